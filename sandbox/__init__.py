@@ -1,0 +1,1 @@
+"""A local Twitter/X for trying out and testing, with faults on demand."""

@@ -1,0 +1,1 @@
+"""The master: rules, plan, keys, and the pool of worker processes."""

@@ -1,0 +1,1 @@
+"""One connection: stream, match, enrich, deliver."""
