@@ -1,0 +1,5 @@
+"""`python -m traptor.sandbox`."""
+
+from traptor.sandbox.cli import main
+
+main()

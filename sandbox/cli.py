@@ -1,0 +1,131 @@
+"""The command traptor-sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from traptor.sandbox.accounts import Accounts, load_accounts
+from traptor.sandbox.errors import BadInput
+from traptor.sandbox.filters import Limits
+from traptor.sandbox.replay import Replay, load_replay
+from traptor.sandbox.rules import load_rules
+from traptor.sandbox.server import Sandbox
+from traptor.sandbox.settings import Chunking, Settings
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_AT_LEAST_0 = click.IntRange(min=0)
+_AT_LEAST_1 = click.IntRange(min=1)
+
+
+@click.command(
+    epilog="Example: traptor-sandbox --port 8080 --rules rules.jsonl --accounts keys.yml --rate 200"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--rules", type=_FILE, help='JSON lines {"type": ..., "value": ...} to make tweets for.')
+@click.option("--accounts", type=_FILE, help="YAML file with the list `apikeys:`.")
+@click.option("--no-auth", is_flag=True, help="Do not check signatures, whatever accounts there are.")
+@click.option(
+    "--rate", default=50.0, show_default=True, type=click.FloatRange(min=0), help="Tweets a second."
+)
+@click.option(
+    "--noise", default=0.2, show_default=True, type=click.FloatRange(0, 1), help="Share for no rule."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed and rules make the same tweets.")
+@click.option("--replay", type=_FILE, help="JSON lines to publish instead of made tweets.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), help="Replay by its own times, so fast."
+)
+@click.option("--keep", default=1_000_000, show_default=True, type=_AT_LEAST_1, help="Tweets in the record.")
+@click.option(
+    "--connects", default=5, show_default=True, type=_AT_LEAST_0, help="An account's budget; 0: any."
+)
+@click.option(
+    "--connects-window", default=300.0, show_default=True, type=click.FloatRange(min=0), help="Seconds."
+)
+@click.option(
+    "--max-connections", default=1, show_default=True, type=_AT_LEAST_1, help="Of one account at once."
+)
+@click.option(
+    "--max-track", default=400, show_default=True, type=_AT_LEAST_0, help="Phrases of a connection."
+)
+@click.option("--max-follow", default=5000, show_default=True, type=_AT_LEAST_0, help="Ids of a connection.")
+@click.option(
+    "--max-locations", default=25, show_default=True, type=_AT_LEAST_0, help="Boxes of a connection."
+)
+@click.option(
+    "--keep-alive",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0.01),
+    help="Seconds of silence.",
+)
+@click.option(
+    "--chunking", default="whole", show_default=True, type=click.Choice([str(one) for one in Chunking])
+)
+@click.option(
+    "--queue", default=10_000, show_default=True, type=_AT_LEAST_1, help="Messages a slow reader may owe."
+)
+@click.option(
+    "--replaced-message", is_flag=True, help="Send disconnect code 7 to a connection that is replaced."
+)
+def main(**options: Any) -> None:
+    """Run a local Twitter v1.1 streaming server until TERM or INT."""
+    try:
+        sandbox = _sandbox(options)
+        asyncio.run(_serve(sandbox, is_open=options["no_auth"] or options["accounts"] is None))
+    except BadInput as problem:
+        raise click.UsageError(str(problem)) from None
+
+
+def _sandbox(options: dict[str, Any]) -> Sandbox:
+    if options["speed"] is not None and options["replay"] is None:
+        raise BadInput("--speed goes with --replay only")
+    most = options["max_connections"]
+    known = load_accounts(options["accounts"], most) if options["accounts"] else []
+    accounts = Accounts(known, is_open=options["no_auth"], max_connections=most)
+    replay = Replay(load_replay(options["replay"]), options["speed"]) if options["replay"] else None
+    sandbox = Sandbox(_settings(options), accounts, replay)
+    if options["rules"]:
+        sandbox.set_rules(*load_rules(options["rules"]))
+    return sandbox
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    return Settings(
+        host=options["host"],
+        port=options["port"],
+        rate=options["rate"],
+        noise=options["noise"],
+        seed=options["seed"],
+        keep=options["keep"],
+        connects=options["connects"],
+        connects_window_s=options["connects_window"],
+        keep_alive_s=options["keep_alive"],
+        chunking=Chunking(options["chunking"]),
+        queue_messages=options["queue"],
+        says_replaced=options["replaced_message"],
+        limits=Limits(options["max_track"], options["max_follow"], options["max_locations"]),
+    )
+
+
+async def _serve(sandbox: Sandbox, is_open: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await sandbox.start()
+    with contextlib.suppress(BrokenPipeError):  # nobody has to read it
+        click.echo(f"sandbox listening on {sandbox.url}")
+    if is_open:
+        click.echo("signatures are not checked: every OAuth header is an account", err=True)
+    try:
+        await sandbox.run(stop)
+    finally:
+        await sandbox.stop()

@@ -1,0 +1,143 @@
+"""A small synchronous client of the sandbox's API, for tests and the demo."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+import requests
+
+from traptor.sandbox.errors import SandboxError, Unreachable
+
+Json = dict[str, Any]
+
+
+class SandboxClient:
+    """Talks to the sandbox at `url`.
+
+    Every method raises SandboxError with the sandbox's own words when it refuses, and Unreachable when no
+    sandbox answers.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
+
+    def is_up(self) -> bool:
+        """Tell whether the sandbox answers."""
+        try:
+            return bool(self._call("GET", "/healthz")["ok"])
+        except SandboxError:
+            return False
+
+    def wait_until_up(self, timeout_s: float = 10.0) -> None:
+        """Return once the sandbox answers. Raises Unreachable."""
+        ends = time.monotonic() + timeout_s
+        while not self.is_up():
+            if time.monotonic() > ends:
+                raise Unreachable(f"{self.url}: no answer within {timeout_s:g} s")
+            time.sleep(0.05)
+
+    def state(self) -> Json:
+        """Return totals: made, made_by_type, noise, written, rate, running, open_connections, ..."""
+        return self._object("GET", "/sandbox/state")
+
+    def rules(self) -> Json:
+        """Return what tweets are made for (`rules`) and when that was changed (`changes`)."""
+        return self._object("GET", "/sandbox/rules")
+
+    def set_rules(self, rules: Iterable[tuple[str, str]]) -> Json:
+        """Make tweets for these (type, value) from the next tweet on."""
+        return self._object("PUT", "/sandbox/rules", [{"type": kind, "value": text} for kind, text in rules])
+
+    def set_rate(self, rate: float) -> None:
+        """Make so many tweets a second."""
+        self._call("PUT", "/sandbox/rate", {"rate": rate})
+
+    def stop_timeline(self) -> int:
+        """Make no more tweets, streams stay open; returns how many were made."""
+        return int(self._object("POST", "/sandbox/stop-timeline")["made"])
+
+    def start_timeline(self) -> None:
+        """Make tweets again."""
+        self._call("POST", "/sandbox/start-timeline")
+
+    def burst(self, count: int, values: Sequence[str | Mapping[str, str]] | None = None) -> Json:
+        """Make so many tweets at once, for these values in turn or for the rules."""
+        return self._object("POST", "/sandbox/burst", {"n": count, "values": values})
+
+    def set_accounts(self, accounts: Iterable[Mapping[str, Any]]) -> None:
+        """Let these accounts connect, and no others; an empty list lets everybody."""
+        self._call("PUT", "/sandbox/accounts", list(accounts))
+
+    def connections(self, with_values: bool = True) -> list[Json]:
+        """Return all connections there ever were, in the order of opening."""
+        return self._list(f"/sandbox/connections?values={'yes' if with_values else 'no'}")
+
+    def attempts(self) -> list[Json]:
+        """Return all connects that were tried, in order."""
+        return self._list("/sandbox/attempts")
+
+    def tweets(self, since: int = 0) -> Iterator[Json]:
+        """Yield the record of every tweet with a number `n` above `since`."""
+        with self._request("GET", f"/sandbox/tweets?since={since}", stream=True) as response:
+            for line in response.iter_lines(chunk_size=65_536):
+                yield orjson.loads(line)
+
+    def message(self, message: Mapping[str, Any], account: str | None = None) -> list[int]:
+        """Write a message to the open streams of one account or of all; returns their connections."""
+        answer = self._object("POST", "/sandbox/messages", {"message": message, "account": account})
+        return list(answer["written_to"])
+
+    def fault(self, kind: str, **fields: Any) -> Json:
+        """Ask for a fault; `fields` are those of the API. Returns it with the connections it `struck`."""
+        return self._object("POST", "/sandbox/faults", {"fault": kind, **fields})
+
+    def faults(self) -> Json:
+        """Return the `faults` that wait for connects, and the `stalled_connections`."""
+        return self._object("GET", "/sandbox/faults")
+
+    def clear_faults(self, account: str | None = None) -> None:
+        """End the faults of one account or of all."""
+        query = "" if account is None else f"?account={requests.compat.quote(account, safe='')}"
+        self._call("DELETE", f"/sandbox/faults{query}")
+
+    def _object(self, method: str, path: str, body: object = None) -> Json:
+        answer = self._call(method, path, body)
+        assert isinstance(answer, dict)
+        return answer
+
+    def _list(self, path: str) -> list[Json]:
+        answer = self._call("GET", path)
+        assert isinstance(answer, list)
+        return answer
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        with self._request(method, path, body) as response:
+            return orjson.loads(response.content)
+
+    def _request(
+        self, method: str, path: str, body: object = None, stream: bool = False
+    ) -> requests.Response:
+        data = None if body is None else orjson.dumps(body)
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # no proxy of the environment comes between
+                response = session.request(
+                    method, f"{self.url}{path}", data=data, timeout=self._timeout_s, stream=stream
+                )
+        except requests.RequestException as problem:
+            raise Unreachable(f"{self.url}: no answer ({type(problem).__name__})") from None
+        if response.status_code != 200:
+            with response:
+                raise SandboxError(f"{method} {path}: {_error(response)}")
+        return response
+
+
+def _error(response: requests.Response) -> str:
+    try:
+        return str(orjson.loads(response.content)["error"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return f"HTTP {response.status_code}"

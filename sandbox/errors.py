@@ -1,0 +1,33 @@
+"""What can go wrong in the sandbox, apart from faults on demand.
+
+SandboxError
+├── BadInput     an option, a file or an API request cannot be used
+├── Refused      the stream request gets an HTTP status other than 200
+└── Unreachable  the client finds no sandbox, or it did not start
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class SandboxError(Exception):
+    """Base of all errors that are shown as one line and not as a traceback."""
+
+
+class BadInput(SandboxError):
+    """An option, a file or an API request cannot be used; the message says where and why."""
+
+
+class Unreachable(SandboxError):
+    """No sandbox answers at the address, or it ended before it listened."""
+
+
+class Refused(SandboxError):
+    """A connect is answered with `status`; `reason` is the text of the answer."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = dict(headers or {})
+        super().__init__(f"{status}: {reason}")

@@ -1,0 +1,98 @@
+"""The sandbox put together: timeline, streams, faults and API in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from traptor.sandbox.accounts import Accounts
+from traptor.sandbox.admin import Admin, errors_as_json
+from traptor.sandbox.attempts import Attempts
+from traptor.sandbox.clock import Clock, system_clock
+from traptor.sandbox.connections import Connections
+from traptor.sandbox.endpoint import FilterEndpoint
+from traptor.sandbox.errors import BadInput
+from traptor.sandbox.faults import Faults
+from traptor.sandbox.record import TweetLog
+from traptor.sandbox.replay import Replay
+from traptor.sandbox.rules import Rule
+from traptor.sandbox.settings import Settings
+from traptor.sandbox.stream import ClosedBy
+from traptor.sandbox.strikes import Strikes
+from traptor.sandbox.timeline import Timeline
+from traptor.sandbox.tweets import TweetMaker
+from traptor.sandbox.values import Value
+
+FILTER_PATH = "/1.1/statuses/filter.json"
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_SHUTDOWN_S = 1.0
+
+
+class Sandbox:
+    """A local Twitter v1.1; start() and stop() belong to one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts | None = None,
+        replay: Replay | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._settings = settings
+        log = TweetLog(settings.keep)
+        accounts = accounts or Accounts()
+        attempts = Attempts(settings.connects, settings.connects_window_s)
+        faults = Faults()
+        self._connections = Connections(clock)
+        self._strikes = Strikes(self._connections, clock)
+        self.timeline = Timeline(
+            TweetMaker(settings.seed), log, self._connections, clock, settings.rate, settings.noise, replay
+        )
+        endpoint = FilterEndpoint(
+            settings, accounts, attempts, self._connections, faults, self._strikes, clock
+        )
+        admin = Admin(self.timeline, log, accounts, attempts, self._connections, faults, self._strikes, clock)
+        self._runner = _runner(endpoint, admin)
+        self.url = ""
+
+    def set_rules(self, rules: Sequence[Rule], values: Sequence[Value]) -> None:
+        """Make tweets for these rules."""
+        self.timeline.set_rules(list(rules), list(values))
+
+    async def start(self) -> None:
+        """Listen; afterwards `url` is known. Raises BadInput when the address cannot be had."""
+        await self._runner.setup()
+        host, port = self._settings.host, self._settings.port
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as problem:
+            await self._runner.cleanup()
+            raise BadInput(f"cannot listen on {host}:{port} ({problem.strerror})") from None
+        address = self._runner.addresses[0]
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        self.url = f"http://{shown}:{address[1]}"
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Let the timeline run until the event is set; an error in it ends this, too."""
+        async with asyncio.TaskGroup() as tasks:
+            timeline = tasks.create_task(self.timeline.run())
+            await until.wait()
+            timeline.cancel()
+
+    async def stop(self) -> None:
+        """End all streams properly and close everything."""
+        for stream in self._connections.open():
+            self._connections.end(stream, ClosedBy.SERVER, "shutdown")
+        self._strikes.clear(None)
+        await self._runner.cleanup()
+
+
+def _runner(endpoint: FilterEndpoint, admin: Admin) -> web.AppRunner:
+    app = web.Application(middlewares=[errors_as_json], client_max_size=_MAX_BODY_BYTES)
+    app.router.add_post(FILTER_PATH, endpoint.handle)
+    app.router.add_get(FILTER_PATH, endpoint.handle, allow_head=False)
+    app.add_routes(admin.routes())
+    # A handler is cancelled when its client goes: that is how a stream learns of it.
+    return web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_S)

@@ -1,0 +1,110 @@
+"""The public timeline: it makes tweets whether or not anybody is connected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import cycle, islice
+from typing import Any
+
+from traptor.sandbox.clock import Clock
+from traptor.sandbox.connections import Connections
+from traptor.sandbox.record import TweetLog
+from traptor.sandbox.replay import Replay
+from traptor.sandbox.tweets import Tweet, TweetMaker
+from traptor.sandbox.values import Value
+
+TICK_S = 0.02
+_LONGEST_TICK_S = 1.0  # after a pause of the process, no flood
+_BURST_SLICE = 50  # tweets between two turns of the event loop
+_KEEP_CHANGES = 10_000
+
+Rule = dict[str, str]
+
+
+class Timeline:
+    """Makes `rate` tweets a second and hands each to the connections that want it."""
+
+    def __init__(
+        self,
+        maker: TweetMaker,
+        log: TweetLog,
+        connections: Connections,
+        clock: Clock,
+        rate: float,
+        noise: float,
+        replay: Replay | None = None,
+    ) -> None:
+        self._maker = maker
+        self._log = log
+        self._connections = connections
+        self._clock = clock
+        self._replay = replay
+        self._credit = 0.0
+        self.rate = rate
+        self.noise = noise
+        self.is_running = True
+        self.rules: list[Rule] = []
+        self.rule_changes: deque[dict[str, Any]] = deque(maxlen=_KEEP_CHANGES)
+
+    @property
+    def left_to_replay(self) -> int | None:
+        """How many lines of the replayed file are to come; None without a file."""
+        return None if self._replay is None else len(self._replay)
+
+    def set_rules(self, rules: list[Rule], values: list[Value]) -> None:
+        """Make tweets for these rules from the next tweet on."""
+        self._maker.set_values(values)
+        self.rules = rules
+        now = self._clock()
+        self.rule_changes.append(
+            {"at": now.unix, "at_mono": now.mono, "rules": len(rules), "next_n": self._log.made + 1}
+        )
+
+    async def run(self) -> None:
+        """Make tweets until cancelled."""
+        last = self._clock().mono
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._clock().mono
+            if self.is_running:
+                self._tick(min(now - last, _LONGEST_TICK_S))
+            last = now
+
+    async def burst(self, count: int, values: list[Value]) -> tuple[int, int]:
+        """Make so many tweets at once, for these values in turn or, without any, as the timeline would.
+
+        Returns the numbers of the first and the last.
+        """
+        first = self._log.made + 1
+        wanted = cycle(values) if values else None
+        for start in range(0, count, _BURST_SLICE):
+            size = min(_BURST_SLICE, count - start)
+            if wanted is None:
+                self._make(size)
+            else:
+                for value in islice(wanted, size):
+                    self._publish(self._maker.make_for([value], self._clock().unix))
+            await asyncio.sleep(0)  # the connections write
+        return first, self._log.made
+
+    def _tick(self, elapsed_s: float) -> None:
+        due = None if self._replay is None else self._replay.due(elapsed_s)
+        if due is None:
+            self._credit += self.rate * elapsed_s
+            due = int(self._credit)
+            self._credit -= due
+        if self._replay is None:
+            self._make(due)
+            return
+        for _ in range(due):
+            tweet = self._replay.pop()
+            if tweet is not None:
+                self._publish(tweet)
+
+    def _make(self, count: int) -> None:
+        for _ in range(count):
+            self._publish(self._maker.make(self._clock().unix, self.noise))
+
+    def _publish(self, tweet: Tweet) -> None:
+        self._connections.deliver(tweet, self._log.add(tweet, self._clock()))
