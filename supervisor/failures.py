@@ -1,0 +1,113 @@
+"""What can go wrong when a key is used, as far as it decides how long to wait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from traptor.common.messages import DisconnectKind
+
+LASTING_S = 10.0
+"""A stream is a success once it is this old. A younger one that ends is a failure: the usual cause is a
+second program on the same key, and each reconnect at once would end the other's stream in turn."""
+
+LONGEST_ASKED_S = 86_400.0
+"""A longer wait that the server asks for is taken for a mistake (milliseconds, a wrong clock) and cut."""
+
+RATE_LIMIT_STATUSES = frozenset({420, 429})
+KEY_REFUSED_STATUSES = frozenset({401, 403})
+
+
+class FailureKind(StrEnum):
+    """The classes by which Twitter's rules for reconnecting differ."""
+
+    NETWORK = "network"
+    HTTP = "http"
+    RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One connect that did not become a lasting stream; `asked_s` is the wait that the server asked for.
+
+    404, 406, 413 and 416 blame the rules and not the key: they are no Failure.
+    """
+
+    kind: FailureKind
+    asked_s: float | None = None
+
+    @classmethod
+    def of_answer(cls, status: int, headers: Mapping[str, str], wall_now: float) -> Failure:
+        """Read another answer than 200; the names of `headers` are in lower case.
+
+        With the server's own `date` a wrong clock on either side does no harm.
+        """
+        if status in KEY_REFUSED_STATUSES:
+            return cls(FailureKind.UNAUTHORIZED)
+        server_now = _http_date(headers.get("date", ""))
+        reference = wall_now if server_now is None else server_now
+        retry_after_s = _retry_after_s(headers.get("retry-after", ""), reference)
+        if status not in RATE_LIMIT_STATUSES:
+            return cls(FailureKind.HTTP, _sensible(retry_after_s))
+        # Every answer may carry the reset of its rate limit; only a limit that was hit has to be waited for.
+        reset_s = _until_s(_number(headers.get("x-rate-limit-reset", "")), reference)
+        return cls(FailureKind.RATE_LIMITED, _sensible(retry_after_s, reset_s))
+
+    @classmethod
+    def of_short_stream(cls, kind: DisconnectKind) -> Failure | None:
+        """What the end of a stream younger than LASTING_S says about its key; None: nothing.
+
+        A clean close takes the slow steps of HTTP errors: the server did answer, and meant it.
+        """
+        match kind:
+            case DisconnectKind.NETWORK | DisconnectKind.STALL:
+                return cls(FailureKind.NETWORK)
+            case DisconnectKind.SERVER_CLOSE | DisconnectKind.HTTP:
+                return cls(FailureKind.HTTP)
+            case DisconnectKind.OWN_CLOSE | DisconnectKind.WORKER:
+                return None
+
+
+def _sensible(*waits_s: float | None) -> float | None:
+    """The longest of the waits that were asked for."""
+    return max(
+        (min(wait, LONGEST_ASKED_S) for wait in waits_s if wait is not None and wait > 0), default=None
+    )
+
+
+def _retry_after_s(text: str, reference: float) -> float | None:
+    """RFC 9110, 10.2.3: seconds, or a date."""
+    seconds = _number(text)
+    return _until_s(_http_date(text), reference) if seconds is None else seconds
+
+
+def _until_s(at: float | None, reference: float) -> float | None:
+    return None if at is None else at - reference
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError):  # it lets more than ValueError through for odd texts
+        return None
+    return _timestamp(date)
+
+
+def _timestamp(date: datetime) -> float | None:
+    try:
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
+        return None

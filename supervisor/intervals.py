@@ -1,0 +1,83 @@
+"""The records of the gap ledger: what a connection did, from when to when, and why it did not stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class GapCause(StrEnum):
+    """Why a planned connection did not stream."""
+
+    START = "start"
+    REFRESH = "refresh"
+    CRASH = "crash"
+    HUNG = "hung"
+    NO_KEY = "no_key"
+    KEY_REFUSED = "key_refused"
+    RATE_LIMITED = "rate_limited"
+    RULES_REFUSED = "rules_refused"
+    NETWORK = "network"
+    SERVER_CLOSE = "server_close"
+    STALL = "stall"
+    OUTBOX_FULL = "outbox_full"
+    OPERATOR_STOP = "operator_stop"
+    SHUTDOWN = "shutdown"
+    MASTER_DOWN = "master_down"
+
+
+class IntervalKind(StrEnum):
+    """What a connection was in an interval."""
+
+    STREAMING = "streaming"
+    GAP = "gap"
+    UNPLANNED = "unplanned"  # without a plan: no rules, not served, or merged away; no gap
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks: Unix time for people, monotonic seconds for sums."""
+
+    wall: float
+    mono: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One stretch of a connection's life; `cause` is given for gaps only."""
+
+    connection: str
+    kind: IntervalKind
+    cause: GapCause | None
+    from_: Instant
+    to: Instant
+
+    @property
+    def seconds(self) -> float:
+        """Its length by the monotonic clock."""
+        return self.to.mono - self.from_.mono
+
+
+@dataclass
+class Totals:
+    """Sums of seconds over intervals."""
+
+    streaming_s: float = 0.0
+    unplanned_s: float = 0.0
+    gaps_s: dict[GapCause, float] = field(default_factory=dict)  # by cause
+
+    def add(self, interval: Interval) -> None:
+        """Count one interval."""
+        match interval.kind:
+            case IntervalKind.STREAMING:
+                self.streaming_s += interval.seconds
+            case IntervalKind.UNPLANNED:
+                self.unplanned_s += interval.seconds
+            case IntervalKind.GAP:
+                assert interval.cause is not None
+                self.gaps_s[interval.cause] = self.gaps_s.get(interval.cause, 0.0) + interval.seconds
+
+    @property
+    def elapsed_s(self) -> float:
+        """All of it together."""
+        return self.streaming_s + self.unplanned_s + sum(self.gaps_s.values())

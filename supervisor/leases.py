@@ -1,0 +1,47 @@
+"""Slots of keys that are lent out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to hold one HTTP connection with a key; a higher serial was lent later."""
+
+    key_id: str
+    holder: str
+    serial: int
+
+
+class LeaseBook:
+    """All leases that are out."""
+
+    def __init__(self) -> None:
+        self._last_serial = 0
+        self._by_key: dict[str, list[Lease]] = {}  # in the order of lending
+
+    def lend(self, key_id: str, holder: str) -> Lease:
+        """Enter a new lease."""
+        self._last_serial += 1
+        lease = Lease(key_id, holder, self._last_serial)
+        self._by_key.setdefault(key_id, []).append(lease)
+        return lease
+
+    def give_back(self, lease: Lease) -> bool:
+        """Strike a lease out; False when it was not out (giving back twice does no harm)."""
+        leases = self._by_key.get(lease.key_id, [])
+        if lease not in leases:
+            return False
+        leases.remove(lease)
+        if not leases:
+            del self._by_key[lease.key_id]
+        return True
+
+    def all(self) -> tuple[Lease, ...]:
+        """Every lease that is out."""
+        return tuple(lease for leases in self._by_key.values() for lease in leases)
+
+    def of(self, key_id: str) -> tuple[Lease, ...]:
+        """The leases of one key, oldest first."""
+        return tuple(self._by_key.get(key_id, ()))

@@ -1,0 +1,25 @@
+"""The numbers that the operator gives the key pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Options of `[twitter]` by their names; durations in seconds.
+
+    The defaults are v1.1's. Steps: Twitter, "Connecting to a streaming endpoint"; the budget of
+    5 connects in 5 minutes: X, "Migrating from standard v1.1 statuses/filter".
+    """
+
+    connects: int = 5
+    connects_window: float = 300.0
+    network_backoff: float = 0.25
+    network_backoff_max: float = 16.0
+    http_backoff: float = 5.0
+    http_backoff_max: float = 320.0
+    rate_limit_backoff: float = 60.0
+    rate_limit_backoff_max: float = 3600.0
+    quarantine: float = 900.0
+    quarantine_max: float = 86_400.0

@@ -1,0 +1,127 @@
+"""What the master keeps in state_dir over its own restarts: one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from traptor.common.errors import TraptorError
+
+# Each entry brings a file of the version before (its index) to the next one.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE generations (connection TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE keys (id INTEGER PRIMARY KEY CHECK (id = 1), dump TEXT NOT NULL)",
+    ),
+)
+_NEXT_GENERATION = """
+    INSERT INTO generations (connection, last) VALUES (?, 1)
+    ON CONFLICT (connection) DO UPDATE SET last = last + 1 RETURNING last"""
+_SAVE_KEYS = "INSERT INTO keys (id, dump) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET dump = excluded.dump"
+_LOCK_TIMEOUT_S = 1.0  # the event loop waits with us; only an operator's sqlite3 shell can hold the lock
+
+
+class StateStore:
+    """The state of one supervisor; every write is on the disk when its method returns.
+
+    One process uses it, the one that holds state_dir's lock; others may read the file.
+    Every method raises TraptorError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._explained():
+            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
+        try:
+            with self._explained():
+                self._prepare()
+        except TraptorError:
+            self._db.close()
+            raise
+
+    def next_generation(self, connection: str) -> int:
+        """The number of the connection's next generation: 1, 2, 3, ..., none of them ever given twice."""
+        with self._explained():
+            (number,) = self._db.execute(_NEXT_GENERATION, (connection,)).fetchall()[0]
+            return int(number)
+
+    def save_keys(self, dump: dict[str, Any]) -> None:
+        """Keep what KeyPool.dump gave, in place of what was kept before."""
+        with self._explained():
+            self._db.execute(_SAVE_KEYS, (orjson.dumps(dump).decode(),))
+
+    def load_keys(self) -> dict[str, Any] | None:
+        """What was kept last, or None when nothing was."""
+        with self._explained():
+            row = self._db.execute("SELECT dump FROM keys").fetchone()
+        if row is None:
+            return None
+        try:
+            dump = orjson.loads(row[0])
+        except orjson.JSONDecodeError as error:
+            raise self._broken(f"the key states in it are no JSON ({error})") from None
+        if not isinstance(dump, dict):
+            raise self._broken("the key states in it are no JSON object")
+        return dump
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used any more."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # FULL and not NORMAL: with NORMAL a power cut may undo the last commits, and a generation's number
+        # would be given twice. The sync costs 0.15 ms (median; 0.4 ms at the 99th percentile) instead of
+        # 0.013 ms, which the way from a crash to the next fork can bear.
+        self._db.execute("PRAGMA synchronous = FULL")
+        version = self._version()
+        if version > len(_MIGRATIONS):
+            raise TraptorError(
+                f"{self._path}: written by a newer version of Traptor (schema {version}, this one knows"
+                f" {len(_MIGRATIONS)}); start that version, or give another state_dir"
+            )
+        for step in range(version, len(_MIGRATIONS)):
+            self._migrate(step)
+
+    def _version(self) -> int:
+        # A table says more to a person with a sqlite3 shell than `PRAGMA user_version`.
+        self._db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        (version,) = self._db.execute("SELECT max(version) FROM schema_version").fetchone()
+        return int(version or 0)
+
+    def _migrate(self, step: int) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _MIGRATIONS[step]:
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO schema_version (version) VALUES (?)", (step + 1,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into a sentence for the operator."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._broken(str(error)) from error
+
+    def _broken(self, what: str) -> TraptorError:
+        return TraptorError(
+            f"{self._path}: the state file cannot be used: {what}; check that state_dir exists, is writable"
+            " and has room; if it is damaged, move it away (generation numbers and key budgets start anew)"
+        )
