@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -103,11 +103,4 @@ def _http_date(text: str) -> float | None:
         date = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError):  # it lets more than ValueError through for odd texts
         return None
-    return _timestamp(date)
-
-
-def _timestamp(date: datetime) -> float | None:
-    try:
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (OverflowError, ValueError):
-        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

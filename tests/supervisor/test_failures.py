@@ -94,6 +94,16 @@ def test_no_header_breaks_the_reading(status: int, headers: dict[str, str]) -> N
     assert asked_s is None or 0 < asked_s <= LONGEST_ASKED_S
 
 
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359"])
+def test_dates_at_the_ends_of_time_are_read_too(date: str) -> None:
+    assert Failure.of_answer(429, {"retry-after": date}, WALL).asked_s in (None, LONGEST_ASKED_S)
+
+
+def test_a_refused_key_is_no_matter_of_resting() -> None:
+    backoff = KeyBackoff().after(Failure(FailureKind.UNAUTHORIZED), 0.0, LIMITS, random.Random(0))
+    assert backoff == KeyBackoff()
+
+
 def test_what_the_server_asks_for_is_a_minimum() -> None:
     def until(asked_s: float) -> float | None:
         return (

@@ -128,6 +128,20 @@ def test_a_locked_file_is_an_error_and_works_again_afterwards(tmp_path: Path) ->
         assert store.next_generation("track:0") == 1
 
 
+def test_a_schema_change_that_fails_is_undone_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE keys (something_else)")
+    database.commit()
+    database.close()
+    with pytest.raises(TraptorError, match="already exists"):
+        StateStore(path)
+    database = sqlite3.connect(path)
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    database.close()
+    assert tables == {"keys", "schema_version"}
+
+
 def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
     """A master killed before the first tables stood leaves a file that the next one completes."""
     path = tmp_path / "state.db"
