@@ -76,14 +76,17 @@ class ConnectionRecord:
             "closed_mono": self.closed and self.closed.mono,
             "closed_by": self.closed_by,
             "reason": self.reason,
-            "counts": {kind: len(texts) for kind, texts in self.filter.values.items()},
-            "values": self.filter.values if with_values else None,
+            "counts": {kind.value: len(texts) for kind, texts in self.filter.values.items()},
+            "values": self._values() if with_values else None,
             "parameters": self.filter.other,
             "messages": self.messages,
             "tweets": self.tweets,
             "keep_alives": self.keep_alives,
             "bytes": self.payload_bytes,
         }
+
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        return {kind.value: texts for kind, texts in self.filter.values.items()}
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,167 @@
+"""Real sandboxes and real clients for the tests of the sandbox."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+import requests
+from requests_oauthlib import OAuth1
+
+from traptor.sandbox.client import SandboxClient
+from traptor.sandbox.process import SandboxProcess
+from traptor.sandbox.server import Sandbox
+from traptor.sandbox.settings import Settings
+from traptor.sandbox.thread import SandboxThread
+
+DEADLINE_S = 20.0
+FILTER = "/1.1/statuses/filter.json"
+Params = dict[str, str]
+
+
+def wait_until(is_true: Callable[[], object], what: str) -> None:
+    """Wait for an observable fact; fail with `what` when it does not come about."""
+    ends = time.monotonic() + DEADLINE_S
+    while not is_true():
+        if time.monotonic() > ends:
+            pytest.fail(f"waited {DEADLINE_S:g} s for {what}")
+        time.sleep(0.01)
+
+
+class Reader:
+    """A collector: one connection, read by a thread."""
+
+    def __init__(self, url: str, params: Params, account: str = "a", **options: Any) -> None:
+        self.chunks: list[bytes] = []
+        self.error: Exception | None = None
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self.response = self._session.post(
+            f"{url}{FILTER}",
+            data=params,
+            auth=OAuth1(f"{account}-ck", f"{account}-cs", f"{account}-at", f"{account}-ats"),
+            stream=True,
+            timeout=DEADLINE_S,
+            headers={"Accept-Encoding": "identity", **options},
+        )
+        self.status = self.response.status_code
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for chunk in self.response.raw.stream(65_536, decode_content=True):
+                self.chunks.append(chunk)
+        except Exception as problem:
+            self.error = problem
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """All complete messages so far."""
+        return [line for line in self.data.split(b"\r\n")[:-1] if line]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.lines]
+
+    @property
+    def ids(self) -> list[str]:
+        return [message["id_str"] for message in self.messages if "id_str" in message]
+
+    @property
+    def has_ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def wait_for_end(self) -> None:
+        wait_until(lambda: self.has_ended, "the end of the stream")
+
+    def wait_for_tweets(self, count: int) -> None:
+        wait_until(lambda: len(self.lines) >= count, f"{count} messages")
+
+    def close(self) -> None:
+        if not self.has_ended:
+            self.response.raw.shutdown()
+        self._thread.join()
+        self.response.close()
+        self._session.close()
+
+
+class World:
+    """One sandbox and the readers that a test opens on it."""
+
+    def __init__(self, sandbox: SandboxThread | SandboxProcess) -> None:
+        self.sandbox = sandbox
+        self.url = sandbox.url
+        self.client: SandboxClient = sandbox.client
+        self._readers: list[Reader] = []
+
+    def read(self, account: str = "a", params: Params | None = None, **options: Any) -> Reader:
+        """Connect and read."""
+        reader = Reader(self.url, params or {"track": "flood warning"}, account, **options)
+        self._readers.append(reader)
+        return reader
+
+    def status(self, account: str = "a", params: Params | None = None) -> int:
+        """Connect and only tell the status."""
+        reader = self.read(account, params)
+        reader.close()
+        return reader.status
+
+    def connection(self, number: int) -> dict[str, Any]:
+        """The record of one connection."""
+        return self.client.connections()[number - 1]
+
+    def written_to(self, number: int) -> list[str]:
+        """The ids of the tweets that the record says went to a connection."""
+        return [tweet["id"] for tweet in self.client.tweets() if number in tweet["connections"]]
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., World]]:
+    """Start sandboxes with settings; quiet ones, with any number of connects, unless told otherwise."""
+    worlds: list[World] = []
+
+    def starter(make: Callable[[Settings], Sandbox] = Sandbox, **settings: Any) -> World:
+        chosen = Settings(**{"rate": 0, "connects": 0, **settings})
+        worlds.append(World(SandboxThread(chosen, make).start()))
+        return worlds[-1]
+
+    yield starter
+    for world in worlds:
+        world.close()
+        world.sandbox.stop()
+
+
+@pytest.fixture
+def process() -> Iterator[World]:
+    """A quiet sandbox as a process of its own."""
+    world = World(SandboxProcess("--rate", "0", "--connects", "0").start())
+    yield world
+    world.close()
+    assert world.sandbox.stop() == 0
+
+
+@pytest.fixture
+def world(start: Callable[..., World]) -> World:
+    """A quiet sandbox with one rule of each type."""
+    world = start()
+    world.client.set_rules([("track", "flood warning"), ("follow", "12"), ("locations", "-10,20,5,40")])
+    return world
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object], str], None]:
+    """Wait for an observable fact."""
+    return wait_until
