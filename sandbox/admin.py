@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -180,6 +181,7 @@ class Admin:
         for start in range(0, len(records), _LINES_AT_ONCE):
             slice_ = records[start : start + _LINES_AT_ONCE]
             await response.write(b"".join(orjson.dumps(record.as_json()) + b"\n" for record in slice_))
+            await asyncio.sleep(0)  # the streams go on
         return response
 
     async def _get_attempts(self, _request: web.Request) -> web.Response:

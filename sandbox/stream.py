@@ -101,6 +101,10 @@ class Stream:
     _queue: deque[Message] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stalled_until_mono: float = -math.inf
+    _alone: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._alone = (self.record.id,)
 
     def is_stalled(self, now_mono_s: float) -> bool:
         """Tell whether a fault keeps the stream silent."""
@@ -158,4 +162,6 @@ class Stream:
             self.record.payload_bytes += len(message.data)
             if message.tweet is not None:
                 self.record.tweets += 1
-                message.tweet.connections += (self.record.id,)
+                # Most tweets go to one connection: a million of them share its tuple.
+                earlier = message.tweet.connections
+                message.tweet.connections = earlier + self._alone if earlier else self._alone

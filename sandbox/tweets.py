@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
@@ -65,7 +66,7 @@ class TweetMaker:
             names.append(f"{value.type}:{form.name}")
         if all(value.type is not FilterType.LOCATIONS for value in values):
             self._filler.adorn(draft)
-        return self._finish(draft, tuple(values), "+".join(names), now_unix_s)
+        return self._finish(draft, tuple(values), sys.intern("+".join(names)), now_unix_s)
 
     def _form(self, value: Value, must_be_outer: bool) -> Form:
         forms = [
