@@ -1,0 +1,93 @@
+"""The delivered tweet: the tweet's own JSON as it came, with one member `traptor` at its end.
+
+The form is compatible with the original Traptor's; `collection` and `inferred` are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+import msgspec
+import orjson
+
+from traptor.common.rules import GroupId, Rule
+from traptor.worker.timestamps import iso_of_created_at, iso_of_unix_time
+from traptor.worker.tweet import Tweet
+
+_NUMERIC = re.compile("-?[0-9]+")
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Enricher:
+    """Adds to tweets of one connection which rules they came for, and how they were collected."""
+
+    def __init__(
+        self, rules: Sequence[Rule], connection: str, generation: int, api: str, group: GroupId | None
+    ) -> None:
+        """Take the rules that indexes point into; `group` is None where a connection carries several."""
+        self._heads = [_head(rule.group) for rule in rules]
+        self._rules = [rule.json for rule in rules]
+        self._inferred_rules = [rule.json[:-1] + b',"inferred":true}' for rule in rules]
+        self._head_without_match = _head(group)
+        self._not_found = _not_found(rules, group)
+        about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
+        opening, closing = orjson.dumps(about).split(b'"received_at":""')
+        self._collection = b',"collection":' + opening + b'"received_at":"'
+        self._end = b'"' + closing + b"}}"
+
+    def enrich(
+        self, raw: bytes, tweet: Tweet, matched: Sequence[int], inferred: bool, received_at_s: float
+    ) -> bytes:
+        """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
+
+        `matched` are indexes of rules; `inferred` says that only the wider reading found them;
+        `received_at_s` is unix time.
+        """
+        created_at_iso = iso_of_created_at(tweet.created_at) if tweet.created_at else None
+        texts = self._inferred_rules if inferred else self._rules
+        return b"".join(
+            (
+                (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
+                self._heads[matched[0]] if matched else self._head_without_match,
+                b'"%b"' % created_at_iso.encode() if created_at_iso else b"null",
+                b',"collection_rules":[',
+                b",".join([texts[number] for number in matched]),
+                b"]" if matched else self._not_found,
+                self._collection,
+                iso_of_unix_time(received_at_s).encode(),
+                self._end,
+            )
+        )
+
+
+def _head(group: GroupId | None) -> bytes:
+    return b',"traptor":{"id_str":%b,"created_at_iso":' % _group_id(group)
+
+
+def _group_id(group: GroupId | None) -> bytes:
+    """Return the id as JSON: a number where it is numeric, as the original wrote it."""
+    if group is None:
+        return b"null"
+    return str(int(group.id)).encode() if _NUMERIC.fullmatch(group.id) else orjson.dumps(group.id)
+
+
+def _not_found(rules: Sequence[Rule], group: GroupId | None) -> bytes:
+    types = {group.type} if group is not None else {rule.group.type for rule in rules}
+    rule_type = orjson.dumps(types.pop() if len(types) == 1 else None)
+    return b'],"rule_type":%b,"id":%b,"rule_tag":"Not Found","rule_value":"Not Found"' % (
+        rule_type,
+        _group_id(group),
+    )
+
+
+def _without_traptor(raw: bytes) -> bytes:
+    """Take the member `traptor` out and leave the text of all others as it is."""
+    try:
+        members = _decode_members(raw)
+    except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's reader takes
+        fields = json.loads(raw)
+        return json.dumps({name: fields[name] for name in fields if name != "traptor"}).encode()
+    del members["traptor"]
+    return msgspec.json.encode(members)

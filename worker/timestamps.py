@@ -1,0 +1,46 @@
+"""Times as they stand in tweets, and as ISO 8601."""
+
+from __future__ import annotations
+
+import functools
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Wed Sep 23 10:00:00 +0000 2026. Not strptime: it reads names of months in the language of the process.
+_CREATED_AT = re.compile(
+    rf"[A-Z][a-z]{{2}} ({'|'.join(_MONTHS)}) ([0-9]{{1,2}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}})"
+    r" ([+-][0-9]{2})([0-9]{2}) ([0-9]{4})"
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def iso_of_created_at(created_at: str) -> str | None:
+    """Return a tweet's `created_at` as ISO 8601 with offset, or None where it is no time.
+
+    Takes the form of v1.1 (`Wed Sep 23 10:00:00 +0000 2026`) and ISO 8601 itself.
+    """
+    fields = _CREATED_AT.fullmatch(created_at)
+    try:
+        if fields is None:
+            time = datetime.fromisoformat(created_at)
+            return time.replace(tzinfo=time.tzinfo or UTC).isoformat()
+        month = _MONTHS.index(fields[1]) + 1
+        day, hour, minute, second, offset_hours, offset_minutes, year = map(int, fields.groups()[1:])
+        offset = timedelta(
+            hours=offset_hours, minutes=offset_minutes if offset_hours >= 0 else -offset_minutes
+        )
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso_of_unix_time(time_s: float) -> str:
+    """Return a unix time as ISO 8601 in UTC, with milliseconds."""
+    whole_s = int(time_s)
+    return f"{_iso_second(whole_s)}.{int((time_s - whole_s) * 1000):03d}+00:00"
+
+
+@functools.lru_cache(maxsize=4)
+def _iso_second(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,161 @@
+"""What matching and enrichment need of a tweet, decoded from its JSON.
+
+Only the fields named here are built; everything else of the line is skipped by the decoder.
+Field names are those of Twitter's v1.1 tweet object on a stream (compatibility format with `extended_tweet`).
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+
+class _Part(msgspec.Struct, frozen=True, gc=False):
+    """A piece of a tweet; tuples and strings only, so the garbage collector need not look at it."""
+
+
+class User(_Part, frozen=True, gc=False):
+    """An author."""
+
+    id_str: str | None = None
+    screen_name: str | None = None
+
+
+class Tag(_Part, frozen=True, gc=False):
+    """A hashtag or a cashtag, without its mark."""
+
+    text: str | None = None
+
+
+class Link(_Part, frozen=True, gc=False):
+    """A link in the text, or of a medium."""
+
+    expanded_url: str | None = None
+    display_url: str | None = None
+
+
+class Mention(_Part, frozen=True, gc=False):
+    """A user whom the text names."""
+
+    id_str: str | None = None
+    screen_name: str | None = None
+
+
+class Entities(_Part, frozen=True, gc=False):
+    """What Twitter found in a text."""
+
+    hashtags: tuple[Tag, ...] | None = None
+    symbols: tuple[Tag, ...] | None = None
+    user_mentions: tuple[Mention, ...] | None = None
+    urls: tuple[Link, ...] | None = None
+    media: tuple[Link, ...] | None = None
+
+
+class ExtendedTweet(_Part, frozen=True, gc=False):
+    """The whole of a tweet whose outer text is cut."""
+
+    full_text: str | None = None
+    entities: Entities | None = None
+    extended_entities: Entities | None = None
+
+
+class Point(_Part, frozen=True, gc=False):
+    """GeoJSON point: longitude, latitude."""
+
+    coordinates: tuple[float, ...] | None = None
+
+
+class Polygon(_Part, frozen=True, gc=False):
+    """GeoJSON polygon: rings of longitude, latitude pairs."""
+
+    coordinates: tuple[tuple[tuple[float, ...], ...], ...] | None = None
+
+
+class Place(_Part, frozen=True, gc=False):
+    """A region that the author named."""
+
+    bounding_box: Polygon | None = None
+
+
+_NO_MEMBER = msgspec.Raw()
+
+
+class Tweet(_Part, frozen=True, gc=False):
+    """One tweet, also one inside another (`retweeted_status`, `quoted_status`)."""
+
+    created_at: str | None = None
+    id_str: str | None = None
+    text: str | None = None
+    full_text: str | None = None  # instead of `text` where the extended format was asked for
+    truncated: bool | None = None
+    in_reply_to_user_id_str: str | None = None
+    user: User | None = None
+    coordinates: Point | None = None
+    place: Place | None = None
+    retweeted_status: Tweet | None = None
+    quoted_status: Tweet | None = None
+    extended_tweet: ExtendedTweet | None = None
+    entities: Entities | None = None
+    extended_entities: Entities | None = None
+    traptor: msgspec.Raw = _NO_MEMBER  # somebody enriched the tweet before us
+
+    @property
+    def has_traptor(self) -> bool:
+        """True where the JSON already has a member `traptor`, whatever it holds."""
+        return self.traptor is not _NO_MEMBER
+
+    @property
+    def is_complete(self) -> bool:
+        """True for what Twitter calls a tweet: it has an id and a text or an author."""
+        return self.id_str is not None and (
+            self.text is not None or self.user is not None or self.full_text is not None
+        )
+
+
+def tolerant_tweet(fields: Mapping[str, Any]) -> Tweet:
+    """Build a Tweet from decoded JSON, leaving fields out that are not of the documented type."""
+    return typing.cast(Tweet, _as_struct(fields, Tweet))
+
+
+def well_formed(text: str) -> str:
+    """Return `text` with a question mark for every half of a surrogate pair, which no encoder takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+_type_hints = functools.cache(typing.get_type_hints)
+
+
+def _as_struct(fields: Mapping[str, Any], struct: type[_Part]) -> _Part:
+    hints = _type_hints(struct)
+    return struct(**{name: _as_type(fields[name], hint) for name, hint in hints.items() if name in fields})
+
+
+def _as_type(value: Any, hint: Any) -> Any:
+    """Return `value` as `hint`, or None where it cannot be read so; ids written as numbers become strings."""
+    if hint is msgspec.Raw:
+        return msgspec.Raw(b"null")  # that there is something says all
+    (wanted,) = (option for option in typing.get_args(hint) if option is not NoneType)
+    if typing.get_origin(wanted) is tuple:
+        return _as_tuple(value, typing.get_args(wanted)[0])
+    if issubclass(wanted, _Part):
+        return _as_struct(value, wanted) if isinstance(value, Mapping) else None
+    if wanted is str and isinstance(value, (str, int)) and not isinstance(value, bool):
+        return well_formed(str(value))
+    return value if isinstance(value, wanted) else None
+
+
+def _as_tuple(value: Any, item: Any) -> Any:
+    if not isinstance(value, list):
+        return None
+    if isinstance(item, type) and issubclass(item, _Part):
+        return tuple(_as_struct(one, item) for one in value if isinstance(one, Mapping))
+    try:
+        # Numbers: a point or ring with an odd number in it says nothing about where the tweet is.
+        return msgspec.convert(value, tuple[item, ...])
+    except msgspec.ValidationError:
+        return None
