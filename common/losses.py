@@ -1,0 +1,38 @@
+"""Log records that could not be written: counted, and said once a minute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+SAY_INTERVAL_S = 60.0
+
+
+class Losses:
+    """A count that is told in portions, at most one in SAY_INTERVAL_S."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.total = 0
+        self._clock = clock
+        self._told = 0
+        self._next_at = float("-inf")
+
+    def add(self) -> None:
+        """One more is lost."""
+        self.total += 1
+
+    def due(self) -> int:
+        """How many to tell of now; 0 when there are none or it is too early."""
+        return self.total - self._told if self._clock() >= self._next_at else 0
+
+    def told(self, count: int) -> None:
+        """`count` of them were told."""
+        self._told += count
+        self._next_at = self._clock() + SAY_INTERVAL_S
+
+
+def loss_record(count: int, where: str) -> logging.LogRecord:
+    """The record that tells of `count` lost ones."""
+    record = logging.LogRecord("traptor.logs", logging.WARNING, "", 0, "log lines lost", (), None)
+    record.fields = {"count": count, "log": where}
+    return record

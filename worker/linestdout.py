@@ -1,0 +1,80 @@
+"""Lines on stdout, whole, from all workers.
+
+The lock that they share is a record lock on stdout itself: it belongs to a process, works on pipes, sockets
+and terminals alike, and the kernel frees it when its holder is killed. A worker killed inside a line has left
+its beginning there, which nobody can take back; a shared byte says so, and the next writer ends that line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+
+from traptor.common.errors import SinkError
+from traptor.common.stdstream import StdStream
+
+_STDOUT = 1
+# Made when the master imports this, and so shared by all its workers: 1 while a line is being written.
+_inside_a_line = mmap.mmap(-1, 1)
+
+
+class LineStdout:
+    """Writes lines to stdout under the lock of all workers."""
+
+    longest_pause_s = 0.05
+
+    def __init__(self) -> None:
+        self._stream: StdStream | None = None
+        self._rest = b""  # of the line that is being written
+
+    def __str__(self) -> str:
+        return "stdout"
+
+    def open(self) -> None:
+        """Get at stdout. Raises SinkError."""
+        try:
+            self._stream = StdStream(_STDOUT)
+        except OSError as error:
+            raise SinkError(
+                f"[traptor] output = jsonl:-: stdout cannot be used ({error.strerror}): "
+                "start Traptor with a stdout, or set output to jsonl:DIR"
+            ) from error
+
+    def write(self, line: bytes) -> bool:
+        """Write (the rest of) a line; False while the reader or another worker leaves no room.
+
+        The lock is kept until the line is whole. Raises OSError.
+        """
+        if not self._rest:
+            if not _take_lock():
+                return False
+            self._rest = b"\n" + line if _inside_a_line[0] else line
+        return self._write_rest()
+
+    def close(self) -> None:
+        """Let go; a line that is not whole is followed by the next writer's line end."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._rest:
+            fcntl.lockf(_STDOUT, fcntl.LOCK_UN)
+
+    def _write_rest(self) -> bool:
+        assert self._stream is not None
+        while self._rest:
+            _inside_a_line[0] = 1
+            written = self._stream.write(self._rest)
+            if not written:
+                return False
+            self._rest = self._rest[written:]
+        _inside_a_line[0] = 0
+        fcntl.lockf(_STDOUT, fcntl.LOCK_UN)
+        return True
+
+
+def _take_lock() -> bool:
+    try:
+        fcntl.lockf(_STDOUT, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # either says that another has it: fcntl(2)
+        return False
+    return True
