@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,10 @@ def main(**options: Any) -> None:
 def _sandbox(options: dict[str, Any]) -> Sandbox:
     if options["speed"] is not None and options["replay"] is None:
         raise BadInput("--speed goes with --replay only")
+    if odd := [
+        name for name, number in options.items() if isinstance(number, float) and not isfinite(number)
+    ]:
+        raise BadInput(f"--{odd[0].replace('_', '-')}: a finite number is expected")
     most = options["max_connections"]
     known = load_accounts(options["accounts"], most) if options["accounts"] else []
     accounts = Accounts(known, is_open=options["no_auth"], max_connections=most)

@@ -91,6 +91,5 @@ class Connections:
         return list(found.values())
 
     def _cut(self, stream: Stream) -> None:
-        stream.forget()
         last = disconnect_message(STALL, "the client reads too slowly", stream.account.name)
         self.end(stream, ClosedBy.SERVER, "slow reader", last=last)

@@ -129,14 +129,8 @@ class Stream:
         """End a stall."""
         self._stalled_until_mono = -math.inf
 
-    def forget(self) -> None:
-        """Drop all that waits to be written."""
-        self._queue.clear()
-
     def end(self, ending: Ending, last: Message | None = None, tail: bytes = b"") -> None:
         """Write what is queued, then `last`, then end in the given way."""
-        if self.ending is not None:
-            return
         self.ending, self.tail = ending, tail
         if last is not None:
             self._queue.append(last)

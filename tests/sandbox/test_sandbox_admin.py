@@ -91,7 +91,12 @@ def test_accounts_can_be_changed_while_it_runs(world):
 def test_the_client_says_when_nobody_answers():
     with pytest.raises(Unreachable, match="no answer"):
         SandboxClient("http://127.0.0.1:9").state()
-    assert not SandboxClient("http://127.0.0.1:9").is_up()
+    with pytest.raises(Unreachable, match="within 0 s"):
+        SandboxClient("http://127.0.0.1:9").wait_until_up(timeout_s=0)
+
+
+def test_the_client_waits_for_a_sandbox_that_is_up(world):
+    world.client.wait_until_up()
 
 
 def run(*options):
@@ -103,6 +108,8 @@ def run(*options):
     ("options", "said"),
     [
         (["--rate", "x"], "--rate"),
+        (["--rate", "nan"], "--rate: a finite number"),
+        (["--keep-alive", "inf"], "--keep-alive: a finite number"),
         (["--rules", "/nonexistent/rules"], "cannot be read"),
         (["--accounts", "/nonexistent/keys"], "cannot be read"),
         (["--replay", "/nonexistent/tweets"], "cannot be read"),

@@ -123,6 +123,8 @@ def test_the_timeline_runs_whether_or_not_anybody_is_connected(start, until):
     reader = world.read()
     reader.wait_for_tweets(10)
     made = world.client.stop_timeline()
+    stopped = world.client.state()["now_mono"]
+    until(lambda: world.client.state()["now_mono"] > stopped + 0.2, "time for 40 tweets")
     assert world.client.state()["made"] == made
     world.client.start_timeline()
     until(lambda: world.client.state()["made"] > made, "more tweets")

@@ -43,10 +43,12 @@ def test_a_stalled_stream_is_silent_and_stays_open(start, until):
     silent, other = world.read("a"), world.read("b")
     until(lambda: silent.data, "a keep-alive")
     assert world.client.fault("stall", account="a-ck/a-at")["struck"] == [1]
+    sent = world.connection(1)["keep_alives"]
     world.client.burst(5, PHRASE)
     other.wait_for_tweets(5)
     kept = len(other.data)
     until(lambda: len(other.data) > kept + 10, "keep-alives on the other stream")
+    assert world.connection(1)["keep_alives"] == sent
     assert silent.messages == []
     assert not silent.has_ended
     assert world.client.faults()["stalled_connections"] == [1]

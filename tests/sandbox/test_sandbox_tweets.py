@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter
+from random import Random
 
 import orjson
 import pytest
 
+from traptor.sandbox.filler import Filler
 from traptor.sandbox.forms import FORMS
 from traptor.sandbox.tweets import TweetMaker
 from traptor.sandbox.values import FilterType, Value, parse_values
@@ -200,3 +202,15 @@ def test_filler_never_uses_a_word_of_the_rules():
 
 def test_a_phrase_that_finds_nothing_gets_no_tweets():
     assert all(not tweet.values for tweet in made(parse_values(FilterType.TRACK, "www.site.example"), 50))
+
+
+def test_a_stranger_is_nobody_whom_a_rule_follows():
+    stranger = Filler(Random(1), []).stranger()
+    rule = Value(FilterType.FOLLOW, str(stranger.id))
+    assert Filler(Random(1), [rule]).stranger() != stranger
+
+
+def test_a_place_by_chance_lies_in_no_box():
+    world = parse_values(FilterType.LOCATIONS, "-180,-90,180,90")
+    assert Filler(Random(1), []).elsewhere() is not None
+    assert Filler(Random(1), world).elsewhere() is None
