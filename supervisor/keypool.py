@@ -9,8 +9,9 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from traptor.common.keys import ApiKey
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.budget import Purpose
 from traptor.supervisor.failures import Failure, FailureKind
@@ -19,9 +20,6 @@ from traptor.supervisor.keyrecord import KeyRecord
 from traptor.supervisor.keystates import LENDABLE, LOST, KeyState, KeyStatus, Verdict, judge, state_of
 from traptor.supervisor.leases import Lease, LeaseBook
 from traptor.supervisor.poollimits import PoolLimits
-
-if TYPE_CHECKING:
-    from traptor.common.keys import ApiKey
 
 __all__ = [
     "Failure",
