@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -55,7 +57,7 @@ class Rule:
     `values` are what goes to Twitter and counts towards the limit, each once, in the rule's order:
     for track lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids,
     for locations "west,south,east,north". `json` is the ready-made member of `collection_rules`:
-    the rule's own fields with `rule_tag` and `rule_value`.
+    the rule's own fields with `rule_tag` and `rule_value`. `digest` is a number made from all that.
     """
 
     key: str
@@ -63,3 +65,63 @@ class Rule:
     group: GroupId
     values: tuple[str, ...]
     json: bytes
+    digest: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # No value holds a line end and no JSON of ours a raw one, so that the parts cannot run together.
+        text = "\n".join((*self.values, self.key)).encode(errors="surrogatepass")
+        digest = hashlib.blake2b(self.json + b"\n" + text, digest_size=8).digest()
+        object.__setattr__(self, "digest", int.from_bytes(digest, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A key in Redis that is no usable rule, and why; `reason` is a sentence for its owner.
+
+    `group` is None where the key itself does not name one.
+    """
+
+    key: str
+    group: GroupId | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """A rule that is kept in Redis but not streamed, because its `status` says so."""
+
+    key: str
+    group: GroupId
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many distinct values one connection may carry (Twitter, "POST statuses/filter": the defaults)."""
+
+    follow: int = 5_000
+    track: int = 400
+    locations: int = 25
+
+    def of(self, rule_type: RuleType) -> int:
+        """The limit for rules of one type."""
+        match rule_type:
+            case RuleType.FOLLOW:
+                return self.follow
+            case RuleType.TRACK:
+                return self.track
+            case RuleType.LOCATIONS:
+                return self.locations
+
+
+def fingerprint(rules: Iterable[Rule]) -> str:
+    """16 hex digits that differ when the rules do, in whatever order they come; made in 50 ns a rule.
+
+    Digests are added up, so that the fingerprint of a changed set needs no second look at the rest.
+    """
+    return fingerprint_of_sum(sum(rule.digest for rule in rules))
+
+
+def fingerprint_of_sum(digests: int) -> str:
+    """The fingerprint of rules whose digests add up to `digests`."""
+    return f"{digests % (1 << 64):016x}"

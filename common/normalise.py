@@ -1,0 +1,93 @@
+"""From a hash in Redis to a rule that can be streamed, or the reason why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import orjson
+
+from traptor.common.rules import GroupId, Inactive, Limits, Rejected, Rule, RuleType
+from traptor.common.values import read_values, shown
+
+Found = Rule | Rejected | Inactive
+
+KEY_PREFIX = "traptor-"
+_READ_FIELDS = frozenset({"rule_id", "value", "tag", "orig_type", "status"})
+
+
+def parse_key(key: str) -> tuple[GroupId, str]:
+    """The group and the rest of a rule's key `traptor-<type>:<id>:<rule_id>`; the rest may hold colons.
+
+    Raises ValueError when it is no such key.
+    """
+    type_text, first, rest = key.partition(":")
+    id_text, second, rule_id = rest.partition(":")
+    if not (first and second and type_text.startswith(KEY_PREFIX)):
+        raise ValueError(f"not a rule's key: {shown(key)} (expected traptor-<type>:<id>:<rule_id>)")
+    return _group(type_text[len(KEY_PREFIX) :], id_text), rule_id
+
+
+@lru_cache(maxsize=4096)  # one group has up to 100,000 keys
+def _group(type_text: str, id_text: str) -> GroupId:
+    return GroupId.parse(f"{type_text}:{id_text}")
+
+
+def decode_fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The fields of a hash as text.
+
+    Fields that decide what the rule means must be UTF-8; in all others (they are only handed on) broken bytes
+    become U+FFFD. Raises ValueError naming the field.
+    """
+    fields = {}
+    for name_bytes, value_bytes in raw.items():
+        name = name_bytes.decode(errors="replace")
+        try:
+            fields[name] = value_bytes.decode()
+        except UnicodeDecodeError:
+            if name in _READ_FIELDS:
+                raise ValueError(f"field {name} is not UTF-8") from None
+            fields[name] = value_bytes.decode(errors="replace")
+    return fields
+
+
+def read_rule(key: str, fields: Mapping[str, str], honour_status: bool, limits: Limits) -> Found:
+    """What the hash under `key` is: a rule to stream, one that its status switches off, or no usable rule."""
+    try:
+        group, key_rest = parse_key(key)
+    except ValueError as error:
+        return Rejected(key, None, str(error))
+    status = fields.get("status", "").strip()
+    if honour_status and status.lower() not in ("", "active"):
+        return Inactive(key, group, status)
+    try:
+        return _usable(key, group, fields.get("rule_id") or key_rest, fields, limits)
+    except ValueError as error:
+        return Rejected(key, group, str(error))
+
+
+def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], limits: Limits) -> Rule:
+    if not rule_id:
+        raise ValueError("neither the key nor the field rule_id names the rule")
+    if "value" not in fields:
+        raise ValueError("the field value is missing")
+    hashtag = group.type is RuleType.TRACK and fields.get("orig_type", "").strip().lower() == "hashtag"
+    values = read_values(group.type, fields["value"], hashtag=hashtag)
+    limit = limits.of(group.type)
+    if len(values) > limit:
+        raise ValueError(f"{len(values)} values; one connection carries {limit} and a rule is never split")
+    return Rule(key, rule_id, group, values, _ready_json(rule_id, fields))
+
+
+def _ready_json(rule_id: str, fields: Mapping[str, str]) -> bytes:
+    """The member of `collection_rules`: the fields as they are, then what the original Traptor adds.
+
+    A rule that does not say its own `rule_id` is given the one from its key: readers count by it.
+    """
+    member = {
+        **fields,
+        "rule_id": rule_id,
+        "rule_tag": fields.get("tag", ""),
+        "rule_value": fields["value"],
+    }
+    return orjson.dumps(member)
