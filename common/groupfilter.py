@@ -1,0 +1,57 @@
+"""Which groups a host serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from traptor.common.rules import GroupId, RuleType
+
+_ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFilter:
+    """All groups of some types, and groups that are named; a named group exists even when it is empty."""
+
+    types: frozenset[RuleType] = frozenset(RuleType)
+    named: tuple[GroupId, ...] = ()
+
+    @classmethod
+    def parse(cls, items: tuple[str, ...]) -> GroupFilter:
+        """Read `type:id`, `type:*` and `*`.
+
+        Raises ValueError that counts the items and does not repeat them.
+        """
+        types: set[RuleType] = set()
+        named: set[GroupId] = set()
+        for number, item in enumerate(items, start=1):
+            try:
+                whole_types, group = _read(item)
+            except ValueError:
+                raise ValueError(
+                    f"item {number} names no group; write type:id such as track:0, type:* or *"
+                    " (the types are follow, track and locations)"
+                ) from None
+            types |= whole_types
+            named |= group
+        return cls(frozenset(types), tuple(sorted(named)))
+
+    def serves(self, group: GroupId) -> bool:
+        """Whether the group is one of this host's."""
+        return group.type in self.types or group in self.named
+
+    def __str__(self) -> str:
+        if self.types == frozenset(RuleType):
+            types = [_ALL]
+        else:
+            types = [f"{rule_type}:{_ALL}" for rule_type in sorted(self.types)]
+        return ", ".join([*types, *map(str, self.named)])
+
+
+def _read(item: str) -> tuple[set[RuleType], set[GroupId]]:
+    if item == _ALL:
+        return set(RuleType), set()
+    type_text, _, id_text = item.partition(":")
+    if id_text == _ALL:
+        return {RuleType.parse(type_text)}, set()
+    return set(), {GroupId.parse(item)}
