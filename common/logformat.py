@@ -6,6 +6,7 @@ says `worker`, `gen` and `pid`. Times are UTC with milliseconds.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
@@ -56,6 +57,13 @@ class JsonLines(JsonFormatter):
         super().__init__([], json_ensure_ascii=False)
         self._mask = mask
 
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        settled = copy.copy(record)
+        settled.msg, settled.args = message(record), None
+        settled.exc_text, settled.exc_info, settled.stack_info = trace(record), None, None
+        return super().format(settled)
+
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
@@ -63,9 +71,9 @@ class JsonLines(JsonFormatter):
         log_data["time"] = time_text(record)
         log_data["level"] = record.levelname
         log_data |= identity(record)
-        log_data["message"] = self._mask.hide(message(record))
-        if text := trace(record):
-            log_data["exception"] = self._mask.hide(text)
+        log_data["message"] = self._mask.hide(record.message)
+        if record.exc_text:
+            log_data["exception"] = self._mask.hide(record.exc_text)
         for name, value in plain_fields(record, self._mask).items():
             log_data[f"{name}_" if name in log_data else name] = value
 

@@ -12,7 +12,7 @@ from traptor.common.logs import fields
 from traptor.worker.linefile import LineFile
 from traptor.worker.lines import Lines
 from traptor.worker.linestdout import LineStdout
-from traptor.worker.sink import Outgoing, SinkCounts, SinkStopped
+from traptor.worker.outgoing import Outgoing, SinkCounts, SinkStopped
 
 log = logging.getLogger(__name__)
 

@@ -5,33 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from traptor.common.errors import SinkError
+from traptor.worker.jsonl import jsonl_files, jsonl_stdout
+from traptor.worker.outgoing import Outgoing, SinkCounts, SinkStopped
 
-
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """One message to deliver: `body` is one JSON object without a line end."""
-
-    body: bytes
-    tweet_id: str | None
-    """None: not a tweet."""
-    rule_ids: tuple[str, ...]
-
-
-class SinkCounts(msgspec.Struct):
-    """Totals of one sink. What was accepted is either in hand, delivered or failed.
-
-    Messages that `other_messages = drop` keeps out are not accepted.
-    """
-
-    accepted: int = 0
-    delivered: int = 0  # written, or confirmed by whom it was sent to
-    failed: int = 0  # given up
-
-
-class SinkStopped(SinkError):  # noqa: N818  # it is no error of the sink's
-    """A wait for room was ended by `stop_waiting`; the message is in hand, and `drain` tries again."""
+__all__ = ["Outgoing", "Sink", "SinkCounts", "SinkStopped", "open_sink"]
 
 
 class Sink(Protocol):
@@ -69,8 +47,6 @@ def open_sink(output: str, other_messages: str, connection: str) -> Sink:
 
     Raises SinkError when `output` is not `jsonl:DIR` or `jsonl:-`.
     """
-    from traptor.worker.jsonl import jsonl_files, jsonl_stdout  # the sinks know this module
-
     kind, _, place = output.partition(":")
     if kind != "jsonl" or not place:
         raise SinkError(f"[traptor] output = {output}: not known; set it to jsonl:DIR or jsonl:-")
