@@ -1,21 +1,20 @@
 """Track rules: which phrases a tweet holds, at a cost that grows with the tweet and hardly with the rules.
 
 Each phrase is filed under one word that any tweet holding the phrase has among its pieces: the one that the
-fewest phrases share, and of these the longest, so that common words collect no crowd. A tweet's pieces are
-looked up; only phrases filed under one of them are compared in full.
+fewest phrases share, and of these the longest, so that common words collect no crowd. One pass over a tweet's
+pieces finds the words; only phrases filed under one of them are compared in full.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import ahocorasick_rs
 
 from traptor.worker.tokens import is_tag, pieces_of
 from traptor.worker.words import Words
-
-_ONE_NAME = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,11 @@ class Phrase:
     def is_in(self, words: Words) -> bool:
         """Tell whether every term occurs."""
         # Whatever a term is compared with stands in the text as it is; most phrases end here.
-        return all(term in words.text for term in self.terms) and (
-            self.pieces <= words.piece_set
+        for term in self.terms:
+            if term not in words.text:
+                return False
+        return (
+            (not self.pieces or self.pieces <= words.piece_set)
             and (not self.tags or self.tags <= words.tags)
             and (not self.whole or self.whole <= words.whole)
         )
@@ -64,20 +66,16 @@ class Phrase:
 def _readings(term: str) -> list[frozenset[str]]:
     """Return the ways in which a term with punctuation inside may have fallen into pieces within a tweet.
 
-    A mark at its start makes a tag, but not after a slash; a name with `_` inside may itself be a tag's.
+    A mark at its start makes a tag, but not after a slash; what could be the name of a tag may be one.
     """
     readings = {frozenset(pieces_of(term)), frozenset(pieces_of(f"/{term}"))}
-    if _ONE_NAME.fullmatch(term):
+    if is_tag(f"#{term}"):
         readings.add(frozenset((term,)))
     return [] if frozenset() in readings else list(readings)
 
 
-@dataclass(slots=True)
-class _File:
-    """What is filed under one word: the rules that ask for no more than it, and phrases to compare."""
-
-    rules: list[int]
-    phrases: list[Phrase]
+def _rarest(words: Iterable[str], shared: Mapping[str, int]) -> str:
+    return min(words, key=lambda word: (shared[word], -len(word), word))
 
 
 class TrackIndex:
@@ -87,29 +85,25 @@ class TrackIndex:
         """Take folded phrases that are not blank, each with the indexes of its rules."""
         filed = [Phrase.of(text, rules) for text, rules in phrases.items()]
         shared = Counter(word for phrase in filed for reading in phrase.alternatives() for word in reading)
-        self._files: dict[str, _File] = {}
+        files: dict[str, _File] = {}
         self._unfiled: list[Phrase] = []
         for phrase in filed:
-            self._file(phrase, shared)
-        self._keys = frozenset(self._files)
-
-    def _file(self, phrase: Phrase, shared: Mapping[str, int]) -> None:
-        readings = phrase.alternatives()
-        if not readings:
-            self._unfiled.append(phrase)
-        for key in {min(reading, key=lambda word: (shared[word], -len(word), word)) for reading in readings}:
-            file = self._files.setdefault(key, _File([], []))
-            if phrase.terms == phrase.pieces == {key}:
-                file.rules.extend(phrase.rules)
-            else:
-                file.phrases.append(phrase)
+            readings = phrase.alternatives()
+            if not readings:
+                self._unfiled.append(phrase)
+            for key in {_rarest(reading, shared) for reading in readings}:
+                files.setdefault(key, _File([], [])).add(key, phrase)
+        # Blanks around the words make a search for substrings one for words.
+        self._automaton = ahocorasick_rs.AhoCorasick([f" {key} " for key in files])
+        self._files = list(files.values())
 
     def match(self, text: str) -> set[int]:
         """Return the indexes of the rules that match a folded text."""
         words = Words(text)
         found: set[int] = set()
-        for key in self._keys.intersection(words.pieces):
-            file = self._files[key]
+        hits = self._automaton.find_matches_as_indexes(words.piece_text, overlapping=True)
+        for number in {hit[0] for hit in hits}:
+            file = self._files[number]
             found.update(file.rules)
             for phrase in file.phrases:
                 if phrase.is_in(words):
@@ -118,3 +112,17 @@ class TrackIndex:
             if phrase.is_in(words):
                 found.update(phrase.rules)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is filed under one word: the rules that ask for no more than it, and phrases to compare."""
+
+    rules: list[int]
+    phrases: list[Phrase]
+
+    def add(self, key: str, phrase: Phrase) -> None:
+        if phrase.terms == phrase.pieces == {key}:
+            self.rules.extend(phrase.rules)
+        else:
+            self.phrases.append(phrase)

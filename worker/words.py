@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from traptor.worker.tokens import pieces_of, tags_in, whole_words_of
+from traptor.worker.tokens import piece_text, tags_in, whole_words_of
 
 
 class Words:
     """What track terms are compared with, for one folded text."""
 
-    __slots__ = ("_piece_set", "_tags", "_whole", "pieces", "text")
+    __slots__ = ("_piece_set", "_tags", "_whole", "piece_text", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.pieces = pieces_of(text)
+        self.piece_text = piece_text(text)
         self._piece_set: frozenset[str] | None = None
         self._tags: frozenset[str] | None = None
         self._whole: frozenset[str] | None = None
@@ -21,7 +21,7 @@ class Words:
     def piece_set(self) -> frozenset[str]:
         """Words parted at punctuation, and names of tags: what a term without punctuation finds."""
         if self._piece_set is None:
-            self._piece_set = frozenset(self.pieces)
+            self._piece_set = frozenset(self.piece_text.split())
         return self._piece_set
 
     @property
