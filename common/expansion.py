@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from traptor.common.ini import IniValue
-from traptor.common.report import Place, Report, quoted
+from traptor.common.report import Place, Report, printable
 from traptor.common.textfile import TextFile, UnreadableText
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|\$\{")
@@ -64,4 +64,4 @@ class Expansion:
         try:
             return TextFile.read(path)
         except UnreadableText as error:
-            raise ValueError(f"the file {quoted(str(path))} {error}") from None
+            raise ValueError(f"the file '{printable(str(path))}' {error}") from None

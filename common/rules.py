@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class RuleType(StrEnum):
@@ -50,8 +52,9 @@ class GroupId:
         return f"{self.type}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+# gc=False: a rule never refers to what could refer back to it, and a full collection in a master with
+# 100,000 rules would hold the event loop 30 ms longer for looking at them.
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """One usable rule, normalised.
 
     `values` are what goes to Twitter and counts towards the limit, each once, in the rule's order:
@@ -65,13 +68,13 @@ class Rule:
     group: GroupId
     values: tuple[str, ...]
     json: bytes
-    digest: int = field(init=False, repr=False, compare=False)
+    digest: int = 0
 
     def __post_init__(self) -> None:
         # No value holds a line end and no JSON of ours a raw one, so that the parts cannot run together.
         text = "\n".join((*self.values, self.key)).encode(errors="surrogatepass")
         digest = hashlib.blake2b(self.json + b"\n" + text, digest_size=8).digest()
-        object.__setattr__(self, "digest", int.from_bytes(digest, "big"))
+        msgspec.structs.force_setattr(self, "digest", int.from_bytes(digest, "big"))
 
 
 @dataclass(frozen=True, slots=True)

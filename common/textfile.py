@@ -11,7 +11,7 @@ MAX_TEXT_BYTES = 1 << 20
 _OTHERS_MAY_OPEN = 0o066  # read or write, for group or others
 
 
-class UnreadableText(ValueError):
+class UnreadableText(Exception):
     """The file cannot be used as text; the message says why, `line` where as far as that is known."""
 
     def __init__(self, message: str, line: int | None = None) -> None:

@@ -72,8 +72,8 @@ def masked_url(text: str) -> str:
     if not url_secrets(text):
         return text
     user, at, host = url.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    shown_user = f"{name}:{_MASK}" if colon else _MASK
+    name, _, password = user.partition(":")
+    shown_user = f"{name}:{_MASK}" if password else _MASK
     query = [
         (name, _MASK if name == "password" else value)
         for name, value in parse_qsl(url.query, keep_blank_values=True)
@@ -86,9 +86,9 @@ def url_secrets(text: str) -> tuple[str, ...]:
     """What a URL holds that must not be shown, as it is written in it and as it is meant."""
     url = urlsplit(text)
     user, _, _ = url.netloc.rpartition("@")
-    name, colon, password = user.partition(":")
+    name, _, password = user.partition(":")
     raw_query = [pair.partition("=") for pair in url.query.split("&")]
-    written = [password if colon else name, *(value for key, _, value in raw_query if key == "password")]
+    written = [password or name, *(value for key, _, value in raw_query if unquote_plus(key) == "password")]
     readings = (reading for raw in written if raw for reading in (raw, unquote(raw), unquote_plus(raw)))
     return tuple(dict.fromkeys(readings))
 

@@ -1,0 +1,55 @@
+"""What a worker is born with: all it needs to serve its connection, except credentials."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+from traptor.common.rules import GroupId, Rule
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """The options that a generation keeps from its fork to its end; a change of one is a refresh."""
+
+    api: str
+    output: str
+    other_messages: str
+    stream_url: str
+    connect_timeout_s: float
+    stall_timeout_s: float
+    redis_url: str = field(repr=False)
+    redis_timeout_s: float
+    stats: bool
+    log_dir: Path | None  # None: stdout
+    log_level: str
+    log_format: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Differs when any option differs."""
+        text = repr([(f.name, getattr(self, f.name)) for f in fields(self)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Birth:
+    """One generation of one connection, as it is forked."""
+
+    connection: str
+    generation: int
+    group: GroupId
+    rules: tuple[Rule, ...] = field(repr=False)
+    settings: WorkerSettings
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The Redis keys of its rules."""
+        return frozenset(rule.key for rule in self.rules)
+
+    @property
+    def name(self) -> str:
+        """Names the generation in logs: `track:0#3`."""
+        return f"{self.connection}#{self.generation}"

@@ -1,0 +1,195 @@
+"""What master and worker say to each other, and how it is framed on their socketpair.
+
+A frame is a 4-byte big-endian length and that many bytes of msgpack. A frame is at most 1 MiB.
+All times are seconds of CLOCK_MONOTONIC, which the processes of one host share.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from traptor.common.errors import ProtocolError
+
+MAX_FRAME_BYTES = 1 << 20
+HEADER = struct.Struct(">I")
+
+
+class Activity(StrEnum):
+    """What the worker's main thread is doing."""
+
+    STARTING = "starting"  # building the matcher, reaching the sink
+    WAITING = "waiting"  # for an order of the master
+    READING = "reading"  # from the socket, the answer's headers included
+    HANDLING = "handling"  # one message of the stream
+    SINK = "sink"  # waiting for room in the sink
+    DRAINING = "draining"
+
+    @property
+    def may_last(self) -> bool:
+        """Whether being long in it is normal: the outside world decides when it ends."""
+        return self not in (Activity.STARTING, Activity.HANDLING)
+
+
+class DisconnectKind(StrEnum):
+    """Why a stream, or an attempt to open one, ended."""
+
+    OWN_CLOSE = "own_close"
+    SERVER_CLOSE = "server_close"  # end of a 200's body
+    NETWORK = "network"  # no connection, or it broke
+    STALL = "stall"  # no byte for stall_timeout
+    HTTP = "http"  # answered with another status than 200
+    WORKER = "worker"  # an error of ours while streaming
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """Totals of one generation since it began; they only rise."""
+
+    received: int = 0  # tweets
+    received_bytes: int = 0  # of all messages
+    matched: int = 0  # tweets with at least one rule by the documented semantics
+    inferred: int = 0  # tweets with a rule only by the wider reading
+    unmatched: int = 0
+    limited: int = 0  # tweets that the server says it withheld
+    broken: int = 0  # lines that are no JSON object
+    other: dict[str, int] = {}  # messages that are not tweets, by kind
+    accepted: int = 0  # taken by the sink
+    delivered: int = 0  # confirmed by the sink
+    failed: int = 0  # given up by the sink
+    log_lost: int = 0  # log records that could not be written
+
+
+def added(one: Counters, other: Counters) -> Counters:
+    """The sums of both."""
+    sums: dict[str, Any] = {
+        name: getattr(one, name) + getattr(other, name)
+        for name in Counters.__struct_fields__
+        if name != "other"
+    }
+    kinds = one.other.keys() | other.other.keys()
+    by_kind = {kind: one.other.get(kind, 0) + other.other.get(kind, 0) for kind in sorted(kinds)}
+    return Counters(**sums, other=by_kind)
+
+
+# ---- worker to master
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    """The matcher is built and the sink is reached."""
+
+
+class MayConnect(msgspec.Struct, tag="may_connect", frozen=True):
+    """The worker asks to connect; it waits until the master answers with Connect."""
+
+
+class Connected(msgspec.Struct, tag="connected", frozen=True):
+    """The server answered 200 at `at`."""
+
+    at: float
+
+
+class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
+    """The stream ended, or could not be opened (then `streamed` is False).
+
+    `headers` holds what the answer said about when to come back, names in lower case.
+    """
+
+    kind: DisconnectKind
+    at: float
+    last_byte_at: float
+    streamed: bool
+    status: int | None = None
+    headers: dict[str, str] = {}
+    detail: str = ""
+
+
+class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
+    """Once a second and on change: what the worker does and has done."""
+
+    at: float
+    activity: Activity
+    activity_since: float
+    last_byte_at: float
+    backlog: int
+    counters: Counters
+
+
+class Drained(msgspec.Struct, tag="drained", frozen=True):
+    """The last word of a worker: `undelivered` messages were left when its deadline came."""
+
+    undelivered: int
+
+
+# ---- master to worker
+
+
+class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
+    """Permission for one connect, with the credentials for it; its repr shows only the key's name."""
+
+    key_id: str
+    key_name: str
+    consumer_key: str
+    consumer_secret: str
+    access_token: str
+    access_token_secret: str
+    source_address: str | None = None
+    proxy: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Connect(key_name={self.key_name!r}, key_id={self.key_id!r})"
+
+
+class Close(msgspec.Struct, tag="close", frozen=True):
+    """Close the stream and wait for the next order (the `serial` way of a refresh)."""
+
+
+class Drain(msgspec.Struct, tag="drain", frozen=True):
+    """Close the stream, deliver what is in hand within `deadline_s` seconds, end."""
+
+    deadline_s: float
+
+
+class Reopen(msgspec.Struct, tag="reopen", frozen=True):
+    """Open the log files anew."""
+
+
+FromWorker = Ready | MayConnect | Connected | Disconnected | Report | Drained
+FromMaster = Connect | Close | Drain | Reopen
+
+_encoder = msgspec.msgpack.Encoder()
+_from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)
+_from_master: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromMaster)
+
+
+def frame(message: FromWorker | FromMaster) -> bytes:
+    """The bytes of one message on the wire. Raises ProtocolError when it is too large."""
+    payload = _encoder.encode(message)
+    return HEADER.pack(payload_size(len(payload))) + payload
+
+
+def payload_size(size: int) -> int:
+    """`size` itself. Raises ProtocolError when no frame may be so large."""
+    if size > MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame of {size} bytes is larger than {MAX_FRAME_BYTES}")
+    return size
+
+
+def from_worker(payload: bytes) -> FromWorker:
+    """Decode what a worker sent. Raises ProtocolError."""
+    return _decode(_from_worker, payload)  # type: ignore[no-any-return]  # a union has no Decoder type
+
+
+def from_master(payload: bytes) -> FromMaster:
+    """Decode what the master sent. Raises ProtocolError."""
+    return _decode(_from_master, payload)  # type: ignore[no-any-return]  # a union has no Decoder type
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[Any], payload: bytes) -> Any:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        # The text of the error names the place, never the content.
+        raise ProtocolError(f"not a known message: {error}") from None

@@ -1,0 +1,105 @@
+"""Reads what the judge is told: the sandbox's record, the gaps in supervisor.log, the lines of the output."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from demo_parts.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
+from demo_parts.rules import Value
+from traptor.sandbox.client import SandboxClient
+
+Json = dict[str, Any]
+
+_LOG_STEP_S = 0.001  # the log's times are cut to milliseconds
+_CLAIM_SLACK_S = 0.01  # between the wall clock's and the monotonic clock's reading of one moment
+
+
+class _Line(msgspec.Struct):
+    """What counts of a line of the output; other messages have no id."""
+
+    id_str: str = ""
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+def gather(
+    sandbox: SandboxClient,
+    log_events: Sequence[Json],
+    output: Path,
+    rules: Sequence[tuple[float, frozenset[Value]]],
+) -> Evidence:
+    """The evidence of a collection that has ended; `rules` as the demo put them into Redis."""
+    wall_to_mono = time.monotonic() - time.time()
+    return Evidence(
+        tweets=[made_tweet(record) for record in sandbox.tweets() if record["for"]],
+        streams=opened_streams(sandbox.connections(), log_events, wall_to_mono),
+        gaps=reported_gaps(log_events, wall_to_mono),
+        written=written_tweets(output),
+        rules=rules,
+    )
+
+
+def made_tweet(record: Json) -> MadeTweet:
+    """A tweet of the sandbox's record."""
+    values = frozenset(zip(record["types"], record["for"], strict=True))
+    return MadeTweet(record["id"], values, record["made_mono"])
+
+
+def opened_streams(
+    records: Iterable[Json], log_events: Iterable[Json], wall_to_mono: float
+) -> list[OpenedStream]:
+    """The sandbox's connections, each with the name under which the supervisor logged that it opened it."""
+    streams = sorted(records, key=lambda record: float(record["opened_mono"]))
+    names: dict[int, str] = {}
+    for event in log_events:
+        if event["message"] == "stream connected":
+            logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S + _CLAIM_SLACK_S
+            # A key's streams follow each other: the one that was opened last before is meant.
+            ids = [r["id"] for r in streams if r["account"] == event["key"] and r["opened_mono"] <= logged_at]
+            if ids:
+                names[ids[-1]] = event["connection"]
+    return [_opened_stream(record, names.get(record["id"])) for record in streams]
+
+
+def _opened_stream(record: Json, name: str | None) -> OpenedStream:
+    values = frozenset((kind, text) for kind, texts in record["values"].items() for text in texts)
+    closed_at = record["closed_mono"]
+    return OpenedStream(name, values, record["opened_mono"], math.inf if closed_at is None else closed_at)
+
+
+def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[ReportedGap]:
+    """The gaps that the supervisor wrote down."""
+    return [
+        ReportedGap(
+            connection=event["connection"],
+            cause=event["cause"],
+            since=_unix_s(event["since"]) + wall_to_mono,
+            until=_unix_s(event["until"]) + wall_to_mono + _LOG_STEP_S,
+            seconds=event["seconds"],
+        )
+        for event in log_events
+        if event["message"] == "gap"
+    ]
+
+
+def written_tweets(output: Path) -> dict[str, Counter[str]]:
+    """By connection, how often each tweet stands in its file."""
+    return {path.name.removesuffix(".jsonl"): _tweet_ids(path) for path in sorted(output.glob("*.jsonl"))}
+
+
+def _tweet_ids(path: Path) -> Counter[str]:
+    with path.open("rb") as lines:
+        return Counter(line.id_str for line in map(_decode_line, lines) if line.id_str)
+
+
+def _unix_s(iso: str) -> float:
+    return datetime.fromisoformat(iso).timestamp()

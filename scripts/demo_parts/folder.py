@@ -1,0 +1,67 @@
+"""The demo's folder: output and logs, which stay, and what the demo removes at its end."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from traptor.common.errors import TraptorError
+
+_DEFAULT_PLACE = Path("demo-output")
+
+
+class DemoFolder:
+    """A folder for one run. Raises TraptorError when it cannot be made or something is in it already."""
+
+    def __init__(self, wanted: Path | None) -> None:
+        self.path = wanted or _DEFAULT_PLACE / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            is_empty = not any(self.path.iterdir())
+        except OSError as error:
+            raise TraptorError(
+                f"{self.path}: cannot be made ({error.strerror}); name another --output"
+            ) from None
+        if not is_empty:
+            raise TraptorError(f"{self.path}: is not empty; name a new folder with --output")
+
+    @property
+    def ini(self) -> Path:
+        """What the supervisor is started with; it stays, to be read."""
+        return self.path / "traptor.ini"
+
+    @property
+    def output(self) -> Path:
+        """The tweets, a file for each connection."""
+        return self.path / "output"
+
+    @property
+    def logs(self) -> Path:
+        """`supervisor.log` and a log for each connection."""
+        return self.path / "logs"
+
+    @property
+    def stderr(self) -> Path:
+        """What the supervisor says when it cannot log."""
+        return self.logs / "stderr.txt"
+
+    @property
+    def run(self) -> Path:
+        """The supervisor's run_dir."""
+        return self.path / "run"
+
+    @property
+    def state(self) -> Path:
+        """Its state_dir."""
+        return self.path / "state"
+
+    @property
+    def redis(self) -> Path:
+        """Redis's own files."""
+        return self.path / "redis"
+
+    def remove_state(self) -> None:
+        """Leave only what is worth reading."""
+        for folder in (self.run, self.state, self.redis):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""What became of every tweet that the sandbox made: pure, from what the sandbox recorded and what was written.
+
+All times are seconds of the monotonic clock of this host.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from demo_parts.rules import Value
+
+_SHOWN_LOSSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MadeTweet:
+    """A tweet of the sandbox's timeline, and the values that it was made for."""
+
+    id: str
+    values: frozenset[Value]
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStream:
+    """A stream by the sandbox's record. `connection` is None when the supervisor claimed it for none."""
+
+    connection: str | None
+    values: frozenset[Value] = field(repr=False)
+    opened_at: float
+    closed_at: float
+
+    def is_open(self, at: float) -> bool:
+        """Whether tweets were written to it then."""
+        return self.opened_at <= at < self.closed_at
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedGap:
+    """A gap as supervisor.log has it."""
+
+    connection: str
+    cause: str
+    since: float
+    until: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the judge is told."""
+
+    tweets: Sequence[MadeTweet]
+    streams: Sequence[OpenedStream]
+    gaps: Sequence[ReportedGap]
+    written: Mapping[str, Counter[str]]  # by connection: how often each tweet id stands in its output
+    rules: Sequence[tuple[float, frozenset[Value]]]  # what was in Redis from when on, in order
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The numbers of the summary; tweets, but for `written`, `doubled` and `lost`: those are deliveries."""
+
+    made: int  # for a rule that was in Redis then
+    early: int  # of these: before their rule was first in an open filter, or in a reported gap
+    unexplained: int  # of these: in no open filter any more, and in no reported gap
+    written: int
+    doubled: int
+    lost: int
+    losses: tuple[str, ...]  # the first of them, for people
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every tweet is accounted for."""
+        return not self.lost and not self.unexplained
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Account for every tweet that was made for a rule."""
+    return _Judge(evidence).verdict()
+
+
+class _Judge:
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._rules_since = [since for since, _ in evidence.rules]
+        self._streams: dict[Value, list[OpenedStream]] = defaultdict(list)
+        for stream in sorted(evidence.streams, key=lambda stream: stream.opened_at):
+            for value in stream.values:
+                self._streams[value].append(stream)
+        self._gaps: dict[str, list[ReportedGap]] = defaultdict(list)
+        for gap in evidence.gaps:
+            self._gaps[gap.connection].append(gap)
+        self._written_anywhere = set().union(*evidence.written.values())
+
+    def verdict(self) -> Verdict:
+        made = early = unexplained = lost = 0
+        losses: list[str] = []
+        for tweet in self._evidence.tweets:
+            missing = self._lost_deliveries(tweet)
+            lost += len(missing)
+            losses += missing[: _SHOWN_LOSSES - len(losses)]
+            if wanted := tweet.values & self._in_redis(tweet.made_at):
+                made += 1
+                if not self._is_due(wanted, tweet.made_at):
+                    is_early = self._is_early(wanted, tweet.made_at)
+                    early += is_early
+                    unexplained += not is_early
+        counts = [count for ids in self._evidence.written.values() for count in ids.values()]
+        return Verdict(
+            made=made,
+            early=early,
+            unexplained=unexplained,
+            written=sum(counts),
+            doubled=sum(counts) - len(counts),
+            lost=lost,
+            losses=tuple(losses),
+        )
+
+    def _lost_deliveries(self, tweet: MadeTweet) -> list[str]:
+        """Connections that had it in an open filter, outside their reported gaps, and did not write it."""
+        names = {stream.connection for stream in self._holders(tweet.values, tweet.made_at)}
+        return [
+            f"{tweet.id}, made for {_shown(tweet.values)}, is not in the output of {name or 'any connection'}"
+            for name in sorted(names, key=str)
+            if not self._is_written(tweet.id, name) and not self._in_gap(name, tweet.made_at)
+        ]
+
+    def _is_written(self, tweet_id: str, name: str | None) -> bool:
+        if name is None:
+            return tweet_id in self._written_anywhere
+        return tweet_id in self._evidence.written.get(name, ())
+
+    def _is_due(self, values: Iterable[Value], at: float) -> bool:
+        """Whether an open stream asked for it, and its connection reports no gap."""
+        return any(not self._in_gap(stream.connection, at) for stream in self._holders(values, at))
+
+    def _is_early(self, values: Iterable[Value], at: float) -> bool:
+        """Whether each of its rules was in no open filter yet, or in one of a connection that reports a gap."""
+        return all(
+            not earlier or any(self._in_gap(stream.connection, at) for stream in earlier)
+            for earlier in (self._opened_before(value, at) for value in values)
+        )
+
+    def _opened_before(self, value: Value, at: float) -> list[OpenedStream]:
+        return [stream for stream in self._streams.get(value, ()) if stream.opened_at <= at]
+
+    def _holders(self, values: Iterable[Value], at: float) -> list[OpenedStream]:
+        return [stream for value in values for stream in self._streams.get(value, ()) if stream.is_open(at)]
+
+    def _in_gap(self, name: str | None, at: float) -> bool:
+        return name is not None and any(gap.since <= at <= gap.until for gap in self._gaps[name])
+
+    def _in_redis(self, at: float) -> frozenset[Value]:
+        index = bisect_right(self._rules_since, at) - 1
+        return self._evidence.rules[index][1] if index >= 0 else frozenset()
+
+
+def _shown(values: Iterable[Value]) -> str:
+    return " and ".join(f"{kind} {text!r}" for kind, text in sorted(values))

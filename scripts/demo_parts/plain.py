@@ -1,0 +1,46 @@
+"""The demo without a terminal: a line every two seconds, and one for each event."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from rich.console import Console
+
+from demo_parts.picture import Picture
+from demo_parts.view import ConnectionView
+
+_INTERVAL_S = 2.0
+
+
+class PlainLines:
+    """Prints lines that a file or a pipe may take."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed_at = -math.inf
+        self._doing = ""
+
+    def update(self, picture: Picture) -> None:
+        """Print where it stands, unless that was done a moment ago."""
+        now = time.monotonic()
+        if picture.doing == self._doing and now - self._printed_at < _INTERVAL_S:
+            return
+        self._printed_at, self._doing = now, picture.doing
+        parts = [picture.clock(), picture.doing, *map(_connection, picture.view.connections)]
+        self._print(" | ".join(parts))
+
+    def say(self, text: str) -> None:
+        """Print an event."""
+        self._print(f"  * {text}")
+
+    def close(self) -> None:
+        """All is printed already."""
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _connection(c: ConnectionView) -> str:
+    who = f"pid {c.pid} {c.key or 'no key'}" if c.pid else "no worker"
+    return f"{c.name} {c.state} {who} {c.tweets_per_s:.0f}/s, {c.received:,} received, {c.matched:,} matched"

@@ -1,0 +1,114 @@
+"""What `run_dir/status.json` says, with tweets a second worked out from one look to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One row of the table."""
+
+    name: str
+    state: str  # of the generation that serves it, else of the connection
+    rules: int
+    pid: int | None
+    key: str | None
+    received: int
+    matched: int
+    delivered: int
+    worker_received: int  # by the worker that serves it, the others of the connection not counted
+    tweets_per_s: float
+    gap_s: float
+
+    @property
+    def streams(self) -> bool:
+        """Whether its stream is open."""
+        return self.state == "STREAMING"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """One key, and the connections that it is lent to."""
+
+    name: str
+    state: str
+    budget_left: int
+    connections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The supervisor at one moment."""
+
+    at: float = 0.0  # unix seconds
+    connections: tuple[ConnectionView, ...] = ()
+    keys: tuple[KeyView, ...] = ()
+
+    def pids(self) -> dict[str, int]:
+        """The workers of the connections that stream."""
+        return {c.name: c.pid for c in self.connections if c.streams and c.pid is not None}
+
+    def total(self, counter: str) -> int:
+        """The sum of a counter over all connections."""
+        return sum(getattr(c, counter) for c in self.connections)
+
+
+class StatusReader:
+    """Reads the file again and again; between two of its states the view stays the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.view = View()
+
+    def look(self) -> View:
+        """The newest view; the last one when the file is not there (yet, or any more)."""
+        try:
+            status = orjson.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return self.view
+        if status["at"] != self.view.at:
+            self.view = make_view(status, self.view)
+        return self.view
+
+
+def make_view(status: Json, before: View) -> View:
+    """A view of the status; tweets a second are those since `before`."""
+    earlier = {c.name: c for c in before.connections}
+    elapsed_s = status["at"] - before.at
+    connections = tuple(
+        _connection(c, earlier.get(c["connection"]), elapsed_s) for c in status["connections"]
+    )
+    users: dict[str, list[str]] = {}
+    for c in connections:
+        if c.key is not None:
+            users.setdefault(c.key, []).append(c.name)
+    keys = tuple(
+        KeyView(key["key"], key["state"], key["budget_left"], tuple(users.get(key["key"], ())))
+        for key in status["keys"]
+    )
+    return View(status["at"], connections, keys)
+
+
+def _connection(c: Json, before: ConnectionView | None, elapsed_s: float) -> ConnectionView:
+    serving = c["serving"] or {}
+    received = c["total"]["received"]
+    return ConnectionView(
+        name=c["connection"],
+        state=serving.get("state") or c["state"],
+        rules=c["rules"],
+        pid=serving.get("pid"),
+        key=serving.get("key"),
+        received=received,
+        matched=c["total"]["matched"],
+        delivered=c["total"]["delivered"],
+        worker_received=serving["counters"]["received"] if serving else 0,
+        tweets_per_s=max(0, received - before.received) / elapsed_s if before else 0.0,
+        gap_s=sum(c["gap_seconds"].values()),
+    )

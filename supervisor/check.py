@@ -1,0 +1,99 @@
+"""`--check`: everything that would keep a supervisor from collecting, said at once."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
+from traptor.common.settings import Settings, load_settings
+from traptor.supervisor.addresses import is_on_this_host
+from traptor.supervisor.preview import cold_plan, read_rules
+
+# Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
+_DESCRIPTORS_PER_CONNECTION = 12
+_DESCRIPTORS_OF_MASTER = 64
+
+
+async def check(path: Path, console: Console) -> ExitCode:
+    """Print a report. Its exit code says whether the supervisor could start: BAD_CONFIG, FAILURE or OK."""
+    try:
+        settings = load_settings(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            _line(console, "error", str(problem))
+        console.print(f"{len(error.problems)} problems in the configuration.")
+        return ExitCode.BAD_CONFIG
+    errors = list(_host_problems(settings))
+    warnings = [*settings.warnings, *_address_problems(settings)]
+    redis_error = await _check_rules(settings, console)
+    for text in warnings:
+        _line(console, "warning", text)
+    for text in (*errors, *redis_error):
+        _line(console, "error", text)
+    console.print(
+        f"{len(settings.keys)} keys; room for {connections_that_fit()} connections (file descriptors)."
+    )
+    if errors:
+        return ExitCode.BAD_CONFIG
+    if redis_error:
+        return ExitCode.FAILURE
+    console.print(f"{path}: no errors, {len(warnings)} warnings.", markup=False)
+    return ExitCode.OK
+
+
+def connections_that_fit() -> int:
+    """How many connections the limit of open files allows (the supervisor raises it to the hard limit)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(0, (hard - _DESCRIPTORS_OF_MASTER) // _DESCRIPTORS_PER_CONNECTION)
+
+
+async def _check_rules(settings: Settings, console: Console) -> list[str]:
+    try:
+        snapshots = await read_rules(settings)
+    except RedisUnavailable as error:
+        return [str(error)]
+    plan = cold_plan(settings, snapshots)
+    rules = sum(len(snapshot.rules) for snapshot in snapshots.values())
+    console.print(f"Redis answers: {len(snapshots)} groups, {rules} rules, {len(plan)} connections.")
+    for snapshot in snapshots.values():
+        for rule in snapshot.rejected:
+            _line(console, "warning", f"{rule.key}: {rule.reason}")
+    waiting = [row.name for row in plan if row.key is None]
+    if waiting:
+        _line(console, "warning", f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")
+    if len(plan) > connections_that_fit():
+        _line(console, "warning", "more connections than the limit of open files allows: raise LimitNOFILE")
+    return []
+
+
+def _host_problems(settings: Settings) -> Iterator[str]:
+    supervisor = settings.supervisor
+    folders = {"run_dir": supervisor.run_dir, "state_dir": supervisor.state_dir}
+    if supervisor.log_dir is not None:
+        folders["log_dir"] = supervisor.log_dir
+    kind, _, place = settings.traptor.output.partition(":")
+    if kind == "jsonl" and place != "-":
+        folders["output"] = Path(place)
+    for name, folder in folders.items():
+        if not _can_be_used(folder):
+            yield f"{name}: {folder} cannot be made or written to; make it, or name another folder"
+
+
+def _can_be_used(folder: Path) -> bool:
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
+def _address_problems(settings: Settings) -> Iterable[str]:
+    for key in settings.keys:
+        if key.source_address and not is_on_this_host(key.source_address):
+            yield f"key {key.name}: source_address {key.source_address} is not on this host; the key is not used"
+
+
+def _line(console: Console, kind: str, text: str) -> None:
+    console.print(f"{kind}: {text}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,103 @@
+"""What the master does by the clock, each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import orjson
+import redis.asyncio
+import redis.exceptions
+
+from traptor.common.logs import fields
+from traptor.supervisor.context import Context
+from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.groups import Groups
+from traptor.supervisor.heartbeats import beating, write_heartbeats
+from traptor.supervisor.logrotate import rotate_logs
+from traptor.supervisor.roster import write_atomically
+from traptor.supervisor.runclock import TICK_S
+from traptor.supervisor.status import status
+
+log = logging.getLogger(__name__)
+
+_STATUS_INTERVAL_S = 1.0
+_LOOK_AROUND_INTERVAL_S = 5.0
+
+
+class Chores:
+    """Ticks of the run clock, the status file, heartbeats, and a look at log and configuration files."""
+
+    def __init__(
+        self,
+        context: Context,
+        groups: Groups,
+        client: redis.asyncio.Redis,
+        files: FileChanges,
+        wake: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._groups = groups
+        self._redis = client
+        self._files = files
+        self._wake = wake
+        self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
+        self._status_fails = False
+
+    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """The tasks, with their names; they run until cancelled."""
+        return [
+            ("clock", self._tick()),
+            ("status", self._write_status()),
+            ("heartbeats", self._beat()),
+            ("look around", self._look_around()),
+        ]
+
+    def close(self) -> None:
+        """Nothing runs any more: no status may say that it does."""
+        self._status_path.unlink(missing_ok=True)
+
+    async def _tick(self) -> None:
+        """Let the run clock run, and a hung worker be found."""
+        while True:
+            self._context.run_clock.tick(time.monotonic())
+            self._wake()
+            await asyncio.sleep(TICK_S)
+
+    async def _write_status(self) -> None:
+        while True:
+            content = orjson.dumps(status(self._context, self._groups, time.monotonic()))
+            try:
+                write_atomically(self._status_path, content)
+                self._status_fails = False
+            except OSError as error:
+                if not self._status_fails:
+                    log.error("the status file cannot be written", extra=fields(error=error.strerror))
+                self._status_fails = True
+            await asyncio.sleep(_STATUS_INTERVAL_S)
+
+    async def _beat(self) -> None:
+        while True:
+            interval_s = self._context.settings.supervisor.heartbeat_interval
+            served = [group.id for group in self._groups.all()]
+            groups = beating(served, self._context.connections.values(), time.monotonic())
+            try:
+                if groups and not self._context.stopping:
+                    await write_heartbeats(self._redis, groups, interval_s)
+            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                log.debug("heartbeats are not written", extra=fields(error=type(error).__name__))
+            await asyncio.sleep(interval_s)
+
+    async def _look_around(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AROUND_INTERVAL_S)
+            self._files.compare()
+            settings = self._context.settings
+            if settings.supervisor.log_dir is not None and settings.logging.rotate_size:
+                rotate_logs(
+                    settings.supervisor.log_dir, settings.logging.rotate_size, settings.logging.rotate_keep
+                )

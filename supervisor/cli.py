@@ -1,0 +1,108 @@
+"""The command `traptor-supervisor`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from traptor.common import __version__
+from traptor.common.errors import ConfigError, ExitCode, TraptorError
+from traptor.common.logs import MasterLogs, configure_master_logging, fields
+from traptor.common.settings import Settings, load_settings
+from traptor.supervisor.check import check
+from traptor.supervisor.locks import RecordLock
+from traptor.supervisor.master import Master
+from traptor.supervisor.preview import preview
+
+log = logging.getLogger(__name__)
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Signals: HUP reloads, TERM and INT drain and stop (a second one: at once), USR1 reopens the logs. "
+    "Exit codes: 0 ok, 1 failure, 2 usage, 75 already running, 78 bad configuration.",
+)
+@click.option(
+    "-c",
+    "--config",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The ini file; traptor.ini of the distribution documents every option.",
+)
+@click.option(
+    "--check", "only_check", is_flag=True, help="Check ini, keys and Redis, say all problems, and end."
+)
+@click.option("--plan", "only_plan", is_flag=True, help="Print the connections that would run, and end.")
+@click.version_option(__version__, prog_name="traptor-supervisor")
+def main(config: Path, only_check: bool, only_plan: bool) -> None:
+    """Run a collection in the foreground: one worker process for each connection that the rules need."""
+    # Whatever Python's default is: a worker must be forked (Python 3.14's is forkserver).
+    multiprocessing.set_start_method("fork")
+    try:
+        if only_check:
+            sys.exit(asyncio.run(check(config, Console())))
+        settings = load_settings(config)
+        if only_plan:
+            sys.exit(asyncio.run(preview(settings, Console())))
+        sys.exit(_run(settings))
+    except TraptorError as error:
+        _say(error)
+        sys.exit(error.exit_code)
+
+
+def _run(settings: Settings) -> ExitCode:
+    locks = _take_locks([settings.supervisor.run_dir, settings.supervisor.state_dir])
+    _raise_descriptor_limit()
+    logs = configure_master_logging(
+        settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
+    )
+    for warning in settings.warnings:
+        log.warning("configuration", extra=fields(warning=warning))
+    # What the workers need is imported by now: they share it until they write to it.
+    gc.collect()
+    gc.freeze()
+    try:
+        return asyncio.run(_collect(settings, logs))
+    finally:
+        logs.close()
+        for lock in locks:
+            lock.release()
+
+
+async def _collect(settings: Settings, logs: MasterLogs) -> ExitCode:
+    return await Master(settings, logs).run()
+
+
+def _take_locks(folders: Sequence[Path]) -> list[RecordLock]:
+    locks = []
+    for folder, name in zip(folders, ("master.lock", "lock"), strict=True):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TraptorError(f"{folder}: cannot be made: {error.strerror}") from None
+        lock = RecordLock(folder / name)
+        lock.take()
+        locks.append(lock)
+    return locks
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say(error: TraptorError) -> None:
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+    else:
+        click.echo(f"error: {error}", err=True)

@@ -1,0 +1,118 @@
+"""What the master knows of one connection: what it should carry, and who serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from traptor.common.birth import WorkerSettings
+from traptor.common.messages import Counters, added
+from traptor.common.rules import GroupId, Rule
+from traptor.supervisor.backoff import CrashBackoff
+from traptor.supervisor.failures import Failure
+from traptor.supervisor.gaps import GapTracker
+from traptor.supervisor.generation import Generation, Spec, Way
+from traptor.supervisor.keypool import Lease
+from traptor.supervisor.states import ConnectionState, GenerationState
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new generation of the connection would be made from."""
+
+    rules: tuple[Rule, ...]
+    settings: WorkerSettings
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The server refused these rules (404/406/413/416); they are tried again when they change, or at `until`."""
+
+    rules: str  # fingerprint
+    status: int
+    until: float
+
+
+@dataclass(eq=False)
+class Connection:
+    """One planned connection. Times are monotonic seconds."""
+
+    name: str
+    group: GroupId
+    part: int
+    crashes: CrashBackoff
+    refresh_crashes: CrashBackoff  # of generations that were to take over
+    gaps: GapTracker
+    wanted: Wanted | None = None  # None: no longer planned
+    ticket: int = 0  # of the hint that its wanted generation answers
+    lease: Lease | None = None  # the key lent to it; its wanted key
+    serving: Generation | None = None
+    successor: Generation | None = None
+    leaving: list[Generation] = field(default_factory=list)
+    way: Way | None = None  # of the successor's connect
+    refreshed_at: float | None = None
+    refusal: Refusal | None = None
+    held_back: Failure | None = None  # a refused secret, told to the pool once the old one streams again
+    held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
+    past: Counters = field(default_factory=Counters)  # of generations that are gone
+    overlapped: tuple[int, float] | None = None  # generation and end of a stream that an overlap closed
+    restarts: int = 0
+    waits_for: str = ""  # why nothing happens now, for people
+    waits_until: float | None = None
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """All that live."""
+        front = [generation for generation in (self.serving, self.successor) if generation is not None]
+        return (*front, *self.leaving)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it has an open stream."""
+        return self.serving is not None and self.serving.streams
+
+    @property
+    def streaming_since(self) -> float | None:
+        """Since when its serving generation streams."""
+        return self.serving.streaming_since if self.serving is not None else None
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """Redis keys of the rules that its open stream carries."""
+        return self.serving.birth.keys if self.serving is not None and self.serving.streams else frozenset()
+
+    @property
+    def forked(self) -> frozenset[str]:
+        """Redis keys of the rules that its serving generation and its successor were forked with."""
+        front = (generation for generation in (self.serving, self.successor) if generation is not None)
+        return frozenset().union(*(generation.birth.keys for generation in front))
+
+    def counters(self) -> Counters:
+        """What all its generations have counted; it only rises."""
+        total = self.past
+        for generation in self.generations:
+            total = added(total, generation.counters)
+        return total
+
+    def refused(self, now: float) -> bool:
+        """Whether the server refused the rules that are wanted now, lately."""
+        return (
+            self.refusal is not None
+            and self.wanted is not None
+            and self.refusal.rules == self.wanted.spec.rules
+            and now < self.refusal.until
+        )
+
+    def state(self, now: float) -> ConnectionState:
+        """Why it has a generation, or has none."""
+        if self.wanted is None or not self.wanted.rules:
+            return ConnectionState.QUIET
+        if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
+            return ConnectionState.UP
+        if self.refused(now):
+            return ConnectionState.REFUSED
+        if self.lease is None:
+            return ConnectionState.WAITING_FOR_KEY
+        if self.crashes.not_before(now) is not None:
+            return ConnectionState.BACKOFF
+        return ConnectionState.UP

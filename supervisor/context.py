@@ -1,0 +1,79 @@
+"""What the master's steps work on: settings, keys, processes, connections, and what outlives the master."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+
+from traptor.common.errors import TraptorError
+from traptor.common.keys import ApiKey
+from traptor.common.logs import fields
+from traptor.common.messages import Connect
+from traptor.common.settings import Settings
+from traptor.supervisor.connection import Connection
+from traptor.supervisor.fleet import GRACE_S, Fleet
+from traptor.supervisor.generation import KeySpec
+from traptor.supervisor.intervals import Instant
+from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.pacer import Pacer
+from traptor.supervisor.runclock import RunClock
+from traptor.supervisor.store import StateStore
+
+log = logging.getLogger(__name__)
+
+MIN_DRAIN_S = 0.5
+
+
+@dataclass
+class Context:
+    """One master's world. `settings` is replaced by a reload."""
+
+    settings: Settings
+    pool: KeyPool
+    pacer: Pacer
+    store: StateStore
+    run_clock: RunClock
+    fleet: Fleet
+    rng: random.Random
+    connections: dict[str, Connection] = field(default_factory=dict)
+    stopping: bool = False
+    keys_changed: bool = False  # the store does not have the pool's present state yet
+
+    def drain_s(self) -> float:
+        """How long a worker may take to drain, so that it is gone within `drain_timeout` in any case."""
+        return max(MIN_DRAIN_S, self.settings.supervisor.drain_timeout - GRACE_S - MIN_DRAIN_S)
+
+    def save_keys(self, now: float) -> None:
+        """Keep budgets and states of the keys over a restart of the master."""
+        try:
+            self.store.save_keys(self.pool.dump(now, time.time()))
+        except TraptorError as error:
+            log.error("key states are not saved", extra=fields(error=str(error)))
+        else:
+            self.keys_changed = False
+
+
+def instant(mono: float) -> Instant:
+    """The moment of a monotonic reading, with its wall-clock time."""
+    return Instant(wall=time.time() - (time.monotonic() - mono), mono=mono)
+
+
+def key_spec(key: ApiKey) -> KeySpec:
+    """What distinguishes a stream with this key from one with it before a reload."""
+    return KeySpec(key.key_id, key.secrets_fingerprint, key.source_address, key.proxy)
+
+
+def connect_message(key: ApiKey) -> Connect:
+    """The permission to connect with `key`."""
+    return Connect(
+        key_id=key.key_id,
+        key_name=key.name,
+        consumer_key=key.consumer_key,
+        consumer_secret=key.consumer_secret,
+        access_token=key.access_token,
+        access_token_secret=key.access_token_secret,
+        source_address=key.source_address,
+        proxy=key.proxy,
+    )

@@ -1,0 +1,50 @@
+"""Notices that the content of a configuration file changed, however it was changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from traptor.supervisor.filewatch import FileWatch, contents
+
+# Editors write in several steps; what they left after this long is what they meant.
+_SETTLE_S = 0.2
+
+
+class FileChanges:
+    """Calls `on_change` on the event loop when a watched file's content is another one than at `watch`."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._files = FileWatch(self._on_event)
+        self._contents: dict[Path, str] = {}
+        self._settling: asyncio.TimerHandle | None = None
+
+    def watch(self, paths: Iterable[Path]) -> None:
+        """Watch these files; their present content is the known one."""
+        self._contents = contents(paths)
+        self._files.watch(self._contents)
+
+    def compare(self) -> None:
+        """Look at the contents now. Also to be called now and then: not every change makes an event."""
+        self._settling = None
+        if contents(self._contents) != self._contents:
+            self._on_change()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._files.stop()
+        if self._settling is not None:
+            self._settling.cancel()
+
+    def _on_event(self) -> None:  # in the watching thread
+        try:
+            self._loop.call_soon_threadsafe(self._settle)
+        except RuntimeError:
+            pass  # the loop was closed meanwhile
+
+    def _settle(self) -> None:
+        if self._settling is None:
+            self._settling = self._loop.call_later(_SETTLE_S, self.compare)

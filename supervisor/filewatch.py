@@ -1,0 +1,67 @@
+"""Says when one of the watched files may have changed: edited, renamed over, or swapped by a symlink.
+
+The folders are watched, not the files: editors and Kubernetes replace files, and a watch would stay with
+the old one. What an event means is found out by comparing contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+
+def contents(paths: Iterable[Path]) -> dict[Path, str]:
+    """A fingerprint of each file's content; empty text for one that cannot be read."""
+    return {path: _fingerprint(path) for path in paths}
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+class FileWatch(FileSystemEventHandler):
+    """Calls `on_event` from a thread of its own whenever something moves in a folder of the files."""
+
+    def __init__(self, on_event: Callable[[], None]) -> None:
+        self._on_event = on_event
+        self._observer: BaseObserver | None = None
+        self._folders: frozenset[Path] = frozenset()
+        self._names: frozenset[str] = frozenset()
+
+    def watch(self, paths: Iterable[Path]) -> None:
+        """Watch these files from now on, and no others."""
+        spots = {spot for path in paths for spot in (path, path.resolve())}
+        # A ConfigMap swaps the link `..data` beside the files.
+        self._names = frozenset({spot.name for spot in spots} | {"..data"})
+        folders = frozenset(spot.parent for spot in spots if spot.parent.is_dir())
+        if folders == self._folders:
+            return
+        self.stop()
+        self._folders = folders
+        if folders:
+            self._observer = Observer()
+            for folder in folders:
+                self._observer.schedule(self, str(folder))
+            self._observer.start()
+
+    def stop(self) -> None:
+        """End the watching thread."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+            self._observer = None
+            self._folders = frozenset()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog; neither reading a file is news, nor what happens to others (our logs) there."""
+        names = {Path(str(place)).name for place in (event.src_path, event.dest_path) if place}
+        if event.event_type not in ("opened", "closed_no_write") and names & self._names:
+            self._on_event()

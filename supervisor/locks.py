@@ -1,0 +1,70 @@
+"""The locks that keep two supervisors apart, and a new one from what is left of its predecessor."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from traptor.common.errors import AlreadyRunning, TraptorError
+
+
+class RecordLock:
+    """A POSIX record lock: ends with its process and is not inherited by workers.
+
+    The file must not be opened a second time by the process: closing that descriptor would free the lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    def take(self) -> None:
+        """Lock. Raises AlreadyRunning when another process holds it, TraptorError when it cannot be opened."""
+        fd = open_lock_file(self._path)
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(fd, 32, 0).decode(errors="replace").strip()
+            os.close(fd)
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise AlreadyRunning(
+                f"{self._path} is held by another supervisor (pid {owner or 'unknown'}): "
+                "stop it first, or give this one its own run_dir and state_dir"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+
+    def release(self) -> None:
+        """Unlock."""
+        os.close(self._fd)
+
+
+class WorkersLock:
+    """A flock whose descriptor every worker keeps: it is free when no worker of anybody lives."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = open_lock_file(path)
+
+    def try_take(self) -> bool:
+        """Whether no worker of a predecessor lives any more; then the lock is ours and our workers'."""
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Close our descriptor; workers that live keep the lock."""
+        os.close(self.fd)
+
+
+def open_lock_file(path: Path) -> int:
+    """A descriptor of the file. Raises TraptorError when it cannot be made."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise TraptorError(f"{path}: {error.strerror}: the supervisor must be able to write there") from None

@@ -1,0 +1,236 @@
+"""The one step that compares what should run with what runs, and does the difference.
+
+Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and has this step
+run again; nothing else starts, connects or stops a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from traptor.common.birth import Birth
+from traptor.common.logs import fields
+from traptor.supervisor import gaplog
+from traptor.supervisor.connection import Connection
+from traptor.supervisor.context import Context, connect_message, instant, key_spec
+from traptor.supervisor.demands import Demand, order_demands
+from traptor.supervisor.generation import Ending, Generation
+from traptor.supervisor.groups import Groups
+from traptor.supervisor.hangs import hang_reason
+from traptor.supervisor.intervals import GapCause
+from traptor.supervisor.keypool import KeyState, Lease, Purpose
+from traptor.supervisor.refresh import Refresh
+from traptor.supervisor.states import GenerationState
+from traptor.supervisor.timer import Timer
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Brings the connections of a Context to what is wanted, one step at a time."""
+
+    def __init__(self, context: Context, groups: Groups) -> None:
+        self._context = context
+        self._groups = groups
+        self._timer = Timer()
+        self._refresh = Refresh(
+            context, self._timer, fork=self._fork, permit=self._permit, may_start=self._may_start_one_more
+        )
+
+    def reconcile(self) -> float | None:
+        """Do what can be done now. The monotonic time of the next step that is due without any event."""
+        now = time.monotonic()
+        self._timer.reset(self._context.pool.next_change(now))
+        self._end_overdue(now)
+        self._groups.plan(now)
+        for connection in self._in_order():
+            connection.waits_for, connection.waits_until = "", None
+            self._step(connection, now)
+        self._forget_gone()
+        self._give_back_leases(now)
+        if self._context.keys_changed:
+            self._context.save_keys(now)
+        return self._timer.due
+
+    def _in_order(self) -> list[Connection]:
+        connections = self._context.connections
+        demands = (
+            Demand(c.name, len(c.wanted.rules) if c.wanted else 0, c.streaming_since)
+            for c in connections.values()
+        )
+        return [connections[demand.connection] for demand in order_demands(demands)]
+
+    # ---- one connection
+
+    def _step(self, c: Connection, now: float) -> None:
+        if self._context.stopping:
+            self._retire_all(c)
+        elif c.wanted is None or not c.wanted.rules:
+            c.lease = None
+            self._retire_all(c)
+            gaplog.record(c.gaps.unplanned(instant(now)))
+        elif c.refused(now) and c.serving is None:
+            self._wait(c, "the server refuses its rules", c.refusal.until if c.refusal else None)
+        elif not self._has_key(c, now):
+            self._retire_all(c)
+            self._plan_gap(c, GapCause.NO_KEY, now)
+            self._wait(c, "no key is free")
+        else:
+            self._plan_gap(c, GapCause.START, now)
+            self._serve(c, now)
+
+    def _has_key(self, c: Connection, now: float) -> bool:
+        pool = self._context.pool
+        if c.lease is not None and not self._may_keep(c, c.lease, now):
+            c.lease = None  # a generation that streams with it keeps its own hold on it until it has closed
+        if c.lease is None:
+            c.lease = pool.lend(c.name, now)
+        return c.lease is not None
+
+    def _may_keep(self, c: Connection, lease: Lease, now: float) -> bool:
+        pool = self._context.pool
+        is_suspect = (
+            pool.state(lease.key_id, now) is KeyState.SUSPECT
+        )  # good for open streams, not for new ones
+        return pool.still_good(lease, now) and (c.streams or not is_suspect)
+
+    def _serve(self, c: Connection, now: float) -> None:
+        if c.serving is None:
+            c.serving, c.successor, c.way = c.successor, None, None
+        if c.serving is None:
+            self._start(c, now)
+            return
+        self._refresh.step(c, now)
+        self._permit_serving(c, now)
+
+    def _start(self, c: Connection, now: float) -> None:
+        not_before = c.crashes.not_before(now)
+        if not_before is not None:
+            self._wait(c, "its worker crashed", not_before)
+        elif not self._may_start_one_more():
+            self._wait(c, "others are starting")
+        else:
+            c.serving = self._fork(c)
+
+    def _permit_serving(self, c: Connection, now: float) -> None:
+        g, lease = c.serving, c.lease
+        if g is None or lease is None or not g.asks_to_connect() or g.closing:
+            return
+        verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
+        if not verdict.allowed:
+            self._wait(c, verdict.reason, verdict.not_before)
+        else:
+            self._permit(c, g, lease, now)
+
+    def _permit(self, c: Connection, g: Generation, lease: Lease, now: float) -> bool:
+        """Let a generation connect, unless its source address connected a moment ago."""
+        context = self._context
+        key = context.pool.key(lease.key_id)
+        due = context.pacer.next_at(key.source_address, now)
+        if due > now:
+            self._wait(c, "connects are paced", due)
+            return False
+        context.pacer.take(key.source_address, now)
+        context.pool.spend(lease.key_id, now)
+        context.save_keys(now)  # before the permission: a budget must not be forgotten
+        # While a new secret is in doubt, the old generation returns with the one that worked.
+        returns = c.held_back is not None and g is c.serving and g.connect is not None and g.key is not None
+        message, spec = (g.connect, g.key) if returns else (connect_message(key), key_spec(key))
+        assert message is not None
+        assert spec is not None
+        g.permitted(message, spec, lease)
+        context.fleet.connect(g, message)
+        return True
+
+    def _fork(self, c: Connection) -> Generation:
+        assert c.wanted is not None
+        number = self._context.store.next_generation(c.name)
+        birth = Birth(c.name, number, c.group, c.wanted.rules, c.wanted.settings)
+        generation = self._context.fleet.fork(birth, c.wanted.spec)
+        generation.last_heard = self._context.run_clock.read(time.monotonic())
+        log.info(
+            "worker forked",
+            extra=fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules)),
+        )
+        return generation
+
+    def _may_start_one_more(self) -> bool:
+        starting = sum(g.state is GenerationState.STARTING for g in self._context.fleet.generations)
+        return starting < self._context.settings.supervisor.start_parallel
+
+    def _wait(self, c: Connection, reason: str, until: float | None = None) -> None:
+        c.waits_for, c.waits_until = reason, until
+        self._timer.add(until)
+
+    def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
+        gaplog.record(c.gaps.planned(cause, instant(now)))
+
+    # ---- ends
+
+    def _retire_all(self, c: Connection) -> None:
+        for generation in (c.serving, c.successor):
+            if generation is not None:
+                self._retire(c, generation)
+        c.serving = c.successor = c.way = None
+        for generation in c.leaving:
+            self._drain(generation)
+
+    def _retire(self, c: Connection, g: Generation) -> None:
+        c.leaving.append(g)
+        self._drain(g)
+
+    def _drain(self, g: Generation) -> None:
+        if g.state not in (GenerationState.DRAINING, GenerationState.GONE):
+            self._context.fleet.drain(g, self._context.drain_s())
+
+    def _end_overdue(self, now: float) -> None:
+        run_now = self._context.run_clock.read(now)
+        for g in self._context.fleet.generations:
+            if g.fault is not None:
+                self._end_faulty(g)
+            elif g.kill_at is not None:
+                self._kill_when_due(g, now)
+            elif g.leave_by is not None:
+                self._close_overlapped(g, now)
+            elif reason := hang_reason(g, run_now, self._context.settings.supervisor.hang_timeout):
+                log.error("worker hangs", extra=fields(connection=g.birth.connection, pid=g.pid, why=reason))
+                self._context.fleet.put_down(g, Ending.HUNG)
+
+    def _end_faulty(self, g: Generation) -> None:
+        if g.ending is not Ending.FAULT:
+            log.error(
+                "worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
+            )
+            g.ending = Ending.FAULT
+            self._context.fleet.kill(g)
+
+    def _kill_when_due(self, g: Generation, now: float) -> None:
+        assert g.kill_at is not None
+        if now >= g.kill_at:
+            log.error("worker does not end: killed", extra=fields(connection=g.birth.connection, pid=g.pid))
+            self._context.fleet.kill(g)
+        else:
+            self._timer.add(g.kill_at)
+
+    def _close_overlapped(self, g: Generation, now: float) -> None:
+        """After an overlap the server closes the older stream; where it does not, we do."""
+        assert g.leave_by is not None
+        if now >= g.leave_by or not g.streams:
+            g.leave_by = None
+            self._drain(g)
+        else:
+            self._timer.add(g.leave_by)
+
+    def _forget_gone(self) -> None:
+        gone = [c.name for c in self._context.connections.values() if c.wanted is None and not c.generations]
+        for name in gone:
+            del self._context.connections[name]
+
+    def _give_back_leases(self, now: float) -> None:
+        """A lease is held by the connection it is lent to, and by a generation that may have a stream with it."""
+        connections = self._context.connections.values()
+        held = {c.lease for c in connections} | {g.lease for g in self._context.fleet.generations}
+        for lease in self._context.pool.leases():
+            if lease not in held:
+                self._context.pool.give_back(lease, now)

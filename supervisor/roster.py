@@ -1,0 +1,59 @@
+"""`run_dir/workers.json`: which worker processes live, for whoever comes after a master that died."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """One worker process; pid and create time together name it for good."""
+
+    pid: int
+    create_time: float
+    connection: str
+    generation: int
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the file in one step: a reader sees the old content or the new."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+class Roster:
+    """Reads and replaces the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, entries: Iterable[RosterEntry]) -> None:
+        """Replace what the file says."""
+        write_atomically(self._path, json.dumps([asdict(entry) for entry in entries]).encode())
+
+    def read(self) -> tuple[RosterEntry, ...]:
+        """What a predecessor left; nothing when there is no file or it is not one of ours."""
+        try:
+            return tuple(RosterEntry(**entry) for entry in json.loads(self._path.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return ()
+
+
+def end_process(entry: RosterEntry) -> bool:
+    """KILL the worker if it is still the one that the roster means. Whether it was there."""
+    try:
+        process = psutil.Process(entry.pid)
+        # The two readings of a start time may differ by a clock tick.
+        if abs(process.create_time() - entry.create_time) > 0.5:
+            return False
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""`run_dir/status.json`: what the supervisor does now, replaced once a second, for people and scripts."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import msgspec
+
+from traptor.common import __version__
+from traptor.supervisor.connection import Connection
+from traptor.supervisor.context import Context, instant
+from traptor.supervisor.generation import Generation
+from traptor.supervisor.groups import Group, Groups
+from traptor.supervisor.keypool import KeyStatus
+
+
+def status(context: Context, groups: Groups, now: float) -> dict[str, Any]:
+    """Plain JSON values; times are Unix seconds, durations seconds. It holds no secret."""
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "at": time.time(),
+        "stopping": context.stopping,
+        "redis": groups.redis_state,
+        "groups": [_group(group) for group in groups.all()],
+        "connections": [_connection(c, now) for c in _by_name(context)],
+        "keys": [_key(key, now) for key in context.pool.statuses(now)],
+    }
+
+
+def _by_name(context: Context) -> list[Connection]:
+    return sorted(context.connections.values(), key=lambda c: (c.group, c.part))
+
+
+def _group(group: Group) -> dict[str, Any]:
+    snapshot = group.snapshot
+    return {
+        "group": str(group.id),
+        "rules": len(snapshot.rules),
+        "rejected": len(snapshot.rejected),
+        "inactive": snapshot.inactive,
+        "suspect": group.suspect,
+        "hints": group.ticket,
+    }
+
+
+def _connection(c: Connection, now: float) -> dict[str, Any]:
+    totals = c.gaps.totals(instant(now))
+    return {
+        "connection": c.name,
+        "state": c.state(now),
+        "rules": len(c.wanted.rules) if c.wanted else 0,
+        "restarts": c.restarts,
+        "waits_for": c.waits_for or None,
+        "waits_until": _wall(c.waits_until, now),
+        "held_for": [f"part {part}" for part in c.held_for],
+        "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
+        "streaming_seconds": round(totals.streaming_s, 3),
+        "serving": _generation(c.serving, now),
+        "successor": _generation(c.successor, now),
+        "leaving": [_generation(g, now) for g in c.leaving],
+        "total": msgspec.to_builtins(c.counters()),
+    }
+
+
+def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
+    if g is None:
+        return None
+    return {
+        "generation": g.birth.generation,
+        "pid": g.pid,
+        "state": g.state,
+        "key": g.connect.key_name if g.connect else None,
+        "source_address": g.connect.source_address if g.connect else None,
+        "born_at": _wall(g.born_at, now),
+        "streaming_since": _wall(g.streaming_since, now),
+        "activity": g.last_report.activity if g.last_report else None,
+        "backlog": g.last_report.backlog if g.last_report else 0,
+        "counters": msgspec.to_builtins(g.counters),
+    }
+
+
+def _key(key: KeyStatus, now: float) -> dict[str, Any]:
+    return {
+        "key": key.name,
+        "key_id": key.key_id,
+        "state": key.state,
+        "lent": key.lent,
+        "max_connections": key.max_connections,
+        "budget_left": key.budget_left,
+        "not_before": _wall(key.not_before, now),
+        "source_address": key.source_address,
+    }
+
+
+def _wall(at: float | None, now: float) -> float | None:
+    return None if at is None else round(time.time() + at - now, 3)

@@ -1,0 +1,90 @@
+"""Changes of files are noticed, however they are made; what is no change is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from traptor.supervisor.filechanges import FileChanges
+
+
+def _edit_in_place(path: Path) -> None:
+    path.write_text("new")
+
+
+def _rename_over(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_text("new")
+    os.replace(other, path)
+
+
+async def _noticed(paths: list[Path], change: Callable[[], None], within_s: float = 10) -> bool:
+    noticed = asyncio.Event()
+    changes = FileChanges(noticed.set)
+    changes.watch(paths)
+    try:
+        change()
+        async with asyncio.timeout(within_s):
+            await noticed.wait()
+    except TimeoutError:
+        return False
+    finally:
+        changes.close()
+    return True
+
+
+@pytest.mark.parametrize("change", [_edit_in_place, _rename_over])
+def test_a_changed_file_is_noticed(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    path = tmp_path / "traptor.ini"
+    path.write_text("old")
+    assert asyncio.run(_noticed([path], lambda: change(path)))
+
+
+def test_a_configmap_that_swaps_its_link_is_noticed(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "traptor.ini").write_text(name)
+    (tmp_path / "..data").symlink_to("one")
+    path = tmp_path / "traptor.ini"
+    path.symlink_to("..data/traptor.ini")
+
+    def swap() -> None:
+        (tmp_path / "..new").symlink_to("two")
+        os.replace(tmp_path / "..new", tmp_path / "..data")
+
+    assert asyncio.run(_noticed([path], swap))
+
+
+def test_a_file_that_is_written_again_unchanged_is_no_news(tmp_path: Path) -> None:
+    path = tmp_path / "traptor.ini"
+    path.write_text("same")
+    assert not asyncio.run(_noticed([path], lambda: _ignore(path.write_text("same")), within_s=1.0))
+
+
+def test_other_files_in_the_folder_are_no_news(tmp_path: Path) -> None:
+    path = tmp_path / "traptor.ini"
+    path.write_text("old")
+    log = tmp_path / "supervisor.log"
+    assert not asyncio.run(_noticed([path], lambda: _ignore(log.write_text("x")), within_s=1.0))
+
+
+def test_a_change_without_any_event_is_found_by_comparing(tmp_path: Path) -> None:
+    path = tmp_path / "traptor.ini"
+    path.write_text("old")
+
+    async def compare() -> int:
+        found = []
+        changes = FileChanges(lambda: found.append(1))
+        changes._contents = {path: "another"}
+        changes.compare()
+        return len(found)
+
+    assert asyncio.run(compare()) == 1
+
+
+def _ignore(_result: object) -> None:
+    pass

@@ -1,0 +1,1 @@
+"""What several tests share: real servers, real supervisors, and waiting for facts."""

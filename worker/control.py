@@ -1,0 +1,141 @@
+"""The worker's end of the talk with the master, on a thread of its own: the main thread streams."""
+
+from __future__ import annotations
+
+import os
+import queue
+import selectors
+import socket
+import threading
+import time
+from typing import Protocol
+
+from traptor.common.errors import ExitCode
+from traptor.common.messages import (
+    HEADER,
+    Drain,
+    FromMaster,
+    FromWorker,
+    Report,
+    frame,
+    from_master,
+    payload_size,
+)
+
+REPORT_INTERVAL_S = 1.0
+_DRAINING_TICK_S = 0.1
+# After a TERM that the master did not send; its own Drain names a deadline.
+_TERM_DRAIN_S = 10.0
+
+
+class Serves(Protocol):
+    """What the control thread needs of the session."""
+
+    def order(self, message: FromMaster) -> None:
+        """Take an order."""
+
+    def report(self) -> Report:
+        """What the main thread does now and has done."""
+
+    def drained_instead(self) -> bool:
+        """Drain in the place of a main thread that cannot; whether that was done."""
+
+
+class Control:
+    """Carries orders to the session and messages to the master, and reports once a second."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._tick_s = REPORT_INTERVAL_S
+        self._terminated = False
+        self._outgoing: queue.SimpleQueue[FromWorker | None] = queue.SimpleQueue()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._next_report = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self, session: Serves) -> None:
+        """Begin to listen and to report for `session`."""
+        self._thread = threading.Thread(target=self._run, args=(session,), name="control", daemon=True)
+        self._thread.start()
+
+    def terminate(self) -> None:
+        """Have the session drain. Safe in a signal handler."""
+        self._terminated = True
+        os.eventfd_write(self._bell, 1)
+
+    def post(self, message: FromWorker) -> None:
+        """Send `message` soon, with a Report behind it. Never blocks: a stopped master stops no stream."""
+        self._outgoing.put(message)
+        self._next_report = 0.0
+        os.eventfd_write(self._bell, 1)
+
+    def finish(self, timeout_s: float) -> None:
+        """Send what was posted and end the thread, within `timeout_s`."""
+        self._outgoing.put(None)
+        os.eventfd_write(self._bell, 1)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self, session: Serves) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while True:
+                self._take_orders(selector, session)
+                last_words = session.drained_instead()
+                if not self._send_posted():
+                    return
+                if last_words:
+                    os._exit(ExitCode.OK)
+                if time.monotonic() >= self._next_report:
+                    self._send(session.report())
+                    self._next_report = time.monotonic() + REPORT_INTERVAL_S
+
+    def _take_orders(self, selector: selectors.BaseSelector, session: Serves) -> None:
+        wait_s = min(self._tick_s, self._next_report - time.monotonic())
+        for key, _ in selector.select(max(0.0, wait_s)):
+            if key.fileobj is self._sock:
+                self._pass_on(from_master(self._read_payload()), session)
+            else:
+                os.eventfd_read(self._bell)
+        if self._terminated:
+            self._terminated = False
+            self._pass_on(Drain(_TERM_DRAIN_S), session)
+
+    def _pass_on(self, message: FromMaster, session: Serves) -> None:
+        if isinstance(message, Drain):
+            self._tick_s = _DRAINING_TICK_S
+        session.order(message)
+
+    def _send_posted(self) -> bool:
+        while True:
+            try:
+                message = self._outgoing.get_nowait()
+            except queue.Empty:
+                return True
+            if message is None:
+                return False
+            self._send(message)
+
+    def _send(self, message: FromWorker) -> None:
+        try:
+            self._sock.sendall(frame(message))
+        except OSError:
+            self._master_is_gone()
+
+    def _read_payload(self) -> bytes:
+        size = payload_size(HEADER.unpack(self._read_exactly(HEADER.size))[0])
+        return self._read_exactly(size)
+
+    def _read_exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            piece = self._sock.recv(size - len(data))
+            if not piece:
+                self._master_is_gone()
+            data += piece
+        return bytes(data)
+
+    def _master_is_gone(self) -> None:
+        # The parent-death signal is on its way; nothing may be sent or read without a master.
+        os._exit(ExitCode.FAILURE)

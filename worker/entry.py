@@ -1,0 +1,62 @@
+"""Where a forked worker begins: the one thing of this package that the supervisor knows."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Collection
+
+from traptor.common.birth import Birth
+from traptor.common.errors import ExitCode, SinkError
+from traptor.common.logs import fields
+from traptor.common.workerlog import WorkerLogBridge, configure_worker_logging
+from traptor.worker.control import Control
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
+from traptor.worker.session import Session
+from traptor.worker.sink import Sink, open_sink
+from traptor.worker.stats import Stats
+
+__all__ = ["HANDLED_SIGNALS", "run_worker"]
+
+log = logging.getLogger(__name__)
+
+_LAST_WORDS_S = 2.0
+
+
+def run_worker(
+    birth: Birth, sock: socket.socket, bridge: WorkerLogBridge, master_pid: int, keep_fds: Collection[int]
+) -> None:
+    """Serve `birth` until drained. Raises SystemExit with an exit code when it cannot.
+
+    To be called in the child right after the fork, with HANDLED_SIGNALS blocked.
+    """
+    leave_master(master_pid, {*keep_fds, sock.fileno(), *bridge.keep_fds})
+    set_title(birth.connection, "starting")
+    logs = configure_worker_logging(birth, bridge)
+    control = Control(sock)
+    listen_to_signals(control.terminate, logs.evidence)
+    session = Session(birth, Pipeline(birth, _sink(birth), _stats(birth)), logs, control.post)
+    control.start(session)
+    try:
+        session.run()
+    except SinkError as error:
+        log.error("the output cannot be used", extra=fields(error=str(error)))  # noqa: TRY400  # a sentence, no crash
+        raise SystemExit(ExitCode.FAILURE) from None
+    except Exception:
+        log.exception("the worker failed")
+        raise SystemExit(ExitCode.FAILURE) from None
+    finally:
+        control.finish(_LAST_WORDS_S)
+        logs.close()
+
+
+def _sink(birth: Birth) -> Sink:
+    return open_sink(birth.settings.output, birth.settings.other_messages, birth.connection)
+
+
+def _stats(birth: Birth) -> Stats | None:
+    settings = birth.settings
+    if not settings.stats:
+        return None
+    return Stats(str(birth.group), birth.rules, settings.redis_url, settings.redis_timeout_s)

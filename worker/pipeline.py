@@ -1,0 +1,160 @@
+"""From a line of the stream to the sink: what it is, which rules it matched, and what is delivered of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+import msgspec
+
+from traptor.common.birth import Birth
+from traptor.common.logs import fields
+from traptor.common.messages import Counters
+from traptor.worker.enrich import Enricher
+from traptor.worker.limit_notices import LimitNotices
+from traptor.worker.matcher import Matcher
+from traptor.worker.messages import Kind, Message, read_message
+from traptor.worker.sink import Outgoing, Sink
+from traptor.worker.stats import Stats
+from traptor.worker.tweet import Tweet
+
+log = logging.getLogger(__name__)
+
+# Of broken lines and unknown messages so many a minute are shown; all are counted.
+_SHOWN_A_MINUTE: Final = 10
+_SHOWN_CHARS: Final = 200
+
+
+class Pipeline:
+    """Handles every message of one generation; used by the main thread alone, but for what says otherwise."""
+
+    def __init__(self, birth: Birth, sink: Sink, stats: Stats | None) -> None:
+        self._birth = birth
+        self._sink = sink
+        self._stats = stats
+        self._counters = Counters()
+        self._limit_notices = LimitNotices()
+        self._rule_ids = [rule.rule_id for rule in birth.rules]
+        self._shown_since = 0.0
+        self._shown = 0
+
+    def open(self) -> None:
+        """Build the matcher and reach the sink. Raises SinkError."""
+        birth = self._birth
+        self._matcher = Matcher(birth.rules)
+        self._enricher = Enricher(
+            birth.rules, birth.connection, birth.generation, birth.settings.api, birth.group
+        )
+        self._sink.open()
+        if self._stats is not None:
+            self._stats.start()
+
+    def stream_opened(self) -> None:
+        """A new stream begins: the server counts what it withholds from zero."""
+        self._limit_notices.reset()
+
+    def handle(self, line: bytes) -> None:
+        """Take one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+        self._counters.received_bytes += len(line)
+        message = read_message(line)
+        if message.tweet is not None:
+            self._take_tweet(line, message.tweet)
+        else:
+            self._take_other(line, message)
+
+    def _take_tweet(self, line: bytes, tweet: Tweet) -> None:
+        counters = self._counters
+        counters.received += 1
+        matched = self._matcher.match(tweet)
+        inferred = False
+        if matched:
+            counters.matched += 1
+        elif matched := self._matcher.infer(tweet):
+            inferred = True
+            counters.inferred += 1
+        else:
+            counters.unmatched += 1
+        if self._stats is not None:
+            self._stats.received()
+            self._stats.matched(matched)
+        body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
+        rule_ids = self._rule_ids
+        self._sink.send(
+            Outgoing(body=body, tweet_id=tweet.id_str, rule_ids=tuple([rule_ids[i] for i in matched]))
+        )
+
+    def _take_other(self, line: bytes, message: Message) -> None:
+        counters = self._counters
+        if message.kind is Kind.BROKEN:
+            counters.broken += 1
+            self._show("a line of the stream is no JSON object", line)
+            return
+        counters.other[message.kind] = counters.other.get(message.kind, 0) + 1
+        match message.kind:
+            case Kind.LIMIT if message.withheld is not None:
+                self._take_limit(message.withheld)
+            case Kind.DISCONNECT:
+                log.warning("the server announces a disconnect", extra=_details(message))
+            case Kind.WARNING:
+                log.warning("the server warns", extra=_details(message))
+            case Kind.UNKNOWN:
+                self._show("a message of an unknown kind", line)
+        self._sink.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
+
+    def _take_limit(self, total: int) -> None:
+        delta = self._limit_notices.newly_withheld(total)
+        self._counters.limited += delta
+        if self._stats is not None and delta:
+            self._stats.limited(delta)
+
+    def _show(self, what: str, line: bytes) -> None:
+        now = time.monotonic()
+        if now - self._shown_since > 60:
+            self._shown_since, self._shown = now, 0
+        self._shown += 1
+        if self._shown <= _SHOWN_A_MINUTE:
+            log.warning(what, extra=fields(start=line[:_SHOWN_CHARS].decode(errors="replace")))
+
+    # ---- the end
+
+    def drain(self, deadline: float) -> int:
+        """Deliver what is in hand until `deadline` (monotonic); how many messages are left."""
+        left = self._sink.drain(deadline)
+        self._sink.close()
+        if self._stats is not None:
+            self._stats.stop(max(0.0, min(1.0, deadline - time.monotonic())))
+        return left
+
+    # ---- any thread
+
+    def stop_waiting(self) -> None:
+        """End a wait for room in the sink."""
+        self._sink.stop_waiting()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the main thread waits for room in the sink."""
+        return self._sink.waiting_since
+
+    @property
+    def backlog(self) -> int:
+        """Messages accepted and not yet delivered or given up."""
+        counts = self._sink.counts
+        return counts.accepted - counts.delivered - counts.failed
+
+    def counters(self, log_lost: int) -> Counters:
+        """A snapshot of all counters."""
+        counts = self._sink.counts
+        return msgspec.structs.replace(
+            self._counters,
+            other=dict(self._counters.other),
+            accepted=counts.accepted,
+            delivered=counts.delivered,
+            failed=counts.failed,
+            log_lost=log_lost,
+        )
+
+
+def _details(message: Message) -> dict[str, object]:
+    return fields(code=message.code, reason=message.reason, percent_full=message.percent_full)

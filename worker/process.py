@@ -1,0 +1,65 @@
+"""Turning a fresh fork of the master into a worker: nothing of the master may act on in it."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import gc
+import os
+import signal
+from collections.abc import Callable, Collection
+from types import FrameType
+from typing import IO
+
+import setproctitle
+
+# Blocked by the master around the fork, so that none of them can run a handler of the master in the child.
+HANDLED_SIGNALS = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
+)
+# The master asks for the stacks of a hung worker with it.
+EVIDENCE_SIGNAL = signal.SIGUSR2
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
+    """Cut what ties the child to the master's event loop, descriptors and collector, and to a dead master."""
+    signal.set_wakeup_fd(-1)
+    for number in HANDLED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    _die_with_master(master_pid)
+    # Nothing inherited may be finalised here: its descriptor number may be somebody else's by then.
+    gc.freeze()
+    _close_all_but(keep_fds)
+
+
+def listen_to_signals(on_term: Callable[[], None], evidence: IO[str]) -> None:
+    """Drain on TERM, write all stacks into `evidence` on USR2; the terminal's INT and HUP are the master's."""
+
+    def handle_term(_number: int, _frame: FrameType | None) -> None:
+        on_term()
+
+    signal.signal(signal.SIGTERM, handle_term)
+    faulthandler.register(EVIDENCE_SIGNAL, file=evidence, all_threads=True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
+
+
+def set_title(connection: str, state: str) -> None:
+    """Show in `ps` which connection this process serves."""
+    setproctitle.setproctitle(f"traptor: {connection} [{state}]")
+
+
+def _die_with_master(master_pid: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != master_pid:  # it died before the call above
+        os._exit(1)
+
+
+def _close_all_but(keep_fds: Collection[int]) -> None:
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # descriptor numbers, not paths
+        number = int(name)
+        if number > 2 and number not in keep_fds:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # the descriptor of the listing itself

@@ -1,0 +1,190 @@
+"""The life of a worker's main thread: wait for an order, stream once, ask again, and drain at the end."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from traptor.common.birth import Birth
+from traptor.common.logs import fields, lifecycle
+from traptor.common.messages import (
+    Activity,
+    Close,
+    Connect,
+    Connected,
+    Disconnected,
+    DisconnectKind,
+    Drain,
+    Drained,
+    FromMaster,
+    FromWorker,
+    MayConnect,
+    Ready,
+    Reopen,
+    Report,
+)
+from traptor.common.workerlog import WorkerLogs
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.process import set_title
+from traptor.worker.stream import V1Stream
+
+log = logging.getLogger(__name__)
+
+# While an answer's headers are awaited nothing can interrupt the main thread; after this long the
+# control thread drains in its place: no message is in hand then.
+_UNINTERRUPTIBLE_S = 0.5
+
+
+class Session:
+    """Serves one connection with one generation. `order` and `report` are called by the control thread."""
+
+    def __init__(
+        self, birth: Birth, pipeline: Pipeline, logs: WorkerLogs, post: Callable[[FromWorker], None]
+    ) -> None:
+        self._birth = birth
+        self._pipeline = pipeline
+        self._logs = logs
+        self._post = post
+        self._orders: queue.SimpleQueue[Connect | Drain] = queue.SimpleQueue()
+        self._stream: V1Stream | None = None
+        self._phase = (Activity.STARTING, time.monotonic())
+        self._handling_since = 0.0  # 0: no message in hand
+        self._last_byte_at = 0.0
+        self._drain_by: float | None = None
+        self._end = threading.Lock()  # taken by whichever thread drains
+        self._ended = threading.Event()
+
+    # ---- the main thread
+
+    def run(self) -> None:
+        """Serve until a Drain came and was carried out."""
+        self._pipeline.open()
+        self._post(Ready())
+        log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
+        while self._drain_by is None:
+            self._enter(Activity.WAITING, "ready")
+            self._post(MayConnect())
+            order = self._orders.get()
+            if isinstance(order, Connect):
+                self._serve(order)
+        self._drain()
+
+    def _serve(self, order: Connect) -> None:
+        self._enter(Activity.READING, "connecting")
+        self._logs.know(_secrets(order))
+        log.info("connecting", extra=fields(key=order.key_name, source_address=order.source_address))
+        self._stream = stream = V1Stream(
+            order, self._birth.settings, on_open=self._opened, on_line=self._take_line
+        )
+        if self._drain_by is not None:  # it came before there was a stream to stop
+            stream.stop()
+        ended = stream.run(self._birth.rules)
+        self._stream = None
+        self._last_byte_at = ended.last_byte_at
+        _log_end(ended)
+        self._post(ended)
+
+    def _opened(self) -> None:
+        self._pipeline.stream_opened()
+        self._post(Connected(time.monotonic()))
+        self._enter(Activity.READING, "streaming")
+        log.info("streaming", extra=lifecycle())
+
+    def _take_line(self, line: bytes) -> None:
+        self._last_byte_at = self._handling_since = time.monotonic()
+        try:
+            self._pipeline.handle(line)
+        finally:
+            self._handling_since = 0.0
+
+    def _enter(self, activity: Activity, title: str) -> None:
+        self._phase = (activity, time.monotonic())
+        set_title(self._birth.connection, title)
+
+    def _drain(self) -> bool:
+        if not self._end.acquire(blocking=False):
+            self._ended.wait()  # the other thread drains already
+            return False
+        self._enter(Activity.DRAINING, "draining")
+        undelivered = self._pipeline.drain(self._drain_by or time.monotonic())
+        log.info("drained", extra=lifecycle(undelivered=undelivered))
+        self._post(Drained(undelivered))
+        self._ended.set()
+        return True
+
+    # ---- the control thread, or a signal
+
+    def order(self, message: FromMaster) -> None:
+        """Take an order of the master."""
+        match message:
+            case Connect():
+                self._orders.put(message)
+            case Close():
+                self._stop_stream()
+            case Drain():
+                self._drain_soon(message)
+            case Reopen():
+                self._logs.reopen()
+
+    def _drain_soon(self, message: Drain) -> None:
+        self._drain_by = time.monotonic() + message.deadline_s
+        self._orders.put(message)
+        self._stop_stream()  # first: a wait that ends then is known for our own doing
+        self._pipeline.stop_waiting()
+
+    def drained_instead(self) -> bool:
+        """Drain in the main thread's place when a connect that cannot be interrupted holds it."""
+        if self._drain_by is None or self._phase[0] is not Activity.READING:
+            return False
+        stream, since = self._stream, self._phase[1]
+        if stream is None or stream.is_open or time.monotonic() - since < _UNINTERRUPTIBLE_S:
+            return False
+        return self._drain()
+
+    def report(self) -> Report:
+        """What the main thread does now and has done."""
+        activity, since = self._phase
+        handling_since, sink_since = self._handling_since, self._pipeline.waiting_since
+        if sink_since is not None:
+            activity, since = Activity.SINK, sink_since
+        elif handling_since:
+            activity, since = Activity.HANDLING, handling_since
+        stream = self._stream
+        return Report(
+            at=time.monotonic(),
+            activity=activity,
+            activity_since=since,
+            last_byte_at=stream.last_byte_at if stream is not None else self._last_byte_at,
+            backlog=self._pipeline.backlog,
+            counters=self._pipeline.counters(log_lost=self._logs.lost),
+        )
+
+    def _stop_stream(self) -> None:
+        stream = self._stream
+        if stream is not None:
+            stream.stop()
+
+
+def _secrets(order: Connect) -> list[str]:
+    password = urlsplit(order.proxy).password if order.proxy else None
+    secrets = (
+        order.consumer_key,
+        order.consumer_secret,
+        order.access_token,
+        order.access_token_secret,
+        password,
+    )
+    return [secret for secret in secrets if secret]
+
+
+def _log_end(ended: Disconnected) -> None:
+    is_ours = ended.kind is DisconnectKind.OWN_CLOSE
+    log.log(
+        logging.INFO if is_ours else logging.WARNING,
+        "stream ended" if ended.streamed else "connect failed",
+        extra=fields(kind=ended.kind, status=ended.status, detail=ended.detail or None),
+    )
