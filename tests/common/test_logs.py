@@ -16,10 +16,12 @@ import pytest
 from support.logworkers import logging_put_back
 
 from traptor.common.errors import ConfigError
+from traptor.common.logfiles import LogStream
 from traptor.common.logs import configure_master_logging, fields
 
 TO_STDOUT = """
 import logging, sys
+from traptor.common.logfiles import LogStream
 from traptor.common.logs import configure_master_logging
 
 logs = configure_master_logging("INFO", "text", None)
@@ -135,6 +137,24 @@ def test_a_stdout_that_nobody_reads_stops_nobody_and_what_it_shows_is_whole() ->
     assert all(line.endswith("x" * 100) for line in lines if " line " in line)
     assert lines[-2].endswith("INFO  back")
     assert lines[-1].endswith(f"WARNING log lines lost count={lost} log=-")
+
+
+def test_a_record_longer_than_the_pipe_has_room_for_is_whole_in_the_end() -> None:
+    """What was not taken of it goes ahead of the next record."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    lines = LogStream(writing, logging.Formatter("%(message)s"))
+    record = logging.LogRecord("traptor", logging.INFO, "", 0, "a" * 100_000, (), None)
+    lines.handle(record)
+    assert lines.lost == 0
+    text = b""
+    while not text.endswith(b"next\n"):
+        text += os.read(reading, 1 << 20)
+        lines.handle(logging.LogRecord("traptor", logging.INFO, "", 0, "next", (), None))
+    assert set(text.decode().splitlines()) == {"a" * 100_000, "next"}
+    lines.close()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_socket_as_stdout_is_never_waited_for() -> None:

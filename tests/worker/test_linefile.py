@@ -164,6 +164,15 @@ def test_another_writer_in_the_middle_of_a_line_is_not_disturbed(tmp_path: Path)
         assert lines.write(b"1\n")
 
 
+def test_two_generations_write_in_turn_and_none_keeps_the_file_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with opened(path) as old, opened(path) as new:
+        assert old.write(b"1\n")
+        assert new.write(b"2\n")
+        assert old.write(b"3\n")
+    assert path.read_bytes() == b"1\n2\n3\n"
+
+
 def append(path: Path, name: str, count: int) -> None:
     """Append as fast as it can; `count` 0 is for ever."""
     lines = LineFile(path)
