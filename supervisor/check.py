@@ -92,7 +92,7 @@ def _can_be_used(folder: Path) -> bool:
 def _address_problems(settings: Settings) -> Iterable[str]:
     for key in settings.keys:
         if key.source_address and not is_on_this_host(key.source_address):
-            yield f"key {key.name}: source_address {key.source_address} is not on this host; the key is not used"
+            yield f"key {key.name}: source_address {key.source_address} is not on this host: it is not used"
 
 
 def _line(console: Console, kind: str, text: str) -> None:

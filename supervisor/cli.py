@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Signals: HUP reloads, TERM and INT drain and stop (a second one: at once), USR1 reopens the logs. "
+    epilog="Signals: HUP reloads, TERM and INT drain and stop (a second one: at once), USR1 reopens logs. "
     "Exit codes: 0 ok, 1 failure, 2 usage, 75 already running, 78 bad configuration.",
 )
 @click.option(

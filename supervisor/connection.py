@@ -26,7 +26,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server refused these rules (404/406/413/416); they are tried again when they change, or at `until`."""
+    """The server refused these rules (404/406/413/416); tried again when they change, or at `until`."""
 
     rules: str  # fingerprint
     status: int

@@ -21,7 +21,7 @@ class RecordLock:
         self._fd = -1
 
     def take(self) -> None:
-        """Lock. Raises AlreadyRunning when another process holds it, TraptorError when it cannot be opened."""
+        """Lock. Raises AlreadyRunning when another process holds it, TraptorError if it cannot be opened."""
         fd = open_lock_file(self._path)
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -151,7 +151,7 @@ class Master:
         if self._workers_lock.try_take():
             return
         log.warning("waiting for a dead supervisor's workers to end")
-        while not self._workers_lock.try_take():
+        while not self._workers_lock.try_take():  # noqa: ASYNC110  # the kernel tells nobody that a flock is free
             await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:

@@ -1,7 +1,7 @@
 """The one step that compares what should run with what runs, and does the difference.
 
-Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and has this step
-run again; nothing else starts, connects or stops a worker.
+Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and has this
+step run again; nothing else starts, connects or stops a worker.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Reconciler:
             del self._context.connections[name]
 
     def _give_back_leases(self, now: float) -> None:
-        """A lease is held by the connection it is lent to, and by a generation that may have a stream with it."""
+        """A lease is held by its connection, and by a generation that may have a stream with it."""
         connections = self._context.connections.values()
         held = {c.lease for c in connections} | {g.lease for g in self._context.fleet.generations}
         for lease in self._context.pool.leases():

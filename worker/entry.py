@@ -41,7 +41,7 @@ def run_worker(
     try:
         session.run()
     except SinkError as error:
-        log.error("the output cannot be used", extra=fields(error=str(error)))  # noqa: TRY400  # a sentence, no crash
+        log.error("the output cannot be used", extra=fields(error=str(error)))  # a sentence, no crash
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")

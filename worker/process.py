@@ -34,7 +34,7 @@ def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
 
 
 def listen_to_signals(on_term: Callable[[], None], evidence: IO[str]) -> None:
-    """Drain on TERM, write all stacks into `evidence` on USR2; the terminal's INT and HUP are the master's."""
+    """Drain on TERM, write all stacks into `evidence` on USR2; INT and HUP of the terminal are the master's."""
 
     def handle_term(_number: int, _frame: FrameType | None) -> None:
         on_term()
@@ -56,7 +56,7 @@ def _die_with_master(master_pid: int) -> None:
 
 
 def _close_all_but(keep_fds: Collection[int]) -> None:
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # descriptor numbers, not paths
+    for name in os.listdir("/proc/self/fd"):  # descriptor numbers, not paths
         number = int(name)
         if number > 2 and number not in keep_fds:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from traptor.common.errors import ProtocolError
@@ -22,7 +24,7 @@ def test_a_life_without_trouble_is_legal() -> None:
         S.DRAINING,
         S.GONE,
     ]
-    for old, new in zip(life, life[1:], strict=False):
+    for old, new in pairwise(life):
         check_move(old, new)
 
 

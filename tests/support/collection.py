@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -252,11 +252,5 @@ class Collection:
 
     def gaps(self, name: str) -> list[Json]:
         """The gaps that supervisor.log reports for a connection."""
-        gaps = []
-        for line in self.log().splitlines():
-            if " gap " in line and f"connection={name} " in line:
-                gaps.append(dict(word.split("=", 1) for word in line.split() if "=" in word))
-        return gaps
-
-
-Check = Callable[[], object]
+        lines = [line for line in self.log().splitlines() if f" gap connection={name} " in line]
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
