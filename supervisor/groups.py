@@ -226,7 +226,7 @@ def restart_limits(context: Context) -> RestartLimits:
 def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
     if suspect and not group.suspect:
         log.error(
-            "rules suspect: none are left in Redis, the known ones stream on; a hint for the group accepts it",
+            "rules suspect: Redis has none any more, the known ones stream on; a hint for the group ends this",
             extra=fields(group=group.id, known=len(group.snapshot.rules)),
         )
     known = {(rule.key, rule.reason) for rule in group.snapshot.rejected}

@@ -34,7 +34,7 @@ def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
 
 
 def listen_to_signals(on_term: Callable[[], None], evidence: IO[str]) -> None:
-    """Drain on TERM, write all stacks into `evidence` on USR2; INT and HUP of the terminal are the master's."""
+    """Drain on TERM, write all stacks into `evidence` on USR2; the terminal's INT and HUP are ignored."""
 
     def handle_term(_number: int, _frame: FrameType | None) -> None:
         on_term()
