@@ -14,7 +14,7 @@ import yaml
 from traptor.common.expansion import Value
 from traptor.common.keydraft import MEMBERS, KeyDraft
 from traptor.common.report import Place, Report
-from traptor.common.spelling import did_you_mean, unknown_member
+from traptor.common.spelling import unknown_member
 
 LIST_NAME = "apikeys"
 _ENTRY_MEMBERS = ("name", *MEMBERS)
@@ -60,8 +60,8 @@ class KeyFile:
             self._report.problem(Place(self._file), "not YAML: it has characters that YAML does not allow")
         except RecursionError:
             self._report.problem(Place(self._file), "not a list of keys: it is nested too deeply")
-        except ValueError:  # PyYAML reads some escapes and directives with int() and chr()
-            self._report.problem(Place(self._file), "not YAML: an escape or a directive has no meaning")
+        except (ValueError, OverflowError):  # of int() and chr(), by which PyYAML reads escapes
+            self._report.problem(Place(self._file), "not YAML: an escape such as \\U stands for no character")
         else:
             if isinstance(node, yaml.MappingNode):
                 return node
@@ -71,9 +71,7 @@ class KeyFile:
     def _list(self, document: yaml.MappingNode) -> yaml.SequenceNode | None:
         named = [(key, node) for key, node in document.value if key.value == LIST_NAME]
         if not named:
-            names = [key.value for key, _ in document.value if isinstance(key.value, str)]
-            hint = did_you_mean(LIST_NAME, names)
-            self._report.problem(Place(self._file), f"has no list `{LIST_NAME}:` at its top level{hint}")
+            self._report.problem(Place(self._file), f"has no list `{LIST_NAME}:` at its top level")
             return None
         for key, _ in named[1:]:
             self._report.problem(

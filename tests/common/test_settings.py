@@ -13,7 +13,7 @@ from traptor.common.errors import ConfigError
 from traptor.common.settings import load_settings
 
 if TYPE_CHECKING:
-    from conftest import Configuration  # type: ignore[import-not-found]
+    from tests.common.conftest import Configuration
 
 
 class TestValues:
@@ -260,7 +260,7 @@ class TestWarnings:
         self, config: Configuration
     ) -> None:
         (warning,) = config.warnings(config.option("twitter", "stall_timeout = 20s"))
-        assert warning.startswith("traptor.ini:9 [twitter] stall_timeout: cuts streams that are only quiet")
+        assert warning.startswith("traptor.ini:10 [twitter] stall_timeout: cuts streams that are only quiet")
         sandbox = "stall_timeout = 20s\nstream_url = http://127.0.0.1:8080"
         assert config.warnings(config.option("twitter", sandbox)) == []
 
