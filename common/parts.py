@@ -39,7 +39,7 @@ def assign(
 
     `streaming` names, for each part, the keys of the rules that its generations stream or were forked with.
     Asked again with the same rules it may find that the highest part can go, now that others have settled.
-    100,000 rules: 0.5 s when all are new, 0.15 s when some changed, 15 ms when none did.
+    100,000 rules: 0.4 s when all are new, 0.2 s when some changed, 15 ms when none did.
     Raises ValueError when a rule alone has more values than `limit`.
     """
     values = {rule.key: rule.values for rule in rules}
@@ -77,7 +77,7 @@ def hold(
 
     `streaming` has the rules that each part really streams now, `starting` those of a generation that
     may take over from it. To be asked again whenever one starts or stops streaming, until every part streams
-    its own rules. 100,000 rules: 20 ms.
+    its own rules. 100,000 rules: 30 ms.
     """
     lasting = {part: now & starting.get(part, now) for part, now in streaming.items()}
     wanted = {}

@@ -43,7 +43,7 @@ def _phrases(text: str, hashtag: bool) -> Iterable[str]:
     for alternative in text.split(","):
         terms = alternative.lower().split()
         if hashtag:
-            terms = [term if term.startswith("#") else f"#{term}" for term in terms]
+            terms = ["#" + term.removeprefix("#").removeprefix("\uff03") for term in terms]
         yield _checked_phrase(" ".join(terms))
 
 

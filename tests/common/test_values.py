@@ -117,6 +117,7 @@ def test_track_values(text: str, values: tuple[str, ...]) -> None:
     [
         ("Storm", ("#storm",)),
         ("#Storm", ("#storm",)),
+        ("\uff03Storm", ("#storm",)),  # the sign as East Asian keyboards write it
         ("storm #Surge", ("#storm #surge",)),
         ("storm,surge", ("#storm", "#surge")),
         ("x" * 59, ("#" + "x" * 59,)),
