@@ -72,6 +72,11 @@ def _run(settings: Settings) -> ExitCode:
     gc.freeze()
     try:
         return asyncio.run(_collect(settings, logs))
+    except TraptorError:
+        raise
+    except Exception:
+        log.critical("the supervisor failed", exc_info=True)
+        return ExitCode.FAILURE
     finally:
         logs.close()
         for lock in locks:

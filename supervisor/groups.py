@@ -117,6 +117,7 @@ class Groups:
             group = self._groups.get(group_id)
             if group is None:
                 if snapshot.is_empty and group_id not in self.filter.named:
+                    self._tickets.pop(group_id, None)  # anybody may hint at anything
                     continue
                 group = self._groups[group_id] = Group(group_id, Snapshot.empty(group_id, now))
             self._take_snapshot(group, snapshot, group_id in hinted, tickets.get(group_id, 0), now)
@@ -226,8 +227,12 @@ def restart_limits(context: Context) -> RestartLimits:
 def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
     if suspect and not group.suspect:
         log.error(
-            "rules suspect: Redis has none any more, the known ones stream on; a hint for the group ends this",
-            extra=fields(group=group.id, known=len(group.snapshot.rules)),
+            "rules suspect",
+            extra=fields(
+                group=group.id,
+                known=len(group.snapshot.rules),
+                what="Redis has none any more, the known ones stream on; a hint for the group ends this",
+            ),
         )
     known = {(rule.key, rule.reason) for rule in group.snapshot.rejected}
     for rule in snapshot.rejected:

