@@ -24,11 +24,6 @@ class KeyDraft:
     members: Mapping[str, Value | None] = field(repr=False)
     name: Value | None
 
-    def place_of(self, member: str) -> Place:
-        """Where the member stands, or would."""
-        value = self.members.get(member)
-        return self.place.of(member) if value is None else value.place
-
 
 def draft_of_section(section: IniSection, expansion: Expansion, report: Report) -> KeyDraft:
     """The draft that a `[key:NAME]` section is; problems go to the report."""

@@ -78,7 +78,7 @@ class SectionReader(Generic[SectionT]):
             key = str(detail["loc"][0])
             if detail["type"] == "value_error":
                 self._report.problem(self._place(key), f"{detail['ctx']['error']}{self._found(key)}")
-            elif key not in self._values:
+            else:  # missing
                 sample = self._table[key].sample
                 self._report.problem(self._place(key), f"must be set, such as `{key} = {sample}`")
 
