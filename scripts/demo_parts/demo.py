@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from demo_parts.evidence import gather
 from demo_parts.folder import DemoFolder
 from demo_parts.interrupt import Interrupt
-from demo_parts.logtail import LogTail
-from demo_parts.picture import Show
-from demo_parts.servers import CHANGED_GROUP, Servers, Supervisor
+from demo_parts.judge import judge
+from demo_parts.logtail import LogTail, told
+from demo_parts.picture import Picture, Show
+from demo_parts.samples import newest
+from demo_parts.servers import CHANGED_GROUP, CHANNEL, Servers, Supervisor
 from demo_parts.summary import Replacement, Summary
 from demo_parts.view import StatusReader
 
@@ -19,6 +24,7 @@ _START_S = 60.0
 _REFRESH_S = 30.0
 _READ_ON_S = 20.0
 _STOP_S = 45.0  # more than the supervisor's own drain_timeout
+_UNTIL_STOP = ("starting", "collecting")
 _FIRST_CHANGE_S, _CHANGE_INTERVAL_S = 10.0, 60.0  # when it runs until Ctrl-C
 
 
@@ -26,7 +32,6 @@ _FIRST_CHANGE_S, _CHANGE_INTERVAL_S = 10.0, 60.0  # when it runs until Ctrl-C
 class Options:
     """The command's options."""
 
-    output: Path | None
     seconds: float | None  # of collecting, from when all connections stream; None: until Ctrl-C
     rate: float  # tweets a second
     seed: int
@@ -45,50 +50,188 @@ class Demo:
         self._supervisor = Supervisor(folder)
         self._doing = "starting"
         self._collects_since: float | None = None
-        self._next_change_s = _FIRST_CHANGE_S if options.seconds is None else options.seconds / 3
         self._first_pids: dict[str, int] = {}
         self._pids_before: dict[str, int] | None = None  # while a change is on its way
         self._replacements: list[Replacement] = []
         self._failures: list[str] = []
 
     def run(self) -> Summary | None:
-        """The summary; None when it was ended before anything was collected."""
+        """The summary; None when it was ended before anything was collected.
+
+        Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
+        """
         self._show.say("starting Redis and a local Twitter")
         with Servers(self._folder, self._options.rate, self._options.seed) as servers:
             try:
                 return self._run(servers)
             finally:
+                self._interrupt.be_deaf()
                 self._supervisor.end()
 
     def _run(self, servers: Servers) -> Summary | None:
         self._servers = servers
         servers.load_rules()
         servers.write_ini()
-        self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
         if self._interrupt.asked:
             return None
+        self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
         self._supervisor.start()
         if self._wait(self._all_stream, _START_S):
             self._collect()
         elif not self._interrupt.asked:
-            self._failures.append(f"not all connections stream after {_START_S:g} s")
-        return self._end()
+            self._fail(f"not all connections stream after {_START_S:g} s")
+        self._stop()
+        return self._summary()
 
     # ---- collecting
 
     def _all_stream(self) -> bool:
-        return set(self._view.pids()) == _CONNECTIONS
+        return set(self._status.view.pids()) == _CONNECTIONS
 
     def _collect(self) -> None:
         self._collects_since = time.monotonic()
-        self._first_pids = self._view.pids()
+        self._first_pids = self._status.view.pids()
         self._doing = "collecting"
-        while not self._is_over():
-            until_s = min(self._next_change_s, self._options.seconds or self._next_change_s)
-            self._wait(lambda until_s=until_s: self._elapsed_s() >= until_s, until_s)  # type: ignore[misc]
-            if self._elapsed_s() >= self._next_change_s and not self._is_over():
-                self._change_rules()
+        for change_s in self._change_times_s():
+            if not self._collect_until(change_s):
+                return
+            self._change_rules()
+        if self._options.seconds is not None and self._collect_until(self._options.seconds):
+            self._wait_for_the_new_worker()
+
+    def _wait_for_the_new_worker(self) -> None:
+        if self._pids_before is not None:
+            self._doing = "waiting for the new worker"
         if not self._wait(lambda: self._pids_before is None, _REFRESH_S) and not self._interrupt.asked:
-            self._failures.append(
-                f"{CHANGED_GROUP} has no new worker {_REFRESH_S:g} s after its rules changed"
-            )
+            self._fail(f"{CHANGED_GROUP} has no new worker {_REFRESH_S:g} s after its rules changed")
+
+    def _change_times_s(self) -> Iterable[float]:
+        if self._options.seconds is not None:
+            return [self._options.seconds / 3]
+        return itertools.count(_FIRST_CHANGE_S, _CHANGE_INTERVAL_S)
+
+    def _collect_until(self, elapsed_s: float) -> bool:
+        return self._wait(lambda: self._elapsed_s() >= elapsed_s, elapsed_s + 1)
+
+    def _change_rules(self) -> None:
+        self._pids_before = self._status.view.pids()
+        count = self._servers.change_track_rules()
+        self._show.say(f"{count} track rules replaced in Redis; published {CHANGED_GROUP} on {CHANNEL}")
+
+    def _note_replacement(self) -> None:
+        before, now = self._pids_before, self._status.view.pids()
+        if before is None or now.keys() < before.keys() or now[CHANGED_GROUP] == before[CHANGED_GROUP]:
+            return
+        others = before.keys() - {CHANGED_GROUP}
+        replacement = Replacement(
+            connection=CHANGED_GROUP,
+            old_pid=before[CHANGED_GROUP],
+            new_pid=now[CHANGED_GROUP],
+            kept=tuple(sorted(name for name in others if now[name] == before[name])),
+            moved=tuple(sorted(name for name in others if now[name] != before[name])),
+        )
+        self._pids_before = None
+        self._replacements.append(replacement)
+        self._show.say(str(replacement))
+        if replacement.moved:
+            self._fail(f"{', '.join(replacement.moved)} changed workers without a reason")
+
+    # ---- the end
+
+    def _stop(self) -> None:
+        """First the timeline, then, when all is read, the supervisor."""
+        self._doing = "reading to the last byte"
+        made = self._servers.sandbox.stop_timeline()
+        self._show.say(f"no more tweets are made; there were {made:,}")
+        if not self._failures and not self._interrupt.sit_out(self._all_read, _READ_ON_S):
+            self._show.say(f"not all that was sent is read after {_READ_ON_S:g} s")
+        self._doing = "stopping"
+        self._supervisor.terminate()
+        if not self._interrupt.sit_out(self._has_ended, _STOP_S):
+            self._fail(f"traptor-supervisor did not end within {_STOP_S:g} s of TERM")
+        elif self._supervisor.exit_code and not self._was_stopped_before_it_began():
+            code, words = self._supervisor.exit_code, self._supervisor.last_words()
+            self._fail(f"traptor-supervisor ended with {code}. {words}".strip())
+        self._look()
+        self._status.view = self._status.view.ended()
+        self._doing = "ended"
+        self._look()
+
+    def _was_stopped_before_it_began(self) -> bool:
+        """Whether TERM came before it listened to signals; it shows its status only after that."""
+        return self._supervisor.exit_code == -signal.SIGTERM and not self._status.view.at
+
+    def _all_read(self) -> bool:
+        """Whether each stream's worker has received and delivered what was written to the stream."""
+        self._look()
+        sent = {
+            stream["account"]: stream["tweets"]
+            for stream in self._servers.sandbox.connections(with_values=False)
+            if stream["closed_at"] is None
+        }
+        return self._supervisor.exit_code is not None or all(
+            c.worker_received >= sent.get(c.key or "", 0) and c.delivered >= c.received
+            for c in self._status.view.connections
+        )
+
+    def _has_ended(self) -> bool:
+        self._look()
+        return self._supervisor.exit_code is not None
+
+    def _summary(self) -> Summary:
+        evidence = gather(
+            self._servers.sandbox, self._log.records, self._folder.output, self._servers.history
+        )
+        return Summary(
+            verdict=judge(evidence),
+            view=self._status.view,
+            gaps=tuple(evidence.gaps),
+            replacements=tuple(self._replacements),
+            failures=tuple(self._failures),
+            output=str(self._folder.output),
+        )
+
+    # ---- steps
+
+    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
+        """Wait and show; False when the time is over, somebody asked to end, or the supervisor failed."""
+
+        def is_over() -> bool:
+            self._look()
+            return bool(self._failures) or fact()
+
+        return self._interrupt.wait_until(is_over, within_s) and not self._failures
+
+    def _look(self) -> None:
+        """Take in and show what changed."""
+        self._status.look()
+        for record in self._log.read_on():
+            if text := told(record):
+                self._show.say(text)
+        self._note_replacement()
+        if self._supervisor.exit_code is not None and self._doing in _UNTIL_STOP:
+            code, words = self._supervisor.exit_code, self._supervisor.last_words()
+            self._fail(f"traptor-supervisor ended by itself with {code}. {words}".strip())
+        self._show.update(self._picture())
+
+    def _picture(self) -> Picture:
+        return Picture(
+            doing=self._doing,
+            elapsed_s=self._elapsed_s(),
+            seconds=self._options.seconds,
+            follow_rules=self._servers.follow_rules,
+            track_rules=self._servers.track_rules,
+            rate=self._options.rate,
+            output=str(self._folder.output),
+            view=self._status.view,
+            first_pids=self._first_pids,
+            samples=newest(self._folder.output),
+        )
+
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._collects_since is None else time.monotonic() - self._collects_since
+
+    def _fail(self, failure: str) -> None:
+        if failure not in self._failures:
+            self._failures.append(failure)
+            self._show.say(failure)

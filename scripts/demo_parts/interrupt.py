@@ -1,4 +1,4 @@
-"""Ctrl-C and TERM: the demo ends in order at the first, at once at the second, and its children hear neither."""
+"""Ctrl-C and TERM: the demo ends in order, at the second one at once; its children hear neither."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class Interrupt:
 
     def wait_until(self, fact: Callable[[], object], within_s: float) -> bool:
         """Wait for a fact; False when the time is over or somebody asked to end."""
-        self.sit_out(lambda: fact() or self.asked, within_s)
-        return bool(fact())
+        return self.sit_out(lambda: self.asked or fact(), within_s) and not self.asked
 
     def sit_out(self, fact: Callable[[], object], within_s: float) -> bool:
         """Wait for a fact of the orderly end; False when the time is over."""

@@ -1,4 +1,4 @@
-"""What became of every tweet that the sandbox made: pure, from what the sandbox recorded and what was written.
+"""What became of every tweet that the sandbox made: pure, from the sandbox's record and the output.
 
 All times are seconds of the monotonic clock of this host.
 """
@@ -62,14 +62,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The numbers of the summary; tweets, but for `written`, `doubled` and `lost`: those are deliveries."""
+    """The numbers of the summary: of tweets, and from `due` on of deliveries, as a tweet may have two."""
 
     made: int  # for a rule that was in Redis then
     early: int  # of these: before their rule was first in an open filter, or in a reported gap
     unexplained: int  # of these: in no open filter any more, and in no reported gap
+    due: int  # to each connection whose open filter held a value, outside its reported gaps
     written: int
     doubled: int
-    lost: int
+    lost: int  # due and not written
     losses: tuple[str, ...]  # the first of them, for people
 
     @property
@@ -97,12 +98,14 @@ class _Judge:
         self._written_anywhere = set().union(*evidence.written.values())
 
     def verdict(self) -> Verdict:
-        made = early = unexplained = lost = 0
+        made = early = unexplained = due = lost = 0
         losses: list[str] = []
         for tweet in self._evidence.tweets:
-            missing = self._lost_deliveries(tweet)
+            names = self._due_to(tweet)
+            missing = [name for name in names if not self._is_written(tweet.id, name)]
+            due += len(names)
             lost += len(missing)
-            losses += missing[: _SHOWN_LOSSES - len(losses)]
+            losses += [_loss(tweet, name) for name in missing[: _SHOWN_LOSSES - len(losses)]]
             if wanted := tweet.values & self._in_redis(tweet.made_at):
                 made += 1
                 if not self._is_due(wanted, tweet.made_at):
@@ -114,20 +117,17 @@ class _Judge:
             made=made,
             early=early,
             unexplained=unexplained,
+            due=due,
             written=sum(counts),
             doubled=sum(counts) - len(counts),
             lost=lost,
             losses=tuple(losses),
         )
 
-    def _lost_deliveries(self, tweet: MadeTweet) -> list[str]:
-        """Connections that had it in an open filter, outside their reported gaps, and did not write it."""
+    def _due_to(self, tweet: MadeTweet) -> list[str | None]:
+        """The connections that had it in an open filter, outside their reported gaps."""
         names = {stream.connection for stream in self._holders(tweet.values, tweet.made_at)}
-        return [
-            f"{tweet.id}, made for {_shown(tweet.values)}, is not in the output of {name or 'any connection'}"
-            for name in sorted(names, key=str)
-            if not self._is_written(tweet.id, name) and not self._in_gap(name, tweet.made_at)
-        ]
+        return [name for name in sorted(names, key=str) if not self._in_gap(name, tweet.made_at)]
 
     def _is_written(self, tweet_id: str, name: str | None) -> bool:
         if name is None:
@@ -139,7 +139,7 @@ class _Judge:
         return any(not self._in_gap(stream.connection, at) for stream in self._holders(values, at))
 
     def _is_early(self, values: Iterable[Value], at: float) -> bool:
-        """Whether each of its rules was in no open filter yet, or in one of a connection that reports a gap."""
+        """Whether each of its rules was in no open filter yet, or its connection reports a gap."""
         return all(
             not earlier or any(self._in_gap(stream.connection, at) for stream in earlier)
             for earlier in (self._opened_before(value, at) for value in values)
@@ -159,5 +159,6 @@ class _Judge:
         return self._evidence.rules[index][1] if index >= 0 else frozenset()
 
 
-def _shown(values: Iterable[Value]) -> str:
-    return " and ".join(f"{kind} {text!r}" for kind, text in sorted(values))
+def _loss(tweet: MadeTweet, name: str | None) -> str:
+    values = " and ".join(f"{kind} {text!r}" for kind, text in sorted(tweet.values))
+    return f"{tweet.id}, made for {values}, is not in the output of {name or 'any connection'}"

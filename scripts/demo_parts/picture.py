@@ -31,8 +31,9 @@ class Picture:
 
     def clock(self) -> str:
         """How long it has collected, and how long it will."""
-        until = "until Ctrl-C" if self.seconds is None else f"of {_clock(self.seconds)}"
-        return f"{_clock(self.elapsed_s)} {until}"
+        if self.seconds is None:
+            return f"{_clock(self.elapsed_s)} until Ctrl-C"
+        return f"{_clock(min(self.elapsed_s, self.seconds))} of {_clock(self.seconds)}"
 
 
 class Show(Protocol):

@@ -18,7 +18,7 @@ from demo_parts.view import ConnectionView, KeyView
 
 _WIDE = 100  # columns from which on there is room for more of them
 _WIDEST = 120
-_ROWS_BESIDE_EVENTS = 19
+_ROWS_BESIDE_EVENTS = 18
 _FEWEST_EVENTS, _MOST_EVENTS = 3, 14
 _STATE_STYLES = {"STREAMING": "green", "CONNECTING": "yellow", "READY": "yellow", "STARTING": "yellow"}
 
@@ -34,7 +34,7 @@ class Screen:
 
     def update(self, picture: Picture) -> None:
         """Draw this."""
-        self._live.update(self._draw(picture), refresh=True)
+        self._live.update(self.draw(picture), refresh=True)
 
     def say(self, text: str) -> None:
         """Add it to the last events; the next picture has it."""
@@ -44,7 +44,8 @@ class Screen:
         """Leave the last picture."""
         self._live.stop()
 
-    def _draw(self, picture: Picture) -> RenderableType:
+    def draw(self, picture: Picture) -> RenderableType:
+        """The picture with the last events, as large as the terminal takes it."""
         size = self._console.size
         width = min(size.width, _WIDEST)
         is_wide = width >= _WIDE
@@ -77,7 +78,7 @@ def _about(picture: Picture) -> Text:
             (f"{picture.follow_rules:,}", "bold"),
             " follow and ",
             (f"{picture.track_rules:,}", "bold"),
-            " track rules in Redis; a local Twitter makes ",
+            " track rules; a local Twitter makes ",
             (f"{picture.rate:g}", "bold"),
             " tweets a second",
         )
@@ -85,14 +86,14 @@ def _about(picture: Picture) -> Text:
 
 
 def _connections(picture: Picture, is_wide: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, expand=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, expand=True)
     table.add_column("connection", style="bold", no_wrap=True)
     table.add_column("rules", justify="right")
-    table.add_column("state", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=10)
     table.add_column("key", no_wrap=True)
-    table.add_column("pid", justify="right")
+    table.add_column("pid", justify="right", min_width=7)
     if is_wide:
-        table.add_column("at first", justify="right", style="dim")
+        table.add_column("first pid", justify="right", style="dim")
     table.add_column("tweets/s", justify="right")
     table.add_column("received", justify="right")
     table.add_column("matched", justify="right")
@@ -124,12 +125,12 @@ def _row(picture: Picture, c: ConnectionView, is_wide: bool) -> list[RenderableT
 
 
 def _keys(keys: tuple[KeyView, ...]) -> Text:
-    words = Text("Keys  ", style="bold")
-    for number, key in enumerate(keys):
-        words.append(" · " if number else "", style="dim")
-        words.append(f"{key.name} ", style="")
-        words.append(", ".join(key.connections) or "spare", style="green" if key.connections else "dim")
-    return _line(words)
+    spare = (f"{key.name} ({_condition(key)})" for key in keys if not key.connections)
+    return _line(Text.assemble(("Spare keys  ", "bold"), ", ".join(spare) or "…"))
+
+
+def _condition(key: KeyView) -> str:
+    return f"{key.budget_left} connects left" if key.state == "OK" else key.state
 
 
 def _samples(picture: Picture) -> list[Text]:

