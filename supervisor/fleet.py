@@ -96,7 +96,7 @@ class Fleet:
 
     def kill(self, generation: Generation) -> None:
         """End it at once."""
-        generation.kill_at = None
+        generation.kill_at, generation.killed = None, True
         self._signal(generation, signal.SIGKILL)
 
     def reopen_logs(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass, field
 
 from traptor.common.birth import Birth
-from traptor.common.messages import Connect, Counters, Disconnected, Report
+from traptor.common.errors import ProtocolError
+from traptor.common.messages import Activity, Connect, Counters, Disconnected, Report
 from traptor.supervisor.keypool import Lease
 from traptor.supervisor.states import GenerationState, check_move
 
@@ -64,10 +66,12 @@ class Generation:
     streaming_since: float | None = None
     last_report: Report | None = None
     last_heard: float = 0.0  # on the master's run clock
+    busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     closing: bool = False  # told to close its stream, for `serial`
     leave_by: float | None = None  # reads to EOF after an overlap, at most until then
     drain_by: float | None = None
     kill_at: float | None = None
+    killed: bool = False
     fault: str | None = None
     ending: Ending | None = None
 
@@ -101,8 +105,16 @@ class Generation:
         self.may_connect = False
         self.connect, self.key, self.lease = connect, key, lease
 
+    def heard(self, report: Report, run_now: float) -> None:
+        """It reported, at `run_now` on the master's run clock."""
+        if self.last_report is None or report.activity_since != self.last_report.activity_since:
+            self.busy_since = run_now
+        self.last_report, self.last_heard = report, run_now
+
     def connected(self, at: float) -> None:
-        """Its stream is open."""
+        """Its stream is open since `at`. Raises ProtocolError when that cannot be."""
+        if not self.born_at <= at <= time.monotonic():
+            raise ProtocolError(f"connected at an impossible time: {at}")
         self.move(GenerationState.STREAMING)
         self.streaming_since = at
 
@@ -114,5 +126,12 @@ class Generation:
         self.lease = None
 
     def last_sign_at(self) -> float:
-        """Up to when what it read is known to have been handled: its last report, else its birth."""
-        return self.last_report.at if self.last_report is not None else self.born_at
+        """Up to when what came is known to have been handled: its last report, else its birth.
+
+        While it stays in one message, or waits for room in the sink, it handles nothing that comes behind.
+        """
+        report = self.last_report
+        if report is None:
+            return self.born_at
+        is_stuck = report.activity in (Activity.HANDLING, Activity.SINK)
+        return min(report.at, report.activity_since) if is_stuck else report.at

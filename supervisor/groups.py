@@ -42,7 +42,7 @@ class Group:
     missing: frozenset[str] = frozenset()  # rules that the last look did not find
     suspect: bool = False
     changed_at: float = -math.inf
-    planned_for: tuple[object, ...] | None = None  # what streamed at the last planning; None: plan anew
+    planned_for: tuple[object, ...] | None = None  # what ran at the last planning; None: plan anew
 
 
 class Groups:
@@ -161,15 +161,18 @@ class Groups:
 
     def _plan_group(self, group: Group, settings: WorkerSettings, now: float) -> None:
         connections = {c.part: c for c in self._connections_of(group.id)}
-        streams_now = tuple((part, c.serving) for part, c in connections.items() if c.streams)
-        if group.planned_for == streams_now:
+        runs_now = tuple((part, c.streams, c.serving, c.successor) for part, c in connections.items())
+        if group.planned_for == runs_now:
             return
-        group.planned_for = streams_now
+        group.planned_for = runs_now
         streaming = {part: c.carried for part, c in connections.items() if c.streams}
         forked = {part: c.forked for part, c in connections.items()}
         limit = self.limits().of(group.id.type)
         group.assignment = assign(list(group.rules.values()), limit, group.assignment, forked)
-        wanted = hold(group.assignment, streaming)
+        starting = {
+            part: c.successor.birth.keys for part, c in connections.items() if c.successor is not None
+        }
+        wanted = hold(group.assignment, streaming, starting)
         for part, carries in wanted.items():
             c = connections.get(part) or self._new_connection(group.id, part, now)
             c.held_for = carries.held_for

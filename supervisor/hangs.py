@@ -6,7 +6,7 @@ from traptor.supervisor.generation import Generation
 
 
 def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | None:
-    """Why `g` counts as hung, or None. `run_now` is read on the master's RunClock, as `g.last_heard` was.
+    """Why `g` counts as hung, or None. `run_now` is read on the master's RunClock, as what `g` keeps was.
 
     A worker that waits for the network, an order, or room in the sink is well, however long it waits.
     """
@@ -16,7 +16,7 @@ def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | N
     report = g.last_report
     if report is None or report.activity.may_last:
         return None
-    busy_s = report.at - report.activity_since
+    busy_s = run_now - g.busy_since
     if busy_s > hang_timeout_s:
         return f"{report.activity} for {busy_s:.0f} s"
     return None

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 # The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
+ON_ITS_WAY_S = 1.0
+
 _CAUSE_OF_KIND = {
     DisconnectKind.SERVER_CLOSE: GapCause.SERVER_CLOSE,
     DisconnectKind.NETWORK: GapCause.NETWORK,
@@ -169,13 +171,14 @@ class Outcomes:
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
-        ended_at = message.last_byte_at if message.kind is DisconnectKind.STALL else message.at
+        ended_at = _collected_until(message)
         if is_overlapped:
             c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
             return
-        if g.leave_by is not None and c.streaming_since is not None:
-            # The server closed it after its 200 to the successor, whichever of the two we noticed first.
-            ended_at = max(ended_at, c.streaming_since)
+        if g in c.leaving and c.streaming_since is not None:
+            # In an overlap the server closed it after its 200 to the successor, whichever we noticed first.
+            if g.leave_by is not None or message.at >= c.streaming_since:
+                ended_at = max(ended_at, c.streaming_since)
         gaplog.record(c.gaps.stopped(g.birth.generation, self._cause(c, g, message), instant(ended_at)))
 
     def _end_overlapped(self, c: Connection, successor_at: float | None) -> None:
@@ -265,6 +268,21 @@ class Outcomes:
             self._successor_failed(c)
             if is_crash:
                 c.refresh_crashes.crashed(now, now - g.born_at)
+
+
+def _collected_until(message: Disconnected) -> float:
+    """When the stream's last message that was handled can have been sent.
+
+    An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
+    on its way is lost: the gap begins with the last byte, or at most ON_ITS_WAY_S before the end.
+    """
+    match message.kind:
+        case DisconnectKind.SERVER_CLOSE:
+            return message.at
+        case DisconnectKind.STALL:
+            return message.last_byte_at
+        case _:
+            return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
 
 
 def _is_connecting(g: Generation | None) -> bool:

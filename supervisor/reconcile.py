@@ -209,6 +209,8 @@ class Reconciler:
     def _end_overdue(self, now: float) -> None:
         run_now = self._context.run_clock.read(now)
         for g in self._context.fleet.generations:
+            if g.killed:
+                continue  # its exit is on its way
             if g.fault is not None:
                 self._end_faulty(g)
             elif g.kill_at is not None:
@@ -220,12 +222,9 @@ class Reconciler:
                 self._context.fleet.put_down(g, Ending.HUNG)
 
     def _end_faulty(self, g: Generation) -> None:
-        if g.ending is not Ending.FAULT:
-            log.error(
-                "worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
-            )
-            g.ending = Ending.FAULT
-            self._context.fleet.kill(g)
+        log.error("worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault))
+        g.ending = Ending.FAULT
+        self._context.fleet.kill(g)
 
     def _kill_when_due(self, g: Generation, now: float) -> None:
         assert g.kill_at is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 TICK_S = 0.5
-# A tick that comes later than this after the last one tells that the master did not run in between.
-_MAX_TICK_S = 2.0
+# A tick that comes later than this after the last one tells that the master did not run in between. With a
+# worker's report interval it must stay below the least hang_timeout: after a stop the first tick may come
+# before the first report is read.
+_MAX_TICK_S = 1.5 * TICK_S
 
 
 class RunClock:

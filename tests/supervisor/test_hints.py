@@ -117,24 +117,50 @@ def test_a_quiet_subscription_is_pinged_and_stays(server: ValkeyServer) -> None:
     asyncio.run(run())
 
 
-def test_a_subscription_that_went_deaf_is_made_anew() -> None:
-    """A server that takes the subscription and then answers nothing at all."""
+def test_a_subscription_that_went_deaf_is_made_anew(server: ValkeyServer) -> None:
+    """Something between us and the server that keeps the connection open and passes nothing on."""
 
     async def run() -> None:
-        subscriptions = 0
-
-        async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal subscriptions
-            while data := await reader.read(4096):
-                if b"SUBSCRIBE" in data.upper():
-                    subscriptions += 1
-                    writer.write(b"*3\r\n$9\r\nsubscribe\r\n$14\r\ntraptor-notify\r\n:1\r\n")
-                elif b"PING" not in data.upper():
-                    writer.write(b"+OK\r\n" * data.upper().count(b"*"))
-            writer.close()
-
-        deaf = await asyncio.start_server(answer_once, "127.0.0.1", 0)
-        async with deaf, listening(deaf.sockets[0].getsockname()[1]):
-            await until(lambda: subscriptions >= 2)
+        async with _Relay(server.port) as relay, listening(relay.port) as heard:
+            relay.is_deaf = True
+            await until(lambda: relay.connections >= 2)
+            relay.is_deaf = False
+            await until(lambda: heard.subscribed >= 2)
 
     asyncio.run(run())
+
+
+class _Relay:
+    """Passes bytes between its clients and a server, unless it is deaf."""
+
+    def __init__(self, server_port: int) -> None:
+        self._server_port = server_port
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.connections = 0
+        self.is_deaf = False
+
+    async def __aenter__(self) -> _Relay:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there = await asyncio.open_connection("127.0.0.1", self._server_port)
+        for source, target in ((reader, there[1]), (there[0], writer)):
+            task = asyncio.create_task(self._pass(source, target))
+            self._tasks.add(task)
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(4096):
+                if not self.is_deaf:
+                    target.write(data)
+        finally:
+            target.close()
