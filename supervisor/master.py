@@ -46,7 +46,7 @@ class Master:
         self._logs = logs
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
-        self._stop_signals = 0
+        self._exit_code = ExitCode.OK
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
         self._context = self._make_context(settings)
@@ -115,7 +115,7 @@ class Master:
                 self._take_reload()
             due = self._reconciler.reconcile()
             if self._context.stopping and not self._context.fleet.generations:
-                return ExitCode.OK if self._stop_signals < 2 else ExitCode.FAILURE
+                return self._exit_code
             await self._wait_until(due)
 
     async def _wait_until(self, due: float | None) -> None:
@@ -129,7 +129,8 @@ class Master:
         """A job never ends by itself: an error in one would leave the master deaf or blind."""
         if not job.cancelled() and (error := job.exception()) is not None:
             log.critical("a job of the master failed", exc_info=error, extra=fields(job=job.get_name()))
-            self._on_stop_signal()
+            self._exit_code = ExitCode.FAILURE
+            self._stop()
 
     def _take_keys(self) -> None:
         now = time.monotonic()
@@ -151,7 +152,8 @@ class Master:
         if self._workers_lock.try_take():
             return
         log.warning("waiting for a dead supervisor's workers to end")
-        while not self._workers_lock.try_take():  # noqa: ASYNC110  # the kernel tells nobody that a flock is free
+        # The kernel tells nobody that a flock is free.
+        while not self._context.stopping and not self._workers_lock.try_take():
             await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:
@@ -174,16 +176,19 @@ class Master:
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
 
     def _on_stop_signal(self) -> None:
-        self._stop_signals += 1
-        self._context.stopping = True
-        self.wake()
-        if self._stop_signals == 1:
-            within_s = self._context.settings.supervisor.drain_timeout
-            log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
+        if not self._context.stopping:
+            self._stop()
             return
         log.warning("stopping at once")
+        self._exit_code = ExitCode.FAILURE
         for generation in self._context.fleet.generations:
             self._context.fleet.kill(generation)
+
+    def _stop(self) -> None:
+        self._context.stopping = True
+        within_s = self._context.settings.supervisor.drain_timeout
+        log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
+        self.wake()
 
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why

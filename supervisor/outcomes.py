@@ -66,8 +66,7 @@ class Outcomes:
         now = time.monotonic()
         match message:
             case Report():
-                g.last_heard = self._context.run_clock.read(now)
-                g.last_report = message
+                g.heard(message, self._context.run_clock.read(now))
                 return
             case Ready():
                 _on_ready(g)
@@ -176,9 +175,7 @@ class Outcomes:
             c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
             return
         if g in c.leaving and c.streaming_since is not None:
-            # In an overlap the server closed it after its 200 to the successor, whichever we noticed first.
-            if g.leave_by is not None or message.at >= c.streaming_since:
-                ended_at = max(ended_at, c.streaming_since)
+            ended_at = _until_successor(g, message.at, ended_at, c.streaming_since)
         gaplog.record(c.gaps.stopped(g.birth.generation, self._cause(c, g, message), instant(ended_at)))
 
     def _end_overlapped(self, c: Connection, successor_at: float | None) -> None:
@@ -283,6 +280,15 @@ def _collected_until(message: Disconnected) -> float:
             return message.last_byte_at
         case _:
             return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
+
+
+def _until_successor(g: Generation, noticed_at: float, ended_at: float, successor_at: float) -> float:
+    """A stream that was closed after its successor's began lasted at least until then.
+
+    In an overlap the server closes it after its 200 to the successor, whichever of the two we noticed first.
+    """
+    is_covered = g.leave_by is not None or noticed_at >= successor_at
+    return max(ended_at, successor_at) if is_covered else ended_at
 
 
 def _is_connecting(g: Generation | None) -> bool:

@@ -58,7 +58,14 @@ class WorkerProcess:
             bridge.after_fork_in_master()
         pid = handle.pid
         assert pid is not None
-        return cls(pid, _create_time(pid), os.pidfd_open(pid), ours, bridge, handle)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:  # nobody would notice its end
+            ours.close()
+            handle.kill()
+            handle.join()
+            raise
+        return cls(pid, _create_time(pid), pidfd, ours, bridge, handle)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Signal exactly this process; nothing happens when it is gone."""

@@ -27,8 +27,6 @@ from traptor.supervisor.timer import Timer
 
 log = logging.getLogger(__name__)
 
-_FORK_RETRY_S = 1.0
-
 
 class Reconciler:
     """Brings the connections of a Context to what is wanted, one step at a time."""
@@ -121,7 +119,7 @@ class Reconciler:
     def _start(self, c: Connection, now: float) -> None:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
-            self._wait(c, "its worker crashed", not_before)
+            self._wait(c, "its worker crashed, or could not be forked", not_before)
         elif not self._may_start_one_more():
             self._wait(c, "others are starting")
         else:
@@ -168,7 +166,8 @@ class Reconciler:
             generation = self._context.fleet.fork(birth, c.wanted.spec)
         except (OSError, TraptorError) as error:
             log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
-            self._wait(c, f"no worker can be forked: {error}", now + _FORK_RETRY_S)
+            backoff = c.crashes if c.serving is None else c.refresh_crashes
+            self._timer.add(backoff.crashed(now, 0.0))
             return None
         generation.last_heard = self._context.run_clock.read(now)
         log.info(
@@ -222,7 +221,9 @@ class Reconciler:
                 self._context.fleet.put_down(g, Ending.HUNG)
 
     def _end_faulty(self, g: Generation) -> None:
-        log.error("worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault))
+        log.error(
+            "worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
+        )
         g.ending = Ending.FAULT
         self._context.fleet.kill(g)
 
