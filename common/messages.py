@@ -94,6 +94,7 @@ class Connected(msgspec.Struct, tag="connected", frozen=True):
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
     """The stream ended, or could not be opened (then `streamed` is False).
 
+    `at` is when it ended, or earlier: all that came until then was handled.
     `headers` holds what the answer said about when to come back, names in lower case.
     """
 

@@ -55,6 +55,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._stop_by = 0.0
         self._response: requests.Response | None = None
         self._ending: Disconnected | None = None
+        self._is_cut_off = False  # what came behind the last line is not handled
         self._set_up_session(connect)
 
     def _set_up_session(self, connect: Connect) -> None:
@@ -140,6 +141,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def on_exception(self, exception: Exception) -> None:
         """Something that tweepy does not expect: a broken compression, a wrong URL, or an error of ours."""
+        self._is_cut_off = True
         kind = DisconnectKind.NETWORK if isinstance(exception, _NETWORK_ERRORS) else DisconnectKind.WORKER
         self._ending = self._ending or self._ended(kind, detail=_short(exception))
         if self._ending.kind is DisconnectKind.WORKER:
@@ -153,6 +155,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _end_if_stopped(self) -> None:
         if self._stopped and time.monotonic() > self._stop_by:
             self.running = False  # more comes than can be handled
+            self._is_cut_off = True
 
     @property
     def _streamed(self) -> bool:
@@ -163,7 +166,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         headers: Mapping[str, str] = response.headers if response is not None else {}
         return Disconnected(
             kind=DisconnectKind.OWN_CLOSE if self._stopped else kind,
-            at=time.monotonic(),
+            at=self.last_byte_at if self._is_cut_off else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
             status=response.status_code if response is not None else None,

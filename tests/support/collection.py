@@ -74,6 +74,7 @@ class Collection:
     sandbox: SandboxClient
     keys: list[Key]
     options: dict[str, dict[str, object]] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-m", "traptor.supervisor")
     process: subprocess.Popen[bytes] | None = None
 
     # ---- set-up
@@ -149,7 +150,7 @@ class Collection:
         self.output.mkdir(exist_ok=True)
         with (self.folder / "stderr.txt").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "traptor.supervisor", "-c", str(self.ini)],
+                [sys.executable, *self.program, "-c", str(self.ini)],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
