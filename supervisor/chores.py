@@ -19,6 +19,7 @@ from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.heartbeats import beating, write_heartbeats
 from traptor.supervisor.logrotate import rotate_logs
+from traptor.supervisor.redis_errors import REDIS_ERRORS
 from traptor.supervisor.roster import write_atomically
 from traptor.supervisor.runclock import TICK_S
 from traptor.supervisor.status import status
@@ -47,6 +48,7 @@ class Chores:
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
+        self._beat_is_refused = False
 
     def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks, with their names; they run until cancelled."""
@@ -88,9 +90,17 @@ class Chores:
             try:
                 if groups and not self._context.stopping:
                     await write_heartbeats(self._redis, groups, interval_s)
-            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-                log.debug("heartbeats are not written", extra=fields(error=type(error).__name__))
+                    self._beat_is_refused = False
+            except REDIS_ERRORS as error:
+                self._say_refused(error)
             await asyncio.sleep(interval_s)
+
+    def _say_refused(self, error: Exception) -> None:
+        """Redis answers and refuses (READONLY, OOM, NOPERM); that it is away is said by who reads rules."""
+        if isinstance(error, redis.exceptions.ResponseError) and not self._beat_is_refused:
+            said = f"{type(error).__name__}: {error}"
+            log.error("heartbeats are refused, nobody sees that groups are served", extra=fields(error=said))
+            self._beat_is_refused = True
 
     async def _look_around(self) -> None:
         while True:

@@ -67,6 +67,11 @@ class Connection:
         return (*front, *self.leaving)
 
     @property
+    def is_planned(self) -> bool:
+        """Whether it has rules to stream."""
+        return self.wanted is not None and bool(self.wanted.rules)
+
+    @property
     def streams(self) -> bool:
         """Whether it has an open stream."""
         return self.serving is not None and self.serving.streams
@@ -105,7 +110,7 @@ class Connection:
 
     def state(self, now: float) -> ConnectionState:
         """Why it has a generation, or has none."""
-        if self.wanted is None or not self.wanted.rules:
+        if not self.is_planned:
             return ConnectionState.QUIET
         if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
             return ConnectionState.UP

@@ -171,6 +171,8 @@ class Outcomes:
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
         ended_at = _collected_until(message)
+        if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
+            ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:
             c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
             return

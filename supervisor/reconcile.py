@@ -69,7 +69,7 @@ class Reconciler:
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
             self._retire_all(c)
-        elif c.wanted is None or not c.wanted.rules:
+        elif not c.is_planned:
             c.lease = None
             self._retire_all(c)
             gaplog.record(c.gaps.unplanned(instant(now)))
