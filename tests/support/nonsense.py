@@ -27,7 +27,6 @@ FOLDER = Path(sys.argv[-1]).parent
 # What is sent ahead of which message of the worker's own.
 OUTBURSTS: dict[str, tuple[bytes, type]] = {
     "no-message": (HEADER.pack(8) + b"no frame", Report),
-    "no-frame": (b"\xff" * 64, Report),
     "too-large": (HEADER.pack(MAX_FRAME_BYTES + 1), Report),
     "half-a-frame": (HEADER.pack(100) + b"half", Report),
     "connected-twice": (frame(Connected(time.monotonic())), Report),
