@@ -235,9 +235,13 @@ class Collection:
 
     def tweets(self, name: str) -> list[Json]:
         """What was delivered for a connection."""
+        return [message for message in self.messages(name) if "id_str" in message]
+
+    def messages(self, name: str) -> list[Json]:
+        """All whole lines that were written for a connection; one that is being written is left out."""
         path = self.output / f"{name}.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        return [message for message in map(json.loads, lines) if "id_str" in message]
+        content = path.read_bytes() if path.exists() else b""
+        return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
 
     def log(self, name: str = "supervisor") -> str:
         path = self.logs / f"{name}.log"
