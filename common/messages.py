@@ -102,6 +102,7 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     at: float
     last_byte_at: float
     streamed: bool
+    reached: bool = True  # False: no connection to the server came to be
     status: int | None = None
     headers: dict[str, str] = {}
     detail: str = ""

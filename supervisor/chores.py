@@ -17,6 +17,7 @@ from traptor.common.logs import fields
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
+from traptor.supervisor.health import Health
 from traptor.supervisor.heartbeats import beating, write_heartbeats
 from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.redis_errors import REDIS_ERRORS
@@ -48,6 +49,7 @@ class Chores:
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
+        self._health = Health()
         self._beat_is_refused = False
 
     def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
@@ -56,6 +58,7 @@ class Chores:
             ("clock", self._tick()),
             ("status", self._write_status()),
             ("heartbeats", self._beat()),
+            ("health", self._look_at_health()),
             ("look around", self._look_around()),
         ]
 
@@ -101,6 +104,13 @@ class Chores:
             said = f"{type(error).__name__}: {error}"
             log.error("heartbeats are refused, nobody sees that groups are served", extra=fields(error=said))
             self._beat_is_refused = True
+
+    async def _look_at_health(self) -> None:
+        while True:
+            supervisor = self._context.settings.supervisor
+            if self._health.look(self._context.fleet.generations, supervisor.max_memory):
+                self._wake()
+            await asyncio.sleep(supervisor.health_interval)
 
     async def _look_around(self) -> None:
         while True:

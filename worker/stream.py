@@ -137,7 +137,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         error = sys.exception()
         is_stall = self._streamed and _is_read_timeout(error)
         kind = DisconnectKind.STALL if is_stall else DisconnectKind.NETWORK
-        self._ending = self._ended(kind, detail=_short(error))
+        self._ending = self._ended(kind, detail=_short(error), reached=not _never_reached(error))
 
     def on_exception(self, exception: Exception) -> None:
         """Something that tweepy does not expect: a broken compression, a wrong URL, or an error of ours."""
@@ -161,7 +161,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _streamed(self) -> bool:
         return self._response is not None and self._response.status_code == requests.codes.ok
 
-    def _ended(self, kind: DisconnectKind, detail: str = "") -> Disconnected:
+    def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
         response = self._response
         headers: Mapping[str, str] = response.headers if response is not None else {}
         return Disconnected(
@@ -169,6 +169,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             at=self.last_byte_at if self._is_cut_off else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
+            reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name] for name in BACK_OFF_HEADERS if name in headers},
             detail="" if self._stopped else detail,
@@ -226,6 +227,16 @@ class _BoundAdapter(requests.adapters.HTTPAdapter):
 
 
 _NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+
+def _never_reached(error: BaseException | None) -> bool:
+    """Whether the server cannot know of this try: no connection, or none through the proxy, came to be."""
+    reason = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    if isinstance(reason, urllib3.exceptions.MaxRetryError):
+        reason = reason.reason
+    return isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError
+    )
 
 
 def _is_read_timeout(error: BaseException | None) -> bool:
