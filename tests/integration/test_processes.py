@@ -38,7 +38,6 @@ def test_a_killed_worker_is_replaced_and_no_other(make_collection: Make) -> None
     assert collection.streaming()["follow:0"] == before["follow:0"]
     serving = collection.connection("track:0")["serving"]
     assert serving["generation"] == 2
-    assert collection.connection("track:0")["restarts"] == 1
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start", "crash"]
     assert [gap["cause"] for gap in collection.gaps("follow:0")] == ["start"]
     since, until = times(gap)
@@ -108,12 +107,13 @@ def test_a_stopped_worker_is_killed_and_replaced_while_the_others_are_served(mak
     os.kill(before["track:0"], signal.SIGSTOP)
     collection.hint("follow:0")
     follow = collection.wait_new_pid("follow:0", before["follow:0"])
-    collection.wait_log("worker hangs", "connection=track:0", "no report for")
     collection.wait_new_pid("track:0", before["track:0"])
-    collection.wait_log("worker ended", f"pid={before['track:0']}", "why=hung", "exit_code=-9")
+    collection.wait_log("worker ended", f"pid={before['track:0']}", "exit_code=-9")
     wait_gap(collection, "hung")
     assert collection.streaming()["follow:0"] == follow
-    assert len(lines_with(collection, "worker hangs")) == 1
+    assert len(lines_with(collection, "ERROR", "worker ", f"pid={before['track:0']} ")) == 2, (
+        "found, and killed"
+    )
 
 
 @pytest.mark.long

@@ -55,7 +55,7 @@ class BadPipeline(Pipeline):
         while is_told("loops", self._birth.connection):
             pass
         if is_told("chatters", self._birth.connection):
-            for number in range(500):
+            for number in range(200):
                 log.warning("chatter", extra=fields(n=number, filler="x" * 80))
         super().handle(line)
 

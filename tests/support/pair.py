@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import psutil
+
 import support.nonsense
 from support.collection import Collection, Json, Key
 from support.waiting import wait_for
@@ -35,6 +37,11 @@ def tell(collection: Collection, deed: str, connection: str = "track:0") -> Path
 
 def lines_with(collection: Collection, *texts: str, name: str = "supervisor") -> list[str]:
     return [line for line in collection.log(name).splitlines() if all(text in line for text in texts)]
+
+
+def descriptors_of(master: psutil.Process) -> int:
+    """How many a master holds, but for its connections to Redis: its client has one or two, as it needs."""
+    return master.num_fds() - len(master.net_connections("tcp"))
 
 
 def times(gap: Json) -> tuple[float, float]:
