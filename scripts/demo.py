@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 from demo_parts.demo import Demo, Options
-from demo_parts.folder import DemoFolder
-from demo_parts.interrupt import Interrupt
 from demo_parts.picture import Show
 from demo_parts.plain import PlainLines
 from demo_parts.screen import Screen
 from redis.exceptions import RedisError
 from rich.console import Console
+from trial.folder import TrialFolder, default_place
+from trial.interrupt import Interrupt
 
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.sandbox.errors import SandboxError
@@ -45,14 +45,14 @@ def main(seconds: float | None, output: Path | None, rate: float, seed: int, no_
     interrupt = Interrupt()
     console = Console(no_color=no_color or None)
     try:
-        folder = DemoFolder(output)
+        folder = TrialFolder(output or default_place("demo-output"))
         sys.exit(_run(Options(seconds, rate, seed), folder, interrupt, console))
     except (TraptorError, SandboxError, RedisError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.FAILURE)
 
 
-def _run(options: Options, folder: DemoFolder, interrupt: Interrupt, console: Console) -> int:
+def _run(options: Options, folder: TrialFolder, interrupt: Interrupt, console: Console) -> int:
     is_plain = not console.is_terminal or console.is_dumb_terminal
     show: Show = PlainLines(console) if is_plain else Screen(console)
     try:

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from demo_parts.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
-from demo_parts.rules import Value
 from traptor.sandbox.client import SandboxClient
+from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
+from trial.rules import Value
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ def gather(
     output: Path,
     rules: Sequence[tuple[float, frozenset[Value]]],
 ) -> Evidence:
-    """The evidence of a collection that has ended; `rules` as the demo put them into Redis."""
+    """The evidence of a collection that has ended; `rules` as they were put into Redis."""
     wall_to_mono = time.monotonic() - time.time()
     return Evidence(
         tweets=[made_tweet(record) for record in sandbox.tweets() if record["for"]],
