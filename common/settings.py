@@ -117,7 +117,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     assert twitter is not None
     assert logging is not None
     assert key_options is not None
-    _warn_of_doubts(reader, twitter, keys)
+    _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
     return Settings(
         path=reader.path,
         traptor=traptor,
@@ -132,7 +132,13 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     )
 
 
-def _warn_of_doubts(reader: SettingsReader, twitter: TwitterSection, keys: tuple[ApiKey, ...]) -> None:
+def _warn_of_doubts(
+    reader: SettingsReader,
+    traptor: TraptorSection,
+    supervisor: SupervisorSection,
+    twitter: TwitterSection,
+    keys: tuple[ApiKey, ...],
+) -> None:
     if not keys:
         reader.report.warn(
             Place(str(reader.path)),
@@ -143,4 +149,9 @@ def _warn_of_doubts(reader: SettingsReader, twitter: TwitterSection, keys: tuple
         reader.report.warn(
             reader.place(TwitterSection.section, "stall_timeout"),
             f"cuts streams that are only quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+        )
+    if traptor.output == "jsonl:-" and supervisor.log_dir is None:
+        reader.report.warn(
+            reader.place(SupervisorSection.section, "log_dir"),
+            "is stdout, and so is [traptor] output: who reads it gets log lines between the tweets",
         )
