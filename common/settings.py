@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from traptor.common.errors import ConfigError
 from traptor.common.groupfilter import GroupFilter
 from traptor.common.keys import ApiKey
 from traptor.common.options import Option, Reload
@@ -26,7 +27,7 @@ from traptor.common.sections import (
 from traptor.common.settingsreader import SettingsReader
 from traptor.common.urls import url_secrets
 
-__all__ = ["Changes", "GroupFilter", "Settings", "load_settings"]
+__all__ = ["Changes", "GroupFilter", "Settings", "load_redis_section", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,14 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         watched=reader.watched,
         warnings=reader.report.warnings,
     )
+
+
+def load_redis_section(path: Path) -> RedisSection | None:
+    """The section [redis] of an ini whose other parts may be wrong; None when it is wrong itself."""
+    try:
+        return SettingsReader(path, os.environ).section(RedisSection)
+    except ConfigError:
+        return None
 
 
 def _warn_of_doubts(
