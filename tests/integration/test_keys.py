@@ -69,6 +69,7 @@ def test_keys_that_are_all_invalid_are_asked_once_each_until_a_good_one_comes(ma
     assert "key_refused" in [gap["cause"] for gap in collection.gaps("track:0") + collection.gaps("follow:0")]
 
 
+@pytest.mark.long
 def test_a_forbidden_key_is_quarantined_and_its_connection_takes_another(make_collection: Make) -> None:
     collection = make_collection(Key("k1"), Key("k2"))
     collection.sandbox.fault("status", status=403, account="k1")
@@ -82,6 +83,7 @@ def test_a_forbidden_key_is_quarantined_and_its_connection_takes_another(make_co
     assert sorted(c["state"] for c in collection.status()["connections"]) == ["UP", "WAITING_FOR_KEY"]
 
 
+@pytest.mark.long
 def test_a_quarantine_ends_by_its_time_and_doubles_when_the_key_is_refused_again(
     make_collection: Make,
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_quarantine_ends_by_its_time_and_doubles_when_the_key_is_refused_again
     assert second >= 2.0
 
 
+@pytest.mark.long
 def test_a_key_that_is_refused_on_a_reconnect_gives_its_connection_to_the_free_key(
     make_collection: Make,
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_key_that_is_refused_on_a_reconnect_gives_its_connection_to_the_free_k
     assert len(attempts(collection, first)) == 2
 
 
+@pytest.mark.long
 def test_a_spare_that_is_refused_is_quarantined_and_the_refresh_takes_the_next_way(
     make_collection: Make,
 ) -> None:
@@ -137,6 +141,7 @@ def test_a_spare_that_is_refused_is_quarantined_and_the_refresh_takes_the_next_w
     assert (first["closed_by"], second["account"]) == ("replaced", own)
 
 
+@pytest.mark.long
 def test_a_key_whose_overlap_is_refused_twice_is_refreshed_one_after_the_other(make_collection: Make) -> None:
     """Each time the old stream stays and the key cools down; then the gap is taken, and recorded."""
     collection = make_collection(Key("k1"))
@@ -160,6 +165,7 @@ def test_a_key_whose_overlap_is_refused_twice_is_refreshed_one_after_the_other(m
 # ---- waits
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [420, 429])
 def test_a_rate_limit_is_waited_for_and_the_wait_doubles(make_collection: Make, status: int) -> None:
     collection = make_collection(Key("k1"))
@@ -175,6 +181,7 @@ def test_a_rate_limit_is_waited_for_and_the_wait_doubles(make_collection: Make, 
     assert "rate_limited" in [gap["cause"] for gap in collection.gaps("track:0")]
 
 
+@pytest.mark.long
 def test_a_wait_that_the_server_asks_for_is_kept_and_shown(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
     collection.options = {"twitter": {"rate_limit_backoff": "200ms"}}
@@ -216,6 +223,7 @@ def test_a_stream_that_closes_right_after_its_200_is_backed_off_from(make_collec
     assert {one["status"] for one in attempts(collection)} == {200}
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_is_found_again_by_the_same_worker(make_collection: Make) -> None:
     """Connections refused: the waits grow by steps, and no worker dies of it."""
     collection = make_collection(Key("k1"))
@@ -324,6 +332,7 @@ def test_a_refresh_leaves_two_connects_for_recovery(make_collection: Make) -> No
 # ---- slots and addresses
 
 
+@pytest.mark.long
 def test_a_key_with_two_slots_carries_two_connections_and_no_third(make_collection: Make) -> None:
     collection = make_collection(Key("k1", max_connections=2))
     for group, word in (("track:0", "storm"), ("track:1", "flood")):
@@ -457,6 +466,7 @@ def test_the_proxy_of_a_key_is_used_for_its_streams_and_for_no_other(
         assert "SECRET" not in path.read_text()
 
 
+@pytest.mark.long
 def test_a_proxy_that_is_away_is_backed_off_from_like_a_server_that_is(make_collection: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -152,6 +152,7 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     collection.wait_new_pid("track:0", second)
 
 
+@pytest.mark.long
 def test_a_redis_that_restarts_with_its_data_changes_nothing(make_own: Make, own_redis: OwnRedis) -> None:
     collection = make_own(Key("k1"), Key("k2"))
     collection.add_rules("track:0", ["storm"])
@@ -169,7 +170,7 @@ def test_a_redis_that_restarts_with_its_data_changes_nothing(make_own: Make, own
     assert not lines_with(collection, "rules suspect")
 
 
-@pytest.mark.parametrize("how", ["gone", "silent"])
+@pytest.mark.parametrize("how", ["gone", pytest.param("silent", marks=pytest.mark.long)])
 def test_a_worker_that_dies_while_redis_is_away_is_replaced(
     make_own: Make, own_redis: OwnRedis, how: str
 ) -> None:
@@ -195,6 +196,7 @@ def kill_and_wait(collection: Collection, pid: int) -> None:
     assert open_values(collection) == {"storm"}
 
 
+@pytest.mark.long
 def test_counters_and_heartbeats_go_on_after_redis_was_away(make_own: Make, own_redis: OwnRedis) -> None:
     """The totals of what was received meanwhile are not lost, and no stream ends."""
     collection = make_own(Key("k1"))
@@ -379,6 +381,7 @@ def test_ten_thousand_garbage_messages_change_nothing_and_the_next_hint_works(ma
     assert collection.stop() == 0
 
 
+@pytest.mark.long
 def test_keys_that_are_no_rules_are_named_and_harm_no_other_rule(make_own: Make) -> None:
     """Wrong types, broken text and half rules are skipped, each said once with its key and the reason."""
     collection = make_own(Key("k1"))

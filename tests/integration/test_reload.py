@@ -137,24 +137,22 @@ def test_a_key_file_that_is_edited_in_place_or_renamed_over_is_taken_over(make_c
 # ---- broken
 
 
-@pytest.mark.parametrize(
-    ("before", "insert", "said"),
-    [
-        ("run_dir", "handower = slot\n", "handover"),
-        ("connects", "track_limit = many\n", "track_limit"),
-        ("[redis]", "no option at all\n", ""),
-        ("[key:k2]", "[key:third]\nconsumer_key = x\n", "consumer_secret"),
-    ],
+BROKEN = (  # what is inserted before which line, and what is said of it
+    ("run_dir", "handower = slot\n", "handover"),
+    ("connects", "track_limit = many\n", "track_limit"),
+    ("[redis]", "no option at all\n", ""),
+    ("[key:k2]", "[key:third]\nconsumer_key = x\n", "consumer_secret"),
 )
-def test_a_broken_ini_changes_nothing_and_says_where_it_is_broken(
-    make_collection: Make, before: str, insert: str, said: str
-) -> None:
+
+
+def test_a_broken_ini_changes_nothing_and_says_where_it_is_broken(make_collection: Make) -> None:
     collection, pids = start_two(make_collection)
     good = collection.ini.read_text()
-    at = good.index(f"\n{before}") + 1
-    collection.ini.write_text(good[:at] + insert + good[at:])
-    number = good[:at].count("\n") + 1
-    collection.wait_log(" ERROR ", "reload refused", f"traptor.ini:{number}", said)
+    for before, insert, said in BROKEN:
+        at = good.index(f"\n{before}") + 1
+        collection.ini.write_text(good[:at] + insert + good[at:])
+        number = good[:at].count("\n") + 1
+        collection.wait_log(" ERROR ", "reload refused", f"traptor.ini:{number}", said)
     watch(collection, 1.0)
     assert collection.streaming() == pids
     assert not lines_with(collection, " reloaded ")
@@ -165,6 +163,7 @@ def test_a_broken_ini_changes_nothing_and_says_where_it_is_broken(
     assert collection.streaming() == pids
 
 
+@pytest.mark.long
 def test_a_broken_key_file_changes_nothing_and_says_where_it_is_broken(make_collection: Make) -> None:
     collection, path, before = start_with_yaml(make_collection, Key("k1"), Key("k2"))
     good = path.read_text()
@@ -216,6 +215,7 @@ def test_the_connection_of_a_removed_key_moves_to_a_spare_without_a_gap(make_col
     assert causes(collection, "track:0") == ["start"]
 
 
+@pytest.mark.long
 def test_the_connection_of_a_removed_key_waits_when_there_is_no_spare(make_collection: Make) -> None:
     collection, before = start_two(make_collection)
     gone = key_of(collection, "track:0")
@@ -274,6 +274,7 @@ def test_a_wrongly_rotated_secret_leaves_the_old_stream_and_makes_the_key_suspec
     assert collection.streaming() == before
 
 
+@pytest.mark.long
 def test_a_suspect_key_is_quarantined_when_its_stream_ends(make_collection: Make) -> None:
     collection, before = start_two(make_collection)
     rotated = key_of(collection, "track:0")
@@ -291,6 +292,7 @@ def test_a_suspect_key_is_quarantined_when_its_stream_ends(make_collection: Make
     assert [one["status"] for one in collection.sandbox.attempts()].count(401) == 1
 
 
+@pytest.mark.long
 def test_an_address_that_is_not_on_this_host_makes_its_key_unusable(make_collection: Make) -> None:
     collection, before = start_two(make_collection, Key("k1"), Key("k2"), Key("k3"))
     moved = key_of(collection, "track:0")
@@ -315,6 +317,7 @@ def test_an_address_that_is_not_on_this_host_makes_its_key_unusable(make_collect
     assert "127.0.0.5" in {c["peer_ip"] for c in open_now(collection)}
 
 
+@pytest.mark.long
 def test_a_changed_source_address_is_taken_over_by_a_refresh(make_collection: Make) -> None:
     collection, before = start_two(make_collection)
     name = key_of(collection, "track:0")
@@ -366,6 +369,7 @@ def test_a_reload_in_the_middle_of_a_refresh_ends_with_what_is_wanted_last(make_
     assert before
 
 
+@pytest.mark.long
 def test_a_changed_output_is_taken_over_by_a_refresh_and_nothing_is_lost(make_collection: Make) -> None:
     collection, before = start_two(make_collection, Key("k1"), Key("k2"))
     collection.sandbox.set_rules([("track", "storm")])
@@ -398,6 +402,7 @@ def read_ids(path: Path) -> list[str]:
     return [line.partition(b'"id_str":"')[2].partition(b'"')[0].decode() for line in lines]
 
 
+@pytest.mark.long
 def test_an_option_that_needs_a_restart_is_reported_and_the_rest_is_applied(make_collection: Make) -> None:
     collection, before = start_two(make_collection)
     collection.options = {
@@ -417,6 +422,7 @@ def test_an_option_that_needs_a_restart_is_reported_and_the_rest_is_applied(make
     collection.wait_new_pid("track:0", pid)
 
 
+@pytest.mark.long
 def test_limits_for_keys_count_from_the_reload_on(make_collection: Make) -> None:
     """A connection that waits for its key's budget goes on as soon as the budget is raised."""
     collection = make_collection(Key("k1"))

@@ -71,7 +71,7 @@ def assert_nothing_lost(collection: Collection, *gaps: tuple[float, float]) -> N
 # ---- silence
 
 
-@pytest.mark.parametrize("fault", ["stall", "half_open"])
+@pytest.mark.parametrize("fault", ["stall", pytest.param("half_open", marks=pytest.mark.long)])
 def test_a_silent_stream_is_given_up_and_its_gap_begins_with_the_last_byte(
     make_collection: Make, fault: str
 ) -> None:
@@ -99,6 +99,7 @@ def test_keep_alives_keep_a_quiet_stream(make_collection: Make) -> None:
     assert len(collection.sandbox.connections()) == 1
 
 
+@pytest.mark.long
 def test_headers_that_come_late_are_waited_for(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
     collection.sandbox.fault("slow_start", after=2, times=1)
@@ -123,6 +124,7 @@ def test_headers_that_never_come_count_as_a_network_error(make_collection: Make)
 # ---- broken streams
 
 
+@pytest.mark.long
 def test_a_reset_inside_a_message_costs_that_message_only(make_collection: Make) -> None:
     collection, pid = start_one(make_collection)
     for number in (1, 2, 3):
@@ -195,7 +197,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("where", ["topic", "drop", "others"])
+@pytest.mark.parametrize(
+    "where", ["topic", *(pytest.param(name, marks=pytest.mark.long) for name in ("drop", "others"))]
+)
 def test_messages_of_all_kinds_are_counted_and_go_where_they_are_told_to(
     make_collection: Make, where: str
 ) -> None:
@@ -238,6 +242,7 @@ def test_limit_notices_count_what_is_new_in_them(make_collection: Make) -> None:
 # ---- odd forms
 
 
+@pytest.mark.long
 def test_compressed_chunks_that_end_anywhere_are_put_together(make_collection: Make) -> None:
     collection, pid = start_one(make_collection, "--chunking", "odd", "--rate", "200")
     wait_for(lambda: len(collection.tweets("track:0")) > 200, "many tweets")
