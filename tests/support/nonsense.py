@@ -81,11 +81,11 @@ class BadControl(Control):
         super()._send(message)
 
 
-def bad_status(context: Context, groups: Groups, now: float) -> dict[str, Any]:
+def bad_status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[str, Any]:
     """Fails for a master that is told that its `status-fails`."""
     if is_told("status-fails", "master"):
         raise RuntimeError("told to fail")
-    return status(context, groups, now)
+    return status(context, groups, log_lost, now)
 
 
 if __name__ == "__main__":
