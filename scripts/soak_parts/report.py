@@ -75,6 +75,7 @@ class Report:
         yield _row("written", f"{verdict.written:,}")
         yield _row("doubled", f"{verdict.doubled:,}")
         yield _row("lost", f"{verdict.lost:,}")
+        yield _row("not written while the server was silent on purpose", f"{verdict.silent:,}")
         yield from (f"    {loss}" for loss in verdict.losses)
         yield "gap seconds"
         for connection, causes in self.gap_seconds().items():
@@ -85,7 +86,8 @@ class Report:
             yield _row(trend.name, f"{trend.first:.1f}") + f"{trend.last:>10.1f}{trend.most:>10.1f}"
         yield from (f"FAILED: {breach}" for breach in self.breaches)
         if not self.breaches:
-            yield "Nothing was lost, and nothing grew."
+            silent = f" and of {verdict.silent:,} tweets in silences" if verdict.silent else ""
+            yield f"Outside of reported gaps{silent} nothing was lost, and nothing grew."
 
 
 def _rows(title: str, counts: Mapping[str, int]) -> Iterable[str]:

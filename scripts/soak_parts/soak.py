@@ -21,6 +21,7 @@ from soak_parts.disturber import Disturber
 from soak_parts.measure import Gauge, trends
 from soak_parts.report import Report
 from soak_parts.rulebook import CONNECTIONS, Rulebook
+from soak_parts.silences import silences
 
 _KEYS = 9  # five for the connections, the rest to move to
 _START_S = 60.0
@@ -29,6 +30,7 @@ _STILL_S = 3.0  # no counter moves for so long: all is read
 _READ_ON_S = 30.0
 _STOP_S = 45.0  # more than the supervisor's own drain_timeout
 _NOTICE_S = 0.25  # how long the end of a stream may be on its way on a busy machine
+_STALL_TIMEOUT_S = 5
 _KEY_FILE = "keys.yml"
 # Waits short enough that each kind of trouble comes many times; budgets that never run out.
 _OPTIONS = {
@@ -36,7 +38,7 @@ _OPTIONS = {
     "twitter": {
         "connects": "100000",
         "connect_rate": "20",
-        "stall_timeout": "5s",
+        "stall_timeout": f"{_STALL_TIMEOUT_S}s",
         "http_backoff": "500ms",
         "http_backoff_max": "4s",
         "rate_limit_backoff": "1s",
@@ -156,8 +158,9 @@ class Soak:
         log = LogTail(self._folder.logs / "supervisor.log")
         log.read_on()
         evidence = gather(self._servers.sandbox, log.records, self._folder.output, self._rules.history)
-        evidence = replace(evidence, notice_s=_NOTICE_S)
         strikes = self._servers.sandbox.soak()["strikes"]
+        silent = silences(strikes, evidence.streams, _STALL_TIMEOUT_S)
+        evidence = replace(evidence, silences=silent, notice_s=_NOTICE_S)
         options = self._options
         return Report(
             minutes=options.minutes,

@@ -79,7 +79,8 @@ def opened_streams(
 def _opened_stream(record: Json, name: str | None) -> OpenedStream:
     values = frozenset((kind, text) for kind, texts in record["values"].items() for text in texts)
     closed_at = record["closed_mono"]
-    return OpenedStream(name, values, record["opened_mono"], math.inf if closed_at is None else closed_at)
+    opened_at = record["opened_mono"]
+    return OpenedStream(name, values, opened_at, math.inf if closed_at is None else closed_at, record["id"])
 
 
 def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[ReportedGap]:

@@ -33,6 +33,7 @@ class OpenedStream:
     values: frozenset[Value] = field(repr=False)
     opened_at: float
     closed_at: float
+    id: int = 0  # in the sandbox's record
 
     def is_open(self, at: float) -> bool:
         """Whether tweets were written to it then."""
@@ -50,6 +51,15 @@ class ReportedGap:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A time in which the sandbox on purpose wrote nothing to a connection, too short for its stall timer."""
+
+    connection: str
+    since: float
+    until: float
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that the judge is told."""
@@ -59,6 +69,7 @@ class Evidence:
     gaps: Sequence[ReportedGap]
     written: Mapping[str, Counter[str]]  # by connection: how often each tweet id stands in its output
     rules: Sequence[tuple[float, frozenset[Value]]]  # what was in Redis from when on, in order
+    silences: Sequence[Silence] = ()
     notice_s: float = 0.0  # by how much later than the server the supervisor may see a stream's end
 
 
@@ -73,6 +84,7 @@ class Verdict:
     written: int
     doubled: int
     lost: int  # due and not written
+    silent: int  # not written, and made in a silence that nobody can tell from a quiet stream
     losses: tuple[str, ...]  # the first of them, and of those not explained, for people
 
     @property
@@ -100,11 +112,13 @@ class _Judge:
         self._written_anywhere = set().union(*evidence.written.values())
 
     def verdict(self) -> Verdict:
-        made = early = unexplained = due = lost = 0
+        made = early = unexplained = due = lost = silent = 0
         losses: list[str] = []
         for tweet in self._evidence.tweets:
             names = self._due_to(tweet)
-            missing = [name for name in names if not self._is_written(tweet.id, name)]
+            unwritten = [name for name in names if not self._is_written(tweet.id, name)]
+            missing = [name for name in unwritten if not self._in_silence(name, tweet.made_at)]
+            silent += len(unwritten) - len(missing)
             due += len(names)
             lost += len(missing)
             losses += [_loss(tweet, name) for name in missing[: _SHOWN_LOSSES - len(losses)]]
@@ -112,9 +126,11 @@ class _Judge:
                 made += 1
                 if not self._is_due(wanted, tweet.made_at):
                     is_early = self._is_early(wanted, tweet.made_at)
+                    is_silent = not is_early and self._was_silent(wanted, tweet.made_at)
                     early += is_early
-                    unexplained += not is_early
-                    if not is_early and len(losses) < _SHOWN_LOSSES:
+                    silent += is_silent
+                    unexplained += not is_early and not is_silent
+                    if not is_early and not is_silent and len(losses) < _SHOWN_LOSSES:
                         losses.append(self._riddle(tweet))
         counts = [count for ids in self._evidence.written.values() for count in ids.values()]
         return Verdict(
@@ -125,6 +141,7 @@ class _Judge:
             written=sum(counts),
             doubled=sum(counts) - len(counts),
             lost=lost,
+            silent=silent,
             losses=tuple(losses),
         )
 
@@ -158,6 +175,14 @@ class _Judge:
 
     def _in_gap(self, name: str | None, at: float, notice_s: float = 0.0) -> bool:
         return name is not None and any(gap.since - notice_s <= at <= gap.until for gap in self._gaps[name])
+
+    def _in_silence(self, name: str | None, at: float) -> bool:
+        return any(s.connection == name and s.since <= at <= s.until for s in self._evidence.silences)
+
+    def _was_silent(self, values: Iterable[Value], at: float) -> bool:
+        """Whether a stream that asked for it was half open then."""
+        earlier = [stream for value in values for stream in self._opened_before(value, at)]
+        return any(self._in_silence(stream.connection, at) for stream in earlier)
 
     def _riddle(self, tweet: MadeTweet) -> str:
         earlier = [s for value in tweet.values for s in self._opened_before(value, tweet.made_at)]

@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))  # the demo is no package that could be install
 
 from demo_parts.summary import Replacement, Summary  # noqa: E402
 from trial.evidence import opened_streams, reported_gaps, written_tweets  # noqa: E402
-from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap, judge  # noqa: E402
+from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap, Silence, judge  # noqa: E402
 from trial.view import View  # noqa: E402
 
 FLOOD, STORM, USER = ("track", "flood"), ("track", "storm"), ("follow", "12")
@@ -112,6 +112,27 @@ def test_what_a_stream_got_that_the_supervisor_never_claimed_must_be_written_som
     written = {"track:0": Counter("245"), "follow:0": Counter("34")}
     assert judge(replace(evidence, tweets=tweets, streams=streams, written=written)).lost == 0
     assert judge(replace(evidence, tweets=tweets, streams=streams)).lost == 2
+
+
+def test_what_is_not_written_in_a_silence_is_counted_apart_and_only_there() -> None:
+    silence = Silence("track:0", 19.0, 21.0)
+    evidence = replace(good(), silences=[silence])
+    tweets = [*evidence.tweets, tweet(5, 20.0), tweet(6, 22.0)]
+    verdict = judge(replace(evidence, tweets=tweets))
+    assert (verdict.silent, verdict.lost) == (1, 1)
+    half_open = [replace(stream, closed_at=19.0) for stream in evidence.streams]
+    verdict = judge(replace(evidence, tweets=tweets, streams=half_open))
+    assert (verdict.silent, verdict.unexplained) == (1, 1)
+    assert "track:0" in verdict.losses[0]
+
+
+def test_the_end_of_a_stream_may_be_noticed_a_little_later_if_the_judge_is_told_so() -> None:
+    evidence = good()
+    streams = [replace(stream, closed_at=30.0) for stream in evidence.streams]
+    gaps = [*evidence.gaps, ReportedGap("track:0", "server_close", 30.1, 99.0, 68.9)]
+    late = replace(evidence, tweets=[*evidence.tweets, tweet(5, 30.05)], streams=streams, gaps=gaps)
+    assert judge(late).unexplained == 1
+    assert judge(replace(late, notice_s=0.1)).unexplained == 0
 
 
 # ---- the evidence

@@ -1,0 +1,24 @@
+"""When the sandbox was silent on purpose: no stall timer sees it when the stream is replaced before that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from trial.judge import OpenedStream, Silence
+
+_KINDS = ("stall", "half_open")
+
+
+def silences(
+    strikes: Iterable[dict[str, Any]], streams: Iterable[OpenedStream], stall_timeout_s: float
+) -> list[Silence]:
+    """The silences of the strikes, each up to the time at which the stall timer must ring."""
+    names = {stream.id: stream.connection for stream in streams}
+    return [
+        Silence(name, strike["at_mono"], strike["at_mono"] + stall_timeout_s)
+        for strike in strikes
+        if any(fault["fault"] in _KINDS for fault in strike["faults"])
+        for name in (names[number] for number in strike["struck"])
+        if name is not None
+    ]
