@@ -8,7 +8,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from traptor.common.errors import ExitCode, TraptorError
@@ -39,6 +39,7 @@ from traptor.supervisor.store import StateStore
 log = logging.getLogger(__name__)
 
 _WORKERS_LOCK_POLL_S = 0.05
+_CANCEL_AGAIN_S = 0.2
 
 
 class Master:
@@ -103,9 +104,7 @@ class Master:
         try:
             return await self._loop()
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await _end(jobs)
             await self._close()
 
     def _jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
@@ -213,3 +212,11 @@ class Master:
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):
             self._rules.hint(group)
+
+
+async def _end(jobs: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel the jobs until they have ended: redis-py swallows a cancellation that comes while it connects."""
+    while pending := [job for job in jobs if not job.done()]:
+        for job in pending:
+            job.cancel()
+        await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
