@@ -215,7 +215,7 @@ class Master:
 
 
 async def _end(jobs: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel the jobs until they have ended: redis-py swallows a cancellation that comes while it connects."""
+    """Cancel the jobs until they have ended: redis-py can swallow a cancellation while it connects."""
     while pending := [job for job in jobs if not job.done()]:
         for job in pending:
             job.cancel()
