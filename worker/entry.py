@@ -14,7 +14,7 @@ from traptor.worker.control import Control
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.session import Session
-from traptor.worker.sink import Sink, open_sink
+from traptor.worker.sink import sink_of
 from traptor.worker.stats import Stats
 
 __all__ = ["HANDLED_SIGNALS", "run_worker"]
@@ -36,7 +36,7 @@ def run_worker(
     logs = configure_worker_logging(birth, bridge)
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
-    session = Session(birth, Pipeline(birth, _sink(birth), _stats(birth)), logs, control.post)
+    session = Session(birth, Pipeline(birth, sink_of(birth), _stats(birth)), logs, control.post)
     control.start(session)
     try:
         session.run()
@@ -49,10 +49,6 @@ def run_worker(
     finally:
         control.finish(_LAST_WORDS_S)
         logs.close()
-
-
-def _sink(birth: Birth) -> Sink:
-    return open_sink(birth.settings.output, birth.settings.other_messages, birth.connection)
 
 
 def _stats(birth: Birth) -> Stats | None:
