@@ -73,8 +73,10 @@ class LineHandler(logging.Handler):
 
     def _tell_of_losses(self) -> None:
         if count := self._losses.due():
+            record = loss_record(count, self._where)
+            self.filter(record)  # it says whose log this is, as it does of other records
             try:
-                self.write_line(self._line(loss_record(count, self._where)))
+                self.write_line(self._line(record))
             except OSError:
                 return  # told with the next one
             self._losses.told(count)

@@ -94,6 +94,7 @@ class Connected(msgspec.Struct, tag="connected", frozen=True):
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
     """The stream ended, or could not be opened (then `streamed` is False).
 
+    `at` is when it ended, or earlier: all that came until then was handled.
     `headers` holds what the answer said about when to come back, names in lower case.
     """
 
@@ -101,6 +102,7 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     at: float
     last_byte_at: float
     streamed: bool
+    reached: bool = True  # False: no connection to the server came to be
     status: int | None = None
     headers: dict[str, str] = {}
     detail: str = ""

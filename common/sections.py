@@ -136,6 +136,15 @@ class SupervisorSection(Section):
         LIVE,
         "How long a worker may give no sign of life before it is replaced; it gives one a second.",
     )
+    health_interval: Annotated[Duration, AfterValidator(AtLeast(0.1, "100ms"))] = option(
+        "5s",
+        LIVE,
+        "How often memory, CPU, descriptors and state of each worker process are looked at; one that is "
+        "stopped in two looks in a row is replaced.",
+    )
+    max_memory: Size = option(
+        "0", LIVE, "How much anonymous memory a worker may take before it is replaced; 0: any amount."
+    )
     overlap_timeout: Duration = option(
         "10s",
         LIVE,

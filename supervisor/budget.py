@@ -44,6 +44,10 @@ class Budget:
         """The budget after a connect at `now`."""
         return Budget(tuple(sorted((*self._counting(limits, now), now))))
 
+    def refund(self) -> Budget:
+        """The budget without the latest connect, which never reached the server."""
+        return Budget(self.connects[:-1])
+
     def _counting(self, limits: PoolLimits, now: float) -> tuple[float, ...]:
         return tuple(at for at in self.connects if at + limits.connects_window > now)
 

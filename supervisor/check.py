@@ -30,7 +30,7 @@ async def check(path: Path, console: Console) -> ExitCode:
         return ExitCode.BAD_CONFIG
     errors = list(_host_problems(settings))
     warnings = [*settings.warnings, *_address_problems(settings)]
-    redis_error = await _check_rules(settings, console)
+    redis_error = await _check_rules(settings, console, warnings)
     for text in warnings:
         _line(console, "warning", text)
     for text in (*errors, *redis_error):
@@ -52,7 +52,7 @@ def connections_that_fit() -> int:
     return max(0, (hard - _DESCRIPTORS_OF_MASTER) // _DESCRIPTORS_PER_CONNECTION)
 
 
-async def _check_rules(settings: Settings, console: Console) -> list[str]:
+async def _check_rules(settings: Settings, console: Console, warnings: list[str]) -> list[str]:
     try:
         snapshots = await read_rules(settings)
     except RedisUnavailable as error:
@@ -61,13 +61,12 @@ async def _check_rules(settings: Settings, console: Console) -> list[str]:
     rules = sum(len(snapshot.rules) for snapshot in snapshots.values())
     console.print(f"Redis answers: {len(snapshots)} groups, {rules} rules, {len(plan)} connections.")
     for snapshot in snapshots.values():
-        for rule in snapshot.rejected:
-            _line(console, "warning", f"{rule.key}: {rule.reason}")
+        warnings += [f"{rule.key}: {rule.reason}" for rule in snapshot.rejected]
     waiting = [row.name for row in plan if row.key is None]
     if waiting:
-        _line(console, "warning", f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")
+        warnings.append(f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")
     if len(plan) > connections_that_fit():
-        _line(console, "warning", "more connections than the limit of open files allows: raise LimitNOFILE")
+        warnings.append("more connections than the limit of open files allows: raise LimitNOFILE")
     return []
 
 

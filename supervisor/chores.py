@@ -17,8 +17,10 @@ from traptor.common.logs import fields
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
+from traptor.supervisor.health import Health
 from traptor.supervisor.heartbeats import beating, write_heartbeats
 from traptor.supervisor.logrotate import rotate_logs
+from traptor.supervisor.redis_errors import REDIS_ERRORS
 from traptor.supervisor.roster import write_atomically
 from traptor.supervisor.runclock import TICK_S
 from traptor.supervisor.status import status
@@ -47,6 +49,8 @@ class Chores:
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
+        self._health = Health()
+        self._beat_is_refused = False
 
     def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks, with their names; they run until cancelled."""
@@ -54,6 +58,7 @@ class Chores:
             ("clock", self._tick()),
             ("status", self._write_status()),
             ("heartbeats", self._beat()),
+            ("health", self._look_at_health()),
             ("look around", self._look_around()),
         ]
 
@@ -88,9 +93,24 @@ class Chores:
             try:
                 if groups and not self._context.stopping:
                     await write_heartbeats(self._redis, groups, interval_s)
-            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-                log.debug("heartbeats are not written", extra=fields(error=type(error).__name__))
+                    self._beat_is_refused = False
+            except REDIS_ERRORS as error:
+                self._say_refused(error)
             await asyncio.sleep(interval_s)
+
+    def _say_refused(self, error: Exception) -> None:
+        """Redis answers and refuses (READONLY, OOM, NOPERM); that it is away is said by who reads rules."""
+        if isinstance(error, redis.exceptions.ResponseError) and not self._beat_is_refused:
+            said = f"{type(error).__name__}: {error}"
+            log.error("heartbeats are refused, nobody sees that groups are served", extra=fields(error=said))
+            self._beat_is_refused = True
+
+    async def _look_at_health(self) -> None:
+        while True:
+            supervisor = self._context.settings.supervisor
+            if self._health.look(self._context.fleet.generations, supervisor.max_memory):
+                self._wake()
+            await asyncio.sleep(supervisor.health_interval)
 
     async def _look_around(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from traptor.common.birth import WorkerSettings
@@ -10,7 +11,7 @@ from traptor.common.rules import GroupId, Rule
 from traptor.supervisor.backoff import CrashBackoff
 from traptor.supervisor.failures import Failure
 from traptor.supervisor.gaps import GapTracker
-from traptor.supervisor.generation import Generation, Spec, Way
+from traptor.supervisor.generation import Ending, Generation, Spec, Way
 from traptor.supervisor.keypool import Lease
 from traptor.supervisor.states import ConnectionState, GenerationState
 
@@ -56,7 +57,7 @@ class Connection:
     held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
     past: Counters = field(default_factory=Counters)  # of generations that are gone
     overlapped: tuple[int, float] | None = None  # generation and end of a stream that an overlap closed
-    restarts: int = 0
+    restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
     waits_for: str = ""  # why nothing happens now, for people
     waits_until: float | None = None
 
@@ -65,6 +66,11 @@ class Connection:
         """All that live."""
         front = [generation for generation in (self.serving, self.successor) if generation is not None]
         return (*front, *self.leaving)
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it has rules to stream."""
+        return self.wanted is not None and bool(self.wanted.rules)
 
     @property
     def streams(self) -> bool:
@@ -105,7 +111,7 @@ class Connection:
 
     def state(self, now: float) -> ConnectionState:
         """Why it has a generation, or has none."""
-        if self.wanted is None or not self.wanted.rules:
+        if not self.is_planned:
             return ConnectionState.QUIET
         if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
             return ConnectionState.UP

@@ -23,7 +23,8 @@ from traptor.supervisor.store import StateStore
 
 log = logging.getLogger(__name__)
 
-MIN_DRAIN_S = 0.5
+_MARGIN_S = 0.5
+_LEAST_SHARE = 0.4  # of a drain_timeout that is too short for the above; the grace gets the same
 
 
 @dataclass
@@ -43,7 +44,8 @@ class Context:
 
     def drain_s(self) -> float:
         """How long a worker may take to drain, so that it is gone within `drain_timeout` in any case."""
-        return max(MIN_DRAIN_S, self.settings.supervisor.drain_timeout - GRACE_S - MIN_DRAIN_S)
+        timeout_s = self.settings.supervisor.drain_timeout
+        return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
 
     def save_keys(self, now: float) -> None:
         """Keep budgets and states of the keys over a restart of the master."""

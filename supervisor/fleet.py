@@ -82,7 +82,7 @@ class Fleet:
         now = time.monotonic()
         generation.move(GenerationState.DRAINING)
         generation.ending = generation.ending or Ending.DRAINED
-        generation.kill_at = now + deadline_s + GRACE_S
+        generation.kill_at = now + deadline_s + min(GRACE_S, deadline_s)
         self._send(generation, Drain(deadline_s))
 
     def put_down(self, generation: Generation, ending: Ending) -> None:

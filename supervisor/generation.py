@@ -11,6 +11,7 @@ from traptor.common.errors import ProtocolError
 from traptor.common.messages import Activity, Connect, Counters, Disconnected, Report
 from traptor.supervisor.keypool import Lease
 from traptor.supervisor.states import GenerationState, check_move
+from traptor.supervisor.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Ending(enum.StrEnum):
     CRASH = "crash"
     HUNG = "hung"
     FAULT = "fault"  # it sent nonsense
+    STOPPED = "stopped"  # by SIGSTOP
+    MEMORY = "memory"  # above max_memory
+
+
+PUT_DOWN = frozenset({Ending.HUNG, Ending.STOPPED, Ending.MEMORY})
 
 
 @dataclass(eq=False)
@@ -69,10 +75,11 @@ class Generation:
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     closing: bool = False  # told to close its stream, for `serial`
     leave_by: float | None = None  # reads to EOF after an overlap, at most until then
-    drain_by: float | None = None
     kill_at: float | None = None
     killed: bool = False
     fault: str | None = None
+    vitals: Vitals | None = None
+    illness: Ending | None = None  # why it is to be put down
     ending: Ending | None = None
 
     @property

@@ -109,7 +109,7 @@ class Groups:
         now: float,
     ) -> None:
         """Take over what a look found; `tickets` are those of the time when it began."""
-        expected = {*self.filter.named, *self._groups} if everything else hinted
+        expected = {*hinted, *self.filter.named, *self._groups} if everything else hinted
         empty = {group: Snapshot.empty(group, now) for group in expected - seen.keys()}
         for group_id, snapshot in sorted({**empty, **seen}.items()):
             if not self.filter.serves(group_id):

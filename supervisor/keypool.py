@@ -151,6 +151,10 @@ class KeyPool:
         """Count a connect; to be called with the permission, not with its outcome."""
         self._records[key_id] = self._record(key_id).spent(self._limits, now)
 
+    def refund(self, key_id: str) -> None:
+        """The latest connect never reached the server, which cannot have counted it (docs/decisions/0004)."""
+        self._records[key_id] = self._record(key_id).refunded()
+
     def connected(self, key_id: str, now: float) -> None:
         """A 200 came. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
         self._records[key_id] = self._record(key_id).connected(now)

@@ -72,6 +72,10 @@ class KeyRecord:
         """After a connect was permitted."""
         return replace(self, budget=self.budget.spend(limits, now))
 
+    def refunded(self) -> KeyRecord:
+        """After a permitted connect that never reached the server."""
+        return replace(self, budget=self.budget.refund())
+
     def connected(self, now: float) -> KeyRecord:
         """After a 200; whether it is a success shows later."""
         return replace(self.settled(now), open_since=(*self.open_since, now))

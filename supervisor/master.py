@@ -153,7 +153,7 @@ class Master:
             return
         log.warning("waiting for a dead supervisor's workers to end")
         # The kernel tells nobody that a flock is free.
-        while not self._context.stopping and not self._workers_lock.try_take():
+        while not self._context.stopping and not self._workers_lock.try_take():  # noqa: ASYNC110
             await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:

@@ -26,7 +26,7 @@ from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection, Refusal
 from traptor.supervisor.context import Context, instant
 from traptor.supervisor.failures import Failure, FailureKind
-from traptor.supervisor.generation import Ending, Generation, Way
+from traptor.supervisor.generation import PUT_DOWN, Ending, Generation, Way
 from traptor.supervisor.intervals import GapCause
 from traptor.supervisor.states import GenerationState
 
@@ -171,6 +171,8 @@ class Outcomes:
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
         ended_at = _collected_until(message)
+        if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
+            ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:
             c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
             return
@@ -193,7 +195,7 @@ class Outcomes:
             return GapCause.REFRESH
         if message.kind is not DisconnectKind.OWN_CLOSE:
             return _CAUSE_OF_KIND[message.kind]
-        if g.ending is Ending.HUNG:
+        if g.ending in PUT_DOWN:
             return GapCause.HUNG
         # Drained because it lost its key; or somebody else's TERM.
         return GapCause.NO_KEY if c.lease is None else GapCause.CRASH
@@ -201,6 +203,8 @@ class Outcomes:
     def _on_refusal(
         self, c: Connection, g: Generation, message: Disconnected, key_id: str, now: float
     ) -> None:
+        if not message.reached:
+            self._context.pool.refund(key_id)
         if message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:
@@ -257,7 +261,7 @@ class Outcomes:
         elif g is c.serving:
             c.serving = None
             if is_crash:
-                c.restarts += 1
+                c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 gaplog.record(c.gaps.cause_changed(_crash_cause(g), instant(now)))
         elif g is c.successor:
@@ -304,7 +308,7 @@ def _on_ready(g: Generation) -> None:
 
 
 def _crash_cause(g: Generation) -> GapCause:
-    return GapCause.HUNG if g.ending is Ending.HUNG else GapCause.CRASH
+    return GapCause.HUNG if g.ending in PUT_DOWN else GapCause.CRASH
 
 
 def _failure(message: Disconnected) -> Failure:

@@ -69,7 +69,7 @@ class Reconciler:
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
             self._retire_all(c)
-        elif c.wanted is None or not c.wanted.rules:
+        elif not c.is_planned:
             c.lease = None
             self._retire_all(c)
             gaplog.record(c.gaps.unplanned(instant(now)))
@@ -216,9 +216,12 @@ class Reconciler:
                 self._kill_when_due(g, now)
             elif g.leave_by is not None:
                 self._close_overlapped(g, now)
-            elif reason := hang_reason(g, run_now, self._context.settings.supervisor.hang_timeout):
-                log.error("worker hangs", extra=fields(connection=g.birth.connection, pid=g.pid, why=reason))
+            elif why := hang_reason(g, run_now, self._context.settings.supervisor.hang_timeout):
+                log.error("worker hangs", extra=_evidence(g, why))
                 self._context.fleet.put_down(g, Ending.HUNG)
+            elif g.illness is not None:
+                log.error("worker is ill", extra=_evidence(g, g.illness))
+                self._context.fleet.put_down(g, g.illness)
 
     def _end_faulty(self, g: Generation) -> None:
         log.error(
@@ -257,3 +260,21 @@ class Reconciler:
         for lease in unheld:
             self._context.pool.give_back(lease, now)
         return bool(unheld)
+
+
+def _evidence(g: Generation, why: str) -> dict[str, object]:
+    """What is known of a worker that is put down; its stacks go into its own log."""
+    report, vitals = g.last_report, g.vitals
+    return fields(
+        connection=g.birth.connection,
+        gen=g.birth.generation,
+        pid=g.pid,
+        why=why,
+        state=g.state,
+        activity=report and report.activity,
+        received=report and report.counters.received,
+        backlog=report and report.backlog,
+        anonymous_bytes=vitals and vitals.anonymous_bytes,
+        cpu_percent=vitals and vitals.cpu_percent,
+        process=vitals and vitals.status,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -52,7 +53,8 @@ def _connection(c: Connection, now: float) -> dict[str, Any]:
         "connection": c.name,
         "state": c.state(now),
         "rules": len(c.wanted.rules) if c.wanted else 0,
-        "restarts": c.restarts,
+        "restarts": c.restarts.total(),
+        "restart_reasons": {str(ending): count for ending, count in c.restarts.items()},
         "waits_for": c.waits_for or None,
         "waits_until": _wall(c.waits_until, now),
         "held_for": [f"part {part}" for part in c.held_for],
@@ -78,6 +80,7 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
         "streaming_since": _wall(g.streaming_since, now),
         "activity": g.last_report.activity if g.last_report else None,
         "backlog": g.last_report.backlog if g.last_report else 0,
+        "vitals": asdict(g.vitals) if g.vitals else None,
         "counters": msgspec.to_builtins(g.counters),
     }
 

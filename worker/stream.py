@@ -55,6 +55,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._stop_by = 0.0
         self._response: requests.Response | None = None
         self._ending: Disconnected | None = None
+        self._is_cut_off = False  # what came behind the last line is not handled
         self._set_up_session(connect)
 
     def _set_up_session(self, connect: Connect) -> None:
@@ -136,10 +137,11 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         error = sys.exception()
         is_stall = self._streamed and _is_read_timeout(error)
         kind = DisconnectKind.STALL if is_stall else DisconnectKind.NETWORK
-        self._ending = self._ended(kind, detail=_short(error))
+        self._ending = self._ended(kind, detail=_short(error), reached=not _never_reached(error))
 
     def on_exception(self, exception: Exception) -> None:
         """Something that tweepy does not expect: a broken compression, a wrong URL, or an error of ours."""
+        self._is_cut_off = True
         kind = DisconnectKind.NETWORK if isinstance(exception, _NETWORK_ERRORS) else DisconnectKind.WORKER
         self._ending = self._ending or self._ended(kind, detail=_short(exception))
         if self._ending.kind is DisconnectKind.WORKER:
@@ -153,19 +155,21 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _end_if_stopped(self) -> None:
         if self._stopped and time.monotonic() > self._stop_by:
             self.running = False  # more comes than can be handled
+            self._is_cut_off = True
 
     @property
     def _streamed(self) -> bool:
         return self._response is not None and self._response.status_code == requests.codes.ok
 
-    def _ended(self, kind: DisconnectKind, detail: str = "") -> Disconnected:
+    def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
         response = self._response
         headers: Mapping[str, str] = response.headers if response is not None else {}
         return Disconnected(
             kind=DisconnectKind.OWN_CLOSE if self._stopped else kind,
-            at=time.monotonic(),
+            at=self.last_byte_at if self._is_cut_off else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
+            reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name] for name in BACK_OFF_HEADERS if name in headers},
             detail="" if self._stopped else detail,
@@ -223,6 +227,16 @@ class _BoundAdapter(requests.adapters.HTTPAdapter):
 
 
 _NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+
+def _never_reached(error: BaseException | None) -> bool:
+    """Whether the server cannot know of this try: no connection, or none through the proxy, came to be."""
+    reason = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    if isinstance(reason, urllib3.exceptions.MaxRetryError):
+        reason = reason.reason
+    return isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError
+    )
 
 
 def _is_read_timeout(error: BaseException | None) -> bool:

@@ -80,3 +80,10 @@ def test_free_at_is_the_first_moment_that_is_free(times: list[int], now: int, pu
     if free_at > now:
         just_before = (free_at + now) / 2
         assert budget.free_at(purpose, LIMITS, just_before) == free_at
+
+
+def test_a_connect_that_reached_nobody_is_given_back() -> None:
+    """Only the latest: the ones before it did reach the server."""
+    budget = Budget().spend(LIMITS, 1.0).spend(LIMITS, 2.0)
+    assert budget.refund().connects == (1.0,)
+    assert Budget().refund() == Budget()

@@ -74,6 +74,7 @@ class Collection:
     sandbox: SandboxClient
     keys: list[Key]
     options: dict[str, dict[str, object]] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-m", "traptor.supervisor")
     process: subprocess.Popen[bytes] | None = None
 
     # ---- set-up
@@ -149,7 +150,7 @@ class Collection:
         self.output.mkdir(exist_ok=True)
         with (self.folder / "stderr.txt").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "traptor.supervisor", "-c", str(self.ini)],
+                [sys.executable, *self.program, "-c", str(self.ini)],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
@@ -234,9 +235,13 @@ class Collection:
 
     def tweets(self, name: str) -> list[Json]:
         """What was delivered for a connection."""
+        return [message for message in self.messages(name) if "id_str" in message]
+
+    def messages(self, name: str) -> list[Json]:
+        """All whole lines that were written for a connection; one that is being written is left out."""
         path = self.output / f"{name}.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        return [message for message in map(json.loads, lines) if "id_str" in message]
+        content = path.read_bytes() if path.exists() else b""
+        return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
 
     def log(self, name: str = "supervisor") -> str:
         path = self.logs / f"{name}.log"

@@ -1,0 +1,106 @@
+"""Many workers at once, and many one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+import pytest
+from support.collection import Collection, Key
+from support.pair import descriptors_of
+from support.waiting import wait_for
+
+Make = Callable[..., Collection]
+
+
+def groups(count: int) -> list[str]:
+    return [f"track:{number}" for number in range(count)]
+
+
+def start_many(make: Make, count: int, **options: object) -> tuple[Collection, dict[str, int]]:
+    """So many connections, each of a group and with a key of its own; their pids."""
+    collection = make(*(Key(f"k{number}") for number in range(count)))
+    collection.options = {"supervisor": options}
+    for group in groups(count):
+        collection.add_rules(group, [f"storm{group.partition(':')[2]}"])
+    collection.start()
+    return collection, collection.wait_streaming(*groups(count), within_s=60)
+
+
+@pytest.mark.long
+def test_sixty_connections_at_once(make_collection: Make) -> None:
+    """All stream, each with its key; a hint replaces one of them; TERM ends all."""
+    collection, before = start_many(make_collection, 60, start_parallel=8)
+    assert len({c["account"] for c in collection.sandbox.connections(with_values=False)}) == 60
+    collection.hint("track:30")
+    collection.wait_new_pid("track:30", before["track:30"])
+    after = collection.wait_streaming(*groups(60))
+    assert {name for name in after if after[name] != before[name]} == {"track:30"}
+    workers = collection.children()
+    assert len(workers) >= 60
+    assert collection.stop() == 0
+    assert not [worker for worker in workers if worker.is_running()]
+    assert "does not end" not in collection.log()
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the master holds."""
+
+    descriptors: int
+    threads: int
+    rss_bytes: int
+
+    @classmethod
+    def of(cls, master: psutil.Process) -> Holdings:
+        return cls(descriptors_of(master), master.num_threads(), master.memory_info().rss)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_thousand_restarts_leave_the_master_as_it_was(make_collection: Make) -> None:
+    """Half of them by hints, half by kills: descriptors, threads and memory stay flat."""
+    collection, _ = start_many(
+        make_collection,
+        8,
+        start_parallel=8,
+        refresh_min_interval="1ms",
+        restart_backoff="1ms",
+        restart_backoff_max="1ms",
+    )
+    assert collection.process is not None
+    master = psutil.Process(collection.process.pid)
+    restart_all(collection, rounds=20)
+    early = Holdings.of(master)
+    restart_all(collection, rounds=105)
+    late = Holdings.of(master)
+    restarts = sum(c["serving"]["generation"] for c in collection.status()["connections"])
+    assert restarts > 990
+    assert late.descriptors <= early.descriptors + 2
+    assert late.threads <= early.threads + 2
+    assert late.rss_bytes - early.rss_bytes < 4_000_000
+    assert {child.status() for child in collection.children()}.isdisjoint({psutil.STATUS_ZOMBIE})
+    assert collection.stop() == 0
+
+
+def restart_all(collection: Collection, rounds: int) -> None:
+    """Replace every worker so many times; between the rounds all stream."""
+    for number in range(rounds):
+        children = collection.children()
+        old = {child.pid for child in children}
+        if number % 2:
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):  # a hint may have ended it
+                    child.kill()
+        else:
+            for group in groups(8):
+                collection.hint(group)
+        wait_for(lambda old=old: _all_new(collection, old), f"round {number}: all are replaced and stream")
+
+
+def _all_new(collection: Collection, old: set[int]) -> bool:
+    pids = {child.pid for child in collection.children()}
+    is_replaced = len(pids) == 8 and not pids & old
+    return is_replaced and collection.sandbox.state()["open_connections"] == 8

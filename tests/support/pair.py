@@ -1,0 +1,80 @@
+"""Two connections for tests of faults: track:0 is struck, follow:0 must not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+import support.nonsense
+from support.collection import Collection, Json, Key
+from support.waiting import wait_for
+
+NONSENSE = (str(Path(support.nonsense.__file__)),)
+
+
+def start_two(make: Callable[..., Collection], **options: object) -> tuple[Collection, dict[str, int]]:
+    """track:0 and follow:0 stream, with workers that obey `tell`; the pids of both."""
+    collection = make(Key("k1"), Key("k2"))
+    collection.program = NONSENSE
+    collection.options = {
+        "supervisor": {"restart_backoff": "50ms", "restart_backoff_max": "200ms", **options}
+    }
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("follow:0", ["42"])
+    collection.start()
+    return collection, collection.wait_streaming("track:0", "follow:0")
+
+
+def tell(collection: Collection, deed: str, connection: str = "track:0") -> Path:
+    """Have the worker of a connection misbehave until the file that is returned is removed."""
+    new = collection.folder / f"{deed}.new"
+    new.write_text(connection)
+    return new.rename(collection.folder / deed)
+
+
+def lines_with(collection: Collection, *texts: str, name: str = "supervisor") -> list[str]:
+    return [line for line in collection.log(name).splitlines() if all(text in line for text in texts)]
+
+
+def descriptors_of(master: psutil.Process) -> int:
+    """How many a master holds, but for its connections to Redis: its client has one or two, as it needs."""
+    return master.num_fds() - len(master.net_connections("tcp"))
+
+
+def times(gap: Json) -> tuple[float, float]:
+    return datetime.fromisoformat(gap["since"]).timestamp(), datetime.fromisoformat(gap["until"]).timestamp()
+
+
+def wait_gap(collection: Collection, cause: str, name: str = "track:0") -> Json:
+    """The first gap with this cause, once it is over."""
+    return wait_for(
+        lambda: next((gap for gap in collection.gaps(name) if gap["cause"] == cause), None),
+        f"a gap of {name} by {cause}",
+    )
+
+
+def lost(collection: Collection, name: str, value: str) -> list[Json]:
+    """What was made for a value while or after its connection first streamed, and was not written."""
+    written = {tweet["id_str"] for tweet in collection.tweets(name)}
+    opened_at = min(c["opened_at"] for c in collection.sandbox.connections() if _carries(c, value))
+    tweets = [tweet for tweet in collection.sandbox.tweets() if value in tweet["for"]]
+    return [tweet for tweet in tweets if tweet["made_at"] > opened_at and tweet["id"] not in written]
+
+
+def _carries(connection: Json, value: str) -> bool:
+    return any(value in values for values in connection["values"].values())
+
+
+def settle(collection: Collection, name: str, value: str) -> None:
+    """No more tweets are made; what was written to open streams has arrived."""
+    collection.sandbox.stop_timeline()
+
+    def settled() -> bool:
+        connections = [c for c in collection.sandbox.connections() if _carries(c, value)]
+        open_now = {c["id"] for c in connections if c["closed_at"] is None}
+        return not [tweet for tweet in lost(collection, name, value) if open_now & set(tweet["connections"])]
+
+    wait_for(settled, "all that was sent to open streams is written")

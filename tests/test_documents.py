@@ -1,0 +1,295 @@
+"""The documents say what is so: their commands, paths, options, tests, log lines and links exist."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from traptor.common.errors import ExitCode
+from traptor.common.messages import Counters
+from traptor.common.normalise import read_rule
+from traptor.common.rules import Limits, Rule
+from traptor.common.sections import OPTIONS
+from traptor.common.settings import load_settings
+from traptor.sandbox.cli import main as sandbox_command
+from traptor.supervisor.cli import main as supervisor_command
+from traptor.supervisor.intervals import GapCause
+from traptor.supervisor.keystates import KeyState
+from traptor.supervisor.states import MOVES, ConnectionState, GenerationState
+from traptor.worker.enrich import Enricher
+from traptor.worker.matcher import Matcher
+from traptor.worker.messages import read_message
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CODE_FOLDERS = ("common", "worker", "supervisor", "sandbox")
+FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", ".ci")
+HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
+OTHERS_COMMANDS = {"redis-cli", "python3", "pip", "tail"}
+
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The fenced blocks: their language and their content."""
+    yield from re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+
+
+def prose(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def quoted(text: str) -> list[str]:
+    """What stands between backticks, outside of blocks."""
+    return re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", prose(text))
+
+
+# ---- links
+
+
+def slug(heading: str) -> str:
+    """A heading's anchor, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(path: Path) -> set[str]:
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", prose(path.read_text()), re.MULTILINE)}
+
+
+@every_document
+def test_links_between_documents_resolve(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(path.read_text())):
+        target, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        place = (path.parent / target) if target else path
+        assert place.exists(), link
+        assert not anchor or anchor in anchors(place), link
+
+
+# ---- paths, tests and names
+
+
+def named_paths(text: str) -> set[str]:
+    pattern = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*")
+    return {name for name in quoted(text) if pattern.fullmatch(name)}
+
+
+@every_document
+def test_files_and_folders_of_the_project_that_are_named_exist(path: Path) -> None:
+    missing = [name for name in sorted(named_paths(path.read_text())) if not (ROOT / name).exists()]
+    assert not missing
+
+
+@every_document
+def test_tests_that_are_named_exist(path: Path) -> None:
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", path.read_text()):
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE), (file, name)
+
+
+@cache
+def words_of_the_code() -> frozenset[str]:
+    files = itertools.chain.from_iterable((ROOT / folder).rglob("*.py") for folder in CODE_FOLDERS)
+    return frozenset(itertools.chain.from_iterable(re.findall(r"\w+", file.read_text()) for file in files))
+
+
+@every_document
+def test_names_with_underscores_stand_in_the_code(path: Path) -> None:
+    """So an option, counter or field that gets another name is noticed wherever it is spoken of."""
+    text = path.read_text() if path.parent.name != "decisions" else ""
+    names = {name for name in quoted(text) if re.fullmatch(r"[a-z0-9]+(?:_[a-z0-9]+)+", name)}
+    assert not names - words_of_the_code() - HANDED_ON
+
+
+# ---- options and commands
+
+
+@every_document
+def test_options_that_are_named_with_their_section_exist(path: Path) -> None:
+    options = {(option.section, option.key) for option in OPTIONS}
+    sections = {section for section, _ in options}
+    for section, key in re.findall(r"`\[(\w+)\]\s+(\w+)", path.read_text()):
+        if section in sections:
+            assert (section, key) in options, f"[{section}] {key}"
+
+
+def inis() -> list[tuple[str, str]]:
+    return [
+        (path.name, content)
+        for path in DOCUMENTS
+        for language, content in blocks(path.read_text())
+        if language == "ini"
+    ]
+
+
+@pytest.mark.parametrize(("name", "content"), inis(), ids=lambda text: text if text.endswith(".md") else "")
+def test_every_ini_that_is_shown_loads(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / "traptor.ini").write_text(content)
+    variables = {variable: f"value-of-{variable}" for variable in re.findall(r"\$\{(\w+)\}", content)}
+    settings = load_settings(tmp_path / "traptor.ini", variables)
+    assert settings.keys
+    assert not settings.warnings
+
+
+def command_lines() -> list[tuple[str, list[str]]]:
+    return [
+        (path.name, line.split("#")[0].split())
+        for path in DOCUMENTS
+        for language, content in blocks(path.read_text())
+        if language == "sh"
+        for line in content.splitlines()
+        if line.strip()
+    ]
+
+
+def unknown_options(command: click.Command, words: list[str]) -> set[str]:
+    known = {name for option in command.get_params(click.Context(command)) for name in option.opts}
+    return {word for word in words if word.startswith("-")} - known
+
+
+def test_every_command_that_is_shown_exists_with_its_options() -> None:
+    lines = command_lines()
+    assert lines
+    commands = {"traptor-supervisor": supervisor_command, "traptor-sandbox": sandbox_command}
+    for document, words in lines:
+        name = Path(words[0]).name
+        if name in commands:
+            assert not unknown_options(commands[name], words), (document, words)
+        elif words[:2] == ["python", "-m"]:
+            module = words[2].removeprefix("traptor.").replace(".", "/")
+            assert (ROOT / f"{module}.py").exists(), (document, words)
+        elif words[0].startswith("scripts/"):
+            assert (ROOT / words[0]).exists(), (document, words)
+        else:
+            assert name in OTHERS_COMMANDS, (document, words)
+
+
+@every_document
+def test_no_place_of_one_machine_and_no_issue_is_named(path: Path) -> None:
+    assert not re.findall(r"/work/|/tmp/|\bissues? #?\d", path.read_text())
+
+
+def test_the_picture_in_the_readme_is_the_one_that_was_taken() -> None:
+    pictures = [content for language, content in blocks(text_of("README.md")) if language == "text"]
+    assert text_of("docs/demo.txt") in pictures
+
+
+# ---- operations.md: log lines, states, causes, exit codes
+
+
+def constants(node: ast.expr) -> list[str]:
+    """The texts that an argument may be."""
+    if isinstance(node, ast.IfExp):
+        return constants(node.body) + constants(node.orelse)
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def events_of(call: ast.Call) -> list[str]:
+    function = call.func
+    if not isinstance(function, ast.Attribute) or not call.args:
+        return []
+    if isinstance(function.value, ast.Name) and function.value.id == "log" and function.attr != "debug":
+        return constants(call.args[1 if function.attr == "log" else 0])
+    return constants(call.args[0]) if function.attr == "_show" else []
+
+
+def logged_events() -> set[str]:
+    """Every event from INFO up that master and workers log."""
+    events = {"log lines lost"}  # made without a logger
+    for folder in ("common", "worker", "supervisor"):
+        for file in (ROOT / folder).glob("*.py"):
+            calls = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
+            events.update(itertools.chain.from_iterable(map(events_of, calls)))
+    return events
+
+
+def rows(document: str, heading: str) -> dict[str, str]:
+    """The rows of the tables under a heading: the first cell without its marks, and the rest."""
+    section = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", document, re.MULTILINE | re.DOTALL)
+    assert section, heading
+    found = re.findall(r"^\| ([^|]+?) \|(.*)\|$", section[1], re.MULTILINE)
+    return {first.removesuffix(" *").strip("`"): rest for first, rest in found}
+
+
+HEADINGS = {"event", "---", "state", "cause", "code", "from"}
+
+
+def test_every_log_line_is_explained_and_every_explained_one_is_logged() -> None:
+    operations = text_of("docs/operations.md")
+    explained = rows(operations, "Of the master").keys() | rows(operations, "Of the workers").keys()
+    assert explained - HEADINGS == logged_events()
+
+
+def test_every_state_cause_and_exit_code_is_explained() -> None:
+    operations = text_of("docs/operations.md")
+    assert rows(operations, "Connections").keys() - HEADINGS == set(ConnectionState)
+    assert rows(operations, "Generations").keys() - HEADINGS == set(GenerationState)
+    assert rows(operations, "Keys").keys() - HEADINGS == set(KeyState)
+    codes = {int(code) for code in rows(operations, "Exit codes").keys() - HEADINGS}
+    assert codes == set(ExitCode) - {ExitCode.NOT_RUNNING}
+    causes = rows(operations, "Causes of gaps").keys() - HEADINGS
+    told = {cause.strip("`") for row in causes for cause in row.split(", ")}
+    later = {GapCause.OUTBOX_FULL, GapCause.OPERATOR_STOP, GapCause.MASTER_DOWN, GapCause.SHUTDOWN}
+    assert told == set(GapCause) - later
+
+
+def test_the_table_of_moves_is_the_codes() -> None:
+    table = rows(text_of("docs/architecture.md"), "States")
+    moves = {
+        (before, after.strip())
+        for before, rest in table.items()
+        if before not in HEADINGS
+        for after in rest.split(",")
+        if after.strip()
+    }
+    assert moves == {(str(before), str(after)) for before, after in MOVES}
+
+
+# ---- what is shown of data
+
+
+def test_the_delivered_tweet_that_is_shown_is_what_the_worker_makes() -> None:
+    [(_, shown)] = [block for block in blocks(text_of("docs/output.md")) if block[0] == "json"]
+    delivered = json.loads(shown)
+    added = delivered.pop("traptor")
+    raw = json.dumps(delivered).encode()
+    fields = {
+        name: text
+        for name, text in added["collection_rules"][0].items()
+        if name not in ("rule_tag", "rule_value")
+    }
+    rule = read_rule("traptor-track:0:17", fields, True, Limits())
+    tweet = read_message(raw).tweet
+    assert isinstance(rule, Rule)
+    assert tweet is not None
+    about = added["collection"]
+    received_at = datetime.fromisoformat(about["received_at"]).timestamp()
+    enricher = Enricher([rule], about["connection"], about["generation"], about["api"], rule.group)
+    matched = Matcher([rule]).match(tweet)
+    assert json.loads(enricher.enrich(raw, tweet, matched, False, received_at)) == json.loads(shown)
+
+
+def test_every_member_of_the_status_file_is_explained() -> None:
+    tree = ast.parse(text_of("supervisor/status.py"))
+    members = {
+        key.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    }
+    explained = {name.removesuffix("[]") for name in quoted(text_of("docs/operations.md"))}
+    assert not (members | set(Counters.__struct_fields__)) - explained
