@@ -1,23 +1,25 @@
-"""Where a forked worker begins: the one thing of this package that the supervisor knows."""
+"""Where a forked worker begins: the one module of this package that the supervisor knows."""
 
 from __future__ import annotations
 
 import logging
 import socket
 from collections.abc import Collection
+from multiprocessing.connection import Connection
 
-from traptor.common.birth import Birth
+from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs import fields
 from traptor.common.workerlog import WorkerLogBridge, configure_worker_logging
 from traptor.worker.control import Control
+from traptor.worker.kafkacheck import look_at_kafka
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.session import Session
 from traptor.worker.sink import sink_of
 from traptor.worker.stats import Stats
 
-__all__ = ["HANDLED_SIGNALS", "run_worker"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,15 @@ def run_worker(
     finally:
         control.finish(_LAST_WORDS_S)
         logs.close()
+
+
+def check_output(settings: WorkerSettings, answer: Connection) -> None:
+    """Try to reach the output and send (whether that worked, a sentence). To be called in a child."""
+    try:
+        assert settings.kafka is not None, "other outputs are files"
+        answer.send((True, look_at_kafka(settings.kafka, settings.other_messages)))
+    except SinkError as error:
+        answer.send((False, str(error)))
 
 
 def _stats(birth: Birth) -> Stats | None:

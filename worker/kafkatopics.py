@@ -18,7 +18,7 @@ from traptor.worker.outgoing import SinkStopped
 
 Client = TypeVar("Client")
 
-ASK_S = 10.0
+ASK_S = 5.0
 _LOOK_S = 0.05
 _NOT_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
 # librdkafka's complaints that say less than those before them.
@@ -126,12 +126,17 @@ def made_with(make: Callable[..., Client], config: Config) -> Client:
 def need_topics(topics: Topics, names: Collection[str], create: bool) -> dict[str, int]:
     """The partitions of the topics, created where that is allowed. Raises as `Topics.partitions` does."""
     found = topics.partitions(names)
+    if missing := missing_topics(found, create):
+        topics.create(missing)
+    return found
+
+
+def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
+    """The topics that are not there. Raises SinkError when there are any that may not be created."""
     missing = [name for name, count in found.items() if not count]
     if missing and not create:
         raise SinkError(
             f"Kafka has no topic {' and no topic '.join(missing)}: create it, name another one in [kafka] "
             "topic, or set [kafka] create_topic = yes"
         )
-    if missing:
-        topics.create(missing)
-    return found
+    return missing

@@ -15,6 +15,7 @@ class TopicReader:
                 "group.id": "traptor-reader",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
         )
