@@ -18,10 +18,16 @@ def make_accounts() -> list[dict[str, str]]:
     ]
 
 
-def write_ini(folder: DemoFolder, redis_url: str, stream_url: str, accounts: list[dict[str, str]]) -> None:
-    """Write the ini; relative folders in it are beside it."""
+def write_ini(
+    folder: DemoFolder,
+    redis_url: str,
+    stream_url: str,
+    accounts: list[dict[str, str]],
+    output: dict[str, dict[str, str]],
+) -> None:
+    """Write the ini with the sections of `output`; relative folders in it are beside it."""
     sections = {
-        "traptor": {"output": f"jsonl:{folder.output.name}"},
+        **output,
         "supervisor": {
             "run_dir": folder.run.name,
             "state_dir": folder.state.name,

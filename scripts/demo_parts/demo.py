@@ -13,8 +13,8 @@ from demo_parts.folder import DemoFolder
 from demo_parts.interrupt import Interrupt
 from demo_parts.judge import judge
 from demo_parts.logtail import LogTail, told
+from demo_parts.outputs import Output
 from demo_parts.picture import Picture, Show
-from demo_parts.samples import newest
 from demo_parts.servers import CHANGED_GROUP, CHANNEL, Servers, Supervisor
 from demo_parts.summary import Replacement, Summary
 from demo_parts.view import StatusReader
@@ -40,8 +40,11 @@ class Options:
 class Demo:
     """Runs once; `show` shows it meanwhile."""
 
-    def __init__(self, options: Options, folder: DemoFolder, interrupt: Interrupt, show: Show) -> None:
+    def __init__(
+        self, options: Options, folder: DemoFolder, output: Output, interrupt: Interrupt, show: Show
+    ) -> None:
         self._options = options
+        self._output = output
         self._folder = folder
         self._interrupt = interrupt
         self._show = show
@@ -60,8 +63,11 @@ class Demo:
 
         Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
         """
-        self._show.say("starting Redis and a local Twitter")
-        with Servers(self._folder, self._options.rate, self._options.seed) as servers:
+        self._show.say(f"starting {self._output.start_words}")
+        with (
+            self._output,
+            Servers(self._folder, self._options.rate, self._options.seed) as servers,
+        ):
             try:
                 return self._run(servers)
             finally:
@@ -71,7 +77,7 @@ class Demo:
     def _run(self, servers: Servers) -> Summary | None:
         self._servers = servers
         servers.load_rules()
-        servers.write_ini()
+        servers.write_ini(self._output.sections())
         if self._interrupt.asked:
             return None
         self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
@@ -180,7 +186,7 @@ class Demo:
 
     def _summary(self) -> Summary:
         evidence = gather(
-            self._servers.sandbox, self._log.records, self._folder.output, self._servers.history
+            self._servers.sandbox, self._log.records, self._output.written(), self._servers.history
         )
         return Summary(
             verdict=judge(evidence),
@@ -188,7 +194,8 @@ class Demo:
             gaps=tuple(evidence.gaps),
             replacements=tuple(self._replacements),
             failures=tuple(self._failures),
-            output=str(self._folder.output),
+            output=self._output.place,
+            logs=str(self._folder.logs),
         )
 
     # ---- steps
@@ -222,10 +229,10 @@ class Demo:
             follow_rules=self._servers.follow_rules,
             track_rules=self._servers.track_rules,
             rate=self._options.rate,
-            output=str(self._folder.output),
+            output=self._output.place,
             view=self._status.view,
             first_pids=self._first_pids,
-            samples=newest(self._folder.output),
+            samples=self._output.samples(),
         )
 
     def _elapsed_s(self) -> float:

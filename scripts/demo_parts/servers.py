@@ -75,10 +75,10 @@ class Servers:
         """How many follow rules are in Redis."""
         return len(self._follow)
 
-    def write_ini(self) -> None:
-        """Write the supervisor's ini."""
+    def write_ini(self, output: dict[str, dict[str, str]]) -> None:
+        """Write the supervisor's ini, with the sections of its output."""
         url = f"redis://127.0.0.1:{self._valkey.port}/0"
-        write_ini(self._folder, url, self._sandbox.url, self._accounts)
+        write_ini(self._folder, url, self._sandbox.url, self._accounts, output)
 
     def load_rules(self) -> None:
         """Put all rules into Redis, and have tweets made for them."""

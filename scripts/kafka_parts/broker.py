@@ -15,11 +15,16 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is made in C
 
-from kafka_parts.jars import KafkaMissing, jars
+from kafka_parts.jars import jars
+from traptor.common.errors import TraptorError
 
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _START_S = 60.0
 _STOP_S = 30.0
+
+
+class KafkaFailed(TraptorError):
+    """Kafka does not start though everything is there."""
 
 
 class _Silent:
@@ -56,7 +61,7 @@ class KafkaProcess:
         return None if self._process is None else self._process.poll()
 
     def launch(self) -> None:
-        """Start it without waiting until it answers. Raises KafkaMissing."""
+        """Start it without waiting until it answers. Raises KafkaMissing and KafkaFailed."""
         classpath = f"{jars()}/*"
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "server.properties"
@@ -73,17 +78,22 @@ class KafkaProcess:
             )
 
     def start(self) -> KafkaProcess:
-        """Start it and wait until it answers. Raises KafkaMissing."""
+        """Start it and wait until it answers. Raises KafkaMissing and KafkaFailed."""
         self.launch()
-        deadline = time.monotonic() + _START_S
         try:
-            while not self.answers(1.0):
-                if self.exit_code is not None or time.monotonic() > deadline:
-                    raise KafkaMissing(f"Kafka does not start; {self._folder / 'output.txt'} says why")
+            self.wait_until_up()
         except BaseException:
             self.kill()
             raise
         return self
+
+    def wait_until_up(self) -> None:
+        """Wait until it answers. Raises KafkaFailed."""
+        deadline = time.monotonic() + _START_S
+        while not self.answers(1.0):
+            if self.exit_code is not None or time.monotonic() > deadline:
+                words = (self._folder / "output.txt").read_text(errors="replace").strip()[-300:]
+                raise KafkaFailed(f"Kafka does not start: {words}")
 
     def answers(self, within_s: float) -> bool:
         """Whether it serves clients."""
@@ -149,7 +159,7 @@ class KafkaProcess:
         command += ["format", "--standalone", "-t", cluster_id, "-c", str(file)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
         if ended.returncode:
-            raise KafkaMissing(f"Kafka's storage cannot be made: {ended.stderr.strip()[-300:]}")
+            raise KafkaFailed(f"Kafka's storage cannot be made: {ended.stderr.strip()[-300:]}")
 
 
 def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:

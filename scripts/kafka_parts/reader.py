@@ -28,6 +28,10 @@ class TopicReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the brokers."""
         self._consumer.close()
 
     def read(self, wait_s: float = 0.0) -> list[Message]:
