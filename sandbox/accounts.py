@@ -61,6 +61,11 @@ class Accounts:
         """True when signatures are not checked."""
         return self._always_open or not self._by_credentials
 
+    @property
+    def names(self) -> list[str]:
+        """Those of the accounts that were given."""
+        return [one.name for one in self._by_credentials.values()]
+
     def replace(self, accounts: Iterable[Account]) -> None:
         """Take these accounts from now on; streams that are open stay."""
         self._by_credentials = {(one.consumer_key, one.access_token): one for one in accounts}

@@ -14,9 +14,11 @@ from traptor.sandbox.attempts import Attempts
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.connections import Connections
 from traptor.sandbox.errors import BadInput
-from traptor.sandbox.faults import Faults, Target, parse_fault
+from traptor.sandbox.faults import Faults, parse_fault
 from traptor.sandbox.record import TweetLog
 from traptor.sandbox.rules import parse_rules
+from traptor.sandbox.soak import Soak
+from traptor.sandbox.soakplan import parse_soak
 from traptor.sandbox.stream import Message
 from traptor.sandbox.strikes import Strikes
 from traptor.sandbox.timeline import Timeline
@@ -40,6 +42,7 @@ class Admin:
         connections: Connections,
         faults: Faults,
         strikes: Strikes,
+        soak: Soak,
         clock: Clock,
     ) -> None:
         self._timeline = timeline
@@ -49,6 +52,7 @@ class Admin:
         self._connections = connections
         self._faults = faults
         self._strikes = strikes
+        self._soak = soak
         self._clock = clock
         self._started = clock()
 
@@ -68,6 +72,9 @@ class Admin:
             web.get("/sandbox/faults", self._get_faults),
             web.post("/sandbox/faults", self._add_fault),
             web.delete("/sandbox/faults", self._clear_faults),
+            web.get("/sandbox/soak", self._get_soak),
+            web.post("/sandbox/soak", self._begin_soak),
+            web.delete("/sandbox/soak", self._end_soak),
             web.get("/sandbox/connections", self._get_connections),
             web.get("/sandbox/tweets", self._get_tweets),
             web.get("/sandbox/attempts", self._get_attempts),
@@ -153,19 +160,24 @@ class Admin:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         fault = parse_fault(await _body(request))
-        if fault.on is Target.CONNECTS:
-            self._faults.add(fault, self._clock().mono)
-            return _json({**fault.as_json(), "struck": []})
-        streams = self._connections.open(fault.account)
-        for stream in streams:
-            self._strikes.strike(fault, stream)
-        return _json({**fault.as_json(), "struck": [stream.record.id for stream in streams]})
+        return _json({**fault.as_json(), "struck": self._strikes.ask(fault)})
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
         account = request.query.get("account")
         self._faults.clear(account)
         self._strikes.clear(account)
         return _json({"faults": []})
+
+    async def _get_soak(self, _request: web.Request) -> web.Response:
+        return _json(self._soak.as_json())
+
+    async def _begin_soak(self, request: web.Request) -> web.Response:
+        self._soak.begin(parse_soak(await _body(request)))
+        return _json(self._soak.as_json())
+
+    async def _end_soak(self, _request: web.Request) -> web.Response:
+        self._soak.end()
+        return _json(self._soak.as_json())
 
     async def _get_connections(self, request: web.Request) -> web.Response:
         with_values = request.query.get("values", "yes") != "no"

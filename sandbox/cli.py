@@ -18,6 +18,7 @@ from traptor.sandbox.replay import Replay, load_replay
 from traptor.sandbox.rules import load_rules
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.settings import Chunking, Settings
+from traptor.sandbox.soakplan import DEFAULT_EVERY_S, SoakPlan
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_0 = click.IntRange(min=0)
@@ -73,6 +74,14 @@ _AT_LEAST_1 = click.IntRange(min=1)
 @click.option(
     "--queue", default=10_000, show_default=True, type=_AT_LEAST_1, help="Messages a slow reader may owe."
 )
+@click.option("--soak", type=int, metavar="SEED", help="Strike random accounts with random faults.")
+@click.option(
+    "--soak-every",
+    default=DEFAULT_EVERY_S,
+    show_default=True,
+    type=click.FloatRange(min=0.01),
+    help="Seconds between strikes.",
+)
 @click.option(
     "--replaced-message", is_flag=True, help="Send disconnect code 7 to a connection that is replaced."
 )
@@ -116,6 +125,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         chunking=Chunking(options["chunking"]),
         queue_messages=options["queue"],
         says_replaced=options["replaced_message"],
+        soak=None if options["soak"] is None else SoakPlan(options["soak"], options["soak_every"]),
         limits=Limits(options["max_track"], options["max_follow"], options["max_locations"]),
     )
 

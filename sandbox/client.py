@@ -104,6 +104,18 @@ class SandboxClient:
         query = "" if account is None else f"?account={requests.compat.quote(account, safe='')}"
         self._call("DELETE", f"/sandbox/faults{query}")
 
+    def begin_soak(self, seed: int, **fields: Any) -> Json:
+        """Strike random accounts with random faults; `fields` are `every_s`, `kinds`, `accounts`."""
+        return self._object("POST", "/sandbox/soak", {"seed": seed, **fields})
+
+    def soak(self) -> Json:
+        """Return the plan of the soak and its `strikes` so far."""
+        return self._object("GET", "/sandbox/soak")
+
+    def end_soak(self) -> Json:
+        """Strike no more; returns what soak() does."""
+        return self._object("DELETE", "/sandbox/soak")
+
     def _object(self, method: str, path: str, body: object = None) -> Json:
         answer = self._call(method, path, body)
         assert isinstance(answer, dict)

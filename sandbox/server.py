@@ -19,6 +19,7 @@ from traptor.sandbox.record import TweetLog
 from traptor.sandbox.replay import Replay
 from traptor.sandbox.rules import Rule
 from traptor.sandbox.settings import Settings
+from traptor.sandbox.soak import Soak
 from traptor.sandbox.stream import ClosedBy
 from traptor.sandbox.strikes import Strikes
 from traptor.sandbox.timeline import Timeline
@@ -46,20 +47,36 @@ class Sandbox:
         attempts = Attempts(settings.connects, settings.connects_window_s)
         faults = Faults()
         self._connections = Connections(clock)
-        self._strikes = Strikes(self._connections, clock)
+        self._strikes = Strikes(self._connections, faults, clock)
+        self._soak = Soak(self._strikes, self._account_names, clock)
+        self._accounts = accounts
         self.timeline = Timeline(
             TweetMaker(settings.seed), log, self._connections, clock, settings.rate, settings.noise, replay
         )
         endpoint = FilterEndpoint(
             settings, accounts, attempts, self._connections, faults, self._strikes, clock
         )
-        admin = Admin(self.timeline, log, accounts, attempts, self._connections, faults, self._strikes, clock)
+        admin = Admin(
+            self.timeline,
+            log,
+            accounts,
+            attempts,
+            self._connections,
+            faults,
+            self._strikes,
+            self._soak,
+            clock,
+        )
         self._runner = _runner(endpoint, admin)
         self.url = ""
 
     def set_rules(self, rules: Sequence[Rule], values: Sequence[Value]) -> None:
         """Make tweets for these rules."""
         self.timeline.set_rules(list(rules), list(values))
+
+    def _account_names(self) -> list[str]:
+        """Those that were given; of a sandbox that lets everybody in, those that stream."""
+        return self._accounts.names or list({stream.account.name for stream in self._connections.open()})
 
     async def start(self) -> None:
         """Listen; afterwards `url` is known. Raises BadInput when the address cannot be had."""
@@ -73,6 +90,8 @@ class Sandbox:
         address = self._runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         self.url = f"http://{shown}:{address[1]}"
+        if self._settings.soak is not None:
+            self._soak.begin(self._settings.soak)
 
     async def run(self, until: asyncio.Event) -> None:
         """Let the timeline run until the event is set; an error in it ends this, too."""
@@ -83,6 +102,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """End all streams properly and close everything."""
+        self._soak.end()
         for stream in self._connections.open():
             self._connections.end(stream, ClosedBy.SERVER, "shutdown")
         self._strikes.clear(None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from traptor.sandbox.filters import Limits
+from traptor.sandbox.soakplan import SoakPlan
 
 
 class Chunking(StrEnum):
@@ -31,4 +32,5 @@ class Settings:
     chunking: Chunking = Chunking.WHOLE
     queue_messages: int = 10_000  # a connection with more to read is cut
     says_replaced: bool = False  # a replaced connection gets disconnect code 7 before its end
+    soak: SoakPlan | None = None  # strikes from the start on
     limits: Limits = field(default_factory=Limits)

@@ -1,4 +1,4 @@
-"""How faults strike streams that are open."""
+"""How faults strike streams that are open, and who hands on those that wait for connects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import struct
 
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.connections import Connections, disconnect_message
-from traptor.sandbox.faults import Fault, FaultKind
+from traptor.sandbox.faults import Fault, FaultKind, Faults, Target
 from traptor.sandbox.stream import ClosedBy, Ending, Message, Stream
 
 _BROKEN = b'{"created_at":"Wed Sep 23 10:00:00 +0000 2026","id":9000000000\r\n'
@@ -22,10 +22,21 @@ _FLUSH_STEP_S = 0.01
 class Strikes:
     """Does to streams what faults say, and keeps the sockets that nobody may close."""
 
-    def __init__(self, connections: Connections, clock: Clock) -> None:
+    def __init__(self, connections: Connections, faults: Faults, clock: Clock) -> None:
         self._connections = connections
+        self._faults = faults
         self._clock = clock
         self._held: list[tuple[str, socket.socket]] = []
+
+    def ask(self, fault: Fault) -> list[int]:
+        """Let the fault strike streams now, or wait for connects; returns the connections struck."""
+        if fault.on is Target.CONNECTS:
+            self._faults.add(fault, self._clock().mono)
+            return []
+        streams = self._connections.open(fault.account)
+        for stream in streams:
+            self.strike(fault, stream)
+        return [stream.record.id for stream in streams]
 
     def strike(self, fault: Fault, stream: Stream) -> None:
         """Let the fault happen to the stream now."""

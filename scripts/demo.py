@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 from demo_parts.demo import Demo, Options
-from demo_parts.folder import DemoFolder
-from demo_parts.interrupt import Interrupt
 from demo_parts.outputs import FileOutput, KafkaOutput, Output
 from demo_parts.picture import Show
 from demo_parts.plain import PlainLines
 from demo_parts.screen import Screen
 from redis.exceptions import RedisError
 from rich.console import Console
+from trial.folder import TrialFolder, default_place
+from trial.interrupt import Interrupt
 
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.sandbox.errors import SandboxError
@@ -51,7 +51,7 @@ def main(
     interrupt = Interrupt()
     console = Console(no_color=no_color or None)
     try:
-        folder = DemoFolder(output)
+        folder = TrialFolder(output or default_place("demo-output"))
         place = KafkaOutput(folder) if with_kafka else FileOutput(folder)
         sys.exit(_run(Options(seconds, rate, seed), folder, place, interrupt, console))
     except (TraptorError, SandboxError, RedisError) as error:
@@ -59,7 +59,7 @@ def main(
         sys.exit(ExitCode.FAILURE)
 
 
-def _run(options: Options, folder: DemoFolder, place: Output, interrupt: Interrupt, console: Console) -> int:
+def _run(options: Options, folder: TrialFolder, place: Output, interrupt: Interrupt, console: Console) -> int:
     is_plain = not console.is_terminal or console.is_dumb_terminal
     show: Show = PlainLines(console) if is_plain else Screen(console)
     try:

@@ -8,15 +8,15 @@ import logging
 import multiprocessing
 import resource
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from traptor.common import __version__
-from traptor.common.errors import ConfigError, ExitCode, TraptorError
+from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.logs import MasterLogs, configure_master_logging, fields
+from traptor.common.sections import SupervisorSection
 from traptor.common.settings import Settings, load_settings
 from traptor.supervisor.check import check
 from traptor.supervisor.locks import RecordLock
@@ -60,7 +60,7 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
 
 
 def _run(settings: Settings) -> ExitCode:
-    locks = _take_locks([settings.supervisor.run_dir, settings.supervisor.state_dir])
+    locks = _take_locks(settings.supervisor)
     _raise_descriptor_limit()
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
@@ -87,13 +87,17 @@ async def _collect(settings: Settings, logs: MasterLogs) -> ExitCode:
     return await Master(settings, logs).run()
 
 
-def _take_locks(folders: Sequence[Path]) -> list[RecordLock]:
+def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
     locks = []
-    for folder, name in zip(folders, ("master.lock", "lock"), strict=True):
+    for option, folder, name in (
+        ("run_dir", supervisor.run_dir, "master.lock"),
+        ("state_dir", supervisor.state_dir, "lock"),
+    ):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TraptorError(f"{folder}: cannot be made: {error.strerror}") from None
+            problem = f"{folder} cannot be made: {error.strerror}; make it, or name another folder"
+            raise ConfigError([Problem(f"[supervisor] {option}", problem)]) from None
         lock = RecordLock(folder / name)
         lock.take()
         locks.append(lock)

@@ -6,20 +6,25 @@ import itertools
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from demo_parts.evidence import gather
-from demo_parts.folder import DemoFolder
-from demo_parts.interrupt import Interrupt
-from demo_parts.judge import judge
-from demo_parts.logtail import LogTail, told
+from trial.accounts import make_accounts, write_ini
+from trial.evidence import gather
+from trial.folder import TrialFolder
+from trial.interrupt import Interrupt
+from trial.judge import judge
+from trial.logtail import LogTail, told
+from trial.servers import CHANNEL, Servers
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
 from demo_parts.outputs import Output
 from demo_parts.picture import Picture, Show
-from demo_parts.servers import CHANGED_GROUP, CHANNEL, Servers, Supervisor
+from demo_parts.rulebook import CHANGED_GROUP, Rulebook
 from demo_parts.summary import Replacement, Summary
-from demo_parts.view import StatusReader
 
 _CONNECTIONS = {"follow:0", "follow:0.2", CHANGED_GROUP}
+_KEYS = 5  # three for the connections; two spare ones, through which a refresh leaves no gap
 _START_S = 60.0
 _REFRESH_S = 30.0
 _READ_ON_S = 20.0
@@ -41,7 +46,7 @@ class Demo:
     """Runs once; `show` shows it meanwhile."""
 
     def __init__(
-        self, options: Options, folder: DemoFolder, output: Output, interrupt: Interrupt, show: Show
+        self, options: Options, folder: TrialFolder, output: Output, interrupt: Interrupt, show: Show
     ) -> None:
         self._options = options
         self._output = output
@@ -51,6 +56,7 @@ class Demo:
         self._status = StatusReader(folder.run / "status.json")
         self._log = LogTail(folder.logs / "supervisor.log")
         self._supervisor = Supervisor(folder)
+        self._accounts = make_accounts(_KEYS)
         self._doing = "starting"
         self._collects_since: float | None = None
         self._first_pids: dict[str, int] = {}
@@ -64,10 +70,8 @@ class Demo:
         Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
         """
         self._show.say(f"starting {self._output.start_words}")
-        with (
-            self._output,
-            Servers(self._folder, self._options.rate, self._options.seed) as servers,
-        ):
+        options = ("--rate", str(self._options.rate), "--seed", str(self._options.seed))
+        with self._output, Servers(self._folder, self._accounts, *options) as servers:
             try:
                 return self._run(servers)
             finally:
@@ -76,8 +80,11 @@ class Demo:
 
     def _run(self, servers: Servers) -> Summary | None:
         self._servers = servers
-        servers.load_rules()
-        servers.write_ini(self._output.sections())
+        self._rules = Rulebook(servers, self._options.seed)
+        self._rules.load()
+        write_ini(
+            self._folder, servers.redis_url, servers.stream_url, self._accounts, self._output.sections()
+        )
         if self._interrupt.asked:
             return None
         self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
@@ -121,7 +128,7 @@ class Demo:
 
     def _change_rules(self) -> None:
         self._pids_before = self._status.view.pids()
-        count = self._servers.change_track_rules()
+        count = self._rules.change_track_rules()
         self._show.say(f"{count} track rules replaced in Redis; published {CHANGED_GROUP} on {CHANNEL}")
 
     def _note_replacement(self) -> None:
@@ -185,9 +192,8 @@ class Demo:
         return self._supervisor.exit_code is not None
 
     def _summary(self) -> Summary:
-        evidence = gather(
-            self._servers.sandbox, self._log.records, self._output.written(), self._servers.history
-        )
+        found = gather(self._servers.sandbox, self._log.records, self._folder.output, self._rules.history)
+        evidence = replace(found, written=self._output.written())
         return Summary(
             verdict=judge(evidence),
             view=self._status.view,
@@ -226,8 +232,8 @@ class Demo:
             doing=self._doing,
             elapsed_s=self._elapsed_s(),
             seconds=self._options.seconds,
-            follow_rules=self._servers.follow_rules,
-            track_rules=self._servers.track_rules,
+            follow_rules=self._rules.follow_rules,
+            track_rules=self._rules.track_rules,
             rate=self._options.rate,
             output=self._output.place,
             view=self._status.view,

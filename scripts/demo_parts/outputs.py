@@ -10,10 +10,10 @@ from typing import Protocol
 from kafka_parts.broker import KafkaProcess
 from kafka_parts.jars import cache_folder, jars
 from kafka_parts.reader import TopicReader, header
+from trial.evidence import written_tweets
+from trial.folder import TrialFolder
+from trial.interrupt import out_of_reach
 
-from demo_parts.evidence import written_tweets
-from demo_parts.folder import DemoFolder
-from demo_parts.interrupt import out_of_reach
 from demo_parts.samples import Sample, newest, sample_of
 from traptor.common.errors import TraptorError
 
@@ -50,7 +50,7 @@ class FileOutput:
 
     start_words = "Redis and a local Twitter"
 
-    def __init__(self, folder: DemoFolder) -> None:
+    def __init__(self, folder: TrialFolder) -> None:
         self._folder = folder.output
         self.place = str(folder.output)
 
@@ -76,7 +76,7 @@ class FileOutput:
 class KafkaOutput:
     """A topic of a broker of the demo's own, read back by a consumer while it grows."""
 
-    def __init__(self, folder: DemoFolder) -> None:
+    def __init__(self, folder: TrialFolder) -> None:
         is_here = cache_folder().exists()
         self.start_words = f"Kafka{'' if is_here else ' (fetched first, 43 MB)'}, Redis and a local Twitter"
         self._broker = KafkaProcess(folder.kafka)

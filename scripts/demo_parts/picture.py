@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from trial.view import View
+
 from demo_parts.samples import Sample
-from demo_parts.view import View
 
 
 @dataclass(frozen=True, slots=True)

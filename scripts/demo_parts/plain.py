@@ -6,9 +6,9 @@ import math
 import time
 
 from rich.console import Console
+from trial.view import ConnectionView
 
 from demo_parts.picture import Picture
-from demo_parts.view import ConnectionView
 
 _INTERVAL_S = 2.0
 

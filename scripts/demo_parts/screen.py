@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+from trial.view import ConnectionView, KeyView
 
 from demo_parts.picture import Picture
 from demo_parts.samples import Sample
-from demo_parts.view import ConnectionView, KeyView
 
 _WIDE = 100  # columns from which on there is room for more of them
 _WIDEST = 120

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from demo_parts.judge import ReportedGap, Verdict
-from demo_parts.view import View
+from trial.judge import ReportedGap, Verdict
+from trial.view import View
 
 
 @dataclass(frozen=True)

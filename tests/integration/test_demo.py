@@ -23,10 +23,10 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))  # the demo is no package that could be installed
 
 from demo_parts.picture import Picture  # noqa: E402
-from demo_parts.rules import CHANGED, changed_track_rules, follow_rules, track_rules  # noqa: E402
 from demo_parts.samples import Sample  # noqa: E402
 from demo_parts.screen import Screen  # noqa: E402
-from demo_parts.view import ConnectionView, KeyView, View  # noqa: E402
+from trial.rules import CHANGED, changed_track_rules, follow_rules, track_rules  # noqa: E402
+from trial.view import ConnectionView, KeyView, View  # noqa: E402
 
 # ---- rules and screen
 

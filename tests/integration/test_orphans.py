@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.collection import Collection, Key
-from support.pair import lines_with, start_two
+from support.pair import lines_with, start_two, tell
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -130,6 +130,20 @@ def test_a_second_term_ends_everything_at_once(make_collection: Make) -> None:
     collection.signal(signal.SIGTERM)
     assert collection.process.wait(30) == 1
     assert not psutil.pid_exists(pids["track:0"])
+
+
+def test_a_master_that_has_lost_one_of_its_jobs_stops_in_order_and_says_that_it_failed(
+    make_collection: Make,
+) -> None:
+    """Whoever runs it starts it again; half a master would go on without anybody noticing."""
+    collection, pids = start_two(make_collection)
+    workers = [psutil.Process(pid) for pid in pids.values()]
+    tell(collection, "status-fails", "master")
+    assert collection.process is not None
+    assert collection.process.wait(30) == 1
+    assert not [worker for worker in workers if worker.is_running()]
+    collection.wait_log("a job of the master failed", "job=status")
+    assert len(lines_with(collection, "worker ended", "why=drained")) == 2
 
 
 # ---- KILL

@@ -1,4 +1,4 @@
-"""A supervisor whose workers misbehave when they are told to; run as `nonsense.py -c INI`.
+"""A supervisor whose parts misbehave when they are told to; run as `nonsense.py -c INI`.
 
 A file beside the ini names a deed and holds the connection whose worker does it: some deeds are done for as
 long as the file is there, those of OUTBURSTS once, by whoever removes the file.
@@ -15,7 +15,11 @@ from typing import Any
 
 from traptor.common.logs import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
+from traptor.supervisor import chores
 from traptor.supervisor.cli import main
+from traptor.supervisor.context import Context
+from traptor.supervisor.groups import Groups
+from traptor.supervisor.status import status
 from traptor.worker import entry
 from traptor.worker.control import Control
 from traptor.worker.pipeline import Pipeline
@@ -77,7 +81,15 @@ class BadControl(Control):
         super()._send(message)
 
 
+def bad_status(context: Context, groups: Groups, now: float) -> dict[str, Any]:
+    """Fails for a master that is told that its `status-fails`."""
+    if is_told("status-fails", "master"):
+        raise RuntimeError("told to fail")
+    return status(context, groups, now)
+
+
 if __name__ == "__main__":
+    chores.status = bad_status
     entry.Pipeline = BadPipeline  # type: ignore[misc]
     entry.Control = BadControl  # type: ignore[misc]
     main()

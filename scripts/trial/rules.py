@@ -55,7 +55,7 @@ _NEW_SUBJECT = "volcano"
 
 
 @dataclass(frozen=True, slots=True)
-class DemoRule:
+class Rule:
     """One rule as it stands in Redis."""
 
     group: str
@@ -95,16 +95,16 @@ class DemoRule:
         return tuple((self.type, sign + text.strip()) for text in self.value.split(","))
 
 
-def follow_rules(seed: int) -> list[DemoRule]:
+def follow_rules(seed: int) -> list[Rule]:
     """Users, by their numeric ids."""
     users = Random(seed).sample(range(_FIRST_USER, _LAST_USER), FOLLOW_RULES)
     return [
-        DemoRule("follow:0", str(number), str(user), f"newsroom {number % 40}", "userid", "a reporter")
+        Rule("follow:0", str(number), str(user), f"newsroom {number % 40}", "userid", "a reporter")
         for number, user in enumerate(users, start=1)
     ]
 
 
-def track_rules() -> list[DemoRule]:
+def track_rules() -> list[Rule]:
     """Phrases of one and two words, some with two alternatives, and hashtags: 352 rules, 372 values."""
     rules = [_phrase_rule(subject, town) for subject in _SUBJECTS for town in _TOWNS]
     for number in range(_HASHTAGS):
@@ -113,7 +113,7 @@ def track_rules() -> list[DemoRule]:
     return rules
 
 
-def changed_track_rules(rules: list[DemoRule]) -> list[DemoRule]:
+def changed_track_rules(rules: list[Rule]) -> list[Rule]:
     """The rules with those about one subject replaced by others; called again, they are back."""
     old, new = (
         [_phrase_rule(subject, town) for town in _TOWNS[:CHANGED]] for subject in (_SUBJECTS[0], _NEW_SUBJECT)
@@ -123,11 +123,11 @@ def changed_track_rules(rules: list[DemoRule]) -> list[DemoRule]:
     return [*(rule for rule in rules if rule not in old), *new]
 
 
-def _phrase_rule(subject: str, town: str) -> DemoRule:
+def _phrase_rule(subject: str, town: str) -> Rule:
     tag = subject.partition(",")[0]
     value = ",".join(f"{alternative} {town}" for alternative in subject.split(","))
     return _track_rule(f"{tag.replace(' ', '-')}-{town}", value, tag, "keyword")
 
 
-def _track_rule(rule_id: str, value: str, tag: str, orig_type: str) -> DemoRule:
-    return DemoRule("track:0", rule_id, value, tag, orig_type, "what people need to know")
+def _track_rule(rule_id: str, value: str, tag: str, orig_type: str) -> Rule:
+    return Rule("track:0", rule_id, value, tag, orig_type, "what people need to know")

@@ -1,4 +1,4 @@
-"""The demo's folder: output and logs, which stay, and what the demo removes at its end."""
+"""The folder of a trial: output and logs, which stay, and what is removed at its end."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 
-_DEFAULT_PLACE = Path("demo-output")
+
+def default_place(parent: str) -> Path:
+    """A new folder in the working directory, named for the time."""
+    return Path(parent) / f"{datetime.now():%Y-%m-%d-%H%M%S}"
 
 
-class DemoFolder:
+class TrialFolder:
     """A folder for one run. Raises TraptorError when it cannot be made or something is in it already."""
 
-    def __init__(self, wanted: Path | None) -> None:
-        self.path = wanted or _DEFAULT_PLACE / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             is_empty = not any(self.path.iterdir())

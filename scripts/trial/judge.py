@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from demo_parts.rules import Value
+from trial.rules import Value
 
 _SHOWN_LOSSES = 5
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from demo_parts.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
-from demo_parts.rules import Value
 from traptor.sandbox.client import SandboxClient
+from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
+from trial.rules import Value
 
 Json = dict[str, Any]
 
@@ -34,19 +34,16 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 def gather(
     sandbox: SandboxClient,
     log_events: Sequence[Json],
-    written: Mapping[str, Counter[str]],
+    output: Path,
     rules: Sequence[tuple[float, frozenset[Value]]],
 ) -> Evidence:
-    """The evidence of a collection that has ended.
-
-    `written` is what its output holds, `rules` as the demo put them into Redis.
-    """
+    """The evidence of a collection that has ended; `rules` as they were put into Redis."""
     wall_to_mono = time.monotonic() - time.time()
     return Evidence(
         tweets=[made_tweet(record) for record in sandbox.tweets() if record["for"]],
         streams=opened_streams(sandbox.connections(), log_events, wall_to_mono),
         gaps=reported_gaps(log_events, wall_to_mono),
-        written=written,
+        written=written_tweets(output),
         rules=rules,
     )
 

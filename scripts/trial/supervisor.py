@@ -1,0 +1,61 @@
+"""`traptor-supervisor` as a child process of a trial."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from trial.folder import TrialFolder
+from trial.interrupt import out_of_reach
+
+
+class Supervisor:
+    """Runs with the folder's ini."""
+
+    def __init__(self, folder: TrialFolder) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it with the folder's ini."""
+        self._folder.logs.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "traptor.supervisor", "-c", str(self._folder.ini)]
+        with self._folder.stderr.open("wb") as stderr, out_of_reach():
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def reload(self) -> None:
+        """Ask it to read its settings again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
+    def terminate(self) -> None:
+        """Ask it to drain and stop."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def end(self) -> None:
+        """Have it gone; its workers go with it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """What it said on stderr."""
+        try:
+            return self._folder.stderr.read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""

@@ -1,0 +1,363 @@
+"""What `traptor-supervisor` says and returns, and what it writes to stdout when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.collection import Collection, Json, Key
+from support.waiting import DEADLINE_S, wait_for
+
+from traptor.common import __version__
+
+Make = Callable[..., Collection]
+
+
+def command(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "traptor.supervisor", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "120"},
+        check=False,
+    )
+
+
+def on_ini(collection: Collection, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with the collection's ini."""
+    collection.write_ini()
+    return command("-c", collection.ini, *arguments)
+
+
+def spaceless(text: str) -> str:
+    return " ".join(text.split())
+
+
+# ---- --check
+
+
+def test_check_of_a_good_configuration_says_so_and_starts_nothing(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm", "flood"])
+    collection.add_rules("follow:0", ["42"])
+    done = on_ini(collection, "--check")
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    said = spaceless(done.stdout)
+    assert "Redis answers: 2 groups, 3 rules, 2 connections." in said
+    assert "2 keys; room for" in said
+    assert "no errors, 0 warnings." in said
+    assert collection.sandbox.attempts() == []
+    assert not collection.run_dir.exists()
+    assert not collection.output.exists()
+    assert "SECRET" not in done.stdout
+
+
+BROKEN = """\
+[traptor]
+output = carrier-pigeon
+groups = track:0, nonsense
+
+[supervisor]
+handower = slot
+hang_timeout = soon
+
+[twitter]
+network_backoff = 10s
+network_backoff_max = 1s
+track_limit = -1
+
+[nonsense]
+a = b
+
+[keys]
+file = nowhere.yml
+
+[key:one]
+consumer_key = ${TRAPTOR_NOT_SET}
+consumer_secret = s
+access_token = YOUR_INFO
+
+[key:bad name]
+consumer_key = a
+"""
+SAID = {
+    "traptor.ini:2": "output",
+    "traptor.ini:3": "groups",
+    "traptor.ini:6": "handover",
+    "traptor.ini:7": "hang_timeout",
+    "traptor.ini:11": "network_backoff_max",
+    "traptor.ini:12": "track_limit",
+    "traptor.ini:14": "nonsense",
+    "nowhere.yml": "",
+    "traptor.ini:21": "TRAPTOR_NOT_SET",
+    "traptor.ini:23": "access_token: is a placeholder",
+    "traptor.ini:25": "bad name",
+}
+
+
+@pytest.mark.parametrize("arguments", [("--check",), ("--plan",), ()])
+def test_all_problems_of_a_configuration_are_said_at_once_with_their_places(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """By a start as well as by --check, without a traceback; nothing is made on the disk."""
+    ini = tmp_path / "traptor.ini"
+    ini.write_text(BROKEN)
+    done = command("-c", ini, *arguments)
+    assert done.returncode == 78
+    said = done.stdout if arguments == ("--check",) else done.stderr
+    for place, words in SAID.items():
+        lines = [line for line in said.splitlines() if place in line]
+        assert any(words in line for line in lines), (place, words, said)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["traptor.ini"]
+
+
+def test_check_without_redis_fails_but_still_says_the_rest(make_collection: Make) -> None:
+    collection = make_collection(Key("k1", source_address="192.0.2.7"))
+    collection.redis_url = "redis://:SECRET-pw@127.0.0.1:1/0"
+    done = on_ini(collection, "--check")
+    assert done.returncode == 1
+    said = spaceless(done.stdout)
+    assert "error: Redis at 127.0.0.1:1 (db 0):" in said
+    assert "warning: key k1: source_address 192.0.2.7 is not on this host" in said
+    assert "SECRET" not in done.stdout + done.stderr
+    done = on_ini(collection, "--plan")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Redis at 127.0.0.1:1 (db 0):")
+    assert "Traceback" not in done.stderr
+
+
+def test_check_warns_of_rules_and_connections_that_will_not_stream(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", {"good": "storm", "bad": "x" * 61})
+    collection.add_rules("track:1", ["flood"])
+    done = on_ini(collection, "--check")
+    assert done.returncode == 0
+    said = spaceless(done.stdout)
+    assert "warning: traptor-track:0:bad: " in said
+    assert "warning: no key for track:1: add keys, or they wait" in said
+
+
+def test_check_finds_a_folder_that_cannot_be_used(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    (collection.folder / "file").write_text("")
+    collection.options = {"supervisor": {"log_dir": "file/logs"}}
+    done = on_ini(collection, "--check")
+    assert done.returncode == 78
+    assert "error: log_dir: " in spaceless(done.stdout)
+
+
+# ---- --plan
+
+
+def test_plan_shows_three_connections_for_5500_follow_and_352_track_rules(make_collection: Make) -> None:
+    """With two keys the smallest waits; with four none does."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("follow:0", [str(10_000 + number) for number in range(5500)])
+    collection.add_rules("track:0", [f"word{number}" for number in range(352)])
+    done = on_ini(collection, "--plan")
+    assert done.returncode == 0, done.stderr
+    rows = plan_rows(done.stdout)
+    assert {name: row[:2] for name, row in rows.items()} == {
+        "follow:0": ["5000", "5000"],
+        "follow:0.2": ["500", "500"],
+        "track:0": ["352", "352"],
+    }
+    assert [name for name, row in rows.items() if row[2] == "waits for a key"] == ["track:0"]
+    assert "3 connections, 2 keys; 1 would wait for a key." in spaceless(done.stdout)
+    collection.keys = [Key(f"k{number}", source_address=f"127.0.0.{number}") for number in range(1, 5)]
+    done = on_ini(collection, "--plan")
+    assert "3 connections, 4 keys; 0 would wait for a key." in spaceless(done.stdout)
+    assert {row[3] for row in plan_rows(done.stdout).values()} <= {f"127.0.0.{n}" for n in range(1, 5)}
+    assert collection.sandbox.attempts() == []
+
+
+def plan_rows(text: str) -> dict[str, list[str]]:
+    """The columns of the table after the first, by connection."""
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if "│" in line]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_what_was_planned_is_what_runs(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"), Key("k2"), Key("k3"))
+    collection.options = {"twitter": {"track_limit": 10}}
+    collection.add_rules("track:0", [f"word{number}" for number in range(14)])
+    collection.add_rules("follow:0", ["42", "43"])
+    rows = plan_rows(on_ini(collection, "--plan").stdout)
+    collection.start()
+    collection.wait_streaming(*rows)
+    for name, row in rows.items():
+        connection = collection.connection(name)
+        assert (str(connection["rules"]), connection["serving"]["key"]) == (row[0], row[2])
+
+
+# ---- the command itself
+
+
+def test_the_version_is_said() -> None:
+    done = command("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"traptor-supervisor, version {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-c",), ("--nonsense",), ("-c", "/tmp"), ("-c", "x.ini", "more")])
+def test_a_wrong_command_line_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_ini_that_is_not_there_is_a_bad_configuration(tmp_path: Path) -> None:
+    done = command("-c", tmp_path / "none.ini")
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"error: {tmp_path}/none.ini")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    (collection.folder / "file").write_text("")
+    for section in ("run_dir", "state_dir", "log_dir"):
+        collection.options = {"supervisor": {section: "file/inside"}}
+        done = on_ini(collection)
+        assert done.returncode == 78, (section, done.stderr)
+        assert done.stderr.startswith(f"error: [supervisor] {section}: "), (section, done.stderr)
+        assert len(done.stderr.splitlines()) == 1, (section, done.stderr)
+        assert "file/inside cannot be made" in done.stderr
+
+
+def test_a_state_folder_of_another_supervisor_is_not_shared(make_collection: Make) -> None:
+    """Exit 75, also when the run_dir is another one; the first goes on."""
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    pids = collection.wait_streaming("track:0")
+    other = collection.folder / "other.ini"
+    other.write_text(collection.ini.read_text().replace("run_dir = run", "run_dir = run2"))
+    other.chmod(0o600)
+    done = command("-c", other)
+    assert done.returncode == 75
+    assert "state" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert collection.streaming() == pids
+
+
+# ---- stdout
+
+
+def start_on_stdout(collection: Collection) -> Path:
+    """Start with stdout in a file of its own, apart from stderr; the file."""
+    collection.write_ini()
+    collection.folder.mkdir(exist_ok=True)
+    path = collection.folder / "stdout.txt"
+    with path.open("wb") as stdout, (collection.folder / "stderr.txt").open("wb") as stderr:
+        collection.process = subprocess.Popen(
+            [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    return path
+
+
+def test_logs_go_to_stdout_for_containers(make_collection: Make) -> None:
+    """Those of the supervisor and of the workers, a JSON object a line; no file is made."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.options = {"supervisor": {"log_dir": "-"}, "logging": {"format": "json"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("follow:0", ["42"])
+    path = start_on_stdout(collection)
+    collection.wait_streaming("track:0", "follow:0")
+    collection.sandbox.fault("garbage")
+    wait_for(lambda: path.read_text().count("no JSON object") >= 4, "the workers' lines")
+    assert collection.stop() == 0
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {"stream connected", "streaming", "supervisor stopped"} <= {one["message"] for one in records}
+    assert not collection.logs.exists()
+    assert (collection.folder / "stderr.txt").read_text() == ""
+
+
+def test_tweets_of_several_workers_go_to_stdout_in_whole_lines(make_collection: Make) -> None:
+    """Also over a refresh and a killed worker; of the refreshed connection none is missing."""
+    collection = make_collection(Key("k1"), Key("k2"), Key("k3"), sandbox=("--rate", "300", "--noise", "0"))
+    collection.options = {"traptor": {"output": "jsonl:-"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:1", ["flood"])
+    path = start_on_stdout(collection)
+    pids = collection.wait_streaming("track:0", "track:1")
+    collection.sandbox.set_rules([("track", "storm"), ("track", "flood")])
+    wait_for(lambda: path.read_bytes().count(b"\n") > 200, "tweets")
+    collection.hint("track:0")
+    collection.wait_new_pid("track:0", pids["track:0"])
+    os.kill(pids["track:1"], signal.SIGKILL)
+    collection.wait_new_pid("track:1", pids["track:1"])
+    size = path.stat().st_size
+    wait_for(lambda: path.stat().st_size > size + 300_000, "more tweets")
+    collection.sandbox.stop_timeline()
+    made = [tweet for tweet in collection.sandbox.tweets() if "storm" in tweet["for"]]
+    last = next(tweet["id"] for tweet in reversed(made) if tweet["connections"])
+    wait_for(lambda: f'"id_str":"{last}"'.encode() in path.read_bytes(), "the last tweet")
+    assert collection.stop() == 0
+    content = path.read_bytes()
+    assert content.endswith(b"\n")
+    tweets: list[Json] = [json.loads(line) for line in content.splitlines()]
+    written = {(one["traptor"]["collection"]["connection"], one["id_str"]) for one in tweets}
+    assert {connection for connection, _ in written} == {"track:0", "track:1"}
+    assert [one["id"] for one in made if one["connections"] and ("track:0", one["id"]) not in written] == []
+
+
+# ---- heartbeats
+
+
+def test_heartbeats_have_the_original_form_and_are_withheld_while_a_key_is_missing(
+    make_collection: Make,
+) -> None:
+    """Rule managers give work to groups that beat: also to empty ones, not to those that wait for a key."""
+    collection = make_collection(Key("k1"))
+    collection.options = {"traptor": {"groups": "track:0, track:1, follow:7"}}
+    collection.add_rules("track:0", ["storm", "flood"])
+    collection.add_rules("track:1", ["hail"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    for group in ("track:0", "follow:7"):
+        value = wait_for(lambda group=group: collection.redis.get(f"{group}:heartbeat"), f"{group} beats")
+        assert isinstance(value, bytes)
+        assert len(value) == 14
+        assert value.isdigit()
+        assert 0 < collection.redis.pttl(f"{group}:heartbeat") <= 750
+    collection.wait_state("track:1", "WAITING_FOR_KEY")
+    wait_for(lambda: collection.redis.get("track:1:heartbeat") is None, "track:1 is silent")
+    collection.keys.append(Key("k2"))
+    collection.set_accounts()
+    collection.write_ini()
+    wait_for(lambda: collection.redis.get("track:1:heartbeat"), "track:1 beats")
+    collection.stop()
+    wait_for(lambda: not collection.redis.keys("*:heartbeat"), "they expire")
+
+
+def test_heartbeats_are_withheld_while_the_server_refuses_the_rules(make_collection: Make) -> None:
+    """And the key goes to whom it can serve; other rules are tried at once."""
+    collection = make_collection(Key("k1"))
+    collection.sandbox.fault("status", status=413, times=1)
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_state("track:0", "REFUSED")
+    collection.wait_log(" ERROR ", "the server refuses the rules", "status=413")
+    wait_for(lambda: collection.redis.get("track:0:heartbeat") is None, "it is silent")
+    assert collection.key("k1")["lent"] == 0
+    collection.add_rules("track:0", ["flood"])
+    collection.hint("track:0")
+    collection.wait_streaming("track:0")
+    wait_for(lambda: collection.redis.get("track:0:heartbeat"), "it beats")
+    assert [one["status"] for one in collection.sandbox.attempts()] == [413, 200]
