@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Collection
 from multiprocessing.connection import Connection
 
@@ -38,7 +39,8 @@ def run_worker(
     logs = configure_worker_logging(birth, bridge)
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
-    session = Session(birth, Pipeline(birth, sink_of(birth), _stats(birth)), logs, control.post)
+    pipeline = Pipeline(birth, sink_of(birth), _stats(birth))
+    session = Session(birth, pipeline, logs, control.post)
     control.start(session)
     try:
         session.run()
@@ -47,6 +49,7 @@ def run_worker(
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")
+        pipeline.drain(time.monotonic() + _LAST_WORDS_S)  # what is on its way to the output is not at fault
         raise SystemExit(ExitCode.FAILURE) from None
     finally:
         control.finish(_LAST_WORDS_S)

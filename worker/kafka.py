@@ -107,7 +107,7 @@ class KafkaSink:
             self._producer = None
         self._undelivered.close()
         for reason, count in self._tally.rest().items():
-            log.error("Kafka does not take messages", extra=fields(error=reason, count=count))
+            log.info("Kafka errors not said before", extra=fields(error=reason, count=count))
 
     # ---- reaching it
 
@@ -117,7 +117,9 @@ class KafkaSink:
             found = need_topics(topics, self._topics, self._settings.create_topic)
             most_bytes = topics.largest_message_bytes(self._topics)
         except KafkaAway as error:
-            self._say("waiting for Kafka", error=str(error))
+            if self._tally.add("away"):
+                self._is_said = True
+                log.error("waiting for Kafka", extra=fields(error=str(error)))
             return None
         if created := [name for name, partitions in found.items() if not partitions]:
             log.warning("topics created", extra=fields(topics=",".join(created)))
@@ -143,8 +145,11 @@ class KafkaSink:
                 if self._send_in_hand():
                     self._say_that_it_works(since)
                     return
-                if time.monotonic() - since > _SAY_AFTER_S:
-                    self._say("waiting for Kafka to take messages", unconfirmed=self._unconfirmed())
+                if time.monotonic() - since > _SAY_AFTER_S and self._tally.add("no room"):
+                    self._is_said = True
+                    log.error(
+                        "waiting for Kafka to take messages", extra=fields(unconfirmed=self._unconfirmed())
+                    )
             raise SinkStopped("the wait for room in Kafka's queue was ended")
         finally:
             self.waiting_since = None
@@ -159,14 +164,19 @@ class KafkaSink:
         self.counts.delivered += 1
 
     def _failed(self, record: Record, error: KafkaError) -> None:
+        text = text_of(error)
         if self._is_over:
-            self._keep(record, text_of(error) if is_final(error) else UNCONFIRMED)
+            self._keep(record, text if is_final(error) else UNCONFIRMED)
         elif is_final(error):
-            self._keep(record, text_of(error))
-            self._say_failure("Kafka does not take messages", error, file=self._undelivered.path)
+            self._keep(record, text)
+            if count := self._tally.add(text):
+                file = self._undelivered.path
+                about = fields(error=text, count=count, advice=advice(error), file=file)
+                log.error("Kafka does not take messages", extra=about)
         else:
             self._again.append(record)
-            self._say_failure("Kafka did not take messages, they are sent again", error)
+            if count := self._tally.add(text):
+                log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
 
     def _send_again(self) -> None:
         now = time.monotonic()
@@ -197,18 +207,6 @@ class KafkaSink:
     def _keep(self, record: Record, reason: str) -> None:
         self._undelivered.write(record, reason)
         self.counts.failed += 1
-
-    # ---- saying
-
-    def _say(self, what: str, **about: object) -> None:
-        if self._tally.add(what):
-            self._is_said = True
-            log.error(what, extra=fields(**about))
-
-    def _say_failure(self, what: str, error: KafkaError, **about: object) -> None:
-        text = text_of(error)
-        if count := self._tally.add(text):
-            log.error(what, extra=fields(error=text, count=count, advice=advice(error), **about))
 
     def _say_that_it_works(self, since: float) -> None:
         if self._is_said:
