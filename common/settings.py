@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from traptor.common.errors import ConfigError
 from traptor.common.groupfilter import GroupFilter
 from traptor.common.keys import ApiKey
 from traptor.common.kinds import KAFKA
@@ -28,7 +29,7 @@ from traptor.common.sections import (
 from traptor.common.settingsreader import SettingsReader
 from traptor.common.urls import url_secrets
 
-__all__ = ["Changes", "GroupFilter", "Settings", "load_settings"]
+__all__ = ["Changes", "GroupFilter", "Settings", "load_redis_section", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     assert kafka is not None
     assert logging is not None
     assert key_options is not None
-    _warn_of_doubts(reader, twitter, keys)
+    _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
     return Settings(
         path=reader.path,
         traptor=traptor,
@@ -151,7 +152,21 @@ def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: Kaf
         )
 
 
-def _warn_of_doubts(reader: SettingsReader, twitter: TwitterSection, keys: tuple[ApiKey, ...]) -> None:
+def load_redis_section(path: Path) -> RedisSection | None:
+    """The section [redis] of an ini whose other parts may be wrong; None when it is wrong itself."""
+    try:
+        return SettingsReader(path, os.environ).section(RedisSection)
+    except ConfigError:
+        return None
+
+
+def _warn_of_doubts(
+    reader: SettingsReader,
+    traptor: TraptorSection,
+    supervisor: SupervisorSection,
+    twitter: TwitterSection,
+    keys: tuple[ApiKey, ...],
+) -> None:
     if not keys:
         reader.report.warn(
             Place(str(reader.path)),
@@ -162,4 +177,9 @@ def _warn_of_doubts(reader: SettingsReader, twitter: TwitterSection, keys: tuple
         reader.report.warn(
             reader.place(TwitterSection.section, "stall_timeout"),
             f"cuts streams that are only quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+        )
+    if traptor.output == "jsonl:-" and supervisor.log_dir is None:
+        reader.report.warn(
+            reader.place(SupervisorSection.section, "log_dir"),
+            "is stdout, and so is [traptor] output: who reads it gets log lines between the tweets",
         )

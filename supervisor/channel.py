@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 
 from traptor.common.errors import ProtocolError
 from traptor.common.messages import HEADER, FromMaster, FromWorker, frame, from_worker, payload_size
+
+log = logging.getLogger(__name__)
 
 # A worker's orders are a few hundred bytes each; one that leaves so many unread does not read at all.
 MAX_UNSENT_BYTES = 64 * 1024
@@ -65,3 +68,6 @@ class Channel:
             return  # the worker ended; its pidfd says so too
         except ProtocolError as error:
             self._on_fault(error)
+        except Exception as error:  # whatever it said, it must not leave the master deaf to it
+            log.exception("a worker's message could not be handled")
+            self._on_fault(ProtocolError(f"its message could not be handled: {type(error).__name__}"))

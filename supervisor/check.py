@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
-from traptor.common.settings import Settings, load_settings
+from traptor.common.settings import Settings, load_redis_section, load_settings
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.preview import cold_plan, read_rules
 from traptor.supervisor.probe import probe_output
+from traptor.supervisor.redis_errors import REDIS_ERRORS, unavailable
+from traptor.supervisor.redisclient import redis_client
 from traptor.supervisor.workersettings import worker_settings
 
 # Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
@@ -26,9 +28,10 @@ async def check(path: Path, console: Console) -> ExitCode:
     try:
         settings = load_settings(path)
     except ConfigError as error:
-        for problem in error.problems:
-            _line(console, "error", str(problem))
-        console.print(f"{len(error.problems)} problems in the configuration.")
+        problems = [*map(str, error.problems), *await _check_redis(path)]
+        for problem in problems:
+            _line(console, "error", problem)
+        console.print(f"{len(problems)} problems.")
         return ExitCode.BAD_CONFIG
     errors = list(_host_problems(settings))
     warnings = [*settings.warnings, *_address_problems(settings)]
@@ -53,6 +56,21 @@ def connections_that_fit() -> int:
     """How many connections the limit of open files allows (the supervisor raises it to the hard limit)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(0, (hard - _DESCRIPTORS_OF_MASTER) // _DESCRIPTORS_PER_CONNECTION)
+
+
+async def _check_redis(path: Path) -> list[str]:
+    """Whether Redis answers, where the ini is wrong elsewhere."""
+    section = load_redis_section(path)
+    if section is None:
+        return []
+    client = redis_client(section.url, section.timeout)
+    try:
+        await client.ping()
+    except REDIS_ERRORS as error:
+        return [str(unavailable(client, error))]
+    finally:
+        await client.aclose()
+    return []
 
 
 async def _check_rules(settings: Settings, console: Console, warnings: list[str]) -> list[str]:

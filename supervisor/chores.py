@@ -13,7 +13,7 @@ import orjson
 import redis.asyncio
 import redis.exceptions
 
-from traptor.common.logs import fields
+from traptor.common.logs import MasterLogs, fields
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
@@ -40,12 +40,14 @@ class Chores:
         groups: Groups,
         client: redis.asyncio.Redis,
         files: FileChanges,
+        logs: MasterLogs,
         wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._groups = groups
         self._redis = client
         self._files = files
+        self._logs = logs
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
@@ -75,13 +77,14 @@ class Chores:
 
     async def _write_status(self) -> None:
         while True:
-            content = orjson.dumps(status(self._context, self._groups, time.monotonic()))
             try:
+                now = time.monotonic()
+                content = orjson.dumps(status(self._context, self._groups, self._logs.lost, now))
                 write_atomically(self._status_path, content)
                 self._status_fails = False
-            except OSError as error:
+            except (OSError, TypeError, ValueError) as error:  # no status is worth the collection
                 if not self._status_fails:
-                    log.error("the status file cannot be written", extra=fields(error=error.strerror))
+                    log.error("the status file cannot be written", extra=fields(error=str(error)))
                 self._status_fails = True
             await asyncio.sleep(_STATUS_INTERVAL_S)
 

@@ -12,6 +12,8 @@ from traptor.supervisor.backoff import CrashBackoff
 from traptor.supervisor.failures import Failure
 from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.generation import Ending, Generation, Spec, Way
+from traptor.supervisor.instants import instant
+from traptor.supervisor.intervals import GapCause, Interval
 from traptor.supervisor.keypool import Lease
 from traptor.supervisor.states import ConnectionState, GenerationState
 
@@ -50,14 +52,19 @@ class Connection:
     serving: Generation | None = None
     successor: Generation | None = None
     leaving: list[Generation] = field(default_factory=list)
-    way: Way | None = None  # of the successor's connect
+    way: Way | None = None  # in which the successor connects, from its choice until it streams or failed
+    overlapped: tuple[int, float] | None = None  # generation and end of a stream that an overlap closed
+    old_returns: bool = False  # the successor failed without a stream beside it: the old one connects first
+    serial_due: float | None = None  # after such a failure, when `serial` may be tried again
+    has_pace: bool = False  # the pace of the successor's connect was taken when the old stream was closed
     refreshed_at: float | None = None
     refusal: Refusal | None = None
-    held_back: Failure | None = None  # a refused secret, told to the pool once the old one streams again
+    # Key and refusal of a new secret; the pool is told once the old generation streams with its own again.
+    held_back: tuple[str, Failure] | None = None
     held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
     past: Counters = field(default_factory=Counters)  # of generations that are gone
-    overlapped: tuple[int, float] | None = None  # generation and end of a stream that an overlap closed
     restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
+    broken_until: float = 0.0  # its step failed: no other before
     waits_for: str = ""  # why nothing happens now, for people
     waits_until: float | None = None
 
@@ -92,6 +99,29 @@ class Connection:
         """Redis keys of the rules that its serving generation and its successor were forked with."""
         front = (generation for generation in (self.serving, self.successor) if generation is not None)
         return frozenset().union(*(generation.birth.keys for generation in front))
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether the successor connects while nothing streams: the serving generation must not."""
+        return self.way is Way.SERIAL or self.overlapped is not None
+
+    def end_handover(self, successor_at: float | None = None) -> tuple[Interval, ...]:
+        """The successor streams since `successor_at`, or will not; the intervals that this completes.
+
+        A stream that an overlap closed lasted until the successor's; without one there is a gap from its end.
+        """
+        completed: tuple[Interval, ...] = ()
+        if self.overlapped is not None:
+            generation, ended_at = self.overlapped
+            at = ended_at if successor_at is None else max(ended_at, successor_at)
+            completed = self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
+        self.overlapped = self.way = None
+        self.has_pace = False
+        return completed
+
+    def forget_key(self) -> None:
+        """The lease ends; what was to be done with its key is void."""
+        self.lease = self.held_back = None
 
     def counters(self) -> Counters:
         """What all its generations have counted; it only rises."""

@@ -15,7 +15,6 @@ from traptor.common.settings import Settings
 from traptor.supervisor.connection import Connection
 from traptor.supervisor.fleet import GRACE_S, Fleet
 from traptor.supervisor.generation import KeySpec
-from traptor.supervisor.intervals import Instant
 from traptor.supervisor.keypool import KeyPool
 from traptor.supervisor.pacer import Pacer
 from traptor.supervisor.runclock import RunClock
@@ -55,11 +54,6 @@ class Context:
             log.error("key states are not saved", extra=fields(error=str(error)))
         else:
             self.keys_changed = False
-
-
-def instant(mono: float) -> Instant:
-    """The moment of a monotonic reading, with its wall-clock time."""
-    return Instant(wall=time.time() - (time.monotonic() - mono), mono=mono)
 
 
 def key_spec(key: ApiKey) -> KeySpec:

@@ -23,14 +23,24 @@ class FileChanges:
         self._settling: asyncio.TimerHandle | None = None
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Watch these files; their present content is the known one."""
-        self._contents = contents(paths)
+        """Watch these files from now on; what is known of those that are watched already stays known.
+
+        So nothing is missed that changes between a comparison and the reading that it asks for.
+        """
+        found = contents(paths)
+        self._contents = {path: self._contents.get(path, content) for path, content in found.items()}
         self._files.watch(self._contents)
+
+    def note(self) -> None:
+        """The present contents are known; to be called before they are read for another reason."""
+        self._contents = contents(self._contents)
 
     def compare(self) -> None:
         """Look at the contents now. Also to be called now and then: not every change makes an event."""
         self._settling = None
-        if contents(self._contents) != self._contents:
+        found = contents(self._contents)
+        if found != self._contents:
+            self._contents = found
             self._on_change()
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class Generation:
     last_report: Report | None = None
     last_heard: float = 0.0  # on the master's run clock
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
-    closing: bool = False  # told to close its stream, for `serial`
+    closing: bool = False  # told to close its stream, for `serial`, and has it still
     leave_by: float | None = None  # reads to EOF after an overlap, at most until then
     kill_at: float | None = None
     killed: bool = False
@@ -91,6 +91,11 @@ class Generation:
     def streams(self) -> bool:
         """Whether it has an open stream."""
         return self.state is GenerationState.STREAMING
+
+    @property
+    def last_key_id(self) -> str | None:
+        """The key of its last connect."""
+        return self.key.key_id if self.key is not None else None
 
     @property
     def counters(self) -> Counters:
@@ -130,6 +135,7 @@ class Generation:
         if self.state is not GenerationState.DRAINING:
             self.move(GenerationState.READY)
         self.streaming_since = None
+        self.closing = False
         self.lease = None
 
     def last_sign_at(self) -> float:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from traptor.common.assignment import Assignment
 from traptor.common.birth import WorkerSettings
 from traptor.common.logs import fields
 from traptor.common.parts import assign, connection_name, hold
-from traptor.common.rules import GroupId, Limits, Rule, fingerprint
+from traptor.common.rules import GroupId, Limits, Rejected, Rule, fingerprint
 from traptor.common.settings import GroupFilter
 from traptor.supervisor.backoff import CrashBackoff, RestartLimits
 from traptor.supervisor.connection import Connection, Wanted
-from traptor.supervisor.context import Context, instant
+from traptor.supervisor.context import Context
 from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.generation import Spec
+from traptor.supervisor.instants import instant
 from traptor.supervisor.snapshots import Snapshot
 from traptor.supervisor.vanished import judge
 from traptor.supervisor.workersettings import limits_of, worker_settings
@@ -36,6 +37,7 @@ class Group:
 
     id: GroupId
     snapshot: Snapshot
+    limit: int  # of distinct values in a connection, as it was at that look
     rules: dict[str, Rule] = field(default_factory=dict)  # by Redis key
     assignment: Assignment | None = None
     ticket: int = 0  # of the hints that the snapshot answers
@@ -53,6 +55,7 @@ class Groups:
         self._groups: dict[GroupId, Group] = {}
         self._tickets: Counter[GroupId] = Counter()
         self.redis_state = "not asked yet"
+        self.strays: tuple[Rejected, ...] = ()
 
     @property
     def filter(self) -> GroupFilter:
@@ -104,11 +107,12 @@ class Groups:
         seen: Mapping[GroupId, Snapshot],
         hinted: Set[GroupId],
         tickets: Mapping[GroupId, int],
+        limits: Limits,
         *,
         everything: bool,
         now: float,
     ) -> None:
-        """Take over what a look found; `tickets` are those of the time when it began."""
+        """Take over what a look found; `tickets` and `limits` are those of the time when it began."""
         expected = {*hinted, *self.filter.named, *self._groups} if everything else hinted
         empty = {group: Snapshot.empty(group, now) for group in expected - seen.keys()}
         for group_id, snapshot in sorted({**empty, **seen}.items()):
@@ -119,7 +123,11 @@ class Groups:
                 if snapshot.is_empty and group_id not in self.filter.named:
                     self._tickets.pop(group_id, None)  # anybody may hint at anything
                     continue
-                group = self._groups[group_id] = Group(group_id, Snapshot.empty(group_id, now))
+                group = self._groups[group_id] = Group(
+                    group_id, Snapshot.empty(group_id, now), limits.of(group_id.type)
+                )
+            if group.limit != limits.of(group_id.type):
+                group.limit, group.planned_for = limits.of(group_id.type), None
             self._take_snapshot(group, snapshot, group_id in hinted, tickets.get(group_id, 0), now)
 
     def _take_snapshot(self, group: Group, seen: Snapshot, hinted: bool, ticket: int, now: float) -> None:
@@ -140,6 +148,14 @@ class Groups:
             if c.wanted is not None:
                 c.ticket = group.ticket
         group.planned_for = None
+
+    def take_strays(self, strays: Sequence[Rejected]) -> None:
+        """Take over which keys a look found that look like rules' and belong to no group."""
+        known = {rule.key for rule in self.strays}
+        for rule in strays:
+            if rule.key not in known:
+                log.warning("rule rejected", extra=fields(key=rule.key, reason=rule.reason))
+        self.strays = tuple(strays)
 
     # ---- the plan
 
@@ -167,8 +183,7 @@ class Groups:
         group.planned_for = runs_now
         streaming = {part: c.carried for part, c in connections.items() if c.streams}
         forked = {part: c.forked for part, c in connections.items()}
-        limit = self.limits().of(group.id.type)
-        group.assignment = assign(list(group.rules.values()), limit, group.assignment, forked)
+        group.assignment = assign(list(group.rules.values()), group.limit, group.assignment, forked)
         starting = {
             part: c.successor.birth.keys for part, c in connections.items() if c.successor is not None
         }

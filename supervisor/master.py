@@ -15,12 +15,14 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs import MasterLogs, fields
 from traptor.common.rules import GroupId
 from traptor.common.settings import Settings
+from traptor.supervisor import gaplog
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.fleet import Fleet, FleetEvents
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hints import HintListener
+from traptor.supervisor.instants import instant
 from traptor.supervisor.keypool import KeyPool
 from traptor.supervisor.locks import WorkersLock
 from traptor.supervisor.outcomes import Outcomes
@@ -64,7 +66,7 @@ class Master:
         )
         self._reload = Reload(self._context, self._groups, logs)
         self._files = FileChanges(lambda: self._ask_reload("a file changed"))
-        self._chores = Chores(self._context, self._groups, self._redis, self._files, self.wake)
+        self._chores = Chores(self._context, self._groups, self._redis, self._files, logs, self.wake)
 
     def _make_context(self, settings: Settings) -> Context:
         rng = random.Random()
@@ -92,9 +94,9 @@ class Master:
     async def run(self) -> ExitCode:
         """Run until TERM or INT, and end with every worker gone."""
         self._listen_to_signals()
+        self._files.watch(self._context.settings.watched)
         self._take_keys()
         await self._end_predecessors_workers()
-        self._files.watch(self._context.settings.watched)
         jobs = [asyncio.create_task(job, name=name) for name, job in self._jobs()]
         for job in jobs:
             job.add_done_callback(self._on_job_end)
@@ -159,7 +161,10 @@ class Master:
     async def _close(self) -> None:
         self._files.close()
         self._chores.close()
-        self._context.save_keys(time.monotonic())
+        now = time.monotonic()
+        for c in self._context.connections.values():
+            gaplog.record(c.gaps.unplanned(instant(now)))  # what is open ends with the supervisor
+        self._context.save_keys(now)
         self._context.store.close()
         await self._redis.aclose()
         await self._subscription.aclose()
@@ -196,6 +201,7 @@ class Master:
 
     def _take_reload(self) -> None:
         why, self._reload_asked = self._reload_asked, None
+        self._files.note()
         self._reload.run(why or "")
         self._files.watch(self._context.settings.watched)
         self._rules.look_at_all()

@@ -24,10 +24,12 @@ from traptor.common.messages import (
 )
 from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection, Refusal
-from traptor.supervisor.context import Context, instant
+from traptor.supervisor.context import Context
 from traptor.supervisor.failures import Failure, FailureKind
 from traptor.supervisor.generation import PUT_DOWN, Ending, Generation, Way
+from traptor.supervisor.instants import instant
 from traptor.supervisor.intervals import GapCause
+from traptor.supervisor.plausible import check_report, check_times
 from traptor.supervisor.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Outcomes:
         now = time.monotonic()
         match message:
             case Report():
+                check_report(g, message, now)
                 g.heard(message, self._context.run_clock.read(now))
                 return
             case Ready():
@@ -116,7 +119,6 @@ class Outcomes:
         assert g.lease is not None
         self._context.pool.connected(g.lease.key_id, message.at)
         gaplog.record(c.gaps.streaming(g.birth.generation, instant(message.at)))
-        self._end_overlapped(c, message.at)
         if c.refusal is not None and c.refusal.rules == g.spec.rules:
             c.refusal = None
         log.info(
@@ -125,11 +127,15 @@ class Outcomes:
         )
         if g is c.successor:
             self._hand_over(c, g, message.at)
-        self._settle_held_back(c, g, message.at)
+        elif g is c.serving:
+            c.old_returns = False
+            self._settle_held_back(c, g, message.at)
 
     def _hand_over(self, c: Connection, new: Generation, now: float) -> None:
         old, way = c.serving, c.way
-        c.serving, c.successor, c.way, c.lease = new, None, None, new.lease
+        gaplog.record(c.end_handover(now))
+        c.serving, c.successor, c.lease = new, None, new.lease
+        c.held_back, c.serial_due, c.old_returns = None, None, False
         c.refresh_crashes.reset()
         if old is not None:
             c.leaving.append(old)
@@ -145,26 +151,33 @@ class Outcomes:
 
     def _settle_held_back(self, c: Connection, g: Generation, now: float) -> None:
         """The old secret streams again: now the pool may hear that the new one was refused."""
-        if c.held_back is not None and g.lease is not None:
-            self._context.pool.failed(g.lease.key_id, now, c.held_back)
+        if c.held_back is not None and g.lease is not None and g.lease.key_id == c.held_back[0]:
+            self._context.pool.failed(g.lease.key_id, now, c.held_back[1])
             self._context.keys_changed = True
         c.held_back = None
 
     # ---- a stream ended, or did not open
 
     def _on_disconnected(self, c: Connection, g: Generation, message: Disconnected, now: float) -> None:
-        lease, began = g.lease, g.streaming_since
+        check_times(g, message, now)
+        lease, began, cause = g.lease, g.streaming_since, self._cause(c, g, message)
         g.disconnected(message)
         if lease is None:
             raise ProtocolError("a disconnect without a connect")
         self._context.keys_changed = True
         if began is not None:
-            self._on_stream_end(c, g, message, lease.key_id, message.last_byte_at - began)
+            self._on_stream_end(c, g, message, lease.key_id, cause, message.last_byte_at - began)
         elif message.kind is not DisconnectKind.OWN_CLOSE:
             self._on_refusal(c, g, message, lease.key_id, now)
 
     def _on_stream_end(
-        self, c: Connection, g: Generation, message: Disconnected, key_id: str, streamed_s: float
+        self,
+        c: Connection,
+        g: Generation,
+        message: Disconnected,
+        key_id: str,
+        cause: GapCause,
+        streamed_s: float,
     ) -> None:
         is_overlapped = c.way is Way.OVERLAP and g is c.serving and _is_connecting(c.successor)
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
@@ -178,15 +191,7 @@ class Outcomes:
             return
         if g in c.leaving and c.streaming_since is not None:
             ended_at = _until_successor(g, message.at, ended_at, c.streaming_since)
-        gaplog.record(c.gaps.stopped(g.birth.generation, self._cause(c, g, message), instant(ended_at)))
-
-    def _end_overlapped(self, c: Connection, successor_at: float | None) -> None:
-        """The stream that an overlap closed lasted until the successor's; or there is a gap from its end."""
-        if c.overlapped is not None:
-            generation, ended_at = c.overlapped
-            at = ended_at if successor_at is None else max(ended_at, successor_at)
-            gaplog.record(c.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at)))
-        c.overlapped = None
+        gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
 
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
         if self._context.stopping:
@@ -210,13 +215,14 @@ class Outcomes:
         else:
             self._key_failed(c, g, _failure(message), key_id, now)
         if g is c.successor:
-            self._successor_failed(c)
+            self._successor_failed(c, now)
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry
         c.refusal = Refusal(g.spec.rules, status, until)
         if g is c.serving:
-            c.lease = None  # another connection can use it
+            c.forget_key()  # another connection can use it
+            c.old_returns = False
             gaplog.record(c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now)))
         log.error(
             "the server refuses the rules",
@@ -226,20 +232,22 @@ class Outcomes:
     def _key_failed(self, c: Connection, g: Generation, failure: Failure, key_id: str, now: float) -> None:
         pool = self._context.pool
         if failure.kind is FailureKind.UNAUTHORIZED and c.way is Way.SERIAL and g is c.successor:
-            c.held_back = failure  # the old generation may still stream with the secret that it has
+            c.held_back = (key_id, failure)  # the old generation may still stream with the secret that it has
             return
         pool.failed(key_id, now, failure)
         if c.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
             pool.overlap_refused(key_id)
         if g is c.serving:
+            if failure.kind is FailureKind.UNAUTHORIZED:
+                c.held_back = None  # its own secret is refused too
             gaplog.record(c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now)))
 
-    def _successor_failed(self, c: Connection) -> None:
-        """The old generation stays; in `serial` it may connect again."""
-        self._end_overlapped(c, None)
-        c.way = None
-        if c.serving is not None:
-            c.serving.closing = False
+    def _successor_failed(self, c: Connection, now: float) -> None:
+        """The old generation stays; where it has no stream any more, it is the next to connect."""
+        if c.is_handing_over:
+            c.old_returns = c.serving is not None
+            c.serial_due = now + self._context.settings.supervisor.refresh_min_interval
+        gaplog.record(c.end_handover())
 
     # ---- a process ended
 
@@ -259,14 +267,15 @@ class Outcomes:
         if g in c.leaving:
             c.leaving.remove(g)
         elif g is c.serving:
-            c.serving = None
+            c.serving, c.old_returns, c.held_back = None, False, None
+            gaplog.record(c.end_handover())
             if is_crash:
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 gaplog.record(c.gaps.cause_changed(_crash_cause(g), instant(now)))
         elif g is c.successor:
             c.successor = None
-            self._successor_failed(c)
+            self._successor_failed(c, now)
             if is_crash:
                 c.refresh_crashes.crashed(now, now - g.born_at)
 

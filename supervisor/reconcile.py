@@ -1,7 +1,7 @@
 """The one step that compares what should run with what runs, and does the difference.
 
 Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and has this
-step run again; nothing else starts, connects or stops a worker.
+step run again. Nothing else starts, connects or drains a worker; only a second TERM kills them all at once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs import fields
 from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection
-from traptor.supervisor.context import Context, connect_message, instant, key_spec
+from traptor.supervisor.context import Context, connect_message, key_spec
 from traptor.supervisor.demands import Demand, order_demands
 from traptor.supervisor.generation import Ending, Generation
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hangs import hang_reason
+from traptor.supervisor.instants import instant
 from traptor.supervisor.intervals import GapCause
 from traptor.supervisor.keypool import KeyState, Lease, Purpose
 from traptor.supervisor.refresh import Refresh
@@ -26,6 +27,8 @@ from traptor.supervisor.states import GenerationState
 from traptor.supervisor.timer import Timer
 
 log = logging.getLogger(__name__)
+
+_BROKEN_S = 10.0  # between tries of a step that fails: each leaves a traceback in the log
 
 
 class Reconciler:
@@ -47,10 +50,9 @@ class Reconciler:
         self._give_back_leases(now)
         self._groups.plan(now)
         for connection in self._in_order():
-            connection.waits_for, connection.waits_until = "", None
-            self._step(connection, now)
+            self._try_step(connection, now)
         self._forget_gone()
-        if self._give_back_leases(now):
+        if self._give_back_leases(now) and any(c.lease is None for c in self._context.connections.values()):
             self._timer.add(now)  # somebody may wait for them
         if self._context.keys_changed:
             self._context.save_keys(now)
@@ -66,11 +68,23 @@ class Reconciler:
 
     # ---- one connection
 
+    def _try_step(self, c: Connection, now: float) -> None:
+        """One connection's trouble must not end the streams of the others."""
+        if now < c.broken_until:
+            return
+        c.waits_for, c.waits_until = "", None
+        try:
+            self._step(c, now)
+        except Exception:
+            log.exception("a step failed", extra=fields(connection=c.name))
+            c.broken_until = now + _BROKEN_S
+            self._wait(c, "an error of the supervisor, see supervisor.log", c.broken_until)
+
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
             self._retire_all(c)
         elif not c.is_planned:
-            c.lease = None
+            c.forget_key()
             self._retire_all(c)
             gaplog.record(c.gaps.unplanned(instant(now)))
         elif self._is_refused(c, now):
@@ -95,21 +109,21 @@ class Reconciler:
     def _has_key(self, c: Connection, now: float) -> bool:
         pool = self._context.pool
         if c.lease is not None and not self._may_keep(c, c.lease, now):
-            c.lease = None  # a generation that streams with it keeps its own hold on it until it has closed
+            c.forget_key()  # a generation that streams with it keeps its own hold on it until it has closed
         if c.lease is None:
             c.lease = pool.lend(c.name, now)
         return c.lease is not None
 
     def _may_keep(self, c: Connection, lease: Lease, now: float) -> bool:
         pool = self._context.pool
-        is_suspect = (
-            pool.state(lease.key_id, now) is KeyState.SUSPECT
-        )  # good for open streams, not for new ones
+        # A suspect is good for open streams, not for new ones.
+        is_suspect = pool.state(lease.key_id, now) is KeyState.SUSPECT
         return pool.still_good(lease, now) and (c.streams or not is_suspect)
 
     def _serve(self, c: Connection, now: float) -> None:
         if c.serving is None:
-            c.serving, c.successor, c.way = c.successor, None, None
+            c.serving, c.successor = c.successor, None
+            gaplog.record(c.end_handover())
         if c.serving is None:
             self._start(c, now)
             return
@@ -129,8 +143,10 @@ class Reconciler:
         g, lease = c.serving, c.lease
         if g is None or lease is None or not g.asks_to_connect():
             return
-        if g.closing or c.overlapped is not None:
+        if c.is_handing_over:
             return  # its successor connects
+        if c.refusal is not None and c.refusal.rules == g.spec.rules and now < c.refusal.until:
+            return  # what is wanted now is another set of rules: the successor takes over
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
         if not verdict.allowed:
             self._wait(c, verdict.reason, verdict.not_before)
@@ -141,18 +157,21 @@ class Reconciler:
         """Let a generation connect, unless its source address connected a moment ago."""
         context = self._context
         key = context.pool.key(lease.key_id)
-        due = context.pacer.next_at(key.source_address, now)
-        if due > now:
-            self._wait(c, "connects are paced", due)
-            return False
-        context.pacer.take(key.source_address, now)
+        if not c.has_pace:
+            due = context.pacer.next_at(key.source_address, now)
+            if due > now:
+                self._wait(c, "connects are paced", due)
+                return False
+            context.pacer.take(key.source_address, now)
+        c.has_pace = False
         context.pool.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
-        # While a new secret is in doubt, the old generation returns with the one that worked.
-        returns = c.held_back is not None and g is c.serving and g.connect is not None and g.key is not None
-        message, spec = (g.connect, g.key) if returns else (connect_message(key), key_spec(key))
-        assert message is not None
-        assert spec is not None
+        message, spec = connect_message(key), key_spec(key)
+        if g is c.serving and c.held_back is not None and c.held_back[0] == lease.key_id == g.last_key_id:
+            # While a new secret is in doubt, the old generation returns with the one that worked.
+            assert g.connect is not None
+            assert g.key is not None
+            message, spec = g.connect, g.key
         g.permitted(message, spec, lease)
         context.fleet.connect(g, message)
         return True
@@ -193,7 +212,9 @@ class Reconciler:
         for generation in (c.serving, c.successor):
             if generation is not None:
                 self._retire(c, generation)
-        c.serving = c.successor = c.way = None
+        c.serving = c.successor = None
+        c.old_returns = False
+        gaplog.record(c.end_handover())
         for generation in c.leaving:
             self._drain(generation)
 

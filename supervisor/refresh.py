@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection
 from traptor.supervisor.context import Context, key_spec
-from traptor.supervisor.generation import Generation, Way
+from traptor.supervisor.generation import Generation, Spec, Way
 from traptor.supervisor.handover import Possible, choose_way
 from traptor.supervisor.keypool import Lease, Purpose
 from traptor.supervisor.states import GenerationState
@@ -68,8 +69,8 @@ class Refresh:
         if s.state in _CANNOT_BE_REFRESHED:
             return  # it is being ended; its exit clears its place
         assert c.serving is not None
-        is_needed = c.serving.closing or self._differs(c, c.serving)
-        if s.spec != c.wanted.spec or c.refused(now) or not is_needed:
+        is_needed = c.way is not None or c.old_returns or self._differs(c, c.serving)
+        if not _is_same_but_for_ticket(s.spec, c.wanted.spec) or c.refused(now) or not is_needed:
             self.drop_successor(c)
 
     def drop_successor(self, c: Connection) -> None:
@@ -78,9 +79,8 @@ class Refresh:
             c.leaving.append(c.successor)
             if c.successor.state not in _CANNOT_BE_REFRESHED:
                 self._context.fleet.drain(c.successor, self._context.drain_s())
-        c.successor = c.way = None
-        if c.serving is not None:
-            c.serving.closing = False  # it may connect again with its own rules
+        c.successor = None
+        gaplog.record(c.end_handover())
 
     def _start_when_due(self, c: Connection, now: float) -> None:
         interval = self._context.settings.supervisor.refresh_min_interval
@@ -101,8 +101,10 @@ class Refresh:
         assert c.lease is not None
         if old.state is GenerationState.CONNECTING or (old.closing and old.streams):
             return  # what becomes of it is known in a moment
-        if old.closing:
-            self._connect(c, new, c.lease, Purpose.FRESH, now)  # serial: nothing streams now
+        if c.way is Way.SERIAL:
+            self._connect(c, new, c.lease, Purpose.FRESH, now)  # nothing streams now
+        elif c.old_returns:
+            return  # the old one connects first
         elif not old.streams:
             self._take_over(c, old, new)
         elif old.lease is not None and old.lease.key_id != c.lease.key_id:
@@ -114,7 +116,8 @@ class Refresh:
         """There is no stream to protect: the new one serves from now on."""
         c.leaving.append(old)
         self._context.fleet.drain(old, self._context.drain_s())
-        c.serving, c.successor, c.way = new, None, None
+        c.serving, c.successor = new, None
+        gaplog.record(c.end_handover())
 
     def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None
@@ -139,10 +142,23 @@ class Refresh:
             reason = verdict.reason or "no way that handover allows is open"
             self._wait(c, f"refresh waits: {reason}", verdict.not_before)
         elif way is Way.SERIAL:
-            c.way = way
-            self._context.fleet.close_stream(old)
+            self._close_first(c, old, now)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
             c.way = way
+        elif lease is not c.lease:
+            pool.give_back(lease, now)
+
+    def _close_first(self, c: Connection, old: Generation, now: float) -> None:
+        """Close the old stream once nothing but the closing itself keeps the new one from connecting."""
+        assert c.lease is not None
+        address = self._context.pool.key(c.lease.key_id).source_address
+        due = max(self._context.pacer.next_at(address, now), c.serial_due or now)
+        if due > now:
+            self._wait(c, "refresh waits: connects are paced", due)
+            return
+        self._context.pacer.take(address, now)
+        c.way, c.has_pace = Way.SERIAL, True
+        self._context.fleet.close_stream(old)
 
     def _may_overlap(self, key_id: str) -> bool:
         """Of several streams of one key the server closes the oldest, which may be another connection's."""
@@ -159,3 +175,8 @@ class Refresh:
     def _wait(self, c: Connection, reason: str, until: float | None) -> None:
         c.waits_for, c.waits_until = reason, until
         self._timer.add(until)
+
+
+def _is_same_but_for_ticket(one: Spec, other: Spec) -> bool:
+    """A successor under way is good though somebody asked once more: that makes another refresh later."""
+    return (one.rules, one.settings) == (other.rules, other.settings)

@@ -42,7 +42,7 @@ class Roster:
         """What a predecessor left; nothing when there is no file or it is not one of ours."""
         try:
             return tuple(RosterEntry(**entry) for entry in json.loads(self._path.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             return ()
 
 
@@ -54,6 +54,6 @@ def end_process(entry: RosterEntry) -> bool:
         if abs(process.create_time() - entry.create_time) > 0.5:
             return False
         process.kill()
-    except psutil.NoSuchProcess:
-        return False
+    except psutil.Error:
+        return False  # gone, or not ours to end: then workers.lock says whether it matters
     return True

@@ -72,7 +72,8 @@ class RuleWatch:
         """Look once; what is hinted in the meantime is for the next look."""
         hinted, self._hinted = frozenset(self._hinted), set()
         everything, self._all = self._all or len(hinted) > _MANY_GROUPS, False
-        tickets = self._groups.tickets()
+        tickets, limits = self._groups.tickets(), self._groups.limits()
+        self._reader.limits, self._reader.honour_status = limits, self._groups.honours_status
         try:
             seen = await self._read(hinted, everything)
         except RedisUnavailable as error:
@@ -81,11 +82,12 @@ class RuleWatch:
             self._groups.redis_away(str(error))
             return False
         self._groups.redis_back()
-        self._groups.take_look(seen, hinted, tickets, everything=everything, now=time.monotonic())
+        self._groups.take_look(seen, hinted, tickets, limits, everything=everything, now=time.monotonic())
+        if everything:
+            self._groups.take_strays(self._reader.strays)
         return True
 
     async def _read(self, hinted: frozenset[GroupId], everything: bool) -> dict[GroupId, Snapshot]:
-        self._reader.limits, self._reader.honour_status = self._groups.limits(), self._groups.honours_status
         if everything:
             started = time.monotonic()
             seen = await self._reader.read_all(self._groups.filter)

@@ -11,13 +11,14 @@ import msgspec
 
 from traptor.common import __version__
 from traptor.supervisor.connection import Connection
-from traptor.supervisor.context import Context, instant
+from traptor.supervisor.context import Context
 from traptor.supervisor.generation import Generation
 from traptor.supervisor.groups import Group, Groups
+from traptor.supervisor.instants import instant
 from traptor.supervisor.keypool import KeyStatus
 
 
-def status(context: Context, groups: Groups, now: float) -> dict[str, Any]:
+def status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[str, Any]:
     """Plain JSON values; times are Unix seconds, durations seconds. It holds no secret."""
     return {
         "version": __version__,
@@ -25,6 +26,8 @@ def status(context: Context, groups: Groups, now: float) -> dict[str, Any]:
         "at": time.time(),
         "stopping": context.stopping,
         "redis": groups.redis_state,
+        "strays": len(groups.strays),
+        "log_lost": log_lost,
         "groups": [_group(group) for group in groups.all()],
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],

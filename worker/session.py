@@ -85,8 +85,8 @@ class Session:
         self._stream = stream = V1Stream(
             order, self._birth.settings, on_open=self._opened, on_line=self._take_line
         )
-        if self._drain_by is not None:  # it came before there was a stream to stop
-            stream.stop()
+        if self._drain_by is not None:
+            return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._stream = None
         self._last_byte_at = ended.last_byte_at

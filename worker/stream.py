@@ -207,6 +207,7 @@ class _OneRequestSession(requests.Session):
         if self._used:
             raise RuntimeError("a second connect without permission")
         self._used = True
+        kwargs["allow_redirects"] = False  # another request, and another place for the credentials
         return super().request(*args, **kwargs)
 
 

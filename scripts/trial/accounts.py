@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from secrets import token_hex
+
+import yaml
 
 from trial.folder import TrialFolder
 
@@ -52,3 +55,11 @@ def write_ini(
             for section, options in sections.items()
         )
     )
+
+
+def write_key_file(path: Path, accounts: Sequence[Account]) -> None:
+    """Write (anew, in one step) the YAML file with the list `apikeys:`."""
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_text(yaml.safe_dump({"apikeys": list(accounts)}))
+    new.replace(path)

@@ -19,7 +19,7 @@ from trial.rules import Value
 Json = dict[str, Any]
 
 _LOG_STEP_S = 0.001  # the log's times are cut to milliseconds
-_CLAIM_SLACK_S = 0.01  # between the wall clock's and the monotonic clock's reading of one moment
+_CLAIM_SLACK_S = 0.25  # a busy sandbox writes down a stream with many values only after its 200 is read
 
 
 class _Line(msgspec.Struct):
@@ -64,9 +64,15 @@ def opened_streams(
         if event["message"] == "stream connected":
             logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S + _CLAIM_SLACK_S
             # A key's streams follow each other: the one that was opened last before is meant.
-            ids = [r["id"] for r in streams if r["account"] == event["key"] and r["opened_mono"] <= logged_at]
-            if ids:
-                names[ids[-1]] = event["connection"]
+            claimed = [
+                record
+                for record in streams
+                if record["account"] == event["key"]
+                and record["id"] not in names
+                and record["opened_mono"] <= logged_at
+            ]
+            if claimed:
+                names[claimed[-1]["id"]] = event["connection"]
     return [_opened_stream(record, names.get(record["id"])) for record in streams]
 
 

@@ -5,6 +5,7 @@ All times are seconds of the monotonic clock of this host.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +59,7 @@ class Evidence:
     gaps: Sequence[ReportedGap]
     written: Mapping[str, Counter[str]]  # by connection: how often each tweet id stands in its output
     rules: Sequence[tuple[float, frozenset[Value]]]  # what was in Redis from when on, in order
+    notice_s: float = 0.0  # by how much later than the server the supervisor may see a stream's end
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Verdict:
     written: int
     doubled: int
     lost: int  # due and not written
-    losses: tuple[str, ...]  # the first of them, for people
+    losses: tuple[str, ...]  # the first of them, and of those not explained, for people
 
     @property
     def is_good(self) -> bool:
@@ -112,6 +114,8 @@ class _Judge:
                     is_early = self._is_early(wanted, tweet.made_at)
                     early += is_early
                     unexplained += not is_early
+                    if not is_early and len(losses) < _SHOWN_LOSSES:
+                        losses.append(self._riddle(tweet))
         counts = [count for ids in self._evidence.written.values() for count in ids.values()]
         return Verdict(
             made=made,
@@ -140,8 +144,9 @@ class _Judge:
 
     def _is_early(self, values: Iterable[Value], at: float) -> bool:
         """Whether each of its rules was in no open filter yet, or its connection reports a gap."""
+        notice_s = self._evidence.notice_s
         return all(
-            not earlier or any(self._in_gap(stream.connection, at) for stream in earlier)
+            not earlier or any(self._in_gap(stream.connection, at, notice_s) for stream in earlier)
             for earlier in (self._opened_before(value, at) for value in values)
         )
 
@@ -151,8 +156,19 @@ class _Judge:
     def _holders(self, values: Iterable[Value], at: float) -> list[OpenedStream]:
         return [stream for value in values for stream in self._streams.get(value, ()) if stream.is_open(at)]
 
-    def _in_gap(self, name: str | None, at: float) -> bool:
-        return name is not None and any(gap.since <= at <= gap.until for gap in self._gaps[name])
+    def _in_gap(self, name: str | None, at: float, notice_s: float = 0.0) -> bool:
+        return name is not None and any(gap.since - notice_s <= at <= gap.until for gap in self._gaps[name])
+
+    def _riddle(self, tweet: MadeTweet) -> str:
+        earlier = [s for value in tweet.values for s in self._opened_before(value, tweet.made_at)]
+        last = max(earlier, key=lambda stream: stream.opened_at)
+        later = [gap.since for gap in self._gaps[last.connection or ""] if gap.until >= tweet.made_at]
+        after_s = tweet.made_at - last.closed_at
+        gap_s = min(later, default=math.inf) - tweet.made_at
+        return (
+            f"{tweet.id} was made {after_s:.3f} s after the stream of {last.connection} closed,"
+            f" {gap_s:.3f} s before the next gap"
+        )
 
     def _in_redis(self, at: float) -> frozenset[Value]:
         index = bisect_right(self._rules_since, at) - 1

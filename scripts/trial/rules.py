@@ -91,6 +91,8 @@ class Rule:
 
     def values(self) -> tuple[Value, ...]:
         """What Twitter is to be asked for: a comma splits alternatives, a hashtag rule gets its `#`."""
+        if self.type == "locations":
+            return ((self.type, self.value),)
         sign = "#" if self.orig_type == "hashtag" else ""
         return tuple((self.type, sign + text.strip()) for text in self.value.split(","))
 

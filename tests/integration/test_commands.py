@@ -148,6 +148,14 @@ def test_check_warns_of_rules_and_connections_that_will_not_stream(make_collecti
     assert "warning: no key for track:1: add keys, or they wait" in said
 
 
+def test_check_warns_when_logs_and_tweets_would_mix_on_stdout(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.options = {"traptor": {"output": "jsonl:-"}, "supervisor": {"log_dir": "-"}}
+    done = on_ini(collection, "--check")
+    assert done.returncode == 0
+    assert "[supervisor] log_dir: is stdout, and so is [traptor] output" in spaceless(done.stdout)
+
+
 def test_check_finds_a_folder_that_cannot_be_used(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
     (collection.folder / "file").write_text("")

@@ -117,6 +117,46 @@ def test_a_key_that_is_refused_on_a_reconnect_gives_its_connection_to_the_free_k
     assert len(attempts(collection, first)) == 2
 
 
+def test_a_spare_that_is_refused_is_quarantined_and_the_refresh_takes_the_next_way(
+    make_collection: Make,
+) -> None:
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    pid = collection.wait_streaming("track:0")["track:0"]
+    own = open_now(collection)[0]["account"]
+    spare = {"k1": "k2", "k2": "k1"}[own]
+    collection.sandbox.set_accounts([Key(own).account()])
+    collection.add_rules("track:0", ["flood"])
+    collection.hint("track:0")
+    collection.wait_new_pid("track:0", pid)
+    assert states(collection) == {own: "OK", spare: "QUARANTINED"}
+    assert [one["status"] for one in attempts(collection)] == [200, 401, 200]
+    assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
+    first, second = collection.sandbox.connections()
+    assert (first["closed_by"], second["account"]) == ("replaced", own)
+
+
+def test_a_key_whose_overlap_is_refused_twice_is_refreshed_one_after_the_other(make_collection: Make) -> None:
+    """Each time the old stream stays and the key cools down; then the gap is taken, and recorded."""
+    collection = make_collection(Key("k1"))
+    collection.options = {"twitter": {"rate_limit_backoff": "500ms"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    pid = collection.wait_streaming("track:0")["track:0"]
+    collection.sandbox.fault("refuse_second")
+    collection.add_rules("track:0", ["flood"])
+    collection.hint("track:0")
+    collection.wait_new_pid("track:0", pid)
+    assert [one["status"] for one in attempts(collection)] == [200, 420, 420, 200]
+    assert pauses(attempts(collection))[1] >= 0.5
+    first, second = collection.sandbox.connections()
+    assert first["closed_by"] == "client"
+    assert first["closed_mono"] > attempts(collection)[2]["at_mono"]
+    assert sorted(second["values"]["track"]) == ["flood", "storm"]
+    wait_for(lambda: "refresh" in [gap["cause"] for gap in collection.gaps("track:0")], "the gap")
+
+
 # ---- waits
 
 

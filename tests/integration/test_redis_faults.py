@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -19,29 +22,58 @@ Make = Callable[..., Collection]
 
 
 class OwnRedis:
-    """A server of one test, that can be stopped and started again on its port."""
+    """A server of one test, that can be stopped, and started again on its port with its data."""
 
-    def __init__(self) -> None:
-        self._server = ValkeyServer()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = ValkeyServer(data_dir=folder, save="")
         self._server.start()
         self.port = self._server.port
 
     def stop(self) -> None:
         if self._server.is_running():
+            with self.client() as client:
+                client.save()
             self._server.stop()
 
-    def start(self) -> None:
-        """Start again, empty."""
-        self._server = ValkeyServer(port=self.port, save="")
+    def start(self, change: Callable[[redis.Redis], object] = lambda _: None) -> None:
+        """Start again with the data as it was, or as `change` leaves it before anybody can see it."""
+        with ValkeyServer(data_dir=self._folder, save="") as elsewhere:
+            client = redis.Redis(port=elsewhere.port)
+            change(client)
+            client.save()
+            client.close()
+        self._server = ValkeyServer(port=self.port, data_dir=self._folder, save="")
         self._server.start()
 
     def client(self) -> redis.Redis:
         return redis.Redis(port=self.port)
 
+    @contextmanager
+    def stopped_process(self) -> Iterator[None]:
+        """It accepts connections and answers nothing."""
+        process = self._server._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def with_rules(*values: str) -> Callable[[redis.Redis], object]:
+    """Rules of track:0, called like their values."""
+
+    def add(client: redis.Redis) -> None:
+        for value in values:
+            client.hset(f"traptor-track:0:{value}", mapping={"value": value})
+
+    return add
+
 
 @pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    server = OwnRedis()
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    server = OwnRedis(tmp_path / "redis")
     yield server
     server.stop()
 
@@ -89,8 +121,7 @@ def test_redis_that_is_not_there_at_the_start_is_waited_for(make_own: Make, own_
     assert collection.status()["redis"] == "away"
     assert len(lines_with(collection, "Redis is away")) == 1
     assert len(lines_with(collection, "the subscription is away")) == 1
-    own_redis.start()
-    collection.add_rules("track:0", ["storm"])
+    own_redis.start(with_rules("storm"))
     collection.wait_streaming("track:0")
     assert collection.status()["redis"] == "ok"
     wait_for(lambda: collection.redis.pttl("track:0:heartbeat") > 0, "a heartbeat")
@@ -110,8 +141,7 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     own_redis.stop()
     collection.wait_log("the subscription is away")
     assert collection.streaming() == {"track:0": pid}
-    own_redis.start()
-    collection.add_rules("track:0", ["storm", "flood"])
+    own_redis.start(with_rules("flood"))
     collection.wait_new_pid("track:0", pid)
     assert open_values(collection) == {"storm", "flood"}
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
@@ -120,6 +150,49 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     wait_for(lambda: len(lines_with(collection, " subscribed ")) == 2, "subscribed again")
     collection.hint("track:0")
     collection.wait_new_pid("track:0", second)
+
+
+def test_a_redis_that_restarts_with_its_data_changes_nothing(make_own: Make, own_redis: OwnRedis) -> None:
+    collection = make_own(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    before = collection.wait_streaming("track:0")
+    wait_for(lambda: lines_with(collection, " subscribed "), "a subscription")
+    for count in (2, 3):
+        own_redis.stop()
+        own_redis.start()
+        wait_for(lambda count=count: len(lines_with(collection, " subscribed ")) == count, "subscribed again")
+    at = collection.status()["at"]
+    wait_for(lambda: collection.status()["at"] > at + 1, "it has looked")
+    assert collection.streaming() == before
+    assert collection.status()["redis"] == "ok"
+    assert not lines_with(collection, "rules suspect")
+
+
+@pytest.mark.parametrize("how", ["gone", "silent"])
+def test_a_worker_that_dies_while_redis_is_away_is_replaced(
+    make_own: Make, own_redis: OwnRedis, how: str
+) -> None:
+    """Rules travel with the fork; a Redis that answers nothing holds nobody up."""
+    collection = make_own(Key("k1"))
+    collection.options = {"redis": {"timeout": "1s"}, "supervisor": {"rules_check_interval": "500ms"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    pid = collection.wait_streaming("track:0")["track:0"]
+    if how == "gone":
+        own_redis.stop()
+        kill_and_wait(collection, pid)
+    else:
+        with own_redis.stopped_process():
+            kill_and_wait(collection, pid)
+            assert collection.stop() == 0
+
+
+def kill_and_wait(collection: Collection, pid: int) -> None:
+    wait_for(lambda: collection.status()["redis"] == "away", "Redis is away")
+    os.kill(pid, signal.SIGKILL)
+    collection.wait_new_pid("track:0", pid)
+    assert open_values(collection) == {"storm"}
 
 
 def test_counters_and_heartbeats_go_on_after_redis_was_away(make_own: Make, own_redis: OwnRedis) -> None:
@@ -132,7 +205,6 @@ def test_counters_and_heartbeats_go_on_after_redis_was_away(make_own: Make, own_
     collection.sandbox.set_rules([("track", "storm")])
     wait_for(lambda: len(collection.tweets("track:0")) > 50, "tweets are delivered without Redis")
     own_redis.start()
-    collection.add_rules("track:0", ["storm"])
     collection.sandbox.stop_timeline()
     wait_for(lambda: collection.redis.get("track:0:heartbeat"), "a heartbeat")
     wait_for(lambda: collection.redis.zcard("stats:track:0:storm") > 0 or totals(collection), "counters")
@@ -232,8 +304,7 @@ def test_a_redis_that_is_loading_changes_nothing_and_is_read_when_it_has_loaded(
         collection.start()
         collection.wait_log("Redis is away", "loading")
         assert collection.status()["connections"] == []
-    own_redis.start()
-    collection.add_rules("track:0", ["storm"])
+    own_redis.start(with_rules("storm"))
     pid = collection.wait_streaming("track:0")["track:0"]
     own_redis.stop()
     with refusing_redis(own_redis.port):
@@ -241,8 +312,7 @@ def test_a_redis_that_is_loading_changes_nothing_and_is_read_when_it_has_loaded(
         at = collection.status()["at"]
         wait_for(lambda: collection.status()["at"] > at + 2, "some more looks")
         assert collection.streaming() == {"track:0": pid}
-    own_redis.start()
-    collection.add_rules("track:0", ["storm", "flood"])
+    own_redis.start(with_rules("flood"))
     collection.wait_new_pid("track:0", pid)
     assert "Traceback" not in collection.log()
 
@@ -338,8 +408,7 @@ def test_redis_and_the_server_may_both_be_away_at_the_start(make_own: Make, own_
     collection.options = {"twitter": {"stream_url": url}}
     collection.start()
     collection.wait_log("Redis is away")
-    own_redis.start()
-    collection.add_rules("track:0", ["storm"])
+    own_redis.start(with_rules("storm"))
     collection.wait_log("connect failed", "kind=network")
     with SandboxProcess("--connects", "0", "--port", url.rpartition(":")[2]):
         collection.wait_streaming("track:0")

@@ -1,0 +1,79 @@
+"""The command behind scripts/soak."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+from redis.exceptions import RedisError
+from soak_parts.soak import Options, Soak
+from trial.folder import TrialFolder, default_place
+from trial.interrupt import Interrupt
+
+from traptor.common.errors import ExitCode, TraptorError
+from traptor.sandbox.errors import SandboxError
+
+_INTERRUPTED = 130  # as shells say it
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(min=0.1))
+@click.option(
+    "--rate", default=300.0, show_default=True, type=click.FloatRange(1, 5000), help="Tweets made a second."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed disturbs in the same way.")
+@click.option(
+    "--every",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0.5),
+    help="Seconds between disturbances, and between faults of the sandbox.",
+)
+@click.option(
+    "--sample",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.2),
+    help="Seconds between looks.",
+)
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="New folder for output and logs."
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Figures as JSON.")
+def main(
+    minutes: float,
+    rate: float,
+    seed: int,
+    every: float,
+    sample: float,
+    output: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Disturb a whole collection on this machine in every way for so many minutes, and account for it.
+
+    Five connections; rules change, settings are reloaded, keys come and go, workers are killed, and the local
+    Twitter fails at random. The exit status is 0 when nothing was lost outside reported gaps, and neither
+    descriptors nor threads nor memory of the supervisor grew.
+    """
+    interrupt = Interrupt()
+    options = Options(minutes, rate, seed, every, sample)
+    try:
+        folder = TrialFolder(output or default_place("soak-output"))
+        report = Soak(options, folder, interrupt, lambda text: click.echo(text)).run()
+        folder.remove_state()
+    except (TraptorError, SandboxError, RedisError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(ExitCode.FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    for line in report.lines():
+        click.echo(line)
+    if json_file is not None:
+        json_file.write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
+    sys.exit(ExitCode.FAILURE if report.breaches else ExitCode.OK)
+
+
+if __name__ == "__main__":
+    main()

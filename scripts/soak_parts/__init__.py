@@ -1,0 +1,1 @@
+"""The parts of the soak: what it disturbs, what it measures, and how it is judged."""

@@ -1,0 +1,91 @@
+"""The master's size over time, and whether it grows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import psutil
+
+_WARM_UP = 0.2  # of the samples: in the beginning caches fill
+_LONG_S = 180.0  # in a shorter soak memory only fills up, and is shown, not judged
+_RSS_MIB = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The master at one moment."""
+
+    at: float  # monotonic seconds
+    descriptors: int
+    threads: int
+    rss_bytes: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One figure: what it was after the warm-up and at the end, by the median of a third of the samples."""
+
+    name: str
+    first: float
+    last: float
+    most: float
+    bound: float  # by how much it may grow
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has not grown by more than noise."""
+        return self.last - self.first <= self.bound
+
+
+class Gauge:
+    """Samples the master, and remembers every worker that it ever saw."""
+
+    def __init__(self, pid: int) -> None:
+        self._master = psutil.Process(pid)
+        self._children: set[psutil.Process] = set()
+        self.samples: list[Sample] = []
+
+    def sample(self) -> None:
+        """Take one sample; nothing when the master is gone."""
+        try:
+            children = self._master.children(recursive=True)
+            with self._master.oneshot():
+                self.samples.append(
+                    Sample(
+                        time.monotonic(),
+                        self._master.num_fds(),
+                        self._master.num_threads(),
+                        self._master.memory_info().rss,
+                        len(children),
+                    )
+                )
+        except psutil.NoSuchProcess:
+            return
+        self._children.update(children)
+
+    def orphans(self) -> list[int]:
+        """Processes of the master that are still there."""
+        return sorted(child.pid for child in self._children if child.is_running())
+
+
+def trends(samples: Sequence[Sample]) -> list[Trend]:
+    """Descriptors, threads and memory. Each generation takes some of the first two, and they come and go."""
+    warm = samples[int(len(samples) * _WARM_UP) :]
+    if not warm:
+        return []
+    is_long = samples[-1].at - samples[0].at >= _LONG_S
+    return [
+        _trend("descriptors", [s.descriptors for s in warm], 6.0),
+        _trend("threads", [s.threads for s in warm], 2.0),
+        _trend("rss_mib", [s.rss_bytes / 2**20 for s in warm], _RSS_MIB if is_long else math.inf),
+    ]
+
+
+def _trend(name: str, numbers: Sequence[float], bound: float) -> Trend:
+    third = max(1, len(numbers) // 3)
+    return Trend(name, median(numbers[:third]), median(numbers[-third:]), max(numbers), bound)

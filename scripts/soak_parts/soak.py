@@ -1,0 +1,204 @@
+"""One soak: start, disturb, let it calm down, end in order, and judge."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from trial.accounts import make_accounts, write_ini, write_key_file
+from trial.evidence import gather
+from trial.folder import TrialFolder
+from trial.interrupt import Interrupt
+from trial.judge import judge
+from trial.logtail import LogTail
+from trial.servers import Servers
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
+from soak_parts.disturber import Disturber
+from soak_parts.measure import Gauge, trends
+from soak_parts.report import Report
+from soak_parts.rulebook import CONNECTIONS, Rulebook
+
+_KEYS = 9  # five for the connections, the rest to move to
+_START_S = 60.0
+_CALM_S = 60.0
+_STILL_S = 3.0  # no counter moves for so long: all is read
+_READ_ON_S = 30.0
+_STOP_S = 45.0  # more than the supervisor's own drain_timeout
+_NOTICE_S = 0.25  # how long the end of a stream may be on its way on a busy machine
+_KEY_FILE = "keys.yml"
+# Waits short enough that each kind of trouble comes many times; budgets that never run out.
+_OPTIONS = {
+    "supervisor": {"refresh_min_interval": "2s", "restart_backoff_max": "5s", "rules_check_interval": "10s"},
+    "twitter": {
+        "connects": "100000",
+        "connect_rate": "20",
+        "stall_timeout": "5s",
+        "http_backoff": "500ms",
+        "http_backoff_max": "4s",
+        "rate_limit_backoff": "1s",
+        "rate_limit_backoff_max": "4s",
+    },
+    "keys": {"file": _KEY_FILE},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's options."""
+
+    minutes: float
+    rate: float  # tweets a second
+    seed: int
+    every_s: float  # between disturbances, and between faults of the sandbox
+    sample_s: float  # between looks at the master
+
+
+class Soak:
+    """Runs once; `say` is told what happens."""
+
+    def __init__(
+        self, options: Options, folder: TrialFolder, interrupt: Interrupt, say: Callable[[str], None]
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._interrupt = interrupt
+        self._say = say
+        self._accounts = make_accounts(_KEYS)
+        self._status = StatusReader(folder.run / "status.json")
+        self._supervisor = Supervisor(folder)
+        self._failures: list[str] = []
+        self._disturbances: Counter[str] = Counter()
+        self._next_sample = 0.0
+
+    def run(self) -> Report:
+        """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
+        sandbox = ("--rate", str(self._options.rate), "--seed", str(self._options.seed))
+        limits = ("--connects", "0", "--keep-alive", "1")
+        with Servers(self._folder, self._accounts, *sandbox, *limits) as servers:
+            try:
+                return self._run(servers)
+            finally:
+                self._interrupt.be_deaf()
+                self._supervisor.end()
+
+    def _run(self, servers: Servers) -> Report:
+        self._servers = servers
+        self._rules = Rulebook(servers, self._options.seed)
+        self._rules.load()
+        write_key_file(self._folder.path / _KEY_FILE, self._accounts)
+        write_ini(self._folder, servers.redis_url, servers.stream_url, options=_OPTIONS)
+        self._supervisor.start()
+        self._gauge = Gauge(self._supervisor.pid)
+        if self._wait(self._all_stream, _START_S):
+            self._say("all connections stream")
+            self._disturb()
+            self._calm_down()
+        else:
+            self._failures.append(f"not all connections stream after {_START_S:g} s")
+        self._stop()
+        return self._report()
+
+    def _disturb(self) -> None:
+        options = self._options
+        disturber = Disturber(
+            options.seed,
+            options.every_s,
+            self._rules,
+            self._supervisor,
+            self._status,
+            self._accounts,
+            self._folder.path / _KEY_FILE,
+        )
+        self._disturbances = disturber.done
+        self._servers.sandbox.begin_soak(options.seed, every_s=options.every_s)
+        began = time.monotonic()
+
+        def is_over() -> bool:
+            elapsed_s = time.monotonic() - began
+            if done := disturber.go_on(elapsed_s):
+                self._say(f"{elapsed_s:6.1f} s: {done}")
+            return elapsed_s >= options.minutes * 60
+
+        self._wait(is_over, options.minutes * 60 + 10)
+
+    def _calm_down(self) -> None:
+        self._servers.sandbox.end_soak()
+        self._servers.sandbox.clear_faults()
+        write_key_file(self._folder.path / _KEY_FILE, self._accounts)
+        if not self._wait(self._all_stream, _CALM_S):
+            states = ", ".join(f"{c.name} {c.state}" for c in self._status.view.connections)
+            self._failures.append(f"not all connections stream {_CALM_S:g} s after the last fault: {states}")
+
+    def _stop(self) -> None:
+        """First the timeline, then, when all is read, the supervisor."""
+        made = self._servers.sandbox.stop_timeline()
+        self._say(f"no more tweets are made; there were {made:,}")
+        self._interrupt.sit_out(_Still(self._status), _READ_ON_S)
+        self._gauge.sample()
+        code_before = self._supervisor.exit_code
+        self._supervisor.terminate()
+        if code_before is not None:
+            words = self._supervisor.last_words()
+            self._failures.append(f"traptor-supervisor ended by itself with {code_before}. {words}")
+        elif not self._interrupt.sit_out(lambda: self._supervisor.exit_code is not None, _STOP_S):
+            self._failures.append(f"traptor-supervisor did not end within {_STOP_S:g} s of TERM")
+        elif self._supervisor.exit_code:
+            words = self._supervisor.last_words()
+            self._failures.append(f"traptor-supervisor ended with {self._supervisor.exit_code}. {words}")
+        if orphans := self._gauge.orphans():
+            self._failures.append(f"processes left behind: {orphans}")
+
+    def _report(self) -> Report:
+        log = LogTail(self._folder.logs / "supervisor.log")
+        log.read_on()
+        evidence = gather(self._servers.sandbox, log.records, self._folder.output, self._rules.history)
+        evidence = replace(evidence, notice_s=_NOTICE_S)
+        strikes = self._servers.sandbox.soak()["strikes"]
+        options = self._options
+        return Report(
+            minutes=options.minutes,
+            seed=options.seed,
+            rate=options.rate,
+            verdict=judge(evidence),
+            gaps=evidence.gaps,
+            disturbances=self._disturbances,
+            strikes=Counter(fault["fault"] for strike in strikes for fault in strike["faults"]),
+            generations=Counter(r["why"] for r in log.records if r["message"] == "worker ended"),
+            trends=trends(self._gauge.samples),
+            failures=self._failures,
+        )
+
+    def _all_stream(self) -> bool:
+        return self._status.look().pids().keys() == CONNECTIONS
+
+    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
+        """Wait and measure; False when the time is over, somebody asked to end, or the supervisor is gone."""
+
+        def is_over() -> bool:
+            if time.monotonic() >= self._next_sample:
+                self._gauge.sample()
+                self._next_sample = time.monotonic() + self._options.sample_s
+            return self._supervisor.exit_code is not None or fact()
+
+        return self._interrupt.wait_until(is_over, within_s) and self._supervisor.exit_code is None
+
+
+class _Still:
+    """Whether all connections delivered what they received, and nothing more comes."""
+
+    def __init__(self, status: StatusReader) -> None:
+        self._status = status
+        self._counters: tuple[tuple[str, int, int], ...] = ()
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        counters = tuple((c.name, c.received, c.delivered) for c in self._status.look().connections)
+        if counters != self._counters:
+            self._counters, self._since = counters, now
+        is_delivered = all(delivered >= received for _, received, delivered in counters)
+        return is_delivered and now - self._since >= _STILL_S
