@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from traptor.common.rules import GroupId, Rule
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Where messages go with `output = kafka`."""
+
+    bootstrap_servers: str  # host:port, separated by commas
+    topic: str
+    create_topic: bool
+    library: tuple[tuple[str, str], ...] = field(repr=False)  # what goes to librdkafka as it is
+    secrets: tuple[str, ...] = field(repr=False)  # the values among them that no log may show
+    undelivered_dir: Path  # where messages go that Kafka did not take
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,12 @@ class WorkerSettings:
     log_dir: Path | None  # None: stdout
     log_level: str
     log_format: str
+    kafka: KafkaSettings | None = None  # None: the output is another
 
     @cached_property
     def fingerprint(self) -> str:
         """Differs when any option differs."""
-        text = repr([(f.name, getattr(self, f.name)) for f in fields(self)])
+        text = repr(asdict(self))  # by way of dicts: the settings' own representation leaves secrets out
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -21,8 +21,12 @@ WAYS = ("slot", "spare", "overlap", "serial")  # of a refresh, in the order in w
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 STDOUT = "-"
 JSONL = "jsonl:"
+KAFKA = "kafka"
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CHANNEL = re.compile(r"[!-~]+")
+# Kafka, org.apache.kafka.common.internals.Topic
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+_BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,13 @@ def _api(text: str) -> str:
 
 
 def _output(text: str, info: ValidationInfo) -> str:
-    if text.split(":")[0] == "kafka":
-        raise ValueError("kafka is not in this version; write jsonl:DIR for files, or jsonl:- for stdout")
+    if text == KAFKA:
+        return text
     if not text.startswith(JSONL) or text == JSONL:
-        raise ValueError("must be jsonl:DIR for files in the folder DIR, or jsonl:- for stdout")
+        raise ValueError(
+            "must be kafka (with its topic in [kafka]), jsonl:DIR for files in the folder DIR, or jsonl:- "
+            "for stdout"
+        )
     target = text.removeprefix(JSONL)
     return text if target == STDOUT else f"{JSONL}{_path(target, info)}"
 
@@ -102,6 +109,22 @@ def _output(text: str, info: ValidationInfo) -> str:
 def _other_messages(text: str) -> str:
     if not _OUTPUT_NAME.fullmatch(text):
         raise ValueError("must be topic, drop, or a name made of A-Z a-z 0-9 . _ -")
+    return text
+
+
+def _brokers(text: str) -> str:
+    if not text:
+        return ""
+    brokers = read_list(text)
+    for broker in map(_BROKER.fullmatch, brokers):
+        if broker is None or not 0 < int(broker["port"] or 1) < 65_536:
+            raise ValueError("must be a list of host:port, such as kafka1:9092, kafka2:9092")
+    return ",".join(brokers)
+
+
+def _topic(text: str) -> str:
+    if not _TOPIC.fullmatch(text):
+        raise ValueError("must be the name of a topic: at most 249 of A-Z a-z 0-9 . _ -")
     return text
 
 
@@ -142,8 +165,10 @@ Groups = Annotated[
     BeforeValidator(_groups),
     Allowed("a list of `type:id`, `type:*` and `*`", is_list=True),
 ]
-Output = Annotated[str, BeforeValidator(_output), Allowed("`jsonl:DIR` or `jsonl:-`")]
+Output = Annotated[str, BeforeValidator(_output), Allowed("`kafka`, `jsonl:DIR` or `jsonl:-`")]
 OtherMessages = Annotated[str, BeforeValidator(_other_messages), Allowed("`topic`, `drop` or a name")]
+Brokers = Annotated[str, BeforeValidator(_brokers), Allowed("a list of `host:port`", is_list=True)]
+Topic = Annotated[str, BeforeValidator(_topic), Allowed("a name")]
 FolderPath = Annotated[Path, BeforeValidator(_path), Allowed("a folder")]
 LogFolder = Annotated[Path | None, BeforeValidator(_log_folder), Allowed("a folder, or `-` for stdout")]
 OptionalPath = Annotated[Path | None, BeforeValidator(_optional_path), Allowed("a file, or nothing")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,9 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from traptor.common.kinds import Allowed
+
+# After librdkafka's CONFIGURATION.md: sasl.password, ssl.key.pem, sasl.oauthbearer.client.secret, ...
+_LIBRARY_SECRET = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.config|jaas")
 
 
 class Reload(StrEnum):
@@ -50,6 +54,20 @@ class Option:
             reload=Reload(str(extra["reload"])),
             is_secret=not field.repr,
             meaning=field.description or "",
+        )
+
+    @classmethod
+    def of_library(cls, section: str, key: str) -> Option:
+        """The row for a name with a dot, which goes to a library as it is."""
+        return cls(
+            section=section,
+            key=key,
+            default="",
+            sample="",
+            allowed=Allowed("what librdkafka takes"),
+            reload=Reload.REFRESH,
+            is_secret=_LIBRARY_SECRET.search(key) is not None,
+            meaning="",
         )
 
 

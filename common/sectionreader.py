@@ -12,6 +12,7 @@ from traptor.common.expansion import Expansion, Value
 from traptor.common.exposure import url_secrets_of
 from traptor.common.ini import OVER_LINES, IniSection
 from traptor.common.kinds import JSONL, STDOUT, Folder
+from traptor.common.options import Option
 from traptor.common.report import Place, Report, quoted
 from traptor.common.sections import OPTIONS, Section, TraptorSection
 from traptor.common.spelling import did_you_mean
@@ -53,10 +54,16 @@ class SectionReader(Generic[SectionT]):
     def secret_values(self) -> list[Value]:
         """What was read that must stay secret."""
         secret = (value for key, value in self._values.items() if self._table[key].is_secret)
-        return [value for value in secret if value is not None and url_secrets_of(value)]
+        return [
+            value
+            for value in secret
+            if value is not None and (self._model.passes_on or url_secrets_of(value))
+        ]
 
     def _take_known_values(self, expansion: Expansion) -> None:
         for key, written in self._written.values.items():
+            if self._model.is_passed_on(key):
+                self._table[key] = Option.of_library(self._model.section, key)
             option = self._table.get(key)
             if option is None:
                 self._report.problem(written.place, f"no such option{self._suggestion(key)}")
@@ -67,6 +74,8 @@ class SectionReader(Generic[SectionT]):
                 self._values[key] = expansion.expand(written, self._report)
 
     def _suggestion(self, key: str) -> str:
+        if key in self._model.refused:
+            return f": {self._model.refused[key]}"
         for option in OPTIONS:
             if option.key == key:
                 return f"; it belongs in [{option.section}]"

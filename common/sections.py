@@ -7,6 +7,7 @@ Durations are seconds (float), sizes bytes (int).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from traptor.common.kinds import (
     Api,
     AtLeast,
+    Brokers,
     Channel,
     Count,
     Duration,
@@ -30,6 +32,7 @@ from traptor.common.kinds import (
     RedisUrl,
     ServerUrl,
     Size,
+    Topic,
     YesNo,
 )
 from traptor.common.options import Option, Reload, option, required_option
@@ -48,6 +51,8 @@ class Section(BaseModel):
 
     section: ClassVar[str]
     about: ClassVar[str]
+    passes_on: ClassVar[bool] = False  # names with a dot may stand in it, for a library
+    refused: ClassVar[dict[str, str]] = {}  # of these, with what to do instead
     rising: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of options: the second is not less
 
     @classmethod
@@ -55,6 +60,11 @@ class Section(BaseModel):
         """The section's rows of the option table."""
         fields = cls.model_fields.items()
         return tuple(Option.of_field(cls.section, key, field) for key, field in fields)
+
+    @classmethod
+    def is_passed_on(cls, key: str) -> bool:
+        """Whether a name goes to a library as it is."""
+        return cls.passes_on and "." in key and key not in cls.refused
 
 
 class TraptorSection(Section):
@@ -73,15 +83,15 @@ class TraptorSection(Section):
     output: Output = required_option(
         "jsonl:output",
         REFRESH,
-        "Where tweets go: `jsonl:DIR` appends to `DIR/<connection>.jsonl`, a JSON object a line; "
-        "`jsonl:-` writes to stdout.",
+        "Where tweets go: `kafka` sends to the topic of [kafka]; `jsonl:DIR` appends to "
+        "`DIR/<connection>.jsonl`, a JSON object a line; `jsonl:-` writes to stdout.",
     )
     other_messages: OtherMessages = option(
         "topic",
         REFRESH,
         "Where messages go that are not tweets (delete, withheld, limit, ...): `topic` beside the "
-        "tweets, `drop` nowhere, a NAME into `DIR/<connection>.NAME.jsonl`. They are counted in any "
-        "case.",
+        "tweets, `drop` nowhere, a NAME to the topic of that name or into `DIR/<connection>.NAME.jsonl`. "
+        "They are counted in any case.",
     )
 
 
@@ -242,6 +252,50 @@ class TwitterSection(Section):
     connect_rate: Rate = option("2", LIVE, "How many new connections a second each source address may make.")
 
 
+class KafkaSection(Section):
+    """Kafka, where tweets go with `output = kafka`."""
+
+    model_config = ConfigDict(extra="allow")  # names with a dot; the reader of sections refuses others
+
+    section = "kafka"
+    about = (
+        "Kafka, where tweets go with output = kafka. Names with a dot go to librdkafka as they are\n"
+        "(security.protocol = SASL_SSL, sasl.username, sasl.password, compression.type, ...)."
+    )
+    passes_on = True
+    refused: ClassVar[dict[str, str]] = {
+        "bootstrap.servers": "write bootstrap_servers, with a _",
+        "metadata.broker.list": "write bootstrap_servers instead",
+        "transactional.id": "messages are not sent in transactions; take it out",
+    }
+
+    bootstrap_servers: Brokers = option(
+        "",
+        REFRESH,
+        "Some brokers of the cluster, from which the others are learnt; must be set where output is kafka.",
+    )
+    topic: Topic = option("traptor", REFRESH, "The topic that tweets go to.")
+    create_topic: YesNo = option(
+        "no",
+        REFRESH,
+        "Whether a topic that is not there is created, with as many partitions and replicas as the "
+        "brokers give by default. Otherwise nothing starts without it.",
+    )
+
+    @property
+    def library(self) -> tuple[tuple[str, str], ...]:
+        """What goes to librdkafka as it is, by name."""
+        return tuple(sorted((self.model_extra or {}).items()))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values among them that no log may show."""
+        return tuple(v for key, v in self.library if Option.of_library(self.section, key).is_secret)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        yield from ((key, getattr(self, key)) for key in type(self).model_fields)
+
+
 class LoggingSection(Section):
     """How the logs are written."""
 
@@ -275,6 +329,7 @@ SECTIONS: tuple[type[Section], ...] = (
     SupervisorSection,
     RedisSection,
     TwitterSection,
+    KafkaSection,
     LoggingSection,
     KeysSection,
 )

@@ -10,12 +10,14 @@ from pathlib import Path
 from traptor.common.errors import ConfigError
 from traptor.common.groupfilter import GroupFilter
 from traptor.common.keys import ApiKey
+from traptor.common.kinds import KAFKA
 from traptor.common.options import Option, Reload
 from traptor.common.report import Place
 from traptor.common.sections import (
     KEEP_ALIVE_S,
     OPTIONS,
     STREAM_URL,
+    KafkaSection,
     KeysSection,
     LoggingSection,
     RedisSection,
@@ -51,6 +53,7 @@ class Settings:
     supervisor: SupervisorSection
     redis: RedisSection
     twitter: TwitterSection
+    kafka: KafkaSection
     logging: LoggingSection
     key_options: KeysSection
     keys: tuple[ApiKey, ...]
@@ -66,11 +69,13 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every text that no log may show."""
         of_keys = (secret for key in self.keys for secret in key.secrets)
-        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url))))
+        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets)))
 
     def changes(self, other: Settings) -> Changes:
         """Which options another settings has otherwise; keys are the pool's business."""
         changed = [option for option in OPTIONS if self._value(option) != other._value(option)]
+        passed_on = {key for key, _ in {*self.kafka.library} ^ {*other.kafka.library}}
+        changed += [Option.of_library(KafkaSection.section, key) for key in sorted(passed_on)]
         by_reload = {reload: tuple(o for o in changed if o.reload is reload) for reload in Reload}
         return Changes(by_reload[Reload.LIVE], by_reload[Reload.REFRESH], by_reload[Reload.RESTART])
 
@@ -93,6 +98,7 @@ _ATTRIBUTES = {
     SupervisorSection.section: "supervisor",
     RedisSection.section: "redis",
     TwitterSection.section: "twitter",
+    KafkaSection.section: "kafka",
     LoggingSection.section: "logging",
     KeysSection.section: "key_options",
 }
@@ -108,14 +114,18 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     supervisor = reader.section(SupervisorSection)
     redis = reader.section(RedisSection)
     twitter = reader.section(TwitterSection)
+    kafka = reader.section(KafkaSection)
     logging = reader.section(LoggingSection)
     key_options = reader.section(KeysSection)
     keys = reader.keys(key_options.file if key_options else None)
+    if traptor is not None and kafka is not None:
+        _require_brokers(reader, traptor, kafka)
     reader.finish()
     assert traptor is not None
     assert supervisor is not None
     assert redis is not None
     assert twitter is not None
+    assert kafka is not None
     assert logging is not None
     assert key_options is not None
     _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
@@ -125,12 +135,21 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         supervisor=supervisor,
         redis=redis,
         twitter=twitter,
+        kafka=kafka,
         logging=logging,
         key_options=key_options,
         keys=keys,
         watched=reader.watched,
         warnings=reader.report.warnings,
     )
+
+
+def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: KafkaSection) -> None:
+    if traptor.output == KAFKA and not kafka.bootstrap_servers:
+        reader.report.problem(
+            reader.place(KafkaSection.section, "bootstrap_servers"),
+            "must be set where [traptor] output is kafka, such as `bootstrap_servers = 127.0.0.1:9092`",
+        )
 
 
 def load_redis_section(path: Path) -> RedisSection | None:

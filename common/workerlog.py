@@ -98,6 +98,7 @@ def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLog
     """
     settings = birth.settings
     mask = SecretMask(_passwords(settings.redis_url))
+    mask.know(settings.kafka.secrets if settings.kafka is not None else ())
     lines = formatter(settings.log_format, mask)
     to_master = bridge.handler_for_worker()
     to_master.serve(mask)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from demo_parts.demo import Demo, Options
+from demo_parts.outputs import FileOutput, KafkaOutput, Output
 from demo_parts.picture import Show
 from demo_parts.plain import PlainLines
 from demo_parts.screen import Screen
@@ -34,8 +35,13 @@ _INTERRUPTED = 130  # as shells say it
     "--rate", default=150.0, show_default=True, type=click.FloatRange(1, 5000), help="Tweets made a second."
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same users and tweets.")
+@click.option(
+    "--kafka", "with_kafka", is_flag=True, help="Deliver to a real Kafka, which needs Java and Maven here."
+)
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR in the environment does the same.")
-def main(seconds: float | None, output: Path | None, rate: float, seed: int, no_color: bool) -> None:
+def main(
+    seconds: float | None, output: Path | None, rate: float, seed: int, with_kafka: bool, no_color: bool
+) -> None:
     """Run a whole collection on this machine: Redis with 5,500 follow rules and 352 track rules, a local
     Twitter, and traptor-supervisor with three workers. After a while some track rules change, and one worker
     is replaced.
@@ -46,17 +52,18 @@ def main(seconds: float | None, output: Path | None, rate: float, seed: int, no_
     console = Console(no_color=no_color or None)
     try:
         folder = TrialFolder(output or default_place("demo-output"))
-        sys.exit(_run(Options(seconds, rate, seed), folder, interrupt, console))
+        place = KafkaOutput(folder) if with_kafka else FileOutput(folder)
+        sys.exit(_run(Options(seconds, rate, seed), folder, place, interrupt, console))
     except (TraptorError, SandboxError, RedisError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.FAILURE)
 
 
-def _run(options: Options, folder: TrialFolder, interrupt: Interrupt, console: Console) -> int:
+def _run(options: Options, folder: TrialFolder, place: Output, interrupt: Interrupt, console: Console) -> int:
     is_plain = not console.is_terminal or console.is_dumb_terminal
     show: Show = PlainLines(console) if is_plain else Screen(console)
     try:
-        summary = Demo(options, folder, interrupt, show).run()
+        summary = Demo(options, folder, place, interrupt, show).run()
     except KeyboardInterrupt:
         summary = None
     finally:

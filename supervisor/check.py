@@ -13,8 +13,10 @@ from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
 from traptor.common.settings import Settings, load_redis_section, load_settings
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.preview import cold_plan, read_rules
+from traptor.supervisor.probe import probe_output
 from traptor.supervisor.redis_errors import REDIS_ERRORS, unavailable
 from traptor.supervisor.redisclient import redis_client
+from traptor.supervisor.workersettings import worker_settings
 
 # Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
 _DESCRIPTORS_PER_CONNECTION = 12
@@ -34,16 +36,17 @@ async def check(path: Path, console: Console) -> ExitCode:
     errors = list(_host_problems(settings))
     warnings = [*settings.warnings, *_address_problems(settings)]
     redis_error = await _check_rules(settings, console, warnings)
+    output_error = _check_output(settings, console)
     for text in warnings:
         _line(console, "warning", text)
-    for text in (*errors, *redis_error):
+    for text in (*errors, *redis_error, *output_error):
         _line(console, "error", text)
     console.print(
         f"{len(settings.keys)} keys; room for {connections_that_fit()} connections (file descriptors)."
     )
     if errors:
         return ExitCode.BAD_CONFIG
-    if redis_error:
+    if redis_error or output_error:
         return ExitCode.FAILURE
     console.print(f"{path}: no errors, {len(warnings)} warnings.", markup=False)
     return ExitCode.OK
@@ -86,6 +89,17 @@ async def _check_rules(settings: Settings, console: Console, warnings: list[str]
     if len(plan) > connections_that_fit():
         warnings.append("more connections than the limit of open files allows: raise LimitNOFILE")
     return []
+
+
+def _check_output(settings: Settings, console: Console) -> list[str]:
+    workers = worker_settings(settings)
+    if workers.kafka is None:
+        return []
+    probe = probe_output(workers)
+    if probe.is_good:
+        console.print(probe.text, markup=False, highlight=False, soft_wrap=True)
+        return []
+    return [f"Kafka: {probe.text}"]
 
 
 def _host_problems(settings: Settings) -> Iterator[str]:

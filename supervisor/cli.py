@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
     help="The ini file; traptor.ini of the distribution documents every option.",
 )
 @click.option(
-    "--check", "only_check", is_flag=True, help="Check ini, keys and Redis, say all problems, and end."
+    "--check", "only_check", is_flag=True, help="Check ini, keys, Redis and Kafka, say all problems, and end."
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Print the connections that would run, and end.")
 @click.version_option(__version__, prog_name="traptor-supervisor")

@@ -48,7 +48,7 @@ class WorkerProcess:
         )
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         try:
-            _start(handle)
+            start_fork(handle)
         except OSError:
             ours.close()
             raise
@@ -84,7 +84,8 @@ class WorkerProcess:
         return code
 
 
-def _start(handle: multiprocessing.process.BaseProcess) -> None:
+def start_fork(handle: multiprocessing.process.BaseProcess) -> None:
+    """Start a process that was made with the fork context."""
     with warnings.catch_warnings():
         # Python 3.12+ warns of threads at a fork. Ours are log receivers and the file watcher: they hold no
         # lock that a worker takes (it replaces the log handlers first and never watches files).

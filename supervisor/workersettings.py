@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from traptor.common.birth import WorkerSettings
+from traptor.common.birth import KafkaSettings, WorkerSettings
+from traptor.common.kinds import KAFKA
 from traptor.common.rules import Limits
 from traptor.common.settings import Settings
 
@@ -22,6 +23,19 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         log_dir=settings.supervisor.log_dir,
         log_level=settings.logging.level,
         log_format=settings.logging.format,
+        kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
+    )
+
+
+def _kafka_settings(settings: Settings) -> KafkaSettings:
+    kafka = settings.kafka
+    return KafkaSettings(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topic=kafka.topic,
+        create_topic=kafka.create_topic,
+        library=kafka.library,
+        secrets=kafka.secrets,
+        undelivered_dir=settings.supervisor.state_dir / "undelivered",
     )
 
 

@@ -1,23 +1,26 @@
-"""Where a forked worker begins: the one thing of this package that the supervisor knows."""
+"""Where a forked worker begins: the one module of this package that the supervisor knows."""
 
 from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Collection
+from multiprocessing.connection import Connection
 
-from traptor.common.birth import Birth
+from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs import fields
 from traptor.common.workerlog import WorkerLogBridge, configure_worker_logging
 from traptor.worker.control import Control
+from traptor.worker.kafkacheck import look_at_kafka
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.session import Session
-from traptor.worker.sink import Sink, open_sink
+from traptor.worker.sink import sink_of
 from traptor.worker.stats import Stats
 
-__all__ = ["HANDLED_SIGNALS", "run_worker"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ def run_worker(
     logs = configure_worker_logging(birth, bridge)
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
-    session = Session(birth, Pipeline(birth, _sink(birth), _stats(birth)), logs, control.post)
+    pipeline = Pipeline(birth, sink_of(birth), _stats(birth))
+    session = Session(birth, pipeline, logs, control.post)
     control.start(session)
     try:
         session.run()
@@ -45,14 +49,20 @@ def run_worker(
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")
+        pipeline.drain(time.monotonic() + _LAST_WORDS_S)  # what is on its way to the output is not at fault
         raise SystemExit(ExitCode.FAILURE) from None
     finally:
         control.finish(_LAST_WORDS_S)
         logs.close()
 
 
-def _sink(birth: Birth) -> Sink:
-    return open_sink(birth.settings.output, birth.settings.other_messages, birth.connection)
+def check_output(settings: WorkerSettings, answer: Connection) -> None:
+    """Try to reach the output and send (whether that worked, a sentence). To be called in a child."""
+    try:
+        assert settings.kafka is not None, "other outputs are files"
+        answer.send((True, look_at_kafka(settings.kafka, settings.other_messages)))
+    except SinkError as error:
+        answer.send((False, str(error)))
 
 
 def _stats(birth: Birth) -> Stats | None:

@@ -14,6 +14,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     tweet_id: str | None
     """None: not a tweet."""
     rule_ids: tuple[str, ...]
+    created_at_ms: int | None = None
+    """When the tweet was written, in unix milliseconds; None: not known."""
 
 
 class SinkCounts(msgspec.Struct):

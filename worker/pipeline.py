@@ -17,6 +17,7 @@ from traptor.worker.matcher import Matcher
 from traptor.worker.messages import Kind, Message, read_message
 from traptor.worker.sink import Outgoing, Sink
 from traptor.worker.stats import Stats
+from traptor.worker.timestamps import unix_ms_of_created_at
 from traptor.worker.tweet import Tweet
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,12 @@ class Pipeline:
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
         rule_ids = self._rule_ids
         self._sink.send(
-            Outgoing(body=body, tweet_id=tweet.id_str, rule_ids=tuple([rule_ids[i] for i in matched]))
+            Outgoing(
+                body=body,
+                tweet_id=tweet.id_str,
+                rule_ids=tuple([rule_ids[i] for i in matched]),
+                created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
+            )
         )
 
     def _take_other(self, line: bytes, message: Message) -> None:

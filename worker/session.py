@@ -30,6 +30,7 @@ from traptor.common.messages import (
 from traptor.common.workerlog import WorkerLogs
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import set_title
+from traptor.worker.sink import SinkStopped
 from traptor.worker.stream import V1Stream
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,11 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        self._pipeline.open()
+        try:
+            self._pipeline.open()
+        except SinkStopped:  # a Drain came while the output was away
+            self._drain()
+            return
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
         while self._drain_by is None:

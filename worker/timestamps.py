@@ -35,6 +35,13 @@ def iso_of_created_at(created_at: str) -> str | None:
         return None
 
 
+@functools.lru_cache(maxsize=1024)
+def unix_ms_of_created_at(created_at: str) -> int | None:
+    """Return a tweet's `created_at` in unix milliseconds, or None where it is no time."""
+    iso = iso_of_created_at(created_at)
+    return None if iso is None else int(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
 def iso_of_unix_time(time_s: float) -> str:
     """Return a unix time as ISO 8601 in UTC, with milliseconds."""
     whole_s = int(time_s)

@@ -6,7 +6,7 @@ import itertools
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trial.accounts import make_accounts, write_ini
 from trial.evidence import gather
@@ -18,9 +18,9 @@ from trial.servers import CHANNEL, Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
+from demo_parts.outputs import Output
 from demo_parts.picture import Picture, Show
 from demo_parts.rulebook import CHANGED_GROUP, Rulebook
-from demo_parts.samples import newest
 from demo_parts.summary import Replacement, Summary
 
 _CONNECTIONS = {"follow:0", "follow:0.2", CHANGED_GROUP}
@@ -45,8 +45,11 @@ class Options:
 class Demo:
     """Runs once; `show` shows it meanwhile."""
 
-    def __init__(self, options: Options, folder: TrialFolder, interrupt: Interrupt, show: Show) -> None:
+    def __init__(
+        self, options: Options, folder: TrialFolder, output: Output, interrupt: Interrupt, show: Show
+    ) -> None:
         self._options = options
+        self._output = output
         self._folder = folder
         self._interrupt = interrupt
         self._show = show
@@ -66,9 +69,9 @@ class Demo:
 
         Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
         """
-        self._show.say("starting Redis and a local Twitter")
+        self._show.say(f"starting {self._output.start_words}")
         options = ("--rate", str(self._options.rate), "--seed", str(self._options.seed))
-        with Servers(self._folder, self._accounts, *options) as servers:
+        with self._output, Servers(self._folder, self._accounts, *options) as servers:
             try:
                 return self._run(servers)
             finally:
@@ -79,7 +82,9 @@ class Demo:
         self._servers = servers
         self._rules = Rulebook(servers, self._options.seed)
         self._rules.load()
-        write_ini(self._folder, servers.redis_url, servers.stream_url, self._accounts)
+        write_ini(
+            self._folder, servers.redis_url, servers.stream_url, self._accounts, self._output.sections()
+        )
         if self._interrupt.asked:
             return None
         self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
@@ -187,14 +192,16 @@ class Demo:
         return self._supervisor.exit_code is not None
 
     def _summary(self) -> Summary:
-        evidence = gather(self._servers.sandbox, self._log.records, self._folder.output, self._rules.history)
+        found = gather(self._servers.sandbox, self._log.records, self._folder.output, self._rules.history)
+        evidence = replace(found, written=self._output.written())
         return Summary(
             verdict=judge(evidence),
             view=self._status.view,
             gaps=tuple(evidence.gaps),
             replacements=tuple(self._replacements),
             failures=tuple(self._failures),
-            output=str(self._folder.output),
+            output=self._output.place,
+            logs=str(self._folder.logs),
         )
 
     # ---- steps
@@ -228,10 +235,10 @@ class Demo:
             follow_rules=self._rules.follow_rules,
             track_rules=self._rules.track_rules,
             rate=self._options.rate,
-            output=str(self._folder.output),
+            output=self._output.place,
             view=self._status.view,
             first_pids=self._first_pids,
-            samples=newest(self._folder.output),
+            samples=self._output.samples(),
         )
 
     def _elapsed_s(self) -> float:

@@ -32,7 +32,12 @@ def _newest_of(path: Path) -> Sample | None:
         pieces = lines.read().split(b"\n")[:-1]  # what is behind the last line end is not finished
     if len(pieces) < (1 if size <= _TAIL_BYTES else 2):
         return None
-    tweet = orjson.loads(pieces[-1])
+    return sample_of(path.name.removesuffix(".jsonl"), pieces[-1])
+
+
+def sample_of(connection: str, line: bytes) -> Sample:
+    """What is shown of a delivered tweet."""
+    tweet = orjson.loads(line)
     rules = tweet.get("traptor", {}).get("collection_rules") or [{}]
     text = " ".join(tweet.get("text", "").split())
-    return Sample(path.name.removesuffix(".jsonl"), rules[0].get("tag", ""), text)
+    return Sample(connection, rules[0].get("tag", ""), text)

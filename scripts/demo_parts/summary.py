@@ -36,6 +36,7 @@ class Summary:
     replacements: tuple[Replacement, ...]
     failures: tuple[str, ...]  # of the supervisor
     output: str
+    logs: str
 
     @property
     def is_good(self) -> bool:
@@ -62,7 +63,7 @@ class Summary:
             *(f"    {loss}" for loss in verdict.losses),
             *self._gap_lines(),
             *(f"  rules changed; {replacement}" for replacement in self.replacements),
-            f"  output in {self.output}, logs beside it",
+            f"  output in {self.output}; logs in {self.logs}",
             *(f"  FAILED: {failure}" for failure in self.failures),
             self._last_line(),
         ]

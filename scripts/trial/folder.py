@@ -64,7 +64,12 @@ class TrialFolder:
         """Redis's own files."""
         return self.path / "redis"
 
+    @property
+    def kafka(self) -> Path:
+        """Kafka's own files, with `--kafka`."""
+        return self.path / "kafka"
+
     def remove_state(self) -> None:
         """Leave only what is worth reading."""
-        for folder in (self.run, self.state, self.redis):
+        for folder in (self.run, self.state, self.redis, self.kafka):
             shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,7 @@ DEFAULTS = {
     " track_limit=400 locations_limit=25 connects=5 connects_window=300s network_backoff=250ms"
     " network_backoff_max=16s http_backoff=5s http_backoff_max=320s rate_limit_backoff=60s"
     " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2",
+    "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "logging": "level=INFO format=text rotate_size=0 rotate_keep=5",
     "keys": "file=",
 }

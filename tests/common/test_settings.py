@@ -152,12 +152,11 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("output", "problem"),
         [
-            ("kafka", "kafka is not in this version"),
-            ("kafka:topic", "kafka is not in this version"),
-            ("jsonl", "must be jsonl:DIR"),
-            ("jsonl:", "must be jsonl:DIR"),
-            ("stdout", "must be jsonl:DIR"),
-            ("", "must be jsonl:DIR"),
+            ("kafka:topic", "must be kafka (with its topic in [kafka]), jsonl:DIR"),
+            ("jsonl", "must be kafka"),
+            ("jsonl:", "must be kafka"),
+            ("stdout", "must be kafka"),
+            ("", "must be kafka"),
         ],
     )
     def test_an_output_that_is_none_is_told(self, config: Configuration, output: str, problem: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,6 +156,20 @@ def test_the_demo_ends_by_itself_and_accounts_for_every_tweet(run_demo: Callable
         assert f"gap seconds of {connection}: " in text
     assert "\x1b" not in text
     assert sorted(path.name for path in demo.output.iterdir()) == ["logs", "output", "traptor.ini"]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="Kafka needs java and mvn")
+def test_the_demo_reads_every_tweet_back_from_kafka(run_demo: Callable[..., RunningDemo]) -> None:
+    demo = run_demo("--seconds", "6", "--kafka")
+    code = demo.end()
+    text = demo.text
+    assert code == 0, text
+    numbers = counts(text)
+    assert numbers["written"] >= numbers["due to connections (a tweet may be due to two)"] > 300
+    assert numbers["lost"] == 0
+    assert "output in the topic traptor of 127.0.0.1:" in text
+    assert sorted(path.name for path in demo.output.iterdir()) == ["logs", "traptor.ini"]
 
 
 @pytest.mark.long

@@ -1,0 +1,192 @@
+"""One Kafka broker as a child process: KRaft, a node that is its own controller, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is made in C
+
+from kafka_parts.jars import jars
+from traptor.common.errors import TraptorError
+
+_JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_START_S = 60.0
+_STOP_S = 30.0
+
+
+class KafkaFailed(TraptorError):
+    """Kafka does not start though everything is there."""
+
+
+class _Silent:
+    """Where librdkafka's log goes while the broker is not there yet."""
+
+    def log(self, *_: object) -> None:
+        """Nowhere."""
+
+
+class KafkaProcess:
+    """A broker that keeps its port and its messages over `stop` and `start`."""
+
+    def __init__(self, folder: Path, port: int = 0, properties: Mapping[str, str] | None = None) -> None:
+        """`folder` is made and holds everything; port 0: a free one. `properties` are the broker's own."""
+        self._folder = folder
+        self.port = port or _free_port()
+        self._properties = {**_properties(folder / "data", self.port, _free_port()), **(properties or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What clients connect to."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def launch(self) -> None:
+        """Start it without waiting until it answers. Raises KafkaMissing and KafkaFailed."""
+        classpath = f"{jars()}/*"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / "server.properties"
+        if not file.exists():
+            file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
+            self._format(classpath, file)
+        with (self._folder / "output.txt").open("ab") as output:
+            self._process = subprocess.Popen(
+                ["java", *_JVM, "-cp", classpath, "kafka.Kafka", str(file)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def start(self) -> KafkaProcess:
+        """Start it and wait until it answers. Raises KafkaMissing and KafkaFailed."""
+        self.launch()
+        try:
+            self.wait_until_up()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def wait_until_up(self) -> None:
+        """Wait until it answers. Raises KafkaFailed."""
+        deadline = time.monotonic() + _START_S
+        while not self.answers(1.0):
+            if self.exit_code is not None or time.monotonic() > deadline:
+                words = (self._folder / "output.txt").read_text(errors="replace").strip()[-300:]
+                raise KafkaFailed(f"Kafka does not start: {words}")
+
+    def answers(self, within_s: float) -> bool:
+        """Whether it serves clients."""
+        try:
+            self._admin(lambda admin: admin.list_topics(timeout=within_s))
+        except KafkaException:
+            return False
+        return True
+
+    def create_topic(self, name: str, partitions: int = 3, **config: str) -> None:
+        """Make a topic; options of it with `_` for the dots."""
+        options = {option.replace("_", "."): value for option, value in config.items()}
+        topic = NewTopic(name, partitions, 1, config=options)
+        self._admin(lambda admin: admin.create_topics([topic])[name].result(_STOP_S))
+
+    def delete_topic(self, name: str) -> None:
+        """Take a topic away with all that is in it."""
+        self._admin(lambda admin: admin.delete_topics([name])[name].result(_STOP_S))
+
+    def ensure_topics(self, names: Iterable[str]) -> None:
+        """Make the topics that are not there."""
+        there: set[str] = set()
+        self._admin(lambda admin: there.update(admin.list_topics(timeout=_STOP_S).topics))
+        for name in set(names) - there:
+            self.create_topic(name)
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        assert self._process is not None
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None:
+            self.resume()
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def pause(self) -> None:
+        """Have it stand still: it keeps its connections and answers nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have it go on."""
+        if self.exit_code is None:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def _admin(self, ask: Callable[[AdminClient], object]) -> None:
+        ask(AdminClient({"bootstrap.servers": self.bootstrap_servers}, logger=_Silent()))
+
+    def _format(self, classpath: str, file: Path) -> None:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = ["java", *_JVM, "-cp", classpath, "kafka.tools.StorageTool"]
+        command += ["format", "--standalone", "-t", cluster_id, "-c", str(file)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
+        if ended.returncode:
+            raise KafkaFailed(f"Kafka's storage cannot be made: {ended.stderr.strip()[-300:]}")
+
+
+def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
+    """The broker's settings (Kafka, "KRaft" and "Broker Configs"); one node replicates nothing."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": str(data.resolve()),
+        "num.partitions": "3",
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        # A killed broker may come back only when its session is over.
+        "broker.session.timeout.ms": "2000",
+        "broker.heartbeat.interval.ms": "500",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,62 @@
+"""Reads a topic from its beginning, whatever is added to it meanwhile."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+
+class TopicReader:
+    """All messages of a topic that is there, in portions; a context manager."""
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": "traptor-reader",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+                "log_level": 0,
+            }
+        )
+        partitions = self._consumer.list_topics(topic, timeout=30).topics[topic].partitions
+        self._consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        self._ends = dict.fromkeys(partitions, 0)
+        self._topic = topic
+
+    def __enter__(self) -> TopicReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the brokers."""
+        self._consumer.close()
+
+    def read(self, wait_s: float = 0.0) -> list[Message]:
+        """What came since the last call, or comes within `wait_s`; not all of it where it is much."""
+        messages = self._consumer.consume(5000, wait_s)
+        for message in messages:
+            if error := message.error():
+                raise KafkaException(error)
+            partition, offset = message.partition(), message.offset()
+            assert partition is not None
+            assert offset is not None
+            self._ends[partition] = offset + 1
+        return messages
+
+    def is_at_end(self) -> bool:
+        """Whether everything that is in the topic now was read."""
+        return all(
+            self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)[1] <= end
+            for number, end in self._ends.items()
+        )
+
+
+def header(message: Message, name: str) -> str | None:
+    """A header of a message as text."""
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    found = dict(pairs).get(name)
+    return found.decode() if isinstance(found, bytes) else found

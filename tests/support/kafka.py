@@ -1,0 +1,85 @@
+"""A real Kafka for tests, what is in its topics, and sinks that write to it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Message
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+
+from kafka_parts.broker import KafkaProcess
+from kafka_parts.jars import KafkaMissing
+from kafka_parts.reader import TopicReader, header
+
+from support.waiting import DEADLINE_S
+from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
+from traptor.common.rules import GroupId
+
+__all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "running_kafka"]
+
+
+@contextmanager
+def running_kafka(folder: Path, **properties: str) -> Iterator[KafkaProcess]:
+    """A broker; without Java or Maven the test is skipped. Options of it with `_` for the dots."""
+    broker = KafkaProcess(folder, properties={name.replace("_", "."): v for name, v in properties.items()})
+    try:
+        broker.start()
+    except KafkaMissing as reason:
+        pytest.skip(str(reason))
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def all_messages(broker: KafkaProcess, topic: str) -> list[Message]:
+    """Everything that is in a topic now, by partition and offset."""
+    found: list[Message] = []
+    deadline = time.monotonic() + DEADLINE_S
+    with TopicReader(broker.bootstrap_servers, topic) as reader:
+        while not reader.is_at_end():
+            found += reader.read(0.2)
+            assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
+    return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+
+def kafka_birth(
+    bootstrap_servers: str,
+    folder: Path,
+    *,
+    topic: str = "traptor",
+    other_messages: str = "topic",
+    create_topic: bool = False,
+    **library: str,
+) -> Birth:
+    """A generation that delivers to Kafka; options of librdkafka with `_` for the dots."""
+    kafka = KafkaSettings(
+        bootstrap_servers=bootstrap_servers,
+        topic=topic,
+        create_topic=create_topic,
+        library=tuple((name.replace("_", "."), value) for name, value in library.items()),
+        secrets=(),
+        undelivered_dir=folder / "undelivered",
+    )
+    settings = WorkerSettings(
+        api="v1.1",
+        output="kafka",
+        other_messages=other_messages,
+        stream_url="http://127.0.0.1:1",
+        connect_timeout_s=1.0,
+        stall_timeout_s=1.0,
+        redis_url="redis://127.0.0.1:1/0",
+        redis_timeout_s=1.0,
+        stats=False,
+        log_dir=folder,
+        log_level="DEBUG",
+        log_format="text",
+        kafka=kafka,
+    )
+    return Birth("track:0", 3, GroupId.parse("track:0"), (), settings)
