@@ -1,9 +1,9 @@
 """Tweets of which each matches one to three rules.
 
 Half of them are the sandbox's own (all its forms: extended, retweeted, quoted, tagged, linked, with photos).
-The other half are real tweets (tests/data) in turn, each with a filtered value put into it: a phrase behind its
-text, a followed user as its author, or a point as its place. What then matches no rule or more than three is
-left out; so is what a follow rule would only infer.
+The other half are real tweets (tests/data) in turn, each with a filtered value put into it: a phrase before
+its text, a followed user as its author, or a point as its place. What then matches no rule or more than three
+is left out.
 """
 
 from __future__ import annotations
