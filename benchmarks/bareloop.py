@@ -51,4 +51,3 @@ class BareLoop:
             finally:
                 os._exit(1)
         return pid
-

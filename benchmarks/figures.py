@@ -60,7 +60,7 @@ class Effort:
     scale: int  # by which the largest rule sets are divided
 
 
-FULL = Effort(rounds=9, tweets=4_000, idle_s=30.0, connections=(50, 200), many_rules=100_000, scale=1)
+FULL = Effort(rounds=7, tweets=4_000, idle_s=20.0, connections=(50, 200), many_rules=100_000, scale=1)
 QUICK = Effort(rounds=3, tweets=1_000, idle_s=10.0, connections=(20, 50), many_rules=20_000, scale=10)
 TINY = Effort(rounds=1, tweets=60, idle_s=0.5, connections=(2,), many_rules=200, scale=100)
 

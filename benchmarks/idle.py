@@ -41,7 +41,7 @@ def full_look(effort: Effort) -> list[Figure]:
         collection.start()
         _wait_for_rules(collection, effort.many_rules)
         looks = [_cpu_s(collection, interval_s * 3) / 3 for _ in range(min(effort.rounds, 3))]
-    name = f"CPU of one look at {effort.many_rules:,} rules, with what the idle master uses in {interval_s:g} s"
+    name = f"CPU of a look at {effort.many_rules:,} rules and of {interval_s:g} idle seconds"
     return [
         Figure.of("full_look", name, "s", looks),
         Figure.of("full_look", "the same every 60 s", "% of a core", [look / 60 * 100 for look in looks]),

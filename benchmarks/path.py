@@ -52,7 +52,7 @@ class CountingSink:
         """There is nothing to let go of."""
 
 
-class _UnwrittenStats(Stats):
+class UnwrittenStats(Stats):
     """Counts as a worker does, without the thread that writes to Redis."""
 
     def start(self) -> None:
@@ -87,8 +87,8 @@ def many_rules(effort: Effort) -> list[Figure]:
 
 def _pipeline(rules: Sequence[Rule]) -> Pipeline:
     group = rules[0].group
-    birth = Birth(f"{group}", 1, group, tuple(rules), _SETTINGS)
-    pipeline = Pipeline(birth, CountingSink(), _UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0))
+    birth = Birth(f"{group}", 1, group, tuple(rules), SETTINGS)
+    pipeline = Pipeline(birth, CountingSink(), UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0))
     pipeline.open()
     return pipeline
 
@@ -139,7 +139,7 @@ def _all(handle: Callable[[bytes], None], lines: Sequence[bytes]) -> None:
         handle(line)
 
 
-_SETTINGS = WorkerSettings(
+SETTINGS = WorkerSettings(
     api="v1.1",
     output="jsonl:unused",
     other_messages="drop",

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 from support.collection import Collection, Key
@@ -50,7 +51,7 @@ def load_rules(client: redis.Redis, rules: Iterable[Rule], group: str | None = N
     """Write rules to Redis, under another group if one is named."""
     with client.pipeline(transaction=False) as pipeline:
         for number, rule in enumerate(rules):
-            fields = rule_fields(rule.group.type.value, number, ",".join(rule.values))
+            fields: dict[Any, Any] = {**rule_fields(rule.group.type.value, number, ",".join(rule.values))}
             pipeline.hset(f"traptor-{group or rule.group}:{rule.rule_id}", mapping=fields)
             if len(pipeline) >= _PIPELINE:
                 pipeline.execute()
