@@ -62,6 +62,7 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
+        log.info("starting", extra=fields(rules=len(self._birth.rules)))
         self._pipeline.open()
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
