@@ -8,7 +8,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from traptor.common.errors import ExitCode, TraptorError
@@ -37,6 +37,7 @@ from traptor.supervisor.store import StateStore
 log = logging.getLogger(__name__)
 
 _WORKERS_LOCK_POLL_S = 0.05
+_CANCEL_AGAIN_S = 0.2
 
 
 class Master:
@@ -101,9 +102,7 @@ class Master:
         try:
             return await self._loop()
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await _cancel(jobs)
             await self._close()
 
     def _jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
@@ -207,3 +206,12 @@ class Master:
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):
             self._rules.hint(group)
+
+
+async def _cancel(jobs: Collection[asyncio.Task[None]]) -> None:
+    """End the jobs, and ask again: redis-py has been seen to swallow a cancellation while it reads."""
+    pending = set(jobs)
+    while pending:
+        for job in pending:
+            job.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
