@@ -17,6 +17,7 @@ from traptor.common.logs import MasterLogs, fields
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
+from traptor.supervisor.hangs import hang_reason
 from traptor.supervisor.health import Health
 from traptor.supervisor.heartbeats import beating, write_heartbeats
 from traptor.supervisor.logrotate import rotate_logs
@@ -71,9 +72,15 @@ class Chores:
     async def _tick(self) -> None:
         """Let the run clock run, and a hung worker be found."""
         while True:
-            self._context.run_clock.tick(time.monotonic())
-            self._wake()
+            now = time.monotonic()
+            self._context.run_clock.tick(now)
+            if self._one_hangs(self._context.run_clock.read(now)):
+                self._wake()
             await asyncio.sleep(TICK_S)
+
+    def _one_hangs(self, run_now: float) -> bool:
+        timeout_s = self._context.settings.supervisor.hang_timeout
+        return any(hang_reason(g, run_now, timeout_s) for g in self._context.fleet.generations)
 
     async def _write_status(self) -> None:
         while True:
@@ -118,6 +125,7 @@ class Chores:
     async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AROUND_INTERVAL_S)
+            self._wake()  # every step is due by an event or its time; this makes up for one that was missed
             self._files.compare()
             settings = self._context.settings
             if settings.supervisor.log_dir is not None and settings.logging.rotate_size:

@@ -172,11 +172,15 @@ class Groups:
             if c.group not in self._groups:
                 c.wanted = None
         settings = worker_settings(self._context.settings)
+        by_group: dict[GroupId, dict[int, Connection]] = {}
+        for c in self._context.connections.values():
+            by_group.setdefault(c.group, {})[c.part] = c
         for group in list(self._groups.values()):
-            self._plan_group(group, settings, now)
+            self._plan_group(group, by_group.get(group.id, {}), settings, now)
 
-    def _plan_group(self, group: Group, settings: WorkerSettings, now: float) -> None:
-        connections = {c.part: c for c in self._connections_of(group.id)}
+    def _plan_group(
+        self, group: Group, connections: dict[int, Connection], settings: WorkerSettings, now: float
+    ) -> None:
         runs_now = tuple((part, c.streams, c.serving, c.successor) for part, c in connections.items())
         if group.planned_for == runs_now:
             return

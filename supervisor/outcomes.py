@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
 ON_ITS_WAY_S = 1.0
+# A keep-alive comes every 30 s (the same page), and may be a little late.
+KEEP_ALIVE_MISSED_S = 35.0
 
 _CAUSE_OF_KIND = {
     DisconnectKind.SERVER_CLOSE: GapCause.SERVER_CLOSE,
@@ -284,15 +286,14 @@ def _collected_until(message: Disconnected) -> float:
     """When the stream's last message that was handled can have been sent.
 
     An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
-    on its way is lost: the gap begins with the last byte, or at most ON_ITS_WAY_S before the end.
+    on its way is lost: the gap begins with the last byte, or at most ON_ITS_WAY_S before the end. A stream
+    that missed its keep-alive was dead since its last byte, whoever ended it.
     """
-    match message.kind:
-        case DisconnectKind.SERVER_CLOSE:
-            return message.at
-        case DisconnectKind.STALL:
-            return message.last_byte_at
-        case _:
-            return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
+    if message.kind is DisconnectKind.STALL or message.at - message.last_byte_at > KEEP_ALIVE_MISSED_S:
+        return message.last_byte_at
+    if message.kind is DisconnectKind.SERVER_CLOSE:
+        return message.at
+    return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
 
 
 def _until_successor(g: Generation, noticed_at: float, ended_at: float, successor_at: float) -> float:

@@ -5,6 +5,7 @@ The form is compatible with the original Traptor's; `collection` and `inferred` 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -45,21 +46,31 @@ class Enricher:
         `matched` are indexes of rules; `inferred` says that only the wider reading found them;
         `received_at_s` is unix time.
         """
-        created_at_iso = iso_of_created_at(tweet.created_at) if tweet.created_at else None
         texts = self._inferred_rules if inferred else self._rules
         return b"".join(
             (
                 (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
                 self._heads[matched[0]] if matched else self._head_without_match,
-                b'"%b"' % created_at_iso.encode() if created_at_iso else b"null",
+                _created_at_json(tweet.created_at),
                 b',"collection_rules":[',
                 b",".join([texts[number] for number in matched]),
                 b"]" if matched else self._not_found,
                 self._collection,
-                iso_of_unix_time(received_at_s).encode(),
+                _iso_of_unix_ms(int(received_at_s * 1000)),
                 self._end,
             )
         )
+
+
+@functools.lru_cache(maxsize=1024)
+def _created_at_json(created_at: str | None) -> bytes:
+    iso = iso_of_created_at(created_at) if created_at else None
+    return b'"%b"' % iso.encode() if iso else b"null"
+
+
+@functools.lru_cache(maxsize=4)  # where it is busy, many come in one millisecond
+def _iso_of_unix_ms(time_ms: int) -> bytes:
+    return iso_of_unix_time(time_ms).encode()
 
 
 def _head(group: GroupId | None) -> bytes:

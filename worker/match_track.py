@@ -26,6 +26,7 @@ class Phrase:
     tags: frozenset[str]
     whole: frozenset[str]
     rules: tuple[int, ...]
+    blanked: tuple[bytes, ...]  # the pieces as they stand in `Words.pieces`
 
     @classmethod
     def of(cls, text: str, rules: Sequence[int]) -> Phrase:
@@ -33,19 +34,18 @@ class Phrase:
         terms = frozenset(text.split())
         pieces = frozenset(term for term in terms if pieces_of(term) == [term])
         tags = frozenset(term for term in terms - pieces if is_tag(term))
-        return cls(terms, pieces, tags, terms - pieces - tags, tuple(rules))
+        blanked = tuple(_blanked(piece) for piece in pieces)
+        return cls(terms, pieces, tags, terms - pieces - tags, tuple(rules), blanked)
 
     def is_in(self, words: Words) -> bool:
         """Tell whether every term occurs."""
-        # Whatever a term is compared with stands in the text as it is; most phrases end here.
-        for term in self.terms:
-            if term not in words.text:
+        for piece in self.blanked:
+            if piece not in words.pieces:
                 return False
-        return (
-            (not self.pieces or self.pieces <= words.piece_set)
-            and (not self.tags or self.tags <= words.tags)
-            and (not self.whole or self.whole <= words.whole)
-        )
+        for tag in self.tags:
+            if not words.has_tag(tag):
+                return False
+        return all(map(words.has_whole, self.whole)) if self.whole else True
 
     def sure_words(self) -> frozenset[str]:
         """Return words that are all among the pieces of any text holding the phrase."""
@@ -74,6 +74,10 @@ def _readings(term: str) -> list[frozenset[str]]:
     return [] if frozenset() in readings else list(readings)
 
 
+def _blanked(piece: str) -> bytes:
+    return f" {piece} ".encode()
+
+
 def _rarest(words: Iterable[str], shared: Mapping[str, int]) -> str:
     return min(words, key=lambda word: (shared[word], -len(word), word))
 
@@ -94,15 +98,15 @@ class TrackIndex:
             for key in {_rarest(reading, shared) for reading in readings}:
                 files.setdefault(key, _File([], [])).add(key, phrase)
         # Blanks around the words make a search for substrings one for words.
-        self._automaton = ahocorasick_rs.AhoCorasick([f" {key} " for key in files])
+        self._automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
         self._files = list(files.values())
 
     def match(self, text: str) -> set[int]:
         """Return the indexes of the rules that match a folded text."""
         words = Words(text)
         found: set[int] = set()
-        hits = self._automaton.find_matches_as_indexes(words.piece_text, overlapping=True)
-        for number in {hit[0] for hit in hits}:
+        hits = self._automaton.find_matches_as_indexes(words.pieces, overlapping=True)
+        for number in {hit[0] for hit in hits} if len(hits) > 1 else [hit[0] for hit in hits]:
             file = self._files[number]
             found.update(file.rules)
             for phrase in file.phrases:

@@ -28,9 +28,7 @@ class Matcher:
 
     def match(self, tweet: Tweet) -> list[int]:
         """Return the indexes of all rules that match by Twitter's documented semantics, ascending."""
-        found: set[int] = set()
-        if self._track is not None:
-            found |= self._track.match(searched_text(tweet))
+        found = self._track.match(searched_text(tweet)) if self._track is not None else set()
         if self._follow is not None:
             found |= self._follow.match(tweet)
         if self._locations is not None:

@@ -72,24 +72,26 @@ def _without_cut_word(text: str) -> str:
 def _add_entities(parts: set[str], entities: Entities | None) -> None:
     if entities is None:
         return
-    for hashtag in entities.hashtags or ():
-        parts.add(f"#{hashtag.text}")
-    for cashtag in entities.symbols or ():
-        parts.add(f"${cashtag.text}")
-    for mention in entities.user_mentions or ():
-        parts.add(f"@{mention.screen_name}")
-    _add_links(parts, entities.urls)
-    _add_links(parts, entities.media)
+    if entities.hashtags:
+        parts.update([f"#{hashtag.text}" for hashtag in entities.hashtags])
+    if entities.symbols:
+        parts.update([f"${cashtag.text}" for cashtag in entities.symbols])
+    if entities.user_mentions:
+        parts.update([f"@{mention.screen_name}" for mention in entities.user_mentions])
+    if entities.urls:
+        _add_links(parts, entities.urls)
+    if entities.media:
+        _add_links(parts, entities.media)
 
 
 def _add_media(parts: set[str], entities: Entities | None) -> None:
     """Add what only `extended_entities` has: the second and further media."""
-    if entities is not None:
+    if entities is not None and entities.media:
         _add_links(parts, entities.media)
 
 
-def _add_links(parts: set[str], links: tuple[Link, ...] | None) -> None:
-    for link in links or ():
+def _add_links(parts: set[str], links: tuple[Link, ...]) -> None:
+    for link in links:
         if link.expanded_url:
             parts.add(link.expanded_url)
         # A displayed address that is cut holds nothing that the expanded one has not, but for half a word.

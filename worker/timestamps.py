@@ -14,7 +14,6 @@ _CREATED_AT = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=1024)
 def iso_of_created_at(created_at: str) -> str | None:
     """Return a tweet's `created_at` as ISO 8601 with offset, or None where it is no time.
 
@@ -42,10 +41,10 @@ def unix_ms_of_created_at(created_at: str) -> int | None:
     return None if iso is None else int(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
-def iso_of_unix_time(time_s: float) -> str:
-    """Return a unix time as ISO 8601 in UTC, with milliseconds."""
-    whole_s = int(time_s)
-    return f"{_iso_second(whole_s)}.{int((time_s - whole_s) * 1000):03d}+00:00"
+def iso_of_unix_time(time_ms: int) -> str:
+    """Return a unix time in milliseconds as ISO 8601 in UTC."""
+    whole_s, rest_ms = divmod(time_ms, 1000)
+    return f"{_iso_second(whole_s)}.{rest_ms:03d}+00:00"
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ docs/decisions/0001-track-matching.md. All functions but the first two take text
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -32,16 +33,15 @@ _WORD = rf"[\w{_MARKS}]"
 
 # A hashtag, mention or cashtag; its mark begins none after a word character, a slash or an ampersand.
 # Here and below the first class is one that a search skips to quickly.
-_TAG = re.compile(rf"[#@$](?<![\w{_MARKS}&/][#@$])(?:(?<!\$){_WORD}+|(?<=\$)[a-z]+(?!{_WORD}))")
-_ASCII_TAG_WITH_UNDERSCORE = re.compile(r"[#@](?<![\w&/][#@])[a-z0-9]*_\w*", re.ASCII)
+# The group is the name without the mark.
+_TAG = re.compile(rf"[#@$](?<![\w{_MARKS}&/][#@$])((?<!\$){_WORD}+|(?<=\$)[a-z]+(?!{_WORD}))")
+_ASCII_TAG_WITH_UNDERSCORE = re.compile(r"[#@](?<![\w&/][#@])([a-z0-9]*_\w*)", re.ASCII)
 
 _FOREIGN = r"[^\x00-\x7f]"
 _IDEOGRAPH = (
     r"[\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     r"\U00020000-\U0003ffff]"
 )
-_HAS_IDEOGRAPH = re.compile(rf"{_FOREIGN}(?<={_IDEOGRAPH})")
-
 _SYMBOL = f"[{_class_of('So')}]"
 _MODIFIERS = r"[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"  # skin tones; tags of regional flags
 _FLAG_HALF = r"[\U0001f1e6-\U0001f1ff]"
@@ -50,6 +50,9 @@ _REST_OF_EMOJI = rf"(?<={_FLAG_HALF}){_FLAG_HALF}|{_MODIFIERS}(?:\u200d{_SYMBOL}
 _FOREIGN_BREAK = re.compile(
     rf"{_FOREIGN}(?:(?P<piece>(?<={_SYMBOL})(?:{_REST_OF_EMOJI})|(?<={_IDEOGRAPH}){_IDEOGRAPH}*)|(?<!{_WORD}))"
 )
+_JOINED = re.compile(rf"{_IDEOGRAPH}|{_FLAG_HALF}|[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_FOREIGN_END_OF_WORD = re.compile(rf"[^\x00-\x7f\w{_MARKS}]")
+_ASCII = bytes(range(0x80))
 _ASCII_SEPARATORS_BLANKED = bytes(
     code if code > 0x7F or chr(code).isalnum() else ord(" ") for code in range(256)
 )
@@ -77,31 +80,36 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def piece_text(text: str) -> str:
-    """Return the pieces of `text`, each with blanks around it.
+def blanked_pieces(text: str) -> bytes:
+    """Return the pieces of `text` in UTF-8, each with blanks around it.
 
     Pieces are its words parted at blanks and punctuation, its emoji, and its tags without marks.
     """
-    text, names = _without_special_tags(text)
+    is_ascii = text.isascii()
+    if is_ascii and "_" not in text:
+        return b" %b " % text.encode().translate(_ASCII_SEPARATORS_BLANKED)
+    # All that is not ASCII is looked at alone: a search through the whole text takes ten times as long.
+    foreign = "" if is_ascii else text.encode().translate(None, _ASCII).decode()
+    is_joined = _JOINED.search(foreign) is not None
+    names: list[str] = []
+    if is_joined or "_" in text:
+        # Tags that might fall into other pieces than other words do.
+        parts = (_ASCII_TAG_WITH_UNDERSCORE if is_ascii else _TAG).split(text)
+        text, names = " ".join(parts[::2]), parts[1::2]
     # By way of bytes: their translation takes a fifth of the time.
-    pieces = text.encode().translate(_ASCII_SEPARATORS_BLANKED).decode()
-    if not pieces.isascii():
-        pieces = _FOREIGN_BREAK.sub(_blanks_around_piece, pieces)
-    return f" {pieces} {' '.join(names)} "
-
-
-def _without_special_tags(text: str) -> tuple[str, list[str]]:
-    """Take the tags out that might fall into other pieces than other words do, and return their names."""
-    if text.isascii():
-        if "_" not in text:
-            return text, []
-        tag = _ASCII_TAG_WITH_UNDERSCORE
-    elif "_" in text or _HAS_IDEOGRAPH.search(text):
-        tag = _TAG
+    pieces = text.encode().translate(_ASCII_SEPARATORS_BLANKED)
+    if is_joined:
+        pieces = _FOREIGN_BREAK.sub(_blanks_around_piece, pieces.decode()).encode()
     else:
-        return text, []
-    names = [found[1:] for found in tag.findall(text)]
-    return (tag.sub(" ", text) if names else text), names
+        for mark in set(_FOREIGN_END_OF_WORD.findall(foreign)):
+            pieces = pieces.replace(*_mark_and_instead(mark))
+    return b" %b %b " % (pieces, " ".join(names).encode()) if names else b" %b " % pieces
+
+
+@functools.lru_cache(maxsize=4096)
+def _mark_and_instead(mark: str) -> tuple[bytes, bytes]:
+    """A character that ends a word, and what takes its place: itself where it is a piece, or a blank."""
+    return mark.encode(), f" {mark} ".encode() if unicodedata.category(mark) == "So" else b" "
 
 
 def _blanks_around_piece(found: re.Match[str]) -> str:
@@ -110,17 +118,24 @@ def _blanks_around_piece(found: re.Match[str]) -> str:
 
 def pieces_of(text: str) -> list[str]:
     """Return the pieces of `text` one by one."""
-    return piece_text(text).split()
+    return blanked_pieces(text).decode().split()
 
 
-def tags_in(text: str) -> list[str]:
-    """Return the hashtags, mentions and cashtags of `text`, each with its mark."""
-    return _TAG.findall(text)
+def has_tag(text: str, term: str) -> bool:
+    """Tell whether `term` is one of the hashtags, mentions and cashtags of `text`, its mark included."""
+    at = text.find(term)
+    while at >= 0:
+        # Marks are no part of a tag's name: no tag can begin inside another, wherever the search begins.
+        found = _TAG.match(text, at)
+        if found is not None and found[0] == term:
+            return True
+        at = text.find(term, at + 1)
+    return False
 
 
 def names_in(text: str) -> list[str]:
     """Return the hashtags, mentions and cashtags of `text`, each without its mark."""
-    return [tag[1:] for tag in _TAG.findall(text)]
+    return _TAG.findall(text)
 
 
 def is_tag(term: str) -> bool:

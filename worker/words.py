@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from traptor.worker.tokens import piece_text, tags_in, whole_words_of
+from traptor.worker.tokens import blanked_pieces, has_tag, whole_words_of
 
 
 class Words:
     """What track terms are compared with, for one folded text."""
 
-    __slots__ = ("_piece_set", "_tags", "_whole", "piece_text", "text")
+    __slots__ = ("_text", "_whole", "pieces")
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.piece_text = piece_text(text)
-        self._piece_set: frozenset[str] | None = None
-        self._tags: frozenset[str] | None = None
+        self._text = text
         self._whole: frozenset[str] | None = None
+        self.pieces = blanked_pieces(text)
+        """Words parted at punctuation, and names of tags, each with blanks around it, in UTF-8.
 
-    @property
-    def piece_set(self) -> frozenset[str]:
-        """Words parted at punctuation, and names of tags: what a term without punctuation finds."""
-        if self._piece_set is None:
-            self._piece_set = frozenset(self.piece_text.split())
-        return self._piece_set
+        What a term without punctuation finds.
+        """
 
-    @property
-    def tags(self) -> frozenset[str]:
-        """Hashtags, mentions and cashtags with their marks: what a term with such a mark finds."""
-        if self._tags is None:
-            self._tags = frozenset(tags_in(self.text))
-        return self._tags
+    def has_tag(self, tag: str) -> bool:
+        """Tell whether it has this hashtag, mention or cashtag: what a term with such a mark finds."""
+        return has_tag(self._text, tag)
 
     @property
     def whole(self) -> frozenset[str]:
         """Words with the punctuation inside them: what a term with other punctuation finds."""
         if self._whole is None:
-            self._whole = frozenset(whole_words_of(self.text))
+            self._whole = frozenset(whole_words_of(self._text))
         return self._whole
+
+    def has_whole(self, term: str) -> bool:
+        """Tell whether it has this word with the punctuation inside it."""
+        # A whole word stands in the text as it is; most searches end here.
+        return term in self._text and term in self.whole

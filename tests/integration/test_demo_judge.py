@@ -195,7 +195,7 @@ def test_only_tweets_are_counted_in_the_output(tmp_path: Path) -> None:
 def test_the_summary_says_what_failed() -> None:
     lost = judge(replace(good(), written={"track:0": Counter("4"), "follow:0": Counter("34")}))
     moved = Replacement("track:0", 1, 2, ("follow:0",), ("follow:0.2",))
-    summary = Summary(lost, View(), tuple(good().gaps), (moved,), ("it stumbled",), "out")
+    summary = Summary(lost, View(), tuple(good().gaps), (moved,), ("it stumbled",), "out", "logs")
     text = "\n".join(summary.lines())
     assert not summary.is_good
     assert re.search(r"^  lost +1$", text, re.MULTILINE)

@@ -394,11 +394,12 @@ def test_keys_that_are_no_rules_are_named_and_harm_no_other_rule(make_own: Make)
     collection.redis.rpush("traptor-cooccurrence:0:x", "another tool's")
     collection.start()
     collection.wait_streaming("track:0")
-    for name, reason in (("text", "not a hash"), ("empty", "value"), ("broken", "UTF-8")):
-        collection.wait_log("rule rejected", f"key=traptor-track:0:{name} ", reason)
+    reasons = {":text": "not a hash", ":empty": "value", ":broken": "UTF-8", "": "not a rule's key"}
+    for rest, reason in reasons.items():
+        collection.wait_log("rule rejected", f"key=traptor-track:0{rest} ", reason)
     at = collection.status()["at"]
     wait_for(lambda: collection.status()["at"] > at + 2, "more looks")
-    assert len(lines_with(collection, "rule rejected")) == 3
+    assert len(lines_with(collection, "rule rejected")) == len(reasons)
     assert group_status(collection, "track:0")["rejected"] == 3
     assert open_values(collection) == {"storm"}
 

@@ -1,0 +1,1 @@
+"""Figures of Traptor, each beside its floor or peer; run by scripts/bench."""

@@ -1,0 +1,92 @@
+"""The command behind scripts/bench."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
+from benchmarks.idle import full_look, many_connections, weight
+from benchmarks.path import full_path, many_rules
+from benchmarks.restart import refresh, restart
+from benchmarks.socketsink import socket_to_sink
+
+BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
+    "path": full_path,
+    "many_rules": many_rules,
+    "socket_to_sink": socket_to_sink,
+    "restart": restart,
+    "refresh": refresh,
+    "weight": weight,
+    "full_look": full_look,
+    "many": many_connections,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Run only this; repeatable.")
+@click.option("--quick", is_flag=True, help="Fewer rounds and connections; about a minute.")
+@click.option("--tiny", is_flag=True, help="Only show that it works; the figures mean nothing.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write figures here."
+)
+def main(only: tuple[str, ...], quick: bool, tiny: bool, json_file: Path | None) -> None:
+    """Measure Traptor on this machine, each figure beside its floor or peer."""
+    effort = TINY if tiny else QUICK if quick else FULL
+    console = Console()
+    figures: list[Figure] = []
+    for name in only or BENCHMARKS:
+        console.print(f"[dim]{name} ...[/dim]")
+        figures += _in_a_fresh_process(name, effort)
+    console.print(_table(figures))
+    if json_file is not None:
+        content = {"machine": _machine(), "figures": [figure.as_json() for figure in figures]}
+        json_file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _in_a_fresh_process(name: str, effort: Effort) -> list[Figure]:
+    """Run one benchmark: what another one left in memory would make every fork of it slower."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        return pool.submit(BENCHMARKS[name], effort).result()
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+    }
+
+
+def _table(figures: list[Figure]) -> Table:
+    machine = _machine()
+    table = Table(title=f"{machine['at']}, Python {machine['python']}, {machine['cores']} cores")
+    for heading in ("benchmark", "figure", "median", "min..max", "unit", "rounds", "target", ""):
+        table.add_column(heading, justify="right" if heading in ("median", "min..max", "rounds") else "left")
+    for figure in figures:
+        verdict = {True: "met", False: "MISSED", None: ""}[figure.is_met]
+        span = f"{_number(figure.least)}..{_number(figure.most)}" if figure.rounds > 1 else ""
+        cells = (_number(figure.median), span, figure.unit, str(figure.rounds), figure.target, verdict)
+        table.add_row(figure.benchmark, figure.name, *cells)
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    main()

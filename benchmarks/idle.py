@@ -1,0 +1,107 @@
+"""What many connections cost while nothing happens, and what one worker weighs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import psutil
+from support.collection import Collection
+
+from benchmarks.figures import Effort, Figure
+from benchmarks.rules import follow_rules, track_rules
+from benchmarks.stage import load_rules, stage
+
+_MOST_PERCENT = {50: 1.0, 200: 4.0}
+_MIB = 1024 * 1024
+_UP_WITHIN_S = 120.0
+
+
+def many_connections(effort: Effort) -> list[Figure]:
+    """So many workers up at once, each a group of its own; then the master's share of a core in quiet."""
+    return [figure for count in effort.connections for figure in _idle(count, effort)]
+
+
+def weight(effort: Effort) -> list[Figure]:
+    """Memory that only one worker with 5,000 follow rules uses, once it streams."""
+    with stage(1) as collection:
+        load_rules(collection.redis, follow_rules(5_000 // effort.scale))
+        collection.start()
+        pid = collection.wait_streaming("follow:0")["follow:0"]
+        uss = [_uss_mib(pid) for _ in range(effort.rounds)]
+    return [Figure.of("weight", "USS of a worker, 5,000 follow rules, jsonl sink", "MiB", uss, at_most=20)]
+
+
+def full_look(effort: Effort) -> list[Figure]:
+    """CPU of the master for one look at all rules in Redis, as it takes one every rules_check_interval."""
+    interval_s = 4.0 if effort.many_rules > 1_000 else 0.5
+    with stage(0, rules_check_interval=f"{interval_s:g}s") as collection:
+        # Without keys they are read and planned, and nothing streams.
+        load_rules(collection.redis, follow_rules(effort.many_rules))
+        collection.start()
+        _wait_for_rules(collection, effort.many_rules)
+        looks = [_cpu_s(collection, interval_s * 3) / 3 for _ in range(min(effort.rounds, 3))]
+    name = f"CPU of a look at {effort.many_rules:,} rules and of {interval_s:g} idle seconds"
+    return [
+        Figure.of("full_look", name, "s", looks),
+        Figure.of("full_look", "the same every 60 s", "% of a core", [look / 60 * 100 for look in looks]),
+    ]
+
+
+def _idle(count: int, effort: Effort) -> list[Figure]:
+    with stage(count, max_connections=1, rules_check_interval="600s") as collection:
+        for number in range(count):
+            load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
+        began = time.monotonic()
+        collection.start()
+        forked = _wait_for_children(collection, count) - began
+        collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
+        streaming = time.monotonic() - began
+        time.sleep(effort.idle_s / 10)  # what a start leaves to do
+        percent = [100 * _cpu_s(collection, effort.idle_s) / effort.idle_s for _ in range(1)]
+        assert len(collection.streaming()) == count
+        uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
+    return [
+        Figure.of("many", f"{count} workers: command to all forked", "s", [forked]),
+        Figure.of("many", f"{count} workers: command to all streaming", "s", [streaming]),
+        Figure.of(
+            "many", f"{count} workers: idle master", "% of a core", percent, at_most=_MOST_PERCENT.get(count)
+        ),
+        Figure.of("many", f"{count} workers: USS of a worker, 20 track rules", "MiB", uss),
+    ]
+
+
+def _cpu_s(collection: Collection, wall_s: float) -> float:
+    """CPU seconds of the master alone in so long a time."""
+    assert collection.process is not None
+    master = psutil.Process(collection.process.pid)
+    before = master.cpu_times()
+    time.sleep(wall_s)
+    after = master.cpu_times()
+    return float(after.user - before.user + after.system - before.system)
+
+
+def _uss_mib(pid: int) -> float:
+    return float(psutil.Process(pid).memory_full_info().uss / _MIB)
+
+
+def _wait_for_children(collection: Collection, count: int) -> float:
+    deadline = time.monotonic() + _UP_WITHIN_S
+    while time.monotonic() < deadline:
+        if len(_workers(collection.children())) >= count:
+            return time.monotonic()
+        time.sleep(0.02)
+    raise TimeoutError(f"fewer than {count} workers after {_UP_WITHIN_S:g} s")
+
+
+def _workers(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:
+    return [child for child in children if child.is_running()]
+
+
+def _wait_for_rules(collection: Collection, count: int) -> None:
+    deadline = time.monotonic() + _UP_WITHIN_S
+    while time.monotonic() < deadline:
+        if sum(group["rules"] for group in collection.status()["groups"]) == count:
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"{count} rules are not known after {_UP_WITHIN_S:g} s")

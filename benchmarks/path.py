@@ -1,0 +1,155 @@
+"""A worker's path from a line of the stream to what is handed to the sink, beside the least that JSON costs.
+
+The floor is orjson.loads and orjson.dumps of the same lines: what a program does that only adds a field.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from benchmarks.corpus import corpus
+from benchmarks.figures import Effort, Figure, interleaved, ratios
+from benchmarks.rules import box_rules, follow_rules, track_rules
+from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.rules import Rule
+from traptor.worker.enrich import Enricher
+from traptor.worker.matcher import Matcher
+from traptor.worker.messages import read_message
+from traptor.worker.outgoing import Outgoing, SinkCounts
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.stats import Stats
+
+_NOW = 1_793_000_000.0
+
+
+class CountingSink:
+    """Takes everything and keeps nothing."""
+
+    waiting_since: float | None = None
+
+    def __init__(self) -> None:
+        self.counts = SinkCounts()
+
+    def open(self) -> None:
+        """There is nothing to reach."""
+
+    def send(self, message: Outgoing) -> None:
+        """Count it."""
+        self.counts.accepted += 1
+        self.counts.delivered += 1
+
+    def stop_waiting(self) -> None:
+        """It never waits."""
+
+    def drain(self, _deadline: float) -> int:
+        """Nothing is in hand."""
+        return 0
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class UnwrittenStats(Stats):
+    """Counts as a worker does, without the thread that writes to Redis."""
+
+    def start(self) -> None:
+        """Write nothing."""
+
+
+def full_path(effort: Effort) -> list[Figure]:
+    """Messages, matcher, counters, enrichment and hand-over at the limits of one connection."""
+    figures = []
+    for kind, rules, at_least in (
+        ("track", track_rules(400), 0.6),
+        ("follow", follow_rules(5_000), 0.8),
+        ("boxes", box_rules(25), 0.8),
+    ):
+        handle = _pipeline(rules).handle
+        figures += _beside_floor("path", kind, rules, effort, handle, at_least)
+    return figures
+
+
+def many_rules(effort: Effort) -> list[Figure]:
+    """Decoding, matching and enrichment alone with a hundred times as many rules."""
+    figures = []
+    for kind, rules, at_least in (
+        ("track", track_rules(400 // effort.scale), None),
+        ("track", track_rules(4_000 // effort.scale), None),
+        ("track", track_rules(40_000 // effort.scale), 0.38),
+        ("follow", follow_rules(500_000 // effort.scale), 0.7),
+    ):
+        figures += _beside_floor("many_rules", kind, rules, effort, _match_and_enrich(rules), at_least)
+    return figures
+
+
+def _pipeline(rules: Sequence[Rule]) -> Pipeline:
+    group = rules[0].group
+    birth = Birth(f"{group}", 1, group, tuple(rules), SETTINGS)
+    pipeline = Pipeline(birth, CountingSink(), UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0))
+    pipeline.open()
+    return pipeline
+
+
+def _match_and_enrich(rules: Sequence[Rule]) -> Callable[[bytes], None]:
+    matcher = Matcher(rules)
+    enricher = Enricher(rules, "benchmark", 1, "v1.1", rules[0].group)
+
+    def handle(line: bytes) -> None:
+        tweet = read_message(line).tweet
+        assert tweet is not None
+        enricher.enrich(line, tweet, matcher.match(tweet), False, _NOW)
+
+    return handle
+
+
+def _beside_floor(
+    benchmark: str,
+    kind: str,
+    rules: Sequence[Rule],
+    effort: Effort,
+    handle: Callable[[bytes], None],
+    at_least: float | None,
+) -> list[Figure]:
+    name = f"{len(rules):,} {kind}"
+    lines = corpus(rules, effort.tweets)
+    gc.freeze()  # as a worker does after its fork
+    spent = interleaved({"floor": lambda: _floor(lines), "ours": lambda: _all(handle, lines)}, effort.rounds)
+    gc.unfreeze()
+    rate = [len(lines) / seconds for seconds in spent["ours"]]
+    floor_rate = [len(lines) / seconds for seconds in spent["floor"]]
+    ratio = ratios(spent["floor"], spent["ours"])
+    size = sum(map(len, lines)) / len(lines)
+    return [
+        Figure.of(benchmark, f"{name}: share of the floor", "", ratio, at_least=at_least),
+        Figure.of(benchmark, f"{name}: tweets of {size:,.0f} bytes", "1/s", rate),
+        Figure.of(benchmark, f"{name}: floor (orjson loads + dumps)", "1/s", floor_rate),
+    ]
+
+
+def _floor(lines: Sequence[bytes]) -> None:
+    for line in lines:
+        orjson.dumps(orjson.loads(line))
+
+
+def _all(handle: Callable[[bytes], None], lines: Sequence[bytes]) -> None:
+    for line in lines:
+        handle(line)
+
+
+SETTINGS = WorkerSettings(
+    api="v1.1",
+    output="jsonl:unused",
+    other_messages="drop",
+    stream_url="http://127.0.0.1:1",
+    connect_timeout_s=1.0,
+    stall_timeout_s=90.0,
+    redis_url="redis://127.0.0.1:1",
+    redis_timeout_s=1.0,
+    stats=True,
+    log_dir=None,
+    log_level="INFO",
+    log_format="text",
+)

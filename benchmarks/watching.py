@@ -1,0 +1,33 @@
+"""Seeing from outside, and soon, what a collection writes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+_POLL_S = 0.0002
+_DEADLINE_S = 30.0
+
+
+class Tail:
+    """What is written to a file from now on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._from = path.stat().st_size if path.exists() else 0
+
+    def wait_for(self, text: str = "\n") -> float:
+        """The monotonic time at which `text` was there. Raises TimeoutError."""
+        deadline = time.monotonic() + _DEADLINE_S
+        wanted, seen = text.encode(), b""
+        while time.monotonic() < deadline:
+            if self._path.exists() and self._path.stat().st_size > self._from:
+                with self._path.open("rb") as file:
+                    file.seek(self._from)
+                    new = file.read()
+                seen = seen[-len(wanted) :] + new
+                self._from += len(new)
+                if wanted in seen:
+                    return time.monotonic()
+            time.sleep(_POLL_S)
+        raise TimeoutError(f"{text!r} is not in {self._path} after {_DEADLINE_S:g} s")

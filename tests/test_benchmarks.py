@@ -1,0 +1,40 @@
+"""Each benchmark runs and yields figures; what they say is for scripts/bench on a quiet machine."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BENCHMARKS = (
+    "path",
+    "many_rules",
+    "socket_to_sink",
+    "restart",
+    "refresh",
+    "weight",
+    "full_look",
+    "many",
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_runs_at_its_smallest_and_yields_figures(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "--tiny", "--only", name, "--json", str(file)]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path, "COLUMNS": "250"}  # wide enough for every line of the table
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_bytes())["figures"]
+    assert figures
+    for figure in figures:
+        assert figure["benchmark"] == name
+        assert math.isfinite(figure["median"])
+        assert figure["least"] <= figure["median"] <= figure["most"]
+        assert figure["name"] in done.stdout
