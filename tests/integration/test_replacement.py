@@ -158,7 +158,7 @@ def test_two_hundred_refreshes_lose_nothing_outside_reported_gaps(make_collectio
     assert len(_written(collection)) > 1000
     assert not _lost(collection)
     if way != "serial":
-        assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
+        assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start", "shutdown"]
 
 
 def _lost(collection: Collection) -> list[Json]:
