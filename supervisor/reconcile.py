@@ -39,7 +39,11 @@ class Reconciler:
         self._groups = groups
         self._timer = Timer()
         self._refresh = Refresh(
-            context, self._timer, fork=self._fork, permit=self._permit, may_start=self._may_start_one_more
+            context,
+            fork=self._fork,
+            permit=self._permit,
+            may_start=self._may_start_one_more,
+            wait=self._wait,
         )
 
     def reconcile(self) -> float | None:

@@ -16,7 +16,6 @@ from traptor.supervisor.generation import Generation, Spec, Way
 from traptor.supervisor.handover import Possible, choose_way
 from traptor.supervisor.keypool import Lease, Purpose
 from traptor.supervisor.states import GenerationState
-from traptor.supervisor.timer import Timer
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +28,17 @@ class Refresh:
     def __init__(
         self,
         context: Context,
-        timer: Timer,
         *,
         fork: Callable[[Connection, float], Generation | None],
         permit: Callable[[Connection, Generation, Lease, float], bool],
         may_start: Callable[[], bool],
+        wait: Callable[[Connection, str, float | None], None],
     ) -> None:
         self._context = context
-        self._timer = timer
         self._fork = fork
         self._permit = permit
         self._may_start = may_start
+        self._wait = wait
 
     def step(self, c: Connection, now: float) -> None:
         """Start, drop, or connect the successor as is due; `c.serving` lives and `c.lease` is set."""
@@ -171,10 +170,6 @@ class Refresh:
             self._wait(c, f"refresh waits: {verdict.reason}", verdict.not_before)
             return False
         return self._permit(c, new, lease, now)
-
-    def _wait(self, c: Connection, reason: str, until: float | None) -> None:
-        c.waits_for, c.waits_until = reason, until
-        self._timer.add(until)
 
 
 def _is_same_but_for_ticket(one: Spec, other: Spec) -> bool:

@@ -5,40 +5,15 @@ import random
 from dataclasses import replace
 
 import pytest
+from support.keypools import make_key, make_pool, on_host
 
 from traptor.common.errors import TraptorError
-from traptor.common.keys import ApiKey
 from traptor.supervisor.failures import Failure, FailureKind
 from traptor.supervisor.keypool import KeyPool, KeyState, PoolLimits, Purpose
 
 WALL = 1_790_000_000.0
 LIMITED = Failure(FailureKind.RATE_LIMITED)
 REFUSED = Failure(FailureKind.UNAUTHORIZED)
-
-
-def make_key(name: str, **changes: object) -> ApiKey:
-    key = ApiKey(
-        name=name,
-        consumer_key=f"consumer-{name}",
-        consumer_secret=f"s3cret-consumer-{name}",
-        access_token=f"token-{name}",
-        access_token_secret=f"s3cret-token-{name}",
-        bearer_token=None,
-        source_address=None,
-        proxy=None,
-        max_connections=1,
-    )
-    return replace(key, **changes)
-
-
-def on_host(_address: str) -> bool:
-    return True
-
-
-def make_pool(*keys: ApiKey, limits: PoolLimits | None = None) -> KeyPool:
-    pool = KeyPool(limits or PoolLimits(), random.Random(0))
-    pool.replace(keys, 0.0, on_host)
-    return pool
 
 
 def connect(pool: KeyPool, key_id: str, now: float) -> None:
