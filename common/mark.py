@@ -1,7 +1,7 @@
-"""The mark of a generation: until when all that came over its stream is safe, kept where its death cannot reach.
+"""The mark of a generation: until when all that came over its stream is safe.
 
-The worker writes it (16 bytes, one write) with every commit of its outbox and once a second; the master reads it
-when the worker, or the master before it, died.
+The worker writes it (16 bytes, one write) with every commit of its outbox and once a second; the master reads
+it when the worker, or the master before it, died.
 """
 
 from __future__ import annotations
