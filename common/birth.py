@@ -19,7 +19,21 @@ class KafkaSettings:
     create_topic: bool
     library: tuple[tuple[str, str], ...] = field(repr=False)  # what goes to librdkafka as it is
     secrets: tuple[str, ...] = field(repr=False)  # the values among them that no log may show
-    undelivered_dir: Path  # where messages go that Kafka did not take
+    dead_letter_dir: Path  # where messages go that Kafka takes by no means
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where they go before, if that topic takes them."""
+        return f"{self.topic}.dlq"
+
+
+@dataclass(frozen=True)
+class OutboxSettings:
+    """How messages are kept until they are delivered."""
+
+    state_dir: Path
+    max_bytes: int  # for one connection; beyond it the stream is closed until there is room
+    synced: bool  # whether they survive the host too, and not only the processes
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,7 @@ class WorkerSettings:
     log_dir: Path | None  # None: stdout
     log_level: str
     log_format: str
+    outbox: OutboxSettings
     kafka: KafkaSettings | None = None  # None: the output is another
 
     @cached_property
@@ -49,13 +64,17 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Birth:
-    """One generation of one connection, as it is forked."""
+    """One generation of one connection, as it is forked.
+
+    `drains`: it streams nothing, and only delivers what earlier generations left.
+    """
 
     connection: str
     generation: int
     group: GroupId
     rules: tuple[Rule, ...] = field(repr=False)
     settings: WorkerSettings
+    drains: bool = False
 
     @cached_property
     def keys(self) -> frozenset[str]:

@@ -153,6 +153,12 @@ def _log_format(text: str) -> str:
     return text
 
 
+def _durability(text: str) -> str:
+    if text not in ("process", "host"):
+        raise ValueError("must be process or host")
+    return text
+
+
 def _groups(text: str) -> GroupFilter:
     return GroupFilter.parse(read_list(text))
 
@@ -177,6 +183,7 @@ Handover = Annotated[
     BeforeValidator(_handover),
     Allowed("a list of `slot`, `spare`, `overlap`, `serial`", is_list=True),
 ]
+Durability = Annotated[str, BeforeValidator(_durability), Allowed("`process` or `host`")]
 Duration = Annotated[float, BeforeValidator(read_duration), Allowed("a duration")]
 Size = Annotated[int, BeforeValidator(read_size), Allowed("a size")]
 Count = Annotated[int, BeforeValidator(read_count), AfterValidator(AtLeast(1, "1")), _A_COUNT]

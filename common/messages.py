@@ -25,7 +25,7 @@ class Activity(StrEnum):
     WAITING = "waiting"  # for an order of the master
     READING = "reading"  # from the socket, the answer's headers included
     HANDLING = "handling"  # one message of the stream
-    SINK = "sink"  # waiting for room in the sink
+    SINK = "sink"  # waiting for the output, or for room in the outbox
     DRAINING = "draining"
 
     @property
@@ -43,6 +43,7 @@ class DisconnectKind(StrEnum):
     STALL = "stall"  # no byte for stall_timeout
     HTTP = "http"  # answered with another status than 200
     WORKER = "worker"  # an error of ours while streaming
+    OUTBOX_FULL = "outbox_full"  # closed by us: what it brings could not be kept
 
 
 class Counters(msgspec.Struct, kw_only=True):
@@ -56,9 +57,10 @@ class Counters(msgspec.Struct, kw_only=True):
     limited: int = 0  # tweets that the server says it withheld
     broken: int = 0  # lines that are no JSON object
     other: dict[str, int] = {}  # messages that are not tweets, by kind
-    accepted: int = 0  # taken by the sink
-    delivered: int = 0  # confirmed by the sink
-    failed: int = 0  # given up by the sink
+    accepted: int = 0  # to be delivered
+    delivered: int = 0  # written, or confirmed by whom they were sent to
+    dead_letters: int = 0  # refused for good by whom they were sent to, and put aside
+    redelivered: int = 0  # delivered out of outboxes of earlier generations
     log_lost: int = 0  # log records that could not be written
 
 
@@ -108,19 +110,29 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     detail: str = ""
 
 
+class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
+    """There is no room for what a stream would bring; the next MayConnect says that there is again."""
+
+
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
-    """Once a second and on change: what the worker does and has done."""
+    """Once a second and on change: what the worker does and has done.
+
+    All that came over the stream until `collected_until` is safe: delivered, or in the outbox. `backlog` and
+    `outbox_bytes` are what is not yet delivered, with what earlier generations left to this one.
+    """
 
     at: float
     activity: Activity
     activity_since: float
     last_byte_at: float
+    collected_until: float
     backlog: int
+    outbox_bytes: int
     counters: Counters
 
 
 class Drained(msgspec.Struct, tag="drained", frozen=True):
-    """The last word of a worker: `undelivered` messages were left when its deadline came."""
+    """The last word of a worker: `undelivered` messages stay in its outbox for another to deliver."""
 
     undelivered: int
 
@@ -158,7 +170,7 @@ class Reopen(msgspec.Struct, tag="reopen", frozen=True):
     """Open the log files anew."""
 
 
-FromWorker = Ready | MayConnect | Connected | Disconnected | Report | Drained
+FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Drained
 FromMaster = Connect | Close | Drain | Reopen
 
 _encoder = msgspec.msgpack.Encoder()

@@ -18,6 +18,7 @@ from traptor.common.kinds import (
     Brokers,
     Channel,
     Count,
+    Durability,
     Duration,
     FolderPath,
     Groups,
@@ -104,7 +105,7 @@ class SupervisorSection(Section):
 
     run_dir: FolderPath = option("run", RESTART, "For what a reboot may forget: locks, the list of workers.")
     state_dir: FolderPath = option(
-        "state", RESTART, "For what it may not: states and budgets of keys, numbers of generations."
+        "state", RESTART, "For what it may not: states and budgets of keys, numbers of generations, outboxes."
     )
     log_dir: LogFolder = option(
         "logs", RESTART, "For `supervisor.log` and one `<connection>.log` each; `-` logs to stdout instead."
@@ -152,6 +153,18 @@ class SupervisorSection(Section):
     )
     drain_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
         "30s", LIVE, "How long a stop may take until every worker has delivered what it had and is gone."
+    )
+    outbox_max_bytes: Annotated[Size, AfterValidator(AtLeast(1 << 20, "1M"))] = option(
+        "1G",
+        REFRESH,
+        "How much of what could not be delivered yet is kept for each connection. When that is full, its "
+        "stream is closed until there is room again; on the disk it may take three times as much.",
+    )
+    outbox_durability: Durability = option(
+        "process",
+        REFRESH,
+        "What the messages kept survive: `process` a sudden end of workers and supervisor, `host` also one "
+        "of the host, for which they are synced to the disk at least every 100 ms.",
     )
     start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
     restart_backoff: Duration = option(

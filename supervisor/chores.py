@@ -122,9 +122,13 @@ class Chores:
                 self._wake()
             await asyncio.sleep(supervisor.health_interval)
 
+    def _look_for_leftovers(self) -> None:
+        self._context.leftovers.look({g.birth.connection for g in self._context.fleet.generations})
+
     async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AROUND_INTERVAL_S)
+            self._look_for_leftovers()
             self._wake()  # every step is due by an event or its time; this makes up for one that was missed
             self._files.compare()
             settings = self._context.settings

@@ -45,6 +45,7 @@ class Connection:
     part: int
     crashes: CrashBackoff
     refresh_crashes: CrashBackoff  # of generations that were to take over
+    drain_crashes: CrashBackoff  # of drain workers
     gaps: GapTracker
     wanted: Wanted | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
@@ -129,6 +130,11 @@ class Connection:
         for generation in self.generations:
             total = added(total, generation.counters)
         return total
+
+    def outbox(self) -> tuple[int, int]:
+        """What its generations have still to deliver, as they last reported it: messages, bytes on disk."""
+        reports = [g.last_report for g in self.generations if g.last_report is not None]
+        return sum(report.backlog for report in reports), sum(report.outbox_bytes for report in reports)
 
     def refused(self, now: float) -> bool:
         """Whether the server refused the rules that are wanted now, lately."""

@@ -69,7 +69,7 @@ class Failure:
                 return cls(FailureKind.NETWORK)
             case DisconnectKind.SERVER_CLOSE | DisconnectKind.HTTP:
                 return cls(FailureKind.HTTP)
-            case DisconnectKind.OWN_CLOSE | DisconnectKind.WORKER:
+            case DisconnectKind.OWN_CLOSE | DisconnectKind.WORKER | DisconnectKind.OUTBOX_FULL:
                 return None
 
 

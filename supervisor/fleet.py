@@ -80,7 +80,8 @@ class Fleet:
     def drain(self, generation: Generation, deadline_s: float) -> None:
         """Have it close its stream, deliver what it holds, and end; KILL follows when it does not."""
         now = time.monotonic()
-        generation.move(GenerationState.DRAINING)
+        if generation.state is not GenerationState.DRAINING:  # a drain worker is that from the beginning
+            generation.move(GenerationState.DRAINING)
         generation.ending = generation.ending or Ending.DRAINED
         generation.kill_at = now + deadline_s + min(GRACE_S, deadline_s)
         self._send(generation, Drain(deadline_s))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
-from traptor.common.messages import Activity, Connect, Counters, Disconnected, Report
+from traptor.common.mark import read_mark
+from traptor.common.messages import Connect, Counters, Disconnected, Report
+from traptor.common.outboxes import outbox_folder
 from traptor.supervisor.keypool import Lease
 from traptor.supervisor.states import GenerationState, check_move
 from traptor.supervisor.vitals import Vitals
@@ -107,6 +110,12 @@ class Generation:
         check_move(self.state, new)
         self.state = new
 
+    def ask_to_connect(self) -> None:
+        """It waits for a permission from now on; a full outbox has room again."""
+        if self.state is GenerationState.OUTBOX_FULL:
+            self.move(GenerationState.READY)
+        self.may_connect = True
+
     def asks_to_connect(self) -> bool:
         """Whether it waits for a permission."""
         return self.state is GenerationState.READY and self.may_connect
@@ -138,13 +147,21 @@ class Generation:
         self.closing = False
         self.lease = None
 
-    def last_sign_at(self) -> float:
-        """Up to when what came is known to have been handled: its last report, else its birth.
+    def collected_until(self) -> float:
+        """Until when what came over its stream is known to be safe, by its mark or its last report.
 
-        While it stays in one message, or waits for room in the sink, it handles nothing that comes behind.
+        The mark is written with every commit of the outbox, a report comes once a second.
         """
-        report = self.last_report
-        if report is None:
-            return self.born_at
-        is_stuck = report.activity in (Activity.HANDLING, Activity.SINK)
-        return min(report.at, report.activity_since) if is_stuck else report.at
+        report, mark = self.last_report, read_mark(self.outbox)
+        return max(
+            self.streaming_since or self.born_at,
+            report.collected_until if report is not None else 0.0,
+            mark.mono if mark is not None else 0.0,
+        )
+
+    @property
+    def outbox(self) -> Path:
+        """The folder of its outbox."""
+        return outbox_folder(self.birth.settings.outbox.state_dir, self.birth.connection) / str(
+            self.birth.generation
+        )

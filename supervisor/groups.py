@@ -24,6 +24,7 @@ from traptor.supervisor.context import Context
 from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.generation import Spec
 from traptor.supervisor.instants import instant
+from traptor.supervisor.leftovers import parse_connection
 from traptor.supervisor.snapshots import Snapshot
 from traptor.supervisor.vanished import judge
 from traptor.supervisor.workersettings import limits_of, worker_settings
@@ -220,6 +221,20 @@ class Groups:
         if c.wanted is None or c.wanted.spec != spec:
             c.wanted = Wanted(rules, settings, spec)
 
+    def connection(self, name: str, now: float) -> Connection | None:
+        """The connection of this name, made where it is not planned; None when it is no name of one."""
+        if (c := self._context.connections.get(name)) is not None:
+            return c
+        try:
+            return self._new_connection(*parse_connection(name), now)
+        except ValueError:
+            return None
+
+    def wanted_of_drain_worker(self) -> Wanted:
+        """What a generation is made from that streams nothing."""
+        settings = worker_settings(self._context.settings)
+        return Wanted((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
+
     def _connections_of(self, group: GroupId) -> list[Connection]:
         return [c for c in self._context.connections.values() if c.group == group]
 
@@ -232,6 +247,7 @@ class Groups:
             part=part,
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
+            drain_crashes=CrashBackoff(limits, self._context.rng),
             gaps=GapTracker(name, instant(now)),
         )
         self._context.connections[name] = c

@@ -24,6 +24,7 @@ from traptor.supervisor.groups import Groups
 from traptor.supervisor.hints import HintListener
 from traptor.supervisor.instants import instant
 from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.leftovers import Leftovers
 from traptor.supervisor.locks import WorkersLock
 from traptor.supervisor.outcomes import Outcomes
 from traptor.supervisor.pacer import Pacer
@@ -83,6 +84,7 @@ class Master:
             store=StateStore(settings.supervisor.state_dir / "state.db"),
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
+            leftovers=Leftovers(settings.supervisor.state_dir),
             rng=rng,
         )
 

@@ -18,6 +18,7 @@ from traptor.common.messages import (
     Drained,
     FromWorker,
     MayConnect,
+    OutboxFull,
     Ready,
     Report,
     added,
@@ -47,6 +48,7 @@ _CAUSE_OF_KIND = {
     DisconnectKind.STALL: GapCause.STALL,
     DisconnectKind.HTTP: GapCause.NETWORK,
     DisconnectKind.WORKER: GapCause.CRASH,
+    DisconnectKind.OUTBOX_FULL: GapCause.OUTBOX_FULL,
 }
 _CAUSE_OF_FAILURE = {
     FailureKind.NETWORK: GapCause.NETWORK,
@@ -76,19 +78,21 @@ class Outcomes:
             case Ready():
                 _on_ready(g)
             case MayConnect():
-                g.may_connect = True
+                g.ask_to_connect()
+            case OutboxFull():
+                self._on_outbox_full(self._connection(g), g, now)
             case Connected():
                 self._on_connected(self._connection(g), g, message)
             case Disconnected():
                 self._on_disconnected(self._connection(g), g, message, now)
             case Drained():
                 if message.undelivered:
-                    log.error(
-                        "worker ended with undelivered messages",
+                    log.warning(
+                        "worker leaves its outbox to the next",
                         extra=fields(
                             connection=g.birth.connection,
                             gen=g.birth.generation,
-                            undelivered=message.undelivered,
+                            messages=message.undelivered,
                         ),
                     )
         self._wake()
@@ -101,7 +105,7 @@ class Outcomes:
     def on_gone(self, g: Generation, code: int) -> None:
         """A worker's process ended."""
         now = time.monotonic()
-        g.ending = g.ending or Ending.CRASH
+        g.ending = g.ending or (Ending.DRAINED if g.birth.drains and not code else Ending.CRASH)
         c = self._connection(g)
         _log_end(g, code)
         if g.streaming_since is not None:
@@ -195,6 +199,14 @@ class Outcomes:
             ended_at = _until_successor(g, message.at, ended_at, c.streaming_since)
         gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
 
+    def _on_outbox_full(self, c: Connection, g: Generation, now: float) -> None:
+        if g.state is GenerationState.DRAINING:
+            return  # it was told to end meanwhile
+        g.move(GenerationState.OUTBOX_FULL)
+        if g is c.serving:
+            gaplog.record(c.gaps.cause_changed(GapCause.OUTBOX_FULL, instant(now)))
+        log.error("outbox full", extra=fields(connection=c.name, gen=g.birth.generation))
+
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
         if self._context.stopping:
             return GapCause.SHUTDOWN
@@ -258,7 +270,7 @@ class Outcomes:
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
-        at = instant(min(now, g.last_sign_at()))
+        at = instant(min(now, g.collected_until()))
         gaplog.record(c.gaps.stopped(g.birth.generation, _crash_cause(g), at))
         g.streaming_since, g.lease = None, None
 
@@ -268,6 +280,8 @@ class Outcomes:
         c.past = added(c.past, g.counters)
         if g in c.leaving:
             c.leaving.remove(g)
+            if g.birth.drains and is_crash:
+                c.drain_crashes.crashed(now, now - g.born_at)
         elif g is c.serving:
             c.serving, c.old_returns, c.held_back = None, False, None
             gaplog.record(c.end_handover())

@@ -13,7 +13,8 @@ from traptor.common.birth import Birth
 from traptor.common.errors import TraptorError
 from traptor.common.logs import fields
 from traptor.supervisor import gaplog
-from traptor.supervisor.connection import Connection
+from traptor.supervisor.backoff import CrashBackoff
+from traptor.supervisor.connection import Connection, Wanted
 from traptor.supervisor.context import Context, connect_message, key_spec
 from traptor.supervisor.demands import Demand, order_demands
 from traptor.supervisor.generation import Ending, Generation
@@ -55,6 +56,7 @@ class Reconciler:
         self._groups.plan(now)
         for connection in self._in_order():
             self._try_step(connection, now)
+        self._start_drain_workers(now)
         self._forget_gone()
         if self._give_back_leases(now) and any(c.lease is None for c in self._context.connections.values()):
             self._timer.add(now)  # somebody may wait for them
@@ -145,6 +147,8 @@ class Reconciler:
 
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
+        if g is not None and g.state is GenerationState.OUTBOX_FULL:
+            self._wait(c, "its outbox is full: the output does not take what waits there")
         if g is None or lease is None or not g.asks_to_connect():
             return
         if c.is_handing_over:
@@ -183,21 +187,54 @@ class Reconciler:
     def _fork(self, c: Connection, now: float) -> Generation | None:
         """A new generation of what is wanted; None when this host cannot make one now."""
         assert c.wanted is not None
+        backoff = c.crashes if c.serving is None else c.refresh_crashes
+        return self._fork_one(c, c.wanted, backoff, now)
+
+    def _fork_one(
+        self, c: Connection, wanted: Wanted, backoff: CrashBackoff, now: float, *, drains: bool = False
+    ) -> Generation | None:
         try:
             number = self._context.store.next_generation(c.name)
-            birth = Birth(c.name, number, c.group, c.wanted.rules, c.wanted.settings)
-            generation = self._context.fleet.fork(birth, c.wanted.spec)
+            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
+            generation = self._context.fleet.fork(birth, wanted.spec)
         except (OSError, TraptorError) as error:
             log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
-            backoff = c.crashes if c.serving is None else c.refresh_crashes
             self._timer.add(backoff.crashed(now, 0.0))
             return None
         generation.last_heard = self._context.run_clock.read(now)
         log.info(
             "worker forked",
-            extra=fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules)),
+            extra=fields(
+                connection=c.name,
+                gen=number,
+                pid=generation.pid,
+                rules=None if drains else len(birth.rules),
+                drains=drains or None,
+            ),
         )
         return generation
+
+    def _start_drain_workers(self, now: float) -> None:
+        """Have what dead generations left be delivered where no other generation of the connection comes."""
+        if self._context.stopping:
+            return
+        for name in sorted(self._context.leftovers.due):
+            c = self._groups.connection(name, now)
+            if c is None or any(not g.birth.drains for g in c.generations):
+                continue
+            not_before = c.drain_crashes.not_before(now)
+            if not_before is not None:
+                self._timer.add(not_before)
+            elif not any(g.birth.drains for g in c.generations) and self._may_start_one_more():
+                self._start_drain_worker(c, now)
+
+    def _start_drain_worker(self, c: Connection, now: float) -> None:
+        generation = self._fork_one(
+            c, self._groups.wanted_of_drain_worker(), c.drain_crashes, now, drains=True
+        )
+        if generation is not None:
+            generation.move(GenerationState.DRAINING)
+            c.leaving.append(generation)
 
     def _may_start_one_more(self) -> bool:
         starting = sum(g.state is GenerationState.STARTING for g in self._context.fleet.generations)
@@ -227,7 +264,8 @@ class Reconciler:
         self._drain(g)
 
     def _drain(self, g: Generation) -> None:
-        if g.state not in (GenerationState.DRAINING, GenerationState.GONE):
+        is_drain_worker = g.birth.drains and g.kill_at is None and self._context.stopping
+        if is_drain_worker or g.state not in (GenerationState.DRAINING, GenerationState.GONE):
             self._context.fleet.drain(g, self._context.drain_s())
 
     def _end_overdue(self, now: float) -> None:

@@ -52,6 +52,7 @@ def _group(group: Group) -> dict[str, Any]:
 
 def _connection(c: Connection, now: float) -> dict[str, Any]:
     totals = c.gaps.totals(instant(now))
+    outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
         "state": c.state(now),
@@ -63,6 +64,7 @@ def _connection(c: Connection, now: float) -> dict[str, Any]:
         "held_for": [f"part {part}" for part in c.held_for],
         "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
         "streaming_seconds": round(totals.streaming_s, 3),
+        "outbox": {"messages": outbox_messages, "bytes": outbox_bytes},
         "serving": _generation(c.serving, now),
         "successor": _generation(c.successor, now),
         "leaving": [_generation(g, now) for g in c.leaving],

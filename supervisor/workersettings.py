@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traptor.common.birth import KafkaSettings, WorkerSettings
+from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.kinds import KAFKA
 from traptor.common.rules import Limits
 from traptor.common.settings import Settings
@@ -23,6 +23,11 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         log_dir=settings.supervisor.log_dir,
         log_level=settings.logging.level,
         log_format=settings.logging.format,
+        outbox=OutboxSettings(
+            state_dir=settings.supervisor.state_dir,
+            max_bytes=settings.supervisor.outbox_max_bytes,
+            synced=settings.supervisor.outbox_durability == "host",
+        ),
         kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
     )
 
@@ -35,7 +40,7 @@ def _kafka_settings(settings: Settings) -> KafkaSettings:
         create_topic=kafka.create_topic,
         library=kafka.library,
         secrets=kafka.secrets,
-        undelivered_dir=settings.supervisor.state_dir / "undelivered",
+        dead_letter_dir=settings.supervisor.state_dir / "dead-letters",
     )
 
 

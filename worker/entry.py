@@ -13,6 +13,8 @@ from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs import fields
 from traptor.common.workerlog import WorkerLogBridge, configure_worker_logging
 from traptor.worker.control import Control
+from traptor.worker.delivery import Delivery
+from traptor.worker.drainer import Drainer
 from traptor.worker.kafkacheck import look_at_kafka
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
@@ -39,17 +41,22 @@ def run_worker(
     logs = configure_worker_logging(birth, bridge)
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
-    pipeline = Pipeline(birth, sink_of(birth), _stats(birth))
-    session = Session(birth, pipeline, logs, control.post)
-    control.start(session)
+    delivery = Delivery(birth, sink_of(birth))
+    work: Drainer | Session
+    if birth.drains:
+        work = Drainer(birth, delivery, logs, control.post)
+    else:
+        work = Session(birth, Pipeline(birth, delivery, _stats(birth)), logs, control.post)
+    control.start(work)
     try:
-        session.run()
+        work.run()
     except SinkError as error:
         log.error("the output cannot be used", extra=fields(error=str(error)))  # a sentence, no crash
+        delivery.drain(time.monotonic())
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")
-        pipeline.drain(time.monotonic() + _LAST_WORDS_S)  # what is on its way to the output is not at fault
+        delivery.drain(time.monotonic() + _LAST_WORDS_S)  # what is on its way to the output is not at fault
         raise SystemExit(ExitCode.FAILURE) from None
     finally:
         control.finish(_LAST_WORDS_S)

@@ -5,210 +5,187 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
 from traptor.common.birth import Birth, KafkaSettings
+from traptor.common.errors import SinkError
 from traptor.common.logs import fields, lifecycle
-from traptor.worker.kafkaconfig import Config, client_config, fitted
-from traptor.worker.kafkaerrors import UNCONFIRMED, advice, is_final, text_of
+from traptor.worker.deadletters import DeadLetters
+from traptor.worker.kafkaconfig import client_config, fitted
+from traptor.worker.kafkaerrors import advice, is_final, text_of
 from traptor.worker.kafkaproducer import KafkaProducer
-from traptor.worker.kafkatopics import KafkaAway, Topics, need_topics
-from traptor.worker.outgoing import Outgoing, SinkCounts, SinkStopped
-from traptor.worker.record import Record, Recorder, topics_of
+from traptor.worker.kafkatopics import KafkaAway, Topics, WaitEnded, need_topics
+from traptor.worker.outgoing import Outgoing
+from traptor.worker.record import Record, Recorder, dead_letter, topics_of
 from traptor.worker.tally import Tally
-from traptor.worker.undelivered import Undelivered
+from traptor.worker.tickets import Outcomes, Ticket
 
 log = logging.getLogger(__name__)
 
-_ROOM_S = 0.05
+# So long `open` waits for Kafka. Then the stream begins without it: what comes waits in the outbox.
+REACH_S = 5.0
 _ASK_AGAIN_S = 1.0
-_SEND_AGAIN_S = 1.0
-_SAY_AFTER_S = 1.0
-# At the end of a drain so much of its time, or a quarter of it, is for keeping what is not confirmed.
-_KEEP_S = 1.0
+
+
+class _Sent(NamedTuple):
+    ticket: Ticket
+    is_dead: bool  # on its way to the dead-letter topic
 
 
 class KafkaSink:
-    """Sends each message and waits for its confirmation. Where there is no room it waits, however long.
+    """Sends each message and waits for its confirmation.
 
-    What Kafka takes by no means goes to a file of undelivered messages, and so does what is not confirmed
-    when a drain ends.
+    What Kafka takes by no means goes to the dead-letter topic, and where that takes it neither, to a file.
     """
 
     def __init__(self, birth: Birth, settings: KafkaSettings) -> None:
-        self.counts = SinkCounts()
-        self.waiting_since: float | None = None
         self._config = client_config(settings, birth.connection)
         self._settings = settings
         self._topics = topics_of(settings, birth.settings.other_messages)
         self._recorder = Recorder(birth, settings)
-        self._undelivered = Undelivered(
-            settings.undelivered_dir / f"{birth.connection}-{birth.generation}.jsonl"
-        )
-        self._producer: KafkaProducer | None = None
-        self._in_hand: deque[Record] = deque()  # librdkafka had no room for them
-        self._again: deque[Record] = deque()  # came back undelivered, and may be delivered yet
-        self._send_again_at = 0.0
-        self._is_over = False
+        self._dead_letters = DeadLetters(settings.dead_letter_dir / f"{birth.connection}.jsonl")
+        self._dead_letter_topic: str | None = None  # None: there is none
+        self._producer: KafkaProducer[_Sent] | None = None
         self._stopped = threading.Event()
+        self._settled = threading.Event()  # Kafka is reached, or cannot be for a reason that lasts
+        self._error: SinkError | None = None
+        self._reaching: threading.Thread | None = None
         self._tally = Tally()
-        self._is_said = False
 
-    def open(self) -> None:
-        """Reach Kafka and find the topics, however long it is away. Raises SinkError, SinkStopped."""
-        topics = Topics(self._config, self._stopped)
-        self.waiting_since = since = time.monotonic()
-        try:
-            while (config := self._reached(topics)) is None:
-                if self._stopped.wait(_ASK_AGAIN_S):
-                    raise SinkStopped("the wait for Kafka was ended")
-        finally:
-            self.waiting_since = None
-        self._say_that_it_works(since)
-        self._producer = KafkaProducer(
-            config, on_delivered=self._delivered, on_failed=self._failed, on_tick=self._send_again
-        )
+    def open(self, outcomes: Outcomes) -> None:
+        """Reach Kafka and find the topics; where it is away, go on trying. Raises SinkError."""
+        self._outcomes = outcomes
+        self._reaching = threading.Thread(target=self._reach, name="kafka", daemon=True)
+        self._reaching.start()
+        self._settled.wait(REACH_S)
+        self._settled.set()
+        if self._error is not None:
+            raise self._error
 
-    def send(self, message: Outgoing) -> None:
-        """Send a message, waiting for room. Raises SinkStopped; the message is then left to `drain`."""
-        record = self._recorder.record(message)
-        if record is None:
-            return
-        self.counts.accepted += 1
-        self._in_hand.append(record)
-        if not self._send_in_hand():
-            self._wait_for_room()
+    def takes(self, message: Outgoing) -> bool:
+        """Whether messages of this kind are sent."""
+        return self._recorder.topic(message) is not None
+
+    def deliver_at_once(self, _message: Outgoing) -> bool:
+        """Nothing is delivered before Kafka has confirmed it."""
+        return False
+
+    def send(self, message: Outgoing, ticket: Ticket) -> bool:
+        """Send a message; False while Kafka is not reached or librdkafka has no room."""
+        if self._producer is None:
+            return False
+        handed = ticket.handed
+        record = self._recorder.record(message, handed.outbox.generation, is_repeated=handed.is_repeated)
+        if record is None:  # dropped by now; it was not when it came
+            self._outcomes.delivered(ticket)
+            return True
+        return self._producer.send(record, _Sent(ticket, is_dead=False))
+
+    def serve(self) -> None:
+        """Tell what Kafka confirmed and what not."""
+        if self._producer is not None:
+            self._producer.serve()
+
+    def sync(self) -> None:
+        """What is confirmed is Kafka's business."""
 
     def stop_waiting(self) -> None:
-        """End a wait of `open` or `send` now and for good."""
+        """End the wait of `open` now."""
         self._stopped.set()
-
-    def drain(self, deadline: float) -> int:
-        """Have what is in hand confirmed until `deadline` (monotonic); how many messages were not."""
-        now = time.monotonic()
-        until = deadline - min(_KEEP_S, max(0.0, deadline - now) / 4)
-        if self._producer is None:
-            return 0
-        self.waiting_since = now
-        try:
-            while self._unconfirmed() and time.monotonic() < until:
-                self._send_in_hand()
-                self._producer.serve(max(0.0, min(_ROOM_S, until - time.monotonic())))
-        finally:
-            self.waiting_since = None
-        return self._give_up() if self._unconfirmed() else 0
+        self._settled.set()
 
     def close(self) -> None:
         """Let go of Kafka and of the file."""
+        self.stop_waiting()
+        if self._reaching is not None:
+            self._reaching.join()
         if self._producer is not None:
             self._producer.close()
             self._producer = None
-        self._undelivered.close()
+        self._dead_letters.close()
         for reason, count in self._tally.rest().items():
             log.info("Kafka errors not said before", extra=fields(error=reason, count=count))
 
-    # ---- reaching it
+    # ---- reaching it, in a thread of its own
 
-    def _reached(self, topics: Topics) -> Config | None:
-        """What the producer is made with; None when Kafka is away."""
-        try:
-            found = need_topics(topics, self._topics, self._settings.create_topic)
-            most_bytes = topics.largest_message_bytes(self._topics)
-        except KafkaAway as error:
+    def _reach(self) -> None:
+        began, is_said = time.monotonic(), False
+        while not self._stopped.is_set():
+            try:
+                self._try_to_reach()
+            except WaitEnded:
+                return
+            except SinkError as error:
+                is_said = True
+                self._say_unreached(error)
+            else:
+                if is_said:
+                    waited_s = round(time.monotonic() - began, 3)
+                    log.warning("Kafka is reached", extra=lifecycle(waited_s=waited_s))
+                self._error = None
+                self._settled.set()
+                return
+            self._stopped.wait(_ASK_AGAIN_S)
+
+    def _say_unreached(self, error: SinkError) -> None:
+        if isinstance(error, KafkaAway):
             if self._tally.add("away"):
-                self._is_said = True
                 log.error("waiting for Kafka", extra=fields(error=str(error)))
-            return None
+            return
+        # Until then it is raised by `open`.
+        if self._settled.is_set() and self._tally.add(str(error)):
+            log.error("Kafka cannot be used", extra=fields(error=str(error)))
+        self._error = error
+        self._settled.set()
+
+    def _try_to_reach(self) -> None:
+        topics = Topics(self._config, self._stopped)
+        found = need_topics(topics, self._topics, self._settings.create_topic)
         if created := [name for name, partitions in found.items() if not partitions]:
             log.warning("topics created", extra=fields(topics=",".join(created)))
-        return self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
+        self._dead_letter_topic = self._found_dead_letter_topic(topics)
+        most_bytes = topics.largest_message_bytes(self._topics)
+        config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
+        self._producer = KafkaProducer(config, on_delivered=self._delivered, on_failed=self._failed)
 
-    # ---- sending
-
-    def _send_in_hand(self) -> bool:
-        """Whether all is handed on; what came back goes first."""
-        assert self._producer is not None
-        while self._in_hand and not self._again:
-            if not self._producer.send(self._in_hand[0]):
-                return False
-            self._in_hand.popleft()
-        return not self._in_hand
-
-    def _wait_for_room(self) -> None:
-        assert self._producer is not None
-        self.waiting_since = since = time.monotonic()
+    def _found_dead_letter_topic(self, topics: Topics) -> str | None:
+        name = self._settings.dead_letter_topic
         try:
-            while not self._stopped.is_set():
-                self._producer.serve(_ROOM_S)
-                if self._send_in_hand():
-                    self._say_that_it_works(since)
-                    return
-                if time.monotonic() - since > _SAY_AFTER_S and self._tally.add("no room"):
-                    self._is_said = True
-                    log.error(
-                        "waiting for Kafka to take messages", extra=fields(unconfirmed=self._unconfirmed())
-                    )
-            raise SinkStopped("the wait for room in Kafka's queue was ended")
-        finally:
-            self.waiting_since = None
+            return name if topics.partitions([name])[name] else None
+        except (KafkaAway, WaitEnded):
+            raise
+        except SinkError:  # we may not even ask for it
+            return None
 
-    def _unconfirmed(self) -> int:
-        counts = self.counts
-        return counts.accepted - counts.delivered - counts.failed
+    # ---- what the producer calls
 
-    # ---- what the producer calls, one at a time
-
-    def _delivered(self) -> None:
-        self.counts.delivered += 1
-
-    def _failed(self, record: Record, error: KafkaError) -> None:
-        text = text_of(error)
-        if self._is_over:
-            self._keep(record, text if is_final(error) else UNCONFIRMED)
-        elif is_final(error):
-            self._keep(record, text)
-            if count := self._tally.add(text):
-                file = self._undelivered.path
-                about = fields(error=text, count=count, advice=advice(error), file=file)
-                log.error("Kafka does not take messages", extra=about)
+    def _delivered(self, sent: _Sent) -> None:
+        if sent.is_dead:
+            self._outcomes.is_dead(sent.ticket)
         else:
-            self._again.append(record)
+            self._outcomes.delivered(sent.ticket)
+
+    def _failed(self, sent: _Sent, record: Record, error: KafkaError) -> None:
+        text = text_of(error)
+        if not is_final(error):
             if count := self._tally.add(text):
                 log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
-
-    def _send_again(self) -> None:
-        now = time.monotonic()
-        if not self._again or self._is_over or now < self._send_again_at:
+            self._outcomes.came_back(sent.ticket)
             return
-        assert self._producer is not None
-        self._send_again_at = now + _SEND_AGAIN_S
-        for _ in range(len(self._again)):
-            if not self._producer.send(self._again[0]):
+        if not sent.is_dead and (count := self._tally.add(text)):
+            to = self._dead_letter_topic or self._dead_letters.path
+            about = fields(error=text, count=count, advice=advice(error), dead_letters=to)
+            log.error("Kafka does not take messages", extra=about)
+        self._put_aside(sent, record, error, text)
+
+    def _put_aside(self, sent: _Sent, record: Record, error: KafkaError, text: str) -> None:
+        if not sent.is_dead and self._dead_letter_topic is not None and self._producer is not None:
+            letter = dead_letter(record, self._dead_letter_topic, error.name(), text)
+            if self._producer.send(letter, _Sent(sent.ticket, is_dead=True)):
                 return
-            self._again.popleft()
-
-    # ---- giving up
-
-    def _give_up(self) -> int:
-        assert self._producer is not None
-        failed_before = self.counts.failed
-        self._is_over = True
-        self._producer.give_up()
-        for record in (*self._again, *self._in_hand):
-            self._keep(record, UNCONFIRMED)
-        self._again.clear()
-        self._in_hand.clear()
-        count = self.counts.failed - failed_before
-        log.error("messages are not delivered", extra=fields(count=count, file=self._undelivered.path))
-        return count
-
-    def _keep(self, record: Record, reason: str) -> None:
-        self._undelivered.write(record, reason)
-        self.counts.failed += 1
-
-    def _say_that_it_works(self, since: float) -> None:
-        if self._is_said:
-            self._is_said = False
-            log.warning("Kafka works", extra=lifecycle(waited_s=round(time.monotonic() - since, 3)))
+        if self._dead_letters.write(record, text):
+            self._outcomes.is_dead(sent.ticket)
+        else:
+            self._outcomes.came_back(sent.ticket)

@@ -19,12 +19,12 @@ Config = dict[str, object]
 
 _OURS: dict[str, object] = {
     "enable.idempotence": True,  # implies acks=all; a retry of librdkafka neither doubles nor reorders
-    "message.timeout.ms": 0,  # its default drops what it could not deliver in five minutes; here it waits
+    "message.timeout.ms": 0,  # its default gives up after five minutes; what it gives up is sent again
     "partitioner": "murmur2_random",  # as Java's clients do, so that other topics' keys can be joined
     "compression.type": "lz4",
     "linger.ms": 20,
-    # Its default is 1 GiB for each worker. When this is full, the stream waits.
-    "queue.buffering.max.kbytes": 65_536,
+    # Its default is 1 GiB for each worker. When this is full, messages wait in the outbox alone.
+    "queue.buffering.max.kbytes": 16_384,
     "queue.buffering.max.messages": 100_000,
     "message.max.bytes": 1_000_000,
     "socket.keepalive.enable": True,

@@ -14,7 +14,6 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 from traptor.common.errors import SinkError
 from traptor.worker.kafkaconfig import Config
 from traptor.worker.kafkaerrors import advice, error_of, is_final, text_of
-from traptor.worker.outgoing import SinkStopped
 
 Client = TypeVar("Client")
 
@@ -29,8 +28,12 @@ class KafkaAway(SinkError):
     """Kafka does not answer, or cannot serve now; later it may."""
 
 
+class WaitEnded(SinkError):
+    """The wait for an answer was ended by who asked."""
+
+
 class Topics:
-    """Asks one cluster about topics; `stopped` ends every wait for an answer with SinkStopped."""
+    """Asks one cluster about topics; `stopped` ends every wait for an answer with WaitEnded."""
 
     def __init__(self, config: Config, stopped: threading.Event) -> None:
         """Raises SinkError when librdkafka does not take the configuration."""
@@ -40,7 +43,7 @@ class Topics:
         self._admin = made_with(AdminClient, {**config, "error_cb": self._on_error})
 
     def partitions(self, names: Collection[str]) -> dict[str, int]:
-        """How many partitions each has; 0: it is not there. Raises KafkaAway, SinkError, SinkStopped."""
+        """How many partitions each has; 0: it is not there. Raises KafkaAway, SinkError, WaitEnded."""
         return self._ask(
             lambda: self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK_S),
             lambda topic: len(topic.partitions),
@@ -50,7 +53,7 @@ class Topics:
     def largest_message_bytes(self, names: Collection[str]) -> int | None:
         """What is the most that all the topics take in one batch; None where we may not know.
 
-        Raises KafkaAway, SinkStopped.
+        Raises KafkaAway, WaitEnded.
         """
         resources = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in names}
         futures = self._admin.describe_configs(list(resources.values()), request_timeout=ASK_S)
@@ -60,14 +63,14 @@ class Topics:
                 lambda config: int(config["max.message.bytes"].value),
                 {},
             )
-        except (KafkaAway, SinkStopped):
+        except (KafkaAway, WaitEnded):
             raise
         except SinkError:
             return None
         return min(sizes.values())
 
     def create(self, names: Collection[str]) -> None:
-        """Create topics as the brokers' defaults have them. Raises KafkaAway, SinkError, SinkStopped."""
+        """Create topics as the brokers' defaults have them. Raises KafkaAway, SinkError, WaitEnded."""
         new = [NewTopic(name, -1, -1) for name in names]  # -1: the broker's default
         self._ask(
             lambda: self._admin.create_topics(new, request_timeout=ASK_S),
@@ -99,7 +102,7 @@ class Topics:
         while not future.done():
             self._admin.poll(0)
             if self._stopped.wait(_LOOK_S):
-                raise SinkStopped("the wait for Kafka was ended")
+                raise WaitEnded("the wait for Kafka was ended")
             if time.monotonic() > deadline:
                 raise KafkaAway(f"{self._brokers}: no answer in {ASK_S:g} s")
         self._admin.poll(0)

@@ -30,7 +30,7 @@ _TAIL_BYTES = 65_536
 class LineFile:
     """Appends lines to a named file, and to a new one under that name when it was renamed or removed."""
 
-    longest_pause_s = 1.0
+    is_all_or_nothing = True
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -67,6 +67,14 @@ class LineFile:
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
         return True
+
+    def sync(self) -> None:
+        """Have the lines survive a power cut."""
+        if self._fd >= 0 and self._is_regular:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                log.warning("a file is not synced", extra=fields(file=self._path, error=error.strerror))
 
     def close(self) -> None:
         """Close the file."""

@@ -8,8 +8,8 @@ from typing import Protocol
 class Lines(Protocol):
     """An output of lines that several processes write to at once."""
 
-    longest_pause_s: float
-    """How long to wait at most before asking again whether there is room."""
+    is_all_or_nothing: bool
+    """Whether a line that is not written whole is not written at all."""
 
     def open(self) -> None:
         """Reach the output. Raises SinkError."""
@@ -19,6 +19,9 @@ class Lines(Protocol):
 
         Raises OSError when something other than want of room stands in the way; it may go away, too.
         """
+
+    def sync(self) -> None:
+        """Have what was written survive a power cut; where that fails, the next call tries again."""
 
     def close(self) -> None:
         """Let go of the output."""

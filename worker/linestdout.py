@@ -21,7 +21,7 @@ _inside_a_line = mmap.mmap(-1, 1)
 class LineStdout:
     """Writes lines to stdout under the lock of all workers."""
 
-    longest_pause_s = 0.05
+    is_all_or_nothing = False
 
     def __init__(self) -> None:
         self._stream: StdStream | None = None
@@ -50,6 +50,9 @@ class LineStdout:
                 return False
             self._rest = b"\n" + line if _inside_a_line[0] else line
         return self._write_rest()
+
+    def sync(self) -> None:
+        """What becomes of the lines is the reader's business."""
 
     def close(self) -> None:
         """Let go; a line that is not whole is followed by the next writer's line end."""

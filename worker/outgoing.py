@@ -1,14 +1,15 @@
-"""What goes to a sink, and what a sink tells of it."""
+"""What goes to a sink."""
 
 from __future__ import annotations
 
 import msgspec
 
-from traptor.common.errors import SinkError
 
+class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One message to deliver: `body` is one JSON object without a line end.
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """One message to deliver: `body` is one JSON object without a line end."""
+    It is also what an outbox keeps, so members are only ever added, at the end and with a default.
+    """
 
     body: bytes
     tweet_id: str | None
@@ -18,16 +19,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """When the tweet was written, in unix milliseconds; None: not known."""
 
 
-class SinkCounts(msgspec.Struct):
-    """Totals of one sink. What was accepted is either in hand, delivered or failed.
+class DeliveryCounts(msgspec.Struct):
+    """Totals of one generation. What was accepted is delivered, a dead letter, or in its outbox.
 
     Messages that `other_messages = drop` keeps out are not accepted.
     """
 
     accepted: int = 0
     delivered: int = 0  # written, or confirmed by whom it was sent to
-    failed: int = 0  # given up
-
-
-class SinkStopped(SinkError):
-    """A wait for room was ended by `stop_waiting`; the message is in hand, and `drain` tries again."""
+    dead_letters: int = 0  # refused for good by whom it was sent to, and put aside
+    redelivered: int = 0  # delivered out of outboxes of earlier generations

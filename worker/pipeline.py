@@ -1,9 +1,11 @@
-"""From a line of the stream to the sink: what it is, which rules it matched, and what is delivered of it."""
+"""From a line of the stream to its delivery: what it is, which rules it matched, what is delivered of it."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -11,11 +13,12 @@ import msgspec
 from traptor.common.birth import Birth
 from traptor.common.logs import fields
 from traptor.common.messages import Counters
+from traptor.worker.delivery import Delivery
 from traptor.worker.enrich import Enricher
 from traptor.worker.limit_notices import LimitNotices
 from traptor.worker.matcher import Matcher
 from traptor.worker.messages import Kind, Message, read_message
-from traptor.worker.sink import Outgoing, Sink
+from traptor.worker.outgoing import Outgoing
 from traptor.worker.stats import Stats
 from traptor.worker.timestamps import unix_ms_of_created_at
 from traptor.worker.tweet import Tweet
@@ -30,9 +33,9 @@ _SHOWN_CHARS: Final = 200
 class Pipeline:
     """Handles every message of one generation; used by the main thread alone, but for what says otherwise."""
 
-    def __init__(self, birth: Birth, sink: Sink, stats: Stats | None) -> None:
+    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
         self._birth = birth
-        self._sink = sink
+        self._delivery = delivery
         self._stats = stats
         self._counters = Counters()
         self._limit_notices = LimitNotices()
@@ -40,14 +43,18 @@ class Pipeline:
         self._shown_since = 0.0
         self._shown = 0
 
-    def open(self) -> None:
-        """Build the matcher and reach the sink. Raises SinkError."""
+    def open(self, came_until: Callable[[], float]) -> None:
+        """Build the matcher and reach the output. Raises SinkError.
+
+        `came_until` tells until when (monotonic) all that came over the stream was given to `handle`.
+        """
         birth = self._birth
         self._matcher = Matcher(birth.rules)
         self._enricher = Enricher(
             birth.rules, birth.connection, birth.generation, birth.settings.api, birth.group
         )
-        self._sink.open()
+        self._delivery.came_until = came_until
+        self._delivery.open()
         if self._stats is not None:
             self._stats.start()
 
@@ -81,7 +88,7 @@ class Pipeline:
             self._stats.matched(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
         rule_ids = self._rule_ids
-        self._sink.send(
+        self._delivery.send(
             Outgoing(
                 body=body,
                 tweet_id=tweet.id_str,
@@ -106,7 +113,7 @@ class Pipeline:
                 log.warning("the server warns", extra=_details(message))
             case Kind.UNKNOWN:
                 self._show("a message of an unknown kind", line)
-        self._sink.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
+        self._delivery.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
 
     def _take_limit(self, total: int) -> None:
         delta = self._limit_notices.newly_withheld(total)
@@ -125,9 +132,8 @@ class Pipeline:
     # ---- the end
 
     def drain(self, deadline: float) -> int:
-        """Deliver what is in hand until `deadline` (monotonic); how many messages are left."""
-        left = self._sink.drain(deadline)
-        self._sink.close()
+        """Deliver until `deadline` (monotonic); how many messages are left for another generation."""
+        left = self._delivery.drain(deadline)
         if self._stats is not None:
             self._stats.stop(max(0.0, min(1.0, deadline - time.monotonic())))
         return left
@@ -135,29 +141,38 @@ class Pipeline:
     # ---- any thread
 
     def stop_waiting(self) -> None:
-        """End a wait for room in the sink."""
-        self._sink.stop_waiting()
+        """End a wait for the output."""
+        self._delivery.stop_waiting()
 
     @property
-    def waiting_since(self) -> float | None:
-        """Since when the main thread waits for room in the sink."""
-        return self._sink.waiting_since
+    def has_room(self) -> threading.Event:
+        """Set while what a stream brings can be kept."""
+        return self._delivery.has_room
 
     @property
     def backlog(self) -> int:
-        """Messages accepted and not yet delivered or given up."""
-        counts = self._sink.counts
-        return counts.accepted - counts.delivered - counts.failed
+        """Messages that are not yet delivered."""
+        return self._delivery.backlog
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What of them is on disk."""
+        return self._delivery.outbox_bytes
+
+    def collected_until(self) -> float:
+        """Until when all that came over the stream is safe (monotonic)."""
+        return self._delivery.collected_until()
 
     def counters(self, log_lost: int) -> Counters:
         """A snapshot of all counters."""
-        counts = self._sink.counts
+        counts = self._delivery.counts
         return msgspec.structs.replace(
             self._counters,
             other=dict(self._counters.other),
             accepted=counts.accepted,
             delivered=counts.delivered,
-            failed=counts.failed,
+            dead_letters=counts.dead_letters,
+            redelivered=counts.redelivered,
             log_lost=log_lost,
         )
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import msgspec
+
 from traptor.common.birth import Birth
 from traptor.common.logs import fields, lifecycle
 from traptor.common.messages import (
@@ -23,6 +25,7 @@ from traptor.common.messages import (
     FromMaster,
     FromWorker,
     MayConnect,
+    OutboxFull,
     Ready,
     Reopen,
     Report,
@@ -30,7 +33,6 @@ from traptor.common.messages import (
 from traptor.common.workerlog import WorkerLogs
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.process import set_title
-from traptor.worker.sink import SinkStopped
 from traptor.worker.stream import V1Stream
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 # While an answer's headers are awaited nothing can interrupt the main thread; after this long the
 # control thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
+_ROOM_LOOK_S = 0.1
 
 
 class Session:
@@ -55,6 +58,8 @@ class Session:
         self._phase = (Activity.STARTING, time.monotonic())
         self._handling_since = 0.0  # 0: no message in hand
         self._last_byte_at = 0.0
+        self._came_until = 0.0  # of the last stream
+        self._connected_at = 0.0
         self._drain_by: float | None = None
         self._end = threading.Lock()  # taken by whichever thread drains
         self._ended = threading.Event()
@@ -64,20 +69,31 @@ class Session:
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
         log.info("starting", extra=fields(rules=len(self._birth.rules)))
-        try:
-            self._pipeline.open()
-        except SinkStopped:  # a Drain came while the output was away
-            self._drain()
-            return
+        self._pipeline.open(self._until)
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
         while self._drain_by is None:
-            self._enter(Activity.WAITING, "ready")
-            self._post(MayConnect())
-            order = self._orders.get()
-            if isinstance(order, Connect):
-                self._serve(order)
+            if self._pipeline.has_room.is_set():
+                self._ask_to_connect()
+            else:
+                self._wait_for_room()
         self._drain()
+
+    def _ask_to_connect(self) -> None:
+        self._enter(Activity.WAITING, "ready")
+        self._post(MayConnect())
+        order = self._orders.get()
+        if isinstance(order, Connect):
+            self._serve(order)
+
+    def _wait_for_room(self) -> None:
+        self._enter(Activity.SINK, "outbox full")
+        self._post(OutboxFull())
+        log.error("the outbox is full: no stream until there is room", extra=lifecycle())
+        while self._drain_by is None:
+            if self._pipeline.has_room.wait(_ROOM_LOOK_S):
+                log.warning("the outbox has room again", extra=lifecycle())
+                return
 
     def _serve(self, order: Connect) -> None:
         self._enter(Activity.READING, "connecting")
@@ -90,13 +106,17 @@ class Session:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._stream = None
-        self._last_byte_at = ended.last_byte_at
+        if ended.kind is DisconnectKind.OUTBOX_FULL:  # what was read last may be in memory alone
+            until = max(self._pipeline.collected_until(), self._connected_at)
+            ended = msgspec.structs.replace(ended, at=until, last_byte_at=until)
+        self._last_byte_at, self._came_until = ended.last_byte_at, stream.caught_up_at
         _log_end(ended)
         self._post(ended)
 
     def _opened(self) -> None:
         self._pipeline.stream_opened()
-        self._post(Connected(time.monotonic()))
+        self._connected_at = time.monotonic()
+        self._post(Connected(self._connected_at))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
 
@@ -106,6 +126,13 @@ class Session:
             self._pipeline.handle(line)
         finally:
             self._handling_since = 0.0
+        if not self._pipeline.has_room.is_set() and self._stream is not None:
+            self._stream.stop(DisconnectKind.OUTBOX_FULL)
+
+    def _until(self) -> float:
+        """Until when all that came over the stream was given to the pipeline."""
+        stream = self._stream
+        return stream.caught_up_at if stream is not None else self._came_until
 
     def _enter(self, activity: Activity, title: str) -> None:
         self._phase = (activity, time.monotonic())
@@ -139,7 +166,7 @@ class Session:
     def _drain_soon(self, message: Drain) -> None:
         self._drain_by = time.monotonic() + message.deadline_s
         self._orders.put(message)
-        self._stop_stream()  # first: a wait that ends then is known for our own doing
+        self._stop_stream()
         self._pipeline.stop_waiting()
 
     def drained_instead(self) -> bool:
@@ -154,10 +181,8 @@ class Session:
     def report(self) -> Report:
         """What the main thread does now and has done."""
         activity, since = self._phase
-        handling_since, sink_since = self._handling_since, self._pipeline.waiting_since
-        if sink_since is not None:
-            activity, since = Activity.SINK, sink_since
-        elif handling_since:
+        handling_since = self._handling_since
+        if handling_since:
             activity, since = Activity.HANDLING, handling_since
         stream = self._stream
         return Report(
@@ -165,7 +190,9 @@ class Session:
             activity=activity,
             activity_since=since,
             last_byte_at=stream.last_byte_at if stream is not None else self._last_byte_at,
+            collected_until=self._pipeline.collected_until(),
             backlog=self._pipeline.backlog,
+            outbox_bytes=self._pipeline.outbox_bytes,
             counters=self._pipeline.counters(log_lost=self._logs.lost),
         )
 

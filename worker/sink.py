@@ -7,55 +7,51 @@ from typing import Protocol
 
 from traptor.common.birth import Birth
 from traptor.common.errors import SinkError
-from traptor.worker.jsonl import jsonl_files, jsonl_stdout
+from traptor.worker.jsonl import LineSink, jsonl_files, jsonl_stdout
 from traptor.worker.kafka import KafkaSink
-from traptor.worker.outgoing import Outgoing, SinkCounts, SinkStopped
+from traptor.worker.outgoing import Outgoing
+from traptor.worker.tickets import Outcomes, Ticket
 
-__all__ = ["Outgoing", "Sink", "SinkCounts", "SinkStopped", "open_sink", "sink_of"]
+__all__ = ["Sink", "line_sink", "sink_of"]
 
 
 class Sink(Protocol):
-    """Delivers messages in the order in which they come; used by one thread, but for what says otherwise."""
+    """Delivers messages, and tells what becomes of each; used by one thread at a time."""
 
-    @property
-    def counts(self) -> SinkCounts:
-        """The totals so far (any thread)."""
+    def open(self, outcomes: Outcomes) -> None:
+        """Reach the output, or begin to: it may be away. Raises SinkError, which says what to do."""
 
-    @property
-    def waiting_since(self) -> float | None:
-        """Since when (monotonic) the output is waited for; None when it is not (any thread)."""
+    def takes(self, message: Outgoing) -> bool:
+        """Whether messages of this kind are delivered at all."""
 
-    def open(self) -> None:
-        """Reach the output, waiting for it where it is away.
+    def deliver_at_once(self, message: Outgoing) -> bool:
+        """Deliver a message for good right now; False where that cannot be: nothing has happened then."""
 
-        Raises SinkError, which says what to do, and SinkStopped when `stop_waiting` ends the wait.
-        """
+    def send(self, message: Outgoing, ticket: Ticket) -> bool:
+        """Take a message; what becomes of it is told later. False when there is no room for it now."""
 
-    def send(self, message: Outgoing) -> None:
-        """Take a message, after a wait for room where there is none.
+    def serve(self) -> None:
+        """Tell what has become of messages. To be called again and again."""
 
-        Raises SinkStopped when `stop_waiting` ends the wait; the message is taken nevertheless.
-        """
+    def sync(self) -> None:
+        """Have what was delivered survive a power cut, as far as that is this host's business."""
 
     def stop_waiting(self) -> None:
-        """End a wait of `open` or `send` now, and let them wait no more (any thread)."""
-
-    def drain(self, deadline: float) -> int:
-        """Deliver what is in hand until `deadline` (monotonic); how many messages failed for want of time."""
+        """End the wait of `open` now (any thread)."""
 
     def close(self) -> None:
-        """Let go of the output."""
+        """Let go of the output; nothing is told any more of what it still has."""
 
 
 def sink_of(birth: Birth) -> Sink:
-    """The sink, not yet opened, of a generation. Raises SinkError as `open_sink` does."""
+    """The sink, not yet opened, of a generation. Raises SinkError as `line_sink` does."""
     settings = birth.settings
     if settings.kafka is not None:
         return KafkaSink(birth, settings.kafka)
-    return open_sink(settings.output, settings.other_messages, birth.connection)
+    return line_sink(settings.output, settings.other_messages, birth.connection)
 
 
-def open_sink(output: str, other_messages: str, connection: str) -> Sink:
+def line_sink(output: str, other_messages: str, connection: str) -> LineSink:
     """The sink of lines, not yet opened, that `output` and `other_messages` mean for a connection.
 
     Raises SinkError when `output` is not `jsonl:DIR` or `jsonl:-`.

@@ -6,11 +6,14 @@ Facts about the endpoint: Twitter, "POST statuses/filter" and "Connecting to a s
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import socket
 import sys
+import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -51,11 +54,13 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         ).apply_auth()
         self._on_open = on_open
         self._on_line = on_line
-        self._stopped = False
+        self._stopped: DisconnectKind | None = None
         self._stop_by = 0.0
         self._response: requests.Response | None = None
         self._ending: Disconnected | None = None
         self._is_cut_off = False  # what came behind the last line is not handled
+        self._is_reading = False
+        self._caught_up_at = 0.0
         self._set_up_session(connect)
 
     def _set_up_session(self, connect: Connect) -> None:
@@ -73,6 +78,14 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         """Whether an answer came, so that `stop` can interrupt what reads it."""
         return self._response is not None
 
+    @property
+    def caught_up_at(self) -> float:
+        """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
+        response = self._response
+        if self._is_reading and response is not None and not _has_unread(response):
+            return time.monotonic()
+        return self._caught_up_at
+
     def run(self, rules: Sequence[Rule]) -> Disconnected:
         """Stream until the server, the network or `stop` ends it, and say how it ended."""
         self._connect(
@@ -84,13 +97,14 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         )
         return self._ending or self._ended(DisconnectKind.SERVER_CLOSE)
 
-    def stop(self) -> None:
+    def stop(self, kind: DisconnectKind = DisconnectKind.OWN_CLOSE) -> None:
         """End the stream now, also while its read blocks; what has arrived is still handled (any thread).
 
-        The socket is shut for reading below TLS: buffered records can still be read, then comes the end.
+        `kind` is how it ends then. The socket is shut for reading below TLS: buffered records can still be
+        read, then comes the end.
         """
         self._stop_by = time.monotonic() + STOP_S
-        self._stopped = True
+        self._stopped = self._stopped or kind
         response = self._response
         if response is None:
             return
@@ -165,7 +179,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         response = self._response
         headers: Mapping[str, str] = response.headers if response is not None else {}
         return Disconnected(
-            kind=DisconnectKind.OWN_CLOSE if self._stopped else kind,
+            kind=self._stopped or kind,
             at=self.last_byte_at if self._is_cut_off else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
@@ -186,6 +200,24 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._response = response
+        self._iter_content = response.iter_content
+        response.iter_content = self._watched_content  # type: ignore[method-assign]  # requests has no hook for it
+
+    def _watched_content(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """The pieces of the answer's body, noting when all before one was handled and no more had come."""
+        pieces = self._iter_content(*args, **kwargs)
+        assert self._response is not None
+        while True:
+            if not _has_unread(self._response):
+                self._caught_up_at = time.monotonic()
+            self._is_reading = True
+            try:
+                piece = next(pieces, None)
+            finally:
+                self._is_reading = False
+            if piece is None:
+                return
+            yield piece
 
 
 def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
@@ -238,6 +270,16 @@ def _never_reached(error: BaseException | None) -> bool:
     return isinstance(error, requests.ConnectTimeout) or isinstance(
         reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError
     )
+
+
+def _has_unread(response: requests.Response) -> bool:
+    """Whether bytes have come that were not read yet."""
+    unread = array.array("i", [0])
+    try:
+        fcntl.ioctl(response.raw.fileno(), termios.FIONREAD, unread)
+    except (ValueError, OSError):
+        return False  # closed: nothing comes any more
+    return unread[0] > 0
 
 
 def _is_read_timeout(error: BaseException | None) -> bool:

@@ -1,75 +1,87 @@
-"""The file of messages that Kafka did not take: nothing that was read is dropped without a trace."""
+"""Takes over the files in which version 0.1 kept what Kafka had not confirmed at the end of a generation."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
+import fcntl
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-import orjson
+import msgspec
 
-from traptor.common.logs import fields
-from traptor.worker.record import Record
-from traptor.worker.tally import Tally
+from traptor.common.birth import OutboxSettings
+from traptor.common.errors import SinkError
+from traptor.common.outboxes import outbox_folder
+from traptor.worker.linefile import LineFile
+from traptor.worker.outbox import Outbox, OutboxError, OutboxInUse
+from traptor.worker.outgoing import Outgoing
 
-log = logging.getLogger(__name__)
+# What version 0.1 wrote as `reason`; with another one Kafka had refused the message for good.
+_UNCONFIRMED = "not confirmed in time; it may have arrived"
+_BATCH_MESSAGES = 256
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-_MODE = 0o640
+
+class UndeliveredError(Exception):
+    """The file cannot be taken over now; says why."""
 
 
-class Undelivered:
-    """A JSON object for each message: reason, topic, key, time_ms, headers, and the message as `value`.
+class _Line(msgspec.Struct):
+    reason: str
+    key: str | None
+    value: msgspec.Raw
+    time_ms: int = 0
+    headers: dict[str, str | None] = {}
 
-    The file is made with the first one.
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def import_undelivered(file: Path, generation: int, connection: str, settings: OutboxSettings) -> int:
+    """Make the file an outbox of its generation, and remove it; how many messages it had.
+
+    What was refused for good goes to the dead letters. Raises UndeliveredError: then nothing has changed, or
+    some messages will come twice.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lost = 0  # could not be written here either
-        self._fd = -1
-        self._tally = Tally()
-
-    def write(self, record: Record, reason: str) -> None:
-        """Keep a message. Never raises: what cannot be kept is counted, and said once a minute."""
-        try:
-            if self._fd < 0:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._fd = os.open(self.path, _FLAGS, _MODE)
-            _append(self._fd, _line(record, reason))
-        except OSError as error:
-            self.lost += 1
-            if count := self._tally.add("lost"):
-                log.critical(
-                    "messages that Kafka did not take are lost: they cannot be kept",
-                    extra=fields(count=count, file=self.path, error=error.strerror),
-                )
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+    try:
+        with file.open("rb") as lines:
+            fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unconfirmed = list(
+                _sorted_out(lines, settings.state_dir / "dead-letters" / f"{connection}.jsonl")
+            )
+            _keep(unconfirmed, outbox_folder(settings.state_dir, connection) / str(generation), settings)
+            file.unlink()
+            return len(unconfirmed)
+    except (OSError, SinkError, OutboxError, OutboxInUse, msgspec.MsgspecError) as error:
+        raise UndeliveredError(f"{file}: it cannot be taken over: {error}") from error
 
 
-def _line(record: Record, reason: str) -> bytes:
-    about = {
-        "reason": reason,
-        "topic": record.topic,
-        "key": None if record.key is None else record.key.decode(),
-        "time_ms": record.time_ms,
-        "headers": {name: _text(value) for name, value in record.headers},
-    }
-    return b'%b,"value":%b}\n' % (orjson.dumps(about)[:-1], record.value)
+def _sorted_out(lines: IO[bytes], dead_letters: Path) -> Iterator[Outgoing]:
+    dead = LineFile(dead_letters)
+    for text in lines:
+        line = _decode(text)
+        if line.reason == _UNCONFIRMED:
+            yield _message(line)
+            continue
+        dead.open()
+        dead.write(text)
+    dead.close()
 
 
-def _text(value: str | bytes | None) -> str | None:
-    return value.decode() if isinstance(value, bytes) else value
+def _message(line: _Line) -> Outgoing:
+    rules = line.headers.get("traptor-rules")
+    return Outgoing(
+        body=bytes(line.value),
+        tweet_id=line.key,
+        rule_ids=tuple(rules.split(",")) if rules else (),
+        created_at_ms=line.time_ms or None,
+    )
 
 
-def _append(fd: int, line: bytes) -> None:
-    size = os.fstat(fd).st_size
-    if os.write(fd, line) < len(line):
-        os.ftruncate(fd, size)  # a broken line would spoil the next one
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def _keep(messages: list[Outgoing], folder: Path, settings: OutboxSettings) -> None:
+    open_outbox = Outbox.adopt if folder.exists() else Outbox.create  # it is there when this was interrupted
+    outbox = open_outbox(folder, synced=settings.synced, max_bytes=settings.max_bytes)
+    try:
+        for start in range(0, len(messages), _BATCH_MESSAGES):
+            outbox.put(messages[start : start + _BATCH_MESSAGES])
+    finally:
+        outbox.close()

@@ -1,0 +1,81 @@
+"""The life of a drain worker's main thread: deliver what earlier generations left, and end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from traptor.common.birth import Birth
+from traptor.common.logs import lifecycle
+from traptor.common.messages import Activity, Counters, Drain, Drained, FromMaster, FromWorker, Reopen, Report
+from traptor.common.workerlog import WorkerLogs
+from traptor.worker.delivery import Delivery
+from traptor.worker.process import set_title
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.1
+_CLOSE_S = 2.0
+
+
+class Drainer:
+    """Serves no stream. `order` and `report` are called by the control thread."""
+
+    def __init__(
+        self, birth: Birth, delivery: Delivery, logs: WorkerLogs, post: Callable[[FromWorker], None]
+    ) -> None:
+        self._birth = birth
+        self._delivery = delivery
+        self._logs = logs
+        self._post = post
+        self._since = time.monotonic()
+        self._drain_by: float | None = None
+        self._told = threading.Event()
+
+    # ---- the main thread
+
+    def run(self) -> None:
+        """Deliver until nothing is left, or until the deadline of a Drain. Raises SinkError."""
+        set_title(self._birth.connection, "draining")
+        self._delivery.open()
+        log.info("delivering what was left", extra=lifecycle(messages=self._delivery.backlog))
+        while self._delivery.backlog and not self._told.wait(_LOOK_S):
+            pass
+        deadline = time.monotonic() + _CLOSE_S if self._drain_by is None else self._drain_by
+        undelivered = self._delivery.drain(deadline)
+        log.info("drained", extra=lifecycle(undelivered=undelivered))
+        self._post(Drained(undelivered))
+
+    # ---- the control thread, or a signal
+
+    def order(self, message: FromMaster) -> None:
+        """Take an order of the master."""
+        match message:
+            case Drain():
+                self._drain_by = time.monotonic() + message.deadline_s
+                self._told.set()
+                self._delivery.stop_waiting()
+            case Reopen():
+                self._logs.reopen()
+
+    def drained_instead(self) -> bool:
+        """Nothing ever holds up this main thread."""
+        return False
+
+    def report(self) -> Report:
+        """What was delivered up to now."""
+        counts = self._delivery.counts
+        return Report(
+            at=time.monotonic(),
+            activity=Activity.DRAINING,
+            activity_since=self._since,
+            last_byte_at=0.0,
+            collected_until=0.0,
+            backlog=self._delivery.backlog,
+            outbox_bytes=self._delivery.outbox_bytes,
+            counters=Counters(
+                redelivered=counts.redelivered, dead_letters=counts.dead_letters, log_lost=self._logs.lost
+            ),
+        )
