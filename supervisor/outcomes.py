@@ -270,7 +270,7 @@ class Outcomes:
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
-        at = instant(min(now, g.collected_until()))
+        at = instant(min(now, _known_to_live(g)))
         gaplog.record(c.gaps.stopped(g.birth.generation, _crash_cause(g), at))
         g.streaming_since, g.lease = None, None
 
@@ -308,6 +308,13 @@ def _collected_until(message: Disconnected) -> float:
     if message.kind is DisconnectKind.SERVER_CLOSE:
         return message.at
     return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
+
+
+def _known_to_live(g: Generation) -> float:
+    """Until when what came over the stream of a dead worker is safe; a silent one was dead before."""
+    last_byte_at = g.last_report.last_byte_at if g.last_report is not None else 0.0
+    safe_until = g.collected_until()
+    return last_byte_at if 0 < last_byte_at < safe_until - KEEP_ALIVE_MISSED_S else safe_until
 
 
 def _until_successor(g: Generation, noticed_at: float, ended_at: float, successor_at: float) -> float:

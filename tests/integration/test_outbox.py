@@ -1,0 +1,205 @@
+"""The outbox in a whole collection: the output goes away, processes die, and nothing that was read is lost.
+
+The output here is a file whose name leads to a full disk; test_collection_kafka.py has the same with Kafka.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.collection import Collection
+from support.pair import lines_with, lost, settle, start_two, times, wait_gap
+from support.waiting import wait_for
+
+from traptor.common.outboxes import outboxes
+
+Make = Callable[..., Collection]
+
+
+def take_output_away(collection: Collection, name: str = "track:0") -> None:
+    """Every write to the connection's file fails from now on, for want of room."""
+    wait_for(lambda: collection.tweets(name), "tweets")
+    output = collection.output / f"{name}.jsonl"
+    output.rename(collection.folder / "first.jsonl")
+    output.symlink_to("/dev/full")
+    wait_for(lambda: waiting(collection, name) > 5, "messages wait in the outbox")
+
+
+def give_output_back(collection: Collection, name: str = "track:0") -> None:
+    """The file is there again; then, what was written before is put back in front."""
+    (collection.output / f"{name}.jsonl").unlink()
+    wait_for(lambda: collection.tweets(name) and not waiting(collection, name), "the outbox is empty")
+
+
+def put_first_part_back(collection: Collection, name: str = "track:0") -> None:
+    output = collection.output / f"{name}.jsonl"
+    output.write_bytes((collection.folder / "first.jsonl").read_bytes() + output.read_bytes())
+
+
+def waiting(collection: Collection, name: str = "track:0") -> int:
+    return int(collection.connection(name).get("outbox", {"messages": 0})["messages"])
+
+
+def lost_outside_gaps(collection: Collection, name: str = "track:0") -> list[object]:
+    spans = [times(gap) for gap in collection.gaps(name)]
+    return [
+        tweet
+        for tweet in lost(collection, name, "storm")
+        if not any(since - 0.05 <= tweet["made_at"] <= until + 0.05 for since, until in spans)
+    ]
+
+
+def left_in(collection: Collection, name: str) -> list[Path]:
+    return outboxes(collection.folder / "state", name)
+
+
+@pytest.fixture
+def started(make_collection: Make) -> tuple[Collection, dict[str, int]]:
+    collection, pids = start_two(make_collection)
+    collection.sandbox.set_rules([("track", "storm")])
+    collection.sandbox.set_rate(100)
+    return collection, pids
+
+
+def test_a_worker_killed_while_messages_wait_loses_none_of_them(
+    started: tuple[Collection, dict[str, int]],
+) -> None:
+    collection, before = started
+    take_output_away(collection)
+    os.kill(before["track:0"], signal.SIGKILL)
+    collection.wait_new_pid("track:0", before["track:0"])
+    collection.wait_log("an outbox is taken over", "of=1", "worker=track:0")
+    wait_gap(collection, "crash")
+    give_output_back(collection)
+    settle(collection, "track:0", "storm")
+    put_first_part_back(collection)
+    assert not lost_outside_gaps(collection)
+    assert collection.connection("track:0")["total"]["redelivered"] > 5
+    assert [path.name for path in left_in(collection, "track:0")] == ["2"]
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_what_waits_when_the_supervisor_ends_is_delivered_by_the_next_one(
+    started: tuple[Collection, dict[str, int]], end: str
+) -> None:
+    collection, _ = started
+    take_output_away(collection)
+    if end == "kill":
+        collection.signal(signal.SIGKILL)
+        assert collection.process is not None
+        collection.process.wait(10)
+    else:
+        collection.sandbox.stop_timeline()
+        assert collection.stop() == 0
+        collection.wait_log("worker leaves its outbox to the next", "connection=track:0")
+    assert [path.name for path in left_in(collection, "track:0")] == ["1"]
+    first_part = (collection.folder / "first.jsonl").read_bytes().splitlines()
+    written_before = {json.loads(line)["id_str"] for line in first_part}
+    collection.sandbox.start_timeline()
+    (collection.output / "track:0.jsonl").unlink()
+    collection.start()
+    collection.wait_streaming("track:0", "follow:0")
+    collection.wait_log("an outbox is taken over", "of=1", "worker=track:0")
+    wait_for(lambda: [path.name for path in left_in(collection, "track:0")] == ["2"], "only its own is left")
+    of_first = [
+        tweet["id_str"]
+        for tweet in collection.tweets("track:0")
+        if tweet["traptor"]["collection"]["generation"] == 1
+    ]
+    assert len(of_first) > 5
+    assert len(of_first) == len(set(of_first))
+    assert not written_before & set(of_first)
+
+
+def test_what_a_connection_left_that_is_no_longer_planned_is_delivered_by_a_drain_worker(
+    started: tuple[Collection, dict[str, int]],
+) -> None:
+    collection, before = started
+    take_output_away(collection)
+    collection.remove_rules("track:0", ["storm"])
+    collection.hint("track:0")
+    wait_for(lambda: collection.streaming() == {"follow:0": before["follow:0"]}, "track:0 streams no more")
+    os.kill(before["track:0"], signal.SIGKILL)  # it drains, and cannot
+    collection.wait_log("worker forked", "connection=track:0", "gen=2", "drains=True")
+    (collection.output / "track:0.jsonl").unlink()
+    collection.wait_log("worker ended", "connection=track:0", "gen=2", "why=drained")
+    assert left_in(collection, "track:0") == []
+    settle(collection, "track:0", "storm")
+    put_first_part_back(collection)
+    sent = {i for c in collection.sandbox.connections() if "track" in c["values"] for i in [c["id"]]}
+    read = [t["id"] for t in collection.sandbox.tweets() if sent & set(t["connections"])]
+    written = {tweet["id_str"] for tweet in collection.tweets("track:0")}
+    assert len(set(read) - written) <= 5  # on its way when it was told to end
+    assert collection.streaming() == {"follow:0": before["follow:0"]}
+
+
+def test_a_drain_worker_is_told_to_end_with_the_supervisor(
+    started: tuple[Collection, dict[str, int]],
+) -> None:
+    collection, before = started
+    take_output_away(collection)
+    collection.remove_rules("track:0", ["storm"])
+    collection.hint("track:0")
+    wait_for(lambda: collection.streaming() == {"follow:0": before["follow:0"]}, "track:0 streams no more")
+    os.kill(before["track:0"], signal.SIGKILL)
+    collection.wait_log("worker forked", "connection=track:0", "drains=True")
+    collection.wait_log("delivering what was left", name="track:0")
+    assert collection.stop() == 0
+    assert [path.name for path in left_in(collection, "track:0")] == ["1"]
+
+
+def test_a_full_outbox_closes_the_stream_and_has_it_opened_again_when_there_is_room(
+    make_collection: Make,
+) -> None:
+    collection, before = start_two(make_collection, outbox_max_bytes="1M")
+    collection.sandbox.set_rules([("track", "storm")])
+    collection.sandbox.set_rate(300)
+    take_output_away(collection)
+    collection.wait_log("outbox full", "connection=track:0")
+    serving = wait_for(
+        lambda: (g := collection.connection("track:0")["serving"]) and g["state"] == "OUTBOX_FULL" and g,
+        "it is OUTBOX_FULL",
+    )
+    assert serving["pid"] == before["track:0"]
+    assert serving["activity"] == "sink"
+    assert "outbox is full" in collection.connection("track:0")["waits_for"]
+    assert collection.connection("track:0")["outbox"]["bytes"] >= 1 << 20
+    collection.wait_log("the outbox is full: no stream until there is room", name="track:0")
+    wait_for(lambda: not collection.redis.exists("track:0:heartbeat"), "its heartbeat is withheld")
+    give_output_back(collection)
+    collection.wait_streaming("track:0", "follow:0")
+    gap = wait_gap(collection, "outbox_full")
+    assert collection.streaming() == before
+    settle(collection, "track:0", "storm")
+    put_first_part_back(collection)
+    assert not lost_outside_gaps(collection)
+    since, until = times(gap)
+    server_closed = [c["closed_at"] for c in collection.sandbox.connections() if c["closed_at"]]
+    assert any(abs(since - closed) < 1.5 for closed in server_closed), (since, until, server_closed)
+    wait_for(lambda: collection.redis.exists("track:0:heartbeat"), "its heartbeat is back")
+
+
+def test_a_refresh_goes_on_while_the_output_is_away(
+    started: tuple[Collection, dict[str, int]],
+) -> None:
+    """The old generation leaves what it cannot deliver; the new one takes it over."""
+    collection, before = started
+    collection.options["supervisor"]["drain_timeout"] = "4s"
+    collection.write_ini()
+    collection.signal(signal.SIGHUP)
+    collection.wait_log("reloaded")
+    take_output_away(collection)
+    collection.hint("track:0")
+    collection.wait_new_pid("track:0", before["track:0"])
+    collection.wait_log("worker leaves its outbox to the next", "connection=track:0", "gen=1")
+    collection.wait_log("an outbox is taken over", "of=1", "worker=track:0")
+    give_output_back(collection)
+    settle(collection, "track:0", "storm")
+    put_first_part_back(collection)
+    assert not lost_outside_gaps(collection)
+    assert lines_with(collection, "worker ended", "connection=track:0", "why=drained")
