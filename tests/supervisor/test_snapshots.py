@@ -256,6 +256,27 @@ def test_others_on_the_loop_have_their_turn_after_each_slice_of_rules(db: redis.
     assert len(set(progress)) >= 200
 
 
+def test_others_have_their_turn_between_rules_of_thousands_of_values_too(db: redis.Redis, port: int) -> None:
+    for number in range(6):
+        db.hset(f"traptor-follow:0:{number}", "value", ",".join(map(str, range(1, 25_000))))
+
+    async def look(reader: RuleReader) -> list[int]:
+        progress = []
+
+        async def other_work() -> None:
+            while True:
+                progress.append(CountingLimits.asked)
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(other_work())
+        await reader.read_group(GroupId.parse("follow:0"))
+        other.cancel()
+        return progress
+
+    progress = ask(port, look, limits=CountingLimits())
+    assert max(after - before for before, after in pairwise(progress)) == 1
+
+
 # ---- Redis that cannot be asked
 
 
