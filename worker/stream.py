@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -21,6 +21,7 @@ from traptor.common import __version__
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect, Disconnected, DisconnectKind
 from traptor.common.rules import Rule
+from traptor.worker.streamlines import stream_lines
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 # Large reads cost half of tweepy's default 512 bytes, and add no latency to a chunked answer.
@@ -186,6 +187,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._response = response
+        response.iter_lines = _lines_of(response)  # type: ignore[assignment]
 
 
 def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
@@ -195,6 +197,13 @@ def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
         values.setdefault(rule.group.type.value, {}).update(dict.fromkeys(rule.values))
     form = {name: ",".join(distinct) for name, distinct in values.items()}
     return {**form, "stall_warnings": "true"}
+
+
+def _lines_of(response: requests.Response) -> Callable[[int], Iterator[bytes]]:
+    def lines(chunk_size: int) -> Iterator[bytes]:
+        return stream_lines(response.iter_content(chunk_size))
+
+    return lines
 
 
 class _OneRequestSession(requests.Session):

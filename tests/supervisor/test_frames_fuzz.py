@@ -14,8 +14,9 @@ from typing import Any, cast
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import SECRET, examples, mangled
+from support.fuzzing import examples, mangled
 from support.keypools import make_key, make_pool
+from support.secrets import SECRET
 
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ProtocolError

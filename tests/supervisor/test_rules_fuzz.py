@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
-from support.fuzzing import SECRET, examples
+from support.fuzzing import examples
+from support.secrets import SECRET
 
 from traptor.common.normalise import MAX_RULE_CHARS
 from traptor.common.rules import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType

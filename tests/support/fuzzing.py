@@ -15,8 +15,6 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-SECRET = "s3cr3tS3NT1NEL"
-
 _FACTOR = float(os.environ.get("TRAPTOR_FUZZ", "1"))
 _TWEETS = Path(__file__).parent.parent / "data" / "tweets-v1.1.jsonl"
 
