@@ -200,8 +200,14 @@ def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
 
 
 def _lines_of(response: requests.Response) -> Callable[[int], Iterator[bytes]]:
+    def pieces(chunk_size: int) -> Iterator[bytes]:
+        try:
+            yield from response.iter_content(chunk_size)
+        except ValueError as error:  # of http.client, for a chunk of a negative size
+            raise urllib3.exceptions.ProtocolError(f"the answer is no HTTP: {error}") from error
+
     def lines(chunk_size: int) -> Iterator[bytes]:
-        return stream_lines(response.iter_content(chunk_size))
+        return stream_lines(pieces(chunk_size))
 
     return lines
 
@@ -218,6 +224,10 @@ class _OneRequestSession(requests.Session):
         self._used = True
         kwargs["allow_redirects"] = False  # another request, and another place for the credentials
         return super().request(*args, **kwargs)
+
+    def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
+        """None: also to see where one would lead, requests reads a whole body, and stumbles over no URL."""
+        return iter(())
 
 
 class _BoundAdapter(requests.adapters.HTTPAdapter):

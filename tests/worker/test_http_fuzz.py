@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import socket
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import TWEETS, examples, mangled
+from support.rawserver import RawServer
 from support.secrets import SECRET
 from test_stream_fuzz import SETTINGS, line_of
 
@@ -64,7 +62,9 @@ BODIES = st.one_of(
     mangled(TWEET_LINES),
     st.just(gzip.compress(TWEET_LINES)),
     mangled(gzip.compress(TWEET_LINES)),
-    st.sampled_from([b"\r\n" * 1_000, b"\r" * 1_000, b"5\r\n", b"-1\r\n\r\n", b"f" * 70_000, b"0\r\n\r\n"]),
+    st.sampled_from(
+        [b"\r\n" * 1_000, b"\r" * 1_000, b"5\r\n", b"-1\r\n\r\n", b"-5\r\n", b"f" * 70_000, b"0\r\n\r\n"]
+    ),
     st.binary(max_size=50),
 )
 
@@ -82,50 +82,16 @@ ANSWERS = st.builds(
 )
 
 
-class Server:
-    """Answers each connection with the next bytes that it is given, in pieces, and closes it."""
-
-    def __init__(self) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self.answer: Sequence[bytes] = ()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listening.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):  # it has heard enough
-            request = connection.recv(65_536)
-            for piece in self.answer:
-                connection.sendall(request if piece == b"echo" else piece)
-            connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(5)
-            while connection.recv(65_536):  # else the close would throw away what was sent
-                pass
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
+def server() -> Iterator[RawServer]:
+    server = RawServer()
     yield server
     server.close()
 
 
-def stream(server: Server, answer: Sequence[bytes]) -> tuple[list[bytes], DisconnectKind]:
+def stream(server: RawServer, answer: Sequence[bytes]) -> tuple[list[bytes], DisconnectKind]:
     """What comes of an answer; the checks that hold for every one of them are made."""
-    server.answer = answer
+    server.answer = lambda request: [request if piece == b"echo" else piece for piece in answer]
     lines: list[bytes] = []
     settings = replace(SETTINGS, stream_url=server.url)
     ended = V1Stream(CONNECT, settings, on_open=lambda: None, on_line=lines.append).run(())
@@ -140,7 +106,9 @@ def stream(server: Server, answer: Sequence[bytes]) -> tuple[list[bytes], Discon
 
 @examples(150)
 @given(answer=ANSWERS, sizes=st.lists(st.integers(1, 20_000), max_size=6))
-def test_any_answer_in_any_pieces_ends_as_an_outcome(server: Server, answer: bytes, sizes: list[int]) -> None:
+def test_any_answer_in_any_pieces_ends_as_an_outcome(
+    server: RawServer, answer: bytes, sizes: list[int]
+) -> None:
     pieces, start = [], 0
     for size in sizes:
         pieces.append(answer[start : start + size])
@@ -151,7 +119,7 @@ def test_any_answer_in_any_pieces_ends_as_an_outcome(server: Server, answer: byt
 @examples(30)
 @given(size=st.integers(1, 300), sizes=st.lists(st.integers(1, 300), max_size=4), is_gzip=st.booleans())
 def test_the_pieces_in_which_they_come_change_no_tweet(
-    server: Server, size: int, sizes: list[int], is_gzip: bool
+    server: RawServer, size: int, sizes: list[int], is_gzip: bool
 ) -> None:
     body = chunked(gzip.compress(SHORT_LINES) if is_gzip else SHORT_LINES, size)
     coding = b"Content-Encoding: gzip\r\n" if is_gzip else b""
@@ -173,12 +141,21 @@ def test_lines_are_the_same_in_whatever_pieces(pieces: list[bytes]) -> None:
     assert [line for line in stream_lines(pieces) if line] == whole
 
 
-def test_a_line_without_end_ends_the_stream_before_the_memory_does(server: Server) -> None:
+def test_a_redirect_to_no_url_is_an_answer_like_others(server: RawServer) -> None:
+    assert stream(server, [b"HTTP/1.1 302 x\r\nLocation: //[\r\n\r\n"]) == ([], DisconnectKind.HTTP)
+
+
+def test_a_chunk_of_a_negative_size_ends_the_stream_and_not_the_worker(server: RawServer) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n12345"
+    assert stream(server, [answer]) == ([], DisconnectKind.NETWORK)
+
+
+def test_a_line_without_end_ends_the_stream_before_the_memory_does(server: RawServer) -> None:
     endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MOST_LINE_BYTES + 100_000)
     assert stream(server, [endless]) == ([], DisconnectKind.NETWORK)
 
 
 @pytest.mark.parametrize("status", [b"401 Unauthorized", b"420 x", b"503 x"])
-def test_an_answer_that_repeats_the_request_shows_no_credentials(server: Server, status: bytes) -> None:
+def test_an_answer_that_repeats_the_request_shows_no_credentials(server: RawServer, status: bytes) -> None:
     stream(server, [b"HTTP/1.1 " + status + b"\r\n\r\n", b"echo"])
     stream(server, [b"HTTP/1.1 " + status + b"\r\nX: ", b"echo"])
