@@ -204,6 +204,9 @@ def from_master(payload: bytes) -> FromMaster:
 def _decode(decoder: msgspec.msgpack.Decoder[Any], payload: bytes) -> Any:
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        # The text of the error names the place, never the content.
-        raise ProtocolError(f"not a known message: {error}") from None
+    except msgspec.ValidationError as error:
+        # Its text may repeat what stands at the place that it names.
+        _, at, place = str(error).rpartition(" - at ")
+        raise ProtocolError(f"not a known message: a wrong value{at}{place if at else ''}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ProtocolError("not a known message: broken msgpack") from None

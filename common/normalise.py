@@ -13,6 +13,8 @@ from traptor.common.values import read_values, shown
 Found = Rule | Rejected | Inactive
 
 KEY_PREFIX = "traptor-"
+# Every tweet carries the rules that it came for, and a Kafka message is usually at most 1 MB.
+MAX_RULE_CHARS = 1 << 18
 _READ_FIELDS = frozenset({"rule_id", "value", "tag", "orig_type", "status"})
 
 
@@ -71,6 +73,11 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
         raise ValueError("neither the key nor the field rule_id names the rule")
     if "value" not in fields:
         raise ValueError("the field value is missing")
+    size_chars = sum(len(name) + len(value) for name, value in fields.items())
+    if size_chars > MAX_RULE_CHARS:
+        raise ValueError(
+            f"its fields have {size_chars} characters; every tweet carries them: at most {MAX_RULE_CHARS}"
+        )
     hashtag = group.type is RuleType.TRACK and fields.get("orig_type", "").strip().lower() == "hashtag"
     values = read_values(group.type, fields["value"], hashtag=hashtag)
     limit = limits.of(group.type)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from traptor.common.errors import ConfigError, Problem
 
 _SHOWN_CHARACTERS = 60
+_PLACE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Place:
 
     def __str__(self) -> str:
         spot = self.file if self.line is None else f"{self.file}:{self.line}"
-        return printable(f"{spot} {self.what}".rstrip())
+        return printable(f"{spot} {_cut(self.what, _PLACE_CHARACTERS)}".rstrip())
 
 
 class Report:
@@ -71,5 +72,8 @@ def printable(text: str) -> str:
 
 def quoted(text: str) -> str:
     """The text in quotes for a message, cut where it is long."""
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
-    return f"'{printable(cut)}'"
+    return f"'{printable(_cut(text, _SHOWN_CHARACTERS))}'"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."

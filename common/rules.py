@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from traptor.common.report import quoted
+
 
 class RuleType(StrEnum):
     """What a rule asks Twitter for; the words of `statuses/filter`."""
@@ -24,10 +26,16 @@ class RuleType(StrEnum):
 
         Raises ValueError when it is none of the three.
         """
-        return cls("locations" if text == "location" else text)
+        try:
+            return cls("locations" if text == "location" else text)
+        except ValueError:
+            raise ValueError(f"{quoted(text)} is no type of rules (follow, track or locations)") from None
 
 
-_GROUP_ID = re.compile(r"[A-Za-z0-9_-]+")
+# The names of a connection's files begin with it, and a file system takes 255 bytes for a name.
+MAX_ID_CHARS = 100
+_SHOWN_CHARS = 200
+_GROUP_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARS}}}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +53,7 @@ class GroupId:
         """
         type_text, _, id_text = text.partition(":")
         if not _GROUP_ID.fullmatch(id_text):
-            raise ValueError(f"not a group: {text!r} (expected type:id, like track:0)")
+            raise ValueError(f"not a group: {quoted(text)} (expected type:id, like track:0)")
         return cls(RuleType.parse(type_text), id_text)
 
     def __str__(self) -> str:
@@ -87,6 +95,11 @@ class Rejected:
     key: str
     group: GroupId | None
     reason: str
+
+    @property
+    def shown_key(self) -> str:
+        """The key for people: cut where it is long."""
+        return self.key if len(self.key) <= _SHOWN_CHARS else f"{self.key[: _SHOWN_CHARS - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)

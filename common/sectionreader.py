@@ -92,9 +92,12 @@ class SectionReader(Generic[SectionT]):
                 self._report.problem(self._place(key), f"must be set, such as `{key} = {sample}`")
 
     def _found(self, key: str) -> str:
-        """The value, where it may be shown: what came from a variable or a file may be a secret."""
+        """The value, where it may be shown: what came from a variable or a file may be a secret.
+
+        So may a URL with a user in it, whatever option it was written behind.
+        """
         value = self._values.get(key)
-        if value is None or not value.is_literal or self._table[key].is_secret:
+        if value is None or not value.is_literal or self._table[key].is_secret or "@" in value.text:
             return ""
         if not value.text:
             return " (found nothing; without the line the default counts)"

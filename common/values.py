@@ -48,6 +48,11 @@ def _phrases(text: str, hashtag: bool) -> Iterable[str]:
 
 
 def _checked_phrase(phrase: str) -> str:
+    size_bytes = len(phrase.encode(errors="surrogatepass"))
+    if size_bytes > MAX_PHRASE_BYTES:
+        raise ValueError(
+            f"the phrase {shown(phrase)} has {size_bytes} bytes in UTF-8; Twitter allows {MAX_PHRASE_BYTES}"
+        )
     categories = {unicodedata.category(character) for character in phrase if character != " "}
     if not categories:
         raise ValueError("a phrase is empty (is there a comma too many?)")
@@ -55,11 +60,6 @@ def _checked_phrase(phrase: str) -> str:
         raise ValueError(f"the phrase {shown(phrase)} has control characters")
     if all(map(_is_ignored, categories)):
         raise ValueError(f"the phrase {shown(phrase)} is only punctuation, which Twitter ignores")
-    size_bytes = len(phrase.encode())
-    if size_bytes > MAX_PHRASE_BYTES:
-        raise ValueError(
-            f"the phrase {shown(phrase)} has {size_bytes} bytes in UTF-8; Twitter allows {MAX_PHRASE_BYTES}"
-        )
     return phrase
 
 

@@ -82,7 +82,7 @@ async def _check_rules(settings: Settings, console: Console, warnings: list[str]
     rules = sum(len(snapshot.rules) for snapshot in snapshots.values())
     console.print(f"Redis answers: {len(snapshots)} groups, {rules} rules, {len(plan)} connections.")
     for snapshot in snapshots.values():
-        warnings += [f"{rule.key}: {rule.reason}" for rule in snapshot.rejected]
+        warnings += [f"{rule.shown_key}: {rule.reason}" for rule in snapshot.rejected]
     waiting = [row.name for row in plan if row.key is None]
     if waiting:
         warnings.append(f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")

@@ -101,6 +101,7 @@ def _number(text: str) -> float | None:
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError):  # it lets more than ValueError through for odd texts
+    # It lets more than ValueError through for odd texts.
+    except (ValueError, IndexError, TypeError, OverflowError):
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -155,7 +155,7 @@ class Groups:
         known = {rule.key for rule in self.strays}
         for rule in strays:
             if rule.key not in known:
-                log.warning("rule rejected", extra=fields(key=rule.key, reason=rule.reason))
+                log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
         self.strays = tuple(strays)
 
     # ---- the plan
@@ -275,4 +275,4 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
     known = {(rule.key, rule.reason) for rule in group.snapshot.rejected}
     for rule in snapshot.rejected:
         if (rule.key, rule.reason) not in known:
-            log.warning("rule rejected", extra=fields(key=rule.key, reason=rule.reason))
+            log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))

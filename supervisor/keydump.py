@@ -9,7 +9,13 @@ from typing import Any
 import msgspec
 
 from traptor.common.errors import TraptorError
+from traptor.common.report import printable
 from traptor.supervisor.keyrecord import KeyRecord
+
+_LAST_S = 253_402_300_799.0  # of the year 9999: later than any clock
+_LONGEST_REST_S = 2 * 366 * 86_400.0  # no option takes more than half of it
+_MOST = 1 << 31
+_SHOWN_CHARS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,36 @@ def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[s
     try:
         saved = msgspec.convert(dict(dump), _Dump)
     except msgspec.ValidationError as error:
-        raise TraptorError(
-            f"the key states kept in state_dir cannot be read: {error};"
-            " move state.db away to start without them (Twitter may then find that a key connects too often)"
-        ) from None
+        raise _unreadable(str(error)) from None
+    for key_id, record in saved.keys.items():
+        if not _is_plausible(record, saved.saved_at):
+            raise _unreadable(f"the times or counts of key {printable(key_id[:_SHOWN_CHARS])} cannot be true")
     passed_to = max(wall_now, saved.saved_at)
     return {key_id: record.moved(now - passed_to) for key_id, record in saved.keys.items()}
+
+
+def _is_plausible(record: KeyRecord, saved_at: float) -> bool:
+    """Whether it can have been so at `saved_at`; else a key might rest for ever, or connect too often."""
+    backoff = record.backoff
+    past = (*record.budget.connects, *record.open_since, record.failed_at)
+    rests = (backoff.until, record.quarantine_until)
+    counts = (
+        backoff.network,
+        backoff.http,
+        backoff.rate_limited,
+        record.quarantine_level,
+        record.overlap_refusals,
+    )
+    return (
+        0 <= saved_at <= _LAST_S
+        and all(at is None or 0 <= at <= saved_at + 1 for at in past)
+        and all(at is None or 0 <= at <= saved_at + _LONGEST_REST_S for at in rests)
+        and all(0 <= count < _MOST for count in counts)
+    )
+
+
+def _unreadable(why: str) -> TraptorError:
+    return TraptorError(
+        f"the key states kept in state_dir cannot be read: {why};"
+        " move state.db away to start without them (Twitter may then find that a key connects too often)"
+    )

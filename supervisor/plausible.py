@@ -18,9 +18,11 @@ def check_times(g: Generation, message: Disconnected, now: float) -> None:
 
 
 def check_report(g: Generation, report: Report, now: float) -> None:
-    """Raises ProtocolError when its time is impossible, or a counter fell or is too large."""
+    """Raises ProtocolError when a time of it is impossible, or a counter fell or is too large."""
     if not g.born_at - _CLOCK_STEP_S <= report.at <= now + _CLOCK_STEP_S:
         raise ProtocolError("a report at an impossible time")
+    if not 0 <= report.activity_since <= now + _CLOCK_STEP_S:
+        raise ProtocolError("a report of something done since an impossible time")
     before = g.counters
     for name in Counters.__struct_fields__:
         if name != "other" and not getattr(before, name) <= getattr(report.counters, name) < _MOST:

@@ -88,7 +88,7 @@ async def preview(settings: Settings, console: Console) -> ExitCode:
     console.print(f"{len(rows)} connections, {len(settings.keys)} keys; {waiting} would wait for a key.")
     for group, snapshot in sorted(snapshots.items()):
         for rule in snapshot.rejected:
-            console.print(f"rejected: {rule.key}: {rule.reason}", markup=False, highlight=False)
+            console.print(f"rejected: {rule.shown_key}: {rule.reason}", markup=False, highlight=False)
         if snapshot.inactive:
             console.print(f"{group}: {snapshot.inactive} rules are switched off by their status")
     return ExitCode.OK

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import psutil
+
+_Pid = Annotated[int, msgspec.Meta(gt=1, lt=1 << 31)]
 
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
     """One worker process; pid and create time together name it for good."""
 
-    pid: int
+    pid: _Pid
     create_time: float
     connection: str
     generation: int
@@ -36,13 +39,13 @@ class Roster:
 
     def write(self, entries: Iterable[RosterEntry]) -> None:
         """Replace what the file says."""
-        write_atomically(self._path, json.dumps([asdict(entry) for entry in entries]).encode())
+        write_atomically(self._path, msgspec.json.encode(list(entries)))
 
     def read(self) -> tuple[RosterEntry, ...]:
         """What a predecessor left; nothing when there is no file or it is not one of ours."""
         try:
-            return tuple(RosterEntry(**entry) for entry in json.loads(self._path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            return msgspec.json.decode(self._path.read_bytes(), type=tuple[RosterEntry, ...])
+        except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
             return ()
 
 

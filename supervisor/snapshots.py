@@ -20,6 +20,7 @@ __all__ = ["RuleReader", "Snapshot"]
 
 SCAN_COUNT = 1_000  # keys that Redis looks at per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
+_HOLD_S = 0.005  # the event loop, at a time
 SLICE = 100  # hashes per pipeline: redis-py needs 60 us to parse one of ten fields
 
 
@@ -78,9 +79,13 @@ class RuleReader:
             async for keys in _slices(batches):
                 replies = await self._hashes(keys)
                 await asyncio.sleep(0)
+                held_since = time.monotonic()
                 for key, reply in zip(keys, replies, strict=True):
                     if reply != {}:  # gone since the SCAN
                         look.add(self._read(key, reply))
+                    if time.monotonic() - held_since > _HOLD_S:  # rules of thousands of values
+                        await asyncio.sleep(0)
+                        held_since = time.monotonic()
                 await asyncio.sleep(0)
         except REDIS_ERRORS as error:
             raise unavailable(self._client, error) from error

@@ -47,8 +47,7 @@ class StateStore:
     def next_generation(self, connection: str) -> int:
         """The number of the connection's next generation: 1, 2, 3, ..., none of them ever given twice."""
         with self._explained():
-            (number,) = self._db.execute(_NEXT_GENERATION, (connection,)).fetchall()[0]
-            return int(number)
+            return self._whole(self._db.execute(_NEXT_GENERATION, (connection,)).fetchall()[0][0])
 
     def save_keys(self, dump: dict[str, Any]) -> None:
         """Keep what KeyPool.dump gave, in place of what was kept before."""
@@ -63,8 +62,8 @@ class StateStore:
             return None
         try:
             dump = orjson.loads(row[0])
-        except orjson.JSONDecodeError as error:
-            raise self._broken(f"the key states in it are no JSON ({error})") from None
+        except orjson.JSONDecodeError:
+            raise self._broken("the key states in it are no JSON") from None
         if not isinstance(dump, dict):
             raise self._broken("the key states in it are no JSON object")
         return dump
@@ -98,7 +97,13 @@ class StateStore:
         # A table says more to a person with a sqlite3 shell than `PRAGMA user_version`.
         self._db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         (version,) = self._db.execute("SELECT max(version) FROM schema_version").fetchone()
-        return int(version or 0)
+        return self._whole(version or 0)
+
+    def _whole(self, value: object) -> int:
+        """A number out of a column, in which SQLite keeps whatever somebody puts there."""
+        if not isinstance(value, int) or value < 0:
+            raise self._broken("a number in it is none")
+        return value
 
     def _migrate(self, step: int) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -119,6 +124,8 @@ class StateStore:
             yield
         except sqlite3.Error as error:
             raise self._broken(str(error)) from error
+        except UnicodeDecodeError:  # even of a file's schema
+            raise self._broken("a text in it is not UTF-8") from None
 
     def _broken(self, what: str) -> TraptorError:
         return TraptorError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import selectors
@@ -21,6 +22,8 @@ from traptor.common.messages import (
     from_master,
     payload_size,
 )
+
+log = logging.getLogger(__name__)
 
 REPORT_INTERVAL_S = 1.0
 _DRAINING_TICK_S = 0.1
@@ -77,6 +80,14 @@ class Control:
             self._thread.join(timeout_s)
 
     def _run(self, session: Serves) -> None:
+        try:
+            self._talk(session)
+        except Exception:
+            # A worker that is deaf to its master must not stream on; its successor begins at once.
+            log.exception("the talk with the master broke")
+            os._exit(ExitCode.FAILURE)
+
+    def _talk(self, session: Serves) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -98,7 +99,12 @@ def _without_traptor(raw: bytes) -> bytes:
     try:
         members = _decode_members(raw)
     except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's reader takes
-        fields = json.loads(raw)
+        fields = json.loads(raw, parse_float=_finite)
         return json.dumps({name: fields[name] for name in fields if name != "traptor"}).encode()
     del members["traptor"]
     return msgspec.json.encode(members)
+
+
+def _finite(text: str) -> float:
+    """A number that can be written as JSON again, though one like 1e999 is beyond what a float holds."""
+    return max(-sys.float_info.max, min(float(text), sys.float_info.max))

@@ -52,13 +52,24 @@ _KIND_BY_MEMBER = {
     kind.value: kind for kind in Kind if kind not in (Kind.TWEET, Kind.UNKNOWN, Kind.BROKEN)
 } | {"friends_str": Kind.FRIENDS}
 _BROKEN = Message(Kind.BROKEN)
+# No connection lasts long enough for more; what counts further would not fit into a report or into Redis.
+_MOST_WITHHELD = 1 << 40
 _decode_tweet = msgspec.json.Decoder(Tweet).decode
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_decode_odd = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def read_message(line: bytes) -> Message:
     """Tell what `line` is; never raises, whatever the bytes are."""
     try:
         tweet = _decode_tweet(line)
+        if not line.isascii():
+            line.decode()  # what the decoder skips it does not check for broken UTF-8
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_odd_message(line)
     if tweet.is_complete:
@@ -72,7 +83,7 @@ def _read_odd_message(line: bytes) -> Message:
     The standard library's reader also takes half surrogate pairs, which stand in some tweets that were cut.
     """
     try:
-        fields = json.loads(line.decode())
+        fields = _decode_odd(line.decode())
         if not isinstance(fields, dict):
             return _BROKEN
         tweet = tolerant_tweet(fields)
@@ -103,7 +114,11 @@ def _with_details(kind: Kind, body: Any) -> Message:
 def _withheld(limit: Mapping[str, Any]) -> int | None:
     """Return the count; its member is `track` in every documented sample, whatever the stream's type."""
     counts = [limit["track"]] if "track" in limit else list(limit.values())
-    return next((count for count in counts if isinstance(count, int) and not isinstance(count, bool)), None)
+    return next((count for count in counts if _is_count(count)), None)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_WITHHELD
 
 
 def _text(value: Any) -> str | None:

@@ -105,11 +105,11 @@ class Session:
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
-        self._stream = None
+        self._came_until, self._stream = stream.caught_up_at, None
         if ended.kind is DisconnectKind.OUTBOX_FULL:  # what was read last may be in memory alone
             until = max(self._pipeline.collected_until(), self._connected_at)
             ended = msgspec.structs.replace(ended, at=until, last_byte_at=until)
-        self._last_byte_at, self._came_until = ended.last_byte_at, stream.caught_up_at
+        self._last_byte_at = ended.last_byte_at
         _log_end(ended)
         self._post(ended)
 

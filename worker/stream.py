@@ -24,6 +24,7 @@ from traptor.common import __version__
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect, Disconnected, DisconnectKind
 from traptor.common.rules import Rule
+from traptor.worker.streamlines import stream_lines
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 # Large reads cost half of tweepy's default 512 bytes, and add no latency to a chunked answer.
@@ -200,24 +201,29 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._response = response
-        self._iter_content = response.iter_content
-        response.iter_content = self._watched_content  # type: ignore[method-assign]  # requests has no hook for it
+        response.iter_lines = self._lines  # type: ignore[assignment]
 
-    def _watched_content(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """The pieces of the answer's body, noting when all before one was handled and no more had come."""
-        pieces = self._iter_content(*args, **kwargs)
-        assert self._response is not None
-        while True:
-            if not _has_unread(self._response):
-                self._caught_up_at = time.monotonic()
-            self._is_reading = True
-            try:
-                piece = next(pieces, None)
-            finally:
-                self._is_reading = False
-            if piece is None:
-                return
+    def _lines(self, chunk_size: int) -> Iterator[bytes]:
+        return stream_lines(self._pieces(chunk_size))
+
+    def _pieces(self, chunk_size: int) -> Iterator[bytes]:
+        """The answer's body, noting at each piece when all before it was handled and no more had come."""
+        response = self._response
+        assert response is not None
+        pieces = response.iter_content(chunk_size)
+        while (piece := self._next(pieces, response)) is not None:
             yield piece
+
+    def _next(self, pieces: Iterator[bytes], response: requests.Response) -> bytes | None:
+        if not _has_unread(response):
+            self._caught_up_at = time.monotonic()
+        self._is_reading = True
+        try:
+            return next(pieces, None)
+        except ValueError as error:  # of http.client, for a chunk of a negative size
+            raise urllib3.exceptions.ProtocolError(f"the answer is no HTTP: {error}") from error
+        finally:
+            self._is_reading = False
 
 
 def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
@@ -241,6 +247,10 @@ class _OneRequestSession(requests.Session):
         self._used = True
         kwargs["allow_redirects"] = False  # another request, and another place for the credentials
         return super().request(*args, **kwargs)
+
+    def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
+        """None: also to see where one would lead, requests reads a whole body, and stumbles over no URL."""
+        return iter(())
 
 
 class _BoundAdapter(requests.adapters.HTTPAdapter):

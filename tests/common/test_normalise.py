@@ -73,14 +73,27 @@ def test_keys_are_split_at_the_first_two_colons(key: str, group: str, rest: str)
         "traptor-geo:0:5",
         "traptor-track:a b:5",
         "traptor-track::5",
+        f"traptor-track:{'9' * 101}:5",
     ],
 )
 def test_other_keys_are_no_rules(key: str) -> None:
-    with pytest.raises(ValueError, match=r"not a rule's key|not a group|is not a valid RuleType"):
+    with pytest.raises(ValueError, match=r"not a rule's key|not a group|is no type of rules"):
         parse_key(key)
     found = read_rule(key, FIELDS, True, Limits())
     assert isinstance(found, Rejected)
     assert (found.key, found.group) == (key, None)
+
+
+def test_a_rule_too_large_for_every_tweet_to_carry_it_is_rejected() -> None:
+    assert isinstance(read(value="storm", description="x" * 200_000), Rule)
+    found = read(value="storm", description="x" * 300_000)
+    assert isinstance(found, Rejected)
+    assert "300053 characters" in found.reason
+
+
+def test_a_long_key_is_cut_where_it_is_shown() -> None:
+    assert Rejected("k" * 10_000, None, "").shown_key == "k" * 197 + "..."
+    assert Rejected("k" * 200, None, "").shown_key == "k" * 200
 
 
 @pytest.mark.parametrize("word", ["hashtag", "Hashtag", " HASHTAG "])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from support.secrets import SECRET, everything_shown
 
 from traptor.common.errors import ConfigError
 from traptor.common.settings import load_settings
@@ -13,7 +13,6 @@ from traptor.common.settings import load_settings
 if TYPE_CHECKING:
     from tests.common.conftest import Configuration
 
-SECRET = "s3cr3tS3NT1NEL"
 PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
 WHOLE = "".join(f"{part} = {SECRET}\n" for part in PARTS)
 YAML = "apikeys:\n- " + WHOLE.replace(" = ", ": ").replace("\n", "\n  ")
@@ -43,6 +42,8 @@ BAD_INIS = [
     f"[kye:a]\nconsumer_key = {SECRET}\n",
     f"consumer_key = {SECRET}\n",
     f"[redis]\nurl = {SECRET}\n",
+    f"[logging]\nlevel = redis://:{SECRET}@host\n",
+    f"[twitter]\nconnects = http://user:{SECRET}@proxy\n",
     f"[redis]\nurl = redis://:{SECRET}@\n",
     f"[redis]\nurl = redis://:{SECRET}@[::1\n",
     f"[redis]\nurl = redis://:{SECRET}@host:port\n",
@@ -96,14 +97,6 @@ BAD_KEY_FILES = [
     f"$ANSIBLE_VAULT;{SECRET}\n",
     f"api_keys: {SECRET}\n",
 ]
-
-
-def everything_shown(error: BaseException) -> str:
-    chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(cause)
-    shown = [f"{link!r} {link}" for link in chain]
-    return "\n".join([*shown, *traceback.format_exception(error)])
 
 
 def assert_told_without_the_secret(config: Configuration, text: str) -> None:

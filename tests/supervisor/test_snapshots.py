@@ -230,12 +230,8 @@ class CountingLimits(Limits):
 
 
 @pytest.mark.long
-def test_others_on_the_loop_have_their_turn_after_each_slice_of_rules(db: redis.Redis, port: int) -> None:
-    count = 200 * SLICE
-    pipeline = db.pipeline(transaction=False)
-    for number in range(count):
-        pipeline.hset(f"traptor-track:0:{number}", mapping={"value": f"flood warning {number}", "tag": "t"})
-    pipeline.execute()
+def progress_seen_by_others(port: int, group: GroupId) -> tuple[int, list[int]]:
+    """How many rules are read, and how far it had come whenever others had their turn."""
 
     async def look(reader: RuleReader) -> tuple[int, list[int]]:
         progress = []
@@ -246,14 +242,32 @@ def test_others_on_the_loop_have_their_turn_after_each_slice_of_rules(db: redis.
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(other_work())
-        snapshot = await reader.read_group(TRACK)
+        snapshot = await reader.read_group(group)
         other.cancel()
         return len(snapshot.rules), progress
 
-    rules, progress = ask(port, look, limits=CountingLimits())
+    return ask(port, look, limits=CountingLimits())
+
+
+def test_others_on_the_loop_have_their_turn_after_each_slice_of_rules(db: redis.Redis, port: int) -> None:
+    count = 200 * SLICE
+    pipeline = db.pipeline(transaction=False)
+    for number in range(count):
+        pipeline.hset(f"traptor-track:0:{number}", mapping={"value": f"flood warning {number}", "tag": "t"})
+    pipeline.execute()
+
+    rules, progress = progress_seen_by_others(port, TRACK)
     assert rules == count
     assert max(after - before for before, after in pairwise(progress)) <= SLICE
     assert len(set(progress)) >= 200
+
+
+def test_others_have_their_turn_between_rules_of_thousands_of_values_too(db: redis.Redis, port: int) -> None:
+    for number in range(6):
+        db.hset(f"traptor-follow:0:{number}", "value", ",".join(map(str, range(1, 25_000))))
+
+    _, progress = progress_seen_by_others(port, GroupId.parse("follow:0"))
+    assert max(after - before for before, after in pairwise(progress)) == 1
 
 
 # ---- Redis that cannot be asked

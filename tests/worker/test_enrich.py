@@ -1,6 +1,7 @@
 """The form of the delivered tweet."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,13 @@ def test_also_in_a_tweet_with_half_a_surrogate_pair():
     line = b'{"id_str":"9","traptor":1,"text":"\\ud83d"}'
     assert delivered(line=line)["traptor"]["id_str"] == 0
     assert delivered(line=line)["text"] == "\ud83d"
+
+
+def test_a_number_beyond_all_floats_beside_it_stays_json():
+    line = b'{"id_str":"9","traptor":1,"text":"\\ud83d","most":1e999,"least":-1e999}'
+    raw = enricher().enrich(line, read_message(line).tweet, [0], False, RECEIVED_AT_S)
+    assert b"Infinity" not in raw
+    assert json.loads(raw)["most"] == -json.loads(raw)["least"] == sys.float_info.max
 
 
 def test_the_word_traptor_elsewhere_changes_nothing():

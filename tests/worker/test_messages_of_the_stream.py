@@ -68,6 +68,13 @@ def test_endless_nesting_is_broken(line):
     assert read_message(line).kind is Kind.BROKEN
 
 
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\xff"', b'{"\xc3":1}'])
+def test_a_tweet_that_is_no_json_anywhere_is_broken(value):
+    """Also in a member that nobody looks at: it would be delivered as it is."""
+    assert read_message(b'{"id_str":"1","text":"a","user":null,"extra":%b}' % value).kind is Kind.BROKEN
+    assert read_message(b'{"id_str":"1","text":"a","user":5,"extra":%b}' % value).kind is Kind.BROKEN
+
+
 @pytest.mark.parametrize(
     ("body", "withheld"),
     [
@@ -75,6 +82,9 @@ def test_endless_nesting_is_broken(line):
         ({"timestamp_ms": "1790000000123", "follow": 7}, 7),
         ({"track": None}, None),
         ({"track": True}, None),
+        ({"track": -1}, None),
+        ({"track": 2**63}, None),
+        ({"track": 10**30}, None),
         ({}, None),
         (5, None),
     ],
@@ -163,7 +173,11 @@ members = st.sampled_from(
     ]
 )
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(members, inner, max_size=4),
     max_leaves=12,
 )
