@@ -89,7 +89,8 @@ class KafkaSink:
             self._producer.serve()
 
     def sync(self) -> None:
-        """What is confirmed is Kafka's business."""
+        """Have the dead letters survive a power cut; what is confirmed is Kafka's business."""
+        self._dead_letters.sync()
 
     def stop_waiting(self) -> None:
         """End the wait of `open` now."""
