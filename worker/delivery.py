@@ -79,6 +79,7 @@ class Delivery:
         self._in_flight = 0
         self._again: deque[Ticket] = deque()
         self._again_at = 0.0
+        self._moves = False  # since the thread's last look the sink took a message, or told of one
         self._done: dict[Outbox, list[Batch]] = {}
         self._cannot_keep_until = 0.0
         self._is_kept = True
@@ -169,8 +170,9 @@ class Delivery:
         """Send it again, soon."""
         ticket.handed.is_repeated = True
         self._in_flight -= 1
+        if not self._again:
+            self._again_at = time.monotonic() + _TRY_AGAIN_S
         self._again.append(ticket)
-        self._again_at = time.monotonic() + _TRY_AGAIN_S
 
     # ---- into the outbox
 
@@ -254,6 +256,7 @@ class Delivery:
     def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
         self._in_flight += 1  # before: the sink may tell at once what became of it
         if self._sink.send(message, ticket):
+            self._moves = True
             return True
         self._in_flight -= 1
         return False
@@ -274,6 +277,7 @@ class Delivery:
             if not self._hand(messages[ticket.position], ticket):
                 return
             self._again.popleft()
+        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
 
     def _next_late(self) -> _InHand | None:
         """The next batch that waited: what earlier generations left comes first."""
@@ -287,6 +291,7 @@ class Delivery:
         return None
 
     def _settle(self, ticket: Ticket) -> None:
+        self._moves = True
         self._in_flight -= 1
         handed = ticket.handed
         handed.left -= 1
@@ -328,13 +333,16 @@ class Delivery:
             is_due = not self._batch or now - self._batch_since >= COMMIT_S
             if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
                 with self._lock:
+                    self._moves = False
                     self._step()
                     self._look_around(now)
 
     def _pause_s(self) -> float:
+        if self._has_late():
+            return _BUSY_PAUSE_S if self._moves else _WATCH_PAUSE_S
         if self._in_flight or self._done or self._again or self._live is not None:
-            return _WATCH_PAUSE_S if not self._has_late() else _BUSY_PAUSE_S
-        return _BUSY_PAUSE_S if self._has_late() else _IDLE_PAUSE_S
+            return _WATCH_PAUSE_S
+        return _SYNC_S if self._settings.synced else _IDLE_PAUSE_S
 
     def _has_late(self) -> bool:
         return self._late is not None or any(self._outboxes())
