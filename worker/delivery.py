@@ -65,6 +65,7 @@ class Delivery:
         self.counts = DeliveryCounts()
         self.came_until: Callable[[], float] = lambda: 0.0
         self.has_room = threading.Event()
+        self.reaches_since: float | None = None  # since when `open` waits for the output (any thread)
         self._sink = sink
         self._settings = settings
         self._folder = OutboxFolder(birth)
@@ -101,7 +102,9 @@ class Delivery:
         self._own = Waiting(self._folder.create(), is_adopted=False)
         self._adopt()
         self._update_room()
+        self.reaches_since = time.monotonic()
         self._sink.open(self)
+        self.reaches_since = None
         self._thread.start()
 
     def send(self, message: Outgoing) -> None:
