@@ -99,13 +99,12 @@ class KafkaSink:
         self._dead_letters.sync()
 
     def stop_waiting(self) -> None:
-        """End the wait of `open` now."""
-        self._stopped.set()
+        """End the wait of `open` now; Kafka may still be reached later."""
         self._settled.set()
 
     def close(self) -> None:
         """Let go of Kafka and of the file."""
-        self.stop_waiting()
+        self._stopped.set()
         if self._reaching is not None:
             self._reaching.join()
         if self._producer is not None:

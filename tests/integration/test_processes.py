@@ -205,7 +205,7 @@ def put_back(first_part: Path, output: Path) -> None:
 
 
 @pytest.mark.long
-def test_while_the_disk_of_the_output_is_full_the_stream_goes_on_and_then_all_is_written(
+def test_a_full_disk_is_waited_for_and_nothing_is_lost(
     make_collection: Make,
 ) -> None:
     """What comes meanwhile waits in the outbox, and nobody calls that a hang."""

@@ -201,6 +201,19 @@ def test_a_wait_for_a_broker_ends_at_once_when_it_is_told_to(
     assert delivery.drain(soon()) == 0
 
 
+def test_kafka_that_comes_back_after_a_wait_was_ended_is_reached_for_the_drain(
+    kafka: KafkaProcess, topic: str, make: Make
+) -> None:
+    kafka.pause()
+    delivery = make(kafka.bootstrap_servers, topic=topic)
+    delivery.stop_waiting()
+    delivery.open()
+    delivery.send(tweet(1))
+    kafka.resume()
+    assert delivery.drain(soon()) == 0
+    assert ids(all_messages(kafka, topic)) == [1]
+
+
 def test_while_a_broker_stands_still_the_outbox_grows_and_then_all_arrives_once(
     kafka: KafkaProcess, topic: str, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def is_told(deed: str, connection: str) -> bool:
 class BadPipeline(Pipeline):
     """Cannot start (`dies`), stays in a message for ever (`loops`), or logs a lot (`chatters`)."""
 
-    def open(self) -> None:
+    def open(self, came_until: Callable[[], float]) -> None:
         if is_told("dies", self._birth.connection):
             raise RuntimeError("told to die")
-        super().open()
+        super().open(came_until)
 
     def handle(self, line: bytes) -> None:
         while is_told("loops", self._birth.connection):
