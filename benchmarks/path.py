@@ -6,47 +6,55 @@ The floor is orjson.loads and orjson.dumps of the same lines: what a program doe
 from __future__ import annotations
 
 import gc
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import orjson
 
 from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
-from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules import Rule
+from traptor.worker.delivery import Delivery
 from traptor.worker.enrich import Enricher
 from traptor.worker.matcher import Matcher
 from traptor.worker.messages import read_message
-from traptor.worker.outgoing import Outgoing, SinkCounts
+from traptor.worker.outgoing import Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.stats import Stats
+from traptor.worker.tickets import Outcomes, Ticket
 
 _NOW = 1_793_000_000.0
 
 
-class CountingSink:
-    """Takes everything and keeps nothing."""
+class NoSink:
+    """Takes everything at once and keeps nothing."""
 
-    waiting_since: float | None = None
-
-    def __init__(self) -> None:
-        self.counts = SinkCounts()
-
-    def open(self) -> None:
+    def open(self, outcomes: Outcomes) -> None:
         """There is nothing to reach."""
 
-    def send(self, message: Outgoing) -> None:
-        """Count it."""
-        self.counts.accepted += 1
-        self.counts.delivered += 1
+    def takes(self, _message: Outgoing) -> bool:
+        """Everything."""
+        return True
+
+    def deliver_at_once(self, _message: Outgoing) -> bool:
+        """Drop it."""
+        return True
+
+    def send(self, _message: Outgoing, _ticket: Ticket) -> bool:
+        """Nothing ever comes by way of the outbox."""
+        return False
+
+    def serve(self) -> None:
+        """There is nothing to tell."""
+
+    def sync(self) -> None:
+        """There is nothing to keep."""
 
     def stop_waiting(self) -> None:
         """It never waits."""
-
-    def drain(self, _deadline: float) -> int:
-        """Nothing is in hand."""
-        return 0
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -67,8 +75,10 @@ def full_path(effort: Effort) -> list[Figure]:
         ("follow", follow_rules(5_000), 0.8),
         ("boxes", box_rules(25), 0.8),
     ):
-        handle = _pipeline(rules).handle
-        figures += _beside_floor("path", kind, rules, effort, handle, at_least)
+        with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
+            pipeline = _pipeline(rules, Path(folder))
+            figures += _beside_floor("path", kind, rules, effort, pipeline.handle, at_least)
+            pipeline.drain(deadline=0.0)
     return figures
 
 
@@ -85,11 +95,12 @@ def many_rules(effort: Effort) -> list[Figure]:
     return figures
 
 
-def _pipeline(rules: Sequence[Rule]) -> Pipeline:
+def _pipeline(rules: Sequence[Rule], folder: Path) -> Pipeline:
     group = rules[0].group
-    birth = Birth(f"{group}", 1, group, tuple(rules), SETTINGS)
-    pipeline = Pipeline(birth, CountingSink(), UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0))
-    pipeline.open()
+    birth = Birth(f"{group}", 1, group, tuple(rules), settings_in(folder))
+    stats = UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0)
+    pipeline = Pipeline(birth, Delivery(birth, NoSink()), stats)
+    pipeline.open(lambda: 0.0)
     return pipeline
 
 
@@ -139,17 +150,20 @@ def _all(handle: Callable[[bytes], None], lines: Sequence[bytes]) -> None:
         handle(line)
 
 
-SETTINGS = WorkerSettings(
-    api="v1.1",
-    output="jsonl:unused",
-    other_messages="drop",
-    stream_url="http://127.0.0.1:1",
-    connect_timeout_s=1.0,
-    stall_timeout_s=90.0,
-    redis_url="redis://127.0.0.1:1",
-    redis_timeout_s=1.0,
-    stats=True,
-    log_dir=None,
-    log_level="INFO",
-    log_format="text",
-)
+def settings_in(folder: Path) -> WorkerSettings:
+    """The settings of a worker whose outbox is in `folder`."""
+    return WorkerSettings(
+        api="v1.1",
+        output="jsonl:unused",
+        other_messages="drop",
+        stream_url="http://127.0.0.1:1",
+        connect_timeout_s=1.0,
+        stall_timeout_s=90.0,
+        redis_url="redis://127.0.0.1:1",
+        redis_timeout_s=1.0,
+        stats=True,
+        log_dir=None,
+        log_level="INFO",
+        log_format="text",
+        outbox=OutboxSettings(folder, max_bytes=1 << 30, synced=False),
+    )

@@ -6,6 +6,7 @@ reads the same stream and appends its lines to a file, and does nothing with the
 
 from __future__ import annotations
 
+import shutil
 import socket
 import tempfile
 import time
@@ -17,14 +18,15 @@ from pathlib import Path
 
 from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure
-from benchmarks.path import SETTINGS, UnwrittenStats
+from benchmarks.path import UnwrittenStats, settings_in
 from benchmarks.rules import track_rules
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules import Rule
+from traptor.worker.delivery import Delivery
 from traptor.worker.linefile import LineFile
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.sink import open_sink
+from traptor.worker.sink import line_sink
 from traptor.worker.stream import V1Stream
 
 _CHUNK_BYTES = 16_384
@@ -52,8 +54,8 @@ def socket_to_sink(effort: Effort) -> list[Figure]:
                 floor.append(_floor_rate(url, rules, Path(folder) / f"floor-{number}"))
             with _served(lines) as url:
                 ours.append(_our_rate(url, rules, Path(folder) / f"ours-{number}"))
-            for output in Path(folder).glob("*/*"):
-                output.unlink()  # of some hundred MB
+            for output in Path(folder).iterdir():
+                shutil.rmtree(output)  # of some hundred MB
     return [
         Figure.of("socket_to_sink", "400 track, jsonl file", "tweets/s", ours[1:], at_least=_AT_LEAST),
         Figure.of("socket_to_sink", "floor: tweepy, lines appended as they are", "tweets/s", floor[1:]),
@@ -61,21 +63,21 @@ def socket_to_sink(effort: Effort) -> list[Figure]:
 
 
 def _our_rate(url: str, rules: Sequence[Rule], folder: Path) -> float:
-    settings = replace(SETTINGS, stream_url=url)
+    settings = replace(settings_in(folder / "state"), stream_url=url)
     group = rules[0].group
     birth = Birth(str(group), 1, group, tuple(rules), settings)
-    sink = open_sink(f"jsonl:{folder}", "drop", str(group))
-    pipeline = Pipeline(birth, sink, UnwrittenStats(str(group), rules, settings.redis_url, 1.0))
-    pipeline.open()
+    delivery = Delivery(birth, line_sink(f"jsonl:{folder}", "drop", str(group)))
+    pipeline = Pipeline(birth, delivery, UnwrittenStats(str(group), rules, settings.redis_url, 1.0))
+    pipeline.open(lambda: 0.0)
     rate = _rate(settings, rules, pipeline.handle)
-    sink.close()
+    pipeline.drain(time.monotonic())
     return rate
 
 
 def _floor_rate(url: str, rules: Sequence[Rule], folder: Path) -> float:
     file = LineFile(folder / "lines")
     file.open()
-    rate = _rate(replace(SETTINGS, stream_url=url), rules, lambda line: _append(file, line))
+    rate = _rate(replace(settings_in(folder), stream_url=url), rules, lambda line: _append(file, line))
     file.close()
     return rate
 

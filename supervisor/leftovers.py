@@ -26,6 +26,11 @@ class Leftovers:
         self.due, self._seen = found & self._seen, found
         return bool(self.due)
 
+    def taken_care_of(self, connection: str) -> None:
+        """A drain worker was started: the connection is due again after two more looks at the earliest."""
+        self.due -= {connection}
+        self._seen -= {connection}
+
 
 def parse_connection(name: str) -> tuple[GroupId, int]:
     """Group and part of a connection's name: `follow:0.2`. Raises ValueError when it is none."""

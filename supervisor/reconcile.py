@@ -233,6 +233,7 @@ class Reconciler:
             c, self._groups.wanted_of_drain_worker(), c.drain_crashes, now, drains=True
         )
         if generation is not None:
+            self._context.leftovers.taken_care_of(c.name)
             generation.move(GenerationState.DRAINING)
             c.leaving.append(generation)
 

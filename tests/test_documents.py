@@ -242,7 +242,7 @@ def test_every_state_cause_and_exit_code_is_explained() -> None:
     assert codes == set(ExitCode) - {ExitCode.NOT_RUNNING}
     causes = rows(operations, "Causes of gaps").keys() - HEADINGS
     told = {cause.strip("`") for row in causes for cause in row.split(", ")}
-    later = {GapCause.OUTBOX_FULL, GapCause.OPERATOR_STOP, GapCause.MASTER_DOWN, GapCause.SHUTDOWN}
+    later = {GapCause.OPERATOR_STOP, GapCause.MASTER_DOWN, GapCause.SHUTDOWN}
     assert told == set(GapCause) - later
 
 

@@ -34,8 +34,12 @@ class DeadLetters:
 
     def write(self, record: Record, reason: str) -> bool:
         """Put a message aside; False, which is said once a minute, when that cannot be done now."""
+        return self.append(line_of(record, reason))
+
+    def append(self, line: bytes) -> bool:
+        """Put a ready line aside, as `write` does."""
         try:
-            return self._write(line_of(record, reason))
+            return self._append(line)
         except (OSError, SinkError) as error:
             if count := self._tally.add("not written"):
                 log.error(
@@ -44,12 +48,17 @@ class DeadLetters:
                 )
             return False
 
+    def sync(self) -> None:
+        """Have what was put aside survive a power cut."""
+        if self._file is not None:
+            self._file.sync()
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def _write(self, line: bytes) -> bool:
+    def _append(self, line: bytes) -> bool:
         if self._file is None:
             file = LineFile(self.path)
             file.open()

@@ -65,6 +65,7 @@ class Delivery:
         self.counts = DeliveryCounts()
         self.came_until: Callable[[], float] = lambda: 0.0
         self.has_room = threading.Event()
+        self.reaches_since: float | None = None  # since when `open` waits for the output (any thread)
         self._sink = sink
         self._settings = settings
         self._folder = OutboxFolder(birth)
@@ -79,6 +80,7 @@ class Delivery:
         self._in_flight = 0
         self._again: deque[Ticket] = deque()
         self._again_at = 0.0
+        self._moves = False  # since the thread's last look the sink took a message, or told of one
         self._done: dict[Outbox, list[Batch]] = {}
         self._cannot_keep_until = 0.0
         self._is_kept = True
@@ -100,7 +102,9 @@ class Delivery:
         self._own = Waiting(self._folder.create(), is_adopted=False)
         self._adopt()
         self._update_room()
+        self.reaches_since = time.monotonic()
         self._sink.open(self)
+        self.reaches_since = None
         self._thread.start()
 
     def send(self, message: Outgoing) -> None:
@@ -169,8 +173,9 @@ class Delivery:
         """Send it again, soon."""
         ticket.handed.is_repeated = True
         self._in_flight -= 1
+        if not self._again:
+            self._again_at = time.monotonic() + _TRY_AGAIN_S
         self._again.append(ticket)
-        self._again_at = time.monotonic() + _TRY_AGAIN_S
 
     # ---- into the outbox
 
@@ -254,6 +259,7 @@ class Delivery:
     def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
         self._in_flight += 1  # before: the sink may tell at once what became of it
         if self._sink.send(message, ticket):
+            self._moves = True
             return True
         self._in_flight -= 1
         return False
@@ -274,6 +280,7 @@ class Delivery:
             if not self._hand(messages[ticket.position], ticket):
                 return
             self._again.popleft()
+        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
 
     def _next_late(self) -> _InHand | None:
         """The next batch that waited: what earlier generations left comes first."""
@@ -287,6 +294,7 @@ class Delivery:
         return None
 
     def _settle(self, ticket: Ticket) -> None:
+        self._moves = True
         self._in_flight -= 1
         handed = ticket.handed
         handed.left -= 1
@@ -328,13 +336,16 @@ class Delivery:
             is_due = not self._batch or now - self._batch_since >= COMMIT_S
             if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
                 with self._lock:
+                    self._moves = False
                     self._step()
                     self._look_around(now)
 
     def _pause_s(self) -> float:
+        if self._has_late():
+            return _BUSY_PAUSE_S if self._moves else _WATCH_PAUSE_S
         if self._in_flight or self._done or self._again or self._live is not None:
-            return _WATCH_PAUSE_S if not self._has_late() else _BUSY_PAUSE_S
-        return _BUSY_PAUSE_S if self._has_late() else _IDLE_PAUSE_S
+            return _WATCH_PAUSE_S
+        return _SYNC_S if self._settings.synced else _IDLE_PAUSE_S
 
     def _has_late(self) -> bool:
         return self._late is not None or any(self._outboxes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError
@@ -29,9 +30,14 @@ REACH_S = 5.0
 _ASK_AGAIN_S = 1.0
 
 
+class _Refused(NamedTuple):
+    record: Record
+    reason: str
+
+
 class _Sent(NamedTuple):
     ticket: Ticket
-    is_dead: bool  # on its way to the dead-letter topic
+    refused: _Refused | None = None  # what is now on its way to the dead-letter topic
 
 
 class KafkaSink:
@@ -81,7 +87,7 @@ class KafkaSink:
         if record is None:  # dropped by now; it was not when it came
             self._outcomes.delivered(ticket)
             return True
-        return self._producer.send(record, _Sent(ticket, is_dead=False))
+        return self._producer.send(record, _Sent(ticket))
 
     def serve(self) -> None:
         """Tell what Kafka confirmed and what not."""
@@ -89,16 +95,16 @@ class KafkaSink:
             self._producer.serve()
 
     def sync(self) -> None:
-        """What is confirmed is Kafka's business."""
+        """Have the dead letters survive a power cut; what is confirmed is Kafka's business."""
+        self._dead_letters.sync()
 
     def stop_waiting(self) -> None:
-        """End the wait of `open` now."""
-        self._stopped.set()
+        """End the wait of `open` now; Kafka may still be reached later."""
         self._settled.set()
 
     def close(self) -> None:
         """Let go of Kafka and of the file."""
-        self.stop_waiting()
+        self._stopped.set()
         if self._reaching is not None:
             self._reaching.join()
         if self._producer is not None:
@@ -162,10 +168,10 @@ class KafkaSink:
     # ---- what the producer calls
 
     def _delivered(self, sent: _Sent) -> None:
-        if sent.is_dead:
-            self._outcomes.is_dead(sent.ticket)
-        else:
+        if sent.refused is None:
             self._outcomes.delivered(sent.ticket)
+        else:
+            self._outcomes.is_dead(sent.ticket)
 
     def _failed(self, sent: _Sent, record: Record, error: KafkaError) -> None:
         text = text_of(error)
@@ -173,19 +179,26 @@ class KafkaSink:
             if count := self._tally.add(text):
                 log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
             self._outcomes.came_back(sent.ticket)
-            return
-        if not sent.is_dead and (count := self._tally.add(text)):
-            to = self._dead_letter_topic or self._dead_letters.path
-            about = fields(error=text, count=count, advice=advice(error), dead_letters=to)
-            log.error("Kafka does not take messages", extra=about)
-        self._put_aside(sent, record, error, text)
-
-    def _put_aside(self, sent: _Sent, record: Record, error: KafkaError, text: str) -> None:
-        if not sent.is_dead and self._dead_letter_topic is not None and self._producer is not None:
-            letter = dead_letter(record, self._dead_letter_topic, error.name(), text)
-            if self._producer.send(letter, _Sent(sent.ticket, is_dead=True)):
-                return
-        if self._dead_letters.write(record, text):
-            self._outcomes.is_dead(sent.ticket)
+        elif sent.refused is None and self._dead_letter_topic is not None:
+            self._say_refused(record, error, self._dead_letter_topic)
+            self._send_dead(sent.ticket, _Refused(record, text), error, self._dead_letter_topic)
         else:
-            self._outcomes.came_back(sent.ticket)
+            self._say_refused(record, error, self._dead_letters.path)
+            self._put_aside(sent.ticket, sent.refused or _Refused(record, text))
+
+    def _say_refused(self, record: Record, error: KafkaError, dead_letters: str | Path) -> None:
+        text = text_of(error)
+        if count := self._tally.add(f"{record.topic}: {text}"):
+            about = fields(error=text, count=count, advice=advice(error), dead_letters=dead_letters)
+            log.error("Kafka does not take messages", extra=about)
+
+    def _send_dead(self, ticket: Ticket, refused: _Refused, error: KafkaError, topic: str) -> None:
+        letter = dead_letter(refused.record, topic, error.name(), refused.reason)
+        if self._producer is None or not self._producer.send(letter, _Sent(ticket, refused)):
+            self._put_aside(ticket, refused)
+
+    def _put_aside(self, ticket: Ticket, refused: _Refused) -> None:
+        if self._dead_letters.write(refused.record, refused.reason):
+            self._outcomes.is_dead(ticket)
+        else:
+            self._outcomes.came_back(ticket)

@@ -65,6 +65,8 @@ class OutboxFolder:
         for generation, file in undelivered_files(self._settings.state_dir, self._connection):
             try:
                 count = import_undelivered(file, generation, self._connection, self._settings)
+            except OutboxInUse:
+                continue
             except UndeliveredError as error:
                 self._say(file, str(error))
             else:

@@ -145,6 +145,11 @@ class Pipeline:
         self._delivery.stop_waiting()
 
     @property
+    def reaches_since(self) -> float | None:
+        """Since when (monotonic) `open` waits for the output; None when it does not."""
+        return self._delivery.reaches_since
+
+    @property
     def has_room(self) -> threading.Event:
         """Set while what a stream brings can be kept."""
         return self._delivery.has_room

@@ -184,6 +184,8 @@ class Session:
         handling_since = self._handling_since
         if handling_since:
             activity, since = Activity.HANDLING, handling_since
+        elif (reaches_since := self._pipeline.reaches_since) is not None:
+            activity, since = Activity.SINK, reaches_since
         stream = self._stream
         return Report(
             at=time.monotonic(),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import msgspec
+import orjson
 
 from traptor.common.birth import OutboxSettings
-from traptor.common.errors import SinkError
 from traptor.common.outboxes import outbox_folder
-from traptor.worker.linefile import LineFile
+from traptor.worker.deadletters import DeadLetters
 from traptor.worker.outbox import Outbox, OutboxError, OutboxInUse
 from traptor.worker.outgoing import Outgoing
 
@@ -25,55 +26,84 @@ class UndeliveredError(Exception):
     """The file cannot be taken over now; says why."""
 
 
-class _Line(msgspec.Struct):
+class _Head(msgspec.Struct):
     reason: str
     key: str | None
-    value: msgspec.Raw
     time_ms: int = 0
     headers: dict[str, str | None] = {}
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+# Stands once before the message, which is not decoded: not every one that Twitter sends is JSON that msgspec
+# takes (lone surrogates).
+_VALUE = b',"value":'
+_decode = msgspec.json.Decoder(_Head).decode
 
 
 def import_undelivered(file: Path, generation: int, connection: str, settings: OutboxSettings) -> int:
     """Make the file an outbox of its generation, and remove it; how many messages it had.
 
-    What was refused for good goes to the dead letters. Raises UndeliveredError: then nothing has changed, or
-    some messages will come twice.
+    What was refused for good, and lines that cannot be read, go to the dead letters. Raises UndeliveredError:
+    then nothing has changed, or some messages will come twice. Raises OutboxInUse where another generation
+    does it now, or has done it.
     """
+    dead_letters = DeadLetters(settings.state_dir / "dead-letters" / f"{connection}.jsonl")
     try:
         with file.open("rb") as lines:
             fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unconfirmed = list(
-                _sorted_out(lines, settings.state_dir / "dead-letters" / f"{connection}.jsonl")
-            )
-            _keep(unconfirmed, outbox_folder(settings.state_dir, connection) / str(generation), settings)
+            if not os.fstat(lines.fileno()).st_nlink:
+                raise OutboxInUse(str(file))  # another took it over before we had the lock
+            unconfirmed = list(_sorted_out(lines, dead_letters))
+            if unconfirmed:
+                folder = outbox_folder(settings.state_dir, connection) / str(generation)
+                _keep(unconfirmed, folder, settings)
             file.unlink()
             return len(unconfirmed)
-    except (OSError, SinkError, OutboxError, OutboxInUse, msgspec.MsgspecError) as error:
+    except (FileNotFoundError, BlockingIOError):
+        raise OutboxInUse(str(file)) from None
+    except (OSError, OutboxError) as error:
         raise UndeliveredError(f"{file}: it cannot be taken over: {error}") from error
+    finally:
+        dead_letters.close()
 
 
-def _sorted_out(lines: IO[bytes], dead_letters: Path) -> Iterator[Outgoing]:
-    dead = LineFile(dead_letters)
+def _sorted_out(lines: IO[bytes], dead_letters: DeadLetters) -> Iterator[Outgoing]:
+    """What is to be delivered. Raises UndeliveredError where the rest cannot be put aside."""
     for text in lines:
-        line = _decode(text)
-        if line.reason == _UNCONFIRMED:
-            yield _message(line)
-            continue
-        dead.open()
-        dead.write(text)
-    dead.close()
+        head, _, rest = text.partition(_VALUE)
+        try:
+            about, value = _decode(head + b"}"), _value(rest)
+        except ValueError as error:  # of msgspec, or of broken UTF-8
+            dead = _unreadable(text, error)
+        else:
+            if about.reason == _UNCONFIRMED:
+                yield _message(about, value)
+                continue
+            dead = text.rstrip(b"\n") + b"\n"
+        if not dead_letters.append(dead):
+            raise UndeliveredError(
+                f"{lines.name}: it cannot be taken over: {dead_letters.path} takes no line"
+            )
 
 
-def _message(line: _Line) -> Outgoing:
-    rules = line.headers.get("traptor-rules")
+def _unreadable(text: bytes, error: ValueError) -> bytes:
+    about = {"reason": f"the line cannot be read: {error}", "line": text.decode(errors="replace")}
+    return orjson.dumps(about) + b"\n"
+
+
+def _value(rest: bytes) -> bytes:
+    value = rest.rstrip(b"\n")
+    if not value.endswith(b"}}"):
+        raise ValueError("it has no end")
+    return value[:-1]
+
+
+def _message(about: _Head, value: bytes) -> Outgoing:
+    rules = about.headers.get("traptor-rules")
     return Outgoing(
-        body=bytes(line.value),
-        tweet_id=line.key,
+        body=value,
+        tweet_id=about.key,
         rule_ids=tuple(rules.split(",")) if rules else (),
-        created_at_ms=line.time_ms or None,
+        created_at_ms=about.time_ms or None,
     )
 
 

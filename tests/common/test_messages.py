@@ -84,5 +84,5 @@ def test_a_frame_that_is_too_large_is_refused_before_it_is_sent() -> None:
 
 def test_counters_add_up_kind_by_kind() -> None:
     one = Counters(received=1, other={"delete": 2})
-    two = Counters(received=4, failed=1, other={"delete": 1, "limit": 1})
-    assert added(one, two) == Counters(received=5, failed=1, other={"delete": 3, "limit": 1})
+    two = Counters(received=4, dead_letters=1, other={"delete": 1, "limit": 1})
+    assert added(one, two) == Counters(received=5, dead_letters=1, other={"delete": 3, "limit": 1})

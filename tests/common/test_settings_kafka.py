@@ -23,7 +23,7 @@ def test_names_with_a_dot_go_to_librdkafka_as_they_are(config: Configuration) ->
     assert kafka.bootstrap_servers == "b1:9092,b2"
     assert (kafka.topic, kafka.create_topic) == ("posts", False)
     assert kafka.library == (("compression.type", "gzip"), ("sasl.username", "me"))
-    assert kafka.undelivered_dir.name == "undelivered"
+    assert (kafka.dead_letter_dir.name, kafka.dead_letter_topic) == ("dead-letters", "posts.dlq")
 
 
 def test_workers_get_nothing_of_kafka_when_the_output_is_another(config: Configuration) -> None:

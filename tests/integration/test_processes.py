@@ -205,8 +205,10 @@ def put_back(first_part: Path, output: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_full_disk_is_waited_for_and_nothing_is_lost(make_collection: Make) -> None:
-    """A worker that waits for room is not taken for hung."""
+def test_a_full_disk_is_waited_for_and_nothing_is_lost(
+    make_collection: Make,
+) -> None:
+    """What comes meanwhile waits in the outbox, and nobody calls that a hang."""
     collection, before = start_two(make_collection, **HANG)
     collection.sandbox.set_rules([("track", "storm")])
     output, first_part = collection.output / "track:0.jsonl", collection.folder / "first.jsonl"
@@ -215,14 +217,19 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(make_collection: Make) ->
     output.symlink_to("/dev/full")
     collection.wait_log("waiting for the output", "No space left", "worker=track:0")
     since = collection.status()["at"]
+    waiting = collection.connection("track:0")["outbox"]["messages"]
     wait_for(lambda: collection.status()["at"] > since + 5, "it waits for longer than hang_timeout")
-    assert collection.connection("track:0")["serving"]["activity"] == "sink"
+    wait_for(
+        lambda: collection.connection("track:0")["outbox"]["messages"] > waiting + 20, "more messages wait"
+    )
+    assert collection.streaming() == before
     output.unlink()
     collection.wait_log("the output works again", "worker=track:0")
     put_back(first_part, output)
     settle(collection, "track:0", "storm")
     assert not lost(collection, "track:0", "storm")
     assert collection.streaming() == before
+    assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
 
 
 def test_an_output_folder_that_is_gone_is_waited_for_and_nothing_is_lost(make_collection: Make) -> None:
@@ -240,8 +247,9 @@ def test_an_output_folder_that_is_gone_is_waited_for_and_nothing_is_lost(make_co
 
 
 @pytest.mark.long
-def test_a_worker_that_waits_for_its_output_is_replaced_at_once(make_collection: Make) -> None:
-    """What it could not read any more lies inside the gap."""
+def test_a_worker_whose_output_is_full_is_replaced_and_the_next_one_writes_what_it_left(
+    make_collection: Make,
+) -> None:
     collection, before = start_two(make_collection, drain_timeout="4s")
     collection.sandbox.set_rules([("track", "storm")])
     output, first_part = collection.output / "track:0.jsonl", collection.folder / "first.jsonl"
@@ -252,10 +260,13 @@ def test_a_worker_that_waits_for_its_output_is_replaced_at_once(make_collection:
     collection.hint("track:0")
     collection.wait_new_pid("track:0", before["track:0"])
     collection.wait_log("worker ended", "gen=1", "connection=track:0", "why=drained")
+    collection.wait_log("worker leaves its outbox to the next", "connection=track:0", "gen=1")
     output.unlink()
     wait_for(lambda: collection.tweets("track:0"), "tweets of the second worker")
     put_back(first_part, output)
     settle(collection, "track:0", "storm")
+    generations = {tweet["traptor"]["collection"]["generation"] for tweet in collection.tweets("track:0")}
+    assert generations == {1, 2}
     spans = [times(gap) for gap in collection.gaps("track:0")]
     for tweet in lost(collection, "track:0", "storm"):
         assert any(since - 0.1 <= tweet["made_at"] <= until + 0.05 for since, until in spans), (tweet, spans)
@@ -274,9 +285,12 @@ def test_a_worker_holds_its_own_descriptors_only_and_says_what_it_is(make_collec
     for name, pid in pids.items():
         assert psutil.Process(pid).cmdline()[0] == f"traptor: {name} [streaming]"
         # Three standard ones, the lock of the workers, master, stream and Redis, log, its way to
-        # supervisor.log, the output, and the selector and bell of the control thread.
-        assert psutil.Process(pid).num_fds() <= 16, os.listdir(f"/proc/{pid}/fd")
+        # supervisor.log, the output, the outbox's lock and mark (the outbox itself only while messages wait),
+        # and the selector and bell of the control thread.
+        assert psutil.Process(pid).num_fds() <= 18, os.listdir(f"/proc/{pid}/fd")
         files = {file.path for file in psutil.Process(pid).open_files()}
+        outbox = collection.folder / "state" / "outbox" / name / "1"
+        files -= {str(outbox / "lock"), str(outbox / "mark")}
         assert files <= {str(collection.logs / f"{name}.log"), str(collection.output / f"{name}.jsonl")} | {
             str(collection.run_dir / "workers.lock"),
             str(collection.folder / "stderr.txt"),

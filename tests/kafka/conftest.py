@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.kafka import KafkaProcess, kafka_birth, running_kafka
 
-from traptor.worker.kafka import KafkaSink
+from traptor.worker.delivery import Delivery
+from traptor.worker.sink import sink_of
+
+# Whatever has no ACL is open to everybody.
+WITH_RIGHTS = {
+    "authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow_everyone_if_no_acl_found": "true",
+}
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
-    with running_kafka(tmp_path_factory.mktemp("kafka")) as broker:
+    with running_kafka(tmp_path_factory.mktemp("kafka"), **WITH_RIGHTS) as broker:
         yield broker
 
 
@@ -39,17 +47,16 @@ def topic(kafka: KafkaProcess) -> str:
 
 
 @pytest.fixture
-def make_sink(tmp_path: Path) -> Iterator[Callable[..., KafkaSink]]:
-    """Makes sinks, not yet opened, and closes them."""
-    made: list[KafkaSink] = []
+def make(tmp_path: Path) -> Iterator[Callable[..., Delivery]]:
+    """Makes generations that deliver to Kafka, not yet opened, and has them let go at the end."""
+    made: list[Delivery] = []
 
-    def make(bootstrap_servers: str, **options: object) -> KafkaSink:
+    def make_one(bootstrap_servers: str, **options: object) -> Delivery:
         birth = kafka_birth(bootstrap_servers, tmp_path, **options)  # type: ignore[arg-type]  # as they come
-        assert birth.settings.kafka is not None
-        made.append(KafkaSink(birth, birth.settings.kafka))
+        made.append(Delivery(birth, sink_of(birth)))
         return made[-1]
 
-    yield make
-    for sink in made:
-        sink.close()
-    assert [thread.name for thread in threading.enumerate() if thread.name == "kafka"] == []
+    yield make_one
+    for delivery in made:
+        delivery.drain(time.monotonic())
+    assert [thread.name for thread in threading.enumerate() if thread.name in ("kafka", "delivery")] == []

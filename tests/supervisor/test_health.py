@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.waiting import wait_for
 
-from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules import GroupId, RuleType
 from traptor.supervisor.generation import Ending, Generation, Spec
 from traptor.supervisor.health import Health, illness
@@ -53,7 +54,7 @@ def _generation(pid: int) -> Generation:
     settings = WorkerSettings(
         api="v1.1", output="jsonl:-", other_messages="topic", stream_url="", connect_timeout_s=1,
         stall_timeout_s=1, redis_url="", redis_timeout_s=1, stats=False, log_dir=None, log_level="INFO",
-        log_format="text",
+        log_format="text", outbox=OutboxSettings(Path("unused"), max_bytes=1, synced=False),
     )  # fmt: skip
     birth = Birth("track:0", 1, GroupId(RuleType.TRACK, "0"), (), settings)
     return Generation(birth, Spec("", "", 0), born_at=0.0, pid=pid)

@@ -1,4 +1,4 @@
-"""A real Kafka for tests, what is in its topics, and sinks that write to it."""
+"""A real Kafka for tests, what is in its topics, and generations that write to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kafka_parts.jars import KafkaMissing
 from kafka_parts.reader import TopicReader, header
 
 from support.waiting import DEADLINE_S
-from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
+from traptor.common.birth import Birth, KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.rules import GroupId
 
 __all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "running_kafka"]
@@ -53,6 +53,7 @@ def kafka_birth(
     bootstrap_servers: str,
     folder: Path,
     *,
+    generation: int = 3,
     topic: str = "traptor",
     other_messages: str = "topic",
     create_topic: bool = False,
@@ -65,7 +66,7 @@ def kafka_birth(
         create_topic=create_topic,
         library=tuple((name.replace("_", "."), value) for name, value in library.items()),
         secrets=(),
-        undelivered_dir=folder / "undelivered",
+        dead_letter_dir=folder / "dead-letters",
     )
     settings = WorkerSettings(
         api="v1.1",
@@ -80,6 +81,7 @@ def kafka_birth(
         log_dir=folder,
         log_level="DEBUG",
         log_format="text",
+        outbox=OutboxSettings(folder, max_bytes=1 << 30, synced=False),
         kafka=kafka,
     )
-    return Birth("track:0", 3, GroupId.parse("track:0"), (), settings)
+    return Birth("track:0", generation, GroupId.parse("track:0"), (), settings)

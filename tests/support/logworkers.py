@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from support.waiting import DEADLINE_S, wait_for
-from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules import GroupId
 from traptor.common.workerlog import WorkerLogBridge, WorkerLogs, configure_worker_logging
 from traptor.worker.process import leave_master
@@ -51,6 +51,7 @@ def make_birth(
         log_dir=log_dir,
         log_level="DEBUG",
         log_format=log_format,
+        outbox=OutboxSettings(Path("unused"), max_bytes=1, synced=False),
     )
     return Birth(connection, generation, GroupId.parse("track:0"), (), settings)
 

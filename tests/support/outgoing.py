@@ -1,10 +1,13 @@
-"""Messages for sinks."""
+"""Messages for sinks, and whom a sink tells what became of them."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from traptor.worker.sink import Outgoing
+from traptor.worker.outbox import Batch, Outbox
+from traptor.worker.outgoing import Outgoing
+from traptor.worker.tickets import Handed, Ticket
 
 
 def tweet(number: int, filler: int = 0) -> Outgoing:
@@ -14,3 +17,26 @@ def tweet(number: int, filler: int = 0) -> Outgoing:
 
 def other(number: int) -> Outgoing:
     return Outgoing(body=json.dumps({"delete": number}).encode(), tweet_id=None, rule_ids=())
+
+
+class Heard:
+    """Keeps what a sink told, by the numbers of `Heard.ticket`."""
+
+    def __init__(self) -> None:
+        self.delivered_numbers: list[int] = []
+        self.dead: list[int] = []
+        self.back: list[int] = []
+
+    @staticmethod
+    def ticket(number: int) -> Ticket:
+        outbox = Outbox(Path("3"), -1, synced=False, max_bytes=1)
+        return Ticket(Handed(outbox, Batch(1, 1, 1), is_repeated=False), number)
+
+    def delivered(self, ticket: Ticket) -> None:
+        self.delivered_numbers.append(ticket.position)
+
+    def is_dead(self, ticket: Ticket) -> None:
+        self.dead.append(ticket.position)
+
+    def came_back(self, ticket: Ticket) -> None:
+        self.back.append(ticket.position)

@@ -15,66 +15,77 @@ from support.waiting import DEADLINE_S
 
 TESTS = Path(__file__).parent.parent
 
-# Forks `count` workers that write numbered lines to stdout, each its name and a long filler.
-MANY = """
-import os, sys
-from support.outgoing import tweet, other
-from traptor.worker.sink import open_sink
+# What every script below begins with.
+COMMON = """
+import os, sys, time
+from support.outgoing import Heard, tweet
+from traptor.worker.sink import line_sink
 
+heard = Heard()
+
+def opened(connection="track:0"):
+    sink = line_sink("jsonl:-", "topic", connection)
+    sink.open(heard)
+    return sink
+
+def write(sink, message, number=0):
+    while not sink.send(message, heard.ticket(number)):
+        time.sleep(0.001)
+
+def finish(sink, count, within_s=30):
+    deadline = time.monotonic() + within_s
+    while len(heard.delivered_numbers) < count and time.monotonic() < deadline:
+        sink.serve()
+        time.sleep(0.001)
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+"""
+
+# Forks workers that write numbered lines to stdout, each its name and a long filler.
+MANY = """
 workers, lines = int(sys.argv[1]), int(sys.argv[2])
 for worker in range(workers):
     if os.fork() == 0:
-        sink = open_sink("jsonl:-", "topic", f"track:{worker}")
-        sink.open()
+        sink = opened(f"track:{worker}")
         for number in range(lines):
-            sink.send(tweet(worker * 1_000_000 + number, filler=9000 - number % 2000))
+            write(sink, tweet(worker * 1_000_000 + number, filler=9000 - number % 2000))
+        finish(sink, lines)
         sink.close()
         os._exit(0)
 for _ in range(workers):
     os.wait()
 """
 
-# One worker begins a line that is longer than the pipe, and is killed; another writes after it.
-KILLED = """
-import os, signal, sys, time
-from support.outgoing import tweet
-from traptor.worker.sink import open_sink
-
-def sink():
-    made = open_sink("jsonl:-", "topic", "track:0")
-    made.open()
-    return made
-
+# One worker begins a line that is longer than the pipe, and is killed or ends; another writes after it.
+BROKEN_OFF = """
 first = os.fork()
 if first == 0:
-    sink().send(tweet(1, filler=1_000_000))
-    os._exit(1)
-print("writing", first, file=sys.stderr, flush=True)
-os.waitpid(first, 0)
-second = os.fork()
-if second == 0:
-    sink().send(tweet(2))
+    sink = opened()
+    write(sink, tweet(1, filler=1_000_000))
+    say("writing", os.getpid(), len(heard.delivered_numbers))
+    sys.stdin.read(1)
+    sink.close()
     os._exit(0)
-os.waitpid(second, 0)
+os.waitpid(first, 0)
+if os.fork() == 0:
+    sink = opened()
+    write(sink, tweet(2))
+    finish(sink, 1)
+    os._exit(0)
+os.wait()
 """
 
-# Waits for a reader that does not come, is told to stop, and drains.
-STOPPED = """
-import sys, threading, time
-from support.outgoing import tweet
-from traptor.worker.sink import SinkStopped, open_sink
-
-sink = open_sink("jsonl:-", "drop", "track:0")
-sink.open()
-threading.Thread(target=lambda: (sys.stdin.read(1), sink.stop_waiting()), daemon=True).start()
-try:
-    for number in range(10_000):
-        sink.send(tweet(number, filler=1000))
-        if number % 10 == 0:
-            print("sent", number, file=sys.stderr, flush=True)
-except SinkStopped:
-    print("stopped", sink.counts.accepted, file=sys.stderr, flush=True)
-print("left", sink.drain(time.monotonic() + float(sys.argv[1])), file=sys.stderr, flush=True)
+# Writes until there is no room, and goes on when it is told to.
+UNREAD = """
+sink = opened()
+number = 0
+while sink.send(tweet(number, filler=1000), heard.ticket(number)):
+    number += 1
+say("no room", number, len(heard.delivered_numbers))
+sys.stdin.read(1)
+finish(sink, number)
+say("delivered", len(heard.delivered_numbers))
 sink.close()
 """
 
@@ -82,7 +93,7 @@ sink.close()
 @contextmanager
 def running(script: str, *args: object) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, args)],
+        [sys.executable, "-c", COMMON + script, *map(str, args)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -110,45 +121,37 @@ def test_lines_of_several_workers_are_whole_and_in_each_ones_order() -> None:
 
 
 def test_a_worker_killed_inside_a_line_frees_the_lock_and_the_next_line_is_whole() -> None:
-    with running(KILLED) as process:
+    with running(BROKEN_OFF) as process:
         assert process.stderr is not None
         assert process.stdout is not None
-        worker = int(process.stderr.readline().split()[1])
-        first = process.stdout.read(10)  # it is in the middle of its line
-        os.kill(worker, signal.SIGKILL)
-        text = first + process.stdout.read()
+        os.kill(int(process.stderr.readline().split()[1]), signal.SIGKILL)
+        text = process.stdout.read()
         assert process.wait(DEADLINE_S) == 0
+    check_broken_off(text)
+
+
+def test_a_worker_that_ends_inside_a_line_does_not_count_it_and_the_next_line_is_whole() -> None:
+    with running(BROKEN_OFF) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline().split()
+        assert (said[0], said[2]) == (b"writing", b"0")
+        text, errors = process.communicate(b"\n", timeout=2 * DEADLINE_S)
+    assert errors == b""
+    check_broken_off(text)
+
+
+def check_broken_off(text: bytes) -> None:
     broken, whole = text.splitlines()
     assert broken.startswith(b'{"id": 1,')
+    assert not broken.endswith(b"}")
     assert json.loads(whole)["id"] == 2
 
 
-def test_a_stdout_that_nobody_reads_makes_it_wait_until_it_is_stopped() -> None:
-    with running(STOPPED, 0.1) as process:
+def test_a_stdout_that_nobody_reads_has_no_room_and_loses_nothing() -> None:
+    with running(UNREAD) as process:
         assert process.stderr is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr.readline() == b"sent 0\n"
-        process.stdin.write(b"\n")
-        process.stdin.close()
-        said = dict(line.split(b" ", 1) for line in process.stderr.read().splitlines())
-        accepted, left = int(said[b"stopped"]), said[b"left"]
-        assert left == b"1", "the message that was waited for is counted as failed"
-        whole = [line for line in process.stdout.read().splitlines(keepends=True) if line.endswith(b"\n")]
-        assert ids(b"".join(whole)) == list(range(accepted - 1))
-
-
-def test_a_drain_finishes_the_line_that_was_begun() -> None:
-    with running(STOPPED, DEADLINE_S) as process:
-        assert process.stderr is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr.readline() == b"sent 0\n"
-        process.stdin.write(b"\n")
-        process.stdin.close()
-        while not (line := process.stderr.readline()).startswith(b"stopped"):
-            pass
-        text = process.stdout.read()
-        assert process.stderr.readline() == b"left 0\n"
-        assert process.wait(DEADLINE_S) == 0
-    assert ids(text) == list(range(int(line.split()[1])))
+        *_, taken, delivered = process.stderr.readline().split()
+        assert int(delivered) == int(taken) - 1, "the last one is written in part"
+        text, errors = process.communicate(b"\n", timeout=2 * DEADLINE_S)
+    assert errors == b"delivered " + taken + b"\n"
+    assert ids(text) == list(range(int(taken)))
