@@ -16,6 +16,7 @@ from traptor.supervisor.connection import Connection
 from traptor.supervisor.fleet import GRACE_S, Fleet
 from traptor.supervisor.generation import KeySpec
 from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.ledger import Ledger
 from traptor.supervisor.pacer import Pacer
 from traptor.supervisor.runclock import RunClock
 from traptor.supervisor.store import StateStore
@@ -36,6 +37,7 @@ class Context:
     store: StateStore
     run_clock: RunClock
     fleet: Fleet
+    ledger: Ledger
     rng: random.Random
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False

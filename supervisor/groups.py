@@ -21,7 +21,6 @@ from traptor.common.settings import GroupFilter
 from traptor.supervisor.backoff import CrashBackoff, RestartLimits
 from traptor.supervisor.connection import Connection, Wanted
 from traptor.supervisor.context import Context
-from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.generation import Spec
 from traptor.supervisor.instants import instant
 from traptor.supervisor.snapshots import Snapshot
@@ -232,7 +231,7 @@ class Groups:
             part=part,
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
-            gaps=GapTracker(name, instant(now)),
+            gaps=self._context.ledger.timeline(name, instant(now)),
         )
         self._context.connections[name] = c
         return c

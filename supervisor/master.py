@@ -15,15 +15,20 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs import MasterLogs, fields
 from traptor.common.rules import GroupId
 from traptor.common.settings import Settings
-from traptor.supervisor import gaplog
 from traptor.supervisor.chores import Chores
+from traptor.supervisor.connection import Connection
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.fleet import Fleet, FleetEvents
+from traptor.supervisor.gapmirror import GapMirror
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hints import HintListener
-from traptor.supervisor.instants import instant
+from traptor.supervisor.instants import boot_id, instant
 from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.ledger import Ledger
+from traptor.supervisor.ledgerentry import Entry
+from traptor.supervisor.ledgerstore import LedgerStore
+from traptor.supervisor.ledgerwriter import LedgerWriter
 from traptor.supervisor.locks import WorkersLock
 from traptor.supervisor.outcomes import Outcomes
 from traptor.supervisor.pacer import Pacer
@@ -50,13 +55,20 @@ class Master:
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
         self._exit_code = ExitCode.OK
+        self._rules_are_known = False  # Redis was read by this master
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
+        self._redis = redis_client(settings.redis.url, settings.redis.timeout)
+        self._ledger_news = asyncio.Event()
+        self._gap_mirror = GapMirror(self._redis, self._ledger_keep_s)
+        self._ledger_store = LedgerStore(settings.supervisor.state_dir / "ledger.db")
         self._context = self._make_context(settings)
+        self._ledger_writer = LedgerWriter(
+            self._context.ledger, self._ledger_store, self._ledger_keep_s, self._ledger_news
+        )
         self._outcomes = Outcomes(self._context, self.wake)
         self._groups = Groups(self._context)
         self._reconciler = Reconciler(self._context, self._groups)
-        self._redis = redis_client(settings.redis.url, settings.redis.timeout)
         self._subscription = redis_client(settings.redis.url, settings.redis.timeout)
         self._rules = RuleWatch(RuleReader(self._redis), self._groups, self.wake)
         self._hints = HintListener(
@@ -76,13 +88,23 @@ class Master:
             on_fault=lambda g, what: self._outcomes.on_fault(g, what),
             on_gone=lambda g, code: self._outcomes.on_gone(g, code),
         )
+        connections: dict[str, Connection] = {}
         return Context(
+            connections=connections,
             settings=settings,
             pool=KeyPool(pool_limits(settings), rng),
             pacer=Pacer(settings.twitter.connect_rate),
             store=StateStore(settings.supervisor.state_dir / "state.db"),
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
+            ledger=Ledger(
+                connections,
+                self._ledger_store.load(),
+                settings.supervisor.state_dir / "outbox",
+                boot_id(),
+                instant(time.monotonic()),
+                on_entry=self._on_ledger_entry,
+            ),
             rng=rng,
         )
 
@@ -108,16 +130,29 @@ class Master:
             await self._close()
 
     def _jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        return [("rules", self._rules.run()), ("hints", self._hints.run()), *self._chores.jobs()]
+        return [
+            ("rules", self._rules.run()),
+            ("hints", self._hints.run()),
+            ("ledger", self._ledger_writer.run()),
+            ("gap mirror", self._gap_mirror.run()),
+            *self._chores.jobs(),
+        ]
 
     async def _loop(self) -> ExitCode:
         while True:
             if self._reload_asked is not None:
                 self._take_reload()
             due = self._reconciler.reconcile()
+            self._note_carried()
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
             await self._wait_until(due)
+
+    def _note_carried(self) -> None:
+        self._rules_are_known |= self._groups.redis_state == "ok"
+        if self._rules_are_known:
+            known = [group.snapshot for group in self._groups.all()]
+            self._context.ledger.look(known, instant(time.monotonic()))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -161,8 +196,7 @@ class Master:
         self._files.close()
         self._chores.close()
         now = time.monotonic()
-        for c in self._context.connections.values():
-            gaplog.record(c.gaps.unplanned(instant(now)))  # what is open ends with the supervisor
+        self._ledger_writer.close()
         self._context.save_keys(now)
         self._context.store.close()
         await self._redis.aclose()
@@ -208,6 +242,13 @@ class Master:
     def _reopen_logs(self) -> None:
         self._logs.reopen()
         self._context.fleet.reopen_logs()
+
+    def _on_ledger_entry(self, entry: Entry) -> None:
+        self._ledger_news.set()
+        self._gap_mirror.add(entry)
+
+    def _ledger_keep_s(self) -> float:
+        return self._context.settings.supervisor.ledger_keep
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

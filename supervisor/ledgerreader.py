@@ -1,0 +1,125 @@
+"""Reads `state_dir/ledger.db`: what a predecessor left, and what is asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from traptor.common.errors import TraptorError
+from traptor.supervisor.intervals import GapCause, Instant, Totals
+from traptor.supervisor.ledgerbatch import Stored
+from traptor.supervisor.ledgerentry import Entry
+from traptor.supervisor.ledgerschema import account_of, entry_of
+
+_LOCK_TIMEOUT_S = 1.0
+_STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
+_OPEN_STAYS = """
+    SELECT place, key, rule_id FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL"""
+_ENTRIES = """
+    SELECT * FROM intervals WHERE id > ?1 AND to_unix >= ?2 AND from_unix <= ?3
+    ORDER BY id LIMIT ?4"""
+_ENTRIES_OF = """
+    SELECT * FROM intervals WHERE id > ?1 AND to_unix >= ?2 AND from_unix <= ?3 AND connection = ?5
+    ORDER BY id LIMIT ?4"""
+_STAYS = """
+    SELECT key, rule_id, place, from_unix, to_unix FROM stays JOIN rules ON rules.id = stays.rule
+    WHERE key = ?1 OR rule_id = ?1 ORDER BY key, place, from_unix"""
+
+
+def read_stored(db: sqlite3.Connection) -> Stored | None:
+    """What was written last; None when the file is new. Raises sqlite3.Error."""
+    run = db.execute("SELECT boot, noted_unix, noted_mono, is_clean FROM run").fetchone()
+    if run is None:
+        return None
+    boot, noted_unix, noted_mono, is_clean = run
+    (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM intervals").fetchone()
+    accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
+    noted = Instant(noted_unix, noted_mono)
+    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), _places(db))
+
+
+def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
+    totals: dict[str, Totals] = {}
+    for connection, kind, cause, seconds in db.execute("SELECT * FROM sums"):
+        one = totals.setdefault(connection, Totals())
+        match kind:
+            case "streaming":
+                one.streaming_s = seconds
+            case "unplanned":
+                one.unplanned_s = seconds
+            case _:
+                one.gaps_s[GapCause(cause)] = seconds
+    return totals
+
+
+def _places(db: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    places: dict[str, dict[str, str]] = {}
+    for place, key, rule_id in db.execute(_OPEN_STAYS):
+        places.setdefault(place, {})[key] = rule_id
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStay:
+    """A rule in a place, from when to when in Unix time; None: it is there still."""
+
+    key: str
+    rule_id: str
+    place: str
+    from_unix: float
+    to_unix: float | None
+
+
+class LedgerReader:
+    """A second look at the file, for one thread; it writes nothing.
+
+    Every method raises TraptorError when the file cannot be read, or the answer takes longer than `within_s`.
+    """
+
+    def __init__(self, path: Path, within_s: float = 60.0) -> None:
+        self._path = path
+        with self._explained():
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_TIMEOUT_S
+            )
+        deadline = time.monotonic() + within_s
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+
+    def stored(self) -> Stored | None:
+        """All but intervals and rules that left."""
+        with self._explained():
+            return read_stored(self._db)
+
+    def entries(
+        self, connection: str | None, since: float, until: float, after_id: int, limit: int
+    ) -> list[Entry]:
+        """The next entries that touch a period, in the order in which they were completed."""
+        values = (after_id, since, until, limit)
+        with self._explained():
+            if connection is None:
+                return [entry_of(row) for row in self._db.execute(_ENTRIES, values)]
+            return [entry_of(row) for row in self._db.execute(_ENTRIES_OF, (*values, connection))]
+
+    def entries_of(self, connection: str) -> Sequence[Entry]:
+        """All entries of a connection."""
+        return self.entries(connection, float("-inf"), float("inf"), 0, -1)
+
+    def stays(self, rule: str) -> list[StoredStay]:
+        """Where a rule was, by its Redis key or its rule id; several keys may have the same id."""
+        with self._explained():
+            return [StoredStay(*row) for row in self._db.execute(_STAYS, (rule,))]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise TraptorError(f"{self._path}: the gap ledger cannot be read: {error}") from error
