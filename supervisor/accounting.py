@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from traptor.supervisor.intervals import Instant, Totals
 from traptor.supervisor.ledgerbatch import Account, Stored
 from traptor.supervisor.ledgerentry import Entry
-from traptor.supervisor.ledgerreader import LedgerReader
+from traptor.supervisor.ledgerquestion import Period
+from traptor.supervisor.ledgerreader import NO_ID, LedgerReader
 
 TOLERANCE_S = 0.01
 
@@ -46,15 +48,16 @@ def balances(path: Path) -> tuple[Balance, ...]:
         if stored is None:
             return ()
         return tuple(
-            _balance(stored, account, reader.entries_of(account.connection)) for account in stored.accounts
+            _balance(stored, account, reader.entries(NO_ID, Period(), account.connection))
+            for account in stored.accounts
         )
 
 
-def _balance(stored: Stored, account: Account, entries: Sequence[Entry]) -> Balance:
+def _balance(stored: Stored, account: Account, pages: Iterable[list[Entry]]) -> Balance:
     totals = stored.totals.get(account.connection, Totals())
     totals.add(account.open_interval(stored.noted))
     balance = Balance.of(account.connection, account.began, stored.noted, totals)
-    return replace(balance, problems=(*balance.problems, *_breaks(account, entries)))
+    return replace(balance, problems=(*balance.problems, *_breaks(account, list(chain.from_iterable(pages)))))
 
 
 def _breaks(account: Account, entries: Sequence[Entry]) -> Iterator[str]:

@@ -84,6 +84,8 @@ class Ledger:
         for place in self._membership.places:
             if place not in places and place not in self._connections:
                 self._stays += self._membership.emptied(place, at.wall)
+                if place in self._pages:
+                    self._pages[place].carried = NOTHING
         for name, timeline in self._timelines.items():
             if timeline.is_planned and name not in self._connections:
                 gaplog.record(timeline.unplanned(at))

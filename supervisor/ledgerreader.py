@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.intervals import GapCause, Instant, Totals
 from traptor.supervisor.ledgerbatch import Stored
 from traptor.supervisor.ledgerentry import Entry
+from traptor.supervisor.ledgerquestion import Period
 from traptor.supervisor.ledgerschema import account_of, entry_of
 
+NO_ID = (1 << 63) - 1  # higher than any id
 _LOCK_TIMEOUT_S = 1.0
+_PAGE = 1000  # small, so that no reading keeps SQLite from tidying up for long
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
 _OPEN_STAYS = """
     SELECT place, key, rule_id FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL"""
 _ENTRIES = """
-    SELECT * FROM intervals WHERE id > ?1 AND to_unix >= ?2 AND from_unix <= ?3
-    ORDER BY id LIMIT ?4"""
+    SELECT * FROM intervals WHERE id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
+    ORDER BY id LIMIT ?5"""
 _ENTRIES_OF = """
-    SELECT * FROM intervals WHERE id > ?1 AND to_unix >= ?2 AND from_unix <= ?3 AND connection = ?5
-    ORDER BY id LIMIT ?4"""
+    SELECT * FROM intervals
+    WHERE connection = ?6 AND id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
+    ORDER BY id LIMIT ?5"""
 _STAYS = """
     SELECT key, rule_id, place, from_unix, to_unix FROM stays JOIN rules ON rules.id = stays.rule
     WHERE key = ?1 OR rule_id = ?1 ORDER BY key, place, from_unix"""
@@ -73,40 +77,45 @@ class StoredStay:
     from_unix: float
     to_unix: float | None
 
+    def until(self, unix: float) -> StoredStay:
+        """The same, ended."""
+        return replace(self, to_unix=max(self.from_unix, unix))
+
 
 class LedgerReader:
-    """A second look at the file, for one thread; it writes nothing.
+    """A second look at the file; it writes nothing.
 
     Every method raises TraptorError when the file cannot be read, or the answer takes longer than `within_s`.
     """
 
     def __init__(self, path: Path, within_s: float = 60.0) -> None:
         self._path = path
+        self._within_s = within_s
+        self._deadline = 0.0
+        uri = f"{path.absolute().as_uri()}?mode=ro"
         with self._explained():
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_TIMEOUT_S
-            )
-        deadline = time.monotonic() + within_s
-        self._db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            # Used by one thread at a time, though not always by the same one.
+            self._db = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_S, check_same_thread=False)
+        self._db.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS)
 
     def stored(self) -> Stored | None:
         """All but intervals and rules that left."""
         with self._explained():
             return read_stored(self._db)
 
-    def entries(
-        self, connection: str | None, since: float, until: float, after_id: int, limit: int
-    ) -> list[Entry]:
-        """The next entries that touch a period, in the order in which they were completed."""
-        values = (after_id, since, until, limit)
+    def entries(self, before: int, period: Period, connection: str | None = None) -> Iterator[list[Entry]]:
+        """Those with a lower id that touch a period, in the order in which they ended, a page at a time."""
+        after = 0
+        while page := self._page(after, before, period, connection):
+            yield page
+            after = page[-1].id
+
+    def _page(self, after: int, before: int, period: Period, connection: str | None) -> list[Entry]:
+        values = (after, before, period.since, period.until, _PAGE)
         with self._explained():
             if connection is None:
                 return [entry_of(row) for row in self._db.execute(_ENTRIES, values)]
             return [entry_of(row) for row in self._db.execute(_ENTRIES_OF, (*values, connection))]
-
-    def entries_of(self, connection: str) -> Sequence[Entry]:
-        """All entries of a connection."""
-        return self.entries(connection, float("-inf"), float("inf"), 0, -1)
 
     def stays(self, rule: str) -> list[StoredStay]:
         """Where a rule was, by its Redis key or its rule id; several keys may have the same id."""
@@ -119,6 +128,7 @@ class LedgerReader:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        self._deadline = time.monotonic() + self._within_s
         try:
             yield
         except sqlite3.Error as error:

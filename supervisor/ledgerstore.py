@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 _NOTE = """
     INSERT INTO run VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,
     noted_unix = excluded.noted_unix, noted_mono = excluded.noted_mono, is_clean = excluded.is_clean"""
-_ADD_ENTRY = "INSERT OR IGNORE INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_ENTRY = """
+    INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 _ADD_SECONDS = """
     INSERT INTO sums VALUES (?, ?, ?, ?)
     ON CONFLICT (connection, kind, cause) DO UPDATE SET seconds = seconds + excluded.seconds"""
@@ -32,7 +33,9 @@ _SET_ACCOUNT = "INSERT OR REPLACE INTO connections VALUES (?, ?, ?, ?, ?, ?, ?, 
 _ADD_RULE = """
     INSERT INTO rules (key, rule_id) VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET rule_id = excluded.rule_id WHERE rule_id <> excluded.rule_id"""
-_JOIN = "INSERT OR IGNORE INTO stays SELECT id, ?, ?, NULL FROM rules WHERE key = ?"
+_JOIN = """
+    INSERT INTO stays SELECT id, ?, ?, NULL FROM rules WHERE key = ?
+    ON CONFLICT (rule, place, from_unix) DO NOTHING"""
 _LEAVE = """
     UPDATE stays SET to_unix = max(from_unix, ?) WHERE to_unix IS NULL AND place = ?
     AND rule = (SELECT id FROM rules WHERE key = ?)"""

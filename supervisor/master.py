@@ -18,17 +18,14 @@ from traptor.common.settings import Settings
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connection import Connection
 from traptor.supervisor.context import Context
+from traptor.supervisor.control import ControlServer, socket_path
+from traptor.supervisor.controlhandlers import ControlHandlers
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.fleet import Fleet, FleetEvents
-from traptor.supervisor.gapmirror import GapMirror
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hints import HintListener
-from traptor.supervisor.instants import boot_id, instant
 from traptor.supervisor.keypool import KeyPool
-from traptor.supervisor.ledger import Ledger
-from traptor.supervisor.ledgerentry import Entry
-from traptor.supervisor.ledgerstore import LedgerStore
-from traptor.supervisor.ledgerwriter import LedgerWriter
+from traptor.supervisor.ledgerkeeper import LedgerKeeper
 from traptor.supervisor.locks import WorkersLock
 from traptor.supervisor.outcomes import Outcomes
 from traptor.supervisor.pacer import Pacer
@@ -39,6 +36,7 @@ from traptor.supervisor.roster import Roster, end_process
 from traptor.supervisor.rulewatch import RuleWatch
 from traptor.supervisor.runclock import RunClock
 from traptor.supervisor.snapshots import RuleReader
+from traptor.supervisor.status import status
 from traptor.supervisor.store import StateStore
 
 log = logging.getLogger(__name__)
@@ -55,17 +53,17 @@ class Master:
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
         self._exit_code = ExitCode.OK
-        self._rules_are_known = False  # Redis was read by this master
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
         self._redis = redis_client(settings.redis.url, settings.redis.timeout)
-        self._ledger_news = asyncio.Event()
-        self._gap_mirror = GapMirror(self._redis, self._ledger_keep_s)
-        self._ledger_store = LedgerStore(settings.supervisor.state_dir / "ledger.db")
-        self._context = self._make_context(settings)
-        self._ledger_writer = LedgerWriter(
-            self._context.ledger, self._ledger_store, self._ledger_keep_s, self._ledger_news
+        connections: dict[str, Connection] = {}
+        self._ledger = LedgerKeeper(
+            settings.supervisor.state_dir,
+            connections,
+            self._redis,
+            keep_s=lambda: self._context.settings.supervisor.ledger_keep,
         )
+        self._context = self._make_context(settings, connections)
         self._outcomes = Outcomes(self._context, self.wake)
         self._groups = Groups(self._context)
         self._reconciler = Reconciler(self._context, self._groups)
@@ -79,33 +77,29 @@ class Master:
         )
         self._reload = Reload(self._context, self._groups, logs)
         self._files = FileChanges(lambda: self._ask_reload("a file changed"))
-        self._chores = Chores(self._context, self._groups, self._redis, self._files, logs, self.wake)
+        self._control = ControlServer(
+            socket_path(settings.supervisor.run_dir),
+            ControlHandlers(self._status, self._ledger.view, self._ledger.path),
+        )
+        self._chores = Chores(self._context, self._groups, self._redis, self._files, self._status, self.wake)
 
-    def _make_context(self, settings: Settings) -> Context:
+    def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
         rng = random.Random()
         events = FleetEvents(
             on_message=lambda g, message: self._outcomes.on_message(g, message),
             on_fault=lambda g, what: self._outcomes.on_fault(g, what),
             on_gone=lambda g, code: self._outcomes.on_gone(g, code),
         )
-        connections: dict[str, Connection] = {}
         return Context(
-            connections=connections,
             settings=settings,
             pool=KeyPool(pool_limits(settings), rng),
             pacer=Pacer(settings.twitter.connect_rate),
             store=StateStore(settings.supervisor.state_dir / "state.db"),
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
-            ledger=Ledger(
-                connections,
-                self._ledger_store.load(),
-                settings.supervisor.state_dir / "outbox",
-                boot_id(),
-                instant(time.monotonic()),
-                on_entry=self._on_ledger_entry,
-            ),
+            ledger=self._ledger.ledger,
             rng=rng,
+            connections=connections,
         )
 
     def wake(self) -> None:
@@ -119,6 +113,7 @@ class Master:
         self._listen_to_signals()
         self._files.watch(self._context.settings.watched)
         self._take_keys()
+        await self._control.start()
         await self._end_predecessors_workers()
         jobs = [asyncio.create_task(job, name=name) for name, job in self._jobs()]
         for job in jobs:
@@ -133,8 +128,7 @@ class Master:
         return [
             ("rules", self._rules.run()),
             ("hints", self._hints.run()),
-            ("ledger", self._ledger_writer.run()),
-            ("gap mirror", self._gap_mirror.run()),
+            *self._ledger.jobs(),
             *self._chores.jobs(),
         ]
 
@@ -143,16 +137,10 @@ class Master:
             if self._reload_asked is not None:
                 self._take_reload()
             due = self._reconciler.reconcile()
-            self._note_carried()
+            self._ledger.look(self._groups)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
             await self._wait_until(due)
-
-    def _note_carried(self) -> None:
-        self._rules_are_known |= self._groups.redis_state == "ok"
-        if self._rules_are_known:
-            known = [group.snapshot for group in self._groups.all()]
-            self._context.ledger.look(known, instant(time.monotonic()))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -195,9 +183,9 @@ class Master:
     async def _close(self) -> None:
         self._files.close()
         self._chores.close()
-        now = time.monotonic()
-        self._ledger_writer.close()
-        self._context.save_keys(now)
+        await self._control.close()
+        self._ledger.close()
+        self._context.save_keys(time.monotonic())
         self._context.store.close()
         await self._redis.aclose()
         await self._subscription.aclose()
@@ -243,12 +231,9 @@ class Master:
         self._logs.reopen()
         self._context.fleet.reopen_logs()
 
-    def _on_ledger_entry(self, entry: Entry) -> None:
-        self._ledger_news.set()
-        self._gap_mirror.add(entry)
-
-    def _ledger_keep_s(self) -> float:
-        return self._context.settings.supervisor.ledger_keep
+    def _status(self) -> dict[str, Any]:
+        lost, ledger = self._logs.lost, self._ledger.status()
+        return status(self._context, self._groups, lost, ledger, time.monotonic())
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):
