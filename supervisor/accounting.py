@@ -53,6 +53,18 @@ def balances(path: Path) -> tuple[Balance, ...]:
         )
 
 
+def imbalances(path: Path) -> list[str]:
+    """What a `ledger.db` does not account for, as sentences: none, when every second is.
+
+    Raises TraptorError when the file cannot be read.
+    """
+    return [
+        f"the ledger of {balance.connection} does not add up: {problem}"
+        for balance in balances(path)
+        for problem in balance.problems
+    ]
+
+
 def _balance(stored: Stored, account: Account, pages: Iterable[list[Entry]]) -> Balance:
     totals = stored.totals.get(account.connection, Totals())
     totals.add(account.open_interval(stored.noted))

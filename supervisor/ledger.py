@@ -14,7 +14,7 @@ from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection
 from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.intervals import Instant, Interval, IntervalKind, Totals
-from traptor.supervisor.ledgerbatch import KNOWN, Account, Batch, Stay, Stored
+from traptor.supervisor.ledgerbatch import KNOWN, Account, Batch, Placement, Stored
 from traptor.supervisor.ledgerentry import NOTHING, Carried, Entry
 from traptor.supervisor.ledgerresume import Shift, moved, resume
 from traptor.supervisor.membership import Membership, carried_by
@@ -52,11 +52,11 @@ class Ledger:
         self._timelines: dict[str, GapTracker] = {}
         self._pages: dict[str, _Page] = {}
         self._entries: list[Entry] = []
-        self._stays: list[Stay] = []
+        self._placements: list[Placement] = []
         self._forgotten: list[str] = []
         self._written: dict[str, Account] = {}
         self._last_id = stored.last_id if stored else 0
-        self._membership = Membership(stored.places if stored else {})
+        self._membership = Membership(stored.places if stored else ())
         if stored is not None:
             self._resume(stored, outboxes, now)
 
@@ -76,14 +76,14 @@ class Ledger:
         """
         places = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
         for place, snapshot in places.items():
-            self._stays += self._membership.changed(place, snapshot.fingerprint, snapshot.rules, at.wall)
+            self._placements += self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall)
         for name, c in self._connections.items():
             carried, rules = carried_by(c)
-            self._stays += self._membership.changed(name, carried.rules, rules, at.wall)
+            self._placements += self._membership.look(name, carried.rules, rules, at.wall)
             self._pages[name].carried = carried
         for place in self._membership.places:
             if place not in places and place not in self._connections:
-                self._stays += self._membership.emptied(place, at.wall)
+                self._placements += self._membership.empty(place, at.wall)
                 if place in self._pages:
                     self._pages[place].carried = NOTHING
         for name, timeline in self._timelines.items():
@@ -124,20 +124,20 @@ class Ledger:
             is_clean,
             tuple(self._forgotten),
             tuple(self._entries),
-            tuple(self._stays),
+            tuple(self._placements),
             [account for account in self._accounts() if self._written.get(account.connection) != account],
         )
 
     def written(self, batch: Batch) -> None:
         """The disk has it now."""
         del self._forgotten[: len(batch.forgotten)]
-        del self._entries[: len(batch.entries)], self._stays[: len(batch.stays)]
+        del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
         self._written.update((account.connection, account) for account in batch.accounts)
 
     @property
     def unwritten(self) -> int:
         """How much is not on the disk yet."""
-        return len(self._entries) + len(self._stays)
+        return len(self._entries) + len(self._placements)
 
     # ---- for answers
 
@@ -145,9 +145,9 @@ class Ledger:
         """Completed and perhaps not on the disk yet."""
         return tuple(self._entries)
 
-    def unwritten_stays(self) -> tuple[Stay, ...]:
-        """Joined or left, and perhaps not on the disk yet."""
-        return tuple(self._stays)
+    def unwritten_placements(self) -> tuple[Placement, ...]:
+        """Where rules are, as the disk perhaps does not have it yet."""
+        return tuple(self._placements)
 
     def open_entries(self, now: Instant) -> Iterator[Entry]:
         """What every connection is in now."""

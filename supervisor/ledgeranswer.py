@@ -15,7 +15,7 @@ from typing import Any
 from traptor.supervisor.accounting import TOLERANCE_S, Balance
 from traptor.supervisor.intervals import Instant, IntervalKind
 from traptor.supervisor.ledger import Ledger
-from traptor.supervisor.ledgerbatch import KNOWN, Stay
+from traptor.supervisor.ledgerbatch import KNOWN, Placement
 from traptor.supervisor.ledgerentry import UNCARRIED, Entry
 from traptor.supervisor.ledgerquestion import Period, Question
 from traptor.supervisor.ledgerreader import NO_ID, LedgerReader, StoredStay
@@ -34,7 +34,7 @@ class View:
 
     now: Instant
     entries: Sequence[Entry]  # completed, and perhaps not on the disk yet
-    stays: Sequence[Stay]  # likewise
+    placements: Sequence[Placement]  # likewise
     open: Sequence[Entry]
     balances: Sequence[Balance]
 
@@ -45,7 +45,7 @@ class View:
         return cls(
             now,
             ledger.unwritten_entries(),
-            ledger.unwritten_stays(),
+            ledger.unwritten_placements(),
             tuple(ledger.open_entries(now)),
             balances,
         )
@@ -99,8 +99,7 @@ class Answer:
 
     def _find_rule(self) -> list[StoredStay]:
         rule = self._question.rule or ""
-        news = [stay for stay in self._view.stays if rule in (stay.key, stay.rule_id)]
-        stays = with_news(self._reader.stays(rule), news)
+        stays = with_news(rule, self._reader.stays(rule), self._view.placements)
         if not stays:
             raise UnknownError(f"the ledger knows of no rule with the key or rule_id {rule[:100]!r}")
         return stays

@@ -20,8 +20,7 @@ NO_ID = (1 << 63) - 1  # higher than any id
 _LOCK_TIMEOUT_S = 1.0
 _PAGE = 1000  # small, so that no reading keeps SQLite from tidying up for long
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
-_OPEN_STAYS = """
-    SELECT place, key, rule_id FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL"""
+_PLACES = "SELECT DISTINCT place FROM stays WHERE to_unix IS NULL"
 _ENTRIES = """
     SELECT * FROM intervals WHERE id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
     ORDER BY id LIMIT ?5"""
@@ -42,8 +41,9 @@ def read_stored(db: sqlite3.Connection) -> Stored | None:
     boot, noted_unix, noted_mono, is_clean = run
     (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM intervals").fetchone()
     accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
+    places = [place for (place,) in db.execute(_PLACES)]
     noted = Instant(noted_unix, noted_mono)
-    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), _places(db))
+    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places)
 
 
 def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
@@ -60,13 +60,6 @@ def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
     return totals
 
 
-def _places(db: sqlite3.Connection) -> dict[str, dict[str, str]]:
-    places: dict[str, dict[str, str]] = {}
-    for place, key, rule_id in db.execute(_OPEN_STAYS):
-        places.setdefault(place, {})[key] = rule_id
-    return places
-
-
 @dataclass(frozen=True, slots=True)
 class StoredStay:
     """A rule in a place, from when to when in Unix time; None: it is there still."""
@@ -76,6 +69,11 @@ class StoredStay:
     place: str
     from_unix: float
     to_unix: float | None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is there still."""
+        return self.to_unix is None
 
     def until(self, unix: float) -> StoredStay:
         """The same, ended."""

@@ -40,6 +40,7 @@ MIGRATIONS: Migrations = (
             rule INTEGER NOT NULL REFERENCES rules (id), place TEXT NOT NULL,
             from_unix REAL NOT NULL, to_unix REAL,
             PRIMARY KEY (rule, place, from_unix)) WITHOUT ROWID""",
+        "CREATE INDEX stays_that_last ON stays (place) WHERE to_unix IS NULL",
         "CREATE INDEX stays_that_ended ON stays (to_unix) WHERE to_unix IS NOT NULL",
     ),
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from traptor.common.errors import TraptorError
 from traptor.common.logs import fields
 from traptor.supervisor.database import migrate
-from traptor.supervisor.ledgerbatch import Batch, Stay, Stored
+from traptor.supervisor.ledgerbatch import Batch, Placement, Stored
 from traptor.supervisor.ledgerentry import Entry
 from traptor.supervisor.ledgerreader import read_stored
 from traptor.supervisor.ledgerschema import MIGRATIONS, account_row, entry_row
@@ -33,6 +33,7 @@ _SET_ACCOUNT = "INSERT OR REPLACE INTO connections VALUES (?, ?, ?, ?, ?, ?, ?, 
 _ADD_RULE = """
     INSERT INTO rules (key, rule_id) VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET rule_id = excluded.rule_id WHERE rule_id <> excluded.rule_id"""
+_KEYS_IN = "SELECT key FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL AND place = ?"
 _JOIN = """
     INSERT INTO stays SELECT id, ?, ?, NULL FROM rules WHERE key = ?
     ON CONFLICT (rule, place, from_unix) DO NOTHING"""
@@ -79,8 +80,8 @@ class LedgerStore:
                 self._forget(name)
             for entry in batch.entries:
                 self._add_entry(entry)
-            for stay in batch.stays:
-                self._add_stay(stay)
+            for placement in batch.placements:
+                self._place(placement)
             self._db.executemany(_SET_ACCOUNT, map(account_row, batch.accounts))
             self._db.execute(_NOTE, (batch.boot, *astuple(batch.noted), batch.is_clean))
 
@@ -138,12 +139,14 @@ class LedgerStore:
         if self._db.execute(_ADD_ENTRY, entry_row(entry)).rowcount:
             self._db.execute(_ADD_SECONDS, (entry.connection, entry.kind, entry.cause or "", entry.seconds))
 
-    def _add_stay(self, stay: Stay) -> None:
-        if stay.joined:
-            self._db.execute(_ADD_RULE, (stay.key, stay.rule_id))
-            self._db.execute(_JOIN, (stay.place, stay.at, stay.key))
-        else:
-            self._db.execute(_LEAVE, (stay.at, stay.place, stay.key))
+    def _place(self, placement: Placement) -> None:
+        place, at = placement.place, placement.at
+        before = {key for (key,) in self._db.execute(_KEYS_IN, (place,))}
+        now = {rule.key: rule.rule_id for rule in placement.rules}
+        joined = now.keys() - before
+        self._db.executemany(_LEAVE, ((at, place, key) for key in before - now.keys()))
+        self._db.executemany(_ADD_RULE, ((key, now[key]) for key in joined))
+        self._db.executemany(_JOIN, ((place, at, key) for key in joined))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

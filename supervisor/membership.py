@@ -1,43 +1,40 @@
-"""Which rules are where, with time: what changed since the last look becomes stays."""
+"""Which rules are where: what is not as it was at the last look."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 
 from traptor.common.rules import Rule
 from traptor.supervisor.connection import Connection
-from traptor.supervisor.ledgerbatch import Stay
-from traptor.supervisor.ledgerentry import Carried
+from traptor.supervisor.ledgerbatch import Placement
+from traptor.supervisor.ledgerentry import NOTHING, Carried
 
 
 class Membership:
-    """The rules of each place as last looked at: of each connection, and of each group."""
+    """The places as last looked at: connections, and groups. Those of a predecessor are looked at anew."""
 
-    def __init__(self, places: Mapping[str, Mapping[str, str]]) -> None:
-        self._keys = {place: dict(rules) for place, rules in places.items()}  # rule ids by key
-        self._fingerprints: dict[str, str] = {}
+    def __init__(self, places: Iterable[str]) -> None:
+        self._fingerprints: dict[str, str | None] = dict.fromkeys(places)
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where there are rules."""
-        return tuple(self._keys)
+        """Where there are rules, or were at the last look."""
+        return tuple(self._fingerprints)
 
-    def changed(self, place: str, fingerprint: str, rules: Iterable[Rule], at: float) -> Iterator[Stay]:
-        """These rules are there now, at a Unix time: who joined, and who left."""
+    def look(self, place: str, fingerprint: str, rules: Sequence[Rule], at: float) -> list[Placement]:
+        """These rules are there, at a Unix time: what there is to write down."""
         if self._fingerprints.get(place) == fingerprint:
-            return
-        old, new = self._keys.get(place, {}), {rule.key: rule.rule_id for rule in rules}
-        self._keys[place], self._fingerprints[place] = new, fingerprint
-        yield from (Stay(key, old[key], place, at, joined=False) for key in old.keys() - new.keys())
-        yield from (Stay(key, new[key], place, at, joined=True) for key in new.keys() - old.keys())
+            return []
+        self._fingerprints[place] = fingerprint
+        return [Placement(place, rules, at)]
 
-    def emptied(self, place: str, at: float) -> Iterator[Stay]:
+    def empty(self, place: str, at: float) -> list[Placement]:
         """Nothing is there any more."""
-        yield from self.changed(place, "", (), at)
-        del self._keys[place], self._fingerprints[place]
+        del self._fingerprints[place]
+        return [Placement(place, (), at)]
 
 
-def carried_by(c: Connection) -> tuple[Carried, tuple[Rule, ...]]:
+def carried_by(c: Connection) -> tuple[Carried, Sequence[Rule]]:
     """What its stream carries; without one, what it is to carry: it waits for a key with these."""
     streaming = [g for g in c.generations if g.streaming_since is not None]
     if streaming:
@@ -45,4 +42,4 @@ def carried_by(c: Connection) -> tuple[Carried, tuple[Rule, ...]]:
         return Carried(newest.spec.rules, len(newest.birth.rules)), newest.birth.rules
     if c.wanted is not None:
         return Carried(c.wanted.spec.rules, len(c.wanted.rules)), c.wanted.rules
-    return Carried(), ()
+    return NOTHING, ()

@@ -8,7 +8,7 @@ from itertools import islice
 from operator import attrgetter
 
 from traptor.supervisor.intervals import IntervalKind
-from traptor.supervisor.ledgerbatch import KNOWN, Stay
+from traptor.supervisor.ledgerbatch import KNOWN, Placement
 from traptor.supervisor.ledgerentry import UNCARRIED, Entry
 from traptor.supervisor.ledgerquestion import Period
 from traptor.supervisor.ledgerreader import StoredStay
@@ -16,18 +16,22 @@ from traptor.supervisor.ledgerreader import StoredStay
 Span = tuple[float, float]
 
 
-def with_news(stays: Iterable[StoredStay], news: Iterable[Stay]) -> list[StoredStay]:
-    """The stays of a file, and what it may not have yet; what it has by now changes nothing."""
-    all_stays = {(stay.key, stay.place, stay.from_unix): stay for stay in stays}
+def with_news(rule: str, stays: Iterable[StoredStay], news: Iterable[Placement]) -> list[StoredStay]:
+    """The stays of a rule by a file, and what it may not have yet; what it has by now changes nothing.
+
+    `rule` is a key or a rule id, as the stays were asked for with.
+    """
+    known = {(stay.key, stay.place, stay.from_unix): stay for stay in stays}
     for new in news:
-        if new.joined:
-            begun = StoredStay(new.key, new.rule_id, new.place, new.at, None)
-            all_stays.setdefault((new.key, new.place, new.at), begun)
-            continue
-        for name, stay in all_stays.items():
-            if (stay.key, stay.place, stay.to_unix) == (new.key, new.place, None):
-                all_stays[name] = stay.until(new.at)
-    return list(all_stays.values())
+        present = {each.key: each for each in new.rules if rule in (each.key, each.rule_id)}
+        lasting = {name: stay for name, stay in known.items() if stay.place == new.place and stay.lasts}
+        for name, stay in lasting.items():
+            if stay.key not in present:
+                known[name] = stay.until(new.at)
+        for key in present.keys() - {stay.key for stay in lasting.values()}:
+            begun = StoredStay(key, present[key].rule_id, new.place, new.at, None)
+            known.setdefault((key, new.place, new.at), begun)
+    return list(known.values())
 
 
 def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:

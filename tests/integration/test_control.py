@@ -100,7 +100,10 @@ def test_a_path_too_long_for_a_socket_is_a_problem_of_the_configuration(make_col
     collection.options = {"supervisor": {"run_dir": "r" * 100}}
     process = collection.start()
     assert process.wait(30) == 78
-    said = (collection.folder / "stderr.txt").read_text()
+    collection.program = ("-m", "traptor.supervisor", "--check")
+    assert collection.start().wait(30) == 78
+    said, check_said = (collection.folder / "stderr.txt").read_text().split("\n", 1)
+    assert "[supervisor] run_dir: the path of its control socket" in check_said
     assert "[supervisor] run_dir: the path of its control socket" in said
     assert "name a folder with a shorter path" in said
 

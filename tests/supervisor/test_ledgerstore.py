@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from traptor.common.errors import TraptorError
+from traptor.common.rules import GroupId, Rule
 from traptor.supervisor.intervals import GapCause, Instant, IntervalKind, Standing
-from traptor.supervisor.ledgerbatch import Account, Batch, Stay
+from traptor.supervisor.ledgerbatch import Account, Batch, Placement
 from traptor.supervisor.ledgerentry import Carried, Entry
 from traptor.supervisor.ledgerquestion import Period
 from traptor.supervisor.ledgerreader import NO_ID, LedgerReader
@@ -31,6 +32,10 @@ def gap(id_: int, since: float, until: float) -> Entry:
     return Entry("track:0", "gap", "crash", since, until, until - since, 3, Carried("f00d", 7), 2, id_)
 
 
+def rule(rule_id: str) -> Rule:
+    return Rule(f"traptor-track:0:{rule_id}", rule_id, GroupId.parse("track:0"), (rule_id,), b"{}")
+
+
 def account(name: str = "track:0") -> Account:
     standing = Standing(IntervalKind.GAP, GapCause.CRASH, True, NOW, None)
     return Account(name, NOW, standing, NOW, Carried("f00d", 7))
@@ -47,18 +52,14 @@ def read(store: LedgerStore, period: Period = ALWAYS) -> list[Entry]:
 
 def test_what_is_written_is_read(store: LedgerStore) -> None:
     assert store.load() is None
-    stays = [
-        Stay("traptor-track:0:1", "1", "track:0", 10.0, joined=True),
-        Stay("traptor-track:0:2", "2", "track:0", 10.0, joined=True),
-        Stay("traptor-track:0:2", "2", "track:0", 30.0, joined=False),
-    ]
-    store.write(batch(entries=[gap(1, 10, 20)], stays=stays, accounts=[account()], is_clean=True))
+    placed = [Placement("track:0", [rule("1"), rule("2")], 10.0), Placement("track:0", [rule("1")], 30.0)]
+    store.write(batch(entries=[gap(1, 10, 20)], placements=placed, accounts=[account()], is_clean=True))
     stored = store.load()
     assert stored is not None
     assert (stored.noted, stored.boot, stored.is_clean, stored.last_id) == (NOW, "boot", True, 1)
     assert stored.accounts == [account()]
     assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 10.0}
-    assert stored.places == {"track:0": {"traptor-track:0:1": "1"}}
+    assert stored.places == ["track:0"]
     assert read(store) == [gap(1, 10, 20)]
     with closing(LedgerReader(store.path)) as reader:
         assert [(stay.from_unix, stay.to_unix) for stay in reader.stays("2")] == [(10, 30)]
@@ -67,14 +68,14 @@ def test_what_is_written_is_read(store: LedgerStore) -> None:
 
 def test_what_is_written_twice_counts_once(store: LedgerStore) -> None:
     """A write whose success was not heard of is tried again."""
-    stays = [Stay("k", "1", "track:0", 1.0, joined=True), Stay("k", "1", "track:0", 2.0, joined=False)]
+    placed = [Placement("track:0", [rule("1")], 1.0), Placement("track:0", [], 2.0)]
     for _ in range(2):
-        store.write(batch(entries=[gap(1, 10, 20)], stays=stays))
+        store.write(batch(entries=[gap(1, 10, 20)], placements=placed))
     stored = store.load()
     assert stored is not None
     assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 10.0}
     with closing(LedgerReader(store.path)) as reader:
-        assert [(stay.from_unix, stay.to_unix) for stay in reader.stays("k")] == [(1, 2)]
+        assert [(stay.from_unix, stay.to_unix) for stay in reader.stays("1")] == [(1, 2)]
 
 
 def test_a_write_that_fails_leaves_nothing(store: LedgerStore) -> None:
@@ -93,17 +94,16 @@ def test_a_period_gives_what_touches_it_in_pages(store: LedgerStore) -> None:
 
 
 def test_what_is_older_is_pruned_and_stays_in_the_sums(store: LedgerStore) -> None:
-    stays = [Stay("k", "1", "track:0", 1.0, joined=True), Stay("k", "1", "track:0", 9.0, joined=False)]
-    stays += [Stay("old", "2", "track:0", 1.0, joined=True)]
-    store.write(batch(entries=[gap(1, 10, 20), gap(2, 20, 40)], stays=stays))
+    placed = [Placement("track:0", [rule("1"), rule("2")], 1.0), Placement("track:0", [rule("2")], 9.0)]
+    store.write(batch(entries=[gap(1, 10, 20), gap(2, 20, 40)], placements=placed))
     store.prune(30.0)
     assert [entry.id for entry in read(store)] == [2]
     stored = store.load()
     assert stored is not None
     assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 30.0}
     with closing(LedgerReader(store.path)) as reader:
-        assert reader.stays("k") == []
-        assert len(reader.stays("old")) == 1, "what is still there is kept, however long"
+        assert reader.stays("1") == []
+        assert len(reader.stays("2")) == 1, "what is still there is kept, however long"
 
 
 def test_a_connection_that_is_forgotten_leaves_nothing(store: LedgerStore) -> None:

@@ -7,7 +7,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.supervisor.ledgerbatch import Stay
+from traptor.common.rules import GroupId, Rule
+from traptor.supervisor.ledgerbatch import Placement
 from traptor.supervisor.ledgerentry import Entry
 from traptor.supervisor.ledgerquestion import Period
 from traptor.supervisor.ledgerreader import StoredStay
@@ -63,14 +64,15 @@ def test_intervals_are_clipped_to_the_stay_and_the_period() -> None:
 
 def test_what_is_not_on_the_disk_yet_counts_once() -> None:
     stored = [StoredStay(KEY, "1", "track:0", 10, None)]
+    rule = Rule(KEY, "1", GroupId.parse("track:0"), ("storm",), b"{}")
     news = [
-        Stay(KEY, "1", "track:0", 10, joined=True),
-        Stay(KEY, "1", "track:0", 20, joined=False),
-        Stay(KEY, "1", "track:0.2", 20, joined=True),
+        Placement("track:0", [rule], 10),
+        Placement("track:0", [], 20),
+        Placement("track:0.2", [rule], 20),
     ]
-    now = with_news(stored, news)
+    now = with_news("1", stored, news)
     assert now == [StoredStay(KEY, "1", "track:0", 10, 20), StoredStay(KEY, "1", "track:0.2", 20, None)]
-    assert with_news(now, news) == now
+    assert with_news(KEY, now, news) == now == with_news("1", [], news)
 
 
 pieces = st.lists(
