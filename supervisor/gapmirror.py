@@ -30,9 +30,12 @@ _RETRY_S = 5.0
 class GapMirror:
     """Takes gaps as they end, and brings them to Redis when it can."""
 
-    def __init__(self, client: redis.asyncio.Redis, keep_s: Callable[[], float]) -> None:
+    def __init__(
+        self, client: redis.asyncio.Redis, keep_s: Callable[[], float], retry_s: float = _RETRY_S
+    ) -> None:
         self._redis = client
         self._keep_s = keep_s
+        self._retry_s = retry_s
         self._waiting: deque[Entry] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_refused = False
@@ -53,7 +56,7 @@ class GapMirror:
                 self._is_refused = False
             except REDIS_ERRORS as error:
                 self._say_refused(error)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(self._retry_s)
                 self._news.set()
 
     async def _mirror(self, entries: tuple[Entry, ...]) -> None:
