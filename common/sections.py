@@ -105,7 +105,9 @@ class SupervisorSection(Section):
 
     run_dir: FolderPath = option("run", RESTART, "For what a reboot may forget: locks, the list of workers.")
     state_dir: FolderPath = option(
-        "state", RESTART, "For what it may not: states and budgets of keys, numbers of generations, outboxes."
+        "state",
+        RESTART,
+        "For what it may not: states and budgets of keys, numbers of generations, outboxes, the gap ledger.",
     )
     log_dir: LogFolder = option(
         "logs", RESTART, "For `supervisor.log` and one `<connection>.log` each; `-` logs to stdout instead."
@@ -176,6 +178,9 @@ class SupervisorSection(Section):
     restart_backoff_max: Duration = option("60s", LIVE, "The longest wait before such a restart.")
     restart_reset_after: Duration = option(
         "60s", LIVE, "How long a worker must run until its connection's crashes are forgotten."
+    )
+    ledger_keep: Annotated[Duration, AfterValidator(AtLeast(60, "1m"))] = option(
+        "90d", LIVE, "How long the gap ledger keeps what ended, in `state_dir/ledger.db` and in Redis."
     )
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
 from traptor.common.settings import Settings, load_redis_section, load_settings
 from traptor.supervisor.addresses import is_on_this_host
+from traptor.supervisor.control import socket_path
 from traptor.supervisor.preview import cold_plan, read_rules
 from traptor.supervisor.probe import probe_output
 from traptor.supervisor.redis_errors import REDIS_ERRORS, unavailable
@@ -113,6 +114,10 @@ def _host_problems(settings: Settings) -> Iterator[str]:
     for name, folder in folders.items():
         if not _can_be_used(folder):
             yield f"{name}: {folder} cannot be made or written to; make it, or name another folder"
+    try:
+        socket_path(supervisor.run_dir)
+    except ConfigError as error:
+        yield from map(str, error.problems)
 
 
 def _can_be_used(folder: Path) -> bool:

@@ -13,7 +13,7 @@ import orjson
 import redis.asyncio
 import redis.exceptions
 
-from traptor.common.logs import MasterLogs, fields
+from traptor.common.logs import fields
 from traptor.supervisor.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.groups import Groups
@@ -24,7 +24,6 @@ from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.redis_errors import REDIS_ERRORS
 from traptor.supervisor.roster import write_atomically
 from traptor.supervisor.runclock import TICK_S
-from traptor.supervisor.status import status
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +40,14 @@ class Chores:
         groups: Groups,
         client: redis.asyncio.Redis,
         files: FileChanges,
-        logs: MasterLogs,
+        status: Callable[[], dict[str, Any]],
         wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._groups = groups
         self._redis = client
         self._files = files
-        self._logs = logs
+        self._status = status
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
@@ -85,9 +84,7 @@ class Chores:
     async def _write_status(self) -> None:
         while True:
             try:
-                now = time.monotonic()
-                content = orjson.dumps(status(self._context, self._groups, self._logs.lost, now))
-                write_atomically(self._status_path, content)
+                write_atomically(self._status_path, orjson.dumps(self._status()))
                 self._status_fails = False
             except (OSError, TypeError, ValueError) as error:  # no status is worth the collection
                 if not self._status_fails:

@@ -16,6 +16,7 @@ from traptor.supervisor.connection import Connection
 from traptor.supervisor.fleet import GRACE_S, Fleet
 from traptor.supervisor.generation import KeySpec
 from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.ledger import Ledger
 from traptor.supervisor.leftovers import Leftovers
 from traptor.supervisor.pacer import Pacer
 from traptor.supervisor.runclock import RunClock
@@ -38,6 +39,7 @@ class Context:
     run_clock: RunClock
     fleet: Fleet
     leftovers: Leftovers
+    ledger: Ledger
     rng: random.Random
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from traptor.common.logs import fields
-from traptor.supervisor.intervals import Instant, Interval, IntervalKind
+from traptor.supervisor.intervals import Interval, IntervalKind
+from traptor.supervisor.ledgerentry import iso
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +21,8 @@ def record(completed: Iterable[Interval]) -> None:
                 extra=fields(
                     connection=interval.connection,
                     cause=interval.cause,
-                    since=iso(interval.from_),
-                    until=iso(interval.to),
+                    since=iso(interval.from_.wall),
+                    until=iso(interval.to.wall),
                     seconds=round(interval.seconds, 3),
                 ),
             )
-
-
-def iso(at: Instant) -> str:
-    """The wall-clock time as people read it, in UTC."""
-    return datetime.fromtimestamp(at.wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
+from typing import Self
 
-from traptor.supervisor.intervals import GapCause, Instant, Interval, IntervalKind, Totals
+from traptor.supervisor.intervals import GapCause, Instant, Interval, IntervalKind, Standing, Totals
 
-__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "Totals"]
+__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "Standing", "Totals"]
+
+Take = Callable[[Interval], object]
 
 
 class GapTracker:
     """The timeline of one connection, unplanned at first.
 
     Each event returns the intervals that it completed, in order; together they cover the time without a hole.
+    `take` is called with each of them too, so that none can miss the ledger.
     An event may lie in the past (a crash is dated to the last report), but not before what is already
     completed: then it counts from there. A connection streams while any of its generations does.
     """
 
-    def __init__(self, connection: str, at: Instant, keep: int = 100) -> None:
+    def __init__(self, connection: str, at: Instant, take: Take | None = None) -> None:
         self.connection = connection
-        self.recent: deque[Interval] = deque(maxlen=keep)  # the last completed intervals
+        self._take = take or _keep_nothing
         self._completed = Totals()
         self._open_from = at
         self._is_planned = False
@@ -28,6 +32,19 @@ class GapTracker:
         self._streams: dict[int, Instant] = {}  # generations that stream, since when
         self._ended: list[tuple[Instant, Instant]] = []  # earlier streams of the open streaming interval
         self._solid_to = at  # up to here the open streaming interval cannot change any more
+        self._generation: int | None = None  # the last that began to stream
+
+    @classmethod
+    def resumed(cls, connection: str, standing: Standing, totals: Totals, take: Take) -> Self:
+        """A timeline that goes on where another one stood, with its sums of completed intervals."""
+        tracker = cls(connection, standing.open_from, take)
+        tracker._completed = totals
+        tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
+        tracker._generation = standing.generation
+        if standing.kind is IntervalKind.STREAMING:
+            assert standing.generation is not None
+            tracker._streams[standing.generation] = standing.open_from
+        return tracker
 
     # ---- events
 
@@ -65,6 +82,7 @@ class GapTracker:
             completed = self._complete(at)
             self._ended, self._solid_to = [], self._open_from
         self._streams[generation] = _later(at, self._open_from)
+        self._generation = generation
         return completed
 
     def stopped(self, generation: int, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
@@ -76,12 +94,23 @@ class GapTracker:
         if began is None:
             return ()
         self._ended.append((began, _later(at, began)))
-        completed, covered_to = self._cut_holes(cause)
+        completed, covered_to = self._cut_holes(cause, generation)
         if self._streams:
             self._solid_to = covered_to
             self._ended = [span for span in self._ended if span[1].mono > covered_to.mono]
             return completed
         return completed + self._end_streaming(cause, covered_to)
+
+    def shut_down(self, at: Instant) -> tuple[Interval, ...]:
+        """The master ends: a connection that is wanted is in a gap from here on, for that cause.
+
+        A stream that is still open is left so: it ends in a way that only the next master can date.
+        """
+        if self.kind is not IntervalKind.GAP:
+            return ()
+        completed = self._complete(at)
+        self._cause = GapCause.SHUTDOWN
+        return completed
 
     # ---- what it shows
 
@@ -91,6 +120,16 @@ class GapTracker:
         if self._streams:
             return IntervalKind.STREAMING
         return IntervalKind.GAP if self._is_planned else IntervalKind.UNPLANNED
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the connection is wanted."""
+        return self._is_planned
+
+    @property
+    def standing(self) -> Standing:
+        """What it goes on from."""
+        return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
 
     def open(self, now: Instant) -> Interval:
         """The interval that is not completed, up to now."""
@@ -105,7 +144,7 @@ class GapTracker:
 
     # ---- steps
 
-    def _cut_holes(self, cause: GapCause) -> tuple[tuple[Interval, ...], Instant]:
+    def _cut_holes(self, cause: GapCause, generation: int) -> tuple[tuple[Interval, ...], Instant]:
         """Complete the gaps between streams; and up to where the rest is covered for certain."""
         first_open = min(self._streams.values(), key=_mono, default=None)
         spans = [span for span in self._ended if first_open is None or span[0].mono < first_open.mono]
@@ -115,8 +154,8 @@ class GapTracker:
         covered_to = self._solid_to
         for began, ended in sorted(spans, key=lambda span: span[0].mono):
             if began.mono > covered_to.mono:
-                completed += self._complete_as(IntervalKind.STREAMING, None, covered_to)
-                completed += self._complete_as(IntervalKind.GAP, cause, began)
+                completed += self._complete_as(IntervalKind.STREAMING, None, covered_to, generation)
+                completed += self._complete_as(IntervalKind.GAP, cause, began, generation)
             covered_to = _later(ended, covered_to)
         return completed, covered_to if first_open is None else first_open
 
@@ -131,18 +170,26 @@ class GapTracker:
     def _complete(self, at: Instant) -> tuple[Interval, ...]:
         return self._complete_as(self.kind, self._cause, at)
 
-    def _complete_as(self, kind: IntervalKind, cause: GapCause | None, to: Instant) -> tuple[Interval, ...]:
+    def _complete_as(
+        self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
+    ) -> tuple[Interval, ...]:
         if to.mono <= self._open_from.mono:
             return ()
-        interval = self._interval(kind, cause, to)
+        interval = self._interval(kind, cause, to, generation)
         self._open_from = to
         self._completed.add(interval)
-        self.recent.append(interval)
+        self._take(interval)
         return (interval,)
 
-    def _interval(self, kind: IntervalKind, cause: GapCause | None, to: Instant) -> Interval:
+    def _interval(
+        self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
+    ) -> Interval:
         gap_cause = cause if kind is IntervalKind.GAP else None
-        return Interval(self.connection, kind, gap_cause, self._open_from, to)
+        return Interval(self.connection, kind, gap_cause, self._open_from, to, generation or self._generation)
+
+
+def _keep_nothing(_interval: Interval) -> None:
+    pass
 
 
 def _mono(at: Instant) -> float:

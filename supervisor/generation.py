@@ -147,17 +147,18 @@ class Generation:
         self.closing = False
         self.lease = None
 
-    def collected_until(self) -> float:
-        """Until when what came over its stream is known to be safe, by its mark or its last report.
-
-        The mark is written with every commit of the outbox, a report comes once a second.
-        """
-        report, mark = self.last_report, read_mark(self.outbox)
+    @property
+    def safe_until(self) -> float:
+        """Until when what came over its stream is known to be safe by its last report, one a second."""
+        report = self.last_report
         return max(
-            self.streaming_since or self.born_at,
-            report.collected_until if report is not None else 0.0,
-            mark.mono if mark is not None else 0.0,
+            self.streaming_since or self.born_at, report.collected_until if report is not None else 0.0
         )
+
+    def collected_until(self) -> float:
+        """The same, by its mark too, which is written with every commit of its outbox."""
+        mark = read_mark(self.outbox)
+        return max(self.safe_until, mark.mono if mark is not None else 0.0)
 
     @property
     def outbox(self) -> Path:

@@ -21,7 +21,6 @@ from traptor.common.settings import GroupFilter
 from traptor.supervisor.backoff import CrashBackoff, RestartLimits
 from traptor.supervisor.connection import Connection, Wanted
 from traptor.supervisor.context import Context
-from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.generation import Spec
 from traptor.supervisor.instants import instant
 from traptor.supervisor.leftovers import parse_connection
@@ -248,7 +247,7 @@ class Groups:
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
             drain_crashes=CrashBackoff(limits, self._context.rng),
-            gaps=GapTracker(name, instant(now)),
+            gaps=self._context.ledger.timeline(name, instant(now)),
         )
         self._context.connections[name] = c
         return c

@@ -44,18 +44,33 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One stretch of a connection's life; `cause` is given for gaps only."""
+    """One stretch of a connection's life; `cause` is given for gaps only.
+
+    `generation` is the last one that had streamed by its end.
+    """
 
     connection: str
     kind: IntervalKind
     cause: GapCause | None
     from_: Instant
     to: Instant
+    generation: int | None = None
 
     @property
     def seconds(self) -> float:
         """Its length by the monotonic clock."""
         return self.to.mono - self.from_.mono
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a timeline stands: what is needed to go on with it, over a restart of the master too."""
+
+    kind: IntervalKind  # of the open interval
+    cause: GapCause  # of the open gap, if one is open
+    is_planned: bool
+    open_from: Instant
+    generation: int | None
 
 
 @dataclass

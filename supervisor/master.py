@@ -15,15 +15,17 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs import MasterLogs, fields
 from traptor.common.rules import GroupId
 from traptor.common.settings import Settings
-from traptor.supervisor import gaplog
 from traptor.supervisor.chores import Chores
+from traptor.supervisor.connection import Connection
 from traptor.supervisor.context import Context
+from traptor.supervisor.control import ControlServer, socket_path
+from traptor.supervisor.controlhandlers import ControlHandlers
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.fleet import Fleet, FleetEvents
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hints import HintListener
-from traptor.supervisor.instants import instant
 from traptor.supervisor.keypool import KeyPool
+from traptor.supervisor.ledgerkeeper import LedgerKeeper
 from traptor.supervisor.leftovers import Leftovers
 from traptor.supervisor.locks import WorkersLock
 from traptor.supervisor.outcomes import Outcomes
@@ -35,6 +37,7 @@ from traptor.supervisor.roster import Roster, end_process
 from traptor.supervisor.rulewatch import RuleWatch
 from traptor.supervisor.runclock import RunClock
 from traptor.supervisor.snapshots import RuleReader
+from traptor.supervisor.status import status
 from traptor.supervisor.store import StateStore
 
 log = logging.getLogger(__name__)
@@ -53,11 +56,18 @@ class Master:
         self._exit_code = ExitCode.OK
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
-        self._context = self._make_context(settings)
+        self._redis = redis_client(settings.redis.url, settings.redis.timeout)
+        connections: dict[str, Connection] = {}
+        self._ledger = LedgerKeeper(
+            settings.supervisor.state_dir,
+            connections,
+            self._redis,
+            keep_s=lambda: self._context.settings.supervisor.ledger_keep,
+        )
+        self._context = self._make_context(settings, connections)
         self._outcomes = Outcomes(self._context, self.wake)
         self._groups = Groups(self._context)
         self._reconciler = Reconciler(self._context, self._groups)
-        self._redis = redis_client(settings.redis.url, settings.redis.timeout)
         self._subscription = redis_client(settings.redis.url, settings.redis.timeout)
         self._rules = RuleWatch(RuleReader(self._redis), self._groups, self.wake)
         self._hints = HintListener(
@@ -68,9 +78,13 @@ class Master:
         )
         self._reload = Reload(self._context, self._groups, logs)
         self._files = FileChanges(lambda: self._ask_reload("a file changed"))
-        self._chores = Chores(self._context, self._groups, self._redis, self._files, logs, self.wake)
+        self._control = ControlServer(
+            socket_path(settings.supervisor.run_dir),
+            ControlHandlers(self._status, self._ledger.view, self._ledger.path),
+        )
+        self._chores = Chores(self._context, self._groups, self._redis, self._files, self._status, self.wake)
 
-    def _make_context(self, settings: Settings) -> Context:
+    def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
         rng = random.Random()
         events = FleetEvents(
             on_message=lambda g, message: self._outcomes.on_message(g, message),
@@ -85,7 +99,9 @@ class Master:
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
             leftovers=Leftovers(settings.supervisor.state_dir),
+            ledger=self._ledger.ledger,
             rng=rng,
+            connections=connections,
         )
 
     def wake(self) -> None:
@@ -99,6 +115,7 @@ class Master:
         self._listen_to_signals()
         self._files.watch(self._context.settings.watched)
         self._take_keys()
+        await self._control.start()
         await self._end_predecessors_workers()
         jobs = [asyncio.create_task(job, name=name) for name, job in self._jobs()]
         for job in jobs:
@@ -110,13 +127,19 @@ class Master:
             await self._close()
 
     def _jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        return [("rules", self._rules.run()), ("hints", self._hints.run()), *self._chores.jobs()]
+        return [
+            ("rules", self._rules.run()),
+            ("hints", self._hints.run()),
+            *self._ledger.jobs(),
+            *self._chores.jobs(),
+        ]
 
     async def _loop(self) -> ExitCode:
         while True:
             if self._reload_asked is not None:
                 self._take_reload()
             due = self._reconciler.reconcile()
+            self._ledger.look(self._groups)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
             await self._wait_until(due)
@@ -162,10 +185,9 @@ class Master:
     async def _close(self) -> None:
         self._files.close()
         self._chores.close()
-        now = time.monotonic()
-        for c in self._context.connections.values():
-            gaplog.record(c.gaps.unplanned(instant(now)))  # what is open ends with the supervisor
-        self._context.save_keys(now)
+        await self._control.close()
+        self._ledger.close()
+        self._context.save_keys(time.monotonic())
         self._context.store.close()
         await self._redis.aclose()
         await self._subscription.aclose()
@@ -210,6 +232,10 @@ class Master:
     def _reopen_logs(self) -> None:
         self._logs.reopen()
         self._context.fleet.reopen_logs()
+
+    def _status(self) -> dict[str, Any]:
+        lost, ledger = self._logs.lost, self._ledger.status()
+        return status(self._context, self._groups, lost, ledger, time.monotonic())
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

@@ -18,7 +18,9 @@ from traptor.supervisor.instants import instant
 from traptor.supervisor.keypool import KeyStatus
 
 
-def status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[str, Any]:
+def status(
+    context: Context, groups: Groups, log_lost: int, ledger: dict[str, int], now: float
+) -> dict[str, Any]:
     """Plain JSON values; times are Unix seconds, durations seconds. It holds no secret."""
     return {
         "version": __version__,
@@ -28,6 +30,7 @@ def status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[
         "redis": groups.redis_state,
         "strays": len(groups.strays),
         "log_lost": log_lost,
+        "ledger": ledger,
         "groups": [_group(group) for group in groups.all()],
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],

@@ -11,9 +11,9 @@ from typing import Any, Self
 import orjson
 
 from traptor.common.errors import TraptorError
+from traptor.supervisor.database import Migrations, migrate, whole_number
 
-# Each entry brings a file of the version before (its index) to the next one.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+_MIGRATIONS: Migrations = (
     (
         "CREATE TABLE generations (connection TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE TABLE keys (id INTEGER PRIMARY KEY CHECK (id = 1), dump TEXT NOT NULL)",
@@ -47,7 +47,7 @@ class StateStore:
     def next_generation(self, connection: str) -> int:
         """The number of the connection's next generation: 1, 2, 3, ..., none of them ever given twice."""
         with self._explained():
-            return self._whole(self._db.execute(_NEXT_GENERATION, (connection,)).fetchall()[0][0])
+            return whole_number(self._db.execute(_NEXT_GENERATION, (connection,)).fetchall()[0][0])
 
     def save_keys(self, dump: dict[str, Any]) -> None:
         """Keep what KeyPool.dump gave, in place of what was kept before."""
@@ -84,38 +84,7 @@ class StateStore:
         # would be given twice. The sync costs 0.15 ms (median; 0.4 ms at the 99th percentile) instead of
         # 0.013 ms, which the way from a crash to the next fork can bear.
         self._db.execute("PRAGMA synchronous = FULL")
-        version = self._version()
-        if version > len(_MIGRATIONS):
-            raise TraptorError(
-                f"{self._path}: written by a newer version of Traptor (schema {version}, this one knows"
-                f" {len(_MIGRATIONS)}); start that version, or give another state_dir"
-            )
-        for step in range(version, len(_MIGRATIONS)):
-            self._migrate(step)
-
-    def _version(self) -> int:
-        # A table says more to a person with a sqlite3 shell than `PRAGMA user_version`.
-        self._db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-        (version,) = self._db.execute("SELECT max(version) FROM schema_version").fetchone()
-        return self._whole(version or 0)
-
-    def _whole(self, value: object) -> int:
-        """A number out of a column, in which SQLite keeps whatever somebody puts there."""
-        if not isinstance(value, int) or value < 0:
-            raise self._broken("a number in it is none")
-        return value
-
-    def _migrate(self, step: int) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in _MIGRATIONS[step]:
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO schema_version (version) VALUES (?)", (step + 1,))
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        migrate(self._db, self._path, _MIGRATIONS)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -287,7 +287,7 @@ def _has_unread(response: requests.Response) -> bool:
     unread = array.array("i", [0])
     try:
         fcntl.ioctl(response.raw.fileno(), termios.FIONREAD, unread)
-    except (ValueError, OSError):
+    except (ValueError, OSError, AttributeError):  # http.client's fileno has no answer without a body
         return False  # closed: nothing comes any more
     return unread[0] > 0
 

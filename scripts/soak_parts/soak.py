@@ -22,6 +22,7 @@ from soak_parts.measure import Gauge, trends
 from soak_parts.report import Report
 from soak_parts.rulebook import CONNECTIONS, Rulebook
 from soak_parts.silences import silences
+from traptor.supervisor.accounting import imbalances
 
 _KEYS = 9  # five for the connections, the rest to move to
 _START_S = 60.0
@@ -153,6 +154,7 @@ class Soak:
             self._failures.append(f"traptor-supervisor ended with {self._supervisor.exit_code}. {words}")
         if orphans := self._gauge.orphans():
             self._failures.append(f"processes left behind: {orphans}")
+        self._failures += imbalances(self._folder.state / "ledger.db")
 
     def _report(self) -> Report:
         log = LogTail(self._folder.logs / "supervisor.log")

@@ -1,7 +1,7 @@
 """The timeline of a connection: every second is streaming, a gap with a cause, or unplanned."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +17,8 @@ def at(mono: float) -> Instant:
     return Instant(WALL + mono, mono)
 
 
-def tracker(keep: int = 100) -> GapTracker:
-    return GapTracker("track:0", at(0), keep)
+def tracker(take: Callable[[Interval], None] | None = None) -> GapTracker:
+    return GapTracker("track:0", at(0), take)
 
 
 def short(intervals: Iterable[Interval]) -> list[tuple[str, float, float]]:
@@ -119,16 +119,42 @@ def test_wall_times_are_kept_beside_the_monotonic_ones() -> None:
     assert (gap.from_.wall, gap.to.wall, gap.seconds) == (WALL, WALL - 3600, 7)
 
 
-def test_only_the_last_intervals_are_kept_but_the_sums_count_all() -> None:
-    timeline = tracker(keep=4)
+def test_the_sums_count_all_intervals() -> None:
+    timeline = tracker()
     timeline.planned(GapCause.START, at(0))
     for n in range(100):
         timeline.streaming(n, at(2 * n + 1))
         timeline.stopped(n, GapCause.NETWORK, at(2 * n + 2))
-    assert len(timeline.recent) == 4
     totals = timeline.totals(at(200))
     assert totals.gaps_s == {GapCause.START: 1, GapCause.NETWORK: 99}
     assert totals.streaming_s == 100
+
+
+def test_an_interval_names_the_last_generation_that_streamed() -> None:
+    timeline = tracker()
+    timeline.planned(GapCause.START, at(0))
+    completed = [*timeline.streaming(3, at(1)), *timeline.streaming(4, at(5))]
+    completed += [*timeline.stopped(3, GapCause.REFRESH, at(6)), *timeline.stopped(4, GapCause.CRASH, at(8))]
+    completed += timeline.streaming(5, at(9))
+    assert [each.generation for each in completed] == [None, 4, 4]
+    stalled = [*timeline.streaming(6, at(20)), *timeline.stopped(5, GapCause.STALL, at(11))]
+    assert short(stalled) == [("streaming", 9, 11), ("stall", 11, 20)]
+    assert [each.generation for each in stalled] == [5, 5]
+
+
+def test_a_clean_end_completes_the_gap_and_goes_on_as_a_shutdown() -> None:
+    timeline = tracker()
+    timeline.planned(GapCause.NO_KEY, at(0))
+    assert short(timeline.shut_down(at(4))) == [("no_key", 0, 4)]
+    assert short(timeline.streaming(1, at(9))) == [("shutdown", 4, 9)]
+    assert timeline.shut_down(at(10)) == ()
+    assert timeline.kind is STREAMING
+
+
+def test_a_clean_end_is_no_gap_of_a_connection_that_nobody_wants() -> None:
+    timeline = tracker()
+    assert timeline.shut_down(at(4)) == ()
+    assert short([timeline.open(at(9))]) == [("unplanned", 0, 9)]
 
 
 def test_many_overlapping_refreshes_leave_nothing_behind() -> None:
@@ -164,7 +190,8 @@ def test_the_intervals_cover_all_time_without_overlap_for_any_sequence(
     """Streaming, gaps and unplanned time add up to the time elapsed, though events come late or wrong."""
     if is_ordered:
         sequence = sorted(sequence, key=lambda event: event[-1])
-    timeline, completed = tracker(keep=1000), []
+    told: list[Interval] = []
+    timeline, completed = tracker(told.append), []
     shown = [timeline.open(at(41))]
     for name, *args, mono in sequence:
         completed += getattr(timeline, name)(*args, at(mono))
@@ -175,7 +202,7 @@ def test_the_intervals_cover_all_time_without_overlap_for_any_sequence(
         assert all((each.cause is not None) == (each.kind is GAP) for each in shown)
     totals = timeline.totals(at(41))
     assert totals.elapsed_s == 41
-    assert list(timeline.recent) == completed
+    assert told == completed
     for kind, seconds in (
         (STREAMING, totals.streaming_s),
         (UNPLANNED, totals.unplanned_s),

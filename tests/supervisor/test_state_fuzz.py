@@ -16,8 +16,9 @@ import psutil
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from support.fuzzing import JSON_VALUES, SECRET, examples, paths, replaced
+from support.fuzzing import JSON_VALUES, examples, paths, replaced
 from support.keypools import make_key, make_pool
+from support.secrets import SECRET
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.failures import Failure, FailureKind

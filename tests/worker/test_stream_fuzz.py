@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import JSON_VALUES, TWEETS, examples, mangled, paths, replaced
 
-from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
+from traptor.common.birth import Birth, KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
 from traptor.common.normalise import read_rule
 from traptor.common.rules import GroupId, Limits, Rule
-from traptor.worker.outgoing import Outgoing, SinkCounts
+from traptor.worker.outgoing import DeliveryCounts, Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.record import Recorder
 
@@ -74,10 +74,10 @@ LINES = st.one_of(
 
 @dataclass
 class Kept:
-    """A sink that keeps all."""
+    """A delivery that keeps all."""
 
     messages: list[Outgoing] = field(default_factory=list)
-    counts: SinkCounts = field(default_factory=SinkCounts)
+    counts: DeliveryCounts = field(default_factory=DeliveryCounts)
 
     def open(self) -> None:
         """Nothing to open."""
@@ -109,6 +109,7 @@ SETTINGS = WorkerSettings(
     log_dir=None,
     log_level="INFO",
     log_format="text",
+    outbox=OutboxSettings(Path(), 1 << 20, False),
 )
 BIRTH = Birth("track:0", 1, GroupId.parse("track:0"), rules(), SETTINGS)
 
@@ -121,7 +122,7 @@ def check(line: bytes, message: Outgoing) -> None:
     assert b"\n" not in message.body
     delivered = json.loads(message.body, parse_constant=no_constant)
     assert isinstance(delivered, dict)
-    record = Recorder(BIRTH, KAFKA).record(message)
+    record = Recorder(BIRTH, KAFKA).record(message, 1, is_repeated=False)
     assert record is not None
     if message.tweet_id is None:
         assert message.body == line.strip()
@@ -135,17 +136,24 @@ def check(line: bytes, message: Outgoing) -> None:
 @examples(300)
 @given(line=LINES)
 def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
-    sink = Kept()
-    pipeline = Pipeline(BIRTH, sink, None)
-    pipeline.open()
+    kept = Kept()
+    pipeline = Pipeline(BIRTH, kept, None)
+    pipeline.open(lambda: 0.0)
     pipeline.handle(line)
     counters = pipeline.counters(log_lost=0)
     assert counters.received + counters.broken + sum(counters.other.values()) == 1
-    assert len(sink.messages) == 1 - counters.broken
-    for message in sink.messages:
+    assert len(kept.messages) == 1 - counters.broken
+    for message in kept.messages:
         check(line, message)
     report = Report(
-        at=1.0, activity=Activity.READING, activity_since=1.0, last_byte_at=1.0, backlog=0, counters=counters
+        at=1.0,
+        activity=Activity.READING,
+        activity_since=1.0,
+        last_byte_at=1.0,
+        collected_until=1.0,
+        backlog=0,
+        outbox_bytes=0,
+        counters=counters,
     )
     assert from_worker(frame(report)[HEADER.size :]) == report
     assert counters.limited < 2**53

@@ -1,0 +1,54 @@
+"""SQLite files in state_dir: brought to this version's schema, and refused when a newer one wrote them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from traptor.common.errors import TraptorError
+
+# Each entry brings a file of the version before (its index) to the next one.
+Migrations = Sequence[Sequence[str]]
+
+
+def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    """Bring the file to the newest schema, each step as a whole or not at all.
+
+    Raises sqlite3.Error, and TraptorError when a newer version of Traptor wrote it.
+    """
+    version = _version(db)
+    if version > len(migrations):
+        raise TraptorError(
+            f"{path}: written by a newer version of Traptor (schema {version}, this one knows"
+            f" {len(migrations)}); start that version, or give another state_dir"
+        )
+    for step in range(version, len(migrations)):
+        _take_step(db, migrations[step], step + 1)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    # A table says more to a person with a sqlite3 shell than `PRAGMA user_version`.
+    db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    (version,) = db.execute("SELECT max(version) FROM schema_version").fetchone()
+    return whole_number(version or 0)
+
+
+def whole_number(value: object) -> int:
+    """A number out of a column, in which SQLite keeps whatever somebody puts there. Raises sqlite3.Error."""
+    if not isinstance(value, int) or value < 0:
+        raise sqlite3.DataError("a number in it is none")
+    return value
+
+
+def _take_step(db: sqlite3.Connection, statements: Sequence[str], version: int) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements:
+            db.execute(statement)
+        db.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -1,0 +1,41 @@
+"""Asks a supervisor through its control socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from support.waiting import DEADLINE_S
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=DEADLINE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(DEADLINE_S)
+        self.sock.connect(str(self._path))
+
+
+def get(path: Path, target: str) -> tuple[int, bytes]:
+    """Status and body of the answer to one GET."""
+    connection = _UnixConnection(path)
+    try:
+        connection.request("GET", target)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def lines(path: Path, endpoint: str, **parameters: object) -> list[dict[str, Any]]:
+    """The JSON lines of an answer."""
+    status, body = get(path, f"/{endpoint}?{urlencode(parameters)}")
+    assert status == 200, body
+    return [json.loads(line) for line in body.splitlines()]
