@@ -194,14 +194,14 @@ def main(messages: int, rounds: int, folder: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="traptor-stores-", dir=folder) as place:
         found = costs(messages, rounds, Path(place))
     table = Table(title=f"us a message of {_BODY_BYTES:,} bytes, each batch removed {_BEHIND} later")
-    table.add_column("store")
+    table.add_column("store", no_wrap=True)
     for size in _BATCH_SIZES:
         table.add_column(f"CPU, {size} a batch", justify="right")
         table.add_column(f"wall, {size} a batch", justify="right")
     for name in STORES:
         cells = [f"{figure:.1f}" for size in _BATCH_SIZES for figure in found[name, size]]
         table.add_row(name, *cells)
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

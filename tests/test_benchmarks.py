@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,3 +39,13 @@ def test_a_benchmark_runs_at_its_smallest_and_yields_figures(name: str, tmp_path
         assert math.isfinite(figure["median"])
         assert figure["least"] <= figure["median"] <= figure["most"]
         assert figure["name"] in done.stdout
+
+
+def test_the_stores_that_were_compared_for_the_outbox_can_be_measured_again() -> None:
+    page = (ROOT / "docs" / "decisions" / "0006-outbox-store.md").read_text()
+    stores = re.findall(r"^\| \**([^|*]+?)\** \| [\d.]", page, re.MULTILINE)
+    assert len(stores) == 9
+    command = [sys.executable, "-m", "benchmarks.stores", "--messages", "60", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert [store for store in stores if store not in done.stdout] == []
