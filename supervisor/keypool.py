@@ -194,7 +194,7 @@ class KeyPool:
         record = self._record(key_id)
         self._records[key_id] = record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng)
         if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
-            self._trial = self._trial.closed()
+            self._trial = self._trial.closed(now)
 
     def failed(self, key_id: str, now: float, failure: Failure) -> None:
         """A connect was answered otherwise than with a 200, or not at all."""

@@ -55,18 +55,23 @@ class Trial:
 
     def moved(self, failure: FailureKind | None, limits: PoolLimits, now: float) -> Trial:
         """A connection tries another key; nothing is known of it yet."""
-        lasted = self.opened_at is not None and self.opened_at + LASTING_S <= now
-        moves = 0 if lasted else self.moves
+        moves = 0 if self._has_helped(now) else self.moves
         hold_s = doubled(limits.rate_limit_backoff, moves, limits.rate_limit_backoff_max)
         return Trial(moves + 1, now + hold_s, failure is FailureKind.CLOSED)
 
     def connected(self, at: float) -> Trial:
         """Some key got a 200."""
-        return replace(self, opened_at=at) if self.is_after_close else Trial()
+        if self._has_helped(at) or not self.is_after_close:
+            return Trial()
+        return replace(self, opened_at=at)
 
-    def closed(self) -> Trial:
+    def closed(self, at: float) -> Trial:
         """Some key's stream was closed soon after its 200."""
-        return replace(self, opened_at=None)
+        return Trial() if self._has_helped(at) else replace(self, opened_at=None)
+
+    def _has_helped(self, now: float) -> bool:
+        """Whether a stream has lasted since the move."""
+        return self.opened_at is not None and self.opened_at + LASTING_S <= now
 
 
 def choose_move(wait: KeyWait, trial: Trial, now: float) -> Move:

@@ -98,11 +98,10 @@ TROUBLES = {
     "429 with x-rate-limit-reset": Trouble("COOLING", 300, members=_reset_in(4000)),
     "closed after its 200": Trouble("COOLING", 50, "close_after", {"after": 0}),
 }
-QUICK = {"401", "429"}
 troubles = pytest.mark.parametrize(
     "trouble",
     [
-        pytest.param(trouble, id=name, marks=() if name in QUICK else pytest.mark.long)
+        pytest.param(trouble, id=name, marks=() if name == "429" else pytest.mark.long)
         for name, trouble in TROUBLES.items()
     ],
 )
@@ -157,6 +156,7 @@ def test_a_key_without_budget_gives_its_connection_to_the_spare(make_collection:
     assert answers(collection) == [("k1", 200), ("k2", 200)]
 
 
+@pytest.mark.long
 def test_a_key_that_rests_for_a_moment_only_is_waited_for(make_collection: Make) -> None:
     collection = start(make_collection, "k1", "k2", rate_limit_backoff="500ms")
     collection.sandbox.fault("status", status=429, account="k1", times=1)

@@ -61,9 +61,14 @@ def test_a_200_after_a_rate_limit_lets_the_others_follow_at_once() -> None:
 def test_after_an_early_close_only_a_stream_that_lasts_lets_the_others_follow() -> None:
     opened = Trial().moved(CLOSED, LIMITS, 0.0).connected(1.0)
     assert opened.due == 1.0 + LASTING_S
-    assert opened.closed().due == 60.0
+    assert opened.closed(2.0).due == 60.0
     assert opened.moved(CLOSED, LIMITS, opened.due).due == opened.due + 60.0, "the steps begin anew"
-    assert opened.closed().moved(CLOSED, LIMITS, 60.0).due == 60.0 + 120.0
+    assert opened.closed(2.0).moved(CLOSED, LIMITS, 60.0).due == 60.0 + 120.0
+
+
+def test_a_stream_that_has_lasted_counts_though_another_is_closed_before_anybody_moves() -> None:
+    opened = Trial().moved(CLOSED, LIMITS, 0.0).connected(1.0)
+    assert opened.connected(12.0) == opened.closed(12.0) == Trial()
 
 
 # ---- a pool and a server: what all this comes to
