@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.collection import Collection, Json, Key
+from support.collection import Collection, Key
 from support.pair import NONSENSE, tell
+from support.seen import attempts, open_now, states, watch
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -33,17 +34,8 @@ def start(make: Make, *names: str, groups: int = 1, **twitter: object) -> Collec
     return collection
 
 
-def attempts(collection: Collection, account: str | None = None) -> list[Json]:
-    found = collection.sandbox.attempts()
-    return [one for one in found if account is None or one["consumer_key"] == f"ck-{account}"]
-
-
 def answers(collection: Collection) -> list[tuple[str, int]]:
     return [(one["consumer_key"].removeprefix("ck-"), one["status"]) for one in attempts(collection)]
-
-
-def states(collection: Collection) -> dict[str, str]:
-    return {key["key"]: key["state"] for key in collection.status()["keys"]}
 
 
 def key_of(collection: Collection, name: str = "track:0") -> str:
@@ -51,13 +43,7 @@ def key_of(collection: Collection, name: str = "track:0") -> str:
 
 
 def open_keys(collection: Collection) -> list[str]:
-    return sorted(c["account"] for c in collection.sandbox.connections() if c["closed_at"] is None)
-
-
-def watch(collection: Collection, seconds: float) -> None:
-    """Let the supervisor run on for so long, by its own status."""
-    at = wait_for(lambda: collection.status().get("at"), "a status")
-    wait_for(lambda: collection.status()["at"] > at + seconds, f"{seconds} s later")
+    return sorted(c["account"] for c in open_now(collection))
 
 
 def wait_key(collection: Collection, key: str, name: str = "track:0") -> None:
