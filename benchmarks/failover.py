@@ -32,6 +32,7 @@ class _Case:
 
     name: str
     strike: Callable[[Collection, str], None]
+    asks_again: bool = False  # the key is asked once more before the connection leaves it
     options: tuple[tuple[str, object], ...] = ()
 
 
@@ -57,6 +58,7 @@ def _at_start(rounds: int) -> Figure:
 def _measured(case: _Case, rounds: int) -> Figure:
     with _collection(keys=rounds + 1, **dict(case.options)) as collection:
         collection.start()
+        collection.wait_streaming(_GROUP)
         return _figure(case.name, [_round(case, collection) for _ in range(rounds)])
 
 
@@ -65,6 +67,8 @@ def _round(case: _Case, collection: Collection) -> float:
     case.strike(collection, old["account"])
     new = wait_for(lambda: _next(collection, old), "a stream with another key")
     ended = wait_for(lambda: _record(collection, old["id"])["closed_mono"], "the end of the old stream")
+    if case.asks_again != _is_asked_after(collection, old):
+        raise RuntimeError(f"{case.name}: something else was measured")
     return max(0.0, new["opened_mono"] - ended)
 
 
@@ -73,6 +77,9 @@ def _collection(keys: int, **twitter: object) -> Iterator[Collection]:
     with stage(keys, max_connections=1) as collection:
         collection.options["twitter"] = {**_DEFAULTS, **twitter}
         collection.add_rules(_GROUP, ["storm"])
+        # Bytes have to come: a stream is as old as its last byte.
+        collection.sandbox.set_rules([("track", "storm")])
+        collection.sandbox.set_rate(20)
         yield collection
 
 
@@ -104,6 +111,15 @@ def _next(collection: Collection, old: Json) -> Json | None:
 
 def _record(collection: Collection, number: int) -> Json:
     return next(one for one in collection.sandbox.connections() if one["id"] == number)
+
+
+def _is_asked_after(collection: Collection, old: Json) -> bool:
+    """Whether the key of this stream connected again, or tried to."""
+    key = f"ck-{old['account']}"
+    return any(
+        one["consumer_key"] == key and one["at_mono"] > old["opened_mono"] + _LASTING_S
+        for one in collection.sandbox.attempts()
+    )
 
 
 # ---- what happens to the key
@@ -152,13 +168,13 @@ def _address_gone(collection: Collection, key: str) -> None:
 
 
 _CASES = (
-    _Case("reconnect answered 401", _answered(401)),
-    _Case("reconnect answered 403", _answered(403)),
-    _Case("reconnect answered 420", _answered(420)),
-    _Case("reconnect answered 429, Retry-After 600 s", _answered(429, retry_after=600)),
-    _Case("reconnect answered 429, x-rate-limit-reset in 900 s", _limited_until_reset),
-    _Case("reconnect closed right after its 200", _closed_again),
-    _Case("stream closed, no connect left", _closed_once, (("connects", 1),)),
+    _Case("reconnect answered 401", _answered(401), asks_again=True),
+    _Case("reconnect answered 403", _answered(403), asks_again=True),
+    _Case("reconnect answered 420", _answered(420), asks_again=True),
+    _Case("reconnect answered 429, Retry-After 600 s", _answered(429, retry_after=600), asks_again=True),
+    _Case("reconnect answered 429, x-rate-limit-reset in 900 s", _limited_until_reset, asks_again=True),
+    _Case("reconnect closed right after its 200", _closed_again, asks_again=True),
+    _Case("stream closed, no connect left", _closed_once, options=(("connects", 1),)),
     _Case("key removed from the file", _removed),
     _Case("key's secret rotated", _rotated),
     _Case("key's source address gone, at a reload", _address_gone),
