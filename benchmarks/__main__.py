@@ -16,6 +16,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.idle import full_look, many_connections, weight
 from benchmarks.path import full_path, many_rules
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "socket_to_sink": socket_to_sink,
     "restart": restart,
     "refresh": refresh,
+    "failover": failover,
     "weight": weight,
     "full_look": full_look,
     "many": many_connections,

@@ -20,6 +20,7 @@ from traptor.supervisor.groups import Groups
 from traptor.supervisor.hangs import hang_reason
 from traptor.supervisor.health import Health
 from traptor.supervisor.heartbeats import beating, write_heartbeats
+from traptor.supervisor.keyaddresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.redis_errors import REDIS_ERRORS
 from traptor.supervisor.roster import write_atomically
@@ -128,6 +129,7 @@ class Chores:
             self._look_for_leftovers()
             self._wake()  # every step is due by an event or its time; this makes up for one that was missed
             self._files.compare()
+            look_at_addresses(self._context)
             settings = self._context.settings
             if settings.supervisor.log_dir is not None and settings.logging.rotate_size:
                 rotate_logs(

@@ -86,6 +86,13 @@ class Connection:
         return self.serving is not None and self.serving.streams
 
     @property
+    def asks(self) -> bool:
+        """Whether a generation waits for permission to connect while none streams or connects."""
+        front = [generation for generation in (self.serving, self.successor) if generation is not None]
+        busy = (GenerationState.STREAMING, GenerationState.CONNECTING)
+        return any(g.asks_to_connect() for g in front) and not any(g.state in busy for g in front)
+
+    @property
     def streaming_since(self) -> float | None:
         """Since when its serving generation streams."""
         return self.serving.streaming_since if self.serving is not None else None

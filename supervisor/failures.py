@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
 
     NETWORK = "network"
     HTTP = "http"
+    CLOSED = "closed"  # cleanly, soon after its 200
     RATE_LIMITED = "rate_limited"
     UNAUTHORIZED = "unauthorized"
 
@@ -68,7 +69,7 @@ class Failure:
             case DisconnectKind.NETWORK | DisconnectKind.STALL:
                 return cls(FailureKind.NETWORK)
             case DisconnectKind.SERVER_CLOSE | DisconnectKind.HTTP:
-                return cls(FailureKind.HTTP)
+                return cls(FailureKind.CLOSED)
             case DisconnectKind.OWN_CLOSE | DisconnectKind.WORKER | DisconnectKind.OUTBOX_FULL:
                 return None
 

@@ -14,11 +14,12 @@ from typing import Any
 from traptor.common.keys import ApiKey
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.budget import Purpose
-from traptor.supervisor.failures import Failure, FailureKind
+from traptor.supervisor.failures import LASTING_S, Failure, FailureKind
 from traptor.supervisor.keydump import dump_records, load_records
 from traptor.supervisor.keyrecord import KeyRecord
 from traptor.supervisor.keystates import LENDABLE, LOST, KeyState, KeyStatus, Verdict, judge, state_of
 from traptor.supervisor.leases import Lease, LeaseBook
+from traptor.supervisor.moves import KeyWait, Move, Trial, choose_move
 from traptor.supervisor.poollimits import PoolLimits
 
 __all__ = [
@@ -55,8 +56,10 @@ class KeyPool:
         self._keys: dict[str, ApiKey] = {}
         self._gone: dict[str, ApiKey] = {}  # no longer configured, but still lent
         self._off_host: frozenset[str] = frozenset()
+        self._missed: frozenset[str] = frozenset()  # whose address the last look did not find
         self._records: dict[str, KeyRecord] = {}
         self._book = LeaseBook()
+        self._trial = Trial()
 
     def set_limits(self, limits: PoolLimits) -> None:
         """Other numbers from now on; what already rests or is quarantined stays so until its time."""
@@ -69,12 +72,8 @@ class KeyPool:
     ) -> PoolChange:
         """Take over a new list of keys; budgets, states and leases follow the key_id."""
         old, new = self._keys, {key.key_id: key for key in keys}
-        self._off_host = frozenset(
-            key_id
-            for key_id, key in new.items()
-            if key.source_address is not None and not usable_addresses(key.source_address)
-        )
         self._keys = new
+        self._off_host = self._missed = self._without_address(usable_addresses)
         known_gone = self._gone | old
         self._gone = {
             key_id: key for key_id, key in known_gone.items() if key_id not in new and self._book.of(key_id)
@@ -83,6 +82,18 @@ class KeyPool:
             self._records[key_id] = self._record(key_id).with_terms(_terms(key))
         self._forget_blank_records(now)
         return _change(old, new, self._off_host)
+
+    def look_at_addresses(
+        self, usable_addresses: Callable[[str], bool]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ask again which source addresses are there; names of the keys that are lost by that, and are back.
+
+        An address is gone when two looks in a row miss it: an interface may flap.
+        """
+        missing = self._without_address(usable_addresses)
+        gone, back = (missing & self._missed) - self._off_host, self._off_host - missing
+        self._missed, self._off_host = missing, (self._off_host | gone) - back
+        return _names(self._keys, gone), _names(self._keys, back)
 
     def key(self, key_id: str) -> ApiKey:
         """The configured key. Raises KeyError when there is none."""
@@ -108,10 +119,24 @@ class KeyPool:
         """Another slot of this key, though it may have to wait before it connects."""
         return self._book.lend(key_id, holder) if self._has_free_slot(key_id, now) else None
 
-    def lend_spare(self, holder: str, other_than: str, now: float) -> Lease | None:
-        """A slot of another key that may connect for a refresh now."""
-        tied = {key_id for key_id in self._keys if not self.may_connect(key_id, Purpose.REFRESH, now).allowed}
+    def lend_spare(self, holder: str, other_than: str, purpose: Purpose, now: float) -> Lease | None:
+        """A slot of another key that may connect for `purpose` now."""
+        tied = {key_id for key_id in self._keys if not self.may_connect(key_id, purpose, now).allowed}
         return self.lend(holder, now, avoid=frozenset({other_than, *tied}))
+
+    def move(self, lease: Lease, now: float) -> Lease | None:
+        """A spare's slot for a holder without a stream that waits for its key, where a move is worth it.
+
+        The key must be one that is lent. The holder gives the old lease back.
+        """
+        wait = self._wait(lease.key_id, now)
+        move = Move.STAY if wait is None else choose_move(wait, self._trial, now)
+        if wait is None or move is Move.STAY:
+            return None
+        spare = self.lend_spare(lease.holder, lease.key_id, Purpose.FRESH, now)
+        if spare is not None and move is Move.TRY:
+            self._trial = self._trial.moved(wait.failing, self._limits, now)
+        return spare
 
     def give_back(self, lease: Lease, now: float) -> None:
         """End a lease; a key without any has no stream. Giving back twice does no harm.
@@ -158,6 +183,7 @@ class KeyPool:
     def connected(self, key_id: str, now: float) -> None:
         """A 200 came. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
         self._records[key_id] = self._record(key_id).connected(now)
+        self._trial = self._trial.connected(now)
 
     def stream_ended(self, key_id: str, now: float, streamed_for_s: float, kind: DisconnectKind) -> None:
         """An open stream ended, `streamed_for_s` from its 200 to its last byte.
@@ -167,6 +193,8 @@ class KeyPool:
         """
         record = self._record(key_id)
         self._records[key_id] = record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng)
+        if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
+            self._trial = self._trial.closed(now)
 
     def failed(self, key_id: str, now: float, failure: Failure) -> None:
         """A connect was answered otherwise than with a 200, or not at all."""
@@ -211,24 +239,41 @@ class KeyPool:
 
     def next_change(self, now: float) -> float | None:
         """When time alone next changes what a configured key may do; None: never."""
-        return min((at for key_id in self._keys for at in self._changes(key_id, now)), default=None)
+        changes = [at for key_id in self._keys for at in self._changes(key_id, now)]
+        return min([*changes, *([self._trial.due] if self._trial.due > now else [])], default=None)
 
     # ---- steps
 
     def _record(self, key_id: str) -> KeyRecord:
         return self._records.get(key_id, KeyRecord())
 
+    def _without_address(self, usable_addresses: Callable[[str], bool]) -> frozenset[str]:
+        return frozenset(
+            key_id
+            for key_id, key in self._keys.items()
+            if key.source_address is not None and not usable_addresses(key.source_address)
+        )
+
     def _has_free_slot(self, key_id: str, now: float) -> bool:
         if self.state(key_id, now) not in LENDABLE:
             return False
         return len(self._book.of(key_id)) < self._keys[key_id].max_connections
 
-    def _preference(self, key_id: str, now: float) -> tuple[float, int, int, str, str]:
-        """The shortest wait first, then the fewest lent, the most budget, the name."""
+    def _preference(self, key_id: str, now: float) -> tuple[float, bool, int, int, str, str]:
+        """The shortest wait first; then no failure last, the fewest lent, the most budget, the name."""
         wait_until = self.may_connect(key_id, Purpose.FRESH, now).not_before
-        left = self._record(key_id).budget.left(self._limits, now)
+        record, lent = self._record(key_id).settled(now), len(self._book.of(key_id))
+        fails, left = record.backoff.last is not None, record.budget.left(self._limits, now)
         name = self._keys[key_id].name
-        return (now if wait_until is None else wait_until, len(self._book.of(key_id)), -left, name, key_id)
+        return (now if wait_until is None else wait_until, fails, lent, -left, name, key_id)
+
+    def _wait(self, key_id: str, now: float) -> KeyWait | None:
+        """Why a lent key may not connect; None when it may, or when waiting does not help."""
+        until = self.may_connect(key_id, Purpose.FRESH, now).not_before
+        if until is None:
+            return None
+        backoff = self._record(key_id).settled(now).backoff
+        return KeyWait(until - now, until > (backoff.rests_until(now) or now), backoff.last)
 
     def _changes(self, key_id: str, now: float) -> list[float]:
         record = self._record(key_id)

@@ -30,6 +30,7 @@ from traptor.supervisor.failures import Failure, FailureKind
 from traptor.supervisor.generation import PUT_DOWN, Ending, Generation, Way
 from traptor.supervisor.instants import instant
 from traptor.supervisor.intervals import GapCause
+from traptor.supervisor.keyaddresses import look_at_addresses
 from traptor.supervisor.plausible import check_report, check_times
 from traptor.supervisor.states import GenerationState
 
@@ -224,6 +225,7 @@ class Outcomes:
     ) -> None:
         if not message.reached:
             self._context.pool.refund(key_id)
+            look_at_addresses(self._context)  # it may have had none to connect from
         if message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:

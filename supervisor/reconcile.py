@@ -118,7 +118,27 @@ class Reconciler:
             c.forget_key()  # a generation that streams with it keeps its own hold on it until it has closed
         if c.lease is None:
             c.lease = pool.lend(c.name, now)
+        elif c.asks:
+            self._leave_resting_key(c, c.lease, now)
         return c.lease is not None
+
+    def _leave_resting_key(self, c: Connection, lease: Lease, now: float) -> None:
+        """Without a stream, a spare that may connect now is better than a key that may not for long."""
+        pool = self._context.pool
+        spare = pool.move(lease, now)
+        if spare is None:
+            return
+        log.info(
+            "moves to another key",
+            extra=fields(
+                connection=c.name,
+                key=pool.key(lease.key_id).name,
+                to=pool.key(spare.key_id).name,
+                why=pool.may_connect(lease.key_id, Purpose.FRESH, now).reason,
+            ),
+        )
+        c.forget_key()
+        c.lease = spare
 
     def _may_keep(self, c: Connection, lease: Lease, now: float) -> bool:
         pool = self._context.pool
@@ -180,6 +200,11 @@ class Reconciler:
             assert g.connect is not None
             assert g.key is not None
             message, spec = g.connect, g.key
+        if any(other.lease == lease for other in context.fleet.generations):
+            # The one time at which a key has a connection too many: said before it can come.
+            log.info(
+                "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
+            )
         g.permitted(message, spec, lease)
         context.fleet.connect(g, message)
         return True

@@ -123,7 +123,7 @@ class Refresh:
         pool, key_id = self._context.pool, c.lease.key_id
         verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
         slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
-        spare = pool.lend_spare(c.name, key_id, now)
+        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now)
         allowed = self._context.settings.supervisor.handover
         way = choose_way(
             [Way(name) for name in allowed],

@@ -12,6 +12,7 @@ from traptor.common.settings import Settings, load_settings
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.context import Context
 from traptor.supervisor.groups import Groups, restart_limits
+from traptor.supervisor.keyaddresses import say_unusable
 from traptor.supervisor.keypool import PoolLimits
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,7 @@ def take_keys(context: Context, now: float) -> None:
     if said:
         log.info("keys", extra=fields(**said))
     if change.unusable:
-        log.error(
-            "source address is not on this host, the key is not used",
-            extra=fields(keys=",".join(change.unusable)),
-        )
+        say_unusable(change.unusable)
     if not context.settings.keys:
         log.error("no key is configured: nothing can stream")
 

@@ -17,6 +17,7 @@ BENCHMARKS = (
     "socket_to_sink",
     "restart",
     "refresh",
+    "failover",
     "weight",
     "full_look",
     "many",

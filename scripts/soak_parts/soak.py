@@ -14,6 +14,7 @@ from trial.interrupt import Interrupt
 from trial.judge import judge
 from trial.logtail import LogTail
 from trial.servers import Servers
+from trial.slots import Breach, breaches, key_streams, overlaps
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
@@ -160,6 +161,7 @@ class Soak:
         log = LogTail(self._folder.logs / "supervisor.log")
         log.read_on()
         evidence = gather(self._servers.sandbox, log.records, self._folder.output, self._rules.history)
+        self._failures += [str(breach) for breach in self._breaches(log)]
         strikes = self._servers.sandbox.soak()["strikes"]
         silent = silences(strikes, evidence.streams, _STALL_TIMEOUT_S)
         evidence = replace(evidence, silences=silent, notice_s=_NOTICE_S)
@@ -176,6 +178,11 @@ class Soak:
             trends=trends(self._gauge.samples),
             failures=self._failures,
         )
+
+    def _breaches(self, log: LogTail) -> list[Breach]:
+        """Connections beyond what their keys may have; each key of a soak may have one."""
+        streams = key_streams(self._servers.sandbox.connections(with_values=False))
+        return breaches(streams, {}, overlaps(log.records, time.monotonic() - time.time()))
 
     def _all_stream(self) -> bool:
         return self._status.look().pids().keys() == CONNECTIONS

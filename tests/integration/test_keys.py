@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.collection import Collection, Json, Key
+from support.seen import attempts, open_now, states, watch
 from support.waiting import wait_for
 
 from traptor.sandbox.process import SandboxProcess
@@ -21,28 +22,9 @@ Make = Callable[..., Collection]
 SETTLED_S = 1.5
 
 
-def attempts(collection: Collection, account: str | None = None) -> list[Json]:
-    found = collection.sandbox.attempts()
-    return [one for one in found if account is None or one["consumer_key"] == f"ck-{account}"]
-
-
 def pauses(tried: list[Json]) -> list[float]:
     times = [one["at_mono"] for one in tried]
     return [later - earlier for earlier, later in itertools.pairwise(times)]
-
-
-def open_now(collection: Collection) -> list[Json]:
-    return [c for c in collection.sandbox.connections() if c["closed_at"] is None]
-
-
-def watch(collection: Collection, seconds: float) -> None:
-    """Let the supervisor run on for so long, by its own status."""
-    at = wait_for(lambda: collection.status().get("at"), "a status")
-    wait_for(lambda: collection.status()["at"] > at + seconds, f"{seconds} s later")
-
-
-def states(collection: Collection) -> dict[str, str]:
-    return {key["key"]: key["state"] for key in collection.status()["keys"]}
 
 
 # ---- refused keys
@@ -70,20 +52,6 @@ def test_keys_that_are_all_invalid_are_asked_once_each_until_a_good_one_comes(ma
 
 
 @pytest.mark.long
-def test_a_forbidden_key_is_quarantined_and_its_connection_takes_another(make_collection: Make) -> None:
-    collection = make_collection(Key("k1"), Key("k2"))
-    collection.sandbox.fault("status", status=403, account="k1")
-    collection.add_rules("track:0", ["storm"])
-    collection.add_rules("follow:0", ["42"])
-    collection.start()
-    wait_for(lambda: len(collection.streaming()) == 1, "one of them streams")
-    wait_for(lambda: states(collection) == {"k1": "QUARANTINED", "k2": "OK"}, "k1 is quarantined")
-    watch(collection, SETTLED_S)
-    assert len(attempts(collection, "k1")) == 1
-    assert sorted(c["state"] for c in collection.status()["connections"]) == ["UP", "WAITING_FOR_KEY"]
-
-
-@pytest.mark.long
 def test_a_quarantine_ends_by_its_time_and_doubles_when_the_key_is_refused_again(
     make_collection: Make,
 ) -> None:
@@ -98,47 +66,6 @@ def test_a_quarantine_ends_by_its_time_and_doubles_when_the_key_is_refused_again
     first, second = pauses(tried)
     assert first >= 1.0
     assert second >= 2.0
-
-
-@pytest.mark.long
-def test_a_key_that_is_refused_on_a_reconnect_gives_its_connection_to_the_free_key(
-    make_collection: Make,
-) -> None:
-    collection = make_collection(Key("k1"), Key("k2"))
-    collection.add_rules("track:0", ["storm"])
-    collection.start()
-    pid = collection.wait_streaming("track:0")["track:0"]
-    first = open_now(collection)[0]["account"]
-    other = {"k1": "k2", "k2": "k1"}[first]
-    collection.sandbox.set_accounts([Key(other).account()])
-    collection.sandbox.fault("close", account=first)
-    wait_for(lambda: [c["account"] for c in open_now(collection)] == [other], "it streams with the other key")
-    wait_for(lambda: states(collection)[first] == "QUARANTINED", "the refused key is quarantined")
-    assert collection.wait_streaming("track:0") == {"track:0": pid}
-    assert collection.connection("track:0")["serving"]["key"] == other
-    watch(collection, SETTLED_S)
-    assert len(attempts(collection, first)) == 2
-
-
-@pytest.mark.long
-def test_a_spare_that_is_refused_is_quarantined_and_the_refresh_takes_the_next_way(
-    make_collection: Make,
-) -> None:
-    collection = make_collection(Key("k1"), Key("k2"))
-    collection.add_rules("track:0", ["storm"])
-    collection.start()
-    pid = collection.wait_streaming("track:0")["track:0"]
-    own = open_now(collection)[0]["account"]
-    spare = {"k1": "k2", "k2": "k1"}[own]
-    collection.sandbox.set_accounts([Key(own).account()])
-    collection.add_rules("track:0", ["flood"])
-    collection.hint("track:0")
-    collection.wait_new_pid("track:0", pid)
-    assert states(collection) == {own: "OK", spare: "QUARANTINED"}
-    assert [one["status"] for one in attempts(collection)] == [200, 401, 200]
-    assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
-    first, second = collection.sandbox.connections()
-    assert (first["closed_by"], second["account"]) == ("replaced", own)
 
 
 @pytest.mark.long

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support.collection import Collection, Json, Key
+from support.collection import Collection, Key
+from support.seen import open_now, watch
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -33,15 +34,6 @@ def wait_count(collection: Collection, count: int, *texts: str) -> list[str]:
         lambda: (lines := lines_with(collection, *texts)) and len(lines) >= count and lines,
         f"{count} lines with {texts}",
     )
-
-
-def watch(collection: Collection, seconds: float) -> None:
-    at = collection.status()["at"]
-    wait_for(lambda: collection.status()["at"] > at + seconds, f"{seconds} s later")
-
-
-def open_now(collection: Collection) -> list[Json]:
-    return [c for c in collection.sandbox.connections() if c["closed_at"] is None]
 
 
 def key_of(collection: Collection, name: str) -> str | None:

@@ -32,6 +32,7 @@ def rests(kind: FailureKind, times: int) -> list[float]:
     [
         (FailureKind.NETWORK, [min(0.25 * n, 16.0) for n in range(1, 80)]),
         (FailureKind.HTTP, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
+        (FailureKind.CLOSED, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.RATE_LIMITED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3600.0, 3600.0]),
     ],
 )
@@ -120,6 +121,6 @@ def test_only_ends_that_are_not_ours_blame_the_key() -> None:
     blamed = {kind: Failure.of_short_stream(kind) for kind in DisconnectKind}
     assert blamed[DisconnectKind.OWN_CLOSE] is None
     assert blamed[DisconnectKind.WORKER] is None
-    assert blamed[DisconnectKind.SERVER_CLOSE] == Failure(FailureKind.HTTP)
+    assert blamed[DisconnectKind.SERVER_CLOSE] == Failure(FailureKind.CLOSED)
     assert blamed[DisconnectKind.NETWORK] == Failure(FailureKind.NETWORK)
     assert blamed[DisconnectKind.STALL] == Failure(FailureKind.NETWORK)

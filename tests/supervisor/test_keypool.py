@@ -82,14 +82,16 @@ class TestLending:
         pool.lend("track:0", 0.0)
         for at in (0.0, 1.0, 2.0):
             pool.spend(B.key_id, at)
-        assert pool.lend_spare("track:0", A.key_id, 3.0) is None, "its last two are for recovery"
-        spare = pool.lend_spare("track:0", A.key_id, 300.0)
+        assert pool.lend_spare("track:0", A.key_id, Purpose.REFRESH, 3.0) is None, (
+            "its last two are for recovery"
+        )
+        spare = pool.lend_spare("track:0", A.key_id, Purpose.REFRESH, 300.0)
         assert spare is not None
         assert spare.key_id == B.key_id
 
     def test_a_key_is_no_spare_for_itself(self) -> None:
         pool = make_pool(make_key("a", max_connections=2))
-        assert pool.lend_spare("track:0", A.key_id, 0.0) is None
+        assert pool.lend_spare("track:0", A.key_id, Purpose.REFRESH, 0.0) is None
 
     def test_giving_back_twice_does_no_harm(self) -> None:
         pool = make_pool(A)
@@ -123,6 +125,29 @@ class TestReload:
         assert not pool.may_connect(A.key_id, Purpose.FRESH, 0.0).allowed
         pool.replace([far], 1.0, on_host)
         assert pool.lend("track:0", 1.0) is not None
+
+    def test_an_address_that_two_looks_in_a_row_miss_is_gone_until_one_finds_it(self) -> None:
+        here, there = replace(A, source_address="127.0.0.2"), replace(B, source_address="127.0.0.3")
+        pool = make_pool(here, there, C)
+        lost = {"127.0.0.2"}
+
+        def look() -> tuple[tuple[str, ...], tuple[str, ...]]:
+            return pool.look_at_addresses(lambda address: address not in lost)
+
+        assert look() == ((), ()), "it may have flapped"
+        assert pool.state(A.key_id, 0.0) is KeyState.OK
+        assert look() == (("a",), ())
+        assert pool.state(A.key_id, 0.0) is KeyState.UNUSABLE
+        assert look() == ((), ()), "it is said once"
+        lost.clear()
+        assert look() == ((), ("a",))
+        assert pool.state(A.key_id, 0.0) is KeyState.OK
+        lost.add("127.0.0.2")
+        assert look() == ((), ())
+        lost.clear()
+        look()
+        lost.add("127.0.0.2")
+        assert look() == ((), ()), "not in a row"
 
     def test_leases_survive_a_reload(self) -> None:
         pool = make_pool(A, B)

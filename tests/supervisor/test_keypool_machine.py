@@ -121,14 +121,28 @@ class PoolMachine(RuleBasedStateMachine):
         lease = self.both(lambda pool: pool.lend_slot(key_id, holder, self.now))
         self.took(lease, states)
 
-    @rule(holder=holders, key_id=key_ids)
-    def lend_spare(self, holder: str, key_id: str) -> None:
+    @rule(holder=holders, key_id=key_ids, purpose=st.sampled_from(Purpose))
+    def lend_spare(self, holder: str, key_id: str, purpose: Purpose) -> None:
         states = self.states()
-        lease = self.both(lambda pool: pool.lend_spare(holder, key_id, self.now))
+        lease = self.both(lambda pool: pool.lend_spare(holder, key_id, purpose, self.now))
         self.took(lease, states)
         if lease is not None:
             assert lease.key_id != key_id
-            assert self.pool.may_connect(lease.key_id, Purpose.REFRESH, self.now).allowed
+            assert self.pool.may_connect(lease.key_id, purpose, self.now).allowed
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        states = self.states()
+        old = data.draw(st.sampled_from(self.out))
+        lease = self.both(lambda pool: pool.move(old, self.now))
+        self.took(lease, states)
+        if lease is not None:
+            assert (lease.holder, lease.key_id == old.key_id) == (old.holder, False)
+            assert self.pool.may_connect(lease.key_id, Purpose.FRESH, self.now).allowed
+            waits_until = self.pool.may_connect(old.key_id, Purpose.FRESH, self.now).not_before
+            assert waits_until is not None
+            assert waits_until > self.now + 1, "a short wait is waited out"
 
     @precondition(lambda self: self.out)
     @rule(data=st.data())

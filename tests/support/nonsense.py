@@ -16,7 +16,8 @@ from typing import Any
 
 from traptor.common.logs import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
-from traptor.supervisor import chores
+from traptor.supervisor import chores, keyaddresses
+from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.cli import main
 from traptor.supervisor.context import Context
 from traptor.supervisor.groups import Groups
@@ -89,8 +90,14 @@ def bad_status(context: Context, groups: Groups, log_lost: int, now: float) -> d
     return status(context, groups, log_lost, now)
 
 
+def bad_addresses(address: str) -> bool:
+    """Misses the address that is told to be gone: `address-gone`."""
+    return is_on_this_host(address) and not is_told("address-gone", address)
+
+
 if __name__ == "__main__":
     chores.status = bad_status
+    keyaddresses.is_on_this_host = bad_addresses
     entry.Pipeline = BadPipeline  # type: ignore[misc]
     entry.Control = BadControl  # type: ignore[misc]
     main()

@@ -1,0 +1,134 @@
+"""Whether any key had more connections than its `max_connections`: pure, from the sandbox's own record.
+
+All times are seconds of the monotonic clock of this host. The one exception is the moment of an `overlap`:
+the supervisor says that it begins one before it lets the second connection come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Json = dict[str, Any]
+
+LATE_S = 0.5
+"""By how much later than the client a busy server may note that the client closed its connection."""
+
+OVERLAP_S = 60.0
+"""How long after it was begun an overlap may open its connection: the server may take its time to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStream:
+    """A connection by the sandbox's record, and the account (the name of the key) that opened it."""
+
+    id: int
+    account: str
+    opened_at: float
+    closed_at: float  # infinite while it is open
+    is_closed_by_client: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The supervisor let a generation connect with a key that streams, to have the older stream closed."""
+
+    account: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A connection that was opened while its key had as many as it may have, outside of an overlap."""
+
+    stream: KeyStream
+    older: tuple[KeyStream, ...]
+    limit: int
+
+    def __str__(self) -> str:
+        ids = ", ".join(str(stream.id) for stream in self.older)
+        return (
+            f"{self.stream.account} opened connection {self.stream.id} while {ids} were open,"
+            f" and may have {self.limit}"
+        )
+
+
+def breaches(
+    streams: Iterable[KeyStream],
+    limits: Mapping[str, int],
+    overlaps: Iterable[Overlap] = (),
+    late_s: float = LATE_S,
+) -> list[Breach]:
+    """Every connection beyond its key's limit, in the order of opening; a key without a limit may have one.
+
+    Each overlap excuses one connection: the first that its key opens after it, if it comes within OVERLAP_S.
+    """
+    by_account: dict[str, list[KeyStream]] = defaultdict(list)
+    for stream in streams:
+        by_account[stream.account].append(stream)
+    meant: dict[str, list[float]] = defaultdict(list)
+    for overlap in overlaps:
+        meant[overlap.account].append(overlap.at)
+    found = [
+        breach
+        for account, its in by_account.items()
+        for breach in _of_one_key(its, limits.get(account, 1), meant[account], late_s)
+    ]
+    return sorted(found, key=lambda breach: breach.stream.opened_at)
+
+
+def _of_one_key(
+    streams: Sequence[KeyStream], limit: int, overlaps: Sequence[float], late_s: float
+) -> list[Breach]:
+    ordered = sorted(streams, key=lambda stream: stream.opened_at)
+    excused = _excused([stream.opened_at for stream in ordered], overlaps)
+    found = []
+    for number, stream in enumerate(ordered):
+        older = tuple(one for one in ordered[:number] if _seen_until(one, late_s) > stream.opened_at)
+        # In an overlap the older one is there by intention, and only that one.
+        if len(older) >= limit + (number in excused):
+            found.append(Breach(stream, older, limit))
+    return found
+
+
+def _excused(opened: Sequence[float], overlaps: Sequence[float]) -> set[int]:
+    """For each overlap the number of the connection that it opened."""
+    firsts = (
+        next((n for n, at in enumerate(opened) if begun <= at <= begun + OVERLAP_S), None)
+        for begun in overlaps
+    )
+    return {first for first in firsts if first is not None}
+
+
+def _seen_until(stream: KeyStream, late_s: float) -> float:
+    return stream.closed_at - late_s if stream.is_closed_by_client else stream.closed_at
+
+
+# ---- from the records
+
+
+def key_streams(records: Iterable[Json]) -> list[KeyStream]:
+    """The connections of the sandbox's record."""
+    return [
+        KeyStream(
+            id=record["id"],
+            account=record["account"],
+            opened_at=record["opened_mono"],
+            closed_at=math.inf if record["closed_mono"] is None else record["closed_mono"],
+            is_closed_by_client=record["closed_by"] == "client",
+        )
+        for record in records
+    ]
+
+
+def overlaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Overlap]:
+    """The overlaps that supervisor.log (as JSON lines) says were begun."""
+    return [
+        Overlap(event["key"], datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono)
+        for event in log_events
+        if event["message"] == "an overlap begins"
+    ]
