@@ -15,10 +15,8 @@ from typing import Any
 
 from traptor.common.logs import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
-from traptor.supervisor import chores
+from traptor.supervisor import master
 from traptor.supervisor.cli import main
-from traptor.supervisor.context import Context
-from traptor.supervisor.groups import Groups
 from traptor.supervisor.status import status
 from traptor.worker import entry
 from traptor.worker.control import Control
@@ -81,15 +79,15 @@ class BadControl(Control):
         super()._send(message)
 
 
-def bad_status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[str, Any]:
+def bad_status(*args: Any) -> dict[str, Any]:
     """Fails for a master that is told that its `status-fails`."""
     if is_told("status-fails", "master"):
         raise RuntimeError("told to fail")
-    return status(context, groups, log_lost, now)
+    return status(*args)
 
 
 if __name__ == "__main__":
-    chores.status = bad_status
+    master.status = bad_status
     entry.Pipeline = BadPipeline  # type: ignore[misc]
     entry.Control = BadControl  # type: ignore[misc]
     main()
