@@ -74,21 +74,17 @@ class Ledger:
 
         A connection of an earlier master that nobody plans any more is unplanned from here on.
         """
-        places = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
-        for place, snapshot in places.items():
+        groups = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
+        for place, snapshot in groups.items():
             self._placements += self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall)
         for name, c in self._connections.items():
             carried, rules = carried_by(c)
             self._placements += self._membership.look(name, carried.rules, rules, at.wall)
             self._pages[name].carried = carried
         for place in self._membership.places:
-            if place not in places and place not in self._connections:
+            if place not in groups and place not in self._connections:
                 self._placements += self._membership.empty(place, at.wall)
-                if place in self._pages:
-                    self._pages[place].carried = NOTHING
-        for name, timeline in self._timelines.items():
-            if timeline.is_planned and name not in self._connections:
-                gaplog.record(timeline.unplanned(at))
+        self._close_pages(at)
 
     def note(self, at: Instant) -> None:
         """Nothing happened until now: what a master that dies leaves behind is dated by this."""
@@ -153,7 +149,7 @@ class Ledger:
         """What every connection is in now."""
         for name, timeline in sorted(self._timelines.items()):
             page = self._pages[name]
-            yield Entry.of(timeline.open(now), page.carried, self._limited(name) - page.limited)
+            yield Entry.of(timeline.open(now), page.carried, self._newly_limited(name))
 
     def sums(self, now: Instant) -> Iterator[tuple[str, Instant, Totals]]:
         """Of every connection: its name, when it began, and its sums until now."""
@@ -179,18 +175,26 @@ class Ledger:
 
     def _take(self, interval: Interval) -> None:
         page = self._pages[interval.connection]
-        limited = self._limited(interval.connection)
         self._last_id += 1
-        entry = Entry.of(interval, page.carried, limited - page.limited, self._last_id)
-        page.limited = limited
+        entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
+        page.limited = self._limited(interval.connection)
         self._entries.append(entry)
         self._on_entry(entry)
 
+    def _close_pages(self, at: Instant) -> None:
+        """For connections that there are no longer."""
+        for name in self._timelines.keys() - self._connections.keys():
+            self._pages[name].carried, self._pages[name].limited = NOTHING, 0
+            gaplog.record(self._timelines[name].unplanned(at))
+
     def _limited(self, name: str) -> int:
-        """What its counters say; they begin anew with a Connection of the same name."""
-        c, seen = self._connections.get(name), self._pages[name].limited
-        total = c.counters().limited if c is not None else seen
-        return total if total >= seen else seen + total
+        """What the connection's counters say; they begin anew with a Connection of the same name."""
+        c = self._connections.get(name)
+        return c.counters().limited if c is not None else 0
+
+    def _newly_limited(self, name: str) -> int:
+        """How many were withheld since its last entry."""
+        return max(0, self._limited(name) - self._pages[name].limited)
 
     def _last_sign(self, name: str, now: Instant) -> Instant | None:
         c = self._connections.get(name)

@@ -5,7 +5,6 @@ Made in a thread, a portion at a time; `View` is all that is needed of the livin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,7 +18,7 @@ from traptor.supervisor.ledgerbatch import KNOWN, Placement
 from traptor.supervisor.ledgerentry import UNCARRIED, Entry
 from traptor.supervisor.ledgerquestion import Period, Question
 from traptor.supervisor.ledgerreader import NO_ID, LedgerReader, StoredStay
-from traptor.supervisor.rulecoverage import carried_parts, coverage, known_spans, with_news
+from traptor.supervisor.rulecoverage import coverage, known_spans, with_news
 
 Json = dict[str, Any]
 
@@ -118,11 +117,9 @@ class Answer:
         period = self._question.period
         carried: list[Entry] = []
         for stay in stays:
-            if not stay.place.startswith(KNOWN):
-                until = math.inf if stay.to_unix is None else stay.to_unix
-                common = period.overlap(stay.from_unix, until)
-                if common is not None:
-                    carried += carried_parts(stay, self._entries(stay.place, common), period)
+            common = None if stay.place.startswith(KNOWN) else stay.within(period)
+            if common is not None:
+                carried += self._entries(stay.place, common)
         return coverage(carried, known_spans(stays, period, self._view.now.wall))
 
     def _is_of(self, entry: Entry) -> bool:

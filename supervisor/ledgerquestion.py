@@ -67,11 +67,22 @@ class Question:
                 raise BadQuestionError(f"{name} must be given once, and not be empty")
             if len(values[0]) > _LONGEST:
                 raise BadQuestionError(f"{name} is longer than {_LONGEST} characters")
+            if not _is_text(values[0]):
+                raise BadQuestionError(f"{name} is no UTF-8")
         given = {name: values[0] for name, values in parameters.items()}
         since, until = _time("since", given, -math.inf), _time("until", given, math.inf)
         if since >= until:
             raise BadQuestionError("since must be before until")
         return cls(given.get("connection"), given.get("rule"), Period(since, until))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it was UTF-8 before it was decoded."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _time(name: str, given: Mapping[str, str], default: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -74,6 +75,10 @@ class StoredStay:
     def lasts(self) -> bool:
         """Whether it is there still."""
         return self.to_unix is None
+
+    def within(self, period: Period) -> Period | None:
+        """Its part of a period; None where that is no time."""
+        return period.overlap(self.from_unix, math.inf if self.to_unix is None else self.to_unix)
 
     def until(self, unix: float) -> StoredStay:
         """The same, ended."""

@@ -161,10 +161,10 @@ class LedgerStore:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn SQLite's errors into a sentence for the operator."""
+        """Turn SQLite's errors, and what it cannot take, into a sentence for the operator."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, OverflowError) as error:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> TraptorError:

@@ -51,21 +51,12 @@ def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
     return sorted([*covered, *uncarried], key=attrgetter("from_unix"))
 
 
-def carried_parts(stay: StoredStay, entries: Iterable[Entry], period: Period) -> Iterator[Entry]:
-    """The parts of a connection's intervals in which it carried the rule, within a period."""
-    until = period.until if stay.to_unix is None else stay.to_unix
-    common = period.overlap(stay.from_unix, until)
-    if common is not None:
-        yield from filter(None, map(common.clip, entries))
-
-
-def known_spans(stays: Sequence[StoredStay], period: Period, now: float) -> Iterator[Span]:
+def known_spans(stays: Iterable[StoredStay], period: Period, now: float) -> Iterator[Span]:
     """When a rule was known, within a period."""
     for stay in stays:
-        if stay.place.startswith(KNOWN):
-            common = period.overlap(stay.from_unix, now if stay.to_unix is None else stay.to_unix)
-            if common is not None:
-                yield common.since, common.until
+        common = stay.within(period) if stay.place.startswith(KNOWN) else None
+        if common is not None:
+            yield common.since, min(common.until, now)
 
 
 def _uncarried(spans: Iterable[Span]) -> Iterator[Entry]:

@@ -106,8 +106,10 @@ class Host:
         return generation
 
     def close(self, name: str, cause: GapCause) -> None:
-        for one in self.connections.pop(name, SimpleNamespace(generations=[])).generations:
-            self.ledger.timeline(name, self.now).stopped(one.birth.generation, cause, self.now)
+        if name in self.connections:
+            for one in self.connections[name].generations:
+                self.ledger.timeline(name, self.now).stopped(one.birth.generation, cause, self.now)
+            del self.connections[name]
 
     def stored(self, name: str) -> list[tuple[str, float, float]]:
         """What the file has of a connection, in seconds since the host was first booted."""
@@ -234,6 +236,27 @@ def test_limited_tweets_are_counted_in_the_interval_in_which_they_were_told_of(h
     assert entry.limited == 2
 
 
+def test_a_connection_that_comes_back_counts_from_nothing(host: Host) -> None:
+    """Its counters begin anew, and its time goes on."""
+    plan(host)
+    host.open("track:0")
+    host.connections["track:0"].counters = lambda: SimpleNamespace(limited=7)
+    host.true_s = 1010.0
+    host.close("track:0", GapCause.CRASH)
+    host.ledger.look([], host.now)
+    host.true_s = 1020.0
+    plan(host)
+    host.open("track:0")
+    host.connections["track:0"].counters = lambda: SimpleNamespace(limited=2)
+    host.true_s = 1030.0
+    host.ledger.timeline("track:0", host.now).stopped(2, GapCause.CRASH, host.now)
+    assert [(each.kind, each.seconds, each.limited) for each in host.told] == [
+        ("streaming", 10, 7),
+        ("unplanned", 10, 0),
+        ("streaming", 10, 2),
+    ]
+
+
 names = st.sampled_from(NAMES)
 steps = st.lists(
     st.one_of(
@@ -293,6 +316,7 @@ def _take(host: Host, step: str, args: list[Any], began: dict[str, float]) -> No
         case "pruned":
             host.store.prune(host.now.wall - 300.0)
             host.ledger.forget(host.now.wall - 300.0)
+            host.write()
             for name in began.keys() - {name for name, _, _ in host.ledger.sums(host.now)}:
                 del began[name]
         case "restarts":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,10 +80,14 @@ def test_what_is_written_twice_counts_once(store: LedgerStore) -> None:
 
 
 def test_a_write_that_fails_leaves_nothing(store: LedgerStore) -> None:
-    broken = Entry(None, "gap", "crash", 1.0, 2.0, 1.0, id=2)
-    with pytest.raises(TraptorError, match=r"the gap ledger cannot be used: .*check that state_dir exists"):
-        store.write(batch(entries=[gap(1, 10, 20), broken]))
-    assert read(store) == []
+    without_name = Entry(None, "gap", "crash", 1.0, 2.0, 1.0, id=2)
+    too_large = replace(gap(2, 20, 30), limited=1 << 70)
+    for broken in (without_name, too_large):
+        with pytest.raises(
+            TraptorError, match=r"the gap ledger cannot be used: .*check that state_dir exists"
+        ):
+            store.write(batch(entries=[gap(1, 10, 20), broken]))
+        assert read(store) == []
     store.write(batch(entries=[gap(1, 10, 20)]))
     assert len(read(store)) == 1
 

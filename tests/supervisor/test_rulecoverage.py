@@ -12,7 +12,7 @@ from traptor.supervisor.ledgerbatch import Placement
 from traptor.supervisor.ledgerentry import Entry
 from traptor.supervisor.ledgerquestion import Period
 from traptor.supervisor.ledgerreader import StoredStay
-from traptor.supervisor.rulecoverage import carried_parts, coverage, known_spans, with_news
+from traptor.supervisor.rulecoverage import coverage, known_spans, with_news
 
 KEY = "traptor-track:0:1"
 PLACES = ("track:0", "track:0.2")
@@ -51,15 +51,10 @@ def test_time_in_which_it_was_not_planned_is_uncarried() -> None:
     assert short(coverage(carried, [(5, 12)])) == [(None, "uncarried", 5, 10), ("track:0", "gap", 10, 12)]
 
 
-def test_intervals_are_clipped_to_the_stay_and_the_period() -> None:
-    stay = StoredStay(KEY, "1", "track:0", 10, 30)
-    entries = [piece("track:0", "streaming", 0, 20), piece("track:0", "gap", 20, 40)]
-    assert short(list(carried_parts(stay, entries, Period(15, 100)))) == [
-        ("track:0", "streaming", 15, 20),
-        ("track:0", "gap", 20, 30),
-    ]
-    known = [StoredStay(KEY, "1", "known:track:0", 5, None), stay]
-    assert list(known_spans(known, Period(0, 50), now=45)) == [(5, 45)]
+def test_what_is_known_is_clipped_to_the_period_and_to_now() -> None:
+    carried = StoredStay(KEY, "1", "track:0", 10, 30)
+    known = [StoredStay(KEY, "1", "known:track:0", 5, 20), StoredStay(KEY, "1", "known:track:0", 40, None)]
+    assert list(known_spans([carried, *known], Period(8, 50), now=45)) == [(8, 20), (40, 45)]
 
 
 def test_what_is_not_on_the_disk_yet_counts_once() -> None:

@@ -16,11 +16,9 @@ from typing import Any
 
 from traptor.common.logs import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
-from traptor.supervisor import chores, keyaddresses
+from traptor.supervisor import keyaddresses, master
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.cli import main
-from traptor.supervisor.context import Context
-from traptor.supervisor.groups import Groups
 from traptor.supervisor.status import status
 from traptor.worker import entry
 from traptor.worker.control import Control
@@ -83,11 +81,11 @@ class BadControl(Control):
         super()._send(message)
 
 
-def bad_status(context: Context, groups: Groups, log_lost: int, now: float) -> dict[str, Any]:
+def bad_status(*args: Any) -> dict[str, Any]:
     """Fails for a master that is told that its `status-fails`."""
     if is_told("status-fails", "master"):
         raise RuntimeError("told to fail")
-    return status(context, groups, log_lost, now)
+    return status(*args)
 
 
 def bad_addresses(address: str) -> bool:
@@ -96,7 +94,7 @@ def bad_addresses(address: str) -> bool:
 
 
 if __name__ == "__main__":
-    chores.status = bad_status
+    master.status = bad_status
     keyaddresses.is_on_this_host = bad_addresses
     entry.Pipeline = BadPipeline  # type: ignore[misc]
     entry.Control = BadControl  # type: ignore[misc]
