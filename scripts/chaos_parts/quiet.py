@@ -1,0 +1,29 @@
+"""Whether everything that was sent has come to the topic."""
+
+from __future__ import annotations
+
+from kafka_parts.broker import KafkaProcess
+from kafka_parts.reader import TopicReader
+from trial.still import Still
+from trial.view import StatusReader
+
+_STILL_S = 3.0  # nothing moves for so long: all is read
+
+
+class Quiet:
+    """True once no worker has anything in hand, and neither counters nor the topic's ends move any more."""
+
+    def __init__(self, status: StatusReader, kafka: KafkaProcess, topic: str) -> None:
+        self._status = status
+        self._kafka = kafka
+        self._topic = topic
+        self._still = Still(self._moving, _STILL_S)
+
+    def __call__(self) -> bool:
+        is_still = self._still()
+        return is_still and not any(c.backlog or c.others for c in self._status.view.connections)
+
+    def _moving(self) -> object:
+        counters = [(c.name, c.received, c.delivered) for c in self._status.look().connections]
+        with TopicReader(self._kafka.bootstrap_servers, self._topic) as reader:
+            return counters, reader.ends()
