@@ -1,4 +1,4 @@
-"""One run of the chaos: start everything, disturb it, let it calm down, end in order, and judge."""
+"""One run of the chaos: start, disturb, let it calm down, end in order, and judge."""
 
 from __future__ import annotations
 
@@ -7,63 +7,32 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kafka_parts.broker import KafkaProcess
-from kafka_parts.jars import jars
-from trial.accounts import make_accounts, write_ini
 from trial.clocks import wall_to_mono_s
 from trial.folder import TrialFolder
-from trial.interrupt import Interrupt, out_of_reach
+from trial.interrupt import Interrupt
 from trial.logtail import LogTail
-from trial.rulebook import CONNECTIONS, Rulebook
-from trial.servers import Servers
+from trial.rulebook import CONNECTIONS
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
 from chaos_parts.evidence import read_topic, sent_tweets
 from chaos_parts.havoc import Havoc, Victims
-from chaos_parts.keyring import Keyring
 from chaos_parts.ledger import read_log
 from chaos_parts.leftovers import leftovers
 from chaos_parts.masters import Masters
 from chaos_parts.quiet import Quiet
 from chaos_parts.report import Report
 from chaos_parts.schedule import schedule
+from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
 
-TOPIC = "traptor"
-STALL_TIMEOUT_S = 5
-_KEYS = 9  # five for the connections, the rest to move to
 _START_S = 60.0
 _CALM_S = 90.0
 _READ_ON_S = 60.0
 _STOP_S = 45.0  # more than the supervisor's own drain_timeout
 _SAMPLE_S = 2.0
-_KEEP_MARGIN = 1.5  # a sandbox that was held up makes more tweets at once
-_KEY_FILE = "keys.yml"
+_KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
 _DRIFT_S = 0.005
-# Waits short enough that each kind of trouble comes many times; budgets that never run out.
-_OPTIONS = {
-    "traptor": {"output": "kafka"},
-    "supervisor": {
-        "refresh_min_interval": "2s",
-        "restart_backoff_max": "5s",
-        "rules_check_interval": "10s",
-        "health_interval": "2s",
-        "hang_timeout": "10s",
-    },
-    "twitter": {
-        "connects": "100000",
-        "connect_rate": "20",
-        "stall_timeout": f"{STALL_TIMEOUT_S}s",
-        "http_backoff": "500ms",
-        "http_backoff_max": "4s",
-        "rate_limit_backoff": "1s",
-        "rate_limit_backoff_max": "4s",
-        "quarantine": "5s",
-        "quarantine_max": "10s",
-    },
-    "keys": {"file": _KEY_FILE},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +43,16 @@ class Options:
     rate: float  # tweets a second
     seed: int
     every_s: float  # between disturbances, and between faults of the sandbox
+
+    @property
+    def seconds(self) -> float:
+        """How long everything is disturbed."""
+        return self.minutes * 60
+
+    @property
+    def most_tweets(self) -> int:
+        """No more than these will be made."""
+        return int(self.rate * self.seconds * _KEEP_MARGIN) + _KEEP_MORE
 
 
 class Chaos:
@@ -86,46 +65,28 @@ class Chaos:
         self._folder = folder
         self._interrupt = interrupt
         self._say = say
-        self._accounts = make_accounts(_KEYS)
+        self._stage = Stage(folder, options.rate, options.seed, options.most_tweets)
         self._status = StatusReader(folder.run / "status.json")
+        self._log = LogTail(folder.logs / "supervisor.log")
         self._supervisor = Supervisor(folder)
         self._masters = Masters(self._supervisor, self._status)
-        self._kafka = KafkaProcess(folder.kafka)
         self._failures: list[str] = []
         self._next_sample = 0.0
 
     def run(self) -> Report:
         """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
-        jars()  # before anything is started: fetching them takes its time
-        options = self._options
-        keep = int(options.rate * options.minutes * 60 * _KEEP_MARGIN) + 100_000
-        sandbox = ("--rate", str(options.rate), "--seed", str(options.seed), "--keep", str(keep))
-        with Servers(
-            self._folder, self._accounts, *sandbox, "--connects", "0", "--keep-alive", "1"
-        ) as servers:
+        with self._stage:
             try:
-                with out_of_reach():
-                    self._kafka.launch()
-                return self._run(servers)
+                return self._run()
             finally:
                 self._interrupt.be_deaf()
                 self._supervisor.kill()
-                self._kafka.kill()
 
-    def _run(self, servers: Servers) -> Report:
-        self._servers = servers
-        self._rules = Rulebook(servers, self._options.seed)
-        self._rules.load()
-        self._keyring = Keyring(self._accounts, self._folder.path / _KEY_FILE, servers)
-        self._keyring.write()
-        kafka = {"bootstrap_servers": self._kafka.bootstrap_servers, "topic": TOPIC}
-        write_ini(self._folder, servers.redis_url, servers.stream_url, options={**_OPTIONS, "kafka": kafka})
-        self._kafka.wait_until_up()
-        self._kafka.ensure_topics([TOPIC])
+    def _run(self) -> Report:
         self._wall_to_mono = wall_to_mono_s()
         self._began = time.monotonic()
-        self._masters.start()
         self._havoc = self._make_havoc()
+        self._masters.start()
         if self._wait(self._is_settled, _START_S):
             self._masters.note_first()
             self._say("all connections stream")
@@ -142,51 +103,64 @@ class Chaos:
 
     def _make_havoc(self) -> Havoc:
         victims = Victims(
-            servers=self._servers,
-            kafka=self._kafka,
+            servers=self._stage.servers,
+            kafka=self._stage.kafka,
             masters=self._masters,
             supervisor=self._supervisor,
             status=self._status,
-            rules=self._rules,
-            keyring=self._keyring,
+            rules=self._stage.rules,
+            keyring=self._stage.keyring,
             ini=self._folder.ini,
         )
         return Havoc(victims, schedule(self._options.seed, self._options.every_s))
 
     def _disturb(self) -> None:
         options = self._options
-        self._servers.sandbox.begin_soak(options.seed, every_s=options.every_s)
+        self._stage.servers.sandbox.begin_soak(options.seed, every_s=options.every_s)
         began = time.monotonic()
 
         def is_over() -> bool:
             elapsed_s = time.monotonic() - began
-            if elapsed_s < options.minutes * 60:
-                for told in self._havoc.go_on(elapsed_s):
-                    self._say(f"{elapsed_s:7.1f} s: {told}")
-            return elapsed_s >= options.minutes * 60
+            if elapsed_s >= options.seconds:
+                return True
+            for told in self._havoc.go_on(elapsed_s):
+                self._say(f"{elapsed_s:7.1f} s: {told}")
+            return False
 
-        self._wait(is_over, options.minutes * 60 + 10)
+        self._wait(is_over, float("inf"))
 
     def _calm_down(self) -> None:
         self._havoc.undo_all()
-        self._servers.sandbox.end_soak()
-        self._servers.sandbox.clear_faults()
+        self._stage.servers.sandbox.end_soak()
+        self._stage.servers.sandbox.clear_faults()
         self._say("no more disturbances")
         if not self._wait(self._is_settled, _CALM_S):
             states = ", ".join(f"{c.name} {c.state}" for c in self._status.view.connections)
             self._failures.append(f"not all connections stream {_CALM_S:g} s after the last fault: {states}")
+        elif not self._wait(self._all_rules_stream, _CALM_S):
+            self._failures.append(
+                f"not all rules of Redis are in open filters {_CALM_S:g} s after the last fault"
+            )
 
     # ---- the end
 
     def _let_it_drain(self) -> None:
-        made = self._servers.sandbox.stop_timeline()
+        made = self._stage.servers.sandbox.stop_timeline()
         self._say(f"no more tweets are made; there were {made:,}")
-        self._kafka.wait_until_up()
-        if not self._interrupt.sit_out(Quiet(self._status, self._kafka, TOPIC), _READ_ON_S):
+        kafka = self._stage.kafka
+        kafka.wait_until_up()
+        if not self._interrupt.sit_out(Quiet(self._status, kafka, TOPIC), _READ_ON_S):
             self._failures.append(f"not all is delivered {_READ_ON_S:g} s after the last tweet")
         self._masters.note_last()
         if zombies := self._masters.zombies():
             self._failures.append(f"processes that nobody waited for: {zombies}")
+
+    def _look_at_the_ledger(self) -> None:
+        self._log.read_on()
+        self._read_at = time.monotonic()
+        self._ledger = read_log(
+            self._log.records, CONNECTIONS, self._wall_to_mono, self._masters.kills, self._read_at
+        )
 
     def _stop(self) -> None:
         code_before = self._supervisor.exit_code
@@ -201,48 +175,16 @@ class Chaos:
             self._failures.append(f"processes left behind: {orphans}")
         drift_s = wall_to_mono_s() - self._wall_to_mono
         if abs(drift_s) > _DRIFT_S:
-            self._failures.append(
-                f"the host's clocks moved apart by {drift_s:.3f} s: the times do not compare"
-            )
+            self._failures.append(f"the host's clocks moved apart by {drift_s:.3f} s: times do not compare")
 
     def _fail(self, text: str) -> None:
         self._failures.append(f"{text}. {self._supervisor.last_words()}".strip())
 
-    # ---- steps
-
-    def _is_settled(self) -> bool:
-        """Whether all connections stream, and none is about to change its worker."""
-        view = self._status.look()
-        is_whole = view.pids().keys() == CONNECTIONS and not any(c.others for c in view.connections)
-        return is_whole and self._masters.is_up
-
-    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
-        """Wait and measure; False when the time is over or somebody asked to end."""
-
-        def is_over() -> bool:
-            if time.monotonic() >= self._next_sample:
-                self._masters.sample()
-                self._next_sample = time.monotonic() + _SAMPLE_S
-            if self._masters.died:
-                self._fail(f"traptor-supervisor ended by itself with {self._supervisor.exit_code}")
-                self._masters.start()
-            return fact()
-
-        return self._interrupt.wait_until(is_over, within_s)
-
-    def _look_at_the_ledger(self) -> None:
-        self._log = LogTail(self._folder.logs / "supervisor.log")
-        self._log.read_on()
-        self._read_at = time.monotonic()
-        self._ledger = read_log(
-            self._log.records, CONNECTIONS, self._wall_to_mono, self._masters.kills, self._read_at
-        )
-
     def _report(self) -> Report:
         self._log.read_on()
-        sandbox = self._servers.sandbox
+        sandbox = self._stage.servers.sandbox
         strikes = sandbox.soak()["strikes"]
-        topic = read_topic(self._kafka, TOPIC)
+        topic = read_topic(self._stage.kafka, TOPIC)
         verdict = judged(
             Found(
                 began_at=self._began,
@@ -256,9 +198,10 @@ class Chaos:
                 events=self._log.records,
                 stops=self._havoc.stops,
                 stall_timeout_s=STALL_TIMEOUT_S,
-                max_connections=1,
+                max_connections=MAX_CONNECTIONS,
             )
         )
+        left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
         options = self._options
         return Report(
             minutes=options.minutes,
@@ -274,5 +217,39 @@ class Chaos:
             gap_seconds=verdict.ledger.gap_seconds(),
             disagreements=verdict.disagreements,
             trends=self._masters.trends(),
-            failures=[*self._failures, *verdict.faults, *leftovers(self._folder.state)],
+            failures=[*self._failures, *verdict.faults, *left],
         )
+
+    # ---- steps
+
+    def _is_settled(self) -> bool:
+        """Whether all connections stream, and none is about to change its worker."""
+        view = self._status.look()
+        is_whole = view.pids().keys() == CONNECTIONS and not any(c.others for c in view.connections)
+        return is_whole and self._masters.is_up
+
+    def _all_rules_stream(self) -> bool:
+        """Whether every rule that is in Redis is in the filter of an open stream."""
+        if not self._is_settled():
+            return False
+        open_ = [
+            record for record in self._stage.servers.sandbox.connections() if record["closed_at"] is None
+        ]
+        asked = {
+            (kind, text) for record in open_ for kind, texts in record["values"].items() for text in texts
+        }
+        return self._stage.rules.history[-1][1] <= asked
+
+    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
+        """Wait and measure; False when the time is over or somebody asked to end."""
+
+        def is_over() -> bool:
+            if time.monotonic() >= self._next_sample:
+                self._masters.sample()
+                self._next_sample = time.monotonic() + _SAMPLE_S
+            if self._masters.died:
+                self._fail(f"traptor-supervisor ended by itself with {self._supervisor.exit_code}")
+                self._masters.start()
+            return fact()
+
+        return self._interrupt.wait_until(is_over, within_s)

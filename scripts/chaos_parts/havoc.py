@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kafka_parts.broker import KafkaProcess
 from trial.judge import Silence
-from trial.rulebook import CONNECTIONS, GROUPS, Rulebook
+from trial.rulebook import GROUPS, Rulebook
 from trial.servers import Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
@@ -131,12 +131,12 @@ class Havoc:
         return go_on
 
     def _worker(self, disturbance: Disturbance) -> tuple[str, int]:
-        """Who serves the connection that the lot names. Raises ProcessLookupError."""
-        name = _drawn(sorted(CONNECTIONS), disturbance.lot)
-        pid = self._on.status.look().serving().get(name) if self._on.masters.is_up else None
-        if pid is None:
+        """One that serves a connection now, and which. Raises ProcessLookupError."""
+        serving = self._on.status.look().serving() if self._on.masters.is_up else {}
+        if not serving:
             raise ProcessLookupError
-        return name, pid
+        name = _drawn(sorted(serving), disturbance.lot)
+        return name, serving[name]
 
     # ---- the supervisor
 

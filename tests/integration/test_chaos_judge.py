@@ -20,7 +20,7 @@ from chaos_parts.agreement import Span, cut, disagreements, doubts_of_stops, joi
 from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account  # noqa: E402
 from chaos_parts.evidence import with_names  # noqa: E402
 from chaos_parts.keyuse import overuses  # noqa: E402
-from chaos_parts.leftovers import leftovers  # noqa: E402
+from chaos_parts.leftovers import files_left  # noqa: E402
 from chaos_parts.report import Report  # noqa: E402
 from chaos_parts.timeline import Entry, Kind, Timelines  # noqa: E402
 from trial.judge import OpenedStream, Silence  # noqa: E402
@@ -233,9 +233,9 @@ def test_a_stream_that_no_supervisor_lived_to_log_is_known_by_its_rules() -> Non
 def test_what_is_left_in_the_outbox_is_told_and_empty_folders_are_not(tmp_path: Path) -> None:
     (tmp_path / "outbox" / "track:0" / "3").mkdir(parents=True)
     (tmp_path / "state.db").write_text("kept")
-    assert leftovers(tmp_path) == []
+    assert files_left(tmp_path) == []
     (tmp_path / "outbox" / "track:0" / "3" / "data").write_text("four")
-    assert leftovers(tmp_path) == ["left in the state folder: outbox/track:0/3/data, 4 bytes"]
+    assert files_left(tmp_path) == ["left in the state folder: outbox/track:0/3/data, 4 bytes"]
 
 
 # ---- the report
