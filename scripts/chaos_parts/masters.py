@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from trial.measure import Gauge, Sample, Trend, compared, trends
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
 _LONG_LIFE = 30  # samples: from then on its own growth is judged
+_WORKERS_MORE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """A supervisor with its workers, when all is as it should be."""
+
+    sample: Sample
+    of_a_worker: int  # descriptors of the one that has the most
 
 
 class Masters:
@@ -20,8 +29,8 @@ class Masters:
         self._status = status
         self._gauges: list[Gauge] = []
         self._is_down = True  # nobody wants one to run
-        self._first: Sample | None = None
-        self._last: Sample | None = None
+        self._first: _Weight | None = None
+        self._last: _Weight | None = None
         self.kills: list[float] = []  # monotonic seconds
 
     def start(self) -> None:
@@ -77,11 +86,16 @@ class Masters:
             if not trend.is_flat
         ]
         every = [sample for gauge in self._gauges for sample in gauge.samples]
-        return [*compared(self._first, self._last, every), *lives]
+        first, last = self._first, self._last
+        worker = Trend(
+            "descriptors of a worker", first.of_a_worker, last.of_a_worker, last.of_a_worker, _WORKERS_MORE
+        )
+        return [*compared(first.sample, last.sample, every), worker, *lives]
 
-    def _weigh(self) -> Sample | None:
-        self._gauges[-1].sample()
-        return self._gauges[-1].samples[-1] if self._gauges[-1].samples else None
+    def _weigh(self) -> _Weight | None:
+        gauge = self._gauges[-1]
+        gauge.sample()
+        return _Weight(gauge.samples[-1], gauge.most_descriptors_of_a_child()) if gauge.samples else None
 
     def zombies(self) -> list[int]:
         """Children of the one that runs which ended and were not waited for."""

@@ -20,16 +20,6 @@ class Target(StrEnum):
     KEYS = "keys"
 
 
-# For so long after a disturbance that lasted its target is left alone: it has to come up first.
-REST_S = {
-    Target.SUPERVISOR: 8.0,
-    Target.WORKERS: 0.0,
-    Target.KAFKA: 20.0,
-    Target.REDIS: 3.0,
-    Target.KEYS: 0.0,
-}
-
-
 class Kind(StrEnum):
     """All that is done, in the words of the report."""
 
@@ -52,30 +42,34 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How often a kind comes in a round, what it takes for itself, and how long it lasts."""
+    """How often a kind comes in a round, what it takes for itself, and how long it lasts.
+
+    `rest_s` is for how long its target is left alone afterwards: what was killed has to come up.
+    """
 
     per_round: int
     target: Target | None = None
     lasts_s: tuple[float, float] = (0.0, 0.0)
+    rest_s: float = 0.0
 
 
 HABITS = {
-    Kind.KILL_WORKER: Habit(4),
-    Kind.STOP_WORKER: Habit(2, Target.WORKERS, (0.5, 2.5)),
-    Kind.STOP_WORKER_LONG: Habit(1, Target.WORKERS, (12.0, 12.0)),
+    Kind.KILL_WORKER: Habit(6),
+    Kind.STOP_WORKER: Habit(3, Target.WORKERS, (0.5, 2.5)),
+    Kind.STOP_WORKER_LONG: Habit(2, Target.WORKERS, (12.0, 12.0)),
     Kind.KILL_SUPERVISOR: Habit(
         2, Target.SUPERVISOR, (-6.0, 6.0)
     ),  # half the time the next one comes at once
     Kind.STOP_SUPERVISOR: Habit(1, Target.SUPERVISOR, (0.5, 4.0)),
-    Kind.STOP_SUPERVISOR_LONG: Habit(1, Target.SUPERVISOR, (6.0, 12.0)),
-    Kind.KILL_KAFKA: Habit(1, Target.KAFKA, (1.0, 12.0)),
-    Kind.KILL_REDIS: Habit(1, Target.REDIS, (0.5, 8.0)),
-    Kind.CHANGE_RULES: Habit(3, Target.REDIS),
-    Kind.CHANGE_RULES_SILENTLY: Habit(2, Target.REDIS),
-    Kind.HINT: Habit(2, Target.REDIS),
-    Kind.TAKE_KEYS: Habit(2, Target.KEYS, (3.0, 15.0)),
-    Kind.ROTATE_SECRET: Habit(1, Target.KEYS),
-    Kind.RELOAD: Habit(1, Target.SUPERVISOR),
+    Kind.STOP_SUPERVISOR_LONG: Habit(1, Target.SUPERVISOR, (5.0, 10.0), 8.0),
+    Kind.KILL_KAFKA: Habit(2, Target.KAFKA, (1.0, 12.0), 20.0),
+    Kind.KILL_REDIS: Habit(1, Target.REDIS, (0.5, 8.0), 3.0),
+    Kind.CHANGE_RULES: Habit(4, Target.REDIS),
+    Kind.CHANGE_RULES_SILENTLY: Habit(3, Target.REDIS),
+    Kind.HINT: Habit(3, Target.REDIS),
+    Kind.TAKE_KEYS: Habit(3, Target.KEYS, (3.0, 15.0)),
+    Kind.ROTATE_SECRET: Habit(2, Target.KEYS),
+    Kind.RELOAD: Habit(2, Target.SUPERVISOR),
     Kind.BREAK_INI: Habit(1, Target.SUPERVISOR, (1.0, 5.0)),
 }
 
@@ -99,7 +93,8 @@ class Disturbance:
 def schedule(seed: int, every_s: float) -> Iterator[Disturbance]:
     """The disturbances, without end; the same seed and `every_s` give the same.
 
-    They come in shuffled rounds, so that none is rare. One whose target is taken lets others go first.
+    They come in rounds, so that none is rare; each begins with one of every kind, and all else is shuffled.
+    One whose target is taken lets others go first.
     """
     rng = Random(seed)
     free_from = dict.fromkeys(Target, 0.0)
@@ -117,9 +112,11 @@ def schedule(seed: int, every_s: float) -> Iterator[Disturbance]:
 
 
 def _round(rng: Random) -> list[Kind]:
-    kinds = [kind for kind, habit in HABITS.items() for _ in range(habit.per_round)]
-    rng.shuffle(kinds)
-    return kinds
+    one_each = list(Kind)
+    more = [kind for kind, habit in HABITS.items() for _ in range(habit.per_round - 1)]
+    rng.shuffle(one_each)
+    rng.shuffle(more)
+    return one_each + more
 
 
 def _take_free(hand: list[Kind], free_from: dict[Target, float], at_s: float) -> Kind | None:
@@ -137,5 +134,5 @@ def _deal(rng: Random, kind: Kind, at_s: float) -> Disturbance:
 
 def _take_target(disturbance: Disturbance, free_from: dict[Target, float]) -> None:
     habit = HABITS[disturbance.kind]
-    if habit.target is not None and habit.lasts_s[1]:
-        free_from[habit.target] = disturbance.ends_s + REST_S[habit.target]
+    if habit.target is not None:
+        free_from[habit.target] = disturbance.ends_s + habit.rest_s

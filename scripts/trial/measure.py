@@ -69,6 +69,10 @@ class Gauge:
             return
         self._children.update(children)
 
+    def most_descriptors_of_a_child(self) -> int:
+        """How many the child has that has the most of them."""
+        return max((_descriptors(child) for child in self._master.children()), default=0)
+
     def zombies(self) -> list[int]:
         """Processes of the master that have ended and that it has not waited for."""
         try:
@@ -79,6 +83,13 @@ class Gauge:
     def orphans(self) -> list[int]:
         """Processes of the master that still run."""
         return sorted(c.pid for c in self._children if c.is_running() and not _is_zombie(c))
+
+
+def _descriptors(process: psutil.Process) -> int:
+    try:
+        return int(process.num_fds())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _is_zombie(process: psutil.Process) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))  # the chaos is no package that could be installed
 
-from chaos_parts.schedule import HABITS, REST_S, Disturbance, Kind, Target, schedule  # noqa: E402
+from chaos_parts.schedule import HABITS, Disturbance, Kind, Target, schedule  # noqa: E402
 
 SEEDS, PACES = st.integers(0, 2**32), st.floats(0.5, 20.0)
 
@@ -51,10 +51,9 @@ def test_what_is_down_or_stopped_is_left_alone_until_it_is_up_again(seed: int, e
         target = HABITS[one.kind].target
         if target is not None:
             by_target[target].append(one)
-    for target, disturbances in by_target.items():
+    for disturbances in by_target.values():
         for earlier, later in pairwise(disturbances):
-            rest_s = REST_S[target] if HABITS[earlier.kind].lasts_s[1] else 0.0
-            assert later.at_s >= earlier.ends_s + rest_s
+            assert later.at_s >= earlier.ends_s + HABITS[earlier.kind].rest_s
 
 
 @given(SEEDS)
@@ -64,6 +63,12 @@ def test_nothing_is_rare_over_half_an_hour(seed: int) -> None:
     counts = Counter(one.kind for one in in_time)
     assert all(counts[kind] >= 8 for kind in Kind)
     assert 250 <= len(in_time) <= 400
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=20)
+def test_a_short_run_meets_every_kind(seed: int) -> None:
+    assert {one.kind for one in some(seed, 2.0) if one.at_s < 58} == set(Kind)
 
 
 @given(SEEDS)
