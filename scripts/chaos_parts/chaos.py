@@ -12,6 +12,7 @@ from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
 from trial.logtail import LogTail
 from trial.rulebook import CONNECTIONS
+from trial.still import Seldom
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
@@ -31,6 +32,7 @@ _CALM_S = 90.0
 _READ_ON_S = 60.0
 _STOP_S = 45.0  # more than the supervisor's own drain_timeout
 _SAMPLE_S = 2.0
+_RULES_LOOK_S = 3.0
 _KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
 _DRIFT_S = 0.005
 
@@ -137,7 +139,7 @@ class Chaos:
         if not self._wait(self._is_settled, _CALM_S):
             states = ", ".join(f"{c.name} {c.state}" for c in self._status.view.connections)
             self._failures.append(f"not all connections stream {_CALM_S:g} s after the last fault: {states}")
-        elif not self._wait(self._all_rules_stream, _CALM_S):
+        elif not self._wait(Seldom(self._all_rules_stream, _RULES_LOOK_S), _CALM_S):
             self._failures.append(
                 f"not all rules of Redis are in open filters {_CALM_S:g} s after the last fault"
             )

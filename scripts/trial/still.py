@@ -1,4 +1,4 @@
-"""Whether something that can be looked at has come to rest."""
+"""Facts that take time: whether something has come to rest, and costly ones, looked at seldom."""
 
 from __future__ import annotations
 
@@ -21,3 +21,19 @@ class Still:
         if seen != self._seen:
             self._seen, self._since = seen, now
         return now - self._since >= self._for_s
+
+
+class Seldom:
+    """Looks at a fact no more often than this; in between it is said not to be so."""
+
+    def __init__(self, fact: Callable[[], bool], every_s: float) -> None:
+        self._fact = fact
+        self._every_s = every_s
+        self._next = 0.0
+
+    def __call__(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        found = self._fact()
+        self._next = time.monotonic() + self._every_s
+        return found
