@@ -76,7 +76,7 @@ class Demo:
                 return self._run(servers)
             finally:
                 self._interrupt.be_deaf()
-                self._supervisor.end()
+                self._supervisor.kill()
 
     def _run(self, servers: Servers) -> Summary | None:
         self._servers = servers

@@ -48,10 +48,14 @@ class TopicReader:
 
     def is_at_end(self) -> bool:
         """Whether everything that is in the topic now was read."""
-        return all(
-            self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)[1] <= end
-            for number, end in self._ends.items()
-        )
+        return all(end <= self._ends[number] for number, end in self.ends().items())
+
+    def ends(self) -> dict[int, int]:
+        """By partition, the offset that the next message will have."""
+        return {
+            number: self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)[1]
+            for number in self._ends
+        }
 
 
 def header(message: Message, name: str) -> str | None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from random import Random
 
 from trial.accounts import Account, write_key_file
+from trial.rulebook import GROUPS, Rulebook
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
-
-from soak_parts.rulebook import GROUPS, Rulebook
 
 _FEWEST_KEYS_AWAY, _MOST_KEYS_AWAY = 1, 2
 
@@ -61,6 +60,7 @@ class Disturber:
     def _change_rules(self) -> None:
         for group in self._rng.sample(GROUPS, self._rng.randint(1, 2)):
             self._rules.change(group)
+            self._rules.hint(group)
 
     def _hint(self) -> None:
         self._rules.hint(self._rng.choice(GROUPS))

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trial.judge import ReportedGap, Verdict
-
-from soak_parts.measure import Trend
+from trial.measure import Trend
 
 
 @dataclass(frozen=True)

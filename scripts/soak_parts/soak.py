@@ -13,16 +13,17 @@ from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
 from trial.judge import judge
 from trial.logtail import LogTail
+from trial.measure import Gauge, trends
+from trial.rulebook import CONNECTIONS, Rulebook
 from trial.servers import Servers
+from trial.silences import silences
 from trial.slots import Breach, breaches, key_streams, overlaps
+from trial.still import Still
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
 from soak_parts.disturber import Disturber
-from soak_parts.measure import Gauge, trends
 from soak_parts.report import Report
-from soak_parts.rulebook import CONNECTIONS, Rulebook
-from soak_parts.silences import silences
 from traptor.supervisor.accounting import imbalances
 
 _KEYS = 9  # five for the connections, the rest to move to
@@ -87,7 +88,7 @@ class Soak:
                 return self._run(servers)
             finally:
                 self._interrupt.be_deaf()
-                self._supervisor.end()
+                self._supervisor.kill()
 
     def _run(self, servers: Servers) -> Report:
         self._servers = servers
@@ -99,6 +100,7 @@ class Soak:
         self._gauge = Gauge(self._supervisor.pid)
         if self._wait(self._all_stream, _START_S):
             self._say("all connections stream")
+            self._gauge.samples.clear()  # a start on a busy machine takes long, and is no growth
             self._disturb()
             self._calm_down()
         else:
@@ -141,7 +143,8 @@ class Soak:
         """First the timeline, then, when all is read, the supervisor."""
         made = self._servers.sandbox.stop_timeline()
         self._say(f"no more tweets are made; there were {made:,}")
-        self._interrupt.sit_out(_Still(self._status), _READ_ON_S)
+        still = Still(self._counters, _STILL_S)
+        self._interrupt.sit_out(lambda: still() and self._is_delivered(), _READ_ON_S)
         self._gauge.sample()
         code_before = self._supervisor.exit_code
         self._supervisor.terminate()
@@ -184,6 +187,12 @@ class Soak:
         streams = key_streams(self._servers.sandbox.connections(with_values=False))
         return breaches(streams, {}, overlaps(log.records, time.monotonic() - time.time()))
 
+    def _counters(self) -> list[tuple[str, int, int]]:
+        return [(c.name, c.received, c.delivered) for c in self._status.look().connections]
+
+    def _is_delivered(self) -> bool:
+        return all(c.delivered >= c.received for c in self._status.view.connections)
+
     def _all_stream(self) -> bool:
         return self._status.look().pids().keys() == CONNECTIONS
 
@@ -197,20 +206,3 @@ class Soak:
             return self._supervisor.exit_code is not None or fact()
 
         return self._interrupt.wait_until(is_over, within_s) and self._supervisor.exit_code is None
-
-
-class _Still:
-    """Whether all connections delivered what they received, and nothing more comes."""
-
-    def __init__(self, status: StatusReader) -> None:
-        self._status = status
-        self._counters: tuple[tuple[str, int, int], ...] = ()
-        self._since = time.monotonic()
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        counters = tuple((c.name, c.received, c.delivered) for c in self._status.look().connections)
-        if counters != self._counters:
-            self._counters, self._since = counters, now
-        is_delivered = all(delivered >= received for _, received, delivered in counters)
-        return is_delivered and now - self._since >= _STILL_S

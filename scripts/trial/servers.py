@@ -19,6 +19,8 @@ from trial.interrupt import out_of_reach
 from trial.rules import Rule
 
 CHANNEL = "traptor-notify"
+# What was answered is in the file before: rules survive a kill of Redis, though not one of the host.
+_REDIS_OPTIONS = {"appendonly": "yes", "appendfsync": "no"}
 
 
 class Servers:
@@ -26,31 +28,37 @@ class Servers:
 
     def __init__(self, folder: TrialFolder, accounts: Sequence[Account], *sandbox_options: str) -> None:
         self._accounts = accounts
-        self._valkey = ValkeyServer(port=_free_port(), data_dir=folder.redis)
+        self._redis_port = _free_port()
+        self._valkey = ValkeyServer(port=self._redis_port, data_dir=folder.redis, config=_REDIS_OPTIONS)
         self._sandbox = SandboxProcess(*sandbox_options)
 
     def __enter__(self) -> Servers:
         with ExitStack() as started:
-            with out_of_reach():
-                self._start_redis()
-                started.callback(self._valkey.stop)
+            self.start_redis()
+            started.callback(self._valkey.terminate)
             with out_of_reach():
                 self._sandbox.start()
             started.pop_all()
-        self._redis = redis.Redis(port=self._valkey.port, decode_responses=True)
+        self._redis = redis.Redis(port=self._redis_port, decode_responses=True)
         self.sandbox.set_accounts(self._accounts)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._redis.close()
         self._sandbox.stop()
-        self._valkey.stop()
+        self._valkey.terminate()  # nobody needs its data any more
 
-    def _start_redis(self) -> None:
+    def start_redis(self) -> None:
+        """Start it, with all that was in it when it was killed. Raises TraptorError."""
         try:
-            self._valkey.start()
-        except ValkeyServerError as error:
+            with out_of_reach():
+                self._valkey.start()
+        except (ValkeyServerError, OSError) as error:
             raise TraptorError(f"the embedded Redis does not start: {error}") from None
+
+    def kill_redis(self) -> None:
+        """End it at once; it can be started again."""
+        self._valkey.terminate()
 
     @property
     def sandbox(self) -> SandboxClient:
@@ -60,7 +68,7 @@ class Servers:
     @property
     def redis_url(self) -> str:
         """For the ini."""
-        return f"redis://127.0.0.1:{self._valkey.port}/0"
+        return f"redis://127.0.0.1:{self._redis_port}/0"
 
     @property
     def stream_url(self) -> str:

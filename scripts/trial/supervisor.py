@@ -11,7 +11,7 @@ from trial.interrupt import out_of_reach
 
 
 class Supervisor:
-    """Runs with the folder's ini."""
+    """Runs with the folder's ini; one that was killed can be followed by the next."""
 
     def __init__(self, folder: TrialFolder) -> None:
         self._folder = folder
@@ -21,7 +21,7 @@ class Supervisor:
         """Start it with the folder's ini."""
         self._folder.logs.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "traptor.supervisor", "-c", str(self._folder.ini)]
-        with self._folder.stderr.open("wb") as stderr, out_of_reach():
+        with self._folder.stderr.open("ab") as stderr, out_of_reach():
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
             )
@@ -39,15 +39,21 @@ class Supervisor:
 
     def reload(self) -> None:
         """Ask it to read its settings again."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
+        self._send(signal.SIGHUP)
+
+    def pause(self) -> None:
+        """Have it stand still."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have it go on."""
+        self._send(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask it to drain and stop."""
-        if self._process is not None:
-            self._process.terminate()
+        self._send(signal.SIGTERM)
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Have it gone; its workers go with it."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -59,3 +65,7 @@ class Supervisor:
             return self._folder.stderr.read_text(errors="replace").strip()
         except FileNotFoundError:
             return ""
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)

@@ -26,6 +26,8 @@ class ConnectionView:
     worker_received: int  # by the worker that serves it, the others of the connection not counted
     tweets_per_s: float
     gap_s: float
+    backlog: int = 0  # accepted and not yet written, by all its workers
+    others: int = 0  # its workers besides the one that serves it
 
     @property
     def streams(self) -> bool:
@@ -50,10 +52,15 @@ class View:
     at: float = 0.0  # unix seconds
     connections: tuple[ConnectionView, ...] = ()
     keys: tuple[KeyView, ...] = ()
+    pid: int = 0
 
     def pids(self) -> dict[str, int]:
         """The workers of the connections that stream."""
         return {c.name: c.pid for c in self.connections if c.streams and c.pid is not None}
+
+    def serving(self) -> dict[str, int]:
+        """The workers that serve the connections, whether they stream or not."""
+        return {c.name: c.pid for c in self.connections if c.pid is not None}
 
     def ended(self) -> View:
         """The same with every worker gone."""
@@ -99,11 +106,12 @@ def make_view(status: Json, before: View) -> View:
         KeyView(key["key"], key["state"], key["budget_left"], tuple(users.get(key["key"], ())))
         for key in status["keys"]
     )
-    return View(status["at"], connections, keys)
+    return View(status["at"], connections, keys, status["pid"])
 
 
 def _connection(c: Json, before: ConnectionView | None, elapsed_s: float) -> ConnectionView:
     serving = c["serving"] or {}
+    others = [g for g in (c["successor"], *c["leaving"]) if g]
     received = c["total"]["received"]
     return ConnectionView(
         name=c["connection"],
@@ -117,4 +125,6 @@ def _connection(c: Json, before: ConnectionView | None, elapsed_s: float) -> Con
         worker_received=serving["counters"]["received"] if serving else 0,
         tweets_per_s=max(0, received - before.received) / elapsed_s if before else 0.0,
         gap_s=sum(c["gap_seconds"].values()),
+        backlog=sum(g["backlog"] for g in (serving, *others) if g),
+        others=len(others),
     )

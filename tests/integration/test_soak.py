@@ -13,8 +13,8 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))  # the soak is no package that could be installed
 
-from soak_parts.measure import Gauge, Sample, trends  # noqa: E402
-from soak_parts.rulebook import GROUPS, Rulebook  # noqa: E402
+from trial.measure import Gauge, Sample, trends  # noqa: E402
+from trial.rulebook import GROUPS, Rulebook  # noqa: E402
 from trial.rules import Rule  # noqa: E402
 
 
@@ -50,6 +50,7 @@ def test_a_change_of_rules_never_brings_back_what_was_taken_away() -> None:
     count = len(shelf.rules)
     for group in GROUPS * 5:
         book.change(group)
+        book.hint(group)
         now = {value for rule in shelf.rules.values() for value in rule.values()}
         assert not now & shelf.gone
         assert set(shelf.made_for) == now == book.history[-1][1]

@@ -14,24 +14,30 @@ from confluent_kafka import Message
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 from kafka_parts.broker import KafkaProcess
-from kafka_parts.jars import KafkaMissing
+from kafka_parts.jars import KafkaMissing, jars
 from kafka_parts.reader import TopicReader, header
 
 from support.waiting import DEADLINE_S
 from traptor.common.birth import Birth, KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.rules import GroupId
 
-__all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "running_kafka"]
+__all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "need_kafka", "running_kafka"]
+
+
+def need_kafka() -> None:
+    """Skip the test where there is no Java, or no Maven that fetches Kafka."""
+    try:
+        jars()
+    except KafkaMissing as reason:
+        pytest.skip(str(reason))
 
 
 @contextmanager
 def running_kafka(folder: Path, **properties: str) -> Iterator[KafkaProcess]:
     """A broker; without Java or Maven the test is skipped. Options of it with `_` for the dots."""
     broker = KafkaProcess(folder, properties={name.replace("_", "."): v for name, v in properties.items()})
-    try:
-        broker.start()
-    except KafkaMissing as reason:
-        pytest.skip(str(reason))
+    need_kafka()
+    broker.start()
     try:
         yield broker
     finally:

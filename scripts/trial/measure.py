@@ -11,6 +11,7 @@ from statistics import median
 import psutil
 
 _WARM_UP = 0.2  # of the samples: in the beginning caches fill
+_DESCRIPTORS, _THREADS = 6.0, 2.0  # each generation takes some, and they come and go
 _LONG_S = 180.0  # in a shorter soak memory only fills up, and is shown, not judged
 _RSS_MIB = 8.0
 
@@ -68,21 +69,68 @@ class Gauge:
             return
         self._children.update(children)
 
+    def most_descriptors_of_a_child(self) -> int:
+        """How many the child has that has the most of them."""
+        return max((_descriptors(child) for child in self._master.children()), default=0)
+
+    def zombies(self) -> list[int]:
+        """Processes of the master that have ended and that it has not waited for."""
+        try:
+            return sorted(child.pid for child in self._master.children() if _is_zombie(child))
+        except psutil.NoSuchProcess:
+            return []
+
     def orphans(self) -> list[int]:
-        """Processes of the master that are still there."""
-        return sorted(child.pid for child in self._children if child.is_running())
+        """Processes of the master that still run."""
+        return sorted(c.pid for c in self._children if c.is_running() and not _is_zombie(c))
+
+
+def _descriptors(process: psutil.Process) -> int:
+    try:
+        return int(process.num_fds())
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def trends(samples: Sequence[Sample]) -> list[Trend]:
-    """Descriptors, threads and memory. Each generation takes some of the first two, and they come and go."""
+    """Descriptors, threads and memory."""
     warm = samples[int(len(samples) * _WARM_UP) :]
     if not warm:
         return []
     is_long = samples[-1].at - samples[0].at >= _LONG_S
     return [
-        _trend("descriptors", [s.descriptors for s in warm], 6.0),
-        _trend("threads", [s.threads for s in warm], 2.0),
+        _trend("descriptors", [s.descriptors for s in warm], _DESCRIPTORS),
+        _trend("threads", [s.threads for s in warm], _THREADS),
         _trend("rss_mib", [s.rss_bytes / 2**20 for s in warm], _RSS_MIB if is_long else math.inf),
+    ]
+
+
+def compared(first: Sample, last: Sample, every: Sequence[Sample]) -> list[Trend]:
+    """Two moments in which the same runs, perhaps under two masters; their memory is shown, not judged."""
+    mib = 2**20
+    return [
+        Trend(
+            "descriptors",
+            first.descriptors,
+            last.descriptors,
+            max(s.descriptors for s in every),
+            _DESCRIPTORS,
+        ),
+        Trend("threads", first.threads, last.threads, max(s.threads for s in every), _THREADS),
+        Trend(
+            "rss_mib",
+            first.rss_bytes / mib,
+            last.rss_bytes / mib,
+            max(s.rss_bytes for s in every) / mib,
+            math.inf,
+        ),
     ]
 
 

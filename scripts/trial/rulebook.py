@@ -1,4 +1,4 @@
-"""The soak's rules: four groups, five connections, and changes that never bring an old rule back."""
+"""Rules of a long trial: four groups, five connections, and changes that never bring an old rule back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rulebook:
         self._make_tweets_for(self._all())
 
     def change(self, group: str) -> None:
-        """Replace some rules of a group and say so on the channel.
+        """Replace some rules of a group, and say so to nobody.
 
         No tweet is made for a rule while it comes or goes, so that the judge need not guess what was first.
         """
@@ -50,10 +50,9 @@ class Rulebook:
         self._servers.put(self._changing[group], old)
         self._note()
         self._make_tweets_for(self._all())
-        self._servers.hint(group)
 
     def hint(self, group: str) -> None:
-        """Ask for a refresh although nothing changed."""
+        """Say on the channel that a group's rules changed."""
         self._servers.hint(group)
 
     def _all(self) -> list[Rule]:
@@ -63,7 +62,7 @@ class Rulebook:
         self._serial += count
         numbers = range(self._serial - count, self._serial)
         value = _VALUES[group.partition(":")[0]]
-        return [Rule(group, f"new-{n}", value(n), f"tag {n}", "keyword", "of the soak") for n in numbers]
+        return [Rule(group, f"new-{n}", value(n), f"tag {n}", "keyword", "of a trial") for n in numbers]
 
     def _note(self) -> None:
         self.history.append((time.monotonic(), frozenset(_values(self._all()))))
@@ -83,6 +82,6 @@ def _box(number: int) -> str:
 
 _VALUES: dict[str, Callable[[int], str]] = {
     "follow": lambda number: str(_FIRST_NEW_USER + number),
-    "track": lambda number: f"soaked{number} valley",
+    "track": lambda number: f"changed{number} valley",
     "locations": _box,
 }

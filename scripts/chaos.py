@@ -1,0 +1,66 @@
+"""The command behind scripts/chaos."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+from chaos_parts.chaos import Chaos, Options
+from redis.exceptions import RedisError
+from trial.folder import TrialFolder, default_place
+from trial.interrupt import Interrupt
+
+from traptor.common.errors import ExitCode, TraptorError
+from traptor.sandbox.errors import SandboxError
+
+_INTERRUPTED = 130  # as shells say it
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(min=0.1))
+@click.option("--seed", default=1, show_default=True, help="The same seed does the same things.")
+@click.option(
+    "--every",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0.5),
+    help="Seconds between disturbances, and between faults of the sandbox.",
+)
+@click.option(
+    "--rate", default=300.0, show_default=True, type=click.FloatRange(1, 5000), help="Tweets made a second."
+)
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="New folder for logs and the ini."
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Figures as JSON.")
+def main(
+    minutes: float, seed: int, every: float, rate: float, output: Path | None, json_file: Path | None
+) -> None:
+    """Kill, stop and disturb a whole collection on this machine for so many minutes, and account for it.
+
+    Five connections to a local Twitter that fails at random, a real Kafka and a real Redis. Workers, the
+    supervisor, Kafka and Redis are killed; rules, keys and settings change. The exit status is 0 when
+    nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left behind.
+    """
+    interrupt = Interrupt()
+    try:
+        folder = TrialFolder(output or default_place("chaos-output"))
+        chaos = Chaos(Options(minutes, rate, seed, every), folder, interrupt, lambda text: click.echo(text))
+        report = chaos.run()
+        folder.remove_state()
+    except (TraptorError, SandboxError, RedisError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(ExitCode.FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    for line in report.lines():
+        click.echo(line)
+    if json_file is not None:
+        json_file.write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
+    sys.exit(ExitCode.FAILURE if report.breaches else ExitCode.OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""One run of the chaos: start, disturb, let it calm down, end in order, and judge."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trial.clocks import wall_to_mono_s
+from trial.folder import TrialFolder
+from trial.interrupt import Interrupt
+from trial.logtail import LogTail
+from trial.rulebook import CONNECTIONS
+from trial.still import Seldom
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
+from chaos_parts.evidence import read_topic, sent_tweets
+from chaos_parts.havoc import Havoc, Victims
+from chaos_parts.ledger import read_log
+from chaos_parts.leftovers import leftovers
+from chaos_parts.masters import Masters
+from chaos_parts.quiet import Quiet
+from chaos_parts.report import Report
+from chaos_parts.schedule import schedule
+from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
+from chaos_parts.verdict import Found, judged
+
+_START_S = 60.0
+_CALM_S = 90.0
+_READ_ON_S = 60.0
+_STOP_S = 45.0  # more than the supervisor's own drain_timeout
+_SAMPLE_S = 2.0
+_RULES_LOOK_S = 3.0
+_KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
+_DRIFT_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's options."""
+
+    minutes: float
+    rate: float  # tweets a second
+    seed: int
+    every_s: float  # between disturbances, and between faults of the sandbox
+
+    @property
+    def seconds(self) -> float:
+        """How long everything is disturbed."""
+        return self.minutes * 60
+
+    @property
+    def most_tweets(self) -> int:
+        """No more than these will be made."""
+        return int(self.rate * self.seconds * _KEEP_MARGIN) + _KEEP_MORE
+
+
+class Chaos:
+    """Runs once; `say` is told what happens."""
+
+    def __init__(
+        self, options: Options, folder: TrialFolder, interrupt: Interrupt, say: Callable[[str], None]
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._interrupt = interrupt
+        self._say = say
+        self._stage = Stage(folder, options.rate, options.seed, options.most_tweets)
+        self._status = StatusReader(folder.run / "status.json")
+        self._log = LogTail(folder.logs / "supervisor.log")
+        self._supervisor = Supervisor(folder)
+        self._masters = Masters(self._supervisor, self._status)
+        self._failures: list[str] = []
+        self._next_sample = 0.0
+
+    def run(self) -> Report:
+        """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
+        with self._stage:
+            try:
+                return self._run()
+            finally:
+                self._interrupt.be_deaf()
+                self._supervisor.kill()
+
+    def _run(self) -> Report:
+        self._wall_to_mono = wall_to_mono_s()
+        self._began = time.monotonic()
+        self._havoc = self._make_havoc()
+        self._masters.start()
+        if self._wait(self._is_settled, _START_S):
+            self._masters.note_first()
+            self._say("all connections stream")
+            self._disturb()
+            self._calm_down()
+        else:
+            self._failures.append(f"not all connections stream after {_START_S:g} s")
+        self._let_it_drain()
+        self._look_at_the_ledger()
+        self._stop()
+        return self._report()
+
+    # ---- the disturbances
+
+    def _make_havoc(self) -> Havoc:
+        victims = Victims(
+            servers=self._stage.servers,
+            kafka=self._stage.kafka,
+            masters=self._masters,
+            supervisor=self._supervisor,
+            status=self._status,
+            rules=self._stage.rules,
+            keyring=self._stage.keyring,
+            ini=self._folder.ini,
+        )
+        return Havoc(victims, schedule(self._options.seed, self._options.every_s))
+
+    def _disturb(self) -> None:
+        options = self._options
+        self._stage.servers.sandbox.begin_soak(options.seed, every_s=options.every_s)
+        began = time.monotonic()
+
+        def is_over() -> bool:
+            elapsed_s = time.monotonic() - began
+            if elapsed_s >= options.seconds:
+                return True
+            for told in self._havoc.go_on(elapsed_s):
+                self._say(f"{elapsed_s:7.1f} s: {told}")
+            return False
+
+        self._wait(is_over, float("inf"))
+
+    def _calm_down(self) -> None:
+        self._havoc.undo_all()
+        self._stage.servers.sandbox.end_soak()
+        self._stage.servers.sandbox.clear_faults()
+        self._say("no more disturbances")
+        if not self._wait(self._is_settled, _CALM_S):
+            states = ", ".join(f"{c.name} {c.state}" for c in self._status.view.connections)
+            self._failures.append(f"not all connections stream {_CALM_S:g} s after the last fault: {states}")
+        elif not self._wait(Seldom(self._all_rules_stream, _RULES_LOOK_S), _CALM_S):
+            self._failures.append(
+                f"not all rules of Redis are in open filters {_CALM_S:g} s after the last fault"
+            )
+
+    # ---- the end
+
+    def _let_it_drain(self) -> None:
+        made = self._stage.servers.sandbox.stop_timeline()
+        self._say(f"no more tweets are made; there were {made:,}")
+        kafka = self._stage.kafka
+        kafka.wait_until_up()
+        if not self._interrupt.sit_out(Quiet(self._status, kafka, TOPIC), _READ_ON_S):
+            self._failures.append(f"not all is delivered {_READ_ON_S:g} s after the last tweet")
+        self._masters.note_last()
+        if zombies := self._masters.zombies():
+            self._failures.append(f"processes that nobody waited for: {zombies}")
+
+    def _look_at_the_ledger(self) -> None:
+        self._log.read_on()
+        self._read_at = time.monotonic()
+        self._ledger = read_log(
+            self._log.records, CONNECTIONS, self._wall_to_mono, self._masters.kills, self._read_at
+        )
+
+    def _stop(self) -> None:
+        code_before = self._supervisor.exit_code
+        self._supervisor.terminate()
+        if code_before is not None:
+            self._fail(f"traptor-supervisor ended by itself with {code_before}")
+        elif not self._interrupt.sit_out(lambda: self._supervisor.exit_code is not None, _STOP_S):
+            self._fail(f"traptor-supervisor did not end within {_STOP_S:g} s of TERM")
+        elif self._supervisor.exit_code:
+            self._fail(f"traptor-supervisor ended with {self._supervisor.exit_code}")
+        if orphans := self._masters.orphans():
+            self._failures.append(f"processes left behind: {orphans}")
+        drift_s = wall_to_mono_s() - self._wall_to_mono
+        if abs(drift_s) > _DRIFT_S:
+            self._failures.append(f"the host's clocks moved apart by {drift_s:.3f} s: times do not compare")
+
+    def _fail(self, text: str) -> None:
+        self._failures.append(f"{text}. {self._supervisor.last_words()}".strip())
+
+    def _report(self) -> Report:
+        self._log.read_on()
+        sandbox = self._stage.servers.sandbox
+        strikes = sandbox.soak()["strikes"]
+        topic = read_topic(self._stage.kafka, TOPIC)
+        verdict = judged(
+            Found(
+                began_at=self._began,
+                read_at=self._read_at,
+                wall_to_mono=self._wall_to_mono,
+                connections=sandbox.connections(),
+                strikes=strikes,
+                sent=sent_tweets(sandbox),
+                topic=topic,
+                ledger=self._ledger,
+                events=self._log.records,
+                stops=self._havoc.stops,
+                stall_timeout_s=STALL_TIMEOUT_S,
+                max_connections=MAX_CONNECTIONS,
+            )
+        )
+        left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
+        options = self._options
+        return Report(
+            minutes=options.minutes,
+            seed=options.seed,
+            rate=options.rate,
+            disturbances=self._havoc.done,
+            missed=self._havoc.missed,
+            strikes=Counter(fault["fault"] for strike in strikes for fault in strike["faults"]),
+            supervisors=self._masters.count,
+            generations=Counter(r["why"] for r in self._log.records if r["message"] == "worker ended"),
+            deliveries=verdict.deliveries,
+            topic=topic,
+            gap_seconds=verdict.ledger.gap_seconds(),
+            disagreements=verdict.disagreements,
+            trends=self._masters.trends(),
+            failures=[*self._failures, *verdict.faults, *left],
+        )
+
+    # ---- steps
+
+    def _is_settled(self) -> bool:
+        """Whether all connections stream, and none is about to change its worker."""
+        view = self._status.look()
+        is_whole = view.pids().keys() == CONNECTIONS and not any(c.others for c in view.connections)
+        return is_whole and self._masters.is_up
+
+    def _all_rules_stream(self) -> bool:
+        """Whether every rule that is in Redis is in the filter of an open stream."""
+        if not self._is_settled():
+            return False
+        open_ = [
+            record for record in self._stage.servers.sandbox.connections() if record["closed_at"] is None
+        ]
+        asked = {
+            (kind, text) for record in open_ for kind, texts in record["values"].items() for text in texts
+        }
+        return self._stage.rules.history[-1][1] <= asked
+
+    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
+        """Wait and measure; False when the time is over or somebody asked to end."""
+
+        def is_over() -> bool:
+            if time.monotonic() >= self._next_sample:
+                self._masters.sample()
+                self._next_sample = time.monotonic() + _SAMPLE_S
+            if self._masters.died:
+                self._fail(f"traptor-supervisor ended by itself with {self._supervisor.exit_code}")
+                self._masters.start()
+            return fact()
+
+        return self._interrupt.wait_until(is_over, within_s)

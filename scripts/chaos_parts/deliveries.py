@@ -1,0 +1,87 @@
+"""What became of every tweet that the sandbox sent: pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chaos_parts.timeline import Timelines
+
+_SHOWN = 5
+
+Delivery = tuple[str, str]  # a connection and the id of a tweet
+
+
+@dataclass(frozen=True, slots=True)
+class SentTweet:
+    """A tweet by the sandbox's record: when it was made, and the numbers of the streams it was written to."""
+
+    id: str
+    made_at: float
+    streams: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What is on the topic: how often each tweet came from each connection."""
+
+    counts: Counter[Delivery]
+    redelivered: int  # of these: said to be sent once more
+
+    @property
+    def messages(self) -> int:
+        """How many tweets there are, with those that came more than once."""
+        return self.counts.total()
+
+    @property
+    def doubled(self) -> int:
+        """How many of them are there already."""
+        return self.messages - len(self.counts)
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """The figures of the table. A tweet that was sent to two connections is two deliveries."""
+
+    sent: int
+    in_gaps: int  # sent, and made while the ledger has a gap for that connection
+    due: int  # sent outside of gaps
+    lost: int  # due, and not on the topic
+    arrived_in_gaps: int  # on the topic although nobody would have missed it
+    losses: tuple[str, ...]  # the first, for people
+
+
+def account(
+    sent: Iterable[SentTweet], names: Mapping[int, str | None], ledger: Timelines, topic: Topic
+) -> Deliveries:
+    """Look for every delivery; `names` says whose each stream was, None where nobody knows."""
+    in_gaps = due = arrived_in_gaps = 0
+    lost: list[str] = []
+    anywhere = {tweet_id for _, tweet_id in topic.counts}
+    for tweet in sent:
+        for name in {names[number] for number in tweet.streams}:
+            is_there = tweet.id in anywhere if name is None else (name, tweet.id) in topic.counts
+            if name is not None and ledger.in_gap(name, tweet.made_at):
+                in_gaps += 1
+                arrived_in_gaps += is_there
+                continue
+            due += 1
+            if not is_there:
+                lost.append(_loss(tweet, name, ledger))
+    return Deliveries(in_gaps + due, in_gaps, due, len(lost), arrived_in_gaps, tuple(lost[:_SHOWN]))
+
+
+def _loss(tweet: SentTweet, name: str | None, ledger: Timelines) -> str:
+    """Which tweet, and how far it was from the gaps around it."""
+    if name is None:
+        return f"{tweet.id}, sent on a stream that nobody claims, is nowhere on the topic"
+    gaps = [entry for entry in ledger.of(name) if entry.cause]
+    before = [
+        f"{tweet.made_at - g.until:.3f} s after a gap ({g.cause})" for g in gaps if g.until < tweet.made_at
+    ]
+    after = [
+        f"{g.since - tweet.made_at:.3f} s before a gap ({g.cause})" for g in gaps if g.since > tweet.made_at
+    ]
+    around = ", ".join(before[-1:] + after[:1])
+    return f"{tweet.id}, made {around or 'far from any gap'}, is not on the topic from {name}"

@@ -1,0 +1,61 @@
+"""Reads what the judge is told: the sandbox's record of streams and tweets, and the topic."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import Message
+from kafka_parts.broker import KafkaProcess
+from kafka_parts.reader import TopicReader, header
+from trial.judge import OpenedStream
+
+from chaos_parts.deliveries import SentTweet, Topic
+from traptor.common.errors import TraptorError
+from traptor.sandbox.client import SandboxClient
+
+_READ_S = 600.0
+_FEWEST_SHARED = 0.5  # of its values, that a stream has in common with one of its own connection
+
+
+def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
+    """The tweets that were written to any stream."""
+    for record in sandbox.tweets():
+        if record["connections"]:
+            yield SentTweet(record["id"], record["made_mono"], tuple(record["connections"]))
+
+
+def read_topic(broker: KafkaProcess, topic: str) -> Topic:
+    """All tweets of the topic. Raises TraptorError when it cannot be read to its end."""
+    counts: Counter[tuple[str, str]] = Counter()
+    redelivered = 0
+    deadline = time.monotonic() + _READ_S
+    with TopicReader(broker.bootstrap_servers, topic) as reader:
+        while not reader.is_at_end():
+            for message in reader.read(0.2):
+                if delivery := _delivery(message):
+                    counts[delivery] += 1
+                    redelivered += header(message, "traptor-redelivered") is not None
+            if time.monotonic() > deadline:
+                raise TraptorError(f"the topic {topic} cannot be read to its end in {_READ_S:g} s")
+    return Topic(counts, redelivered)
+
+
+def _delivery(message: Message) -> tuple[str, str] | None:
+    """Whose it is and which tweet; None for other messages, which have no key."""
+    key = message.key()
+    return (header(message, "traptor-connection") or "", key.decode()) if isinstance(key, bytes) else None
+
+
+def with_names(streams: Sequence[OpenedStream]) -> list[OpenedStream]:
+    """The streams, with those that no supervisor lived to log named for the rules that they asked for."""
+    known = [stream for stream in streams if stream.connection is not None]
+    return [stream if stream.connection is not None else _named(stream, known) for stream in streams]
+
+
+def _named(stream: OpenedStream, known: Sequence[OpenedStream]) -> OpenedStream:
+    alike = max(known, key=lambda other: len(other.values & stream.values), default=None)
+    if alike is None or len(alike.values & stream.values) < _FEWEST_SHARED * len(stream.values):
+        return stream
+    return OpenedStream(alike.connection, stream.values, stream.opened_at, stream.closed_at, stream.id)

@@ -1,0 +1,213 @@
+"""Does what the schedule says to a running collection, and undoes what lasts."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kafka_parts.broker import KafkaProcess
+from trial.judge import Silence
+from trial.rulebook import GROUPS, Rulebook
+from trial.servers import Servers
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
+from chaos_parts.keyring import Keyring
+from chaos_parts.masters import Masters
+from chaos_parts.schedule import Disturbance, Kind
+
+_MOST_KEYS_AWAY = 5  # one more than there are to spare: somebody waits for a key
+_BROKEN_LINE = "[supervisor\n"
+
+
+@dataclass(frozen=True)
+class Victims:
+    """All that is disturbed."""
+
+    servers: Servers
+    kafka: KafkaProcess
+    masters: Masters
+    supervisor: Supervisor
+    status: StatusReader
+    rules: Rulebook
+    keyring: Keyring
+    ini: Path
+
+
+@dataclass(order=True)
+class _Undoing:
+    """What ends a disturbance, and when."""
+
+    at_s: float
+    number: int  # so that two at the same time have an order
+    undo: Callable[[], None] = field(compare=False)
+
+
+class Havoc:
+    """Goes through a schedule; `done` counts by kind, `missed` those that met nobody."""
+
+    def __init__(self, victims: Victims, disturbances: Iterator[Disturbance]) -> None:
+        self._on = victims
+        self._disturbances = disturbances
+        self._next = next(disturbances)
+        self._undoings: list[_Undoing] = []
+        self._ways: dict[Kind, Callable[[Disturbance], Callable[[], None] | None]] = {
+            Kind.KILL_WORKER: self._kill_worker,
+            Kind.STOP_WORKER: self._stop_worker,
+            Kind.STOP_WORKER_LONG: self._stop_worker,
+            Kind.KILL_SUPERVISOR: self._kill_supervisor,
+            Kind.STOP_SUPERVISOR: self._stop_supervisor,
+            Kind.STOP_SUPERVISOR_LONG: self._stop_and_kill_supervisor,
+            Kind.KILL_KAFKA: self._kill_kafka,
+            Kind.KILL_REDIS: self._kill_redis,
+            Kind.CHANGE_RULES: self._change_rules,
+            Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
+            Kind.HINT: self._hint,
+            Kind.TAKE_KEYS: self._take_keys,
+            Kind.ROTATE_SECRET: self._rotate_secret,
+            Kind.RELOAD: self._reload,
+            Kind.BREAK_INI: self._break_ini,
+        }
+        self.done: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+        self.stops: list[Silence] = []  # of workers: what they streamed meanwhile, nobody can say
+
+    def go_on(self, elapsed_s: float) -> list[str]:
+        """Do what is due by now, in order; what was done."""
+        told = []
+        while min(self._next.at_s, self._undo_at_s()) <= elapsed_s:
+            if self._undo_at_s() <= self._next.at_s:
+                heapq.heappop(self._undoings).undo()
+            else:
+                told.append(self._do(self._next))
+                self._next = next(self._disturbances)
+        return told
+
+    def undo_all(self) -> None:
+        """End all that lasts."""
+        while self._undoings:
+            heapq.heappop(self._undoings).undo()
+
+    def _undo_at_s(self) -> float:
+        return self._undoings[0].at_s if self._undoings else float("inf")
+
+    def _do(self, disturbance: Disturbance) -> str:
+        name = str(disturbance.kind)
+        try:
+            undo = self._ways[disturbance.kind](disturbance)
+        except ProcessLookupError:
+            self.missed[name] += 1
+            return f"{name}: nobody was there"
+        self.done[name] += 1
+        if undo is not None:
+            number = self.done.total()
+            heapq.heappush(self._undoings, _Undoing(disturbance.ends_s, number, undo))
+        return f"{name}, {disturbance.lasts_s:.1f} s" if disturbance.lasts_s else name
+
+    # ---- workers
+
+    def _kill_worker(self, disturbance: Disturbance) -> None:
+        _, pid = self._worker(disturbance)
+        os.kill(pid, signal.SIGKILL)
+
+    def _stop_worker(self, disturbance: Disturbance) -> Callable[[], None]:
+        name, pid = self._worker(disturbance)
+        os.kill(pid, signal.SIGSTOP)
+        stopped_at = time.monotonic()
+
+        def go_on() -> None:
+            self.stops.append(Silence(name, stopped_at, time.monotonic()))
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass  # it was replaced
+
+        return go_on
+
+    def _worker(self, disturbance: Disturbance) -> tuple[str, int]:
+        """One that serves a connection now, and which. Raises ProcessLookupError."""
+        serving = self._on.status.look().serving() if self._on.masters.is_up else {}
+        if not serving:
+            raise ProcessLookupError
+        name = _drawn(sorted(serving), disturbance.lot)
+        return name, serving[name]
+
+    # ---- the supervisor
+
+    def _kill_supervisor(self, _: Disturbance) -> Callable[[], None]:
+        self._on.masters.kill()
+        return self._on.masters.start
+
+    def _stop_supervisor(self, _: Disturbance) -> Callable[[], None]:
+        self._on.supervisor.pause()
+        return self._on.supervisor.resume
+
+    def _stop_and_kill_supervisor(self, _: Disturbance) -> Callable[[], None]:
+        self._on.supervisor.pause()
+
+        def replace() -> None:
+            self._on.masters.kill()
+            self._on.masters.start()
+
+        return replace
+
+    def _reload(self, _: Disturbance) -> None:
+        self._need_supervisor()
+        self._on.supervisor.reload()
+
+    def _break_ini(self, _: Disturbance) -> Callable[[], None]:
+        self._need_supervisor()
+        whole = self._on.ini.read_text()
+        self._on.ini.write_text(whole + _BROKEN_LINE)
+        self._on.supervisor.reload()
+
+        def mend() -> None:
+            self._on.ini.write_text(whole)
+            self._on.supervisor.reload()
+
+        return mend
+
+    def _need_supervisor(self) -> None:
+        """One that starts would die of a signal that it does not listen to yet. Raises ProcessLookupError."""
+        if not self._on.masters.is_up:
+            raise ProcessLookupError
+
+    # ---- the servers
+
+    def _kill_kafka(self, _: Disturbance) -> Callable[[], None]:
+        self._on.kafka.kill()
+        return self._on.kafka.launch
+
+    def _kill_redis(self, _: Disturbance) -> Callable[[], None]:
+        self._on.servers.kill_redis()
+        return self._on.servers.start_redis
+
+    # ---- rules and keys
+
+    def _change_rules(self, disturbance: Disturbance) -> None:
+        self._change_rules_silently(disturbance)
+        self._hint(disturbance)
+
+    def _change_rules_silently(self, disturbance: Disturbance) -> None:
+        self._on.rules.change(_drawn(GROUPS, disturbance.lot))
+
+    def _hint(self, disturbance: Disturbance) -> None:
+        self._on.rules.hint(_drawn(GROUPS, disturbance.lot))
+
+    def _take_keys(self, disturbance: Disturbance) -> Callable[[], None]:
+        first = int(disturbance.lot * len(self._on.keyring))
+        self._on.keyring.take_away(first, 1 + int(disturbance.second_lot * _MOST_KEYS_AWAY))
+        return self._on.keyring.bring_back
+
+    def _rotate_secret(self, disturbance: Disturbance) -> None:
+        self._on.keyring.rotate(int(disturbance.lot * len(self._on.keyring)))
+
+
+def _drawn(names: Sequence[str], lot: float) -> str:
+    return names[int(lot * len(names))]

@@ -1,0 +1,29 @@
+"""What may not be left when the supervisor has ended and Kafka has taken all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kafka_parts.broker import KafkaProcess
+from kafka_parts.reader import TopicReader
+
+_FOLDERS = ("outbox", "undelivered", "dead-letters")
+
+
+def leftovers(state: Path, kafka: KafkaProcess, dead_letters: str) -> list[str]:
+    """What is in the folders and on the topic where nothing should be."""
+    return files_left(state) + _messages_left(kafka, dead_letters)
+
+
+def files_left(state: Path) -> list[str]:
+    """The files that should not be there."""
+    files = sorted(path for name in _FOLDERS for path in (state / name).rglob("*") if path.is_file())
+    return [
+        f"left in the state folder: {path.relative_to(state)}, {path.stat().st_size} bytes" for path in files
+    ]
+
+
+def _messages_left(kafka: KafkaProcess, topic: str) -> list[str]:
+    with TopicReader(kafka.bootstrap_servers, topic) as reader:
+        count = sum(reader.ends().values())
+    return [f"{count} messages are on the topic {topic}"] if count else []

@@ -1,0 +1,138 @@
+"""What the chaos does when, fixed by a seed: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+_FIRST_S = 1.0
+
+
+class Target(StrEnum):
+    """What a disturbance has for itself while it lasts."""
+
+    SUPERVISOR = "supervisor"
+    WORKERS = "workers"
+    KAFKA = "kafka"
+    REDIS = "redis"
+    KEYS = "keys"
+
+
+class Kind(StrEnum):
+    """All that is done, in the words of the report."""
+
+    KILL_WORKER = "worker killed"
+    STOP_WORKER = "worker stopped for a moment"
+    STOP_WORKER_LONG = "worker stopped until it is replaced"
+    KILL_SUPERVISOR = "supervisor killed, the next one started"
+    STOP_SUPERVISOR = "supervisor stopped for a moment"
+    STOP_SUPERVISOR_LONG = "supervisor stopped for long, then killed"
+    KILL_KAFKA = "Kafka killed"
+    KILL_REDIS = "Redis killed"
+    CHANGE_RULES = "rules changed, with a hint"
+    CHANGE_RULES_SILENTLY = "rules changed, without a hint"
+    HINT = "hint without a change"
+    TAKE_KEYS = "keys taken away"
+    ROTATE_SECRET = "secret of a key rotated"  # a word of the report, and no secret
+    RELOAD = "reload by SIGHUP"
+    BREAK_INI = "reload of a broken ini"
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How often a kind comes in a round, what it takes for itself, and how long it lasts.
+
+    `rest_s` is for how long its target is left alone afterwards: what was killed has to come up.
+    """
+
+    per_round: int
+    target: Target | None = None
+    lasts_s: tuple[float, float] = (0.0, 0.0)
+    rest_s: float = 0.0
+
+
+HABITS = {
+    Kind.KILL_WORKER: Habit(6),
+    Kind.STOP_WORKER: Habit(3, Target.WORKERS, (0.5, 2.5)),
+    Kind.STOP_WORKER_LONG: Habit(2, Target.WORKERS, (12.0, 12.0)),
+    Kind.KILL_SUPERVISOR: Habit(
+        2, Target.SUPERVISOR, (-6.0, 6.0)
+    ),  # half the time the next one comes at once
+    Kind.STOP_SUPERVISOR: Habit(1, Target.SUPERVISOR, (0.5, 4.0)),
+    Kind.STOP_SUPERVISOR_LONG: Habit(1, Target.SUPERVISOR, (5.0, 10.0), 8.0),
+    Kind.KILL_KAFKA: Habit(2, Target.KAFKA, (1.0, 12.0), 20.0),
+    Kind.KILL_REDIS: Habit(1, Target.REDIS, (0.5, 8.0), 3.0),
+    Kind.CHANGE_RULES: Habit(4, Target.REDIS),
+    Kind.CHANGE_RULES_SILENTLY: Habit(3, Target.REDIS),
+    Kind.HINT: Habit(3, Target.REDIS),
+    Kind.TAKE_KEYS: Habit(3, Target.KEYS, (3.0, 15.0)),
+    Kind.ROTATE_SECRET: Habit(2, Target.KEYS),
+    Kind.RELOAD: Habit(2, Target.SUPERVISOR),
+    Kind.BREAK_INI: Habit(1, Target.SUPERVISOR, (1.0, 5.0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """One entry: from when on and for how long, and 0 to 1 that say which of those there are it meets."""
+
+    kind: Kind
+    at_s: float
+    lasts_s: float
+    lot: float
+    second_lot: float
+
+    @property
+    def ends_s(self) -> float:
+        """When it is undone, where there is something to undo."""
+        return self.at_s + self.lasts_s
+
+
+def schedule(seed: int, every_s: float) -> Iterator[Disturbance]:
+    """The disturbances, without end; the same seed and `every_s` give the same.
+
+    They come in rounds, so that none is rare; each begins with one of every kind, and all else is shuffled.
+    One whose target is taken lets others go first.
+    """
+    rng = Random(seed)
+    free_from = dict.fromkeys(Target, 0.0)
+    hand: list[Kind] = []
+    at_s = _FIRST_S
+    while True:
+        if len(hand) < len(Kind):
+            hand += _round(rng)
+        kind = _take_free(hand, free_from, at_s)
+        if kind is not None:
+            disturbance = _deal(rng, kind, at_s)
+            _take_target(disturbance, free_from)
+            yield disturbance
+        at_s += every_s * rng.uniform(0.5, 1.5)
+
+
+def _round(rng: Random) -> list[Kind]:
+    one_each = list(Kind)
+    more = [kind for kind, habit in HABITS.items() for _ in range(habit.per_round - 1)]
+    rng.shuffle(one_each)
+    rng.shuffle(more)
+    return one_each + more
+
+
+def _take_free(hand: list[Kind], free_from: dict[Target, float], at_s: float) -> Kind | None:
+    for place, kind in enumerate(hand):
+        target = HABITS[kind].target
+        if target is None or free_from[target] <= at_s:
+            return hand.pop(place)
+    return None
+
+
+def _deal(rng: Random, kind: Kind, at_s: float) -> Disturbance:
+    lasts_s = max(0.0, rng.uniform(*HABITS[kind].lasts_s))
+    return Disturbance(kind, at_s, lasts_s, rng.random(), rng.random())
+
+
+def _take_target(disturbance: Disturbance, free_from: dict[Target, float]) -> None:
+    habit = HABITS[disturbance.kind]
+    if habit.target is not None:
+        free_from[habit.target] = disturbance.ends_s + habit.rest_s

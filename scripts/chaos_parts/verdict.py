@@ -1,0 +1,87 @@
+"""Brings all records together and has them judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trial.evidence import opened_streams
+from trial.judge import OpenedStream, Silence
+from trial.rulebook import CONNECTIONS
+from trial.silences import silences
+
+from chaos_parts import keyuse, sums
+from chaos_parts.agreement import Disagreement, disagreements, doubts_of_stops
+from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
+from chaos_parts.evidence import with_names
+from chaos_parts.timeline import Entry, Timelines
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was read at the end of a run; times are monotonic seconds."""
+
+    began_at: float
+    read_at: float  # when the ledger was read
+    wall_to_mono: float
+    connections: Sequence[Json]  # of the sandbox's record
+    strikes: Sequence[Json]  # likewise
+    sent: Iterator[SentTweet]  # likewise
+    topic: Topic
+    ledger: Sequence[Entry]
+    events: Sequence[Json]  # of supervisor.log
+    stops: Sequence[Silence]  # of workers
+    stall_timeout_s: float
+    max_connections: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out."""
+
+    deliveries: Deliveries
+    ledger: Timelines
+    disagreements: Sequence[Disagreement]
+    faults: Sequence[str]  # whatever else must not be
+
+
+def judged(found: Found) -> Verdict:
+    """Compare everything with everything."""
+    streams = with_names(opened_streams(found.connections, found.events, found.wall_to_mono))
+    ledger = Timelines(found.ledger)
+    names = {stream.id: stream.connection for stream in streams}
+    doubts = [
+        *silences(found.strikes, streams, found.stall_timeout_s),
+        *doubts_of_stops(found.stops, streams),
+    ]
+    return Verdict(
+        deliveries=account(found.sent, names, ledger, found.topic),
+        ledger=ledger,
+        disagreements=disagreements(ledger, streams, doubts, found.read_at),
+        faults=[
+            *sums.faults(ledger, CONNECTIONS, found.began_at),
+            *keyuse.overuses(streams, _accounts(found.connections), found.max_connections, _overlaps(found)),
+            *_unclaimed(streams),
+        ],
+    )
+
+
+def _accounts(connections: Sequence[Json]) -> Mapping[int, str]:
+    return {record["id"]: record["account"] for record in connections}
+
+
+def _overlaps(found: Found) -> list[tuple[str, float]]:
+    return [
+        (event["connection"], datetime.fromisoformat(event["time"]).timestamp() + found.wall_to_mono)
+        for event in found.events
+        if event["message"] == "refreshed" and event["way"] == "overlap"
+    ]
+
+
+def _unclaimed(streams: Sequence[OpenedStream]) -> list[str]:
+    count = sum(stream.connection is None for stream in streams)
+    return [f"{count} streams belong to no connection"] if count else []

@@ -1,0 +1,134 @@
+"""How the chaos goes through its schedule: everything is done once, and what lasts is undone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.waiting import wait_for
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))  # the chaos is no package that could be installed
+
+from chaos_parts.havoc import Havoc, Victims  # noqa: E402
+from chaos_parts.schedule import HABITS, Disturbance, Kind  # noqa: E402
+
+
+class Recorder:
+    """Stands where all victims are: notes what is done to it."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+        self.is_up = True
+        self.workers: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: self._calls.append(name)
+
+    def __len__(self) -> int:
+        return 9
+
+    def look(self) -> Recorder:
+        return self
+
+    def serving(self) -> dict[str, int]:
+        return self.workers
+
+
+@pytest.fixture
+def calls() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def on(calls: list[str], tmp_path: Path) -> Any:
+    ini = tmp_path / "traptor.ini"
+    ini.write_text("[traptor]\n")
+    one: Any = Recorder(calls)
+    return Victims(one, one, one, one, one, one, one, ini)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[psutil.Process]:
+    process = subprocess.Popen(["sleep", "60"])
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
+
+
+def havoc(on: Any, *disturbances: Disturbance) -> Havoc:
+    never = Disturbance(Kind.RELOAD, 1e9, 0.0, 0.0, 0.0)
+    return Havoc(on, iter([*disturbances, never, never]))
+
+
+def one(kind: Kind, at_s: float = 1.0, lasts_s: float = 0.0) -> Disturbance:
+    return Disturbance(kind, at_s, lasts_s, 0.5, 0.5)
+
+
+def test_nothing_is_done_before_its_time(on: Any, calls: list[str]) -> None:
+    assert havoc(on, one(Kind.HINT)).go_on(0.9) == []
+    assert calls == []
+
+
+def test_what_lasts_is_undone_in_time_and_in_order(on: Any, calls: list[str]) -> None:
+    chaos = havoc(on, one(Kind.KILL_KAFKA, 1.0, 5.0), one(Kind.KILL_REDIS, 2.0, 3.0), one(Kind.HINT, 7.0))
+    chaos.go_on(4.9)
+    assert calls == ["kill", "kill_redis"]
+    chaos.go_on(8.0)
+    assert calls == ["kill", "kill_redis", "start_redis", "launch", "hint"]
+    assert chaos.done == {"Kafka killed": 1, "Redis killed": 1, "hint without a change": 1}
+
+
+def test_at_the_end_everything_that_lasts_is_undone(on: Any, calls: list[str]) -> None:
+    chaos = havoc(on, one(Kind.KILL_SUPERVISOR, 1.0, 50.0), one(Kind.TAKE_KEYS, 2.0, 30.0))
+    chaos.go_on(3.0)
+    chaos.undo_all()
+    assert calls == ["kill", "take_away", "bring_back", "start"]
+
+
+def test_a_broken_ini_is_mended(on: Any, calls: list[str]) -> None:
+    chaos = havoc(on, one(Kind.BREAK_INI, 1.0, 2.0))
+    chaos.go_on(1.0)
+    assert on.ini.read_text() == "[traptor]\n[supervisor\n"
+    chaos.go_on(3.0)
+    assert on.ini.read_text() == "[traptor]\n"
+    assert calls == ["reload", "reload"]
+
+
+@pytest.mark.parametrize("kind", [Kind.RELOAD, Kind.BREAK_INI, Kind.KILL_WORKER])
+def test_a_supervisor_that_only_starts_gets_no_signal(kind: Kind, on: Any, calls: list[str]) -> None:
+    on.masters.is_up = False
+    chaos = havoc(on, one(kind))
+    assert chaos.go_on(1.0) == [f"{kind}: nobody was there"]
+    assert (chaos.missed, calls, on.ini.read_text()) == ({str(kind): 1}, [], "[traptor]\n")
+
+
+def test_a_stopped_worker_goes_on_and_its_stop_is_remembered(on: Any, sleeper: psutil.Process) -> None:
+    on.status.workers["track:0"] = sleeper.pid
+    chaos = havoc(on, one(Kind.STOP_WORKER, 1.0, 2.0))
+    chaos.go_on(1.0)
+    wait_for(lambda: sleeper.status() == psutil.STATUS_STOPPED, "stopped")
+    chaos.go_on(3.0)
+    wait_for(lambda: sleeper.status() != psutil.STATUS_STOPPED, "going on")
+    assert [stop.connection for stop in chaos.stops] == ["track:0"]
+
+
+def test_a_worker_is_killed_for_good(on: Any, sleeper: psutil.Process) -> None:
+    on.status.workers["track:0"] = sleeper.pid
+    havoc(on, one(Kind.KILL_WORKER)).go_on(1.0)
+    assert sleeper.wait(20) == -signal.SIGKILL
+
+
+def test_every_kind_is_done_and_undone(on: Any, sleeper: psutil.Process) -> None:
+    on.status.workers["track:0"] = sleeper.pid
+    last = [kind for kind in Kind if kind is not Kind.KILL_WORKER] + [Kind.KILL_WORKER]
+    chaos = havoc(on, *(one(kind, 1.0 + n, HABITS[kind].lasts_s[1]) for n, kind in enumerate(last)))
+    chaos.go_on(100.0)
+    chaos.undo_all()
+    assert chaos.done == {str(kind): 1 for kind in Kind}
