@@ -121,7 +121,8 @@ class Chores:
             await asyncio.sleep(supervisor.health_interval)
 
     def _look_for_leftovers(self) -> None:
-        self._context.leftovers.look({g.birth.connection for g in self._context.fleet.generations})
+        served = {g.birth.connection for g in self._context.fleet.generations}
+        self._context.leftovers.look(served, time.monotonic())
 
     async def _look_around(self) -> None:
         while True:

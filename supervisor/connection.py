@@ -45,7 +45,6 @@ class Connection:
     part: int
     crashes: CrashBackoff
     refresh_crashes: CrashBackoff  # of generations that were to take over
-    drain_crashes: CrashBackoff  # of drain workers
     gaps: GapTracker
     wanted: Wanted | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers

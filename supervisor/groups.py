@@ -246,7 +246,6 @@ class Groups:
             part=part,
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
-            drain_crashes=CrashBackoff(limits, self._context.rng),
             gaps=self._context.ledger.timeline(name, instant(now)),
         )
         self._context.connections[name] = c

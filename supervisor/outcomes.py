@@ -27,6 +27,7 @@ from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection, Refusal
 from traptor.supervisor.context import Context
 from traptor.supervisor.failures import Failure, FailureKind
+from traptor.supervisor.gapstart import collected_until, known_to_live, until_successor
 from traptor.supervisor.generation import PUT_DOWN, Ending, Generation, Way
 from traptor.supervisor.instants import instant
 from traptor.supervisor.intervals import GapCause
@@ -38,10 +39,6 @@ log = logging.getLogger(__name__)
 
 # The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
-
-ON_ITS_WAY_S = 1.0
-# A keep-alive comes every 30 s (the same page), and may be a little late.
-KEEP_ALIVE_MISSED_S = 35.0
 
 _CAUSE_OF_KIND = {
     DisconnectKind.SERVER_CLOSE: GapCause.SERVER_CLOSE,
@@ -190,14 +187,14 @@ class Outcomes:
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
-        ended_at = _collected_until(message)
+        ended_at = collected_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:
             c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
             return
         if g in c.leaving and c.streaming_since is not None:
-            ended_at = _until_successor(g, message.at, ended_at, c.streaming_since)
+            ended_at = until_successor(g, message.at, ended_at, c.streaming_since)
         gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
 
     def _on_outbox_full(self, c: Connection, g: Generation, now: float) -> None:
@@ -272,7 +269,7 @@ class Outcomes:
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
-        at = instant(min(now, _known_to_live(g)))
+        at = instant(min(now, known_to_live(g)))
         gaplog.record(c.gaps.stopped(g.birth.generation, _crash_cause(g), at))
         g.streaming_since, g.lease = None, None
 
@@ -282,8 +279,6 @@ class Outcomes:
         c.past = added(c.past, g.counters)
         if g in c.leaving:
             c.leaving.remove(g)
-            if g.birth.drains and is_crash:
-                c.drain_crashes.crashed(now, now - g.born_at)
         elif g is c.serving:
             c.serving, c.old_returns, c.held_back = None, False, None
             gaplog.record(c.end_handover())
@@ -296,36 +291,6 @@ class Outcomes:
             self._successor_failed(c, now)
             if is_crash:
                 c.refresh_crashes.crashed(now, now - g.born_at)
-
-
-def _collected_until(message: Disconnected) -> float:
-    """When the stream's last message that was handled can have been sent.
-
-    An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
-    on its way is lost: the gap begins with the last byte, or at most ON_ITS_WAY_S before the end. A stream
-    that missed its keep-alive was dead since its last byte, whoever ended it.
-    """
-    if message.kind is DisconnectKind.STALL or message.at - message.last_byte_at > KEEP_ALIVE_MISSED_S:
-        return message.last_byte_at
-    if message.kind is DisconnectKind.SERVER_CLOSE:
-        return message.at
-    return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
-
-
-def _known_to_live(g: Generation) -> float:
-    """Until when what came over the stream of a dead worker is safe; a silent one was dead before."""
-    last_byte_at = g.last_report.last_byte_at if g.last_report is not None else 0.0
-    safe_until = g.collected_until()
-    return last_byte_at if 0 < last_byte_at < safe_until - KEEP_ALIVE_MISSED_S else safe_until
-
-
-def _until_successor(g: Generation, noticed_at: float, ended_at: float, successor_at: float) -> float:
-    """A stream that was closed after its successor's began lasted at least until then.
-
-    In an overlap the server closes it after its 200 to the successor, whichever of the two we noticed first.
-    """
-    is_covered = g.leave_by is not None or noticed_at >= successor_at
-    return max(ended_at, successor_at) if is_covered else ended_at
 
 
 def _is_connecting(g: Generation | None) -> bool:

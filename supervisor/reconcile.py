@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import time
 
-from traptor.common.birth import Birth
-from traptor.common.errors import TraptorError
 from traptor.common.logs import fields
 from traptor.supervisor import gaplog
-from traptor.supervisor.backoff import CrashBackoff
-from traptor.supervisor.connection import Connection, Wanted
+from traptor.supervisor.connection import Connection
 from traptor.supervisor.context import Context, connect_message, key_spec
 from traptor.supervisor.demands import Demand, order_demands
+from traptor.supervisor.forks import Forks
 from traptor.supervisor.generation import Ending, Generation
 from traptor.supervisor.groups import Groups
 from traptor.supervisor.hangs import hang_reason
@@ -39,11 +37,12 @@ class Reconciler:
         self._context = context
         self._groups = groups
         self._timer = Timer()
+        self._forks = Forks(context, groups)
         self._refresh = Refresh(
             context,
             fork=self._fork,
             permit=self._permit,
-            may_start=self._may_start_one_more,
+            may_start=self._forks.may_start_one_more,
             wait=self._wait,
         )
 
@@ -56,7 +55,8 @@ class Reconciler:
         self._groups.plan(now)
         for connection in self._in_order():
             self._try_step(connection, now)
-        self._start_drain_workers(now)
+        if not self._context.stopping:
+            self._forks.start_drain_workers(now)
         self._forget_gone()
         if self._give_back_leases(now) and any(c.lease is None for c in self._context.connections.values()):
             self._timer.add(now)  # somebody may wait for them
@@ -160,7 +160,7 @@ class Reconciler:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
             self._wait(c, "its worker crashed, or could not be forked", not_before)
-        elif not self._may_start_one_more():
+        elif not self._forks.may_start_one_more():
             self._wait(c, "others are starting")
         else:
             c.serving = self._fork(c, now)
@@ -210,61 +210,11 @@ class Reconciler:
         return True
 
     def _fork(self, c: Connection, now: float) -> Generation | None:
-        """A new generation of what is wanted; None when this host cannot make one now."""
-        assert c.wanted is not None
-        backoff = c.crashes if c.serving is None else c.refresh_crashes
-        return self._fork_one(c, c.wanted, backoff, now)
-
-    def _fork_one(
-        self, c: Connection, wanted: Wanted, backoff: CrashBackoff, now: float, *, drains: bool = False
-    ) -> Generation | None:
-        try:
-            number = self._context.store.next_generation(c.name)
-            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
-            generation = self._context.fleet.fork(birth, wanted.spec)
-        except (OSError, TraptorError) as error:
-            log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
+        generation = self._forks.fork(c, now)
+        if generation is None:
+            backoff = c.crashes if c.serving is None else c.refresh_crashes
             self._timer.add(backoff.crashed(now, 0.0))
-            return None
-        generation.last_heard = self._context.run_clock.read(now)
-        log.info(
-            "worker forked",
-            extra=fields(
-                connection=c.name,
-                gen=number,
-                pid=generation.pid,
-                rules=None if drains else len(birth.rules),
-                drains=drains or None,
-            ),
-        )
         return generation
-
-    def _start_drain_workers(self, now: float) -> None:
-        """Have what dead generations left be delivered where no other generation of the connection comes."""
-        if self._context.stopping:
-            return
-        for name in sorted(self._context.leftovers.due):
-            c = self._groups.connection(name, now)
-            if c is None or any(not g.birth.drains for g in c.generations):
-                continue
-            not_before = c.drain_crashes.not_before(now)
-            if not_before is not None:
-                self._timer.add(not_before)
-            elif not any(g.birth.drains for g in c.generations) and self._may_start_one_more():
-                self._start_drain_worker(c, now)
-
-    def _start_drain_worker(self, c: Connection, now: float) -> None:
-        generation = self._fork_one(
-            c, self._groups.wanted_of_drain_worker(), c.drain_crashes, now, drains=True
-        )
-        if generation is not None:
-            self._context.leftovers.taken_care_of(c.name)
-            generation.move(GenerationState.DRAINING)
-            c.leaving.append(generation)
-
-    def _may_start_one_more(self) -> bool:
-        starting = sum(g.state is GenerationState.STARTING for g in self._context.fleet.generations)
-        return starting < self._context.settings.supervisor.start_parallel
 
     def _wait(self, c: Connection, reason: str, until: float | None = None) -> None:
         c.waits_for, c.waits_until = reason, until

@@ -3,27 +3,28 @@
 A message is in the outbox before the sink is asked to deliver it, and leaves it when it is delivered. For
 that the messages of some milliseconds are committed as one batch, by the thread that brings them or, when the
 stream is quiet, by a small one of this module. What the sink has no room for waits on disk; once it has, that
-goes out in order, with the live messages in between.
+goes out in order, with the live messages in between (worker/outflow.py).
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from traptor.common.birth import Birth
+from traptor.common.errors import ExitCode
 from traptor.common.logs import fields, lifecycle
 from traptor.common.mark import Mark
-from traptor.worker.outbox import Batch, Outbox, OutboxError
+from traptor.worker.outbox import OutboxError
 from traptor.worker.outboxfolder import OutboxFolder
+from traptor.worker.outflow import Outflow
 from traptor.worker.outgoing import DeliveryCounts, Outgoing
 from traptor.worker.progress import Progress
 from traptor.worker.sink import Sink
 from traptor.worker.tally import Tally
-from traptor.worker.tickets import Handed, Ticket
 from traptor.worker.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,6 @@ log = logging.getLogger(__name__)
 COMMIT_S = 0.025
 _BATCH_MESSAGES = 256
 _BATCH_BYTES = 1 << 20
-# Of what waited so much at most is with the sink at once, so that live messages find room.
-_BACKLOG_IN_FLIGHT = 2_000
-# So long at most the thread keeps the lock from who brings live messages.
-_PUMP_S = 0.02
 _BUSY_PAUSE_S = 0.005
 _WATCH_PAUSE_S = 0.05
 _IDLE_PAUSE_S = 1.0
@@ -43,15 +40,6 @@ _ADOPT_S = 2.0
 _TRY_AGAIN_S = 1.0
 # A full outbox has room again when this share of it is used.
 _ROOM_SHARE = 0.9
-
-
-class _InHand:
-    """A batch of which the sink has the first messages."""
-
-    def __init__(self, handed: Handed, messages: Sequence[Outgoing]) -> None:
-        self.handed = handed
-        self.messages = messages
-        self.next = 0
 
 
 class Delivery:
@@ -69,19 +57,12 @@ class Delivery:
         self._sink = sink
         self._settings = settings
         self._folder = OutboxFolder(birth)
+        self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
+        self._own: Waiting | None = None
         self._batch: list[Outgoing] = []
         self._batch_bytes = 0
         self._batch_since = 0.0
-        self._own: Waiting | None = None
-        self._adopted: list[Waiting] = []
-        self._live: _InHand | None = None
-        self._late: _InHand | None = None  # of what waited
-        self._in_flight = 0
-        self._again: deque[Ticket] = deque()
-        self._again_at = 0.0
-        self._moves = False  # since the thread's last look the sink took a message, or told of one
-        self._done: dict[Outbox, list[Batch]] = {}
         self._cannot_keep_until = 0.0
         self._is_kept = True
         self._synced_at = 0.0
@@ -100,10 +81,11 @@ class Delivery:
     def open(self) -> None:
         """Make the outbox, take over those that were left, and reach the output. Raises SinkError."""
         self._own = Waiting(self._folder.create(), is_adopted=False)
+        self._outflow.sources = [self._own]
         self._adopt()
         self._update_room()
         self.reaches_since = time.monotonic()
-        self._sink.open(self)
+        self._sink.open(self._outflow)
         self.reaches_since = None
         self._thread.start()
 
@@ -142,40 +124,17 @@ class Delivery:
     @property
     def backlog(self) -> int:
         """Messages that are not yet delivered, with those that earlier generations left."""
-        return len(self._batch) + sum(one.outbox.messages for one in self._outboxes())
+        return len(self._batch) + sum(one.outbox.messages for one in self._outflow.sources)
 
     @property
     def outbox_bytes(self) -> int:
         """What waits on disk."""
-        return sum(one.outbox.bytes for one in self._outboxes())
+        return sum(one.outbox.bytes for one in self._outflow.sources)
 
     def collected_until(self) -> float:
         """Until when all that came over the stream is delivered or in the outbox (monotonic)."""
         came_until = self.came_until()
         return min(came_until, self._batch_since) if self._batch else came_until
-
-    # ---- what the sink calls, with the lock held
-
-    def delivered(self, ticket: Ticket) -> None:
-        """Count it, and have it leave the outbox."""
-        if ticket.handed.outbox is self._own_outbox:
-            self.counts.delivered += 1
-        else:
-            self.counts.redelivered += 1
-        self._settle(ticket)
-
-    def is_dead(self, ticket: Ticket) -> None:
-        """Count it, and have it leave the outbox."""
-        self.counts.dead_letters += 1
-        self._settle(ticket)
-
-    def came_back(self, ticket: Ticket) -> None:
-        """Send it again, soon."""
-        ticket.handed.is_repeated = True
-        self._in_flight -= 1
-        if not self._again:
-            self._again_at = time.monotonic() + _TRY_AGAIN_S
-        self._again.append(ticket)
 
     # ---- into the outbox
 
@@ -193,25 +152,29 @@ class Delivery:
         ):
             self._step()
 
+    def _step(self) -> None:
+        """Commit what is due, and move what can be moved."""
+        self._commit()
+        self._mark()
+        self._outflow.pump()
+        self._remove_done()
+        self._update_room()
+
     def _commit(self) -> None:
-        """Keep the batch and hand it on."""
-        if not self._batch or time.monotonic() < self._cannot_keep_until:
+        """Keep the batch, and let it go out."""
+        own = self._own
+        if own is None or not self._batch or time.monotonic() < self._cannot_keep_until:
             return
-        outbox, messages = self._own_outbox, self._batch
         try:
-            batch = outbox.put(messages, self._done.get(outbox, ()))
+            batch = own.outbox.put(self._batch, self._outflow.done(own.outbox))
         except OutboxError as error:
             self._cannot_keep(error)
             return
-        self._done.pop(outbox, None)
+        self._outflow.forget_done(own.outbox)
         self._removed_at = time.monotonic()
+        self._outflow.begin(own, batch, self._batch)
         self._batch, self._batch_bytes = [], 0
         self._can_keep()
-        if self._live is None:
-            self._live = _InHand(Handed(outbox, batch, is_repeated=False), messages)
-        else:
-            assert self._own is not None
-            self._own.add(batch)
 
     def _cannot_keep(self, error: OutboxError) -> None:
         self._cannot_keep_until = time.monotonic() + _TRY_AGAIN_S
@@ -225,130 +188,48 @@ class Delivery:
             self._is_kept = True
             log.warning("the outbox can be written again", extra=lifecycle())
 
-    # ---- out of it
-
-    def _step(self) -> None:
-        """Commit what is due, and move what can be moved."""
-        self._commit()
-        self._mark()
-        self._sink.serve()
-        self._pump()
-        self._remove_done()
-        self._update_room()
-
-    def _pump(self) -> None:
-        until = time.monotonic() + _PUMP_S
-        self._send_again()
-        if self._live is not None and self._hand_on(self._live):
-            self._live = None
-        while self._in_flight < _BACKLOG_IN_FLIGHT and time.monotonic() < until:
-            if self._late is None:
-                self._late = self._next_late()
-            if self._late is None or not self._hand_on(self._late):
-                return
-            self._late = None
-
-    def _hand_on(self, hand: _InHand) -> bool:
-        """Whether the sink has all of it now."""
-        while hand.next < len(hand.messages):
-            if not self._hand(hand.messages[hand.next], Ticket(hand.handed, hand.next)):
-                return False
-            hand.next += 1
-        return True
-
-    def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
-        self._in_flight += 1  # before: the sink may tell at once what became of it
-        if self._sink.send(message, ticket):
-            self._moves = True
-            return True
-        self._in_flight -= 1
-        return False
-
-    def _send_again(self) -> None:
-        if not self._again or time.monotonic() < self._again_at:
-            return
-        messages: tuple[Outgoing, ...] = ()
-        of: Handed | None = None
-        for _ in range(len(self._again)):
-            ticket = self._again[0]
-            if ticket.handed is not of:
-                try:
-                    of, messages = ticket.handed, ticket.handed.outbox.read(ticket.handed.batch)
-                except OutboxError as error:
-                    self._say_unreadable(error)
-                    return
-            if not self._hand(messages[ticket.position], ticket):
-                return
-            self._again.popleft()
-        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
-
-    def _next_late(self) -> _InHand | None:
-        """The next batch that waited: what earlier generations left comes first."""
-        for waiting in self._outboxes():
-            try:
-                if (batch := waiting.next()) is not None:
-                    handed = Handed(waiting.outbox, batch, is_repeated=waiting.is_adopted)
-                    return _InHand(handed, waiting.outbox.read(batch))
-            except OutboxError as error:
-                self._say_unreadable(error)
-        return None
-
-    def _settle(self, ticket: Ticket) -> None:
-        self._moves = True
-        self._in_flight -= 1
-        handed = ticket.handed
-        handed.left -= 1
-        if not handed.left:
-            self._done.setdefault(handed.outbox, []).append(handed.batch)
-
     def _remove_done(self) -> None:
-        """Take out what is delivered, where no commit does it by the way."""
+        """Have what is delivered leave the outbox, where no commit does it by the way."""
         now = time.monotonic()
         if now - self._removed_at < COMMIT_S and not self._ended.is_set():
             return
         self._removed_at = now
-        for outbox in list(self._done):
-            try:
-                outbox.remove(self._done[outbox])
-            except OutboxError as error:
-                self._say_unreadable(error)
-                return
-            del self._done[outbox]
-        for waiting in [one for one in self._adopted if not one.outbox.messages]:
-            self._adopted.remove(waiting)
-            waiting.outbox.delete()
-
-    def _say_unreadable(self, error: OutboxError) -> None:
-        if count := self._tally.add("unreadable"):
-            log.error("the outbox cannot be used", extra=fields(error=str(error), count=count))
+        self._outflow.remove_done()
+        for source in [one for one in self._outflow.sources if one.is_adopted and not one.outbox.messages]:
+            self._outflow.sources.remove(source)
+            source.outbox.delete()
 
     # ---- what else there is to do now and then
 
     def _run(self) -> None:
-        while not self._ended.is_set():
-            if not self._batch:
-                self._bell.wait(self._pause_s())
-                self._bell.clear()
-            if self._batch:
-                self._ended.wait(COMMIT_S)  # let it fill
-            now = time.monotonic()
-            # Who brings many messages commits them: a young batch then means that this was just done.
-            is_due = not self._batch or now - self._batch_since >= COMMIT_S
-            if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
-                with self._lock:
-                    self._moves = False
-                    self._step()
-                    self._look_around(now)
+        try:
+            while not self._ended.is_set():
+                self._wait_for_work()
+                now = time.monotonic()
+                # Who brings many messages commits them: a young batch then means that this was just done.
+                is_due = not self._batch or now - self._batch_since >= COMMIT_S
+                if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
+                    with self._lock:
+                        self._outflow.has_moved = False
+                        self._step()
+                        self._look_around(now)
+        except Exception:
+            log.critical("the delivery failed", exc_info=True)
+            os._exit(ExitCode.FAILURE)  # what is in the outbox is safe; the next generation goes on with it
+
+    def _wait_for_work(self) -> None:
+        if not self._batch:
+            self._bell.wait(self._pause_s())
+            self._bell.clear()
+        if self._batch:
+            self._ended.wait(COMMIT_S)  # let it fill
 
     def _pause_s(self) -> float:
-        if self._has_late():
-            return _BUSY_PAUSE_S if self._moves else _WATCH_PAUSE_S
-        if self._in_flight or self._done or self._again or self._live is not None:
+        if self._outflow.has_late:
+            return _BUSY_PAUSE_S if self._outflow.has_moved else _WATCH_PAUSE_S
+        if self._outflow.is_busy:
             return _WATCH_PAUSE_S
         return _SYNC_S if self._settings.synced else _IDLE_PAUSE_S
-
-    def _has_late(self) -> bool:
-        return self._late is not None or any(self._outboxes())
 
     def _look_around(self, now: float) -> None:
         self._looked_around_at = now
@@ -360,8 +241,10 @@ class Delivery:
         self._progress.say(self.backlog, self.outbox_bytes, now)
 
     def _adopt(self) -> None:
+        """Take over what dead generations left; it goes out before what is this one's own."""
         self._adopted_at = time.monotonic()
-        self._adopted += [Waiting(outbox, is_adopted=True) for outbox in self._folder.adopt()]
+        sources = self._outflow.sources
+        sources[-1:-1] = [Waiting(outbox, is_adopted=True) for outbox in self._folder.adopt()]
 
     def _mark_when_due(self) -> None:
         if time.monotonic() - self._marked_at >= COMMIT_S:
@@ -371,7 +254,7 @@ class Delivery:
         self._marked_at = time.monotonic()
         mono = self.collected_until()
         if mono and self._own is not None:
-            self._own_outbox.mark(Mark(time.time() - (time.monotonic() - mono), mono))
+            self._own.outbox.mark(Mark(time.time() - (time.monotonic() - mono), mono))
 
     def _update_room(self) -> None:
         most = self._settings.max_bytes
@@ -388,18 +271,10 @@ class Delivery:
             log.critical(
                 "messages are lost: the outbox could not be written", extra=fields(count=len(self._batch))
             )
-        for waiting in self._outboxes():
-            if waiting.outbox.messages:
-                waiting.outbox.close()
+        for source in self._outflow.sources:
+            if source.outbox.messages:
+                source.outbox.close()
             else:
-                waiting.outbox.delete()
-        self._own, self._adopted = None, []
+                source.outbox.delete()
+        self._own, self._outflow.sources = None, []
         return left
-
-    def _outboxes(self) -> list[Waiting]:
-        return self._adopted + ([self._own] if self._own is not None else [])
-
-    @property
-    def _own_outbox(self) -> Outbox:
-        assert self._own is not None
-        return self._own.outbox

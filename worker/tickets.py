@@ -10,13 +10,14 @@ from traptor.worker.outbox import Batch, Outbox
 class Handed:
     """A batch of an outbox whose messages are on their way."""
 
-    __slots__ = ("batch", "is_repeated", "left", "outbox")
+    __slots__ = ("batch", "is_adopted", "is_repeated", "left", "outbox")
 
-    def __init__(self, outbox: Outbox, batch: Batch, *, is_repeated: bool) -> None:
+    def __init__(self, outbox: Outbox, batch: Batch, *, is_adopted: bool) -> None:
         self.outbox = outbox
         self.batch = batch
         self.left = batch.size  # messages that are neither delivered nor dead letters yet
-        self.is_repeated = is_repeated  # they may have been delivered before
+        self.is_adopted = is_adopted  # an earlier generation left them
+        self.is_repeated = is_adopted  # they may have been delivered before
 
 
 class Ticket(NamedTuple):

@@ -125,7 +125,7 @@ def test_what_a_connection_left_that_is_no_longer_planned_is_delivered_by_a_drai
     collection.hint("track:0")
     wait_for(lambda: collection.streaming() == {"follow:0": before["follow:0"]}, "track:0 streams no more")
     os.kill(before["track:0"], signal.SIGKILL)  # it drains, and cannot
-    collection.wait_log("worker forked", "connection=track:0", "gen=2", "drains=true")
+    collection.wait_log("drain worker forked", "connection=track:0", "gen=2")
     (collection.output / "track:0.jsonl").unlink()
     collection.wait_log("worker ended", "connection=track:0", "gen=2", "why=drained")
     assert left_in(collection, "track:0") == []
@@ -147,7 +147,7 @@ def test_a_drain_worker_is_told_to_end_with_the_supervisor(
     collection.hint("track:0")
     wait_for(lambda: collection.streaming() == {"follow:0": before["follow:0"]}, "track:0 streams no more")
     os.kill(before["track:0"], signal.SIGKILL)
-    collection.wait_log("worker forked", "connection=track:0", "drains=true")
+    collection.wait_log("drain worker forked", "connection=track:0")
     collection.wait_log("delivering what was left", name="track:0")
     assert collection.stop() == 0
     assert [path.name for path in left_in(collection, "track:0")] == ["1"]

@@ -36,5 +36,5 @@ def die(delivery: Delivery) -> None:
     delivery._ended.set()
     delivery._bell.set()
     delivery._thread.join()
-    for waiting in delivery._outboxes():
-        waiting.outbox.close()
+    for source in delivery._outflow.sources:
+        source.outbox.close()

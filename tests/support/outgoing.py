@@ -30,7 +30,7 @@ class Heard:
     @staticmethod
     def ticket(number: int) -> Ticket:
         outbox = Outbox(Path("3"), -1, synced=False, max_bytes=1)
-        return Ticket(Handed(outbox, Batch(1, 1, 1), is_repeated=False), number)
+        return Ticket(Handed(outbox, Batch(1, 1, 1), is_adopted=False), number)
 
     def delivered(self, ticket: Ticket) -> None:
         self.delivered_numbers.append(ticket.position)
