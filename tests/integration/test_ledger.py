@@ -104,7 +104,7 @@ def test_every_gap_agrees_with_the_servers_record_of_connections(make_collection
     assert collection.stop() == 0
     collection.start()
     streams_again(collection, 7)
-    _kill_when_noted(collection)
+    _kill(collection)
     collection.start()
     streams_again(collection, 8)
 
@@ -134,15 +134,7 @@ def _take_key_away_and_give_it_back(collection: Collection) -> None:
     collection.write_ini()
 
 
-def _kill_when_noted(collection: Collection) -> None:
-    """SIGKILL for the supervisor soon after it noted that the stream is safe."""
-
-    def is_noted() -> bool:
-        with closing(sqlite3.connect(ledger(collection))) as db:
-            ((safe,),) = db.execute("SELECT safe_unix FROM connections").fetchall()
-        return bool(time.time() - safe < 0.7)
-
-    wait_for(is_noted, "the ledger notes that the stream is safe")
+def _kill(collection: Collection) -> None:
     assert collection.process is not None
     collection.process.kill()
     collection.process.wait()
