@@ -53,7 +53,7 @@ class Enricher:
                 self._heads[matched[0]] if matched else self._head_without_match,
                 _created_at_json(tweet.created_at),
                 b',"collection_rules":[',
-                b",".join([texts[number] for number in matched]),
+                b",".join([texts[number] for number in matched]) if len(matched) != 1 else texts[matched[0]],
                 b"]" if matched else self._not_found,
                 self._collection,
                 _iso_of_unix_ms(int(received_at_s * 1000)),

@@ -42,7 +42,7 @@ class Matcher:
         """
         found: set[int] = set()
         if self._substrings is not None:
-            found |= self._substrings.match(f"{searched_text(tweet)}\n{authors_of(tweet)}")
+            found |= self._substrings.match(fold(f"{searched_text(tweet)}\n{authors_of(tweet)}"))
         if self._follow is not None:
             found |= self._follow.infer(tweet)
         return sorted(found)

@@ -52,6 +52,7 @@ _KIND_BY_MEMBER = {
     kind.value: kind for kind in Kind if kind not in (Kind.TWEET, Kind.UNKNOWN, Kind.BROKEN)
 } | {"friends_str": Kind.FRIENDS}
 _BROKEN = Message(Kind.BROKEN)
+_TWEET = Kind.TWEET  # a member of an enum is found in three steps
 _decode_tweet = msgspec.json.Decoder(Tweet).decode
 
 
@@ -61,9 +62,7 @@ def read_message(line: bytes) -> Message:
         tweet = _decode_tweet(line)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_odd_message(line)
-    if tweet.is_complete:
-        return Message(Kind.TWEET, tweet)
-    return _read_odd_message(line)
+    return Message(_TWEET, tweet) if tweet.is_complete else _read_odd_message(line)
 
 
 def _read_odd_message(line: bytes) -> Message:
