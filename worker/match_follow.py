@@ -14,8 +14,8 @@ class FollowIndex:
     """Finds the follow rules that a tweet matches."""
 
     def __init__(self, users: Mapping[str, Sequence[int]]) -> None:
-        """Take numeric user ids, each with the indexes of its rules."""
-        self._users = {user_id: tuple(rules) for user_id, rules in users.items()}
+        """Take numeric user ids, each with the indexes of its rules; the mapping is kept."""
+        self._users = users
 
     def match(self, tweet: Tweet) -> set[int]:
         """Return the rules whose user wrote or retweeted it, is answered by it, or wrote what it retweets."""

@@ -29,7 +29,7 @@ from traptor.common.messages import (
 )
 from traptor.common.workerlog import WorkerLogs
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.process import set_title
+from traptor.worker.process import give_memory_back, set_title
 from traptor.worker.sink import SinkStopped
 from traptor.worker.stream import V1Stream
 
@@ -99,6 +99,7 @@ class Session:
         self._post(Connected(time.monotonic()))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
+        give_memory_back()
 
     def _take_line(self, line: bytes) -> None:
         self._last_byte_at = self._handling_since = time.monotonic()
