@@ -37,6 +37,7 @@ def run_worker(
     leave_master(master_pid, {*keep_fds, sock.fileno(), *bridge.keep_fds})
     set_title(birth.connection, "starting")
     logs = configure_worker_logging(birth, bridge)
+    log.info("starting", extra=fields(rules=len(birth.rules)))
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
     pipeline = Pipeline(birth, sink_of(birth), _stats(birth))

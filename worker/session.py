@@ -63,7 +63,6 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        log.info("starting", extra=fields(rules=len(self._birth.rules)))
         try:
             self._pipeline.open()
         except SinkStopped:  # a Drain came while the output was away
