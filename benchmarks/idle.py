@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
+from kafka_parts.broker import KafkaProcess
 from support.collection import Collection
 
+from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
@@ -15,6 +19,8 @@ from benchmarks.stage import load_rules, stage
 _MOST_PERCENT = {50: 1.0, 200: 4.0}
 _MIB = 1024 * 1024
 _UP_WITHIN_S = 120.0
+_MOST_MIB = 20
+_SETTLED_S = 2.0
 
 
 def many_connections(effort: Effort) -> list[Figure]:
@@ -23,13 +29,31 @@ def many_connections(effort: Effort) -> list[Figure]:
 
 
 def weight(effort: Effort) -> list[Figure]:
-    """Memory that only one worker with 5,000 follow rules uses, once it streams."""
-    with stage(1) as collection:
-        load_rules(collection.redis, follow_rules(5_000 // effort.scale))
-        collection.start()
-        pid = collection.wait_streaming("follow:0")["follow:0"]
-        uss = [_uss_mib(pid) for _ in range(effort.rounds)]
-    return [Figure.of("weight", "USS of a worker, 5,000 follow rules, jsonl sink", "MiB", uss, at_most=20)]
+    """Memory that only one worker with 5,000 follow rules uses, once it streams, for each output."""
+    count = 5_000 // effort.scale
+    figures = [_weight(f"{count:,} follow rules, jsonl sink", count, effort, None)]
+    with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder, kafka_broker(Path(folder)) as broker:
+        if broker is not None:
+            figures.append(_weight(f"{count:,} follow rules, Kafka producer", count, effort, broker))
+            figures.append(_weight("20 follow rules, Kafka producer", 20, effort, broker))
+    return figures
+
+
+def _weight(name: str, rules: int, effort: Effort, broker: KafkaProcess | None) -> Figure:
+    """Each round is a collection of its own: what a worker shares depends on what its master does."""
+    uss = []
+    for _ in range(min(effort.rounds, 3)):
+        with stage(1) as collection:
+            if broker is not None:
+                kafka = {"bootstrap_servers": broker.bootstrap_servers, "topic": TOPIC}
+                collection.options |= {"traptor": {"output": "kafka"}, "kafka": kafka}
+            load_rules(collection.redis, follow_rules(rules))
+            collection.start()
+            pid = collection.wait_streaming("follow:0")["follow:0"]
+            time.sleep(_SETTLED_S)
+            uss.append(_uss_mib(pid))
+    at_most = _MOST_MIB if rules > 20 and broker is not None else None
+    return Figure.of("weight", f"USS of a worker, {name}", "MiB", uss, at_most=at_most)
 
 
 def full_look(effort: Effort) -> list[Figure]:

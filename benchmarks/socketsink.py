@@ -1,7 +1,8 @@
-"""Tweets a second of one worker's main thread: from a socket through tweepy and the pipeline to a file.
+"""Tweets for each second of CPU that a worker's process spends, from a socket to a file or to Kafka.
 
-A server in a process of its own sends ready-made chunks of the stream as fast as they are read. The floor
-reads the same stream and appends its lines to a file, and does nothing with them.
+All its threads count, those of librdkafka too, until everything is delivered. A server in a process of its
+own sends ready-made chunks of the stream as fast as they are read. The floor reads the same stream and
+appends its lines to a file, and does nothing with them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from kafka_parts.broker import KafkaProcess
+
+from benchmarks.broker import kafka_broker, kafka_settings
 from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure
 from benchmarks.path import UnwrittenStats, settings_in
@@ -26,12 +30,13 @@ from traptor.common.rules import Rule
 from traptor.worker.delivery import Delivery
 from traptor.worker.linefile import LineFile
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.sink import line_sink
+from traptor.worker.sink import sink_of
 from traptor.worker.stream import V1Stream
 
 _CHUNK_BYTES = 16_384
 _TIMES = 10  # the corpus is sent so often in one round
 _AT_LEAST = 15_000
+_DRAIN_S = 60.0
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _KEY = Connect(
     key_id="benchmark",
@@ -44,50 +49,74 @@ _KEY = Connect(
 
 
 def socket_to_sink(effort: Effort) -> list[Figure]:
-    """400 track rules and the jsonl sink, in turns with the floor."""
+    """400 track rules and each output, in turns with the floor."""
     rules = track_rules(400)
     lines = corpus(rules, effort.tweets)
-    ours, floor = [], []
-    with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
+    rates: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="traptor-bench-") as name, kafka_broker(Path(name)) as broker:
+        folder = Path(name) / "output"
+        outputs = _outputs(folder, broker)
         for number in range(effort.rounds + 1):
             with _served(lines) as url:
-                floor.append(_floor_rate(url, rules, Path(folder) / f"floor-{number}"))
-            with _served(lines) as url:
-                ours.append(_our_rate(url, rules, Path(folder) / f"ours-{number}"))
-            for output in Path(folder).iterdir():
-                shutil.rmtree(output)  # of some hundred MB
+                rate = _floor_rate(url, rules, folder)
+                rates.setdefault("floor: tweepy, lines appended as they are", []).append(rate)
+            for output, settings in outputs.items():
+                with _served(lines) as url:
+                    rate = _our_rate(replace(settings, stream_url=url), rules, number)
+                    rates.setdefault(f"400 track, {output}", []).append(rate)
+            shutil.rmtree(folder)  # of some hundred MB
     return [
-        Figure.of("socket_to_sink", "400 track, jsonl file", "tweets/s", ours[1:], at_least=_AT_LEAST),
-        Figure.of("socket_to_sink", "floor: tweepy, lines appended as they are", "tweets/s", floor[1:]),
+        Figure.of(
+            "socket_to_sink", name, "tweets/s", rate[1:], at_least=None if "floor" in name else _AT_LEAST
+        )
+        for name, rate in rates.items()
     ]
 
 
-def _our_rate(url: str, rules: Sequence[Rule], folder: Path) -> float:
-    settings = replace(settings_in(folder / "state"), stream_url=url)
+def _outputs(folder: Path, broker: KafkaProcess | None) -> dict[str, WorkerSettings]:
+    """What is measured, each a row of the table."""
+    base = settings_in(folder)
+    outputs = {"jsonl file": replace(base, output=f"jsonl:{folder}")}
+    if broker is not None:
+        kafka = kafka_settings(broker, folder)
+        outputs["Kafka"] = replace(base, output="kafka", kafka=kafka)
+    return outputs
+
+
+def _pipeline(birth: Birth) -> Pipeline:
+    stats = UnwrittenStats(birth.connection, birth.rules, birth.settings.redis_url, 1.0)
+    return Pipeline(birth, Delivery(birth, sink_of(birth)), stats)
+
+
+def _our_rate(settings: WorkerSettings, rules: Sequence[Rule], generation: int) -> float:
     group = rules[0].group
-    birth = Birth(str(group), 1, group, tuple(rules), settings)
-    delivery = Delivery(birth, line_sink(f"jsonl:{folder}", "drop", str(group)))
-    pipeline = Pipeline(birth, delivery, UnwrittenStats(str(group), rules, settings.redis_url, 1.0))
+    pipeline = _pipeline(Birth(str(group), generation, group, tuple(rules), settings))
     pipeline.open(lambda: 0.0)
-    rate = _rate(settings, rules, pipeline.handle)
-    pipeline.drain(time.monotonic())
+    rate = _rate(settings, rules, pipeline.handle, lambda: pipeline.drain(time.monotonic() + _DRAIN_S))
+    assert pipeline.backlog == 0, "something is not delivered"
     return rate
 
 
 def _floor_rate(url: str, rules: Sequence[Rule], folder: Path) -> float:
+    folder.mkdir(exist_ok=True)
     file = LineFile(folder / "lines")
     file.open()
-    rate = _rate(replace(settings_in(folder), stream_url=url), rules, lambda line: _append(file, line))
-    file.close()
-    return rate
+    return _rate(
+        replace(settings_in(folder), stream_url=url), rules, lambda line: _append(file, line), file.close
+    )
 
 
 def _append(file: LineFile, line: bytes) -> None:
     file.write(line + b"\n")
 
 
-def _rate(settings: WorkerSettings, rules: Sequence[Rule], handle: Callable[[bytes], None]) -> float:
-    """Tweets for each second of CPU that this thread spends."""
+def _rate(
+    settings: WorkerSettings,
+    rules: Sequence[Rule],
+    handle: Callable[[bytes], None],
+    finish: Callable[[], object],
+) -> float:
+    """Tweets for each second of CPU that this process spends, until what it handled is delivered."""
     count = 0
 
     def take(line: bytes) -> None:
@@ -96,9 +125,10 @@ def _rate(settings: WorkerSettings, rules: Sequence[Rule], handle: Callable[[byt
         handle(line)
 
     stream = V1Stream(_KEY, settings, on_open=lambda: None, on_line=take)
-    began = time.thread_time()
+    began = time.process_time()
     stream.run(rules)
-    return count / (time.thread_time() - began)
+    finish()
+    return count / (time.process_time() - began)
 
 
 @contextmanager

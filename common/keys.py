@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from traptor.common.urls import masked_url, url_secrets
 
@@ -30,7 +31,7 @@ class ApiKey:
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     max_connections: int = 1
 
-    @property
+    @cached_property  # asked for at every step and in every status
     def key_id(self) -> str:
         """8 hex digits that stay the same when secrets are renewed: of consumer key and access token.
 
@@ -40,7 +41,7 @@ class ApiKey:
         parts = [self.consumer_key, self.access_token] if self.consumer_key else [self.bearer_token or ""]
         return _digest(parts)[:8]
 
-    @property
+    @cached_property
     def secrets_fingerprint(self) -> str:
         """16 hex digits that differ when any credential does; nothing can be read back from them."""
         parts = [self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret]

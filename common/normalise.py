@@ -97,4 +97,5 @@ def _ready_json(rule_id: str, fields: Mapping[str, str]) -> bytes:
         "rule_tag": fields.get("tag", ""),
         "rule_value": fields["value"],
     }
-    return orjson.dumps(member)
+    # A copy: what orjson returns holds on to 4 KiB, however short it is, and rules live long.
+    return bytes(memoryview(orjson.dumps(member)))

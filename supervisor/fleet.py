@@ -22,6 +22,7 @@ from traptor.supervisor.states import GenerationState
 GRACE_S = 2.0
 # How long the master waits for the last words of a dead worker that are still in the socket.
 _LAST_WORDS_S = 0.5
+_ROSTER_DELAY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ class Fleet:
         code = member.process.reap()
         del self._members[generation.name]
         generation.move(GenerationState.GONE)
-        self._write_roster()
+        # The next worker comes first. Nobody minds that a dead process is listed meanwhile.
+        asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
         self._events.on_gone(generation, code)
 
     def _write_roster(self) -> None:

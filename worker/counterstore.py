@@ -46,7 +46,7 @@ class CounterStore:
     def __init__(self, name: str, rules: Sequence[Rule], redis_url: str, timeout_s: float) -> None:
         """Take the group's (or connection's) name, and the rules that indexes in ticks point into."""
         rng = random.SystemRandom()
-        self._rule_names = {index: f"{rule.group}:{rule.rule_id}" for index, rule in enumerate(rules)}
+        self._rules = rules
         self._limit_key = f"limit:{name}"
         self._totals_key = f"traptor:totals:{name}"
         self._batch_key = f"{self._totals_key}:batch:{rng.getrandbits(64):016x}"
@@ -64,7 +64,7 @@ class CounterStore:
 
     def write(self, tick: Tick, now: float) -> None:
         """Write a tick at `now` (unix time). Raises redis-py's errors; then members are lost, no totals."""
-        self._unsent.later.update(tick.totals(self._rule_names))
+        self._unsent.later.update(tick.totals(self._name_of))
         self._send_totals()
         self._run(self._add(tick))
         if now >= self._next_trim:
@@ -74,6 +74,11 @@ class CounterStore:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def _name_of(self, index: int) -> str:
+        """The rule as keys have it; made when it is needed: of thousands of rules few match in a second."""
+        rule = self._rules[index]
+        return f"{rule.group}:{rule.rule_id}"
 
     def _send_totals(self) -> None:
         while batch := self._unsent.next_batch():
@@ -91,7 +96,7 @@ class CounterStore:
 
     def _add(self, tick: Tick) -> Iterable[Command]:
         sets = {
-            f"stats:{self._rule_names[index]}": match_members(tick.began, count, self._numbers)
+            f"stats:{self._name_of(index)}": match_members(tick.began, count, self._numbers)
             for index, count in tick.matches.items()
         }
         if tick.limited:

@@ -29,10 +29,10 @@ class Enricher:
         self, rules: Sequence[Rule], connection: str, generation: int, api: str, group: GroupId | None
     ) -> None:
         """Take the rules that indexes point into; `group` is None where a connection carries several."""
-        self._heads = [_head(rule.group) for rule in rules]
-        self._rules = [rule.json for rule in rules]
-        self._inferred_rules = [rule.json[:-1] + b',"inferred":true}' for rule in rules]
-        self._head_without_match = _head(group)
+        # Nothing is made of each rule here: what is never looked at stays shared with the master.
+        self._rules = rules
+        self._group = group
+        self._head = _head(group)
         self._not_found = _not_found(rules, group)
         about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
@@ -47,14 +47,17 @@ class Enricher:
         `matched` are indexes of rules; `inferred` says that only the wider reading found them;
         `received_at_s` is unix time.
         """
-        texts = self._inferred_rules if inferred else self._rules
+        rules = self._rules
+        texts = [rules[number].json for number in matched]
+        if inferred:
+            texts = [text[:-1] + b',"inferred":true}' for text in texts]
         return b"".join(
             (
                 (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
-                self._heads[matched[0]] if matched else self._head_without_match,
+                _head(rules[matched[0]].group) if matched and self._group is None else self._head,
                 _created_at_json(tweet.created_at),
                 b',"collection_rules":[',
-                b",".join([texts[number] for number in matched]),
+                b",".join(texts),
                 b"]" if matched else self._not_found,
                 self._collection,
                 _iso_of_unix_ms(int(received_at_s * 1000)),
@@ -74,6 +77,7 @@ def _iso_of_unix_ms(time_ms: int) -> bytes:
     return iso_of_unix_time(time_ms).encode()
 
 
+@functools.lru_cache(maxsize=64)
 def _head(group: GroupId | None) -> bytes:
     return b',"traptor":{"id_str":%b,"created_at_iso":' % _group_id(group)
 

@@ -39,6 +39,7 @@ def run_worker(
     leave_master(master_pid, {*keep_fds, sock.fileno(), *bridge.keep_fds})
     set_title(birth.connection, "starting")
     logs = configure_worker_logging(birth, bridge)
+    log.info("starting", extra=fields(rules=len(birth.rules)))
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
     delivery = Delivery(birth, sink_of(birth))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -38,9 +39,11 @@ class Topics:
     def __init__(self, config: Config, stopped: threading.Event) -> None:
         """Raises SinkError when librdkafka does not take the configuration."""
         self._stopped = stopped
-        self._complaint = ""
+        self._complaints: list[str] = []  # the last one
         self._brokers = str(config["bootstrap.servers"])
-        self._admin = made_with(AdminClient, {**config, "error_cb": self._on_error})
+        # The callback knows nothing of us: the client, with its threads, is to end when we do.
+        on_error = partial(_keep_complaint, self._complaints)
+        self._admin = made_with(AdminClient, {**config, "error_cb": on_error})
 
     def partitions(self, names: Collection[str]) -> dict[str, int]:
         """How many partitions each has; 0: it is not there. Raises KafkaAway, SinkError, WaitEnded."""
@@ -110,11 +113,12 @@ class Topics:
     def _failure(self, topic: str, error: KafkaError) -> SinkError:
         if is_final(error):
             return SinkError(f"Kafka topic {topic}: {text_of(error)}; {advice(error)}")
-        return KafkaAway(f"{self._brokers}: {self._complaint or text_of(error)}")
+        return KafkaAway(f"{self._brokers}: {' '.join(self._complaints) or text_of(error)}")
 
-    def _on_error(self, error: KafkaError) -> None:
-        if error.code() not in _EMPTY_WORDS:
-            self._complaint = text_of(error)
+
+def _keep_complaint(complaints: list[str], error: KafkaError) -> None:
+    if error.code() not in _EMPTY_WORDS:
+        complaints[:] = [text_of(error)]
 
 
 def made_with(make: Callable[..., Client], config: Config) -> Client:

@@ -5,7 +5,7 @@ Cases and fields after Twitter, "Standard stream parameters", `follow`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from traptor.worker.tweet import Entities, Tweet
 
@@ -13,9 +13,9 @@ from traptor.worker.tweet import Entities, Tweet
 class FollowIndex:
     """Finds the follow rules that a tweet matches."""
 
-    def __init__(self, users: Mapping[str, Sequence[int]]) -> None:
-        """Take numeric user ids, each with the indexes of its rules."""
-        self._users = {user_id: tuple(rules) for user_id, rules in users.items()}
+    def __init__(self, users: dict[str, tuple[int, ...]]) -> None:
+        """Take numeric user ids, each with the indexes of its rules, and keep the dictionary."""
+        self._users = users
 
     def match(self, tweet: Tweet) -> set[int]:
         """Return the rules whose user wrote or retweeted it, is answered by it, or wrote what it retweets."""

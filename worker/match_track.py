@@ -7,14 +7,17 @@ pieces finds the words; only phrases filed under one of them are compared in ful
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ahocorasick_rs
 
 from traptor.worker.tokens import is_tag, pieces_of
 from traptor.worker.words import Words
+
+_first = operator.itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Phrase:
         for tag in self.tags:
             if not words.has_tag(tag):
                 return False
-        return all(map(words.has_whole, self.whole)) if self.whole else True
+        return not self.whole or all(map(words.has_whole, self.whole))
 
     def sure_words(self) -> frozenset[str]:
         """Return words that are all among the pieces of any text holding the phrase."""
@@ -96,19 +99,27 @@ class TrackIndex:
             if not readings:
                 self._unfiled.append(phrase)
             for key in {_rarest(reading, shared) for reading in readings}:
-                files.setdefault(key, _File([], [])).add(key, phrase)
+                files.setdefault(key, _File()).add(key, phrase)
         # Blanks around the words make a search for substrings one for words.
-        self._automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
+        automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
+        self._find = automaton.find_matches_as_indexes
         self._files = list(files.values())
 
     def match(self, text: str) -> set[int]:
-        """Return the indexes of the rules that match a folded text."""
+        """Return the indexes of the rules that match a text."""
         words = Words(text)
+        pieces = words.pieces
         found: set[int] = set()
-        hits = self._automaton.find_matches_as_indexes(words.pieces, overlapping=True)
-        for number in {hit[0] for hit in hits} if len(hits) > 1 else [hit[0] for hit in hits]:
+        for number in set(map(_first, self._find(pieces, True))):
             file = self._files[number]
-            found.update(file.rules)
+            if file.rules:
+                found.update(file.rules)
+            for others, rules in file.worded:
+                for piece in others:
+                    if piece not in pieces:
+                        break
+                else:
+                    found.update(rules)
             for phrase in file.phrases:
                 if phrase.is_in(words):
                     found.update(phrase.rules)
@@ -120,13 +131,16 @@ class TrackIndex:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What is filed under one word: the rules that ask for no more than it, and phrases to compare."""
+    """What is filed under one word: rules that ask for no more, those that ask for other pieces, the rest."""
 
-    rules: list[int]
-    phrases: list[Phrase]
+    rules: list[int] = field(default_factory=list)
+    worded: list[tuple[tuple[bytes, ...], tuple[int, ...]]] = field(default_factory=list)
+    phrases: list[Phrase] = field(default_factory=list)
 
     def add(self, key: str, phrase: Phrase) -> None:
-        if phrase.terms == phrase.pieces == {key}:
-            self.rules.extend(phrase.rules)
-        else:
+        if phrase.terms != phrase.pieces:
             self.phrases.append(phrase)
+        elif others := tuple(map(_blanked, phrase.pieces - {key})):
+            self.worded.append((others, phrase.rules))
+        else:
+            self.rules.extend(phrase.rules)

@@ -42,26 +42,26 @@ class Matcher:
         """
         found: set[int] = set()
         if self._substrings is not None:
-            found |= self._substrings.match(f"{searched_text(tweet)}\n{authors_of(tweet)}")
+            found |= self._substrings.match(fold(f"{searched_text(tweet)}\n{authors_of(tweet)}"))
         if self._follow is not None:
             found |= self._follow.infer(tweet)
         return sorted(found)
 
 
-def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, list[int]]:
-    by_value: dict[str, list[int]] = {}
+def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, tuple[int, ...]]:
+    by_value: dict[str, tuple[int, ...]] = {}
     for number, rule in enumerate(rules):
         if rule.group.type is rule_type:
             for value in rule.values:
-                by_value.setdefault(value, []).append(number)
+                by_value[value] = (*by_value.get(value, ()), number)
     return by_value
 
 
-def _rules_by_phrase(by_value: Mapping[str, list[int]]) -> dict[str, list[int]]:
+def _rules_by_phrase(by_value: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """Fold the phrases; of one that folds to nothing no tweet can be said to hold it."""
-    by_phrase: dict[str, list[int]] = {}
+    by_phrase: dict[str, tuple[int, ...]] = {}
     for value, numbers in by_value.items():
         phrase = " ".join(fold(value).split())
         if phrase:
-            by_phrase.setdefault(phrase, []).extend(numbers)
+            by_phrase[phrase] = (*by_phrase.get(phrase, ()), *numbers)
     return by_phrase

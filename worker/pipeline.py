@@ -39,7 +39,6 @@ class Pipeline:
         self._stats = stats
         self._counters = Counters()
         self._limit_notices = LimitNotices()
-        self._rule_ids = [rule.rule_id for rule in birth.rules]
         self._shown_since = 0.0
         self._shown = 0
 
@@ -87,12 +86,12 @@ class Pipeline:
             self._stats.received()
             self._stats.matched(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
-        rule_ids = self._rule_ids
+        rules = self._birth.rules
         self._delivery.send(
             Outgoing(
                 body=body,
                 tweet_id=tweet.id_str,
-                rule_ids=tuple([rule_ids[i] for i in matched]),
+                rule_ids=tuple([rules[i].rule_id for i in matched]),
                 created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
             )
         )

@@ -20,6 +20,7 @@ HANDLED_SIGNALS = frozenset(
 # The master asks for the stacks of a hung worker with it.
 EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None)
 
 
 def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
@@ -49,8 +50,15 @@ def set_title(connection: str, state: str) -> None:
     setproctitle.setproctitle(f"traptor: {connection} [{state}]")
 
 
+def give_memory_back() -> None:
+    """Return to the system what was freed: a connect with thousands of rules needs some MiB for a moment."""
+    gc.collect()
+    if hasattr(_libc, "malloc_trim"):  # of glibc alone
+        _libc.malloc_trim(0)
+
+
 def _die_with_master(master_pid: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != master_pid:  # it died before the call above
         os._exit(1)
 

@@ -8,54 +8,53 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
-from traptor.worker.tokens import fold, unescape
+from traptor.worker.tokens import unescape
 from traptor.worker.tweet import Entities, Link, Tweet
 
 _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
 
 def searched_text(tweet: Tweet) -> str:
-    """Return all that is searched, folded, its parts on lines of their own in no particular order."""
+    """Return all that is searched, its parts on lines of their own in no particular order."""
+    retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     parts: set[str] = set()
-    retweeted = tweet.retweeted_status
-    quoted = tweet.quoted_status
-    _add_status(parts, tweet, is_cut=retweeted is not None or bool(tweet.truncated))
     if retweeted is not None:
-        _add_status(parts, retweeted, is_cut=bool(retweeted.truncated))
+        _add_status(parts, tweet, True)
+        _add_status(parts, retweeted, retweeted.truncated)
         quoted = quoted or retweeted.quoted_status
+    else:
+        _add_status(parts, tweet, tweet.truncated)
     if quoted is not None:
-        _add_status(parts, quoted, is_cut=bool(quoted.truncated))
-    return fold("\n".join(parts))
+        _add_status(parts, quoted, quoted.truncated)
+    return "\n".join(parts)
 
 
 def authors_of(tweet: Tweet) -> str:
-    """Return the screen names of who wrote, was retweeted and was quoted, folded, one a line."""
+    """Return the screen names of who wrote, was retweeted and was quoted, one a line."""
     statuses = (tweet, tweet.retweeted_status, tweet.quoted_status)
     users = [status.user for status in statuses if status is not None]
-    return fold("\n".join(user.screen_name for user in users if user is not None and user.screen_name))
+    return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
 
 
-def _add_status(parts: set[str], status: Tweet, *, is_cut: bool) -> None:
+def _add_status(parts: set[str], status: Tweet, is_cut: bool | None) -> None:
     """Add one tweet; where `is_cut`, the last word of its outer text is only a beginning and is left out."""
     extended = status.extended_tweet
-    if extended is not None and extended.full_text is not None:
-        parts.add(unescape(extended.full_text))
-        _add_entities(parts, extended.entities)
-        _add_media(parts, extended.extended_entities)
-        return
-    text = status.text if status.text is not None else status.full_text
-    if text is not None:
-        parts.add(unescape(_without_cut_word(text) if is_cut else text))
-    entities = status.entities
-    if entities is not None and entities.urls and status.truncated:
+    if extended is not None and (text := extended.full_text) is not None:
+        entities, more = extended.entities, extended.extended_entities
+        own_address = None
+    else:
+        text = status.text if status.text is not None else status.full_text
+        if is_cut and text is not None:
+            text = _without_cut_word(text)
+        entities, more = status.entities, status.extended_entities
         # Twitter ends a text that it cuts with a link to the tweet itself; the author did not write it.
-        own = f"/i/web/status/{status.id_str}"
-        links = tuple(link for link in entities.urls if not (link.expanded_url or "").endswith(own))
-        entities = msgspec.structs.replace(entities, urls=links)
-    _add_entities(parts, entities)
-    _add_media(parts, status.extended_entities)
+        own_address = f"/i/web/status/{status.id_str}" if status.truncated else None
+    if text is not None:
+        parts.add(unescape(text))
+    if entities is not None:
+        _add_entities(parts, entities, own_address)
+    if more is not None and more.media:  # it has the second and further media
+        _add_links(parts, more.media, None)
 
 
 def _without_cut_word(text: str) -> str:
@@ -69,31 +68,29 @@ def _without_cut_word(text: str) -> str:
     return " ".join(words) + tail
 
 
-def _add_entities(parts: set[str], entities: Entities | None) -> None:
-    if entities is None:
-        return
+def _add_entities(parts: set[str], entities: Entities, own_address: str | None) -> None:
     if entities.hashtags:
-        parts.update([f"#{hashtag.text}" for hashtag in entities.hashtags])
+        for hashtag in entities.hashtags:
+            parts.add(f"#{hashtag.text}")
     if entities.symbols:
-        parts.update([f"${cashtag.text}" for cashtag in entities.symbols])
+        for cashtag in entities.symbols:
+            parts.add(f"${cashtag.text}")
     if entities.user_mentions:
-        parts.update([f"@{mention.screen_name}" for mention in entities.user_mentions])
+        for mention in entities.user_mentions:
+            parts.add(f"@{mention.screen_name}")
     if entities.urls:
-        _add_links(parts, entities.urls)
+        _add_links(parts, entities.urls, own_address)
     if entities.media:
-        _add_links(parts, entities.media)
+        _add_links(parts, entities.media, None)
 
 
-def _add_media(parts: set[str], entities: Entities | None) -> None:
-    """Add what only `extended_entities` has: the second and further media."""
-    if entities is not None and entities.media:
-        _add_links(parts, entities.media)
-
-
-def _add_links(parts: set[str], links: tuple[Link, ...]) -> None:
+def _add_links(parts: set[str], links: tuple[Link, ...], own_address: str | None) -> None:
     for link in links:
-        if link.expanded_url:
-            parts.add(link.expanded_url)
+        expanded, displayed = link.expanded_url, link.display_url
+        if own_address is not None and expanded and expanded.endswith(own_address):
+            continue
+        if expanded:
+            parts.add(expanded)
         # A displayed address that is cut holds nothing that the expanded one has not, but for half a word.
-        if link.display_url and not link.display_url.endswith("…"):
-            parts.add(link.display_url)
+        if displayed and displayed[-1] != "…":
+            parts.add(displayed)

@@ -32,7 +32,7 @@ from traptor.common.messages import (
 )
 from traptor.common.workerlog import WorkerLogs
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.process import set_title
+from traptor.worker.process import give_memory_back, set_title
 from traptor.worker.stream import V1Stream
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,6 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        log.info("starting", extra=fields(rules=len(self._birth.rules)))
         self._pipeline.open(self._until)
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
@@ -119,6 +118,7 @@ class Session:
         self._post(Connected(self._connected_at))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
+        give_memory_back()
 
     def _take_line(self, line: bytes) -> None:
         self._last_byte_at = self._handling_since = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 # The sorted sets tell rates, not totals: more members of a busy rule would only cost memory.
@@ -20,9 +20,9 @@ class Tick:
     limited: int = 0  # tweets that the server withheld
     matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
 
-    def totals(self, rule_names: Mapping[int, str]) -> Counter[str]:
+    def totals(self, name_of: Callable[[int], str]) -> Counter[str]:
         """The same as fields of the totals' hash."""
-        counts = Counter({rule_names[index]: count for index, count in self.matches.items()})
+        counts = Counter({name_of(index): count for index, count in self.matches.items()})
         counts.update(received=self.received, matched=self.matched, limited=self.limited)
         return +counts
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from traptor.worker.tokens import blanked_pieces, has_tag, whole_words_of
+from traptor.worker.tokens import blanked_pieces, fold, has_tag, whole_words_of
 
 
 class Words:
-    """What track terms are compared with, for one folded text."""
+    """What track terms are compared with, for one text."""
 
-    __slots__ = ("_text", "_whole", "pieces")
+    __slots__ = ("_folded", "_text", "_whole", "pieces")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._folded: str | None = None
         self._whole: frozenset[str] | None = None
         self.pieces = blanked_pieces(text)
         """Words parted at punctuation, and names of tags, each with blanks around it, in UTF-8.
@@ -21,16 +22,23 @@ class Words:
 
     def has_tag(self, tag: str) -> bool:
         """Tell whether it has this hashtag, mention or cashtag: what a term with such a mark finds."""
-        return has_tag(self._text, tag)
+        return has_tag(self.folded, tag)
+
+    @property
+    def folded(self) -> str:
+        """The text as it is compared."""
+        if self._folded is None:
+            self._folded = fold(self._text)
+        return self._folded
 
     @property
     def whole(self) -> frozenset[str]:
         """Words with the punctuation inside them: what a term with other punctuation finds."""
         if self._whole is None:
-            self._whole = frozenset(whole_words_of(self._text))
+            self._whole = frozenset(whole_words_of(self.folded))
         return self._whole
 
     def has_whole(self, term: str) -> bool:
         """Tell whether it has this word with the punctuation inside it."""
         # A whole word stands in the text as it is; most searches end here.
-        return term in self._text and term in self.whole
+        return term in self.folded and term in self.whole

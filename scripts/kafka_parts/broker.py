@@ -156,7 +156,8 @@ class KafkaProcess:
     def _format(self, classpath: str, file: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = ["java", *_JVM, "-cp", classpath, "kafka.tools.StorageTool"]
-        command += ["format", "--standalone", "-t", cluster_id, "-c", str(file)]
+        # One argument: an id that begins with a hyphen would be taken for an option.
+        command += ["format", "--standalone", f"--cluster-id={cluster_id}", "-c", str(file)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
         if ended.returncode:
             raise KafkaFailed(f"Kafka's storage cannot be made: {ended.stderr.strip()[-300:]}")

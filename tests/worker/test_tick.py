@@ -36,7 +36,7 @@ def test_whatever_is_lost_on_the_way_every_count_is_added_once(
 def test_a_ticks_totals_name_rules_and_leave_zeros_out() -> None:
     tick = Tick(0.0, received=5, matched=2, matches={0: 2, 1: 1})
     names = {0: "track:0:a", 1: "track:0:b"}
-    assert tick.totals(names) == {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
+    assert tick.totals(names.__getitem__) == {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
 
 
 @given(st.integers(0, 200), st.floats(0, 2e9))
