@@ -1,8 +1,8 @@
 """Tweets for each second of CPU that a worker's process spends, from a socket to a file or to Kafka.
 
-All its threads count, those of librdkafka too, until everything is delivered. A server in a process of its
-own sends ready-made chunks of the stream as fast as they are read. The floor reads the same stream and
-appends its lines to a file, and does nothing with them.
+All its threads count, those of librdkafka too, until everything is delivered; with the outbox and without. A
+server in a process of its own sends ready-made chunks of the stream as fast as they are read. The floor reads
+the same stream and appends its lines to a file, and does nothing with them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,19 +24,26 @@ from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure
 from benchmarks.path import UnwrittenStats, settings_in
 from benchmarks.rules import track_rules
+from benchmarks.unkept import Unkept
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules import Rule
 from traptor.worker.delivery import Delivery
 from traptor.worker.linefile import LineFile
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.sink import sink_of
+from traptor.worker.sink import Sink, sink_of
 from traptor.worker.stream import V1Stream
 
 _CHUNK_BYTES = 16_384
 _TIMES = 10  # the corpus is sent so often in one round
 _AT_LEAST = 15_000
+_LEAST_SHARE = 0.75
 _DRAIN_S = 60.0
+_FLOOR = "floor: tweepy, lines appended as they are"
+_FILE = "400 track, jsonl file"
+_FILE_KEPT = "400 track, jsonl file, all through the outbox"
+_KAFKA = "400 track, Kafka, through the outbox"
+_KAFKA_UNKEPT = "400 track, Kafka, without the outbox"
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _KEY = Connect(
     key_id="benchmark",
@@ -48,6 +55,14 @@ _KEY = Connect(
 )
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One row of the table: where the tweets go, and how."""
+
+    settings: WorkerSettings
+    deliver: Callable[[Birth, Sink], Delivery | Unkept] = Delivery
+
+
 def socket_to_sink(effort: Effort) -> list[Figure]:
     """400 track rules and each output, in turns with the floor."""
     rules = track_rules(400)
@@ -55,42 +70,52 @@ def socket_to_sink(effort: Effort) -> list[Figure]:
     rates: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as name, kafka_broker(Path(name)) as broker:
         folder = Path(name) / "output"
-        outputs = _outputs(folder, broker)
-        for number in range(effort.rounds + 1):
+        ways = _ways(folder, broker)
+        for number in range(1, effort.rounds + 2):
             with _served(lines) as url:
-                rate = _floor_rate(url, rules, folder)
-                rates.setdefault("floor: tweepy, lines appended as they are", []).append(rate)
-            for output, settings in outputs.items():
+                rates.setdefault(_FLOOR, []).append(_floor_rate(url, rules, folder))
+            for way_name, way in ways.items():
                 with _served(lines) as url:
-                    rate = _our_rate(replace(settings, stream_url=url), rules, number)
-                    rates.setdefault(f"400 track, {output}", []).append(rate)
+                    rates.setdefault(way_name, []).append(_our_rate(way, url, rules, number))
             shutil.rmtree(folder)  # of some hundred MB
-    return [
-        Figure.of(
-            "socket_to_sink", name, "tweets/s", rate[1:], at_least=None if "floor" in name else _AT_LEAST
-        )
+    return _figures({name: rate[1:] for name, rate in rates.items()})
+
+
+def _figures(rates: dict[str, list[float]]) -> list[Figure]:
+    figures = [
+        Figure.of("socket_to_sink", name, "tweets/s", rate, at_least=None if name == _FLOOR else _AT_LEAST)
         for name, rate in rates.items()
     ]
+    for name, without in ((_FILE_KEPT, _FILE), (_KAFKA, _KAFKA_UNKEPT)):
+        if name in rates:
+            shares = [ours / theirs for ours, theirs in zip(rates[name], rates[without], strict=True)]
+            title = f"{name}: share of the rate without it"
+            figures.append(Figure.of("socket_to_sink", title, "", shares, at_least=_LEAST_SHARE))
+    return figures
 
 
-def _outputs(folder: Path, broker: KafkaProcess | None) -> dict[str, WorkerSettings]:
-    """What is measured, each a row of the table."""
+def _ways(folder: Path, broker: KafkaProcess | None) -> dict[str, _Way]:
+    """What is measured."""
     base = settings_in(folder)
-    outputs = {"jsonl file": replace(base, output=f"jsonl:{folder}")}
+    file = replace(base, output=f"jsonl:{folder}")
+    ways = {_FILE: _Way(file), _FILE_KEPT: _Way(file, _through_the_outbox)}
     if broker is not None:
-        kafka = kafka_settings(broker, folder)
-        outputs["Kafka"] = replace(base, output="kafka", kafka=kafka)
-    return outputs
+        kafka = replace(base, output="kafka", kafka=kafka_settings(broker, folder))
+        ways |= {_KAFKA: _Way(kafka), _KAFKA_UNKEPT: _Way(kafka, Unkept)}
+    return ways
 
 
-def _pipeline(birth: Birth) -> Pipeline:
+def _through_the_outbox(birth: Birth, sink: Sink) -> Delivery:
+    """As for an output that is away now and then: no line is delivered at once."""
+    sink.deliver_at_once = lambda _message: False  # type: ignore[method-assign]
+    return Delivery(birth, sink)
+
+
+def _our_rate(way: _Way, url: str, rules: Sequence[Rule], generation: int) -> float:
+    settings, group = replace(way.settings, stream_url=url), rules[0].group
+    birth = Birth(str(group), generation, group, tuple(rules), settings)
     stats = UnwrittenStats(birth.connection, birth.rules, birth.settings.redis_url, 1.0)
-    return Pipeline(birth, Delivery(birth, sink_of(birth)), stats)
-
-
-def _our_rate(settings: WorkerSettings, rules: Sequence[Rule], generation: int) -> float:
-    group = rules[0].group
-    pipeline = _pipeline(Birth(str(group), generation, group, tuple(rules), settings))
+    pipeline = Pipeline(birth, way.deliver(birth, sink_of(birth)), stats)  # type: ignore[arg-type]
     pipeline.open(lambda: 0.0)
     rate = _rate(settings, rules, pipeline.handle, lambda: pipeline.drain(time.monotonic() + _DRAIN_S))
     assert pipeline.backlog == 0, "something is not delivered"
