@@ -91,6 +91,7 @@ class Reconciler:
             self._retire_all(c)
         elif not c.is_planned:
             c.forget_key()
+            gaplog.record(c.end_handover(now))  # an overlap of ours closed what nobody wants any more: no gap
             self._retire_all(c)
             gaplog.record(c.gaps.unplanned(instant(now)))
         elif self._is_refused(c, now):
