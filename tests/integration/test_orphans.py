@@ -162,7 +162,7 @@ def test_workers_die_with_a_killed_master_and_the_next_one_starts_clean(make_col
         lambda: set(collection.streaming().values()).isdisjoint(pids.values()), "a status of the new one"
     )
     collection.wait_streaming("track:0", "follow:0")
-    assert {c["serving"]["generation"] for c in collection.status()["connections"]} == {2}
+    assert all(c["serving"]["generation"] > 1 for c in collection.status()["connections"])
     for account in ("k1", "k2"):
         one, two = [c for c in collection.sandbox.connections() if c["account"] == account]
         assert one["closed_at"] <= two["opened_at"]
