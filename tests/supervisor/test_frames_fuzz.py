@@ -33,6 +33,7 @@ from traptor.common.messages import (
     Drained,
     FromWorker,
     MayConnect,
+    OutboxFull,
     Ready,
     Report,
     frame,
@@ -83,6 +84,7 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
     return st.one_of(
         st.just(Ready()),
         st.just(MayConnect()),
+        st.just(OutboxFull()),
         st.builds(Connected, times),
         st.builds(Drained, COUNTS),
         st.builds(
@@ -102,7 +104,9 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
             activity=st.sampled_from(Activity),
             activity_since=times,
             last_byte_at=times,
+            collected_until=times,
             backlog=COUNTS,
+            outbox_bytes=COUNTS,
             counters=counters,
         ),
     )
@@ -231,7 +235,7 @@ NEAR_TIMES = st.one_of(st.floats(-1_100, 10), ANY_FLOAT)
 def shifted(message: FromWorker, now: float) -> FromWorker:
     """The message with its times counted from now."""
     plain = {
-        name: now + value if name in ("at", "last_byte_at", "activity_since") else value
+        name: now + value if name in ("at", "last_byte_at", "activity_since", "collected_until") else value
         for name in message.__struct_fields__
         for value in [getattr(message, name)]
     }
