@@ -23,6 +23,7 @@ _MAX_PATH_BYTES = 107  # unix(7): 108 with the final zero
 _MODE = 0o660
 _SHUTDOWN_S = 1.0
 _BACKLOG = 32
+_IDLE_S = 10.0  # a connection whose request is not whole by then is closed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,8 +43,9 @@ def socket_path(run_dir: Path) -> Path:
 class ControlServer:
     """Answers on the socket from `start` until `close`; no request can hold up or end the master."""
 
-    def __init__(self, path: Path, handlers: ControlHandlers) -> None:
+    def __init__(self, path: Path, handlers: ControlHandlers, idle_s: float = _IDLE_S) -> None:
         self._path = path
+        self._idle_s = idle_s
         self._handlers = handlers
         self._app = web.Application(middlewares=[_as_json_errors])
         self._app.add_routes(handlers.routes())
@@ -53,7 +55,12 @@ class ControlServer:
         """Listen; a socket that a dead master left is replaced. Raises TraptorError."""
         listener = _listen(self._path)
         self._runner = web.AppRunner(
-            self._app, access_log=None, logger=_of_garbage, shutdown_timeout=_SHUTDOWN_S
+            self._app,
+            access_log=None,
+            logger=_of_garbage,
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=self._idle_s,
+            lingering_time=self._idle_s,
         )
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=_BACKLOG).start()

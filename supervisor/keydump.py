@@ -39,7 +39,9 @@ def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[s
     try:
         saved = msgspec.convert(dict(dump), _Dump)
     except msgspec.ValidationError as error:
-        raise _unreadable(str(error)) from None
+        # Its text may repeat what stands at the place that it names.
+        _, at, place = str(error).rpartition(" - at ")
+        raise _unreadable(f"a wrong value{at}{place if at else ''}") from None
     for key_id, record in saved.keys.items():
         if not _is_plausible(record, saved.saved_at):
             raise _unreadable(f"the times or counts of key {printable(key_id[:_SHOWN_CHARS])} cannot be true")

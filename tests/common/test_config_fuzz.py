@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples, mangled
-from support.secrets import SECRET, everything_shown
+from support.planted import SECRET, everything_shown
 
 from traptor.common.errors import ConfigError
 from traptor.common.sampleini import sample_ini
@@ -109,19 +109,19 @@ def check(folder: Path, ini: bytes, key_file: bytes) -> None:
     assert not (folder / "owned").exists()
 
 
-@examples(80)
+@examples(50)
 @given(ini=st.one_of(edited(INI, INI_TRICKS), mangled(INI.encode())))
 def test_an_ini_with_any_line_broken_is_read_or_refused_without_its_secrets(folder: Path, ini: bytes) -> None:
     check(folder, ini, KEY_FILE.encode())
 
 
-@examples(60)
+@examples(30)
 @given(ini=edited(sample_ini(), INI_TRICKS))
 def test_the_sample_ini_with_any_line_broken_is_read_or_refused(folder: Path, ini: bytes) -> None:
     check(folder, ini, KEY_FILE.encode())
 
 
-@examples(80)
+@examples(50)
 @given(key_file=st.one_of(edited(KEY_FILE, YAML_TRICKS), mangled(KEY_FILE.encode())))
 def test_a_key_file_with_any_line_broken_is_read_or_refused_without_its_secrets(
     folder: Path, key_file: bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.secrets import SECRET, everything_shown
+from support.planted import SECRET, everything_shown
 
 from traptor.common.errors import ConfigError
 from traptor.common.settings import load_settings

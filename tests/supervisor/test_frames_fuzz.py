@@ -8,6 +8,7 @@ import math
 import random
 import socket
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples, mangled
 from support.keypools import make_key, make_pool
-from support.secrets import SECRET
+from support.planted import SECRET
 
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ProtocolError
@@ -32,6 +33,7 @@ from traptor.common.messages import (
     Drained,
     FromWorker,
     MayConnect,
+    OutboxFull,
     Ready,
     Report,
     frame,
@@ -82,6 +84,7 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
     return st.one_of(
         st.just(Ready()),
         st.just(MayConnect()),
+        st.just(OutboxFull()),
         st.builds(Connected, times),
         st.builds(Drained, COUNTS),
         st.builds(
@@ -101,7 +104,9 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
             activity=st.sampled_from(Activity),
             activity_since=times,
             last_byte_at=times,
+            collected_until=times,
             backlog=COUNTS,
+            outbox_bytes=COUNTS,
             counters=counters,
         ),
     )
@@ -196,6 +201,8 @@ class World:
             store=cast(Any, None),
             run_clock=RunClock(self.born_at),
             fleet=cast(Any, None),
+            leftovers=cast(Any, None),
+            ledger=cast(Any, None),
             rng=random.Random(0),
         )
         rng = self.context.rng
@@ -203,9 +210,10 @@ class World:
         self.gaps = GapTracker("track:0", instant(self.born_at))
         self.gaps.planned(GapCause.START, instant(self.born_at))
         self.connection = Connection(
-            "track:0", GROUP, 1, CrashBackoff(limits, rng), CrashBackoff(limits, rng), self.gaps
+            "track:0", GROUP, 1, *(CrashBackoff(limits, rng) for _ in range(3)), self.gaps
         )
-        birth = Birth("track:0", 1, GROUP, (), cast(WorkerSettings, None))
+        settings = cast(WorkerSettings, SimpleNamespace(outbox=SimpleNamespace(state_dir=Path("/nowhere"))))
+        birth = Birth("track:0", 1, GROUP, (), settings)
         self.generation = Generation(birth, Spec("", "", 0), self.born_at, pid=1)
         self.connection.serving = self.generation
         self.context.connections["track:0"] = self.connection
@@ -227,7 +235,7 @@ NEAR_TIMES = st.one_of(st.floats(-1_100, 10), ANY_FLOAT)
 def shifted(message: FromWorker, now: float) -> FromWorker:
     """The message with its times counted from now."""
     plain = {
-        name: now + value if name in ("at", "last_byte_at", "activity_since") else value
+        name: now + value if name in ("at", "last_byte_at", "activity_since", "collected_until") else value
         for name in message.__struct_fields__
         for value in [getattr(message, name)]
     }
@@ -251,7 +259,7 @@ def test_whatever_a_worker_says_the_master_keeps_sense(said: list[FromWorker], p
     world.generation.state = GenerationState.GONE
     world.outcomes.on_gone(world.generation, 1)
     check_status(world, now + 1)
-    assert math.isfinite(world.generation.last_sign_at())
+    assert math.isfinite(world.generation.safe_until)
 
 
 def check_status(world: World, now: float) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 from support.fuzzing import examples
-from support.secrets import SECRET
+from support.planted import SECRET
 
 from traptor.common.normalise import MAX_RULE_CHARS
 from traptor.common.rules import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType
@@ -114,7 +114,7 @@ def read(content: dict[bytes, Any]) -> tuple[dict[GroupId, Snapshot], RuleReader
     return asyncio.run(reader.read_all(Everything())), reader
 
 
-@examples(250)
+@examples(150)
 @given(content=st.dictionaries(KEYS, HASHES, max_size=4))
 def test_any_key_with_any_hash_is_a_rule_or_says_why_not(content: dict[bytes, Any]) -> None:
     seen, reader = read(content)
@@ -175,7 +175,7 @@ PAYLOADS = st.one_of(
 )
 
 
-@examples(300)
+@examples(200)
 @given(payload=PAYLOADS)
 def test_any_message_on_the_channel_is_a_hint_or_counted(payload: bytes) -> None:
     hints: list[GroupId] = []

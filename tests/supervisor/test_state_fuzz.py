@@ -18,7 +18,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.fuzzing import JSON_VALUES, examples, paths, replaced
 from support.keypools import make_key, make_pool
-from support.secrets import SECRET
+from support.planted import SECRET
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.failures import Failure, FailureKind
@@ -66,7 +66,7 @@ def loadable(value: Any) -> dict[str, Any]:
 HEADS = st.dictionaries(st.sampled_from(["saved_at", "keys"]), JSON_VALUES)
 
 
-@examples(150)
+@examples(100)
 @given(dump=st.one_of(dumps(), HEADS).map(loadable))
 def test_any_dump_of_keys_is_taken_over_with_waits_that_end_or_refused(dump: dict[str, Any]) -> None:
     pool = make_pool(*KEYS)
@@ -86,6 +86,15 @@ def test_any_dump_of_keys_is_taken_over_with_waits_that_end_or_refused(dump: dic
         pool.failed(key.key_id, 103.0, Failure(FailureKind.UNAUTHORIZED))
     again = orjson.loads(orjson.dumps(pool.dump(104.0, WALL + 84.0)))
     make_pool(*KEYS).load(again, 0.0, WALL + 90.0)
+
+
+def test_a_word_that_no_key_can_have_is_not_repeated() -> None:
+    path = next(path for path in PATHS if path[-2:] == ("backoff", "last"))
+    with pytest.raises(
+        TraptorError, match=r"a wrong value - at `\$\.keys\[\.\.\.\]\.backoff\.last`"
+    ) as caught:
+        make_pool(*KEYS).load(replaced(DUMP, path, SECRET), 100.0, WALL + 80.0)
+    assert SECRET not in str(caught.value)
 
 
 # ---- state.db
@@ -121,7 +130,7 @@ def use(path: Path) -> None:
         assert len(str(error)) < 600
 
 
-@examples(30)
+@examples(20)
 @given(
     edits=st.lists(st.tuples(st.integers(0, 20_000), st.binary(max_size=6)), max_size=6),
     end=st.integers(0, 20_000),
@@ -137,7 +146,7 @@ def test_a_state_file_of_any_bytes_is_used_or_named_in_the_error(
     use(path)
 
 
-@examples(30)
+@examples(20)
 @given(last=CELLS, dump=CELLS, version=st.one_of(CELLS, st.just(1)))
 def test_a_state_file_with_any_values_is_used_or_named_in_the_error(
     good_db: Path, tmp_path_factory: pytest.TempPathFactory, last: Any, dump: Any, version: Any
@@ -172,7 +181,7 @@ ENTRIES = st.dictionaries(
 )
 
 
-@examples(150)
+@examples(80)
 @given(data=st.data())
 def test_no_roster_ends_a_process_that_it_does_not_name(
     bystander: psutil.Process, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

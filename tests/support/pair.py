@@ -12,8 +12,7 @@ import support.nonsense
 from support.collection import Collection, Json, Key
 from support.waiting import wait_for
 
-# -P: no module of the folder it is in may stand for one of the library.
-NONSENSE = ("-P", str(Path(support.nonsense.__file__)))
+NONSENSE = (str(Path(support.nonsense.__file__)),)
 
 
 def start_two(make: Callable[..., Collection], **options: object) -> tuple[Collection, dict[str, int]]:

@@ -9,7 +9,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples, mangled
-from support.secrets import SECRET
+from support.planted import SECRET
 from support.waiting import DEADLINE_S
 
 from traptor.common.errors import ExitCode

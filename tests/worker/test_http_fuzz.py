@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import TWEETS, examples, mangled
+from support.planted import SECRET
 from support.rawserver import RawServer
-from support.secrets import SECRET
 from test_stream_fuzz import SETTINGS, line_of
 
 from traptor.common.messages import HEADER, Connect, DisconnectKind, frame, from_worker
@@ -104,7 +104,7 @@ def stream(server: RawServer, answer: Sequence[bytes]) -> tuple[list[bytes], Dis
     return lines, ended.kind
 
 
-@examples(150)
+@examples(80)
 @given(answer=ANSWERS, sizes=st.lists(st.integers(1, 20_000), max_size=6))
 def test_any_answer_in_any_pieces_ends_as_an_outcome(
     server: RawServer, answer: bytes, sizes: list[int]
@@ -133,7 +133,7 @@ def test_the_pieces_in_which_they_come_change_no_tweet(
     assert kind is DisconnectKind.SERVER_CLOSE
 
 
-@examples(200)
+@examples(150)
 @given(pieces=st.lists(st.text("ab\r\n", max_size=6).map(str.encode)))
 def test_lines_are_the_same_in_whatever_pieces(pieces: list[bytes]) -> None:
     """But for a blank one, the same as a keep-alive, where CR and LF come apart."""

@@ -133,7 +133,7 @@ def check(line: bytes, message: Outgoing) -> None:
     assert [name for name in delivered if name != "traptor"] == [name for name in before if name != "traptor"]
 
 
-@examples(300)
+@examples(150)
 @given(line=LINES)
 def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
     kept = Kept()
