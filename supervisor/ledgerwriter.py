@@ -21,12 +21,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_NOTE_INTERVAL_S = 1.0
+# A worker leaves a sign of its own, the mark beside its outbox, with every commit: this one is for the rest.
+_NOTE_INTERVAL_S = 5.0
 _PRUNE_INTERVAL_S = 3600.0
 
 
 class LedgerWriter:
-    """Writes once a second and when something was completed; what fails is kept and tried again."""
+    """Writes now and then, and when something was completed; what fails is kept and tried again."""
 
     def __init__(
         self, ledger: Ledger, store: LedgerStore, keep_s: Callable[[], float], news: asyncio.Event

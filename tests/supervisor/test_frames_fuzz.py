@@ -210,7 +210,7 @@ class World:
         self.gaps = GapTracker("track:0", instant(self.born_at))
         self.gaps.planned(GapCause.START, instant(self.born_at))
         self.connection = Connection(
-            "track:0", GROUP, 1, *(CrashBackoff(limits, rng) for _ in range(3)), self.gaps
+            "track:0", GROUP, 1, *(CrashBackoff(limits, rng) for _ in range(2)), self.gaps
         )
         settings = cast(WorkerSettings, SimpleNamespace(outbox=SimpleNamespace(state_dir=Path("/nowhere"))))
         birth = Birth("track:0", 1, GROUP, (), settings)

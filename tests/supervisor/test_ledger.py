@@ -97,7 +97,7 @@ class Host:
         self.ledger.timeline(name, self.now).streaming(generation, self.now)
         sign = self.now.mono
         one = SimpleNamespace(
-            birth=SimpleNamespace(generation=generation), streaming_since=sign, last_sign_at=lambda: sign
+            birth=SimpleNamespace(generation=generation), streaming_since=sign, safe_until=sign
         )
         c = self.connections.setdefault(
             name, SimpleNamespace(generations=[], counters=lambda: SimpleNamespace(limited=0))
@@ -164,7 +164,7 @@ def test_after_a_kill_the_gap_begins_with_what_was_last_noted(host: Host) -> Non
     plan(host)
     host.open("track:0")
     host.true_s = 1020.0
-    host.connections["track:0"].generations[0].last_sign_at = lambda: 1019.0
+    host.connections["track:0"].generations[0].safe_until = 1019.0
     host.write()
     host.true_s = 1030.0
     host.end(cleanly=False)
