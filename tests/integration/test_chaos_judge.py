@@ -19,7 +19,6 @@ from chaos_parts import sums  # noqa: E402
 from chaos_parts.agreement import Span, cut, disagreements, doubts_of_stops, joined, meet  # noqa: E402
 from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account  # noqa: E402
 from chaos_parts.evidence import with_names  # noqa: E402
-from chaos_parts.keyuse import overuses  # noqa: E402
 from chaos_parts.leftovers import files_left  # noqa: E402
 from chaos_parts.report import Report  # noqa: E402
 from chaos_parts.timeline import Entry, Kind, Timelines  # noqa: E402
@@ -189,30 +188,6 @@ def test_a_connection_that_the_ledger_does_not_know_is_found() -> None:
 
 def test_time_before_the_first_start_is_found() -> None:
     assert "too early" in sum_faults(entry(-3.0, 10.0))[0]
-
-
-# ---- keys
-
-
-ACCOUNTS = {1: "key-1", 2: "key-1", 3: "key-2"}
-
-
-def test_a_key_that_is_used_by_one_after_the_other_is_not_overused() -> None:
-    streams = [stream(1.0, 5.0, 1), stream(5.0, 9.0, 2), stream(2.0, 9.0, 3)]
-    assert overuses(streams, ACCOUNTS, 1, []) == []
-
-
-def test_a_second_stream_of_a_key_is_found_however_short_it_was() -> None:
-    streams = [stream(1.0, 5.001, 1), stream(5.0, 9.0, 2)]
-    assert overuses(streams, ACCOUNTS, 1, []) == ["key-1 had 2 streams when track:0 connected, 1 allowed"]
-    assert overuses(streams, ACCOUNTS, 2, []) == []
-
-
-def test_the_moment_of_an_overlap_is_allowed_to_the_connection_that_took_it() -> None:
-    streams = [stream(1.0, 5.001, 1), stream(5.0, 9.0, 2)]
-    assert overuses(streams, ACCOUNTS, 1, [(TRACK, 5.1)]) == []
-    assert overuses(streams, ACCOUNTS, 1, [("follow:0", 5.1)])
-    assert overuses(streams, ACCOUNTS, 1, [(TRACK, 50.0)])
 
 
 # ---- whose a stream was
