@@ -53,36 +53,49 @@ def accounted(*sent: SentTweet) -> Deliveries:
 
 
 def test_a_tweet_that_was_sent_and_is_on_the_topic_is_not_lost() -> None:
-    found = accounted(SentTweet("1", 20.0, (1,)), SentTweet("2", 21.0, (1,)))
+    found = accounted(SentTweet("1", ((1, 20.0),)), SentTweet("2", ((1, 21.0),)))
     assert (found.sent, found.due, found.lost, found.in_gaps) == (2, 2, 0, 0)
 
 
 def test_a_tweet_on_the_topic_from_another_connection_is_lost_for_this_one() -> None:
-    found = accounted(SentTweet("1", 20.0, (1, 3)), SentTweet("2", 20.0, (3,)))
+    found = accounted(
+        SentTweet(
+            "1",
+            (
+                (1, 20.0),
+                (3, 20.0),
+            ),
+        ),
+        SentTweet("2", ((3, 20.0),)),
+    )
     assert (found.due, found.lost) == (3, 1)
     assert "from follow:0" in found.losses[0]
 
 
 def test_a_tweet_that_was_sent_over_two_streams_of_a_connection_is_due_once() -> None:
-    assert accounted(SentTweet("7", 20.0, (1, 2))).lost == 1
+    assert accounted(SentTweet("7", ((1, 20.0), (2, 20.0)))).lost == 1
 
 
 def test_a_tweet_that_was_sent_in_a_gap_is_not_lost_and_may_have_arrived() -> None:
-    found = accounted(SentTweet("7", 55.0, (1,)), SentTweet("1", 50.0, (1,)))
+    found = accounted(SentTweet("7", ((1, 55.0),)), SentTweet("1", ((1, 50.0),)))
     assert (found.sent, found.in_gaps, found.arrived_in_gaps, found.due) == (2, 2, 1, 0)
 
 
+def test_a_tweet_that_was_sent_in_a_gap_and_over_the_next_stream_is_due() -> None:
+    assert accounted(SentTweet("7", ((1, 59.9), (2, 60.1)))).lost == 1
+
+
 @pytest.mark.parametrize(
-    ("made_at", "words"), [(49.75, "0.250 s before a gap (crash)"), (60.5, "0.500 s after")]
+    ("sent_at", "words"), [(49.75, "0.250 s before a gap (crash)"), (60.5, "0.500 s after")]
 )
-def test_a_loss_is_told_with_the_gaps_around_it(made_at: float, words: str) -> None:
-    found = accounted(SentTweet("7", made_at, (1,)))
+def test_a_loss_is_told_with_the_gaps_around_it(sent_at: float, words: str) -> None:
+    found = accounted(SentTweet("7", ((1, sent_at),)))
     assert found.lost == 1
     assert words in found.losses[0]
 
 
 def test_what_was_sent_on_a_stream_that_nobody_claims_must_be_somewhere() -> None:
-    found = accounted(SentTweet("2", 55.0, (4,)), SentTweet("7", 55.0, (4,)))
+    found = accounted(SentTweet("2", ((4, 55.0),)), SentTweet("7", ((4, 55.0),)))
     assert (found.due, found.lost) == (2, 1)
 
 
