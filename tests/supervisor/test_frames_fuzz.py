@@ -251,7 +251,7 @@ def test_whatever_a_worker_says_the_master_keeps_sense(said: list[FromWorker], p
     world.generation.state = GenerationState.GONE
     world.outcomes.on_gone(world.generation, 1)
     check_status(world, now + 1)
-    assert math.isfinite(world.generation.last_sign_at())
+    assert math.isfinite(world.generation.safe_until)
 
 
 def check_status(world: World, now: float) -> None:

@@ -97,7 +97,7 @@ class Host:
         self.ledger.timeline(name, self.now).streaming(generation, self.now)
         sign = self.now.mono
         one = SimpleNamespace(
-            birth=SimpleNamespace(generation=generation), streaming_since=sign, last_sign_at=lambda: sign
+            birth=SimpleNamespace(generation=generation), streaming_since=sign, safe_until=sign
         )
         c = self.connections.setdefault(
             name, SimpleNamespace(generations=[], counters=lambda: SimpleNamespace(limited=0))
@@ -164,7 +164,7 @@ def test_after_a_kill_the_gap_begins_with_what_was_last_noted(host: Host) -> Non
     plan(host)
     host.open("track:0")
     host.true_s = 1020.0
-    host.connections["track:0"].generations[0].last_sign_at = lambda: 1019.0
+    host.connections["track:0"].generations[0].safe_until = 1019.0
     host.write()
     host.true_s = 1030.0
     host.end(cleanly=False)
@@ -175,17 +175,49 @@ def test_after_a_kill_the_gap_begins_with_what_was_last_noted(host: Host) -> Non
     assert host.stored("track:0") == [("streaming", 1000, 1019), ("master_down", 1019, 1031)]
 
 
+def leave_mark(host: Host, generation: int, since_s: float) -> None:
+    """The worker's mark of now, for a stream that began then."""
+    folder = host.folder / "outbox" / "track:0" / str(generation)
+    folder.mkdir(parents=True)
+    file = MarkFile(folder)
+    file.write(Mark(host.now.wall, host.now.mono, host.now.mono - (host.true_s - since_s)))
+    file.close()
+
+
+@pytest.mark.parametrize("new_worker", [False, True])
+@pytest.mark.parametrize("reboots", [False, True])
+def test_a_stream_that_a_dying_master_did_not_write_down_is_known_by_its_mark(
+    host: Host, reboots: bool, new_worker: bool
+) -> None:
+    plan(host)
+    generation = host.open("track:0")
+    host.true_s = 1005.0
+    host.ledger.timeline("track:0", host.now).stopped(generation, GapCause.SERVER_CLOSE, host.now)
+    host.write()
+    host.true_s = 1020.0
+    leave_mark(host, generation + new_worker, since_s=1008.0)
+    host.true_s = 1030.0
+    host.end(cleanly=False)
+    if reboots:
+        host.reboot()
+    host.begin()
+    host.open("track:0")
+    host.write()
+    assert host.stored("track:0") == [
+        ("streaming", 1000, 1005),
+        ("server_close", 1005, 1008),
+        ("streaming", 1008, 1020),
+        ("master_down", 1020, 1030),
+    ]
+
+
 @pytest.mark.parametrize("reboots", [False, True])
 def test_after_a_kill_a_later_mark_of_the_worker_counts(host: Host, reboots: bool) -> None:
     plan(host)
     generation = host.open("track:0")
     host.write()
     host.true_s = 1005.0
-    folder = host.folder / "outbox" / "track:0" / str(generation)
-    folder.mkdir(parents=True)
-    file = MarkFile(folder)
-    file.write(Mark(host.now.wall, host.now.mono))
-    file.close()
+    leave_mark(host, generation, since_s=1000.0)
     host.true_s = 1030.0
     host.end(cleanly=False)
     if reboots:
