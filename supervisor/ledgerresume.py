@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from traptor.common.mark import Mark
 from traptor.supervisor.gaps import GapTracker, Take
-from traptor.supervisor.intervals import GapCause, Instant, IntervalKind, Totals
+from traptor.supervisor.intervals import GapCause, Instant, IntervalKind, Standing, Totals
 from traptor.supervisor.ledgerbatch import Account, Stored
 
 
@@ -67,19 +67,26 @@ def resume(
     tracker = GapTracker.resumed(account.connection, account.standing, totals, take)
     if is_clean and tracker.kind is not IntervalKind.STREAMING:
         return tracker
-    if tracker.kind is IntervalKind.STREAMING:
-        assert account.standing.generation is not None
-        own = [mark.until for mark in marks if mark.generation == account.standing.generation]
-        tracker.stopped(account.standing.generation, GapCause.MASTER_DOWN, _latest([account.safe, *own], now))
-        return tracker
-    unknown = [mark for mark in marks if mark.since.mono > account.standing.open_from.mono]
-    if unknown:
-        last = max(unknown, key=lambda mark: mark.until.mono)
-        tracker.streaming(last.generation, last.since)
-        tracker.stopped(last.generation, GapCause.MASTER_DOWN, _latest([last.until], now))
-    else:
-        tracker.cause_changed(GapCause.MASTER_DOWN, _latest([account.safe], now))
+    standing, stopped_at = account.standing, account.safe
+    unknown = [mark for mark in marks if _is_unknown(standing, mark)]
+    for mark in unknown:
+        tracker.streaming(mark.generation, mark.since)
+    if standing.kind is IntervalKind.STREAMING:
+        assert standing.generation is not None
+        own = [mark.until for mark in marks if mark.generation == standing.generation]
+        stopped_at = _latest([stopped_at, *own], now)
+        tracker.stopped(standing.generation, GapCause.MASTER_DOWN, stopped_at)
+    for mark in unknown:
+        tracker.stopped(mark.generation, GapCause.MASTER_DOWN, _latest([mark.until], now))
+    tracker.cause_changed(GapCause.MASTER_DOWN, _latest([stopped_at], now))
     return tracker
+
+
+def _is_unknown(standing: Standing, mark: Streamed) -> bool:
+    """Whether the ledger does not have the stream of which a mark tells."""
+    if standing.kind is IntervalKind.STREAMING:  # by its last generation; a later one took over from it
+        return standing.generation is not None and mark.generation > standing.generation
+    return mark.since.mono > standing.open_from.mono
 
 
 def _latest(moments: Sequence[Instant], now: Instant) -> Instant:

@@ -211,6 +211,22 @@ def test_a_stream_that_a_dying_master_did_not_write_down_is_known_by_its_mark(
     ]
 
 
+def test_a_successor_that_a_dying_master_did_not_write_down_is_known_by_its_mark(host: Host) -> None:
+    plan(host)
+    generation = host.open("track:0")
+    host.write()
+    host.true_s = 1005.0
+    leave_mark(host, generation, since_s=1000.0)
+    host.true_s = 1020.0
+    leave_mark(host, generation + 1, since_s=1004.0)
+    host.true_s = 1030.0
+    host.end(cleanly=False)
+    host.begin()
+    host.open("track:0")
+    host.write()
+    assert host.stored("track:0") == [("streaming", 1000, 1020), ("master_down", 1020, 1030)]
+
+
 @pytest.mark.parametrize("reboots", [False, True])
 def test_after_a_kill_a_later_mark_of_the_worker_counts(host: Host, reboots: bool) -> None:
     plan(host)
