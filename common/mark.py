@@ -1,6 +1,6 @@
-"""The mark of a generation: until when all that came over its stream is safe.
+"""The mark of a generation: since when it had its stream, and until when all that came over it is safe.
 
-The worker writes it (16 bytes, one write) with every commit of its outbox and once a second; the master reads
+The worker writes it (24 bytes, one write) with every commit of its outbox and once a second; the master reads
 it when the worker, or the master before it, died.
 """
 
@@ -12,15 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "mark"
-_FORM = struct.Struct("<dd")
+_FORM = struct.Struct("<ddd")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment in Unix time, and by CLOCK_MONOTONIC, which counts only until the host is booted anew."""
+    """A moment in Unix time, and by CLOCK_MONOTONIC, which counts only until the host is booted anew.
+
+    `since` is when the stream began, by the same clock.
+    """
 
     wall: float
     mono: float
+    since: float
+
+    @property
+    def since_wall(self) -> float:
+        """When the stream began, in Unix time."""
+        return self.wall - (self.mono - self.since)
 
 
 class MarkFile:
@@ -33,7 +42,7 @@ class MarkFile:
     def write(self, mark: Mark) -> None:
         """Replace the mark; one that cannot be written stays the older one, which is true as well."""
         try:
-            os.pwrite(self._fd, _FORM.pack(mark.wall, mark.mono), 0)
+            os.pwrite(self._fd, _FORM.pack(mark.wall, mark.mono, mark.since), 0)
         except OSError:
             pass
 

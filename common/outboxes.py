@@ -19,12 +19,16 @@ def outbox_folder(state_dir: Path, connection: str) -> Path:
 
 def outboxes(state_dir: Path, connection: str) -> list[Path]:
     """The outboxes that there are of one connection, by generation."""
+    return generation_folders(outbox_folder(state_dir, connection))
+
+
+def generation_folders(folder: Path) -> list[Path]:
+    """Those in the folder of a connection, by generation."""
     try:
-        names = os.listdir(outbox_folder(state_dir, connection))
+        names = os.listdir(folder)
     except OSError:
         return []
-    numbers = sorted(int(name) for name in names if name.isdecimal())
-    return [outbox_folder(state_dir, connection) / str(number) for number in numbers]
+    return [folder / str(number) for number in sorted(int(name) for name in names if name.isdecimal())]
 
 
 def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]]:

@@ -131,7 +131,14 @@ class FilterEndpoint:
                 await response.write(wire.raw(_KEEP_ALIVE))
                 stream.record.keep_alives += 1
             for messages in [batch] if wire.is_odd and batch else [[message] for message in batch]:
-                await _write(messages, stream, response, wire)
+                await self._write(messages, stream, response, wire)
+
+    async def _write(
+        self, messages: list[Message], stream: Stream, response: web.StreamResponse, wire: Wire
+    ) -> None:
+        for chunk in wire.chunks([message.data for message in messages]):
+            await response.write(chunk)
+        stream.wrote(messages, self._clock().mono)
 
     async def _finish(
         self, stream: Stream, request: web.Request, response: web.StreamResponse, wire: Wire
@@ -144,12 +151,6 @@ class FilterEndpoint:
             await response.write(wire.raw(stream.tail))
         if request.transport is not None:
             await self._strikes.finish(stream, request.transport)
-
-
-async def _write(messages: list[Message], stream: Stream, response: web.StreamResponse, wire: Wire) -> None:
-    for chunk in wire.chunks([message.data for message in messages]):
-        await response.write(chunk)
-    stream.wrote(messages)
 
 
 async def _answer(request: web.Request, is_gzip: bool) -> web.StreamResponse:

@@ -14,7 +14,7 @@ from traptor.sandbox.values import Value
 
 @dataclass(slots=True)
 class TweetRecord:
-    """One tweet: when it was made, for which values, and to which connections it was written."""
+    """One tweet: when it was made, for which values, and to which connections it was written when."""
 
     number: int
     id: int | None
@@ -23,6 +23,7 @@ class TweetRecord:
     made_at: float
     made_mono: float
     connections: tuple[int, ...] = ()
+    written_mono: tuple[float, ...] = ()  # in their order
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as the API shows it."""
@@ -35,6 +36,7 @@ class TweetRecord:
             "made_at": self.made_at,
             "made_mono": self.made_mono,
             "connections": self.connections,
+            "written_mono": self.written_mono,
         }
 
 

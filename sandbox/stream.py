@@ -149,8 +149,9 @@ class Stream:
             return None
         return [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MESSAGES))]
 
-    def wrote(self, batch: list[Message]) -> None:
+    def wrote(self, batch: list[Message], now_mono_s: float) -> None:
         """Note in the record that these messages are on the wire."""
+        times = (now_mono_s,)
         for message in batch:
             self.record.messages += 1
             self.record.payload_bytes += len(message.data)
@@ -159,3 +160,4 @@ class Stream:
                 # Most tweets go to one connection: a million of them share its tuple.
                 earlier = message.tweet.connections
                 message.tweet.connections = earlier + self._alone if earlier else self._alone
+                message.tweet.written_mono += times

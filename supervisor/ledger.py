@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from traptor.common.mark import read_mark
+from traptor.common.outboxes import generation_folders
 from traptor.supervisor import gaplog
 from traptor.supervisor.connection import Connection
 from traptor.supervisor.gaps import GapTracker
 from traptor.supervisor.intervals import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.ledgerbatch import KNOWN, Account, Batch, Placement, Stored
 from traptor.supervisor.ledgerentry import NOTHING, Carried, Entry
-from traptor.supervisor.ledgerresume import Shift, moved, resume
+from traptor.supervisor.ledgerresume import Shift, Streamed, moved, resume
 from traptor.supervisor.membership import Membership, carried_by
 from traptor.supervisor.snapshot import Snapshot
 
@@ -161,13 +162,14 @@ class Ledger:
     def _resume(self, stored: Stored, outboxes: Path, now: Instant) -> None:
         shift = Shift.of(stored, self._boot, now)
         for account in (moved(account, shift) for account in stored.accounts):
-            name, generation = account.connection, account.standing.generation
-            mark = read_mark(outboxes / name / str(generation)) if generation is not None else None
+            name = account.connection
+            folders = generation_folders(outboxes / name)
+            marks = [(int(folder.name), mark) for folder in folders if (mark := read_mark(folder))]
             self._pages[name] = _Page(account.began, account.safe, account.carried)
             self._timelines[name] = resume(
                 account,
                 stored.totals.get(name, Totals()),
-                shift(Instant(mark.wall, mark.mono)) if mark else None,
+                [Streamed.of(generation, mark, shift) for generation, mark in marks],
                 is_clean=stored.is_clean,
                 now=now,
                 take=self._take,

@@ -70,6 +70,7 @@ class Delivery:
         self._looked_around_at = 0.0
         self._removed_at = 0.0
         self._marked_at = 0.0
+        self._stream_since = 0.0
         self._progress = Progress()
         self._tally = Tally()
         self._bell = threading.Event()
@@ -88,6 +89,10 @@ class Delivery:
         self._sink.open(self._outflow)
         self.reaches_since = None
         self._thread.start()
+
+    def stream_opened(self) -> None:
+        """What comes from now on comes over a new stream."""
+        self._stream_since = time.monotonic()
 
     def send(self, message: Outgoing) -> None:
         """Take a message; it never waits. Where it cannot be kept, `has_room` is cleared: bring no more."""
@@ -254,7 +259,9 @@ class Delivery:
         self._marked_at = time.monotonic()
         mono = self.collected_until()
         if mono and self._own is not None:
-            self._own.outbox.mark(Mark(time.time() - (time.monotonic() - mono), mono))
+            now = time.monotonic()
+            mark = Mark(time.time() - (now - mono), mono, self._stream_since)
+            self._own.outbox.mark(mark)
 
     def _update_room(self) -> None:
         most = self._settings.max_bytes

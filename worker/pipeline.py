@@ -60,6 +60,7 @@ class Pipeline:
     def stream_opened(self) -> None:
         """A new stream begins: the server counts what it withholds from zero."""
         self._limit_notices.reset()
+        self._delivery.stream_opened()
 
     def handle(self, line: bytes) -> None:
         """Take one line of the stream; whatever it is, it is delivered or counted, and never fatal."""

@@ -18,7 +18,7 @@ from trial.view import StatusReader
 
 from chaos_parts.evidence import read_topic, sent_tweets
 from chaos_parts.havoc import Havoc, Victims
-from chaos_parts.ledger import read_log
+from chaos_parts.ledger import read_ledger
 from chaos_parts.leftovers import leftovers
 from chaos_parts.masters import Masters
 from chaos_parts.quiet import Quiet
@@ -26,6 +26,7 @@ from chaos_parts.report import Report
 from chaos_parts.schedule import schedule
 from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
+from traptor.supervisor.accounting import imbalances
 
 _START_S = 60.0
 _CALM_S = 90.0
@@ -97,7 +98,6 @@ class Chaos:
         else:
             self._failures.append(f"not all connections stream after {_START_S:g} s")
         self._let_it_drain()
-        self._look_at_the_ledger()
         self._stop()
         return self._report()
 
@@ -157,13 +157,6 @@ class Chaos:
         if zombies := self._masters.zombies():
             self._failures.append(f"processes that nobody waited for: {zombies}")
 
-    def _look_at_the_ledger(self) -> None:
-        self._log.read_on()
-        self._read_at = time.monotonic()
-        self._ledger = read_log(
-            self._log.records, CONNECTIONS, self._wall_to_mono, self._masters.kills, self._read_at
-        )
-
     def _stop(self) -> None:
         code_before = self._supervisor.exit_code
         self._supervisor.terminate()
@@ -187,16 +180,16 @@ class Chaos:
         sandbox = self._stage.servers.sandbox
         strikes = sandbox.soak()["strikes"]
         topic = read_topic(self._stage.kafka, TOPIC)
+        ledger_file = self._folder.state / "ledger.db"
         verdict = judged(
             Found(
                 began_at=self._began,
-                read_at=self._read_at,
                 wall_to_mono=self._wall_to_mono,
                 connections=sandbox.connections(),
                 strikes=strikes,
                 sent=sent_tweets(sandbox),
                 topic=topic,
-                ledger=self._ledger,
+                ledger=read_ledger(ledger_file, self._wall_to_mono),
                 events=self._log.records,
                 stops=self._havoc.stops,
                 stall_timeout_s=STALL_TIMEOUT_S,
@@ -219,7 +212,7 @@ class Chaos:
             gap_seconds=verdict.ledger.gap_seconds(),
             disagreements=verdict.disagreements,
             trends=self._masters.trends(),
-            failures=[*self._failures, *verdict.faults, *left],
+            failures=[*self._failures, *verdict.faults, *imbalances(ledger_file), *left],
         )
 
     # ---- steps

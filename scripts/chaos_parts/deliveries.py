@@ -15,11 +15,13 @@ Delivery = tuple[str, str]  # a connection and the id of a tweet
 
 @dataclass(frozen=True, slots=True)
 class SentTweet:
-    """A tweet by the sandbox's record: when it was made, and the numbers of the streams it was written to."""
+    """A tweet by the sandbox's record, with the numbers of the streams that it was written to, and when.
+
+    Not when it was made: on a busy machine it waits for its turn, and its connection can have died meanwhile.
+    """
 
     id: str
-    made_at: float
-    streams: tuple[int, ...]
+    writes: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Deliveries:
     """The figures of the table. A tweet that was sent to two connections is two deliveries."""
 
     sent: int
-    in_gaps: int  # sent, and made while the ledger has a gap for that connection
+    in_gaps: int  # sent while the ledger has a gap for that connection
     due: int  # sent outside of gaps
     lost: int  # due, and not on the topic
     arrived_in_gaps: int  # on the topic although nobody would have missed it
@@ -60,28 +62,33 @@ def account(
     lost: list[str] = []
     anywhere = {tweet_id for _, tweet_id in topic.counts}
     for tweet in sent:
-        for name in {names[number] for number in tweet.streams}:
+        for name, times in _by_connection(tweet, names).items():
             is_there = tweet.id in anywhere if name is None else (name, tweet.id) in topic.counts
-            if name is not None and ledger.in_gap(name, tweet.made_at):
+            outside = [at for at in times if name is None or not ledger.in_gap(name, at)]
+            if not outside:
                 in_gaps += 1
                 arrived_in_gaps += is_there
                 continue
             due += 1
             if not is_there:
-                lost.append(_loss(tweet, name, ledger))
+                lost.append(_loss(tweet.id, outside[0], name, ledger))
     return Deliveries(in_gaps + due, in_gaps, due, len(lost), arrived_in_gaps, tuple(lost[:_SHOWN]))
 
 
-def _loss(tweet: SentTweet, name: str | None, ledger: Timelines) -> str:
+def _by_connection(tweet: SentTweet, names: Mapping[int, str | None]) -> Mapping[str | None, list[float]]:
+    """When it was sent to whom; over two streams of one connection while one takes over from the other."""
+    times: dict[str | None, list[float]] = {}
+    for number, at in tweet.writes:
+        times.setdefault(names[number], []).append(at)
+    return times
+
+
+def _loss(tweet_id: str, at: float, name: str | None, ledger: Timelines) -> str:
     """Which tweet, and how far it was from the gaps around it."""
     if name is None:
-        return f"{tweet.id}, sent on a stream that nobody claims, is nowhere on the topic"
+        return f"{tweet_id}, sent on a stream that nobody claims, is nowhere on the topic"
     gaps = [entry for entry in ledger.of(name) if entry.cause]
-    before = [
-        f"{tweet.made_at - g.until:.3f} s after a gap ({g.cause})" for g in gaps if g.until < tweet.made_at
-    ]
-    after = [
-        f"{g.since - tweet.made_at:.3f} s before a gap ({g.cause})" for g in gaps if g.since > tweet.made_at
-    ]
+    before = [f"{at - g.until:.3f} s after a gap ({g.cause})" for g in gaps if g.until < at]
+    after = [f"{g.since - at:.3f} s before a gap ({g.cause})" for g in gaps if g.since > at]
     around = ", ".join(before[-1:] + after[:1])
-    return f"{tweet.id}, made {around or 'far from any gap'}, is not on the topic from {name}"
+    return f"{tweet_id}, sent {around or 'far from any gap'}, is not on the topic from {name}"

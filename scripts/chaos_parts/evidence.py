@@ -23,7 +23,9 @@ def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
     """The tweets that were written to any stream."""
     for record in sandbox.tweets():
         if record["connections"]:
-            yield SentTweet(record["id"], record["made_mono"], tuple(record["connections"]))
+            yield SentTweet(
+                record["id"], tuple(zip(record["connections"], record["written_mono"], strict=True))
+            )
 
 
 def read_topic(broker: KafkaProcess, topic: str) -> Topic:

@@ -1,47 +1,41 @@
-"""Reads the supervisors' gap ledger."""
+"""Reads the supervisors' gap ledger from its file, when the last of them has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import Any
-
-from trial.evidence import reported_gaps
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 
 from chaos_parts.timeline import Entry, Kind
-
-Json = dict[str, Any]
-
-_LAST_REPORT_S = 1.0
-
-
-def read_log(
-    events: Sequence[Json],
-    connections: Iterable[str],
-    wall_to_mono: float,
-    kills: Sequence[float],
-    now: float,
-) -> list[Entry]:
-    """The intervals as far as supervisor.log tells of them; a supervisor that is killed leaves no line."""
-    gaps = reported_gaps(events, wall_to_mono)
-    entries: list[Entry] = []
-    for name in connections:
-        own = sorted((g for g in gaps if g.connection == name), key=lambda g: g.since)
-        found = [Entry(name, Kind.GAP, g.cause, g.since, g.until, g.seconds) for g in own]
-        for kill in kills:
-            since = kill - _LAST_REPORT_S
-            until = min((g.since for g in own if g.since >= kill), default=now)
-            found.append(Entry(name, Kind.GAP, "master_down", since, until, until - since))
-        entries += _with_streams(sorted(found, key=lambda entry: entry.since), now)
-    return entries
+from traptor.supervisor.ledgerentry import NOTHING
+from traptor.supervisor.ledgerentry import Entry as StoredEntry
+from traptor.supervisor.ledgerquestion import Period
+from traptor.supervisor.ledgerreader import NO_ID, LedgerReader
 
 
-def _with_streams(gaps: list[Entry], now: float) -> list[Entry]:
-    """The gaps with what lies between them."""
-    end = Entry(gaps[-1].connection, Kind.GAP, "", now, now, 0.0)
-    between = [
-        Entry(gap.connection, Kind.STREAMING, "", gap.until, following.since, following.since - gap.until)
-        for gap, following in pairwise([*gaps, end])
-        if following.since > gap.until
-    ]
-    return [*gaps, *between]
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """All intervals, with those that are open, up to the last second that the ledger knows of."""
+
+    entries: tuple[Entry, ...]
+    until: float
+
+
+def read_ledger(path: Path, wall_to_mono: float) -> LedgerRecord:
+    """What is in a `ledger.db`, in monotonic seconds. Raises TraptorError when it cannot be read."""
+    with closing(LedgerReader(path)) as reader:
+        stored = reader.stored()
+        if stored is None:
+            return LedgerRecord((), 0.0)
+        completed = [entry for page in reader.entries(NO_ID, Period()) for entry in page]
+        open_ = [StoredEntry.of(a.open_interval(stored.noted), NOTHING, 0) for a in stored.accounts]
+    entries = tuple(_timed([*completed, *open_], wall_to_mono))
+    return LedgerRecord(entries, stored.noted.wall + wall_to_mono)
+
+
+def _timed(stored: list[StoredEntry], wall_to_mono: float) -> Iterator[Entry]:
+    for entry in stored:
+        since, until = entry.from_unix + wall_to_mono, entry.to_unix + wall_to_mono
+        assert entry.connection is not None
+        yield Entry(entry.connection, Kind(entry.kind), entry.cause or "", since, until, entry.seconds)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from trial.evidence import opened_streams
 from trial.judge import OpenedStream, Silence
 from trial.rulebook import CONNECTIONS
 from trial.silences import silences
+from trial.slots import breaches, key_streams, overlaps
 
-from chaos_parts import keyuse, sums
+from chaos_parts import sums
 from chaos_parts.agreement import Disagreement, disagreements, doubts_of_stops
 from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
 from chaos_parts.evidence import with_names
-from chaos_parts.timeline import Entry, Timelines
+from chaos_parts.ledger import LedgerRecord
+from chaos_parts.timeline import Timelines
 
 Json = dict[str, Any]
 
@@ -26,13 +27,12 @@ class Found:
     """What was read at the end of a run; times are monotonic seconds."""
 
     began_at: float
-    read_at: float  # when the ledger was read
     wall_to_mono: float
     connections: Sequence[Json]  # of the sandbox's record
     strikes: Sequence[Json]  # likewise
     sent: Iterator[SentTweet]  # likewise
     topic: Topic
-    ledger: Sequence[Entry]
+    ledger: LedgerRecord
     events: Sequence[Json]  # of supervisor.log
     stops: Sequence[Silence]  # of workers
     stall_timeout_s: float
@@ -52,7 +52,7 @@ class Verdict:
 def judged(found: Found) -> Verdict:
     """Compare everything with everything."""
     streams = with_names(opened_streams(found.connections, found.events, found.wall_to_mono))
-    ledger = Timelines(found.ledger)
+    ledger = Timelines(found.ledger.entries)
     names = {stream.id: stream.connection for stream in streams}
     doubts = [
         *silences(found.strikes, streams, found.stall_timeout_s),
@@ -61,25 +61,19 @@ def judged(found: Found) -> Verdict:
     return Verdict(
         deliveries=account(found.sent, names, ledger, found.topic),
         ledger=ledger,
-        disagreements=disagreements(ledger, streams, doubts, found.read_at),
+        disagreements=disagreements(ledger, streams, doubts, found.ledger.until),
         faults=[
             *sums.faults(ledger, CONNECTIONS, found.began_at),
-            *keyuse.overuses(streams, _accounts(found.connections), found.max_connections, _overlaps(found)),
+            *_overused_keys(found),
             *_unclaimed(streams),
         ],
     )
 
 
-def _accounts(connections: Sequence[Json]) -> Mapping[int, str]:
-    return {record["id"]: record["account"] for record in connections}
-
-
-def _overlaps(found: Found) -> list[tuple[str, float]]:
-    return [
-        (event["connection"], datetime.fromisoformat(event["time"]).timestamp() + found.wall_to_mono)
-        for event in found.events
-        if event["message"] == "refreshed" and event["way"] == "overlap"
-    ]
+def _overused_keys(found: Found) -> list[str]:
+    streams = key_streams(found.connections)
+    limits = {stream.account: found.max_connections for stream in streams}
+    return [str(breach) for breach in breaches(streams, limits, overlaps(found.events, found.wall_to_mono))]
 
 
 def _unclaimed(streams: Sequence[OpenedStream]) -> list[str]:

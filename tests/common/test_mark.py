@@ -11,19 +11,21 @@ from traptor.common.mark import MARK, Mark, MarkFile, read_mark
 
 def test_the_last_mark_is_read_back(tmp_path: Path) -> None:
     file = MarkFile(tmp_path)
-    file.write(Mark(wall=1.5, mono=2.5))
-    file.write(Mark(wall=1_790_000_000.25, mono=77.125))
+    file.write(Mark(wall=1.5, mono=2.5, since=0.5))
+    file.write(Mark(wall=1_790_000_000.25, mono=77.125, since=70.0))
     file.close()
-    assert read_mark(tmp_path) == Mark(wall=1_790_000_000.25, mono=77.125)
+    mark = read_mark(tmp_path)
+    assert mark == Mark(wall=1_790_000_000.25, mono=77.125, since=70.0)
+    assert mark.since_wall == 1_789_999_993.125
 
 
 def test_it_survives_the_kill_of_its_writer(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:
-        MarkFile(tmp_path).write(Mark(3.0, 4.0))
+        MarkFile(tmp_path).write(Mark(3.0, 4.0, 2.0))
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    assert read_mark(tmp_path) == Mark(3.0, 4.0)
+    assert read_mark(tmp_path) == Mark(3.0, 4.0, 2.0)
 
 
 def test_a_folder_without_a_whole_mark_has_none(tmp_path: Path) -> None:

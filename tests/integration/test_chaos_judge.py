@@ -19,7 +19,6 @@ from chaos_parts import sums  # noqa: E402
 from chaos_parts.agreement import Span, cut, disagreements, doubts_of_stops, joined, meet  # noqa: E402
 from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account  # noqa: E402
 from chaos_parts.evidence import with_names  # noqa: E402
-from chaos_parts.keyuse import overuses  # noqa: E402
 from chaos_parts.leftovers import files_left  # noqa: E402
 from chaos_parts.report import Report  # noqa: E402
 from chaos_parts.timeline import Entry, Kind, Timelines  # noqa: E402
@@ -54,36 +53,49 @@ def accounted(*sent: SentTweet) -> Deliveries:
 
 
 def test_a_tweet_that_was_sent_and_is_on_the_topic_is_not_lost() -> None:
-    found = accounted(SentTweet("1", 20.0, (1,)), SentTweet("2", 21.0, (1,)))
+    found = accounted(SentTweet("1", ((1, 20.0),)), SentTweet("2", ((1, 21.0),)))
     assert (found.sent, found.due, found.lost, found.in_gaps) == (2, 2, 0, 0)
 
 
 def test_a_tweet_on_the_topic_from_another_connection_is_lost_for_this_one() -> None:
-    found = accounted(SentTweet("1", 20.0, (1, 3)), SentTweet("2", 20.0, (3,)))
+    found = accounted(
+        SentTweet(
+            "1",
+            (
+                (1, 20.0),
+                (3, 20.0),
+            ),
+        ),
+        SentTweet("2", ((3, 20.0),)),
+    )
     assert (found.due, found.lost) == (3, 1)
     assert "from follow:0" in found.losses[0]
 
 
 def test_a_tweet_that_was_sent_over_two_streams_of_a_connection_is_due_once() -> None:
-    assert accounted(SentTweet("7", 20.0, (1, 2))).lost == 1
+    assert accounted(SentTweet("7", ((1, 20.0), (2, 20.0)))).lost == 1
 
 
 def test_a_tweet_that_was_sent_in_a_gap_is_not_lost_and_may_have_arrived() -> None:
-    found = accounted(SentTweet("7", 55.0, (1,)), SentTweet("1", 50.0, (1,)))
+    found = accounted(SentTweet("7", ((1, 55.0),)), SentTweet("1", ((1, 50.0),)))
     assert (found.sent, found.in_gaps, found.arrived_in_gaps, found.due) == (2, 2, 1, 0)
 
 
+def test_a_tweet_that_was_sent_in_a_gap_and_over_the_next_stream_is_due() -> None:
+    assert accounted(SentTweet("7", ((1, 59.9), (2, 60.1)))).lost == 1
+
+
 @pytest.mark.parametrize(
-    ("made_at", "words"), [(49.75, "0.250 s before a gap (crash)"), (60.5, "0.500 s after")]
+    ("sent_at", "words"), [(49.75, "0.250 s before a gap (crash)"), (60.5, "0.500 s after")]
 )
-def test_a_loss_is_told_with_the_gaps_around_it(made_at: float, words: str) -> None:
-    found = accounted(SentTweet("7", made_at, (1,)))
+def test_a_loss_is_told_with_the_gaps_around_it(sent_at: float, words: str) -> None:
+    found = accounted(SentTweet("7", ((1, sent_at),)))
     assert found.lost == 1
     assert words in found.losses[0]
 
 
 def test_what_was_sent_on_a_stream_that_nobody_claims_must_be_somewhere() -> None:
-    found = accounted(SentTweet("2", 55.0, (4,)), SentTweet("7", 55.0, (4,)))
+    found = accounted(SentTweet("2", ((4, 55.0),)), SentTweet("7", ((4, 55.0),)))
     assert (found.due, found.lost) == (2, 1)
 
 
@@ -189,30 +201,6 @@ def test_a_connection_that_the_ledger_does_not_know_is_found() -> None:
 
 def test_time_before_the_first_start_is_found() -> None:
     assert "too early" in sum_faults(entry(-3.0, 10.0))[0]
-
-
-# ---- keys
-
-
-ACCOUNTS = {1: "key-1", 2: "key-1", 3: "key-2"}
-
-
-def test_a_key_that_is_used_by_one_after_the_other_is_not_overused() -> None:
-    streams = [stream(1.0, 5.0, 1), stream(5.0, 9.0, 2), stream(2.0, 9.0, 3)]
-    assert overuses(streams, ACCOUNTS, 1, []) == []
-
-
-def test_a_second_stream_of_a_key_is_found_however_short_it_was() -> None:
-    streams = [stream(1.0, 5.001, 1), stream(5.0, 9.0, 2)]
-    assert overuses(streams, ACCOUNTS, 1, []) == ["key-1 had 2 streams when track:0 connected, 1 allowed"]
-    assert overuses(streams, ACCOUNTS, 2, []) == []
-
-
-def test_the_moment_of_an_overlap_is_allowed_to_the_connection_that_took_it() -> None:
-    streams = [stream(1.0, 5.001, 1), stream(5.0, 9.0, 2)]
-    assert overuses(streams, ACCOUNTS, 1, [(TRACK, 5.1)]) == []
-    assert overuses(streams, ACCOUNTS, 1, [("follow:0", 5.1)])
-    assert overuses(streams, ACCOUNTS, 1, [(TRACK, 50.0)])
 
 
 # ---- whose a stream was

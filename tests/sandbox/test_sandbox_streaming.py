@@ -183,6 +183,21 @@ def test_more_connects_than_the_budget_are_420(start):
     assert [one["status"] for one in world.client.attempts()] == [200, 200, 420, 420, 200]
 
 
+def test_the_record_says_when_a_tweet_was_written_to_each_connection(world):
+    readers = [world.read("a"), world.read("b")]
+    before = time.monotonic()
+    world.client.burst(20, ["flood warning"])
+    for reader in readers:
+        reader.wait_for_tweets(20)
+    world.client.fault("close")
+    for reader in readers:
+        reader.wait_for_end()
+    for tweet in world.client.tweets():
+        assert sorted(tweet["connections"]) == [1, 2]
+        assert len(tweet["written_mono"]) == 2
+        assert all(before <= tweet["made_mono"] <= at <= time.monotonic() for at in tweet["written_mono"])
+
+
 def test_a_newer_connection_ends_the_older_after_its_own_200(world):
     older = world.read("a")
     world.client.burst(5, ["flood warning"])

@@ -175,17 +175,65 @@ def test_after_a_kill_the_gap_begins_with_what_was_last_noted(host: Host) -> Non
     assert host.stored("track:0") == [("streaming", 1000, 1019), ("master_down", 1019, 1031)]
 
 
+def leave_mark(host: Host, generation: int, since_s: float) -> None:
+    """The worker's mark of now, for a stream that began then."""
+    folder = host.folder / "outbox" / "track:0" / str(generation)
+    folder.mkdir(parents=True)
+    file = MarkFile(folder)
+    file.write(Mark(host.now.wall, host.now.mono, host.now.mono - (host.true_s - since_s)))
+    file.close()
+
+
+@pytest.mark.parametrize("new_worker", [False, True])
+@pytest.mark.parametrize("reboots", [False, True])
+def test_a_stream_that_a_dying_master_did_not_write_down_is_known_by_its_mark(
+    host: Host, reboots: bool, new_worker: bool
+) -> None:
+    plan(host)
+    generation = host.open("track:0")
+    host.true_s = 1005.0
+    host.ledger.timeline("track:0", host.now).stopped(generation, GapCause.SERVER_CLOSE, host.now)
+    host.write()
+    host.true_s = 1020.0
+    leave_mark(host, generation + new_worker, since_s=1008.0)
+    host.true_s = 1030.0
+    host.end(cleanly=False)
+    if reboots:
+        host.reboot()
+    host.begin()
+    host.open("track:0")
+    host.write()
+    assert host.stored("track:0") == [
+        ("streaming", 1000, 1005),
+        ("server_close", 1005, 1008),
+        ("streaming", 1008, 1020),
+        ("master_down", 1020, 1030),
+    ]
+
+
+def test_a_successor_that_a_dying_master_did_not_write_down_is_known_by_its_mark(host: Host) -> None:
+    plan(host)
+    generation = host.open("track:0")
+    host.write()
+    host.true_s = 1005.0
+    leave_mark(host, generation, since_s=1000.0)
+    host.true_s = 1020.0
+    leave_mark(host, generation + 1, since_s=1004.0)
+    host.true_s = 1030.0
+    host.end(cleanly=False)
+    host.begin()
+    host.open("track:0")
+    host.write()
+    assert host.stored("track:0") == [("streaming", 1000, 1020), ("master_down", 1020, 1030)]
+
+
 @pytest.mark.parametrize("reboots", [False, True])
 def test_after_a_kill_a_later_mark_of_the_worker_counts(host: Host, reboots: bool) -> None:
     plan(host)
     generation = host.open("track:0")
     host.write()
     host.true_s = 1005.0
-    folder = host.folder / "outbox" / "track:0" / str(generation)
-    folder.mkdir(parents=True)
-    file = MarkFile(folder)
-    file.write(Mark(host.now.wall, host.now.mono))
-    file.close()
+    leave_mark(host, generation, since_s=1000.0)
     host.true_s = 1030.0
     host.end(cleanly=False)
     if reboots:

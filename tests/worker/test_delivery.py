@@ -280,6 +280,7 @@ def test_the_mark_follows_what_came_and_never_passes_what_is_not_committed(
     delivery = make(GateSink())
     folder = outbox_folder(tmp_path, "track:0") / "1"
     assert read_mark(folder) is None  # nothing ever came
+    delivery.stream_opened()
     delivery.came_until = lambda: came
 
     def mark() -> float:
@@ -288,6 +289,9 @@ def test_the_mark_follows_what_came_and_never_passes_what_is_not_committed(
 
     wait_for(lambda: mark() == came, "the mark is written though nothing is sent")
     assert delivery.collected_until() == came
+    written = read_mark(folder)
+    assert written is not None
+    assert came <= written.since <= time.monotonic()
     monkeypatch.setattr(Outbox, "put", lambda *_: (_ for _ in ()).throw(OutboxError("full")))
     before = time.monotonic()
     delivery.send(tweet(1))

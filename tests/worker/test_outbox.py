@@ -112,13 +112,13 @@ def test_what_was_put_in_survives_the_kill_of_its_writer(tmp_path: Path) -> None
         outbox = create(tmp_path)
         first = outbox.put([message(1)])
         outbox.put([message(2), message(3, b"x" * 5_000)], [first])
-        outbox.mark(Mark(wall=5.0, mono=6.0))
+        outbox.mark(Mark(wall=5.0, mono=6.0, since=2.0))
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     outbox = adopt(tmp_path)
     assert content(outbox) == [message(2), message(3, b"x" * 5_000)]
     assert (outbox.messages, outbox.generation) == (2, 1)
-    assert read_mark(outbox.folder) == Mark(5.0, 6.0)
+    assert read_mark(outbox.folder) == Mark(5.0, 6.0, 2.0)
     outbox.close()
 
 
