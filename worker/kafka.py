@@ -126,6 +126,10 @@ class KafkaSink:
             except SinkError as error:
                 is_said = True
                 self._say_unreached(error)
+            except Exception:
+                is_said = True  # an error of ours must not leave the messages on disk for good
+                if self._tally.add("failed"):
+                    log.exception("the way to Kafka failed")
             else:
                 if is_said:
                     waited_s = round(time.monotonic() - began, 3)
