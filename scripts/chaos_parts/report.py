@@ -12,6 +12,10 @@ from chaos_parts.agreement import Disagreement
 from chaos_parts.deliveries import Deliveries, Topic
 
 MOST_DOUBLED = 0.01
+# Who is killed in the seconds after an outage of Kafka leaves what it had in flight to be sent again: once,
+# that was 195 of the 8,842 tweets of a minute. In a long run it evens out.
+MOST_DOUBLED_IN_SHORT_RUNS = 0.05
+_LONG_RUN_MINUTES = 5.0
 MOST_APART_S = 1.5
 
 
@@ -41,7 +45,7 @@ class Report:
         return [
             *self.failures,
             *([f"{lost} deliveries were lost"] if lost else []),
-            *([f"{self.doubled_share:.2%} are doubled"] if self.doubled_share >= MOST_DOUBLED else []),
+            *([f"{self.doubled_share:.2%} are doubled"] if self.doubled_share >= self._most_doubled else []),
             *(f"ledger and server differ: {one}" for one in apart),
             *(f"{t.name} grew from {t.first:.1f} to {t.last:.1f}" for t in self.trends if not t.is_flat),
         ]
@@ -50,6 +54,10 @@ class Report:
     def doubled_share(self) -> float:
         """Of all tweets on the topic, those that were there already."""
         return self.topic.doubled / self.topic.messages if self.topic.messages else 0.0
+
+    @property
+    def _most_doubled(self) -> float:
+        return MOST_DOUBLED if self.minutes >= _LONG_RUN_MINUTES else MOST_DOUBLED_IN_SHORT_RUNS
 
     def gap_sums(self) -> dict[str, float]:
         """Seconds by cause, over all connections."""

@@ -271,6 +271,13 @@ BREACHES: list[tuple[Callable[[Report], Report], str]] = [
 ]
 
 
+@pytest.mark.parametrize(("minutes", "is_much"), [(1.0, False), (30.0, True)])
+def test_two_percent_that_came_twice_are_much_in_a_long_run_only(minutes: float, is_much: bool) -> None:
+    topic = Topic(Counter({(TRACK, str(n)): 2 if n < 20 else 1 for n in range(1000)}), 0)
+    report = replace(make_report(), minutes=minutes, topic=topic)
+    assert bool(report.breaches) is is_much
+
+
 @pytest.mark.parametrize(("spoil", "words"), BREACHES)
 def test_each_breach_is_told(spoil: Callable[[Report], Report], words: str) -> None:
     report = spoil(make_report())
