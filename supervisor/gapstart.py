@@ -17,14 +17,16 @@ def collected_until(message: Disconnected) -> float:
     """When the stream's last message that was handled can have been sent.
 
     An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
-    on its way is lost: the gap begins with the last byte, or at most ON_ITS_WAY_S before the end. A stream
-    that missed its keep-alive was dead since its last byte, whoever ended it.
+    on its way is lost, and what had come and was not handled: the gap begins with the last byte, or at most
+    ON_ITS_WAY_S before the end, or earlier when the worker was behind. A stream that missed its keep-alive
+    was dead since its last byte, whoever ended it.
     """
     if message.kind is DisconnectKind.STALL or message.at - message.last_byte_at > KEEP_ALIVE_MISSED_S:
         return message.last_byte_at
     if message.kind is DisconnectKind.SERVER_CLOSE:
         return message.at
-    return max(message.last_byte_at, message.at - ON_ITS_WAY_S)
+    until = max(message.last_byte_at, message.at - ON_ITS_WAY_S)
+    return until if message.caught_up_at is None else min(until, message.caught_up_at)
 
 
 def known_to_live(g: Generation) -> float:

@@ -107,7 +107,7 @@ class Session:
         self._came_until, self._stream = stream.caught_up_at, None
         if ended.kind is DisconnectKind.OUTBOX_FULL:  # what was read last may be in memory alone
             until = max(self._pipeline.collected_until(), self._connected_at)
-            ended = msgspec.structs.replace(ended, at=until, last_byte_at=until)
+            ended = msgspec.structs.replace(ended, at=until, last_byte_at=until, caught_up_at=until)
         self._last_byte_at = ended.last_byte_at
         _log_end(ended)
         self._post(ended)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import math
 import os
 import socket
 import sys
@@ -62,6 +63,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._is_cut_off = False  # what came behind the last line is not handled
         self._is_reading = False
         self._caught_up_at = 0.0
+        self._shut_at = math.inf  # by us: what comes later is not read
         self._set_up_session(connect)
 
     def _set_up_session(self, connect: Connect) -> None:
@@ -82,10 +84,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     @property
     def caught_up_at(self) -> float:
         """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
-        response = self._response
+        response, caught_up_at = self._response, self._caught_up_at
         if self._is_reading and response is not None and not _has_unread(response):
-            return time.monotonic()
-        return self._caught_up_at
+            caught_up_at = time.monotonic()
+        return min(caught_up_at, self._shut_at)
 
     def run(self, rules: Sequence[Rule]) -> Disconnected:
         """Stream until the server, the network or `stop` ends it, and say how it ended."""
@@ -109,6 +111,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         response = self._response
         if response is None:
             return
+        self._shut_at = min(self._shut_at, time.monotonic())
         try:
             with socket.socket(fileno=os.dup(response.raw.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RD)
@@ -184,6 +187,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             at=self.last_byte_at if self._is_cut_off else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
+            caught_up_at=self.caught_up_at or None,
             reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name] for name in BACK_OFF_HEADERS if name in headers},
