@@ -53,6 +53,13 @@ class Draft:
         for part in [part for part in self._packing.owned if self._packing.is_over(part)]:
             self._shed_from(part)
 
+    def recall(self) -> None:
+        """Give rules their part back that can stay after all, now that others have to leave it."""
+        for key, part in list(self._homeless.items()):
+            streams_elsewhere = self.guests.get(key, set()) - {part}
+            if not streams_elsewhere and self._packing.fits_later(part, self._values[key]):
+                self._recall(key)
+
     def place(self) -> None:
         """Give a part to each rule without one: first to those that had to leave theirs, then to new ones."""
         for key in sorted(self._homeless):
@@ -79,7 +86,7 @@ class Draft:
             self._packing.add(place, new)
         if set(new) <= set(old) or not self._packing.is_over(part):
             return
-        if key in self.guests or self._packing.stays_over(part):
+        if key in self.guests or not self._packing.fits_later(part, new):
             self._expel(key)
 
     def _shed_from(self, part: int) -> None:
@@ -148,6 +155,12 @@ class Draft:
         part = self._homeless[key] = self._leave(key)
         if part in self.guests.get(key, ()):
             self._packing.mark_leaving(part, self._values[key])
+
+    def _recall(self, key: str) -> None:
+        part = self._homeless.pop(key)
+        if part in self.guests.get(key, ()):
+            self._packing.mark_staying(part, self._values[key])
+        self._seat(key, part)
 
     def _leave(self, key: str) -> int:
         """Take a rule from its part; while it streams there its weight stays."""

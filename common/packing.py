@@ -19,7 +19,7 @@ class Packing:
         self.owned: dict[int, int] = {}
         self._highest = 0
         self._loads: dict[int, dict[str, int]] = {}
-        self._leaving: dict[int, dict[str, int]] = {}  # of the loads, what is about to leave
+        self._staying: dict[int, dict[str, int]] = {}  # the load without what leaves, where anything does
         self._where: dict[str, tuple[int, ...]] = {}
         # For a number of values: no used part below this one has room for them. Rooms only fall while
         # rules are placed, so that a search goes on where the last one ended.
@@ -40,26 +40,22 @@ class Packing:
 
     def add(self, part: int, values: Values) -> None:
         """Let a rule's values weigh on a part."""
-        load = self._loads.setdefault(part, {})
-        for value in values:
-            rules = load.get(value, 0)
-            load[value] = rules + 1
-            if not rules:
-                self._where[value] = (*self._where.get(value, ()), part)
+        for value in _count_up(self._loads.setdefault(part, {}), values):
+            self._where[value] = (*self._where.get(value, ()), part)
+        if part in self._staying:
+            _count_up(self._staying[part], values)
 
     def remove(self, part: int, values: Values) -> None:
         """Take a rule's values from a part again."""
-        load = self._loads[part]
         self._lowest.clear()
-        for value in values:
-            load[value] -= 1
-            if not load[value]:
-                del load[value]
-                others = tuple(other for other in self._where[value] if other != part)
-                if others:
-                    self._where[value] = others
-                else:
-                    del self._where[value]
+        for value in _count_down(self._loads[part], values):
+            others = tuple(other for other in self._where[value] if other != part)
+            if others:
+                self._where[value] = others
+            else:
+                del self._where[value]
+        if part in self._staying:
+            _count_down(self._staying[part], values)
 
     def size(self, part: int) -> int:
         """The distinct values that weigh on a part."""
@@ -71,15 +67,18 @@ class Packing:
 
     def mark_leaving(self, part: int, values: Values) -> None:
         """Remember that a rule which weighs on the part is about to leave it."""
-        leaving = self._leaving.setdefault(part, {})
-        for value in values:
-            leaving[value] = leaving.get(value, 0) + 1
+        if part not in self._staying:
+            self._staying[part] = dict(self._loads[part])
+        _count_down(self._staying[part], values)
 
-    def stays_over(self, part: int) -> bool:
-        """Whether a part is above the limit even without what is about to leave it."""
-        load = self._loads.get(part, {})
-        freed = sum(load.get(value) == count for value, count in self._leaving.get(part, {}).items())
-        return self.size(part) - freed > self.limit
+    def mark_staying(self, part: int, values: Values) -> None:
+        """Forget that a rule was about to leave the part."""
+        _count_up(self._staying[part], values)
+
+    def fits_later(self, part: int, values: Values) -> bool:
+        """Whether the part is within the limit with these values once what is about to leave has left."""
+        staying = self._staying.get(part, self._loads.get(part, {}))
+        return len(staying) + sum(value not in staying for value in values) <= self.limit
 
     def fits(self, part: int, values: Values) -> bool:
         """Whether the part stays within the limit with these values as well."""
@@ -139,3 +138,21 @@ class Packing:
             part += 1
         self._lowest[count] = part
         return part if part <= self._highest else None
+
+
+def _count_up(load: dict[str, int], values: Values) -> list[str]:
+    """Count one more rule behind each value; these were not in the load before."""
+    new = [value for value in values if value not in load]
+    for value in values:
+        load[value] = load.get(value, 0) + 1
+    return new
+
+
+def _count_down(load: dict[str, int], values: Values) -> list[str]:
+    """Count one rule less behind each value; these are not in the load any more."""
+    for value in values:
+        load[value] -= 1
+    gone = [value for value in values if not load[value]]
+    for value in gone:
+        del load[value]
+    return gone

@@ -51,6 +51,7 @@ def assign(
     draft.apply_changes()
     if limit < previous.limit:
         draft.shed()
+    draft.recall()
     draft.place()
     draft.shrink()
     return Assignment.of(limit, draft.parts, values, settled=not draft.guests)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from traptor.common.parts import Assignment, Wanted, assign, connection_name, hold
@@ -44,6 +44,10 @@ def streaming(assignment: Assignment) -> dict[int, frozenset[str]]:
 
 def movers(before: Assignment, after: Assignment) -> set[str]:
     return {key for key in before.parts.keys() & after.parts.keys() if before.parts[key] != after.parts[key]}
+
+
+def stayers(before: Assignment, after: Assignment, part: int) -> frozenset[str]:
+    return before.members[part] & after.members.get(part, frozenset())
 
 
 def test_the_first_part_has_the_name_of_the_group() -> None:
@@ -88,6 +92,11 @@ def test_the_same_rules_stay_where_they_are(table: Table, limit: int) -> None:
 
 @settings(deadline=None)
 @given(tables, tables, limits)
+@example(  # k00 has to go while k01 stays; then k01 goes too
+    before={"k00": ("v0",), "k01": ("v3",), "k02": ("v1", "v4")},
+    changes={"k00": ("v0", "v2"), "k01": ("v0", "v2", "v3")},
+    limit=4,
+)
 def test_while_no_part_goes_only_changed_rules_move(before: Table, changes: Table, limit: int) -> None:
     """New rules push nobody; a changed rule moves only when its part is too full for it."""
     first = settled(before, limit)
@@ -96,8 +105,27 @@ def test_while_no_part_goes_only_changed_rules_move(before: Table, changes: Tabl
     assume(len(second.members) >= len(first.members))
     for key in movers(first, second):
         assert table[key] != before[key]
-        stay = {other for other in first.members[first.parts[key]] if second.parts[other] == first.parts[key]}
-        assert distinct(table, frozenset({key, *stay})) > limit
+        assert distinct(table, stayers(first, second, first.parts[key]) | {key}) > limit
+
+
+@given(tables, tables, limits, st.integers(1, 8))
+@example(  # c changes while the part is too full; then b goes, and c needs nothing that a does not have
+    before={"a": ("v0", "v1", "v2", "v3"), "b": ("v4",), "c": ("v4",)},
+    changes={"c": ("v0",)},
+    limit=5,
+    lowered_by=1,
+)
+def test_after_the_limit_was_lowered_only_rules_move_that_cannot_stay(
+    before: Table, changes: Table, limit: int, lowered_by: int
+) -> None:
+    """Rules that changed at the same time stay as well where they can."""
+    lower = max(4, limit - lowered_by)
+    first = settled(before, limit)
+    table = before | changes
+    second = assign(rules_of(table), lower, first, streaming(first))
+    assume(len(second.members) >= len(first.members))
+    for key in movers(first, second):
+        assert distinct(table, stayers(first, second, first.parts[key]) | {key}) > lower
 
 
 @given(st.integers(0, 10), st.integers(0, 10), st.integers(2, 10))
@@ -116,7 +144,7 @@ def test_a_part_that_was_over_the_limit_sheds_no_more_than_it_must() -> None:
     first = settled(numbered(0, 8), 10)
     grown = {"k0000": ("v0", "a"), "k0001": ("v1", "b"), "k0002": ("v2", "c"), "k0003": ("v3", "d", "e", "f")}
     second = assign(rules_of(numbered(0, 8) | grown), 10, first, streaming(first))
-    assert movers(first, second) == {"k0002", "k0003"}
+    assert movers(first, second) == {"k0003"}
 
 
 def test_new_rules_go_where_their_values_are() -> None:
@@ -186,9 +214,18 @@ def test_a_rule_larger_than_the_limit_is_an_error() -> None:
         settled({"k": ("a", "b", "c")}, 2)
 
 
-@given(tables, limits, st.integers(4, 12))
-def test_a_changed_limit_is_kept(table: Table, limit: int, new_limit: int) -> None:
-    first = settled(table, limit)
+@given(tables, tables, limits, limits)
+@example(  # b, c and d grow and have to go; then one of them can stay after all, but no two
+    before={"a": ("v7",), "b": ("v4",), "c": ("v0", "v4"), "d": ("v2",)},
+    changes={"b": ("v0", "v3", "v6"), "c": ("v0", "v2", "v5"), "d": ("v1", "v2", "v3", "v5")},
+    limit=4,
+    new_limit=4,
+)
+def test_no_part_is_above_the_limit_when_rules_and_limit_change(
+    before: Table, changes: Table, limit: int, new_limit: int
+) -> None:
+    first = settled(before, limit)
+    table = before | changes
     second = assign(rules_of(table), new_limit, first, streaming(first))
     assert all(distinct(table, members) <= new_limit for members in second.members.values())
     assert second.parts.keys() == table.keys()
