@@ -19,8 +19,10 @@ from trial.interrupt import out_of_reach
 from trial.rules import Rule
 
 CHANNEL = "traptor-notify"
-# What was answered is in the file before: rules survive a kill of Redis, though not one of the host.
-_REDIS_OPTIONS = {"appendonly": "yes", "appendfsync": "no"}
+# What was answered is in the file before: rules survive a kill of Redis, though not one of the host. Counters
+# make the file grow; it is read at each start, so it is kept small.
+_REDIS_OPTIONS = {"appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-min-size": "2mb"}
+_REDIS_START_S = 60.0
 
 
 class Servers:
@@ -52,7 +54,7 @@ class Servers:
         """Start it, with all that was in it when it was killed. Raises TraptorError."""
         try:
             with out_of_reach():
-                self._valkey.start()
+                self._valkey.start(timeout=_REDIS_START_S)
         except (ValkeyServerError, OSError) as error:
             raise TraptorError(f"the embedded Redis does not start: {error}") from None
 
