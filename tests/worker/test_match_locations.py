@@ -89,8 +89,8 @@ def test_retweets_never_match(matches):
         {"place": {"bounding_box": {"coordinates": [[[1], []]]}}},
         {"coordinates": {"coordinates": [10.75]}},
         {"coordinates": {"coordinates": ["10.75", "59.91"]}},
-        {"coordinates": {"coordinates": [float("inf"), 59.91]}},
-        {"coordinates": {"coordinates": [float("nan"), 59.91]}},
+        {"coordinates": {"coordinates": [1e308, 59.91]}},
+        {"coordinates": {"coordinates": [None, 59.91]}},
     ],
 )
 def test_a_tweet_from_nowhere_matches_nothing(matches, members):
