@@ -17,8 +17,9 @@ from kafka_parts.broker import KafkaProcess
 from kafka_parts.jars import KafkaMissing, jars
 from kafka_parts.reader import TopicReader, header
 
+from support.births import worker_settings
 from support.waiting import DEADLINE_S
-from traptor.common.birth import Birth, KafkaSettings, OutboxSettings, WorkerSettings
+from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.rules import GroupId
 
 __all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "need_kafka", "running_kafka"]
@@ -74,20 +75,7 @@ def kafka_birth(
         secrets=(),
         dead_letter_dir=folder / "dead-letters",
     )
-    settings = WorkerSettings(
-        api="v1.1",
-        output="kafka",
-        other_messages=other_messages,
-        stream_url="http://127.0.0.1:1",
-        connect_timeout_s=1.0,
-        stall_timeout_s=1.0,
-        redis_url="redis://127.0.0.1:1/0",
-        redis_timeout_s=1.0,
-        stats=False,
-        log_dir=folder,
-        log_level="DEBUG",
-        log_format="text",
-        outbox=OutboxSettings(folder, max_bytes=1 << 30, synced=False),
-        kafka=kafka,
+    settings = worker_settings(
+        folder, max_bytes=1 << 30, output="kafka", other_messages=other_messages, kafka=kafka
     )
     return Birth("track:0", generation, GroupId.parse("track:0"), (), settings)

@@ -10,8 +10,9 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from support.births import worker_settings
 from support.waiting import DEADLINE_S, wait_for
-from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
+from traptor.common.birth import Birth
 from traptor.common.rules import GroupId
 from traptor.common.workerlog import WorkerLogBridge, WorkerLogs, configure_worker_logging
 from traptor.worker.process import leave_master
@@ -38,20 +39,11 @@ def make_birth(
     log_dir: Path | None, connection: str = "track:0", generation: int = 1, log_format: str = "text"
 ) -> Birth:
     """A generation that logs."""
-    settings = WorkerSettings(
-        api="v1.1",
-        output="jsonl:-",
-        other_messages="topic",
-        stream_url="http://127.0.0.1:1",
-        connect_timeout_s=1.0,
-        stall_timeout_s=1.0,
+    settings = worker_settings(
+        Path("unused"),
         redis_url="redis://:SECRET-redis-password@127.0.0.1:1/0",
-        redis_timeout_s=1.0,
-        stats=False,
         log_dir=log_dir,
-        log_level="DEBUG",
         log_format=log_format,
-        outbox=OutboxSettings(Path("unused"), max_bytes=1, synced=False),
     )
     return Birth(connection, generation, GroupId.parse("track:0"), (), settings)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.births import worker_settings
 from support.fuzzing import JSON_VALUES, TWEETS, examples, mangled, paths, replaced
 
-from traptor.common.birth import Birth, KafkaSettings, OutboxSettings, WorkerSettings
+from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
 from traptor.common.normalise import read_rule
 from traptor.common.rules import GroupId, Limits, Rule
@@ -96,21 +97,7 @@ def rules() -> tuple[Rule, ...]:
 
 
 KAFKA = KafkaSettings("127.0.0.1:9092", "traptor", True, (), (), Path())
-SETTINGS = WorkerSettings(
-    api="v1.1",
-    output="kafka",
-    other_messages="topic",
-    stream_url="http://127.0.0.1:1",
-    connect_timeout_s=5,
-    stall_timeout_s=5,
-    redis_url="redis://127.0.0.1:1/0",
-    redis_timeout_s=1,
-    stats=False,
-    log_dir=None,
-    log_level="INFO",
-    log_format="text",
-    outbox=OutboxSettings(Path(), 1 << 20, False),
-)
+SETTINGS = worker_settings(Path(), output="kafka")
 BIRTH = Birth("track:0", 1, GroupId.parse("track:0"), rules(), SETTINGS)
 
 
