@@ -51,7 +51,8 @@ def gather(
 def made_tweet(record: Json) -> MadeTweet:
     """A tweet of the sandbox's record."""
     values = frozenset(zip(record["types"], record["for"], strict=True))
-    return MadeTweet(record["id"], values, record["made_mono"])
+    sent = dict(zip(record["connections"], record["written_mono"], strict=True))
+    return MadeTweet(record["id"], values, record["made_mono"], sent)
 
 
 def opened_streams(

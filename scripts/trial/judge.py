@@ -18,11 +18,20 @@ _SHOWN_LOSSES = 5
 
 @dataclass(frozen=True, slots=True)
 class MadeTweet:
-    """A tweet of the sandbox's timeline, and the values that it was made for."""
+    """A tweet of the sandbox's timeline, and the values that it was made for.
+
+    `sent` says when it was written to which stream (by its id); a busy server does that later, or, where the
+    stream is closed meanwhile, not at all. None: it was when it was made.
+    """
 
     id: str
     values: frozenset[Value]
     made_at: float
+    sent: Mapping[int, float] | None = None
+
+    def sent_at(self, stream: OpenedStream) -> float | None:
+        """When it was written to a stream that was open when it was made; None: never."""
+        return self.made_at if self.sent is None else self.sent.get(stream.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +155,10 @@ class _Judge:
         )
 
     def _due_to(self, tweet: MadeTweet) -> list[str | None]:
-        """The connections that had it in an open filter, outside their reported gaps."""
-        names = {stream.connection for stream in self._holders(tweet.values, tweet.made_at)}
-        return [name for name in sorted(names, key=str) if not self._in_gap(name, tweet.made_at)]
+        """The connections that had it in an open filter and were sent it outside their reported gaps."""
+        streams = self._holders(tweet.values, tweet.made_at)
+        sent = [(stream.connection, at) for stream in streams if (at := tweet.sent_at(stream)) is not None]
+        return sorted({name for name, at in sent if not self._in_gap(name, at)}, key=str)
 
     def _is_written(self, tweet_id: str, name: str | None) -> bool:
         if name is None:

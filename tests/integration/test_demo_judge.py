@@ -81,6 +81,20 @@ def test_a_tweet_right_behind_a_reported_gap_counts() -> None:
     assert judge(replace(good(), tweets=[*good().tweets, tweet(5, 10.2)])).lost == 1
 
 
+def test_a_tweet_is_judged_by_when_it_was_written_to_the_stream_and_only_if_it_was() -> None:
+    """A busy server writes it after it was made, and to a stream that was closed meanwhile not at all."""
+    gap = ReportedGap("track:0", "crash", 20.0, 21.0, 1.0)
+    stream = OpenedStream("track:0", frozenset({FLOOD}), 10.0, 20.5, id=7)
+    evidence = replace(good(), gaps=[gap], streams=[stream], written={"track:0": Counter()})
+
+    def lost(sent: dict[int, float]) -> int:
+        return judge(replace(evidence, tweets=[replace(tweet(9, 19.9), sent=sent)])).lost
+
+    assert lost({7: 19.95}) == 1
+    assert lost({7: 20.3}) == 0
+    assert lost({}) == 0
+
+
 def test_the_same_tweet_twice_from_one_connection_is_doubled_and_no_error() -> None:
     verdict = judge(replace(good(), written={"track:0": Counter("224"), "follow:0": Counter("34")}))
     assert verdict.is_good

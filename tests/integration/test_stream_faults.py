@@ -232,9 +232,12 @@ def test_limit_notices_count_what_is_new_in_them(make_collection: Make) -> None:
     collection.sandbox.message({"limit": {"track": 4}})
     wait_for(lambda: counters(collection)["limited"] == 16, "4 more are withheld")
     wait_for(lambda: int(collection.redis.hget("traptor:totals:track:0", "limited") or 0) == 16, "totals")
-    members = collection.redis.zrange("limit:track:0", 0, -1, withscores=True)
-    assert sum(int(member.decode().partition(":")[2]) for member, _ in members) == 16
-    for member, score in members:
+
+    def members() -> list[tuple[bytes, float]]:
+        return collection.redis.zrange("limit:track:0", 0, -1, withscores=True)
+
+    wait_for(lambda: sum(int(m.decode().partition(":")[2]) for m, _ in members()) == 16, "the rolling count")
+    for member, score in members():
         assert abs(float(member.decode().partition(":")[0]) - score) < 0.001
     assert collection.redis.ttl("limit:track:0") > 0
 
