@@ -96,8 +96,8 @@ class Connected(msgspec.Struct, tag="connected", frozen=True):
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
     """The stream ended, or could not be opened (then `streamed` is False).
 
-    `at` is when it ended, or earlier: all that came until then was handled. At `caught_up_at`, where it was
-    read from, nothing was left that had come and was not handled; what came later may be lost.
+    `at` is when it ended. At `caught_up_at`, where it was read from, nothing was left that had come and was
+    not handled; what came later may be lost.
     `headers` holds what the answer said about when to come back, names in lower case.
     """
 

@@ -49,7 +49,8 @@ def main(
         folder = TrialFolder(output or default_place("chaos-output"))
         chaos = Chaos(Options(minutes, rate, seed, every), folder, interrupt, lambda text: click.echo(text))
         report = chaos.run()
-        folder.remove_state()
+        if not report.breaches:
+            folder.remove_state()  # else the ledger is needed to find out why
     except (TraptorError, SandboxError, RedisError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.FAILURE)

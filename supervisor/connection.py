@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from traptor.common.birth import WorkerSettings
-from traptor.common.messages import Counters, added
+from traptor.common.messages import Counters, Disconnected, added
 from traptor.common.rules import GroupId, Rule
 from traptor.supervisor.backoff import CrashBackoff
 from traptor.supervisor.failures import Failure
 from traptor.supervisor.gaps import GapTracker
+from traptor.supervisor.gapstart import collected_until, until_successor
 from traptor.supervisor.generation import Ending, Generation, Spec, Way
 from traptor.supervisor.instants import instant
 from traptor.supervisor.intervals import GapCause, Interval
@@ -53,7 +54,7 @@ class Connection:
     successor: Generation | None = None
     leaving: list[Generation] = field(default_factory=list)
     way: Way | None = None  # in which the successor connects, from its choice until it streams or failed
-    overlapped: tuple[int, float] | None = None  # generation and end of a stream that an overlap closed
+    overlapped: tuple[int, Disconnected] | None = None  # whose stream an overlap closed, and its end
     old_returns: bool = False  # the successor failed without a stream beside it: the old one connects first
     serial_due: float | None = None  # after such a failure, when `serial` may be tried again
     has_pace: bool = False  # the pace of the successor's connect was taken when the old stream was closed
@@ -115,12 +116,16 @@ class Connection:
     def end_handover(self, successor_at: float | None = None) -> tuple[Interval, ...]:
         """The successor streams since `successor_at`, or will not; the intervals that this completes.
 
-        A stream that an overlap closed lasted until the successor's; without one there is a gap from its end.
+        A stream that an overlap closed lasts until the successor's; without one there is a gap from its end.
         """
         completed: tuple[Interval, ...] = ()
         if self.overlapped is not None:
-            generation, ended_at = self.overlapped
-            at = ended_at if successor_at is None else max(ended_at, successor_at)
+            generation, message = self.overlapped
+            at = (
+                collected_until(message)
+                if successor_at is None
+                else until_successor(message, successor_at, in_overlap=True)
+            )
             completed = self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
         self.overlapped = self.way = None
         self.has_pace = False

@@ -77,6 +77,7 @@ class Generation:
     last_heard: float = 0.0  # on the master's run clock
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     closing: bool = False  # told to close its stream, for `serial`, and has it still
+    overlaps: bool = False  # its stream is the one that an overlap replaced
     leave_by: float | None = None  # reads to EOF after an overlap, at most until then
     kill_at: float | None = None
     killed: bool = False

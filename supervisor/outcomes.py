@@ -144,8 +144,8 @@ class Outcomes:
         if old is not None:
             c.leaving.append(old)
             # In an overlap the old one reads on until the server closes its stream; else it is done now.
-            reads_on = way is Way.OVERLAP and old.streams
-            old.leave_by = now + (self._context.settings.supervisor.overlap_timeout if reads_on else 0.0)
+            old.overlaps = way is Way.OVERLAP and old.streams
+            old.leave_by = now + (self._context.settings.supervisor.overlap_timeout if old.overlaps else 0.0)
         if way is Way.OVERLAP and new.lease is not None:
             self._context.pool.overlap_worked(new.lease.key_id)
         log.info(
@@ -191,10 +191,10 @@ class Outcomes:
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:
-            c.overlapped = (g.birth.generation, ended_at)  # whether there is a gap, the successor will show
+            c.overlapped = (g.birth.generation, message)  # whether there is a gap, the successor will show
             return
         if g in c.leaving and c.streaming_since is not None:
-            ended_at = until_successor(g, message.at, ended_at, c.streaming_since)
+            ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
         gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
 
     def _on_outbox_full(self, c: Connection, g: Generation, now: float) -> None:
@@ -208,7 +208,7 @@ class Outcomes:
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
         if self._context.stopping:
             return GapCause.SHUTDOWN
-        if g.closing:
+        if g.closing or (g in c.leaving and message.kind is DisconnectKind.OWN_CLOSE):
             return GapCause.REFRESH
         if message.kind is not DisconnectKind.OWN_CLOSE:
             return _CAUSE_OF_KIND[message.kind]

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 # While an answer's headers are awaited nothing can interrupt the main thread; after this long the
 # control thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
+# What the kernel has given us and no line came of yet, like half of a chunk, has come at most so long ago.
+_IN_HAND_S = 0.1
 _ROOM_LOOK_S = 0.1
 
 
@@ -130,9 +132,12 @@ class Session:
             self._stream.stop(DisconnectKind.OUTBOX_FULL)
 
     def _until(self) -> float:
-        """Until when all that came over the stream was given to the pipeline."""
+        """Until when all that came over the stream was given to the pipeline, also if we die right now."""
         stream = self._stream
-        return stream.caught_up_at if stream is not None else self._came_until
+        if stream is None:
+            return self._came_until
+        caught_up_at = stream.caught_up_at
+        return min(caught_up_at, max(self._connected_at, caught_up_at - _IN_HAND_S))
 
     def _enter(self, activity: Activity, title: str) -> None:
         self._phase = (activity, time.monotonic())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import http.client
 import math
 import os
 import socket
@@ -25,7 +26,7 @@ from traptor.common import __version__
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect, Disconnected, DisconnectKind
 from traptor.common.rules import Rule
-from traptor.worker.streamlines import stream_lines
+from traptor.worker.streamlines import LINE_ENDS, stream_lines
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 # Large reads cost half of tweepy's default 512 bytes, and add no latency to a chunked answer.
@@ -60,9 +61,11 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._stop_by = 0.0
         self._response: requests.Response | None = None
         self._ending: Disconnected | None = None
-        self._is_cut_off = False  # what came behind the last line is not handled
+        self._is_behind = False  # more comes than can be handled before the end
         self._is_reading = False
+        self._is_between_lines = True  # by the end of the last piece of the body
         self._caught_up_at = 0.0
+        self._caught_up_at_stop = 0.0
         self._shut_at = math.inf  # by us: what comes later is not read
         self._set_up_session(connect)
 
@@ -84,10 +87,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     @property
     def caught_up_at(self) -> float:
         """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
-        response, caught_up_at = self._response, self._caught_up_at
-        if self._is_reading and response is not None and not _has_unread(response):
-            caught_up_at = time.monotonic()
-        return min(caught_up_at, self._shut_at)
+        now, response = time.monotonic(), self._response  # the time before the look
+        if self._is_reading and response is not None and self._has_nothing_left(response):
+            return min(now, self._shut_at)
+        return min(max(self._caught_up_at, self._caught_up_at_stop), self._shut_at)
 
     def run(self, rules: Sequence[Rule]) -> Disconnected:
         """Stream until the server, the network or `stop` ends it, and say how it ended."""
@@ -111,18 +114,19 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         response = self._response
         if response is None:
             return
+        self._caught_up_at_stop = self.caught_up_at  # else a quiet stream's would be of its last line
         self._shut_at = min(self._shut_at, time.monotonic())
         try:
             with socket.socket(fileno=os.dup(response.raw.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RD)
-        except (ValueError, OSError):
-            pass  # closed in the meantime
+        except _CLOSED:
+            pass  # in the meantime
 
     # ---- what tweepy calls
 
     def on_connect(self) -> None:
         """A 200 came."""
-        self.last_byte_at = time.monotonic()
+        self.last_byte_at = self._caught_up_at = time.monotonic()
         if self._stopped:
             self.running = False
             return
@@ -159,7 +163,6 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def on_exception(self, exception: Exception) -> None:
         """Something that tweepy does not expect: a broken compression, a wrong URL, or an error of ours."""
-        self._is_cut_off = True
         kind = DisconnectKind.NETWORK if isinstance(exception, _NETWORK_ERRORS) else DisconnectKind.WORKER
         self._ending = self._ending or self._ended(kind, detail=_short(exception))
         if self._ending.kind is DisconnectKind.WORKER:
@@ -172,8 +175,8 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def _end_if_stopped(self) -> None:
         if self._stopped and time.monotonic() > self._stop_by:
-            self.running = False  # more comes than can be handled
-            self._is_cut_off = True
+            self.running = False
+            self._is_behind = True
 
     @property
     def _streamed(self) -> bool:
@@ -182,9 +185,11 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
         response = self._response
         headers: Mapping[str, str] = response.headers if response is not None else {}
+        if self._is_behind or not self._is_between_lines or _is_torn(sys.exception()):
+            self._caught_up_at_stop = 0.0  # what had come in part by then was not handled
         return Disconnected(
             kind=self._stopped or kind,
-            at=self.last_byte_at if self._is_cut_off else time.monotonic(),
+            at=time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
             caught_up_at=self.caught_up_at or None,
@@ -216,11 +221,13 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         assert response is not None
         pieces = response.iter_content(chunk_size)
         while (piece := self._next(pieces, response)) is not None:
+            self._is_between_lines = piece.endswith(LINE_ENDS)
             yield piece
 
     def _next(self, pieces: Iterator[bytes], response: requests.Response) -> bytes | None:
-        if not _has_unread(response):
-            self._caught_up_at = time.monotonic()
+        now = time.monotonic()
+        if self._has_nothing_left(response):
+            self._caught_up_at = now
         self._is_reading = True
         try:
             return next(pieces, None)
@@ -228,6 +235,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             raise urllib3.exceptions.ProtocolError(f"the answer is no HTTP: {error}") from error
         finally:
             self._is_reading = False
+
+    def _has_nothing_left(self, response: requests.Response) -> bool:
+        """Whether no begun line is kept for the next piece, and no bytes have come that were not read yet."""
+        return self._is_between_lines and not _has_unread(response)
 
 
 def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
@@ -273,6 +284,8 @@ class _BoundAdapter(requests.adapters.HTTPAdapter):
         return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
 
 
+# Of fileno and what it is used for; http.client's has no answer without a body.
+_CLOSED = (ValueError, OSError, AttributeError)
 _NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
@@ -291,9 +304,16 @@ def _has_unread(response: requests.Response) -> bool:
     unread = array.array("i", [0])
     try:
         fcntl.ioctl(response.raw.fileno(), termios.FIONREAD, unread)
-    except (ValueError, OSError, AttributeError):  # http.client's fileno has no answer without a body
-        return False  # closed: nothing comes any more
+    except _CLOSED:
+        return False  # nothing comes any more
     return unread[0] > 0
+
+
+def _is_torn(error: BaseException | None) -> bool:
+    """Whether the body ended within a chunk: requests' error has urllib3's in it, and that http.client's."""
+    while isinstance(error, requests.RequestException | urllib3.exceptions.ProtocolError):
+        error = next((one for one in error.args if isinstance(one, Exception)), None)
+    return isinstance(error, http.client.IncompleteRead)
 
 
 def _is_read_timeout(error: BaseException | None) -> bool:

@@ -8,6 +8,7 @@ import urllib3
 
 # A tweet with all that is in it has some ten thousand bytes.
 MOST_LINE_BYTES = 16 << 20
+LINE_ENDS = (b"\r", b"\n")
 
 
 def stream_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -31,7 +32,7 @@ def stream_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _is_ended(piece: bytes) -> bool:
-    return piece.endswith((b"\r", b"\n"))
+    return piece.endswith(LINE_ENDS)
 
 
 def _check(size_bytes: int) -> None:

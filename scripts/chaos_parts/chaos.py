@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from trial.clocks import wall_to_mono_s
 from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
@@ -179,13 +181,15 @@ class Chaos:
         self._log.read_on()
         sandbox = self._stage.servers.sandbox
         strikes = sandbox.soak()["strikes"]
+        connections = sandbox.connections()
+        self._keep({"wall_to_mono_s": self._wall_to_mono, "connections": connections, "strikes": strikes})
         topic = read_topic(self._stage.kafka, TOPIC)
         ledger_file = self._folder.state / "ledger.db"
         verdict = judged(
             Found(
                 began_at=self._began,
                 wall_to_mono=self._wall_to_mono,
-                connections=sandbox.connections(),
+                connections=connections,
                 strikes=strikes,
                 sent=sent_tweets(sandbox),
                 topic=topic,
@@ -214,6 +218,11 @@ class Chaos:
             trends=self._masters.trends(),
             failures=[*self._failures, *verdict.faults, *imbalances(ledger_file), *left],
         )
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        """Write down what the sandbox saw, for whoever looks into what was lost."""
+        record["connections"] = [{**one, "values": None} for one in record["connections"]]
+        (self._folder.path / "sandbox.json").write_bytes(orjson.dumps(record))
 
     # ---- steps
 

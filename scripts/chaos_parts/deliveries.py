@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chaos_parts.timeline import Timelines
+from trial.judge import OpenedStream
 
-_SHOWN = 5
+from chaos_parts.timeline import Timelines
 
 Delivery = tuple[str, str]  # a connection and the id of a tweet
 
@@ -51,36 +51,49 @@ class Deliveries:
     due: int  # sent outside of gaps
     lost: int  # due, and not on the topic
     arrived_in_gaps: int  # on the topic although nobody would have missed it
-    losses: tuple[str, ...]  # the first, for people
+    losses: tuple[str, ...]  # each of them, for people
 
 
 def account(
-    sent: Iterable[SentTweet], names: Mapping[int, str | None], ledger: Timelines, topic: Topic
+    sent: Iterable[SentTweet], streams: Sequence[OpenedStream], ledger: Timelines, topic: Topic
 ) -> Deliveries:
-    """Look for every delivery; `names` says whose each stream was, None where nobody knows."""
+    """Look for every delivery."""
+    by_number = {stream.id: stream for stream in streams}
     in_gaps = due = arrived_in_gaps = 0
-    lost: list[str] = []
+    losses: list[str] = []
     anywhere = {tweet_id for _, tweet_id in topic.counts}
     for tweet in sent:
-        for name, times in _by_connection(tweet, names).items():
+        for name, writes in _by_connection(tweet, by_number).items():
             is_there = tweet.id in anywhere if name is None else (name, tweet.id) in topic.counts
-            outside = [at for at in times if name is None or not ledger.in_gap(name, at)]
+            outside = [at for _, at in writes if name is None or not ledger.in_gap(name, at)]
             if not outside:
                 in_gaps += 1
                 arrived_in_gaps += is_there
                 continue
             due += 1
             if not is_there:
-                lost.append(_loss(tweet.id, outside[0], name, ledger))
-    return Deliveries(in_gaps + due, in_gaps, due, len(lost), arrived_in_gaps, tuple(lost[:_SHOWN]))
+                losses.append(f"{_loss(tweet.id, outside[0], name, ledger)}: {_told(writes)}")
+    return Deliveries(in_gaps + due, in_gaps, due, len(losses), arrived_in_gaps, tuple(losses))
 
 
-def _by_connection(tweet: SentTweet, names: Mapping[int, str | None]) -> Mapping[str | None, list[float]]:
+def _by_connection(
+    tweet: SentTweet, streams: Mapping[int, OpenedStream]
+) -> Mapping[str | None, list[tuple[OpenedStream, float]]]:
     """When it was sent to whom; over two streams of one connection while one takes over from the other."""
-    times: dict[str | None, list[float]] = {}
+    writes: dict[str | None, list[tuple[OpenedStream, float]]] = {}
     for number, at in tweet.writes:
-        times.setdefault(names[number], []).append(at)
-    return times
+        stream = streams[number]
+        writes.setdefault(stream.connection, []).append((stream, at))
+    return writes
+
+
+def _told(writes: Iterable[tuple[OpenedStream, float]]) -> str:
+    """By which streams it was sent, and how far from their beginning and end."""
+    return ", ".join(
+        f"stream {stream.id} at {at:.3f}, {at - stream.opened_at:.3f} s after it was opened, "
+        f"{stream.closed_at - at:.3f} s before it was closed"
+        for stream, at in writes
+    )
 
 
 def _loss(tweet_id: str, at: float, name: str | None, ledger: Timelines) -> str:

@@ -17,6 +17,7 @@ MOST_DOUBLED = 0.01
 MOST_DOUBLED_IN_SHORT_RUNS = 0.05
 _LONG_RUN_MINUTES = 5.0
 MOST_APART_S = 1.5
+_SHOWN = 5  # of the losses in the table
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Report:
             "deliveries": asdict(self.deliveries),
             "topic": {"messages": topic.messages, "doubled": topic.doubled, "redelivered": topic.redelivered},
             "gap_seconds": {name: dict(causes) for name, causes in self.gap_seconds.items()},
+            "disagreements": [asdict(d) for d in self.disagreements if d.seconds > MOST_APART_S],
             "apart_s": round(max((d.seconds for d in self.disagreements), default=0.0), 3),
             "trends": [{**asdict(trend), "is_flat": trend.is_flat} for trend in self.trends],
             "breaches": self.breaches,
@@ -114,7 +116,7 @@ class Report:
         yield _row("of these on the topic all the same", f"{deliveries.arrived_in_gaps:,}")
         yield _row("due", f"{deliveries.due:,}")
         yield _row("lost", f"{deliveries.lost:,}")
-        yield from (f"    {loss}" for loss in deliveries.losses)
+        yield from (f"    {loss}" for loss in deliveries.losses[:_SHOWN])
         yield _row("on the topic", f"{topic.messages:,}")
         yield _row("doubled", f"{topic.doubled:,}") + f"  ({self.doubled_share:.3%})"
         yield _row("marked as redelivered", f"{topic.redelivered:,}")

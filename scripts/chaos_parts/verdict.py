@@ -53,13 +53,12 @@ def judged(found: Found) -> Verdict:
     """Compare everything with everything."""
     streams = with_names(opened_streams(found.connections, found.events, found.wall_to_mono))
     ledger = Timelines(found.ledger.entries)
-    names = {stream.id: stream.connection for stream in streams}
     doubts = [
         *silences(found.strikes, streams, found.stall_timeout_s),
         *doubts_of_stops(found.stops, streams),
     ]
     return Verdict(
-        deliveries=account(found.sent, names, ledger, found.topic),
+        deliveries=account(found.sent, streams, ledger, found.topic),
         ledger=ledger,
         disagreements=disagreements(ledger, streams, doubts, found.ledger.until),
         faults=[

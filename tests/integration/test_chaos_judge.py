@@ -42,14 +42,19 @@ LEDGER = Timelines(
     [entry(0.0, 10.0, "start"), entry(10.0, 50.0), entry(50.0, 60.0, "crash"), entry(60.0, 99.0)]
 )
 TOPIC = Topic(Counter({(TRACK, "1"): 1, (TRACK, "2"): 2, ("follow:0", "1"): 1}), redelivered=1)
-NAMES = {1: TRACK, 2: TRACK, 3: "follow:0", 4: None}
+STREAMS = [
+    stream(10.0, 50.0, 1),
+    stream(10.0, 50.0, 2),
+    stream(10.0, 50.0, 3, "follow:0"),
+    stream(10.0, 50.0, 4, None),
+]
 
 
 # ---- deliveries
 
 
 def accounted(*sent: SentTweet) -> Deliveries:
-    return account(sent, NAMES, LEDGER, TOPIC)
+    return account(sent, STREAMS, LEDGER, TOPIC)
 
 
 def test_a_tweet_that_was_sent_and_is_on_the_topic_is_not_lost() -> None:
