@@ -16,14 +16,22 @@ class GapTracker:
     """The timeline of one connection, unplanned at first.
 
     Each event returns the intervals that it completed, in order; together they cover the time without a hole.
-    `take` is called with each of them too, so that none can miss the ledger.
+    `take` is called with each of them too, so that none can miss the ledger. `on_handover` is called when a
+    stream has ended and another one goes on: that completes nothing, but a next master has to know.
     An event may lie in the past (a crash is dated to the last report), but not before what is already
     completed: then it counts from there. A connection streams while any of its generations does.
     """
 
-    def __init__(self, connection: str, at: Instant, take: Take | None = None) -> None:
+    def __init__(
+        self,
+        connection: str,
+        at: Instant,
+        take: Take | None = None,
+        on_handover: Callable[[], object] = lambda: None,
+    ) -> None:
         self.connection = connection
         self._take = take or _keep_nothing
+        self._on_handover = on_handover
         self._completed = Totals()
         self._open_from = at
         self._is_planned = False
@@ -35,9 +43,16 @@ class GapTracker:
         self._generation: int | None = None  # the last that began to stream
 
     @classmethod
-    def resumed(cls, connection: str, standing: Standing, totals: Totals, take: Take) -> Self:
+    def resumed(
+        cls,
+        connection: str,
+        standing: Standing,
+        totals: Totals,
+        take: Take,
+        on_handover: Callable[[], object] = lambda: None,
+    ) -> Self:
         """A timeline that goes on where another one stood, with its sums of completed intervals."""
-        tracker = cls(connection, standing.open_from, take)
+        tracker = cls(connection, standing.open_from, take, on_handover)
         tracker._completed = totals
         tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
         tracker._generation = standing.generation
@@ -98,6 +113,7 @@ class GapTracker:
         if self._streams:
             self._solid_to = covered_to
             self._ended = [span for span in self._ended if span[1].mono > covered_to.mono]
+            self._on_handover()
             return completed
         return completed + self._end_streaming(cause, covered_to)
 

@@ -35,7 +35,8 @@ class _Page:
 class Ledger:
     """The timelines of all connections, and what of them is not on the disk yet.
 
-    `on_entry` is told of each interval that is completed.
+    `on_entry` is told of each interval that is completed, `on_handover` when a stream goes on in another
+    generation: both are for the disk soon.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Ledger:
         boot: str,
         now: Instant,
         on_entry: Callable[[Entry], None],
+        on_handover: Callable[[], None] = lambda: None,
     ) -> None:
         self._connections = connections
         self._boot = boot
         self._on_entry = on_entry
+        self._on_handover = on_handover
         self._timelines: dict[str, GapTracker] = {}
         self._pages: dict[str, _Page] = {}
         self._entries: list[Entry] = []
@@ -67,7 +70,7 @@ class Ledger:
         """The connection's timeline; a new connection's begins now."""
         if name not in self._timelines:
             self._pages[name] = _Page(began=at, safe=at)
-            self._timelines[name] = GapTracker(name, at, self._take)
+            self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
         return self._timelines[name]
 
     def look(self, known: Iterable[Snapshot], at: Instant) -> None:
@@ -173,6 +176,7 @@ class Ledger:
                 is_clean=stored.is_clean,
                 now=now,
                 take=self._take,
+                on_handover=self._on_handover,
             )
 
     def _take(self, interval: Interval) -> None:

@@ -37,7 +37,8 @@ class LedgerKeeper:
         store = LedgerStore(state_dir / "ledger.db")
         self.path = store.path
         now = instant(time.monotonic())
-        self.ledger = Ledger(connections, store.load(), state_dir / "outbox", boot_id(), now, self._on_entry)
+        outboxes, boot = state_dir / "outbox", boot_id()
+        self.ledger = Ledger(connections, store.load(), outboxes, boot, now, self._on_entry, self._news.set)
         self._writer = LedgerWriter(self.ledger, store, keep_s, self._news)
 
     def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:

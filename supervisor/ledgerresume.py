@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from traptor.common.mark import Mark
@@ -56,7 +56,14 @@ def moved(account: Account, shift: Shift) -> Account:
 
 
 def resume(
-    account: Account, totals: Totals, marks: Sequence[Streamed], *, is_clean: bool, now: Instant, take: Take
+    account: Account,
+    totals: Totals,
+    marks: Sequence[Streamed],
+    *,
+    is_clean: bool,
+    now: Instant,
+    take: Take,
+    on_handover: Callable[[], object] = lambda: None,
 ) -> GapTracker:
     """The timeline of a connection, gone on with at `now`; all times are of this boot's clock.
 
@@ -64,7 +71,7 @@ def resume(
     since the last moment for which its stream is known to be safe, or the ledger was written. Where a mark
     tells of a stream of which the ledger does not, it streamed until then.
     """
-    tracker = GapTracker.resumed(account.connection, account.standing, totals, take)
+    tracker = GapTracker.resumed(account.connection, account.standing, totals, take, on_handover)
     if is_clean and tracker.kind is not IntervalKind.STREAMING:
         return tracker
     standing, stopped_at = account.standing, account.safe
