@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import ahocorasick_rs
 
-from traptor.worker.tokens import is_tag, pieces_of
+from traptor.worker.tokens import blanked_pieces, is_tag, pieces_of
 from traptor.worker.words import Words
 
 _first = operator.itemgetter(0)
@@ -107,25 +107,25 @@ class TrackIndex:
 
     def match(self, text: str) -> set[int]:
         """Return the indexes of the rules that match a text."""
-        words = Words(text)
-        pieces = words.pieces
+        pieces = blanked_pieces(text)
         found: set[int] = set()
+        phrases = self._unfiled
         for number in set(map(_first, self._find(pieces, True))):
             file = self._files[number]
-            if file.rules:
-                found.update(file.rules)
+            found.update(file.rules)
             for others, rules in file.worded:
                 for piece in others:
                     if piece not in pieces:
                         break
                 else:
                     found.update(rules)
-            for phrase in file.phrases:
+            if file.phrases:
+                phrases = phrases + file.phrases
+        if phrases:
+            words = Words(text, pieces)
+            for phrase in phrases:
                 if phrase.is_in(words):
                     found.update(phrase.rules)
-        for phrase in self._unfiled:
-            if phrase.is_in(words):
-                found.update(phrase.rules)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traptor.worker.tokens import blanked_pieces, fold, has_tag, whole_words_of
+from traptor.worker.tokens import fold, has_tag, whole_words_of
 
 
 class Words:
@@ -10,11 +10,11 @@ class Words:
 
     __slots__ = ("_folded", "_text", "_whole", "pieces")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, pieces: bytes) -> None:
         self._text = text
         self._folded: str | None = None
         self._whole: frozenset[str] | None = None
-        self.pieces = blanked_pieces(text)
+        self.pieces = pieces
         """Words parted at punctuation, and names of tags, each with blanks around it, in UTF-8.
 
         What a term without punctuation finds.
