@@ -15,10 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import orjson
-
 from traptor.common.rules import Rule, RuleType
 from traptor.sandbox.tweets import TweetMaker
+from traptor.sandbox.twitterjson import twitter_json
 from traptor.sandbox.values import FilterType, Value, parse_values
 from traptor.worker.matcher import Matcher
 from traptor.worker.messages import read_message
@@ -62,7 +61,7 @@ def _from_real(rules: Sequence[Rule], seed: int) -> Iterator[bytes]:
         tweet["id"] = tweet["id"] + number
         tweet["id_str"] = str(tweet["id"])
         _put(rng.choice(rules), tweet)
-        yield orjson.dumps(tweet)
+        yield twitter_json(tweet)
 
 
 def _put(rule: Rule, tweet: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import orjson
 
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.tweets import Tweet
+from traptor.sandbox.twitterjson import twitter_json
 from traptor.sandbox.values import Value, parse_loose
 
 _CREATED_AT = "%a %b %d %H:%M:%S %z %Y"
@@ -80,7 +81,7 @@ def _line(line: bytes, where: str) -> ReplayLine:
     if not isinstance(tweet, dict) or not isinstance(content["for"], list):
         raise BadInput(f'{where}: expected {{"for": [values], "tweet": {{...}}}}')
     return ReplayLine(
-        Tweet(_id(tweet), _values(content["for"], where), "replay", orjson.dumps(tweet)), _at_ms(tweet)
+        Tweet(_id(tweet), _values(content["for"], where), "replay", twitter_json(tweet)), _at_ms(tweet)
     )
 
 

@@ -7,11 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
-import orjson
-
 from traptor.sandbox.filler import Filler
 from traptor.sandbox.forms import FORMS, Form, can_match
 from traptor.sandbox.status import TWITTER_EPOCH_MS, Draft, render
+from traptor.sandbox.twitterjson import twitter_json
 from traptor.sandbox.values import FilterType, Value
 
 _SECOND_VALUE_SHARE = 0.05
@@ -93,5 +92,5 @@ class TweetMaker:
     def _finish(self, draft: Draft, values: tuple[Value, ...], form: str, now_unix_s: float) -> Tweet:
         by_time = (int(now_unix_s * 1000) - TWITTER_EPOCH_MS) << 22
         self._last_id = max(by_time, self._last_id + 1)
-        tweet_json = orjson.dumps(render(draft, self._last_id))
+        tweet_json = twitter_json(render(draft, self._last_id))
         return Tweet(self._last_id, values, form, tweet_json)

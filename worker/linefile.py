@@ -117,7 +117,10 @@ class LineFile:
         self._next_look = now + _LOOK_INTERVAL_S
 
     def _open(self) -> None:
-        mode = self._path.stat().st_mode if self._path.exists() else stat.S_IFREG
+        try:
+            mode = self._path.stat().st_mode
+        except FileNotFoundError:
+            mode = stat.S_IFREG  # it is made
         if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
             raise OSError(0, "it is not a file")
         fd = os.open(self._path, _FLAGS, _MODE)

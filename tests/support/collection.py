@@ -63,6 +63,8 @@ QUICK: dict[str, dict[str, object]] = {
     "twitter": {"connect_rate": 100, "connects": 1000, "http_backoff": "500ms", "rate_limit_backoff": "1s"},
 }
 
+_SHOWN_LINES = 12  # of a log in which something was missed
+
 
 @dataclass
 class Collection:
@@ -253,7 +255,11 @@ class Collection:
         def line() -> str | None:
             return next((one for one in self.log(name).splitlines() if all(t in one for t in texts)), None)
 
-        return wait_for(line, f"{texts} in {name}.log", within_s) or ""
+        try:
+            return wait_for(line, f"{texts} in {name}.log", within_s) or ""
+        except AssertionError as late:
+            end = "\n".join(self.log(name).splitlines()[-_SHOWN_LINES:])
+            raise AssertionError(f"{late}; it ends with\n{end}") from None
 
     def gaps(self, name: str) -> list[Json]:
         """The gaps that supervisor.log reports for a connection."""
