@@ -7,7 +7,6 @@ pieces finds the words; only phrases filed under one of them are compared in ful
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ import ahocorasick_rs
 
 from traptor.worker.tokens import blanked_pieces, is_tag, pieces_of
 from traptor.worker.words import Words
-
-_first = operator.itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +107,10 @@ class TrackIndex:
         pieces = blanked_pieces(text)
         found: set[int] = set()
         phrases = self._unfiled
-        for number in set(map(_first, self._find(pieces, True))):
+        for number, _start, _end in self._find(pieces, True):
             file = self._files[number]
-            found.update(file.rules)
+            if file.rules:
+                found.update(file.rules)
             for others, rules in file.worded:
                 for piece in others:
                     if piece not in pieces:

@@ -84,8 +84,7 @@ class Pipeline:
         else:
             counters.unmatched += 1
         if self._stats is not None:
-            self._stats.received()
-            self._stats.matched(matched)
+            self._stats.received(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
         rules = self._birth.rules
         self._delivery.send(

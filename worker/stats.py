@@ -21,7 +21,7 @@ _SAY_INTERVAL_S = 60.0
 class Stats:
     """Counts what one generation receives; losing Redis costs it nothing but members of the rolling sets.
 
-    `received`, `matched` and `limited` belong to the main thread. They take no lock: the thread takes a tick
+    `received` and `limited` belong to the main thread. They take no lock: the thread takes a tick
     away from them, and reads it only one tick later, when no call can still be in the middle of it.
     """
 
@@ -46,14 +46,11 @@ class Stats:
         """Begin to write."""
         self._thread.start()
 
-    def received(self) -> None:
-        """Count a tweet."""
-        self._live.received += 1
-
-    def matched(self, rules: Sequence[int]) -> None:
-        """Count the rules (indexes) that a tweet came for."""
+    def received(self, rules: Sequence[int]) -> None:
+        """Count a tweet, and the rules (indexes) that it came for."""
+        tick = self._live
+        tick.received += 1
         if rules:
-            tick = self._live
             tick.matched += 1
             matches = tick.matches
             for index in rules:

@@ -95,12 +95,12 @@ def blanked_pieces(text: str) -> bytes:
     if text.isascii():
         return pieces.translate(_ASCII_FOLDED_AND_BLANKED)
     # All that is not ASCII is looked at alone: a search through the whole text takes ten times as long.
-    foreign = set(pieces.translate(None, _ASCII).decode())
-    if any(map(_is_joined, foreign)):
+    changes = [_change_of(character) for character in set(pieces.translate(None, _ASCII).decode())]
+    if None in changes:
         return _pieces_beside_tags(fold(text))
     pieces = pieces.translate(_ASCII_FOLDED_AND_BLANKED)
-    for change in map(_change_of, foreign):
-        if change is not None:
+    for change in changes:
+        if change:
             pieces = pieces.replace(*change)
     return pieces
 
@@ -117,17 +117,16 @@ def _pieces_beside_tags(text: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_joined(character: str) -> bool:
-    """Whether it may be one piece with the next one, or a piece of its own beside a word."""
-    return _JOINED.match(character) is not None
+def _change_of(character: str) -> tuple[bytes, bytes] | tuple[()] | None:
+    """The character and what takes its place; nothing where it stays as it is.
 
-
-@functools.lru_cache(maxsize=4096)
-def _change_of(character: str) -> tuple[bytes, bytes] | None:
-    """A character that is not joined, and what takes its place; None where it stays as it is."""
+    None where it may be one piece with the next one, or a piece of its own beside a word.
+    """
+    if _JOINED.match(character) is not None:
+        return None
     pieces = fold(character).encode().translate(_ASCII_FOLDED_AND_BLANKED)
     instead = _FOREIGN_BREAK.sub(_blanks_around_piece, pieces.decode()).encode()
-    return None if instead == character.encode() else (character.encode(), instead)
+    return () if instead == character.encode() else (character.encode(), instead)
 
 
 def _blanks_around_piece(found: re.Match[str]) -> str:

@@ -172,8 +172,7 @@ def test_what_the_main_thread_counts_is_in_redis_soon(
 ) -> None:
     stats = make_stats(url)
     for rules in ([0, 1], [0], []):
-        stats.received()
-        stats.matched(rules)
+        stats.received(rules)
     stats.limited(5)
     wait_for(lambda: "limited" in totals(client), "the totals are written")
     assert totals(client) == {"received": 3, "matched": 2, "limited": 5, "track:0:a": 2, "track:0:b": 1}
@@ -183,7 +182,7 @@ def test_what_the_main_thread_counts_is_in_redis_soon(
 
 def test_stop_writes_what_is_left(make_stats: Callable[..., Stats], url: str, client: redis.Redis) -> None:
     stats = make_stats(url)
-    stats.received()
+    stats.received([])
     stats.stop(30.0)
     assert totals(client) == {"received": 1}
 
@@ -195,8 +194,7 @@ def test_nothing_that_is_counted_while_the_thread_takes_it_away_is_lost(
     stats = make_stats(url)
     ticks, count = tries_of(stats), 0
     while len(ticks) < 10:
-        stats.received()
-        stats.matched([0, 1])
+        stats.received([0, 1])
         count += 1
     stats.stop(30.0)
     assert totals(client) == {"received": count, "matched": count, "track:0:a": count, "track:0:b": count}
@@ -212,8 +210,7 @@ def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
         stats = make_stats(f"redis://127.0.0.1:{number}/0")
         tries = tries_of(stats)
         for _ in range(100):
-            stats.received()
-            stats.matched([0])
+            stats.received([0])
         wait_for(lambda: len(tries) > 10, "it tried several times")
         assert caplog.text.count("counters are not written") == 1
         server = ValkeyServer(port=number)
@@ -221,7 +218,7 @@ def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
         try:
             with redis.Redis(port=number, decode_responses=True) as client:
                 wait_for(lambda: totals(client), "the totals are written when it is back")
-                stats.received()
+                stats.received([])
                 stats.stop(30.0)
                 assert totals(client) == {"received": 101, "matched": 100, "track:0:a": 100}
         finally:
@@ -246,8 +243,7 @@ def test_a_redis_that_does_not_answer_holds_up_neither_the_stream_nor_the_end(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stats = make_stats(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", timeout_s=0.2)
         for _ in range(1000):
-            stats.received()
-            stats.matched([0])
+            stats.received([0])
         stopping = threading.Thread(target=stats.stop, args=(0.1,))
         stopping.start()
         stopping.join(30)
