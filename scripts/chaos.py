@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
-import orjson
 from chaos_parts.chaos import Chaos, Options
-from redis.exceptions import RedisError
+from chaos_parts.report import Report
+from trial.command import carry_out
 from trial.folder import TrialFolder, default_place
 from trial.interrupt import Interrupt
-
-from traptor.common.errors import ExitCode, TraptorError
-from traptor.sandbox.errors import SandboxError
-
-_INTERRUPTED = 130  # as shells say it
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,23 +38,17 @@ def main(
     supervisor, Kafka and Redis are killed; rules, keys and settings change. The exit status is 0 when
     nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left behind.
     """
-    interrupt = Interrupt()
-    try:
+
+    def run() -> Report:
+        interrupt = Interrupt()
         folder = TrialFolder(output or default_place("chaos-output"))
         chaos = Chaos(Options(minutes, rate, seed, every), folder, interrupt, lambda text: click.echo(text))
         report = chaos.run()
         if not report.breaches:
             folder.remove_state()  # else the ledger is needed to find out why
-    except (TraptorError, SandboxError, RedisError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(ExitCode.FAILURE)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    for line in report.lines():
-        click.echo(line)
-    if json_file is not None:
-        json_file.write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
-    sys.exit(ExitCode.FAILURE if report.breaches else ExitCode.OK)
+        return report
+
+    carry_out(run, json_file)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
-import orjson
-from redis.exceptions import RedisError
+from soak_parts.report import Report
 from soak_parts.soak import Options, Soak
+from trial.command import carry_out
 from trial.folder import TrialFolder, default_place
 from trial.interrupt import Interrupt
-
-from traptor.common.errors import ExitCode, TraptorError
-from traptor.sandbox.errors import SandboxError
-
-_INTERRUPTED = 130  # as shells say it
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,22 +51,15 @@ def main(
     Twitter fails at random. The exit status is 0 when nothing was lost outside reported gaps, and neither
     descriptors nor threads nor memory of the supervisor grew.
     """
-    interrupt = Interrupt()
-    options = Options(minutes, rate, seed, every, sample)
-    try:
+
+    def run() -> Report:
+        options = Options(minutes, rate, seed, every, sample)
         folder = TrialFolder(output or default_place("soak-output"))
-        report = Soak(options, folder, interrupt, lambda text: click.echo(text)).run()
+        report = Soak(options, folder, Interrupt(), lambda text: click.echo(text)).run()
         folder.remove_state()
-    except (TraptorError, SandboxError, RedisError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(ExitCode.FAILURE)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    for line in report.lines():
-        click.echo(line)
-    if json_file is not None:
-        json_file.write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
-    sys.exit(ExitCode.FAILURE if report.breaches else ExitCode.OK)
+        return report
+
+    carry_out(run, json_file)
 
 
 if __name__ == "__main__":
