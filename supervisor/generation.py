@@ -78,7 +78,7 @@ class Generation:
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     closing: bool = False  # told to close its stream, for `serial`, and has it still
     overlaps: bool = False  # its stream is the one that an overlap replaced
-    leave_by: float | None = None  # reads to EOF after an overlap, at most until then
+    leave_by: float | None = None  # replaced, it reads on, at most until then
     kill_at: float | None = None
     killed: bool = False
     fault: str | None = None

@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 # The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
+# A replaced stream is read for so long yet: the server may have in hand for it what the new one does not get.
+_LINGER_S = 0.1
+
 _CAUSE_OF_KIND = {
     DisconnectKind.SERVER_CLOSE: GapCause.SERVER_CLOSE,
     DisconnectKind.NETWORK: GapCause.NETWORK,
@@ -143,9 +146,10 @@ class Outcomes:
         c.refresh_crashes.reset()
         if old is not None:
             c.leaving.append(old)
-            # In an overlap the old one reads on until the server closes its stream; else it is done now.
+            # In an overlap the old one reads on until the server closes its stream; else we close it soon.
             old.overlaps = way is Way.OVERLAP and old.streams
-            old.leave_by = now + (self._context.settings.supervisor.overlap_timeout if old.overlaps else 0.0)
+            supervisor = self._context.settings.supervisor
+            old.leave_by = now + (supervisor.overlap_timeout if old.overlaps else _LINGER_S)
         if way is Way.OVERLAP and new.lease is not None:
             self._context.pool.overlap_worked(new.lease.key_id)
         log.info(

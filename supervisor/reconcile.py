@@ -255,7 +255,7 @@ class Reconciler:
             elif g.kill_at is not None:
                 self._kill_when_due(g, now)
             elif g.leave_by is not None:
-                self._close_overlapped(g, now)
+                self._close_replaced(g, now)
             elif why := hang_reason(g, run_now, self._context.settings.supervisor.hang_timeout):
                 log.error("worker hangs", extra=_evidence(g, why))
                 self._context.fleet.put_down(g, Ending.HUNG)
@@ -278,8 +278,8 @@ class Reconciler:
         else:
             self._timer.add(g.kill_at)
 
-    def _close_overlapped(self, g: Generation, now: float) -> None:
-        """After an overlap the server closes the older stream; where it does not, we do."""
+    def _close_replaced(self, g: Generation, now: float) -> None:
+        """After an overlap the server closes the older stream; where it does not, and else, we do."""
         assert g.leave_by is not None
         if now >= g.leave_by or not g.streams:
             g.leave_by = None
