@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -88,7 +87,7 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
         "streaming_since": _wall(g.streaming_since, now),
         "activity": g.last_report.activity if g.last_report else None,
         "backlog": g.last_report.backlog if g.last_report else 0,
-        "vitals": asdict(g.vitals) if g.vitals else None,
+        "vitals": msgspec.to_builtins(g.vitals) if g.vitals else None,
         "counters": msgspec.to_builtins(g.counters),
     }
 
