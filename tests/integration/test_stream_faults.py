@@ -131,7 +131,8 @@ def test_a_reset_inside_a_message_costs_that_message_only(make_collection: Make)
         collection.sandbox.fault("reset")
         wait_for(lambda number=number: len(collection.sandbox.connections()) == number + 1, "a new stream")
         collection.wait_streaming("track:0")
-    wait_gap(collection, "network")
+    causes = ["start", "network", "network", "network"]
+    wait_for(lambda: [gap["cause"] for gap in collection.gaps("track:0")] == causes, "every gap in the log")
     assert collection.streaming() == {"track:0": pid}
     assert_nothing_lost(collection, *map(span, collection.gaps("track:0")))
     assert counters(collection)["broken"] <= 3
