@@ -107,7 +107,7 @@ class TrackIndex:
         pieces = blanked_pieces(text)
         found: set[int] = set()
         phrases = self._unfiled
-        for number, _start, _end in self._find(pieces, True):
+        for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may come often
             file = self._files[number]
             if file.rules:
                 found.update(file.rules)

@@ -5,6 +5,7 @@
 import pytest
 from making_tweets import decoded, link, rule, tweet_fields
 
+from traptor.worker.match_track import Phrase, TrackIndex
 from traptor.worker.matcher import Matcher
 
 
@@ -286,3 +287,12 @@ def test_every_rule_that_matched_is_reported_once_and_no_other():
 
 def test_a_phrase_that_is_blank_once_folded_matches_nothing():
     assert Matcher([rule("track:0", 0, "\ufe0f")]).match(decoded(tweet_fields("anything \ufe0f"))) == []
+
+
+def test_a_word_that_comes_often_has_its_phrases_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = TrackIndex({f"#storm {word}": (number,) for number, word in enumerate(("sea", "wind", "rain"))})
+    compared: list[Phrase] = []
+    is_in = Phrase.is_in
+    monkeypatch.setattr(Phrase, "is_in", lambda self, words: compared.append(self) or is_in(self, words))
+    assert index.match("#storm rain " * 50) == {2}
+    assert len(compared) == 3
