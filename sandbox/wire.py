@@ -44,7 +44,10 @@ class Wire:
 
 
 def odd_pieces(data: bytes, rng: Random) -> list[bytes]:
-    """Cut at some \\r\\n, inside some characters or their escapes, and anywhere; together that is it all."""
+    """Cut at some \\r\\n, inside some characters or their escapes, and anywhere.
+
+    Together the pieces are the data.
+    """
     between = [at + 1 for at in range(len(data) - 1) if data[at : at + 2] == b"\r\n"]
     inside = [at for at in range(1, len(data)) if 0x80 <= data[at] < 0xC0 or data[at - 2 : at] == b"\\u"]
     cuts = {at for at in between if rng.random() < 0.5}

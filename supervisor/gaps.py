@@ -49,7 +49,7 @@ class GapTracker:
         standing: Standing,
         totals: Totals,
         take: Take,
-        on_handover: Callable[[], object] = lambda: None,
+        on_handover: Callable[[], object],
     ) -> Self:
         """A timeline that goes on where another one stood, with its sums of completed intervals."""
         tracker = cls(connection, standing.open_from, take, on_handover)

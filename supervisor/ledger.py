@@ -47,7 +47,7 @@ class Ledger:
         boot: str,
         now: Instant,
         on_entry: Callable[[Entry], None],
-        on_handover: Callable[[], None] = lambda: None,
+        on_handover: Callable[[], object],
     ) -> None:
         self._connections = connections
         self._boot = boot

@@ -63,7 +63,7 @@ def resume(
     is_clean: bool,
     now: Instant,
     take: Take,
-    on_handover: Callable[[], object] = lambda: None,
+    on_handover: Callable[[], object],
 ) -> GapTracker:
     """The timeline of a connection, gone on with at `now`; all times are of this boot's clock.
 

@@ -279,7 +279,7 @@ class Reconciler:
             self._timer.add(g.kill_at)
 
     def _close_replaced(self, g: Generation, now: float) -> None:
-        """After an overlap the server closes the older stream; where it does not, and else, we do."""
+        """In an overlap the server closes the older stream; where it does not, and in other ways, we do."""
         assert g.leave_by is not None
         if now >= g.leave_by or not g.streams:
             g.leave_by = None

@@ -23,7 +23,7 @@ def at(mono: float) -> Instant:
 def path(tmp_path: Path) -> Path:
     """A ledger of 100 seconds: 10 of a start, 50 of streaming, 40 of a crash."""
     with closing(LedgerStore(tmp_path / "ledger.db")) as store:
-        ledger = Ledger({}, None, tmp_path, "boot", at(0), lambda _entry: None)
+        ledger = Ledger({}, None, tmp_path, "boot", at(0), lambda _entry: None, lambda: None)
         timeline = ledger.timeline("track:0", at(0))
         timeline.planned(GapCause.START, at(0))
         timeline.streaming(1, at(10))

@@ -59,6 +59,7 @@ class Host:
             f"boot {self.boot}",
             self.now,
             self.told.append,
+            lambda: None,
         )
         self.write()
 
