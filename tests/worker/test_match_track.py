@@ -290,9 +290,9 @@ def test_a_phrase_that_is_blank_once_folded_matches_nothing():
 
 
 def test_a_word_that_comes_often_has_its_phrases_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    index = TrackIndex({f"#storm {word}": (number,) for number, word in enumerate(("sea", "wind", "rain"))})
+    index = TrackIndex({"#storm": (0,), "@storm": (1,), "$storm": (2,)})  # all filed under one word
     compared: list[Phrase] = []
     is_in = Phrase.is_in
     monkeypatch.setattr(Phrase, "is_in", lambda self, words: compared.append(self) or is_in(self, words))
-    assert index.match("#storm rain " * 50) == {2}
+    assert index.match("#storm " * 50) == {0}
     assert len(compared) == 3
