@@ -26,6 +26,11 @@ class Value:
     files: tuple[TextFile, ...] = ()  # what `${file:PATH}` named in it
 
 
+def is_literal(value: IniValue) -> bool:
+    """Whether it refers to nothing; what comes from a variable or a file may be a secret."""
+    return all(match[0] == "$${" for match in _REFERENCE.finditer(value.text))
+
+
 class Expansion:
     """Puts in place what values refer to."""
 
@@ -42,8 +47,7 @@ class Expansion:
         except ValueError as error:
             report.problem(value.place, str(error))
             return None
-        is_literal = all(match[0] == "$${" for match in _REFERENCE.finditer(value.text))
-        return Value(text, value.place, is_literal, tuple(files))
+        return Value(text, value.place, is_literal(value), tuple(files))
 
     def _replacement(self, match: re.Match[str], files: list[TextFile]) -> str:
         if match[0] == "$${":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from traptor.common.expansion import Expansion, Value
+from traptor.common.expansion import Expansion, Value, is_literal
 from traptor.common.exposure import secret_values, warn_of_exposure
 from traptor.common.ini import IniSection, read_ini
 from traptor.common.keychecks import KeyChecks
@@ -92,7 +92,11 @@ class SettingsReader:
 
     def _read_key_file(self, path: Path) -> list[KeyDraft]:
         self._key_file = path
-        file = self._read_text(path, Place(str(path), None, "([keys] file)"))
+        named = self._sections["keys"].values["file"]
+        # What is the name of no file may be a secret in the wrong place.
+        may_be_shown = is_literal(named) or os.path.lexists(path)
+        place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place
+        file = self._read_text(path, place)
         if file is None:
             return []
         drafts = KeyFile(str(path), self.report).read(file.text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.fuzzing import examples, mangled
 from support.planted import SECRET, everything_shown
@@ -111,6 +111,8 @@ def check(folder: Path, ini: bytes, key_file: bytes) -> None:
 
 @examples(50)
 @given(ini=st.one_of(edited(INI, INI_TRICKS), mangled(INI.encode())))
+@example(ini=INI.replace("= keys.yml", "= ${file:keys.yml} keys.yml").encode())
+@example(ini=INI.replace("= keys.yml", "= ${X}").encode())
 def test_an_ini_with_any_line_broken_is_read_or_refused_without_its_secrets(folder: Path, ini: bytes) -> None:
     check(folder, ini, KEY_FILE.encode())
 

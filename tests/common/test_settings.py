@@ -238,6 +238,16 @@ class TestProblems:
         told = config.problem(config.option("keys", "file = keys.yml"))
         assert told == "keys.yml ([keys] file): cannot be read: No such file or directory"
 
+    @pytest.mark.parametrize("written", ["${LEVEL}", "${file:secret}"])
+    def test_a_key_file_named_by_what_may_be_a_secret_is_not_named(
+        self, config: Configuration, written: str
+    ) -> None:
+        (config.folder / "secret").write_text("s3cret\n")
+        (config.folder / "secret").chmod(0o600)
+        ini = config.option("keys", f"file = {written}")
+        told = config.problem(ini, LEVEL="s3cret")
+        assert told == "traptor.ini [keys] file: cannot be read: No such file or directory"
+
     def test_a_value_from_a_variable_is_not_repeated(self, config: Configuration) -> None:
         told = config.problem(config.option("logging", "level = ${LEVEL}"), LEVEL="s3cret")
         assert told.endswith("must be DEBUG, INFO, WARNING or ERROR")
