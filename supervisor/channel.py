@@ -16,8 +16,13 @@ log = logging.getLogger(__name__)
 MAX_UNSENT_BYTES = 64 * 1024
 
 
-class Channel:
-    """Hands each message of a worker to `on_message`, and a broken one to `on_fault`."""
+class Channel(asyncio.Protocol):
+    """Hands each message of a worker to `on_message`, and a broken one to `on_fault`.
+
+    After a fault, or when it was let go of, it is deaf. It is a protocol, not a stream with a task that reads
+    it: every worker reports once a second, and waking a task for each costs an idle master more than the
+    report does.
+    """
 
     def __init__(
         self,
@@ -28,46 +33,76 @@ class Channel:
         self._sock = sock
         self._on_message = on_message
         self._on_fault = on_fault
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
         self._unsent: list[FromMaster] = []
-        self._task = asyncio.create_task(self._read(), name="channel")
+        self._received = bytearray()
+        self._ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._opening = loop.create_task(loop.create_connection(lambda: self, sock=sock), name="channel")
 
     def send(self, message: FromMaster) -> None:
         """Send without waiting. Raises ProtocolError when the worker leaves too much unread."""
-        if self._writer is None:
+        if self._transport is None:
             self._unsent.append(message)
             return
-        if self._writer.is_closing():
+        if self._transport.is_closing():
             return  # its end will be noticed by the pidfd
-        self._writer.write(frame(message))
-        if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+        self._transport.write(frame(message))
+        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             raise ProtocolError("the worker does not read its orders")
 
     async def read_to_end(self, timeout_s: float) -> None:
         """Wait until all that the dead worker had sent was handed on."""
-        await asyncio.wait({self._task}, timeout=timeout_s)
+        try:
+            await asyncio.wait_for(self._ended.wait(), timeout_s)
+        except TimeoutError:
+            return  # somebody else holds the worker's end open
 
     def close(self) -> None:
         """Let go of the socket."""
-        self._task.cancel()
-        if self._writer is not None:
-            self._writer.close()
+        self._ended.set()
+        self._opening.cancel()
+        if self._transport is not None:
+            self._transport.close()
         else:
             self._sock.close()
 
-    async def _read(self) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=self._sock)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what had to wait until now."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
         for message in self._unsent:
-            self._writer.write(frame(message))
+            transport.write(frame(message))
         self._unsent.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on every message that is complete."""
+        self._received += data
         try:
-            while True:
-                size = payload_size(HEADER.unpack(await reader.readexactly(HEADER.size))[0])
-                self._on_message(from_worker(await reader.readexactly(size)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return  # the worker ended; its pidfd says so too
+            while not self._ended.is_set() and (payload := self._next_payload()) is not None:
+                self._on_message(from_worker(payload))
         except ProtocolError as error:
-            self._on_fault(error)
+            self._turn_deaf(error)
         except Exception as error:  # whatever it said, it must not leave the master deaf to it
             log.exception("a worker's message could not be handled")
-            self._on_fault(ProtocolError(f"its message could not be handled: {type(error).__name__}"))
+            self._turn_deaf(ProtocolError(f"its message could not be handled: {type(error).__name__}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The worker ended; its pidfd says so too."""
+        self._ended.set()
+
+    def _next_payload(self) -> bytes | None:
+        if len(self._received) < HEADER.size:
+            return None
+        end = HEADER.size + payload_size(HEADER.unpack_from(self._received)[0])
+        if len(self._received) < end:
+            return None
+        payload = bytes(self._received[HEADER.size : end])
+        del self._received[:end]
+        return payload
+
+    def _turn_deaf(self, error: ProtocolError) -> None:
+        self._ended.set()
+        assert self._transport is not None
+        self._transport.pause_reading()
+        self._on_fault(error)

@@ -166,7 +166,7 @@ def test_any_bytes_of_a_worker_in_any_pieces_are_messages_until_one_fault(
             await asyncio.sleep(0)
         theirs.close()
         await channel.read_to_end(10)
-        assert channel._task.done()
+        assert channel._ended.is_set()
         channel.close()
         await asyncio.sleep(0)
 
