@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import multiprocessing
 import resource
@@ -22,6 +21,8 @@ from traptor.supervisor.check import check
 from traptor.supervisor.locks import RecordLock
 from traptor.supervisor.master import Master
 from traptor.supervisor.preview import preview
+from traptor.supervisor.process import prepare_forks
+from traptor.supervisor.workersettings import worker_settings
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +68,7 @@ def _run(settings: Settings) -> ExitCode:
     )
     for warning in settings.warnings:
         log.warning("configuration", extra=fields(warning=warning))
-    # What the workers need is imported by now: they share it until they write to it.
-    gc.collect()
-    gc.freeze()
+    prepare_forks(worker_settings(settings))
     try:
         return asyncio.run(_collect(settings, logs))
     except TraptorError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -13,11 +14,18 @@ from dataclasses import dataclass
 
 import psutil
 
-from traptor.common.birth import Birth
+from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.workerlog import WorkerLogBridge
-from traptor.worker.entry import HANDLED_SIGNALS, run_worker
+from traptor.worker.entry import HANDLED_SIGNALS, run_worker, warm_up
 
 _fork = multiprocessing.get_context("fork")
+
+
+def prepare_forks(settings: WorkerSettings) -> None:
+    """Have in memory what all workers need: they share it until they write to it."""
+    warm_up(settings)
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

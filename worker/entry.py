@@ -21,8 +21,9 @@ from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_sign
 from traptor.worker.session import Session
 from traptor.worker.sink import sink_of
 from traptor.worker.stats import Stats
+from traptor.worker.warmup import warm_up
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "warm_up"]
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,43 @@
+"""Libraries used in the master, before the first fork."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.births import worker_settings
+from support.waiting import wait_for
+
+from traptor.common.birth import KafkaSettings
+from traptor.worker.warmup import warm_up
+
+
+@pytest.mark.parametrize("output", ["jsonl", "kafka"])
+def test_the_warm_up_reaches_nobody_and_leaves_neither_thread_nor_descriptor(
+    output: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        address = f"127.0.0.1:{broker.getsockname()[1]}"
+        kafka = KafkaSettings(address, "tweets", True, (), (), tmp_path) if output == "kafka" else None
+        settings = replace(worker_settings(tmp_path), output=output, kafka=kafka)
+        threads, descriptors = _threads(), _descriptors()
+        warm_up(settings)
+        assert _descriptors() <= descriptors
+        wait_for(
+            lambda: _threads() <= threads, "the end of the last thread"
+        )  # joined, it is seen a moment more
+        broker.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            broker.accept()
+    assert capfd.readouterr() == ("", "")
+
+
+def _threads() -> set[str]:
+    return set(os.listdir("/proc/self/task"))
+
+
+def _descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
