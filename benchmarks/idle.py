@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from kafka_parts.broker import KafkaProcess
 from support.collection import Collection
+from support.waiting import wait_for
 
 from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
@@ -21,6 +22,7 @@ _MIB = 1024 * 1024
 _UP_WITHIN_S = 120.0
 _MOST_MIB = 20
 _SETTLED_S = 2.0
+_LOOK_PAUSE_S = 4.0
 
 
 def many_connections(effort: Effort) -> list[Figure]:
@@ -58,14 +60,15 @@ def _weight(name: str, rules: int, effort: Effort, broker: KafkaProcess | None) 
 
 def full_look(effort: Effort) -> list[Figure]:
     """CPU of the master for one look at all rules in Redis, as it takes one every rules_check_interval."""
-    interval_s = 4.0 if effort.many_rules > 1_000 else 0.5
-    with stage(0, rules_check_interval=f"{interval_s:g}s") as collection:
+    with stage(0, rules_check_interval=f"{_LOOK_PAUSE_S:g}s") as collection:
         # Without keys they are read and planned, and nothing streams.
+        collection.options["logging"] = {"level": "DEBUG"}  # it tells of each look
         load_rules(collection.redis, follow_rules(effort.many_rules))
         collection.start()
-        _wait_for_rules(collection, effort.many_rules)
-        looks = [_cpu_s(collection, interval_s * 3) / 3 for _ in range(min(effort.rounds, 3))]
-    name = f"CPU of a look at {effort.many_rules:,} rules and of {interval_s:g} idle seconds"
+        _wait_for_look(collection)
+        looks = [_cpu_of_a_look_s(collection) for _ in range(min(effort.rounds, 3))]
+        assert sum(group["rules"] for group in collection.status()["groups"]) == effort.many_rules
+    name = f"CPU of a look at {effort.many_rules:,} rules and of {_LOOK_PAUSE_S:g} idle seconds"
     return [
         Figure.of("full_look", name, "s", looks),
         Figure.of("full_look", "the same every 60 s", "% of a core", [look / 60 * 100 for look in looks]),
@@ -82,7 +85,9 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # what a start leaves to do
-        percent = [100 * _cpu_s(collection, effort.idle_s) / effort.idle_s for _ in range(1)]
+        before = _cpu_s(collection)
+        time.sleep(effort.idle_s)
+        percent = [100 * (_cpu_s(collection) - before) / effort.idle_s]
         assert len(collection.streaming()) == count
         uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
     return [
@@ -95,14 +100,25 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
     ]
 
 
-def _cpu_s(collection: Collection, wall_s: float) -> float:
-    """CPU seconds of the master alone in so long a time."""
+def _cpu_of_a_look_s(collection: Collection) -> float:
+    """CPU seconds of the master from the end of a look to the end of the next."""
+    before = _cpu_s(collection)
+    _wait_for_look(collection)
+    return _cpu_s(collection) - before
+
+
+def _cpu_s(collection: Collection) -> float:
+    """CPU seconds of the master alone until now."""
     assert collection.process is not None
-    master = psutil.Process(collection.process.pid)
-    before = master.cpu_times()
-    time.sleep(wall_s)
-    after = master.cpu_times()
-    return float(after.user - before.user + after.system - before.system)
+    times = psutil.Process(collection.process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _wait_for_look(collection: Collection) -> None:
+    """Wait until the next look at all rules was taken and its rules were planned."""
+    line = "looked at all rules"
+    before = collection.log().count(line)
+    wait_for(lambda: collection.log().count(line) > before, "a look at all rules", _UP_WITHIN_S)
 
 
 def _uss_mib(pid: int) -> float:
@@ -120,12 +136,3 @@ def _wait_for_children(collection: Collection, count: int) -> float:
 
 def _workers(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:
     return [child for child in children if child.is_running()]
-
-
-def _wait_for_rules(collection: Collection, count: int) -> None:
-    deadline = time.monotonic() + _UP_WITHIN_S
-    while time.monotonic() < deadline:
-        if sum(group["rules"] for group in collection.status()["groups"]) == count:
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"{count} rules are not known after {_UP_WITHIN_S:g} s")

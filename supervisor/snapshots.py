@@ -21,7 +21,7 @@ __all__ = ["RuleReader", "Snapshot"]
 SCAN_COUNT = 1_000  # keys that Redis looks at per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
 _HOLD_S = 0.005  # the event loop, at a time
-SLICE = 100  # hashes per pipeline: redis-py needs 60 us to parse one of ten fields
+SLICE = 100  # hashes per pipeline: some milliseconds to receive and parse
 
 
 class GroupFilter(Protocol):
