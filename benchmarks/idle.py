@@ -85,9 +85,7 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # what a start leaves to do
-        before = _cpu_s(collection)
-        time.sleep(effort.idle_s)
-        percent = [100 * (_cpu_s(collection) - before) / effort.idle_s]
+        percent = [_idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
         assert len(collection.streaming()) == count
         uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
     return [
@@ -98,6 +96,13 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
         ),
         Figure.of("many", f"{count} workers: USS of a worker, 20 track rules", "MiB", uss),
     ]
+
+
+def _idle_percent(collection: Collection, wall_s: float) -> float:
+    """CPU of the master alone in so long a time, in percent of a core."""
+    before = _cpu_s(collection)
+    time.sleep(wall_s)
+    return 100 * (_cpu_s(collection) - before) / wall_s
 
 
 def _cpu_of_a_look_s(collection: Collection) -> float:

@@ -44,7 +44,8 @@ class Health:
 
     def _vitals(self, name: str, pid: int) -> Vitals | None:
         try:
-            process = self._processes.setdefault(name, psutil.Process(pid))
+            if (process := self._processes.get(name)) is None:
+                process = self._processes[name] = psutil.Process(pid)
             with process.oneshot():
                 memory = process.memory_info()
                 cpu_percent, descriptors = process.cpu_percent(), process.num_fds()
