@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+_BLANK = KeyRecord()  # of a key of which nothing is remembered
+
+
 @dataclass(frozen=True, slots=True)
 class PoolChange:
     """What a reload changed, and which keys cannot be used on this host, by name."""
@@ -245,7 +248,7 @@ class KeyPool:
     # ---- steps
 
     def _record(self, key_id: str) -> KeyRecord:
-        return self._records.get(key_id, KeyRecord())
+        return self._records.get(key_id, _BLANK)
 
     def _without_address(self, usable_addresses: Callable[[str], bool]) -> frozenset[str]:
         return frozenset(
