@@ -65,9 +65,9 @@ def full_look(effort: Effort) -> list[Figure]:
         collection.options["logging"] = {"level": "DEBUG"}  # it tells of each look
         load_rules(collection.redis, follow_rules(effort.many_rules))
         collection.start()
+        wait_for(lambda: _rules_known(collection) == effort.many_rules, "all rules are known", _UP_WITHIN_S)
         _wait_for_look(collection)
         looks = [_cpu_of_a_look_s(collection) for _ in range(min(effort.rounds, 3))]
-        assert sum(group["rules"] for group in collection.status()["groups"]) == effort.many_rules
     name = f"CPU of a look at {effort.many_rules:,} rules and of {_LOOK_PAUSE_S:g} idle seconds"
     return [
         Figure.of("full_look", name, "s", looks),
@@ -117,6 +117,10 @@ def _cpu_s(collection: Collection) -> float:
     assert collection.process is not None
     times = psutil.Process(collection.process.pid).cpu_times()
     return float(times.user + times.system)
+
+
+def _rules_known(collection: Collection) -> int:
+    return sum(group["rules"] for group in collection.status()["groups"])
 
 
 def _wait_for_look(collection: Collection) -> None:
