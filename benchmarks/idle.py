@@ -81,7 +81,8 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
             load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
         began = time.monotonic()
         collection.start()
-        forked = _wait_for_children(collection, count) - began
+        wait_for(lambda: len(_workers(collection.children())) >= count, f"{count} workers", _UP_WITHIN_S)
+        forked = time.monotonic() - began
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # what a start leaves to do
@@ -124,7 +125,7 @@ def _rules_known(collection: Collection) -> int:
 
 
 def _wait_for_look(collection: Collection) -> None:
-    """Wait until the next look at all rules was taken and its rules were planned."""
+    """Wait until the next look at all rules was taken; what it found is planned after that."""
     line = "looked at all rules"
     before = collection.log().count(line)
     wait_for(lambda: collection.log().count(line) > before, "a look at all rules", _UP_WITHIN_S)
@@ -132,15 +133,6 @@ def _wait_for_look(collection: Collection) -> None:
 
 def _uss_mib(pid: int) -> float:
     return float(psutil.Process(pid).memory_full_info().uss / _MIB)
-
-
-def _wait_for_children(collection: Collection, count: int) -> float:
-    deadline = time.monotonic() + _UP_WITHIN_S
-    while time.monotonic() < deadline:
-        if len(_workers(collection.children())) >= count:
-            return time.monotonic()
-        time.sleep(0.02)
-    raise TimeoutError(f"fewer than {count} workers after {_UP_WITHIN_S:g} s")
 
 
 def _workers(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:

@@ -19,9 +19,8 @@ MAX_UNSENT_BYTES = 64 * 1024
 class Channel(asyncio.Protocol):
     """Hands each message of a worker to `on_message`, and a broken one to `on_fault`.
 
-    After a fault, or when it was let go of, it is deaf. It is a protocol, not a stream with a task that reads
-    it: every worker reports once a second, and waking a task for each costs an idle master more than the
-    report does.
+    After a fault, or when it was let go of, it is deaf. It is a protocol, not a stream: every worker
+    reports once a second, and a task would have to be woken to read each report.
     """
 
     def __init__(

@@ -9,15 +9,14 @@ from confluent_kafka import Producer
 from traptor.common.birth import WorkerSettings
 
 _NOWHERE = "http://localhost/"
-_TIMES = (
-    10  # CPython 3.11 to 3.13 rewrites a function's code after a few calls, PEP 659: in shared memory, then
-)
+# CPython rewrites a function's code after some calls of it (PEP 659): here, in memory that is shared.
+_TIMES = 10
 
 
 def warm_up(settings: WorkerSettings) -> None:
     """Use the libraries without reaching anybody. To be called before the first fork; leaves no thread.
 
-    A worker's own memory is less by 0.4 MiB for Kafka and 0.3 for signing (docs/performance.md).
+    A worker's own memory is less by some 0.4 MiB for Kafka and 0.2 for signing (docs/performance.md).
     """
     auth = tweepy.OAuth1UserHandler("key", "secret", "token", "secret").apply_auth()
     for _ in range(_TIMES):

@@ -26,9 +26,8 @@ def test_the_warm_up_reaches_nobody_and_leaves_neither_thread_nor_descriptor(
         threads, descriptors = _threads(), _descriptors()
         warm_up(settings)
         assert _descriptors() <= descriptors
-        wait_for(
-            lambda: _threads() <= threads, "the end of the last thread"
-        )  # joined, it is seen a moment more
+        # A thread that was joined is listed for a moment yet.
+        wait_for(lambda: _threads() <= threads, "the end of the last thread")
         broker.setblocking(False)
         with pytest.raises(BlockingIOError):
             broker.accept()
