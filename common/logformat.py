@@ -17,15 +17,12 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from traptor.common.secretmask import SecretMask
+from traptor.common.text import CONTROLS
 
 Plain = str | int | float | bool
 
 _INDENT = "\n    "
 _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
-# What would break a line or a terminal, besides the line end itself.
-_CONTROLS = {
-    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def formatter(log_format: str, mask: SecretMask) -> logging.Formatter:
@@ -44,9 +41,9 @@ class TextLines(logging.Formatter):
         """One line; further lines of a message or a traceback are indented."""
         words = [time_text(record), f"{record.levelname:<5}"]
         words += [f"{name}={_quoted(value)}" for name, value in identity(record).items()]
-        words.append(self._mask.hide(message(record)).translate(_CONTROLS))
+        words.append(self._mask.hide(message(record)).translate(CONTROLS))
         words += [f"{name}={_quoted(value)}" for name, value in plain_fields(record, self._mask).items()]
-        lines = [" ".join(words), self._mask.hide(trace(record)).translate(_CONTROLS)]
+        lines = [" ".join(words), self._mask.hide(trace(record)).translate(CONTROLS)]
         return "\n".join(filter(None, lines)).replace("\n", _INDENT)
 
 
@@ -123,4 +120,4 @@ def _quoted(value: Plain) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False).translate(_CONTROLS)
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False).translate(CONTROLS)

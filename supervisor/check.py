@@ -11,6 +11,8 @@ from rich.console import Console
 
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
 from traptor.common.settings import Settings, load_redis_section, load_settings
+from traptor.common.terminal import say
+from traptor.common.text import counted
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.control import socket_path
 from traptor.supervisor.preview import cold_plan, read_rules
@@ -31,25 +33,27 @@ async def check(path: Path, console: Console) -> ExitCode:
     except ConfigError as error:
         problems = [*map(str, error.problems), *await _check_redis(path)]
         for problem in problems:
-            _line(console, "error", problem)
-        console.print(f"{len(problems)} problems.")
+            say(console, f"error: {problem}")
+        say(console, f"{counted(len(problems), 'problem')}.")
         return ExitCode.BAD_CONFIG
     errors = list(_host_problems(settings))
     warnings = [*settings.warnings, *_address_problems(settings)]
     redis_error = await _check_rules(settings, console, warnings)
     output_error = _check_output(settings, console)
     for text in warnings:
-        _line(console, "warning", text)
+        say(console, f"warning: {text}")
     for text in (*errors, *redis_error, *output_error):
-        _line(console, "error", text)
-    console.print(
-        f"{len(settings.keys)} keys; room for {connections_that_fit()} connections (file descriptors)."
+        say(console, f"error: {text}")
+    say(
+        console,
+        f"{counted(len(settings.keys), 'key')}; room for {connections_that_fit()} connections"
+        " (file descriptors).",
     )
     if errors:
         return ExitCode.BAD_CONFIG
     if redis_error or output_error:
         return ExitCode.FAILURE
-    console.print(f"{path}: no errors, {len(warnings)} warnings.", markup=False)
+    say(console, f"{path}: no errors, {counted(len(warnings), 'warning')}.")
     return ExitCode.OK
 
 
@@ -81,7 +85,8 @@ async def _check_rules(settings: Settings, console: Console, warnings: list[str]
         return [str(error)]
     plan = cold_plan(settings, snapshots)
     rules = sum(len(snapshot.rules) for snapshot in snapshots.values())
-    console.print(f"Redis answers: {len(snapshots)} groups, {rules} rules, {len(plan)} connections.")
+    found = (counted(len(snapshots), "group"), counted(rules, "rule"), counted(len(plan), "connection"))
+    say(console, f"Redis answers: {', '.join(found)}.")
     for snapshot in snapshots.values():
         warnings += [f"{rule.shown_key}: {rule.reason}" for rule in snapshot.rejected]
     waiting = [row.name for row in plan if row.key is None]
@@ -98,7 +103,7 @@ def _check_output(settings: Settings, console: Console) -> list[str]:
         return []
     probe = probe_output(workers)
     if probe.is_good:
-        console.print(probe.text, markup=False, highlight=False, soft_wrap=True)
+        say(console, probe.text)
         return []
     return [f"Kafka: {probe.text}"]
 
@@ -129,7 +134,3 @@ def _address_problems(settings: Settings) -> Iterable[str]:
     for key in settings.keys:
         if key.source_address and not is_on_this_host(key.source_address):
             yield f"key {key.name}: source_address {key.source_address} is not on this host: it is not used"
-
-
-def _line(console: Console, kind: str, text: str) -> None:
-    console.print(f"{kind}: {text}", markup=False, highlight=False, soft_wrap=True)

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from traptor.common import __version__
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.logs import MasterLogs, configure_master_logging, fields
 from traptor.common.sections import SupervisorSection
 from traptor.common.settings import Settings, load_settings
+from traptor.common.terminal import report_console
+from traptor.common.text import one_line
 from traptor.supervisor.check import check
 from traptor.supervisor.locks import RecordLock
 from traptor.supervisor.master import Master
@@ -50,10 +51,10 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
     multiprocessing.set_start_method("fork")
     try:
         if only_check:
-            sys.exit(asyncio.run(check(config, Console())))
+            sys.exit(asyncio.run(check(config, report_console())))
         settings = load_settings(config)
         if only_plan:
-            sys.exit(asyncio.run(preview(settings, Console())))
+            sys.exit(asyncio.run(preview(settings, report_console())))
         sys.exit(_run(settings))
     except TraptorError as error:
         _say(error)
@@ -111,6 +112,6 @@ def _raise_descriptor_limit() -> None:
 def _say(error: TraptorError) -> None:
     if isinstance(error, ConfigError):
         for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+            click.echo(f"error: {one_line(str(problem))}", err=True)
     else:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {one_line(str(error))}", err=True)

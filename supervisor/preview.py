@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from traptor.common.errors import ExitCode
 from traptor.common.parts import assign, connection_name
 from traptor.common.rules import GroupId
 from traptor.common.settings import Settings
+from traptor.common.terminal import say
+from traptor.common.text import counted
 from traptor.supervisor.addresses import is_on_this_host
 from traptor.supervisor.demands import Demand, order_demands
 from traptor.supervisor.keypool import KeyPool
@@ -81,14 +84,15 @@ async def preview(settings: Settings, console: Console) -> ExitCode:
     for heading in ("connection", "rules", "values", "key", "source address"):
         table.add_column(heading, justify="right" if heading in ("rules", "values") else "left")
     for row in sorted(rows, key=lambda row: row.name):
-        key = row.key or "[bold red]waits for a key[/]"
+        key = row.key or Text("waits for a key", style="bold red")
         table.add_row(row.name, str(row.rules), str(row.values), key, row.source_address or "default")
     console.print(table)
     waiting = sum(row.key is None for row in rows)
-    console.print(f"{len(rows)} connections, {len(settings.keys)} keys; {waiting} would wait for a key.")
+    planned = f"{counted(len(rows), 'connection')}, {counted(len(settings.keys), 'key')}"
+    say(console, f"{planned}; {waiting} would wait for a key.")
     for group, snapshot in sorted(snapshots.items()):
         for rule in snapshot.rejected:
-            console.print(f"rejected: {rule.shown_key}: {rule.reason}", markup=False, highlight=False)
+            say(console, f"rejected: {rule.shown_key}: {rule.reason}")
         if snapshot.inactive:
-            console.print(f"{group}: {snapshot.inactive} rules are switched off by their status")
+            say(console, f"{group}: rules switched off by their status: {snapshot.inactive}")
     return ExitCode.OK

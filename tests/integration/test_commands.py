@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,23 +19,27 @@ from traptor.common import __version__
 Make = Callable[..., Collection]
 
 
-def command(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+def command(
+    *arguments: object, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, with its output in pipes."""
     return subprocess.run(
         [sys.executable, "-m", "traptor.supervisor", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "120"},
+        env={**os.environ, "COLUMNS": "60", **(environ or {})},
         check=False,
     )
 
 
-def on_ini(collection: Collection, *arguments: str) -> subprocess.CompletedProcess[str]:
+def on_ini(
+    collection: Collection, *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command with the collection's ini."""
     collection.write_ini()
-    return command("-c", collection.ini, *arguments)
+    return command("-c", collection.ini, *arguments, environ=environ)
 
 
 def spaceless(text: str) -> str:
@@ -207,6 +211,40 @@ def test_what_was_planned_is_what_runs(make_collection: Make) -> None:
     for name, row in rows.items():
         connection = collection.connection(name)
         assert (str(connection["rules"]), connection["serving"]["key"]) == (row[0], row[2])
+
+
+# ---- text of others
+
+HOSTILE = "a\nb\x1b[31m:smile:[red]日\x9b" + "x" * 61
+
+
+@pytest.mark.parametrize("option", ["--check", "--plan"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_text_from_redis_is_shown_as_it_is_and_steers_no_terminal(
+    make_collection: Make, option: str, encoding: str
+) -> None:
+    """Neither a line end nor ESC, neither markup nor an emoji code, whatever the locale can show."""
+    collection = make_collection(Key("k1"))
+    for key in (HOSTILE, "\udcff"):
+        collection.redis.hset(
+            b"traptor-track:0:" + key.encode(errors="surrogateescape"), mapping={"value": HOSTILE}
+        )
+    done = on_ini(collection, option, environ={"LC_ALL": "C", "PYTHONIOENCODING": encoding})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (line,) = [line for line in done.stdout.splitlines() if ":smile:" in line]
+    shown = r"traptor-track:0:a\nb\x1b[31m:smile:[red]"
+    assert shown + ("日" if encoding == "utf-8" else r"\u65e5") + r"\x9b" in line
+    assert not set(done.stdout) & {"\x1b", "\x9b"}
+
+
+def test_where_stdout_is_no_terminal_a_row_is_one_line(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"), Key("a-key-with-a-very-long-name-" + "x" * 60))
+    name = "track:" + "y" * 60
+    collection.add_rules(name, ["storm"])
+    done = on_ini(collection, "--plan")
+    assert list(plan_rows(done.stdout)) == [name]
+    assert "…" not in done.stdout
 
 
 # ---- the command itself

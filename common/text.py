@@ -1,0 +1,22 @@
+"""Text of others as people see it: it breaks no line and steers no terminal."""
+
+from __future__ import annotations
+
+_LINE_SEPARATORS = (0x2028, 0x2029)
+_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they show what follows in another order
+
+# What breaks a line or steers a terminal, besides the line end itself and the tab.
+CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+} | {code: f"\\u{code:04x}" for code in (*_LINE_SEPARATORS, *_BIDI)}
+_IN_A_LINE = CONTROLS | {ord("\n"): "\\n", ord("\t"): "\\t"}
+
+
+def one_line(text: str) -> str:
+    """Return the text with line ends and control characters as escapes: `\\n`, `\\x1b`."""
+    return text.translate(_IN_A_LINE)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 rule` or `2 rules`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
