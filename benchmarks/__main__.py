@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,6 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.failover import failover
@@ -22,6 +22,9 @@ from benchmarks.idle import full_look, many_connections, weight
 from benchmarks.path import full_path, many_rules
 from benchmarks.restart import refresh, restart
 from benchmarks.socketsink import socket_to_sink
+from traptor.common.errors import ExitCode
+from traptor.common.terminal import report_console, say
+from traptor.common.text import counted
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "path": full_path,
@@ -43,18 +46,28 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write figures here."
 )
-def main(only: tuple[str, ...], quick: bool, tiny: bool, json_file: Path | None) -> None:
-    """Measure Traptor on this machine, each figure beside its floor or peer."""
+@click.option("--strict", is_flag=True, help="Exit with 1 when a target is missed.")
+def main(only: tuple[str, ...], quick: bool, tiny: bool, json_file: Path | None, strict: bool) -> None:
+    """Measure Traptor on this machine, each figure beside its floor or peer.
+
+    The exit code is 0 when everything was measured, whatever the figures are: on a busy or slow machine they
+    say little. With --strict a missed target is an exit code of 1.
+    """
     effort = TINY if tiny else QUICK if quick else FULL
-    console = Console()
+    console = report_console()
     figures: list[Figure] = []
     for name in only or BENCHMARKS:
-        console.print(f"[dim]{name} ...[/dim]")
+        console.print(f"{name} ...", style="dim")
         figures += _in_a_fresh_process(name, effort)
     console.print(_table(figures))
     if json_file is not None:
         content = {"machine": _machine(), "figures": [figure.as_json() for figure in figures]}
         json_file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    missed = sum(figure.is_met is False for figure in figures)
+    if missed:
+        say(console, f"{counted(missed, 'target')} missed.")
+    if missed and strict:
+        sys.exit(ExitCode.FAILURE)
 
 
 def _in_a_fresh_process(name: str, effort: Effort) -> list[Figure]:

@@ -21,9 +21,9 @@ from typing import NamedTuple, Protocol
 import click
 import lmdb
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from traptor.common.terminal import report_console
 from traptor.worker.outgoing import Outgoing
 
 _BODY_BYTES = 4_200
@@ -201,7 +201,7 @@ def main(messages: int, rounds: int, folder: Path | None) -> None:
     for name in STORES:
         cells = [f"{figure:.1f}" for size in _BATCH_SIZES for figure in found[name, size]]
         table.add_row(name, *cells)
-    Console(width=140).print(table)
+    report_console().print(table)
 
 
 if __name__ == "__main__":
