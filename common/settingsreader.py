@@ -93,8 +93,8 @@ class SettingsReader:
     def _read_key_file(self, path: Path) -> list[KeyDraft]:
         self._key_file = path
         named = self._sections["keys"].values["file"]
-        # What is the name of no file may be a secret in the wrong place.
-        may_be_shown = is_literal(named) or os.path.lexists(path)
+        # What is the name of no file may be a secret in the wrong place, such as a URL with a password.
+        may_be_shown = (is_literal(named) and "@" not in named.text) or os.path.lexists(path)
         place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place
         file = self._read_text(path, place)
         if file is None:
