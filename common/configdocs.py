@@ -93,7 +93,7 @@ There a key may have a `name`, too. `${VAR}` has no meaning in it. Templates (`{
   survive a new name and renewed secrets.
 - The same key twice is a problem. Two keys of one app (the same `consumer_key`) are a warning: they share
   its limits.
-- An empty credential or a placeholder (`YOUR_INFO`, `changeme`, `xxx`, ...) is a problem.
+- An empty credential, one in quotes and a placeholder (`YOUR_INFO`, `changeme`, `xxx`, ...) are problems.
 - A file with secrets that others than its owner may open is a warning; `chmod 600` it.
 - Without any key the supervisor runs and waits for one.
 

@@ -20,8 +20,10 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"[!-~]+")
+_QUOTES = re.compile("[\"'`]")
 _PLACEHOLDER = re.compile(
-    r"(your|my|the|insert|enter|put)[ _-].*|change[ _-]?(me|it)|replace[ _-]?(me|it)|x{3,}|\.{3,}|\*+|<.*>"
+    r"(add|enter|fill|insert|my|paste|put|set|the|type|use|write)[ _-].*|(.*[ _-])?your[ _-].*|.*[ _-]here"
+    r"|change[ _-]?(me|it)|replace[ _-]?(me|it|with.*)|[x-]{3,}|\.{3,}|\*+|<.*>|\[.*\]|\{.*\}|\$\w+|%\w+%"
     r"|(consumer|api|access|bearer)?[ _-]?(key|secret|token)([ _-]secret)?"
     r"|to[ _-]?do|tbd|n/?a|none|null|example|dummy",
     re.IGNORECASE,
@@ -135,6 +137,8 @@ def _read_name(text: str) -> str:
 def _read_secret(text: str) -> str:
     if not text:
         raise ValueError("is empty")
+    if _QUOTES.search(text):
+        raise ValueError("has a quotation mark, as no credential has; write the credential without quotes")
     if _PLACEHOLDER.fullmatch(text):
         raise ValueError("is a placeholder; write the credential itself")
     if not _SECRET.fullmatch(text):

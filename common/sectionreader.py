@@ -19,6 +19,7 @@ from traptor.common.spelling import did_you_mean
 
 SectionT = TypeVar("SectionT", bound=Section)
 
+_IN_QUOTES = re.compile(r"""(["'`]).*\1""")
 _COMMENT_BEHIND = re.compile(r"\s[#;]")
 
 
@@ -71,7 +72,17 @@ class SectionReader(Generic[SectionT]):
                 self._report.problem(written.place, OVER_LINES)
                 self._values[key] = None
             else:
-                self._values[key] = expansion.expand(written, self._report)
+                self._values[key] = self._unquoted(expansion.expand(written, self._report), option)
+
+    def _unquoted(self, value: Value | None, option: Option) -> Value | None:
+        """The value; None where it stands in quotes, which an ini takes as a part of it."""
+        if value is None or not _IN_QUOTES.fullmatch(value.text):
+            return value
+        if self._model.is_passed_on(option.key):
+            self._report.warn(value.place, "stands in quotes, which librdkafka gets as a part of the value")
+            return value
+        self._report.problem(value.place, "stands in quotes, which are a part of the value; remove them")
+        return None
 
     def _suggestion(self, key: str) -> str:
         if key in self._model.refused:

@@ -74,6 +74,16 @@ def test_two_keys_of_one_app_are_a_warning(config: Configuration) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "ADD_YOUR_CONSUMER_KEY",
+        "ADD_YOUR_CONSUMER_SECRET",
+        "ADD_YOUR_ACCESS_TOKEN",
+        "ADD_YOUR_ACCESS_TOKEN_SECRET",
+        "INSERT-KEY-HERE",
+        "put_it_here",
+        "$CONSUMER_KEY",
+        "{{consumer_key}}",
+        "[consumer-key]",
+        "xxxx-xxxx",
         "YOUR_INFO",
         "your-key",
         "changeme",
@@ -95,7 +105,14 @@ def test_a_placeholder_is_told(config: Configuration, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["xvz1evFS4wEEPTGEFPHBog", "370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb"]
+    "value",
+    [
+        "xvz1evFS4wEEPTGEFPHBog",
+        "370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb",
+        "AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0%2BuSeid%2BULvsea4JtiGRiSDSJSI%3DEUifiRBkKG5E2XzMDjRfl76ZC9Ub0wnz4XsNiRVBChTYbJcE3F",
+        "setAbc",
+        "ck-key-1",
+    ],
 )
 def test_a_credential_is_no_placeholder(config: Configuration, value: str) -> None:
     assert config.load(config.minimal + section("a", ck=value)).keys[0].consumer_key == value
@@ -163,3 +180,37 @@ def test_a_key_with_only_a_bearer_token_is_left_out_with_a_warning(config: Confi
     assert [key.name for key in settings.keys] == ["a"]
     (warning,) = settings.warnings
     assert "[key:v2]: is not used: it has only a bearer token" in warning
+
+
+QUOTED = """\
+[key:k]
+consumer_key = "ck1"
+consumer_secret = 'cs1'
+access_token = "at1
+access_token_secret = `as1`
+"""
+
+
+def test_credentials_in_quotes_are_told_each(config: Configuration) -> None:
+    problems = config.problems(config.minimal + QUOTED)
+    assert [problem.split(": ")[0] for problem in problems] == [
+        "traptor.ini:4 [key:k] consumer_key",
+        "traptor.ini:5 [key:k] consumer_secret",
+        "traptor.ini:6 [key:k] access_token",
+        "traptor.ini:7 [key:k] access_token_secret",
+    ]
+    assert {problem.split(": ")[1] for problem in problems} == {
+        "has a quotation mark, as no credential has; write the credential without quotes"
+    }
+
+
+def test_quotes_of_yaml_are_no_part_of_a_credential(config: Configuration) -> None:
+    config.write("keys.yml", "apikeys:\n" + entry(ck='"a"', at="'b'"))
+    (key,) = config.load(config.minimal + FILE).keys
+    assert (key.consumer_key, key.access_token) == ("a", "b")
+
+
+def test_quotes_out_of_a_file_are_told_too(config: Configuration) -> None:
+    config.write("token", '"from-file"\n')
+    told = config.problem(config.minimal + section("a", at="${file:token}"))
+    assert told.startswith("traptor.ini:6 [key:a] access_token: has a quotation mark")

@@ -19,6 +19,9 @@ YAML = "apikeys:\n- " + WHOLE.replace(" = ", ": ").replace("\n", "\n  ")
 WITH_FILE = "[keys]\nfile = keys.yml\n"
 
 BAD_INIS = [
+    f"[keys]\nfile = url = redis://user:{SECRET}@127.0.0.1:6379/0\n",
+    f'[key:a]\nconsumer_key = "{SECRET}"\n',
+    f'[redis]\nurl = "redis://user:{SECRET}@127.0.0.1:6379/0"\n',
     f"[key:a]\n{SECRET}\n",
     f"[key:a]\nconsumer_key\n{SECRET} = x\n",
     f"[key:a]\n{SECRET}=\n{SECRET}==\n",

@@ -350,3 +350,18 @@ def test_reading_leaves_no_descriptor_open(config: Configuration) -> None:
         config.load()
         config.problems("nonsense")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("supervisor", "run_dir = 'run'"),
+        ("redis", 'url = "redis://127.0.0.1:6379/0"'),
+        ("twitter", 'track_limit = "400"'),
+        ("traptor", 'groups = "track:0"'),
+    ],
+)
+def test_a_value_in_quotes_is_told(config: Configuration, section: str, line: str) -> None:
+    told = config.problem(config.option(section, line))
+    name = line.split(" ")[0]
+    assert told.endswith(f"[{section}] {name}: stands in quotes, which are a part of the value; remove them")

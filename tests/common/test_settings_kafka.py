@@ -82,3 +82,9 @@ def test_a_changed_password_refreshes_the_workers(config: Configuration) -> None
     assert [str(option) for option in new.changes(old).refresh] == ["[kafka] sasl.password"]
     assert worker_settings(new).fingerprint != worker_settings(old).fingerprint
     assert new.keeping_what_needs_a_restart(old).kafka.library == new.kafka.library
+
+
+def test_a_value_in_quotes_for_librdkafka_is_doubted_and_handed_on(config: Configuration) -> None:
+    settings = config.load(f'{KAFKA}client.rack = "a"\n')
+    assert ("client.rack", '"a"') in settings.kafka.library
+    assert [warning for warning in settings.warnings if "client.rack: stands in quotes" in warning]
