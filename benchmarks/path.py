@@ -17,14 +17,14 @@ from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules import Rule
-from traptor.worker.delivery import Delivery
-from traptor.worker.enrich import Enricher
-from traptor.worker.matcher import Matcher
-from traptor.worker.messages import read_message
-from traptor.worker.outgoing import Outgoing
+from traptor.worker.counters.stats import Stats
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.match.matcher import Matcher
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.stats import Stats
-from traptor.worker.tickets import Outcomes, Ticket
+from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.messages import read_message
 
 _NOW = 1_793_000_000.0
 

@@ -28,11 +28,11 @@ from benchmarks.unkept import Unkept
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules import Rule
-from traptor.worker.delivery import Delivery
-from traptor.worker.linefile import LineFile
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.sink import Sink, sink_of
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.sink import Sink, sink_of
-from traptor.worker.stream import V1Stream
+from traptor.worker.sinks.linefile import LineFile
+from traptor.worker.stream.v1 import V1Stream
 
 _CHUNK_BYTES = 16_384
 _TIMES = 10  # the corpus is sent so often in one round

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from traptor.common.birth import Birth
-from traptor.worker.outbox import Batch, Outbox
-from traptor.worker.outgoing import DeliveryCounts, Outgoing
-from traptor.worker.sink import Sink
-from traptor.worker.tickets import Handed, Ticket
+from traptor.worker.delivery.message import DeliveryCounts, Outgoing
+from traptor.worker.delivery.outbox import Batch, Outbox
+from traptor.worker.delivery.sink import Sink
+from traptor.worker.delivery.tickets import Handed, Ticket
 
 _SERVE_EVERY = 64
 

@@ -9,20 +9,20 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from traptor.sandbox.accounts import Accounts, parse_accounts
-from traptor.sandbox.attempts import Attempts
 from traptor.sandbox.clock import Clock
-from traptor.sandbox.connections import Connections
 from traptor.sandbox.errors import BadInput
-from traptor.sandbox.faults import Faults, parse_fault
+from traptor.sandbox.faults.fault import Faults, parse_fault
+from traptor.sandbox.faults.soakplan import parse_soak
 from traptor.sandbox.record import TweetLog
-from traptor.sandbox.rules import parse_rules
-from traptor.sandbox.soak import Soak
-from traptor.sandbox.soakplan import parse_soak
-from traptor.sandbox.stream import Message
-from traptor.sandbox.strikes import Strikes
 from traptor.sandbox.timeline import Timeline
-from traptor.sandbox.values import Value, parse_loose
+from traptor.sandbox.tweets.rules import parse_rules
+from traptor.sandbox.tweets.values import Value, parse_loose
+from traptor.sandbox.v1.accounts import Accounts, parse_accounts
+from traptor.sandbox.v1.attempts import Attempts
+from traptor.sandbox.v1.connections import Connections
+from traptor.sandbox.v1.soak import Soak
+from traptor.sandbox.v1.stream import Message
+from traptor.sandbox.v1.strikes import Strikes
 
 MAX_BURST = 1_000_000
 MAX_RATE = 100_000.0

@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from traptor.sandbox.accounts import Accounts, load_accounts
 from traptor.sandbox.errors import BadInput
-from traptor.sandbox.filters import Limits
-from traptor.sandbox.replay import Replay, load_replay
-from traptor.sandbox.rules import load_rules
+from traptor.sandbox.faults.soakplan import DEFAULT_EVERY_S, SoakPlan
 from traptor.sandbox.server import Sandbox
-from traptor.sandbox.settings import Chunking, Settings
-from traptor.sandbox.soakplan import DEFAULT_EVERY_S, SoakPlan
+from traptor.sandbox.tweets.replay import Replay, load_replay
+from traptor.sandbox.tweets.rules import load_rules
+from traptor.sandbox.v1.accounts import Accounts, load_accounts
+from traptor.sandbox.v1.filters import Limits
+from traptor.sandbox.v1.settings import Chunking, Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_0 = click.IntRange(min=0)

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from traptor.sandbox.clock import Instant
-from traptor.sandbox.tweets import Tweet
-from traptor.sandbox.values import Value
+from traptor.sandbox.tweets.maker import Tweet
+from traptor.sandbox.tweets.values import Value
 
 
 @dataclass(slots=True)

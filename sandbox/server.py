@@ -7,24 +7,24 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from traptor.sandbox.accounts import Accounts
 from traptor.sandbox.admin import Admin, errors_as_json
-from traptor.sandbox.attempts import Attempts
 from traptor.sandbox.clock import Clock, system_clock
-from traptor.sandbox.connections import Connections
-from traptor.sandbox.endpoint import FilterEndpoint
 from traptor.sandbox.errors import BadInput
-from traptor.sandbox.faults import Faults
+from traptor.sandbox.faults.fault import Faults
 from traptor.sandbox.record import TweetLog
-from traptor.sandbox.replay import Replay
-from traptor.sandbox.rules import Rule
-from traptor.sandbox.settings import Settings
-from traptor.sandbox.soak import Soak
-from traptor.sandbox.stream import ClosedBy
-from traptor.sandbox.strikes import Strikes
 from traptor.sandbox.timeline import Timeline
-from traptor.sandbox.tweets import TweetMaker
-from traptor.sandbox.values import Value
+from traptor.sandbox.tweets.maker import TweetMaker
+from traptor.sandbox.tweets.replay import Replay
+from traptor.sandbox.tweets.rules import Rule
+from traptor.sandbox.tweets.values import Value
+from traptor.sandbox.v1.accounts import Accounts
+from traptor.sandbox.v1.attempts import Attempts
+from traptor.sandbox.v1.connections import Connections
+from traptor.sandbox.v1.endpoint import FilterEndpoint
+from traptor.sandbox.v1.settings import Settings
+from traptor.sandbox.v1.soak import Soak
+from traptor.sandbox.v1.stream import ClosedBy
+from traptor.sandbox.v1.strikes import Strikes
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 _MAX_BODY_BYTES = 64 * 1024 * 1024

@@ -10,7 +10,7 @@ from types import TracebackType
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.errors import Unreachable
 from traptor.sandbox.server import Sandbox
-from traptor.sandbox.settings import Settings
+from traptor.sandbox.v1.settings import Settings
 
 _START_S = 30.0
 

@@ -8,11 +8,11 @@ from itertools import cycle, islice
 from typing import Any
 
 from traptor.sandbox.clock import Clock
-from traptor.sandbox.connections import Connections
 from traptor.sandbox.record import TweetLog
-from traptor.sandbox.replay import Replay
-from traptor.sandbox.tweets import Tweet, TweetMaker
-from traptor.sandbox.values import Value
+from traptor.sandbox.tweets.maker import Tweet, TweetMaker
+from traptor.sandbox.tweets.replay import Replay
+from traptor.sandbox.tweets.values import Value
+from traptor.sandbox.v1.connections import Connections
 
 TICK_S = 0.02
 _LONGEST_TICK_S = 1.0  # after a pause of the process, no flood

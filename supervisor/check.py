@@ -9,17 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from traptor.common.config.settings import Settings, load_redis_section, load_settings
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
-from traptor.common.settings import Settings, load_redis_section, load_settings
+from traptor.common.redis_errors import REDIS_ERRORS, unavailable
+from traptor.common.redisclient import redis_client
 from traptor.common.terminal import say
 from traptor.common.text import counted
-from traptor.supervisor.addresses import is_on_this_host
-from traptor.supervisor.control import socket_path
+from traptor.supervisor.control.server import socket_path
+from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.preview import cold_plan, read_rules
 from traptor.supervisor.probe import probe_output
-from traptor.supervisor.redis_errors import REDIS_ERRORS, unavailable
-from traptor.supervisor.redisclient import redis_client
-from traptor.supervisor.workersettings import worker_settings
+from traptor.supervisor.workers.settings import worker_settings
 
 # Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
 _DESCRIPTORS_PER_CONNECTION = 12

@@ -13,18 +13,18 @@ import orjson
 import redis.asyncio
 import redis.exceptions
 
-from traptor.common.logs import fields
-from traptor.supervisor.context import Context
+from traptor.common.logs.event import fields
+from traptor.common.redis_errors import REDIS_ERRORS
+from traptor.supervisor.connections.context import Context
 from traptor.supervisor.filechanges import FileChanges
-from traptor.supervisor.groups import Groups
-from traptor.supervisor.hangs import hang_reason
-from traptor.supervisor.health import Health
 from traptor.supervisor.heartbeats import beating, write_heartbeats
-from traptor.supervisor.keyaddresses import look_at_addresses
+from traptor.supervisor.keys.keyaddresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
-from traptor.supervisor.redis_errors import REDIS_ERRORS
-from traptor.supervisor.roster import write_atomically
-from traptor.supervisor.runclock import TICK_S
+from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.state.roster import write_atomically
+from traptor.supervisor.workers.hangs import hang_reason
+from traptor.supervisor.workers.health import Health
+from traptor.supervisor.workers.runclock import TICK_S
 
 log = logging.getLogger(__name__)
 

@@ -12,18 +12,19 @@ from pathlib import Path
 import click
 
 from traptor.common import __version__
+from traptor.common.config.sections import SupervisorSection
+from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
-from traptor.common.logs import MasterLogs, configure_master_logging, fields
-from traptor.common.sections import SupervisorSection
-from traptor.common.settings import Settings, load_settings
+from traptor.common.logs.event import fields
+from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.check import check
-from traptor.supervisor.locks import RecordLock
 from traptor.supervisor.master import Master
 from traptor.supervisor.preview import preview
-from traptor.supervisor.process import prepare_forks
-from traptor.supervisor.workersettings import worker_settings
+from traptor.supervisor.state.locks import RecordLock
+from traptor.supervisor.workers.process import prepare_forks
+from traptor.supervisor.workers.settings import worker_settings
 
 log = logging.getLogger(__name__)
 

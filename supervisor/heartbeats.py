@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import redis.asyncio
 
 from traptor.common.rules import GroupId
-from traptor.supervisor.connection import Connection
-from traptor.supervisor.states import ConnectionState, GenerationState
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 _WITHHELD = {ConnectionState.WAITING_FOR_KEY, ConnectionState.REFUSED, ConnectionState.STOPPED}
 

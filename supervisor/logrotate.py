@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from traptor.common.logs import fields
+from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 

@@ -11,34 +11,35 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
-from traptor.common.logs import MasterLogs, fields
+from traptor.common.logs.event import fields
+from traptor.common.logs.master import MasterLogs
+from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId
-from traptor.common.settings import Settings
 from traptor.supervisor.chores import Chores
-from traptor.supervisor.connection import Connection
-from traptor.supervisor.context import Context
-from traptor.supervisor.control import ControlServer, socket_path
-from traptor.supervisor.controlhandlers import ControlHandlers
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.outcomes import Outcomes
+from traptor.supervisor.connections.reconcile import Reconciler
+from traptor.supervisor.control.handlers import ControlHandlers
+from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.filechanges import FileChanges
-from traptor.supervisor.fleet import Fleet, FleetEvents
-from traptor.supervisor.groups import Groups
-from traptor.supervisor.hints import HintListener
-from traptor.supervisor.keypool import KeyPool
-from traptor.supervisor.ledgerkeeper import LedgerKeeper
-from traptor.supervisor.leftovers import Leftovers
-from traptor.supervisor.locks import WorkersLock
-from traptor.supervisor.outcomes import Outcomes
-from traptor.supervisor.pacer import Pacer
-from traptor.supervisor.reconcile import Reconciler
-from traptor.supervisor.redisclient import redis_client
+from traptor.supervisor.keys.pacer import Pacer
+from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.ledger.keeper import LedgerKeeper
 from traptor.supervisor.reload import Reload, pool_limits, take_keys
-from traptor.supervisor.roster import Roster, end_process
-from traptor.supervisor.rulewatch import RuleWatch
-from traptor.supervisor.runclock import RunClock
-from traptor.supervisor.snapshots import RuleReader
+from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.hints import HintListener
+from traptor.supervisor.rules.reader import RuleReader
+from traptor.supervisor.rules.watch import RuleWatch
+from traptor.supervisor.state.locks import WorkersLock
+from traptor.supervisor.state.roster import Roster, end_process
+from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status import status
-from traptor.supervisor.store import StateStore
+from traptor.supervisor.workers.fleet import Fleet, FleetEvents
+from traptor.supervisor.workers.leftovers import Leftovers
+from traptor.supervisor.workers.runclock import RunClock
 
 log = logging.getLogger(__name__)
 

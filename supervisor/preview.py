@@ -11,19 +11,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode
-from traptor.common.parts import assign, connection_name
+from traptor.common.placement.parts import assign, connection_name
+from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId
-from traptor.common.settings import Settings
 from traptor.common.terminal import say
 from traptor.common.text import counted
-from traptor.supervisor.addresses import is_on_this_host
-from traptor.supervisor.demands import Demand, order_demands
-from traptor.supervisor.keypool import KeyPool
-from traptor.supervisor.redisclient import redis_client
+from traptor.supervisor.connections.demands import Demand, order_demands
+from traptor.supervisor.keys.addresses import is_on_this_host
+from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
-from traptor.supervisor.snapshots import RuleReader, Snapshot
-from traptor.supervisor.workersettings import limits_of
+from traptor.supervisor.rules.reader import RuleReader, Snapshot
+from traptor.supervisor.workers.settings import limits_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ import logging
 import time
 from dataclasses import asdict
 
+from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError
-from traptor.common.logs import MasterLogs, fields
-from traptor.common.settings import Settings, load_settings
-from traptor.supervisor.addresses import is_on_this_host
-from traptor.supervisor.context import Context
-from traptor.supervisor.groups import Groups, restart_limits
-from traptor.supervisor.keyaddresses import say_unusable
-from traptor.supervisor.keypool import PoolLimits
+from traptor.common.logs.event import fields
+from traptor.common.logs.master import MasterLogs
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.keys.addresses import is_on_this_host
+from traptor.supervisor.keys.keyaddresses import say_unusable
+from traptor.supervisor.keys.pool import PoolLimits
+from traptor.supervisor.rules.groups import Groups, restart_limits
 
 log = logging.getLogger(__name__)
 

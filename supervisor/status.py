@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from traptor.common import __version__
-from traptor.supervisor.connection import Connection
-from traptor.supervisor.context import Context
-from traptor.supervisor.generation import Generation
-from traptor.supervisor.groups import Group, Groups
-from traptor.supervisor.instants import instant
-from traptor.supervisor.keypool import KeyStatus
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.keys.pool import KeyStatus
+from traptor.supervisor.rules.groups import Group, Groups
+from traptor.supervisor.workers.generation import Generation
 
 
 def status(

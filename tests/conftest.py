@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.configuration import Configuration
 
 # No test depends on how fast this machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,3 +26,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _skipped and os.environ.get("TRAPTOR_NOTHING_SKIPPED"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\nskipped, though nothing may be skipped here: {', '.join(_skipped)}")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Configuration:
+    return Configuration(tmp_path)

@@ -14,20 +14,20 @@ from pathlib import Path
 import click
 import pytest
 
+from traptor.common.config.sections import OPTIONS
+from traptor.common.config.settings import load_settings
 from traptor.common.errors import ExitCode
 from traptor.common.messages import Counters
 from traptor.common.normalise import read_rule
 from traptor.common.rules import Limits, Rule
-from traptor.common.sections import OPTIONS
-from traptor.common.settings import load_settings
 from traptor.sandbox.cli import main as sandbox_command
 from traptor.supervisor.cli import main as supervisor_command
-from traptor.supervisor.intervals import GapCause
-from traptor.supervisor.keystates import KeyState
-from traptor.supervisor.states import MOVES, ConnectionState, GenerationState
-from traptor.worker.enrich import Enricher
-from traptor.worker.matcher import Matcher
-from traptor.worker.messages import read_message
+from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.workers.states import MOVES, ConnectionState, GenerationState
+from traptor.worker.match.matcher import Matcher
+from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.messages import read_message
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -210,7 +210,7 @@ def logged_events() -> set[str]:
     """Every event from INFO up that master and workers log."""
     events = {"log lines lost"}  # made without a logger
     for folder in ("common", "worker", "supervisor"):
-        for file in (ROOT / folder).glob("*.py"):
+        for file in (ROOT / folder).rglob("*.py"):
             calls = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
             events.update(itertools.chain.from_iterable(map(events_of, calls)))
     return events

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from traptor.common.birth import Birth
-from traptor.common.logs import lifecycle
+from traptor.common.logs.event import lifecycle
+from traptor.common.logs.worker import WorkerLogs
 from traptor.common.messages import Activity, Counters, Drain, Drained, FromMaster, FromWorker, Reopen, Report
-from traptor.common.workerlog import WorkerLogs
-from traptor.worker.delivery import Delivery
-from traptor.worker.process import set_title
+from traptor.worker.afterfork import set_title
+from traptor.worker.delivery.delivery import Delivery
 
 log = logging.getLogger(__name__)
 

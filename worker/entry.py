@@ -10,17 +10,17 @@ from multiprocessing.connection import Connection
 
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
-from traptor.common.logs import fields
-from traptor.common.workerlog import WorkerLogBridge, configure_worker_logging
-from traptor.worker.control import Control
-from traptor.worker.delivery import Delivery
+from traptor.common.logs.event import fields
+from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
+from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
+from traptor.worker.counters.stats import Stats
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.sink import sink_of
 from traptor.worker.drainer import Drainer
-from traptor.worker.kafkacheck import look_at_kafka
+from traptor.worker.link import Control
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.process import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.session import Session
-from traptor.worker.sink import sink_of
-from traptor.worker.stats import Stats
+from traptor.worker.sinks.kafka.check import look_at_kafka
 from traptor.worker.warmup import warm_up
 
 __all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "warm_up"]

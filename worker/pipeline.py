@@ -11,17 +11,17 @@ from typing import Final
 import msgspec
 
 from traptor.common.birth import Birth
-from traptor.common.logs import fields
+from traptor.common.logs.event import fields
 from traptor.common.messages import Counters
-from traptor.worker.delivery import Delivery
-from traptor.worker.enrich import Enricher
-from traptor.worker.limit_notices import LimitNotices
-from traptor.worker.matcher import Matcher
-from traptor.worker.messages import Kind, Message, read_message
-from traptor.worker.outgoing import Outgoing
-from traptor.worker.stats import Stats
-from traptor.worker.timestamps import unix_ms_of_created_at
-from traptor.worker.tweet import Tweet
+from traptor.worker.counters.stats import Stats
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.match.matcher import Matcher
+from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.limit_notices import LimitNotices
+from traptor.worker.tweets.messages import Kind, Message, read_message
+from traptor.worker.tweets.timestamps import unix_ms_of_created_at
+from traptor.worker.tweets.tweet import Tweet
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from traptor.common.birth import Birth
-from traptor.common.logs import fields, lifecycle
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.worker import WorkerLogs
 from traptor.common.messages import (
     Activity,
     Close,
@@ -30,10 +31,9 @@ from traptor.common.messages import (
     Reopen,
     Report,
 )
-from traptor.common.workerlog import WorkerLogs
+from traptor.worker.afterfork import give_memory_back, set_title
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.process import give_memory_back, set_title
-from traptor.worker.stream import V1Stream
+from traptor.worker.stream.v1 import V1Stream
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from chaos_parts.report import Report
 from chaos_parts.schedule import schedule
 from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
-from traptor.supervisor.accounting import imbalances
+from traptor.supervisor.ledger.accounting import imbalances
 
 _START_S = 60.0
 _CALM_S = 90.0

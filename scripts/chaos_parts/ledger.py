@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos_parts.timeline import Entry, Kind
-from traptor.supervisor.ledgerentry import NOTHING
-from traptor.supervisor.ledgerentry import Entry as StoredEntry
-from traptor.supervisor.ledgerquestion import Period
-from traptor.supervisor.ledgerreader import NO_ID, LedgerReader
+from traptor.supervisor.ledger.entry import NOTHING
+from traptor.supervisor.ledger.entry import Entry as StoredEntry
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from trial.view import StatusReader
 
 from soak_parts.disturber import Disturber
 from soak_parts.report import Report
-from traptor.supervisor.accounting import imbalances
+from traptor.supervisor.ledger.accounting import imbalances
 
 _KEYS = 9  # five for the connections, the rest to move to
 _START_S = 60.0

@@ -12,8 +12,9 @@ import pytest
 from support.logworkers import LogWorker, logging_put_back, make_birth
 from support.waiting import wait_for
 
-from traptor.common.logs import configure_master_logging, fields
-from traptor.common.workerlog import WorkerLogs
+from traptor.common.logs.event import fields
+from traptor.common.logs.master import configure_master_logging
+from traptor.common.logs.worker import WorkerLogs
 from traptor.supervisor.logrotate import rotate_logs
 
 log = logging.getLogger("traptor.test")

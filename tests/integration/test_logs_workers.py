@@ -18,8 +18,9 @@ import pytest
 from support.logworkers import LogWorker, logging_put_back, make_birth
 from support.waiting import wait_for
 
-from traptor.common.logs import MasterLogs, configure_master_logging, fields, lifecycle
-from traptor.common.workerlog import WorkerLogBridge, WorkerLogs
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.master import MasterLogs, configure_master_logging
+from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs
 
 log = logging.getLogger("traptor.test")
 

@@ -24,8 +24,8 @@ from support.outgoing import other, tweet
 from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.errors import SinkError
-from traptor.worker.delivery import Delivery
-from traptor.worker.outgoing import DeliveryCounts, Outgoing
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.message import DeliveryCounts, Outgoing
 
 Make = Callable[..., Delivery]
 
@@ -191,7 +191,7 @@ def test_a_stream_may_begin_while_the_brokers_are_away_and_nothing_is_lost(
 def test_a_wait_for_a_broker_ends_at_once_when_it_is_told_to(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("traptor.worker.kafka.REACH_S", 10 * DEADLINE_S)
+    monkeypatch.setattr("traptor.worker.sinks.kafka.sink.REACH_S", 10 * DEADLINE_S)
     delivery = make("127.0.0.1:1")
     thread = in_thread(delivery.open)
     wait_for(lambda: "kafka" in [thread.name for thread in threading.enumerate()], "it waits")

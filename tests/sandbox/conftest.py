@@ -15,8 +15,8 @@ from requests_oauthlib import OAuth1
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.process import SandboxProcess
 from traptor.sandbox.server import Sandbox
-from traptor.sandbox.settings import Settings
 from traptor.sandbox.thread import SandboxThread
+from traptor.sandbox.v1.settings import Settings
 
 DEADLINE_S = 20.0
 FILTER = "/1.1/statuses/filter.json"

@@ -1,6 +1,6 @@
 """What the fuzz tests share: how many examples they try, and JSON of every kind.
 
-`TRAPTOR_FUZZ=100 scripts/test -- tests/worker/test_stream_fuzz.py` tries a hundred times as many examples.
+`TRAPTOR_FUZZ=100 scripts/test -- tests/fuzz/test_stream.py` tries a hundred times as many examples.
 """
 
 from __future__ import annotations
@@ -57,6 +57,12 @@ def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
         place = place[name]
     place[path[-1]] = new
     return result
+
+
+def line_of(value: Any, is_ascii: bool, separator: str) -> bytes:
+    """Return the value as one line of a stream."""
+    text = json.dumps(value, ensure_ascii=is_ascii, separators=(separator, ":"))
+    return text.encode(errors="surrogatepass")
 
 
 @st.composite

@@ -3,8 +3,8 @@
 import random
 from dataclasses import replace
 
-from traptor.common.keys import ApiKey
-from traptor.supervisor.keypool import KeyPool, PoolLimits
+from traptor.common.config.keys.key import ApiKey
+from traptor.supervisor.keys.pool import KeyPool, PoolLimits
 
 
 def make_key(name: str, **changes: object) -> ApiKey:

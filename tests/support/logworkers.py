@@ -13,9 +13,9 @@ from pathlib import Path
 from support.births import worker_settings
 from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import Birth
+from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, configure_worker_logging
 from traptor.common.rules import GroupId
-from traptor.common.workerlog import WorkerLogBridge, WorkerLogs, configure_worker_logging
-from traptor.worker.process import leave_master
+from traptor.worker.afterfork import leave_master
 
 Work = Callable[[WorkerLogs], object]
 

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from traptor.common.logs import fields
+from traptor.common.logs.event import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
-from traptor.supervisor import keyaddresses, master
-from traptor.supervisor.addresses import is_on_this_host
+from traptor.supervisor import master
 from traptor.supervisor.cli import main
+from traptor.supervisor.keys import keyaddresses
+from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.status import status
 from traptor.worker import entry
-from traptor.worker.control import Control
+from traptor.worker.link import Control
 from traptor.worker.pipeline import Pipeline
 
 log = logging.getLogger("traptor.test")

@@ -1,0 +1,112 @@
+"""Reads the ini, and the files that it names, piece by piece."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from traptor.common.config.keys.checks import KeyChecks
+from traptor.common.config.keys.draft import SECTION_PREFIX, KeyDraft, draft_of_section
+from traptor.common.config.keys.file import KeyFile
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.kinds.kinds import Folder
+from traptor.common.config.report import Place, Report
+from traptor.common.config.sectionreader import SectionReader
+from traptor.common.config.sections import SECTIONS, Section
+from traptor.common.config.source.expansion import Expansion, Value, is_literal
+from traptor.common.config.source.exposure import secret_values, warn_of_exposure
+from traptor.common.config.source.ini import IniSection, read_ini
+from traptor.common.config.source.textfile import TextFile, UnreadableText
+from traptor.common.config.spelling import did_you_mean
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+class SettingsReader:
+    """One reading of the configuration; problems and warnings gather in `report`."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self.report = Report()
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would lose a symlink that is swapped
+        self._file = str(path)
+        self._folder = self.path.parent
+        self._expansion = Expansion(self._folder, environ)
+        self._key_file: Path | None = None
+        self._secrets: list[Value] = []  # of the ini
+        self._ini = self._read_text(self.path, Place(self._file))
+        text = "" if self._ini is None else self._ini.text
+        self.report.raise_problems()
+        self._sections = read_ini(self._file, text, self.report)
+        self._report_unknown_sections()
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """Every file that was asked for."""
+        files = (self.path, self._key_file, *self._expansion.paths)
+        return tuple(dict.fromkeys(path for path in files if path is not None))
+
+    def section(self, model: type[SectionT]) -> SectionT | None:
+        """One section; None where it has a problem."""
+        missing = IniSection(model.section, Place(self._file, None, f"[{model.section}]"), {})
+        written = self._sections.get(model.section, missing)
+        reader = SectionReader(model, written, self.report)
+        section = reader.read(Folder(self._folder), self._expansion)
+        self._secrets += reader.secret_values
+        return section
+
+    def keys(self, key_file: Path | None) -> tuple[ApiKey, ...]:
+        """The keys of the ini and of the key file, as far as they can be used."""
+        in_ini = [
+            draft_of_section(section, self._expansion, self.report)
+            for name, section in self._sections.items()
+            if name.startswith(SECTION_PREFIX)
+        ]
+        in_file = [] if key_file is None else self._read_key_file(key_file)
+        self._secrets += secret_values(in_ini)
+        return KeyChecks(self.report).keys((*in_ini, *in_file))
+
+    def place(self, section: str, key: str) -> Place:
+        """Where an option stands, or would."""
+        written = self._sections.get(section)
+        value = written.values.get(key) if written is not None else None
+        return Place(self._file, None, f"[{section}] {key}") if value is None else value.place
+
+    def finish(self) -> None:
+        """Warn of files with secrets that others may open; raises ConfigError if there was any problem."""
+        if self._ini is not None and any(value.is_literal for value in self._secrets):
+            warn_of_exposure(self._ini, self.report)
+        for file in dict.fromkeys(file for value in self._secrets for file in value.files):
+            warn_of_exposure(file, self.report)
+        self.report.raise_problems()
+
+    # ---- steps
+
+    def _read_text(self, path: Path, place: Place) -> TextFile | None:
+        try:
+            return TextFile.read(path)
+        except UnreadableText as error:
+            self.report.problem(Place(place.file, error.line, place.what), str(error))
+            return None
+
+    def _read_key_file(self, path: Path) -> list[KeyDraft]:
+        self._key_file = path
+        named = self._sections["keys"].values["file"]
+        # What is the name of no file may be a secret in the wrong place, such as a URL with a password.
+        may_be_shown = (is_literal(named) and "@" not in named.text) or os.path.lexists(path)
+        place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place
+        file = self._read_text(path, place)
+        if file is None:
+            return []
+        drafts = KeyFile(str(path), self.report).read(file.text)
+        if secret_values(drafts):
+            warn_of_exposure(file, self.report)
+        return drafts
+
+    def _report_unknown_sections(self) -> None:
+        known = [model.section for model in SECTIONS]
+        for name, section in self._sections.items():
+            if name not in known and not name.startswith(SECTION_PREFIX):
+                hint = did_you_mean(name, [*known, f"{SECTION_PREFIX}NAME"])
+                self.report.problem(section.place, f"no such section{hint}")

@@ -1,0 +1,143 @@
+"""From a section of the ini to a validated section of the settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from traptor.common.config.kinds.kinds import JSONL, STDOUT, Folder
+from traptor.common.config.options import Option
+from traptor.common.config.report import Place, Report, quoted
+from traptor.common.config.sections import OPTIONS, Section, TraptorSection
+from traptor.common.config.source.expansion import Expansion, Value
+from traptor.common.config.source.exposure import url_secrets_of
+from traptor.common.config.source.ini import OVER_LINES, IniSection
+from traptor.common.config.spelling import did_you_mean
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+_IN_QUOTES = re.compile(r"""(["'`]).*\1""")
+_COMMENT_BEHIND = re.compile(r"\s[#;]")
+
+
+class SectionReader(Generic[SectionT]):
+    """Reads one section as it stands in the ini; all its problems go to the report."""
+
+    def __init__(self, model: type[SectionT], written: IniSection, report: Report) -> None:
+        self._model = model
+        self._table = {option.key: option for option in model.options()}
+        self._written = written
+        self._report = report
+        self._values: dict[str, Value | None] = {}  # None: reported already
+
+    def read(self, folder: Folder, expansion: Expansion) -> SectionT | None:
+        """The validated section; None where it has a problem."""
+        self._take_known_values(expansion)
+        texts = {key: value.text for key, value in self._values.items() if value is not None}
+        broken = self._values.keys() - texts.keys()
+        try:
+            section = self._model.model_validate(self._with_samples(texts, broken), context=folder)
+        except ValidationError as error:
+            self._report_invalid(error)
+            broken |= {str(detail["loc"][0]) for detail in error.errors()}
+            section = self._model.model_validate(self._with_samples(texts, broken), context=folder)
+        broken |= self._inconsistent(section, broken)
+        return None if broken else section
+
+    def _with_samples(self, texts: dict[str, str], broken: Set[str]) -> dict[str, str]:
+        """The texts with something valid in place of what is broken, so that the rest can be judged."""
+        return texts | {key: self._table[key].sample for key in broken}
+
+    @property
+    def secret_values(self) -> list[Value]:
+        """What was read that must stay secret."""
+        secret = (value for key, value in self._values.items() if self._table[key].is_secret)
+        return [
+            value
+            for value in secret
+            if value is not None and (self._model.passes_on or url_secrets_of(value))
+        ]
+
+    def _take_known_values(self, expansion: Expansion) -> None:
+        for key, written in self._written.values.items():
+            if self._model.is_passed_on(key):
+                self._table[key] = Option.of_library(self._model.section, key)
+            option = self._table.get(key)
+            if option is None:
+                self._report.problem(written.place, f"no such option{self._suggestion(key)}")
+            elif "\n" in written.text and not option.allowed.is_list:
+                self._report.problem(written.place, OVER_LINES)
+                self._values[key] = None
+            else:
+                self._values[key] = self._unquoted(expansion.expand(written, self._report), option)
+
+    def _unquoted(self, value: Value | None, option: Option) -> Value | None:
+        """The value; None where it stands in quotes, which an ini takes as a part of it."""
+        if value is None or not _IN_QUOTES.fullmatch(value.text):
+            return value
+        if self._model.is_passed_on(option.key):
+            self._report.warn(value.place, "stands in quotes, which librdkafka gets as a part of the value")
+            return value
+        self._report.problem(value.place, "stands in quotes, which are a part of the value; remove them")
+        return None
+
+    def _suggestion(self, key: str) -> str:
+        if key in self._model.refused:
+            return f": {self._model.refused[key]}"
+        for option in OPTIONS:
+            if option.key == key:
+                return f"; it belongs in [{option.section}]"
+        return did_you_mean(key, self._table)
+
+    def _report_invalid(self, error: ValidationError) -> None:
+        # Nothing else of pydantic's error is used: its texts quote values.
+        for detail in error.errors(include_url=False, include_input=False):
+            key = str(detail["loc"][0])
+            if detail["type"] == "value_error":
+                self._report.problem(self._place(key), f"{detail['ctx']['error']}{self._found(key)}")
+            else:  # missing
+                sample = self._table[key].sample
+                self._report.problem(self._place(key), f"must be set, such as `{key} = {sample}`")
+
+    def _found(self, key: str) -> str:
+        """The value, where it may be shown: what came from a variable or a file may be a secret.
+
+        So may a URL with a user in it, whatever option it was written behind.
+        """
+        value = self._values.get(key)
+        if value is None or not value.is_literal or self._table[key].is_secret or "@" in value.text:
+            return ""
+        if not value.text:
+            return " (found nothing; without the line the default counts)"
+        hint = "; a comment needs a line of its own" if _COMMENT_BEHIND.search(value.text) else ""
+        return f" (found {quoted(value.text)}{hint})"
+
+    def _inconsistent(self, section: SectionT, broken: Set[str]) -> set[str]:
+        """Report the options that do not fit others, unless one of the two is broken anyway."""
+        wrong: dict[str, str] = {}
+        for low, high in section.rising:
+            if broken.isdisjoint((low, high)) and getattr(section, low) > getattr(section, high):
+                wrong |= self._too_low(low, high)
+        if isinstance(section, TraptorSection) and broken.isdisjoint(("output", "other_messages")):
+            wrong |= _nowhere_to_go(section)
+        for key, message in wrong.items():
+            self._report.problem(self._place(key), message)
+        return set(wrong)
+
+    def _too_low(self, low: str, high: str) -> dict[str, str]:
+        if high in self._values:
+            return {high: f"must not be less than {low}"}
+        return {low: f"must not be more than {high}, which is {self._table[high].default}"}
+
+    def _place(self, key: str) -> Place:
+        written = self._written.values.get(key)
+        return self._written.place.of(key) if written is None else written.place
+
+
+def _nowhere_to_go(section: TraptorSection) -> dict[str, str]:
+    if section.output != f"{JSONL}{STDOUT}" or section.other_messages in ("topic", "drop"):
+        return {}
+    return {"other_messages": "must be topic or drop where output is jsonl:-"}

@@ -1,0 +1,355 @@
+"""The sections of traptor.ini and all their options: the one place where an option is declared.
+
+Each line is the option's name, its kind, its default as it would stand in the ini, what a reload does with a
+change, and its meaning. Checks, the sample ini and docs/configuration.md follow from here.
+Durations are seconds (float), sizes bytes (int).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from traptor.common.config.kinds.kinds import (
+    Api,
+    AtLeast,
+    Brokers,
+    Channel,
+    Count,
+    Durability,
+    Duration,
+    FolderPath,
+    Groups,
+    Handover,
+    Level,
+    LogFolder,
+    LogFormat,
+    OptionalPath,
+    OtherMessages,
+    Output,
+    Rate,
+    RedisUrl,
+    ServerUrl,
+    Size,
+    Topic,
+    YesNo,
+)
+from traptor.common.config.kinds.urls import masked_url
+from traptor.common.config.options import Option, Reload, option, required_option
+
+LIVE, REFRESH, RESTART = Reload
+
+STREAM_URL = "https://stream.twitter.com"
+KEEP_ALIVE_S = 30  # Twitter, "Connecting to a streaming endpoint", stalls
+
+
+class Section(BaseModel):
+    """What all sections have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    section: ClassVar[str]
+    about: ClassVar[str]
+    passes_on: ClassVar[bool] = False  # names with a dot may stand in it, for a library
+    refused: ClassVar[dict[str, str]] = {}  # of these, with what to do instead
+    rising: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of options: the second is not less
+
+    @classmethod
+    def options(cls) -> tuple[Option, ...]:
+        """The section's rows of the option table."""
+        fields = cls.model_fields.items()
+        return tuple(Option.of_field(cls.section, key, field) for key, field in fields)
+
+    @classmethod
+    def is_passed_on(cls, key: str) -> bool:
+        """Whether a name goes to a library as it is."""
+        return cls.passes_on and "." in key and key not in cls.refused
+
+
+class TraptorSection(Section):
+    """What is collected, and where it goes."""
+
+    section = "traptor"
+    about = "What is collected, and where it goes."
+
+    api: Api = option("v1.1", RESTART, "The API of Twitter/X to collect with.")
+    groups: Groups = option(
+        "*",
+        LIVE,
+        "The groups of rules that this host serves: `track:0` one group, `follow:*` all of a type, `*` "
+        "all. A group that is named exists even while it has no rules.",
+    )
+    output: Output = required_option(
+        "jsonl:output",
+        REFRESH,
+        "Where tweets go: `kafka` sends to the topic of [kafka]; `jsonl:DIR` appends to "
+        "`DIR/<connection>.jsonl`, a JSON object a line; `jsonl:-` writes to stdout.",
+    )
+    other_messages: OtherMessages = option(
+        "topic",
+        REFRESH,
+        "Where messages go that are not tweets (delete, withheld, limit, ...): `topic` beside the "
+        "tweets, `drop` nowhere, a NAME to the topic of that name or into `DIR/<connection>.NAME.jsonl`. "
+        "They are counted in any case.",
+    )
+
+
+class SupervisorSection(Section):
+    """The supervisor and its workers."""
+
+    section = "supervisor"
+    about = "The supervisor and its workers. Relative folders are relative to this file's folder."
+    rising = (("restart_backoff", "restart_backoff_max"),)
+
+    run_dir: FolderPath = option("run", RESTART, "For what a reboot may forget: locks, the list of workers.")
+    state_dir: FolderPath = option(
+        "state",
+        RESTART,
+        "For what it may not: states and budgets of keys, numbers of generations, outboxes, the gap ledger.",
+    )
+    log_dir: LogFolder = option(
+        "logs", RESTART, "For `supervisor.log` and one `<connection>.log` each; `-` logs to stdout instead."
+    )
+    rules_check_interval: Duration = option(
+        "60s", LIVE, "How often all rules are read again without being asked to."
+    )
+    refresh_min_interval: Duration = option(
+        "10s", LIVE, "How far apart refreshes of one connection start at least; the first starts at once."
+    )
+    heartbeat_interval: Annotated[Duration, AfterValidator(AtLeast(0.1, "100ms"))] = option(
+        "5s",
+        LIVE,
+        "How often each served group's heartbeat is written to Redis; it expires after 1.5 times this.",
+    )
+    honour_status: YesNo = option(
+        "yes", LIVE, "Whether rules with another `status` than active are kept out of the stream."
+    )
+    handover: Handover = option(
+        "slot, spare, overlap, serial",
+        LIVE,
+        "The ways in which a new worker may get its stream, tried in this order: a free slot of the "
+        "same key, a spare key, opening beside the old stream so that the server closes that, closing "
+        "the old one first (which leaves a gap). Where none is open the old worker streams on and the "
+        "refresh waits.",
+    )
+    hang_timeout: Annotated[Duration, AfterValidator(AtLeast(2, "2s"))] = option(
+        "30s",
+        LIVE,
+        "How long a worker may give no sign of life before it is replaced; it gives one a second.",
+    )
+    health_interval: Annotated[Duration, AfterValidator(AtLeast(0.1, "100ms"))] = option(
+        "5s",
+        LIVE,
+        "How often memory, CPU, descriptors and state of each worker process are looked at; one that is "
+        "stopped in two looks in a row is replaced.",
+    )
+    max_memory: Size = option(
+        "0", LIVE, "How much anonymous memory a worker may take before it is replaced; 0: any amount."
+    )
+    overlap_timeout: Duration = option(
+        "10s",
+        LIVE,
+        "How long the old stream may read on after the new one streams, before it is closed by us.",
+    )
+    drain_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
+        "30s", LIVE, "How long a stop may take until every worker has delivered what it had and is gone."
+    )
+    outbox_max_bytes: Annotated[Size, AfterValidator(AtLeast(1 << 20, "1M"))] = option(
+        "1G",
+        REFRESH,
+        "How much of what could not be delivered yet is kept for each connection. When that is full, its "
+        "stream is closed until there is room again; on the disk it may take three times as much.",
+    )
+    outbox_durability: Durability = option(
+        "process",
+        REFRESH,
+        "What the messages kept survive: `process` a sudden end of workers and supervisor, `host` also one "
+        "of the host, for which they are synced to the disk at least every 100 ms.",
+    )
+    start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
+    restart_backoff: Duration = option(
+        "1s",
+        LIVE,
+        "The wait before a worker that crashed again is started; doubled at each crash. The first "
+        "restart comes at once.",
+    )
+    restart_backoff_max: Duration = option("60s", LIVE, "The longest wait before such a restart.")
+    restart_reset_after: Duration = option(
+        "60s", LIVE, "How long a worker must run until its connection's crashes are forgotten."
+    )
+    ledger_keep: Annotated[Duration, AfterValidator(AtLeast(60, "1m"))] = option(
+        "90d", LIVE, "How long the gap ledger keeps what ended, in `state_dir/ledger.db` and in Redis."
+    )
+
+
+class RedisSection(Section):
+    """Redis, where the rules are."""
+
+    section = "redis"
+    about = "Redis, where the rules are."
+
+    url: RedisUrl = option(
+        "redis://127.0.0.1:6379/0",
+        RESTART,
+        "The server and database, with a password where it has one.",
+        secret=True,
+    )
+    channel: Channel = option(
+        "traptor-notify",
+        RESTART,
+        "The pubsub channel on which `type:id` is published when a group's rules changed.",
+    )
+    timeout: Duration = option("5s", RESTART, "How long one answer may take.")
+    stats: YesNo = option("yes", REFRESH, "Whether workers count matches and limits in Redis.")
+
+    @property
+    def masked_url(self) -> str:
+        """The URL as it may be shown: without its password."""
+        return masked_url(self.url)
+
+
+class TwitterSection(Section):
+    """Twitter/X: the stream, its limits, and how patiently it is asked again."""
+
+    section = "twitter"
+    about = "Twitter/X: the stream, its limits, and how patiently it is asked again."
+    rising = (
+        ("network_backoff", "network_backoff_max"),
+        ("http_backoff", "http_backoff_max"),
+        ("rate_limit_backoff", "rate_limit_backoff_max"),
+        ("quarantine", "quarantine_max"),
+    )
+
+    stream_url: ServerUrl = option(STREAM_URL, REFRESH, "The server of the stream.")
+    connect_timeout: Duration = option("10s", REFRESH, "How long the server may take to accept a connection.")
+    stall_timeout: Duration = option(
+        "90s",
+        REFRESH,
+        "How long a stream may be silent before it is opened anew; a living one sends something every 30 s.",
+    )
+    follow_limit: Count = option("5000", LIVE, "How many users one connection may follow.")
+    track_limit: Count = option("400", LIVE, "How many phrases one connection may track.")
+    locations_limit: Count = option("25", LIVE, "How many boxes one connection may have.")
+    connects: Count = option(
+        "5",
+        LIVE,
+        "How many connects a key may make in `connects_window`; a refresh leaves two of them for recovery.",
+    )
+    connects_window: Duration = option("300s", LIVE, "The time in which `connects` are counted.")
+    network_backoff: Duration = option(
+        "250ms", LIVE, "By how much the wait grows with each network error in a row."
+    )
+    network_backoff_max: Duration = option("16s", LIVE, "The longest wait after network errors.")
+    http_backoff: Duration = option(
+        "5s", LIVE, "The wait after the first HTTP error; doubled at each in a row."
+    )
+    http_backoff_max: Duration = option("320s", LIVE, "The longest wait after HTTP errors.")
+    rate_limit_backoff: Duration = option(
+        "60s",
+        LIVE,
+        "The wait after the first 420 or 429; doubled at each in a row. A longer one that the server "
+        "asks for is kept.",
+    )
+    rate_limit_backoff_max: Duration = option(
+        "1h", LIVE, "The longest wait after 420 and 429 by that doubling."
+    )
+    refused_retry: Duration = option(
+        "15m",
+        LIVE,
+        "When a connection whose rules the server refused (404, 406, 413, 416) is tried again, unless "
+        "its rules change before.",
+    )
+    quarantine: Duration = option(
+        "15m",
+        LIVE,
+        "How long a key that was refused (401, 403) is left alone; doubled at each refusal in a row.",
+    )
+    quarantine_max: Duration = option("24h", LIVE, "The longest such time.")
+    connect_rate: Rate = option("2", LIVE, "How many new connections a second each source address may make.")
+
+
+class KafkaSection(Section):
+    """Kafka, where tweets go with `output = kafka`."""
+
+    model_config = ConfigDict(extra="allow")  # names with a dot; the reader of sections refuses others
+
+    section = "kafka"
+    about = (
+        "Kafka, where tweets go with output = kafka. Names with a dot go to librdkafka as they are\n"
+        "(security.protocol = SASL_SSL, sasl.username, sasl.password, compression.type, ...)."
+    )
+    passes_on = True
+    refused: ClassVar[dict[str, str]] = {
+        "bootstrap.servers": "write bootstrap_servers, with a _",
+        "metadata.broker.list": "write bootstrap_servers instead",
+        "transactional.id": "messages are not sent in transactions; take it out",
+    }
+
+    bootstrap_servers: Brokers = option(
+        "",
+        REFRESH,
+        "Some brokers of the cluster, from which the others are learnt; must be set where output is kafka.",
+    )
+    topic: Topic = option("traptor", REFRESH, "The topic that tweets go to.")
+    create_topic: YesNo = option(
+        "no",
+        REFRESH,
+        "Whether a topic that is not there is created, with as many partitions and replicas as the "
+        "brokers give by default. Otherwise nothing starts without it.",
+    )
+
+    @property
+    def library(self) -> tuple[tuple[str, str], ...]:
+        """What goes to librdkafka as it is, by name."""
+        return tuple(sorted((self.model_extra or {}).items()))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values among them that no log may show."""
+        return tuple(v for key, v in self.library if Option.of_library(self.section, key).is_secret)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        yield from ((key, getattr(self, key)) for key in type(self).model_fields)
+
+
+class LoggingSection(Section):
+    """How the logs are written."""
+
+    section = "logging"
+    about = "How the logs are written; where to is [supervisor] log_dir."
+
+    level: Level = option("INFO", REFRESH, "The least level that is logged.")
+    format: LogFormat = option("text", REFRESH, "Lines for people, or a JSON object a line.")
+    rotate_size: Size = option(
+        "0",
+        LIVE,
+        "The size at which a log file is renamed to `<name>.log.1` and so on; 0 leaves that to others "
+        "(logrotate).",
+    )
+    rotate_keep: Count = option("5", LIVE, "How many renamed files of each log are kept.")
+
+
+class KeysSection(Section):
+    """Where more keys are."""
+
+    section = "keys"
+    about = "A YAML file with keys, beside or instead of [key:NAME] sections; both are one pool."
+
+    file: OptionalPath = option(
+        "", LIVE, "The file; its list `apikeys` is read. A relative path is relative to this file's folder."
+    )
+
+
+SECTIONS: tuple[type[Section], ...] = (
+    TraptorSection,
+    SupervisorSection,
+    RedisSection,
+    TwitterSection,
+    KafkaSection,
+    LoggingSection,
+    KeysSection,
+)
+
+OPTIONS: tuple[Option, ...] = tuple(row for section in SECTIONS for row in section.options())

@@ -1,0 +1,185 @@
+"""All settings of one supervisor, read once from the ini and the files that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.kinds.groupfilter import GroupFilter
+from traptor.common.config.kinds.kinds import KAFKA
+from traptor.common.config.kinds.urls import url_secrets
+from traptor.common.config.options import Option, Reload
+from traptor.common.config.reader import SettingsReader
+from traptor.common.config.report import Place
+from traptor.common.config.sections import (
+    KEEP_ALIVE_S,
+    OPTIONS,
+    STREAM_URL,
+    KafkaSection,
+    KeysSection,
+    LoggingSection,
+    RedisSection,
+    Section,
+    SupervisorSection,
+    TraptorSection,
+    TwitterSection,
+)
+from traptor.common.errors import ConfigError
+
+__all__ = ["Changes", "GroupFilter", "Settings", "load_redis_section", "load_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The options that differ between two settings, by what a reload does with them."""
+
+    live: tuple[Option, ...] = ()
+    refresh: tuple[Option, ...] = ()
+    restart: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Validated settings: `settings.<section>.<option>`. Durations are seconds, sizes bytes, paths absolute.
+
+    `watched`: the files whose change asks for a reload. `warnings`: sentences for the operator.
+    """
+
+    path: Path
+    traptor: TraptorSection
+    supervisor: SupervisorSection
+    redis: RedisSection
+    twitter: TwitterSection
+    kafka: KafkaSection
+    logging: LoggingSection
+    key_options: KeysSection
+    keys: tuple[ApiKey, ...]
+    watched: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def key_file(self) -> Path | None:
+        """The YAML file with keys, if there is one."""
+        return self.key_options.file
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that no log may show."""
+        of_keys = (secret for key in self.keys for secret in key.secrets)
+        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets)))
+
+    def changes(self, other: Settings) -> Changes:
+        """Which options another settings has otherwise; keys are the pool's business."""
+        changed = [option for option in OPTIONS if self._value(option) != other._value(option)]
+        passed_on = {key for key, _ in {*self.kafka.library} ^ {*other.kafka.library}}
+        changed += [Option.of_library(KafkaSection.section, key) for key in sorted(passed_on)]
+        by_reload = {reload: tuple(o for o in changed if o.reload is reload) for reload in Reload}
+        return Changes(by_reload[Reload.LIVE], by_reload[Reload.REFRESH], by_reload[Reload.RESTART])
+
+    def keeping_what_needs_a_restart(self, running: Settings) -> Settings:
+        """What a running supervisor takes over of these: all but the options that need a restart."""
+        sections = {name: self._kept(name, running) for name in _ATTRIBUTES.values()}
+        return replace(self, **sections)  # type: ignore[arg-type] # each is of its own attribute's class
+
+    def _kept(self, attribute: str, running: Settings) -> Section:
+        section: Section = getattr(self, attribute)
+        kept = [option.key for option in section.options() if option.reload is Reload.RESTART]
+        return section.model_copy(update={key: getattr(getattr(running, attribute), key) for key in kept})
+
+    def _value(self, option: Option) -> object:
+        return getattr(getattr(self, _ATTRIBUTES[option.section]), option.key)
+
+
+_ATTRIBUTES = {
+    TraptorSection.section: "traptor",
+    SupervisorSection.section: "supervisor",
+    RedisSection.section: "redis",
+    TwitterSection.section: "twitter",
+    KafkaSection.section: "kafka",
+    LoggingSection.section: "logging",
+    KeysSection.section: "key_options",
+}
+
+
+def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings that an ini holds; `environ`: what `${VAR}` refers to, by default the process's.
+
+    Raises ConfigError with every problem of the ini and the key file.
+    """
+    reader = SettingsReader(path, os.environ if environ is None else environ)
+    traptor = reader.section(TraptorSection)
+    supervisor = reader.section(SupervisorSection)
+    redis = reader.section(RedisSection)
+    twitter = reader.section(TwitterSection)
+    kafka = reader.section(KafkaSection)
+    logging = reader.section(LoggingSection)
+    key_options = reader.section(KeysSection)
+    keys = reader.keys(key_options.file if key_options else None)
+    if traptor is not None and kafka is not None:
+        _require_brokers(reader, traptor, kafka)
+    reader.finish()
+    assert traptor is not None
+    assert supervisor is not None
+    assert redis is not None
+    assert twitter is not None
+    assert kafka is not None
+    assert logging is not None
+    assert key_options is not None
+    _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
+    return Settings(
+        path=reader.path,
+        traptor=traptor,
+        supervisor=supervisor,
+        redis=redis,
+        twitter=twitter,
+        kafka=kafka,
+        logging=logging,
+        key_options=key_options,
+        keys=keys,
+        watched=reader.watched,
+        warnings=reader.report.warnings,
+    )
+
+
+def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: KafkaSection) -> None:
+    if traptor.output == KAFKA and not kafka.bootstrap_servers:
+        reader.report.problem(
+            reader.place(KafkaSection.section, "bootstrap_servers"),
+            "must be set where [traptor] output is kafka, such as `bootstrap_servers = 127.0.0.1:9092`",
+        )
+
+
+def load_redis_section(path: Path) -> RedisSection | None:
+    """The section [redis] of an ini whose other parts may be wrong; None when it is wrong itself."""
+    try:
+        return SettingsReader(path, os.environ).section(RedisSection)
+    except ConfigError:
+        return None
+
+
+def _warn_of_doubts(
+    reader: SettingsReader,
+    traptor: TraptorSection,
+    supervisor: SupervisorSection,
+    twitter: TwitterSection,
+    keys: tuple[ApiKey, ...],
+) -> None:
+    if not keys:
+        reader.report.warn(
+            Place(str(reader.path)),
+            "has no usable key, nor has its key file: nothing is collected until there is one,"
+            " in a [key:NAME] section or in the file that [keys] file names",
+        )
+    if twitter.stall_timeout <= KEEP_ALIVE_S and twitter.stream_url == STREAM_URL:
+        reader.report.warn(
+            reader.place(TwitterSection.section, "stall_timeout"),
+            f"cuts streams that are only quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+        )
+    if traptor.output == "jsonl:-" and supervisor.log_dir is None:
+        reader.report.warn(
+            reader.place(SupervisorSection.section, "log_dir"),
+            "is stdout, and so is [traptor] output: who reads it gets log lines between the tweets",
+        )

@@ -1,0 +1,71 @@
+"""`${VAR}` and `${file:PATH}` in the values of the ini."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from traptor.common.config.report import Place, Report, printable
+from traptor.common.config.source.ini import IniValue
+from traptor.common.config.source.textfile import TextFile, UnreadableText
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|\$\{")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILE = "file:"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value ready for use."""
+
+    text: str = field(repr=False)  # may be a secret
+    place: Place
+    is_literal: bool = True  # stands in the configuration as it is
+    files: tuple[TextFile, ...] = ()  # what `${file:PATH}` named in it
+
+
+def is_literal(value: IniValue) -> bool:
+    """Whether it refers to nothing; what comes from a variable or a file may be a secret."""
+    return all(match[0] == "$${" for match in _REFERENCE.finditer(value.text))
+
+
+class Expansion:
+    """Puts in place what values refer to."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environ = environ
+        self.paths: list[Path] = []  # of all files that were referred to, missing ones too
+
+    def expand(self, value: IniValue, report: Report) -> Value | None:
+        """The value ready for use; None where the problem went to the report."""
+        files: list[TextFile] = []
+        try:
+            text = _REFERENCE.sub(lambda match: self._replacement(match, files), value.text)
+        except ValueError as error:
+            report.problem(value.place, str(error))
+            return None
+        return Value(text, value.place, is_literal(value), tuple(files))
+
+    def _replacement(self, match: re.Match[str], files: list[TextFile]) -> str:
+        if match[0] == "$${":
+            return "${"
+        name = match["name"]
+        if name is not None and name.startswith(_FILE):
+            files.append(self._read(name.removeprefix(_FILE).strip()))
+            return files[-1].text.strip()
+        if name is None or not _VARIABLE.fullmatch(name):
+            raise ValueError("a ${ must be ${NAME} or ${file:PATH}; write $${ for the characters themselves")
+        if name not in self._environ:
+            raise ValueError(f"the environment has no variable {name}; set it, or write $${{ for a plain ${{")
+        return self._environ[name]
+
+    def _read(self, name: str) -> TextFile:
+        path = self._folder / name
+        self.paths.append(path)
+        try:
+            return TextFile.read(path)
+        except UnreadableText as error:
+            raise ValueError(f"the file '{printable(str(path))}' {error}") from None

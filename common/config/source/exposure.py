@@ -1,0 +1,38 @@
+"""Files with secrets that others than their owner may open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from traptor.common.config.keys.draft import SECRET_MEMBERS, KeyDraft
+from traptor.common.config.kinds.urls import url_secrets
+from traptor.common.config.report import Place, Report
+from traptor.common.config.source.expansion import Value
+from traptor.common.config.source.textfile import TextFile
+
+
+def warn_of_exposure(file: TextFile, report: Report) -> None:
+    """Warn if a file that holds secrets may be opened by others."""
+    if file.others_may_open:
+        report.warn(
+            Place(str(file.path)),
+            f"holds secrets, and others may open it (mode {file.mode:04o}); chmod 600 it",
+        )
+
+
+def secret_values(drafts: Iterable[KeyDraft]) -> list[Value]:
+    """The values of keys that must stay secret."""
+    return [
+        value
+        for draft in drafts
+        for member, value in draft.members.items()
+        if value is not None and (member in SECRET_MEMBERS or (member == "proxy" and url_secrets_of(value)))
+    ]
+
+
+def url_secrets_of(value: Value) -> tuple[str, ...]:
+    """What a URL holds that must stay secret; nothing where it is no URL."""
+    try:
+        return url_secrets(value.text)
+    except ValueError:
+        return ()

@@ -1,0 +1,120 @@
+"""Reading an ini file so that every section and every value keeps its line number.
+
+configparser does the reading, without interpolation. It tells no line numbers, so each section header gets
+its line number into the name before it is parsed, and `optionxform`, which is called once for each option
+while its line is the current one, gives each option a name of its own. Thus nothing is merged, and duplicates
+show.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from traptor.common.config.report import Place, Report
+
+OVER_LINES = "goes over several lines; an indented line belongs to the value above it"
+
+
+@dataclass(frozen=True, slots=True)
+class IniValue:
+    """One value as written; several lines of it are joined by line ends."""
+
+    text: str = field(repr=False)  # may be a secret
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class IniSection:
+    """One section with its values by option name (in lower case)."""
+
+    name: str
+    place: Place
+    values: dict[str, IniValue]
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    name: str
+    line: int
+
+
+class _NumberedLines:
+    """The file's lines, with the number of the current one."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline=None)
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        yield "[0:]\n"  # takes what stands before the first header
+        for self.number, line in enumerate(self._lines, start=1):  # noqa: B020 - the number is read meanwhile
+            header = configparser.RawConfigParser.SECTCRE.match(line.strip())
+            yield line if header is None else f"[{self.number}:{header['header']}]\n"
+
+
+def read_ini(file: str, text: str, report: Report) -> dict[str, IniSection]:
+    """The sections of an ini by name; what is no ini, and what is there twice, goes to the report."""
+    lines = _NumberedLines(text)
+    options: list[_Option] = []
+
+    def number_option(name: str) -> str:
+        options.append(_Option(name.lower(), lines.number))
+        return str(len(options) - 1)
+
+    parser = configparser.RawConfigParser(
+        interpolation=None, strict=False, default_section="", empty_lines_in_values=False
+    )
+    parser.optionxform = number_option  # type: ignore[method-assign,assignment] # the documented way to set it
+    try:
+        parser.read_file(lines)
+    except configparser.ParsingError as error:  # what could be parsed is there all the same
+        for number, _ in error.errors:
+            place = Place(file, number - 1)
+            report.problem(place, "not a [section], a comment (# or ;) or `name = value`")
+    return _sections(file, parser, options, report)
+
+
+def _sections(
+    file: str, parser: configparser.RawConfigParser, options: list[_Option], report: Report
+) -> dict[str, IniSection]:
+    sections: dict[str, IniSection] = {}
+    for numbered_name in parser.sections():
+        number, _, name = numbered_name.partition(":")
+        values = [
+            (options[int(index)].name, IniValue(value, _place(file, options[int(index)], name)))
+            for index, value in parser.items(numbered_name)
+        ]
+        section = IniSection(name, Place(file, int(number), f"[{name}]"), _unique(values, report))
+        if number == "0":
+            _report_headless(section, report)
+        elif name in sections:
+            report.problem(section.place, f"is there already, in line {sections[name].place.line}")
+        else:
+            sections[name] = section
+    return sections
+
+
+def _place(file: str, option: _Option, section: str) -> Place:
+    # What stands in a key's section under a wrong name may be part of a secret: it is not repeated.
+    place = Place(file, option.line, f"[{section}]")
+    is_key = section.lower().startswith("key") and section != "keys"
+    return place if is_key else place.of(option.name)
+
+
+def _unique(values: list[tuple[str, IniValue]], report: Report) -> dict[str, IniValue]:
+    unique: dict[str, IniValue] = {}
+    for name, value in values:
+        if name in unique:
+            report.problem(value.place, f"is set already, in line {unique[name].place.line}")
+        else:
+            unique[name] = value
+    return unique
+
+
+def _report_headless(section: IniSection, report: Report) -> None:
+    for value in section.values.values():
+        place = Place(value.place.file, value.place.line)
+        report.problem(place, "stands before the first section; begin with a line such as [traptor]")

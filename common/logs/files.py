@@ -1,0 +1,181 @@
+"""Handlers that never stop or slow their callers: one record, one write; what fails is counted."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from traptor.common.logs.throttle import Losses, loss_record
+from traptor.common.stdstream import StdStream
+
+# No reader's permission for others; O_NONBLOCK so that a FIFO in the place of a file blocks nobody.
+_MODE = 0o640
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+
+
+class LineHandler(logging.Handler):
+    """Formats a record into one line and writes it; never raises.
+
+    Lost records are told of in the log itself when writing works (again), and to `tell` meanwhile.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        formatter: logging.Formatter,
+        tell: Callable[[logging.LogRecord], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._where = where
+        self._tell = tell
+        self._losses = Losses(clock)
+        self._told_elsewhere = Losses(clock)
+
+    @property
+    def lost(self) -> int:
+        """How many records could not be written."""
+        return self._losses.total
+
+    @abstractmethod
+    def write_line(self, line: bytes) -> None:
+        """Write one line. Raises OSError when it is not written."""
+
+    def reopen(self) -> None:
+        """Open anew what has a name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, or count it."""
+        try:
+            self.write_line(self._line(record))
+        except Exception:  # noqa: BLE001  # a record that cannot even be formatted must not stop a stream
+            self._lose()
+        else:
+            self._tell_of_losses()
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+
+    def _lose(self) -> None:
+        self._losses.add()
+        if self._tell is not None:
+            self._told_elsewhere.add()
+            if count := self._told_elsewhere.due():
+                self._told_elsewhere.told(count)
+                self._tell(loss_record(count, self._where))
+
+    def _tell_of_losses(self) -> None:
+        if count := self._losses.due():
+            record = loss_record(count, self._where)
+            self.filter(record)  # it says whose log this is, as it does of other records
+            try:
+                self.write_line(self._line(record))
+            except OSError:
+                return  # told with the next one
+            self._losses.told(count)
+
+
+class LogFile(LineHandler):
+    """Appends to a named file, and to a new one under that name when it was renamed or removed.
+
+    The descriptor's number stays the same, so that others (faulthandler) may keep it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        formatter: logging.Formatter,
+        tell: Callable[[logging.LogRecord], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(str(path), formatter, tell, clock)
+        self._path = path
+        self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._opened: tuple[int, int] | None = None  # device and inode
+        self._is_torn = False
+        self.reopen()
+
+    @property
+    def stream(self) -> IO[str]:
+        """The descriptor as a file object, for what writes to descriptors; not to be closed."""
+        return open(self._fd, "a", encoding="utf-8", closefd=False)
+
+    def reopen(self) -> None:
+        """Open the file anew; when that fails, the next record tries again."""
+        self.acquire()
+        try:
+            self._open()
+        except OSError:
+            self._opened = None
+        finally:
+            self.release()
+
+    def write_line(self, line: bytes) -> None:
+        """Append one line in one write. Raises OSError when it is not (wholly) written."""
+        self._follow_name()
+        if self._is_torn:  # a full disk took only the beginning of the last one
+            line = b"\n" + line
+        self._is_torn = os.write(self._fd, line) < len(line)
+        if self._is_torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        """Write no more. Not for a handler that a fork inherited: its descriptor may be another's by now."""
+        super().close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _follow_name(self) -> None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._open()
+        else:
+            if (status.st_dev, status.st_ino) != self._opened:
+                self._open()
+
+    def _open(self) -> None:
+        fd = os.open(self._path, _FLAGS, _MODE)
+        try:
+            os.dup2(fd, self._fd, inheritable=False)
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        self._opened = (status.st_dev, status.st_ino)
+        self._is_torn = False
+
+
+class LogStream(LineHandler):
+    """Writes to a standard stream that several processes share; a full pipe loses records, and stops nobody.
+
+    A record longer than PIPE_BUF may be taken in part: its rest goes ahead of the next record.
+    """
+
+    def __init__(
+        self, fd: int, formatter: logging.Formatter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("-", formatter, None, clock)
+        self._stream = StdStream(fd)
+        self._rest = b""
+
+    def write_line(self, line: bytes) -> None:
+        """Write one line. Raises BlockingIOError when there is no room for (the beginning of) it."""
+        if self._rest:
+            self._rest = self._rest[self._stream.write(self._rest) :]
+        written = 0 if self._rest else self._stream.write(line)
+        if not written:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        self._rest = line[written:]
+
+    def close(self) -> None:
+        """Write no more; the standard stream itself stays open."""
+        super().close()
+        self._stream.close()

@@ -1,0 +1,96 @@
+"""Logging of the master."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from traptor.common.errors import ConfigError, Problem
+from traptor.common.logs.files import LineHandler, LogFile, LogStream
+from traptor.common.logs.format import formatter
+from traptor.common.logs.mask import SecretMask
+
+STDOUT, STDERR = 1, 2
+
+
+class MasterLogs:
+    """The master's own log: supervisor.log, or stdout."""
+
+    def __init__(self, handler: LineHandler, mask: SecretMask) -> None:
+        self._handler = handler
+        self._mask = mask
+
+    @property
+    def lost(self) -> int:
+        """How many records could not be written."""
+        return self._handler.lost
+
+    def know(self, secrets: Iterable[str]) -> None:
+        """Hide these secrets too, from now on."""
+        self._mask.know(secrets)
+
+    def change(self, level: str, log_format: str) -> None:
+        """Log with another level and format from now on."""
+        self._handler.setFormatter(formatter(log_format, self._mask))
+        set_level(level)
+
+    def reopen(self) -> None:
+        """Open the log file anew, as after its rotation."""
+        self._handler.reopen()
+
+    def close(self) -> None:
+        """Log no more."""
+        logging.getLogger().removeHandler(self._handler)
+        self._handler.close()
+
+
+def configure_master_logging(
+    level: str, log_format: str, log_dir: Path | None, secrets: Iterable[str] = ()
+) -> MasterLogs:
+    """Have everything logged go to `<log_dir>/supervisor.log`, or to stdout when `log_dir` is None.
+
+    Raises ConfigError when `log_dir` cannot be made or may not be written to.
+    """
+    mask = SecretMask(secrets)
+    lines = formatter(log_format, mask)
+    handler: LineHandler
+    if log_dir is None:
+        handler = LogStream(STDOUT, lines)
+    else:
+        _prepare(log_dir)
+        handler = LogFile(log_dir / "supervisor.log", lines, tell=LogStream(STDERR, lines).handle)
+    replace_handlers([handler])
+    set_level(level)
+    return MasterLogs(handler, mask)
+
+
+def replace_handlers(handlers: Collection[logging.Handler]) -> None:
+    """Have every logger log through `handlers` alone.
+
+    The old ones are dropped and not closed: in a worker they are the master's, and so is what they hold.
+    """
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.getLogger().handlers[:] = handlers
+
+
+def set_level(level: str) -> None:
+    """Log from `level` up; of other people's libraries INFO at most: they show requests and signatures."""
+    number = logging.getLevelNamesMapping()[level]
+    logging.getLogger("traptor").setLevel(number)
+    logging.getLogger().setLevel(max(number, logging.INFO))
+
+
+def _prepare(log_dir: Path) -> None:
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"{log_dir} cannot be made: {error.strerror}; make it, or name another folder"
+        raise ConfigError([Problem("[supervisor] log_dir", problem)]) from None
+    if not os.access(log_dir, os.W_OK | os.X_OK):
+        problem = f"{log_dir} may not be written to; change its owner or mode, or name another folder"
+        raise ConfigError([Problem("[supervisor] log_dir", problem)])

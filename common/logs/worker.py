@@ -1,0 +1,213 @@
+"""A worker's log: its own file, and what of it the master's log gets too.
+
+The way into supervisor.log is a multiprocessing-logging handler with a queue of its own per generation: a
+worker that is killed while it writes to a queue leaves that queue locked for good, and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+from typing import IO
+from urllib.parse import urlsplit
+
+from multiprocessing_logging import MultiProcessingHandler
+
+from traptor.common.birth import Birth
+from traptor.common.logs.files import LineHandler, LogFile, LogStream
+from traptor.common.logs.format import formatter, message, plain_fields, trace
+from traptor.common.logs.mask import SecretMask
+from traptor.common.logs.master import STDERR, STDOUT, replace_handlers, set_level
+from traptor.common.logs.throttle import Losses, loss_record
+
+# Records that may wait for a master that does not read; more are missing in supervisor.log alone.
+_MOST_WAITING = 1000
+_FLUSH_S = 0.5
+_FLUSH_LOOK_S = 0.005
+_CARRIED = ("name", "levelno", "levelname", "created", "msecs", "process", "worker", "gen")
+
+
+class WorkerLogBridge:
+    """Carries a generation's warnings and steps of life into the master's log.
+
+    Made in the master before the fork. Its thread ends by itself when the worker is gone, however it went.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._handler = _BridgeHandler(f"log of {name}")
+
+    def after_fork_in_master(self) -> None:
+        """Leave the queue's writing end to the worker alone, so that its death is the end of the queue.
+
+        Also to be called when the fork failed.
+        """
+        self._handler.queue._writer.close()
+
+    @property
+    def keep_fds(self) -> frozenset[int]:
+        """The descriptors that the worker must keep open."""
+        queue = self._handler.queue
+        return frozenset({queue._reader.fileno(), queue._writer.fileno()})
+
+    def handler_for_worker(self) -> _BridgeHandler:
+        """What the worker logs through; to be called in the worker, once."""
+        self._handler.queue.cancel_join_thread()  # a master that does not read must not hold up its exit
+        self._handler.queue._reader.close()
+        return self._handler
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that the worker sent is written and the thread has ended."""
+        return not self._handler._receive_thread.is_alive()
+
+
+class WorkerLogs:
+    """The log of one worker."""
+
+    def __init__(self, own: LineHandler, bridge: _BridgeHandler, mask: SecretMask) -> None:
+        self._own = own
+        self._bridge = bridge
+        self._mask = mask
+        # Stacks must not stand between the lines of an output on stdout.
+        self.evidence: IO[str] = own.stream if isinstance(own, LogFile) else _stderr()
+
+    @property
+    def lost(self) -> int:
+        """How many records could not be written."""
+        return self._own.lost + self._bridge.losses.total
+
+    def know(self, secrets: Iterable[str]) -> None:
+        """Hide these secrets too, from now on."""
+        self._mask.know(secrets)
+
+    def reopen(self) -> None:
+        """Open the log file anew, as after its rotation."""
+        self._own.reopen()
+
+    def close(self) -> None:
+        """Give the master a moment to take the last records."""
+        self._bridge.flush(_FLUSH_S)
+
+
+def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLogs:
+    """Have everything that this worker logs go to `<log_dir>/<connection>.log`, or to stdout.
+
+    Warnings and steps of life go to supervisor.log too; all of it has one place already when that is stdout.
+    """
+    settings = birth.settings
+    mask = SecretMask(_passwords(settings.redis_url))
+    mask.know(settings.kafka.secrets if settings.kafka is not None else ())
+    lines = formatter(settings.log_format, mask)
+    to_master = bridge.handler_for_worker()
+    to_master.serve(mask)
+    handlers: list[logging.Handler]
+    own: LineHandler
+    if settings.log_dir is None:
+        own = LogStream(STDOUT, lines)
+        handlers = [own]
+    else:
+        own = LogFile(settings.log_dir / f"{birth.connection}.log", lines, tell=to_master.handle)
+        handlers = [own, to_master]
+    for handler in (own, to_master):
+        handler.addFilter(_Identity(birth))
+    replace_handlers(handlers)
+    set_level(settings.log_level)
+    return WorkerLogs(own, to_master, mask)
+
+
+class _Identity(logging.Filter):
+    """Writes on each record which worker it is from."""
+
+    def __init__(self, birth: Birth) -> None:
+        super().__init__()
+        self._birth = birth
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._birth.connection
+        record.gen = self._birth.generation
+        return True
+
+
+class _IntoMasterLog(logging.Handler):
+    """Where the receiving thread puts records: the master's handlers, each under its lock."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in logging.getLogger().handlers:
+            if record.levelno >= handler.level:
+                try:
+                    handler.handle(record)
+                except Exception:  # noqa: BLE001, S110  # the thread must not end; our own handlers never raise
+                    pass
+
+
+class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publishes no types
+    """The library's handler, with a receiver that blocks (its own polls) and ends on EOF."""
+
+    def __init__(self, name: str) -> None:
+        self.losses = Losses(time.monotonic)
+        self._mask = SecretMask()
+        super().__init__(name, _IntoMasterLog())
+
+    def serve(self, mask: SecretMask) -> None:
+        """Begin to work in the worker."""
+        self._mask = mask
+        self.addFilter(_is_for_master)
+
+    def flush(self, timeout_s: float = 0.0) -> None:
+        """Wait until the master has taken all records, at most for `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while self.queue.qsize() and time.monotonic() < deadline:
+            time.sleep(_FLUSH_LOOK_S)
+
+    def close(self) -> None:
+        """Close without waiting for the thread: it ends by itself, and the event loop must not be held."""
+        logging.Handler.close(self)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        """Count a record that could not be sent."""
+        self.losses.add()
+
+    def _receive(self) -> None:  # in the master
+        while True:
+            try:
+                record = self.queue.get()
+            except (EOFError, OSError, ValueError):
+                break  # the worker is gone, perhaps in the middle of a record
+            except Exception:  # noqa: BLE001, S112  # one that cannot be unpickled is not worth the thread
+                continue
+            self.sub_handler.emit(record)
+        self.queue._reader.close()
+
+    def _send(self, record: logging.LogRecord) -> None:
+        if self.queue.qsize() >= _MOST_WAITING:
+            self.losses.add()
+            return
+        super()._send(record)
+        if count := self.losses.due():
+            self.losses.told(count)
+            told = loss_record(count, "supervisor.log")
+            told.worker, told.gen = getattr(record, "worker", None), getattr(record, "gen", None)
+            super()._send(told)
+
+    def _format_record(self, record: logging.LogRecord) -> logging.LogRecord:
+        """A copy of text and numbers: other handlers use the record too, and not all of it can be sent."""
+        plain = logging.makeLogRecord({name: getattr(record, name, None) for name in _CARRIED})
+        plain.msg = self._mask.hide(message(record))
+        plain.exc_text = self._mask.hide(trace(record)) or None
+        plain.fields = plain_fields(record, self._mask)
+        return plain
+
+
+def _is_for_master(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or getattr(record, "lifecycle", False)
+
+
+def _passwords(redis_url: str) -> list[str]:
+    password = urlsplit(redis_url).password
+    return [password] if password else []
+
+
+def _stderr() -> IO[str]:
+    return os.fdopen(STDERR, "a", encoding="utf-8", closefd=False)

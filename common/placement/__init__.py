@@ -1,0 +1,4 @@
+"""Which rules go to which part of a group; pure.
+
+The master's planner calls it.
+"""

@@ -1,0 +1,4 @@
+"""The making of tweets: for which value, in which form, with which filling.
+
+The timeline calls `maker`.
+"""

@@ -1,0 +1,95 @@
+"""All connections: which are open, who wants which tweet, and the record of those that were."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import orjson
+
+from traptor.sandbox.clock import Clock
+from traptor.sandbox.record import TweetRecord
+from traptor.sandbox.tweets.maker import Tweet
+from traptor.sandbox.tweets.values import Value
+from traptor.sandbox.v1.stream import ClosedBy, ConnectionRecord, Ending, Message, Stream
+
+KEEP_CONNECTIONS = 100_000
+
+STALL, REPLACED = 4, 7  # Twitter, "Streaming message types", disconnect codes
+
+
+def disconnect_message(code: int, reason: str, account: str) -> Message:
+    """Return the message that announces the end of a stream."""
+    body = {"code": code, "stream_name": f"{account}-statuses", "reason": reason}
+    return Message(orjson.dumps({"disconnect": body}) + b"\r\n")
+
+
+class Connections:
+    """The register of streams."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[int, Stream] = {}
+        self._by_value: dict[Value, dict[int, Stream]] = {}
+        self.records: deque[ConnectionRecord] = deque(maxlen=KEEP_CONNECTIONS)
+        self.opened = 0
+
+    def next_id(self) -> int:
+        """Return the number of the next connection; they count up from 1."""
+        self.opened += 1
+        return self.opened
+
+    def add(self, stream: Stream) -> None:
+        """Take a stream in: from now on tweets are written to it."""
+        self.records.append(stream.record)
+        self._open[stream.record.id] = stream
+        for value in stream.record.filter.wanted():
+            self._by_value.setdefault(value, {})[stream.record.id] = stream
+
+    def open(self, account: str | None = None) -> list[Stream]:
+        """Return the open streams, of one account or of all, the oldest first."""
+        return [one for one in self._open.values() if account in (None, one.account.name)]
+
+    def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
+        """Queue a tweet for every open connection that asked for one of its values."""
+        receivers = self.open() if tweet.is_for_all else self._receivers(tweet.values)
+        if receivers:
+            self.send(Message(tweet.json + b"\r\n", record), receivers)
+
+    def send(self, message: Message, receivers: Iterable[Stream]) -> None:
+        """Queue a message for these streams; one that reads too slowly is cut."""
+        now = self._clock().mono
+        for stream in receivers:
+            if not stream.offer(message, now):
+                self._cut(stream)
+
+    def end(
+        self,
+        stream: Stream,
+        closed_by: ClosedBy,
+        reason: str = "",
+        ending: Ending = Ending.CLEAN,
+        last: Message | None = None,
+        tail: bytes = b"",
+    ) -> None:
+        """Close a stream for new tweets; it writes what is queued and ends. A second call does nothing."""
+        record = stream.record
+        if self._open.pop(record.id, None) is None:
+            return
+        record.closed, record.closed_by, record.reason = self._clock(), closed_by, reason
+        for value in record.filter.wanted():
+            streams = self._by_value[value]
+            del streams[record.id]
+            if not streams:
+                del self._by_value[value]
+        stream.end(ending, last, tail)
+
+    def _receivers(self, values: Iterable[Value]) -> list[Stream]:
+        found: dict[int, Stream] = {}
+        for value in values:
+            found.update(self._by_value.get(value, {}))
+        return list(found.values())
+
+    def _cut(self, stream: Stream) -> None:
+        last = disconnect_message(STALL, "the client reads too slowly", stream.account.name)
+        self.end(stream, ClosedBy.SERVER, "slow reader", last=last)

@@ -1,0 +1,36 @@
+"""How one sandbox is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from traptor.sandbox.faults.soakplan import SoakPlan
+from traptor.sandbox.v1.filters import Limits
+
+
+class Chunking(StrEnum):
+    """Where the chunks of the HTTP answer end."""
+
+    WHOLE = "whole"  # one chunk, one message
+    ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the command's options set, with their defaults."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    rate: float = 50.0  # tweets a second
+    noise: float = 0.2  # share of tweets that no rule asks for
+    seed: int = 1
+    keep: int = 1_000_000  # tweets in the record
+    connects: int = 5  # connects an account may make in connects_window_s; 0: any number
+    connects_window_s: float = 300.0
+    keep_alive_s: float = 30.0
+    chunking: Chunking = Chunking.WHOLE
+    queue_messages: int = 10_000  # a connection with more to read is cut
+    says_replaced: bool = False  # a replaced connection gets disconnect code 7 before its end
+    soak: SoakPlan | None = None  # strikes from the start on
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,57 @@
+"""Messages as bytes of one HTTP answer: length prefixes, compression, and where chunks end."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+
+from traptor.sandbox.v1.settings import Chunking
+
+_GZIP_WINDOW = 31
+_FAST = 1
+
+
+class Wire:
+    """Turns messages into chunks; it keeps the state of one connection's compression."""
+
+    def __init__(self, *, is_gzip: bool, is_delimited: bool, chunking: Chunking, seed: int) -> None:
+        self._deflate = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP_WINDOW) if is_gzip else None
+        self._is_delimited = is_delimited
+        self._rng = Random(seed)
+        self.is_odd = chunking is Chunking.ODD
+
+    def chunks(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Return what to write for these messages; a client that has it all can read them all."""
+        if not self.is_odd:
+            return [self.raw(self._framed(message)) for message in messages]
+        return odd_pieces(self.raw(b"".join(map(self._framed, messages))), self._rng)
+
+    def raw(self, data: bytes) -> bytes:
+        """Return bytes that are no whole message, compressed when the connection is."""
+        if self._deflate is None:
+            return data
+        return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def finish(self) -> bytes:
+        """Return the bytes that end a compressed answer properly."""
+        return b"" if self._deflate is None else self._deflate.flush(zlib.Z_FINISH)
+
+    def _framed(self, message: bytes) -> bytes:
+        """`delimited=length`: the length counts the closing \\r\\n and stands on its own line."""
+        return b"%d\r\n%s" % (len(message), message) if self._is_delimited else message
+
+
+def odd_pieces(data: bytes, rng: Random) -> list[bytes]:
+    """Cut at some \\r\\n, inside some characters or their escapes, and anywhere.
+
+    Together the pieces are the data.
+    """
+    between = [at + 1 for at in range(len(data) - 1) if data[at : at + 2] == b"\r\n"]
+    inside = [at for at in range(1, len(data)) if 0x80 <= data[at] < 0xC0 or data[at - 2 : at] == b"\\u"]
+    cuts = {at for at in between if rng.random() < 0.5}
+    cuts.update(rng.sample(inside, min(3, len(inside))))
+    cuts.update(rng.randrange(1, len(data)) for _ in range(2) if len(data) > 1)
+    ends = [0, *sorted(cuts), len(data)]
+    return [data[start:end] for start, end in pairwise(ends)]

@@ -1,0 +1,171 @@
+"""What the master knows of one connection: what it should carry, and who serves it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from traptor.common.backoff import CrashBackoff
+from traptor.common.birth import WorkerSettings
+from traptor.common.messages import Counters, Disconnected, added
+from traptor.common.rules import GroupId, Rule
+from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import GapCause, Interval
+from traptor.supervisor.gaps.start import collected_until, until_successor
+from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.keys.failures import Failure
+from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.workers.generation import Ending, Generation, Spec, Way
+from traptor.supervisor.workers.states import ConnectionState, GenerationState
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new generation of the connection would be made from."""
+
+    rules: tuple[Rule, ...]
+    settings: WorkerSettings
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The server refused these rules (404/406/413/416); tried again when they change, or at `until`."""
+
+    rules: str  # fingerprint
+    status: int
+    until: float
+
+
+@dataclass(eq=False)
+class Connection:
+    """One planned connection. Times are monotonic seconds."""
+
+    name: str
+    group: GroupId
+    part: int
+    crashes: CrashBackoff
+    refresh_crashes: CrashBackoff  # of generations that were to take over
+    gaps: GapTracker
+    wanted: Wanted | None = None  # None: no longer planned
+    ticket: int = 0  # of the hint that its wanted generation answers
+    lease: Lease | None = None  # the key lent to it; its wanted key
+    serving: Generation | None = None
+    successor: Generation | None = None
+    leaving: list[Generation] = field(default_factory=list)
+    way: Way | None = None  # in which the successor connects, from its choice until it streams or failed
+    overlapped: tuple[int, Disconnected] | None = None  # whose stream an overlap closed, and its end
+    old_returns: bool = False  # the successor failed without a stream beside it: the old one connects first
+    serial_due: float | None = None  # after such a failure, when `serial` may be tried again
+    has_pace: bool = False  # the pace of the successor's connect was taken when the old stream was closed
+    refreshed_at: float | None = None
+    refusal: Refusal | None = None
+    # Key and refusal of a new secret; the pool is told once the old generation streams with its own again.
+    held_back: tuple[str, Failure] | None = None
+    held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
+    past: Counters = field(default_factory=Counters)  # of generations that are gone
+    restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
+    broken_until: float = 0.0  # its step failed: no other before
+    waits_for: str = ""  # why nothing happens now, for people
+    waits_until: float | None = None
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """All that live."""
+        front = [generation for generation in (self.serving, self.successor) if generation is not None]
+        return (*front, *self.leaving)
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it has rules to stream."""
+        return self.wanted is not None and bool(self.wanted.rules)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it has an open stream."""
+        return self.serving is not None and self.serving.streams
+
+    @property
+    def asks(self) -> bool:
+        """Whether a generation waits for permission to connect while none streams or connects."""
+        front = [generation for generation in (self.serving, self.successor) if generation is not None]
+        busy = (GenerationState.STREAMING, GenerationState.CONNECTING)
+        return any(g.asks_to_connect() for g in front) and not any(g.state in busy for g in front)
+
+    @property
+    def streaming_since(self) -> float | None:
+        """Since when its serving generation streams."""
+        return self.serving.streaming_since if self.serving is not None else None
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """Redis keys of the rules that its open stream carries."""
+        return self.serving.birth.keys if self.serving is not None and self.serving.streams else frozenset()
+
+    @property
+    def forked(self) -> frozenset[str]:
+        """Redis keys of the rules that its serving generation and its successor were forked with."""
+        front = (generation for generation in (self.serving, self.successor) if generation is not None)
+        return frozenset().union(*(generation.birth.keys for generation in front))
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether the successor connects while nothing streams: the serving generation must not."""
+        return self.way is Way.SERIAL or self.overlapped is not None
+
+    def end_handover(self, successor_at: float | None = None) -> tuple[Interval, ...]:
+        """The successor streams since `successor_at`, or will not; the intervals that this completes.
+
+        A stream that an overlap closed lasts until the successor's; without one there is a gap from its end.
+        """
+        completed: tuple[Interval, ...] = ()
+        if self.overlapped is not None:
+            generation, message = self.overlapped
+            at = (
+                collected_until(message)
+                if successor_at is None
+                else until_successor(message, successor_at, in_overlap=True)
+            )
+            completed = self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
+        self.overlapped = self.way = None
+        self.has_pace = False
+        return completed
+
+    def forget_key(self) -> None:
+        """The lease ends; what was to be done with its key is void."""
+        self.lease = self.held_back = None
+
+    def counters(self) -> Counters:
+        """What all its generations have counted; it only rises."""
+        total = self.past
+        for generation in self.generations:
+            total = added(total, generation.counters)
+        return total
+
+    def outbox(self) -> tuple[int, int]:
+        """What its generations have still to deliver, as they last reported it: messages, bytes on disk."""
+        reports = [g.last_report for g in self.generations if g.last_report is not None]
+        return sum(report.backlog for report in reports), sum(report.outbox_bytes for report in reports)
+
+    def refused(self, now: float) -> bool:
+        """Whether the server refused the rules that are wanted now, lately."""
+        return (
+            self.refusal is not None
+            and self.wanted is not None
+            and self.refusal.rules == self.wanted.spec.rules
+            and now < self.refusal.until
+        )
+
+    def state(self, now: float) -> ConnectionState:
+        """Why it has a generation, or has none."""
+        if not self.is_planned:
+            return ConnectionState.QUIET
+        if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
+            return ConnectionState.UP
+        if self.refused(now):
+            return ConnectionState.REFUSED
+        if self.lease is None:
+            return ConnectionState.WAITING_FOR_KEY
+        if self.crashes.not_before(now) is not None:
+            return ConnectionState.BACKOFF
+        return ConnectionState.UP

@@ -1,0 +1,79 @@
+"""What the master's steps work on: settings, keys, processes, connections, and what outlives the master."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.settings import Settings
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.common.messages import Connect
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.keys.pacer import Pacer
+from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.state.store import StateStore
+from traptor.supervisor.workers.fleet import GRACE_S, Fleet
+from traptor.supervisor.workers.generation import KeySpec
+from traptor.supervisor.workers.leftovers import Leftovers
+from traptor.supervisor.workers.runclock import RunClock
+
+log = logging.getLogger(__name__)
+
+_MARGIN_S = 0.5
+_LEAST_SHARE = 0.4  # of a drain_timeout that is too short for the above; the grace gets the same
+
+
+@dataclass
+class Context:
+    """One master's world. `settings` is replaced by a reload."""
+
+    settings: Settings
+    pool: KeyPool
+    pacer: Pacer
+    store: StateStore
+    run_clock: RunClock
+    fleet: Fleet
+    leftovers: Leftovers
+    ledger: Ledger
+    rng: random.Random
+    connections: dict[str, Connection] = field(default_factory=dict)
+    stopping: bool = False
+    keys_changed: bool = False  # the store does not have the pool's present state yet
+
+    def drain_s(self) -> float:
+        """How long a worker may take to drain, so that it is gone within `drain_timeout` in any case."""
+        timeout_s = self.settings.supervisor.drain_timeout
+        return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
+
+    def save_keys(self, now: float) -> None:
+        """Keep budgets and states of the keys over a restart of the master."""
+        try:
+            self.store.save_keys(self.pool.dump(now, time.time()))
+        except TraptorError as error:
+            log.error("key states are not saved", extra=fields(error=str(error)))
+        else:
+            self.keys_changed = False
+
+
+def key_spec(key: ApiKey) -> KeySpec:
+    """What distinguishes a stream with this key from one with it before a reload."""
+    return KeySpec(key.key_id, key.secrets_fingerprint, key.source_address, key.proxy)
+
+
+def connect_message(key: ApiKey) -> Connect:
+    """The permission to connect with `key`."""
+    return Connect(
+        key_id=key.key_id,
+        key_name=key.name,
+        consumer_key=key.consumer_key,
+        consumer_secret=key.consumer_secret,
+        access_token=key.access_token,
+        access_token_secret=key.access_token_secret,
+        source_address=key.source_address,
+        proxy=key.proxy,
+    )

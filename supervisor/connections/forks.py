@@ -1,0 +1,61 @@
+"""Making a generation: its number, its birth, its fork."""
+
+from __future__ import annotations
+
+import logging
+
+from traptor.common.birth import Birth
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.states import GenerationState
+
+log = logging.getLogger(__name__)
+
+
+class Forks:
+    """Forks workers that serve a connection, and drain workers, which deliver what dead ones left."""
+
+    def __init__(self, context: Context, groups: Groups) -> None:
+        self._context = context
+        self._groups = groups
+
+    def may_start_one_more(self) -> bool:
+        """Whether fewer are starting than may at once."""
+        starting = sum(g.state is GenerationState.STARTING for g in self._context.fleet.generations)
+        return starting < self._context.settings.supervisor.start_parallel
+
+    def fork(self, c: Connection, now: float) -> Generation | None:
+        """A new generation of what is wanted; None, which is logged, when this host cannot make one now."""
+        assert c.wanted is not None
+        return self._fork(c, c.wanted, now, drains=False)
+
+    def start_drain_workers(self, now: float) -> None:
+        """Have what dead generations left be delivered where no other generation of the connection comes."""
+        for name in sorted(self._context.leftovers.due):
+            c = self._groups.connection(name, now)
+            if c is not None and not c.generations:
+                self._context.leftovers.taken_care_of(name, now)
+                self._start_drain_worker(c, now)
+
+    def _start_drain_worker(self, c: Connection, now: float) -> None:
+        generation = self._fork(c, self._groups.wanted_of_drain_worker(), now, drains=True)
+        if generation is not None:
+            generation.move(GenerationState.DRAINING)
+            c.leaving.append(generation)
+
+    def _fork(self, c: Connection, wanted: Wanted, now: float, *, drains: bool) -> Generation | None:
+        try:
+            number = self._context.store.next_generation(c.name)
+            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
+            generation = self._context.fleet.fork(birth, wanted.spec)
+        except (OSError, TraptorError) as error:
+            log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
+            return None
+        generation.last_heard = self._context.run_clock.read(now)
+        about = fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules))
+        log.info("drain worker forked" if drains else "worker forked", extra=about)
+        return generation

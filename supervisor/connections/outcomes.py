@@ -1,0 +1,330 @@
+"""What a worker says, and its end, mean for its connection, its key, and the record of gaps.
+
+Nothing is started or stopped here: the reconcile step that follows does that.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from traptor.common.errors import ProtocolError
+from traptor.common.logs.event import fields
+from traptor.common.messages import (
+    Connected,
+    Disconnected,
+    DisconnectKind,
+    Drained,
+    FromWorker,
+    MayConnect,
+    OutboxFull,
+    Ready,
+    Report,
+    added,
+)
+from traptor.supervisor.connections.connection import Connection, Refusal
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.gaps import gaplog
+from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.gaps.start import collected_until, known_to_live, until_successor
+from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.keyaddresses import look_at_addresses
+from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, Way
+from traptor.supervisor.workers.plausible import check_report, check_times
+from traptor.supervisor.workers.states import GenerationState
+
+log = logging.getLogger(__name__)
+
+# The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
+RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
+
+# A replaced stream is read for so long yet: the server may have in hand for it what the new one does not get.
+_LINGER_S = 0.1
+
+_CAUSE_OF_KIND = {
+    DisconnectKind.SERVER_CLOSE: GapCause.SERVER_CLOSE,
+    DisconnectKind.NETWORK: GapCause.NETWORK,
+    DisconnectKind.STALL: GapCause.STALL,
+    DisconnectKind.HTTP: GapCause.NETWORK,
+    DisconnectKind.WORKER: GapCause.CRASH,
+    DisconnectKind.OUTBOX_FULL: GapCause.OUTBOX_FULL,
+}
+_CAUSE_OF_FAILURE = {
+    FailureKind.NETWORK: GapCause.NETWORK,
+    FailureKind.HTTP: GapCause.NETWORK,
+    FailureKind.RATE_LIMITED: GapCause.RATE_LIMITED,
+    FailureKind.UNAUTHORIZED: GapCause.KEY_REFUSED,
+}
+
+
+class Outcomes:
+    """Takes in what the fleet tells, and calls `wake` for whatever may call for a step."""
+
+    def __init__(self, context: Context, wake: Callable[[], None]) -> None:
+        self._context = context
+        self._wake = wake
+
+    # ---- what the fleet calls
+
+    def on_message(self, g: Generation, message: FromWorker) -> None:
+        """A worker said something. Raises ProtocolError when it may not say it in its state."""
+        now = time.monotonic()
+        match message:
+            case Report():
+                check_report(g, message, now)
+                g.heard(message, self._context.run_clock.read(now))
+                return
+            case Ready():
+                _on_ready(g)
+            case MayConnect():
+                g.ask_to_connect()
+            case OutboxFull():
+                self._on_outbox_full(self._connection(g), g, now)
+            case Connected():
+                self._on_connected(self._connection(g), g, message)
+            case Disconnected():
+                self._on_disconnected(self._connection(g), g, message, now)
+            case Drained():
+                if message.undelivered:
+                    log.warning(
+                        "worker leaves its outbox to the next",
+                        extra=fields(
+                            connection=g.birth.connection,
+                            gen=g.birth.generation,
+                            messages=message.undelivered,
+                        ),
+                    )
+        self._wake()
+
+    def on_fault(self, g: Generation, what: str) -> None:
+        """A worker broke the protocol."""
+        g.fault = what
+        self._wake()
+
+    def on_gone(self, g: Generation, code: int) -> None:
+        """A worker's process ended."""
+        now = time.monotonic()
+        g.ending = g.ending or (Ending.DRAINED if g.birth.drains and not code else Ending.CRASH)
+        c = self._connection(g)
+        _log_end(g, code)
+        if g.streaming_since is not None:
+            self._stream_lost(c, g, now)
+        self._leave_place(c, g, now)
+        self._wake()
+
+    def _connection(self, g: Generation) -> Connection:
+        return self._context.connections[g.birth.connection]
+
+    # ---- a stream opened
+
+    def _on_connected(self, c: Connection, g: Generation, message: Connected) -> None:
+        if g.state is GenerationState.DRAINING:
+            return  # it was told to end while the answer was on its way
+        g.connected(message.at)
+        assert g.lease is not None
+        self._context.pool.connected(g.lease.key_id, message.at)
+        gaplog.record(c.gaps.streaming(g.birth.generation, instant(message.at)))
+        if c.refusal is not None and c.refusal.rules == g.spec.rules:
+            c.refusal = None
+        log.info(
+            "stream connected",
+            extra=fields(connection=c.name, gen=g.birth.generation, key=g.connect and g.connect.key_name),
+        )
+        if g is c.successor:
+            self._hand_over(c, g, message.at)
+        elif g is c.serving:
+            c.old_returns = False
+            self._settle_held_back(c, g, message.at)
+
+    def _hand_over(self, c: Connection, new: Generation, now: float) -> None:
+        old, way = c.serving, c.way
+        gaplog.record(c.end_handover(now))
+        c.serving, c.successor, c.lease = new, None, new.lease
+        c.held_back, c.serial_due, c.old_returns = None, None, False
+        c.refresh_crashes.reset()
+        if old is not None:
+            c.leaving.append(old)
+            # In an overlap the old one reads on until the server closes its stream; else we close it soon.
+            old.overlaps = way is Way.OVERLAP and old.streams
+            supervisor = self._context.settings.supervisor
+            old.leave_by = now + (supervisor.overlap_timeout if old.overlaps else _LINGER_S)
+        if way is Way.OVERLAP and new.lease is not None:
+            self._context.pool.overlap_worked(new.lease.key_id)
+        log.info(
+            "refreshed",
+            extra=fields(connection=c.name, gen=new.birth.generation, pid=new.pid, way=way or "move"),
+        )
+
+    def _settle_held_back(self, c: Connection, g: Generation, now: float) -> None:
+        """The old secret streams again: now the pool may hear that the new one was refused."""
+        if c.held_back is not None and g.lease is not None and g.lease.key_id == c.held_back[0]:
+            self._context.pool.failed(g.lease.key_id, now, c.held_back[1])
+            self._context.keys_changed = True
+        c.held_back = None
+
+    # ---- a stream ended, or did not open
+
+    def _on_disconnected(self, c: Connection, g: Generation, message: Disconnected, now: float) -> None:
+        check_times(g, message, now)
+        lease, began, cause = g.lease, g.streaming_since, self._cause(c, g, message)
+        g.disconnected(message)
+        if lease is None:
+            raise ProtocolError("a disconnect without a connect")
+        self._context.keys_changed = True
+        if began is not None:
+            self._on_stream_end(c, g, message, lease.key_id, cause, message.last_byte_at - began)
+        elif message.kind is not DisconnectKind.OWN_CLOSE:
+            self._on_refusal(c, g, message, lease.key_id, now)
+
+    def _on_stream_end(
+        self,
+        c: Connection,
+        g: Generation,
+        message: Disconnected,
+        key_id: str,
+        cause: GapCause,
+        streamed_s: float,
+    ) -> None:
+        is_overlapped = c.way is Way.OVERLAP and g is c.serving and _is_connecting(c.successor)
+        is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
+        kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
+        self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
+        ended_at = collected_until(message)
+        if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
+            ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
+        if is_overlapped:
+            c.overlapped = (g.birth.generation, message)  # whether there is a gap, the successor will show
+            return
+        if g in c.leaving and c.streaming_since is not None:
+            ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
+        gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
+
+    def _on_outbox_full(self, c: Connection, g: Generation, now: float) -> None:
+        if g.state is GenerationState.DRAINING:
+            return  # it was told to end meanwhile
+        g.move(GenerationState.OUTBOX_FULL)
+        if g is c.serving:
+            gaplog.record(c.gaps.cause_changed(GapCause.OUTBOX_FULL, instant(now)))
+        log.error("outbox full", extra=fields(connection=c.name, gen=g.birth.generation))
+
+    def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
+        if self._context.stopping:
+            return GapCause.SHUTDOWN
+        if g.closing or (g in c.leaving and message.kind is DisconnectKind.OWN_CLOSE):
+            return GapCause.REFRESH
+        if message.kind is not DisconnectKind.OWN_CLOSE:
+            return _CAUSE_OF_KIND[message.kind]
+        if g.ending in PUT_DOWN:
+            return GapCause.HUNG
+        # Drained because it lost its key; or somebody else's TERM.
+        return GapCause.NO_KEY if c.lease is None else GapCause.CRASH
+
+    def _on_refusal(
+        self, c: Connection, g: Generation, message: Disconnected, key_id: str, now: float
+    ) -> None:
+        if not message.reached:
+            self._context.pool.refund(key_id)
+            look_at_addresses(self._context)  # it may have had none to connect from
+        if message.status in RULES_REFUSED_STATUSES:
+            self._rules_refused(c, g, message.status, now)
+        else:
+            self._key_failed(c, g, _failure(message), key_id, now)
+        if g is c.successor:
+            self._successor_failed(c, now)
+
+    def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
+        until = now + self._context.settings.twitter.refused_retry
+        c.refusal = Refusal(g.spec.rules, status, until)
+        if g is c.serving:
+            c.forget_key()  # another connection can use it
+            c.old_returns = False
+            gaplog.record(c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now)))
+        log.error(
+            "the server refuses the rules",
+            extra=fields(connection=c.name, status=status, rules=len(g.birth.rules), stays=g is c.successor),
+        )
+
+    def _key_failed(self, c: Connection, g: Generation, failure: Failure, key_id: str, now: float) -> None:
+        pool = self._context.pool
+        if failure.kind is FailureKind.UNAUTHORIZED and c.way is Way.SERIAL and g is c.successor:
+            c.held_back = (key_id, failure)  # the old generation may still stream with the secret that it has
+            return
+        pool.failed(key_id, now, failure)
+        if c.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
+            pool.overlap_refused(key_id)
+        if g is c.serving:
+            if failure.kind is FailureKind.UNAUTHORIZED:
+                c.held_back = None  # its own secret is refused too
+            gaplog.record(c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now)))
+
+    def _successor_failed(self, c: Connection, now: float) -> None:
+        """The old generation stays; where it has no stream any more, it is the next to connect."""
+        if c.is_handing_over:
+            c.old_returns = c.serving is not None
+            c.serial_due = now + self._context.settings.supervisor.refresh_min_interval
+        gaplog.record(c.end_handover())
+
+    # ---- a process ended
+
+    def _stream_lost(self, c: Connection, g: Generation, now: float) -> None:
+        """It ended with its stream open: what it read after its last report is not known to be delivered."""
+        if g.lease is not None:
+            streamed_s = now - (g.streaming_since or now)
+            self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
+        at = instant(min(now, known_to_live(g)))
+        gaplog.record(c.gaps.stopped(g.birth.generation, _crash_cause(g), at))
+        g.streaming_since, g.lease = None, None
+
+    def _leave_place(self, c: Connection, g: Generation, now: float) -> None:
+        is_crash = g.ending is not Ending.DRAINED
+        g.lease = None
+        c.past = added(c.past, g.counters)
+        if g in c.leaving:
+            c.leaving.remove(g)
+        elif g is c.serving:
+            c.serving, c.old_returns, c.held_back = None, False, None
+            gaplog.record(c.end_handover())
+            if is_crash:
+                c.restarts[g.ending or Ending.CRASH] += 1
+                c.crashes.crashed(now, now - g.born_at)
+                gaplog.record(c.gaps.cause_changed(_crash_cause(g), instant(now)))
+        elif g is c.successor:
+            c.successor = None
+            self._successor_failed(c, now)
+            if is_crash:
+                c.refresh_crashes.crashed(now, now - g.born_at)
+
+
+def _is_connecting(g: Generation | None) -> bool:
+    return g is not None and g.state is GenerationState.CONNECTING
+
+
+def _on_ready(g: Generation) -> None:
+    if g.state is GenerationState.DRAINING:
+        return  # it was told to end meanwhile
+    if g.state is not GenerationState.STARTING:
+        raise ProtocolError(f"ready, in {g.state}")
+    g.move(GenerationState.READY)
+
+
+def _crash_cause(g: Generation) -> GapCause:
+    return GapCause.HUNG if g.ending in PUT_DOWN else GapCause.CRASH
+
+
+def _failure(message: Disconnected) -> Failure:
+    if message.status is not None and message.kind is DisconnectKind.HTTP:
+        return Failure.of_answer(message.status, message.headers, time.time())
+    return Failure(FailureKind.NETWORK)
+
+
+def _log_end(g: Generation, code: int) -> None:
+    told = g.ending is Ending.DRAINED
+    log.log(
+        logging.INFO if told else logging.WARNING,
+        "worker ended",
+        extra=fields(
+            connection=g.birth.connection, gen=g.birth.generation, pid=g.pid, why=g.ending, exit_code=code
+        ),
+    )

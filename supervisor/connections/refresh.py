@@ -1,0 +1,177 @@
+"""Replacing a generation whose spec is not the wanted one, without losing its stream.
+
+The new generation (the successor) is forked and made ready while the old one streams. Only then is it let
+connect, in the first way that is allowed and possible. If it fails before it streams, the old one stays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context, key_spec
+from traptor.supervisor.connections.handover import Possible, choose_way
+from traptor.supervisor.gaps import gaplog
+from traptor.supervisor.keys.pool import Lease, Purpose
+from traptor.supervisor.workers.generation import Generation, Spec, Way
+from traptor.supervisor.workers.states import GenerationState
+
+log = logging.getLogger(__name__)
+
+_CANNOT_BE_REFRESHED = (GenerationState.DRAINING, GenerationState.GONE)
+
+
+class Refresh:
+    """The part of a reconcile step that concerns a connection's successor."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        fork: Callable[[Connection, float], Generation | None],
+        permit: Callable[[Connection, Generation, Lease, float], bool],
+        may_start: Callable[[], bool],
+        wait: Callable[[Connection, str, float | None], None],
+    ) -> None:
+        self._context = context
+        self._fork = fork
+        self._permit = permit
+        self._may_start = may_start
+        self._wait = wait
+
+    def step(self, c: Connection, now: float) -> None:
+        """Start, drop, or connect the successor as is due; `c.serving` lives and `c.lease` is set."""
+        if c.serving is None or c.serving.state in _CANNOT_BE_REFRESHED:
+            return
+        self._drop_stale_successor(c, now)
+        if c.successor is None and self._differs(c, c.serving):
+            self._start_when_due(c, now)
+        if c.successor is not None and c.successor.asks_to_connect():
+            self._let_connect(c, c.serving, c.successor, now)
+
+    # ---- which generation is wanted
+
+    def _differs(self, c: Connection, g: Generation) -> bool:
+        assert c.wanted is not None
+        return g.spec != c.wanted.spec or self._key_differs(c, g)
+
+    def _key_differs(self, c: Connection, g: Generation) -> bool:
+        """Whether it streams with another key, or other secrets, than it is to stream with now."""
+        assert c.lease is not None
+        return g.streams and g.key != key_spec(self._context.pool.key(c.lease.key_id))
+
+    def _drop_stale_successor(self, c: Connection, now: float) -> None:
+        s = c.successor
+        if s is None or c.wanted is None or s.streams or s.state is GenerationState.CONNECTING:
+            return
+        if s.state in _CANNOT_BE_REFRESHED:
+            return  # it is being ended; its exit clears its place
+        assert c.serving is not None
+        is_needed = c.way is not None or c.old_returns or self._differs(c, c.serving)
+        if not _is_same_but_for_ticket(s.spec, c.wanted.spec) or c.refused(now) or not is_needed:
+            self.drop_successor(c)
+
+    def drop_successor(self, c: Connection) -> None:
+        """Give the present successor up; the serving generation goes on."""
+        if c.successor is not None:
+            c.leaving.append(c.successor)
+            if c.successor.state not in _CANNOT_BE_REFRESHED:
+                self._context.fleet.drain(c.successor, self._context.drain_s())
+        c.successor = None
+        gaplog.record(c.end_handover())
+
+    def _start_when_due(self, c: Connection, now: float) -> None:
+        interval = self._context.settings.supervisor.refresh_min_interval
+        due = max(
+            c.refreshed_at + interval if c.refreshed_at is not None else now,
+            c.refresh_crashes.not_before(now) or now,
+            c.refusal.until if c.refusal is not None and c.refused(now) else now,
+        )
+        if due > now:
+            self._wait(c, "the next refresh is not due yet", due)
+        elif self._may_start():
+            c.refreshed_at = now
+            c.successor = self._fork(c, now)
+
+    # ---- how it gets its stream
+
+    def _let_connect(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
+        assert c.lease is not None
+        if old.state is GenerationState.CONNECTING or (old.closing and old.streams):
+            return  # what becomes of it is known in a moment
+        if c.way is Way.SERIAL:
+            self._connect(c, new, c.lease, Purpose.FRESH, now)  # nothing streams now
+        elif c.old_returns:
+            return  # the old one connects first
+        elif not old.streams:
+            self._take_over(c, old, new)
+        elif old.lease is not None and old.lease.key_id != c.lease.key_id:
+            self._connect(c, new, c.lease, Purpose.FRESH, now)  # the old one's key is lost: move
+        else:
+            self._choose(c, old, new, now)
+
+    def _take_over(self, c: Connection, old: Generation, new: Generation) -> None:
+        """There is no stream to protect: the new one serves from now on."""
+        c.leaving.append(old)
+        self._context.fleet.drain(old, self._context.drain_s())
+        c.serving, c.successor = new, None
+        gaplog.record(c.end_handover())
+
+    def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
+        assert c.lease is not None
+        pool, key_id = self._context.pool, c.lease.key_id
+        verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
+        slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
+        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now)
+        allowed = self._context.settings.supervisor.handover
+        way = choose_way(
+            [Way(name) for name in allowed],
+            Possible(
+                slot=slot is not None,
+                spare=spare is not None,
+                overlap=verdict.allowed and self._may_overlap(key_id),
+                serial=verdict.allowed,
+            ),
+        )
+        lease = {Way.SLOT: slot, Way.SPARE: spare}.get(way, c.lease) if way is not None else None
+        for unused in [other for other in (slot, spare) if other is not None and other is not lease]:
+            pool.give_back(unused, now)
+        if way is None or lease is None:
+            reason = verdict.reason or "no way that handover allows is open"
+            self._wait(c, f"refresh waits: {reason}", verdict.not_before)
+        elif way is Way.SERIAL:
+            self._close_first(c, old, now)
+        elif self._connect(c, new, lease, Purpose.REFRESH, now):
+            c.way = way
+        elif lease is not c.lease:
+            pool.give_back(lease, now)
+
+    def _close_first(self, c: Connection, old: Generation, now: float) -> None:
+        """Close the old stream once nothing but the closing itself keeps the new one from connecting."""
+        assert c.lease is not None
+        address = self._context.pool.key(c.lease.key_id).source_address
+        due = max(self._context.pacer.next_at(address, now), c.serial_due or now)
+        if due > now:
+            self._wait(c, "refresh waits: connects are paced", due)
+            return
+        self._context.pacer.take(address, now)
+        c.way, c.has_pace = Way.SERIAL, True
+        self._context.fleet.close_stream(old)
+
+    def _may_overlap(self, key_id: str) -> bool:
+        """Of several streams of one key the server closes the oldest, which may be another connection's."""
+        pool = self._context.pool
+        return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
+
+    def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
+        verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
+        if not verdict.allowed:
+            self._wait(c, f"refresh waits: {verdict.reason}", verdict.not_before)
+            return False
+        return self._permit(c, new, lease, now)
+
+
+def _is_same_but_for_ticket(one: Spec, other: Spec) -> bool:
+    """A successor under way is good though somebody asked once more: that makes another refresh later."""
+    return (one.rules, one.settings) == (other.rules, other.settings)

@@ -1,0 +1,97 @@
+"""What the control socket answers: the present state, and the gap ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from traptor.supervisor.ledger.answer import Answer, View, is_any
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.question import Question
+from traptor.supervisor.ledger.reader import LedgerReader
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+_LINES_AT_ONCE = 500
+_ANSWER_WITHIN_S = 10.0  # one portion of an answer
+_THREADS = 2  # further questions wait
+
+
+class ControlHandlers:
+    """The endpoints. `status` is what status.json holds, `view` the ledger in memory."""
+
+    def __init__(self, status: Callable[[], Json], view: Callable[[], View], ledger: Path) -> None:
+        self._status = status
+        self._view = view
+        self._ledger = ledger
+        self._threads = ThreadPoolExecutor(_THREADS, "control")
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the server."""
+        return [
+            web.get("/status", self._get_status),
+            web.get("/gaps", self._get_gaps),
+            web.get("/intervals", self._get_intervals),
+            web.get("/totals", self._get_totals),
+        ]
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _get_status(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=orjson.dumps(self._status()), content_type="application/json")
+
+    async def _get_gaps(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, lambda answer: answer.intervals(_is_gap))
+
+    async def _get_intervals(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, lambda answer: answer.intervals(is_any))
+
+    async def _get_totals(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, Answer.totals)
+
+    async def _answer(
+        self, request: web.Request, ask: Callable[[Answer], Iterator[Json]]
+    ) -> web.StreamResponse:
+        """JSON lines, made in a thread a portion at a time, as fast as the client reads."""
+        question = Question.parse({name: request.query.getall(name) for name in request.query})
+        view = self._view()
+        with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
+            lines = ask(await self._in_thread(Answer, reader, view, question))
+            portion = await self._in_thread(_next_portion, lines)  # before the 200: it may fail
+            response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+            await response.prepare(request)
+            try:
+                while portion:
+                    await response.write(portion)
+                    portion = await self._in_thread(_next_portion, lines)
+                await response.write_eof()
+            except ConnectionError:
+                raise  # the client is gone
+            except Exception as error:
+                log.exception("an answer of the control socket breaks off")
+                raise ConnectionResetError from error  # the client must not take it for whole
+        return response
+
+    async def _in_thread(self, deed: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, deed, *args)
+
+
+def _next_portion(lines: Iterator[Json]) -> bytes:
+    return b"".join(orjson.dumps(line) + b"\n" for line in islice(lines, _LINES_AT_ONCE))
+
+
+def _is_gap(entry: Entry) -> bool:
+    return entry.is_gap

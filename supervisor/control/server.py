@@ -1,0 +1,125 @@
+"""The control socket `run_dir/control.sock`: HTTP over a unix socket, in the master's event loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from traptor.common.errors import ConfigError, Problem, TraptorError
+from traptor.supervisor.control.handlers import ControlHandlers
+from traptor.supervisor.ledger.answer import UnknownError
+from traptor.supervisor.ledger.question import BadQuestionError
+
+log = logging.getLogger(__name__)
+
+SOCKET_NAME = "control.sock"
+_MAX_PATH_BYTES = 107  # unix(7): 108 with the final zero
+_MODE = 0o660
+_SHUTDOWN_S = 1.0
+_BACKLOG = 32
+_IDLE_S = 10.0  # a connection whose request is not whole by then is closed
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def socket_path(run_dir: Path) -> Path:
+    """Where the control socket is. Raises ConfigError when its path is longer than a socket's may be."""
+    path = run_dir / SOCKET_NAME
+    length = len(os.fsencode(path))
+    if length > _MAX_PATH_BYTES:
+        what = f"the path of its control socket, {path}, has {length} bytes, and a socket's may have"
+        raise ConfigError(
+            [Problem("[supervisor] run_dir", f"{what} {_MAX_PATH_BYTES}; name a folder with a shorter path")]
+        )
+    return path
+
+
+class ControlServer:
+    """Answers on the socket from `start` until `close`; no request can hold up or end the master."""
+
+    def __init__(self, path: Path, handlers: ControlHandlers, idle_s: float = _IDLE_S) -> None:
+        self._path = path
+        self._idle_s = idle_s
+        self._handlers = handlers
+        self._app = web.Application(middlewares=[_as_json_errors])
+        self._app.add_routes(handlers.routes())
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen; a socket that a dead master left is replaced. Raises TraptorError."""
+        listener = _listen(self._path)
+        self._runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            logger=_of_garbage,
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=self._idle_s,
+            lingering_time=self._idle_s,
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener, backlog=_BACKLOG).start()
+
+    async def close(self) -> None:
+        """Answer no more, and remove the socket."""
+        if self._runner is not None:
+            self._path.unlink(missing_ok=True)
+            await self._runner.cleanup()
+        self._handlers.close()
+
+
+# What aiohttp would say of requests that are no HTTP; what goes wrong here is said by _as_json_errors.
+_of_garbage = logging.getLogger(f"{__name__}.garbage")
+_of_garbage.setLevel(logging.CRITICAL + 1)
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        # Whoever holds master.lock is alone here: a socket that is there is a dead master's.
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+            path.unlink()
+        umask = os.umask(0o777 & ~_MODE)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(umask)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise TraptorError(
+            f"{path}: the control socket cannot be made: {error.strerror}; make room in run_dir, or remove"
+            " what stands in its place"
+        ) from error
+    return listener
+
+
+@web.middleware
+async def _as_json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BadQuestionError as error:
+        return _error(400, str(error))
+    except UnknownError as error:
+        return _error(404, str(error))
+    except TraptorError as error:
+        return _error(503, str(error))
+    except web.HTTPNotFound:
+        known = sorted({route.resource.canonical for route in request.app.router.routes() if route.resource})
+        return _error(404, f"there is nothing at this path; known are {', '.join(known)}")
+    except web.HTTPException as error:
+        return _error(error.status, error.reason)
+    except ConnectionError:
+        raise  # the client is gone
+    except Exception:
+        log.exception("a control request failed")
+        return _error(500, "an error of the supervisor, see supervisor.log")
+
+
+def _error(status: int, text: str) -> web.Response:
+    return web.json_response({"error": text}, status=status)

@@ -1,0 +1,28 @@
+"""Gaps as lines in supervisor.log, one for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from traptor.common.logs.event import fields
+from traptor.supervisor.gaps.interval import Interval, IntervalKind
+from traptor.supervisor.ledger.entry import iso
+
+log = logging.getLogger(__name__)
+
+
+def record(completed: Iterable[Interval]) -> None:
+    """Write down the gaps among the intervals that an event completed."""
+    for interval in completed:
+        if interval.kind is IntervalKind.GAP:
+            log.warning(
+                "gap",
+                extra=fields(
+                    connection=interval.connection,
+                    cause=interval.cause,
+                    since=iso(interval.from_.wall),
+                    until=iso(interval.to.wall),
+                    seconds=round(interval.seconds, 3),
+                ),
+            )

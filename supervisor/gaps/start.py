@@ -1,0 +1,62 @@
+"""When a gap begins: up to when what came over a stream that ended is known to be collected.
+
+All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+
+from traptor.common.messages import Disconnected, DisconnectKind
+from traptor.supervisor.workers.generation import Generation
+
+ON_ITS_WAY_S = 1.0
+# A keep-alive comes every 30 s (Twitter, "Connecting to a streaming endpoint"), and may be a little late.
+KEEP_ALIVE_MISSED_S = 35.0
+
+
+def collected_until(message: Disconnected) -> float:
+    """When the stream's last message that was handled can have been sent.
+
+    An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
+    on its way is lost, and what had come and was not handled: the gap begins with the last byte, or at most
+    ON_ITS_WAY_S before the end, or earlier when the worker was behind.
+    """
+    if _was_dead(message):
+        return message.last_byte_at
+    if message.kind is DisconnectKind.SERVER_CLOSE:
+        return message.at
+    return min(max(message.last_byte_at, message.at - ON_ITS_WAY_S), covered_until(message))
+
+
+def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
+    """Until when a successor must have had its stream so that the two together have everything.
+
+    What is sent once the successor's stream is open comes over that one too, so what was on its way to the
+    old one is not lost; what had come to the old one and was not handled is. In an overlap the server ends
+    the old stream after its 200 to the successor, whichever of the two we notice first: infinitely long then.
+    """
+    if _was_dead(message):
+        return message.last_byte_at
+    if message.kind is DisconnectKind.SERVER_CLOSE:
+        return math.inf if in_overlap else message.at
+    return message.at if message.caught_up_at is None else message.caught_up_at
+
+
+def until_successor(message: Disconnected, successor_at: float, *, in_overlap: bool) -> float:
+    """The same as `collected_until`, of a stream whose successor's is open since `successor_at`."""
+    covered = min(successor_at, covered_until(message, in_overlap=in_overlap))
+    return max(collected_until(message), covered)
+
+
+def _was_dead(message: Disconnected) -> bool:
+    """Whether nothing had come any more: without its keep-alive it was dead since then, whoever ended it."""
+    silent_s = message.at - message.last_byte_at
+    return message.kind is DisconnectKind.STALL or silent_s > KEEP_ALIVE_MISSED_S
+
+
+def known_to_live(g: Generation) -> float:
+    """Until when what came over the stream of a dead worker is safe; a silent one was dead before."""
+    last_byte_at = g.last_report.last_byte_at if g.last_report is not None else 0.0
+    safe_until = g.collected_until()
+    return last_byte_at if 0 < last_byte_at < safe_until - KEEP_ALIVE_MISSED_S else safe_until

@@ -1,0 +1,216 @@
+"""When one connection streamed and when not: a timeline without holes and overlaps, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
+from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind, Standing, Totals
+
+__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "Standing", "Totals"]
+
+Take = Callable[[Interval], object]
+
+
+class GapTracker:
+    """The timeline of one connection, unplanned at first.
+
+    Each event returns the intervals that it completed, in order; together they cover the time without a hole.
+    `take` is called with each of them too, so that none can miss the ledger. `on_handover` is called when a
+    stream has ended and another one goes on: that completes nothing, but a next master has to know.
+    An event may lie in the past (a crash is dated to the last report), but not before what is already
+    completed: then it counts from there. A connection streams while any of its generations does.
+    """
+
+    def __init__(
+        self,
+        connection: str,
+        at: Instant,
+        take: Take | None = None,
+        on_handover: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.connection = connection
+        self._take = take or _keep_nothing
+        self._on_handover = on_handover
+        self._completed = Totals()
+        self._open_from = at
+        self._is_planned = False
+        self._left_plan_at = at
+        self._cause = GapCause.START  # of the open gap, if one is open
+        self._streams: dict[int, Instant] = {}  # generations that stream, since when
+        self._ended: list[tuple[Instant, Instant]] = []  # earlier streams of the open streaming interval
+        self._solid_to = at  # up to here the open streaming interval cannot change any more
+        self._generation: int | None = None  # the last that began to stream
+
+    @classmethod
+    def resumed(
+        cls,
+        connection: str,
+        standing: Standing,
+        totals: Totals,
+        take: Take,
+        on_handover: Callable[[], object],
+    ) -> Self:
+        """A timeline that goes on where another one stood, with its sums of completed intervals."""
+        tracker = cls(connection, standing.open_from, take, on_handover)
+        tracker._completed = totals
+        tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
+        tracker._generation = standing.generation
+        if standing.kind is IntervalKind.STREAMING:
+            assert standing.generation is not None
+            tracker._streams[standing.generation] = standing.open_from
+        return tracker
+
+    # ---- events
+
+    def planned(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
+        """The connection is wanted from now on; until it streams there is a gap."""
+        if self._is_planned:
+            return ()
+        completed = () if self._streams else self._complete(at)
+        self._is_planned, self._cause = True, cause
+        return completed
+
+    def unplanned(self, at: Instant) -> tuple[Interval, ...]:
+        """The connection is not wanted any more; a stream that is still open counts on."""
+        if not self._is_planned:
+            return ()
+        self._left_plan_at = _later(at, self._open_from)
+        completed = () if self._streams else self._complete(at)
+        self._is_planned = False
+        return completed
+
+    def cause_changed(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
+        """The open gap goes on for another cause; without an open gap nothing happens."""
+        if self.kind is not IntervalKind.GAP or cause is self._cause:
+            return ()
+        completed = self._complete(at)
+        self._cause = cause
+        return completed
+
+    def streaming(self, generation: int, at: Instant) -> tuple[Interval, ...]:
+        """A generation got its 200."""
+        if generation in self._streams:
+            return ()
+        completed: tuple[Interval, ...] = ()
+        if not self._streams:
+            completed = self._complete(at)
+            self._ended, self._solid_to = [], self._open_from
+        self._streams[generation] = _later(at, self._open_from)
+        self._generation = generation
+        return completed
+
+    def stopped(self, generation: int, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
+        """A generation's stream ended at `at`.
+
+        Where that lies in the past, it may show a gap before the streams that are open now began.
+        """
+        began = self._streams.pop(generation, None)
+        if began is None:
+            return ()
+        self._ended.append((began, _later(at, began)))
+        completed, covered_to = self._cut_holes(cause, generation)
+        if self._streams:
+            self._solid_to = covered_to
+            self._ended = [span for span in self._ended if span[1].mono > covered_to.mono]
+            self._on_handover()
+            return completed
+        return completed + self._end_streaming(cause, covered_to)
+
+    def shut_down(self, at: Instant) -> tuple[Interval, ...]:
+        """The master ends: a connection that is wanted is in a gap from here on, for that cause.
+
+        A stream that is still open is left so: it ends in a way that only the next master can date.
+        """
+        if self.kind is not IntervalKind.GAP:
+            return ()
+        completed = self._complete(at)
+        self._cause = GapCause.SHUTDOWN
+        return completed
+
+    # ---- what it shows
+
+    @property
+    def kind(self) -> IntervalKind:
+        """What the connection is now."""
+        if self._streams:
+            return IntervalKind.STREAMING
+        return IntervalKind.GAP if self._is_planned else IntervalKind.UNPLANNED
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the connection is wanted."""
+        return self._is_planned
+
+    @property
+    def standing(self) -> Standing:
+        """What it goes on from."""
+        return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
+
+    def open(self, now: Instant) -> Interval:
+        """The interval that is not completed, up to now."""
+        return self._interval(self.kind, self._cause, _later(now, self._open_from))
+
+    def totals(self, now: Instant) -> Totals:
+        """Seconds by kind and cause since the beginning; together they are the time elapsed."""
+        done = self._completed
+        totals = Totals(done.streaming_s, done.unplanned_s, dict(done.gaps_s))
+        totals.add(self.open(now))
+        return totals
+
+    # ---- steps
+
+    def _cut_holes(self, cause: GapCause, generation: int) -> tuple[tuple[Interval, ...], Instant]:
+        """Complete the gaps between streams; and up to where the rest is covered for certain."""
+        first_open = min(self._streams.values(), key=_mono, default=None)
+        spans = [span for span in self._ended if first_open is None or span[0].mono < first_open.mono]
+        if first_open is not None:
+            spans.append((first_open, first_open))
+        completed: tuple[Interval, ...] = ()
+        covered_to = self._solid_to
+        for began, ended in sorted(spans, key=lambda span: span[0].mono):
+            if began.mono > covered_to.mono:
+                completed += self._complete_as(IntervalKind.STREAMING, None, covered_to, generation)
+                completed += self._complete_as(IntervalKind.GAP, cause, began, generation)
+            covered_to = _later(ended, covered_to)
+        return completed, covered_to if first_open is None else first_open
+
+    def _end_streaming(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
+        completed = self._complete_as(IntervalKind.STREAMING, None, at)
+        self._cause = cause
+        if not self._is_planned:
+            # It may have crashed before it was unplanned: up to then it was wanted.
+            completed += self._complete_as(IntervalKind.GAP, cause, self._left_plan_at)
+        return completed
+
+    def _complete(self, at: Instant) -> tuple[Interval, ...]:
+        return self._complete_as(self.kind, self._cause, at)
+
+    def _complete_as(
+        self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
+    ) -> tuple[Interval, ...]:
+        if to.mono <= self._open_from.mono:
+            return ()
+        interval = self._interval(kind, cause, to, generation)
+        self._open_from = to
+        self._completed.add(interval)
+        self._take(interval)
+        return (interval,)
+
+    def _interval(
+        self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
+    ) -> Interval:
+        gap_cause = cause if kind is IntervalKind.GAP else None
+        return Interval(self.connection, kind, gap_cause, self._open_from, to, generation or self._generation)
+
+
+def _keep_nothing(_interval: Interval) -> None:
+    pass
+
+
+def _mono(at: Instant) -> float:
+    return at.mono
+
+
+def _later(one: Instant, other: Instant) -> Instant:
+    return one if one.mono > other.mono else other

@@ -1,0 +1,64 @@
+"""How long a key rests after failures, by Twitter's rules for reconnecting.
+
+Twitter, "Connecting to a streaming endpoint": network errors 250 ms more each time up to 16 s; HTTP errors
+from 5 s doubled up to 320 s, and a clean close soon after a 200 likewise; 420 and 429 from 60 s doubled. A
+stream that lasted and then ended is no failure: the reconnect after it is due at once, and the steps begin
+with the next failure.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from traptor.common.backoff import doubled, extra
+from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.limits import PoolLimits
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBackoff:
+    """Failures of each class since the last success, and until when the key rests (monotonic seconds)."""
+
+    network: int = 0
+    http: int = 0
+    rate_limited: int = 0
+    until: float | None = None
+    last: FailureKind | None = None  # the latest failure since the last success
+
+    def after(self, failure: Failure, now: float, limits: PoolLimits, rng: random.Random) -> KeyBackoff:
+        """The backoff after `failure`; a rest that lasts longer already is not cut short by it."""
+        step = self._step_s(failure.kind, limits)
+        if step is None:
+            return self
+        # A wait that the server asked for is a minimum; the jitter on top of it is that of our own step.
+        until = now + max(step, failure.asked_s or 0.0) + extra(step, rng)
+        return replace(self._counted(failure.kind), until=max(until, self.until or until), last=failure.kind)
+
+    def cleared(self) -> KeyBackoff:
+        """The backoff after a success: what still rests, rests on, but the steps begin anew."""
+        return KeyBackoff(until=self.until)
+
+    def rests_until(self, now: float) -> float | None:
+        """When the rest ends, or None when there is none."""
+        return self.until if self.until is not None and self.until > now else None
+
+    def _step_s(self, kind: FailureKind, limits: PoolLimits) -> float | None:
+        match kind:
+            case FailureKind.NETWORK:
+                return min(limits.network_backoff * (self.network + 1), limits.network_backoff_max)
+            case FailureKind.HTTP | FailureKind.CLOSED:
+                return doubled(limits.http_backoff, self.http, limits.http_backoff_max)
+            case FailureKind.RATE_LIMITED:
+                return doubled(limits.rate_limit_backoff, self.rate_limited, limits.rate_limit_backoff_max)
+            case FailureKind.UNAUTHORIZED:
+                return None  # quarantine's business
+
+    def _counted(self, kind: FailureKind) -> KeyBackoff:
+        match kind:
+            case FailureKind.NETWORK:
+                return replace(self, network=self.network + 1)
+            case FailureKind.HTTP | FailureKind.CLOSED:
+                return replace(self, http=self.http + 1)
+            case _:
+                return replace(self, rate_limited=self.rate_limited + 1)

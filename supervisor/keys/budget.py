@@ -1,0 +1,61 @@
+"""The connects that a key may make in a sliding window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from traptor.supervisor.keys.limits import PoolLimits
+
+RECOVERY_RESERVE = 2
+
+
+class Purpose(StrEnum):
+    """What a connect is for."""
+
+    FRESH = "fresh"  # the connection has no stream: a start, or a recovery
+    REFRESH = "refresh"  # it streams, and a new generation is to take over
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When one key connected, in ascending order (monotonic seconds).
+
+    A connect counts for `connects_window` seconds from when it was permitted and is free again right then.
+    """
+
+    connects: tuple[float, ...] = ()
+
+    def used(self, limits: PoolLimits, now: float) -> int:
+        """How many connects count now."""
+        return len(self._counting(limits, now))
+
+    def left(self, limits: PoolLimits, now: float) -> int:
+        """How many connects are left now."""
+        return max(0, limits.connects - self.used(limits, now))
+
+    def free_at(self, purpose: Purpose, limits: PoolLimits, now: float) -> float:
+        """The earliest time, not before `now`, at which a connect for `purpose` fits."""
+        counting = self._counting(limits, now)
+        too_many = len(counting) + reserve(purpose, limits) + 1 - limits.connects
+        return now if too_many <= 0 else counting[too_many - 1] + limits.connects_window
+
+    def spend(self, limits: PoolLimits, now: float) -> Budget:
+        """The budget after a connect at `now`."""
+        return Budget(tuple(sorted((*self._counting(limits, now), now))))
+
+    def refund(self) -> Budget:
+        """The budget without the latest connect, which never reached the server."""
+        return Budget(self.connects[:-1])
+
+    def _counting(self, limits: PoolLimits, now: float) -> tuple[float, ...]:
+        return tuple(at for at in self.connects if at + limits.connects_window > now)
+
+
+def reserve(purpose: Purpose, limits: PoolLimits) -> int:
+    """How many connects `purpose` must leave.
+
+    A refresh leaves two for recovery. Where the operator allows fewer than three connects it leaves one less
+    than all: with none of them for refreshes no rule change would ever be served.
+    """
+    return 0 if purpose is Purpose.FRESH else min(RECOVERY_RESERVE, limits.connects - 1)

@@ -1,0 +1,76 @@
+"""Key records as plain JSON values, with wall-clock times, for state_dir."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from traptor.common.config.report import printable
+from traptor.common.errors import TraptorError
+from traptor.supervisor.keys.record import KeyRecord
+
+_LAST_S = 253_402_300_799.0  # of the year 9999: later than any clock
+_LONGEST_REST_S = 2 * 366 * 86_400.0  # no option takes more than half of it
+_MOST = 1 << 31
+_SHOWN_CHARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    saved_at: float
+    keys: dict[str, KeyRecord]
+
+
+def dump_records(records: Mapping[str, KeyRecord], now: float, wall_now: float) -> dict[str, Any]:
+    """The records as JSON values; `now` is monotonic seconds, `wall_now` Unix time."""
+    moved = {key_id: record.settled(now).moved(wall_now - now) for key_id, record in records.items()}
+    plain: dict[str, Any] = msgspec.to_builtins(_Dump(wall_now, moved))
+    return plain
+
+
+def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[str, KeyRecord]:
+    """The records of a dump. Raises TraptorError when it is none.
+
+    When the wall clock was set back meanwhile, no time has passed: rather wait too long than be locked out.
+    """
+    try:
+        saved = msgspec.convert(dict(dump), _Dump)
+    except msgspec.ValidationError as error:
+        # Its text may repeat what stands at the place that it names.
+        _, at, place = str(error).rpartition(" - at ")
+        raise _unreadable(f"a wrong value{at}{place if at else ''}") from None
+    for key_id, record in saved.keys.items():
+        if not _is_plausible(record, saved.saved_at):
+            raise _unreadable(f"the times or counts of key {printable(key_id[:_SHOWN_CHARS])} cannot be true")
+    passed_to = max(wall_now, saved.saved_at)
+    return {key_id: record.moved(now - passed_to) for key_id, record in saved.keys.items()}
+
+
+def _is_plausible(record: KeyRecord, saved_at: float) -> bool:
+    """Whether it can have been so at `saved_at`; else a key might rest for ever, or connect too often."""
+    backoff = record.backoff
+    past = (*record.budget.connects, *record.open_since, record.failed_at)
+    rests = (backoff.until, record.quarantine_until)
+    counts = (
+        backoff.network,
+        backoff.http,
+        backoff.rate_limited,
+        record.quarantine_level,
+        record.overlap_refusals,
+    )
+    return (
+        0 <= saved_at <= _LAST_S
+        and all(at is None or 0 <= at <= saved_at + 1 for at in past)
+        and all(at is None or 0 <= at <= saved_at + _LONGEST_REST_S for at in rests)
+        and all(0 <= count < _MOST for count in counts)
+    )
+
+
+def _unreadable(why: str) -> TraptorError:
+    return TraptorError(
+        f"the key states kept in state_dir cannot be read: {why};"
+        " move state.db away to start without them (Twitter may then find that a key connects too often)"
+    )

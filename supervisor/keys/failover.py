@@ -1,0 +1,93 @@
+"""Whether a connection that waits for its key should move to a spare: a pure choice (docs/decisions/0005)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from traptor.common.backoff import doubled
+from traptor.supervisor.keys.failures import LASTING_S, FailureKind
+from traptor.supervisor.keys.limits import PoolLimits
+
+WORTH_S = 1.0
+"""A shorter wait is waited out: a move would spend a connect of the spare to gain next to nothing."""
+
+
+class Move(StrEnum):
+    """What a connection should do whose key may not connect now."""
+
+    STAY = "stay"
+    GO = "go"  # nothing but this key's own budget stands in the way: any other key is better
+    TRY = "try"  # its key failed, and another may fail alike: a trial for all connections
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWait:
+    """Why a key may not connect, and for how long.
+
+    `failing` is how it last failed, None when it has had a lasting stream (or no failure) since.
+    """
+
+    seconds: float
+    is_for_budget: bool
+    failing: FailureKind | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the moves off keys that failed have shown, over all connections; times are monotonic seconds.
+
+    Where every key fares alike (the server limits this host's address, say) moves only spend connects. So one
+    connection tries it, and others follow once a stream shows that another key fares better. Else the next
+    trial comes after the steps that Twitter asks for after a 420.
+    """
+
+    moves: int = 0  # in a row, none of which is known to have helped
+    not_before: float = -math.inf
+    is_after_close: bool = False  # a 200 shows nothing then: the stream has to last
+    opened_at: float | None = None
+
+    @property
+    def due(self) -> float:
+        """When the next move off a key that failed may be made."""
+        return self.not_before if self.opened_at is None else min(self.not_before, self.opened_at + LASTING_S)
+
+    def moved(self, failure: FailureKind | None, limits: PoolLimits, now: float) -> Trial:
+        """A connection tries another key; nothing is known of it yet."""
+        moves = 0 if self._has_helped(now) else self.moves
+        hold_s = doubled(limits.rate_limit_backoff, moves, limits.rate_limit_backoff_max)
+        return Trial(moves + 1, now + hold_s, failure is FailureKind.CLOSED)
+
+    def connected(self, at: float) -> Trial:
+        """Some key got a 200."""
+        if self._has_helped(at) or not self.is_after_close:
+            return Trial()
+        return replace(self, opened_at=at)
+
+    def closed(self, at: float) -> Trial:
+        """Some key's stream was closed soon after its 200."""
+        return Trial() if self._has_helped(at) else replace(self, opened_at=None)
+
+    def _has_helped(self, now: float) -> bool:
+        """Whether a stream has lasted since the move."""
+        return self.opened_at is not None and self.opened_at + LASTING_S <= now
+
+
+def choose_move(wait: KeyWait, trial: Trial, now: float) -> Move:
+    """What the holder of a key that has to wait should do, if a spare may connect now."""
+    if wait.seconds <= WORTH_S or _is_the_servers(wait):
+        return Move.STAY
+    if wait.failing is None:
+        return Move.GO
+    return Move.TRY if now >= trial.due else Move.STAY
+
+
+def _is_the_servers(wait: KeyWait) -> bool:
+    """Whether the wait is meant for the server or the network: another key would only ask them sooner.
+
+    A break of the network that used a budget up is over long before the budget comes back.
+    """
+    if wait.failing is FailureKind.NETWORK:
+        return not wait.is_for_budget
+    return wait.failing is FailureKind.HTTP

@@ -1,0 +1,335 @@
+"""The keys: who holds which, and what each may do now.
+
+Pure decisions: the time is passed in, nothing is read, written or logged. All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.messages import DisconnectKind
+from traptor.supervisor.keys.budget import Purpose
+from traptor.supervisor.keys.dump import dump_records, load_records
+from traptor.supervisor.keys.failover import KeyWait, Move, Trial, choose_move
+from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
+from traptor.supervisor.keys.leases import Lease, LeaseBook
+from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.record import KeyRecord
+from traptor.supervisor.keys.states import LENDABLE, LOST, KeyState, KeyStatus, Verdict, judge, state_of
+
+__all__ = [
+    "Failure",
+    "FailureKind",
+    "KeyPool",
+    "KeyState",
+    "KeyStatus",
+    "Lease",
+    "PoolChange",
+    "PoolLimits",
+    "Purpose",
+    "Verdict",
+]
+
+
+_BLANK = KeyRecord()  # of a key of which nothing is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """What a reload changed, and which keys cannot be used on this host, by name."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # other secrets, source address or proxy
+    resized: tuple[str, ...] = ()  # other max_connections
+    unusable: tuple[str, ...] = ()
+
+
+class KeyPool:
+    """Lends slots of keys, and remembers by key_id what Twitter would hold against each key."""
+
+    def __init__(self, limits: PoolLimits, rng: random.Random) -> None:
+        self._limits = limits
+        self._rng = rng
+        self._keys: dict[str, ApiKey] = {}
+        self._gone: dict[str, ApiKey] = {}  # no longer configured, but still lent
+        self._off_host: frozenset[str] = frozenset()
+        self._missed: frozenset[str] = frozenset()  # whose address the last look did not find
+        self._records: dict[str, KeyRecord] = {}
+        self._book = LeaseBook()
+        self._trial = Trial()
+
+    def set_limits(self, limits: PoolLimits) -> None:
+        """Other numbers from now on; what already rests or is quarantined stays so until its time."""
+        self._limits = limits
+
+    # ---- the keys
+
+    def replace(
+        self, keys: Iterable[ApiKey], now: float, usable_addresses: Callable[[str], bool]
+    ) -> PoolChange:
+        """Take over a new list of keys; budgets, states and leases follow the key_id."""
+        old, new = self._keys, {key.key_id: key for key in keys}
+        self._keys = new
+        self._off_host = self._missed = self._without_address(usable_addresses)
+        known_gone = self._gone | old
+        self._gone = {
+            key_id: key for key_id, key in known_gone.items() if key_id not in new and self._book.of(key_id)
+        }
+        for key_id, key in new.items():
+            self._records[key_id] = self._record(key_id).with_terms(_terms(key))
+        self._forget_blank_records(now)
+        return _change(old, new, self._off_host)
+
+    def look_at_addresses(
+        self, usable_addresses: Callable[[str], bool]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ask again which source addresses are there; names of the keys that are lost by that, and are back.
+
+        An address is gone when two looks in a row miss it: an interface may flap.
+        """
+        missing = self._without_address(usable_addresses)
+        gone, back = (missing & self._missed) - self._off_host, self._off_host - missing
+        self._missed, self._off_host = missing, (self._off_host | gone) - back
+        return _names(self._keys, gone), _names(self._keys, back)
+
+    def key(self, key_id: str) -> ApiKey:
+        """The configured key. Raises KeyError when there is none."""
+        return self._keys[key_id]
+
+    def state(self, key_id: str, now: float) -> KeyState:
+        """The state of one key."""
+        if key_id not in self._keys:
+            return KeyState.GONE
+        if key_id in self._off_host:
+            return KeyState.UNUSABLE
+        return state_of(self._record(key_id), now)
+
+    # ---- leases
+
+    def lend(self, holder: str, now: float, avoid: frozenset[str] = frozenset()) -> Lease | None:
+        """A slot for a connection that has no stream: one that may connect at once if there is any."""
+        free = [key_id for key_id in self._keys if key_id not in avoid and self._has_free_slot(key_id, now)]
+        best = min(free, key=lambda key_id: self._preference(key_id, now), default=None)
+        return None if best is None else self._book.lend(best, holder)
+
+    def lend_slot(self, key_id: str, holder: str, now: float) -> Lease | None:
+        """Another slot of this key, though it may have to wait before it connects."""
+        return self._book.lend(key_id, holder) if self._has_free_slot(key_id, now) else None
+
+    def lend_spare(self, holder: str, other_than: str, purpose: Purpose, now: float) -> Lease | None:
+        """A slot of another key that may connect for `purpose` now."""
+        tied = {key_id for key_id in self._keys if not self.may_connect(key_id, purpose, now).allowed}
+        return self.lend(holder, now, avoid=frozenset({other_than, *tied}))
+
+    def move(self, lease: Lease, now: float) -> Lease | None:
+        """A spare's slot for a holder without a stream that waits for its key, where a move is worth it.
+
+        The key must be one that is lent. The holder gives the old lease back.
+        """
+        wait = self._wait(lease.key_id, now)
+        move = Move.STAY if wait is None else choose_move(wait, self._trial, now)
+        if wait is None or move is Move.STAY:
+            return None
+        spare = self.lend_spare(lease.holder, lease.key_id, Purpose.FRESH, now)
+        if spare is not None and move is Move.TRY:
+            self._trial = self._trial.moved(wait.failing, self._limits, now)
+        return spare
+
+    def give_back(self, lease: Lease, now: float) -> None:
+        """End a lease; a key without any has no stream. Giving back twice does no harm.
+
+        Both generations of an overlap use one lease: it is given back when neither needs it.
+        """
+        if not self._book.give_back(lease) or self._book.of(lease.key_id):
+            return
+        self._gone.pop(lease.key_id, None)
+        self._records[lease.key_id] = self._record(lease.key_id).without_streams(self._limits, now)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Every lease that is out."""
+        return self._book.all()
+
+    def leases_of(self, key_id: str) -> tuple[Lease, ...]:
+        """The leases of one key, oldest first."""
+        return self._book.of(key_id)
+
+    def still_good(self, lease: Lease, now: float) -> bool:
+        """Whether the holder may stay; of more leases than `max_connections` the newest have to move.
+
+        A SUSPECT key's leases are good for the streams that they have; the holder whose connect was refused
+        gives its own back.
+        """
+        if self.state(lease.key_id, now) in LOST:
+            return False
+        return lease in self._book.of(lease.key_id)[: self._keys[lease.key_id].max_connections]
+
+    # ---- connects
+
+    def may_connect(self, key_id: str, purpose: Purpose, now: float) -> Verdict:
+        """Whether a holder of this key may connect now."""
+        return judge(self.state(key_id, now), self._record(key_id), purpose, self._limits, now)
+
+    def spend(self, key_id: str, now: float) -> None:
+        """Count a connect; to be called with the permission, not with its outcome."""
+        self._records[key_id] = self._record(key_id).spent(self._limits, now)
+
+    def refund(self, key_id: str) -> None:
+        """The latest connect never reached the server, which cannot have counted it (docs/decisions/0004)."""
+        self._records[key_id] = self._record(key_id).refunded()
+
+    def connected(self, key_id: str, now: float) -> None:
+        """A 200 came. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
+        self._records[key_id] = self._record(key_id).connected(now)
+        self._trial = self._trial.connected(now)
+
+    def stream_ended(self, key_id: str, now: float, streamed_for_s: float, kind: DisconnectKind) -> None:
+        """An open stream ended, `streamed_for_s` from its 200 to its last byte.
+
+        Before LASTING_S that is a failure, unless the end was ours. The older stream of an overlap was ended
+        by us, whoever closed the socket: report it as OWN_CLOSE.
+        """
+        record = self._record(key_id)
+        self._records[key_id] = record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng)
+        if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
+            self._trial = self._trial.closed(now)
+
+    def failed(self, key_id: str, now: float, failure: Failure) -> None:
+        """A connect was answered otherwise than with a 200, or not at all."""
+        self._records[key_id] = self._record(key_id).failed(failure, now, self._limits, self._rng)
+
+    # ---- overlap
+
+    def overlap_allowed(self, key_id: str) -> bool:
+        """Whether a second connection may be opened for the server to close the first."""
+        return self._record(key_id).may_overlap()
+
+    def overlap_refused(self, key_id: str) -> None:
+        """The server refused the second connection (420/429); report that to `failed` too."""
+        self._records[key_id] = self._record(key_id).overlap_answered(refused=True)
+
+    def overlap_worked(self, key_id: str) -> None:
+        """The second connection streams: earlier refusals had other reasons."""
+        self._records[key_id] = self._record(key_id).overlap_answered(refused=False)
+
+    # ---- what is kept and shown
+
+    def dump(self, now: float, wall_now: float) -> dict[str, Any]:
+        """What has to outlive the master, as plain JSON values with wall-clock times; no secrets."""
+        self._forget_blank_records(now)
+        return dump_records(self._records, now, wall_now)
+
+    def load(self, dump: dict[str, Any], now: float, wall_now: float) -> None:
+        """Take over what `dump` gave, before or after the first `replace`.
+
+        Raises TraptorError when it is not of that form; the pool is then unchanged.
+        """
+        for key_id, record in load_records(dump, now, wall_now).items():
+            known = record.judged(self._limits, now)
+            self._records[key_id] = (
+                known.with_terms(_terms(self._keys[key_id])) if key_id in self._keys else known
+            )
+
+    def statuses(self, now: float) -> tuple[KeyStatus, ...]:
+        """Every configured key, and those gone that are still lent, by name."""
+        keys = sorted((self._keys | self._gone).values(), key=lambda key: (key.name, key.key_id))
+        return tuple(self._status(key, now) for key in keys)
+
+    def next_change(self, now: float) -> float | None:
+        """When time alone next changes what a configured key may do; None: never."""
+        changes = [at for key_id in self._keys for at in self._changes(key_id, now)]
+        return min([*changes, *([self._trial.due] if self._trial.due > now else [])], default=None)
+
+    # ---- steps
+
+    def _record(self, key_id: str) -> KeyRecord:
+        return self._records.get(key_id, _BLANK)
+
+    def _without_address(self, usable_addresses: Callable[[str], bool]) -> frozenset[str]:
+        return frozenset(
+            key_id
+            for key_id, key in self._keys.items()
+            if key.source_address is not None and not usable_addresses(key.source_address)
+        )
+
+    def _has_free_slot(self, key_id: str, now: float) -> bool:
+        if self.state(key_id, now) not in LENDABLE:
+            return False
+        return len(self._book.of(key_id)) < self._keys[key_id].max_connections
+
+    def _preference(self, key_id: str, now: float) -> tuple[float, bool, int, int, str, str]:
+        """The shortest wait first; then no failure last, the fewest lent, the most budget, the name."""
+        wait_until = self.may_connect(key_id, Purpose.FRESH, now).not_before
+        record, lent = self._record(key_id).settled(now), len(self._book.of(key_id))
+        fails, left = record.backoff.last is not None, record.budget.left(self._limits, now)
+        name = self._keys[key_id].name
+        return (now if wait_until is None else wait_until, fails, lent, -left, name, key_id)
+
+    def _wait(self, key_id: str, now: float) -> KeyWait | None:
+        """Why a lent key may not connect; None when it may, or when waiting does not help."""
+        until = self.may_connect(key_id, Purpose.FRESH, now).not_before
+        if until is None:
+            return None
+        backoff = self._record(key_id).settled(now).backoff
+        return KeyWait(until - now, until > (backoff.rests_until(now) or now), backoff.last)
+
+    def _changes(self, key_id: str, now: float) -> list[float]:
+        record = self._record(key_id)
+        rests_until = record.backoff.rests_until(now)
+        verdicts = [self.may_connect(key_id, purpose, now).not_before for purpose in Purpose]
+        return [at for at in (rests_until, *verdicts) if at is not None]
+
+    def _status(self, key: ApiKey, now: float) -> KeyStatus:
+        return KeyStatus(
+            name=key.name,
+            key_id=key.key_id,
+            state=self.state(key.key_id, now),
+            lent=len(self._book.of(key.key_id)),
+            max_connections=key.max_connections,
+            budget_left=self._record(key.key_id).budget.left(self._limits, now),
+            not_before=self.may_connect(key.key_id, Purpose.FRESH, now).not_before,
+            source_address=key.source_address,
+        )
+
+    def _forget_blank_records(self, now: float) -> None:
+        self._records = {
+            key_id: record
+            for key_id, record in self._records.items()
+            if key_id in self._keys or self._book.of(key_id) or not record.is_blank(self._limits, now)
+        }
+
+
+def _terms(key: ApiKey) -> str:
+    """A fingerprint of the key's secrets, address and proxy; the secrets salt a weak proxy password."""
+    parts = (
+        key.consumer_key,
+        key.consumer_secret,
+        key.access_token,
+        key.access_token_secret,
+        key.bearer_token,
+        key.source_address,
+        key.proxy,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _change(old: dict[str, ApiKey], new: dict[str, ApiKey], off_host: frozenset[str]) -> PoolChange:
+    both = sorted(old.keys() & new.keys(), key=lambda key_id: new[key_id].name)
+    return PoolChange(
+        added=_names(new, new.keys() - old.keys()),
+        removed=_names(old, old.keys() - new.keys()),
+        changed=tuple(new[key_id].name for key_id in both if _terms(old[key_id]) != _terms(new[key_id])),
+        resized=tuple(
+            new[key_id].name for key_id in both if old[key_id].max_connections != new[key_id].max_connections
+        ),
+        unusable=_names(new, off_host),
+    )
+
+
+def _names(keys: dict[str, ApiKey], key_ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(keys[key_id].name for key_id in key_ids))

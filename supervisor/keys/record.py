@@ -1,0 +1,159 @@
+"""What is remembered of one key, whether or not it is in the pool now, and how events change it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+
+from traptor.common.backoff import doubled
+from traptor.common.messages import DisconnectKind
+from traptor.supervisor.keys.backoff import KeyBackoff
+from traptor.supervisor.keys.budget import Budget
+from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
+from traptor.supervisor.keys.limits import PoolLimits
+
+OVERLAP_TRIES = 2
+"""A first refusal may only mean that the key connected too often lately; a second one is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """Budget, backoff and guilt of one key; all times are monotonic seconds. It holds no secret.
+
+    `terms` is a fingerprint of what makes the key another one for Twitter: its secrets, address and proxy.
+    """
+
+    terms: str = ""
+    budget: Budget = field(default_factory=Budget)
+    backoff: KeyBackoff = field(default_factory=KeyBackoff)
+    failed_at: float | None = None
+    quarantine_until: float | None = None
+    quarantine_level: int = 0
+    is_suspect: bool = False
+    overlap_refusals: int = 0
+    open_since: tuple[float, ...] = ()  # of its streams that are open now
+
+    # ---- what it is now
+
+    def quarantined_until(self, now: float) -> float | None:
+        """When the quarantine ends, or None when there is none."""
+        return (
+            self.quarantine_until
+            if self.quarantine_until is not None and self.quarantine_until > now
+            else None
+        )
+
+    def may_overlap(self) -> bool:
+        """Whether the server may still be expected to close the older of two connections of this key."""
+        return self.overlap_refusals < OVERLAP_TRIES
+
+    def is_blank(self, limits: PoolLimits, now: float) -> bool:
+        """Whether forgetting it would change nothing."""
+        fresh = KeyRecord(terms=self.terms, failed_at=self.failed_at)
+        faded = replace(
+            self,
+            budget=Budget() if self.budget.used(limits, now) == 0 else self.budget,
+            backoff=self.backoff if self.backoff.rests_until(now) else replace(self.backoff, until=None),
+            quarantine_until=self.quarantined_until(now),
+        )
+        return faded == fresh
+
+    # ---- what happens to it
+
+    def with_terms(self, terms: str) -> KeyRecord:
+        """The record under these terms: new ones end quarantine, suspicion and the ban on overlaps."""
+        if self.terms in ("", terms):
+            return replace(self, terms=terms)
+        return replace(
+            self, terms=terms, quarantine_until=None, quarantine_level=0, is_suspect=False, overlap_refusals=0
+        )
+
+    def spent(self, limits: PoolLimits, now: float) -> KeyRecord:
+        """After a connect was permitted."""
+        return replace(self, budget=self.budget.spend(limits, now))
+
+    def refunded(self) -> KeyRecord:
+        """After a permitted connect that never reached the server."""
+        return replace(self, budget=self.budget.refund())
+
+    def connected(self, now: float) -> KeyRecord:
+        """After a 200; whether it is a success shows later."""
+        return replace(self.settled(now), open_since=(*self.open_since, now))
+
+    def failed(self, failure: Failure, now: float, limits: PoolLimits, rng: random.Random) -> KeyRecord:
+        """After a connect that became no lasting stream."""
+        settled = replace(self.settled(now), failed_at=now)
+        if failure.kind is FailureKind.UNAUTHORIZED:
+            # A key that streams is good, whatever an extra connect is told; but it gets no second chance.
+            return replace(settled, is_suspect=True) if self.open_since else settled._quarantined(limits, now)
+        return replace(settled, backoff=settled.backoff.after(failure, now, limits, rng))
+
+    def stream_ended(
+        self, streamed_for_s: float, kind: DisconnectKind, now: float, limits: PoolLimits, rng: random.Random
+    ) -> KeyRecord:
+        """After the end of an open stream."""
+        failure = Failure.of_short_stream(kind) if streamed_for_s < LASTING_S else None
+        # A stream that gave no byte and was found stalled late is old, but has not lasted: no success.
+        before = self.settled(now) if failure is None else self
+        ended = before._without_stream(now - streamed_for_s)
+        if failure is not None:
+            ended = ended.failed(failure, now, limits, rng)
+        return ended.judged(limits, now)
+
+    def without_streams(self, limits: PoolLimits, now: float) -> KeyRecord:
+        """After every stream has certainly ended."""
+        return replace(self.settled(now), open_since=()).judged(limits, now)
+
+    def judged(self, limits: PoolLimits, now: float) -> KeyRecord:
+        """A suspect without a stream is quarantined."""
+        return self._quarantined(limits, now) if self.is_suspect and not self.open_since else self
+
+    def moved(self, by_s: float) -> KeyRecord:
+        """The record with its times on another clock, without the streams: they do not outlive the master."""
+        return replace(
+            self,
+            budget=Budget(tuple(at + by_s for at in self.budget.connects)),
+            backoff=replace(self.backoff, until=_moved(self.backoff.until, by_s)),
+            failed_at=_moved(self.failed_at, by_s),
+            quarantine_until=_moved(self.quarantine_until, by_s),
+            open_since=(),
+        )
+
+    def overlap_answered(self, *, refused: bool) -> KeyRecord:
+        """After the server's answer to an overlap."""
+        return replace(self, overlap_refusals=self.overlap_refusals + 1 if refused else 0)
+
+    def settled(self, now: float) -> KeyRecord:
+        """The record in which a stream that has lasted counts as a success.
+
+        Only a stream opened after the last failure says anything about that failure.
+        """
+        if any(
+            at + LASTING_S <= now and (self.failed_at is None or at > self.failed_at)
+            for at in self.open_since
+        ):
+            return replace(self, backoff=self.backoff.cleared(), quarantine_level=0)
+        return self
+
+    # ---- steps
+
+    def _without_stream(self, opened_at: float) -> KeyRecord:
+        if not self.open_since:
+            return self
+        # The worker's clock readings are its own: the nearest one is meant.
+        nearest = min(self.open_since, key=lambda at: abs(at - opened_at))
+        left = list(self.open_since)
+        left.remove(nearest)
+        return replace(self, open_since=tuple(left))
+
+    def _quarantined(self, limits: PoolLimits, now: float) -> KeyRecord:
+        if self.quarantined_until(now) is not None:
+            return replace(self, is_suspect=False)  # a second refusal of the same story is no repeat
+        until = now + doubled(limits.quarantine, self.quarantine_level, limits.quarantine_max)
+        return replace(
+            self, is_suspect=False, quarantine_until=until, quarantine_level=self.quarantine_level + 1
+        )
+
+
+def _moved(at: float | None, by_s: float) -> float | None:
+    return None if at is None else at + by_s

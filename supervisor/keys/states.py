@@ -1,0 +1,92 @@
+"""What the pool says about a key: its state, and whether it may connect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from traptor.supervisor.keys.budget import Purpose, reserve
+from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.record import KeyRecord
+
+
+class KeyState(StrEnum):
+    """Whether a key is lent out, and why not."""
+
+    OK = "OK"
+    COOLING = "COOLING"  # rests after failures; lent when nothing better is free
+    SUSPECT = "SUSPECT"  # streams, but an extra connect was refused (401/403): no new connects
+    QUARANTINED = "QUARANTINED"
+    UNUSABLE = "UNUSABLE"  # its source address is not on this host
+    GONE = "GONE"  # no longer configured
+
+
+LENDABLE = frozenset({KeyState.OK, KeyState.COOLING})
+LOST = frozenset({KeyState.QUARANTINED, KeyState.UNUSABLE, KeyState.GONE})
+"""In these states a connection has to leave its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a connect is allowed now; if not, from when on (None: not by waiting) and why."""
+
+    allowed: bool
+    not_before: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """One key as it is shown, without secrets.
+
+    `not_before`: when it may connect afresh; None when it may now, or when waiting does not help.
+    """
+
+    name: str
+    key_id: str
+    state: KeyState
+    lent: int
+    max_connections: int
+    budget_left: int
+    not_before: float | None
+    source_address: str | None
+
+
+def state_of(record: KeyRecord, now: float) -> KeyState:
+    """The state of a configured key whose address is on this host."""
+    if record.quarantined_until(now) is not None:
+        return KeyState.QUARANTINED
+    if record.is_suspect:
+        return KeyState.SUSPECT
+    return KeyState.OK if record.backoff.rests_until(now) is None else KeyState.COOLING
+
+
+def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
+    """Whether a key in `state` may connect for `purpose`."""
+    match state:
+        case KeyState.GONE:
+            return Verdict(False, None, "the key is no longer configured")
+        case KeyState.UNUSABLE:
+            return Verdict(False, None, "the key's source address is not on this host")
+        case KeyState.SUSPECT:
+            return Verdict(False, None, "an extra connect was refused (401/403) while the key streams")
+        case KeyState.QUARANTINED:
+            return Verdict(False, record.quarantined_until(now), "quarantined after a refusal (401/403)")
+        case KeyState.OK | KeyState.COOLING:
+            return _judge_waits(record, purpose, limits, now)
+
+
+def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
+    rests_until = record.backoff.rests_until(now) or now
+    free_at = record.budget.free_at(purpose, limits, now)
+    if max(rests_until, free_at) <= now:
+        return Verdict(True, None, "")
+    if rests_until >= free_at:
+        return Verdict(False, rests_until, "the key rests after failures")
+    return Verdict(False, free_at, _budget_reason(record, purpose, limits, now))
+
+
+def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:
+    used = f"{record.budget.used(limits, now)} of {limits.connects} connects in {limits.connects_window:g} s"
+    kept = reserve(purpose, limits)
+    return f"{used} are used" + (f", and {kept} are kept for recovery" if kept else "")

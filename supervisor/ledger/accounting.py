@@ -1,0 +1,80 @@
+"""Whether the ledger accounts for every second: for answers, and for whoever judges a run at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from traptor.supervisor.gaps.interval import Instant, Totals
+from traptor.supervisor.ledger.batch import Account, Stored
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
+
+TOLERANCE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sums of a connection, and what is wrong with them: nothing, where every second is accounted for."""
+
+    connection: str
+    elapsed_s: float  # since it first was
+    streaming_s: float
+    unplanned_s: float
+    gaps_s: dict[str, float]  # by cause
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, connection: str, began: Instant, now: Instant, totals: Totals) -> Balance:
+        """What it streamed and did not, from its beginning until now."""
+        elapsed_s = now.mono - began.mono
+        missing_s = elapsed_s - totals.elapsed_s
+        problems = (f"{missing_s:.3f} s are in no interval",) if abs(missing_s) > TOLERANCE_S else ()
+        gaps_s = {cause.value: seconds for cause, seconds in totals.gaps_s.items()}
+        return cls(connection, elapsed_s, totals.streaming_s, totals.unplanned_s, gaps_s, problems)
+
+
+def balances(path: Path) -> tuple[Balance, ...]:
+    """Of every connection in a `ledger.db`, up to the last second that it knows of.
+
+    Raises TraptorError when the file cannot be read.
+    """
+    with closing(LedgerReader(path)) as reader:
+        stored = reader.stored()
+        if stored is None:
+            return ()
+        return tuple(
+            _balance(stored, account, reader.entries(NO_ID, Period(), account.connection))
+            for account in stored.accounts
+        )
+
+
+def imbalances(path: Path) -> list[str]:
+    """What a `ledger.db` does not account for, as sentences: none, when every second is.
+
+    Raises TraptorError when the file cannot be read.
+    """
+    return [
+        f"the ledger of {balance.connection} does not add up: {problem}"
+        for balance in balances(path)
+        for problem in balance.problems
+    ]
+
+
+def _balance(stored: Stored, account: Account, pages: Iterable[list[Entry]]) -> Balance:
+    totals = stored.totals.get(account.connection, Totals())
+    totals.add(account.open_interval(stored.noted))
+    balance = Balance.of(account.connection, account.began, stored.noted, totals)
+    return replace(balance, problems=(*balance.problems, *_breaks(account, list(chain.from_iterable(pages)))))
+
+
+def _breaks(account: Account, entries: Sequence[Entry]) -> Iterator[str]:
+    """Where one interval does not begin with the end of the one before."""
+    begins = [*(entry.from_unix for entry in entries), account.standing.open_from.wall]
+    for entry, next_begins in zip(entries, begins[1:], strict=True):
+        if entry.to_unix != next_begins:
+            yield f"an interval ends at {entry.to_unix:.3f}, and the next one begins at {next_begins:.3f}"

@@ -1,0 +1,216 @@
+"""The gap ledger: what every connection that ever was did, second by second, and which rules it carried.
+
+Here it is in memory: timelines, and what is not written yet. `ledgerwriter` brings it to the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from traptor.common.mark import read_mark
+from traptor.common.outboxes import generation_folders
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.gaps import gaplog
+from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
+from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.ledger.batch import KNOWN, Account, Batch, Placement, Stored
+from traptor.supervisor.ledger.entry import NOTHING, Carried, Entry
+from traptor.supervisor.ledger.membership import Membership, carried_by
+from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
+from traptor.supervisor.rules.snapshot import Snapshot
+
+
+@dataclass
+class _Page:
+    """What is kept of a connection beside its timeline."""
+
+    began: Instant
+    safe: Instant  # until when what its streams brought is safe; in a gap, when it was last noted
+    carried: Carried = NOTHING
+    limited: int = 0  # of its counters, as of its last entry
+
+
+class Ledger:
+    """The timelines of all connections, and what of them is not on the disk yet.
+
+    `on_entry` is told of each interval that is completed, `on_handover` when a stream goes on in another
+    generation: both are for the disk soon.
+    """
+
+    def __init__(
+        self,
+        connections: Mapping[str, Connection],
+        stored: Stored | None,
+        outboxes: Path,
+        boot: str,
+        now: Instant,
+        on_entry: Callable[[Entry], None],
+        on_handover: Callable[[], object],
+    ) -> None:
+        self._connections = connections
+        self._boot = boot
+        self._on_entry = on_entry
+        self._on_handover = on_handover
+        self._timelines: dict[str, GapTracker] = {}
+        self._pages: dict[str, _Page] = {}
+        self._entries: list[Entry] = []
+        self._placements: list[Placement] = []
+        self._forgotten: list[str] = []
+        self._written: dict[str, Account] = {}
+        self._last_id = stored.last_id if stored else 0
+        self._membership = Membership(stored.places if stored else ())
+        if stored is not None:
+            self._resume(stored, outboxes, now)
+
+    # ---- what happens
+
+    def timeline(self, name: str, at: Instant) -> GapTracker:
+        """The connection's timeline; a new connection's begins now."""
+        if name not in self._timelines:
+            self._pages[name] = _Page(began=at, safe=at)
+            self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
+        return self._timelines[name]
+
+    def look(self, known: Iterable[Snapshot], at: Instant) -> None:
+        """Note who carries what now; `known` are all groups, once Redis was read for the first time.
+
+        A connection of an earlier master that nobody plans any more is unplanned from here on.
+        """
+        groups = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
+        for place, snapshot in groups.items():
+            self._placements += self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall)
+        for name, c in self._connections.items():
+            carried, rules = carried_by(c)
+            self._placements += self._membership.look(name, carried.rules, rules, at.wall)
+            self._pages[name].carried = carried
+        for place in self._membership.places:
+            if place not in groups and place not in self._connections:
+                self._placements += self._membership.empty(place, at.wall)
+        self._close_pages(at)
+
+    def note(self, at: Instant) -> None:
+        """Nothing happened until now: what a master that dies leaves behind is dated by this."""
+        for name, page in self._pages.items():
+            timeline = self._timelines[name]
+            sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
+            if timeline.is_planned and sign is not None and sign.mono > page.safe.mono:
+                page.safe = sign
+
+    def shut_down(self, at: Instant) -> None:
+        """The master ends in order."""
+        for timeline in self._timelines.values():
+            gaplog.record(timeline.shut_down(at))
+        self.note(at)
+
+    def forget(self, before: float) -> None:
+        """Forget connections that were unplanned since before that Unix time."""
+        for name, timeline in list(self._timelines.items()):
+            standing = timeline.standing
+            is_old = standing.kind is IntervalKind.UNPLANNED and standing.open_from.wall < before
+            if is_old and name not in self._connections:
+                del self._timelines[name], self._pages[name]
+                self._written.pop(name, None)
+                self._forgotten.append(name)
+
+    # ---- for the disk
+
+    def batch(self, at: Instant, *, is_clean: bool = False) -> Batch:
+        """What the disk does not have yet."""
+        return Batch(
+            at,
+            self._boot,
+            is_clean,
+            tuple(self._forgotten),
+            tuple(self._entries),
+            tuple(self._placements),
+            [account for account in self._accounts() if self._written.get(account.connection) != account],
+        )
+
+    def written(self, batch: Batch) -> None:
+        """The disk has it now."""
+        del self._forgotten[: len(batch.forgotten)]
+        del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
+        self._written.update((account.connection, account) for account in batch.accounts)
+
+    @property
+    def unwritten(self) -> int:
+        """How much is not on the disk yet."""
+        return len(self._entries) + len(self._placements)
+
+    # ---- for answers
+
+    def unwritten_entries(self) -> tuple[Entry, ...]:
+        """Completed and perhaps not on the disk yet."""
+        return tuple(self._entries)
+
+    def unwritten_placements(self) -> tuple[Placement, ...]:
+        """Where rules are, as the disk perhaps does not have it yet."""
+        return tuple(self._placements)
+
+    def open_entries(self, now: Instant) -> Iterator[Entry]:
+        """What every connection is in now."""
+        for name, timeline in sorted(self._timelines.items()):
+            page = self._pages[name]
+            yield Entry.of(timeline.open(now), page.carried, self._newly_limited(name))
+
+    def sums(self, now: Instant) -> Iterator[tuple[str, Instant, Totals]]:
+        """Of every connection: its name, when it began, and its sums until now."""
+        for name, timeline in sorted(self._timelines.items()):
+            yield name, self._pages[name].began, timeline.totals(now)
+
+    # ---- steps
+
+    def _resume(self, stored: Stored, outboxes: Path, now: Instant) -> None:
+        shift = Shift.of(stored, self._boot, now)
+        for account in (moved(account, shift) for account in stored.accounts):
+            name = account.connection
+            folders = generation_folders(outboxes / name)
+            marks = [(int(folder.name), mark) for folder in folders if (mark := read_mark(folder))]
+            self._pages[name] = _Page(account.began, account.safe, account.carried)
+            self._timelines[name] = resume(
+                account,
+                stored.totals.get(name, Totals()),
+                [Streamed.of(generation, mark, shift) for generation, mark in marks],
+                is_clean=stored.is_clean,
+                now=now,
+                take=self._take,
+                on_handover=self._on_handover,
+            )
+
+    def _take(self, interval: Interval) -> None:
+        page = self._pages[interval.connection]
+        self._last_id += 1
+        entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
+        page.limited = self._limited(interval.connection)
+        self._entries.append(entry)
+        self._on_entry(entry)
+
+    def _close_pages(self, at: Instant) -> None:
+        """For connections that there are no longer."""
+        for name in self._timelines.keys() - self._connections.keys():
+            self._pages[name].carried, self._pages[name].limited = NOTHING, 0
+            gaplog.record(self._timelines[name].unplanned(at))
+
+    def _limited(self, name: str) -> int:
+        """What the connection's counters say; they begin anew with a Connection of the same name."""
+        c = self._connections.get(name)
+        return c.counters().limited if c is not None else 0
+
+    def _newly_limited(self, name: str) -> int:
+        """How many were withheld since its last entry."""
+        return max(0, self._limited(name) - self._pages[name].limited)
+
+    def _last_sign(self, name: str, now: Instant) -> Instant | None:
+        c = self._connections.get(name)
+        streaming = [g for g in c.generations if g.streaming_since is not None] if c is not None else []
+        if not streaming:
+            return None
+        sign = max(g.safe_until for g in streaming)
+        return Instant(now.wall - (now.mono - sign), sign)
+
+    def _accounts(self) -> Iterator[Account]:
+        for name, timeline in self._timelines.items():
+            page = self._pages[name]
+            yield Account(name, page.began, timeline.standing, page.safe, page.carried)

@@ -1,0 +1,88 @@
+"""What a rule's time was: streamed, in a gap of the connection that carried it, or uncarried. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
+
+from traptor.supervisor.gaps.interval import IntervalKind
+from traptor.supervisor.ledger.batch import KNOWN, Placement
+from traptor.supervisor.ledger.entry import UNCARRIED, Entry
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.reader import StoredStay
+
+Span = tuple[float, float]
+
+
+def with_news(rule: str, stays: Iterable[StoredStay], news: Iterable[Placement]) -> list[StoredStay]:
+    """The stays of a rule by a file, and what it may not have yet; what it has by now changes nothing.
+
+    `rule` is a key or a rule id, as the stays were asked for with.
+    """
+    known = {(stay.key, stay.place, stay.from_unix): stay for stay in stays}
+    for new in news:
+        present = {each.key: each for each in new.rules if rule in (each.key, each.rule_id)}
+        lasting = {name: stay for name, stay in known.items() if stay.place == new.place and stay.lasts}
+        for name, stay in lasting.items():
+            if stay.key not in present:
+                known[name] = stay.until(new.at)
+        for key in present.keys() - {stay.key for stay in lasting.values()}:
+            begun = StoredStay(key, present[key].rule_id, new.place, new.at, None)
+            known.setdefault((key, new.place, new.at), begun)
+    return list(known.values())
+
+
+def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
+    """A rule's time, in order and without overlap.
+
+    `carried` are the parts of intervals in which a connection carried it. While one connection streams it, a
+    gap of another one that is to carry it, too, is none.
+    """
+    pieces = sorted(carried, key=attrgetter("from_unix"))
+    streaming = list(_disjoint(piece for piece in pieces if piece.kind == IntervalKind.STREAMING))
+    gaps = _disjoint(piece for piece in pieces if piece.kind == IntervalKind.GAP)
+    streamed = [(piece.from_unix, piece.to_unix) for piece in streaming]
+    covered = [*streaming, *(part for gap in gaps for part in _without(gap, streamed))]
+    covered.sort(key=attrgetter("from_unix"))
+    taken = [(piece.from_unix, piece.to_unix) for piece in covered]
+    uncarried = [part for each in _uncarried(known) for part in _without(each, taken)]
+    return sorted([*covered, *uncarried], key=attrgetter("from_unix"))
+
+
+def known_spans(stays: Iterable[StoredStay], period: Period, now: float) -> Iterator[Span]:
+    """When a rule was known, within a period."""
+    for stay in stays:
+        common = stay.within(period) if stay.place.startswith(KNOWN) else None
+        if common is not None:
+            yield common.since, min(common.until, now)
+
+
+def _uncarried(spans: Iterable[Span]) -> Iterator[Entry]:
+    for since, until in spans:
+        yield Entry(None, UNCARRIED, None, since, until, until - since)
+
+
+def _disjoint(pieces: Iterable[Entry]) -> Iterator[Entry]:
+    """Cut from each of the pieces, which come in order, what those before it have."""
+    end = float("-inf")
+    for piece in pieces:
+        part = Period(since=end).clip(piece)
+        if part is not None:
+            yield part
+        end = max(end, piece.to_unix)
+
+
+def _without(piece: Entry, taken: Sequence[Span]) -> Iterator[Entry]:
+    """The parts of a piece outside of spans, which are in order and do not overlap."""
+    index = max(0, bisect_right(taken, (piece.from_unix, float("inf"))) - 1)
+    since = piece.from_unix
+    for began, ended in islice(taken, index, None):
+        if began >= piece.to_unix:
+            break
+        if began > since and (part := Period(since, began).clip(piece)) is not None:
+            yield part
+        since = max(since, ended)
+    if since < piece.to_unix and (part := Period(since, piece.to_unix).clip(piece)) is not None:
+        yield part

@@ -1,0 +1,69 @@
+"""The gap ledger's parts put together: memory, disk, mirror, and a view for answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.gaps.instants import boot_id, instant
+from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.mirror import GapMirror
+from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.writer import LedgerWriter
+from traptor.supervisor.rules.groups import Groups
+
+
+class LedgerKeeper:
+    """Keeps the ledger of these connections in `state_dir`. Raises TraptorError when it cannot be used."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        connections: Mapping[str, Connection],
+        client: redis.asyncio.Redis,
+        keep_s: Callable[[], float],
+    ) -> None:
+        self._news = asyncio.Event()
+        self._mirror = GapMirror(client, keep_s)
+        self._rules_are_known = False  # Redis was read by this master
+        store = LedgerStore(state_dir / "ledger.db")
+        self.path = store.path
+        now = instant(time.monotonic())
+        outboxes, boot = state_dir / "outbox", boot_id()
+        self.ledger = Ledger(connections, store.load(), outboxes, boot, now, self._on_entry, self._news.set)
+        self._writer = LedgerWriter(self.ledger, store, keep_s, self._news)
+
+    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """The tasks, with their names; they run until cancelled."""
+        return [("ledger", self._writer.run()), ("gap mirror", self._mirror.run())]
+
+    def look(self, groups: Groups) -> None:
+        """Note which connection carries which rules, once they are known."""
+        self._rules_are_known |= groups.redis_state == "ok"
+        if self._rules_are_known:
+            known = [group.snapshot for group in groups.all()]
+            self.ledger.look(known, instant(time.monotonic()))
+
+    def view(self) -> View:
+        """The ledger in memory now."""
+        return View.of(self.ledger, instant(time.monotonic()))
+
+    def status(self) -> dict[str, int]:
+        """How the writing goes."""
+        return {"unwritten": self.ledger.unwritten, "write_failures": self._writer.failures}
+
+    def close(self) -> None:
+        """The master ends in order: write the rest."""
+        self._writer.close()
+
+    def _on_entry(self, entry: Entry) -> None:
+        self._news.set()
+        self._mirror.add(entry)

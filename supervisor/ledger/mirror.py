@@ -1,0 +1,82 @@
+"""The newest gaps of each connection in Redis, for who reads rules and counters there too.
+
+`traptor:gaps:<connection>` is a list of JSON objects, the newest first. Redis may be away or emptied: the
+ledger itself is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+import orjson
+import redis.asyncio
+import redis.exceptions
+
+from traptor.common.logs.event import fields
+from traptor.common.redis_errors import REDIS_ERRORS
+from traptor.supervisor.gaps.interval import IntervalKind
+from traptor.supervisor.ledger.entry import Entry
+
+log = logging.getLogger(__name__)
+
+MIRRORED = 1000  # of each connection
+_WAITING = 10_000  # of all connections, while Redis is away; the oldest go first
+_RETRY_S = 5.0
+
+
+class GapMirror:
+    """Takes gaps as they end, and brings them to Redis when it can."""
+
+    def __init__(
+        self, client: redis.asyncio.Redis, keep_s: Callable[[], float], retry_s: float = _RETRY_S
+    ) -> None:
+        self._redis = client
+        self._keep_s = keep_s
+        self._retry_s = retry_s
+        self._waiting: deque[Entry] = deque(maxlen=_WAITING)
+        self._news = asyncio.Event()
+        self._is_refused = False
+
+    def add(self, entry: Entry) -> None:
+        """Mirror it soon, if it is a gap."""
+        if entry.kind == IntervalKind.GAP:
+            self._waiting.append(entry)
+            self._news.set()
+
+    async def run(self) -> None:
+        """Mirror until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._mirror(tuple(self._waiting))
+                self._is_refused = False
+            except REDIS_ERRORS as error:
+                self._say_refused(error)
+                await asyncio.sleep(self._retry_s)
+                self._news.set()
+
+    async def _mirror(self, entries: tuple[Entry, ...]) -> None:
+        if not entries:
+            return
+        keep_s = int(self._keep_s())
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for entry in entries:
+                key = f"traptor:gaps:{entry.connection}"
+                pipeline.lpush(key, orjson.dumps(entry.as_json()))
+                pipeline.ltrim(key, 0, MIRRORED - 1)
+                pipeline.expire(key, keep_s)
+            await pipeline.execute()
+        last_id = entries[-1].id
+        while self._waiting and self._waiting[0].id <= last_id:
+            self._waiting.popleft()
+
+    def _say_refused(self, error: Exception) -> None:
+        """Redis answers and refuses; that it is away is said by who reads rules."""
+        if isinstance(error, redis.exceptions.ResponseError) and not self._is_refused:
+            said = f"{type(error).__name__}: {error}"
+            log.error("gaps are not mirrored to Redis", extra=fields(error=said))
+            self._is_refused = True

@@ -1,0 +1,109 @@
+"""What can be asked of the ledger: of which connection or rule, and for which period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from traptor.supervisor.ledger.entry import Entry
+
+_LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, as far as dates can be written
+_PARAMETERS = ("connection", "rule", "since", "until")
+_LONGEST = 1000
+
+
+class BadQuestionError(ValueError):
+    """The question cannot be understood; says why, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of Unix time; without ends it is all time."""
+
+    since: float = -math.inf
+    until: float = math.inf
+
+    def overlap(self, since: float, until: float) -> Period | None:
+        """What it has in common with another one; None where that is no time."""
+        common = Period(max(self.since, since), min(self.until, until))
+        return common if common.since < common.until else None
+
+    def clip(self, entry: Entry) -> Entry | None:
+        """The part of an entry that lies in it; its seconds in proportion, as the clock may have been set."""
+        if self.since <= entry.from_unix and entry.to_unix <= self.until:
+            return entry
+        common = self.overlap(entry.from_unix, entry.to_unix)
+        if common is None:
+            return None
+        share = (common.until - common.since) / (entry.to_unix - entry.from_unix)
+        return replace(
+            entry,
+            from_unix=common.since,
+            to_unix=common.until,
+            seconds=entry.seconds * share,
+            is_open=entry.is_open and common.until == entry.to_unix,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: everything, or less."""
+
+    connection: str | None = None
+    rule: str | None = None
+    period: Period = Period()
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, Sequence[str]]) -> Question:
+        """Read the parameters of a request. Raises BadQuestionError."""
+        for name, values in parameters.items():
+            if name not in _PARAMETERS:
+                raise BadQuestionError(
+                    f"there is no parameter {name[:40]!r}; known are {', '.join(_PARAMETERS)}"
+                )
+            if len(values) != 1 or not values[0]:
+                raise BadQuestionError(f"{name} must be given once, and not be empty")
+            if len(values[0]) > _LONGEST:
+                raise BadQuestionError(f"{name} is longer than {_LONGEST} characters")
+            if not _is_text(values[0]):
+                raise BadQuestionError(f"{name} is no UTF-8")
+        given = {name: values[0] for name, values in parameters.items()}
+        since, until = _time("since", given, -math.inf), _time("until", given, math.inf)
+        if since >= until:
+            raise BadQuestionError("since must be before until")
+        return cls(given.get("connection"), given.get("rule"), Period(since, until))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it was UTF-8 before it was decoded."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _time(name: str, given: Mapping[str, str], default: float) -> float:
+    text = given.get(name)
+    if text is None:
+        return default
+    try:
+        unix = float(text)
+    except ValueError:
+        unix = _iso_time(name, text)
+    if not 0 <= unix <= _LATEST_UNIX:
+        raise BadQuestionError(f"{name} must lie between the years 1970 and 9999")
+    return unix
+
+
+def _iso_time(name: str, text: str) -> float:
+    try:
+        # A + that was not written as %2B has become a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        raise BadQuestionError(
+            f"{name} must be Unix seconds, or ISO 8601 such as 2026-11-23T10:00:00Z (no zone: UTC)"
+        ) from None

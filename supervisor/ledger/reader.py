@@ -1,0 +1,138 @@
+"""Reads `state_dir/ledger.db`: what a predecessor left, and what is asked for."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from traptor.common.errors import TraptorError
+from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
+from traptor.supervisor.ledger.batch import Stored
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.schema import account_of, entry_of
+
+NO_ID = (1 << 63) - 1  # higher than any id
+_LOCK_TIMEOUT_S = 1.0
+_PAGE = 1000  # small, so that no reading keeps SQLite from tidying up for long
+_STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
+_PLACES = "SELECT DISTINCT place FROM stays WHERE to_unix IS NULL"
+_ENTRIES = """
+    SELECT * FROM intervals WHERE id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
+    ORDER BY id LIMIT ?5"""
+_ENTRIES_OF = """
+    SELECT * FROM intervals
+    WHERE connection = ?6 AND id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
+    ORDER BY id LIMIT ?5"""
+_STAYS = """
+    SELECT key, rule_id, place, from_unix, to_unix FROM stays JOIN rules ON rules.id = stays.rule
+    WHERE key = ?1 OR rule_id = ?1 ORDER BY key, place, from_unix"""
+
+
+def read_stored(db: sqlite3.Connection) -> Stored | None:
+    """What was written last; None when the file is new. Raises sqlite3.Error."""
+    run = db.execute("SELECT boot, noted_unix, noted_mono, is_clean FROM run").fetchone()
+    if run is None:
+        return None
+    boot, noted_unix, noted_mono, is_clean = run
+    (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM intervals").fetchone()
+    accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
+    places = [place for (place,) in db.execute(_PLACES)]
+    noted = Instant(noted_unix, noted_mono)
+    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places)
+
+
+def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
+    totals: dict[str, Totals] = {}
+    for connection, kind, cause, seconds in db.execute("SELECT * FROM sums"):
+        one = totals.setdefault(connection, Totals())
+        match kind:
+            case "streaming":
+                one.streaming_s = seconds
+            case "unplanned":
+                one.unplanned_s = seconds
+            case _:
+                one.gaps_s[GapCause(cause)] = seconds
+    return totals
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStay:
+    """A rule in a place, from when to when in Unix time; None: it is there still."""
+
+    key: str
+    rule_id: str
+    place: str
+    from_unix: float
+    to_unix: float | None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is there still."""
+        return self.to_unix is None
+
+    def within(self, period: Period) -> Period | None:
+        """Its part of a period; None where that is no time."""
+        return period.overlap(self.from_unix, math.inf if self.to_unix is None else self.to_unix)
+
+    def until(self, unix: float) -> StoredStay:
+        """The same, ended."""
+        return replace(self, to_unix=max(self.from_unix, unix))
+
+
+class LedgerReader:
+    """A second look at the file; it writes nothing.
+
+    Every method raises TraptorError when the file cannot be read, or the answer takes longer than `within_s`.
+    """
+
+    def __init__(self, path: Path, within_s: float = 60.0) -> None:
+        self._path = path
+        self._within_s = within_s
+        self._deadline = 0.0
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with self._explained():
+            # Used by one thread at a time, though not always by the same one.
+            self._db = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_S, check_same_thread=False)
+        self._db.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS)
+
+    def stored(self) -> Stored | None:
+        """All but intervals and rules that left."""
+        with self._explained():
+            return read_stored(self._db)
+
+    def entries(self, before: int, period: Period, connection: str | None = None) -> Iterator[list[Entry]]:
+        """Those with a lower id that touch a period, in the order in which they ended, a page at a time."""
+        after = 0
+        while page := self._page(after, before, period, connection):
+            yield page
+            after = page[-1].id
+
+    def _page(self, after: int, before: int, period: Period, connection: str | None) -> list[Entry]:
+        values = (after, before, period.since, period.until, _PAGE)
+        with self._explained():
+            if connection is None:
+                return [entry_of(row) for row in self._db.execute(_ENTRIES, values)]
+            return [entry_of(row) for row in self._db.execute(_ENTRIES_OF, (*values, connection))]
+
+    def stays(self, rule: str) -> list[StoredStay]:
+        """Where a rule was, by its Redis key or its rule id; several keys may have the same id."""
+        with self._explained():
+            return [StoredStay(*row) for row in self._db.execute(_STAYS, (rule,))]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        self._deadline = time.monotonic() + self._within_s
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise TraptorError(f"{self._path}: the gap ledger cannot be read: {error}") from error

@@ -1,0 +1,102 @@
+"""How the ledger goes on over the time in which no master ran: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from traptor.common.mark import Mark
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing, Totals
+from traptor.supervisor.gaps.timeline import GapTracker, Take
+from traptor.supervisor.ledger.batch import Account, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Brings the monotonic times of a predecessor to this boot's clock.
+
+    Within one boot CLOCK_MONOTONIC goes on over a restart of the master. Over a reboot the wall clock says
+    how long nothing ran, if it says anything sensible.
+    """
+
+    seconds: float
+
+    @classmethod
+    def of(cls, stored: Stored, boot: str, now: Instant) -> Shift:
+        """From the clock of `stored` to that of `now`."""
+        if stored.boot == boot and stored.noted.mono <= now.mono:
+            return cls(0.0)
+        down_s = max(0.0, now.wall - stored.noted.wall)
+        return cls(now.mono - down_s - stored.noted.mono)
+
+    def __call__(self, at: Instant) -> Instant:
+        """The same moment on this boot's clock."""
+        return Instant(at.wall, at.mono + self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What the mark of a generation tells: since when its last stream was open, and until when it is safe."""
+
+    generation: int
+    since: Instant
+    until: Instant
+
+    @classmethod
+    def of(cls, generation: int, mark: Mark, shift: Shift) -> Streamed:
+        """What a mark tells, on this boot's clock."""
+        since, until = Instant(mark.since_wall, mark.since), Instant(mark.wall, mark.mono)
+        return cls(generation, shift(since), shift(until))
+
+
+def moved(account: Account, shift: Shift) -> Account:
+    """The account with this boot's times."""
+    standing = replace(account.standing, open_from=shift(account.standing.open_from))
+    return replace(account, began=shift(account.began), standing=standing, safe=shift(account.safe))
+
+
+def resume(
+    account: Account,
+    totals: Totals,
+    marks: Sequence[Streamed],
+    *,
+    is_clean: bool,
+    now: Instant,
+    take: Take,
+    on_handover: Callable[[], object],
+) -> GapTracker:
+    """The timeline of a connection, gone on with at `now`; all times are of this boot's clock.
+
+    After a clean stop what was open stays open. Else a connection that was wanted is in a gap, `master_down`,
+    since the last moment for which its stream is known to be safe, or the ledger was written. Where a mark
+    tells of a stream of which the ledger does not, it streamed until then.
+    """
+    tracker = GapTracker.resumed(account.connection, account.standing, totals, take, on_handover)
+    if is_clean and tracker.kind is not IntervalKind.STREAMING:
+        return tracker
+    standing, stopped_at = account.standing, account.safe
+    unknown = [mark for mark in marks if _is_unknown(standing, mark)]
+    for mark in unknown:
+        tracker.streaming(mark.generation, mark.since)
+    if standing.kind is IntervalKind.STREAMING:
+        assert standing.generation is not None
+        own = [mark.until for mark in marks if mark.generation == standing.generation]
+        stopped_at = _latest([stopped_at, *own], now)
+        tracker.stopped(standing.generation, GapCause.MASTER_DOWN, stopped_at)
+    for mark in unknown:
+        tracker.stopped(mark.generation, GapCause.MASTER_DOWN, _latest([mark.until], now))
+    tracker.cause_changed(GapCause.MASTER_DOWN, _latest([stopped_at], now))
+    return tracker
+
+
+def _is_unknown(standing: Standing, mark: Streamed) -> bool:
+    """Whether the ledger does not have the stream of which a mark tells."""
+    if standing.kind is IntervalKind.STREAMING:  # by its last generation; a later one took over from it
+        return standing.generation is not None and mark.generation > standing.generation
+    return mark.since.mono > standing.open_from.mono
+
+
+def _latest(moments: Sequence[Instant], now: Instant) -> Instant:
+    """The last of them, but none that is to come."""
+    last = max(moments, key=lambda at: at.mono)
+    return last if last.mono < now.mono else now

@@ -1,0 +1,95 @@
+"""The tables of `state_dir/ledger.db`, and how rows of theirs become what the ledger works with."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any
+
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
+from traptor.supervisor.ledger.batch import Account
+from traptor.supervisor.ledger.entry import Carried, Entry
+from traptor.supervisor.state.database import Migrations
+
+MIGRATIONS: Migrations = (
+    (
+        # One row: the boot whose monotonic times are in here, and when the supervisor last was alive.
+        """CREATE TABLE run (
+            id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL,
+            noted_unix REAL NOT NULL, noted_mono REAL NOT NULL, is_clean INTEGER NOT NULL)""",
+        """CREATE TABLE connections (
+            connection TEXT PRIMARY KEY, began_unix REAL NOT NULL, began_mono REAL NOT NULL,
+            kind TEXT NOT NULL, cause TEXT NOT NULL, is_planned INTEGER NOT NULL,
+            open_unix REAL NOT NULL, open_mono REAL NOT NULL, generation INTEGER,
+            safe_unix REAL NOT NULL, safe_mono REAL NOT NULL,
+            rules TEXT NOT NULL, rule_count INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE intervals (
+            connection TEXT NOT NULL, kind TEXT NOT NULL, cause TEXT,
+            from_unix REAL NOT NULL, to_unix REAL NOT NULL, seconds REAL NOT NULL, generation INTEGER,
+            rules TEXT NOT NULL, rule_count INTEGER NOT NULL, limited INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY)""",
+        "CREATE INDEX intervals_of_connection ON intervals (connection, id)",
+        "CREATE INDEX intervals_by_end ON intervals (to_unix)",
+        # Of all intervals that ever were: those that were pruned stay in the sums.
+        """CREATE TABLE sums (
+            connection TEXT, kind TEXT, cause TEXT, seconds REAL NOT NULL,
+            PRIMARY KEY (connection, kind, cause)) WITHOUT ROWID""",
+        "CREATE TABLE rules (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, rule_id TEXT NOT NULL)",
+        "CREATE INDEX rules_by_id ON rules (rule_id)",
+        # A rule in a place: a connection, or `known:` and its group.
+        """CREATE TABLE stays (
+            rule INTEGER NOT NULL REFERENCES rules (id), place TEXT NOT NULL,
+            from_unix REAL NOT NULL, to_unix REAL,
+            PRIMARY KEY (rule, place, from_unix)) WITHOUT ROWID""",
+        "CREATE INDEX stays_that_last ON stays (place) WHERE to_unix IS NULL",
+        "CREATE INDEX stays_that_ended ON stays (to_unix) WHERE to_unix IS NOT NULL",
+    ),
+)
+
+
+def entry_row(entry: Entry) -> tuple[Any, ...]:
+    """An entry as the table `intervals` has it."""
+    return (
+        entry.connection,
+        entry.kind,
+        entry.cause,
+        entry.from_unix,
+        entry.to_unix,
+        entry.seconds,
+        entry.generation,
+        *astuple(entry.carried),
+        entry.limited,
+        entry.id,
+    )
+
+
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """The entry of a row of `intervals`."""
+    connection, kind, cause, from_unix, to_unix, seconds, generation, rules, count, limited, id_ = row
+    carried = Carried(rules, count)
+    return Entry(connection, kind, cause, from_unix, to_unix, seconds, generation, carried, limited, id_)
+
+
+def account_row(account: Account) -> tuple[Any, ...]:
+    """An account as the table `connections` has it."""
+    standing = account.standing
+    return (
+        account.connection,
+        *astuple(account.began),
+        standing.kind.value,
+        standing.cause.value,
+        standing.is_planned,
+        *astuple(standing.open_from),
+        standing.generation,
+        *astuple(account.safe),
+        *astuple(account.carried),
+    )
+
+
+def account_of(row: tuple[Any, ...]) -> Account:
+    """The account of a row of `connections`."""
+    name, began_unix, began_mono, kind, cause, is_planned, open_unix, open_mono, generation = row[:9]
+    safe_unix, safe_mono, rules, count = row[9:]
+    opened = Instant(open_unix, open_mono)
+    standing = Standing(IntervalKind(kind), GapCause(cause), bool(is_planned), opened, generation)
+    began, safe = Instant(began_unix, began_mono), Instant(safe_unix, safe_mono)
+    return Account(name, began, standing, safe, Carried(rules, count))

@@ -1,0 +1,174 @@
+"""The gap ledger's file `state_dir/ledger.db`: one SQLite file, written by the supervisor alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.supervisor.ledger.batch import Batch, Placement, Stored
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.reader import read_stored
+from traptor.supervisor.ledger.schema import MIGRATIONS, account_row, entry_row
+from traptor.supervisor.state.database import migrate
+
+log = logging.getLogger(__name__)
+
+_NOTE = """
+    INSERT INTO run VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,
+    noted_unix = excluded.noted_unix, noted_mono = excluded.noted_mono, is_clean = excluded.is_clean"""
+_ADD_ENTRY = """
+    INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+_ADD_SECONDS = """
+    INSERT INTO sums VALUES (?, ?, ?, ?)
+    ON CONFLICT (connection, kind, cause) DO UPDATE SET seconds = seconds + excluded.seconds"""
+_SET_ACCOUNT = "INSERT OR REPLACE INTO connections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_RULE = """
+    INSERT INTO rules (key, rule_id) VALUES (?, ?)
+    ON CONFLICT (key) DO UPDATE SET rule_id = excluded.rule_id WHERE rule_id <> excluded.rule_id"""
+_KEYS_IN = "SELECT key FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL AND place = ?"
+_JOIN = """
+    INSERT INTO stays SELECT id, ?, ?, NULL FROM rules WHERE key = ?
+    ON CONFLICT (rule, place, from_unix) DO NOTHING"""
+_LEAVE = """
+    UPDATE stays SET to_unix = max(from_unix, ?) WHERE to_unix IS NULL AND place = ?
+    AND rule = (SELECT id FROM rules WHERE key = ?)"""
+_LOCK_TIMEOUT_S = (
+    1.0  # only an operator's sqlite3 shell can hold the lock; what waits meanwhile is written later
+)
+
+
+class LedgerStore:
+    """The file. Its methods may be called from any thread, one at a time.
+
+    A file that is damaged is moved aside, and a new one begun: the collection is worth more than its record.
+    Raises TraptorError when the file cannot be used, or a newer version of Traptor wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._db = self._open()
+        except sqlite3.OperationalError as error:
+            raise self._unusable(error) from error
+        except sqlite3.DatabaseError as error:
+            self._move_aside(error)
+            with self._explained():
+                self._db = self._open()
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    def load(self) -> Stored | None:
+        """What was written last; None when the file is new."""
+        with self._explained():
+            return read_stored(self._db)
+
+    def write(self, batch: Batch) -> None:
+        """Write all of it, or raise TraptorError and write nothing."""
+        with self._explained(), self._transaction():
+            for name in batch.forgotten:
+                self._forget(name)
+            for entry in batch.entries:
+                self._add_entry(entry)
+            for placement in batch.placements:
+                self._place(placement)
+            self._db.executemany(_SET_ACCOUNT, map(account_row, batch.accounts))
+            self._db.execute(_NOTE, (batch.boot, *astuple(batch.noted), batch.is_clean))
+
+    def prune(self, before: float) -> None:
+        """Remove what ended before that Unix time; the sums keep it. Raises TraptorError."""
+        with self._explained(), self._transaction():
+            self._db.execute("DELETE FROM intervals WHERE to_unix < ?", (before,))
+            self._db.execute("DELETE FROM stays WHERE to_unix < ?", (before,))
+            self._db.execute("DELETE FROM rules WHERE id NOT IN (SELECT rule FROM stays)")
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used any more."""
+        self._db.close()
+
+    # ---- steps
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self._path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            # A power cut may undo the last second: then the gap begins earlier, which is true too.
+            db.execute("PRAGMA synchronous = NORMAL")
+            migrate(db, self._path, MIGRATIONS)
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+        except (sqlite3.Error, TraptorError):
+            db.close()
+            raise
+        return db
+
+    def _move_aside(self, error: sqlite3.Error) -> None:
+        """Rename the file with all that belongs to it."""
+        aside = f".damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        try:
+            for ending in ("", "-wal", "-shm"):
+                file = self._path.with_name(self._path.name + ending)
+                if file.exists():
+                    os.replace(file, file.with_name(f"{self._path.name}{aside}{ending}"))
+        except OSError as reason:
+            raise self._unusable(reason) from reason
+        log.error(
+            "the gap ledger is damaged: moved aside, a new one is begun",
+            extra=fields(file=str(self._path), moved_to=self._path.name + aside, error=str(error)),
+        )
+
+    def _forget(self, connection: str) -> None:
+        self._db.execute("DELETE FROM connections WHERE connection = ?", (connection,))
+        self._db.execute("DELETE FROM sums WHERE connection = ?", (connection,))
+        self._db.execute("DELETE FROM intervals WHERE connection = ?", (connection,))
+
+    def _add_entry(self, entry: Entry) -> None:
+        if self._db.execute(_ADD_ENTRY, entry_row(entry)).rowcount:
+            self._db.execute(_ADD_SECONDS, (entry.connection, entry.kind, entry.cause or "", entry.seconds))
+
+    def _place(self, placement: Placement) -> None:
+        place, at = placement.place, placement.at
+        before = {key for (key,) in self._db.execute(_KEYS_IN, (place,))}
+        now = {rule.key: rule.rule_id for rule in placement.rules}
+        joined = now.keys() - before
+        self._db.executemany(_LEAVE, ((at, place, key) for key in before - now.keys()))
+        self._db.executemany(_ADD_RULE, ((key, now[key]) for key in joined))
+        self._db.executemany(_JOIN, ((place, at, key) for key in joined))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors, and what it cannot take, into a sentence for the operator."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> TraptorError:
+        return TraptorError(
+            f"{self._path}: the gap ledger cannot be used: {error}; check that state_dir exists, is writable"
+            " and has room; if the file is damaged, move it away (its record of gaps ends, a new one begins)"
+        )

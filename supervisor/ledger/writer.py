@@ -1,0 +1,99 @@
+"""Brings the ledger to the disk, in a thread: no disk may hold up the event loop, nor end the collection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.ledger.batch import Batch
+from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.ledger.store import LedgerStore
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A worker leaves a sign of its own, the mark beside its outbox, with every commit: this one is for the rest.
+_NOTE_INTERVAL_S = 5.0
+_PRUNE_INTERVAL_S = 3600.0
+
+
+class LedgerWriter:
+    """Writes now and then, and when something was completed; what fails is kept and tried again."""
+
+    def __init__(
+        self, ledger: Ledger, store: LedgerStore, keep_s: Callable[[], float], news: asyncio.Event
+    ) -> None:
+        """`news` is set when something was completed."""
+        self.failures = 0
+        self._ledger = ledger
+        self._store = store
+        self._keep_s = keep_s
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._news = news
+        self._fails = False
+        self._prune_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            self._news.clear()
+            await self.write()
+            if time.monotonic() >= self._prune_at:
+                await self._prune()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_NOTE_INTERVAL_S):
+                    await self._news.wait()
+
+    async def write(self) -> None:
+        """Write what the disk does not have yet, if that is possible."""
+        batch = self._batch()
+        if await self._done(self._store.write, batch):
+            self._ledger.written(batch)
+
+    def close(self) -> None:
+        """Write the rest, note that the master ended in order, and close the file."""
+        self._thread.shutdown()
+        now = instant(time.monotonic())
+        self._ledger.shut_down(now)
+        try:
+            self._store.write(self._ledger.batch(now, is_clean=True))
+        except TraptorError as error:
+            self._say(error)
+        self._store.close()
+
+    def _batch(self) -> Batch:
+        now = instant(time.monotonic())
+        self._ledger.note(now)
+        return self._ledger.batch(now)
+
+    async def _prune(self) -> None:
+        before = time.time() - self._keep_s()
+        self._ledger.forget(before)
+        if await self._done(self._store.prune, before):
+            self._prune_at = time.monotonic() + _PRUNE_INTERVAL_S
+
+    async def _done(self, deed: Callable[[T], None], what: T) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, deed, what)
+        except TraptorError as error:
+            self._say(error)
+            return False
+        if self._fails:
+            log.info("the gap ledger is written again")
+        self._fails = False
+        return True
+
+    def _say(self, error: TraptorError) -> None:
+        self.failures += 1
+        if not self._fails:
+            log.error("the gap ledger is not written, it is kept in memory", extra=fields(error=str(error)))
+        self._fails = True

@@ -1,0 +1,105 @@
+"""Listens for hints: messages `type:id` on a Redis channel that say "look at this group again"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+
+from traptor.common.logs.event import fields
+from traptor.common.rules import GroupId
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL_S = 10.0
+_RETRY_S = 0.5
+_RETRY_MAX_S = 5.0
+_SAY_EVERY_S = 60.0
+
+
+class HintListener:
+    """Keeps one subscription alive and hands on what comes.
+
+    A subscription can go deaf while the server answers on other connections (redis-py issue 3092), so
+    the subscription itself is pinged. Whatever was said while it was away is found by looking at
+    everything: `on_subscribed` is called after each (re)subscription.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        channel: str,
+        *,
+        on_hint: Callable[[GroupId], None],
+        on_subscribed: Callable[[], None],
+        ping_interval_s: float = PING_INTERVAL_S,
+    ) -> None:
+        self._client = client
+        self._channel = channel
+        self._on_hint = on_hint
+        self._on_subscribed = on_subscribed
+        self._ping_interval_s = ping_interval_s
+        self._retry_s = _RETRY_S
+        self._is_away = False
+        self._malformed_said_at = -_SAY_EVERY_S
+        self.malformed = 0
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                self._say_away(error)
+            await asyncio.sleep(self._retry_s)
+            self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S)
+
+    async def _listen(self) -> None:
+        async with self._client.pubsub() as subscription:
+            await subscription.subscribe(self._channel)
+            unanswered = 0
+            while unanswered < 2:
+                message = await subscription.get_message(timeout=self._ping_interval_s)
+                if message is None:
+                    await subscription.ping()
+                    unanswered += 1
+                else:
+                    unanswered = 0
+                    self._take(message)
+            raise redis.exceptions.ConnectionError("the subscription does not answer")
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            self._retry_s = _RETRY_S
+            self._is_away = False
+            log.info("subscribed", extra=fields(channel=self._channel))
+            self._on_subscribed()
+        elif message["type"] == "message":
+            try:
+                self._on_hint(GroupId.parse(_text(message["data"])))
+            except ValueError:
+                self._count_malformed()
+
+    def _say_away(self, error: Exception) -> None:
+        if not self._is_away:
+            log.error("the subscription is away", extra=fields(error=f"{type(error).__name__}: {error}"))
+        self._is_away = True
+
+    def _count_malformed(self) -> None:
+        self.malformed += 1
+        now = time.monotonic()
+        if now - self._malformed_said_at >= _SAY_EVERY_S:
+            self._malformed_said_at = now
+            log.warning(
+                "messages on the channel are not type:id, ignored",
+                extra=fields(channel=self._channel, count=self.malformed),
+            )
+
+
+def _text(data: bytes | str) -> str:
+    return data.decode() if isinstance(data, bytes) else data  # UnicodeDecodeError is a ValueError

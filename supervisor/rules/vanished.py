@@ -1,0 +1,45 @@
+"""What of a look at Redis counts when rules are missing that nobody said would go.
+
+An emptied or half-filled Redis must not end running streams. Rules that appear or change count at once, and
+so does a rule that is there but switched off or no longer usable. Pure decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from traptor.supervisor.rules.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The snapshot to go on with, and what to remember for the next look.
+
+    `missing` are the keys of rules that were not seen and still count: gone if the next look misses them too.
+    `suspect`: the look found no rules where there were some; nothing changes until a hint names the group.
+    """
+
+    snapshot: Snapshot
+    missing: frozenset[str] = field(default=frozenset())
+    suspect: bool = False
+
+
+def judge(known: Snapshot | None, seen: Snapshot, last_missing: frozenset[str], hinted: bool) -> Verdict:
+    """What counts of the look `seen`, when `known` counted so far and `last_missing` was remembered with it.
+
+    A look that a hint (or the operator) asked for counts fully. A suspect look is none of the two that must
+    agree.
+    """
+    if known is None or hinted:
+        return Verdict(seen)
+    there = {rule.key for rule in seen.rules}
+    there.update(seen.switched_off)
+    there.update(rejected.key for rejected in seen.rejected)
+    missing = frozenset(rule.key for rule in known.rules if rule.key not in there)
+    if missing and not seen.rules:
+        return Verdict(known, suspect=True)
+    kept = missing - last_missing
+    if not kept:
+        return Verdict(seen)
+    still_counting = (rule for rule in known.rules if rule.key in kept)
+    return Verdict(seen.with_rules(still_counting), missing=kept)

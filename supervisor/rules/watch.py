@@ -1,0 +1,96 @@
+"""Reads rules from Redis when something says "look again", and hands the snapshots on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from traptor.common.errors import RedisUnavailable
+from traptor.common.logs.event import fields
+from traptor.common.rules import GroupId
+from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.reader import RuleReader, Snapshot
+
+log = logging.getLogger(__name__)
+
+# Looks follow each other at least so far apart: a storm of hints must not keep the master reading.
+_LOOK_PAUSE_S = 0.25
+_RETRY_S = 0.5
+_RETRY_MAX_S = 5.0
+# Beyond so many hinted groups one scan of everything is cheaper than one for each.
+_MANY_GROUPS = 3
+
+
+class RuleWatch:
+    """Looks at the groups: those that hints name at once, all of them now and then and when told."""
+
+    def __init__(self, reader: RuleReader, groups: Groups, wake: Callable[[], None]) -> None:
+        self._reader = reader
+        self._groups = groups
+        self._wake = wake
+        self._call = asyncio.Event()
+        self._hinted: set[GroupId] = set()
+        self._all = True
+        self._retry_s = _RETRY_S
+
+    def hint(self, group: GroupId) -> None:
+        """Look at this group soon."""
+        self._groups.hint(group)
+        self._hinted.add(group)
+        self._call.set()
+
+    def look_at_all(self) -> None:
+        """Look at everything soon."""
+        self._all = True
+        self._call.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._look()
+            await asyncio.sleep(_LOOK_PAUSE_S)
+            await self._wait_for_call()
+
+    async def _wait_for_call(self) -> None:
+        try:
+            async with asyncio.timeout(self._groups.check_interval_s):
+                await self._call.wait()
+        except TimeoutError:
+            self._all = True
+        self._call.clear()
+
+    async def _look(self) -> None:
+        while not await self._looked():
+            await asyncio.sleep(self._retry_s)
+            self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S)
+        self._retry_s = _RETRY_S
+        self._wake()
+
+    async def _looked(self) -> bool:
+        """Look once; what is hinted in the meantime is for the next look."""
+        hinted, self._hinted = frozenset(self._hinted), set()
+        everything, self._all = self._all or len(hinted) > _MANY_GROUPS, False
+        tickets, limits = self._groups.tickets(), self._groups.limits()
+        self._reader.limits, self._reader.honour_status = limits, self._groups.honours_status
+        try:
+            seen = await self._read(hinted, everything)
+        except RedisUnavailable as error:
+            self._hinted |= hinted
+            self._all |= everything
+            self._groups.redis_away(str(error))
+            return False
+        self._groups.redis_back()
+        self._groups.take_look(seen, hinted, tickets, limits, everything=everything, now=time.monotonic())
+        if everything:
+            self._groups.take_strays(self._reader.strays)
+        return True
+
+    async def _read(self, hinted: frozenset[GroupId], everything: bool) -> dict[GroupId, Snapshot]:
+        if everything:
+            started = time.monotonic()
+            seen = await self._reader.read_all(self._groups.filter)
+            log.debug("looked at all rules", extra=fields(seconds=round(time.monotonic() - started, 3)))
+            return seen
+        return {group: await self._reader.read_group(group) for group in sorted(hinted)}

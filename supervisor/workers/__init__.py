@@ -1,0 +1,4 @@
+"""Worker processes: fork, talk, watch, end.
+
+Connections ask the fleet; nobody else knows a pid.
+"""

@@ -1,0 +1,150 @@
+"""The worker processes: the only place that forks, tells, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from traptor.common.birth import Birth
+from traptor.common.errors import ProtocolError
+from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen
+from traptor.supervisor.state.roster import Roster, RosterEntry
+from traptor.supervisor.workers.channel import Channel
+from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.process import WorkerProcess
+from traptor.supervisor.workers.states import GenerationState
+
+# How long a worker may take to end after TERM, and after its drain's deadline.
+GRACE_S = 2.0
+# How long the master waits for the last words of a dead worker that are still in the socket.
+_LAST_WORDS_S = 0.5
+_ROSTER_DELAY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FleetEvents:
+    """Who is told what a worker says, what it did wrong, and that it ended (with its exit code)."""
+
+    on_message: Callable[[Generation, FromWorker], None]
+    on_fault: Callable[[Generation, str], None]
+    on_gone: Callable[[Generation, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    process: WorkerProcess
+    channel: Channel
+
+
+class Fleet:
+    """All worker processes of this master."""
+
+    def __init__(self, roster: Roster, workers_lock_fd: int, events: FleetEvents) -> None:
+        self._roster = roster
+        self._workers_lock_fd = workers_lock_fd
+        self._events = events
+        self._members: dict[str, tuple[Generation, _Member]] = {}
+        self._ends: set[asyncio.Task[None]] = set()
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """Every generation whose process is not yet gone."""
+        return tuple(generation for generation, _ in self._members.values())
+
+    def fork(self, birth: Birth, spec: Spec) -> Generation:
+        """Start a worker; it is STARTING."""
+        process = WorkerProcess.fork(birth, {self._workers_lock_fd})
+        generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
+        channel = Channel(
+            process.sock,
+            lambda message: self._events.on_message(generation, message),
+            lambda error: self._events.on_fault(generation, str(error)),
+        )
+        self._members[birth.name] = (generation, _Member(process, channel))
+        asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
+        self._write_roster()
+        return generation
+
+    def connect(self, generation: Generation, message: Connect) -> None:
+        """Permit one connect."""
+        self._send(generation, message)
+
+    def close_stream(self, generation: Generation) -> None:
+        """Have it close its stream and wait in READY."""
+        generation.closing = True
+        self._send(generation, Close())
+
+    def drain(self, generation: Generation, deadline_s: float) -> None:
+        """Have it close its stream, deliver what it holds, and end; KILL follows when it does not."""
+        now = time.monotonic()
+        if generation.state is not GenerationState.DRAINING:  # a drain worker is that from the beginning
+            generation.move(GenerationState.DRAINING)
+        generation.ending = generation.ending or Ending.DRAINED
+        generation.kill_at = now + deadline_s + min(GRACE_S, deadline_s)
+        self._send(generation, Drain(deadline_s))
+
+    def put_down(self, generation: Generation, ending: Ending) -> None:
+        """End a worker that hangs: its stacks into its log, TERM, and KILL after a grace."""
+        if generation.state is not GenerationState.DRAINING:
+            generation.move(GenerationState.DRAINING)
+        generation.ending = ending
+        generation.kill_at = time.monotonic() + GRACE_S
+        self._signal(generation, signal.SIGUSR2)
+        self._signal(generation, signal.SIGTERM)
+
+    def kill(self, generation: Generation) -> None:
+        """End it at once."""
+        generation.kill_at, generation.killed = None, True
+        self._signal(generation, signal.SIGKILL)
+
+    def reopen_logs(self) -> None:
+        """Have every worker open its log files anew."""
+        for generation in self.generations:
+            self._send(generation, Reopen())
+
+    def _send(self, generation: Generation, message: FromMaster) -> None:
+        _, member = self._members[generation.name]
+        try:
+            member.channel.send(message)
+        except ProtocolError as error:
+            self._events.on_fault(generation, str(error))
+
+    def _signal(self, generation: Generation, number: signal.Signals) -> None:
+        _, member = self._members[generation.name]
+        member.process.send_signal(number)
+
+    def _on_exit(self, generation: Generation) -> None:
+        _, member = self._members[generation.name]
+        asyncio.get_running_loop().remove_reader(member.process.pidfd)
+        task = asyncio.create_task(self._end(generation, member), name=f"end of {generation.name}")
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+
+    async def _end(self, generation: Generation, member: _Member) -> None:
+        await member.channel.read_to_end(_LAST_WORDS_S)
+        member.channel.close()
+        code = member.process.reap()
+        del self._members[generation.name]
+        generation.move(GenerationState.GONE)
+        # The next worker comes first. Nobody minds that a dead process is listed meanwhile.
+        asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
+        self._events.on_gone(generation, code)
+
+    def _write_roster(self) -> None:
+        try:
+            self._roster.write(
+                RosterEntry(
+                    member.process.pid,
+                    member.process.created_at,
+                    generation.birth.connection,
+                    generation.birth.generation,
+                )
+                for generation, member in self._members.values()
+            )
+        except OSError as error:
+            # run_dir is full or gone: the parent-death signal still ends the workers of a dead master.
+            os.write(2, f"traptor: workers.json cannot be written: {error.strerror}\n".encode())

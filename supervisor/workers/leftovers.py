@@ -1,0 +1,51 @@
+"""Outboxes that nobody delivers: of generations that died, where no other of their connection comes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from traptor.common.backoff import doubled
+from traptor.common.outboxes import ownerless
+from traptor.common.rules import GroupId
+
+_FIRST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 600.0
+
+
+class Leftovers:
+    """Looks for them now and then; what is there in two looks in a row is to have a drain worker.
+
+    In between a connection's next generation may come, which takes over what was left by itself. What is
+    still there after a drain worker (it cannot be read, or the output not be used) waits longer each time.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._seen: frozenset[str] = frozenset()
+        self._tries: dict[str, tuple[int, float]] = {}  # drain workers in vain, and when the next is due
+        self.due: frozenset[str] = frozenset()
+
+    def look(self, served: Collection[str], now: float) -> bool:
+        """Look again; `served` are the connections with a generation. Whether a drain worker is due."""
+        found = frozenset(ownerless(self._state_dir))
+        self._tries = {name: tried for name, tried in self._tries.items() if name in found or name in served}
+        left = found - frozenset(served)
+        self.due = frozenset(name for name in left & self._seen if self._not_before(name) <= now)
+        self._seen = left
+        return bool(self.due)
+
+    def taken_care_of(self, connection: str, now: float) -> None:
+        """A drain worker was started."""
+        tries = self._tries.get(connection, (0, 0.0))[0]
+        self._tries[connection] = tries + 1, now + doubled(_FIRST_PAUSE_S, tries, _LONGEST_PAUSE_S)
+        self.due -= {connection}
+
+    def _not_before(self, name: str) -> float:
+        return self._tries.get(name, (0, 0.0))[1]
+
+
+def parse_connection(name: str) -> tuple[GroupId, int]:
+    """Group and part of a connection's name: `follow:0.2`. Raises ValueError when it is none."""
+    group, _, part = name.partition(".")
+    return GroupId.parse(group), int(part or 1)

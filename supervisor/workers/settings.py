@@ -1,0 +1,50 @@
+"""What the settings mean for connections and their workers."""
+
+from __future__ import annotations
+
+from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
+from traptor.common.config.kinds.kinds import KAFKA
+from traptor.common.config.settings import Settings
+from traptor.common.rules import Limits
+
+
+def worker_settings(settings: Settings) -> WorkerSettings:
+    """The half of a generation's spec that is settings; a change in it refreshes every connection."""
+    return WorkerSettings(
+        api=settings.traptor.api,
+        output=settings.traptor.output,
+        other_messages=settings.traptor.other_messages,
+        stream_url=settings.twitter.stream_url,
+        connect_timeout_s=settings.twitter.connect_timeout,
+        stall_timeout_s=settings.twitter.stall_timeout,
+        redis_url=settings.redis.url,
+        redis_timeout_s=settings.redis.timeout,
+        stats=settings.redis.stats,
+        log_dir=settings.supervisor.log_dir,
+        log_level=settings.logging.level,
+        log_format=settings.logging.format,
+        outbox=OutboxSettings(
+            state_dir=settings.supervisor.state_dir,
+            max_bytes=settings.supervisor.outbox_max_bytes,
+            synced=settings.supervisor.outbox_durability == "host",
+        ),
+        kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
+    )
+
+
+def _kafka_settings(settings: Settings) -> KafkaSettings:
+    kafka = settings.kafka
+    return KafkaSettings(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topic=kafka.topic,
+        create_topic=kafka.create_topic,
+        library=kafka.library,
+        secrets=kafka.secrets,
+        dead_letter_dir=settings.supervisor.state_dir / "dead-letters",
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How many values one connection carries."""
+    twitter = settings.twitter
+    return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)

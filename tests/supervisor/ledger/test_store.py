@@ -1,0 +1,160 @@
+"""The ledger's file: what it keeps, what it forgets, and what happens when it cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from traptor.common.errors import TraptorError
+from traptor.common.rules import GroupId, Rule
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
+from traptor.supervisor.ledger.batch import Account, Batch, Placement
+from traptor.supervisor.ledger.entry import Carried, Entry
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
+from traptor.supervisor.ledger.store import LedgerStore
+
+NOW = Instant(1000.0, 50.0)
+ALWAYS = Period()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LedgerStore]:
+    with closing(LedgerStore(tmp_path / "ledger.db")) as one:
+        yield one
+
+
+def gap(id_: int, since: float, until: float) -> Entry:
+    return Entry("track:0", "gap", "crash", since, until, until - since, 3, Carried("f00d", 7), 2, id_)
+
+
+def rule(rule_id: str) -> Rule:
+    return Rule(f"traptor-track:0:{rule_id}", rule_id, GroupId.parse("track:0"), (rule_id,), b"{}")
+
+
+def account(name: str = "track:0") -> Account:
+    standing = Standing(IntervalKind.GAP, GapCause.CRASH, True, NOW, None)
+    return Account(name, NOW, standing, NOW, Carried("f00d", 7))
+
+
+def batch(**fields: object) -> Batch:
+    return Batch(NOW, "boot", **fields)  # type: ignore[arg-type]
+
+
+def read(store: LedgerStore, period: Period = ALWAYS) -> list[Entry]:
+    with closing(LedgerReader(store.path)) as reader:
+        return [entry for page in reader.entries(NO_ID, period) for entry in page]
+
+
+def test_what_is_written_is_read(store: LedgerStore) -> None:
+    assert store.load() is None
+    placed = [Placement("track:0", [rule("1"), rule("2")], 10.0), Placement("track:0", [rule("1")], 30.0)]
+    store.write(batch(entries=[gap(1, 10, 20)], placements=placed, accounts=[account()], is_clean=True))
+    stored = store.load()
+    assert stored is not None
+    assert (stored.noted, stored.boot, stored.is_clean, stored.last_id) == (NOW, "boot", True, 1)
+    assert stored.accounts == [account()]
+    assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 10.0}
+    assert stored.places == ["track:0"]
+    assert read(store) == [gap(1, 10, 20)]
+    with closing(LedgerReader(store.path)) as reader:
+        assert [(stay.from_unix, stay.to_unix) for stay in reader.stays("2")] == [(10, 30)]
+        assert reader.stays("traptor-track:0:2") == reader.stays("2")
+
+
+def test_what_is_written_twice_counts_once(store: LedgerStore) -> None:
+    """A write whose success was not heard of is tried again."""
+    placed = [Placement("track:0", [rule("1")], 1.0), Placement("track:0", [], 2.0)]
+    for _ in range(2):
+        store.write(batch(entries=[gap(1, 10, 20)], placements=placed))
+    stored = store.load()
+    assert stored is not None
+    assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 10.0}
+    with closing(LedgerReader(store.path)) as reader:
+        assert [(stay.from_unix, stay.to_unix) for stay in reader.stays("1")] == [(1, 2)]
+
+
+def test_a_write_that_fails_leaves_nothing(store: LedgerStore) -> None:
+    without_name = Entry(None, "gap", "crash", 1.0, 2.0, 1.0, id=2)
+    too_large = replace(gap(2, 20, 30), limited=1 << 70)
+    for broken in (without_name, too_large):
+        with pytest.raises(
+            TraptorError, match=r"the gap ledger cannot be used: .*check that state_dir exists"
+        ):
+            store.write(batch(entries=[gap(1, 10, 20), broken]))
+        assert read(store) == []
+    store.write(batch(entries=[gap(1, 10, 20)]))
+    assert len(read(store)) == 1
+
+
+def test_a_period_gives_what_touches_it_in_pages(store: LedgerStore) -> None:
+    store.write(batch(entries=[gap(n, n, n + 1) for n in range(1, 2501)]))
+    assert len(read(store)) == 2500
+    assert [entry.id for entry in read(store, Period(100.5, 102.5))] == [100, 101, 102]
+
+
+def test_what_is_older_is_pruned_and_stays_in_the_sums(store: LedgerStore) -> None:
+    placed = [Placement("track:0", [rule("1"), rule("2")], 1.0), Placement("track:0", [rule("2")], 9.0)]
+    store.write(batch(entries=[gap(1, 10, 20), gap(2, 20, 40)], placements=placed))
+    store.prune(30.0)
+    assert [entry.id for entry in read(store)] == [2]
+    stored = store.load()
+    assert stored is not None
+    assert stored.totals["track:0"].gaps_s == {GapCause.CRASH: 30.0}
+    with closing(LedgerReader(store.path)) as reader:
+        assert reader.stays("1") == []
+        assert len(reader.stays("2")) == 1, "what is still there is kept, however long"
+
+
+def test_a_connection_that_is_forgotten_leaves_nothing(store: LedgerStore) -> None:
+    store.write(batch(entries=[gap(1, 10, 20)], accounts=[account(), account("follow:0")]))
+    store.write(batch(forgotten=["track:0"]))
+    stored = store.load()
+    assert stored is not None
+    assert [each.connection for each in stored.accounts] == ["follow:0"]
+    assert not stored.totals
+    assert not read(store)
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    LedgerStore(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO schema_version VALUES (99)")
+        db.commit()
+    with pytest.raises(TraptorError, match=r"ledger.db: written by a newer version of Traptor \(schema 99"):
+        LedgerStore(path)
+    assert [file.name for file in tmp_path.iterdir() if "damaged" in file.name] == []
+
+
+@pytest.mark.parametrize("what", ["no database", "a damaged page"])
+def test_a_damaged_file_is_moved_aside_with_all_that_belongs_to_it(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "ledger.db"
+    if what == "no database":
+        path.write_bytes(b"not a database" * 1000)
+    else:
+        with closing(LedgerStore(path)) as store:
+            store.write(batch(entries=[gap(n, n, n + 1) for n in range(1, 2000)]))
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] + b"\xff" * (len(content) // 2))
+    before = path.read_bytes()
+    with closing(LedgerStore(path)) as store:
+        assert store.load() is None
+        store.write(batch(entries=[gap(1, 1, 2)]))
+    (aside,) = tmp_path.glob("ledger.db.damaged-*Z")
+    assert aside.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TraptorError, match="the gap ledger cannot be used"):
+        LedgerStore(tmp_path / "nowhere" / "ledger.db")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TraptorError, match="the gap ledger cannot be read"):
+        LedgerReader(tmp_path / "ledger.db").stored()

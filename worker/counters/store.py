@@ -1,0 +1,123 @@
+"""The workers' counters in Redis.
+
+- `stats:<type>:<id>:<rule_id>`: a sorted set with a member `<time>.<n>` for each match of the last 900 s, at
+  most 50 a second and process; score unix time; readers use ZCARD. `n` counts up from a random number, so
+  that no two processes write the same member. Older members leave within 10 s; a set not written to expires.
+- `limit:<type>:<id>`: a sorted set with a member `<time>:<delta>` for each second of the last 900 s in which
+  the server withheld tweets.
+- `traptor:totals:<type>:<id>` (or the connection, where it carries several groups): a hash of exact totals
+  over all workers that ever were: `received`, `matched` and `limited` tweets, and matches by rule, each under
+  the name that follows `stats:`.
+- `traptor:totals:<...>:batch:<writer>`: number of the last batch of totals from one process, for a day.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable, Sequence
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from traptor.common.rules import Rule
+from traptor.worker.counters.tick import Tick, Unsent, match_members
+
+WINDOW_S = 900
+TRIM_INTERVAL_S = 10.0
+_BATCH_LIFETIME_S = 86_400
+_PIPELINE_COMMANDS = 1000
+
+# Adds a batch unless it was added before: the answer to a batch may be lost, the batch not.
+_ADD_BATCH = """
+if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+Command = tuple[str | int | float, ...]
+
+
+class CounterStore:
+    """Writes ticks to Redis; used by one thread. What it could not write of the totals goes with the next."""
+
+    def __init__(self, name: str, rules: Sequence[Rule], redis_url: str, timeout_s: float) -> None:
+        """Take the group's (or connection's) name, and the rules that indexes in ticks point into."""
+        rng = random.SystemRandom()
+        self._rules = rules
+        self._limit_key = f"limit:{name}"
+        self._totals_key = f"traptor:totals:{name}"
+        self._batch_key = f"{self._totals_key}:batch:{rng.getrandbits(64):016x}"
+        self._numbers = itertools.count(rng.getrandbits(48))
+        self._unsent = Unsent()
+        self._written: dict[str, float] = {}  # sorted sets, with when they were last written to
+        self._next_trim = 0.0
+        self._client = redis.Redis.from_url(
+            redis_url,
+            socket_connect_timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def write(self, tick: Tick, now: float) -> None:
+        """Write a tick at `now` (unix time). Raises redis-py's errors; then members are lost, no totals."""
+        self._unsent.later.update(tick.totals(self._name_of))
+        self._send_totals()
+        self._run(self._add(tick))
+        if now >= self._next_trim:
+            self._run(self._trim(now))
+            self._next_trim = now + TRIM_INTERVAL_S
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _name_of(self, index: int) -> str:
+        """The rule as keys have it; made when it is needed: of thousands of rules few match in a second."""
+        rule = self._rules[index]
+        return f"{rule.group}:{rule.rule_id}"
+
+    def _send_totals(self) -> None:
+        while batch := self._unsent.next_batch():
+            arguments = itertools.chain.from_iterable(batch.items())
+            self._client.eval(
+                _ADD_BATCH,
+                2,
+                self._totals_key,
+                self._batch_key,
+                str(self._unsent.number),
+                str(_BATCH_LIFETIME_S),
+                *(str(argument) for argument in arguments),
+            )
+            self._unsent.was_taken()
+
+    def _add(self, tick: Tick) -> Iterable[Command]:
+        sets = {
+            f"stats:{self._name_of(index)}": match_members(tick.began, count, self._numbers)
+            for index, count in tick.matches.items()
+        }
+        if tick.limited:
+            sets[self._limit_key] = {f"{tick.began:.6f}:{tick.limited}": tick.began}
+        for key, members in sets.items():
+            self._written[key] = tick.began
+            yield ("ZADD", key, *(part for member, score in members.items() for part in (score, member)))
+            yield ("EXPIRE", key, WINDOW_S)
+
+    def _trim(self, now: float) -> Iterable[Command]:
+        oldest = now - WINDOW_S
+        for key, written in list(self._written.items()):
+            if written < oldest:
+                del self._written[key]
+            yield ("ZREMRANGEBYSCORE", key, "-inf", f"({oldest:f}")
+
+    def _run(self, commands: Iterable[Command]) -> None:
+        """Send the commands in pipelines. Raises the first error, after the rest of its pipeline."""
+        remaining = iter(commands)
+        while some := list(itertools.islice(remaining, _PIPELINE_COMMANDS)):
+            with self._client.pipeline(transaction=False) as pipeline:
+                for command in some:
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types
+                pipeline.execute()

@@ -1,0 +1,78 @@
+"""The outboxes of one connection: a generation makes its own, and adopts those of dead generations."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from traptor.common.birth import Birth
+from traptor.common.errors import SinkError
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.outboxes import outbox_folder, outboxes, undelivered_files
+from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
+from traptor.worker.sinks.kafka.legacy import UndeliveredError, import_undelivered
+
+log = logging.getLogger(__name__)
+
+
+class OutboxFolder:
+    """The folder `state_dir/outbox/<connection>`, as one generation uses it."""
+
+    def __init__(self, birth: Birth) -> None:
+        self._connection = birth.connection
+        self._generation = birth.generation
+        self._settings = birth.settings.outbox
+        self._said: set[Path] = set()
+
+    def create(self) -> Outbox:
+        """The generation's own outbox. Raises SinkError."""
+        folder = outbox_folder(self._settings.state_dir, self._connection)
+        try:
+            return Outbox.create(
+                folder / str(self._generation),
+                synced=self._settings.synced,
+                max_bytes=self._settings.max_bytes,
+            )
+        except OSError as error:
+            raise SinkError(
+                f"[supervisor] state_dir: no outbox can be made in {folder} ({error.strerror}): give the "
+                "folder to the user that runs Traptor, and room"
+            ) from error
+
+    def adopt(self) -> list[Outbox]:
+        """The outboxes of generations before this one that no process has any more, oldest first."""
+        self._import_undelivered()
+        folders = outboxes(self._settings.state_dir, self._connection)
+        before = [folder for folder in folders if int(folder.name) < self._generation]
+        return [outbox for folder in before if (outbox := self._try_to_adopt(folder)) is not None]
+
+    def _try_to_adopt(self, folder: Path) -> Outbox | None:
+        try:
+            outbox = Outbox.adopt(folder, synced=self._settings.synced, max_bytes=self._settings.max_bytes)
+        except OutboxInUse:
+            return None
+        except OutboxError as error:
+            self._say(folder, str(error))
+            return None
+        if not outbox.messages:
+            outbox.delete()
+            return None
+        about = lifecycle(of=outbox.generation, messages=outbox.messages, bytes=outbox.bytes)
+        log.warning("an outbox is taken over", extra=about)
+        return outbox
+
+    def _import_undelivered(self) -> None:
+        for generation, file in undelivered_files(self._settings.state_dir, self._connection):
+            try:
+                count = import_undelivered(file, generation, self._connection, self._settings)
+            except OutboxInUse:
+                continue
+            except UndeliveredError as error:
+                self._say(file, str(error))
+            else:
+                log.warning("undelivered messages are taken over", extra=fields(file=file, messages=count))
+
+    def _say(self, path: Path, error: str) -> None:
+        if path not in self._said:
+            self._said.add(path)
+            log.error("an outbox is left alone", extra=fields(error=error))

@@ -1,0 +1,185 @@
+"""Out of the outboxes of one generation into its sink: live messages, what waited, and what came back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from traptor.common.logs.event import fields
+from traptor.common.logs.tally import Tally
+from traptor.worker.delivery.message import DeliveryCounts, Outgoing
+from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError
+from traptor.worker.delivery.sink import Sink
+from traptor.worker.delivery.tickets import Handed, Ticket
+from traptor.worker.delivery.waiting import Waiting
+
+log = logging.getLogger(__name__)
+
+# Of what waited so much at most is with the sink at once, so that live messages find room.
+_LATE_IN_FLIGHT = 2_000
+# So long at most a pump keeps the lock from who brings live messages.
+_PUMP_S = 0.02
+_TRY_AGAIN_S = 1.0
+
+
+class _InHand:
+    """A batch of which the sink has the first messages."""
+
+    def __init__(self, handed: Handed, messages: Sequence[Outgoing]) -> None:
+        self.handed = handed
+        self.messages = messages
+        self.next = 0
+
+
+class Outflow:
+    """Hands batches to the sink, and has those leave their outbox that are delivered.
+
+    Used by one thread at a time, and so are its methods that the sink calls. `sources` are the outboxes,
+    those of earlier generations first; whoever holds it adds to them and takes from them.
+    """
+
+    def __init__(self, sink: Sink, counts: DeliveryCounts) -> None:
+        self.sources: list[Waiting] = []
+        self.has_moved = False  # the sink took a message, or told of one; to be reset by who asks
+        self._sink = sink
+        self._counts = counts
+        self._live: _InHand | None = None
+        self._late: _InHand | None = None  # of what waited
+        self._in_flight = 0
+        self._again: deque[Ticket] = deque()
+        self._again_at = 0.0
+        self._done: dict[Outbox, list[Batch]] = {}
+        self._tally = Tally()
+
+    @property
+    def has_late(self) -> bool:
+        """Whether batches wait for their turn."""
+        return self._late is not None or any(self.sources)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether messages are on their way, or have still to leave their outbox."""
+        return bool(self._in_flight or self._done or self._again) or self._live is not None
+
+    def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
+        """Take a batch that was just put into its outbox: as live, or behind what waits there."""
+        if self._live is None:
+            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False), messages)
+        else:
+            source.add(batch)
+
+    def pump(self) -> None:
+        """Hand to the sink what it has room for: what came back, then live messages, then what waited."""
+        self._sink.serve()
+        until = time.monotonic() + _PUMP_S
+        self._send_again()
+        if self._live is not None and self._hand_on(self._live):
+            self._live = None
+        while self._in_flight < _LATE_IN_FLIGHT and time.monotonic() < until:
+            if self._late is None:
+                self._late = self._next_late()
+            if self._late is None or not self._hand_on(self._late):
+                return
+            self._late = None
+
+    def done(self, outbox: Outbox) -> Sequence[Batch]:
+        """The batches that are delivered and still in this outbox."""
+        return self._done.get(outbox, ())
+
+    def forget_done(self, outbox: Outbox) -> None:
+        """They have left it."""
+        self._done.pop(outbox, None)
+
+    def remove_done(self) -> None:
+        """Take out of the outboxes what is delivered."""
+        for outbox in list(self._done):
+            try:
+                outbox.remove(self._done[outbox])
+            except OutboxError as error:
+                self._say_unusable(error)
+                return
+            del self._done[outbox]
+
+    # ---- what the sink calls
+
+    def delivered(self, ticket: Ticket) -> None:
+        """Count it, and have it leave the outbox."""
+        if ticket.handed.is_adopted:
+            self._counts.redelivered += 1
+        else:
+            self._counts.delivered += 1
+        self._settle(ticket)
+
+    def is_dead(self, ticket: Ticket) -> None:
+        """Count it, and have it leave the outbox."""
+        self._counts.dead_letters += 1
+        self._settle(ticket)
+
+    def came_back(self, ticket: Ticket) -> None:
+        """Send it again, soon."""
+        ticket.handed.is_repeated = True
+        self._in_flight -= 1
+        if not self._again:
+            self._again_at = time.monotonic() + _TRY_AGAIN_S
+        self._again.append(ticket)
+
+    # ---- steps
+
+    def _hand_on(self, hand: _InHand) -> bool:
+        """Whether the sink has all of it now."""
+        while hand.next < len(hand.messages):
+            if not self._hand(hand.messages[hand.next], Ticket(hand.handed, hand.next)):
+                return False
+            hand.next += 1
+        return True
+
+    def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
+        self._in_flight += 1  # before: the sink may tell at once what became of it
+        if self._sink.send(message, ticket):
+            self.has_moved = True
+            return True
+        self._in_flight -= 1
+        return False
+
+    def _send_again(self) -> None:
+        if not self._again or time.monotonic() < self._again_at:
+            return
+        messages: tuple[Outgoing, ...] = ()
+        of: Handed | None = None
+        for _ in range(len(self._again)):
+            ticket = self._again[0]
+            if ticket.handed is not of:
+                try:
+                    of, messages = ticket.handed, ticket.handed.outbox.read(ticket.handed.batch)
+                except OutboxError as error:
+                    self._say_unusable(error)
+                    return
+            if not self._hand(messages[ticket.position], ticket):
+                return
+            self._again.popleft()
+        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
+
+    def _next_late(self) -> _InHand | None:
+        """The next batch that waited: what earlier generations left comes first."""
+        for waiting in self.sources:
+            try:
+                if (batch := waiting.next()) is not None:
+                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted)
+                    return _InHand(handed, waiting.outbox.read(batch))
+            except OutboxError as error:
+                self._say_unusable(error)
+        return None
+
+    def _settle(self, ticket: Ticket) -> None:
+        self.has_moved = True
+        self._in_flight -= 1
+        handed = ticket.handed
+        handed.left -= 1
+        if not handed.left:
+            self._done.setdefault(handed.outbox, []).append(handed.batch)
+
+    def _say_unusable(self, error: OutboxError) -> None:
+        if count := self._tally.add("unusable"):
+            log.error("the outbox cannot be used", extra=fields(error=str(error), count=count))

@@ -1,0 +1,48 @@
+"""Lines about what waits in the outbox, so that an operator sees it grow and shrink."""
+
+from __future__ import annotations
+
+import logging
+
+from traptor.common.logs.event import fields, lifecycle
+
+log = logging.getLogger(__name__)
+
+# What has waited for less is on its way.
+_LATE_S = 2.0
+_SAY_INTERVAL_S = 10.0
+
+
+class Progress:
+    """Says once that messages wait, every ten seconds how many, and once that all are delivered."""
+
+    def __init__(self) -> None:
+        self._waiting_since: float | None = None
+        self._said_at: float | None = None
+        self._said_messages = 0
+
+    def say(self, messages: int, size_bytes: int, now: float) -> None:
+        """Take in what waits now (monotonic), and log what there is to say."""
+        if not messages:
+            self._end(now)
+        elif self._waiting_since is None:
+            self._waiting_since = now
+        elif now - self._waiting_since >= _LATE_S:
+            self._go_on(messages, size_bytes, now)
+
+    def _go_on(self, messages: int, size_bytes: int, now: float) -> None:
+        if self._said_at is None:
+            log.warning("messages wait in the outbox", extra=fields(messages=messages, bytes=size_bytes))
+        elif now - self._said_at < _SAY_INTERVAL_S:
+            return
+        else:
+            per_s = round((self._said_messages - messages) / (now - self._said_at), 1)
+            about = fields(messages=messages, bytes=size_bytes, fewer_per_s=per_s)
+            log.info("messages still wait in the outbox", extra=about)
+        self._said_at, self._said_messages = now, messages
+
+    def _end(self, now: float) -> None:
+        if self._said_at is not None and self._waiting_since is not None:
+            waited_s = round(now - self._waiting_since, 1)
+            log.warning("all that waited in the outbox is delivered", extra=lifecycle(waited_s=waited_s))
+        self._waiting_since = self._said_at = None

@@ -1,0 +1,4 @@
+"""Which rules a tweet matches, by Twitter's documented semantics; pure.
+
+The pipeline calls `matcher`.
+"""

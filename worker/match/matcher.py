@@ -1,0 +1,67 @@
+"""Which rules of a connection a tweet was sent for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from traptor.common.rules import Rule, RuleType
+from traptor.worker.match.follow import FollowIndex
+from traptor.worker.match.locations import LocationsIndex
+from traptor.worker.match.searched import authors_of, searched_text
+from traptor.worker.match.substrings import SubstringIndex
+from traptor.worker.match.tokens import fold
+from traptor.worker.match.track import TrackIndex
+from traptor.worker.tweets.tweet import Tweet
+
+
+class Matcher:
+    """Attributes tweets to rules, of one type or of several."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        track = _rules_by_phrase(_rules_by_value(rules, RuleType.TRACK))
+        follow = _rules_by_value(rules, RuleType.FOLLOW)
+        locations = _rules_by_value(rules, RuleType.LOCATIONS)
+        self._track = TrackIndex(track) if track else None
+        self._substrings = SubstringIndex(track) if track else None
+        self._follow = FollowIndex(follow) if follow else None
+        self._locations = LocationsIndex(locations) if locations else None
+
+    def match(self, tweet: Tweet) -> list[int]:
+        """Return the indexes of all rules that match by Twitter's documented semantics, ascending."""
+        found = self._track.match(searched_text(tweet)) if self._track is not None else set()
+        if self._follow is not None:
+            found |= self._follow.match(tweet)
+        if self._locations is not None:
+            found |= self._locations.match(tweet)
+        return sorted(found)
+
+    def infer(self, tweet: Tweet) -> list[int]:
+        """Return the indexes of the rules that the original's wider reading finds, ascending.
+
+        For tweets in which `match` finds none.
+        """
+        found: set[int] = set()
+        if self._substrings is not None:
+            found |= self._substrings.match(fold(f"{searched_text(tweet)}\n{authors_of(tweet)}"))
+        if self._follow is not None:
+            found |= self._follow.infer(tweet)
+        return sorted(found)
+
+
+def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, tuple[int, ...]]:
+    by_value: dict[str, tuple[int, ...]] = {}
+    for number, rule in enumerate(rules):
+        if rule.group.type is rule_type:
+            for value in rule.values:
+                by_value[value] = (*by_value.get(value, ()), number)
+    return by_value
+
+
+def _rules_by_phrase(by_value: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Fold the phrases; of one that folds to nothing no tweet can be said to hold it."""
+    by_phrase: dict[str, tuple[int, ...]] = {}
+    for value, numbers in by_value.items():
+        phrase = " ".join(fold(value).split())
+        if phrase:
+            by_phrase[phrase] = (*by_phrase.get(phrase, ()), *numbers)
+    return by_phrase

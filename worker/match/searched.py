@@ -1,0 +1,96 @@
+"""Where in a tweet Twitter looks for track terms.
+
+The text, the hashtags, cashtags and users named in it, and the expanded and displayed addresses of links and
+media (Twitter, "Standard stream parameters"), all of the tweet, of what it retweets and of what it quotes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from traptor.worker.match.tokens import unescape
+from traptor.worker.tweets.tweet import Entities, Link, Tweet
+
+_NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
+
+
+def searched_text(tweet: Tweet) -> str:
+    """Return all that is searched, its parts on lines of their own in no particular order."""
+    retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
+    parts: set[str] = set()
+    if retweeted is not None:
+        _add_status(parts, tweet, True)
+        _add_status(parts, retweeted, retweeted.truncated)
+        quoted = quoted or retweeted.quoted_status
+    else:
+        _add_status(parts, tweet, tweet.truncated)
+    if quoted is not None:
+        _add_status(parts, quoted, quoted.truncated)
+    return "\n".join(parts)
+
+
+def authors_of(tweet: Tweet) -> str:
+    """Return the screen names of who wrote, was retweeted and was quoted, one a line."""
+    statuses = (tweet, tweet.retweeted_status, tweet.quoted_status)
+    users = [status.user for status in statuses if status is not None]
+    return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
+
+
+def _add_status(parts: set[str], status: Tweet, is_cut: bool | None) -> None:
+    """Add one tweet; where `is_cut`, the last word of its outer text is only a beginning and is left out."""
+    extended = status.extended_tweet
+    if extended is not None and (text := extended.full_text) is not None:
+        entities, more = extended.entities, extended.extended_entities
+        own_address = None
+    else:
+        text = status.text if status.text is not None else status.full_text
+        if is_cut and text is not None:
+            text = _without_cut_word(text)
+        entities, more = status.entities, status.extended_entities
+        # Twitter ends a text that it cuts with a link to the tweet itself; the author did not write it.
+        own_address = f"/i/web/status/{status.id_str}" if status.truncated else None
+    if text is not None:
+        parts.add(unescape(text))
+    if entities is not None:
+        _add_entities(parts, entities, own_address)
+    if more is not None and more.media:  # it has the second and further media
+        _add_links(parts, more.media, None)
+
+
+def _without_cut_word(text: str) -> str:
+    """Leave out the word before the ellipsis at the end; after it there may be a link."""
+    head, ellipsis, tail = text.rpartition("…")
+    if not ellipsis or not _NOTHING_OR_LINK.fullmatch(tail):
+        return text
+    words = head.split()
+    if words and not head[-1].isspace():
+        words.pop()
+    return " ".join(words) + tail
+
+
+def _add_entities(parts: set[str], entities: Entities, own_address: str | None) -> None:
+    if entities.hashtags:
+        for hashtag in entities.hashtags:
+            parts.add(f"#{hashtag.text}")
+    if entities.symbols:
+        for cashtag in entities.symbols:
+            parts.add(f"${cashtag.text}")
+    if entities.user_mentions:
+        for mention in entities.user_mentions:
+            parts.add(f"@{mention.screen_name}")
+    if entities.urls:
+        _add_links(parts, entities.urls, own_address)
+    if entities.media:
+        _add_links(parts, entities.media, None)
+
+
+def _add_links(parts: set[str], links: tuple[Link, ...], own_address: str | None) -> None:
+    for link in links:
+        expanded, displayed = link.expanded_url, link.display_url
+        if own_address is not None and expanded and expanded.endswith(own_address):
+            continue
+        if expanded:
+            parts.add(expanded)
+        # A displayed address that is cut holds nothing that the expanded one has not, but for half a word.
+        if displayed and displayed[-1] != "…":
+            parts.add(displayed)

@@ -1,0 +1,144 @@
+"""Track rules: which phrases a tweet holds, at a cost that grows with the tweet and hardly with the rules.
+
+Each phrase is filed under one word that any tweet holding the phrase has among its pieces: the one that the
+fewest phrases share, and of these the longest, so that common words collect no crowd. One pass over a tweet's
+pieces finds the words; only phrases filed under one of them are compared in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import ahocorasick_rs
+
+from traptor.worker.match.tokens import blanked_pieces, is_tag, pieces_of
+from traptor.worker.match.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """The terms of one phrase by what they are compared with, and the indexes of the rules that have it."""
+
+    terms: frozenset[str]
+    pieces: frozenset[str]
+    tags: frozenset[str]
+    whole: frozenset[str]
+    rules: tuple[int, ...]
+    blanked: tuple[bytes, ...]  # the pieces as they stand in `Words.pieces`
+
+    @classmethod
+    def of(cls, text: str, rules: Sequence[int]) -> Phrase:
+        """Part a folded phrase at blanks and sort its terms."""
+        terms = frozenset(text.split())
+        pieces = frozenset(term for term in terms if pieces_of(term) == [term])
+        tags = frozenset(term for term in terms - pieces if is_tag(term))
+        blanked = tuple(_blanked(piece) for piece in pieces)
+        return cls(terms, pieces, tags, terms - pieces - tags, tuple(rules), blanked)
+
+    def is_in(self, words: Words) -> bool:
+        """Tell whether every term occurs."""
+        for piece in self.blanked:
+            if piece not in words.pieces:
+                return False
+        for tag in self.tags:
+            if not words.has_tag(tag):
+                return False
+        return not self.whole or all(map(words.has_whole, self.whole))
+
+    def sure_words(self) -> frozenset[str]:
+        """Return words that are all among the pieces of any text holding the phrase."""
+        return self.pieces | {tag[1:] for tag in self.tags}
+
+    def alternatives(self) -> list[frozenset[str]]:
+        """Return sets of words; any text holding the phrase has at least one of them wholly among its pieces.
+
+        Empty when the phrase is nothing but punctuation.
+        """
+        sure = self.sure_words()
+        if sure:
+            return [sure]
+        readings = [_readings(term) for term in sorted(self.whole)]
+        return next((reading for reading in readings if reading), [])
+
+
+def _readings(term: str) -> list[frozenset[str]]:
+    """Return the ways in which a term with punctuation inside may have fallen into pieces within a tweet.
+
+    A mark at its start makes a tag, but not after a slash; what could be the name of a tag may be one.
+    """
+    readings = {frozenset(pieces_of(term)), frozenset(pieces_of(f"/{term}"))}
+    if is_tag(f"#{term}"):
+        readings.add(frozenset((term,)))
+    return [] if frozenset() in readings else list(readings)
+
+
+def _blanked(piece: str) -> bytes:
+    return f" {piece} ".encode()
+
+
+def _rarest(words: Iterable[str], shared: Mapping[str, int]) -> str:
+    return min(words, key=lambda word: (shared[word], -len(word), word))
+
+
+class TrackIndex:
+    """Finds the track rules that a tweet matches."""
+
+    def __init__(self, phrases: Mapping[str, Sequence[int]]) -> None:
+        """Take folded phrases that are not blank, each with the indexes of its rules."""
+        filed = [Phrase.of(text, rules) for text, rules in phrases.items()]
+        shared = Counter(word for phrase in filed for reading in phrase.alternatives() for word in reading)
+        files: dict[str, _File] = {}
+        self._unfiled: list[Phrase] = []
+        for phrase in filed:
+            readings = phrase.alternatives()
+            if not readings:
+                self._unfiled.append(phrase)
+            for key in {_rarest(reading, shared) for reading in readings}:
+                files.setdefault(key, _File()).add(key, phrase)
+        # Blanks around the words make a search for substrings one for words.
+        automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
+        self._find = automaton.find_matches_as_indexes
+        self._files = list(files.values())
+
+    def match(self, text: str) -> set[int]:
+        """Return the indexes of the rules that match a text."""
+        pieces = blanked_pieces(text)
+        found: set[int] = set()
+        phrases = self._unfiled
+        for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may come often
+            file = self._files[number]
+            if file.rules:
+                found.update(file.rules)
+            for others, rules in file.worded:
+                for piece in others:
+                    if piece not in pieces:
+                        break
+                else:
+                    found.update(rules)
+            if file.phrases:
+                phrases = phrases + file.phrases
+        if phrases:
+            words = Words(text, pieces)
+            for phrase in phrases:
+                if phrase.is_in(words):
+                    found.update(phrase.rules)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is filed under one word: rules that ask for no more, those that ask for other pieces, the rest."""
+
+    rules: list[int] = field(default_factory=list)
+    worded: list[tuple[tuple[bytes, ...], tuple[int, ...]]] = field(default_factory=list)
+    phrases: list[Phrase] = field(default_factory=list)
+
+    def add(self, key: str, phrase: Phrase) -> None:
+        if phrase.terms != phrase.pieces:
+            self.phrases.append(phrase)
+        elif others := tuple(map(_blanked, phrase.pieces - {key})):
+            self.worded.append((others, phrase.rules))
+        else:
+            self.rules.extend(phrase.rules)

@@ -1,0 +1,86 @@
+"""The file of messages that Kafka takes by no means: nothing that was read is dropped without a trace."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import orjson
+
+from traptor.common.errors import SinkError
+from traptor.common.logs.event import fields
+from traptor.common.logs.tally import Tally
+from traptor.worker.sinks.kafka.record import Record
+from traptor.worker.sinks.linefile import LineFile
+
+log = logging.getLogger(__name__)
+
+# Another generation of the connection writes to it meanwhile.
+_TRIES = 20
+_TRY_PAUSE_S = 0.0005
+
+
+class DeadLetters:
+    """A JSON object for each message: reason, topic, key, time_ms, headers, and the message as `value`.
+
+    The file is made with the first one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: LineFile | None = None
+        self._tally = Tally()
+
+    def write(self, record: Record, reason: str) -> bool:
+        """Put a message aside; False, which is said once a minute, when that cannot be done now."""
+        return self.append(line_of(record, reason))
+
+    def append(self, line: bytes) -> bool:
+        """Put a ready line aside, as `write` does."""
+        try:
+            return self._append(line)
+        except (OSError, SinkError) as error:
+            if count := self._tally.add("not written"):
+                log.error(
+                    "dead letters cannot be put aside, they wait in the outbox",
+                    extra=fields(count=count, file=self.path, error=error),
+                )
+            return False
+
+    def sync(self) -> None:
+        """Have what was put aside survive a power cut."""
+        if self._file is not None:
+            self._file.sync()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _append(self, line: bytes) -> bool:
+        if self._file is None:
+            file = LineFile(self.path)
+            file.open()
+            self._file = file
+        for _ in range(_TRIES):
+            if self._file.write(line):
+                return True
+            time.sleep(_TRY_PAUSE_S)
+        return False
+
+
+def line_of(record: Record, reason: str) -> bytes:
+    """The line for one message."""
+    about = {
+        "reason": reason,
+        "topic": record.topic,
+        "key": None if record.key is None else record.key.decode(),
+        "time_ms": record.time_ms,
+        "headers": {name: _text(value) for name, value in record.headers},
+    }
+    return b'%b,"value":%b}\n' % (orjson.dumps(about)[:-1], record.value)
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode() if isinstance(value, bytes) else value

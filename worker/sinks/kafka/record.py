@@ -1,0 +1,94 @@
+"""A message on its way to Kafka."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from traptor.common.birth import Birth, KafkaSettings
+from traptor.worker.delivery.message import Outgoing
+
+Headers = list[tuple[str, str | bytes | None]]  # as librdkafka takes them; ours are bytes
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One message as Kafka gets it. `time_ms`: its CreateTime in unix milliseconds; 0: when it is sent."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    time_ms: int
+
+
+def topics_of(settings: KafkaSettings, other_messages: str) -> list[str]:
+    """The topics that records go to."""
+    others = [] if other_messages in ("topic", "drop", settings.topic) else [other_messages]
+    return [settings.topic, *others]
+
+
+class Recorder:
+    """Makes records of the messages of one connection."""
+
+    def __init__(self, birth: Birth, settings: KafkaSettings, clock: Callable[[], float] = time.time) -> None:
+        other = birth.settings.other_messages
+        self._topic = settings.topic
+        self._others_topic = {"topic": settings.topic, "drop": None}.get(other, other)
+        self._clock = clock
+        self._connection = birth.connection
+        self._heads: dict[tuple[int, bool], Headers] = {}
+
+    def topic(self, message: Outgoing) -> str | None:
+        """Where a message goes; None where it is dropped as `other_messages` says."""
+        return self._topic if message.tweet_id is not None else self._others_topic
+
+    def record(self, message: Outgoing, generation: int, *, is_repeated: bool) -> Record | None:
+        """The record for a message that `generation` read; None where it is dropped.
+
+        `is_repeated`: it may have been delivered before.
+        """
+        topic = self.topic(message)
+        if topic is None:
+            return None
+        headers = self._head(generation, is_repeated)
+        if message.tweet_id is None:
+            return Record(topic, None, message.body, headers, 0)
+        if message.rule_ids:
+            headers = [*headers, ("traptor-rules", ",".join(message.rule_ids).encode())]
+        key, time_ms = message.tweet_id.encode(), self._time_ms(message.created_at_ms)
+        return Record(topic, key, message.body, headers, time_ms)
+
+    def _head(self, generation: int, is_repeated: bool) -> Headers:
+        head = self._heads.get((generation, is_repeated))
+        if head is None:
+            head = [
+                ("content-type", b"application/json"),
+                ("traptor-connection", self._connection.encode()),
+                ("traptor-generation", str(generation).encode()),
+            ]
+            if is_repeated:
+                head.append(("traptor-redelivered", b"true"))
+            self._heads[generation, is_repeated] = head
+        return head
+
+    def _time_ms(self, created_at_ms: int | None) -> int:
+        """Never ahead of this host's clock: brokers refuse what is dated into the future."""
+        return max(0, min(created_at_ms, int(self._clock() * 1000))) if created_at_ms is not None else 0
+
+
+def dead_letter(record: Record, topic: str, error: str, message: str) -> Record:
+    """The record with which a message goes to the dead-letter topic: as it is, with the reason in headers.
+
+    Their form follows Kafka Connect's (errors.deadletterqueue.context.headers.enable).
+    """
+    about: Headers = [
+        ("traptor.error.topic", record.topic.encode()),
+        ("traptor.error.class", error.encode()),
+        ("traptor.error.message", message.encode()),
+        ("traptor.error.stage", b"deliver"),
+        ("traptor.error.timestamp", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
+    ]
+    return msgspec.structs.replace(record, topic=topic, headers=[*record.headers, *about])

@@ -1,0 +1,149 @@
+"""Whether a cluster can be reached and has the topics, asked over a client that lives only meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]  # it is made in C
+
+from traptor.common.errors import SinkError
+from traptor.worker.sinks.kafka.config import Config
+from traptor.worker.sinks.kafka.errors import advice, error_of, is_final, text_of
+
+Client = TypeVar("Client")
+
+ASK_S = 5.0
+_LOOK_S = 0.05
+_NOT_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
+# librdkafka's complaints that say less than those before them.
+_EMPTY_WORDS = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
+
+
+class KafkaAway(SinkError):
+    """Kafka does not answer, or cannot serve now; later it may."""
+
+
+class WaitEnded(SinkError):
+    """The wait for an answer was ended by who asked."""
+
+
+class Topics:
+    """Asks one cluster about topics; `stopped` ends every wait for an answer with WaitEnded."""
+
+    def __init__(self, config: Config, stopped: threading.Event) -> None:
+        """Raises SinkError when librdkafka does not take the configuration."""
+        self._stopped = stopped
+        self._complaints: list[str] = []  # the last one
+        self._brokers = str(config["bootstrap.servers"])
+        # The callback knows nothing of us: the client, with its threads, is to end when we do.
+        on_error = partial(_keep_complaint, self._complaints)
+        self._admin = made_with(AdminClient, {**config, "error_cb": on_error})
+
+    def partitions(self, names: Collection[str]) -> dict[str, int]:
+        """How many partitions each has; 0: it is not there. Raises KafkaAway, SinkError, WaitEnded."""
+        return self._ask(
+            lambda: self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK_S),
+            lambda topic: len(topic.partitions),
+            dict.fromkeys(_NOT_THERE, 0),
+        )
+
+    def largest_message_bytes(self, names: Collection[str]) -> int | None:
+        """What is the most that all the topics take in one batch; None where we may not know.
+
+        Raises KafkaAway, WaitEnded.
+        """
+        resources = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in names}
+        futures = self._admin.describe_configs(list(resources.values()), request_timeout=ASK_S)
+        try:
+            sizes = self._ask(
+                lambda: {name: futures[resource] for name, resource in resources.items()},
+                lambda config: int(config["max.message.bytes"].value),
+                {},
+            )
+        except (KafkaAway, WaitEnded):
+            raise
+        except SinkError:
+            return None
+        return min(sizes.values())
+
+    def create(self, names: Collection[str]) -> None:
+        """Create topics as the brokers' defaults have them. Raises KafkaAway, SinkError, WaitEnded."""
+        new = [NewTopic(name, -1, -1) for name in names]  # -1: the broker's default
+        self._ask(
+            lambda: self._admin.create_topics(new, request_timeout=ASK_S),
+            lambda _: 0,
+            {KafkaError.TOPIC_ALREADY_EXISTS: 0},
+        )
+
+    def _ask(
+        self,
+        start: Callable[[], Mapping[str, Future[Any]]],
+        read: Callable[[Any], int],
+        answers: Mapping[int, int],
+    ) -> dict[str, int]:
+        """The answer for each topic; `answers` are those that come as errors."""
+        found = {}
+        for name, future in start().items():
+            self._wait(future)
+            try:
+                found[name] = read(future.result())
+            except KafkaException as exception:
+                error = error_of(exception)
+                if error.code() not in answers:
+                    raise self._failure(name, error) from None
+                found[name] = answers[error.code()]
+        return found
+
+    def _wait(self, future: Future[Any]) -> None:
+        deadline = time.monotonic() + ASK_S + 1.0
+        while not future.done():
+            self._admin.poll(0)
+            if self._stopped.wait(_LOOK_S):
+                raise WaitEnded("the wait for Kafka was ended")
+            if time.monotonic() > deadline:
+                raise KafkaAway(f"{self._brokers}: no answer in {ASK_S:g} s")
+        self._admin.poll(0)
+
+    def _failure(self, topic: str, error: KafkaError) -> SinkError:
+        if is_final(error):
+            return SinkError(f"Kafka topic {topic}: {text_of(error)}; {advice(error)}")
+        return KafkaAway(f"{self._brokers}: {' '.join(self._complaints) or text_of(error)}")
+
+
+def _keep_complaint(complaints: list[str], error: KafkaError) -> None:
+    if error.code() not in _EMPTY_WORDS:
+        complaints[:] = [text_of(error)]
+
+
+def made_with(make: Callable[..., Client], config: Config) -> Client:
+    """A client of librdkafka. Raises SinkError when it does not take the configuration."""
+    try:
+        return make(config)
+    except (KafkaException, TypeError, ValueError) as error:
+        text = error_of(error).str() if isinstance(error, KafkaException) else str(error)
+        raise SinkError(f"[kafka]: {' '.join(text.split())}; look at the options with a dot") from None
+
+
+def need_topics(topics: Topics, names: Collection[str], create: bool) -> dict[str, int]:
+    """The partitions of the topics, created where that is allowed. Raises as `Topics.partitions` does."""
+    found = topics.partitions(names)
+    if missing := missing_topics(found, create):
+        topics.create(missing)
+    return found
+
+
+def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
+    """The topics that are not there. Raises SinkError when there are any that may not be created."""
+    missing = [name for name, count in found.items() if not count]
+    if missing and not create:
+        raise SinkError(
+            f"Kafka has no topic {' and no topic '.join(missing)}: create it, name another one in [kafka] "
+            "topic, or set [kafka] create_topic = yes"
+        )
+    return missing

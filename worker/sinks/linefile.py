@@ -1,0 +1,145 @@
+"""A file of lines that overlapping generations append to, and in which no broken line stays.
+
+One line is one write with O_APPEND. A full disk may take the beginning of a line only; it is then cut off.
+For that no other may write in between, hence the flock around each write; the kernel frees it when its holder
+is killed. A beginning whose writer was killed before it cut it off is cut off by the next one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from traptor.common.errors import SinkError
+from traptor.common.logs.event import fields
+
+log = logging.getLogger(__name__)
+
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+_MODE = 0o644
+_LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
+_TAIL_BYTES = 65_536
+
+
+class LineFile:
+    """Appends lines to a named file, and to a new one under that name when it was renamed or removed."""
+
+    is_all_or_nothing = True
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._fd = -1
+        self._inode: tuple[int, int] | None = None
+        self._is_regular = True
+        self._end = -1  # of the last whole line, as far as is known
+        self._next_look = 0.0
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def open(self) -> None:
+        """Open the file; its folder is made when the folder above exists. Raises SinkError."""
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+            self._open()
+        except OSError as error:
+            raise SinkError(
+                f"[traptor] output: {self._path} cannot be written ({error.strerror}): make the folder, "
+                "give it to the user that runs Traptor, or name another one"
+            ) from error
+
+    def write(self, line: bytes) -> bool:
+        """Append one line; False while another generation writes. Raises OSError, leaving no broken line."""
+        self._follow_name()
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            self._append(line)
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        return True
+
+    def sync(self) -> None:
+        """Have the lines survive a power cut."""
+        if self._fd >= 0 and self._is_regular:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                log.warning("a file is not synced", extra=fields(file=self._path, error=error.strerror))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _append(self, line: bytes) -> None:
+        size = self._whole_size()
+        written = os.write(self._fd, line)
+        if written < len(line):
+            os.ftruncate(self._fd, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._end = size + written
+
+    def _whole_size(self) -> int:
+        """The file's size, after a broken line at its end was cut off."""
+        if not self._is_regular:
+            return 0
+        size = os.fstat(self._fd).st_size
+        if size not in (self._end, 0):  # somebody else wrote
+            whole = _end_of_last_line(self._fd, size)
+            if whole != size:
+                os.ftruncate(self._fd, whole)
+                log.warning("a broken line was cut off", extra=fields(file=self._path, bytes=size - whole))
+            return whole
+        return size
+
+    def _follow_name(self) -> None:
+        now = self._clock()
+        if now < self._next_look and self._fd >= 0:
+            return
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._open()
+        else:
+            if (status.st_dev, status.st_ino) != self._inode:
+                self._open()
+        self._next_look = now + _LOOK_INTERVAL_S
+
+    def _open(self) -> None:
+        try:
+            mode = self._path.stat().st_mode
+        except FileNotFoundError:
+            mode = stat.S_IFREG  # it is made
+        if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
+            raise OSError(0, "it is not a file")
+        fd = os.open(self._path, _FLAGS, _MODE)
+        self.close()
+        status = os.fstat(fd)
+        self._fd, self._inode = fd, (status.st_dev, status.st_ino)
+        self._is_regular = stat.S_ISREG(status.st_mode)
+        self._end = -1
+
+
+def _end_of_last_line(fd: int, size: int) -> int:
+    """Where the last line end in the file is; a file without any is one broken line."""
+    if os.pread(fd, 1, size - 1) == b"\n":
+        return size
+    end = size
+    while end > 0:
+        start = max(0, end - _TAIL_BYTES)
+        found = os.pread(fd, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0

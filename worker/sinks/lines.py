@@ -1,0 +1,138 @@
+"""The sink that writes messages as JSON lines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from traptor.common.logs.event import fields
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.sinks.linefile import LineFile
+from traptor.worker.sinks.linestdout import LineStdout
+from traptor.worker.sinks.linewriter import Lines
+
+log = logging.getLogger(__name__)
+
+_SAY_INTERVAL_S = 60.0
+# Another generation writes its line to the same file meanwhile.
+_TRIES = 20
+_TRY_PAUSE_S = 0.0005
+
+
+def jsonl_files(folder: Path, connection: str, other_messages: str) -> LineSink:
+    """Lines in `<connection>.jsonl`; other messages there too, in `<connection>.NAME.jsonl`, or nowhere."""
+    tweets = LineFile(folder / f"{connection}.jsonl")
+    if other_messages in ("topic", "drop"):
+        return LineSink(tweets, tweets if other_messages == "topic" else None)
+    return LineSink(tweets, LineFile(folder / f"{connection}.{other_messages}.jsonl"))
+
+
+def jsonl_stdout(other_messages: str) -> LineSink:
+    """Lines on stdout; other messages there too, or nowhere."""
+    stdout = LineStdout()
+    return LineSink(stdout, None if other_messages == "drop" else stdout)
+
+
+class LineSink:
+    """Writes each message as a line."""
+
+    def __init__(self, tweets: Lines, others: Lines | None) -> None:
+        self._tweets = tweets
+        self._others = others  # None: dropped
+        self._in_hand: tuple[Lines, bytes, Ticket] | None = None  # the line that is being written
+        self._say_next = 0.0
+        self._failing_since: float | None = None
+        self._is_said = False
+
+    def open(self, outcomes: Outcomes) -> None:
+        """Open the outputs. Raises SinkError."""
+        self._outcomes = outcomes
+        for lines in self._outputs():
+            lines.open()
+
+    def takes(self, message: Outgoing) -> bool:
+        """Whether messages of this kind are written."""
+        return self._lines(message) is not None
+
+    def deliver_at_once(self, message: Outgoing) -> bool:
+        """Write a whole line now; False where it may stay a part of one, or there is no room."""
+        lines = self._lines(message)
+        if lines is None or not lines.is_all_or_nothing or self._in_hand is not None:
+            return False
+        return self._write(lines, message.body + b"\n")
+
+    def send(self, message: Outgoing, ticket: Ticket) -> bool:
+        """Begin to write a line; False while the one before is not written."""
+        lines = self._lines(message)
+        if self._in_hand is not None and not self._finish():
+            return False
+        if lines is None:  # dropped by now; it was not when it came
+            self._outcomes.delivered(ticket)
+            return True
+        self._in_hand = (lines, message.body + b"\n", ticket)
+        self._finish()
+        return True
+
+    def serve(self) -> None:
+        """Go on with the line that is being written."""
+        if self._in_hand is not None:
+            self._finish()
+
+    def sync(self) -> None:
+        """Have all lines survive a power cut."""
+        for lines in self._outputs():
+            lines.sync()
+
+    def stop_waiting(self) -> None:
+        """Nothing here waits."""
+
+    def close(self) -> None:
+        """Close the outputs."""
+        for lines in self._outputs():
+            lines.close()
+
+    # ---- steps
+
+    def _lines(self, message: Outgoing) -> Lines | None:
+        return self._others if message.tweet_id is None else self._tweets
+
+    def _outputs(self) -> set[Lines]:
+        return {self._tweets} | ({self._others} if self._others is not None else set())
+
+    def _finish(self) -> bool:
+        assert self._in_hand is not None
+        lines, line, ticket = self._in_hand
+        if not self._write(lines, line):
+            return False
+        self._in_hand = None
+        self._outcomes.delivered(ticket)
+        return True
+
+    def _write(self, lines: Lines, line: bytes) -> bool:
+        try:
+            for _ in range(_TRIES if lines.is_all_or_nothing else 1):
+                if lines.write(line):
+                    self._say_that_it_works()
+                    return True
+                time.sleep(_TRY_PAUSE_S)
+        except OSError as error:
+            self._say(lines, error)
+        return False
+
+    def _say(self, lines: Lines, error: OSError) -> None:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if now >= self._say_next:
+            self._say_next = now + _SAY_INTERVAL_S
+            self._is_said = True
+            log.error("waiting for the output", extra=fields(output=lines, error=error.strerror))
+
+    def _say_that_it_works(self) -> None:
+        if self._failing_since is None:
+            return
+        if self._is_said:
+            waited_s = round(time.monotonic() - self._failing_since, 3)
+            log.warning("the output works again", extra=fields(waited_s=waited_s))
+        self._failing_since, self._is_said = None, False

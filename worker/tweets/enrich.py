@@ -1,0 +1,114 @@
+"""The delivered tweet: the tweet's own JSON as it came, with one member `traptor` at its end.
+
+The form is compatible with the original Traptor's; `collection` and `inferred` are ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Sequence
+
+import msgspec
+import orjson
+
+from traptor.common.rules import GroupId, Rule
+from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time
+from traptor.worker.tweets.tweet import Tweet
+
+_NUMERIC = re.compile("-?[0-9]+")
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Enricher:
+    """Adds to tweets of one connection which rules they came for, and how they were collected."""
+
+    def __init__(
+        self, rules: Sequence[Rule], connection: str, generation: int, api: str, group: GroupId | None
+    ) -> None:
+        """Take the rules that indexes point into; `group` is None where a connection carries several."""
+        # Nothing is made of each rule here: what is never looked at stays shared with the master.
+        self._rules = rules
+        self._group = group
+        self._head = _head(group)
+        self._not_found = _not_found(rules, group)
+        about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
+        opening, closing = orjson.dumps(about).split(b'"received_at":""')
+        self._collection = b',"collection":' + opening + b'"received_at":"'
+        self._end = b'"' + closing + b"}}"
+
+    def enrich(
+        self, raw: bytes, tweet: Tweet, matched: Sequence[int], inferred: bool, received_at_s: float
+    ) -> bytes:
+        """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
+
+        `matched` are indexes of rules; `inferred` says that only the wider reading found them;
+        `received_at_s` is unix time.
+        """
+        rules = self._rules
+        texts = [rules[number].json for number in matched]
+        if inferred:
+            texts = [text[:-1] + b',"inferred":true}' for text in texts]
+        return b"".join(
+            (
+                (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
+                _head(rules[matched[0]].group) if matched and self._group is None else self._head,
+                _created_at_json(tweet.created_at),
+                b',"collection_rules":[',
+                b",".join(texts),
+                b"]" if matched else self._not_found,
+                self._collection,
+                _iso_of_unix_ms(int(received_at_s * 1000)),
+                self._end,
+            )
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _created_at_json(created_at: str | None) -> bytes:
+    iso = iso_of_created_at(created_at) if created_at else None
+    return b'"%b"' % iso.encode() if iso else b"null"
+
+
+@functools.lru_cache(maxsize=4)  # where it is busy, many come in one millisecond
+def _iso_of_unix_ms(time_ms: int) -> bytes:
+    return iso_of_unix_time(time_ms).encode()
+
+
+@functools.lru_cache(maxsize=64)
+def _head(group: GroupId | None) -> bytes:
+    return b',"traptor":{"id_str":%b,"created_at_iso":' % _group_id(group)
+
+
+def _group_id(group: GroupId | None) -> bytes:
+    """Return the id as JSON: a number where it is numeric, as the original wrote it."""
+    if group is None:
+        return b"null"
+    return str(int(group.id)).encode() if _NUMERIC.fullmatch(group.id) else orjson.dumps(group.id)
+
+
+def _not_found(rules: Sequence[Rule], group: GroupId | None) -> bytes:
+    types = {group.type} if group is not None else {rule.group.type for rule in rules}
+    rule_type = orjson.dumps(types.pop() if len(types) == 1 else None)
+    return b'],"rule_type":%b,"id":%b,"rule_tag":"Not Found","rule_value":"Not Found"' % (
+        rule_type,
+        _group_id(group),
+    )
+
+
+def _without_traptor(raw: bytes) -> bytes:
+    """Take the member `traptor` out and leave the text of all others as it is."""
+    try:
+        members = _decode_members(raw)
+    except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's reader takes
+        fields = json.loads(raw, parse_float=_finite)
+        return json.dumps({name: fields[name] for name in fields if name != "traptor"}).encode()
+    del members["traptor"]
+    return msgspec.json.encode(members)
+
+
+def _finite(text: str) -> float:
+    """A number that can be written as JSON again, though one like 1e999 is beyond what a float holds."""
+    return max(-sys.float_info.max, min(float(text), sys.float_info.max))

@@ -1,0 +1,132 @@
+"""What kind of message a line of the stream is.
+
+Kinds and their fields: Twitter, "Streaming message types".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from traptor.worker.tweets.tweet import Tweet, tolerant_tweet, well_formed
+
+
+class Kind(StrEnum):
+    """The kinds that are told apart; those without a comment came on `statuses/filter`."""
+
+    TWEET = "tweet"
+    DELETE = "delete"
+    SCRUB_GEO = "scrub_geo"
+    LIMIT = "limit"
+    STATUS_WITHHELD = "status_withheld"
+    USER_WITHHELD = "user_withheld"
+    DISCONNECT = "disconnect"
+    WARNING = "warning"
+    FRIENDS = "friends"  # user and site streams only, as the next three
+    EVENT = "event"
+    FOR_USER = "for_user"
+    CONTROL = "control"
+    UNKNOWN = "unknown"  # a JSON object of no known kind
+    BROKEN = "broken"  # not a JSON object
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message of the stream, with what the worker acts on."""
+
+    kind: Kind
+    tweet: Tweet | None = None
+    withheld: int | None = None
+    """LIMIT: tweets withheld since this connection opened, as one of the server's threads counts them."""
+    code: str | int | None = None
+    """DISCONNECT: its number; WARNING: its name."""
+    reason: str | None = None
+    percent_full: float | None = None
+    """WARNING: how full the server's queue for this connection is."""
+
+
+_KIND_BY_MEMBER = {
+    kind.value: kind for kind in Kind if kind not in (Kind.TWEET, Kind.UNKNOWN, Kind.BROKEN)
+} | {"friends_str": Kind.FRIENDS}
+_BROKEN = Message(Kind.BROKEN)
+# No connection lasts long enough for more; what counts further would not fit into a report or into Redis.
+_MOST_WITHHELD = 1 << 40
+_TWEET = Kind.TWEET  # a member of an enum is found in three steps
+_decode_tweet = msgspec.json.Decoder(Tweet).decode
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_decode_odd = json.JSONDecoder(parse_constant=_refuse).decode
+
+
+def read_message(line: bytes) -> Message:
+    """Tell what `line` is; never raises, whatever the bytes are."""
+    try:
+        tweet = _decode_tweet(line)
+        if not line.isascii():
+            line.decode()  # what the decoder skips it does not check for broken UTF-8
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _read_odd_message(line)
+    return Message(_TWEET, tweet) if tweet.is_complete else _read_odd_message(line)
+
+
+def _read_odd_message(line: bytes) -> Message:
+    """Read what is not a tweet, or one with a field that is not of the documented type.
+
+    The standard library's reader also takes half surrogate pairs, which stand in some tweets that were cut.
+    """
+    try:
+        fields = _decode_odd(line.decode())
+        if not isinstance(fields, dict):
+            return _BROKEN
+        tweet = tolerant_tweet(fields)
+    except (ValueError, RecursionError):
+        return _BROKEN
+    if tweet.is_complete:
+        return Message(Kind.TWEET, tweet)
+    kind = next((_KIND_BY_MEMBER[member] for member in fields if member in _KIND_BY_MEMBER), Kind.UNKNOWN)
+    return _with_details(kind, fields.get(kind.value))
+
+
+def _with_details(kind: Kind, body: Any) -> Message:
+    if isinstance(body, Mapping):
+        if kind is Kind.LIMIT:
+            return Message(kind, withheld=_withheld(body))
+        if kind is Kind.DISCONNECT:
+            return Message(kind, code=_number_or_text(body.get("code")), reason=_text(body.get("reason")))
+        if kind is Kind.WARNING:
+            return Message(
+                kind,
+                code=_number_or_text(body.get("code")),
+                reason=_text(body.get("message")),
+                percent_full=_number(body.get("percent_full")),
+            )
+    return Message(kind)
+
+
+def _withheld(limit: Mapping[str, Any]) -> int | None:
+    """Return the count; its member is `track` in every documented sample, whatever the stream's type."""
+    counts = [limit["track"]] if "track" in limit else list(limit.values())
+    return next((count for count in counts if _is_count(count)), None)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_WITHHELD
+
+
+def _text(value: Any) -> str | None:
+    return well_formed(value) if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _number_or_text(value: Any) -> str | int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else _text(value)
