@@ -130,6 +130,10 @@ class Pipeline:
 
     # ---- the end
 
+    def keep(self) -> bool:
+        """Commit all that was handled; False when a sudden end would lose some of it."""
+        return self._delivery.keep()
+
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); how many messages are left for another generation."""
         left = self._delivery.drain(deadline)

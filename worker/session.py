@@ -107,12 +107,18 @@ class Session:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._came_until, self._stream = stream.caught_up_at, None
-        if ended.kind is DisconnectKind.OUTBOX_FULL:  # what was read last may be in memory alone
-            until = max(self._pipeline.collected_until(), self._connected_at)
-            ended = msgspec.structs.replace(ended, at=until, last_byte_at=until, caught_up_at=until)
+        ended = self._dated(ended)
         self._last_byte_at = ended.last_byte_at
         _log_end(ended)
         self._post(ended)
+
+    def _dated(self, ended: Disconnected) -> Disconnected:
+        """Date the end to when all that came before was safe: what was read last may be in memory alone."""
+        is_kept = self._pipeline.keep()
+        if not ended.streamed or (is_kept and ended.kind is not DisconnectKind.OUTBOX_FULL):
+            return ended
+        until = min(ended.at, max(self._pipeline.collected_until(), self._connected_at))
+        return msgspec.structs.replace(ended, at=until, last_byte_at=until, caught_up_at=until)
 
     def _opened(self) -> None:
         self._pipeline.stream_opened()

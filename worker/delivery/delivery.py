@@ -63,6 +63,7 @@ class Delivery:
         self._batch: list[Outgoing] = []
         self._batch_bytes = 0
         self._batch_since = 0.0
+        self._safe_before_batch = 0.0  # what came until then was given to `send` before the batch began
         self._cannot_keep_until = 0.0
         self._is_kept = True
         self._synced_at = 0.0
@@ -106,6 +107,12 @@ class Delivery:
             else:
                 self._gather(message)
 
+    def keep(self) -> bool:
+        """Commit what was gathered; False when that cannot be done now, and a sudden end would lose it."""
+        with self._lock:
+            self._commit()
+            return not self._batch
+
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic) and let go; how many messages are left for others."""
         self._ended.set()
@@ -137,16 +144,20 @@ class Delivery:
         return sum(one.outbox.bytes for one in self._outflow.sources)
 
     def collected_until(self) -> float:
-        """Until when all that came over the stream is delivered or in the outbox (monotonic)."""
+        """Return the time (monotonic) up to which all that came is delivered or in the outbox.
+
+        What is gathered is not: it came after `came_until` as it was when the batch began, however much later
+        it was handled.
+        """
         came_until = self.came_until()
-        return min(came_until, self._batch_since) if self._batch else came_until
+        return min(came_until, self._safe_before_batch) if self._batch else came_until
 
     # ---- into the outbox
 
     def _gather(self, message: Outgoing) -> None:
         now = time.monotonic()
         if not self._batch:
-            self._batch_since = now
+            self._batch_since, self._safe_before_batch = now, self.came_until()
             self._bell.set()
         self._batch.append(message)
         self._batch_bytes += len(message.body)

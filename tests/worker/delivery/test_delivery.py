@@ -292,11 +292,30 @@ def test_the_mark_follows_what_came_and_never_passes_what_is_not_committed(
     written = read_mark(folder)
     assert written is not None
     assert came <= written.since <= time.monotonic()
+
+
+def test_what_is_gathered_is_dated_to_before_it_came_and_not_to_when_it_was_handled(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was stopped reads late what came meanwhile: not safe while it cannot be kept."""
+    came = 100.0
+    delivery = make(GateSink())
+    delivery.came_until = lambda: came
     monkeypatch.setattr(Outbox, "put", lambda *_: (_ for _ in ()).throw(OutboxError("full")))
-    before = time.monotonic()
     delivery.send(tweet(1))
-    came = time.monotonic() + 5
-    assert before <= delivery.collected_until() <= time.monotonic()
+    came = 200.0  # all that was sent is given to `send` by then
+    delivery.send(tweet(2))
+    came = 300.0
+    assert not delivery.keep()
+    assert delivery.collected_until() == 100.0
+    monkeypatch.undo()
+    delivery._cannot_keep_until = 0.0
+    assert delivery.keep()
+    assert delivery.collected_until() == 300.0
+    wait_for(
+        lambda: (mark := read_mark(outbox_folder(tmp_path, "track:0") / "1")) and mark.mono == 300.0,
+        "the mark follows",
+    )
 
 
 # ---- whatever happens
