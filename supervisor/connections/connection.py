@@ -9,6 +9,7 @@ from traptor.common.backoff import CrashBackoff
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Counters, Disconnected, added
 from traptor.common.rules import GroupId, Rule
+from traptor.supervisor.connections.waits import Wait
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause, Interval
 from traptor.supervisor.gaps.start import collected_until, until_successor
@@ -66,8 +67,8 @@ class Connection:
     past: Counters = field(default_factory=Counters)  # of generations that are gone
     restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
     broken_until: float = 0.0  # its step failed: no other before
-    waits_for: str = ""  # why nothing happens now, for people
-    waits_until: float | None = None
+    fork_failed: bool = False  # this host could not make its last worker
+    wait: Wait | None = None  # why nothing happens now
 
     @property
     def generations(self) -> tuple[Generation, ...]:

@@ -16,6 +16,7 @@ from traptor.supervisor.connections.demands import Demand, order_demands
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.timer import Timer
+from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause
@@ -78,13 +79,14 @@ class Reconciler:
         """One connection's trouble must not end the streams of the others."""
         if now < c.broken_until:
             return
-        c.waits_for, c.waits_until = "", None
+        c.wait = None
         try:
             self._step(c, now)
         except Exception:
             log.exception("a step failed", extra=fields(connection=c.name))
             c.broken_until = now + _BROKEN_S
-            self._wait(c, "an error of the supervisor, see supervisor.log", c.broken_until)
+            text = "an error of the supervisor, see supervisor.log"
+            self._wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)
 
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
@@ -96,13 +98,11 @@ class Reconciler:
             gaplog.record(c.gaps.unplanned(instant(now)))
         elif self._is_refused(c, now):
             self._retire_all(c)
-            self._wait(c, "the server refuses its rules", c.refusal.until if c.refusal else None)
+            self._wait(c, _rules_refused(c), now)
         elif not self._has_key(c, now):
             self._retire_all(c)
             self._plan_gap(c, GapCause.NO_KEY, now)
-            if c.gaps.open(instant(now)).cause is not GapCause.KEY_REFUSED:
-                gaplog.record(c.gaps.cause_changed(GapCause.NO_KEY, instant(now)))
-            self._wait(c, "no key is free")
+            self._wait(c, self._no_key(c, now), now)
         else:
             self._plan_gap(c, GapCause.START, now)
             self._serve(c, now)
@@ -160,25 +160,28 @@ class Reconciler:
     def _start(self, c: Connection, now: float) -> None:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
-            self._wait(c, "its worker crashed, or could not be forked", not_before)
+            self._wait(c, _no_worker_yet(c, not_before), now)
         elif not self._forks.may_start_one_more():
-            self._wait(c, "others are starting")
+            self._wait(c, Wait(WaitKind.TURN, "others are starting"), now)
         else:
             c.serving = self._fork(c, now)
 
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
         if g is not None and g.state is GenerationState.OUTBOX_FULL:
-            self._wait(c, "its outbox is full: the output does not take what waits there")
+            text = "its outbox is full: the output does not take what waits there"
+            self._wait(c, Wait(WaitKind.OUTBOX_FULL, text), now)
         if g is None or lease is None or not g.asks_to_connect():
             return
         if c.is_handing_over:
             return  # its successor connects
         if c.refusal is not None and c.refusal.rules == g.spec.rules and now < c.refusal.until:
-            return  # what is wanted now is another set of rules: the successor takes over
+            # What is wanted now is another set of rules: the successor takes over.
+            self._wait(c, _rules_refused(c), now)
+            return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
         if not verdict.allowed:
-            self._wait(c, verdict.reason, verdict.not_before)
+            self._wait(c, Wait.for_key(verdict, self._context.pool.key(lease.key_id).name), now)
         else:
             self._permit(c, g, lease, now)
 
@@ -189,7 +192,7 @@ class Reconciler:
         if not c.has_pace:
             due = context.pacer.next_at(key.source_address, now)
             if due > now:
-                self._wait(c, "connects are paced", due)
+                self._wait(c, Wait(WaitKind.PACED, "connects are paced", due), now)
                 return False
             context.pacer.take(key.source_address, now)
         c.has_pace = False
@@ -215,11 +218,27 @@ class Reconciler:
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
             self._timer.add(backoff.crashed(now, 0.0))
+        c.fork_failed = generation is None
         return generation
 
-    def _wait(self, c: Connection, reason: str, until: float | None = None) -> None:
-        c.waits_for, c.waits_until = reason, until
-        self._timer.add(until)
+    def _no_key(self, c: Connection, now: float) -> Wait:
+        """Say why no key is free: the server refused them all, or there are too few.
+
+        Where it refused this connection's own connect, that stays the reason while a key is quarantined.
+        """
+        refused = self._context.pool.refused(now)
+        was_refused = c.gaps.standing.cause is GapCause.KEY_REFUSED
+        if not refused.names or not (was_refused or refused.is_all):
+            return Wait(WaitKind.NO_KEY, "no key is free")
+        names = ", ".join(refused.names)
+        return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
+
+    def _wait(self, c: Connection, wait: Wait, now: float) -> None:
+        """Say why the connection waits, and book it where nothing streams meanwhile."""
+        c.wait = wait
+        self._timer.add(wait.until)
+        if wait.cause is not None:
+            gaplog.record(c.gaps.cause_changed(wait.cause, instant(now)))
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
         gaplog.record(c.gaps.planned(cause, instant(now)))
@@ -300,6 +319,17 @@ class Reconciler:
         for lease in unheld:
             self._context.pool.give_back(lease, now)
         return bool(unheld)
+
+
+def _rules_refused(c: Connection) -> Wait:
+    until = c.refusal.until if c.refusal is not None else None
+    return Wait(WaitKind.RULES_REFUSED, "the server refuses its rules", until)
+
+
+def _no_worker_yet(c: Connection, until: float) -> Wait:
+    if c.fork_failed:
+        return Wait(WaitKind.NO_WORKER, "this host cannot fork a worker", until)
+    return Wait(WaitKind.CRASHED, "its worker crashed", until)
 
 
 def _evidence(g: Generation, why: str) -> dict[str, object]:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, key_spec
 from traptor.supervisor.connections.handover import Possible, choose_way
+from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps import gaplog
-from traptor.supervisor.keys.pool import Lease, Purpose
+from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
 from traptor.supervisor.workers.generation import Generation, Spec, Way
 from traptor.supervisor.workers.states import GenerationState
 
@@ -32,7 +33,7 @@ class Refresh:
         fork: Callable[[Connection, float], Generation | None],
         permit: Callable[[Connection, Generation, Lease, float], bool],
         may_start: Callable[[], bool],
-        wait: Callable[[Connection, str, float | None], None],
+        wait: Callable[[Connection, Wait, float], None],
     ) -> None:
         self._context = context
         self._fork = fork
@@ -89,7 +90,7 @@ class Refresh:
             c.refusal.until if c.refusal is not None and c.refused(now) else now,
         )
         if due > now:
-            self._wait(c, "the next refresh is not due yet", due)
+            self._wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
         elif self._may_start():
             c.refreshed_at = now
             c.successor = self._fork(c, now)
@@ -138,8 +139,7 @@ class Refresh:
         for unused in [other for other in (slot, spare) if other is not None and other is not lease]:
             pool.give_back(unused, now)
         if way is None or lease is None:
-            reason = verdict.reason or "no way that handover allows is open"
-            self._wait(c, f"refresh waits: {reason}", verdict.not_before)
+            self._wait(c, self._no_way(key_id, verdict), now)
         elif way is Way.SERIAL:
             self._close_first(c, old, now)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
@@ -153,11 +153,16 @@ class Refresh:
         address = self._context.pool.key(c.lease.key_id).source_address
         due = max(self._context.pacer.next_at(address, now), c.serial_due or now)
         if due > now:
-            self._wait(c, "refresh waits: connects are paced", due)
+            self._wait(c, Wait(WaitKind.PACED, "connects are paced", due).of_refresh(), now)
             return
         self._context.pacer.take(address, now)
         c.way, c.has_pace = Way.SERIAL, True
         self._context.fleet.close_stream(old)
+
+    def _no_way(self, key_id: str, verdict: Verdict) -> Wait:
+        if not verdict.allowed:
+            return Wait.for_key(verdict, self._context.pool.key(key_id).name).of_refresh()
+        return Wait(WaitKind.NO_WAY, "no way that handover allows is open").of_refresh()
 
     def _may_overlap(self, key_id: str) -> bool:
         """Of several streams of one key the server closes the oldest, which may be another connection's."""
@@ -167,7 +172,8 @@ class Refresh:
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
         if not verdict.allowed:
-            self._wait(c, f"refresh waits: {verdict.reason}", verdict.not_before)
+            key = self._context.pool.key(lease.key_id).name
+            self._wait(c, Wait.for_key(verdict, key).of_refresh(), now)
             return False
         return self._permit(c, new, lease, now)
 

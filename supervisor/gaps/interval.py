@@ -10,6 +10,7 @@ class GapCause(StrEnum):
     """Why a planned connection did not stream."""
 
     START = "start"
+    BUDGET = "budget"  # the connects of its key are spent
     REFRESH = "refresh"
     CRASH = "crash"
     HUNG = "hung"

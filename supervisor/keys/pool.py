@@ -50,6 +50,15 @@ class PoolChange:
     unusable: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedKeys:
+    """The quarantined keys by name, when the first quarantine ends, and whether all keys are."""
+
+    names: tuple[str, ...]
+    until: float | None
+    is_all: bool
+
+
 class KeyPool:
     """Lends slots of keys, and remembers by key_id what Twitter would hold against each key."""
 
@@ -109,6 +118,13 @@ class KeyPool:
         if key_id in self._off_host:
             return KeyState.UNUSABLE
         return state_of(self._record(key_id), now)
+
+    def refused(self, now: float) -> RefusedKeys:
+        """Return which keys are quarantined."""
+        bad = [key_id for key_id in self._keys if self.state(key_id, now) is KeyState.QUARANTINED]
+        ends = (self._record(key_id).quarantined_until(now) for key_id in bad)
+        until = min((at for at in ends if at is not None), default=None)
+        return RefusedKeys(_names(self._keys, bad), until, is_all=len(bad) == len(self._keys))
 
     # ---- leases
 

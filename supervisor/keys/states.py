@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from traptor.supervisor.keys.budget import Purpose, reserve
+from traptor.supervisor.keys.failures import FailureKind
 from traptor.supervisor.keys.limits import PoolLimits
 from traptor.supervisor.keys.record import KeyRecord
 
@@ -26,6 +27,31 @@ LOST = frozenset({KeyState.QUARANTINED, KeyState.UNUSABLE, KeyState.GONE})
 """In these states a connection has to leave its key."""
 
 
+class Hindrance(StrEnum):
+    """Why a key may not connect now."""
+
+    GONE = "gone"
+    UNUSABLE = "unusable"
+    SUSPECT = "suspect"
+    QUARANTINED = "quarantined"
+    BUDGET = "budget"  # its connects are spent
+    # It rests after failures, the last of which was:
+    NETWORK = "network"
+    HTTP = "http"
+    CLOSED = "closed"
+    RATE_LIMITED = "rate_limited"
+    RESTS = "rests"  # made up for by a stream that lasted
+
+
+_RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
+    FailureKind.NETWORK: (Hindrance.NETWORK, "the key rests: the network failed"),
+    FailureKind.HTTP: (Hindrance.HTTP, "the key rests: the server answered with an error"),
+    FailureKind.CLOSED: (Hindrance.CLOSED, "the key rests: its stream was closed soon after the 200"),
+    FailureKind.RATE_LIMITED: (Hindrance.RATE_LIMITED, "the key rests: the server answered 420 or 429"),
+    None: (Hindrance.RESTS, "the key rests after an earlier failure"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a connect is allowed now; if not, from when on (None: not by waiting) and why."""
@@ -33,6 +59,7 @@ class Verdict:
     allowed: bool
     not_before: float | None
     reason: str
+    hindrance: Hindrance | None = None  # None: it is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +92,16 @@ def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimi
     """Whether a key in `state` may connect for `purpose`."""
     match state:
         case KeyState.GONE:
-            return Verdict(False, None, "the key is no longer configured")
+            return Verdict(False, None, "the key is no longer configured", Hindrance.GONE)
         case KeyState.UNUSABLE:
-            return Verdict(False, None, "the key's source address is not on this host")
+            reason = "the key's source address is not on this host"
+            return Verdict(False, None, reason, Hindrance.UNUSABLE)
         case KeyState.SUSPECT:
-            return Verdict(False, None, "an extra connect was refused (401/403) while the key streams")
+            reason = "an extra connect was refused (401/403) while the key streams"
+            return Verdict(False, None, reason, Hindrance.SUSPECT)
         case KeyState.QUARANTINED:
-            return Verdict(False, record.quarantined_until(now), "quarantined after a refusal (401/403)")
+            reason = "quarantined after a refusal (401/403)"
+            return Verdict(False, record.quarantined_until(now), reason, Hindrance.QUARANTINED)
         case KeyState.OK | KeyState.COOLING:
             return _judge_waits(record, purpose, limits, now)
 
@@ -82,8 +112,9 @@ def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: f
     if max(rests_until, free_at) <= now:
         return Verdict(True, None, "")
     if rests_until >= free_at:
-        return Verdict(False, rests_until, "the key rests after failures")
-    return Verdict(False, free_at, _budget_reason(record, purpose, limits, now))
+        hindrance, reason = _RESTS[record.settled(now).backoff.last]
+        return Verdict(False, rests_until, reason, hindrance)
+    return Verdict(False, free_at, _budget_reason(record, purpose, limits, now), Hindrance.BUDGET)
 
 
 def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:

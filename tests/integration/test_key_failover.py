@@ -160,7 +160,7 @@ def test_when_no_key_is_free_the_connection_waits_for_its_own_and_takes_the_firs
     collection.sandbox.set_accounts([Key("k1").account(), Key("k2").account()])
     collection.start()
     waiting = wait_for(lambda: (c := collection.connection("track:0")).get("waits_until") and c, "it waits")
-    assert waiting["waits_for"] == "the key rests after failures"
+    assert waiting["waits_for"] == "the key rests: the server answered 420 or 429"
     collection.keys.append(Key("k2"))
     collection.write_ini()
     wait_key(collection, "k2")
