@@ -29,9 +29,10 @@ from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules import Rule
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.sink import Sink, sink_of
+from traptor.worker.delivery.sink import Sink
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.linefile import LineFile
+from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.stream.v1 import V1Stream
 
 _CHUNK_BYTES = 16_384

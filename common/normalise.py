@@ -8,7 +8,8 @@ from functools import lru_cache
 import orjson
 
 from traptor.common.rules import GroupId, Inactive, Limits, Rejected, Rule, RuleType
-from traptor.common.values import read_values, shown
+from traptor.common.text import shown
+from traptor.common.values import read_values
 
 Found = Rule | Rejected | Inactive
 

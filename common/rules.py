@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from traptor.common.config.report import quoted
+from traptor.common.text import quoted
 
 
 class RuleType(StrEnum):

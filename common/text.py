@@ -1,7 +1,9 @@
-"""Text of others as people see it: it breaks no line and steers no terminal."""
+"""Foreign text as people see it: it breaks no line, steers no terminal, and is cut where it is long."""
 
 from __future__ import annotations
 
+_QUOTED_CHARACTERS = 60
+_SHOWN_CHARACTERS = 80
 _LINE_SEPARATORS = (0x2028, 0x2029)
 _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they show what follows in another order
 
@@ -20,3 +22,23 @@ def one_line(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 rule` or `2 rules`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, with `?` for what cannot be printed."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def quoted(text: str) -> str:
+    """Return the text in quotes for a message, cut where it is long."""
+    return f"'{printable(cut(text, _QUOTED_CHARACTERS))}'"
+
+
+def shown(text: str) -> str:
+    """Return the text quoted and escaped for a message, cut where it is long."""
+    return repr(cut(text, _SHOWN_CHARACTERS))
+
+
+def cut(text: str, most: int) -> str:
+    """Return the text, or its first `most - 3` characters and three dots."""
+    return text if len(text) <= most else text[: most - 3] + "..."

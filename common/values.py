@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from traptor.common.rules import RuleType
+from traptor.common.text import shown
 
 MAX_PHRASE_BYTES = 60
 MAX_USER_ID = (1 << 63) - 1  # ids are signed 64-bit numbers
@@ -20,7 +21,6 @@ _SLACK = 1e-9  # 10.6 - 10.5 is a little less than 0.1 in binary
 
 _USER_ID = re.compile(r"[0-9]{1,20}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?")
-_SHOWN_CHARACTERS = 80
 
 
 def read_values(rule_type: RuleType, text: str, *, hashtag: bool = False) -> tuple[str, ...]:
@@ -109,8 +109,3 @@ def _checked_box(west: float, south: float, east: float, north: float) -> str:
 def _canonical(number: float) -> str:
     """The shortest plain decimal: equal numbers give equal text, and none has an exponent."""
     return f"{number:.{_DECIMALS}f}".rstrip("0").rstrip(".")
-
-
-def shown(text: str) -> str:
-    """The text quoted for a message, cut where it is long."""
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "...")

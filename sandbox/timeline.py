@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, Protocol
 
 from traptor.sandbox.clock import Clock
-from traptor.sandbox.record import TweetLog
+from traptor.sandbox.record import TweetLog, TweetRecord
 from traptor.sandbox.tweets.maker import Tweet, TweetMaker
 from traptor.sandbox.tweets.replay import Replay
 from traptor.sandbox.tweets.values import Value
-from traptor.sandbox.v1.connections import Connections
 
 TICK_S = 0.02
 _LONGEST_TICK_S = 1.0  # after a pause of the process, no flood
@@ -22,14 +21,21 @@ _KEEP_CHANGES = 10_000
 Rule = dict[str, str]
 
 
+class Audience(Protocol):
+    """Those who read the timeline."""
+
+    def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
+        """Hand a tweet to everybody who wants it, and note whom in its record."""
+
+
 class Timeline:
-    """Makes `rate` tweets a second and hands each to the connections that want it."""
+    """Makes `rate` tweets a second and hands each to those who want it."""
 
     def __init__(
         self,
         maker: TweetMaker,
         log: TweetLog,
-        connections: Connections,
+        audience: Audience,
         clock: Clock,
         rate: float,
         noise: float,
@@ -37,7 +43,7 @@ class Timeline:
     ) -> None:
         self._maker = maker
         self._log = log
-        self._connections = connections
+        self._audience = audience
         self._clock = clock
         self._replay = replay
         self._credit = 0.0
@@ -107,4 +113,4 @@ class Timeline:
             self._publish(self._maker.make(self._clock().unix, self.noise))
 
     def _publish(self, tweet: Tweet) -> None:
-        self._connections.deliver(tweet, self._log.add(tweet, self._clock()))
+        self._audience.deliver(tweet, self._log.add(tweet, self._clock()))

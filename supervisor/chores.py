@@ -18,7 +18,7 @@ from traptor.common.redis_errors import REDIS_ERRORS
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.heartbeats import beating, write_heartbeats
-from traptor.supervisor.keys.keyaddresses import look_at_addresses
+from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.state.roster import write_atomically
@@ -130,7 +130,7 @@ class Chores:
             self._look_for_leftovers()
             self._wake()  # every step is due by an event or its time; this makes up for one that was missed
             self._files.compare()
-            look_at_addresses(self._context)
+            look_at_addresses(self._context.pool)
             settings = self._context.settings
             if settings.supervisor.log_dir is not None and settings.logging.rotate_size:
                 rotate_logs(

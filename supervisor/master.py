@@ -100,7 +100,7 @@ class Master:
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
             leftovers=Leftovers(settings.supervisor.state_dir),
-            ledger=self._ledger.ledger,
+            timeline_of=self._ledger.ledger.timeline,
             rng=rng,
             connections=connections,
         )

@@ -11,8 +11,7 @@ from traptor.common.errors import ConfigError
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.keys.addresses import is_on_this_host
-from traptor.supervisor.keys.keyaddresses import say_unusable
+from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
 from traptor.supervisor.keys.pool import PoolLimits
 from traptor.supervisor.rules.groups import Groups, restart_limits
 

@@ -15,12 +15,13 @@ from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.sink import sink_of
 from traptor.worker.drainer import Drainer
 from traptor.worker.link import Control
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.session import Session
 from traptor.worker.sinks.kafka.check import look_at_kafka
+from traptor.worker.sinks.kafka.legacy import take_over_undelivered
+from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.warmup import warm_up
 
 __all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "warm_up"]
@@ -43,6 +44,7 @@ def run_worker(
     log.info("starting", extra=fields(rules=len(birth.rules)))
     control = Control(sock)
     listen_to_signals(control.terminate, logs.evidence)
+    take_over_undelivered(birth)
     delivery = Delivery(birth, sink_of(birth))
     work: Drainer | Session
     if birth.drains:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from traptor.common.errors import ConfigError, Problem
+from traptor.common.text import cut, printable
 
-_SHOWN_CHARACTERS = 60
 _PLACE_CHARACTERS = 200
 
 
@@ -24,7 +24,7 @@ class Place:
 
     def __str__(self) -> str:
         spot = self.file if self.line is None else f"{self.file}:{self.line}"
-        return printable(f"{spot} {_cut(self.what, _PLACE_CHARACTERS)}".rstrip())
+        return printable(f"{spot} {cut(self.what, _PLACE_CHARACTERS)}".rstrip())
 
 
 class Report:
@@ -63,17 +63,3 @@ class Report:
         """Raises ConfigError if there is any problem."""
         if self._problems:
             raise ConfigError(self.problems)
-
-
-def printable(text: str) -> str:
-    """The text on one line, with `?` for what cannot be printed."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def quoted(text: str) -> str:
-    """The text in quotes for a message, cut where it is long."""
-    return f"'{printable(_cut(text, _SHOWN_CHARACTERS))}'"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."

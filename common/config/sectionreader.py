@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from traptor.common.config.kinds.kinds import JSONL, STDOUT, Folder
 from traptor.common.config.options import Option
-from traptor.common.config.report import Place, Report, quoted
+from traptor.common.config.report import Place, Report
 from traptor.common.config.sections import OPTIONS, Section, TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.exposure import url_secrets_of
 from traptor.common.config.source.ini import OVER_LINES, IniSection
 from traptor.common.config.spelling import did_you_mean
+from traptor.common.text import quoted
 
 SectionT = TypeVar("SectionT", bound=Section)
 

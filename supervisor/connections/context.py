@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from traptor.common.config.keys.key import ApiKey
@@ -13,9 +14,10 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.messages import Connect
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.workers.fleet import GRACE_S, Fleet
 from traptor.supervisor.workers.generation import KeySpec
@@ -39,7 +41,7 @@ class Context:
     run_clock: RunClock
     fleet: Fleet
     leftovers: Leftovers
-    ledger: Ledger
+    timeline_of: Callable[[str, Instant], GapTracker]  # a connection's, begun at the time if it has none
     rng: random.Random
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False

@@ -29,8 +29,8 @@ from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.gaps.start import collected_until, known_to_live, until_successor
+from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.keyaddresses import look_at_addresses
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, Way
 from traptor.supervisor.workers.plausible import check_report, check_times
 from traptor.supervisor.workers.states import GenerationState
@@ -226,7 +226,7 @@ class Outcomes:
     ) -> None:
         if not message.reached:
             self._context.pool.refund(key_id)
-            look_at_addresses(self._context)  # it may have had none to connect from
+            look_at_addresses(self._context.pool)  # it may have had none to connect from
         if message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:

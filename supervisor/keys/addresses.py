@@ -1,10 +1,16 @@
-"""Which IP addresses this host has."""
+"""The keys' source addresses: whether this host has them, and again has them."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
 import socket
+
+from traptor.common.logs.event import fields
+from traptor.supervisor.keys.pool import KeyPool
+
+log = logging.getLogger(__name__)
 
 
 def is_on_this_host(address: str) -> bool:
@@ -16,3 +22,17 @@ def is_on_this_host(address: str) -> bool:
         except OSError as error:
             return error.errno != errno.EADDRNOTAVAIL
     return True
+
+
+def look_at_addresses(pool: KeyPool) -> None:
+    """Tell the pool which addresses are there now, and say what changed."""
+    gone, back = pool.look_at_addresses(is_on_this_host)
+    if gone:
+        say_unusable(gone)
+    if back:
+        log.info("source address is on this host again", extra=fields(keys=",".join(back)))
+
+
+def say_unusable(names: tuple[str, ...]) -> None:
+    """Say that these keys are not used."""
+    log.error("source address is not on this host, the key is not used", extra=fields(keys=",".join(names)))

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from traptor.common.config.report import printable
 from traptor.common.errors import TraptorError
+from traptor.common.text import printable
 from traptor.supervisor.keys.record import KeyRecord
 
 _LAST_S = 253_402_300_799.0  # of the year 9999: later than any clock

@@ -246,7 +246,7 @@ class Groups:
             part=part,
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
-            gaps=self._context.ledger.timeline(name, instant(now)),
+            gaps=self._context.timeline_of(name, instant(now)),
         )
         self._context.connections[name] = c
         return c

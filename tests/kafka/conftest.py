@@ -12,7 +12,7 @@ import pytest
 from support.kafka import KafkaProcess, kafka_birth, running_kafka
 
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.sink import sink_of
+from traptor.worker.sinks.outputs import sink_of
 
 # Whatever has no ACL is open to everybody.
 WITH_RIGHTS = {

@@ -18,7 +18,7 @@ from traptor.common.logs.event import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
 from traptor.supervisor import master
 from traptor.supervisor.cli import main
-from traptor.supervisor.keys import keyaddresses
+from traptor.supervisor.keys import addresses
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.status import status
 from traptor.worker import entry
@@ -96,7 +96,7 @@ def bad_addresses(address: str) -> bool:
 
 if __name__ == "__main__":
     master.status = bad_status
-    keyaddresses.is_on_this_host = bad_addresses
+    addresses.is_on_this_host = bad_addresses
     entry.Pipeline = BadPipeline  # type: ignore[misc]
     entry.Control = BadControl  # type: ignore[misc]
     main()

@@ -8,9 +8,8 @@ from pathlib import Path
 from traptor.common.birth import Birth
 from traptor.common.errors import SinkError
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.outboxes import outbox_folder, outboxes, undelivered_files
+from traptor.common.outboxes import outbox_folder, outboxes
 from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
-from traptor.worker.sinks.kafka.legacy import UndeliveredError, import_undelivered
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,6 @@ class OutboxFolder:
 
     def adopt(self) -> list[Outbox]:
         """The outboxes of generations before this one that no process has any more, oldest first."""
-        self._import_undelivered()
         folders = outboxes(self._settings.state_dir, self._connection)
         before = [folder for folder in folders if int(folder.name) < self._generation]
         return [outbox for folder in before if (outbox := self._try_to_adopt(folder)) is not None]
@@ -60,17 +58,6 @@ class OutboxFolder:
         about = lifecycle(of=outbox.generation, messages=outbox.messages, bytes=outbox.bytes)
         log.warning("an outbox is taken over", extra=about)
         return outbox
-
-    def _import_undelivered(self) -> None:
-        for generation, file in undelivered_files(self._settings.state_dir, self._connection):
-            try:
-                count = import_undelivered(file, generation, self._connection, self._settings)
-            except OutboxInUse:
-                continue
-            except UndeliveredError as error:
-                self._say(file, str(error))
-            else:
-                log.warning("undelivered messages are taken over", extra=fields(file=file, messages=count))
 
     def _say(self, path: Path, error: str) -> None:
         if path not in self._said:

@@ -1,18 +1,11 @@
-"""Where messages go: what every sink promises, and which one the option `output` means."""
+"""Where messages go: what every sink promises."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
-from traptor.common.birth import Birth
-from traptor.common.errors import SinkError
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
-from traptor.worker.sinks.kafka.sink import KafkaSink
-from traptor.worker.sinks.lines import LineSink, jsonl_files, jsonl_stdout
-
-__all__ = ["Sink", "line_sink", "sink_of"]
 
 
 class Sink(Protocol):
@@ -41,24 +34,3 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of the output; nothing is told any more of what it still has."""
-
-
-def sink_of(birth: Birth) -> Sink:
-    """The sink, not yet opened, of a generation. Raises SinkError as `line_sink` does."""
-    settings = birth.settings
-    if settings.kafka is not None:
-        return KafkaSink(birth, settings.kafka)
-    return line_sink(settings.output, settings.other_messages, birth.connection)
-
-
-def line_sink(output: str, other_messages: str, connection: str) -> LineSink:
-    """The sink of lines, not yet opened, that `output` and `other_messages` mean for a connection.
-
-    Raises SinkError when `output` is not `jsonl:DIR` or `jsonl:-`.
-    """
-    kind, _, place = output.partition(":")
-    if kind != "jsonl" or not place:
-        raise SinkError(f"[traptor] output = {output}: not known; set it to jsonl:DIR or jsonl:-")
-    if place == "-":
-        return jsonl_stdout(other_messages)
-    return jsonl_files(Path(place), connection, other_messages)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from traptor.common.config.report import Place, Report, printable
+from traptor.common.config.report import Place, Report
 from traptor.common.config.source.ini import IniValue
 from traptor.common.config.source.textfile import TextFile, UnreadableText
+from traptor.common.text import printable
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|\$\{")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -12,8 +12,8 @@ import pytest
 from support.outgoing import Heard, other, tweet
 
 from traptor.common.errors import SinkError
-from traptor.worker.delivery.sink import line_sink
 from traptor.worker.sinks.lines import LineSink
+from traptor.worker.sinks.outputs import line_sink
 
 ticket = Heard.ticket
 

@@ -19,7 +19,7 @@ TESTS = ROOT / "tests"
 COMMON = """
 import os, sys, time
 from support.outgoing import Heard, tweet
-from traptor.worker.delivery.sink import line_sink
+from traptor.worker.sinks.outputs import line_sink
 
 heard = Heard()
 

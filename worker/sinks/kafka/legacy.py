@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import IO
 import msgspec
 import orjson
 
-from traptor.common.birth import OutboxSettings
-from traptor.common.outboxes import outbox_folder
+from traptor.common.birth import Birth, OutboxSettings
+from traptor.common.logs.event import fields
+from traptor.common.outboxes import outbox_folder, undelivered_files
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
+
+log = logging.getLogger(__name__)
 
 # What version 0.1 wrote as `reason`; with another one Kafka had refused the message for good.
 _UNCONFIRMED = "not confirmed in time; it may have arrived"
@@ -37,6 +41,19 @@ class _Head(msgspec.Struct):
 # takes (lone surrogates).
 _VALUE = b',"value":'
 _decode = msgspec.json.Decoder(_Head).decode
+
+
+def take_over_undelivered(birth: Birth) -> None:
+    """Make outboxes of all files that version 0.1 left of the connection, and say so; to be called once."""
+    for generation, file in undelivered_files(birth.settings.outbox.state_dir, birth.connection):
+        try:
+            count = import_undelivered(file, generation, birth.connection, birth.settings.outbox)
+        except OutboxInUse:
+            continue
+        except UndeliveredError as error:
+            log.error("an outbox is left alone", extra=fields(error=str(error)))
+        else:
+            log.warning("undelivered messages are taken over", extra=fields(file=file, messages=count))
 
 
 def import_undelivered(file: Path, generation: int, connection: str, settings: OutboxSettings) -> int:

@@ -19,7 +19,11 @@ from traptor.common.birth import OutboxSettings
 from traptor.worker.delivery.folder import OutboxFolder
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
-from traptor.worker.sinks.kafka.legacy import UndeliveredError, import_undelivered
+from traptor.worker.sinks.kafka.legacy import (
+    UndeliveredError,
+    import_undelivered,
+    take_over_undelivered,
+)
 
 UNCONFIRMED = "not confirmed in time; it may have arrived"
 
@@ -58,6 +62,7 @@ def imported(folder: Path, file: Path) -> int:
 def adopted(folder: Path, generation: int = 4) -> list[Outbox]:
     """What the next generation takes over."""
     birth = replace(kafka_birth("127.0.0.1:1", folder), generation=generation)
+    take_over_undelivered(birth)
     return OutboxFolder(birth).adopt()
 
 
