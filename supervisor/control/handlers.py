@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -66,7 +67,8 @@ class ControlHandlers:
         self, request: web.Request, ask: Callable[[Answer], Iterator[Json]]
     ) -> web.StreamResponse:
         """JSON lines, made in a thread a portion at a time, as fast as the client reads."""
-        question = Question.parse({name: request.query.getall(name) for name in request.query})
+        parameters = {name: request.query.getall(name) for name in request.query}
+        question = Question.parse(parameters, time.time())
         view = self._view()
         with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
             lines = ask(await self._in_thread(Answer, reader, view, question))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from traptor.common.config.quantities import read_duration
 from traptor.supervisor.ledger.entry import Entry
 
 _LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, as far as dates can be written
@@ -56,8 +57,8 @@ class Question:
     period: Period = Period()
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, Sequence[str]]) -> Question:
-        """Read the parameters of a request. Raises BadQuestionError."""
+    def parse(cls, parameters: Mapping[str, Sequence[str]], now_unix: float) -> Question:
+        """Read the parameters of a request that came at `now_unix`. Raises BadQuestionError."""
         for name, values in parameters.items():
             if name not in _PARAMETERS:
                 raise BadQuestionError(
@@ -70,7 +71,8 @@ class Question:
             if not _is_text(values[0]):
                 raise BadQuestionError(f"{name} is no UTF-8")
         given = {name: values[0] for name, values in parameters.items()}
-        since, until = _time("since", given, -math.inf), _time("until", given, math.inf)
+        since = _time("since", given, -math.inf, now_unix)
+        until = _time("until", given, math.inf, now_unix)
         if since >= until:
             raise BadQuestionError("since must be before until")
         return cls(given.get("connection"), given.get("rule"), Period(since, until))
@@ -85,17 +87,25 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _time(name: str, given: Mapping[str, str], default: float) -> float:
+def _time(name: str, given: Mapping[str, str], default: float, now_unix: float) -> float:
     text = given.get(name)
     if text is None:
         return default
     try:
         unix = float(text)
     except ValueError:
-        unix = _iso_time(name, text)
+        ago_s = _duration(text)
+        unix = _iso_time(name, text) if ago_s is None else now_unix - ago_s
     if not 0 <= unix <= _LATEST_UNIX:
         raise BadQuestionError(f"{name} must lie between the years 1970 and 9999")
     return unix
+
+
+def _duration(text: str) -> float | None:
+    try:
+        return read_duration(text)
+    except ValueError:
+        return None
 
 
 def _iso_time(name: str, text: str) -> float:
@@ -105,5 +115,6 @@ def _iso_time(name: str, text: str) -> float:
         return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         raise BadQuestionError(
-            f"{name} must be Unix seconds, or ISO 8601 such as 2026-11-23T10:00:00Z (no zone: UTC)"
+            f"{name} must be how long ago it is, such as 1h, or Unix seconds,"
+            " or ISO 8601 such as 2026-11-23T10:00:00Z (no zone: UTC)"
         ) from None

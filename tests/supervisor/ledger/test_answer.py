@@ -47,7 +47,7 @@ def ask(store: LedgerStore, endpoint: str = "intervals", **parameters: str) -> l
     totals = Totals(streaming_s=30.0, gaps_s={GapCause.NETWORK: 20.0})
     balance = Balance.of("track:0", Instant(100.0, 0.0), NOW, totals)
     view = View(NOW, UNWRITTEN, PLACED_LATELY, OPEN, [balance])
-    question = Question.parse({name: [value] for name, value in parameters.items()})
+    question = Question.parse({name: [value] for name, value in parameters.items()}, now_unix=0.0)
     with closing(LedgerReader(store.path)) as reader:
         answer = Answer(reader, view, question)
         return list(answer.totals() if endpoint == "totals" else answer.intervals(is_any))

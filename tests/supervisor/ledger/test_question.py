@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from traptor.supervisor.ledger.entry import Entry
 from traptor.supervisor.ledger.question import BadQuestionError, Period, Question
 
+NOW = 1795647600.0
+
 
 def ask(**parameters: str) -> Question:
-    return Question.parse({name: [value] for name, value in parameters.items()})
+    return Question.parse({name: [value] for name, value in parameters.items()}, NOW)
 
 
 def entry(since: float, until: float, seconds: float | None = None, is_open: bool = False) -> Entry:
@@ -46,14 +48,23 @@ def test_a_day_begins_at_midnight_utc() -> None:
     assert ask(until="2026-11-26").period.until == 1795651200.0
 
 
+@pytest.mark.parametrize(("text", "ago_s"), [("1h", 3600), ("90s", 90), ("1.5d", 129_600), ("250ms", 0.25)])
+def test_a_duration_is_a_time_so_long_ago(text: str, ago_s: float) -> None:
+    assert ask(since=text).period.since == NOW - ago_s
+    assert ask(since="2d", until=text).period.until == NOW - ago_s
+
+
 def test_nothing_asks_for_everything() -> None:
-    assert Question.parse({}) == Question(None, None, Period())
+    assert Question.parse({}, NOW) == Question(None, None, Period())
 
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"since": ["yesterday"]}, "since must be Unix seconds, or ISO 8601"),
+        ({"since": ["yesterday"]}, "since must be how long ago it is, such as 1h, or Unix seconds, or ISO"),
+        ({"since": ["1 hour"]}, "since must be how long ago"),
+        ({"since": ["0s"]}, "since must be how long ago"),
+        ({"since": ["1m"], "until": ["1h"]}, "since must be before until"),
         ({"since": ["nan"]}, "since must lie between"),
         ({"until": ["inf"]}, "until must lie between"),
         ({"until": ["-1"]}, "until must lie between"),
@@ -68,7 +79,7 @@ def test_nothing_asks_for_everything() -> None:
 )
 def test_what_cannot_be_understood_is_said(parameters: dict[str, list[str]], words: str) -> None:
     with pytest.raises(BadQuestionError, match=words):
-        Question.parse(parameters)
+        Question.parse(parameters, NOW)
 
 
 @settings(deadline=None)
@@ -79,7 +90,7 @@ def test_what_cannot_be_understood_is_said(parameters: dict[str, list[str]], wor
 )
 def test_any_parameters_are_understood_or_refused(parameters: dict[str, list[str]]) -> None:
     try:
-        question = Question.parse(parameters)
+        question = Question.parse(parameters, NOW)
     except BadQuestionError:
         return
     assert question.period.since < question.period.until
