@@ -16,6 +16,7 @@ from traptor.sandbox.faults.soakplan import parse_soak
 from traptor.sandbox.record import TweetLog
 from traptor.sandbox.timeline import Timeline
 from traptor.sandbox.tweets.rules import parse_rules
+from traptor.sandbox.tweets.twitterjson import parse_json, twitter_json
 from traptor.sandbox.tweets.values import Value, parse_loose
 from traptor.sandbox.v1.accounts import Accounts, parse_accounts
 from traptor.sandbox.v1.attempts import Attempts
@@ -144,7 +145,7 @@ class Admin:
         if not isinstance(body.get("message"), dict):
             raise BadInput("message: an object is expected")
         receivers = self._connections.open(_name(body.get("account")))
-        self._connections.send(Message(orjson.dumps(body["message"]) + b"\r\n"), receivers)
+        self._connections.send(Message(twitter_json(body["message"]) + b"\r\n"), receivers)
         return _json({"written_to": [stream.record.id for stream in receivers]})
 
     async def _set_accounts(self, request: web.Request) -> web.Response:
@@ -214,9 +215,9 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
 
 async def _body(request: web.Request) -> Any:
     try:
-        return orjson.loads(await request.read())
-    except orjson.JSONDecodeError as problem:
-        raise BadInput(f"the body is not JSON ({problem.msg})") from None
+        return parse_json(await request.read())
+    except BadInput as problem:
+        raise BadInput(f"the body is {problem}") from None
 
 
 async def _object(request: web.Request, *names: str) -> dict[str, Any]:
@@ -235,4 +236,11 @@ def _name(account: object) -> str | None:
 
 
 def _json(content: object, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
+    return web.Response(body=_dump(content), status=status, content_type="application/json")
+
+
+def _dump(content: object) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except TypeError:  # half a surrogate pair in a name that somebody gave
+        return twitter_json(content)

@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.tweets.maker import Tweet
-from traptor.sandbox.tweets.twitterjson import twitter_json
+from traptor.sandbox.tweets.twitterjson import parse_json, twitter_json
 from traptor.sandbox.tweets.values import Value, parse_loose
 
+_LONGEST_NUMBER = 20  # digits
 _CREATED_AT = "%a %b %d %H:%M:%S %z %Y"
 
 
@@ -70,9 +69,9 @@ def load_replay(path: Path) -> list[ReplayLine]:
 
 def _line(line: bytes, where: str) -> ReplayLine:
     try:
-        content = orjson.loads(line)
-    except orjson.JSONDecodeError as problem:
-        raise BadInput(f"{where}: not JSON ({problem.msg})") from None
+        content = parse_json(line)
+    except BadInput as problem:
+        raise BadInput(f"{where}: {problem}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{where}: an object is expected")
     if "for" not in content:
@@ -94,12 +93,12 @@ def _values(items: list[Any], where: str) -> tuple[Value, ...]:
 
 def _id(tweet: dict[str, Any]) -> int | None:
     text = str(tweet.get("id_str") or tweet.get("id") or "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else None
 
 
 def _at_ms(tweet: dict[str, Any]) -> int | None:
     stamp = tweet.get("timestamp_ms")
-    if isinstance(stamp, str) and stamp.isdecimal():
+    if isinstance(stamp, str) and stamp.isdecimal() and len(stamp) <= _LONGEST_NUMBER:
         return int(stamp)
     try:
         return int(datetime.strptime(str(tweet.get("created_at")), _CREATED_AT).timestamp() * 1000)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from traptor.sandbox.errors import BadInput
+from traptor.sandbox.tweets.twitterjson import parse_json
 from traptor.sandbox.tweets.values import Value, parse_rule
 
 Rule = dict[str, str]
@@ -39,10 +38,8 @@ def load_rules(path: Path) -> tuple[list[Rule], list[Value]]:
         if not line.strip():
             continue
         try:
-            rule = orjson.loads(line)
+            rule = parse_json(line)
             values += parse_rule(rule)
-        except orjson.JSONDecodeError as problem:
-            raise BadInput(f"{path}:{number}: not JSON ({problem.msg})") from None
         except BadInput as problem:
             raise BadInput(f"{path}:{number}: {problem}") from None
         rules.append({"type": rule["type"], "value": rule["value"]})

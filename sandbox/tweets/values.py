@@ -100,7 +100,9 @@ def parse_loose(item: object) -> list[Value]:
 
 def _phrase(part: str) -> Value:
     text = " ".join(part.lower().split())
-    size = len(part.strip().encode("utf-8", "surrogatepass"))
+    if any("\ud800" <= char <= "\udfff" for char in part):
+        raise BadInput("track: half a surrogate pair in a phrase")
+    size = len(part.strip().encode())
     if not text:
         raise BadInput("track: an empty phrase")
     if size > MAX_PHRASE_BYTES:

@@ -30,6 +30,9 @@ from traptor.sandbox.v1.settings import Settings
         ("POST", "messages", b'{"message":"x"}'),
         ("POST", "messages", b'{"message":{},"account":1}'),
         ("POST", "messages", b"\xff"),
+        ("POST", "messages", rb'{"\udc00":1}'),
+        ("PUT", "rules", rb'[{"type":"track","value":"\udc00"}]'),
+        ("PUT", "rules", rb'[{"type":"\udc00","value":"a"}]'),
         ("PUT", "accounts", b'[{"consumer_key":"a"}]'),
         ("POST", "faults", b'{"fault":"x"}'),
         ("GET", "tweets?since=x", b""),
@@ -165,3 +168,12 @@ def test_rules_and_accounts_come_from_files(tmp_path):
             "flood warning",
             "hail",
         }
+
+
+def test_a_message_may_hold_half_a_surrogate_pair(world):
+    reader = world.read()
+    body = rb'{"message": {"text": "cut \ud83d"}}'
+    answer = requests.post(f"{world.url}/sandbox/messages", data=body, timeout=10)
+    assert answer.status_code == 200
+    reader.wait_for_tweets(1)
+    assert reader.lines[0] == rb'{"text":"cut \ud83d"}'

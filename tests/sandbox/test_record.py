@@ -149,8 +149,32 @@ def test_with_a_speed_the_tweets_own_times_decide(tmp_path):
     assert replay.due(1.0) == 1
 
 
+def test_half_a_surrogate_pair_is_replayed_as_it_is(tmp_path):
+    """Twitter has sent such tweets: a text cut inside a character."""
+    path = tmp_path / "tweets.jsonl"
+    path.write_bytes(
+        rb'{"id_str":"1","text":"cut \ud83d","user":{"name":"\udc00"}}'
+        b"\n"
+        rb'{"for":["storm"],"tweet":{"id_str":"2","text":"\ud83d"}}'
+    )
+    replay = Replay(load_replay(path))
+    tweets = [replay.pop(), replay.pop()]
+    assert [tweet.id for tweet in tweets] == [1, 2]
+    assert tweets[0].json == rb'{"id_str":"1","text":"cut \ud83d","user":{"name":"\udc00"}}'
+    assert tweets[1].json == rb'{"id_str":"2","text":"\ud83d"}'
+
+
 @pytest.mark.parametrize(
-    "line", ["{", "[]", '{"for":"x","tweet":{}}', '{"for":[]}', '{"for":["5,1,0,2"],"tweet":{}}']
+    "line",
+    [
+        r'{"for":["\ud83d"],"tweet":{}}',
+        r'{"text":"\ud83d","n":NaN}',
+        "{",
+        "[]",
+        '{"for":"x","tweet":{}}',
+        '{"for":[]}',
+        '{"for":["5,1,0,2"],"tweet":{}}',
+    ],
 )
 def test_a_bad_line_of_a_replay_is_named(tmp_path, line):
     path = tmp_path / "tweets.jsonl"
