@@ -16,6 +16,7 @@ from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
+from traptor.common.redisclient import blocking_redis_client
 from traptor.common.rules import Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -98,7 +99,7 @@ def many_rules(effort: Effort) -> list[Figure]:
 def _pipeline(rules: Sequence[Rule], folder: Path) -> Pipeline:
     group = rules[0].group
     birth = Birth(f"{group}", 1, group, tuple(rules), settings_in(folder))
-    stats = UnwrittenStats(str(group), rules, "redis://127.0.0.1:1", 1.0)
+    stats = UnwrittenStats(str(group), rules, blocking_redis_client("redis://127.0.0.1:1", 1.0))
     pipeline = Pipeline(birth, Delivery(birth, NoSink()), stats)
     pipeline.open(lambda: 0.0)
     return pipeline

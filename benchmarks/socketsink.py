@@ -27,6 +27,7 @@ from benchmarks.rules import track_rules
 from benchmarks.unkept import Unkept
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
+from traptor.common.redisclient import blocking_redis_client
 from traptor.common.rules import Rule
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Sink
@@ -115,7 +116,9 @@ def _through_the_outbox(birth: Birth, sink: Sink) -> Delivery:
 def _our_rate(way: _Way, url: str, rules: Sequence[Rule], generation: int) -> float:
     settings, group = replace(way.settings, stream_url=url), rules[0].group
     birth = Birth(str(group), generation, group, tuple(rules), settings)
-    stats = UnwrittenStats(birth.connection, birth.rules, birth.settings.redis_url, 1.0)
+    stats = UnwrittenStats(
+        birth.connection, birth.rules, blocking_redis_client(birth.settings.redis_url, 1.0)
+    )
     pipeline = Pipeline(birth, way.deliver(birth, sink_of(birth)), stats)  # type: ignore[arg-type]
     pipeline.open(lambda: 0.0)
     rate = _rate(settings, rules, pipeline.handle, lambda: pipeline.drain(time.monotonic() + _DRAIN_S))

@@ -54,6 +54,7 @@ class WorkerSettings:
     log_format: str
     outbox: OutboxSettings
     kafka: KafkaSettings | None = None  # None: the output is another
+    redis_ca_file: Path | None = None
 
     @cached_property
     def fingerprint(self) -> str:

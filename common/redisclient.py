@@ -1,22 +1,175 @@
-"""The master's connections to Redis."""
+"""Redis as both sides use it: its clients, its failures, and what its replies must look like.
+
+Clients return replies as Redis sent them. Here alone their shape is checked: a proxy, a broken server or
+another program on the port may answer anything, and must look like any other trouble with Redis.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.retry import Retry as BlockingRetry
+
+from traptor.common.errors import RedisUnavailable
 
 _HEALTH_CHECK_S = 10
+_SHOWN_CHARACTERS = 60  # of a reply that has another form
+
+REDIS_ERRORS = (RedisError, OSError)  # asyncio's and the socket's timeouts are OSErrors
+
+T = TypeVar("T")
 
 
-def redis_client(url: str, timeout_s: float) -> redis.asyncio.Redis:
+class UnexpectedReply(RedisError):
+    """The server answered in a form that the command does not have."""
+
+
+def redis_client(url: str, timeout_s: float, ca_file: Path | None = None) -> redis.asyncio.Redis:
     """A client that fails at once: whoever uses it says that Redis is away, and tries again later."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_connect_timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_keepalive=True,
-        health_check_interval=_HEALTH_CHECK_S,
-        retry=Retry(NoBackoff(), 0),
-        single_connection_client=False,
+    options = {**_options(url, timeout_s, ca_file), "health_check_interval": _HEALTH_CHECK_S}
+    client = redis.asyncio.Redis.from_url(url, **options, retry=Retry(NoBackoff(), 0))
+    client.response_callbacks.clear()
+    return client
+
+
+def blocking_redis_client(url: str, timeout_s: float, ca_file: Path | None = None) -> redis.Redis:
+    """The same for a thread."""
+    client = redis.Redis.from_url(
+        url, **_options(url, timeout_s, ca_file), retry=BlockingRetry(NoBackoff(), 0)
     )
+    client.response_callbacks.clear()
+    return client
+
+
+def _options(url: str, timeout_s: float, ca_file: Path | None) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "socket_connect_timeout": timeout_s,
+        "socket_timeout": timeout_s,
+        "protocol": 2,  # any server speaks it, and its replies have one form
+    }
+    scheme = urlsplit(url).scheme
+    if scheme != "unix":
+        options["socket_keepalive"] = True
+    if scheme == "rediss" and ca_file is not None:
+        options["ssl_ca_certs"] = str(ca_file)
+    return options
+
+
+async def ask(client: redis.asyncio.Redis, reply: Awaitable[Any], shape: Callable[[Any], T]) -> T:
+    """Wait for a reply and return what `shape` makes of it.
+
+    Raises redis-py's errors and OSError; UnexpectedReply when the reply has another form, or trips redis-py
+    itself. After that the client begins with fresh connections.
+    """
+    try:
+        return shape(await reply)
+    except REDIS_ERRORS as error:
+        if isinstance(error, UnexpectedReply):
+            await client.connection_pool.disconnect(inuse_connections=False)
+        raise
+    except Exception as error:
+        await client.connection_pool.disconnect(inuse_connections=False)
+        raise _unexpected("a reply that cannot be read", repr(error)) from error
+
+
+# ---- shapes
+
+
+def scan_page(reply: Any) -> tuple[int, list[bytes]]:
+    """Cursor and keys of a reply to SCAN. Raises UnexpectedReply."""
+    match reply:
+        case [bytes() as cursor, list() as keys] if cursor.isdigit() and _are_bytes(keys):
+            return int(cursor), keys
+    raise _unexpected("a cursor and a list of keys", reply)
+
+
+def hashes(count: int) -> Callable[[Any], list[dict[bytes, bytes] | ResponseError]]:
+    """The shape of replies to `count` HGETALL: fields, or what the server says is wrong with the key."""
+
+    def shape(replies: Any) -> list[dict[bytes, bytes] | ResponseError]:
+        return [_hash(reply) for reply in _replies(replies, count)]
+
+    return shape
+
+
+def _hash(reply: Any) -> dict[bytes, bytes] | ResponseError:
+    if isinstance(reply, ResponseError):
+        return reply
+    if isinstance(reply, list) and len(reply) % 2 == 0 and _are_bytes(reply):
+        return dict(zip(reply[::2], reply[1::2], strict=True))
+    raise _unexpected("names and values of a hash", reply)
+
+
+def done(count: int) -> Callable[[Any], None]:
+    """The shape of replies to `count` commands that write: numbers and OK."""
+
+    def shape(replies: Any) -> None:
+        for reply in _replies(replies, count):
+            was_done(reply)
+
+    return shape
+
+
+def was_done(reply: Any) -> None:
+    """Check a reply to a command that writes: a number or OK. Raises UnexpectedReply."""
+    if not isinstance(reply, int) and reply != b"OK":
+        raise _unexpected("a number or OK", reply)
+
+
+def pubsub_message(message: Any) -> tuple[str, bytes] | None:
+    """Kind and content of what a subscription received; None when nothing came. Raises UnexpectedReply."""
+    match message:
+        case None:
+            return None
+        case {"type": "message" | "pong" as kind, "data": bytes() as data}:
+            return kind, data
+        case {"type": "subscribe" as kind, "data": int()}:
+            return kind, b""
+    raise _unexpected("a message of a subscription", message)
+
+
+def _replies(replies: Any, count: int) -> list[Any]:
+    if isinstance(replies, list) and len(replies) == count:
+        return replies
+    raise _unexpected(f"{count} replies", replies)
+
+
+def _are_bytes(items: Sequence[Any]) -> bool:
+    return all(isinstance(item, bytes) for item in items)
+
+
+def _unexpected(expected: str, reply: Any) -> UnexpectedReply:
+    shown = repr(reply)[:_SHOWN_CHARACTERS]
+    return UnexpectedReply(f"expected {expected}, received {shown}: is this Redis, and is nothing between?")
+
+
+# ---- failures
+
+
+def unavailable(client: redis.asyncio.Redis, error: BaseException) -> RedisUnavailable:
+    """The error to raise when `client` could not be asked; its text never has a password."""
+    if isinstance(error, BusyLoadingError):
+        advice = "it is still loading its data"
+    else:
+        advice = "check [redis] url and that the server runs"
+    return RedisUnavailable(f"Redis at {_address(client)}: {_said(client, error)} ({advice})")
+
+
+def _address(client: redis.asyncio.Redis) -> str:
+    known = client.connection_pool.connection_kwargs
+    place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    return f"{place} (db {known.get('db', 0)})"
+
+
+def _said(client: redis.asyncio.Redis, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    password = client.connection_pool.connection_kwargs.get("password")
+    return text.replace(str(password), "***") if password else text

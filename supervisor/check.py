@@ -11,8 +11,7 @@ from rich.console import Console
 
 from traptor.common.config.settings import Settings, load_redis_section, load_settings
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
-from traptor.common.redis_errors import REDIS_ERRORS, unavailable
-from traptor.common.redisclient import redis_client
+from traptor.common.redisclient import REDIS_ERRORS, redis_client, unavailable
 from traptor.common.terminal import say
 from traptor.common.text import counted
 from traptor.supervisor.control.server import socket_path
@@ -68,7 +67,7 @@ async def _check_redis(path: Path) -> list[str]:
     section = load_redis_section(path)
     if section is None:
         return []
-    client = redis_client(section.url, section.timeout)
+    client = redis_client(section.url, section.timeout, section.ca_file)
     try:
         await client.ping()
     except REDIS_ERRORS as error:

@@ -14,7 +14,7 @@ import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redis_errors import REDIS_ERRORS
+from traptor.common.redisclient import REDIS_ERRORS
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.heartbeats import beating, write_heartbeats

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import redis.asyncio
 
+from traptor.common.redisclient import ask, done
 from traptor.common.rules import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
@@ -21,7 +22,7 @@ async def write_heartbeats(client: redis.asyncio.Redis, groups: Iterable[GroupId
     async with client.pipeline(transaction=False) as pipeline:
         for group in groups:
             pipeline.psetex(f"{group}:heartbeat", lifetime_ms, now)
-        await pipeline.execute()
+        await ask(client, pipeline.execute(), done(len(pipeline)))
 
 
 def beating(served: Iterable[GroupId], connections: Iterable[Connection], now: float) -> tuple[GroupId, ...]:

@@ -57,7 +57,8 @@ class Master:
         self._exit_code = ExitCode.OK
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
-        self._redis = redis_client(settings.redis.url, settings.redis.timeout)
+        redis = settings.redis
+        self._redis = redis_client(redis.url, redis.timeout, redis.ca_file)
         connections: dict[str, Connection] = {}
         self._ledger = LedgerKeeper(
             settings.supervisor.state_dir,
@@ -69,7 +70,7 @@ class Master:
         self._outcomes = Outcomes(self._context, self.wake)
         self._groups = Groups(self._context)
         self._reconciler = Reconciler(self._context, self._groups)
-        self._subscription = redis_client(settings.redis.url, settings.redis.timeout)
+        self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
         self._rules = RuleWatch(RuleReader(self._redis), self._groups, self.wake)
         self._hints = HintListener(
             self._subscription,

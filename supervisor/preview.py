@@ -39,7 +39,7 @@ class PlannedConnection:
 
 async def read_rules(settings: Settings) -> dict[GroupId, Snapshot]:
     """All rules that this host would serve. Raises RedisUnavailable."""
-    client = redis_client(settings.redis.url, settings.redis.timeout)
+    client = redis_client(settings.redis.url, settings.redis.timeout, settings.redis.ca_file)
     try:
         reader = RuleReader(
             client, limits=limits_of(settings), honour_status=settings.supervisor.honour_status

@@ -12,6 +12,7 @@ from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.event import fields
 from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
+from traptor.common.redisclient import blocking_redis_client
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -80,4 +81,5 @@ def _stats(birth: Birth) -> Stats | None:
     settings = birth.settings
     if not settings.stats:
         return None
-    return Stats(str(birth.group), birth.rules, settings.redis_url, settings.redis_timeout_s)
+    client = blocking_redis_client(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
+    return Stats(str(birth.group), birth.rules, client)

@@ -202,6 +202,12 @@ class RedisSection(Section):
         "The pubsub channel on which `type:id` is published when a group's rules changed.",
     )
     timeout: Duration = option("5s", RESTART, "How long one answer may take.")
+    ca_file: OptionalPath = option(
+        "",
+        RESTART,
+        "Certificates (PEM) that a server at `rediss://` is trusted by, besides those of the system. "
+        "A relative path is relative to this file's folder.",
+    )
     stats: YesNo = option("yes", REFRESH, "Whether workers count matches and limits in Redis.")
 
     @property

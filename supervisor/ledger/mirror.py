@@ -16,7 +16,7 @@ import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redis_errors import REDIS_ERRORS
+from traptor.common.redisclient import REDIS_ERRORS, ask, done
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.entry import Entry
 
@@ -69,7 +69,7 @@ class GapMirror:
                 pipeline.lpush(key, orjson.dumps(entry.as_json()))
                 pipeline.ltrim(key, 0, MIRRORED - 1)
                 pipeline.expire(key, keep_s)
-            await pipeline.execute()
+            await ask(self._redis, pipeline.execute(), done(len(pipeline)))
         last_id = entries[-1].id
         while self._waiting and self._waiting[0].id <= last_id:
             self._waiting.popleft()

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
+from traptor.common.redisclient import REDIS_ERRORS, ask, pubsub_message
 from traptor.common.rules import GroupId
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class HintListener:
         while True:
             try:
                 await self._listen()
-            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            except REDIS_ERRORS as error:
                 self._say_away(error)
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S)
@@ -62,28 +62,39 @@ class HintListener:
     async def _listen(self) -> None:
         async with self._client.pubsub() as subscription:
             await subscription.subscribe(self._channel)
+            if await self._next(subscription) != ("subscribe", b""):
+                raise redis.exceptions.ConnectionError("the subscription is not confirmed")
+            self._begin()
             unanswered = 0
             while unanswered < 2:
-                message = await subscription.get_message(timeout=self._ping_interval_s)
+                message = await self._next(subscription)
                 if message is None:
                     await subscription.ping()
                     unanswered += 1
                 else:
                     unanswered = 0
-                    self._take(message)
+                    self._take(*message)
             raise redis.exceptions.ConnectionError("the subscription does not answer")
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "subscribe":
-            self._retry_s = _RETRY_S
-            self._is_away = False
-            log.info("subscribed", extra=fields(channel=self._channel))
-            self._on_subscribed()
-        elif message["type"] == "message":
-            try:
-                self._on_hint(GroupId.parse(_text(message["data"])))
-            except ValueError:
-                self._count_malformed()
+    async def _next(self, subscription: redis.asyncio.client.PubSub) -> tuple[str, bytes] | None:
+        received = subscription.get_message(timeout=self._ping_interval_s)
+        return await ask(self._client, received, pubsub_message)
+
+    def _begin(self) -> None:
+        self._retry_s = _RETRY_S
+        self._is_away = False
+        log.info("subscribed", extra=fields(channel=self._channel))
+        self._on_subscribed()
+
+    def _take(self, kind: str, data: bytes) -> None:
+        if kind != "message":
+            return
+        try:
+            group = GroupId.parse(data.decode())
+        except ValueError:  # UnicodeDecodeError is one
+            self._count_malformed()
+        else:
+            self._on_hint(group)
 
     def _say_away(self, error: Exception) -> None:
         if not self._is_away:
@@ -99,7 +110,3 @@ class HintListener:
                 "messages on the channel are not type:id, ignored",
                 extra=fields(channel=self._channel, count=self.malformed),
             )
-
-
-def _text(data: bytes | str) -> str:
-    return data.decode() if isinstance(data, bytes) else data  # UnicodeDecodeError is a ValueError

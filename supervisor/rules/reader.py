@@ -6,13 +6,13 @@ import asyncio
 import heapq
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import redis.asyncio
 from redis.exceptions import ResponseError
 
 from traptor.common.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
-from traptor.common.redis_errors import REDIS_ERRORS, unavailable
+from traptor.common.redisclient import REDIS_ERRORS, ask, hashes, scan_page, unavailable
 from traptor.common.rules import GroupId, Limits, Rejected, RuleType
 from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 
@@ -22,6 +22,8 @@ SCAN_COUNT = 1_000  # keys that Redis looks at per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
 _HOLD_S = 0.005  # the event loop, at a time
 SLICE = 100  # hashes per pipeline: some milliseconds to receive and parse
+
+Hash = dict[bytes, bytes] | ResponseError
 
 
 class GroupFilter(Protocol):
@@ -93,23 +95,24 @@ class RuleReader:
     async def _scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         cursor = 0
         while True:
-            cursor, keys = await self._client.scan(cursor, match=pattern, count=SCAN_COUNT)
-            yield cast(list[bytes], keys)
+            page = self._client.scan(cursor, match=pattern, count=SCAN_COUNT)
+            cursor, keys = await ask(self._client, page, scan_page)
+            yield keys
             await asyncio.sleep(0)
             if not cursor:
                 return
 
-    async def _hashes(self, keys: list[str]) -> list[Any]:
+    async def _hashes(self, keys: list[str]) -> list[Hash]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.hgetall(key)
-            return await pipeline.execute(raise_on_error=False)
+            return await ask(self._client, pipeline.execute(raise_on_error=False), hashes(len(keys)))
 
-    def _read(self, key: str, reply: Any) -> Found:
+    def _read(self, key: str, reply: Hash) -> Found:
         group, _ = parse_key(key)
-        if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
-            return Rejected(key, group, "not a hash")
-        if isinstance(reply, Exception):
+        if isinstance(reply, ResponseError):
+            if str(reply).startswith("WRONGTYPE"):
+                return Rejected(key, group, "not a hash")
             raise reply
         try:
             fields = decode_fields(reply)

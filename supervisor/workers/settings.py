@@ -19,6 +19,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         stall_timeout_s=settings.twitter.stall_timeout,
         redis_url=settings.redis.url,
         redis_timeout_s=settings.redis.timeout,
+        redis_ca_file=settings.redis.ca_file,
         stats=settings.redis.stats,
         log_dir=settings.supervisor.log_dir,
         log_level=settings.logging.level,

