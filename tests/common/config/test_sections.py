@@ -18,7 +18,7 @@ DEFAULTS = {
     " outbox_max_bytes=1G outbox_durability=process start_parallel=4"
     " restart_backoff=1s restart_backoff_max=60s"
     " restart_reset_after=60s ledger_keep=90d",
-    "redis": "url=redis://127.0.0.1:6379/0 channel=traptor-notify timeout=5s stats=yes",
+    "redis": "url=redis://127.0.0.1:6379/0 channel=traptor-notify timeout=5s ca_file= stats=yes",
     "twitter": "stream_url=https://stream.twitter.com connect_timeout=10s stall_timeout=90s follow_limit=5000"
     " track_limit=400 locations_limit=25 connects=5 connects_window=300s network_backoff=250ms"
     " network_backoff_max=16s http_backoff=5s http_backoff_max=320s rate_limit_backoff=60s"
