@@ -75,6 +75,8 @@ def check_output(settings: WorkerSettings, answer: Connection) -> None:
         answer.send((True, look_at_kafka(settings.kafka, settings.other_messages)))
     except SinkError as error:
         answer.send((False, str(error)))
+    except Exception as error:  # noqa: BLE001  # the process that asked gets a sentence, whatever it is
+        answer.send((False, f"{type(error).__name__}: {error}"))
 
 
 def _stats(birth: Birth) -> Stats | None:

@@ -68,7 +68,7 @@ class SectionReader(Generic[SectionT]):
                 self._table[key] = Option.of_library(self._model.section, key)
             option = self._table.get(key)
             if option is None:
-                self._report.problem(written.place, f"no such option{self._suggestion(key)}")
+                self._report.problem(written.place, self._unknown(key))
             elif "\n" in written.text and not option.allowed.is_list:
                 self._report.problem(written.place, OVER_LINES)
                 self._values[key] = None
@@ -85,13 +85,13 @@ class SectionReader(Generic[SectionT]):
         self._report.problem(value.place, "stands in quotes, which are a part of the value; remove them")
         return None
 
-    def _suggestion(self, key: str) -> str:
+    def _unknown(self, key: str) -> str:
         if key in self._model.refused:
-            return f": {self._model.refused[key]}"
+            return f"cannot be set: {self._model.refused[key]}"
         for option in OPTIONS:
             if option.key == key:
-                return f"; it belongs in [{option.section}]"
-        return did_you_mean(key, self._table)
+                return f"no such option; it belongs in [{option.section}]"
+        return f"no such option{did_you_mean(key, self._table)}"
 
     def _report_invalid(self, error: ValidationError) -> None:
         # Nothing else of pydantic's error is used: its texts quote values.

@@ -37,6 +37,7 @@ from traptor.common.config.kinds.kinds import (
     YesNo,
 )
 from traptor.common.config.kinds.urls import masked_url
+from traptor.common.config.librdkafka import REFUSED
 from traptor.common.config.options import Option, Reload, option, required_option
 
 LIVE, REFRESH, RESTART = Reload
@@ -287,11 +288,7 @@ class KafkaSection(Section):
         "(security.protocol = SASL_SSL, sasl.username, sasl.password, compression.type, ...)."
     )
     passes_on = True
-    refused: ClassVar[dict[str, str]] = {
-        "bootstrap.servers": "write bootstrap_servers, with a _",
-        "metadata.broker.list": "write bootstrap_servers instead",
-        "transactional.id": "messages are not sent in transactions; take it out",
-    }
+    refused = REFUSED
 
     bootstrap_servers: Brokers = option(
         "",

@@ -62,6 +62,7 @@ class KafkaProcess:
 
     def launch(self) -> None:
         """Start it without waiting until it answers. Raises KafkaMissing and KafkaFailed."""
+        _need_free(self.port)
         classpath = f"{jars()}/*"
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "server.properties"
@@ -185,6 +186,18 @@ def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
     }
+
+
+def _need_free(port: int) -> None:
+    """Raise KafkaFailed where another server listens: its answers would be taken for the broker's."""
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as Java does: old connections may linger
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise KafkaFailed(f"port {port} cannot be used: {error.strerror}; name another one") from None
 
 
 def _free_port() -> int:

@@ -21,7 +21,6 @@ _OURS: dict[str, object] = {
     "enable.idempotence": True,  # implies acks=all; a retry of librdkafka neither doubles nor reorders
     "message.timeout.ms": 0,  # its default gives up after five minutes; what it gives up is sent again
     "partitioner": "murmur2_random",  # as Java's clients do, so that other topics' keys can be joined
-    "compression.type": "lz4",
     "linger.ms": 20,
     # Its default is 1 GiB for each worker. When this is full, messages wait in the outbox alone.
     "queue.buffering.max.kbytes": 16_384,

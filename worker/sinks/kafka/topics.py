@@ -125,7 +125,7 @@ def made_with(make: Callable[..., Client], config: Config) -> Client:
     """A client of librdkafka. Raises SinkError when it does not take the configuration."""
     try:
         return make(config)
-    except (KafkaException, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # the binding raises AttributeError and others too
         text = error_of(error).str() if isinstance(error, KafkaException) else str(error)
         raise SinkError(f"[kafka]: {' '.join(text.split())}; look at the options with a dot") from None
 
