@@ -13,6 +13,7 @@ import click
 
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.soakplan import DEFAULT_EVERY_S, SoakPlan
+from traptor.sandbox.rulesource import RedisRules
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.tweets.rules import load_rules
@@ -31,6 +32,12 @@ _AT_LEAST_1 = click.IntRange(min=1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
 @click.option("--rules", type=_FILE, help='JSON lines {"type": ..., "value": ...} to make tweets for.')
+@click.option(
+    "--redis",
+    "redis_url",
+    metavar="URL",
+    help="Make tweets for the rules that a collector finds there, and for others when they change.",
+)
 @click.option("--accounts", type=_FILE, help="YAML file with the list `apikeys:`.")
 @click.option("--no-auth", is_flag=True, help="Do not check signatures, whatever accounts there are.")
 @click.option(
@@ -88,8 +95,8 @@ _AT_LEAST_1 = click.IntRange(min=1)
 def main(**options: Any) -> None:
     """Run a local Twitter v1.1 streaming server until TERM or INT."""
     try:
-        sandbox = _sandbox(options)
-        asyncio.run(_serve(sandbox, is_open=options["no_auth"] or options["accounts"] is None))
+        is_open = options["no_auth"] or options["accounts"] is None
+        asyncio.run(_serve(_sandbox(options), options["redis_url"], is_open=is_open))
     except BadInput as problem:
         raise click.UsageError(str(problem)) from None
 
@@ -97,6 +104,8 @@ def main(**options: Any) -> None:
 def _sandbox(options: dict[str, Any]) -> Sandbox:
     if options["speed"] is not None and options["replay"] is None:
         raise BadInput("--speed goes with --replay only")
+    if options["redis_url"] is not None and options["rules"] is not None:
+        raise BadInput("--redis and --rules do not go together")
     if odd := [
         name for name, number in options.items() if isinstance(number, float) and not isfinite(number)
     ]:
@@ -130,7 +139,10 @@ def _settings(options: dict[str, Any]) -> Settings:
     )
 
 
-async def _serve(sandbox: Sandbox, is_open: bool) -> None:
+async def _serve(sandbox: Sandbox, redis_url: str | None, is_open: bool) -> None:
+    source = None if redis_url is None else RedisRules(redis_url, sandbox.set_rules, _tell)
+    if source is not None:
+        await source.begin()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -139,8 +151,12 @@ async def _serve(sandbox: Sandbox, is_open: bool) -> None:
     with contextlib.suppress(BrokenPipeError):  # nobody has to read it
         click.echo(f"sandbox listening on {sandbox.url}")
     if is_open:
-        click.echo("signatures are not checked: every OAuth header is an account", err=True)
+        _tell("signatures are not checked: every OAuth header is an account")
     try:
-        await sandbox.run(stop)
+        await sandbox.run(stop, *([] if source is None else [source.follow()]))
     finally:
         await sandbox.stop()
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -93,12 +94,13 @@ class Sandbox:
         if self._settings.soak is not None:
             self._soak.begin(self._settings.soak)
 
-    async def run(self, until: asyncio.Event) -> None:
-        """Let the timeline run until the event is set; an error in it ends this, too."""
+    async def run(self, until: asyncio.Event, *jobs: Coroutine[Any, Any, None]) -> None:
+        """Let the timeline and the jobs run until the event is set; an error in one ends this, too."""
         async with asyncio.TaskGroup() as tasks:
-            timeline = tasks.create_task(self.timeline.run())
+            running = [tasks.create_task(job) for job in (self.timeline.run(), *jobs)]
             await until.wait()
-            timeline.cancel()
+            for task in running:
+                task.cancel()
 
     async def stop(self) -> None:
         """End all streams properly and close everything."""
