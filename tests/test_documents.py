@@ -138,6 +138,7 @@ def inis() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "content"), inis(), ids=lambda text: text if text.endswith(".md") else "")
 def test_every_ini_that_is_shown_loads(name: str, content: str, tmp_path: Path) -> None:
     (tmp_path / "traptor.ini").write_text(content)
+    (tmp_path / "traptor.ini").chmod(0o600)
     variables = {variable: f"value-of-{variable}" for variable in re.findall(r"\$\{(\w+)\}", content)}
     settings = load_settings(tmp_path / "traptor.ini", variables)
     assert settings.keys
