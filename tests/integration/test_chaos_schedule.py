@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from itertools import islice, pairwise
-from pathlib import Path
 
+from chaos_parts.schedule import HABITS, Disturbance, Kind, Target, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the chaos is no package that could be installed
-
-from chaos_parts.schedule import HABITS, Disturbance, Kind, Target, schedule  # noqa: E402
 
 SEEDS, PACES = st.integers(0, 2**32), st.floats(0.5, 20.0)
 

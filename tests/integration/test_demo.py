@@ -15,18 +15,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from demo_parts.picture import Picture
+from demo_parts.samples import Sample
+from demo_parts.screen import Screen
 from rich.cells import cell_len
 from rich.console import Console
+from support.paths import SCRIPTS
 from support.waiting import wait_for
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the demo is no package that could be installed
-
-from demo_parts.picture import Picture  # noqa: E402
-from demo_parts.samples import Sample  # noqa: E402
-from demo_parts.screen import Screen  # noqa: E402
-from trial.rules import CHANGED, changed_track_rules, follow_rules, track_rules  # noqa: E402
-from trial.view import ConnectionView, KeyView, View  # noqa: E402
+from trial.rules import CHANGED, changed_track_rules, follow_rules, track_rules
+from trial.view import ConnectionView, KeyView, View
 
 # ---- rules and screen
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the demo is no package that could be installed
-
-from demo_parts.summary import Replacement, Summary  # noqa: E402
-from trial.evidence import opened_streams, reported_gaps, written_tweets  # noqa: E402
-from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap, Silence, judge  # noqa: E402
-from trial.view import View  # noqa: E402
+from demo_parts.summary import Replacement, Summary
+from trial.evidence import opened_streams, reported_gaps, written_tweets
+from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap, Silence, judge
+from trial.view import View
 
 FLOOD, STORM, USER = ("track", "flood"), ("track", "storm"), ("follow", "12")
 ALL = frozenset({FLOOD, STORM, USER})

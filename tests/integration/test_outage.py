@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 from support.collection import Collection, Key
 from support.waiting import wait_for
+from trial.ports import free_port
 
 from traptor.sandbox.process import SandboxProcess
 
@@ -14,7 +14,7 @@ from traptor.sandbox.process import SandboxProcess
 def test_a_short_outage_is_over_when_the_server_is_back(make_collection: Callable[..., Collection]) -> None:
     """More tries than the budget has find nobody; the first that finds the server streams."""
     collection = make_collection(Key("k1"))
-    port = _free_port()
+    port = free_port()
     collection.options = {
         "twitter": {"stream_url": f"http://127.0.0.1:{port}", "connects": 2, "network_backoff": "50ms"}
     }
@@ -25,9 +25,3 @@ def test_a_short_outage_is_over_when_the_server_is_back(make_collection: Callabl
         collection.wait_streaming("track:0")
         assert collection.key("k1")["budget_left"] == 1
         collection.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

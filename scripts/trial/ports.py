@@ -1,0 +1,37 @@
+"""Ports for servers of trials and tests."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+
+# Below the ports that the kernel gives to outgoing connections (32768 and up), so that none of these takes a
+# port whose server is away for a while and comes back to it.
+_FIRST, _LAST = 20_000, 32_000
+_BLOCK = 1_500  # of each process of a test run that is spread over several
+
+_draw = random.SystemRandom()  # tests seed the other one alike
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on.
+
+    Test processes that run side by side (pytest-xdist) draw from blocks of their own.
+    """
+    first, last = _block(os.environ.get("PYTEST_XDIST_WORKER", ""))
+    while True:
+        port = _draw.randrange(first, last)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _block(worker: str) -> tuple[int, int]:
+    if not worker.startswith("gw"):
+        return _FIRST, _LAST
+    first = _FIRST + int(worker[2:]) * _BLOCK % (_LAST - _FIRST)
+    return first, first + _BLOCK
