@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import redis.asyncio
-import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redisclient import REDIS_ERRORS
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.filechanges import FileChanges
-from traptor.supervisor.heartbeats import beating, write_heartbeats
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
-from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.state.roster import write_atomically
 from traptor.supervisor.workers.hangs import hang_reason
 from traptor.supervisor.workers.health import Health
@@ -33,34 +28,28 @@ _LOOK_AROUND_INTERVAL_S = 5.0
 
 
 class Chores:
-    """Ticks of the run clock, the status file, heartbeats, and a look at log and configuration files."""
+    """Ticks of the run clock, the status file, and a look at log and configuration files."""
 
     def __init__(
         self,
         context: Context,
-        groups: Groups,
-        client: redis.asyncio.Redis,
         files: FileChanges,
         status: Callable[[], dict[str, Any]],
         wake: Callable[[], None],
     ) -> None:
         self._context = context
-        self._groups = groups
-        self._redis = client
         self._files = files
         self._status = status
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
         self._health = Health()
-        self._beat_is_refused = False
 
     def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks, with their names; they run until cancelled."""
         return [
             ("clock", self._tick()),
             ("status", self._write_status()),
-            ("heartbeats", self._beat()),
             ("health", self._look_at_health()),
             ("look around", self._look_around()),
         ]
@@ -92,26 +81,6 @@ class Chores:
                     log.error("the status file cannot be written", extra=fields(error=str(error)))
                 self._status_fails = True
             await asyncio.sleep(_STATUS_INTERVAL_S)
-
-    async def _beat(self) -> None:
-        while True:
-            interval_s = self._context.settings.supervisor.heartbeat_interval
-            served = [group.id for group in self._groups.all()]
-            groups = beating(served, self._context.connections.values(), time.monotonic())
-            try:
-                if groups and not self._context.stopping:
-                    await write_heartbeats(self._redis, groups, interval_s)
-                    self._beat_is_refused = False
-            except REDIS_ERRORS as error:
-                self._say_refused(error)
-            await asyncio.sleep(interval_s)
-
-    def _say_refused(self, error: Exception) -> None:
-        """Redis answers and refuses (READONLY, OOM, NOPERM); that it is away is said by who reads rules."""
-        if isinstance(error, redis.exceptions.ResponseError) and not self._beat_is_refused:
-            said = f"{type(error).__name__}: {error}"
-            log.error("heartbeats are refused, nobody sees that groups are served", extra=fields(error=said))
-            self._beat_is_refused = True
 
     async def _look_at_health(self) -> None:
         while True:

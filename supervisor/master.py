@@ -25,6 +25,7 @@ from traptor.supervisor.connections.reconcile import Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.ledger.keeper import LedgerKeeper
@@ -36,7 +37,7 @@ from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
-from traptor.supervisor.status import status
+from traptor.supervisor.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet, FleetEvents
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
@@ -84,7 +85,8 @@ class Master:
             socket_path(settings.supervisor.run_dir),
             ControlHandlers(self._status, self._ledger.view, self._ledger.path),
         )
-        self._chores = Chores(self._context, self._groups, self._redis, self._files, self._status, self.wake)
+        self._chores = Chores(self._context, self._files, self._status, self.wake)
+        self._heartbeats = Heartbeats(self._context, self._groups, self._ledger.ledger, self._redis)
 
     def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
         rng = random.Random()
@@ -132,6 +134,7 @@ class Master:
         return [
             ("rules", self._rules.run()),
             ("hints", self._hints.run()),
+            ("heartbeats", self._heartbeats.run()),
             *self._ledger.jobs(),
             *self._chores.jobs(),
         ]
@@ -236,8 +239,8 @@ class Master:
         self._context.fleet.reopen_logs()
 
     def _status(self) -> dict[str, Any]:
-        lost, ledger = self._logs.lost, self._ledger.status()
-        return status(self._context, self._groups, lost, ledger, time.monotonic())
+        around = Surroundings(self._logs.lost, self._ledger.status(), self._heartbeats.withheld)
+        return status(self._context, self._groups, around, time.monotonic())
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

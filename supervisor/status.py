@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from traptor.common import __version__
+from traptor.common.rules import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.instants import instant
@@ -17,9 +20,16 @@ from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.workers.generation import Generation
 
 
-def status(
-    context: Context, groups: Groups, log_lost: int, ledger: dict[str, int], now: float
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the status shows beside groups, connections and keys."""
+
+    log_lost: int
+    ledger: dict[str, int]
+    withheld: Mapping[GroupId, str]  # heartbeats, and why
+
+
+def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
     """Plain JSON values; times are Unix seconds, durations seconds. It holds no secret."""
     return {
         "version": __version__,
@@ -28,9 +38,9 @@ def status(
         "stopping": context.stopping,
         "redis": groups.redis_state,
         "strays": len(groups.strays),
-        "log_lost": log_lost,
-        "ledger": ledger,
-        "groups": [_group(group) for group in groups.all()],
+        "log_lost": around.log_lost,
+        "ledger": around.ledger,
+        "groups": [_group(group, around.withheld.get(group.id)) for group in groups.all()],
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],
     }
@@ -40,7 +50,7 @@ def _by_name(context: Context) -> list[Connection]:
     return sorted(context.connections.values(), key=lambda c: (c.group, c.part))
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, withheld: str | None) -> dict[str, Any]:
     snapshot = group.snapshot
     return {
         "group": str(group.id),
@@ -49,6 +59,8 @@ def _group(group: Group) -> dict[str, Any]:
         "inactive": snapshot.inactive,
         "suspect": group.suspect,
         "hints": group.ticket,
+        "heartbeat": "written" if withheld is None else "withheld",
+        "heartbeat_why": withheld,
     }
 
 

@@ -124,6 +124,12 @@ class SupervisorSection(Section):
         LIVE,
         "How often each served group's heartbeat is written to Redis; it expires after 1.5 times this.",
     )
+    heartbeat_empty: Duration = option(
+        "1h",
+        LIVE,
+        "How long a group that lost its last rule goes on having a heartbeat; one that is named in "
+        "[traptor] groups always has one.",
+    )
     honour_status: YesNo = option(
         "yes", LIVE, "Whether rules with another `status` than active are kept out of the stream."
     )

@@ -9,7 +9,7 @@ from traptor.common.backoff import CrashBackoff
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Counters, Disconnected, added
 from traptor.common.rules import GroupId, Rule
-from traptor.supervisor.connections.waits import Wait
+from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause, Interval
 from traptor.supervisor.gaps.start import collected_until, until_successor
@@ -85,6 +85,17 @@ class Connection:
     def streams(self) -> bool:
         """Whether it has an open stream."""
         return self.serving is not None and self.serving.streams
+
+    @property
+    def silence(self) -> Wait | None:
+        """Why it does not stream; None: it streams."""
+        if self.streams:
+            return None
+        if self.wait is not None:
+            return self.wait
+        if self.serving is not None and self.serving.state is GenerationState.CONNECTING:
+            return Wait(WaitKind.CONNECTING, "the server is asked", key=self.serving.key_name)
+        return Wait(WaitKind.STARTING, "its worker is starting")
 
     @property
     def asks(self) -> bool:

@@ -1,13 +1,14 @@
-"""Why a connection waits: each way once, with the gap cause that it means while nothing streams.
+"""Why a connection waits: each way once, with its gap cause, its level in the log, and what to do about it.
 
-A pure table. The reconcile step says which way it is; the gap ledger, the status and the list of troubles
-follow from here.
+A pure table. The reconcile step says which way it is; the gap ledger, the status, the log lines and the list
+of troubles follow from here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from logging import ERROR, INFO
 
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.states import Hindrance, Verdict
@@ -16,6 +17,8 @@ from traptor.supervisor.keys.states import Hindrance, Verdict
 class WaitKind(StrEnum):
     """Every way in which a connection can wait."""
 
+    STARTING = "starting"
+    CONNECTING = "connecting"
     NO_KEY = "no_key"
     KEYS_REFUSED = "keys_refused"  # no key is free, as the server refused keys
     RULES_REFUSED = "rules_refused"
@@ -53,31 +56,75 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
     Hindrance.RESTS: WaitKind.RESTS,
 }
 
-CAUSES: dict[WaitKind, GapCause | None] = {
-    WaitKind.NO_KEY: GapCause.NO_KEY,
-    WaitKind.KEYS_REFUSED: GapCause.KEY_REFUSED,
-    WaitKind.RULES_REFUSED: GapCause.RULES_REFUSED,
-    WaitKind.CRASHED: None,  # its end said whether it crashed or hung
-    WaitKind.NO_WORKER: GapCause.CRASH,
-    WaitKind.TURN: None,
-    WaitKind.PACED: None,
-    WaitKind.OUTBOX_FULL: GapCause.OUTBOX_FULL,
-    WaitKind.STEP_FAILED: GapCause.CRASH,
-    WaitKind.REFRESH_DUE: None,
-    WaitKind.NO_WAY: None,
-    WaitKind.KEY_GONE: GapCause.NO_KEY,
-    WaitKind.KEY_UNUSABLE: GapCause.NO_KEY,
-    WaitKind.KEY_SUSPECT: GapCause.KEY_REFUSED,
-    WaitKind.KEY_QUARANTINED: GapCause.KEY_REFUSED,
-    WaitKind.BUDGET: GapCause.BUDGET,
-    WaitKind.NETWORK: GapCause.NETWORK,
-    WaitKind.SERVER_ERRORS: GapCause.NETWORK,
-    WaitKind.SHORT_STREAMS: GapCause.SERVER_CLOSE,
-    WaitKind.RATE_LIMITED: GapCause.RATE_LIMITED,
-    WaitKind.RESTS: None,
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one way to wait means.
+
+    `cause`: of the gap while nothing streams; None: the wait is part of what ended the last stream, or of the
+    start, and the gap keeps its cause. `level`: of the log line that says that rules are not collected, once
+    that has lasted `say_after_s` seconds; while an old generation streams on it is a warning at most.
+    """
+
+    cause: GapCause | None
+    level: int
+    say_after_s: float
+    todo: str
+
+
+_START_S = 30.0  # every worker waits for its turn and for its first answer; this is too long
+_BLIP_S = 5.0  # a network that fails for a moment: the key's first rests are shorter
+
+_ADD_KEY = "add a key, or wait; a rule without a key is not collected"
+_KEY = "check the key's secrets and this host's clock; a changed key is tried at once"
+
+MEANINGS: dict[WaitKind, Meaning] = {
+    WaitKind.STARTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
+    WaitKind.CONNECTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
+    WaitKind.NO_KEY: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),
+    WaitKind.KEYS_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.RULES_REFUSED: Meaning(
+        GapCause.RULES_REFUSED,
+        ERROR,
+        0,
+        "find the rule that the server refuses; a changed rule is tried at once",
+    ),
+    # Its end said whether it crashed or hung.
+    WaitKind.CRASHED: Meaning(None, ERROR, 0, "read the connection's log; report it"),
+    WaitKind.NO_WORKER: Meaning(
+        GapCause.CRASH, ERROR, 0, "see `no worker can be forked` in supervisor.log: memory, processes, disk"
+    ),
+    WaitKind.TURN: Meaning(None, INFO, _START_S, "wait, or raise [supervisor] start_parallel"),
+    WaitKind.PACED: Meaning(None, INFO, _START_S, "wait, or raise [twitter] connect_rate"),
+    WaitKind.OUTBOX_FULL: Meaning(
+        GapCause.OUTBOX_FULL, ERROR, 0, "look at the output; or raise [supervisor] outbox_max_bytes"
+    ),
+    WaitKind.STEP_FAILED: Meaning(
+        GapCause.CRASH, ERROR, 0, "see `a step failed` in supervisor.log; report it"
+    ),
+    WaitKind.REFRESH_DUE: Meaning(
+        None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"
+    ),
+    WaitKind.NO_WAY: Meaning(None, ERROR, 0, "add a spare key, or allow more ways in [supervisor] handover"),
+    WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),
+    WaitKind.KEY_UNUSABLE: Meaning(
+        GapCause.NO_KEY, ERROR, 0, "mend the key's source_address, or bring the address back to this host"
+    ),
+    WaitKind.KEY_SUSPECT: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.KEY_QUARANTINED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.BUDGET: Meaning(GapCause.BUDGET, ERROR, 0, "wait, or add a spare key"),
+    WaitKind.NETWORK: Meaning(
+        GapCause.NETWORK, ERROR, _BLIP_S, "look at the network, the proxy and the server"
+    ),
+    WaitKind.SERVER_ERRORS: Meaning(GapCause.NETWORK, ERROR, _BLIP_S, "wait; the server answers with errors"),
+    WaitKind.SHORT_STREAMS: Meaning(
+        GapCause.SERVER_CLOSE, ERROR, 0, "find out who else uses the key; or add a spare key"
+    ),
+    WaitKind.RATE_LIMITED: Meaning(
+        GapCause.RATE_LIMITED, ERROR, 0, "find out who else uses the key or this address; or add a spare key"
+    ),
+    WaitKind.RESTS: Meaning(None, ERROR, _BLIP_S, "wait, or add a spare key"),
 }
-"""The cause of the gap while a connection without a stream waits so; None: the wait is part of what ended
-the last stream, or of the start, and the gap keeps its cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +149,4 @@ class Wait:
     @property
     def cause(self) -> GapCause | None:
         """Return the cause of a gap in which a connection waits so, or None to keep the one it has."""
-        return CAUSES[self.kind]
+        return MEANINGS[self.kind].cause

@@ -114,6 +114,13 @@ class Ledger:
                 self._written.pop(name, None)
                 self._forgotten.append(name)
 
+    def unplanned(self) -> Iterator[tuple[str, Instant]]:
+        """Yield each connection that has nothing to stream, and since when, over restarts too."""
+        for name, timeline in self._timelines.items():
+            standing = timeline.standing
+            if standing.kind is IntervalKind.UNPLANNED:
+                yield name, standing.open_from
+
     # ---- for the disk
 
     def batch(self, at: Instant, *, is_clean: bool = False) -> Batch:

@@ -102,6 +102,11 @@ class Generation:
         return self.key.key_id if self.key is not None else None
 
     @property
+    def key_name(self) -> str | None:
+        """The name of that key."""
+        return self.connect.key_name if self.connect is not None else None
+
+    @property
     def counters(self) -> Counters:
         """Its counters as last reported."""
         return self.last_report.counters if self.last_report is not None else Counters()

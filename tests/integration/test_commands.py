@@ -384,10 +384,18 @@ def test_heartbeats_have_the_original_form_and_are_withheld_while_a_key_is_missi
         assert 0 < collection.redis.pttl(f"{group}:heartbeat") <= 750
     collection.wait_state("track:1", "WAITING_FOR_KEY")
     wait_for(lambda: collection.redis.get("track:1:heartbeat") is None, "track:1 is silent")
+    collection.wait_log(" WARNING ", "heartbeat withheld", "group=track:1", 'why="no key is free"')
+    by_name = {group["group"]: group for group in collection.status()["groups"]}
+    assert (by_name["track:1"]["heartbeat"], by_name["track:1"]["heartbeat_why"]) == (
+        "withheld",
+        "no key is free",
+    )
+    assert (by_name["follow:7"]["heartbeat"], by_name["follow:7"]["heartbeat_why"]) == ("written", None)
     collection.keys.append(Key("k2"))
     collection.set_accounts()
     collection.write_ini()
     wait_for(lambda: collection.redis.get("track:1:heartbeat"), "track:1 beats")
+    collection.wait_log("heartbeat is written again", "group=track:1")
     collection.stop()
     wait_for(lambda: not collection.redis.keys("*:heartbeat"), "they expire")
 

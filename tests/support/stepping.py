@@ -106,7 +106,7 @@ class SteppedWorld:
             run_clock=RunClock(time.monotonic()),
             fleet=cast(Any, self.fleet),
             leftovers=cast(Any, SimpleNamespace(due=frozenset())),
-            ledger=cast(Any, None),
+            timeline_of=GapTracker,
             rng=rng,
         )
         self.groups: Any = SimpleNamespace(plan=lambda now: None)

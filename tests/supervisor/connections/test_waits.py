@@ -12,7 +12,7 @@ from support.stepping import A, B, SteppedWorld
 
 from traptor.common.messages import DisconnectKind, Ready
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.waits import CAUSES, OF_HINDRANCE, WaitKind
+from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
 from traptor.supervisor.keys.budget import Purpose
 from traptor.supervisor.keys.failures import FailureKind
@@ -138,8 +138,10 @@ BOOKED: list[tuple[Prepare, WaitKind, GapCause]] = [
     (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
     (rests_though_it_streamed, WaitKind.RESTS, GapCause.START),
 ]
-# While these last an old generation streams, or the connection has left its key.
+# The first two book nothing. While the others last an old generation streams, or the connection has no key.
 NEVER_IN_A_GAP = {
+    WaitKind.STARTING,
+    WaitKind.CONNECTING,
     WaitKind.REFRESH_DUE,
     WaitKind.NO_WAY,
     WaitKind.KEY_GONE,
@@ -164,7 +166,8 @@ def test_a_gap_in_which_a_connection_waits_has_the_cause_of_the_wait(
 
 def test_every_way_to_wait_is_tried_here_and_has_an_entry() -> None:
     assert {kind for _, kind, _ in BOOKED} | NEVER_IN_A_GAP == set(WaitKind)
-    assert CAUSES.keys() == set(WaitKind)
+    assert MEANINGS.keys() == set(WaitKind)
+    assert all(meaning.todo for meaning in MEANINGS.values())
     assert OF_HINDRANCE.keys() == set(Hindrance)
 
 
