@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import datetime
 
 from rich.console import Console
 from trial.view import ConnectionView
@@ -32,13 +33,13 @@ class PlainLines:
 
     def say(self, text: str) -> None:
         """Print an event."""
-        self._print(f"  * {text}")
+        self._print(f"  {datetime.now():%H:%M:%S}  {text}")
 
     def close(self) -> None:
         """All is printed already."""
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _connection(c: ConnectionView) -> str:

@@ -49,18 +49,20 @@ class Summary:
         return [
             "Summary",
             _row("tweets made for rules then in Redis", verdict.made),
-            _row("  before their rule was first in an open filter, or in a gap", verdict.early),
+            _row("  - before their rule was first in an open filter, or in a gap", verdict.early),
             *(
-                [_row("  in no open filter and in no reported gap", verdict.unexplained)]
+                [_row("  - in no open filter and in no reported gap", verdict.unexplained)]
                 * bool(verdict.unexplained)
             ),
-            _row("due to connections (a tweet may be due to two)", verdict.due),
-            _row("received", self.view.total("received")),
-            _row("matched", self.view.total("matched")),
-            _row("written", verdict.written),
-            _row("doubled", verdict.doubled),
-            _row("lost", verdict.lost),
+            _row("  + for a second connection, or for a rule just replaced", verdict.more),
+            _row("= due to connections", verdict.due),
+            _row("  - lost", verdict.lost),
             *(f"    {loss}" for loss in verdict.losses),
+            _row("  + not due, in a reported gap, and written all the same", verdict.beyond),
+            _row("  + doubled", verdict.doubled),
+            _row("= written", verdict.written),
+            _row("received by workers", self.view.total("received")),
+            _row("matched", self.view.total("matched")),
             *self._gap_lines(),
             *(f"  rules changed; {replacement}" for replacement in self.replacements),
             f"  output in {self.output}; logs in {self.logs}",

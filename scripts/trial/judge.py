@@ -92,9 +92,15 @@ class Verdict:
     due: int  # to each connection whose open filter held a value, outside its reported gaps
     written: int
     doubled: int
+    beyond: int  # written once though not due: sent in a time that its connection reports as a gap
     lost: int  # due and not written
     silent: int  # not written, and made in a silence that nobody can tell from a quiet stream
     losses: tuple[str, ...]  # the first of them, and of those not explained, for people
+
+    @property
+    def more(self) -> int:
+        """Deliveries due beyond one for each tweet that was made for a rule in Redis and due."""
+        return self.due - (self.made - self.early - self.unexplained)
 
     @property
     def is_good(self) -> bool:
@@ -123,9 +129,11 @@ class _Judge:
     def verdict(self) -> Verdict:
         made = early = unexplained = due = lost = silent = 0
         losses: list[str] = []
+        due_and_written: set[tuple[str, str]] = set()
         for tweet in self._evidence.tweets:
             names = self._due_to(tweet)
             unwritten = [name for name in names if not self._is_written(tweet.id, name)]
+            due_and_written |= {self._pair(tweet.id, name) for name in names if name not in unwritten}
             missing = [name for name in unwritten if not self._in_silence(name, tweet.made_at)]
             silent += len(unwritten) - len(missing)
             due += len(names)
@@ -149,6 +157,7 @@ class _Judge:
             due=due,
             written=sum(counts),
             doubled=sum(counts) - len(counts),
+            beyond=len(counts) - len(due_and_written),
             lost=lost,
             silent=silent,
             losses=tuple(losses),
@@ -164,6 +173,11 @@ class _Judge:
         if name is None:
             return tweet_id in self._written_anywhere
         return tweet_id in self._evidence.written.get(name, ())
+
+    def _pair(self, tweet_id: str, name: str | None) -> tuple[str, str]:
+        """The tweet and where it is written, as a stream that was claimed for no connection does not say."""
+        written = self._evidence.written
+        return tweet_id, name or next(place for place, ids in written.items() if tweet_id in ids)
 
     def _is_due(self, values: Iterable[Value], at: float) -> bool:
         """Whether an open stream asked for it, and its connection reports no gap."""

@@ -96,6 +96,19 @@ def test_the_same_tweet_twice_from_one_connection_is_doubled_and_no_error() -> N
     assert (verdict.written, verdict.doubled, verdict.lost) == (5, 1, 0)
 
 
+def test_what_was_due_lost_not_due_and_doubled_adds_up_to_what_was_written() -> None:
+    """A tweet of a reported gap that came through all the same is neither due nor doubled."""
+    evidence = good()
+    gaps = [*evidence.gaps, ReportedGap("track:0", "refresh", 19.0, 21.0, 2.0)]
+    unclaimed = OpenedStream(None, frozenset({STORM}), 30.0, 40.0)
+    tweets = [*evidence.tweets, tweet(5, 20.0), tweet(6, 22.0, USER), tweet(7, 35.0, STORM)]
+    streams = [replace(evidence.streams[0], values=frozenset({FLOOD})), evidence.streams[1], unclaimed]
+    written = {"track:0": Counter("245577"), "follow:0": Counter("344")}
+    verdict = judge(replace(evidence, tweets=tweets, gaps=gaps, streams=streams, written=written))
+    assert (verdict.due, verdict.lost, verdict.beyond, verdict.doubled) == (6, 1, 1, 3)
+    assert verdict.due - verdict.lost + verdict.beyond + verdict.doubled == verdict.written == 9
+
+
 def test_a_rule_that_is_in_redis_but_was_in_no_filter_yet_makes_early_tweets() -> None:
     evidence = good()
     new = ("track", "volcano")
@@ -207,7 +220,7 @@ def test_the_summary_says_what_failed() -> None:
     summary = Summary(lost, View(), tuple(good().gaps), (moved,), ("it stumbled",), "out", "logs")
     text = "\n".join(summary.lines())
     assert not summary.is_good
-    assert re.search(r"^  lost +1$", text, re.MULTILINE)
+    assert re.search(r"^    - lost +1$", text, re.MULTILINE)
     assert "gap seconds of track:0: 2.1 (start 2.1)" in text
     assert "track:0: pid 1 -> 2; but follow:0.2 changed theirs, too" in text
     assert "FAILED: it stumbled" in text
