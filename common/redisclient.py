@@ -124,6 +124,22 @@ def was_done(reply: Any) -> None:
         raise _unexpected("a number or OK", reply)
 
 
+def values_and_lifetimes(count: int) -> Callable[[Any], list[tuple[bytes | None, int]]]:
+    """The shape of replies to `count` times GET and PTTL: the value, if there is one, and milliseconds."""
+
+    def shape(replies: Any) -> list[tuple[bytes | None, int]]:
+        flat = _replies(replies, 2 * count)
+        return [_value_and_lifetime(value, ms) for value, ms in zip(flat[::2], flat[1::2], strict=True)]
+
+    return shape
+
+
+def _value_and_lifetime(value: Any, lifetime_ms: Any) -> tuple[bytes | None, int]:
+    if isinstance(value, bytes | None) and isinstance(lifetime_ms, int):
+        return value, lifetime_ms
+    raise _unexpected("a value and its lifetime", (value, lifetime_ms))
+
+
 def pubsub_message(message: Any) -> tuple[str, bytes] | None:
     """Kind and content of what a subscription received; None when nothing came. Raises UnexpectedReply."""
     match message:

@@ -9,88 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redisclient import REDIS_ERRORS, ask, done
+from traptor.common.redisclient import REDIS_ERRORS, ask, done, values_and_lifetimes
 from traptor.common.rules import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.pulse import LIFETIMES, Found, Pulse, Sent
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.workers.leftovers import parse_connection
 
 log = logging.getLogger(__name__)
 
-LIFETIMES = 1.5
-"""A heartbeat expires after so many intervals."""
+_FOREIGN = "another supervisor or the original serves it: its keys are used twice, and its tweets come twice"
+
 _LOOKS = 5
 """In an interval: a group that was silent for a moment does not miss its next beat altogether."""
-
-
-@dataclass(slots=True)
-class _Beat:
-    """One group's last beat, and since when it is silent (monotonic seconds)."""
-
-    written_at: float | None = None
-    silent_since: float | None = None
-    why: str = ""
-    is_said: bool = False
-
-
-class Pulse:
-    """Which groups are due for a heartbeat, and which have missed one. Pure; the time is passed in."""
-
-    def __init__(self) -> None:
-        self._beats: dict[GroupId, _Beat] = {}
-
-    def look(self, silences: Iterable[tuple[GroupId, str]], now: float) -> None:
-        """Take over which groups there are, each with why it may not beat ("": it may)."""
-        beats = {}
-        for group, why in silences:
-            beat = beats[group] = self._beats.get(group) or _Beat()
-            beat.silent_since = None if not why else now if beat.silent_since is None else beat.silent_since
-            beat.why = why
-        self._beats = beats
-
-    def due(self, interval_s: float, now: float) -> tuple[GroupId, ...]:
-        """Return the groups that may beat and last did so an interval ago, or never."""
-        return tuple(
-            group
-            for group, beat in self._beats.items()
-            if not beat.why and (beat.written_at is None or beat.written_at + interval_s <= now)
-        )
-
-    def written(self, groups: Iterable[GroupId], now: float) -> None:
-        """Note a heartbeat of these groups."""
-        for group in groups:
-            self._beats[group].written_at = now
-
-    def withheld(self) -> dict[GroupId, str]:
-        """Return the groups that do not beat now, and why."""
-        return {group: beat.why for group, beat in self._beats.items() if beat.why}
-
-    def missed(self, interval_s: float, now: float) -> Iterator[tuple[GroupId, str]]:
-        """Yield each group once whose heartbeat has expired, or never was, as it is withheld; and why."""
-        for group, beat in self._beats.items():
-            if beat.silent_since is None or beat.is_said:
-                continue
-            since = beat.silent_since if beat.written_at is None else beat.written_at
-            if now >= since + LIFETIMES * interval_s:
-                beat.is_said = True
-                yield group, beat.why
-
-    def recovered(self) -> Iterator[GroupId]:
-        """Yield each group once that beats again after it was said to have missed."""
-        for group, beat in self._beats.items():
-            if beat.is_said and not beat.why:
-                beat.is_said = False
-                yield group
 
 
 class Heartbeats:
@@ -108,6 +48,11 @@ class Heartbeats:
     def withheld(self) -> dict[GroupId, str]:
         """The groups that have no heartbeat now, and why."""
         return self._pulse.withheld()
+
+    @property
+    def foreign(self) -> frozenset[GroupId]:
+        """The groups whose heartbeat somebody else writes, too: another supervisor, or the original."""
+        return self._pulse.foreign(self._context.settings.supervisor.heartbeat_interval, time.monotonic())
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -136,12 +81,17 @@ class Heartbeats:
 
     async def _write(self, groups: Sequence[GroupId], interval_s: float, now: float) -> None:
         try:
-            await write_heartbeats(self._redis, groups, interval_s)
+            for group, found in zip(groups, await read_heartbeats(self._redis, groups), strict=True):
+                self._pulse.found(group, found, now)
+            sent = await write_heartbeats(self._redis, groups, interval_s)
         except REDIS_ERRORS as error:
+            self._pulse.unanswered(groups)
             self._say_refused(error)
         else:
-            self._pulse.written(groups, now)
+            self._pulse.written(groups, now, sent)
             self._is_refused = False
+        for group in self._pulse.newly_foreign(interval_s, now):
+            log.warning("somebody else writes this heartbeat", extra=fields(group=group, what=_FOREIGN))
 
     def _say_refused(self, error: Exception) -> None:
         """Redis answers and refuses (READONLY, OOM, NOPERM); that it is away is said by who reads rules."""
@@ -151,14 +101,30 @@ class Heartbeats:
             self._is_refused = True
 
 
-async def write_heartbeats(client: redis.asyncio.Redis, groups: Iterable[GroupId], interval_s: float) -> None:
-    """Set one expiring key per group. Raises redis-py's errors."""
-    now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
-    lifetime_ms = round(interval_s * LIFETIMES * 1000)
+async def read_heartbeats(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> list[Found | None]:
+    """Return the heartbeats that these groups have now. Raises redis-py's errors."""
     async with client.pipeline(transaction=False) as pipeline:
         for group in groups:
-            pipeline.psetex(f"{group}:heartbeat", lifetime_ms, now)
+            pipeline.get(heartbeat_key(group))
+            pipeline.pttl(heartbeat_key(group))
+        replies = await ask(client, pipeline.execute(), values_and_lifetimes(len(groups)))
+    return [None if value is None else Found(value, ms / 1000) for value, ms in replies]
+
+
+async def write_heartbeats(client: redis.asyncio.Redis, groups: Iterable[GroupId], interval_s: float) -> Sent:
+    """Set one expiring key per group. Raises redis-py's errors."""
+    value = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    lifetime_s = interval_s * LIFETIMES
+    async with client.pipeline(transaction=False) as pipeline:
+        for group in groups:
+            pipeline.psetex(heartbeat_key(group), round(lifetime_s * 1000), value)
         await ask(client, pipeline.execute(), done(len(pipeline)))
+    return Sent(value.encode(), lifetime_s, time.monotonic())
+
+
+def heartbeat_key(group: GroupId) -> str:
+    """The key in Redis that rule managers look at."""
+    return f"{group}:heartbeat"
 
 
 def silences(

@@ -239,7 +239,8 @@ class Master:
         self._context.fleet.reopen_logs()
 
     def _status(self) -> dict[str, Any]:
-        around = Surroundings(self._logs.lost, self._ledger.status(), self._heartbeats.withheld)
+        beats = self._heartbeats
+        around = Surroundings(self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign)
         return status(self._context, self._groups, around, time.monotonic())
 
     def _on_hint(self, group: GroupId) -> None:

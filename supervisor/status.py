@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class Surroundings:
     log_lost: int
     ledger: dict[str, int]
     withheld: Mapping[GroupId, str]  # heartbeats, and why
+    foreign: Set[GroupId]  # whose heartbeat somebody else writes, too
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "strays": len(groups.strays),
         "log_lost": around.log_lost,
         "ledger": around.ledger,
-        "groups": [_group(group, around.withheld.get(group.id)) for group in groups.all()],
+        "groups": [_group(group, around) for group in groups.all()],
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],
     }
@@ -50,8 +51,8 @@ def _by_name(context: Context) -> list[Connection]:
     return sorted(context.connections.values(), key=lambda c: (c.group, c.part))
 
 
-def _group(group: Group, withheld: str | None) -> dict[str, Any]:
-    snapshot = group.snapshot
+def _group(group: Group, around: Surroundings) -> dict[str, Any]:
+    snapshot, withheld = group.snapshot, around.withheld.get(group.id)
     return {
         "group": str(group.id),
         "rules": len(snapshot.rules),
@@ -61,6 +62,7 @@ def _group(group: Group, withheld: str | None) -> dict[str, Any]:
         "hints": group.ticket,
         "heartbeat": "written" if withheld is None else "withheld",
         "heartbeat_why": withheld,
+        "heartbeat_shared": group.id in around.foreign,
     }
 
 

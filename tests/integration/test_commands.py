@@ -400,6 +400,25 @@ def test_heartbeats_have_the_original_form_and_are_withheld_while_a_key_is_missi
     wait_for(lambda: not collection.redis.keys("*:heartbeat"), "they expire")
 
 
+def test_a_heartbeat_that_somebody_else_writes_is_said(make_collection: Make) -> None:
+    """Two supervisors on one group use its keys twice. One that is alone says nothing of itself."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:1", ["hail"])
+    collection.start()
+    collection.wait_streaming("track:0", "track:1")
+
+    def is_shared() -> bool:
+        collection.redis.psetex("track:0:heartbeat", 5000, "of another")
+        groups = {group["group"]: group for group in collection.status()["groups"]}
+        return groups["track:0"]["heartbeat_shared"]
+
+    wait_for(is_shared, "the other one is seen")
+    collection.wait_log(" WARNING ", "somebody else writes this heartbeat", "group=track:0")
+    assert collection.log().count("somebody else writes") == 1
+    assert not [g for g in collection.status()["groups"] if g["heartbeat_shared"] and g["group"] != "track:0"]
+
+
 def test_heartbeats_are_withheld_while_the_server_refuses_the_rules(make_collection: Make) -> None:
     """And the key goes to whom it can serve; other rules are tried at once."""
     collection = make_collection(Key("k1"))

@@ -8,9 +8,17 @@ import pytest
 from support.stepping import A, SteppedWorld
 
 from traptor.common.rules import GroupId
-from traptor.supervisor.heartbeats import Pulse, silences
+from traptor.supervisor.heartbeats import silences
+from traptor.supervisor.pulse import Found, Pulse, Sent
 
 TRACK, FOLLOW = GroupId.parse("track:0"), GroupId.parse("follow:0")
+
+
+INTERVAL_S = 5.0
+
+
+def sent(at: float, value: bytes = b"20261123100000") -> Sent:
+    return Sent(value, 7.5, at)
 
 
 def test_a_group_beats_while_any_part_streams_and_is_silent_when_none_does(tmp_path: Path) -> None:
@@ -46,7 +54,7 @@ def test_a_beat_is_due_an_interval_after_the_last_or_at_once_after_a_silence() -
     pulse = Pulse()
     pulse.look([(TRACK, "")], 0.0)
     assert pulse.due(5.0, 0.0) == (TRACK,)
-    pulse.written([TRACK], 0.0)
+    pulse.written([TRACK], 0.0, sent(0.0))
     assert pulse.due(5.0, 4.9) == ()
     pulse.look([(TRACK, "its worker is starting")], 5.0)
     assert pulse.due(5.0, 5.0) == ()
@@ -57,7 +65,7 @@ def test_a_beat_is_due_an_interval_after_the_last_or_at_once_after_a_silence() -
 def test_a_heartbeat_that_is_withheld_is_said_when_it_has_expired_and_once() -> None:
     pulse = Pulse()
     pulse.look([(TRACK, "")], 0.0)
-    pulse.written([TRACK], 0.0)
+    pulse.written([TRACK], 0.0, sent(0.0))
     pulse.look([(TRACK, "no key is free")], 1.0)
     assert pulse.withheld() == {TRACK: "no key is free"}
     assert list(pulse.missed(5.0, 7.4)) == []
@@ -85,3 +93,58 @@ def test_a_group_that_is_served_no_more_is_forgotten() -> None:
     pulse.look([(FOLLOW, "")], 10.0)
     assert list(pulse.missed(5.0, 100.0)) == []
     assert pulse.due(5.0, 10.0) == (FOLLOW,)
+
+
+# ---- somebody else's heartbeat
+
+
+def beaten(pulse: Pulse, times: int, found: Found | None) -> list[GroupId]:
+    """The groups that are said to be foreign over so many intervals, in each of which this is found."""
+    said = []
+    for beat in range(times + 1):
+        now = beat * INTERVAL_S
+        pulse.look([(TRACK, "")], now)
+        pulse.found(TRACK, found, now)
+        pulse.written([TRACK], now, sent(now + 0.2))
+        said += pulse.newly_foreign(INTERVAL_S, now)
+    return said
+
+
+def test_our_own_heartbeat_is_known_however_late_its_answer_came() -> None:
+    """It was written at most when the answer came, so that it has at most 7.5 - 4.8 s to live."""
+    for remaining_s in (0.1, 2.5, 2.7):
+        assert beaten(Pulse(), 10, Found(b"20261123100000", remaining_s)) == []
+    assert beaten(Pulse(), 10, None) == [], "it had expired"
+
+
+@pytest.mark.parametrize(
+    "found", [Found(b"20261123100000", 3.0), Found(b"20261123100004", 2.5), Found(b"x", -0.001)]
+)
+def test_one_that_lives_longer_or_has_another_value_is_somebody_elses_and_said_once(found: Found) -> None:
+    pulse = Pulse()
+    assert beaten(pulse, 10, found) == [TRACK]
+    assert pulse.foreign(INTERVAL_S, 51.0) == {TRACK}
+    assert pulse.foreign(INTERVAL_S, 500.0) == frozenset()
+
+
+def test_one_alone_says_nothing() -> None:
+    """Redis may have been restored from a dump; and of what a predecessor left nothing is known."""
+    assert beaten(Pulse(), 1, Found(b"x", 100.0)) == []
+
+
+def test_what_was_perhaps_written_says_nothing() -> None:
+    pulse = Pulse()
+    for beat in range(10):
+        now = beat * INTERVAL_S
+        pulse.look([(TRACK, "")], now)
+        pulse.found(TRACK, Found(b"20261123100009", 7.0), now)
+        pulse.written([TRACK], now, sent(now))
+        pulse.unanswered([TRACK])
+    assert pulse.foreign(INTERVAL_S, 50.0) == frozenset()
+
+
+def test_another_one_that_begins_again_is_said_again() -> None:
+    pulse = Pulse()
+    assert beaten(pulse, 5, Found(b"x", 1.0)) == [TRACK]
+    assert list(pulse.newly_foreign(INTERVAL_S, 1000.0)) == []
+    assert beaten(pulse, 5, Found(b"x", 1.0)) == [TRACK]
