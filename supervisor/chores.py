@@ -1,11 +1,10 @@
-"""What the master does by the clock, each in a task of its own."""
+"""What the master does by the clock, each as a job of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import orjson
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.state.roster import write_atomically
@@ -45,63 +45,61 @@ class Chores:
         self._status_fails = False
         self._health = Health()
 
-    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """The tasks, with their names; they run until cancelled."""
+    def jobs(self) -> list[tuple[str, Run]]:
+        """The jobs, with their names."""
+
+        def looks(step: Callable[[], object]) -> Run:
+            return every(lambda: _LOOK_AROUND_INTERVAL_S, step, _LOOK_AROUND_INTERVAL_S)
+
         return [
-            ("clock", self._tick()),
-            ("status", self._write_status()),
-            ("health", self._look_at_health()),
-            ("look around", self._look_around()),
+            ("clock", every(lambda: TICK_S, self._tick)),
+            ("status", every(lambda: _STATUS_INTERVAL_S, self._write_status)),
+            ("health", every(self._health_interval_s, self._look_at_health)),
+            ("leftovers", looks(self._look_for_leftovers)),
+            # Every step is due by an event or its time; this makes up for one that was missed.
+            ("steps", looks(self._wake)),
+            ("files", looks(self._files.compare)),
+            ("addresses", looks(lambda: look_at_addresses(self._context.pool))),
+            ("log rotation", looks(self._rotate_logs)),
         ]
 
     def close(self) -> None:
         """Nothing runs any more: no status may say that it does."""
         self._status_path.unlink(missing_ok=True)
 
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         """Let the run clock run, and a hung worker be found."""
-        while True:
-            now = time.monotonic()
-            self._context.run_clock.tick(now)
-            if self._one_hangs(self._context.run_clock.read(now)):
-                self._wake()
-            await asyncio.sleep(TICK_S)
+        now = time.monotonic()
+        self._context.run_clock.tick(now)
+        if self._one_hangs(self._context.run_clock.read(now)):
+            self._wake()
 
     def _one_hangs(self, run_now: float) -> bool:
         timeout_s = self._context.settings.supervisor.hang_timeout
         return any(hang_reason(g, run_now, timeout_s) for g in self._context.fleet.generations)
 
-    async def _write_status(self) -> None:
-        while True:
-            try:
-                write_atomically(self._status_path, orjson.dumps(self._status()))
-                self._status_fails = False
-            except (OSError, TypeError, ValueError) as error:  # no status is worth the collection
-                if not self._status_fails:
-                    log.error("the status file cannot be written", extra=fields(error=str(error)))
-                self._status_fails = True
-            await asyncio.sleep(_STATUS_INTERVAL_S)
+    def _write_status(self) -> None:
+        try:
+            write_atomically(self._status_path, orjson.dumps(self._status()))
+        except OSError as error:  # no status is worth the collection
+            if not self._status_fails:
+                log.error("the status file cannot be written", extra=fields(error=str(error)))
+            self._status_fails = True
+        else:
+            self._status_fails = False
 
-    async def _look_at_health(self) -> None:
-        while True:
-            supervisor = self._context.settings.supervisor
-            if self._health.look(self._context.fleet.generations, supervisor.max_memory):
-                self._wake()
-            await asyncio.sleep(supervisor.health_interval)
+    def _health_interval_s(self) -> float:
+        return self._context.settings.supervisor.health_interval
+
+    def _look_at_health(self) -> None:
+        if self._health.look(self._context.fleet.generations, self._context.settings.supervisor.max_memory):
+            self._wake()
 
     def _look_for_leftovers(self) -> None:
         served = {g.birth.connection for g in self._context.fleet.generations}
         self._context.leftovers.look(served, time.monotonic())
 
-    async def _look_around(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_AROUND_INTERVAL_S)
-            self._look_for_leftovers()
-            self._wake()  # every step is due by an event or its time; this makes up for one that was missed
-            self._files.compare()
-            look_at_addresses(self._context.pool)
-            settings = self._context.settings
-            if settings.supervisor.log_dir is not None and settings.logging.rotate_size:
-                rotate_logs(
-                    settings.supervisor.log_dir, settings.logging.rotate_size, settings.logging.rotate_keep
-                )
+    def _rotate_logs(self) -> None:
+        log_dir, logging_ = self._context.settings.supervisor.log_dir, self._context.settings.logging
+        if log_dir is not None and logging_.rotate_size:
+            rotate_logs(log_dir, logging_.rotate_size, logging_.rotate_keep)

@@ -8,7 +8,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from traptor.common.config.settings import Settings
@@ -26,6 +26,7 @@ from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.heartbeats import Heartbeats
+from traptor.supervisor.jobs import Jobs
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.ledger.keeper import LedgerKeeper
@@ -45,7 +46,7 @@ from traptor.supervisor.workers.runclock import RunClock
 log = logging.getLogger(__name__)
 
 _WORKERS_LOCK_POLL_S = 0.05
-_CANCEL_AGAIN_S = 0.2
+_LAST_RESORT_S = 1.0
 
 
 class Master:
@@ -53,6 +54,7 @@ class Master:
 
     def __init__(self, settings: Settings, logs: MasterLogs) -> None:
         self._logs = logs
+        self._jobs = Jobs()
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
         self._exit_code = ExitCode.OK
@@ -121,33 +123,31 @@ class Master:
         self._take_keys()
         await self._control.start()
         await self._end_predecessors_workers()
-        jobs = [asyncio.create_task(job, name=name) for name, job in self._jobs()]
-        for job in jobs:
-            job.add_done_callback(self._on_job_end)
+        outside = [
+            ("rules", self._rules.run),
+            ("hints", self._hints.run),
+            ("heartbeats", self._heartbeats.run),
+        ]
+        for name, job in (*outside, *self._ledger.jobs(), *self._chores.jobs()):
+            self._jobs.start(name, job)
         try:
             return await self._loop()
         finally:
-            await _end(jobs)
+            await self._jobs.end()
             await self._close()
 
-    def _jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        return [
-            ("rules", self._rules.run()),
-            ("hints", self._hints.run()),
-            ("heartbeats", self._heartbeats.run()),
-            *self._ledger.jobs(),
-            *self._chores.jobs(),
-        ]
-
     async def _loop(self) -> ExitCode:
+        """Look, and wait until there is something to look at; a failure here costs no stream either."""
+        jobs = self._jobs
         while True:
             if self._reload_asked is not None:
-                self._take_reload()
-            due = self._reconciler.reconcile()
-            self._ledger.look(self._groups)
+                jobs.attempt("reload", self._take_reload, None)
+            due = jobs.attempt("reconcile", self._reconciler.reconcile, None)
+            jobs.attempt("look at the ledger", lambda: self._ledger.look(self._groups), None)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
-            await self._wait_until(due)
+            retries = (jobs.retry_at(name) for name in ("reload", "reconcile"))
+            await self._wait_until(min((at for at in (due, *retries) if at is not None), default=None))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -155,13 +155,6 @@ class Master:
             async with asyncio.timeout(timeout_s):
                 await self._event.wait()
         self._event.clear()
-
-    def _on_job_end(self, job: asyncio.Task[None]) -> None:
-        """A job never ends by itself: an error in one would leave the master deaf or blind."""
-        if not job.cancelled() and (error := job.exception()) is not None:
-            log.critical("a job of the master failed", exc_info=error, extra=fields(job=job.get_name()))
-            self._exit_code = ExitCode.FAILURE
-            self._stop()
 
     def _take_keys(self) -> None:
         now = time.monotonic()
@@ -188,21 +181,31 @@ class Master:
             await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:
-        self._files.close()
-        self._chores.close()
-        await self._control.close()
-        self._ledger.close()
-        self._context.save_keys(time.monotonic())
-        self._context.store.close()
-        await self._redis.aclose()
-        await self._subscription.aclose()
-        self._workers_lock.release()
+        """Let go of everything; what cannot be let go of keeps nothing else."""
+        ends: list[tuple[str, Callable[[], Any]]] = [
+            ("close files", self._files.close),
+            ("close chores", self._chores.close),
+            ("close the control socket", self._control.close),
+            ("close the ledger", self._ledger.close),
+            ("save keys", lambda: self._context.save_keys(time.monotonic())),
+            ("close the store", self._context.store.close),
+            ("close Redis", self._redis.aclose),
+            ("close the subscription", self._subscription.aclose),
+            ("release the workers' lock", self._workers_lock.release),
+        ]
+        for name, end in ends:
+            try:
+                if isinstance(result := end(), Awaitable):
+                    await result
+            except Exception:
+                log.exception("an end failed", extra=fields(what=name))
         log.info("supervisor stopped")
 
     # ---- what can happen
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._jobs.on_loop_error)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop_signal)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload, "SIGHUP")
@@ -214,23 +217,29 @@ class Master:
             return
         log.warning("stopping at once")
         self._exit_code = ExitCode.FAILURE
-        for generation in self._context.fleet.generations:
-            self._context.fleet.kill(generation)
+        self._kill_all()
 
     def _stop(self) -> None:
         self._context.stopping = True
+        self._jobs.hurry()
         within_s = self._context.settings.supervisor.drain_timeout
         log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
+        # Should no step of ours end the workers in time, this does.
+        asyncio.get_running_loop().call_later(within_s + _LAST_RESORT_S, self._kill_all)
         self.wake()
+
+    def _kill_all(self) -> None:
+        for generation in self._context.fleet.generations:
+            self._context.fleet.kill(generation)
 
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why
         self.wake()
 
     def _take_reload(self) -> None:
-        why, self._reload_asked = self._reload_asked, None
         self._files.note()
-        self._reload.run(why or "")
+        self._reload.run(self._reload_asked or "")
+        self._reload_asked = None
         self._files.watch(self._context.settings.watched)
         self._rules.look_at_all()
 
@@ -239,18 +248,11 @@ class Master:
         self._context.fleet.reopen_logs()
 
     def _status(self) -> dict[str, Any]:
-        beats = self._heartbeats
-        around = Surroundings(self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign)
-        return status(self._context, self._groups, around, time.monotonic())
+        now, beats = time.monotonic(), self._heartbeats
+        jobs = self._jobs.status(lambda at: time.time() + at - now)
+        around = Surroundings(self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign, jobs)
+        return status(self._context, self._groups, around, now)
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):
             self._rules.hint(group)
-
-
-async def _end(jobs: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel the jobs until they have ended: redis-py can swallow a cancellation while it connects."""
-    while pending := [job for job in jobs if not job.done()]:
-        for job in pending:
-            job.cancel()
-        await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)

@@ -28,6 +28,7 @@ class Surroundings:
     ledger: dict[str, int]
     withheld: Mapping[GroupId, str]  # heartbeats, and why
     foreign: Set[GroupId]  # whose heartbeat somebody else writes, too
+    jobs: list[dict[str, Any]]  # that failed
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "strays": len(groups.strays),
         "log_lost": around.log_lost,
         "ledger": around.ledger,
+        "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],

@@ -109,10 +109,12 @@ class Outcomes:
         g.ending = g.ending or (Ending.DRAINED if g.birth.drains and not code else Ending.CRASH)
         c = self._connection(g)
         _log_end(g, code)
-        if g.streaming_since is not None:
-            self._stream_lost(c, g, now)
-        self._leave_place(c, g, now)
-        self._wake()
+        try:
+            if g.streaming_since is not None:
+                self._stream_lost(c, g, now)
+        finally:  # whatever fails, its place is free for the next
+            self._leave_place(c, g, now)
+            self._wake()
 
     def _connection(self, g: Generation) -> Connection:
         return self._context.connections[g.birth.connection]

@@ -41,9 +41,9 @@ class LedgerKeeper:
         self.ledger = Ledger(connections, store.load(), outboxes, boot, now, self._on_entry, self._news.set)
         self._writer = LedgerWriter(self.ledger, store, keep_s, self._news)
 
-    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """The tasks, with their names; they run until cancelled."""
-        return [("ledger", self._writer.run()), ("gap mirror", self._mirror.run())]
+    def jobs(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        """The jobs, with their names; each runs until cancelled."""
+        return [("ledger", self._writer.run), ("gap mirror", self._mirror.run)]
 
     def look(self, groups: Groups) -> None:
         """Note which connection carries which rules, once they are known."""

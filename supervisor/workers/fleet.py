@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -11,12 +12,15 @@ from dataclasses import dataclass
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
+from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen
 from traptor.supervisor.state.roster import Roster, RosterEntry
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.generation import Ending, Generation, Spec
 from traptor.supervisor.workers.process import WorkerProcess
 from traptor.supervisor.workers.states import GenerationState
+
+log = logging.getLogger(__name__)
 
 # How long a worker may take to end after TERM, and after its drain's deadline.
 GRACE_S = 2.0
@@ -132,7 +136,10 @@ class Fleet:
         generation.move(GenerationState.GONE)
         # The next worker comes first. Nobody minds that a dead process is listed meanwhile.
         asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
-        self._events.on_gone(generation, code)
+        try:
+            self._events.on_gone(generation, code)
+        except Exception:
+            log.exception("a worker's end could not be handled", extra=fields(connection=generation.name))
 
     def _write_roster(self) -> None:
         try:

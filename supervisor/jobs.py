@@ -1,0 +1,175 @@
+"""The master's jobs: what serves the surroundings of the streams. None of them may end the streams.
+
+A job that fails, however it fails, is begun again after a pause, and that is said, counted and shown. The
+streams need no job: workers stream by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from traptor.common.backoff import doubled
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+# So long it must go well until its failures are forgotten.
+STEADY_S = 30.0
+_SAY_AGAIN_S = 60.0
+_CANCEL_AGAIN_S = 0.2
+
+T = TypeVar("T")
+Run = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Trouble:
+    """What is known of the failures of one job. Times are monotonic seconds."""
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        self.failures = 0  # since the start
+        self.error: str | None = None  # while it does not go well
+        self.retry_at = 0.0
+        self._in_a_row = 0
+        self._failed_at = 0.0
+        self._said: tuple[str, float] | None = None  # which error was said, and when
+
+    def failed(self, error: BaseException, now: float) -> None:
+        """Note a failure and say it: an error of ours with its traceback, the same error once a minute."""
+        pause_s = doubled(FIRST_PAUSE_S, self._in_a_row, LONGEST_PAUSE_S)
+        self.failures += 1
+        self._in_a_row += 1
+        self._failed_at, self.retry_at = now, now + pause_s
+        self.error = f"{type(error).__name__}: {error}"
+        if self._said is None or self._said[0] != self.error or now - self._said[1] >= _SAY_AGAIN_S:
+            self._said = self.error, now
+            log.error(
+                "a job of the master failed, it is begun again",
+                exc_info=None if _is_of_the_host(error) else error,
+                extra=fields(job=self.job, error=self.error, failures=self.failures, retry_in_s=pause_s),
+            )
+
+    def went_well(self, now: float) -> None:
+        """It has gone well until now: forget the failures, and say so, when that lasts."""
+        if self.error is not None and now - self._failed_at >= STEADY_S:
+            log.info("a job of the master goes on", extra=fields(job=self.job, failures=self.failures))
+            self.error, self._said, self._in_a_row = None, None, 0
+
+
+class Jobs:
+    """Runs the jobs, and tries the steps of the master's own loop, so that no failure gets any further."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+        self._troubles: dict[str, Trouble] = {}
+
+    def start(self, name: str, run: Run) -> None:
+        """Run a job until `end`; `run` begins it, and begins it anew after each failure."""
+        self._tasks.append(asyncio.create_task(self._keep(self._trouble(name), run), name=name))
+
+    def attempt(self, name: str, deed: Callable[[], T], otherwise: T) -> T:
+        """The result of a step, or `otherwise` when it fails, or failed a moment ago."""
+        trouble = self._trouble(name)
+        now = self._clock()
+        if now < trouble.retry_at:
+            return otherwise
+        try:
+            result = deed()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the streams go on
+            trouble.failed(error, self._clock())
+            return otherwise
+        trouble.went_well(now)
+        return result
+
+    def retry_at(self, name: str) -> float | None:
+        """When a step that failed may be tried again; None when it may be now."""
+        retry_at = self._trouble(name).retry_at
+        return retry_at if retry_at > self._clock() else None
+
+    def hurry(self) -> None:
+        """Let what failed be tried at once, for a stop."""
+        for trouble in self._troubles.values():
+            trouble.retry_at = 0.0
+
+    def on_loop_error(self, loop: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+        """Take what the event loop would only print: errors in callbacks, and of accepting connections."""
+        trouble = self._trouble("event loop")
+        trouble.failed(about.get("exception") or RuntimeError(about["message"]), self._clock())
+        loop.call_later(STEADY_S, lambda: trouble.went_well(self._clock()))
+
+    def status(self, wall_of: Callable[[float], float]) -> list[dict[str, Any]]:
+        """The jobs that have failed since the start; `error` and `retry_at` while one does not go well."""
+        return [
+            {
+                "job": trouble.job,
+                "failures": trouble.failures,
+                "error": trouble.error,
+                "retry_at": wall_of(trouble.retry_at) if trouble.error is not None else None,
+            }
+            for trouble in self._troubles.values()
+            if trouble.failures
+        ]
+
+    async def end(self) -> None:
+        """Cancel the jobs until they have ended: redis-py can swallow a cancellation while it connects."""
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+
+    def _trouble(self, name: str) -> Trouble:
+        return self._troubles.setdefault(name, Trouble(name))
+
+    async def _keep(self, trouble: Trouble, run: Run) -> None:
+        while True:
+            steady = asyncio.create_task(self._watch(trouble))
+            try:
+                trouble.failed(await _failure(run), self._clock())
+            finally:
+                steady.cancel()
+            await asyncio.sleep(max(0.0, trouble.retry_at - self._clock()))
+
+    async def _watch(self, trouble: Trouble) -> None:
+        while trouble.error is not None:
+            await asyncio.sleep(STEADY_S)
+            trouble.went_well(self._clock())
+
+
+def every(interval_s: Callable[[], float], step: Callable[[], object], first_after_s: float = 0.0) -> Run:
+    """A job that does one step again and again, with a pause between."""
+
+    async def run() -> None:
+        await asyncio.sleep(first_after_s)
+        while True:
+            step()
+            await asyncio.sleep(interval_s())
+
+    return run
+
+
+async def _failure(run: Run) -> BaseException:
+    """Run a job and return why it ended."""
+    try:
+        await run()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return error  # of something it waited for: nobody cancelled the job
+    except Exception as error:  # noqa: BLE001  # whatever it is, the streams go on
+        return error
+    return RuntimeError("it ended by itself")
+
+
+def _is_of_the_host(error: BaseException) -> bool:
+    """Whether the host has no room or no right, which a traceback would only bury."""
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return no_thread or isinstance(error, TraptorError | OSError | MemoryError)
