@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos_parts.timeline import Entry, Kind
-from traptor.supervisor.ledger.entry import NOTHING
-from traptor.supervisor.ledger.entry import Entry as StoredEntry
+from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
+from traptor.supervisor.ledger.records import NOTHING
+from traptor.supervisor.ledger.records import Entry as StoredEntry
 
 
 @dataclass(frozen=True, slots=True)

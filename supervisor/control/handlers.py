@@ -16,9 +16,9 @@ import orjson
 from aiohttp import web
 
 from traptor.supervisor.ledger.answer import Answer, View, is_any
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.question import Question
-from traptor.supervisor.ledger.reader import LedgerReader
+from traptor.supervisor.ledger.records import Entry
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.gaps.interval import Interval, IntervalKind
-from traptor.supervisor.ledger.entry import iso
+from traptor.supervisor.ledger.records import iso
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from traptor.supervisor.gaps.interval import Instant, Totals
-from traptor.supervisor.ledger.batch import Account, Stored
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
+from traptor.supervisor.ledger.records import Account, Entry, Stored
 
 TOLERANCE_S = 0.01
 

@@ -13,12 +13,11 @@ from typing import Any
 
 from traptor.supervisor.gaps.interval import Instant, IntervalKind
 from traptor.supervisor.ledger.accounting import TOLERANCE_S, Balance
-from traptor.supervisor.ledger.batch import KNOWN, Placement
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.coverage import coverage, known_spans, with_news
-from traptor.supervisor.ledger.entry import UNCARRIED, Entry
+from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader, StoredStay
 from traptor.supervisor.ledger.question import Period, Question
-from traptor.supervisor.ledger.reader import NO_ID, LedgerReader, StoredStay
+from traptor.supervisor.ledger.records import KNOWN, UNCARRIED, Entry, Placement
 
 Json = dict[str, Any]
 

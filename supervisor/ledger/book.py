@@ -15,9 +15,17 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.gaps.timeline import GapTracker
-from traptor.supervisor.ledger.batch import KNOWN, Account, Batch, Placement, Stored
-from traptor.supervisor.ledger.entry import NOTHING, Carried, Entry
 from traptor.supervisor.ledger.membership import Membership, carried_by
+from traptor.supervisor.ledger.records import (
+    KNOWN,
+    NOTHING,
+    Account,
+    Batch,
+    Carried,
+    Entry,
+    Placement,
+    Stored,
+)
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
 from traptor.supervisor.rules.snapshot import Snapshot
 

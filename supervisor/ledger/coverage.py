@@ -8,10 +8,9 @@ from itertools import islice
 from operator import attrgetter
 
 from traptor.supervisor.gaps.interval import IntervalKind
-from traptor.supervisor.ledger.batch import KNOWN, Placement
-from traptor.supervisor.ledger.entry import UNCARRIED, Entry
+from traptor.supervisor.ledger.disk.reader import StoredStay
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.reader import StoredStay
+from traptor.supervisor.ledger.records import KNOWN, UNCARRIED, Entry, Placement
 
 Span = tuple[float, float]
 

@@ -14,9 +14,9 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.instants import boot_id, instant
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.ledger.book import Ledger
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.mirror import GapMirror
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from traptor.common.rules import Rule
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.ledger.batch import Placement
-from traptor.supervisor.ledger.entry import NOTHING, Carried
+from traptor.supervisor.ledger.records import NOTHING, Carried, Placement
 
 
 class Membership:

@@ -18,7 +18,7 @@ import redis.exceptions
 from traptor.common.logs.event import fields
 from traptor.common.redisclient import REDIS_ERRORS, ask, done
 from traptor.supervisor.gaps.interval import IntervalKind
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.records import Entry
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from traptor.common.config.kinds.quantities import read_duration
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.records import Entry
 
 _LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, as far as dates can be written
 _PARAMETERS = ("connection", "rule", "since", "until")

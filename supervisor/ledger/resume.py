@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from traptor.common.mark import Mark
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing, Totals
 from traptor.supervisor.gaps.timeline import GapTracker, Take
-from traptor.supervisor.ledger.batch import Account, Stored
+from traptor.supervisor.ledger.records import Account, Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import TypeVar
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.ledger.batch import Batch
 from traptor.supervisor.ledger.book import Ledger
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.records import Batch
 
 log = logging.getLogger(__name__)
 

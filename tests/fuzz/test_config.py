@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.fuzzing import examples, mangled
 from support.planted import SECRET, everything_shown
 
-from traptor.common.config.sampleini import sample_ini
+from traptor.common.config.sample import sample_ini
 from traptor.common.config.settings import load_settings
 from traptor.common.errors import ConfigError
 

@@ -26,9 +26,8 @@ from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
 from traptor.supervisor.ledger.answer import View
-from traptor.supervisor.ledger.batch import Batch, Placement
-from traptor.supervisor.ledger.entry import Entry
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.records import Batch, Entry, Placement
 
 T = TypeVar("T")
 

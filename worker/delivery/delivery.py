@@ -17,7 +17,7 @@ from collections.abc import Callable
 from traptor.common.birth import Birth
 from traptor.common.errors import ExitCode
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.logs.tally import Tally
+from traptor.common.logs.throttle import Tally
 from traptor.common.mark import Mark
 from traptor.worker.delivery.folder import OutboxFolder
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing

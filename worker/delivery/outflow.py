@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from traptor.common.logs.event import fields
-from traptor.common.logs.tally import Tally
+from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing
 from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError
 from traptor.worker.delivery.sink import Sink

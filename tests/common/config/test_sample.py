@@ -11,7 +11,7 @@ import pytest
 from support.paths import ROOT
 
 from traptor.common.config.docs import configuration_page
-from traptor.common.config.sampleini import sample_ini
+from traptor.common.config.sample import sample_ini
 from traptor.common.config.sections import OPTIONS
 
 if TYPE_CHECKING:

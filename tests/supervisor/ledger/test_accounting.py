@@ -12,7 +12,7 @@ from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.interval import GapCause, Instant
 from traptor.supervisor.ledger.accounting import balances, imbalances
 from traptor.supervisor.ledger.book import Ledger
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.disk.store import LedgerStore
 
 
 def at(mono: float) -> Instant:

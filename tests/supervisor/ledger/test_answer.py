@@ -13,11 +13,10 @@ from traptor.common.rules import GroupId, Rule
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
 from traptor.supervisor.ledger.answer import Answer, UnknownError, View, is_any
-from traptor.supervisor.ledger.batch import Batch, Placement
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.reader import LedgerReader
+from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Question
-from traptor.supervisor.ledger.reader import LedgerReader
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.records import Batch, Entry, Placement
 
 NOW = Instant(150.0, 50.0)
 GROUP = GroupId.parse("track:0")

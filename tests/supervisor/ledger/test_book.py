@@ -19,8 +19,8 @@ from traptor.common.mark import Mark, MarkFile
 from traptor.supervisor.gaps.interval import GapCause, Instant
 from traptor.supervisor.ledger.accounting import balances
 from traptor.supervisor.ledger.book import Ledger
-from traptor.supervisor.ledger.entry import Entry
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.records import Entry
 
 WALL = 1_790_000_000.0
 NAMES = ("track:0", "track:0.2", "follow:7")

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traptor.common.rules import GroupId, Rule
-from traptor.supervisor.ledger.batch import Placement
 from traptor.supervisor.ledger.coverage import coverage, known_spans, with_news
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.reader import StoredStay
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.reader import StoredStay
+from traptor.supervisor.ledger.records import Entry, Placement
 
 KEY = "traptor-track:0:1"
 PLACES = ("track:0", "track:0.2")

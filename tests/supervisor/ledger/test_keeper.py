@@ -14,8 +14,8 @@ from support.waiting import wait_for
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.ledger import writer as ledgerwriter
+from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.keeper import LedgerKeeper
-from traptor.supervisor.ledger.store import LedgerStore
 
 
 def test_a_handover_is_on_the_disk_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

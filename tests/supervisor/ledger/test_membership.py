@@ -6,9 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from traptor.common.rules import GroupId, Rule
-from traptor.supervisor.ledger.batch import Placement
-from traptor.supervisor.ledger.entry import Carried
 from traptor.supervisor.ledger.membership import Membership, carried_by
+from traptor.supervisor.ledger.records import Carried, Placement
 
 ONE, TWO = (Rule(f"traptor-track:0:{n}", n, GroupId.parse("track:0"), (n,), b"{}") for n in ("1", "2"))
 

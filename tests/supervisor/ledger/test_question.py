@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.supervisor.ledger.entry import Entry
 from traptor.supervisor.ledger.question import BadQuestionError, Period, Question
+from traptor.supervisor.ledger.records import Entry
 
 NOW = 1795647600.0
 

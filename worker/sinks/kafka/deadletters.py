@@ -10,7 +10,7 @@ import orjson
 
 from traptor.common.errors import SinkError
 from traptor.common.logs.event import fields
-from traptor.common.logs.tally import Tally
+from traptor.common.logs.throttle import Tally
 from traptor.worker.sinks.kafka.record import Record
 from traptor.worker.sinks.linefile import LineFile
 

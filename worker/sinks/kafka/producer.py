@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from traptor.common.logs.event import fields
-from traptor.common.logs.tally import Tally
+from traptor.common.logs.throttle import Tally
 from traptor.worker.sinks.kafka.config import Config
 from traptor.worker.sinks.kafka.errors import error_of, text_of
 from traptor.worker.sinks.kafka.record import Headers, Record

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.errors import SinkError
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.logs.tally import Tally
+from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
 from traptor.worker.sinks.kafka.config import client_config, fitted

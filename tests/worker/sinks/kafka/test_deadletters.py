@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.logs.tally import SAY_INTERVAL_S, Tally
+from traptor.common.logs.throttle import SAY_INTERVAL_S, Tally
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
 from traptor.worker.sinks.kafka.record import Record, dead_letter
 

@@ -13,11 +13,10 @@ import pytest
 from traptor.common.errors import TraptorError
 from traptor.common.rules import GroupId, Rule
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
-from traptor.supervisor.ledger.batch import Account, Batch, Placement
-from traptor.supervisor.ledger.entry import Carried, Entry
+from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
+from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.reader import NO_ID, LedgerReader
-from traptor.supervisor.ledger.store import LedgerStore
+from traptor.supervisor.ledger.records import Account, Batch, Carried, Entry, Placement
 
 NOW = Instant(1000.0, 50.0)
 ALWAYS = Period()

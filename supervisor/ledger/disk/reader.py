@@ -12,10 +12,9 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
-from traptor.supervisor.ledger.batch import Stored
-from traptor.supervisor.ledger.entry import Entry
+from traptor.supervisor.ledger.disk.schema import account_of, entry_of
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.schema import account_of, entry_of
+from traptor.supervisor.ledger.records import Entry, Stored
 
 NO_ID = (1 << 63) - 1  # higher than any id
 _LOCK_TIMEOUT_S = 1.0

@@ -6,8 +6,7 @@ from dataclasses import astuple
 from typing import Any
 
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
-from traptor.supervisor.ledger.batch import Account
-from traptor.supervisor.ledger.entry import Carried, Entry
+from traptor.supervisor.ledger.records import Account, Carried, Entry
 from traptor.supervisor.state.database import Migrations
 
 MIGRATIONS: Migrations = (

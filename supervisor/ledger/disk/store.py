@@ -13,10 +13,9 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.ledger.batch import Batch, Placement, Stored
-from traptor.supervisor.ledger.entry import Entry
-from traptor.supervisor.ledger.reader import read_stored
-from traptor.supervisor.ledger.schema import MIGRATIONS, account_row, entry_row
+from traptor.supervisor.ledger.disk.reader import read_stored
+from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
+from traptor.supervisor.ledger.records import Batch, Entry, Placement, Stored
 from traptor.supervisor.state.database import migrate
 
 log = logging.getLogger(__name__)
