@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from traptor.common.errors import ProtocolError
+from traptor.common.redisstate import RedisState
 
 MAX_FRAME_BYTES = 1 << 20
 HEADER = struct.Struct(">I")
@@ -121,6 +122,7 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
 
     All that came over the stream until `collected_until` is safe: delivered, or in the outbox. `backlog` and
     `outbox_bytes` are what is not yet delivered, with what earlier generations left to this one.
+    `redis_state` is that of the counters.
     """
 
     at: float
@@ -131,6 +133,8 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     backlog: int
     outbox_bytes: int
     counters: Counters
+    redis_state: RedisState = RedisState.UNKNOWN
+    redis_error: str = ""
 
 
 class Drained(msgspec.Struct, tag="drained", frozen=True):

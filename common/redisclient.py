@@ -15,13 +15,24 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.retry import Retry as BlockingRetry
 
 from traptor.common.errors import RedisUnavailable
+from traptor.common.redisstate import RedisState
 
 _HEALTH_CHECK_S = 10
 _SHOWN_CHARACTERS = 60  # of a reply that has another form
+_SAID_CHARACTERS = 500  # of an error: the server may say anything
 
 REDIS_ERRORS = (RedisError, OSError)  # asyncio's and the socket's timeouts are OSErrors
 
@@ -170,22 +181,45 @@ def _unexpected(expected: str, reply: Any) -> UnexpectedReply:
 # ---- failures
 
 
-def unavailable(client: redis.asyncio.Redis, error: BaseException) -> RedisUnavailable:
+# In this order: most are of the kinds that stand further down.
+_ADVICE: tuple[tuple[type[BaseException], RedisState, str], ...] = (
+    (BusyLoadingError, RedisState.AWAY, "it is still loading its data"),
+    (AuthenticationError, RedisState.REFUSED, "check user and password in [redis] url"),
+    (AuthorizationError, RedisState.REFUSED, "check user and password in [redis] url"),
+    (NoPermissionError, RedisState.REFUSED, "give the user of [redis] url the right to do this"),
+    (ReadOnlyError, RedisState.REFUSED, "it is a replica; name the primary in [redis] url"),
+    (OutOfMemoryError, RedisState.REFUSED, "raise its maxmemory, or make room in it"),
+    (UnexpectedReply, RedisState.REFUSED, "check what listens at [redis] url"),
+    (ResponseError, RedisState.REFUSED, "check its configuration, and the database in [redis] url"),
+    (BaseException, RedisState.AWAY, "check [redis] url and that the server runs"),
+)
+
+
+def unavailable(client: redis.asyncio.Redis | redis.Redis, error: BaseException) -> RedisUnavailable:
     """The error to raise when `client` could not be asked; its text never has a password."""
-    if isinstance(error, BusyLoadingError):
-        advice = "it is still loading its data"
-    else:
-        advice = "check [redis] url and that the server runs"
+    if isinstance(error, RedisUnavailable):
+        return error
+    _, advice = _judged(error)
     return RedisUnavailable(f"Redis at {_address(client)}: {_said(client, error)} ({advice})")
 
 
-def _address(client: redis.asyncio.Redis) -> str:
+def state_after(error: BaseException) -> RedisState:
+    """Return whether Redis was away or refused, by what a try failed with."""
+    cause = error.__cause__ if isinstance(error, RedisUnavailable) else error
+    return _judged(cause or error)[0]
+
+
+def _judged(error: BaseException) -> tuple[RedisState, str]:
+    return next((state, advice) for kind, state, advice in _ADVICE if isinstance(error, kind))
+
+
+def _address(client: redis.asyncio.Redis | redis.Redis) -> str:
     known = client.connection_pool.connection_kwargs
     place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
     return f"{place} (db {known.get('db', 0)})"
 
 
-def _said(client: redis.asyncio.Redis, error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+def _said(client: redis.asyncio.Redis | redis.Redis, error: BaseException) -> str:
+    text = (str(error) or type(error).__name__)[:_SAID_CHARACTERS]
     password = client.connection_pool.connection_kwargs.get("password")
     return text.replace(str(password), "***") if password else text

@@ -23,6 +23,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.pulse import LIFETIMES, Found, Pulse, Sent
 from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.redisuses import Tell
 from traptor.supervisor.workers.leftovers import parse_connection
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,15 @@ _LOOKS = 5
 class Heartbeats:
     """Writes the heartbeats of one master."""
 
-    def __init__(self, context: Context, groups: Groups, ledger: Ledger, client: redis.asyncio.Redis) -> None:
+    def __init__(
+        self, context: Context, groups: Groups, ledger: Ledger, client: redis.asyncio.Redis, tell: Tell
+    ) -> None:
         self._context = context
         self._groups = groups
         self._ledger = ledger
         self._redis = client
+        self._tell = tell
         self._pulse = Pulse()
-        self._is_refused = False
 
     @property
     def withheld(self) -> dict[GroupId, str]:
@@ -86,19 +89,12 @@ class Heartbeats:
             sent = await write_heartbeats(self._redis, groups, interval_s)
         except REDIS_ERRORS as error:
             self._pulse.unanswered(groups)
-            self._say_refused(error)
+            self._tell(error)
         else:
             self._pulse.written(groups, now, sent)
-            self._is_refused = False
+            self._tell(None)
         for group in self._pulse.newly_foreign(interval_s, now):
             log.warning("somebody else writes this heartbeat", extra=fields(group=group, what=_FOREIGN))
-
-    def _say_refused(self, error: Exception) -> None:
-        """Redis answers and refuses (READONLY, OOM, NOPERM); that it is away is said by who reads rules."""
-        if isinstance(error, redis.exceptions.ResponseError) and not self._is_refused:
-            said = f"{type(error).__name__}: {error}"
-            log.error("heartbeats are refused, nobody sees that groups are served", extra=fields(error=said))
-            self._is_refused = True
 
 
 async def read_heartbeats(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> list[Found | None]:

@@ -34,6 +34,7 @@ from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
+from traptor.supervisor.rules.redisuses import RedisUse, RedisUses
 from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
 from traptor.supervisor.state.roster import Roster, end_process
@@ -62,24 +63,32 @@ class Master:
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
         redis = settings.redis
         self._redis = redis_client(redis.url, redis.timeout, redis.ca_file)
+        self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
+        self._uses = RedisUses(lambda: bool(self._context.fleet.generations))
         connections: dict[str, Connection] = {}
         self._ledger = LedgerKeeper(
             settings.supervisor.state_dir,
             connections,
             self._redis,
             keep_s=lambda: self._context.settings.supervisor.ledger_keep,
+            tell=self._uses.teller(RedisUse.GAP_MIRROR, self._redis),
         )
         self._context = self._make_context(settings, connections)
         self._outcomes = Outcomes(self._context, self.wake)
         self._groups = Groups(self._context)
         self._reconciler = Reconciler(self._context, self._groups)
-        self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
-        self._rules = RuleWatch(RuleReader(self._redis), self._groups, self.wake)
+        self._rules = RuleWatch(
+            RuleReader(self._redis),
+            self._groups,
+            self.wake,
+            self._uses.teller(RedisUse.RULES, self._redis),
+        )
         self._hints = HintListener(
             self._subscription,
             settings.redis.channel,
             on_hint=self._on_hint,
             on_subscribed=self._rules.look_at_all,
+            tell=self._uses.teller(RedisUse.SUBSCRIPTION, self._subscription),
         )
         self._reload = Reload(self._context, self._groups, logs)
         self._files = FileChanges(lambda: self._ask_reload("a file changed"))
@@ -88,7 +97,13 @@ class Master:
             ControlHandlers(self._status, self._ledger.view, self._ledger.path),
         )
         self._chores = Chores(self._context, self._files, self._status, self.wake)
-        self._heartbeats = Heartbeats(self._context, self._groups, self._ledger.ledger, self._redis)
+        self._heartbeats = Heartbeats(
+            self._context,
+            self._groups,
+            self._ledger.ledger,
+            self._redis,
+            self._uses.teller(RedisUse.HEARTBEATS, self._redis),
+        )
 
     def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
         rng = random.Random()
@@ -249,8 +264,11 @@ class Master:
 
     def _status(self) -> dict[str, Any]:
         now, beats = time.monotonic(), self._heartbeats
+        uses = self._uses.states(self._context.fleet.generations)
         jobs = self._jobs.status(lambda at: time.time() + at - now)
-        around = Surroundings(self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign, jobs)
+        around = Surroundings(
+            self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign, jobs, uses
+        )
         return status(self._context, self._groups, around, now)
 
     def _on_hint(self, group: GroupId) -> None:

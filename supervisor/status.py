@@ -17,6 +17,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.keys.pool import KeyStatus
 from traptor.supervisor.rules.groups import Group, Groups
+from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
 from traptor.supervisor.workers.generation import Generation
 
 
@@ -29,6 +30,7 @@ class Surroundings:
     withheld: Mapping[GroupId, str]  # heartbeats, and why
     foreign: Set[GroupId]  # whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # that failed
+    redis: Mapping[RedisUse, UseState]
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -38,7 +40,8 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "pid": os.getpid(),
         "at": time.time(),
         "stopping": context.stopping,
-        "redis": groups.redis_state,
+        "redis": overall(around.redis),
+        "redis_uses": [_redis_use(use, state) for use, state in around.redis.items()],
         "strays": len(groups.strays),
         "log_lost": around.log_lost,
         "ledger": around.ledger,
@@ -47,6 +50,10 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "connections": [_connection(c, now) for c in _by_name(context)],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],
     }
+
+
+def _redis_use(use: RedisUse, state: UseState) -> dict[str, Any]:
+    return {"used_for": use, "state": state.state, "since": state.since, "error": state.error}
 
 
 def _by_name(context: Context) -> list[Connection]:

@@ -13,6 +13,7 @@ import msgspec
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
 from traptor.common.messages import Counters
+from traptor.common.redisstate import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.message import Outgoing
@@ -166,6 +167,11 @@ class Pipeline:
     def outbox_bytes(self) -> int:
         """What of them is on disk."""
         return self._delivery.outbox_bytes
+
+    @property
+    def redis(self) -> tuple[RedisState, str]:
+        """How Redis stands with the counters, with the error while it fails."""
+        return self._stats.redis if self._stats is not None else (RedisState.UNKNOWN, "")
 
     def collected_until(self) -> float:
         """Until when all that came over the stream is safe (monotonic)."""

@@ -198,6 +198,7 @@ class Session:
         elif (reaches_since := self._pipeline.reaches_since) is not None:
             activity, since = Activity.SINK, reaches_since
         stream = self._stream
+        redis_state, redis_error = self._pipeline.redis
         return Report(
             at=time.monotonic(),
             activity=activity,
@@ -207,6 +208,8 @@ class Session:
             backlog=self._pipeline.backlog,
             outbox_bytes=self._pipeline.outbox_bytes,
             counters=self._pipeline.counters(log_lost=self._logs.lost),
+            redis_state=redis_state,
+            redis_error=redis_error,
         )
 
     def _stop_stream(self) -> None:

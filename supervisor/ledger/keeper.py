@@ -19,6 +19,7 @@ from traptor.supervisor.ledger.mirror import GapMirror
 from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.redisuses import Tell
 
 
 class LedgerKeeper:
@@ -30,10 +31,10 @@ class LedgerKeeper:
         connections: Mapping[str, Connection],
         client: redis.asyncio.Redis,
         keep_s: Callable[[], float],
+        tell: Tell,
     ) -> None:
         self._news = asyncio.Event()
-        self._mirror = GapMirror(client, keep_s)
-        self._rules_are_known = False  # Redis was read by this master
+        self._mirror = GapMirror(client, keep_s, tell)
         store = LedgerStore(state_dir / "ledger.db")
         self.path = store.path
         now = instant(time.monotonic())
@@ -47,8 +48,7 @@ class LedgerKeeper:
 
     def look(self, groups: Groups) -> None:
         """Note which connection carries which rules, once they are known."""
-        self._rules_are_known |= groups.redis_state == "ok"
-        if self._rules_are_known:
+        if groups.are_known:
             known = [group.snapshot for group in groups.all()]
             self.ledger.look(known, instant(time.monotonic()))
 

@@ -15,10 +15,10 @@ import orjson
 import redis.asyncio
 import redis.exceptions
 
-from traptor.common.logs.event import fields
 from traptor.common.redisclient import REDIS_ERRORS, ask, done
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.records import Entry
+from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ class GapMirror:
     """Takes gaps as they end, and brings them to Redis when it can."""
 
     def __init__(
-        self, client: redis.asyncio.Redis, keep_s: Callable[[], float], retry_s: float = _RETRY_S
+        self, client: redis.asyncio.Redis, keep_s: Callable[[], float], tell: Tell, retry_s: float = _RETRY_S
     ) -> None:
         self._redis = client
         self._keep_s = keep_s
+        self._tell = tell
         self._retry_s = retry_s
         self._waiting: deque[Entry] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
-        self._is_refused = False
 
     def add(self, entry: Entry) -> None:
         """Mirror it soon, if it is a gap."""
@@ -53,9 +53,9 @@ class GapMirror:
             self._news.clear()
             try:
                 await self._mirror(tuple(self._waiting))
-                self._is_refused = False
+                self._tell(None)
             except REDIS_ERRORS as error:
-                self._say_refused(error)
+                self._tell(error)
                 await asyncio.sleep(self._retry_s)
                 self._news.set()
 
@@ -73,10 +73,3 @@ class GapMirror:
         last_id = entries[-1].id
         while self._waiting and self._waiting[0].id <= last_id:
             self._waiting.popleft()
-
-    def _say_refused(self, error: Exception) -> None:
-        """Redis answers and refuses; that it is away is said by who reads rules."""
-        if isinstance(error, redis.exceptions.ResponseError) and not self._is_refused:
-            said = f"{type(error).__name__}: {error}"
-            log.error("gaps are not mirrored to Redis", extra=fields(error=said))
-            self._is_refused = True

@@ -54,7 +54,7 @@ class Groups:
         self._context = context
         self._groups: dict[GroupId, Group] = {}
         self._tickets: Counter[GroupId] = Counter()
-        self.redis_state = "not asked yet"
+        self.are_known = False  # Redis was read by this master
         self.strays: tuple[Rejected, ...] = ()
 
     @property
@@ -82,18 +82,6 @@ class Groups:
 
     # ---- Redis
 
-    def redis_away(self, why: str) -> None:
-        """Redis cannot be asked: nothing changes, and that is said once."""
-        if self.redis_state != "away":
-            log.error("Redis is away, what runs goes on", extra=fields(error=why))
-        self.redis_state = "away"
-
-    def redis_back(self) -> None:
-        """Redis answered."""
-        if self.redis_state == "away":
-            log.info("Redis is back")
-        self.redis_state = "ok"
-
     def hint(self, group: GroupId) -> None:
         """Somebody asked for this group to be looked at."""
         self._tickets[group] += 1
@@ -113,6 +101,7 @@ class Groups:
         now: float,
     ) -> None:
         """Take over what a look found; `tickets` and `limits` are those of the time when it began."""
+        self.are_known |= everything
         expected = {*hinted, *self.filter.named, *self._groups} if everything else hinted
         empty = {group: Snapshot.empty(group, now) for group in expected - seen.keys()}
         for group_id, snapshot in sorted({**empty, **seen}.items()):

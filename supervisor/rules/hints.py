@@ -13,6 +13,7 @@ import redis.exceptions
 from traptor.common.logs.event import fields
 from traptor.common.redisclient import REDIS_ERRORS, ask, pubsub_message
 from traptor.common.rules import GroupId
+from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,16 @@ class HintListener:
         *,
         on_hint: Callable[[GroupId], None],
         on_subscribed: Callable[[], None],
+        tell: Tell,
         ping_interval_s: float = PING_INTERVAL_S,
     ) -> None:
         self._client = client
         self._channel = channel
         self._on_hint = on_hint
         self._on_subscribed = on_subscribed
+        self._tell = tell
         self._ping_interval_s = ping_interval_s
         self._retry_s = _RETRY_S
-        self._is_away = False
         self._malformed_said_at = -_SAY_EVERY_S
         self.malformed = 0
 
@@ -55,7 +57,7 @@ class HintListener:
             try:
                 await self._listen()
             except REDIS_ERRORS as error:
-                self._say_away(error)
+                self._tell(error)
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S)
 
@@ -82,7 +84,7 @@ class HintListener:
 
     def _begin(self) -> None:
         self._retry_s = _RETRY_S
-        self._is_away = False
+        self._tell(None)
         log.info("subscribed", extra=fields(channel=self._channel))
         self._on_subscribed()
 
@@ -95,11 +97,6 @@ class HintListener:
             self._count_malformed()
         else:
             self._on_hint(group)
-
-    def _say_away(self, error: Exception) -> None:
-        if not self._is_away:
-            log.error("the subscription is away", extra=fields(error=f"{type(error).__name__}: {error}"))
-        self._is_away = True
 
     def _count_malformed(self) -> None:
         self.malformed += 1

@@ -12,6 +12,7 @@ from traptor.common.logs.event import fields
 from traptor.common.rules import GroupId
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.reader import RuleReader, Snapshot
+from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ _MANY_GROUPS = 3
 class RuleWatch:
     """Looks at the groups: those that hints name at once, all of them now and then and when told."""
 
-    def __init__(self, reader: RuleReader, groups: Groups, wake: Callable[[], None]) -> None:
+    def __init__(self, reader: RuleReader, groups: Groups, wake: Callable[[], None], tell: Tell) -> None:
         self._reader = reader
         self._groups = groups
         self._wake = wake
+        self._tell = tell
         self._call = asyncio.Event()
         self._hinted: set[GroupId] = set()
         self._all = True
@@ -79,9 +81,9 @@ class RuleWatch:
         except RedisUnavailable as error:
             self._hinted |= hinted
             self._all |= everything
-            self._groups.redis_away(str(error))
+            self._tell(error)
             return False
-        self._groups.redis_back()
+        self._tell(None)
         self._groups.take_look(seen, hinted, tickets, limits, everything=everything, now=time.monotonic())
         if everything:
             self._groups.take_strays(self._reader.strays)

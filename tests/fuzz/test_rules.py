@@ -182,7 +182,13 @@ PAYLOADS = st.one_of(
 @given(payload=PAYLOADS)
 def test_any_message_on_the_channel_is_a_hint_or_counted(payload: bytes) -> None:
     hints: list[GroupId] = []
-    listener = HintListener(None, "c", on_hint=hints.append, on_subscribed=lambda: None)  # type: ignore[arg-type]
+    listener = HintListener(
+        None,  # type: ignore[arg-type]  # it is not asked
+        "c",
+        on_hint=hints.append,
+        on_subscribed=lambda: None,
+        tell=lambda _error: None,
+    )
     listener._take("message", payload)
     assert len(hints) + listener.malformed == 1
     assert all(len(str(group)) <= len("locations:") + MAX_ID_CHARS for group in hints)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -106,6 +107,10 @@ def open_values(collection: Collection, rule_type: str = "track") -> set[str]:
     return {value for connection in open_now for value in connection["values"].get(rule_type, ())}
 
 
+def redis_uses(collection: Collection) -> dict[str, dict[str, Any]]:
+    return {use["used_for"]: use for use in collection.status().get("redis_uses", ())}
+
+
 # ---- away
 
 
@@ -119,8 +124,12 @@ def test_redis_that_is_not_there_at_the_start_is_waited_for(make_own: Make, own_
     at = wait_for(lambda: collection.status().get("at"), "a status")
     wait_for(lambda: collection.status()["at"] > at + 2, "it goes on waiting")
     assert collection.status()["redis"] == "away"
-    assert len(lines_with(collection, "Redis is away")) == 1
-    assert len(lines_with(collection, "the subscription is away")) == 1
+    assert len(lines_with(collection, "Redis is away", "nothing can start before it works")) == 1
+    uses = redis_uses(collection)
+    for use in ("rules", "subscription"):
+        assert uses[use]["state"] == "away"
+        assert "check [redis] url and that the server runs" in uses[use]["error"]
+        assert at - 30 < uses[use]["since"] <= collection.status()["at"]
     own_redis.start(with_rules("storm"))
     collection.wait_streaming("track:0")
     assert collection.status()["redis"] == "ok"
@@ -139,7 +148,7 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     pid = collection.wait_streaming("track:0")["track:0"]
     wait_for(lambda: " subscribed " in collection.log(), "a subscription")
     own_redis.stop()
-    collection.wait_log("the subscription is away")
+    collection.wait_log("Redis is away", "what runs goes on")
     assert collection.streaming() == {"track:0": pid}
     own_redis.start(with_rules("flood"))
     collection.wait_new_pid("track:0", pid)
@@ -150,6 +159,54 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     wait_for(lambda: len(lines_with(collection, " subscribed ")) == 2, "subscribed again")
     collection.hint("track:0")
     collection.wait_new_pid("track:0", second)
+
+
+def test_every_use_of_redis_is_away_in_the_status_soon_after_it_died(
+    make_own: Make, own_redis: OwnRedis
+) -> None:
+    """Rules alone are asked for again after a while only: all that is known of them is the last answer."""
+    collection = make_own(Key("k1"))
+    collection.options = {"supervisor": {"rules_check_interval": "10m"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    asked = ("rules", "subscription", "heartbeats", "counters")
+    wait_for(lambda: all(redis_uses(collection)[use]["state"] == "ok" for use in asked), "all is well")
+    own_redis.stop()
+    for use in asked[1:]:
+        wait_for(lambda use=use: redis_uses(collection)[use]["state"] == "away", f"{use} is away", 15.0)
+    assert collection.status()["redis"] == "away"
+    assert len(lines_with(collection, "Redis is away")) == 1
+    own_redis.start()
+    wait_for(lambda: collection.status()["redis"] == "ok", "all is well again")
+    collection.wait_log("Redis is back")
+    assert all(use["error"] is None for use in redis_uses(collection).values())
+
+
+def test_a_wrong_password_is_said_as_that_and_stays_in_the_status(
+    make_own: Make, own_redis: OwnRedis
+) -> None:
+    collection = make_own(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.redis.config_set("requirepass", "SECRET-right")
+    collection.redis_url = f"redis://:SECRET-wrong@127.0.0.1:{own_redis.port}/0"
+    collection.start()
+    line = collection.wait_log(
+        " ERROR ", "Redis refuses", "used_for=rules", "nothing can start before it works"
+    )
+    assert "check user and password in [redis] url" in line
+    assert not lines_with(collection, "Redis is away")
+    uses = wait_for(
+        lambda: (uses := redis_uses(collection)) and uses["rules"]["state"] == "refused" and uses, "it stays"
+    )
+    assert "check user and password" in uses["rules"]["error"]
+    assert collection.status()["redis"] == "refused"
+    collection.redis.config_set("requirepass", "SECRET-wrong")
+    collection.wait_streaming("track:0")
+    collection.wait_log("Redis refuses no more", "used_for=rules")
+    wait_for(lambda: collection.status()["redis"] == "ok", "all is well")
+    assert "SECRET" not in collection.log()
+    collection.redis.config_set("requirepass", "")
 
 
 @pytest.mark.long
@@ -310,7 +367,7 @@ def test_a_redis_that_is_loading_changes_nothing_and_is_read_when_it_has_loaded(
     pid = collection.wait_streaming("track:0")["track:0"]
     own_redis.stop()
     with refusing_redis(own_redis.port):
-        wait_for(lambda: len(lines_with(collection, "Redis is away", "loading")) == 2, "it is said again")
+        wait_for(lambda: "loading" in (redis_uses(collection)["rules"]["error"] or ""), "the status says why")
         at = collection.status()["at"]
         wait_for(lambda: collection.status()["at"] > at + 2, "some more looks")
         assert collection.streaming() == {"track:0": pid}
@@ -332,12 +389,13 @@ def test_a_read_only_replica_is_read_and_its_refusal_of_heartbeats_is_said_once(
         collection.redis_url = f"redis://127.0.0.1:{replica.port}/0"
         collection.start()
         pid = collection.wait_streaming("track:0")["track:0"]
-        collection.wait_log(" ERROR ", "heartbeats are refused", "ReadOnlyError")
+        collection.wait_log(" ERROR ", "Redis refuses", "used_for=heartbeats", "name the primary")
         collection.sandbox.set_rules([("track", "storm")])
         wait_for(lambda: len(collection.tweets("track:0")) > 20, "tweets")
         at = collection.status()["at"]
         wait_for(lambda: collection.status()["at"] > at + 2, "some more refusals")
-        assert len(lines_with(collection, "heartbeats")) == 1
+        assert len(lines_with(collection, "used_for=heartbeats")) == 1
+        assert collection.status()["redis"] == "refused"
         client.replicaof("NO", "ONE")
         wait_for(lambda: client.get("track:0:heartbeat"), "a heartbeat once it may be written")
         assert collection.streaming() == {"track:0": pid}

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 import redis
 
-from traptor.common.logs.event import fields
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.redisclient import state_after
+from traptor.common.redisstate import RedisState
 from traptor.common.rules import Rule
 from traptor.worker.counters.store import CounterStore
 from traptor.worker.counters.tick import Tick
@@ -42,6 +44,8 @@ class Stats:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
         self._say_next = 0.0
+        self._said_at: float | None = None  # that they are not written
+        self.redis: tuple[RedisState, str] = (RedisState.UNKNOWN, "")  # of the last try, with its error
 
     def start(self) -> None:
         """Begin to write."""
@@ -83,9 +87,21 @@ class Stats:
         try:
             self._store.write(tick, self._clock())
         except Exception as error:  # noqa: BLE001  # whatever Redis or its client does, counting goes on
-            now = time.monotonic()
-            if now >= self._say_next:
-                self._say_next = now + _SAY_INTERVAL_S
-                log.warning(
-                    "counters are not written", extra=fields(error=f"{type(error).__name__}: {error}")
-                )
+            self._failed(error)
+        else:
+            self._worked()
+
+    def _failed(self, error: Exception) -> None:
+        now, said = time.monotonic(), self._store.described(error)
+        self.redis = state_after(error), said
+        if now >= self._say_next:
+            self._say_next = now + _SAY_INTERVAL_S
+            self._said_at = self._said_at or now
+            log.warning("counters are not written", extra=fields(error=said))
+
+    def _worked(self) -> None:
+        self.redis = RedisState.OK, ""
+        if self._said_at is not None:
+            failed_s = round(time.monotonic() - self._said_at, 1)
+            log.info("counters are written again", extra=lifecycle(failed_s=failed_s))
+        self._said_at = None

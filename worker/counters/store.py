@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 
 import redis
 
-from traptor.common.redisclient import done, was_done
+from traptor.common.redisclient import done, unavailable, was_done
 from traptor.common.rules import Rule
 from traptor.worker.counters.tick import Tick, Unsent, match_members
 
@@ -68,11 +68,17 @@ class CounterStore:
 
     def _write(self, tick: Tick, now: float) -> None:
         self._unsent.later.update(tick.totals(self._name_of))
+        if not self._unsent.is_waiting:  # else an idle worker would not know that Redis is away
+            self._run((("EXISTS", self._totals_key),))
         self._send_totals()
         self._run(self._add(tick))
         if now >= self._next_trim:
             self._run(self._trim(now))
             self._next_trim = now + TRIM_INTERVAL_S
+
+    def described(self, error: Exception) -> str:
+        """Say what a write failed with, without a password."""
+        return str(unavailable(self._client, error))
 
     def close(self) -> None:
         """Close the connection."""

@@ -51,6 +51,11 @@ class Unsent:
             self.batch, self.later = dict(self.later), Counter()
         return self.batch
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self.batch or self.later)
+
     def was_taken(self) -> None:
         """Redis has the batch."""
         self.batch = {}

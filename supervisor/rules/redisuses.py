@@ -1,0 +1,124 @@
+"""What Redis is used for, how each use of it stands, and the lines that say when that changes.
+
+Each client tells what came of each try, so that the status never shows more than a try later that one fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis.asyncio
+
+from traptor.common.logs.event import fields
+from traptor.common.redisclient import state_after, unavailable
+from traptor.common.redisstate import RedisState
+from traptor.supervisor.workers.generation import Generation
+
+log = logging.getLogger(__name__)
+
+
+class RedisUse(StrEnum):
+    """What Redis is used for."""
+
+    RULES = "rules"
+    SUBSCRIPTION = "subscription"
+    HEARTBEATS = "heartbeats"
+    GAP_MIRROR = "gap mirror"
+    COUNTERS = "counters"  # by the workers
+
+
+EFFECTS: Mapping[RedisUse, str] = {
+    RedisUse.RULES: "no change of rules is noticed",
+    RedisUse.SUBSCRIPTION: "no hints are heard",
+    RedisUse.HEARTBEATS: "rule managers see no heartbeat of any group",
+    RedisUse.GAP_MIRROR: "new gaps are not mirrored to Redis, they wait",
+    RedisUse.COUNTERS: "totals wait, statistics are missing",
+}
+
+Tell = Callable[[BaseException | None], None]
+"""Told after each try what it failed with, or None when it worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseState:
+    """How one use stands since when (Unix time), and the last error while it fails."""
+
+    state: RedisState = RedisState.UNKNOWN
+    since: float | None = None
+    error: str | None = None
+
+
+class RedisUses:
+    """The states of all clients of Redis that the master has.
+
+    That Redis is away is said once for all uses; that it refuses, for each: the reasons may differ.
+    """
+
+    def __init__(self, something_runs: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
+        self._something_runs = something_runs
+        self._clock = clock
+        self._uses = {use: UseState() for use in RedisUse}
+        self._away_is_said = False
+
+    def teller(self, use: RedisUse, client: redis.asyncio.Redis) -> Tell:
+        """Return what the user of `client` is to call after each try."""
+
+        def tell(error: BaseException | None) -> None:
+            if error is None:
+                self._note(use, RedisState.OK, None)
+            else:
+                self._note(use, state_after(error), str(unavailable(client, error)))
+
+        return tell
+
+    def states(self, workers: Iterable[Generation] = ()) -> dict[RedisUse, UseState]:
+        """Return how each use stands; the counters' by what the workers reported last."""
+        return {**self._uses, RedisUse.COUNTERS: _counters(workers)}
+
+    def _note(self, use: RedisUse, state: RedisState, error: str | None) -> None:
+        before = self._uses[use]
+        since = before.since if before.state is state else self._clock()
+        self._uses[use] = UseState(state, since, error)
+        if before.state is not state:
+            self._say_change(use, before.state, state, error)
+
+    def _say_change(self, use: RedisUse, before: RedisState, now: RedisState, error: str | None) -> None:
+        if now is RedisState.REFUSED:
+            about = fields(used_for=use, error=error, effect=self._effect(EFFECTS[use]))
+            log.error("Redis refuses", extra=about)
+        elif now is RedisState.AWAY and not self._away_is_said:
+            self._away_is_said = True
+            about = fields(used_for=use, error=error, effect=self._effect("nothing changes until it is back"))
+            log.error("Redis is away", extra=about)
+        elif now is RedisState.OK and before is RedisState.REFUSED:
+            log.info("Redis refuses no more", extra=fields(used_for=use))
+        if self._away_is_said and overall(self._uses) is RedisState.OK:
+            self._away_is_said = False
+            log.info("Redis is back")
+
+    def _effect(self, effect: str) -> str:
+        runs = self._something_runs()
+        return f"what runs goes on; {effect}" if runs else "nothing can start before it works"
+
+
+def overall(uses: Mapping[RedisUse, UseState]) -> RedisState:
+    """Return the worst of all states."""
+    states = {use.state for use in uses.values()}
+    for state in (RedisState.AWAY, RedisState.REFUSED, RedisState.OK):
+        if state in states:
+            return state
+    return RedisState.UNKNOWN
+
+
+def _counters(workers: Iterable[Generation]) -> UseState:
+    """The worst that workers report of their counters; since when is of the latest report."""
+    reports = [g.last_report for g in workers if g.last_report is not None]
+    for state in (RedisState.AWAY, RedisState.REFUSED, RedisState.OK):
+        for report in reports:
+            if report.redis_state is state:
+                return UseState(state, None, report.redis_error or None)
+    return UseState()
