@@ -63,11 +63,15 @@ class WorkerSettings:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+NO_GENERATION = 0
+"""The number of drain workers: generations count up from 1."""
+
+
 @dataclass(frozen=True)
 class Birth:
     """One generation of one connection, as it is forked.
 
-    `drains`: it streams nothing, and only delivers what earlier generations left.
+    `drains`: it is a drain worker, which streams nothing and only delivers what generations left.
     """
 
     connection: str

@@ -13,6 +13,7 @@ from pathlib import Path
 
 MARK = "mark"
 _FORM = struct.Struct("<ddd")
+_NOTHING_CAME = bytes(_FORM.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class MarkFile:
     def __init__(self, folder: Path) -> None:
         """Raises OSError when the file cannot be made in `folder`."""
         self._fd = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:  # its bytes are there when the disk is full later
+            os.pwrite(self._fd, _NOTHING_CAME, 0)
+        except OSError:
+            pass
 
     def write(self, mark: Mark) -> None:
         """Replace the mark; one that cannot be written stays the older one, which is true as well."""
@@ -57,4 +62,6 @@ def read_mark(folder: Path) -> Mark | None:
         content = (folder / MARK).read_bytes()
     except OSError:
         return None
-    return Mark(*_FORM.unpack(content)) if len(content) == _FORM.size else None
+    if len(content) != _FORM.size or content == _NOTHING_CAME:
+        return None
+    return Mark(*_FORM.unpack(content))

@@ -35,6 +35,14 @@ class Activity(StrEnum):
         return self not in (Activity.STARTING, Activity.HANDLING)
 
 
+class OutboxTrouble(StrEnum):
+    """Why an outbox takes no more messages."""
+
+    LIMIT = "limit"  # outbox_max_bytes is reached: the output takes less than comes
+    DISK = "disk"  # the disk of state_dir is full
+    BROKEN = "broken"  # it cannot be written for another reason
+
+
 class DisconnectKind(StrEnum):
     """Why a stream, or an attempt to open one, ended."""
 
@@ -114,7 +122,12 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
 
 
 class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
-    """There is no room for what a stream would bring; the next MayConnect says that there is again."""
+    """There is no room for what a stream would bring; the next MayConnect says that there is again.
+
+    Said again when the reason changes.
+    """
+
+    trouble: OutboxTrouble
 
 
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):

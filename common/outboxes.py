@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 OUTBOX_LOCK = "lock"
+_COUNT = struct.Struct("<QQ")  # in that file: messages, bytes
 _UNDELIVERED = re.compile(r"(.+)-([0-9]+)\.jsonl")
 
 
@@ -39,12 +42,53 @@ def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]
     return sorted((int(match[2]), path) for match, path in found if match and match[1] == connection)
 
 
-def ownerless(state_dir: Path) -> set[str]:
-    """The connections of which there is an outbox that no process has."""
-    names = set(_subfolders(state_dir / "outbox"))
-    left = {name for name in names if any(map(is_ownerless, outboxes(state_dir, name)))}
-    files = ((_UNDELIVERED.fullmatch(path.name)) for path in (state_dir / "undelivered").glob("*.jsonl"))
-    return left | {match[1] for match in files if match}
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What waits in outboxes of one connection that no process has."""
+
+    outboxes: int = 0
+    messages: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Left) -> Left:
+        return Left(self.outboxes + other.outboxes, self.messages + other.messages, self.bytes + other.bytes)
+
+
+def ownerless(state_dir: Path) -> dict[str, Left]:
+    """What there is, by connection, in outboxes that no process has."""
+    found: dict[str, Left] = {}
+    for name in _subfolders(state_dir / "outbox"):
+        for folder in filter(is_ownerless, outboxes(state_dir, name)):
+            found[name] = found.get(name, Left()) + _left_in(folder)
+    for path in (state_dir / "undelivered").glob("*.jsonl"):
+        if match := _UNDELIVERED.fullmatch(path.name):
+            found[match[1]] = found.get(match[1], Left()) + Left(1, 0, _size(path))
+    return found
+
+
+def _left_in(outbox: Path) -> Left:
+    try:
+        content = (outbox / OUTBOX_LOCK).read_bytes()
+    except OSError:
+        return Left(1)
+    if len(content) != _COUNT.size:  # an older version's: what it holds is known when it is opened
+        return Left(1, 0, _size(outbox / "data.mdb"))
+    return Left(1, *_COUNT.unpack(content))
+
+
+def note_count(lock_fd: int, messages: int, size_bytes: int) -> None:
+    """Note in an outbox's lock file how much waits in it, for whoever may not open it."""
+    try:
+        os.pwrite(lock_fd, _COUNT.pack(messages, size_bytes), 0)
+    except OSError:
+        pass  # a full disk: the older number stays
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def is_ownerless(outbox: Path) -> bool:

@@ -55,7 +55,7 @@ class Chores:
             ("clock", every(lambda: TICK_S, self._tick)),
             ("status", every(lambda: _STATUS_INTERVAL_S, self._write_status)),
             ("health", every(self._health_interval_s, self._look_at_health)),
-            ("leftovers", looks(self._look_for_leftovers)),
+            ("leftovers", every(lambda: _LOOK_AROUND_INTERVAL_S, self._look_for_leftovers)),
             # Every step is due by an event or its time; this makes up for one that was missed.
             ("steps", looks(self._wake)),
             ("files", looks(self._files.compare)),

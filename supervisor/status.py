@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
 from traptor.common import __version__
+from traptor.common.outboxes import Left
 from traptor.common.rules import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
@@ -47,7 +48,12 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "ledger": around.ledger,
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
-        "connections": [_connection(c, now) for c in _by_name(context)],
+        "connections": [
+            _connection(c, context.leftovers.found.get(c.name, Left()), now) for c in _by_name(context)
+        ],
+        "ownerless": [
+            {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
+        ],
         "keys": [_key(key, now) for key in context.pool.statuses(now)],
     }
 
@@ -75,7 +81,7 @@ def _group(group: Group, around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _connection(c: Connection, now: float) -> dict[str, Any]:
+def _connection(c: Connection, left: Left, now: float) -> dict[str, Any]:
     totals = c.gaps.totals(instant(now))
     outbox_messages, outbox_bytes = c.outbox()
     return {
@@ -89,7 +95,7 @@ def _connection(c: Connection, now: float) -> dict[str, Any]:
         "held_for": [f"part {part}" for part in c.held_for],
         "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
         "streaming_seconds": round(totals.streaming_s, 3),
-        "outbox": {"messages": outbox_messages, "bytes": outbox_bytes},
+        "outbox": {"messages": outbox_messages + left.messages, "bytes": outbox_bytes + left.bytes},
         "serving": _generation(c.serving, now),
         "successor": _generation(c.successor, now),
         "leaving": [_generation(g, now) for g in c.leaving],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from support.configuration import Configuration
+from support.smalldisk import MakeDisk, mount
 
 # No test depends on how fast this machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,3 +34,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture
 def config(tmp_path: Path) -> Configuration:
     return Configuration(tmp_path)
+
+
+@pytest.fixture
+def make_disk() -> Iterator[MakeDisk]:
+    """Mounts a disk of so many bytes on a folder, to be filled by the test."""
+    with ExitStack() as until:
+        yield lambda folder, size_bytes: mount(folder, size_bytes, until)

@@ -12,7 +12,7 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
-from traptor.common.messages import Counters
+from traptor.common.messages import Counters, OutboxTrouble
 from traptor.common.redisstate import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -157,6 +157,11 @@ class Pipeline:
     def has_room(self) -> threading.Event:
         """Set while what a stream brings can be kept."""
         return self._delivery.has_room
+
+    @property
+    def outbox_trouble(self) -> OutboxTrouble | None:
+        """Why there is no room."""
+        return self._delivery.outbox_trouble
 
     @property
     def backlog(self) -> int:

@@ -27,6 +27,7 @@ from traptor.common.messages import (
     FromWorker,
     MayConnect,
     OutboxFull,
+    OutboxTrouble,
     Ready,
     Reopen,
     Report,
@@ -43,6 +44,11 @@ _UNINTERRUPTIBLE_S = 0.5
 # What the kernel has given us and no line came of yet, like half of a chunk, has come at most so long ago.
 _IN_HAND_S = 0.1
 _ROOM_LOOK_S = 0.1
+_TROUBLES = {
+    OutboxTrouble.LIMIT: "outbox_max_bytes is reached",
+    OutboxTrouble.DISK: "the disk of state_dir is full",
+    OutboxTrouble.BROKEN: "it cannot be written",
+}
 
 
 class Session:
@@ -89,9 +95,13 @@ class Session:
 
     def _wait_for_room(self) -> None:
         self._enter(Activity.SINK, "outbox full")
-        self._post(OutboxFull())
-        log.error("the outbox is full: no stream until there is room", extra=lifecycle())
+        said: OutboxTrouble | None = None
         while self._drain_by is None:
+            trouble = self._pipeline.outbox_trouble
+            if trouble is not None and trouble is not said:
+                said = trouble
+                self._post(OutboxFull(trouble))
+                log.error("no stream until the outbox has room", extra=lifecycle(why=_TROUBLES[trouble]))
             if self._pipeline.has_room.wait(_ROOM_LOOK_S):
                 log.warning("the outbox has room again", extra=lifecycle())
                 return

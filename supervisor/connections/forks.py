@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from traptor.common.birth import Birth
+from traptor.common.birth import NO_GENERATION, Birth
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.connection import Connection, Wanted
@@ -49,7 +49,8 @@ class Forks:
 
     def _fork(self, c: Connection, wanted: Wanted, now: float, *, drains: bool) -> Generation | None:
         try:
-            number = self._context.store.next_generation(c.name)
+            # A drain worker is no generation: it needs no number, and so no room on the disk for one.
+            number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
             birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
             generation = self._context.fleet.fork(birth, wanted.spec)
         except (OSError, TraptorError) as error:

@@ -19,6 +19,7 @@ from traptor.common.messages import (
     FromWorker,
     MayConnect,
     OutboxFull,
+    OutboxTrouble,
     Ready,
     Report,
     added,
@@ -81,7 +82,7 @@ class Outcomes:
             case MayConnect():
                 g.ask_to_connect()
             case OutboxFull():
-                self._on_outbox_full(self._connection(g), g, now)
+                self._on_outbox_full(self._connection(g), g, message.trouble, now)
             case Connected():
                 self._on_connected(self._connection(g), g, message)
             case Disconnected():
@@ -203,13 +204,13 @@ class Outcomes:
             ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
         gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
 
-    def _on_outbox_full(self, c: Connection, g: Generation, now: float) -> None:
+    def _on_outbox_full(self, c: Connection, g: Generation, trouble: OutboxTrouble, now: float) -> None:
         if g.state is GenerationState.DRAINING:
             return  # it was told to end meanwhile
-        g.move(GenerationState.OUTBOX_FULL)
+        g.outbox_full(trouble)
         if g is c.serving:
             gaplog.record(c.gaps.cause_changed(GapCause.OUTBOX_FULL, instant(now)))
-        log.error("outbox full", extra=fields(connection=c.name, gen=g.birth.generation))
+        log.error("outbox full", extra=fields(connection=c.name, gen=g.birth.generation, why=trouble))
 
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
         if self._context.stopping:

@@ -10,6 +10,7 @@ import logging
 import time
 
 from traptor.common.logs.event import fields
+from traptor.common.messages import OutboxTrouble
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
 from traptor.supervisor.connections.demands import Demand, order_demands
@@ -28,6 +29,11 @@ from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
 
+_OUTBOX_TROUBLES = {
+    OutboxTrouble.LIMIT: "its outbox is full (outbox_max_bytes): the output does not take what waits there",
+    OutboxTrouble.DISK: "its outbox cannot grow: the disk of state_dir is full",
+    OutboxTrouble.BROKEN: "its outbox cannot be written, see its log",
+}
 _BROKEN_S = 10.0  # between tries of a step that fails: each leaves a traceback in the log
 
 
@@ -169,7 +175,7 @@ class Reconciler:
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
         if g is not None and g.state is GenerationState.OUTBOX_FULL:
-            text = "its outbox is full: the output does not take what waits there"
+            text = _OUTBOX_TROUBLES[g.outbox_trouble or OutboxTrouble.LIMIT]
             self._wait(c, Wait(WaitKind.OUTBOX_FULL, text), now)
         if g is None or lease is None or not g.asks_to_connect():
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
 from traptor.common.mark import read_mark
-from traptor.common.messages import Connect, Counters, Disconnected, Report
+from traptor.common.messages import Connect, Counters, Disconnected, OutboxTrouble, Report
 from traptor.common.outboxes import outbox_folder
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.states import GenerationState, check_move
@@ -76,6 +76,7 @@ class Generation:
     last_report: Report | None = None
     last_heard: float = 0.0  # on the master's run clock
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
+    outbox_trouble: OutboxTrouble | None = None  # of OUTBOX_FULL
     closing: bool = False  # told to close its stream, for `serial`, and has it still
     overlaps: bool = False  # its stream is the one that an overlap replaced
     leave_by: float | None = None  # replaced, it reads on, at most until then
@@ -115,6 +116,12 @@ class Generation:
         """Change the state. Raises ProtocolError when the table of moves does not have it."""
         check_move(self.state, new)
         self.state = new
+
+    def outbox_full(self, trouble: OutboxTrouble) -> None:
+        """It has no stream until its outbox has room; said again when the reason is another."""
+        if self.state is not GenerationState.OUTBOX_FULL:
+            self.move(GenerationState.OUTBOX_FULL)
+        self.outbox_trouble = trouble
 
     def ask_to_connect(self) -> None:
         """It waits for a permission from now on; a full outbox has room again."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from traptor.common.backoff import doubled
-from traptor.common.outboxes import ownerless
+from traptor.common.outboxes import Left, ownerless
 from traptor.common.rules import GroupId
 
 _FIRST_PAUSE_S = 10.0
@@ -25,12 +25,13 @@ class Leftovers:
         self._seen: frozenset[str] = frozenset()
         self._tries: dict[str, tuple[int, float]] = {}  # drain workers in vain, and when the next is due
         self.due: frozenset[str] = frozenset()
+        self.found: Mapping[str, Left] = {}  # what waits with nobody to deliver it, by connection
 
     def look(self, served: Collection[str], now: float) -> bool:
         """Look again; `served` are the connections with a generation. Whether a drain worker is due."""
-        found = frozenset(ownerless(self._state_dir))
+        self.found = found = ownerless(self._state_dir)
         self._tries = {name: tried for name, tried in self._tries.items() if name in found or name in served}
-        left = found - frozenset(served)
+        left = frozenset(found) - frozenset(served)
         self.due = frozenset(name for name in left & self._seen if self._not_before(name) <= now)
         self._seen = left
         return bool(self.due)
@@ -40,6 +41,7 @@ class Leftovers:
         tries = self._tries.get(connection, (0, 0.0))[0]
         self._tries[connection] = tries + 1, now + doubled(_FIRST_PAUSE_S, tries, _LONGEST_PAUSE_S)
         self.due -= {connection}
+        self.found = {name: left for name, left in self.found.items() if name != connection}
 
     def _not_before(self, name: str) -> float:
         return self._tries.get(name, (0, 0.0))[1]

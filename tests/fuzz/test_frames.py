@@ -41,6 +41,7 @@ from traptor.common.messages import (
     from_master,
     from_worker,
 )
+from traptor.common.outboxes import Left
 from traptor.common.rules import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
@@ -84,7 +85,7 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
     return st.one_of(
         st.just(Ready()),
         st.just(MayConnect()),
-        st.just(OutboxFull()),
+        st.builds(OutboxFull),
         st.builds(Connected, times),
         st.builds(Drained, COUNTS),
         st.builds(
@@ -264,7 +265,10 @@ def test_whatever_a_worker_says_the_master_keeps_sense(said: list[FromWorker], p
 
 def check_status(world: World, now: float) -> None:
     """What is shown can be written, the timeline adds up, and no wait is endless."""
-    shown = [_connection(world.connection, now), *map(_plain_key(now), world.pool.statuses(now))]
+    shown = [
+        _connection(world.connection, Left(1, 2, 3), now),
+        *map(_plain_key(now), world.pool.statuses(now)),
+    ]
     assert json.loads(orjson.dumps(shown), parse_constant=None)
     totals = world.gaps.totals(instant(now))
     parts = [totals.streaming_s, totals.unplanned_s, *totals.gaps_s.values()]

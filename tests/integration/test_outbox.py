@@ -125,9 +125,9 @@ def test_what_a_connection_left_that_is_no_longer_planned_is_delivered_by_a_drai
     collection.hint("track:0")
     wait_for(lambda: collection.streaming() == {"follow:0": before["follow:0"]}, "track:0 streams no more")
     os.kill(before["track:0"], signal.SIGKILL)  # it drains, and cannot
-    collection.wait_log("drain worker forked", "connection=track:0", "gen=2")
+    collection.wait_log("drain worker forked", "connection=track:0", "gen=0")
     (collection.output / "track:0.jsonl").unlink()
-    collection.wait_log("worker ended", "connection=track:0", "gen=2", "why=drained")
+    collection.wait_log("worker ended", "connection=track:0", "gen=0", "why=drained")
     assert left_in(collection, "track:0") == []
     settle(collection, "track:0", "storm")
     put_first_part_back(collection)
@@ -169,7 +169,7 @@ def test_a_full_outbox_closes_the_stream_and_has_it_opened_again_when_there_is_r
     assert serving["activity"] == "sink"
     assert "outbox is full" in collection.connection("track:0")["waits_for"]
     assert collection.connection("track:0")["outbox"]["bytes"] >= 1 << 20
-    collection.wait_log("the outbox is full: no stream until there is room", name="track:0")
+    collection.wait_log("no stream until the outbox has room", "outbox_max_bytes is reached", name="track:0")
     wait_for(lambda: not collection.redis.exists("track:0:heartbeat"), "its heartbeat is withheld")
     give_output_back(collection)
     collection.wait_streaming("track:0", "follow:0")

@@ -16,30 +16,27 @@ from collections.abc import Callable
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ExitCode
-from traptor.common.logs.event import fields, lifecycle
-from traptor.common.logs.throttle import Tally
+from traptor.common.logs.event import fields
 from traptor.common.mark import Mark
+from traptor.common.messages import OutboxTrouble
 from traptor.worker.delivery.folder import OutboxFolder
+from traptor.worker.delivery.gathering import COMMIT_S, Gathering
+from traptor.worker.delivery.intake import Intake
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing
-from traptor.worker.delivery.outbox import OutboxError
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.progress import Progress
+from traptor.worker.delivery.room import spare_bytes
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-COMMIT_S = 0.025
-_BATCH_MESSAGES = 256
-_BATCH_BYTES = 1 << 20
 _BUSY_PAUSE_S = 0.005
 _WATCH_PAUSE_S = 0.05
 _IDLE_PAUSE_S = 1.0
 _SYNC_S = 0.1
 _ADOPT_S = 2.0
-_TRY_AGAIN_S = 1.0
-# A full outbox has room again when this share of it is used.
-_ROOM_SHARE = 0.9
+_GIVE_BACK_S = 5.0
 
 
 class Delivery:
@@ -52,28 +49,23 @@ class Delivery:
         settings = birth.settings.outbox
         self.counts = DeliveryCounts()
         self.came_until: Callable[[], float] = lambda: 0.0
-        self.has_room = threading.Event()
         self.reaches_since: float | None = None  # since when `open` waits for the output (any thread)
         self._sink = sink
         self._settings = settings
+        self._drains = birth.drains
         self._folder = OutboxFolder(birth)
         self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
-        self._own: Waiting | None = None
-        self._batch: list[Outgoing] = []
-        self._batch_bytes = 0
-        self._batch_since = 0.0
-        self._safe_before_batch = 0.0  # what came until then was given to `send` before the batch began
-        self._cannot_keep_until = 0.0
-        self._is_kept = True
+        self._intake = Intake(settings.max_bytes)
+        self._gathered = Gathering(self._folder, self._outflow, self._intake)
         self._synced_at = 0.0
         self._adopted_at = 0.0
         self._looked_around_at = 0.0
         self._removed_at = 0.0
+        self._gave_back_at = 0.0
         self._marked_at = 0.0
         self._stream_since = 0.0
         self._progress = Progress()
-        self._tally = Tally()
         self._bell = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
@@ -81,11 +73,14 @@ class Delivery:
     # ---- who brings messages
 
     def open(self) -> None:
-        """Make the outbox, take over those that were left, and reach the output. Raises SinkError."""
-        self._own = Waiting(self._folder.create(), is_adopted=False)
-        self._outflow.sources = [self._own]
+        """Make the outbox, take over those that were left, and reach the output. Raises SinkError.
+
+        A drain worker, which only delivers what was left, makes none; on a full disk it is made later.
+        """
+        if not self._drains:
+            self._gathered.make_outbox()
         self._adopt()
-        self._update_room()
+        self._look_for_room()
         self.reaches_since = time.monotonic()
         self._sink.open(self._outflow)
         self.reaches_since = None
@@ -101,17 +96,20 @@ class Delivery:
             if not self._sink.takes(message):
                 return
             self.counts.accepted += 1
-            if not self._batch and self._sink.deliver_at_once(message):
+            if not self._gathered and self._sink.deliver_at_once(message):
                 self.counts.delivered += 1
                 self._mark_when_due()
-            else:
-                self._gather(message)
+                return
+            if not self._gathered:
+                self._bell.set()
+            if self._gathered.add(message, self.came_until()):
+                self._step()
 
     def keep(self) -> bool:
         """Commit what was gathered; False when that cannot be done now, and a sudden end would lose it."""
         with self._lock:
-            self._commit()
-            return not self._batch
+            self._gathered.commit()
+            return not self._gathered
 
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic) and let go; how many messages are left for others."""
@@ -123,7 +121,7 @@ class Delivery:
             while self.backlog and time.monotonic() < deadline:
                 self._step()
                 time.sleep(_BUSY_PAUSE_S)
-            self._commit()
+            self._gathered.commit()
             self._sink.close()
             return self._leave()
 
@@ -134,80 +132,44 @@ class Delivery:
         self._sink.stop_waiting()
 
     @property
+    def has_room(self) -> threading.Event:
+        """Set while what a stream brings can be kept."""
+        return self._intake.has_room
+
+    @property
+    def outbox_trouble(self) -> OutboxTrouble | None:
+        """Why there is no room."""
+        return self._intake.trouble
+
+    @property
     def backlog(self) -> int:
         """Messages that are not yet delivered, with those that earlier generations left."""
-        return len(self._batch) + sum(one.outbox.messages for one in self._outflow.sources)
+        return len(self._gathered) + sum(one.outbox.messages for one in self._outflow.sources)
 
     @property
     def outbox_bytes(self) -> int:
         """What waits on disk."""
-        return sum(one.outbox.bytes for one in self._outflow.sources)
+        return self._outflow.waiting_bytes
 
     def collected_until(self) -> float:
-        """Return the time (monotonic) up to which all that came is delivered or in the outbox.
+        """Return the time (monotonic) up to which all that came is delivered or in the outbox."""
+        return self._gathered.safe_until(self.came_until())
 
-        What is gathered is not: it came after `came_until` as it was when the batch began, however much later
-        it was handled.
-        """
-        came_until = self.came_until()
-        return min(came_until, self._safe_before_batch) if self._batch else came_until
-
-    # ---- into the outbox
-
-    def _gather(self, message: Outgoing) -> None:
-        now = time.monotonic()
-        if not self._batch:
-            self._batch_since, self._safe_before_batch = now, self.came_until()
-            self._bell.set()
-        self._batch.append(message)
-        self._batch_bytes += len(message.body)
-        if (
-            len(self._batch) >= _BATCH_MESSAGES
-            or self._batch_bytes >= _BATCH_BYTES
-            or now - self._batch_since >= COMMIT_S
-        ):
-            self._step()
+    # ---- steps
 
     def _step(self) -> None:
         """Commit what is due, and move what can be moved."""
-        self._commit()
+        if not self._drains:
+            self._gathered.commit()
         self._mark()
         self._outflow.pump()
         self._remove_done()
-        self._update_room()
-
-    def _commit(self) -> None:
-        """Keep the batch, and let it go out."""
-        own = self._own
-        if own is None or not self._batch or time.monotonic() < self._cannot_keep_until:
-            return
-        try:
-            batch = own.outbox.put(self._batch, self._outflow.done(own.outbox))
-        except OutboxError as error:
-            self._cannot_keep(error)
-            return
-        self._outflow.forget_done(own.outbox)
-        self._removed_at = time.monotonic()
-        self._outflow.begin(own, batch, self._batch)
-        self._batch, self._batch_bytes = [], 0
-        self._can_keep()
-
-    def _cannot_keep(self, error: OutboxError) -> None:
-        self._cannot_keep_until = time.monotonic() + _TRY_AGAIN_S
-        self._is_kept = False
-        if count := self._tally.add("not kept"):
-            about = fields(error=str(error), in_memory=len(self._batch), count=count)
-            log.error("the outbox cannot be written", extra=about)
-
-    def _can_keep(self) -> None:
-        if not self._is_kept:
-            self._is_kept = True
-            log.warning("the outbox can be written again", extra=lifecycle())
+        self._look_for_room()
 
     def _remove_done(self) -> None:
         """Have what is delivered leave the outbox, where no commit does it by the way."""
         now = time.monotonic()
-        if now - self._removed_at < COMMIT_S and not self._ended.is_set():
+        if now - max(self._removed_at, self._gathered.committed_at) < COMMIT_S and not self._ended.is_set():
             return
         self._removed_at = now
         self._outflow.remove_done()
@@ -222,8 +184,8 @@ class Delivery:
             while not self._ended.is_set():
                 self._wait_for_work()
                 now = time.monotonic()
-                # Who brings many messages commits them: a young batch then means that this was just done.
-                is_due = not self._batch or now - self._batch_since >= COMMIT_S
+                # A busy producer commits its own batches: a young one then means that this was just done.
+                is_due = not self._gathered or self._gathered.is_due(now)
                 if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
                     with self._lock:
                         self._outflow.has_moved = False
@@ -234,10 +196,10 @@ class Delivery:
             os._exit(ExitCode.FAILURE)  # what is in the outbox is safe; the next generation goes on with it
 
     def _wait_for_work(self) -> None:
-        if not self._batch:
+        if not self._gathered:
             self._bell.wait(self._pause_s())
             self._bell.clear()
-        if self._batch:
+        if self._gathered:
             self._ended.wait(COMMIT_S)  # let it fill
 
     def _pause_s(self) -> float:
@@ -254,13 +216,17 @@ class Delivery:
             self._sink.sync()
         if now - self._adopted_at >= _ADOPT_S:
             self._adopt()
+        if now - self._gave_back_at >= _GIVE_BACK_S:
+            self._gave_back_at = now
+            self._outflow.give_back()
         self._progress.say(self.backlog, self.outbox_bytes, now)
 
     def _adopt(self) -> None:
         """Take over what dead generations left; it goes out before what is this one's own."""
         self._adopted_at = time.monotonic()
         sources = self._outflow.sources
-        sources[-1:-1] = [Waiting(outbox, is_adopted=True) for outbox in self._folder.adopt()]
+        end = len(sources) - (self._gathered.own is not None)
+        sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in self._folder.adopt()]
 
     def _mark_when_due(self) -> None:
         if time.monotonic() - self._marked_at >= COMMIT_S:
@@ -269,30 +235,24 @@ class Delivery:
     def _mark(self) -> None:
         self._marked_at = time.monotonic()
         mono = self.collected_until()
-        if mono and self._own is not None:
+        own = self._gathered.own
+        if mono and own is not None:
             now = time.monotonic()
-            mark = Mark(time.time() - (now - mono), mono, self._stream_since)
-            self._own.outbox.mark(mark)
+            own.outbox.mark(Mark(time.time() - (now - mono), mono, self._stream_since))
 
-    def _update_room(self) -> None:
-        most = self._settings.max_bytes
-        if not self._is_kept or self.outbox_bytes >= most:
-            self.has_room.clear()
-        elif not self.has_room.is_set() and self.outbox_bytes <= _ROOM_SHARE * most:
-            self.has_room.set()
+    def _look_for_room(self) -> None:
+        self._intake.look(self.outbox_bytes, lambda: spare_bytes(self._settings.state_dir))
 
     def _leave(self) -> int:
         """Close every outbox, and remove those that are empty."""
         self._remove_done()
         left = self.backlog
-        if self._batch:
-            log.critical(
-                "messages are lost: the outbox could not be written", extra=fields(count=len(self._batch))
-            )
+        if lost := len(self._gathered):
+            log.critical("messages are lost: the outbox could not be written", extra=fields(count=lost))
         for source in self._outflow.sources:
             if source.outbox.messages:
                 source.outbox.close()
             else:
                 source.outbox.delete()
-        self._own, self._outflow.sources = None, []
+        self._gathered.own, self._outflow.sources = None, []
         return left

@@ -9,7 +9,8 @@ from traptor.common.birth import Birth
 from traptor.common.errors import SinkError
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.outboxes import outbox_folder, outboxes
-from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
+from traptor.worker.delivery.outbox import DiskFull, Outbox, OutboxError, OutboxInUse
+from traptor.worker.delivery.room import is_full
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +21,12 @@ class OutboxFolder:
     def __init__(self, birth: Birth) -> None:
         self._connection = birth.connection
         self._generation = birth.generation
+        self._drains = birth.drains
         self._settings = birth.settings.outbox
         self._said: set[Path] = set()
 
     def create(self) -> Outbox:
-        """The generation's own outbox. Raises SinkError."""
+        """The generation's own outbox. Raises SinkError, and DiskFull where only room is missing."""
         folder = outbox_folder(self._settings.state_dir, self._connection)
         try:
             return Outbox.create(
@@ -33,15 +35,20 @@ class OutboxFolder:
                 max_bytes=self._settings.max_bytes,
             )
         except OSError as error:
+            if is_full(error):
+                raise DiskFull(f"{folder}: {error.strerror}") from error
             raise SinkError(
                 f"[supervisor] state_dir: no outbox can be made in {folder} ({error.strerror}): give the "
-                "folder to the user that runs Traptor, and room"
+                "folder to the user that runs Traptor"
             ) from error
 
     def adopt(self) -> list[Outbox]:
-        """The outboxes of generations before this one that no process has any more, oldest first."""
+        """The outboxes of generations before this one that no process has any more, oldest first.
+
+        A drain worker comes after all of them.
+        """
         folders = outboxes(self._settings.state_dir, self._connection)
-        before = [folder for folder in folders if int(folder.name) < self._generation]
+        before = [folder for folder in folders if self._drains or int(folder.name) < self._generation]
         return [outbox for folder in before if (outbox := self._try_to_adopt(folder)) is not None]
 
     def _try_to_adopt(self, folder: Path) -> Outbox | None:

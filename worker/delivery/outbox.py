@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,18 +19,18 @@ import lmdb
 import msgspec
 
 from traptor.common.mark import Mark, MarkFile
-from traptor.common.outboxes import OUTBOX_LOCK
+from traptor.common.outboxes import OUTBOX_LOCK, note_count
+from traptor.worker.delivery.file import MODE, PAGE_BYTES, DiskFull, OutboxError, OutboxFile
 from traptor.worker.delivery.message import Outgoing
 
-_FILE_MODE = 0o640
-_DATA = "data.mdb"
+__all__ = ["Batch", "DiskFull", "Outbox", "OutboxError", "OutboxInUse", "portions"]
+
 _KEY = struct.Struct(">QI")  # a batch's number, and how many messages are in it
 # The first entry, as batches are numbered from 1: tells later versions how to read the others.
 _FORMAT_KEY = _KEY.pack(0, 0)
 _FORMAT = b"1"
-# Pages are 4 KiB and a value begins a new one; deleted ones are free again two commits later.
-_MAP_SLACK = 3
-_MAP_LEAST_BYTES = 1 << 28
+# So many pages at most leave in one commit: LMDB lists them, and the list must fit into the file's reserve.
+_PORTION_PAGES = 2_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Outgoing, ...]).decode
@@ -40,10 +40,6 @@ class OutboxInUse(Exception):
     """Another process has the outbox, or it is gone by now."""
 
 
-class OutboxError(Exception):
-    """The outbox cannot be read or written now; says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Where some messages stand in an outbox."""
@@ -51,6 +47,23 @@ class Batch:
     number: int
     size: int  # messages
     bytes: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages of the file it takes."""
+        return self.bytes // PAGE_BYTES + 1
+
+
+def portions(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
+    """Cut batches that are to be removed into what can leave in one commit."""
+    start = pages = 0
+    for end, batch in enumerate(batches):
+        pages += batch.pages
+        if end > start and pages > _PORTION_PAGES:
+            yield batches[start:end]
+            start, pages = end, batch.pages
+    if start < len(batches):
+        yield batches[start:]
 
 
 class Outbox:
@@ -67,9 +80,7 @@ class Outbox:
         self.bytes = 0
         self.last = 0  # number of the newest batch
         self._lock_fd = lock_fd
-        self._synced = synced
-        self._map_bytes = max(_MAP_SLACK * max_bytes, _MAP_LEAST_BYTES)
-        self._env: lmdb.Environment | None = None
+        self._file = OutboxFile(folder, (_FORMAT_KEY, _FORMAT), synced=synced, max_bytes=max_bytes)
         self._mark: MarkFile | None = None
 
     @classmethod
@@ -78,12 +89,20 @@ class Outbox:
         # Locked before it has its name: nobody can adopt it in between.
         nascent = folder.with_name(f".{folder.name}")
         shutil.rmtree(nascent, ignore_errors=True)
-        nascent.mkdir(parents=True)
-        lock_fd = os.open(nascent / OUTBOX_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        nascent.rename(folder)
-        outbox = cls(folder, lock_fd, synced=synced, max_bytes=max_bytes)
-        outbox._mark = MarkFile(folder)
+        outbox: Outbox | None = None
+        try:
+            nascent.mkdir(parents=True)
+            lock_fd = os.open(nascent / OUTBOX_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+            outbox = cls(folder, lock_fd, synced=synced, max_bytes=max_bytes)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            outbox._mark = MarkFile(nascent)
+            outbox._note_count()
+            nascent.rename(folder)
+        except OSError:
+            if outbox is not None:
+                outbox.close()
+            shutil.rmtree(nascent, ignore_errors=True)
+            raise
         return outbox
 
     @classmethod
@@ -99,6 +118,7 @@ class Outbox:
             if not (folder / OUTBOX_LOCK).exists():
                 raise OutboxInUse(str(folder))  # its owner removed it before we had the lock
             outbox._count()
+            outbox._note_count()
         except BlockingIOError:
             outbox.close()
             raise OutboxInUse(str(folder)) from None
@@ -110,51 +130,57 @@ class Outbox:
     # ---- what is kept
 
     def put(self, messages: Sequence[Outgoing], delivered: Iterable[Batch] = ()) -> Batch:
-        """Keep a batch, and take out those that are delivered. Raises OutboxError, and nothing is changed."""
+        """Keep a batch, and take out a portion that is delivered.
+
+        Raises OutboxError, of a full disk DiskFull, and nothing is changed then.
+        """
         value = _encode(messages)
         batch = Batch(self.last + 1, len(messages), len(value))
         gone = tuple(delivered)
+        self._file.need_room(len(value))
         try:
-            with self._opened().begin(write=True) as transaction:
+            with self._file.opened().begin(write=True) as transaction:
                 transaction.put(_key(batch), value, append=True)
                 for one in gone:
                     transaction.delete(_key(one))
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        except (lmdb.Error, OSError) as error:
+            raise self._file.failure(error) from error
         self.last = batch.number
         self._add(batch)
         self._subtract(gone)
+        self._note_count()
         return batch
 
     def remove(self, delivered: Iterable[Batch]) -> None:
-        """Take out batches that are delivered. Raises OutboxError, and nothing is changed."""
+        """Take out a portion that is delivered. Raises OutboxError, and nothing is changed then."""
         gone = tuple(delivered)
         try:
-            with self._opened().begin(write=True) as transaction:
+            with self._file.opened().begin(write=True) as transaction:
                 for batch in gone:
                     transaction.delete(_key(batch))
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        except (lmdb.Error, OSError) as error:
+            raise self._file.failure(error) from error
         self._subtract(gone)
+        self._note_count()
 
     def after(self, number: int) -> Batch | None:
         """The first batch whose number is above `number`. Raises OutboxError."""
         try:
-            with self._opened().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+            with self._file.opened().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 if not cursor.set_range(_KEY.pack(number + 1, 0)):
                     return None
                 found, size = _KEY.unpack(cursor.key())
                 return Batch(found, size, len(cursor.value()))
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        except (lmdb.Error, OSError) as error:
+            raise self._file.failure(error) from error
 
     def read(self, batch: Batch) -> tuple[Outgoing, ...]:
         """The messages of a batch. Raises OutboxError."""
         try:
-            with self._opened().begin() as transaction:
+            with self._file.opened().begin() as transaction:
                 value = transaction.get(_key(batch))
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        except (lmdb.Error, OSError) as error:
+            raise self._file.failure(error) from error
         try:
             return _decode(value or b"\x90")
         except msgspec.MsgspecError as error:
@@ -165,13 +191,21 @@ class Outbox:
         if self._mark is not None:
             self._mark.write(mark)
 
+    def clear(self) -> None:
+        """Take out all that is in it, also where the disk has no room to take out some."""
+        self._file.remove()
+        self.messages = self.bytes = 0
+        self._note_count()
+
+    def give_back(self) -> None:
+        """Give the disk what it takes there and does not need."""
+        self._file.give_back(self.bytes)
+
     # ---- its end
 
     def close(self) -> None:
         """Let go of it: what is in it stays for others."""
-        if self._env is not None:
-            self._env.close()
-            self._env = None
+        self._file.close()
         if self._mark is not None:
             self._mark.close()
             self._mark = None
@@ -186,35 +220,12 @@ class Outbox:
 
     # ---- steps
 
-    def _opened(self) -> lmdb.Environment:
-        """The file, made when it is first needed: most outboxes of files of lines never are."""
-        if self._env is None:
-            env = lmdb.open(
-                str(self.folder),
-                map_size=self._map_bytes,
-                mode=_FILE_MODE,
-                sync=self._synced,
-                metasync=self._synced,
-                writemap=False,
-                lock=False,  # the flock keeps other processes out, the caller its other threads
-                readahead=False,
-                max_dbs=0,
-            )
-            try:
-                with env.begin(write=True) as transaction:
-                    transaction.put(_FORMAT_KEY, _FORMAT, overwrite=False)
-            except lmdb.Error:
-                env.close()
-                raise
-            self._env = env
-        return self._env
-
     def _count(self) -> None:
         """Find out what is in it."""
-        if not (self.folder / _DATA).exists():
+        if not self._file.path.exists():
             return
         try:
-            with self._opened().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+            with self._file.opened().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 found = bytes(transaction.get(_FORMAT_KEY) or b"")
                 if found != _FORMAT:
                     raise OutboxError(
@@ -226,7 +237,7 @@ class Outbox:
                     if number:
                         self.last = number
                         self._add(Batch(number, size, len(value)))
-        except (lmdb.Error, struct.error) as error:
+        except (lmdb.Error, OSError, struct.error) as error:
             raise OutboxError(f"{self.folder}: it cannot be read: {error}") from error
 
     def _add(self, batch: Batch) -> None:
@@ -238,11 +249,8 @@ class Outbox:
             self.messages -= batch.size
             self.bytes -= batch.bytes
 
-    def _failure(self, error: lmdb.Error) -> OutboxError:
-        if isinstance(error, lmdb.PanicError) and self._env is not None:
-            self._env.close()  # of no use any more; opened anew at the next try
-            self._env = None
-        return OutboxError(f"{self.folder}: {error}")
+    def _note_count(self) -> None:
+        note_count(self._lock_fd, self.messages, self.bytes)
 
 
 def _key(batch: Batch) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing
-from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError
+from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError, portions
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.tickets import Handed, Ticket
 from traptor.worker.delivery.waiting import Waiting
@@ -63,6 +63,11 @@ class Outflow:
         """Whether messages are on their way, or have still to leave their outbox."""
         return bool(self._in_flight or self._done or self._again) or self._live is not None
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits on disk."""
+        return sum(source.outbox.bytes for source in self.sources)
+
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
         """Take a batch that was just put into its outbox: as live, or behind what waits there."""
         if self._live is None:
@@ -85,21 +90,41 @@ class Outflow:
             self._late = None
 
     def done(self, outbox: Outbox) -> Sequence[Batch]:
-        """The batches that are delivered and still in this outbox."""
-        return self._done.get(outbox, ())
+        """A portion of the batches that are delivered and still in this outbox."""
+        return next(portions(self._done.get(outbox, ())), ())
 
-    def forget_done(self, outbox: Outbox) -> None:
-        """They have left it."""
-        self._done.pop(outbox, None)
+    def forget_done(self, outbox: Outbox, portion: Sequence[Batch]) -> None:
+        """The portion has left it."""
+        if rest := self._done.get(outbox, [])[len(portion) :]:
+            self._done[outbox] = rest
+        else:
+            self._done.pop(outbox, None)
 
     def remove_done(self) -> None:
         """Take out of the outboxes what is delivered."""
         for outbox in list(self._done):
             try:
-                outbox.remove(self._done[outbox])
+                while portion := self.done(outbox):
+                    outbox.remove(portion)
+                    self.forget_done(outbox, portion)
             except OutboxError as error:
-                self._say_unusable(error)
-                return
+                self._remove_as_a_whole(outbox, error)
+
+    def give_back(self) -> None:
+        """Give the disk what the outboxes take there and do not need."""
+        for source in self.sources:
+            source.outbox.give_back()
+
+    def _remove_as_a_whole(self, outbox: Outbox, error: OutboxError) -> None:
+        """Nothing can leave it by itself: where all in it is delivered, all of it can."""
+        if sum(batch.size for batch in self._done[outbox]) < outbox.messages:
+            self._say_unusable(error)
+            return
+        try:
+            outbox.clear()
+        except OSError:
+            self._say_unusable(error)
+        else:
             del self._done[outbox]
 
     # ---- what the sink calls

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.outboxes import OUTBOX_LOCK, outbox_folder
+from traptor.common.outboxes import OUTBOX_LOCK, Left, note_count, outbox_folder
 from traptor.common.rules import GroupId
 from traptor.supervisor.workers.leftovers import Leftovers, parse_connection
 
@@ -74,3 +74,14 @@ def test_a_connections_name_tells_group_and_part(name: str, group: str, part: in
 def test_another_folders_name_is_none(name: str) -> None:
     with pytest.raises(ValueError):
         parse_connection(name)
+
+
+def test_what_waits_with_nobody_to_deliver_it_is_counted_until_a_drain_worker_has_it(tmp_path: Path) -> None:
+    leftovers = Leftovers(tmp_path)
+    folder = left(tmp_path, "track:0")
+    with (folder / OUTBOX_LOCK).open("r+b") as lock:
+        note_count(lock.fileno(), 2_200, 7_000_000)
+    leftovers.look([], 0.0)
+    assert leftovers.found == {"track:0": Left(1, 2_200, 7_000_000)}
+    leftovers.taken_care_of("track:0", 5.0)
+    assert leftovers.found == {}

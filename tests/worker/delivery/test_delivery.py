@@ -309,7 +309,7 @@ def test_what_is_gathered_is_dated_to_before_it_came_and_not_to_when_it_was_hand
     assert not delivery.keep()
     assert delivery.collected_until() == 100.0
     monkeypatch.undo()
-    delivery._cannot_keep_until = 0.0
+    delivery._gathered._not_before = 0.0
     assert delivery.keep()
     assert delivery.collected_until() == 300.0
     wait_for(
@@ -375,7 +375,7 @@ class _Run:
                     self._end(what)
                     self._begin(room=100, confirms=False)
                 case "pause":
-                    wait_for(lambda: not self._delivery._batch, "all is committed")
+                    wait_for(lambda: not self._delivery._gathered, "all is committed")
                 case _:
                     self._sink.tell(count, what)
         self._end("drain")
@@ -390,7 +390,7 @@ class _Run:
             self._delivery.drain(time.monotonic())
             self._safe |= set(names(0, self._next))
         else:
-            wait_for(lambda: not self._delivery._batch, "all is committed")
+            wait_for(lambda: not self._delivery._gathered, "all is committed")
             self._safe |= set(names(0, self._next))
             die(self._delivery)
         self._count()

@@ -1,0 +1,38 @@
+"""A disk of some megabytes for a test, to be filled."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.paths import SCRIPTS
+
+sys.path.insert(0, str(SCRIPTS))  # the trials are no package that could be installed
+
+from trial.smalldisk import NoSmallDisk, SmallDisk, enter_mount_namespace
+
+MakeDisk = Callable[[Path, int], SmallDisk]
+
+
+@cache
+def _refusal() -> str:
+    """Why this test run can have no disk of its own; empty when it can."""
+    try:
+        enter_mount_namespace()
+    except NoSmallDisk as error:
+        return str(error)
+    return ""
+
+
+def mount(folder: Path, size_bytes: int, until: ExitStack) -> SmallDisk:
+    """A disk on `folder` that is gone with `until`; the test is skipped where there can be none."""
+    if refusal := _refusal():
+        pytest.skip(refusal)
+    disk = SmallDisk(folder, size_bytes)
+    until.callback(disk.unmount)
+    return disk

@@ -1,0 +1,112 @@
+"""Messages on their way into the outbox: those of some milliseconds are committed as one batch."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.throttle import Tally
+from traptor.common.messages import OutboxTrouble
+from traptor.worker.delivery.folder import OutboxFolder
+from traptor.worker.delivery.intake import Intake
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.delivery.outbox import DiskFull, OutboxError
+from traptor.worker.delivery.outflow import Outflow
+from traptor.worker.delivery.waiting import Waiting
+
+log = logging.getLogger(__name__)
+
+COMMIT_S = 0.025
+_BATCH_MESSAGES = 256
+_BATCH_BYTES = 1 << 20
+_TRY_AGAIN_S = 1.0
+
+
+class Gathering:
+    """Gathers messages and keeps them in the generation's own outbox; used by one thread at a time.
+
+    While they cannot be kept they stay in memory, and the intake is closed.
+    """
+
+    def __init__(self, folder: OutboxFolder, outflow: Outflow, intake: Intake) -> None:
+        self.committed_at = 0.0
+        self.own: Waiting | None = None
+        self._folder = folder
+        self._outflow = outflow
+        self._intake = intake
+        self._messages: list[Outgoing] = []
+        self._bytes = 0
+        self._since = 0.0
+        self._safe_before = (
+            0.0  # what came over the stream until then was given to us before the first message
+        )
+        self._not_before = 0.0
+        self._tally = Tally()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, message: Outgoing, came_until: float) -> bool:
+        """Gather a message; whether it is time to commit. Before it, all that came until then was handled."""
+        now = time.monotonic()
+        if not self._messages:
+            self._since, self._safe_before = now, came_until
+        self._messages.append(message)
+        self._bytes += len(message.body)
+        return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES or self.is_due(now)
+
+    def is_due(self, now: float) -> bool:
+        """Whether the first message waits for as long as it may."""
+        return now - self._since >= COMMIT_S
+
+    def safe_until(self, came_until: float) -> float:
+        """Return the time up to which all is safe of what came until `came_until` (any thread).
+
+        What is gathered is not: it came after the first message did, however much later it was handled.
+        """
+        return min(came_until, self._safe_before) if self._messages else came_until
+
+    def commit(self) -> None:
+        """Keep what is gathered, and let it go out; where that failed, not at once again."""
+        if time.monotonic() < self._not_before:
+            return
+        own = self.own if self.own is not None else self.make_outbox()
+        if own is None or not self._messages:
+            return
+        gone = self._outflow.done(own.outbox)
+        try:
+            batch = own.outbox.put(self._messages, gone)
+        except OutboxError as error:
+            self._cannot_keep(error)
+            return
+        self._outflow.forget_done(own.outbox, gone)
+        self.committed_at = time.monotonic()
+        self._outflow.begin(own, batch, self._messages)
+        self._messages, self._bytes = [], 0
+        self._can_keep()
+
+    def make_outbox(self) -> Waiting | None:
+        """Make the outbox, the last of all; None, and tried again, on a full disk. Raises SinkError."""
+        try:
+            self.own = Waiting(self._folder.create(), is_adopted=False)
+        except OutboxError as error:
+            self._cannot_keep(error)
+            return None
+        self._outflow.sources.append(self.own)
+        if not self._messages:
+            self._can_keep()
+        return self.own
+
+    def _cannot_keep(self, error: OutboxError) -> None:
+        self._not_before = time.monotonic() + _TRY_AGAIN_S
+        trouble = OutboxTrouble.DISK if isinstance(error, DiskFull) else OutboxTrouble.BROKEN
+        self._intake.refused(trouble, self._outflow.waiting_bytes)
+        if count := self._tally.add("not kept"):
+            about = fields(error=str(error), in_memory=len(self._messages), count=count)
+            log.error("the outbox cannot be written", extra=about)
+
+    def _can_keep(self) -> None:
+        if not self._intake.is_kept:
+            self._intake.kept()
+            log.warning("the outbox can be written again", extra=lifecycle())
