@@ -14,19 +14,23 @@ from traptor.worker.tweets.tweet import Entities, Link, Tweet
 _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
 
-def searched_text(tweet: Tweet) -> str:
-    """Return all that is searched, its parts on lines of their own in no particular order."""
+def searched_of(tweet: Tweet) -> tuple[str, set[str]]:
+    """Return the text that is searched, its parts on lines of their own in no particular order, and the tags.
+
+    Tags are those that entities name, each with its mark.
+    """
     retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     parts: set[str] = set()
+    tags: set[str] = set()
     if retweeted is not None:
-        _add_status(parts, tweet, True)
-        _add_status(parts, retweeted, retweeted.truncated)
+        _add_status(parts, tags, tweet, True)
+        _add_status(parts, tags, retweeted, retweeted.truncated)
         quoted = quoted or retweeted.quoted_status
     else:
-        _add_status(parts, tweet, tweet.truncated)
+        _add_status(parts, tags, tweet, tweet.truncated)
     if quoted is not None:
-        _add_status(parts, quoted, quoted.truncated)
-    return "\n".join(parts)
+        _add_status(parts, tags, quoted, quoted.truncated)
+    return "\n".join(parts), tags
 
 
 def authors_of(tweet: Tweet) -> str:
@@ -36,7 +40,7 @@ def authors_of(tweet: Tweet) -> str:
     return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
 
 
-def _add_status(parts: set[str], status: Tweet, is_cut: bool | None) -> None:
+def _add_status(parts: set[str], tags: set[str], status: Tweet, is_cut: bool | None) -> None:
     """Add one tweet; where `is_cut`, the last word of its outer text is only a beginning and is left out."""
     extended = status.extended_tweet
     if extended is not None and (text := extended.full_text) is not None:
@@ -48,11 +52,11 @@ def _add_status(parts: set[str], status: Tweet, is_cut: bool | None) -> None:
             text = _without_cut_word(text)
         entities, more = status.entities, status.extended_entities
         # Twitter ends a text that it cuts with a link to the tweet itself; the author did not write it.
-        own_address = f"/i/web/status/{status.id_str}" if status.truncated else None
+        own_address = f"/i/web/status/{status.id_str}" if status.truncated and status.id_str else None
     if text is not None:
         parts.add(unescape(text))
     if entities is not None:
-        _add_entities(parts, entities, own_address)
+        _add_entities(parts, tags, entities, own_address)
     if more is not None and more.media:  # it has the second and further media
         _add_links(parts, more.media, None)
 
@@ -68,16 +72,20 @@ def _without_cut_word(text: str) -> str:
     return " ".join(words) + tail
 
 
-def _add_entities(parts: set[str], entities: Entities, own_address: str | None) -> None:
+def _add_entities(parts: set[str], tags: set[str], entities: Entities, own_address: str | None) -> None:
+    """Add what entities name; those without a name are left out."""
     if entities.hashtags:
         for hashtag in entities.hashtags:
-            parts.add(f"#{hashtag.text}")
+            if name := hashtag.text:
+                tags.add(f"#{name}")
     if entities.symbols:
         for cashtag in entities.symbols:
-            parts.add(f"${cashtag.text}")
+            if name := cashtag.text:
+                tags.add(f"${name}")
     if entities.user_mentions:
         for mention in entities.user_mentions:
-            parts.add(f"@{mention.screen_name}")
+            if name := mention.screen_name:
+                tags.add(f"@{name}")
     if entities.urls:
         _add_links(parts, entities.urls, own_address)
     if entities.media:

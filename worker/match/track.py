@@ -8,12 +8,14 @@ pieces finds the words; only phrases filed under one of them are compared in ful
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import ahocorasick_rs
 
-from traptor.worker.match.tokens import blanked_pieces, is_tag, pieces_of
+from traptor.worker.match.named import with_names
+from traptor.worker.match.tags import MARKS, is_tag
+from traptor.worker.match.tokens import blanked_pieces, pieces_of
 from traptor.worker.match.words import Words
 
 
@@ -66,11 +68,10 @@ class Phrase:
 def _readings(term: str) -> list[frozenset[str]]:
     """Return the ways in which a term with punctuation inside may have fallen into pieces within a tweet.
 
-    A mark at its start makes a tag, but not after a slash; what could be the name of a tag may be one.
+    A mark at its start makes a tag, but not after a slash; and it may be what an entity names.
     """
     readings = {frozenset(pieces_of(term)), frozenset(pieces_of(f"/{term}"))}
-    if is_tag(f"#{term}"):
-        readings.add(frozenset((term,)))
+    readings.add(frozenset((term[1:] if term[0] in MARKS else term,)))
     return [] if frozenset() in readings else list(readings)
 
 
@@ -102,9 +103,9 @@ class TrackIndex:
         self._find = automaton.find_matches_as_indexes
         self._files = list(files.values())
 
-    def match(self, text: str) -> set[int]:
-        """Return the indexes of the rules that match a text."""
-        pieces = blanked_pieces(text)
+    def match(self, text: str, tags: Set[str] = frozenset()) -> set[int]:
+        """Return the indexes of the rules that match a text, and the tags that entities name beside it."""
+        text, pieces = with_names(text, tags) if tags else (text, blanked_pieces(text))
         found: set[int] = set()
         phrases = self._unfiled
         for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may come often
@@ -120,7 +121,7 @@ class TrackIndex:
             if file.phrases:
                 phrases = phrases + file.phrases
         if phrases:
-            words = Words(text, pieces)
+            words = Words(text, tags, pieces)
             for phrase in phrases:
                 if phrase.is_in(words):
                     found.update(phrase.rules)

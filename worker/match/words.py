@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from traptor.worker.match.tokens import fold, has_tag, whole_words_of
+from collections.abc import Iterable
+
+from traptor.worker.match.borders import has_word
+from traptor.worker.match.named import folded_tags
+from traptor.worker.match.tags import has_tag
+from traptor.worker.match.tokens import fold
 
 
 class Words:
-    """What track terms are compared with, for one text."""
+    """What track terms are compared with: a text, and the tags that entities name beside it."""
 
-    __slots__ = ("_folded", "_text", "_whole", "pieces")
+    __slots__ = ("_folded", "_named", "_tags", "_text", "pieces")
 
-    def __init__(self, text: str, pieces: bytes) -> None:
+    def __init__(self, text: str, tags: Iterable[str], pieces: bytes) -> None:
         self._text = text
         self._folded: str | None = None
-        self._whole: frozenset[str] | None = None
+        self._tags = tags
+        self._named: frozenset[str] | None = None
         self.pieces = pieces
         """Words parted at punctuation, and names of tags, each with blanks around it, in UTF-8.
 
@@ -22,7 +28,11 @@ class Words:
 
     def has_tag(self, tag: str) -> bool:
         """Tell whether it has this hashtag, mention or cashtag: what a term with such a mark finds."""
-        return has_tag(self.folded, tag)
+        return has_tag(self.folded, tag) or tag in self.named
+
+    def has_whole(self, term: str) -> bool:
+        """Tell whether it has this word with the punctuation inside it: what all other terms find."""
+        return (term in self.folded and has_word(self.folded, term)) or term in self.named
 
     @property
     def folded(self) -> str:
@@ -32,13 +42,9 @@ class Words:
         return self._folded
 
     @property
-    def whole(self) -> frozenset[str]:
-        """Words with the punctuation inside them: what a term with other punctuation finds."""
-        if self._whole is None:
-            self._whole = frozenset(whole_words_of(self.folded))
-        return self._whole
-
-    def has_whole(self, term: str) -> bool:
-        """Tell whether it has this word with the punctuation inside it."""
-        # A whole word stands in the text as it is; most searches end here.
-        return term in self.folded and term in self.whole
+    def named(self) -> frozenset[str]:
+        """The tags that entities name, with their mark and without."""
+        if self._named is None:
+            tags = folded_tags(self._tags)
+            self._named = frozenset(tags).union(tag[1:] for tag in tags)
+        return self._named

@@ -104,6 +104,25 @@ TRICKY_WORDS = [
     "c#",
     ".net",
     "100%",
+    "covid-19",
+    "COVID-19の影響",
+    "COVID-19🦠",
+    "COVID-19，foo",
+    "post-covid-19-foo",
+    "l’île-de-foo",
+    "US$1.50",
+    "foo\u200cbar",
+    "می\u200cخواهم",
+    "#می\u200cخواهم",
+    "#il·lusió",
+    "il·lusió",
+    "#foo・bar",
+    "テスト・foo",
+    "#foo²",
+    "#2020_2021",
+    "@foobar价格",
+    "@foobär",
+    "@fooбар",
 ]
 PUNCTUATION = list("#@$_.'’&/-…!()“ ")
 
@@ -112,7 +131,9 @@ words = st.sampled_from(TRICKY_WORDS) | st.tuples(
 ).map("".join)
 texts = st.lists(words, max_size=8).map(" ".join)
 escaped_texts = texts.map(lambda text: text.replace("&", "&amp;"))
-names = st.sampled_from(["foo", "Foo_Bar", "bar", "storm", "foo价格", "価格"])
+names = st.sampled_from(
+    ["foo", "Foo_Bar", "bar", "storm", "foo价格", "価格", "il·lusió", "foo-bar", "BRK.B", None, ""]
+)
 links = st.builds(
     lambda url, shown: {"expanded_url": url, "display_url": shown},
     st.sampled_from(

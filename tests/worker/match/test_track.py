@@ -2,6 +2,8 @@
 
 # ruff: noqa: RUF001 - curly quotes are meant
 
+import unicodedata
+
 import pytest
 from support.making_tweets import decoded, link, rule, tweet_fields
 
@@ -296,3 +298,118 @@ def test_a_word_that_comes_often_has_its_phrases_compared_once(monkeypatch: pyte
     monkeypatch.setattr(Phrase, "is_in", lambda self, words: compared.append(self) or is_in(self, words))
     assert index.match("#storm " * 50) == {0}
     assert len(compared) == 3
+
+
+def is_border_of(char: str) -> bool:
+    is_word = unicodedata.category(char)[0] in "LMN" or char in "\u200c\u200d"
+    return not (is_word or char.isspace() or unicodedata.category(char) in ("Cn", "Co", "Cs"))
+
+
+BORDERS = [chr(code) for code in range(0x21, 0x20000) if is_border_of(chr(code))]
+
+
+@pytest.mark.parametrize("form", ["zz {}{} yy", "zz {}{}", "zz {}{}の"])
+def test_a_term_with_punctuation_inside_ends_wherever_a_plain_word_does(form):
+    index = TrackIndex({"covid": (0,), "covid-19": (1,), "u.s": (2,), "u": (3,)})
+    for border in BORDERS:
+        assert index.match(form.format("COVID", border)) == {0}, border
+        assert index.match(form.format("COVID-19", border)) == {0, 1}, border
+        assert index.match(form.format("U.S", border)) == {2, 3}, border
+
+
+@pytest.mark.parametrize("form", ["zz {}{} yy", "{}{} yy", "の{}{} yy"])
+def test_and_begins_wherever_a_plain_word_does(form):
+    index = TrackIndex({"covid": (0,), "covid-19": (1,), "u.s": (2,), "u": (3,)})
+    for border in BORDERS:
+        if border in "#＃@＠$":  # what begins with it is a tag
+            continue
+        assert index.match(form.format(border, "COVID")) == {0}, border
+        assert index.match(form.format(border, "COVID-19")) == {0, 1}, border
+        assert index.match(form.format(border, "U.S")) == {2, 3}, border
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "is_found"),
+    [
+        ("covid-19", "COVID-19-Pandemie", True),
+        ("covid-19", "post-COVID-19", True),
+        ("covid-19", "COVID-19's", True),
+        ("covid-19", "新型COVID-19の影響", True),
+        ("covid-19", "#covid19,covid-19", True),
+        ("covid-19", "COVID-190", False),
+        ("covid-19", "COVID-19.5", False),
+        ("covid-19", "COVID-19ème", False),
+        ("covid-19", "xcovid-19", False),
+        ("covid-19", "#covid-19", False),
+        ("covid-19", "#my_covid-19", False),
+        ("covid-19", "https://foo.com/covid-19-news", True),
+        ("île-de-france", "à l’Île-de-France", True),
+        ("新型covid-19", "新型COVID-19の影響", True),
+        ("型covid-19", "新型COVID-19", False),
+        ("at&t", "AT&amp;T’s", True),
+        ("c++", "c++11", False),
+        ("c++", "C++の", True),
+        ("1-2", "3.1-2", False),
+        ("foo🔥-x", "foo🔥-x!", True),
+        ("x-👩", "x-👩‍🚀", False),
+        ("x-👍", "x-👍🏽", False),
+        ("example.com", "example.com’s page", True),
+        ("example.com", "(example.com)の", True),
+        ("example.com", "foo.example.com", False),
+        ("example.com", "my-example.com", False),
+        ("example.com", "me@example.com", False),
+        ("example.com", "example.com:8080", False),
+        ("example.com", "example.com-foo", False),
+        ("24/7", "24/7,", True),
+        ("#fooの", "#fooの・x", False),
+        ("#fooの・x", "#fooの・x", True),
+        ("ジョン", "ジョン・スミス", True),
+        ("#2020", "in #2020!", True),
+        ("2020", "#2020_2021", True),
+        ("#m", "5 #m²", True),
+        ("@foo", "@fooさん", True),
+        ("foo", "@fooさん", True),
+        ("foo", "@foobarさん", False),
+        ("@foo", "@fooé", False),
+        ("می\u200cخواهم", "من می\u200cخواهم، نه", True),
+        ("می", "می\u200cخواهم", False),
+        ("می", "می\u200c خواهم", True),
+        ("#می", "#می\u200c ", True),
+        ("ශ්\u200dරී", "(ශ්\u200dරී)", True),
+        ("covid-19", "covid-19\u200c.", True),
+        ("covid-19", "covid-19\u200cخواهم", False),
+    ],
+)
+def test_borders_of_words_and_tags(phrase, text, is_found):
+    assert finds(phrase, tweet_fields(text)) is is_found
+
+
+@pytest.mark.parametrize(
+    ("phrase", "is_found"),
+    [
+        ("brk.b", True),
+        ("$brk.b", True),
+        ("brk", False),
+        ("b", False),
+        ("foo-bar", True),
+        ("#foo-bar", True),
+        ("#foo", False),
+        ("foo", False),
+        ("bar", False),
+        ("barista", True),
+    ],
+)
+def test_what_an_entity_names_is_one_word_whatever_characters_it_has(phrase, is_found):
+    named = {"symbols": [{"text": "BRK.B"}], "hashtags": [{"text": "foo-bar"}]}
+    assert finds(phrase, tweet_fields("buy $BRK.B now ＃Foo-bar barista", entities=named)) is is_found
+
+
+@pytest.mark.parametrize(
+    "named", [{"hashtags": [{"text": "می\u200cخواهم\u200c"}]}, {"hashtags": [{"text": ""}]}]
+)
+def test_joiners_at_the_end_and_empty_names_are_left_out(named):
+    assert finds("می\u200cخواهم", tweet_fields("x", entities=named)) is bool(named["hashtags"][0]["text"])
+
+
+def test_a_long_text_of_nothing_but_punctuation_is_no_burden():
+    assert TrackIndex({"foo .": (0,), "foo #.": (1,)}).match("foo " + "." * 200_000 + "x") == {0}
