@@ -16,7 +16,8 @@ from traptor.supervisor.filechanges import FileChanges
 from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.logrotate import rotate_logs
-from traptor.supervisor.state.roster import write_atomically
+from traptor.supervisor.state.reserve import Reserve
+from traptor.supervisor.state.roster import write_anyhow
 from traptor.supervisor.workers.hangs import hang_reason
 from traptor.supervisor.workers.health import Health
 from traptor.supervisor.workers.runclock import TICK_S
@@ -34,11 +35,13 @@ class Chores:
         self,
         context: Context,
         files: FileChanges,
+        reserve: Reserve,
         status: Callable[[], dict[str, Any]],
         wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._files = files
+        self._reserve = reserve
         self._status = status
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
@@ -61,6 +64,7 @@ class Chores:
             ("files", looks(self._files.compare)),
             ("addresses", looks(lambda: look_at_addresses(self._context.pool))),
             ("log rotation", looks(self._rotate_logs)),
+            ("reserve", every(lambda: _LOOK_AROUND_INTERVAL_S, self._reserve.take)),
         ]
 
     def close(self) -> None:
@@ -80,7 +84,7 @@ class Chores:
 
     def _write_status(self) -> None:
         try:
-            write_atomically(self._status_path, orjson.dumps(self._status()))
+            write_anyhow(self._status_path, orjson.dumps(self._status()))
         except OSError as error:  # no status is worth the collection
             if not self._status_fails:
                 log.error("the status file cannot be written", extra=fields(error=str(error)))

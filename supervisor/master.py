@@ -37,6 +37,7 @@ from traptor.supervisor.rules.reader import RuleReader
 from traptor.supervisor.rules.redisuses import RedisUse, RedisUses
 from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
+from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status import Surroundings, status
@@ -66,6 +67,8 @@ class Master:
         self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
         self._uses = RedisUses(lambda: bool(self._context.fleet.generations))
         connections: dict[str, Connection] = {}
+        self._reserve = Reserve(settings.supervisor.state_dir / "reserve")
+        self._reserve.make_room()
         self._ledger = LedgerKeeper(
             settings.supervisor.state_dir,
             connections,
@@ -96,7 +99,7 @@ class Master:
             socket_path(settings.supervisor.run_dir),
             ControlHandlers(self._status, self._ledger.view, self._ledger.path),
         )
-        self._chores = Chores(self._context, self._files, self._status, self.wake)
+        self._chores = Chores(self._context, self._files, self._reserve, self._status, self.wake)
         self._heartbeats = Heartbeats(
             self._context,
             self._groups,
@@ -116,7 +119,7 @@ class Master:
             settings=settings,
             pool=KeyPool(pool_limits(settings), rng),
             pacer=Pacer(settings.twitter.connect_rate),
-            store=StateStore(settings.supervisor.state_dir / "state.db"),
+            store=StateStore(settings.supervisor.state_dir / "state.db", self._reserve),
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
             leftovers=Leftovers(settings.supervisor.state_dir),
@@ -204,6 +207,7 @@ class Master:
             ("close the ledger", self._ledger.close),
             ("save keys", lambda: self._context.save_keys(time.monotonic())),
             ("close the store", self._context.store.close),
+            ("take the reserve", self._reserve.take_rest),
             ("close Redis", self._redis.aclose),
             ("close the subscription", self._subscription.aclose),
             ("release the workers' lock", self._workers_lock.release),

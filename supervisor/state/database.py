@@ -34,6 +34,11 @@ def _version(db: sqlite3.Connection) -> int:
     return whole_number(version or 0)
 
 
+def says_full(error: sqlite3.Error) -> bool:
+    """Whether an error may come from a full disk: a write that it took in part is an IOERR to SQLite."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def whole_number(value: object) -> int:
     """A number out of a column, in which SQLite keeps whatever somebody puts there. Raises sqlite3.Error."""
     if not isinstance(value, int) or value < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from traptor.common.errors import AlreadyRunning, TraptorError
@@ -34,9 +35,10 @@ class RecordLock:
                 f"{self._path} is held by another supervisor (pid {owner or 'unknown'}): "
                 "stop it first, or give this one its own run_dir and state_dir"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
+        with suppress(OSError):  # on a full disk nobody is told whose it is
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            os.ftruncate(fd, len(f"{os.getpid()}\n"))
 
     def release(self) -> None:
         """Unlock."""

@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 import psutil
 
+from traptor.common.disk import is_full
+
 _Pid = Annotated[int, msgspec.Meta(gt=1, lt=1 << 31)]
 
 
@@ -29,6 +31,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+def write_anyhow(path: Path, content: bytes) -> None:
+    """Replace the file as `write_atomically` does; on a disk without room for two, the old one goes first."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        path.unlink(missing_ok=True)
+        write_atomically(path, content)
 
 
 class Roster:

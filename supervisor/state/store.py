@@ -12,7 +12,8 @@ from typing import Any, Self
 import orjson
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.state.database import Migrations, migrate, whole_number
+from traptor.supervisor.state.database import Migrations, migrate, says_full, whole_number
+from traptor.supervisor.state.reserve import Reserve
 
 _MIGRATIONS: Migrations = (
     (
@@ -28,6 +29,7 @@ _RESERVE = """
     ON CONFLICT (connection) DO UPDATE SET last = last + excluded.last RETURNING last"""
 _GIVE_BACK = "UPDATE generations SET last = ? WHERE connection = ?"
 _SAVE_KEYS = "INSERT INTO keys (id, dump) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET dump = excluded.dump"
+_LOG_PAGES = 100
 _LOCK_TIMEOUT_S = 1.0  # the event loop waits with us; only an operator's sqlite3 shell can hold the lock
 
 
@@ -38,8 +40,10 @@ class StateStore:
     Every method raises TraptorError when the file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
+        """Open it; when the disk is full later, `reserve` is given up."""
         self._path = path
+        self._give_up = reserve.give_up if reserve is not None else lambda: False
         self._reserved: dict[str, range] = {}  # numbers of a connection that no generation has yet
         with self._explained():
             self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
@@ -58,14 +62,14 @@ class StateStore:
 
     def _reserve(self, connection: str) -> range:
         with self._explained():
-            (last,) = self._db.execute(_RESERVE, (connection, _NUMBERS_AT_ONCE)).fetchall()[0]
+            (last,) = self._written(_RESERVE, (connection, _NUMBERS_AT_ONCE))[0]
             last = whole_number(last)
         return range(last - _NUMBERS_AT_ONCE + 1, last + 1)
 
     def save_keys(self, dump: dict[str, Any]) -> None:
         """Keep what KeyPool.dump gave, in place of what was kept before."""
         with self._explained():
-            self._db.execute(_SAVE_KEYS, (orjson.dumps(dump).decode(),))
+            self._written(_SAVE_KEYS, (orjson.dumps(dump).decode(),))
 
     def load_keys(self) -> dict[str, Any] | None:
         """What was kept last, or None when nothing was."""
@@ -96,11 +100,28 @@ class StateStore:
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
+        # What is used of the log is used again: so small, it needs no more of the disk after a while.
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         # FULL and not NORMAL: with NORMAL a power cut may undo the last commits, and a generation's number
         # would be given twice. The sync costs 0.15 ms (median; 0.4 ms at the 99th percentile) instead of
         # 0.013 ms, and more where the disk is busy.
         self._db.execute("PRAGMA synchronous = FULL")
         migrate(self._db, self._path, _MIGRATIONS)
+
+    def _written(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        """Execute, on a full disk once more with the room of the log's old pages, then with the reserve's."""
+        for make_room in (self._use_log_again, self._give_up):
+            try:
+                return self._db.execute(statement, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not says_full(error) or not make_room():
+                    raise
+        return self._db.execute(statement, values).fetchall()
+
+    def _use_log_again(self) -> bool:
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+        return True
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

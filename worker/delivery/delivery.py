@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from traptor.common.birth import Birth
+from traptor.common.disk import spare_bytes
 from traptor.common.errors import ExitCode
 from traptor.common.logs.event import fields
 from traptor.common.mark import Mark
@@ -25,7 +26,6 @@ from traptor.worker.delivery.intake import Intake
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.progress import Progress
-from traptor.worker.delivery.room import spare_bytes
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.waiting import Waiting
 

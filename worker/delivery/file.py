@@ -9,7 +9,8 @@ from pathlib import Path
 
 import lmdb
 
-from traptor.worker.delivery.room import FileRoom, is_full, spare_bytes
+from traptor.common.disk import is_full, spare_bytes
+from traptor.worker.delivery.room import FileRoom
 
 DATA = "data.mdb"
 PAGE_BYTES = 4096

@@ -8,39 +8,16 @@ beyond those in use, which no other file can take, and is not let grow into what
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 import lmdb
+
+from traptor.common.disk import allocate, spare_bytes
 
 # Taking out one portion writes some ten pages; they are free again two commits later.
 RESERVE_PAGES = 64
 _TREE_PAGES = 16  # a put's, beside those of its value
 _GROW_BYTES = 1 << 20  # at once, where the disk has that much
-_MOST_SPARED_BYTES = 16 << 20
-_SPARED_SHARE = 16
-_UNLIMITED_BYTES = 1 << 62
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def is_full(error: OSError) -> bool:
-    """Whether an error says that the disk, or this user's share of it, is full."""
-    return error.errno in _FULL
-
-
-def spare_bytes(folder: Path) -> int:
-    """Return what the disk has beyond what outboxes leave to others; at most 0 when they must not grow.
-
-    They leave a sixteenth, at most 16 MiB: state.db, ledger, logs and other outboxes need it to recover.
-    """
-    try:
-        disk = os.statvfs(folder)
-    except OSError:  # the folder is gone: no question of room
-        return _UNLIMITED_BYTES
-    if not disk.f_blocks:
-        return _UNLIMITED_BYTES  # the file system does not say
-    spared = min(_MOST_SPARED_BYTES, disk.f_blocks * disk.f_frsize // _SPARED_SHARE)
-    return disk.f_bavail * disk.f_frsize - spared
 
 
 class FileRoom:
@@ -86,20 +63,7 @@ class FileRoom:
         spare = spare_bytes(self._file.parent)
         generous = min(size_bytes + _GROW_BYTES, self._map_bytes)
         for size in (generous, size_bytes):
-            if size - self._owned_bytes <= spare and self._allocate(size):
+            if size - self._owned_bytes <= spare and allocate(self._file, self._owned_bytes, size):
+                self._owned_bytes = size
                 return
         raise OSError(errno.ENOSPC, f"outboxes may take {max(0, spare)} bytes more of it")
-
-    def _allocate(self, size_bytes: int) -> bool:
-        fd = os.open(self._file, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.posix_fallocate(fd, self._owned_bytes, size_bytes - self._owned_bytes)
-        except OSError as error:
-            if is_full(error):
-                return False
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of file systems that cannot promise
-                raise
-        finally:
-            os.close(fd)
-        self._owned_bytes = size_bytes
-        return True

@@ -1,0 +1,57 @@
+"""How much of a disk may be taken, and whether an error says that it is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+_MOST_SPARED_BYTES = 16 << 20
+_SPARED_SHARE = 16
+_UNLIMITED_BYTES = 1 << 62
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that the disk, or this user's share of it, is full."""
+    return error.errno in _FULL
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what the disk of a folder has room for; a very large number when that is not known."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # the folder is gone: no question of room
+        return _UNLIMITED_BYTES
+    return disk.f_bavail * disk.f_frsize if disk.f_blocks else _UNLIMITED_BYTES
+
+
+def spare_bytes(folder: Path) -> int:
+    """Return what large files may still take of the disk; at most 0 when they must not grow.
+
+    They leave a sixteenth of it, at most 16 MiB: state.db, ledger, logs and others need it to recover.
+    """
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return _UNLIMITED_BYTES
+    spared = min(_MOST_SPARED_BYTES, disk.f_blocks * disk.f_frsize // _SPARED_SHARE)
+    return free_bytes(folder) - spared
+
+
+def allocate(file: Path, from_byte: int, size_bytes: int) -> bool:
+    """Have a file own its disk from one byte to its new size; whether there was room.
+
+    Raises OSError for other troubles. A file system that cannot promise room is taken by its silence.
+    """
+    fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.posix_fallocate(fd, from_byte, size_bytes - from_byte)
+    except OSError as error:
+        if is_full(error):
+            return False
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+    finally:
+        os.close(fd)
+    return True
