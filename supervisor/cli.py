@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import resource
 import sys
 from pathlib import Path
 
@@ -20,6 +19,12 @@ from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.check import check
+from traptor.supervisor.inherited import (
+    open_missing_streams,
+    raise_descriptor_limit,
+    require_stdout,
+    reset_signals,
+)
 from traptor.supervisor.master import Master
 from traptor.supervisor.preview import preview
 from traptor.supervisor.state.locks import RecordLock
@@ -31,7 +36,8 @@ log = logging.getLogger(__name__)
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Signals: HUP reloads, TERM and INT drain and stop (a second one: at once), USR1 reopens logs. "
+    epilog="Signals: HUP reloads, TERM and INT drain and stop (a second one: at once), QUIT stops "
+    "quickly, USR1 reopens logs, USR2 logs the status. "
     "Exit codes: 0 ok, 1 failure, 2 usage, 75 already running, 78 bad configuration.",
 )
 @click.option(
@@ -48,6 +54,8 @@ log = logging.getLogger(__name__)
 @click.version_option(__version__, prog_name="traptor-supervisor")
 def main(config: Path, only_check: bool, only_plan: bool) -> None:
     """Run a collection in the foreground: one worker process for each connection that the rules need."""
+    missing_streams = open_missing_streams()
+    reset_signals()
     # Whatever Python's default is: a worker must be forked (Python 3.14's is forkserver).
     multiprocessing.set_start_method("fork")
     try:
@@ -56,6 +64,7 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
         settings = load_settings(config)
         if only_plan:
             sys.exit(asyncio.run(preview(settings, report_console())))
+        require_stdout(settings, missing_streams)
         sys.exit(_run(settings))
     except TraptorError as error:
         _say(error)
@@ -64,7 +73,7 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
 
 def _run(settings: Settings) -> ExitCode:
     locks = _take_locks(settings.supervisor)
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )
@@ -103,11 +112,6 @@ def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
         lock.take()
         locks.append(lock)
     return locks
-
-
-def _raise_descriptor_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _say(error: TraptorError) -> None:

@@ -19,7 +19,7 @@ from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.reconcile import Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
@@ -41,6 +41,7 @@ from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status import Surroundings, status
+from traptor.supervisor.statuslog import log_status
 from traptor.supervisor.workers.fleet import Fleet, FleetEvents
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
@@ -229,6 +230,8 @@ class Master:
             loop.add_signal_handler(number, self._on_stop_signal)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload, "SIGHUP")
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
+        loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._status()))
+        loop.add_signal_handler(signal.SIGQUIT, self._stop_quickly)
 
     def _on_stop_signal(self) -> None:
         if not self._context.stopping:
@@ -238,10 +241,18 @@ class Master:
         self._exit_code = ExitCode.FAILURE
         self._kill_all()
 
+    def _stop_quickly(self) -> None:
+        """Wait for no output: what is not delivered stays in the outboxes."""
+        self._context.hurries = True
+        self._context.fleet.kill_by(time.monotonic() + QUICK_S)
+        if not self._context.stopping:
+            self._stop()
+        self.wake()
+
     def _stop(self) -> None:
         self._context.stopping = True
         self._jobs.hurry()
-        within_s = self._context.settings.supervisor.drain_timeout
+        within_s = self._context.stop_within_s
         log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
         # Should no step of ours end the workers in time, this does.
         asyncio.get_running_loop().call_later(within_s + _LAST_RESORT_S, self._kill_all)

@@ -15,7 +15,15 @@ import setproctitle
 
 # Blocked by the master around the fork, so that none of them can run a handler of the master in the child.
 HANDLED_SIGNALS = frozenset(
-    {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
+    {
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGCHLD,
+    }
 )
 # The master asks for the stacks of a hung worker with it.
 EVIDENCE_SIGNAL = signal.SIGUSR2
@@ -35,7 +43,7 @@ def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
 
 
 def listen_to_signals(on_term: Callable[[], None], evidence: IO[str]) -> None:
-    """Drain on TERM, write all stacks into `evidence` on USR2; the terminal's INT and HUP are ignored."""
+    """Drain on TERM, write all stacks into `evidence` on USR2; a terminal's signals are ignored."""
 
     def handle_term(_number: int, _frame: FrameType | None) -> None:
         on_term()

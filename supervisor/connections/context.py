@@ -26,6 +26,8 @@ from traptor.supervisor.workers.runclock import RunClock
 
 log = logging.getLogger(__name__)
 
+QUICK_S = 3.0  # for a stop that does not wait for the output
+
 _MARGIN_S = 0.5
 _LEAST_SHARE = 0.4  # of a drain_timeout that is too short for the above; the grace gets the same
 
@@ -45,11 +47,18 @@ class Context:
     rng: random.Random
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False
+    hurries: bool = False  # the stop does not wait for the output
     keys_changed: bool = False  # the store does not have the pool's present state yet
+
+    @property
+    def stop_within_s(self) -> float:
+        """How long a stop may take."""
+        timeout_s = self.settings.supervisor.drain_timeout
+        return min(QUICK_S, timeout_s) if self.hurries else timeout_s
 
     def drain_s(self) -> float:
         """How long a worker may take to drain, so that it is gone within `drain_timeout` in any case."""
-        timeout_s = self.settings.supervisor.drain_timeout
+        timeout_s = self.stop_within_s
         return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
 
     def save_keys(self, now: float) -> None:

@@ -104,7 +104,7 @@ class Outcomes:
         g.fault = what
         self._wake()
 
-    def on_gone(self, g: Generation, code: int) -> None:
+    def on_gone(self, g: Generation, code: int | None) -> None:
         """A worker's process ended."""
         now = time.monotonic()
         g.ending = g.ending or (Ending.DRAINED if g.birth.drains and not code else Ending.CRASH)
@@ -322,7 +322,7 @@ def _failure(message: Disconnected) -> Failure:
     return Failure(FailureKind.NETWORK)
 
 
-def _log_end(g: Generation, code: int) -> None:
+def _log_end(g: Generation, code: int | None) -> None:
     told = g.ending is Ending.DRAINED
     log.log(
         logging.INFO if told else logging.WARNING,

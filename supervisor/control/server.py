@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -23,7 +25,15 @@ _MAX_PATH_BYTES = 107  # unix(7): 108 with the final zero
 _MODE = 0o660
 _SHUTDOWN_S = 1.0
 _BACKLOG = 32
+MOST_CONNECTIONS = 32
+_READ_BYTES = 65536
 _IDLE_S = 10.0  # a connection whose request is not whole by then is closed
+
+_BUSY = b'{"error": "too many connections to the control socket; try again"}'
+_TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_BUSY), _BUSY)
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,13 +53,22 @@ def socket_path(run_dir: Path) -> Path:
 class ControlServer:
     """Answers on the socket from `start` until `close`; no request can hold up or end the master."""
 
-    def __init__(self, path: Path, handlers: ControlHandlers, idle_s: float = _IDLE_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handlers: ControlHandlers,
+        idle_s: float = _IDLE_S,
+        most_connections: int = MOST_CONNECTIONS,
+    ) -> None:
         self._path = path
         self._idle_s = idle_s
+        self._most_connections = most_connections
         self._handlers = handlers
-        self._app = web.Application(middlewares=[_as_json_errors])
+        self._app = web.Application(middlewares=[self._note_answering, _as_json_errors])
         self._app.add_routes(handlers.routes())
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._answering: set[object] = set()  # connections whose request is being answered
 
     async def start(self) -> None:
         """Listen; a socket that a dead master left is replaced. Raises TraptorError."""
@@ -63,14 +82,51 @@ class ControlServer:
             lingering_time=self._idle_s,
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=_BACKLOG).start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._protocol, sock=listener, backlog=_BACKLOG)
 
     async def close(self) -> None:
         """Answer no more, and remove the socket."""
+        self._path.unlink(missing_ok=True)
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
-            self._path.unlink(missing_ok=True)
             await self._runner.cleanup()
         self._handlers.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What speaks on a new connection. When there are too many, the oldest that asks nothing goes for it.
+
+        Everything else in this process needs descriptors, too.
+        """
+        assert self._runner is not None
+        server = self._runner.server
+        if server is None or len(self._answering) >= self._most_connections:
+            return _Refusal()
+        connections = server.connections
+        idle = [connection for connection in connections if connection not in self._answering]
+        for connection in idle[: max(0, len(connections) + 1 - self._most_connections)]:
+            connection.force_close()
+        return server()
+
+    @web.middleware
+    async def _note_answering(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._answering.add(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._answering.discard(request.protocol)
+
+
+class _Refusal(asyncio.Protocol):
+    """Says that there are too many connections, and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(_TOO_MANY)
+        with suppress(OSError):  # what was asked must be read, or the answer is lost with it
+            os.read(transport.get_extra_info("socket").fileno(), _READ_BYTES)
+        transport.close()
 
 
 # What aiohttp would say of requests that are no HTTP; what goes wrong here is said by _as_json_errors.

@@ -31,11 +31,11 @@ _ROSTER_DELAY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class FleetEvents:
-    """Who is told what a worker says, what it did wrong, and that it ended (with its exit code)."""
+    """Who is told what a worker says, what it did wrong, and that it ended (with its exit code, if known)."""
 
     on_message: Callable[[Generation, FromWorker], None]
     on_fault: Callable[[Generation, str], None]
-    on_gone: Callable[[Generation, int], None]
+    on_gone: Callable[[Generation, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Fleet:
         return tuple(generation for generation, _ in self._members.values())
 
     def fork(self, birth: Birth, spec: Spec) -> Generation:
-        """Start a worker; it is STARTING."""
+        """Start a worker; it is STARTING. Raises OSError when this host has no room for one."""
         process = WorkerProcess.fork(birth, {self._workers_lock_fd})
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
         channel = Channel(
@@ -68,8 +68,13 @@ class Fleet:
             lambda message: self._events.on_message(generation, message),
             lambda error: self._events.on_fault(generation, str(error)),
         )
+        try:
+            asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
+        except OSError:  # nobody would notice its end
+            channel.close()
+            process.abandon()
+            raise
         self._members[birth.name] = (generation, _Member(process, channel))
-        asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
         self._write_roster()
         return generation
 
@@ -104,6 +109,12 @@ class Fleet:
         """End it at once."""
         generation.kill_at, generation.killed = None, True
         self._signal(generation, signal.SIGKILL)
+
+    def kill_by(self, at: float) -> None:
+        """Have those that drain be killed at `at`, if they would be later."""
+        for generation in self.generations:
+            if generation.kill_at is not None:
+                generation.kill_at = min(generation.kill_at, at)
 
     def reopen_logs(self) -> None:
         """Have every worker open its log files anew."""

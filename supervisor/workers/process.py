@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -10,13 +11,17 @@ import socket
 import time
 import warnings
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
+from traceback import walk_tb
 
 import psutil
 
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.logs.worker import WorkerLogBridge
 from traptor.worker.entry import HANDLED_SIGNALS, run_worker, warm_up
+
+_UNKNOWN = 255  # exit code of a process that somebody else reaped
 
 _fork = multiprocessing.get_context("fork")
 
@@ -46,33 +51,15 @@ class WorkerProcess:
         Only the main thread may call it: the parent-death signal belongs to the thread that forks.
         Raises OSError when this host has no room for another process or descriptor.
         """
-        ours, theirs = socket.socketpair()
-        bridge = WorkerLogBridge(birth.name)
-        handle = _fork.Process(
-            target=run_worker,
-            args=(birth, theirs, bridge, os.getpid(), frozenset(keep_fds)),
-            name=birth.name,
-            daemon=True,
-        )
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
-        try:
-            start_fork(handle)
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            theirs.close()
-            bridge.after_fork_in_master()
-        pid = handle.pid
-        assert pid is not None
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError:  # nobody would notice its end
-            ours.close()
-            handle.kill()
-            handle.join()
-            raise
+        with ExitStack() as undo:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            with theirs:
+                bridge = _bridge(birth.name)
+                handle = _forked(birth, theirs, bridge, keep_fds)
+            pidfd = _watched(handle)
+            undo.pop_all()
+        pid = handle.pid or 0
         return cls(pid, _create_time(pid), pidfd, ours, bridge, handle)
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -82,14 +69,71 @@ class WorkerProcess:
         except ProcessLookupError:
             pass
 
-    def reap(self) -> int:
-        """Its exit code (negative: the signal that ended it). To be called once its pidfd is readable."""
+    def abandon(self) -> None:
+        """End a worker that cannot be watched, and wait for that."""
+        self.send_signal(signal.SIGKILL)
+        self.reap()
+
+    def reap(self) -> int | None:
+        """Its exit code (negative: the signal that ended it); None where somebody else reaped it.
+
+        To be called once its pidfd is readable.
+        """
         self._handle.join()
         code = self._handle.exitcode
-        assert code is not None
+        if code is None:
+            # multiprocessing would go on to take it for alive, and signal whoever has the pid by then.
+            self._handle._popen.returncode = _UNKNOWN  # type: ignore[attr-defined]
         self._handle.close()
         os.close(self.pidfd)
         return code
+
+
+def _bridge(name: str) -> WorkerLogBridge:
+    try:
+        return WorkerLogBridge(name)
+    except RuntimeError as error:  # "can't start new thread"
+        raise OSError(errno.EAGAIN, str(error)) from error
+
+
+def _forked(
+    birth: Birth, theirs: socket.socket, bridge: WorkerLogBridge, keep_fds: Collection[int]
+) -> multiprocessing.process.BaseProcess:
+    handle = _fork.Process(
+        target=run_worker,
+        args=(birth, theirs, bridge, os.getpid(), frozenset(keep_fds)),
+        name=birth.name,
+        daemon=True,
+    )
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
+    try:
+        start_fork(handle)
+    except OSError as error:
+        _close_pipes(error)
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        bridge.after_fork_in_master()
+    return handle
+
+
+def _close_pipes(error: OSError) -> None:
+    """Close the pipes of a fork that failed: multiprocessing forgets them, and forks are tried for ever."""
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_launch":
+            for name in ("parent_r", "child_w", "child_r", "parent_w"):
+                if isinstance(fd := frame.f_locals.get(name), int):
+                    os.close(fd)
+
+
+def _watched(handle: multiprocessing.process.BaseProcess) -> int:
+    """A descriptor that tells of its end; without one nobody would notice it: then it is killed."""
+    try:
+        return os.pidfd_open(handle.pid or 0)
+    except OSError:
+        handle.kill()
+        handle.join()
+        raise
 
 
 def start_fork(handle: multiprocessing.process.BaseProcess) -> None:
@@ -104,5 +148,5 @@ def start_fork(handle: multiprocessing.process.BaseProcess) -> None:
 def _create_time(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return time.time()  # dead already, not yet reaped elsewhere: the pidfd will tell
+    except (psutil.Error, OSError):
+        return time.time()  # dead already, or there is no descriptor to look with

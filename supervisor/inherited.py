@@ -1,0 +1,67 @@
+"""What a shell, a unit or a container hands on to the process, put right before anything else."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Collection
+
+from traptor.common.config.settings import Settings
+from traptor.common.errors import ConfigError, Problem
+
+_STDOUT = 1
+_STANDARD_STREAMS = (0, _STDOUT, 2)
+
+
+def open_missing_streams() -> frozenset[int]:
+    """Have stdin, stdout and stderr open, and return those that were not.
+
+    Else the next file that is opened (a lock, an output) would be taken for one of them.
+    """
+    missing = frozenset(fd for fd in _STANDARD_STREAMS if not _is_open(fd))
+    for fd in sorted(missing):
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, fd, inheritable=True)
+        if null != fd:
+            os.close(null)
+    return missing
+
+
+def require_stdout(settings: Settings, missing: Collection[int]) -> None:
+    """Raise ConfigError where something is to be written to a stdout that was closed."""
+    if _STDOUT not in missing:
+        return
+    asked = {
+        "[traptor] output": settings.traptor.output == "jsonl:-",
+        "[supervisor] log_dir": settings.supervisor.log_dir is None,
+    }
+    what = "is stdout, but stdout is closed: start the supervisor with one, or name a folder"
+    if problems := [
+        Problem(f"{settings.path} {option}", what) for option, is_asked in asked.items() if is_asked
+    ]:
+        raise ConfigError(problems)
+
+
+def reset_signals() -> None:
+    """Have every signal come through, and the end of children be told.
+
+    A parent may have blocked or ignored some: then children would vanish unseen, and only KILL would end us.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process as many descriptors as it may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""The control socket has so many connections and no more, and nothing else suffers from those beyond."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from traptor.supervisor.control.handlers import ControlHandlers
+from traptor.supervisor.control.server import ControlServer
+from traptor.supervisor.ledger.answer import View
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory() as folder:  # a short path
+        yield Path(folder)
+
+
+def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]) -> None:
+    async def run() -> None:
+        path = folder / "control.sock"
+        handlers = ControlHandlers(lambda: {"it": "runs"}, _no_view, folder / "none.db")
+        server = ControlServer(path, handlers, most_connections=most)
+        await server.start()
+        try:
+            await talk(path)
+        finally:
+            await server.close()
+        assert not path.exists()
+
+    asyncio.run(run())
+
+
+def _no_view() -> View:
+    raise AssertionError("nobody asks for the ledger")
+
+
+async def ask(path: Path) -> tuple[int, object]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_the_oldest_idle_connection_is_closed_for_one_too_many(folder: Path) -> None:
+    async def talk(path: Path) -> None:
+        idle = [await asyncio.open_unix_connection(path) for _ in range(2)]
+        assert await ask(path) == (200, {"it": "runs"})
+        async with asyncio.timeout(30):
+            assert await idle[0][0].read() == b""
+        idle[1][1].write(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(30):
+            assert (await idle[1][0].readline()).startswith(b"HTTP/1.1 200")
+        for _, writer in idle:
+            writer.close()
+
+    with_server(folder, 2, talk)
+
+
+def test_where_no_connection_can_be_closed_a_new_one_is_refused_with_a_sentence(folder: Path) -> None:
+    async def talk(path: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(path)
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"too many connections" in answer
+        writer.close()
+
+    with_server(folder, 0, talk)
