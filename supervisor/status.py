@@ -116,6 +116,7 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
         "streaming_since": _wall(g.streaming_since, now),
         "activity": g.last_report.activity if g.last_report else None,
         "backlog": g.last_report.backlog if g.last_report else 0,
+        "unconfirmed_since": _wall(g.last_report.unconfirmed_since if g.last_report else None, now),
         "vitals": msgspec.to_builtins(g.vitals) if g.vitals else None,
         "counters": msgspec.to_builtins(g.counters),
     }

@@ -75,6 +75,7 @@ class Drainer:
             collected_until=0.0,
             backlog=self._delivery.backlog,
             outbox_bytes=self._delivery.outbox_bytes,
+            unconfirmed_since=self._delivery.unconfirmed_since,
             counters=Counters(
                 redelivered=counts.redelivered, dead_letters=counts.dead_letters, log_lost=self._logs.lost
             ),

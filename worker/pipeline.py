@@ -169,6 +169,11 @@ class Pipeline:
         return self._delivery.backlog
 
     @property
+    def unconfirmed_since(self) -> float | None:
+        """Since when the output has messages and confirms none; None: it works."""
+        return self._delivery.unconfirmed_since
+
+    @property
     def outbox_bytes(self) -> int:
         """What of them is on disk."""
         return self._delivery.outbox_bytes

@@ -217,6 +217,7 @@ class Session:
             collected_until=self._pipeline.collected_until(),
             backlog=self._pipeline.backlog,
             outbox_bytes=self._pipeline.outbox_bytes,
+            unconfirmed_since=self._pipeline.unconfirmed_since,
             counters=self._pipeline.counters(log_lost=self._logs.lost),
             redis_state=redis_state,
             redis_error=redis_error,

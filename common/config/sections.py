@@ -175,6 +175,12 @@ class SupervisorSection(Section):
         "What the messages kept survive: `process` a sudden end of workers and supervisor, `host` also one "
         "of the host, for which they are synced to the disk at least every 100 ms.",
     )
+    confirm_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
+        "60s",
+        REFRESH,
+        "How long an output may have messages and confirm none of the oldest. Then the log and the status "
+        "say so, and where Kafka answers, a new producer goes on with them.",
+    )
     start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
     restart_backoff: Duration = option(
         "1s",

@@ -42,7 +42,9 @@ class KafkaProcess:
         """`folder` is made and holds everything; port 0: a free one. `properties` are the broker's own."""
         self._folder = folder
         self.port = port or free_port()
-        self._properties = {**_properties(folder / "data", self.port, free_port()), **(properties or {})}
+        self._own = properties or {}
+        self._properties = {**_properties(folder / "data", self.port, free_port()), **self._own}
+        self._former = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,8 +69,8 @@ class KafkaProcess:
         classpath = f"{jars()}/*"
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "server.properties"
-        if not file.exists():
-            file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
+        file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
+        if not (self._folder / "data" / "meta.properties").exists():
             self._format(classpath, file)
         with (self._folder / "output.txt").open("ab") as output:
             self._process = subprocess.Popen(
@@ -78,6 +80,17 @@ class KafkaProcess:
                 stderr=output,
                 start_new_session=True,
             )
+
+    def rebuild(self) -> KafkaProcess:
+        """End it in order; what starts next at its port is another, empty cluster.
+
+        Returns the former one, with its messages, to be started at a port of its own by whoever wants them.
+        """
+        self.stop()
+        self._former += 1
+        folder = self._folder.with_name(f"{self._folder.name}-former-{self._former}")
+        self._folder.rename(folder)
+        return KafkaProcess(folder, properties=self._own)
 
     def start(self) -> KafkaProcess:
         """Start it and wait until it answers. Raises KafkaMissing and KafkaFailed."""

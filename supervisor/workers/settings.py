@@ -28,6 +28,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
             state_dir=settings.supervisor.state_dir,
             max_bytes=settings.supervisor.outbox_max_bytes,
             synced=settings.supervisor.outbox_durability == "host",
+            confirm_timeout_s=settings.supervisor.confirm_timeout,
         ),
         kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
     )

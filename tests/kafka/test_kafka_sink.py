@@ -428,7 +428,7 @@ def test_dead_letters_that_nothing_takes_stay_in_the_outbox(
     wait_for(lambda: delivery.backlog == 0, "the outbox is empty")
 
 
-def test_messages_for_a_topic_that_was_deleted_are_put_aside(
+def test_messages_for_a_topic_that_was_deleted_wait_until_it_is_there_again(
     kafka: KafkaProcess, topic: str, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     delivery = make(kafka.bootstrap_servers, topic=topic, topic_metadata_propagation_max_ms="1000")
@@ -436,16 +436,19 @@ def test_messages_for_a_topic_that_was_deleted_are_put_aside(
     kafka.delete_topic(topic)
     sent = 0
 
-    def is_refused() -> bool:
+    def is_missed() -> bool:
         nonlocal sent
         delivery.send(tweet(sent))
         sent += 1
-        return delivery.counts.dead_letters > 0
+        return "the topic is gone, messages wait for it" in caplog.text
 
-    wait_for(is_refused, "Kafka refuses messages", 60)
-    assert delivery.drain(soon(60)) == 0
-    assert delivery.counts.dead_letters == sent == len(put_aside(tmp_path))
+    wait_for(is_missed, "Kafka has no such topic", 60)
     assert any("create the topic" in str(getattr(record, "fields", "")) for record in caplog.records)
+    kafka.create_topic(topic)
+    assert delivery.drain(soon(60)) == 0
+    assert delivery.counts == DeliveryCounts(accepted=sent, delivered=sent)
+    assert set(ids(all_messages(kafka, topic))) == set(range(sent))
+    assert put_aside(tmp_path) == []
 
 
 def test_messages_for_a_topic_that_may_not_be_written_any_more_are_put_aside_until_it_may(

@@ -25,6 +25,7 @@ class GateSink:
         self.dead: set[str] = set()
         self.not_in_outbox: list[str] = []
         self.syncs = 0
+        self.unconfirmed: list[float] = []  # each time that it was told so
         self._held: list[tuple[Outgoing, Ticket]] = []
         self._told: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
 
@@ -61,6 +62,9 @@ class GateSink:
             self._settle(*self._told.get())
         if self.confirms:
             self._settle(len(self._held), "delivered")
+
+    def confirms_none(self, since: float) -> None:
+        self.unconfirmed.append(since)
 
     def sync(self) -> None:
         self.syncs += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def kafka_birth(
     topic: str = "traptor",
     other_messages: str = "topic",
     create_topic: bool = False,
+    confirm_timeout_s: float = 60.0,
     **library: str,
 ) -> Birth:
     """A generation that delivers to Kafka; options of librdkafka with `_` for the dots."""
@@ -74,4 +76,5 @@ def kafka_birth(
     settings = worker_settings(
         folder, max_bytes=1 << 30, output="kafka", other_messages=other_messages, kafka=kafka
     )
+    settings = replace(settings, outbox=replace(settings.outbox, confirm_timeout_s=confirm_timeout_s))
     return Birth("track:0", generation, GroupId.parse("track:0"), (), settings)

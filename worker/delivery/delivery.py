@@ -28,6 +28,7 @@ from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.waiting import Waiting
+from traptor.worker.delivery.watch import OutputWatch
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Delivery:
         self._marked_at = 0.0
         self._stream_since = 0.0
         self._progress = Progress()
+        self._watch = OutputWatch(sink, settings.confirm_timeout_s)
         self._bell = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
@@ -151,6 +153,11 @@ class Delivery:
         """What waits on disk."""
         return self._outflow.waiting_bytes
 
+    @property
+    def unconfirmed_since(self) -> float | None:
+        """Since when the output has messages and confirms none; None: it works."""
+        return self._watch.unconfirmed_since
+
     def collected_until(self) -> float:
         """Return the time (monotonic) up to which all that came is delivered or in the outbox."""
         return self._gathered.safe_until(self.came_until())
@@ -219,6 +226,7 @@ class Delivery:
         if now - self._gave_back_at >= _GIVE_BACK_S:
             self._gave_back_at = now
             self._outflow.give_back()
+        self._watch.look(self._outflow.front(), self.backlog, now)
         self._progress.say(self.backlog, self.outbox_bytes, now)
 
     def _adopt(self) -> None:

@@ -11,6 +11,7 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.message import DeliveryCounts, Outgoing
 from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError, portions
+from traptor.worker.delivery.patience import Front
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.tickets import Handed, Ticket
 from traptor.worker.delivery.waiting import Waiting
@@ -48,6 +49,7 @@ class Outflow:
         self._live: _InHand | None = None
         self._late: _InHand | None = None  # of what waited
         self._in_flight = 0
+        self._out: deque[Handed] = deque()  # of which the sink has got messages, the oldest first
         self._again: deque[Ticket] = deque()
         self._again_at = 0.0
         self._done: dict[Outbox, list[Batch]] = {}
@@ -67,6 +69,12 @@ class Outflow:
     def waiting_bytes(self) -> int:
         """What waits on disk."""
         return sum(source.outbox.bytes for source in self.sources)
+
+    def front(self) -> Front | None:
+        """Return the oldest batch of which messages are not confirmed; None where all are."""
+        while self._out and not self._out[0].left:
+            self._out.popleft()
+        return Front(self._out[0], self._out[0].left) if self._out else None
 
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
         """Take a batch that was just put into its outbox: as live, or behind what waits there."""
@@ -157,6 +165,8 @@ class Outflow:
         while hand.next < len(hand.messages):
             if not self._hand(hand.messages[hand.next], Ticket(hand.handed, hand.next)):
                 return False
+            if not hand.next:
+                self._out.append(hand.handed)
             hand.next += 1
         return True
 

@@ -26,6 +26,12 @@ class Sink(Protocol):
     def serve(self) -> None:
         """Tell what has become of messages. To be called again and again."""
 
+    def confirms_none(self, since: float) -> None:
+        """Take in that nothing of the oldest messages is confirmed since then, and do what may help.
+
+        To be told again and again, at least every two seconds, while it is so.
+        """
+
     def sync(self) -> None:
         """Have what was delivered survive a power cut, as far as that is this host's business."""
 

@@ -80,6 +80,9 @@ class LineSink:
         if self._in_hand is not None:
             self._finish()
 
+    def confirms_none(self, since: float) -> None:
+        """A line that is not written yet is written further by `serve`; nothing else can help."""
+
     def sync(self) -> None:
         """Have all lines survive a power cut."""
         for lines in self._outputs():

@@ -15,7 +15,7 @@ DEFAULTS = {
     "supervisor": "run_dir=run state_dir=state log_dir=logs rules_check_interval=60s refresh_min_interval=10s"
     " heartbeat_interval=5s heartbeat_empty=1h honour_status=yes handover=slot,spare,overlap,serial"
     " hang_timeout=30s health_interval=5s max_memory=0 overlap_timeout=10s drain_timeout=30s"
-    " outbox_max_bytes=1G outbox_durability=process start_parallel=4"
+    " outbox_max_bytes=1G outbox_durability=process confirm_timeout=60s start_parallel=4"
     " restart_backoff=1s restart_backoff_max=60s"
     " restart_reset_after=60s ledger_keep=90d",
     "redis": "url=redis://127.0.0.1:6379/0 channel=traptor-notify timeout=5s ca_file= stats=yes",

@@ -13,7 +13,7 @@ _TOPIC: Final = "create the topic, or name another one in [kafka] topic"
 _RIGHTS: Final = "give this user the right to write to the topic"
 _SIZE: Final = "raise max.message.bytes of the topic, or lower batch.size in [kafka]"
 
-# For these the same message would fail again. Everything else may pass: then the message waits.
+# These last until somebody does something, and this is what.
 _ADVICE: dict[int, str] = {
     KafkaError.MSG_SIZE_TOO_LARGE: _SIZE,
     KafkaError.RECORD_LIST_TOO_LARGE: _SIZE,
@@ -29,17 +29,43 @@ _ADVICE: dict[int, str] = {
     KafkaError.INVALID_REPLICATION_FACTOR: "the brokers' default.replication.factor is more than there are",
     KafkaError._INVALID_ARG: "look at the options with a dot in [kafka]",
 }
-UNCONFIRMED: Final = "not confirmed in time; it may have arrived"
+_MISSING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
+_TOO_LARGE: Final = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 
 
-def is_final(error: KafkaError) -> bool:
-    """Whether the same message would fail again."""
+def lasts(error: KafkaError) -> bool:
+    """Whether it takes somebody to do something about it."""
     return error.code() in _ADVICE
+
+
+def is_missing_topic(error: KafkaError) -> bool:
+    """Whether the topic is not there: it may be made anew, and no message is to blame."""
+    return error.code() in _MISSING
+
+
+def is_too_large(error: KafkaError) -> bool:
+    """Whether a message, or a batch, is larger than somebody allows."""
+    return error.code() in _TOO_LARGE
 
 
 def advice(error: KafkaError) -> str:
     """What the operator can do."""
     return _ADVICE.get(error.code(), "look at the brokers")
+
+
+def size_advice(size_bytes: int, most_bytes: int | None, *, is_local: bool) -> str:
+    """Return what helps for a message of this size.
+
+    `most_bytes` is what its topic takes, where that is known; `is_local`: librdkafka refused it by its own
+    limit, without asking a broker.
+    """
+    if is_local:
+        topic_takes_it = most_bytes is not None and most_bytes > size_bytes
+        topic = "" if topic_takes_it else ", and max.message.bytes of the topic"
+        return f"raise message.max.bytes in [kafka] above {size_bytes}{topic}"
+    if most_bytes is not None and most_bytes > size_bytes:
+        return f"lower batch.size in [kafka]: the topic takes batches up to {most_bytes}"
+    return f"raise max.message.bytes of the topic above {size_bytes}"
 
 
 def text_of(error: KafkaError) -> str:

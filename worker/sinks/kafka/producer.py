@@ -1,12 +1,11 @@
-"""A producer of librdkafka that outlives its own fatal errors."""
+"""One producer of librdkafka."""
 
 from __future__ import annotations
 
 import functools
 import logging
-import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -19,15 +18,22 @@ from traptor.worker.sinks.kafka.topics import made_with
 
 log = logging.getLogger(__name__)
 
-_PURGE_S = 1.0
-
 About = TypeVar("About")
+
+
+class Failure(NamedTuple):
+    """A record that was not delivered, and why; `is_local`: no broker was asked."""
+
+    record: Record
+    error: KafkaError
+    is_local: bool
 
 
 class KafkaProducer(Generic[About]):
     """Sends records, and tells with `serve` what became of each. To be used by one thread at a time.
 
-    Reports cost Python's lock one by one: whoever sends much serves them too (docs/performance.md).
+    `broken` is the error after which it takes nothing more. Reports cost Python's lock one by one: whoever
+    sends much serves them too (docs/performance.md).
     """
 
     def __init__(
@@ -35,14 +41,15 @@ class KafkaProducer(Generic[About]):
         config: Config,
         *,
         on_delivered: Callable[[About], None],
-        on_failed: Callable[[About, Record, KafkaError], None],
+        on_failed: Callable[[About, Failure], None],
+        on_lost: Callable[[], None],
     ) -> None:
-        """Raises SinkError when librdkafka refuses the configuration."""
-        self._config: Config = {**config, "error_cb": self._on_error}
+        """`on_lost` is called when no broker can be reached. Raises SinkError as `made_with` does."""
+        self.broken: KafkaError | None = None
         self._on_delivered = on_delivered
         self._on_failed = on_failed
-        self._producer = made_with(Producer, self._config)
-        self._broken: KafkaError | None = None
+        self._on_lost = on_lost
+        self._producer = made_with(Producer, {**config, "error_cb": self._on_error})
         self._tally = Tally()
 
     def send(self, record: Record, about: About) -> bool:
@@ -65,8 +72,15 @@ class KafkaProducer(Generic[About]):
     def serve(self) -> None:
         """Take in what there is to report."""
         self._producer.poll(0)
-        if self._broken is not None:
-            self._renew(self._broken)
+
+    def give_back(self) -> None:
+        """Have `serve` tell that all that is not confirmed failed; to be closed when `has_given_back`."""
+        self._producer.purge()
+
+    @property
+    def has_given_back(self) -> bool:
+        """Whether `serve` has told of everything."""
+        return not len(self._producer)
 
     def close(self) -> None:
         """Let go of the brokers; of what is not confirmed nothing is told any more."""
@@ -85,30 +99,22 @@ class KafkaProducer(Generic[About]):
         assert topic is not None
         assert isinstance(value, bytes)
         assert not isinstance(key, str)
-        self._on_failed(about, Record(topic, key, value, headers, time_ms), error)
+        self._on_failed(about, Failure(Record(topic, key, value, headers, time_ms), error, is_local=False))
 
     def _refused(self, record: Record, about: About, error: KafkaError) -> bool:
-        """librdkafka did not take it. A broken producer is replaced with the next reports."""
+        """Tell whether librdkafka is done with a record that it did not take."""
         if error.fatal() or error.code() == KafkaError._FATAL:
-            self._broken = self._broken or error
+            self.broken = self.broken or error
             return False
         if error.code() == KafkaError._QUEUE_FULL:
             return False
-        self._on_failed(about, record, error)
+        self._on_failed(about, Failure(record, error, is_local=True))
         return True
 
     def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._on_lost()
         if error.fatal():
-            self._broken = error
+            self.broken = error
         elif count := self._tally.add(error.name()):
             log.warning("Kafka cannot be used now", extra=fields(error=text_of(error), count=count))
-
-    def _renew(self, error: KafkaError) -> None:
-        """After a fatal error a producer takes nothing more: another one goes on with what it had."""
-        log.error("the Kafka producer is begun anew", extra=fields(error=text_of(error)))
-        old, self._producer = self._producer, made_with(Producer, self._config)
-        self._broken = None
-        old.purge()
-        deadline = time.monotonic() + _PURGE_S
-        while len(old) and time.monotonic() < deadline:
-            old.poll(0.01)

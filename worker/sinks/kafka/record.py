@@ -23,6 +23,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     headers: Headers
     time_ms: int
 
+    @property
+    def size_bytes(self) -> int:
+        """About what Kafka counts: value, key and headers."""
+        in_headers = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.value) + len(self.key or b"") + in_headers
+
 
 def topics_of(settings: KafkaSettings, other_messages: str) -> list[str]:
     """The topics that records go to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+import queue
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -11,23 +11,31 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError
 
 from traptor.common.birth import Birth, KafkaSettings
-from traptor.common.errors import SinkError
-from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
-from traptor.worker.sinks.kafka.config import client_config, fitted
+from traptor.worker.sinks.kafka.config import client_config
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
-from traptor.worker.sinks.kafka.errors import advice, is_final, text_of
-from traptor.worker.sinks.kafka.producer import KafkaProducer
+from traptor.worker.sinks.kafka.errors import (
+    advice,
+    is_missing_topic,
+    is_too_large,
+    lasts,
+    size_advice,
+    text_of,
+)
+from traptor.worker.sinks.kafka.lookout import Found, Lookout
+from traptor.worker.sinks.kafka.producer import Failure, KafkaProducer
 from traptor.worker.sinks.kafka.record import Record, Recorder, dead_letter, topics_of
-from traptor.worker.sinks.kafka.topics import KafkaAway, Topics, WaitEnded, need_topics
+from traptor.worker.sinks.kafka.revival import Cluster, Revival, changes
 
 log = logging.getLogger(__name__)
 
 # So long `open` waits for Kafka. Then the stream begins without it: what comes waits in the outbox.
 REACH_S = 5.0
-_ASK_AGAIN_S = 1.0
+# What is unconfirmed is told at least this often.
+_ASKED_S = 3.0
 
 
 class _Refused(NamedTuple):
@@ -47,28 +55,33 @@ class KafkaSink:
     """
 
     def __init__(self, birth: Birth, settings: KafkaSettings) -> None:
-        self._config = client_config(settings, birth.connection)
-        self._settings = settings
-        self._topics = topics_of(settings, birth.settings.other_messages)
         self._recorder = Recorder(birth, settings)
+        self._revival = Revival(birth.settings.outbox.confirm_timeout_s)
         self._dead_letters = DeadLetters(settings.dead_letter_dir / f"{birth.connection}.jsonl")
-        self._dead_letter_topic: str | None = None  # None: there is none
-        self._producer: KafkaProducer[_Sent] | None = None
-        self._stopped = threading.Event()
-        self._settled = threading.Event()  # Kafka is reached, or cannot be for a reason that lasts
-        self._error: SinkError | None = None
-        self._reaching: threading.Thread | None = None
         self._tally = Tally()
+        self._lookout = Lookout(
+            client_config(settings, birth.connection),
+            settings,
+            topics_of(settings, birth.settings.other_messages),
+            on_found=self._on_found,
+            on_away=self._revival.was_away,
+            tally=self._tally,
+        )
+        self._found: Found | None = None  # at the last look
+        self._made: queue.SimpleQueue[KafkaProducer[_Sent]] = queue.SimpleQueue()  # by the lookout's thread
+        self._producer: KafkaProducer[_Sent] | None = None
+        self._leaving: list[KafkaProducer[_Sent]] = []
+        self._unconfirmed = (0.0, float("-inf"))  # since when, and when that was told
 
     def open(self, outcomes: Outcomes) -> None:
         """Reach Kafka and find the topics; where it is away, go on trying. Raises SinkError."""
         self._outcomes = outcomes
-        self._reaching = threading.Thread(target=self._reach, name="kafka", daemon=True)
-        self._reaching.start()
-        self._settled.wait(REACH_S)
-        self._settled.set()
-        if self._error is not None:
-            raise self._error
+        self._lookout.look()
+        self._lookout.settled.wait(REACH_S)
+        self._lookout.settled.set()
+        if self._lookout.error is not None:
+            raise self._lookout.error
+        self._take_over_what_was_made()
 
     def takes(self, message: Outgoing) -> bool:
         """Whether messages of this kind are sent."""
@@ -91,8 +104,17 @@ class KafkaSink:
 
     def serve(self) -> None:
         """Tell what Kafka confirmed and what not."""
+        self._take_over_what_was_made()
+        self._serve_leaving()
         if self._producer is not None:
             self._producer.serve()
+            if self._producer.broken is not None and self._found is not None:
+                self._replace_broken(self._found, self._producer.broken)
+
+    def confirms_none(self, since: float) -> None:
+        """Find out whether Kafka answers; where it does, have another producer go on."""
+        self._unconfirmed = (since, time.monotonic())
+        self._lookout.look()
 
     def sync(self) -> None:
         """Have the dead letters survive a power cut; what is confirmed is Kafka's business."""
@@ -100,74 +122,74 @@ class KafkaSink:
 
     def stop_waiting(self) -> None:
         """End the wait of `open` now; Kafka may still be reached later."""
-        self._settled.set()
+        self._lookout.settled.set()
 
     def close(self) -> None:
         """Let go of Kafka and of the file."""
-        self._stopped.set()
-        if self._reaching is not None:
-            self._reaching.join()
-        if self._producer is not None:
-            self._producer.close()
-            self._producer = None
+        self._lookout.stop()
+        self._take_over_what_was_made()
+        for producer in (self._producer, *self._leaving):
+            if producer is not None:
+                producer.close()
+        self._producer, self._leaving = None, []
         self._dead_letters.close()
         for reason, count in self._tally.rest().items():
             log.info("Kafka errors not said before", extra=fields(error=reason, count=count))
 
-    # ---- reaching it, in a thread of its own
+    # ---- another producer
 
-    def _reach(self) -> None:
-        began, is_said = time.monotonic(), False
-        while not self._stopped.is_set():
-            try:
-                self._try_to_reach()
-            except WaitEnded:
-                return
-            except SinkError as error:
-                is_said = True
-                self._say_unreached(error)
-            except Exception:
-                is_said = True  # an error of ours must not leave the messages on disk for good
-                if self._tally.add("failed"):
-                    log.exception("the way to Kafka failed")
-            else:
-                if is_said:
-                    waited_s = round(time.monotonic() - began, 3)
-                    log.warning("Kafka is reached", extra=lifecycle(waited_s=waited_s))
-                self._error = None
-                self._settled.set()
-                return
-            self._stopped.wait(_ASK_AGAIN_S)
+    def _take_over_what_was_made(self) -> None:
+        while not self._made.empty():
+            self._take_over(self._made.get())
 
-    def _say_unreached(self, error: SinkError) -> None:
-        if isinstance(error, KafkaAway):
-            if self._tally.add("away"):
-                log.error("waiting for Kafka", extra=fields(error=str(error)))
-            return
-        # Until then it is raised by `open`.
-        if self._settled.is_set() and self._tally.add(str(error)):
-            log.error("Kafka cannot be used", extra=fields(error=str(error)))
-        self._error = error
-        self._settled.set()
+    def _take_over(self, other: KafkaProducer[_Sent]) -> None:
+        """Have another producer go on with what the one before it gives back."""
+        if self._producer is not None:
+            self._producer.give_back()
+            self._leaving.append(self._producer)
+        self._producer = other
 
-    def _try_to_reach(self) -> None:
-        topics = Topics(self._config, self._stopped)
-        found = need_topics(topics, self._topics, self._settings.create_topic)
-        if created := [name for name, partitions in found.items() if not partitions]:
-            log.warning("topics created", extra=fields(topics=",".join(created)))
-        self._dead_letter_topic = self._found_dead_letter_topic(topics)
-        most_bytes = topics.largest_message_bytes(self._topics)
-        config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
-        self._producer = KafkaProducer(config, on_delivered=self._delivered, on_failed=self._failed)
+    def _serve_leaving(self) -> None:
+        for one in list(self._leaving):
+            one.serve()
+            if one.has_given_back:
+                self._leaving.remove(one)
+                one.close()
 
-    def _found_dead_letter_topic(self, topics: Topics) -> str | None:
-        name = self._settings.dead_letter_topic
-        try:
-            return name if topics.partitions([name])[name] else None
-        except (KafkaAway, WaitEnded):
-            raise
-        except SinkError:  # we may not even ask for it
-            return None
+    def _replace_broken(self, found: Found, error: KafkaError) -> None:
+        """After a fatal error a producer takes nothing more."""
+        log.warning("the Kafka producer is begun anew", extra=fields(error=text_of(error)))
+        self._take_over(self._new_producer(found))
+
+    def _new_producer(self, found: Found) -> KafkaProducer[_Sent]:
+        return KafkaProducer(
+            found.config, on_delivered=self._delivered, on_failed=self._failed, on_lost=self._lookout.look
+        )
+
+    # ---- what the lookout calls, in its own thread
+
+    def _on_found(self, found: Found) -> None:
+        """Make a producer where there is none, or the one there is cannot go on. Raises SinkError."""
+        if self._found is None:
+            self._made.put(self._new_producer(found))
+        elif why := self._why_anew(self._found.cluster, found):
+            log.warning("the Kafka producer is begun anew", extra=fields(error=why))
+            self._made.put(self._new_producer(found))
+        self._found = found
+
+    def _why_anew(self, before: Cluster, found: Found) -> str:
+        """Return why the producer has to be another one; empty: it has not."""
+        if changed := changes(before, found.cluster):
+            return ", ".join(changed)
+        since, asked_at = self._unconfirmed
+        if found.at - asked_at > _ASKED_S:
+            return ""
+        if any(topic.leaderless for topic in found.cluster.topics.values()):
+            self._revival.was_away(found.at)
+        if not self._revival.is_due(since, found.at):
+            return ""
+        self._revival.begun(since, found.at)
+        return "Kafka answers and confirms nothing"
 
     # ---- what the producer calls
 
@@ -177,24 +199,51 @@ class KafkaSink:
         else:
             self._outcomes.is_dead(sent.ticket)
 
-    def _failed(self, sent: _Sent, record: Record, error: KafkaError) -> None:
-        text = text_of(error)
-        if not is_final(error):
-            if count := self._tally.add(text):
-                log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
+    def _failed(self, sent: _Sent, failure: Failure) -> None:
+        """Send it again, or make a dead letter of it where the same message would fail again."""
+        error = failure.error
+        if not lasts(error):
+            self._say_again(error)
             self._outcomes.came_back(sent.ticket)
+        elif is_missing_topic(error) and sent.refused is None:
+            self._say_missing(failure)
+            self._outcomes.came_back(sent.ticket)
+            self._lookout.look()
         elif sent.refused is None and self._dead_letter_topic is not None:
-            self._say_refused(record, error, self._dead_letter_topic)
-            self._send_dead(sent.ticket, _Refused(record, text), error, self._dead_letter_topic)
+            self._say_refused(failure, self._dead_letter_topic)
+            refused = _Refused(failure.record, text_of(error))
+            self._send_dead(sent.ticket, refused, error, self._dead_letter_topic)
         else:
-            self._say_refused(record, error, self._dead_letters.path)
-            self._put_aside(sent.ticket, sent.refused or _Refused(record, text))
+            self._say_refused(failure, self._dead_letters.path)
+            self._put_aside(sent.ticket, sent.refused or _Refused(failure.record, text_of(error)))
 
-    def _say_refused(self, record: Record, error: KafkaError, dead_letters: str | Path) -> None:
+    @property
+    def _dead_letter_topic(self) -> str | None:
+        return self._found.dead_letter_topic if self._found is not None else None
+
+    def _say_again(self, error: KafkaError) -> None:
         text = text_of(error)
-        if count := self._tally.add(f"{record.topic}: {text}"):
-            about = fields(error=text, count=count, advice=advice(error), dead_letters=dead_letters)
+        if count := self._tally.add(text):
+            log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
+
+    def _say_missing(self, failure: Failure) -> None:
+        topic, error = failure.record.topic, failure.error
+        if count := self._tally.add(f"missing {topic}"):
+            about = fields(topic=topic, error=text_of(error), count=count, advice=advice(error))
+            log.error("the topic is gone, messages wait for it", extra=about)
+
+    def _say_refused(self, failure: Failure, dead_letters: str | Path) -> None:
+        text = text_of(failure.error)
+        helps = self._advice(failure)
+        if count := self._tally.add(f"{failure.record.topic}: {text}: {failure.is_local}"):
+            about = fields(error=text, count=count, advice=helps, dead_letters=dead_letters)
             log.error("Kafka does not take messages", extra=about)
+
+    def _advice(self, failure: Failure) -> str:
+        if not is_too_large(failure.error):
+            return advice(failure.error)
+        most_bytes = self._found.most_bytes if self._found is not None else None
+        return size_advice(failure.record.size_bytes, most_bytes, is_local=failure.is_local)
 
     def _send_dead(self, ticket: Ticket, refused: _Refused, error: KafkaError, topic: str) -> None:
         letter = dead_letter(refused.record, topic, error.name(), refused.reason)

@@ -14,9 +14,11 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 
 from traptor.common.errors import SinkError
 from traptor.worker.sinks.kafka.config import Config
-from traptor.worker.sinks.kafka.errors import advice, error_of, is_final, text_of
+from traptor.worker.sinks.kafka.errors import advice, error_of, lasts, text_of
+from traptor.worker.sinks.kafka.revival import Cluster, TopicState
 
 Client = TypeVar("Client")
+Answer = TypeVar("Answer")
 
 ASK_S = 5.0
 _LOOK_S = 0.05
@@ -45,13 +47,35 @@ class Topics:
         on_error = partial(_keep_complaint, self._complaints)
         self._admin = made_with(AdminClient, {**config, "error_cb": on_error})
 
-    def partitions(self, names: Collection[str]) -> dict[str, int]:
-        """How many partitions each has; 0: it is not there. Raises KafkaAway, SinkError, WaitEnded."""
+    def describe(self, names: Collection[str]) -> dict[str, TopicState]:
+        """Return what each topic is; one without partitions is not there.
+
+        Raises KafkaAway, SinkError, WaitEnded.
+        """
         return self._ask(
             lambda: self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK_S),
-            lambda topic: len(topic.partitions),
-            dict.fromkeys(_NOT_THERE, 0),
+            _state_of,
+            dict.fromkeys(_NOT_THERE, TopicState("", 0)),
         )
+
+    def partitions(self, names: Collection[str]) -> dict[str, int]:
+        """Return how many partitions each has; 0: it is not there. Raises as `describe` does."""
+        return {name: state.partitions for name, state in self.describe(names).items()}
+
+    def cluster_id(self) -> str | None:
+        """Return the cluster's id; None where we may not know. Raises KafkaAway, WaitEnded."""
+        found: dict[str, str | None]
+        try:
+            found = self._ask(
+                lambda: {"": self._admin.describe_cluster(request_timeout=ASK_S)},
+                lambda cluster: cluster.cluster_id,
+                {},
+            )
+        except (KafkaAway, WaitEnded):
+            raise
+        except SinkError:
+            return None
+        return found[""]
 
     def largest_message_bytes(self, names: Collection[str]) -> int | None:
         """What is the most that all the topics take in one batch; None where we may not know.
@@ -84,9 +108,9 @@ class Topics:
     def _ask(
         self,
         start: Callable[[], Mapping[str, Future[Any]]],
-        read: Callable[[Any], int],
-        answers: Mapping[int, int],
-    ) -> dict[str, int]:
+        read: Callable[[Any], Answer],
+        answers: Mapping[int, Answer],
+    ) -> dict[str, Answer]:
         """The answer for each topic; `answers` are those that come as errors."""
         found = {}
         for name, future in start().items():
@@ -111,9 +135,14 @@ class Topics:
         self._admin.poll(0)
 
     def _failure(self, topic: str, error: KafkaError) -> SinkError:
-        if is_final(error):
+        if lasts(error):
             return SinkError(f"Kafka topic {topic}: {text_of(error)}; {advice(error)}")
         return KafkaAway(f"{self._brokers}: {' '.join(self._complaints) or text_of(error)}")
+
+
+def _state_of(topic: Any) -> TopicState:
+    leaderless = tuple(partition.id for partition in topic.partitions if partition.leader is None)
+    return TopicState(str(topic.topic_id), len(topic.partitions), leaderless)
 
 
 def _keep_complaint(complaints: list[str], error: KafkaError) -> None:
@@ -130,12 +159,13 @@ def made_with(make: Callable[..., Client], config: Config) -> Client:
         raise SinkError(f"[kafka]: {' '.join(text.split())}; look at the options with a dot") from None
 
 
-def need_topics(topics: Topics, names: Collection[str], create: bool) -> dict[str, int]:
-    """The partitions of the topics, created where that is allowed. Raises as `Topics.partitions` does."""
-    found = topics.partitions(names)
-    if missing := missing_topics(found, create):
+def need_topics(topics: Topics, names: Collection[str], create: bool) -> tuple[Cluster, list[str]]:
+    """Return the cluster with the topics, and those that were created. Raises as `Topics.describe` does."""
+    found = topics.describe(names)
+    if missing := missing_topics({name: state.partitions for name, state in found.items()}, create):
         topics.create(missing)
-    return found
+        found = topics.describe(names)
+    return Cluster(topics.cluster_id(), found), missing
 
 
 def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:

@@ -1,0 +1,170 @@
+"""Clusters and topics that are made anew under a running worker: nothing is lost, and delivery goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Message
+from support.kafka import KafkaProcess, all_messages, header, running_kafka
+from support.outgoing import tweet
+from support.waiting import DEADLINE_S, wait_for
+
+from traptor.worker.delivery.delivery import Delivery
+
+pytestmark = pytest.mark.long
+
+Make = Callable[..., Delivery]
+
+REBUILT_S = 120.0  # a broker of Java starts meanwhile, on a machine that may be busy
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[KafkaProcess]:
+    """A broker of the test's own, which it may rebuild."""
+    with running_kafka(tmp_path / "kafka") as broker:
+        yield broker
+
+
+class Sender:
+    """Sends tweets in a thread, a few a second, so that some are on their way whatever happens."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.sent = 0
+        self._delivery = delivery
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> Sender:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive()
+
+    def _send(self) -> None:
+        while not self._ended.wait(0.01):
+            self._delivery.send(tweet(self.sent))
+            self.sent += 1
+
+
+def ids(messages: list[Message]) -> Counter[int]:
+    return Counter(int(message.key() or b"-1") for message in messages)
+
+
+@contextmanager
+def messages_of(former: KafkaProcess, topic: str) -> Iterator[list[Message]]:
+    former.start()
+    try:
+        yield all_messages(former, topic)
+    finally:
+        former.stop()
+
+
+def check_all_arrived(sent: int, *parts: list[Message]) -> None:
+    """Each tweet is somewhere; what is there more than once says that it may be."""
+    found = [message for part in parts for message in part]
+    counts = ids(found)
+    assert [number for number in range(sent) if not counts[number]] == []
+    repeated = ids([message for message in found if header(message, "traptor-redelivered") == "true"])
+    assert {number: n for number, n in counts.items() if n - repeated[number] > 1} == {}
+
+
+def begun_anew(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Why other producers were begun."""
+    records = [record for record in caplog.records if record.message == "the Kafka producer is begun anew"]
+    return [record.fields["error"] for record in records]  # type: ignore[attr-defined]  # ours
+
+
+@pytest.mark.parametrize("partitions", [3, 1, 5])
+def test_a_cluster_rebuilt_with_an_empty_folder_gets_all_that_waited(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture, partitions: int
+) -> None:
+    """Its id is another, its topic made anew, with as many partitions as before, fewer or more."""
+    kafka.create_topic("posts", partitions=3)
+    delivery = make(kafka.bootstrap_servers, topic="posts")
+    delivery.open()
+    with Sender(delivery) as sender:
+        wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+        former = kafka.rebuild()
+        wait_for(lambda: "waiting for Kafka" in caplog.text, "it is missed", REBUILT_S)
+        kafka.start()
+        kafka.create_topic("posts", partitions=partitions)
+        before = delivery.counts.delivered
+        wait_for(lambda: delivery.counts.delivered > before + 200, "messages arrive again", REBUILT_S)
+        sender.end()
+        wait_for(lambda: delivery.backlog == 0, "all is delivered", REBUILT_S)
+    assert delivery.counts.dead_letters == 0
+    assert delivery.counts.delivered == sender.sent
+    with messages_of(former, "posts") as before_it:
+        check_all_arrived(sender.sent, before_it, all_messages(kafka, "posts"))
+    assert begun_anew(caplog) == ["it is another cluster"]
+
+
+@pytest.mark.parametrize("partitions", [3, 1])
+def test_a_topic_that_is_deleted_and_made_anew_gets_all_that_comes_meanwhile(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture, partitions: int
+) -> None:
+    kafka.create_topic("posts", partitions=3)
+    kafka.stop()
+    kafka.start()  # so that the leaders' epochs are not the first ones
+    delivery = make(
+        kafka.bootstrap_servers,
+        topic="posts",
+        confirm_timeout_s=3.0,
+        topic_metadata_propagation_max_ms="1000",
+    )
+    delivery.open()
+    with Sender(delivery) as sender:
+        wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+        confirmed = delivery.counts.delivered
+        kafka.delete_topic("posts")
+        wait_for(lambda: "the topic is gone, messages wait for it" in caplog.text, "it is said", REBUILT_S)
+        lost_with_it = delivery.counts.delivered
+        kafka.create_topic("posts", partitions=partitions)
+        wait_for(lambda: delivery.counts.delivered > lost_with_it + 200, "messages arrive again", REBUILT_S)
+        sender.end()
+        wait_for(lambda: delivery.backlog == 0, "all is delivered", REBUILT_S)
+    assert delivery.counts.dead_letters == 0
+    assert delivery.counts.delivered == sender.sent
+    there = ids(all_messages(kafka, "posts"))
+    assert len([number for number in range(sender.sent) if not there[number]]) <= lost_with_it
+    assert all(there[number] for number in range(sender.sent - 200, sender.sent))
+    assert confirmed <= lost_with_it
+
+
+def test_a_producer_that_is_stuck_for_no_known_reason_is_replaced_after_the_time(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rebuilt cluster passes for the former one: only that it confirms nothing gives it away."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr("traptor.worker.sinks.kafka.sink.changes", lambda *_: [])
+    kafka.create_topic("posts")
+    delivery = make(kafka.bootstrap_servers, topic="posts", confirm_timeout_s=3.0)
+    delivery.open()
+    with Sender(delivery) as sender:
+        wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+        assert delivery.unconfirmed_since is None
+        former = kafka.rebuild()
+        kafka.start()
+        kafka.create_topic("posts")
+        wait_for(lambda: delivery.unconfirmed_since is not None, "it is shown")
+        before = delivery.counts.delivered
+        wait_for(lambda: delivery.counts.delivered > before + 200, "messages arrive again", REBUILT_S)
+        sender.end()
+        wait_for(lambda: delivery.backlog == 0, "all is delivered", REBUILT_S)
+        wait_for(lambda: delivery.unconfirmed_since is None, "it is not shown any more")
+    with messages_of(former, "posts") as before_it:
+        check_all_arrived(sender.sent, before_it, all_messages(kafka, "posts"))
+    assert begun_anew(caplog) == ["Kafka answers and confirms nothing"]
+    said = [message for message in caplog.messages if "confirms" in message]
+    assert said == ["the output has messages and confirms none", "the output confirms messages again"]

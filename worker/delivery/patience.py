@@ -1,0 +1,36 @@
+"""Decides since when an output has taken messages and confirmed none: pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Front(NamedTuple):
+    """The oldest batch of which the output has messages, and how many of them are not confirmed."""
+
+    batch: object
+    left: int
+
+
+class Patience:
+    """Watches the front of what an output has, which moves as long as the output works, however slowly.
+
+    Later messages may be confirmed all the while: one part of an output, such as a partition, can be stuck
+    alone.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._front: Front | None = None
+        self._since = 0.0
+
+    def look(self, front: Front | None, now: float) -> None:
+        """Take in where the front is now; None: the output has nothing that it has not confirmed."""
+        if front != self._front:
+            self._front, self._since = front, now
+
+    def overdue_since(self, now: float) -> float | None:
+        """Return since when the front stands still, once that is too long."""
+        if self._front is None or now - self._since < self._timeout_s:
+            return None
+        return self._since

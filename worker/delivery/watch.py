@@ -1,0 +1,44 @@
+"""Watches whether the output confirms what it took, and says so when it does not and when it does again."""
+
+from __future__ import annotations
+
+import logging
+
+from traptor.common.logs.event import fields, lifecycle
+from traptor.worker.delivery.patience import Front, Patience
+from traptor.worker.delivery.sink import Sink
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.5
+
+
+class OutputWatch:
+    """Tells the sink, again and again, while nothing of the oldest messages that it has is confirmed."""
+
+    def __init__(self, sink: Sink, timeout_s: float) -> None:
+        self.unconfirmed_since: float | None = None  # None: the output confirms (any thread)
+        self._sink = sink
+        self._patience = Patience(timeout_s)
+        self._looked_at = 0.0
+
+    def look(self, front: Front | None, backlog: int, now: float) -> None:
+        """Look at the oldest messages that the sink has; `backlog` is how many wait in all."""
+        if now - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = now
+        self._patience.look(front, now)
+        since, before = self._patience.overdue_since(now), self.unconfirmed_since
+        self.unconfirmed_since = since
+        if since is None:
+            if before is not None:
+                log.info("the output confirms messages again", extra=lifecycle(after_s=_age(before, now)))
+            return
+        if before is None:
+            about = fields(messages=backlog, for_s=_age(since, now))
+            log.error("the output has messages and confirms none", extra=about)
+        self._sink.confirms_none(since)
+
+
+def _age(since: float, now: float) -> float:
+    return round(now - since, 1)

@@ -1,0 +1,135 @@
+"""Looks for Kafka in a thread of its own, again and again until it answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from traptor.common.birth import KafkaSettings
+from traptor.common.errors import SinkError
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.throttle import Tally
+from traptor.worker.sinks.kafka.config import Config, fitted
+from traptor.worker.sinks.kafka.revival import Cluster
+from traptor.worker.sinks.kafka.topics import KafkaAway, Topics, WaitEnded, need_topics
+
+log = logging.getLogger(__name__)
+
+_ASK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a producer needs to know of a cluster."""
+
+    cluster: Cluster
+    config: Config  # of a producer, with batches that the topics take
+    dead_letter_topic: str | None  # None: there is none
+    most_bytes: int | None  # of a message or batch, that all topics take; None: not known
+    at: float  # when it was found (monotonic)
+
+
+class Lookout:
+    """One look at a time; `on_found`, which may raise SinkError, and `on_away` are called by its thread.
+
+    `settled` is set once Kafka is found, or cannot be for a reason that lasts: that is `error` then.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        settings: KafkaSettings,
+        names: Sequence[str],
+        *,
+        on_found: Callable[[Found], None],
+        on_away: Callable[[float], None],
+        tally: Tally,
+    ) -> None:
+        self.settled = threading.Event()
+        self.error: SinkError | None = None
+        self._config = config
+        self._settings = settings
+        self._names = names
+        self._on_found = on_found
+        self._on_away = on_away
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._tally = tally
+
+    def look(self) -> None:
+        """Begin to look, unless that is being done."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._look, name="kafka", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread to be had now; whoever asks asks again
+            if self._tally.add("no thread"):
+                log.error("waiting for Kafka", extra=fields(error=str(error)))
+        else:
+            self._thread = thread
+
+    def stop(self) -> None:
+        """End any look, and wait until it has ended."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    # ---- in its thread
+
+    def _look(self) -> None:
+        began, is_said = time.monotonic(), False
+        while not self._stopped.is_set():
+            try:
+                self._on_found(self._find())
+            except WaitEnded:
+                return
+            except SinkError as error:
+                is_said = True
+                self._on_away(time.monotonic())
+                self._say_unreached(error)
+            except Exception:
+                is_said = True  # an error of ours must not leave the messages on disk for good
+                if self._tally.add("failed"):
+                    log.exception("the way to Kafka failed")
+            else:
+                if is_said:
+                    waited_s = round(time.monotonic() - began, 3)
+                    log.warning("Kafka is reached", extra=lifecycle(waited_s=waited_s))
+                self.error = None
+                self.settled.set()
+                return
+            self._stopped.wait(_ASK_AGAIN_S)
+
+    def _say_unreached(self, error: SinkError) -> None:
+        if isinstance(error, KafkaAway):
+            if self._tally.add("away"):
+                log.error("waiting for Kafka", extra=fields(error=str(error)))
+            return
+        # Until then it is raised by `open`.
+        if self.settled.is_set() and self._tally.add(str(error)):
+            log.error("Kafka cannot be used", extra=fields(error=str(error)))
+        self.error = error
+        self.settled.set()
+
+    def _find(self) -> Found:
+        topics = Topics(self._config, self._stopped)
+        cluster, created = need_topics(topics, self._names, self._settings.create_topic)
+        if created:
+            log.warning("topics created", extra=fields(topics=",".join(created)))
+        dead_letter_topic = self._found_dead_letter_topic(topics)
+        most_bytes = topics.largest_message_bytes(self._names)
+        config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
+        return Found(cluster, config, dead_letter_topic, most_bytes, time.monotonic())
+
+    def _found_dead_letter_topic(self, topics: Topics) -> str | None:
+        name = self._settings.dead_letter_topic
+        try:
+            return name if topics.partitions([name])[name] else None
+        except (KafkaAway, WaitEnded):
+            raise
+        except SinkError:  # we may not even ask for it
+            return None
