@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 
-_MOST_LINES = 1000
+MOST_LINES = 1000  # of each kind
 
 
 def log_status(status: Mapping[str, Any]) -> None:
     """Write one line about the supervisor, and one for each connection and key."""
-    lines = list(islice(_lines(status), _MOST_LINES + 1))
-    for event, members in lines[:_MOST_LINES]:
-        log.info(event, extra=fields(**members))
-    if len(lines) > _MOST_LINES:
+    log.info("status", extra=fields(**_whole(status)))
+    connections, keys = status["connections"], status["keys"]
+    for c in connections[:MOST_LINES]:
+        log.info("status of a connection", extra=fields(**_connection(c)))
+    for key in keys[:MOST_LINES]:
+        log.info("status of a key", extra=fields(**_key(key)))
+    if max(len(connections), len(keys)) > MOST_LINES:
         log.info("the status has more lines than are logged", extra=fields(see="status.json"))
 
 
-def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
-    connections, keys = status["connections"], status["keys"]
-    yield (
-        "status",
-        {
-            "version": status["version"],
-            "redis": status["redis"],
-            "groups": len(status["groups"]),
-            "connections": len(connections),
-            "streaming": sum(_serving(c).get("state") == "STREAMING" for c in connections),
-            "keys": len(keys),
-            "failing_jobs": ",".join(job["job"] for job in status["jobs"] if job["error"]) or None,
-            "log_lost": status["log_lost"] or None,
-        },
-    )
-    for c in connections:
-        yield "status of a connection", _connection(c)
-    for key in keys:
-        shown = ("key", "state", "lent", "max_connections", "budget_left")
-        yield "status of a key", {name: key[name] for name in shown}
+def _whole(status: Mapping[str, Any]) -> dict[str, object]:
+    connections = status["connections"]
+    return {
+        "version": status["version"],
+        "redis": status["redis"],
+        "groups": len(status["groups"]),
+        "connections": len(connections),
+        "streaming": sum(_serving(c).get("state") == "STREAMING" for c in connections),
+        "keys": len(status["keys"]),
+        "failing_jobs": ",".join(job["job"] for job in status["jobs"] if job["error"]) or None,
+        "log_lost": status["log_lost"] or None,
+    }
 
 
 def _connection(c: Mapping[str, Any]) -> dict[str, object]:
@@ -59,6 +53,10 @@ def _connection(c: Mapping[str, Any]) -> dict[str, object]:
         "restarts": c["restarts"] or None,
         "waits_for": c["waits_for"],
     }
+
+
+def _key(key: Mapping[str, Any]) -> dict[str, object]:
+    return {name: key[name] for name in ("key", "state", "lent", "max_connections", "budget_left")}
 
 
 def _serving(c: Mapping[str, Any]) -> Mapping[str, Any]:

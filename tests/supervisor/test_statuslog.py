@@ -58,10 +58,11 @@ def test_of_very_many_lines_the_rest_is_left_to_the_file(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(statuslog, "_MOST_LINES", 2)
+    monkeypatch.setattr(statuslog, "MOST_LINES", 1)
     log_status(STATUS)
     assert [event for event, _ in said(caplog)] == [
         "status",
         "status of a connection",
+        "status of a key",
         "the status has more lines than are logged",
     ]
