@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 
 import orjson
 
+from traptor.common.invisible import without_invisible
 from traptor.common.rules import GroupId, Inactive, Limits, Rejected, Rule, RuleType
 from traptor.common.text import shown
 from traptor.common.values import read_values
@@ -15,7 +17,7 @@ Found = Rule | Rejected | Inactive
 
 KEY_PREFIX = "traptor-"
 # Every tweet carries the rules that it came for, and a Kafka message is usually at most 1 MB.
-MAX_RULE_CHARS = 1 << 18
+MAX_RULE_BYTES = 1 << 18
 _READ_FIELDS = frozenset({"rule_id", "value", "tag", "orig_type", "status"})
 
 
@@ -74,29 +76,32 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
         raise ValueError("neither the key nor the field rule_id names the rule")
     if "value" not in fields:
         raise ValueError("the field value is missing")
-    size_chars = sum(len(name) + len(value) for name, value in fields.items())
-    if size_chars > MAX_RULE_CHARS:
+    ready_json = _ready_json(rule_id, fields, group.type)
+    if len(ready_json) > MAX_RULE_BYTES:
         raise ValueError(
-            f"its fields have {size_chars} characters; every tweet carries them: at most {MAX_RULE_CHARS}"
+            f"it has {len(ready_json)} bytes as JSON (value and tag stand in it twice); every tweet that it"
+            f" finds carries it: at most {MAX_RULE_BYTES}"
         )
     hashtag = group.type is RuleType.TRACK and fields.get("orig_type", "").strip().lower() == "hashtag"
-    values = read_values(group.type, fields["value"], hashtag=hashtag)
+    text, doubt = without_invisible(fields["value"])
+    values = read_values(group.type, text, hashtag=hashtag)
     limit = limits.of(group.type)
     if len(values) > limit:
         raise ValueError(f"{len(values)} values; one connection carries {limit} and a rule is never split")
-    return Rule(key, rule_id, group, values, _ready_json(rule_id, fields))
+    return Rule(key, rule_id, group, values, ready_json, doubt=doubt)
 
 
-def _ready_json(rule_id: str, fields: Mapping[str, str]) -> bytes:
-    """The member of `collection_rules`: the fields as they are, then what the original Traptor adds.
+def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) -> bytes:
+    """The member of `collection_rules`: the fields as they are, and what the original Traptor adds.
 
-    A rule that does not say its own `rule_id` is given the one from its key: readers count by it.
+    That stands behind them, and in locations rules before them, as the original had it. A rule that does
+    not say its own `rule_id` is given the one from its key: readers count by it. It is ASCII, as tweets are.
     """
-    member = {
-        **fields,
-        "rule_id": rule_id,
-        "rule_tag": fields.get("tag", ""),
-        "rule_value": fields["value"],
-    }
+    added = {"rule_tag": fields.get("tag"), "rule_value": fields["value"]}
+    if rule_type is RuleType.LOCATIONS:
+        member = {**added, **fields, "rule_id": rule_id}
+    else:
+        member = {**fields, "rule_id": rule_id, **added}
     # A copy: what orjson returns holds on to 4 KiB, however short it is, and rules live long.
-    return bytes(memoryview(orjson.dumps(member)))
+    text = bytes(memoryview(orjson.dumps(member)))
+    return text if text.isascii() else json.dumps(member, separators=(",", ":")).encode()

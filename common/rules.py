@@ -69,6 +69,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     for track lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids,
     for locations "west,south,east,north". `json` is the ready-made member of `collection_rules`:
     the rule's own fields with `rule_tag` and `rule_value`. `digest` is a number made from all that.
+    `doubt` is a sentence for the rule's owner about a value that may not find what it is meant to.
     """
 
     key: str
@@ -77,12 +78,18 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     values: tuple[str, ...]
     json: bytes
     digest: int = 0
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         # No value holds a line end and no JSON of ours a raw one, so that the parts cannot run together.
         text = "\n".join((*self.values, self.key)).encode(errors="surrogatepass")
         digest = hashlib.blake2b(self.json + b"\n" + text, digest_size=8).digest()
         msgspec.structs.force_setattr(self, "digest", int.from_bytes(digest, "big"))
+
+    @property
+    def shown_key(self) -> str:
+        """The key for people: cut where it is long."""
+        return _shown_key(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,11 @@ class Rejected:
     @property
     def shown_key(self) -> str:
         """The key for people: cut where it is long."""
-        return self.key if len(self.key) <= _SHOWN_CHARS else f"{self.key[: _SHOWN_CHARS - 3]}..."
+        return _shown_key(self.key)
+
+
+def _shown_key(key: str) -> str:
+    return key if len(key) <= _SHOWN_CHARS else f"{key[: _SHOWN_CHARS - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)

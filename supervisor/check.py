@@ -87,7 +87,8 @@ async def _check_rules(settings: Settings, console: Console, warnings: list[str]
     found = (counted(len(snapshots), "group"), counted(rules, "rule"), counted(len(plan), "connection"))
     say(console, f"Redis answers: {', '.join(found)}.")
     for snapshot in snapshots.values():
-        warnings += [f"{rule.shown_key}: {rule.reason}" for rule in snapshot.rejected]
+        warnings += [f"{rejected.shown_key}: {rejected.reason}" for rejected in snapshot.rejected]
+        warnings += [f"{rule.shown_key}: {rule.doubt}" for rule in snapshot.doubtful]
     waiting = [row.name for row in plan if row.key is None]
     if waiting:
         warnings.append(f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")

@@ -91,8 +91,10 @@ async def preview(settings: Settings, console: Console) -> ExitCode:
     planned = f"{counted(len(rows), 'connection')}, {counted(len(settings.keys), 'key')}"
     say(console, f"{planned}; {waiting} would wait for a key.")
     for group, snapshot in sorted(snapshots.items()):
-        for rule in snapshot.rejected:
-            say(console, f"rejected: {rule.shown_key}: {rule.reason}")
+        for rejected in snapshot.rejected:
+            say(console, f"rejected: {rejected.shown_key}: {rejected.reason}")
+        for rule in snapshot.doubtful:
+            say(console, f"doubtful: {rule.shown_key}: {rule.doubt}")
         if snapshot.inactive:
             say(console, f"{group}: rules switched off by their status: {snapshot.inactive}")
     return ExitCode.OK

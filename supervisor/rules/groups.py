@@ -259,7 +259,11 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
                 what="Redis has none any more, the known ones stream on; a hint for the group ends this",
             ),
         )
-    known = {(rule.key, rule.reason) for rule in group.snapshot.rejected}
-    for rule in snapshot.rejected:
-        if (rule.key, rule.reason) not in known:
-            log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
+    known = {(rejected.key, rejected.reason) for rejected in group.snapshot.rejected}
+    for rejected in snapshot.rejected:
+        if (rejected.key, rejected.reason) not in known:
+            log.warning("rule rejected", extra=fields(key=rejected.shown_key, reason=rejected.reason))
+    doubts = {(rule.key, rule.doubt) for rule in group.snapshot.doubtful}
+    for rule in snapshot.doubtful:
+        if (rule.key, rule.doubt) not in doubts:
+            log.warning("rule doubtful", extra=fields(key=rule.shown_key, reason=rule.doubt))

@@ -92,7 +92,7 @@ class HintListener:
         if kind != "message":
             return
         try:
-            group = GroupId.parse(data.decode())
+            group = hinted_group(data.decode())
         except ValueError:  # UnicodeDecodeError is one
             self._count_malformed()
         else:
@@ -107,3 +107,11 @@ class HintListener:
                 "messages on the channel are not type:id, ignored",
                 extra=fields(channel=self._channel, count=self.malformed),
             )
+
+
+def hinted_group(text: str) -> GroupId:
+    """Return the group that a message names; what stands behind a second colon means nothing.
+
+    Raises ValueError when it names none.
+    """
+    return GroupId.parse(":".join(text.split(":", 2)[:2]))

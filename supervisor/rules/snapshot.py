@@ -13,7 +13,7 @@ from traptor.common.rules import GroupId, Inactive, Rejected, Rule, fingerprint_
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What one look found of a group; `rules` and `rejected` are sorted by Redis key.
+    """What one look found of a group; `rules`, `rejected` and `doubtful` are sorted by Redis key.
 
     `switched_off` are the keys of rules with an inactive status, `values` the distinct values of `rules`.
     Two snapshots have the same `fingerprint` when they have the same rules. `read_at` is when the look began,
@@ -27,6 +27,7 @@ class Snapshot:
     values: AbstractSet[str] = field(repr=False)
     fingerprint: str
     read_at: float
+    doubtful: tuple[Rule, ...] = ()  # those of `rules` that say why
 
     @property
     def inactive(self) -> int:
@@ -72,6 +73,7 @@ class SnapshotBuilder:
         self._switched_off: list[str] = []
         self._values: set[str] = set()
         self._digests = 0
+        self._doubtful: list[Rule] = []
 
     def add(self, found: Found) -> None:
         """Take the next one; they must come sorted by Redis key."""
@@ -80,6 +82,8 @@ class SnapshotBuilder:
                 self._rules.append(found)
                 self._values.update(found.values)
                 self._digests += found.digest
+                if found.doubt:
+                    self._doubtful.append(found)
             case Rejected():
                 self._rejected.append(found)
             case Inactive():
@@ -95,4 +99,5 @@ class SnapshotBuilder:
             self._values,
             fingerprint_of_sum(self._digests),
             read_at,
+            tuple(self._doubtful),
         )

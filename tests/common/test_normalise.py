@@ -42,11 +42,32 @@ def test_the_json_has_every_field_as_it_is_and_what_the_original_adds() -> None:
     assert rule.json.endswith(b'"rule_tag":"Floods","rule_value":"Flood  Warning"}')
 
 
-def test_a_missing_tag_is_empty_and_a_missing_rule_id_is_the_rest_of_the_key() -> None:
+def test_a_missing_tag_is_null_and_a_missing_rule_id_is_the_rest_of_the_key() -> None:
     rule = read_rule("traptor-track:0:5:b", {"value": "x"}, True, Limits())
     assert isinstance(rule, Rule)
     assert rule.rule_id == "5:b"
-    assert json.loads(rule.json) == {"value": "x", "rule_id": "5:b", "rule_tag": "", "rule_value": "x"}
+    assert json.loads(rule.json) == {"value": "x", "rule_id": "5:b", "rule_tag": None, "rule_value": "x"}
+
+
+def test_an_empty_tag_stays_empty() -> None:
+    rule = read(tag="")
+    assert isinstance(rule, Rule)
+    assert json.loads(rule.json)["rule_tag"] == ""
+
+
+def test_a_locations_rule_begins_with_what_the_original_adds() -> None:
+    fields = {"rule_id": "5", "value": "0,0,1,1", "tag": "a", "rule_tag": "own"}
+    rule = read_rule("traptor-locations:0:5", fields, True, Limits())
+    assert isinstance(rule, Rule)
+    assert list(json.loads(rule.json)) == ["rule_tag", "rule_value", "rule_id", "value", "tag"]
+    assert json.loads(rule.json)["rule_tag"] == "own"
+
+
+def test_the_json_is_ascii_with_escapes_as_python_makes_them() -> None:
+    rule = read(tag="grüße 🌊")
+    assert isinstance(rule, Rule)
+    assert b'"tag":"gr\\u00fc\\u00dfe \\ud83c\\udf0a"' in rule.json
+    assert json.loads(rule.json)["rule_tag"] == "grüße 🌊"
 
 
 @pytest.mark.parametrize(
@@ -84,11 +105,20 @@ def test_other_keys_are_no_rules(key: str) -> None:
     assert (found.key, found.group) == (key, None)
 
 
-def test_a_rule_too_large_for_every_tweet_to_carry_it_is_rejected() -> None:
-    assert isinstance(read(value="storm", description="x" * 200_000), Rule)
-    found = read(value="storm", description="x" * 300_000)
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("description", "x" * 300_000),
+        ("tag", "x" * 140_000),  # it stands twice
+        ("tag", "\u4e00" * 30_000),  # each takes six bytes
+        ("description", '"' * 140_000),
+    ],
+)
+def test_a_rule_too_large_for_every_tweet_to_carry_it_is_rejected(field: str, text: str) -> None:
+    assert isinstance(read(value="storm", **{field: text[: len(text) // 2]}), Rule)
+    found = read(value="storm", **{field: text})
     assert isinstance(found, Rejected)
-    assert "300053 characters" in found.reason
+    assert "bytes as JSON" in found.reason
 
 
 def test_a_long_key_is_cut_where_it_is_shown() -> None:
@@ -169,9 +199,10 @@ def test_whatever_a_rule_is_made_of_its_json_can_be_read(
         kept = {name: text for name, text in fields.items() if name != "rule_id"}
         assert member == kept | {
             "rule_id": fields.get("rule_id") or rest,
-            "rule_tag": fields.get("tag", ""),
+            "rule_tag": fields.get("tag"),
             "rule_value": fields["value"],
         }
+        assert found.json.isascii()
 
 
 def test_bytes_become_text() -> None:

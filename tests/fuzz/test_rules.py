@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from support.fuzzing import examples
 from support.planted import SECRET
 
-from traptor.common.normalise import MAX_RULE_CHARS
+from traptor.common.normalise import MAX_RULE_BYTES
 from traptor.common.rules import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
@@ -146,7 +146,7 @@ def check_rules(rules: Sequence[Rule], group: GroupId) -> None:
     for rule in rules:
         assert len(rule.values) <= Limits().of(group.type)
         assert json.loads(rule.json)["rule_id"] == rule.rule_id
-        assert len(rule.json) < 20 * MAX_RULE_CHARS
+        assert len(rule.json) <= MAX_RULE_BYTES
 
 
 @examples(100)

