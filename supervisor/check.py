@@ -1,136 +1,188 @@
-"""`--check`: everything that would keep a supervisor from collecting, said at once."""
+"""`--check`: everything that keeps a supervisor from collecting, or will, said at once."""
 
 from __future__ import annotations
 
-import os
-import resource
-from collections.abc import Iterable, Iterator
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import redis.asyncio
 from rich.console import Console
 
-from traptor.common.config.settings import Settings, load_redis_section, load_settings
-from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable
+from traptor.common.config.sections import RedisSection
+from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
+from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable, TraptorError
 from traptor.common.redisclient import REDIS_ERRORS, redis_client, unavailable
 from traptor.common.terminal import say
 from traptor.common.text import counted
-from traptor.supervisor.control.server import socket_path
-from traptor.supervisor.keys.addresses import is_on_this_host
-from traptor.supervisor.preview import cold_plan, read_rules
+from traptor.supervisor.checks import host
+from traptor.supervisor.checks.keys import idle_keys
+from traptor.supervisor.checks.plan import Look, cold_plan, fresh_pool, read_rules, remembered_pool
+from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
+from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
+from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.probe import probe_output
 from traptor.supervisor.workers.settings import worker_settings
 
-# Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
-_DESCRIPTORS_PER_CONNECTION = 12
-_DESCRIPTORS_OF_MASTER = 64
+
+@dataclass
+class Findings:
+    """What was found; the exit code follows from it."""
+
+    facts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    configuration: list[str] = field(default_factory=list)  # errors that only another configuration ends
+    failures: list[str] = field(default_factory=list)  # errors of what is around
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Whether a supervisor could start and collect."""
+        if self.configuration:
+            return ExitCode.BAD_CONFIG
+        return ExitCode.FAILURE if self.failures else ExitCode.OK
 
 
 async def check(path: Path, console: Console) -> ExitCode:
     """Print a report. Its exit code says whether the supervisor could start: BAD_CONFIG, FAILURE or OK."""
+    found = Findings()
     try:
         settings = load_settings(path)
     except ConfigError as error:
-        problems = [*map(str, error.problems), *await _check_redis(path)]
-        for problem in problems:
-            say(console, f"error: {problem}")
-        say(console, f"{counted(len(problems), 'problem')}.")
-        return ExitCode.BAD_CONFIG
-    errors = list(_host_problems(settings))
-    warnings = [*settings.warnings, *_address_problems(settings)]
-    redis_error = await _check_rules(settings, console, warnings)
-    output_error = _check_output(settings, console)
-    for text in warnings:
-        say(console, f"warning: {text}")
-    for text in (*errors, *redis_error, *output_error):
-        say(console, f"error: {text}")
-    say(
-        console,
-        f"{counted(len(settings.keys), 'key')}; room for {connections_that_fit()} connections"
-        " (file descriptors).",
-    )
-    if errors:
-        return ExitCode.BAD_CONFIG
-    if redis_error or output_error:
-        return ExitCode.FAILURE
-    say(console, f"{path}: no errors, {counted(len(warnings), 'warning')}.")
-    return ExitCode.OK
+        found.configuration += map(str, error.problems)
+        await _check_sections(load_sections(path), found)
+    else:
+        await _check_settings(settings, found)
+    _report(path, found, console)
+    return found.exit_code
 
 
-def connections_that_fit() -> int:
-    """How many connections the limit of open files allows (the supervisor raises it to the hard limit)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(0, (hard - _DESCRIPTORS_OF_MASTER) // _DESCRIPTORS_PER_CONNECTION)
+def _report(path: Path, found: Findings, console: Console) -> None:
+    errors = [*found.configuration, *found.failures]
+    for fact in found.facts:
+        say(console, fact)
+    for kind, texts in (("warning", found.warnings), ("error", errors)):
+        for text in texts:
+            say(console, f"{kind}: {text}")
+    problems = "no errors" if not errors else counted(len(errors), "error")
+    say(console, f"{path}: {problems}, {counted(len(found.warnings), 'warning')}.")
 
 
-async def _check_redis(path: Path) -> list[str]:
-    """Whether Redis answers, where the ini is wrong elsewhere."""
-    section = load_redis_section(path)
-    if section is None:
-        return []
-    client = redis_client(section.url, section.timeout, section.ca_file)
+# ---- an ini that is wrong somewhere
+
+
+async def _check_sections(sections: Sections, found: Findings) -> None:
+    """Look at what the sections name that are good."""
+    _check_host(sections, found)
+    if sections.supervisor is not None:
+        _note_running(await find_running(sections.supervisor.run_dir), found)
+    if sections.redis is not None:
+        await _check_redis(sections.redis, found)
+
+
+async def _check_redis(section: RedisSection, found: Findings) -> None:
+    client = _client(section)
     try:
         await client.ping()
     except REDIS_ERRORS as error:
-        return [str(unavailable(client, error))]
+        found.failures.append(str(unavailable(client, error)))
     finally:
         await client.aclose()
-    return []
 
 
-async def _check_rules(settings: Settings, console: Console, warnings: list[str]) -> list[str]:
+def _client(section: RedisSection) -> redis.asyncio.Redis:
+    return redis_client(section.url, section.timeout, section.ca_file)
+
+
+# ---- a good ini
+
+
+async def _check_settings(settings: Settings, found: Findings) -> None:
+    found.warnings += settings.warnings
+    _check_host(Sections(settings.traptor, settings.supervisor, settings.redis), found)
+    found.warnings += host.absent_addresses(settings.keys)
+    running = await find_running(settings.supervisor.run_dir)
+    now = time.monotonic()
+    pool = _pool(settings, found, now)
     try:
-        snapshots = await read_rules(settings)
+        await _check_rules(settings, pool, running, found, now)
     except RedisUnavailable as error:
-        return [str(error)]
-    plan = cold_plan(settings, snapshots)
-    rules = sum(len(snapshot.rules) for snapshot in snapshots.values())
-    found = (counted(len(snapshots), "group"), counted(rules, "rule"), counted(len(plan), "connection"))
-    say(console, f"Redis answers: {', '.join(found)}.")
-    for snapshot in snapshots.values():
-        warnings += [f"{rejected.shown_key}: {rejected.reason}" for rejected in snapshot.rejected]
-        warnings += [f"{rule.shown_key}: {rule.doubt}" for rule in snapshot.doubtful]
-    waiting = [row.name for row in plan if row.key is None]
-    if waiting:
-        warnings.append(f"no key for {', '.join(sorted(waiting))}: add keys, or they wait")
-    if len(plan) > connections_that_fit():
-        warnings.append("more connections than the limit of open files allows: raise LimitNOFILE")
-    return []
+        found.failures.append(str(error))
+    _note_running(running, found)
+    if running is None:
+        statuses = [key for key in pool.statuses(now) if key.state is not KeyState.UNUSABLE]
+        found.warnings += idle_keys(statuses, now)
+    _check_output(settings, found)
+    room = host.connections_that_fit()
+    found.facts.append(
+        f"{counted(len(settings.keys), 'key')}; room for {room} connections (file descriptors)."
+    )
 
 
-def _check_output(settings: Settings, console: Console) -> list[str]:
+def _check_host(sections: Sections, found: Findings) -> None:
+    folders = host.folders(sections.traptor, sections.supervisor)
+    found.configuration += host.unusable_folders(folders)
+    found.configuration += host.socket_problems(sections.supervisor)
+    found.warnings += host.full_disks(folders)
+
+
+def _pool(settings: Settings, found: Findings, now: float) -> KeyPool:
+    try:
+        return remembered_pool(settings, now)
+    except TraptorError as error:
+        found.failures.append(str(error))
+        return fresh_pool(settings, now)
+
+
+async def _check_rules(
+    settings: Settings, pool: KeyPool, running: Running | None, found: Findings, now: float
+) -> None:
+    look = await read_rules(settings)
+    planned = cold_plan(settings, look.snapshots, pool, now)
+    rules = sum(len(snapshot.rules) for snapshot in look.snapshots.values())
+    counts = (
+        counted(len(look.snapshots), "group"),
+        counted(rules, "rule"),
+        counted(len(planned), "connection"),
+    )
+    found.facts.append(f"Redis answers: {', '.join(counts)}.")
+    found.warnings += [f"{rejected.shown_key}: {rejected.reason}" for rejected in look.rejected]
+    found.warnings += [f"{rule.shown_key}: {rule.doubt}" for rule in look.doubtful]
+    waiting = sorted(row.name for row in planned if row.key is None)
+    if waiting and running is None:
+        found.warnings.append(f"no key for {', '.join(waiting)}: add keys, or they wait")
+    if len(planned) > host.connections_that_fit():
+        found.warnings.append("more connections than the limit of open files allows: raise LimitNOFILE")
+    await _check_what_else_is_in_redis(settings, look, running, found)
+
+
+async def _check_what_else_is_in_redis(
+    settings: Settings, look: Look, running: Running | None, found: Findings
+) -> None:
+    client = _client(settings.redis)
+    try:
+        found.warnings += (await find_unknown_types(client)).doubts()
+        if running is None:
+            interval_s = settings.supervisor.heartbeat_interval
+            foreign = await find_foreign_heartbeats(client, list(look.snapshots), interval_s)
+            found.warnings += map(shared_heartbeat, map(str, foreign))
+    finally:
+        await client.aclose()
+
+
+def _note_running(running: Running | None, found: Findings) -> None:
+    if running is None:
+        return
+    found.facts.append(running.summary())
+    found.warnings += running.doubts()
+
+
+def _check_output(settings: Settings, found: Findings) -> None:
     workers = worker_settings(settings)
     if workers.kafka is None:
-        return []
+        return
     probe = probe_output(workers)
     if probe.is_good:
-        say(console, probe.text)
-        return []
-    return [f"Kafka: {probe.text}"]
-
-
-def _host_problems(settings: Settings) -> Iterator[str]:
-    supervisor = settings.supervisor
-    folders = {"run_dir": supervisor.run_dir, "state_dir": supervisor.state_dir}
-    if supervisor.log_dir is not None:
-        folders["log_dir"] = supervisor.log_dir
-    kind, _, place = settings.traptor.output.partition(":")
-    if kind == "jsonl" and place != "-":
-        folders["output"] = Path(place)
-    for name, folder in folders.items():
-        if not _can_be_used(folder):
-            yield f"{name}: {folder} cannot be made or written to; make it, or name another folder"
-    try:
-        socket_path(supervisor.run_dir)
-    except ConfigError as error:
-        yield from map(str, error.problems)
-
-
-def _can_be_used(folder: Path) -> bool:
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-
-
-def _address_problems(settings: Settings) -> Iterable[str]:
-    for key in settings.keys:
-        if key.source_address and not is_on_this_host(key.source_address):
-            yield f"key {key.name}: source_address {key.source_address} is not on this host: it is not used"
+        found.facts.append(probe.text)
+    else:
+        found.failures.append(f"Kafka: {probe.text}")

@@ -1,100 +1,139 @@
-"""`--plan`: the connections that would run now, their keys, and what would wait for one."""
+"""`--plan`: the connections that a supervisor would run, and where one runs, what it does instead."""
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from traptor.common.config.settings import Settings
-from traptor.common.errors import ExitCode
-from traptor.common.placement.parts import assign, connection_name
-from traptor.common.redisclient import redis_client
-from traptor.common.rules import GroupId
+from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.terminal import say
-from traptor.common.text import counted
-from traptor.supervisor.connections.demands import Demand, order_demands
-from traptor.supervisor.keys.addresses import is_on_this_host
+from traptor.common.text import counted, one_line
+from traptor.supervisor.checks.difference import UNKNOWN, Comparison, compare
+from traptor.supervisor.checks.keys import idle_keys
+from traptor.supervisor.checks.plan import (
+    Look,
+    PlannedConnection,
+    cold_plan,
+    fresh_pool,
+    read_rules,
+    remembered_pool,
+)
+from traptor.supervisor.checks.running import Running, find_running
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.reload import pool_limits
-from traptor.supervisor.rules.reader import RuleReader, Snapshot
-from traptor.supervisor.workers.settings import limits_of
 
-
-@dataclass(frozen=True, slots=True)
-class PlannedConnection:
-    """One row of the plan; `key` is None when no key would be left for it."""
-
-    name: str
-    rules: int
-    values: int
-    key: str | None
-    source_address: str | None
-
-
-async def read_rules(settings: Settings) -> dict[GroupId, Snapshot]:
-    """All rules that this host would serve. Raises RedisUnavailable."""
-    client = redis_client(settings.redis.url, settings.redis.timeout, settings.redis.ca_file)
-    try:
-        reader = RuleReader(
-            client, limits=limits_of(settings), honour_status=settings.supervisor.honour_status
-        )
-        return await reader.read_all(settings.traptor.groups)
-    finally:
-        await client.aclose()
-
-
-def cold_plan(settings: Settings, snapshots: Mapping[GroupId, Snapshot]) -> tuple[PlannedConnection, ...]:
-    """The plan of a supervisor that starts now, in the order in which keys are lent."""
-    parts: dict[str, tuple[int, int]] = {}
-    for group, snapshot in snapshots.items():
-        assignment = assign(snapshot.rules, limits_of(settings).of(group.type))
-        for part, keys in assignment.members.items():
-            parts[connection_name(group, part)] = (len(keys), assignment.distinct(keys))
-    pool = KeyPool(pool_limits(settings), random.Random(0))
-    now = time.monotonic()
-    pool.replace(settings.keys, now, is_on_this_host)
-    rows = []
-    for demand in order_demands(Demand(name, rules) for name, (rules, _) in parts.items()):
-        lease = pool.lend(demand.connection, now)
-        key = pool.key(lease.key_id) if lease else None
-        rules, values = parts[demand.connection]
-        rows.append(
-            PlannedConnection(
-                demand.connection,
-                rules,
-                values,
-                key.name if key else None,
-                key.source_address if key else None,
-            )
-        )
-    return tuple(rows)
+_RIGHT = ("rules", "values")
 
 
 async def preview(settings: Settings, console: Console) -> ExitCode:
-    """Print the plan. Raises RedisUnavailable."""
-    snapshots = await read_rules(settings)
-    rows = cold_plan(settings, snapshots)
-    table = Table(title="Connections that would run")
-    for heading in ("connection", "rules", "values", "key", "source address"):
-        table.add_column(heading, justify="right" if heading in ("rules", "values") else "left")
-    for row in sorted(rows, key=lambda row: row.name):
-        key = row.key or Text("waits for a key", style="bold red")
+    """Print the plan. Raises RedisUnavailable, after what can be said without Redis."""
+    running = await find_running(settings.supervisor.run_dir)
+    try:
+        look = await read_rules(settings)
+    except TraptorError:
+        if running is not None:
+            _print_running(console, running, None)
+        raise
+    now = time.monotonic()
+    pool = _pool(settings, console, now)
+    planned = cold_plan(settings, look.snapshots, pool, now)
+    if running is not None:
+        _print_running(console, running, planned)
+    if running is None or running.status is None:
+        _print_planned(console, planned, len(settings.keys))
+        _warn(console, idle_keys(pool.statuses(now), now))
+    _print_left_out(console, look)
+    return ExitCode.OK
+
+
+def _pool(settings: Settings, console: Console, now: float) -> KeyPool:
+    try:
+        return remembered_pool(settings, now)
+    except TraptorError as error:
+        _warn(console, [str(error)])
+        return fresh_pool(settings, now)
+
+
+# ---- nothing runs
+
+
+def _print_planned(console: Console, planned: Iterable[PlannedConnection], keys: int) -> None:
+    rows = sorted(planned, key=lambda row: row.name)
+    table = _table("Connections that would run", "connection", "rules", "values", "key", "source address")
+    for row in rows:
+        key = Text("waits for a key", style="bold red") if row.key is None else row.key
         table.add_row(row.name, str(row.rules), str(row.values), key, row.source_address or "default")
     console.print(table)
     waiting = sum(row.key is None for row in rows)
-    planned = f"{counted(len(rows), 'connection')}, {counted(len(settings.keys), 'key')}"
-    say(console, f"{planned}; {waiting} would wait for a key.")
-    for group, snapshot in sorted(snapshots.items()):
-        for rejected in snapshot.rejected:
-            say(console, f"rejected: {rejected.shown_key}: {rejected.reason}")
-        for rule in snapshot.doubtful:
-            say(console, f"doubtful: {rule.shown_key}: {rule.doubt}")
+    planned_words = f"{counted(len(rows), 'connection')}, {counted(keys, 'key')}"
+    say(console, f"{planned_words}; {waiting} would wait for a key.")
+
+
+# ---- a supervisor runs
+
+
+def _print_running(console: Console, running: Running, planned: Iterable[PlannedConnection] | None) -> None:
+    """Print what it does; `planned` is None when nobody knows what a fresh start would do."""
+    if running.status is not None:
+        _print_comparison(console, running.pid, compare(running.status.connections, planned))
+    _warn(console, running.doubts())
+
+
+def _print_comparison(console: Console, pid: int, rows: list[Comparison]) -> None:
+    table = _table(
+        f"What the supervisor does (pid {pid})",
+        *("connection", "rules", "state", "key", "waits for", "a fresh start"),
+    )
+    for row in rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+    _say_sums(console, rows)
+
+
+def _cells(row: Comparison) -> list[str | Text]:
+    style = "" if row.streams or row.state == "QUIET" else "bold red"
+    return [
+        row.name,
+        str(row.rules),
+        Text(row.state, style=style),
+        row.key or "",
+        one_line(row.waits),
+        Text(row.fresh, style="bold yellow" if row.differs else ""),
+    ]
+
+
+def _say_sums(console: Console, rows: list[Comparison]) -> None:
+    streaming = sum(row.streams for row in rows)
+    differ = sum(row.differs for row in rows)
+    change = f"{differ} of them" if differ else "nothing"
+    fresh = "" if any(row.fresh == UNKNOWN for row in rows) else f"; a fresh start would change {change}"
+    say(console, f"{streaming} of {counted(len(rows), 'connection')} stream{fresh}.")
+
+
+# ---- what else there is to say
+
+
+def _warn(console: Console, doubts: Iterable[str]) -> None:
+    for doubt in doubts:
+        say(console, f"warning: {doubt}")
+
+
+def _print_left_out(console: Console, look: Look) -> None:
+    for rejected in look.rejected:
+        say(console, f"rejected: {rejected.shown_key}: {rejected.reason}")
+    for rule in look.doubtful:
+        say(console, f"doubtful: {rule.shown_key}: {rule.doubt}")
+    for group, snapshot in sorted(look.snapshots.items()):
         if snapshot.inactive:
             say(console, f"{group}: rules switched off by their status: {snapshot.inactive}")
-    return ExitCode.OK
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in _RIGHT else "left")
+    return table

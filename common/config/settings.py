@@ -29,7 +29,7 @@ from traptor.common.config.sections import (
 )
 from traptor.common.errors import ConfigError
 
-__all__ = ["Changes", "GroupFilter", "Settings", "load_redis_section", "load_settings"]
+__all__ = ["Changes", "GroupFilter", "Sections", "Settings", "load_sections", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +152,24 @@ def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: Kaf
         )
 
 
-def load_redis_section(path: Path) -> RedisSection | None:
-    """The section [redis] of an ini whose other parts may be wrong; None when it is wrong itself."""
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What can be used of an ini that is wrong elsewhere; None for a section that is wrong itself."""
+
+    traptor: TraptorSection | None = None
+    supervisor: SupervisorSection | None = None
+    redis: RedisSection | None = None
+
+
+def load_sections(path: Path, environ: Mapping[str, str] | None = None) -> Sections:
+    """The sections of an ini that say where things are, as far as they are good."""
     try:
-        return SettingsReader(path, os.environ).section(RedisSection)
+        reader = SettingsReader(path, os.environ if environ is None else environ)
     except ConfigError:
-        return None
+        return Sections()
+    return Sections(
+        reader.section(TraptorSection), reader.section(SupervisorSection), reader.section(RedisSection)
+    )
 
 
 def _warn_of_doubts(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
 from contextlib import suppress
 from pathlib import Path
 
 from traptor.common.errors import AlreadyRunning, TraptorError
+
+_FLOCK = "hhqqi"  # struct flock of fcntl(2): type, whence, start, length, pid
 
 
 class RecordLock:
@@ -43,6 +46,21 @@ class RecordLock:
     def release(self) -> None:
         """Unlock."""
         os.close(self._fd)
+
+
+def lock_holder(path: Path) -> int | None:
+    """Return the pid that holds the record lock on a file, without touching it; None when none does."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # Asked with F_GETLK: to take the lock even for a moment would turn a starting supervisor away.
+        asked = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
+        return None if kind == fcntl.F_UNLCK else pid
+    finally:
+        os.close(fd)
 
 
 class WorkersLock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,16 +74,7 @@ class StateStore:
     def load_keys(self) -> dict[str, Any] | None:
         """What was kept last, or None when nothing was."""
         with self._explained():
-            row = self._db.execute("SELECT dump FROM keys").fetchone()
-        if row is None:
-            return None
-        try:
-            dump = orjson.loads(row[0])
-        except orjson.JSONDecodeError:
-            raise self._broken("the key states in it are no JSON") from None
-        if not isinstance(dump, dict):
-            raise self._broken("the key states in it are no JSON object")
-        return dump
+            return _read_keys(self._db)
 
     def close(self) -> None:
         """Close the file; the store cannot be used any more."""
@@ -123,18 +114,49 @@ class StateStore:
             self._db.execute("PRAGMA wal_checkpoint(RESTART)")
         return True
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn SQLite's errors into a sentence for the operator."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
-        except UnicodeDecodeError:  # even of a file's schema
-            raise self._broken("a text in it is not UTF-8") from None
+    def _explained(self) -> AbstractContextManager[None]:
+        return _explained(self._path)
 
-    def _broken(self, what: str) -> TraptorError:
-        return TraptorError(
-            f"{self._path}: the state file cannot be used: {what}; check that state_dir exists, is writable"
-            " and has room; if it is damaged, move it away (generation numbers and key budgets start anew)"
-        )
+
+def kept_keys(path: Path) -> dict[str, Any] | None:
+    """Return what a supervisor kept of its keys, whether or not it runs; None when there is no such file.
+
+    Writes nothing. Raises TraptorError when the file cannot be used.
+    """
+    if not path.exists():
+        return None
+    with _explained(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_TIMEOUT_S)
+        with contextlib.closing(db):
+            return _read_keys(db)
+
+
+def _read_keys(db: sqlite3.Connection) -> dict[str, Any] | None:
+    row = db.execute("SELECT dump FROM keys").fetchone()
+    if row is None:
+        return None
+    try:
+        dump = orjson.loads(row[0])
+    except orjson.JSONDecodeError:
+        raise sqlite3.DataError("the key states in it are no JSON") from None
+    if not isinstance(dump, dict):
+        raise sqlite3.DataError("the key states in it are no JSON object")
+    return dump
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into a sentence for the operator."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _broken(path, str(error)) from error
+    except UnicodeDecodeError:  # even of a file's schema
+        raise _broken(path, "a text in it is not UTF-8") from None
+
+
+def _broken(path: Path, what: str) -> TraptorError:
+    return TraptorError(
+        f"{path}: the state file cannot be used: {what}; check that state_dir exists, is writable"
+        " and has room; if it is damaged, move it away (generation numbers and key budgets start anew)"
+    )

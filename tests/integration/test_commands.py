@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -167,6 +169,176 @@ def test_check_finds_a_folder_that_cannot_be_used(make_collection: Make) -> None
     done = on_ini(collection, "--check")
     assert done.returncode == 78
     assert "error: log_dir: " in spaceless(done.stdout)
+
+
+def run(collection: Collection, *arguments: str) -> list[str]:
+    """The lines that a command prints, which must not fail."""
+    done = on_ini(collection, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_check_looks_at_folders_and_redis_though_the_ini_has_problems(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    (collection.folder / "file").write_text("")
+    collection.redis_url = "redis://127.0.0.1:1/0"
+    collection.options = {"supervisor": {"log_dir": "file/logs"}, "twitter": {"track_limit": "many"}}
+    done = on_ini(collection, "--check")
+    assert done.returncode == 78
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3, done.stdout
+    for line, words in zip(
+        errors, ("[twitter] track_limit: ", "log_dir: ", "Redis at 127.0.0.1:1"), strict=True
+    ):
+        assert words in line
+    assert done.stdout.splitlines()[-1].endswith(": 3 errors, 0 warnings.")
+
+
+def test_check_warns_of_keys_in_redis_that_nobody_collects(make_collection: Make) -> None:
+    """Types that do not exist, by type, and keys of known types that name no group."""
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    for rule_id in range(3):
+        collection.redis.hset(f"traptor-tracks:0:{rule_id}", "value", "storm")
+    collection.redis.hset("traptor-Follow:0:x\nb", "value", "12")
+    collection.redis.hset("traptor-track:no group:x", "value", "storm")
+    collection.redis.hset("traptor:0:x", "value", "none of ours")
+    lines = run(collection, "--check")
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert len(warnings) == 3, lines
+    assert "traptor-track:no group:x: not a group" in warnings[0]
+    assert re.search(r"3 keys such as traptor-tracks:0:\d: 'tracks' is no type of rules", warnings[1])
+    assert r"1 key such as traptor-Follow:0:x\nb: 'Follow' is no type" in warnings[2]
+
+
+def test_check_warns_of_a_disk_without_room_for_the_outbox(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.options = {"supervisor": {"outbox_max_bytes": "999999G"}}
+    (warning,) = [line for line in run(collection, "--check") if line.startswith("warning: ")]
+    assert re.match(
+        r"warning: state_dir: only \d+\.\d GiB are free at .*/state, less than 999999.0 GiB: ", warning
+    )
+
+
+def test_check_warns_of_a_heartbeat_that_somebody_writes_though_nothing_runs_here(
+    make_collection: Make,
+) -> None:
+    """What a supervisor left that was killed just now expires, and is not renewed."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:1", ["hail"])
+    collection.redis.psetex("track:1:heartbeat", 700, "20261123100000")
+    ends = threading.Event()
+
+    def beat() -> None:
+        while not ends.wait(0.1):
+            collection.redis.psetex("track:0:heartbeat", 7500, "20261123100000")
+
+    other = threading.Thread(target=beat)
+    other.start()
+    try:
+        (warning,) = [line for line in run(collection, "--check") if line.startswith("warning: ")]
+    finally:
+        ends.set()
+        other.join()
+    assert "somebody else writes track:0:heartbeat: another supervisor, or the original" in warning
+    collection.redis.delete("track:0:heartbeat")
+    assert not [line for line in run(collection, "--check") if line.startswith("warning: ")]
+
+
+def test_a_supervisor_that_streams_gives_check_and_plan_nothing_to_warn_of(make_collection: Make) -> None:
+    """Its own heartbeats are no reason either."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.options = {"traptor": {"groups": "track:0, track:1, follow:7"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:1", ["hail"])
+    collection.start()
+    collection.wait_streaming("track:0", "track:1")
+    wait_for(lambda: collection.redis.exists("track:0:heartbeat", "follow:7:heartbeat") == 2, "it beats")
+    assert collection.process is not None
+    pid = collection.process.pid
+    lines = run(collection, "--check")
+    assert f"A supervisor runs here (pid {pid}): 2 of 3 connections stream." in lines
+    assert lines[-1].endswith(": no errors, 0 warnings."), lines
+    plan = "\n".join(run(collection, "--plan"))
+    assert f"What the supervisor does (pid {pid})" in plan
+    assert "2 of 3 connections stream; a fresh start would change nothing." in plan
+    assert "warning" not in plan
+    rows = plan_rows(plan)
+    assert rows["track:0"][1] == rows["track:1"][1] == "STREAMING"
+    assert rows["follow:7"] == ["0", "QUIET", "", "", "the same"]
+
+
+def test_check_and_plan_say_what_a_running_supervisor_does_not_do(make_collection: Make) -> None:
+    """A quarantined key, a connection that waits, and what a fresh start would do otherwise."""
+    collection = make_collection(Key("k1"), Key("bad", consumer_secret="wrong"))
+    collection.options = {"supervisor": {"rules_check_interval": "1h"}}
+    collection.add_rules("track:0", ["storm", "hail"])
+    collection.sandbox.set_accounts([Key("k1").account(), Key("bad").account()])
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.add_rules("track:1", ["flood"])
+    collection.hint("track:1")
+    collection.wait_state("track:1", "WAITING_FOR_KEY")
+    wait_for(lambda: collection.key("bad")["state"] == "QUARANTINED", "the wrong secret is noticed")
+    collection.add_rules("track:0", ["thunder"])
+    for option in ("--check", "--plan"):
+        lines = run(collection, option)
+        warnings = [line for line in lines if line.startswith("warning: ")]
+        assert any(
+            line.startswith("warning: track:1 does not stream: no key is free") for line in warnings
+        ), lines
+        assert any("key bad is QUARANTINED until 20" in line for line in warnings), lines
+    rows = plan_rows("\n".join(lines))
+    assert rows["track:0"] == ["2", "STREAMING", "k1", "", "3 rules, k1"]
+    assert rows["track:1"][:2] == ["1", "WAITING_FOR_KEY"]
+    assert rows["track:1"][4] == "the same"
+    assert [line for line in lines if "fresh start would" in line] == [
+        "1 of 2 connections stream; a fresh start would change 1 of them."
+    ]
+
+
+def test_keys_that_were_quarantined_are_said_when_nothing_runs_any_more(make_collection: Make) -> None:
+    collection = make_collection(Key("bad", consumer_secret="wrong"))
+    collection.sandbox.set_accounts([Key("bad").account()])
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    wait_for(lambda: collection.key("bad").get("state") == "QUARANTINED", "the wrong secret is noticed")
+    assert any(line == "warning: nothing streams" for line in run(collection, "--check"))
+    assert collection.stop() == 0
+    for option in ("--check", "--plan"):
+        lines = run(collection, option)
+        assert any(line.startswith("warning: key bad is QUARANTINED until 20") for line in lines), lines
+    assert plan_rows("\n".join(lines))["track:0"][2] == "waits for a key"
+
+
+def test_a_supervisor_that_does_not_answer_is_said(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    (collection.run_dir / "control.sock").unlink()
+    assert collection.process is not None
+    said = f"warning: the supervisor (pid {collection.process.pid}) does not answer: "
+    for option in ("--check", "--plan"):
+        lines = run(collection, option)
+        assert [line for line in lines if line.startswith(said)]
+    assert plan_rows("\n".join(lines))["track:0"][2] == "k1", (
+        "what a fresh start would do is there all the same"
+    )
+
+
+def test_plan_says_what_runs_though_redis_is_away(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    other = collection.folder / "other.ini"
+    other.write_text(collection.ini.read_text().replace(collection.redis_url, "redis://127.0.0.1:1/0"))
+    done = command("-c", other, "--plan")
+    assert done.returncode == 1
+    assert plan_rows(done.stdout)["track:0"] == ["1", "STREAMING", "k1", "", "unknown"]
+    assert done.stderr.startswith("error: Redis at 127.0.0.1:1")
 
 
 # ---- --plan

@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from traptor.common.errors import AlreadyRunning, TraptorError
-from traptor.supervisor.state.locks import RecordLock, WorkersLock
+from traptor.supervisor.state.locks import RecordLock, WorkersLock, lock_holder
 
 _fork = multiprocessing.get_context("fork")
 
@@ -71,3 +73,30 @@ def test_the_workers_lock_is_held_as_long_as_one_worker_lives(tmp_path: Path) ->
 def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:
     with pytest.raises(TraptorError, match="must be able to write there"):
         RecordLock(tmp_path / "missing" / "master.lock").take()
+
+
+def test_whoever_holds_a_lock_is_told_and_not_disturbed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert lock_holder(path) is None, "there is no file"
+    path.touch()
+    assert lock_holder(path) is None
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert lock_holder(path) == holder.pid
+        assert lock_holder(path) == holder.pid
+        holder.communicate()
+    assert lock_holder(path) is None
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from traptor.supervisor.state.locks import RecordLock
+RecordLock(Path(sys.argv[1])).take()
+print("held", flush=True)
+sys.stdin.read()
+"""

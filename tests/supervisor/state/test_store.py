@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.state.store import StateStore
+from traptor.supervisor.state.store import StateStore, kept_keys
 
 COUNTER = """
 import sys
 from pathlib import Path
-from traptor.supervisor.state.store import StateStore
+from traptor.supervisor.state.store import StateStore, kept_keys
 
 store = StateStore(Path(sys.argv[1]))
 while True:
@@ -161,3 +161,21 @@ def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
     database.close()
     with StateStore(path) as store:
         assert store.next_generation("track:0") == 1
+
+
+def test_what_is_kept_of_keys_is_read_beside_a_running_supervisor_and_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    assert kept_keys(path) is None
+    assert not path.exists(), "nothing is made"
+    with StateStore(path) as store:
+        assert kept_keys(path) is None
+        store.save_keys({"a": 1})
+        assert kept_keys(path) == {"a": 1}
+    assert kept_keys(path) == {"a": 1}
+
+
+def test_a_state_file_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(TraptorError, match="the state file cannot be used"):
+        kept_keys(path)

@@ -1,0 +1,94 @@
+"""What is in Redis beside usable rules: keys of unknown types, and heartbeats that somebody else writes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import redis.asyncio
+
+from traptor.common.normalise import KEY_PREFIX
+from traptor.common.redisclient import REDIS_ERRORS, ask, scan_page, unavailable
+from traptor.common.rules import GroupId, RuleType
+from traptor.common.text import counted
+from traptor.supervisor.heartbeats import read_heartbeats
+from traptor.supervisor.pulse import LIFETIMES, Found
+
+_SCAN_COUNT = 1_000
+_KNOWN = (*RuleType, "location")
+_MOST_TYPES = 20
+_LOOK_S = 0.2
+_RENEWED_S = 0.05  # a lifetime that has grown by so much was set anew
+
+
+@dataclass
+class UnknownTypes:
+    """Keys `traptor-<type>:<id>:...` of types that do not exist, counted by type."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, raw: bytes) -> None:
+        """Count a key, if it is such a one."""
+        key = raw.decode(errors="backslashreplace")
+        word, colon, rest = key.removeprefix(KEY_PREFIX).partition(":")
+        if key.startswith(KEY_PREFIX) and colon and ":" in rest and word not in _KNOWN:
+            self.counts[word] += 1
+            self.examples.setdefault(word, key)
+
+    def doubts(self) -> Iterator[str]:
+        """Yield a sentence for each type, the most frequent first."""
+        for word, count in self.counts.most_common(_MOST_TYPES):
+            yield (
+                f"{counted(count, 'key')} such as {self.examples[word][:100]}: {word[:40]!r} is no type of"
+                f" rules (follow, track or locations), so nothing of it is collected"
+            )
+
+
+async def find_unknown_types(client: redis.asyncio.Redis) -> UnknownTypes:
+    """Look through all keys. Raises RedisUnavailable."""
+    found = UnknownTypes()
+    cursor = -1
+    try:
+        while cursor:
+            page = client.scan(max(cursor, 0), match=f"{KEY_PREFIX}*:*:*", count=_SCAN_COUNT)
+            cursor, keys = await ask(client, page, scan_page)
+            for key in keys:
+                found.add(key)
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+    return found
+
+
+async def find_foreign_heartbeats(
+    client: redis.asyncio.Redis, groups: Sequence[GroupId], interval_s: float
+) -> list[GroupId]:
+    """The groups whose heartbeat is written though no supervisor of ours runs. Raises RedisUnavailable.
+
+    What a supervisor left that ended a moment ago expires; so it takes up to a heartbeat's lifetime, but no
+    time where there are no heartbeats.
+    """
+    foreign: set[GroupId] = set()
+    ends = time.monotonic() + LIFETIMES * interval_s
+    try:
+        seen = await _beating(client, groups)
+        while seen.keys() - foreign and time.monotonic() < ends:
+            await asyncio.sleep(min(_LOOK_S, interval_s / 4))
+            now = await _beating(client, groups)
+            foreign |= {group for group in now.keys() & seen.keys() if _is_renewed(seen[group], now[group])}
+            seen = now
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+    return sorted(foreign)
+
+
+async def _beating(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> dict[GroupId, Found]:
+    found = await read_heartbeats(client, groups) if groups else []
+    return {group: one for group, one in zip(groups, found, strict=True) if one is not None}
+
+
+def _is_renewed(before: Found, after: Found) -> bool:
+    return after.value != before.value or after.remaining_s > before.remaining_s + _RENEWED_S

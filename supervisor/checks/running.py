@@ -1,0 +1,79 @@
+"""The supervisor that runs on a run_dir, if there is one, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from traptor.common.errors import ConfigError
+from traptor.supervisor.checks.keys import idle_key
+from traptor.supervisor.checks.moments import moment
+from traptor.supervisor.control.client import NoAnswer, SeenConnection, SeenStatus, ask_status
+from traptor.supervisor.state.locks import lock_holder
+
+_NOT_MISSED = ("QUIET", "STOPPED")  # nobody expects these to stream
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A supervisor; `status` is None when it does not answer, for the reason in `silence`."""
+
+    pid: int
+    status: SeenStatus | None = field(default=None, repr=False)
+    silence: str = ""
+
+    def summary(self) -> str:
+        """Return a sentence on how it goes."""
+        if self.status is None:
+            return f"A supervisor runs here (pid {self.pid})."
+        streaming = sum(c.streams for c in self.status.connections)
+        counts = f"{streaming} of {len(self.status.connections)} connections stream"
+        return f"A supervisor runs here (pid {self.pid}): {counts}."
+
+    def doubts(self) -> Iterator[str]:
+        """Yield what is not as it should be, a sentence each."""
+        if self.status is None:
+            yield f"the supervisor (pid {self.pid}) does not answer: {self.silence}"
+            return
+        if self.status.redis != "ok":
+            yield f"the supervisor (pid {self.pid}) says of Redis: {self.status.redis}"
+        yield from _missing_streams(self.status.connections)
+        for group in self.status.groups:
+            if group.heartbeat_shared:
+                yield shared_heartbeat(group.group)
+        for key in self.status.keys:
+            yield from idle_key(key.key, key.state, key.budget_left, key.not_before)
+
+
+async def find_running(run_dir: Path) -> Running | None:
+    """Return the supervisor that holds this run_dir; None when none does."""
+    pid = lock_holder(run_dir / "master.lock")
+    if pid is None:
+        return None
+    try:
+        return Running(pid, await ask_status(run_dir))
+    except (NoAnswer, ConfigError) as error:
+        return Running(pid, silence=str(error))
+
+
+def waits(c: SeenConnection) -> str:
+    """Return why and until when a connection waits, or at least in which state it is."""
+    until = f" until {moment(c.waits_until)}" if c.waits_until else ""
+    return f"{c.waits_for or c.shown_state}{until}"
+
+
+def shared_heartbeat(group: str) -> str:
+    """Return the sentence for a heartbeat that somebody else writes."""
+    return (
+        f"somebody else writes {group}:heartbeat: another supervisor, or the original, serves this group too;"
+        " stop one of them, or part the groups by [traptor] groups"
+    )
+
+
+def _missing_streams(connections: list[SeenConnection]) -> Iterator[str]:
+    missing = [c for c in connections if c.state not in _NOT_MISSED and not c.streams]
+    if missing and not any(c.streams for c in connections):
+        yield "nothing streams"
+    for c in missing:
+        yield f"{c.connection} does not stream: {waits(c)}"

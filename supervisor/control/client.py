@@ -1,0 +1,96 @@
+"""Asks a supervisor through its control socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from traptor.common.errors import TraptorError
+from traptor.supervisor.control.server import socket_path
+
+_ANSWER_S = 10.0
+
+
+class SeenGeneration(msgspec.Struct, frozen=True):
+    """One generation, as a status has it."""
+
+    state: str
+    key: str | None
+
+    @property
+    def streams(self) -> bool:
+        """Whether its stream is open."""
+        return self.state == "STREAMING"
+
+
+class SeenConnection(msgspec.Struct, frozen=True):
+    """One connection, as a status has it; times are Unix seconds."""
+
+    connection: str
+    state: str
+    rules: int
+    waits_for: str | None
+    waits_until: float | None
+    serving: SeenGeneration | None
+    successor: SeenGeneration | None
+
+    @property
+    def shown_state(self) -> str:
+        """The state of the generation that serves it, or its own where none does."""
+        return self.serving.state if self.serving else self.state
+
+    @property
+    def streams(self) -> bool:
+        """Whether it has a stream."""
+        return any(g is not None and g.streams for g in (self.serving, self.successor))
+
+
+class SeenKey(msgspec.Struct, frozen=True):
+    """One key, as a status has it."""
+
+    key: str
+    state: str
+    budget_left: int
+    not_before: float | None
+
+
+class SeenGroup(msgspec.Struct, frozen=True):
+    """One group, as a status has it."""
+
+    group: str
+    heartbeat_shared: bool = False
+
+
+class SeenStatus(msgspec.Struct, frozen=True):
+    """What of a status is used here; there is more in it."""
+
+    pid: int
+    redis: str
+    groups: list[SeenGroup]
+    connections: list[SeenConnection]
+    keys: list[SeenKey]
+
+
+class NoAnswer(TraptorError):
+    """The supervisor cannot be asked, or says nothing that can be read."""
+
+
+async def ask_status(run_dir: Path, within_s: float = _ANSWER_S) -> SeenStatus:
+    """Return what the supervisor of this run_dir says that it does. Raises NoAnswer and ConfigError."""
+    path = socket_path(run_dir)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(str(path)), timeout=aiohttp.ClientTimeout(within_s)
+            ) as session,
+            session.get("http://localhost/status") as response,
+        ):
+            body = await response.read()
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise NoAnswer(f"{path}: {str(error) or f'no answer in {within_s:g} s'}") from None
+    try:
+        return msgspec.json.decode(body, type=SeenStatus)
+    except msgspec.DecodeError:
+        raise NoAnswer(f"{path}: the answer is no status that this version understands") from None
