@@ -17,6 +17,7 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId
+from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import QUICK_S, Context
@@ -34,7 +35,7 @@ from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
-from traptor.supervisor.rules.redisuses import RedisUse, RedisUses
+from traptor.supervisor.rules.redisuses import RedisUse, RedisUses, UseState
 from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
 from traptor.supervisor.state.reserve import Reserve
@@ -109,6 +110,10 @@ class Master:
             self._uses.teller(RedisUse.HEARTBEATS, self._redis),
         )
 
+        self._alarms = Alarms(
+            self._context, self._groups, lambda: self._heartbeats.withheld, self._states_of_redis
+        )
+
     def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
         rng = random.Random()
         events = FleetEvents(
@@ -146,6 +151,7 @@ class Master:
             ("rules", self._rules.run),
             ("hints", self._hints.run),
             ("heartbeats", self._heartbeats.run),
+            ("alarms", self._alarms.run),
         ]
         for name, job in (*outside, *self._ledger.jobs(), *self._chores.jobs()):
             self._jobs.start(name, job)
@@ -279,12 +285,19 @@ class Master:
 
     def _status(self) -> dict[str, Any]:
         now, beats = time.monotonic(), self._heartbeats
-        uses = self._uses.states(self._context.fleet.generations)
-        jobs = self._jobs.status(lambda at: time.time() + at - now)
         around = Surroundings(
-            self._logs.lost, self._ledger.status(), beats.withheld, beats.foreign, jobs, uses
+            log_lost=self._logs.lost,
+            ledger=self._ledger.status(),
+            withheld=beats.withheld,
+            foreign=beats.foreign,
+            jobs=self._jobs.status(lambda at: time.time() + at - now),
+            redis=self._states_of_redis(),
+            alarms=self._alarms.status(now),
         )
         return status(self._context, self._groups, around, now)
+
+    def _states_of_redis(self) -> dict[RedisUse, UseState]:
+        return self._uses.states(self._context.fleet.generations)
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

@@ -32,6 +32,7 @@ class Surroundings:
     foreign: Set[GroupId]  # whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # that failed
     redis: Mapping[RedisUse, UseState]
+    alarms: list[dict[str, Any]]
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "strays": len(groups.strays),
         "log_lost": around.log_lost,
         "ledger": around.ledger,
+        "alarms": around.alarms,
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [

@@ -1,7 +1,7 @@
 """Why a connection waits: each way once, with its gap cause, its level in the log, and what to do about it.
 
-A pure table. The reconcile step says which way it is; the gap ledger, the status, the log lines and the list
-of troubles follow from here.
+A pure table. The reconcile step says which way it is; the gap ledger, the status, the log lines and the
+alarms follow from here.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class WaitKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     RESTS = "rests"  # after a failure that a lasting stream has made up for
 
+
+PASSING = frozenset({WaitKind.STARTING, WaitKind.CONNECTING, WaitKind.TURN, WaitKind.PACED})
+"""On the way to a stream: what kept the connection from it before is still the reason that it has none."""
 
 OF_HINDRANCE: dict[Hindrance, WaitKind] = {
     Hindrance.GONE: WaitKind.KEY_GONE,
@@ -97,7 +100,10 @@ MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.TURN: Meaning(None, INFO, _START_S, "wait, or raise [supervisor] start_parallel"),
     WaitKind.PACED: Meaning(None, INFO, _START_S, "wait, or raise [twitter] connect_rate"),
     WaitKind.OUTBOX_FULL: Meaning(
-        GapCause.OUTBOX_FULL, ERROR, 0, "look at the output; or raise [supervisor] outbox_max_bytes"
+        GapCause.OUTBOX_FULL,
+        ERROR,
+        0,
+        "look at the output and the disk of state_dir; or raise outbox_max_bytes",
     ),
     WaitKind.STEP_FAILED: Meaning(
         GapCause.CRASH, ERROR, 0, "see `a step failed` in supervisor.log; report it"

@@ -301,6 +301,7 @@ class KeyPool:
         return [at for at in (rests_until, *verdicts) if at is not None]
 
     def _status(self, key: ApiKey, now: float) -> KeyStatus:
+        verdict = self.may_connect(key.key_id, Purpose.FRESH, now)
         return KeyStatus(
             name=key.name,
             key_id=key.key_id,
@@ -308,8 +309,10 @@ class KeyPool:
             lent=len(self._book.of(key.key_id)),
             max_connections=key.max_connections,
             budget_left=self._record(key.key_id).budget.left(self._limits, now),
-            not_before=self.may_connect(key.key_id, Purpose.FRESH, now).not_before,
+            not_before=verdict.not_before,
             source_address=key.source_address,
+            hindrance=verdict.hindrance,
+            reason=verdict.reason,
         )
 
     def _forget_blank_records(self, now: float) -> None:

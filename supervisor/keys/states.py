@@ -66,7 +66,8 @@ class Verdict:
 class KeyStatus:
     """One key as it is shown, without secrets.
 
-    `not_before`: when it may connect afresh; None when it may now, or when waiting does not help.
+    `not_before`: when it may connect afresh; None when it may now, or when waiting does not help. `hindrance`
+    and `reason` say why it may not.
     """
 
     name: str
@@ -77,6 +78,8 @@ class KeyStatus:
     budget_left: int
     not_before: float | None
     source_address: str | None
+    hindrance: Hindrance | None = None
+    reason: str = ""
 
 
 def state_of(record: KeyRecord, now: float) -> KeyState:

@@ -21,6 +21,7 @@ from traptor.common.messages import (
     FromMaster,
     MayConnect,
     OutboxFull,
+    OutboxTrouble,
     Ready,
 )
 from traptor.common.rules import GroupId, Rule, fingerprint
@@ -158,7 +159,7 @@ class SteppedWorld:
         self.step()
 
     def outbox_full(self, g: Generation) -> None:
-        self.outcomes.on_message(g, OutboxFull())
+        self.outcomes.on_message(g, OutboxFull(OutboxTrouble.LIMIT))
         self.step()
 
     def ended(self, g: Generation, kind: DisconnectKind, status: int | None = None) -> None:

@@ -3,141 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.stepping import A, B, SteppedWorld
+from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
-from traptor.common.messages import DisconnectKind, Ready
-from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
 from traptor.supervisor.keys.budget import Purpose
 from traptor.supervisor.keys.failures import FailureKind
 from traptor.supervisor.keys.pool import Failure, PoolLimits
 from traptor.supervisor.keys.states import Hindrance
-from traptor.supervisor.workers.generation import Ending
 
-Prepare = Callable[[SteppedWorld, Connection], None]
-
-
-def no_key(world: SteppedWorld, _c: Connection) -> None:
-    world.set_keys()
-    world.step()
-
-
-def key_refused(world: SteppedWorld, c: Connection) -> None:
-    world.refused(world.start(c), 401)
-
-
-def all_keys_known_to_be_refused(world: SteppedWorld, _c: Connection) -> None:
-    """As after a restart: not this master asked."""
-    world.pool.failed(A.key_id, time.monotonic(), Failure(FailureKind.UNAUTHORIZED))
-    world.step()
-
-
-def rules_refused(world: SteppedWorld, c: Connection) -> None:
-    world.refused(world.start(c), 413)
-
-
-def crashed(world: SteppedWorld, c: Connection) -> None:
-    for _ in range(2):
-        world.step()
-        world.gone(world.serving(c))
-
-
-def hung(world: SteppedWorld, c: Connection) -> None:
-    for _ in range(2):
-        world.step()
-        world.serving(c).ending = Ending.HUNG
-        world.gone(world.serving(c))
-
-
-def no_worker(world: SteppedWorld, _c: Connection) -> None:
-    world.fleet.error = OSError("no more processes")
-    for _ in range(3):
-        world.step()
-
-
-def others_start(world: SteppedWorld, c: Connection) -> None:
-    world.context.settings = replace(
-        world.settings, supervisor=world.settings.supervisor.model_copy(update={"start_parallel": 1})
-    )
-    del world.context.connections[c.name]
-    world.connection("follow:0", "1", "2")
-    world.context.connections[c.name] = c
-    world.set_keys(A, B)
-    world.step()
-
-
-def paced(world: SteppedWorld, c: Connection) -> None:
-    world.context.pacer.connect_rate = 0.01
-    world.context.pacer.take(None, time.monotonic())
-    world.start(c)
-
-
-def outbox_full(world: SteppedWorld, c: Connection) -> None:
-    world.step()
-    world.outcomes.on_message(world.serving(c), Ready())
-    world.outbox_full(world.serving(c))
-
-
-def step_failed(world: SteppedWorld, _c: Connection) -> None:
-    world.fleet.error = RuntimeError("a bug")
-    world.step()
-
-
-def spent(world: SteppedWorld, c: Connection) -> None:
-    for _ in range(5):
-        world.pool.spend(A.key_id, time.monotonic())
-    world.start(c)
-
-
-def spent_after_a_close(world: SteppedWorld, c: Connection) -> None:
-    g = world.stream(c, seconds_ago=50)
-    for _ in range(4):
-        world.pool.spend(A.key_id, time.monotonic())
-    world.ended(g, DisconnectKind.SERVER_CLOSE)
-
-
-def resting(failure: FailureKind) -> Prepare:
-    def prepare(world: SteppedWorld, c: Connection) -> None:
-        """The key rests already when the connection starts with it."""
-        world.pool.failed(A.key_id, time.monotonic(), Failure(failure, asked_s=100.0))
-        world.start(c)
-
-    return prepare
-
-
-def rests_though_it_streamed(world: SteppedWorld, c: Connection) -> None:
-    now = time.monotonic()
-    world.pool.failed(A.key_id, now - 50, Failure(FailureKind.RATE_LIMITED, asked_s=1000.0))
-    world.pool.connected(A.key_id, now - 40)
-    world.start(c)
-
-
-BOOKED: list[tuple[Prepare, WaitKind, GapCause]] = [
-    (no_key, WaitKind.NO_KEY, GapCause.NO_KEY),
-    (key_refused, WaitKind.KEYS_REFUSED, GapCause.KEY_REFUSED),
-    (all_keys_known_to_be_refused, WaitKind.KEYS_REFUSED, GapCause.KEY_REFUSED),
-    (rules_refused, WaitKind.RULES_REFUSED, GapCause.RULES_REFUSED),
-    (crashed, WaitKind.CRASHED, GapCause.CRASH),
-    (hung, WaitKind.CRASHED, GapCause.HUNG),
-    (no_worker, WaitKind.NO_WORKER, GapCause.CRASH),
-    (others_start, WaitKind.TURN, GapCause.START),
-    (paced, WaitKind.PACED, GapCause.START),
-    (outbox_full, WaitKind.OUTBOX_FULL, GapCause.OUTBOX_FULL),
-    (step_failed, WaitKind.STEP_FAILED, GapCause.CRASH),
-    (spent, WaitKind.BUDGET, GapCause.BUDGET),
-    (spent_after_a_close, WaitKind.BUDGET, GapCause.BUDGET),
-    (resting(FailureKind.NETWORK), WaitKind.NETWORK, GapCause.NETWORK),
-    (resting(FailureKind.HTTP), WaitKind.SERVER_ERRORS, GapCause.NETWORK),
-    (resting(FailureKind.CLOSED), WaitKind.SHORT_STREAMS, GapCause.SERVER_CLOSE),
-    (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
-    (rests_though_it_streamed, WaitKind.RESTS, GapCause.START),
-]
 # The first two book nothing. While the others last an old generation streams, or the connection has no key.
 NEVER_IN_A_GAP = {
     WaitKind.STARTING,
@@ -151,7 +29,7 @@ NEVER_IN_A_GAP = {
 }
 
 
-@pytest.mark.parametrize(("prepare", "kind", "cause"), BOOKED)
+@pytest.mark.parametrize(("prepare", "kind", "cause"), WAYS_TO_WAIT)
 def test_a_gap_in_which_a_connection_waits_has_the_cause_of_the_wait(
     tmp_path: Path, prepare: Prepare, kind: WaitKind, cause: GapCause
 ) -> None:
@@ -165,7 +43,7 @@ def test_a_gap_in_which_a_connection_waits_has_the_cause_of_the_wait(
 
 
 def test_every_way_to_wait_is_tried_here_and_has_an_entry() -> None:
-    assert {kind for _, kind, _ in BOOKED} | NEVER_IN_A_GAP == set(WaitKind)
+    assert {kind for _, kind, _ in WAYS_TO_WAIT} | NEVER_IN_A_GAP == set(WaitKind)
     assert MEANINGS.keys() == set(WaitKind)
     assert all(meaning.todo for meaning in MEANINGS.values())
     assert OF_HINDRANCE.keys() == set(Hindrance)

@@ -27,7 +27,7 @@ def test_a_handover_is_on_the_disk_at_once(tmp_path: Path, monkeypatch: pytest.M
 async def hand_over(tmp_path: Path) -> None:
     client = redis.asyncio.Redis(port=1)  # nobody listens: the mirror waits
     keeper = LedgerKeeper(tmp_path, {}, client, lambda: 3600.0, lambda _error: None)
-    jobs = [asyncio.create_task(job) for _, job in keeper.jobs()]
+    jobs = [asyncio.create_task(job()) for _, job in keeper.jobs()]
     now = instant(time.monotonic())
     timeline = keeper.ledger.timeline("track:0", now)
     timeline.planned(GapCause.START, now)
