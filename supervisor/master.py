@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from traptor.common.config.settings import Settings
@@ -19,10 +20,11 @@ from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId
 from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
+from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.connections.reconcile import Reconciler
+from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.filechanges import FileChanges
@@ -79,9 +81,10 @@ class Master:
             tell=self._uses.teller(RedisUse.GAP_MIRROR, self._redis),
         )
         self._context = self._make_context(settings, connections)
-        self._outcomes = Outcomes(self._context, self.wake)
+        self._agenda = Agenda()
+        self._outcomes = Outcomes(self._context, self._wake_for)
         self._groups = Groups(self._context)
-        self._reconciler = Reconciler(self._context, self._groups)
+        self._reconciler = Reconciler(self._context, self._groups, self._agenda)
         self._rules = RuleWatch(
             RuleReader(self._redis),
             self._groups,
@@ -135,7 +138,12 @@ class Master:
         )
 
     def wake(self) -> None:
-        """Have the loop look again."""
+        """Have the loop look at everything again."""
+        self._agenda.look_at_all()
+        self._event.set()
+
+    def _wake_for(self, connection: str) -> None:
+        self._agenda.look_at([connection])
         self._event.set()
 
     # ---- the life of a master
@@ -167,12 +175,13 @@ class Master:
         while True:
             if self._reload_asked is not None:
                 jobs.attempt("reload", self._take_reload, None)
-            due = jobs.attempt("reconcile", self._reconciler.reconcile, None)
-            jobs.attempt("look at the ledger", lambda: self._ledger.look(self._groups), None)
+            step = jobs.attempt("reconcile", self._reconciler.reconcile, NO_STEP)
+            note = partial(self._ledger.look, self._groups, step.looked_at)
+            jobs.attempt("look at the ledger", note, None)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
-            retries = (jobs.retry_at(name) for name in ("reload", "reconcile"))
-            await self._wait_until(min((at for at in (due, *retries) if at is not None), default=None))
+            times = (step.next_at, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
+            await self._wait_until(min((at for at in times if at is not None), default=None))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())

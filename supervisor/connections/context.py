@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.messages import Connect
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
@@ -64,7 +64,7 @@ class Context:
     def save_keys(self, now: float) -> None:
         """Keep budgets and states of the keys over a restart of the master."""
         try:
-            self.store.save_keys(self.pool.dump(now, time.time()))
+            self.store.save_keys(self.pool.dump(now, instant(now).wall))
         except TraptorError as error:
             log.error("key states are not saved", extra=fields(error=str(error)))
         else:

@@ -15,12 +15,16 @@ class Demand:
     streaming_since: float | None = None  # monotonic seconds; None: it does not stream
 
 
+Rank = tuple[bool, float, int, str]
+
+
 def order_demands(demands: Iterable[Demand]) -> tuple[Demand, ...]:
     """Those that stream, by start time: none is ever preempted. Then more rules first; then by name."""
-    return tuple(sorted(demands, key=_rank))
+    return tuple(sorted(demands, key=rank))
 
 
-def _rank(demand: Demand) -> tuple[bool, float, int, str]:
+def rank(demand: Demand) -> Rank:
+    """What orders demands: the least comes first."""
     if demand.streaming_since is not None:
         return (False, demand.streaming_since, 0, demand.connection)
     return (True, 0.0, -demand.rules, demand.connection)

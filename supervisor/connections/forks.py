@@ -22,24 +22,31 @@ class Forks:
     def __init__(self, context: Context, groups: Groups) -> None:
         self._context = context
         self._groups = groups
+        self._starting: list[Generation] = []  # and some that have started
 
     def may_start_one_more(self) -> bool:
         """Whether fewer are starting than may at once."""
-        starting = sum(g.state is GenerationState.STARTING for g in self._context.fleet.generations)
-        return starting < self._context.settings.supervisor.start_parallel
+        self._starting = [g for g in self._starting if g.state is GenerationState.STARTING]
+        return len(self._starting) < self._context.settings.supervisor.start_parallel
 
     def fork(self, c: Connection, now: float) -> Generation | None:
         """A new generation of what is wanted; None, which is logged, when this host cannot make one now."""
         assert c.wanted is not None
         return self._fork(c, c.wanted, now, drains=False)
 
-    def start_drain_workers(self, now: float) -> None:
-        """Have what dead generations left be delivered where no other generation of the connection comes."""
+    def start_drain_workers(self, now: float) -> list[str]:
+        """Have what dead generations left be delivered where no other generation of the connection comes.
+
+        Returns the connections that got a drain worker.
+        """
+        served = []
         for name in sorted(self._context.leftovers.due):
             c = self._groups.connection(name, now)
             if c is not None and not c.generations:
                 self._context.leftovers.taken_care_of(name, now)
                 self._start_drain_worker(c, now)
+                served.append(name)
+        return served
 
     def _start_drain_worker(self, c: Connection, now: float) -> None:
         generation = self._fork(c, self._groups.wanted_of_drain_worker(), now, drains=True)
@@ -56,6 +63,7 @@ class Forks:
         except (OSError, TraptorError) as error:
             log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
             return None
+        self._starting.append(generation)
         generation.last_heard = self._context.run_clock.read(now)
         about = fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules))
         log.info("drain worker forked" if drains else "worker forked", extra=about)

@@ -61,9 +61,9 @@ _CAUSE_OF_FAILURE = {
 
 
 class Outcomes:
-    """Takes in what the fleet tells, and calls `wake` for whatever may call for a step."""
+    """Takes in what the fleet tells, and has `wake` called for the connection that may call for a step."""
 
-    def __init__(self, context: Context, wake: Callable[[], None]) -> None:
+    def __init__(self, context: Context, wake: Callable[[str], None]) -> None:
         self._context = context
         self._wake = wake
 
@@ -97,12 +97,12 @@ class Outcomes:
                             messages=message.undelivered,
                         ),
                     )
-        self._wake()
+        self._wake(g.birth.connection)
 
     def on_fault(self, g: Generation, what: str) -> None:
         """A worker broke the protocol."""
         g.fault = what
-        self._wake()
+        self._wake(g.birth.connection)
 
     def on_gone(self, g: Generation, code: int | None) -> None:
         """A worker's process ended."""
@@ -115,7 +115,7 @@ class Outcomes:
                 self._stream_lost(c, g, now)
         finally:  # whatever fails, its place is free for the next
             self._leave_place(c, g, now)
-            self._wake()
+            self._wake(g.birth.connection)
 
     def _connection(self, g: Generation) -> Connection:
         return self._context.connections[g.birth.connection]

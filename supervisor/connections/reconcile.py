@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from traptor.common.logs.event import fields
 from traptor.common.messages import OutboxTrouble
+from traptor.common.rules import GroupId
+from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
-from traptor.supervisor.connections.demands import Demand, order_demands
+from traptor.supervisor.connections.demands import Demand, order_demands, rank
 from traptor.supervisor.connections.forks import Forks
+from traptor.supervisor.connections.overdue import Overdue
 from traptor.supervisor.connections.refresh import Refresh
-from traptor.supervisor.connections.timer import Timer
+from traptor.supervisor.connections.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
 from traptor.supervisor.rules.groups import Groups
-from traptor.supervisor.workers.generation import Ending, Generation
-from traptor.supervisor.workers.hangs import hang_reason
+from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -34,56 +38,136 @@ _OUTBOX_TROUBLES = {
     OutboxTrouble.DISK: "its outbox cannot grow: the disk of state_dir is full",
     OutboxTrouble.BROKEN: "its outbox cannot be written, see its log",
 }
+_TURNS = frozenset({WaitKind.TURN, WaitKind.PACED})  # waits for others, whom a free key makes no faster
 _BROKEN_S = 10.0  # between tries of a step that fails: each leaves a traceback in the log
 
 
-class Reconciler:
-    """Brings the connections of a Context to what is wanted, one step at a time."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step did: the connections that it looked at (None: all), and when the next one is due.
 
-    def __init__(self, context: Context, groups: Groups) -> None:
+    `next_at` is monotonic, None when nothing is due without an event.
+    """
+
+    looked_at: Collection[str] | None
+    next_at: float | None
+
+
+NO_STEP = Step(frozenset(), None)
+
+
+class Reconciler:
+    """Brings the connections of a Context to what is wanted, one step at a time.
+
+    A step looks at what the agenda names: the connections that an event concerns, or all of them.
+    """
+
+    def __init__(self, context: Context, groups: Groups, agenda: Agenda) -> None:
         self._context = context
         self._groups = groups
-        self._timer = Timer()
+        self._agenda = agenda
         self._forks = Forks(context, groups)
+        self._waiting: set[str] = set()  # connections for which a free key may change something
+        self._starts = Turns()
+        self._paces: dict[str | None, Turns] = {}  # by source address
+        self._admitted: Connection | None = None  # whose turn it is
+        self._replan: set[GroupId] = set()  # groups of what the last step looked at
         self._refresh = Refresh(
             context,
             fork=self._fork,
             permit=self._permit,
-            may_start=self._forks.may_start_one_more,
+            may_start=self._may_start,
+            take_pace=self._take_pace,
             wait=self._wait,
         )
+        self._overdue = Overdue(context, agenda)
 
-    def reconcile(self) -> float | None:
-        """Do what can be done now. The monotonic time of the next step that is due without any event."""
+    def reconcile(self) -> Step:
+        """Do what can be done now; after a failure the next step looks at all connections."""
         now = time.monotonic()
-        self._timer.reset(self._context.pool.next_change(now))
-        self._end_overdue(now)
-        self._give_back_leases(now)
-        self._groups.plan(now)
-        for connection in self._in_order():
-            self._try_step(connection, now)
+        named = self._agenda.take(now)
+        try:
+            return self._reconcile(named, now)
+        except Exception:
+            self._agenda.look_at_all()
+            raise
+
+    def _reconcile(self, named: frozenset[str] | None, now: float) -> Step:
+        looked = self._look_at_all(now) if named is None else self._look_at(set(named), now)
+        self._take_turns(looked, now)
         if not self._context.stopping:
-            self._forks.start_drain_workers(now)
-        self._forget_gone()
-        if self._give_back_leases(now) and any(c.lease is None for c in self._context.connections.values()):
-            self._timer.add(now)  # somebody may wait for them
+            looked.update(self._forks.start_drain_workers(now))
+        self._forget_gone(looked)
+        if self._give_back_leases(looked, now):
+            self._agenda.look_at(self._waiting)
         if self._context.keys_changed:
             self._context.save_keys(now)
-        return self._timer.due
+        return Step(None if named is None else looked, self._next_at(now))
 
-    def _in_order(self) -> list[Connection]:
+    def _look_at_all(self, now: float) -> set[str]:
         connections = self._context.connections
-        demands = (
-            Demand(c.name, len(c.wanted.rules) if c.wanted else 0, c.streaming_since)
-            for c in connections.values()
-        )
-        return [connections[demand.connection] for demand in order_demands(demands)]
+        self._context.pool.take_news(now)
+        for turns in self._lines():
+            turns.clear()
+        self._waiting.clear()
+        self._overdue.end(connections.values(), now)
+        self._give_back_leases(connections, now)
+        self._groups.plan(now)
+        for c in self._in_order(connections):
+            self._try_step(c, now)
+        return set(connections)
+
+    def _look_at(self, names: set[str], now: float) -> set[str]:
+        """Look at these connections, and at what concerns them."""
+        connections = self._context.connections
+        self._overdue.end((connections[name] for name in names & connections.keys()), now)
+        is_relief = self._give_back_leases(names, now)
+        news = self._context.pool.take_news(now)
+        names |= news.holders
+        if is_relief or news.is_relief:
+            names |= self._waiting
+        ids = self._replan | {connections[name].group for name in names & connections.keys()}
+        names |= self._groups.plan_groups(ids, now)
+        self._replan = set()
+        for c in self._in_order(names & connections.keys()):
+            self._try_step(c, now)
+        return names
+
+    def _take_turns(self, looked: set[str], now: float) -> None:
+        """Let those go on who waited for others, as far as there is room for them."""
+        while (name := self._next_turn(now)) is not None:
+            c = self._context.connections.get(name)
+            if c is not None:
+                self._admitted = c
+                self._try_step(c, now)
+                looked.add(name)
+        self._admitted = None
+
+    def _next_turn(self, now: float) -> str | None:
+        if self._starts and self._forks.may_start_one_more():
+            return self._starts.take()
+        for address, turns in self._paces.items():
+            if turns and self._context.pacer.next_at(address, now) <= now:
+                return turns.take()
+        return None
+
+    def _next_at(self, now: float) -> float | None:
+        """The monotonic time of the next step that is due without any event."""
+        paces = [self._context.pacer.next_at(address, now) for address, turns in self._paces.items() if turns]
+        times = (self._agenda.next_at(now), self._context.pool.next_change(now), *paces)
+        return min((at for at in times if at is not None), default=None)
+
+    def _in_order(self, names: Iterable[str]) -> list[Connection]:
+        demands = order_demands(_demand(self._context.connections[name]) for name in names)
+        return [self._context.connections[demand.connection] for demand in demands]
 
     # ---- one connection
 
     def _try_step(self, c: Connection, now: float) -> None:
         """One connection's trouble must not end the streams of the others."""
+        self._leave_lines(c)
         if now < c.broken_until:
+            self._agenda.due(c.name, c.broken_until)
             return
         c.wait = None
         try:
@@ -93,6 +177,22 @@ class Reconciler:
             c.broken_until = now + _BROKEN_S
             text = "an error of the supervisor, see supervisor.log"
             self._wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)
+        self._note_wait(c)
+        self._overdue.note(c)
+
+    def _note_wait(self, c: Connection) -> None:
+        if c.wait is not None and c.wait.kind not in _TURNS:
+            self._waiting.add(c.name)
+
+    def _leave_lines(self, c: Connection) -> None:
+        """Forget what the connection waited for: what it waits for now will show."""
+        self._agenda.looked_at(c.name)
+        self._waiting.discard(c.name)
+        for turns in self._lines():
+            turns.leave(c.name)
+
+    def _lines(self) -> tuple[Turns, ...]:
+        return (self._starts, *self._paces.values())
 
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
@@ -167,10 +267,17 @@ class Reconciler:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
             self._wait(c, _no_worker_yet(c, not_before), now)
-        elif not self._forks.may_start_one_more():
-            self._wait(c, Wait(WaitKind.TURN, "others are starting"), now)
-        else:
+        elif self._may_start(c):
             c.serving = self._fork(c, now)
+        else:
+            self._wait(c, Wait(WaitKind.TURN, "others are starting"), now)
+
+    def _may_start(self, c: Connection) -> bool:
+        """Whether it may fork a worker now; if not, it stands in line for that."""
+        if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
+            return True
+        self._starts.wait(c.name, rank(_demand(c)))
+        return False
 
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
@@ -195,12 +302,8 @@ class Reconciler:
         """Let a generation connect, unless its source address connected a moment ago."""
         context = self._context
         key = context.pool.key(lease.key_id)
-        if not c.has_pace:
-            due = context.pacer.next_at(key.source_address, now)
-            if due > now:
-                self._wait(c, Wait(WaitKind.PACED, "connects are paced", due), now)
-                return False
-            context.pacer.take(key.source_address, now)
+        if not c.has_pace and not self._take_pace(c, key.source_address, now):
+            return False
         c.has_pace = False
         context.pool.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
@@ -210,7 +313,7 @@ class Reconciler:
             assert g.connect is not None
             assert g.key is not None
             message, spec = g.connect, g.key
-        if any(other.lease == lease for other in context.fleet.generations):
+        if any(other.lease == lease for other in c.generations):
             # The one time at which a key has a connection too many: said before it can come.
             log.info(
                 "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
@@ -219,11 +322,22 @@ class Reconciler:
         context.fleet.connect(g, message)
         return True
 
+    def _take_pace(self, c: Connection, address: str | None, now: float) -> bool:
+        """Whether it may connect from `address` now, which is then counted; if not, it stands in line."""
+        pacer, line = self._context.pacer, self._paces.setdefault(address, Turns())
+        due = pacer.next_at(address, now)
+        if due <= now and (not line or c is self._admitted):
+            pacer.take(address, now)
+            return True
+        line.wait(c.name, rank(_demand(c)))
+        c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # at no time of its own: others go first
+        return False
+
     def _fork(self, c: Connection, now: float) -> Generation | None:
         generation = self._forks.fork(c, now)
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
-            self._timer.add(backoff.crashed(now, 0.0))
+            self._agenda.due(c.name, backoff.crashed(now, 0.0))
         c.fork_failed = generation is None
         return generation
 
@@ -242,7 +356,7 @@ class Reconciler:
     def _wait(self, c: Connection, wait: Wait, now: float) -> None:
         """Say why the connection waits, and book it where nothing streams meanwhile."""
         c.wait = wait
-        self._timer.add(wait.until)
+        self._agenda.due(c.name, wait.until)
         if wait.cause is not None:
             gaplog.record(c.gaps.cause_changed(wait.cause, instant(now)))
 
@@ -270,60 +384,24 @@ class Reconciler:
         if is_drain_worker or g.state not in (GenerationState.DRAINING, GenerationState.GONE):
             self._context.fleet.drain(g, self._context.drain_s())
 
-    def _end_overdue(self, now: float) -> None:
-        run_now = self._context.run_clock.read(now)
-        for g in self._context.fleet.generations:
-            if g.killed:
-                continue  # its exit is on its way
-            if g.fault is not None:
-                self._end_faulty(g)
-            elif g.kill_at is not None:
-                self._kill_when_due(g, now)
-            elif g.leave_by is not None:
-                self._close_replaced(g, now)
-            elif why := hang_reason(g, run_now, self._context.settings.supervisor.hang_timeout):
-                log.error("worker hangs", extra=_evidence(g, why))
-                self._context.fleet.put_down(g, Ending.HUNG)
-            elif g.illness is not None:
-                log.error("worker is ill", extra=_evidence(g, g.illness))
-                self._context.fleet.put_down(g, g.illness)
+    def _forget_gone(self, names: Iterable[str]) -> None:
+        for name in names:
+            c = self._context.connections.get(name)
+            if c is not None and c.wanted is None and not c.generations:
+                self._leave_lines(c)
+                self._groups.forget(c)
+            elif c is not None:
+                self._replan.add(c.group)
 
-    def _end_faulty(self, g: Generation) -> None:
-        log.error(
-            "worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
-        )
-        g.ending = Ending.FAULT
-        self._context.fleet.kill(g)
-
-    def _kill_when_due(self, g: Generation, now: float) -> None:
-        assert g.kill_at is not None
-        if now >= g.kill_at:
-            log.error("worker does not end: killed", extra=fields(connection=g.birth.connection, pid=g.pid))
-            self._context.fleet.kill(g)
-        else:
-            self._timer.add(g.kill_at)
-
-    def _close_replaced(self, g: Generation, now: float) -> None:
-        """In an overlap the server closes the older stream; where it does not, and in other ways, we do."""
-        assert g.leave_by is not None
-        if now >= g.leave_by or not g.streams:
-            g.leave_by = None
-            self._drain(g)
-        else:
-            self._timer.add(g.leave_by)
-
-    def _forget_gone(self) -> None:
-        gone = [c.name for c in self._context.connections.values() if c.wanted is None and not c.generations]
-        for name in gone:
-            del self._context.connections[name]
-
-    def _give_back_leases(self, now: float) -> bool:
+    def _give_back_leases(self, holders: Iterable[str], now: float) -> bool:
         """A lease is held by its connection, and by a generation that may have a stream with it."""
-        connections = self._context.connections.values()
-        held = {c.lease for c in connections} | {g.lease for g in self._context.fleet.generations}
-        unheld = [lease for lease in self._context.pool.leases() if lease not in held]
+        pool, unheld = self._context.pool, []
+        for name in holders:
+            c = self._context.connections.get(name)
+            held = {c.lease, *(g.lease for g in c.generations)} if c is not None else set()
+            unheld += [lease for lease in pool.leases_held_by(name) if lease not in held]
         for lease in unheld:
-            self._context.pool.give_back(lease, now)
+            pool.give_back(lease, now)
         return bool(unheld)
 
 
@@ -338,19 +416,5 @@ def _no_worker_yet(c: Connection, until: float) -> Wait:
     return Wait(WaitKind.CRASHED, "its worker crashed", until)
 
 
-def _evidence(g: Generation, why: str) -> dict[str, object]:
-    """What is known of a worker that is put down; its stacks go into its own log."""
-    report, vitals = g.last_report, g.vitals
-    return fields(
-        connection=g.birth.connection,
-        gen=g.birth.generation,
-        pid=g.pid,
-        why=why,
-        state=g.state,
-        activity=report and report.activity,
-        received=report and report.counters.received,
-        backlog=report and report.backlog,
-        anonymous_bytes=vitals and vitals.anonymous_bytes,
-        cpu_percent=vitals and vitals.cpu_percent,
-        process=vitals and vitals.status,
-    )
+def _demand(c: Connection) -> Demand:
+    return Demand(c.name, len(c.wanted.rules) if c.wanted else 0, c.streaming_since)

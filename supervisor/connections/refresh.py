@@ -32,13 +32,15 @@ class Refresh:
         *,
         fork: Callable[[Connection, float], Generation | None],
         permit: Callable[[Connection, Generation, Lease, float], bool],
-        may_start: Callable[[], bool],
+        may_start: Callable[[Connection], bool],
+        take_pace: Callable[[Connection, str | None, float], bool],
         wait: Callable[[Connection, Wait, float], None],
     ) -> None:
         self._context = context
         self._fork = fork
         self._permit = permit
         self._may_start = may_start
+        self._take_pace = take_pace
         self._wait = wait
 
     def step(self, c: Connection, now: float) -> None:
@@ -91,7 +93,7 @@ class Refresh:
         )
         if due > now:
             self._wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
-        elif self._may_start():
+        elif self._may_start(c):
             c.refreshed_at = now
             c.successor = self._fork(c, now)
 
@@ -151,13 +153,12 @@ class Refresh:
         """Close the old stream once nothing but the closing itself keeps the new one from connecting."""
         assert c.lease is not None
         address = self._context.pool.key(c.lease.key_id).source_address
-        due = max(self._context.pacer.next_at(address, now), c.serial_due or now)
-        if due > now:
-            self._wait(c, Wait(WaitKind.PACED, "connects are paced", due).of_refresh(), now)
-            return
-        self._context.pacer.take(address, now)
-        c.way, c.has_pace = Way.SERIAL, True
-        self._context.fleet.close_stream(old)
+        if c.serial_due is not None and c.serial_due > now:
+            text = "its successor failed a moment ago"
+            self._wait(c, Wait(WaitKind.REFRESH_DUE, text, c.serial_due).of_refresh(), now)
+        elif self._take_pace(c, address, now):
+            c.way, c.has_pace = Way.SERIAL, True
+            self._context.fleet.close_stream(old)
 
     def _no_way(self, key_id: str, verdict: Verdict) -> Wait:
         if not verdict.allowed:

@@ -35,6 +35,11 @@ class KeyBackoff:
         until = now + max(step, failure.asked_s or 0.0) + extra(step, rng)
         return replace(self._counted(failure.kind), until=max(until, self.until or until), last=failure.kind)
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether no failure counts."""
+        return self.last is None and not (self.network or self.http or self.rate_limited)
+
     def cleared(self) -> KeyBackoff:
         """The backoff after a success: what still rests, rests on, but the steps begin anew."""
         return KeyBackoff(until=self.until)

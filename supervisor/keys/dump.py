@@ -16,6 +16,7 @@ _LAST_S = 253_402_300_799.0  # of the year 9999: later than any clock
 _LONGEST_REST_S = 2 * 366 * 86_400.0  # no option takes more than half of it
 _MOST = 1 << 31
 _SHOWN_CHARS = 20
+_DRIFT_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,36 @@ class _Dump:
     keys: dict[str, KeyRecord]
 
 
-def dump_records(records: Mapping[str, KeyRecord], now: float, wall_now: float) -> dict[str, Any]:
-    """The records as JSON values; `now` is monotonic seconds, `wall_now` Unix time."""
-    moved = {key_id: record.settled(now).moved(wall_now - now) for key_id, record in records.items()}
-    plain: dict[str, Any] = msgspec.to_builtins(_Dump(wall_now, moved))
-    return plain
+class RecordDump:
+    """Makes dumps of key records: one is made at every connect, and few records change in between."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, _Made] = {}
+
+    def of(self, records: Mapping[str, KeyRecord], now: float, wall_now: float) -> dict[str, Any]:
+        """Return the records as JSON values; `now` is monotonic seconds, `wall_now` Unix time.
+
+        The wall-clock times of records that did not change may be off by as much as the wall clock was set
+        since, at most _DRIFT_S.
+        """
+        by_s, before = wall_now - now, self._made
+        self._made = {
+            key_id: _made(before.get(key_id), record.settled(now), by_s) for key_id, record in records.items()
+        }
+        return {"saved_at": wall_now, "keys": {key_id: made.plain for key_id, made in self._made.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    record: KeyRecord
+    by_s: float  # the wall clock was ahead of the monotonic one
+    plain: dict[str, Any]
+
+
+def _made(before: _Made | None, record: KeyRecord, by_s: float) -> _Made:
+    if before is not None and before.record is record and abs(before.by_s - by_s) <= _DRIFT_S:
+        return before
+    return _Made(record, by_s, msgspec.to_builtins(record.moved(by_s)))
 
 
 def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[str, KeyRecord]:

@@ -20,22 +20,24 @@ class LeaseBook:
     def __init__(self) -> None:
         self._last_serial = 0
         self._by_key: dict[str, list[Lease]] = {}  # in the order of lending
+        self._by_holder: dict[str, list[Lease]] = {}
 
     def lend(self, key_id: str, holder: str) -> Lease:
         """Enter a new lease."""
         self._last_serial += 1
         lease = Lease(key_id, holder, self._last_serial)
         self._by_key.setdefault(key_id, []).append(lease)
+        self._by_holder.setdefault(holder, []).append(lease)
         return lease
 
     def give_back(self, lease: Lease) -> bool:
         """Strike a lease out; False when it was not out (giving back twice does no harm)."""
-        leases = self._by_key.get(lease.key_id, [])
-        if lease not in leases:
+        if lease not in self._by_key.get(lease.key_id, []):
             return False
-        leases.remove(lease)
-        if not leases:
-            del self._by_key[lease.key_id]
+        for book, name in ((self._by_key, lease.key_id), (self._by_holder, lease.holder)):
+            book[name].remove(lease)
+            if not book[name]:
+                del book[name]
         return True
 
     def all(self) -> tuple[Lease, ...]:
@@ -45,3 +47,7 @@ class LeaseBook:
     def of(self, key_id: str) -> tuple[Lease, ...]:
         """The leases of one key, oldest first."""
         return tuple(self._by_key.get(key_id, ()))
+
+    def held_by(self, holder: str) -> tuple[Lease, ...]:
+        """The leases of one holder, oldest first."""
+        return tuple(self._by_holder.get(holder, ()))

@@ -6,6 +6,7 @@ Pure decisions: the time is passed in, nothing is read, written or logged. All t
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Any
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.messages import DisconnectKind
+from traptor.common.moments import Moments
 from traptor.supervisor.keys.budget import Purpose
-from traptor.supervisor.keys.dump import dump_records, load_records
+from traptor.supervisor.keys.dump import RecordDump, load_records
 from traptor.supervisor.keys.failover import KeyWait, Move, Trial, choose_move
 from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
 from traptor.supervisor.keys.leases import Lease, LeaseBook
@@ -37,6 +39,7 @@ __all__ = [
 
 
 _BLANK = KeyRecord()  # of a key of which nothing is remembered
+_Preference = tuple[float, bool, int, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,20 @@ class RefusedKeys:
     is_all: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PoolNews:
+    """Whom the changes of keys concern since the last time that somebody asked.
+
+    `holders` have leases of keys that changed. `is_relief`: who waits for a key may find one now.
+    """
+
+    holders: frozenset[str] = frozenset()
+    is_relief: bool = False
+
+
+_TRIAL = "trial"  # among moments by key_id, which are hex digits
+
+
 class KeyPool:
     """Lends slots of keys, and remembers by key_id what Twitter would hold against each key."""
 
@@ -70,12 +87,20 @@ class KeyPool:
         self._off_host: frozenset[str] = frozenset()
         self._missed: frozenset[str] = frozenset()  # whose address the last look did not find
         self._records: dict[str, KeyRecord] = {}
+        self._dump = RecordDump()
         self._book = LeaseBook()
         self._trial = Trial()
+        self._touched: set[str] = set()  # keys that news are due of
+        self._untimed: set[str] = set()  # keys of which the next change by time alone is to be worked out
+        self._changes_at = Moments()  # the next change of each key by time alone
+        self._is_relief = False
+        self._preferences: dict[str, _Preference | None] = {}  # at `_preferred_at`; None: no slot to lend
+        self._preferred_at = 0.0
 
     def set_limits(self, limits: PoolLimits) -> None:
         """Other numbers from now on; what already rests or is quarantined stays so until its time."""
         self._limits = limits
+        self._touch_all()
 
     # ---- the keys
 
@@ -92,6 +117,7 @@ class KeyPool:
         }
         for key_id, key in new.items():
             self._records[key_id] = self._record(key_id).with_terms(_terms(key))
+        self._touch_all()
         self._forget_blank_records(now)
         return _change(old, new, self._off_host)
 
@@ -105,6 +131,9 @@ class KeyPool:
         missing = self._without_address(usable_addresses)
         gone, back = (missing & self._missed) - self._off_host, self._off_host - missing
         self._missed, self._off_host = missing, (self._off_host | gone) - back
+        for key_id in gone | back:
+            self._touch(key_id)
+        self._is_relief |= bool(back)
         return _names(self._keys, gone), _names(self._keys, back)
 
     def key(self, key_id: str) -> ApiKey:
@@ -130,13 +159,13 @@ class KeyPool:
 
     def lend(self, holder: str, now: float, avoid: frozenset[str] = frozenset()) -> Lease | None:
         """A slot for a connection that has no stream: one that may connect at once if there is any."""
-        free = [key_id for key_id in self._keys if key_id not in avoid and self._has_free_slot(key_id, now)]
-        best = min(free, key=lambda key_id: self._preference(key_id, now), default=None)
-        return None if best is None else self._book.lend(best, holder)
+        wishes = (self._preference(key_id, now) for key_id in self._keys if key_id not in avoid)
+        best = min((wish for wish in wishes if wish is not None), default=None)
+        return None if best is None else self._lend(best[-1], holder)
 
     def lend_slot(self, key_id: str, holder: str, now: float) -> Lease | None:
         """Another slot of this key, though it may have to wait before it connects."""
-        return self._book.lend(key_id, holder) if self._has_free_slot(key_id, now) else None
+        return self._lend(key_id, holder) if self._has_free_slot(key_id, now) else None
 
     def lend_spare(self, holder: str, other_than: str, purpose: Purpose, now: float) -> Lease | None:
         """A slot of another key that may connect for `purpose` now."""
@@ -154,7 +183,7 @@ class KeyPool:
             return None
         spare = self.lend_spare(lease.holder, lease.key_id, Purpose.FRESH, now)
         if spare is not None and move is Move.TRY:
-            self._trial = self._trial.moved(wait.failing, self._limits, now)
+            self._set_trial(self._trial.moved(wait.failing, self._limits, now))
         return spare
 
     def give_back(self, lease: Lease, now: float) -> None:
@@ -162,10 +191,12 @@ class KeyPool:
 
         Both generations of an overlap use one lease: it is given back when neither needs it.
         """
-        if not self._book.give_back(lease) or self._book.of(lease.key_id):
+        if not self._book.give_back(lease):
             return
-        self._gone.pop(lease.key_id, None)
-        self._records[lease.key_id] = self._record(lease.key_id).without_streams(self._limits, now)
+        self._touch(lease.key_id)
+        if not self._book.of(lease.key_id):
+            self._gone.pop(lease.key_id, None)
+            self._records[lease.key_id] = self._record(lease.key_id).without_streams(self._limits, now)
 
     def leases(self) -> tuple[Lease, ...]:
         """Every lease that is out."""
@@ -174,6 +205,10 @@ class KeyPool:
     def leases_of(self, key_id: str) -> tuple[Lease, ...]:
         """The leases of one key, oldest first."""
         return self._book.of(key_id)
+
+    def leases_held_by(self, holder: str) -> tuple[Lease, ...]:
+        """The leases of one holder, oldest first."""
+        return self._book.held_by(holder)
 
     def still_good(self, lease: Lease, now: float) -> bool:
         """Whether the holder may stay; of more leases than `max_connections` the newest have to move.
@@ -194,15 +229,16 @@ class KeyPool:
     def spend(self, key_id: str, now: float) -> None:
         """Count a connect; to be called with the permission, not with its outcome."""
         self._records[key_id] = self._record(key_id).spent(self._limits, now)
+        self._forget_worked_out(key_id)  # no news: nobody else can do more by it
 
     def refund(self, key_id: str) -> None:
         """The latest connect never reached the server, which cannot have counted it (docs/decisions/0004)."""
-        self._records[key_id] = self._record(key_id).refunded()
+        self._keep(key_id, self._record(key_id).refunded())
 
     def connected(self, key_id: str, now: float) -> None:
         """A 200 came. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
-        self._records[key_id] = self._record(key_id).connected(now)
-        self._trial = self._trial.connected(now)
+        self._keep(key_id, self._record(key_id).connected(now))
+        self._set_trial(self._trial.connected(now))
 
     def stream_ended(self, key_id: str, now: float, streamed_for_s: float, kind: DisconnectKind) -> None:
         """An open stream ended, `streamed_for_s` from its 200 to its last byte.
@@ -211,13 +247,13 @@ class KeyPool:
         by us, whoever closed the socket: report it as OWN_CLOSE.
         """
         record = self._record(key_id)
-        self._records[key_id] = record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng)
+        self._keep(key_id, record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng))
         if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
-            self._trial = self._trial.closed(now)
+            self._set_trial(self._trial.closed(now))
 
     def failed(self, key_id: str, now: float, failure: Failure) -> None:
         """A connect was answered otherwise than with a 200, or not at all."""
-        self._records[key_id] = self._record(key_id).failed(failure, now, self._limits, self._rng)
+        self._keep(key_id, self._record(key_id).failed(failure, now, self._limits, self._rng))
 
     # ---- overlap
 
@@ -227,18 +263,18 @@ class KeyPool:
 
     def overlap_refused(self, key_id: str) -> None:
         """The server refused the second connection (420/429); report that to `failed` too."""
-        self._records[key_id] = self._record(key_id).overlap_answered(refused=True)
+        self._keep(key_id, self._record(key_id).overlap_answered(refused=True))
 
     def overlap_worked(self, key_id: str) -> None:
         """The second connection streams: earlier refusals had other reasons."""
-        self._records[key_id] = self._record(key_id).overlap_answered(refused=False)
+        self._keep(key_id, self._record(key_id).overlap_answered(refused=False))
 
     # ---- what is kept and shown
 
     def dump(self, now: float, wall_now: float) -> dict[str, Any]:
         """What has to outlive the master, as plain JSON values with wall-clock times; no secrets."""
         self._forget_blank_records(now)
-        return dump_records(self._records, now, wall_now)
+        return self._dump.of(self._records, now, wall_now)
 
     def load(self, dump: dict[str, Any], now: float, wall_now: float) -> None:
         """Take over what `dump` gave, before or after the first `replace`.
@@ -250,6 +286,7 @@ class KeyPool:
             self._records[key_id] = (
                 known.with_terms(_terms(self._keys[key_id])) if key_id in self._keys else known
             )
+        self._touch_all()
 
     def statuses(self, now: float) -> tuple[KeyStatus, ...]:
         """Every configured key, and those gone that are still lent, by name."""
@@ -257,11 +294,63 @@ class KeyPool:
         return tuple(self._status(key, now) for key in keys)
 
     def next_change(self, now: float) -> float | None:
-        """When time alone next changes what a configured key may do; None: never."""
-        changes = [at for key_id in self._keys for at in self._changes(key_id, now)]
-        return min([*changes, *([self._trial.due] if self._trial.due > now else [])], default=None)
+        """When time alone next changes what a configured key may do; None: never.
+
+        Only keys that changed since the last time are looked at.
+        """
+        self._pass_time(now)
+        for key_id in self._untimed:
+            is_ours = key_id in self._keys
+            self._changes_at.set(key_id, min(self._changes(key_id, now), default=None) if is_ours else None)
+        self._untimed.clear()
+        return self._changes_at.earliest
+
+    def take_news(self, now: float) -> PoolNews:
+        """Return whom it concerns what has changed since the last call, by events or by time alone."""
+        self._pass_time(now)
+        holders = {lease.holder for key_id in self._touched for lease in self._book.of(key_id)}
+        news = PoolNews(frozenset(holders), self._is_relief)
+        self._touched.clear()
+        self._is_relief = False
+        return news
 
     # ---- steps
+
+    def _lend(self, key_id: str, holder: str) -> Lease:
+        self._forget_worked_out(key_id)
+        return self._book.lend(key_id, holder)
+
+    def _keep(self, key_id: str, record: KeyRecord) -> None:
+        self._records[key_id] = record
+        self._touch(key_id)
+
+    def _touch(self, key_id: str) -> None:
+        self._touched.add(key_id)
+        self._forget_worked_out(key_id)
+
+    def _forget_worked_out(self, key_id: str) -> None:
+        self._untimed.add(key_id)
+        self._preferences.pop(key_id, None)
+
+    def _touch_all(self) -> None:
+        for key_id in [*self._keys, *self._gone]:
+            self._touch(key_id)
+        self._changes_at.clear()
+        self._set_trial(self._trial)
+        self._preferences.clear()
+        self._is_relief = True
+
+    def _set_trial(self, trial: Trial) -> None:
+        self._is_relief |= trial.due < self._trial.due  # a move may be worth it earlier
+        self._trial = trial
+        self._changes_at.set(_TRIAL, trial.due if trial.due > -math.inf else None)
+
+    def _pass_time(self, now: float) -> None:
+        """Note which keys the time has changed."""
+        for name in self._changes_at.take(now):
+            self._is_relief = True
+            if name != _TRIAL:
+                self._touch(name)
 
     def _record(self, key_id: str) -> KeyRecord:
         return self._records.get(key_id, _BLANK)
@@ -278,7 +367,17 @@ class KeyPool:
             return False
         return len(self._book.of(key_id)) < self._keys[key_id].max_connections
 
-    def _preference(self, key_id: str, now: float) -> tuple[float, bool, int, int, str, str]:
+    def _preference(self, key_id: str, now: float) -> _Preference | None:
+        """What a key with a free slot is ranked by, None for another; worked out once for each `now`."""
+        if self._preferred_at != now:
+            self._preferred_at = now
+            self._preferences.clear()
+        if key_id not in self._preferences:
+            is_free = self._has_free_slot(key_id, now)
+            self._preferences[key_id] = self._rank(key_id, now) if is_free else None
+        return self._preferences[key_id]
+
+    def _rank(self, key_id: str, now: float) -> _Preference:
         """The shortest wait first; then no failure last, the fewest lent, the most budget, the name."""
         wait_until = self.may_connect(key_id, Purpose.FRESH, now).not_before
         record, lent = self._record(key_id).settled(now), len(self._book.of(key_id))

@@ -128,6 +128,8 @@ class KeyRecord:
 
         Only a stream opened after the last failure says anything about that failure.
         """
+        if self.backoff.is_clear and not self.quarantine_level:
+            return self
         if any(
             at + LASTING_S <= now and (self.failed_at is None or at > self.failed_at)
             for at in self.open_since

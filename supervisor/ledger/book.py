@@ -89,14 +89,18 @@ class Ledger:
         groups = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
         for place, snapshot in groups.items():
             self._placements += self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall)
-        for name, c in self._connections.items():
+        gone = {*self._timelines, *self._membership.places} - groups.keys()
+        self.look_at(sorted(gone | self._connections.keys()), at)
+
+    def look_at(self, names: Iterable[str], at: Instant) -> None:
+        """Note what these connections carry now; some of them may be there no longer."""
+        for name in names:
+            if (c := self._connections.get(name)) is None:
+                self._close(name, at)
+                continue
             carried, rules = carried_by(c)
             self._placements += self._membership.look(name, carried.rules, rules, at.wall)
             self._pages[name].carried = carried
-        for place in self._membership.places:
-            if place not in groups and place not in self._connections:
-                self._placements += self._membership.empty(place, at.wall)
-        self._close_pages(at)
 
     def note(self, at: Instant) -> None:
         """Nothing happened until now: what a master that dies leaves behind is dated by this."""
@@ -202,9 +206,11 @@ class Ledger:
         self._entries.append(entry)
         self._on_entry(entry)
 
-    def _close_pages(self, at: Instant) -> None:
-        """For connections that there are no longer."""
-        for name in self._timelines.keys() - self._connections.keys():
+    def _close(self, name: str, at: Instant) -> None:
+        """For a connection, or a group's place, that there is no longer."""
+        if name in self._membership.places:
+            self._placements += self._membership.empty(name, at.wall)
+        if name in self._timelines:
             self._pages[name].carried, self._pages[name].limited = NOTHING, 0
             gaplog.record(self._timelines[name].unplanned(at))
 

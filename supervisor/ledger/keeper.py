@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class LedgerKeeper:
     ) -> None:
         self._news = asyncio.Event()
         self._mirror = GapMirror(client, keep_s, tell)
+        self._has_looked = False  # not before Redis was read by this master
         store = LedgerStore(state_dir / "ledger.db")
         self.path = store.path
         now = instant(time.monotonic())
@@ -46,9 +47,12 @@ class LedgerKeeper:
         """The jobs, with their names; each runs until cancelled."""
         return [("ledger", self._writer.run), ("gap mirror", self._mirror.run)]
 
-    def look(self, groups: Groups) -> None:
-        """Note which connection carries which rules, once they are known."""
-        if groups.are_known:
+    def look(self, groups: Groups, names: Collection[str] | None) -> None:
+        """Note which of these connections carries which rules, once they are known; None: all, and groups."""
+        if names is not None and self._has_looked:
+            self.ledger.look_at(names, instant(time.monotonic()))
+        elif self._has_looked or groups.are_known:
+            self._has_looked = True
             known = [group.snapshot for group in groups.all()]
             self.ledger.look(known, instant(time.monotonic()))
 

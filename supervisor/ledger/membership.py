@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, KeysView, Sequence
 
 from traptor.common.rules import Rule
 from traptor.supervisor.connections.connection import Connection
@@ -16,9 +16,9 @@ class Membership:
         self._fingerprints: dict[str, str | None] = dict.fromkeys(places)
 
     @property
-    def places(self) -> tuple[str, ...]:
+    def places(self) -> KeysView[str]:
         """Where there are rules, or were at the last look."""
-        return tuple(self._fingerprints)
+        return self._fingerprints.keys()
 
     def look(self, place: str, fingerprint: str, rules: Sequence[Rule], at: float) -> list[Placement]:
         """These rules are there, at a Unix time: what there is to write down."""

@@ -55,6 +55,7 @@ class Groups:
         self._groups: dict[GroupId, Group] = {}
         self._tickets: Counter[GroupId] = Counter()
         self.are_known = False  # Redis was read by this master
+        self._parts: dict[GroupId, dict[int, Connection]] = {}
         self.strays: tuple[Rejected, ...] = ()
 
     @property
@@ -133,7 +134,7 @@ class Groups:
 
     def _refresh_all_parts(self, group: Group) -> None:
         """Nothing changed, but somebody asked."""
-        for c in self._connections_of(group.id):
+        for c in self._parts_of(group.id).values():
             if c.wanted is not None:
                 c.ticket = group.ticket
         group.planned_for = None
@@ -160,16 +161,25 @@ class Groups:
         for c in self._context.connections.values():
             if c.group not in self._groups:
                 c.wanted = None
-        settings = worker_settings(self._context.settings)
-        by_group: dict[GroupId, dict[int, Connection]] = {}
-        for c in self._context.connections.values():
-            by_group.setdefault(c.group, {})[c.part] = c
-        for group in list(self._groups.values()):
-            self._plan_group(group, by_group.get(group.id, {}), settings, now)
+        self.plan_groups(list(self._groups), now)
 
-    def _plan_group(
-        self, group: Group, connections: dict[int, Connection], settings: WorkerSettings, now: float
-    ) -> None:
+    def plan_groups(self, ids: Iterable[GroupId], now: float) -> set[str]:
+        """Do the same for these groups alone, and return the connections whose plan is another now.
+
+        Groups whose rules and streams are as they were at their last planning are left alone.
+        """
+        settings = worker_settings(self._context.settings)
+        changed: set[str] = set()
+        for group_id in ids:
+            if (group := self._groups.get(group_id)) is not None:
+                before = {part: c.wanted for part, c in self._parts_of(group_id).items()}
+                self._plan_group(group, settings, now)
+                after = self._parts_of(group_id).items()
+                changed.update(c.name for part, c in after if c.wanted is not before.get(part))
+        return changed
+
+    def _plan_group(self, group: Group, settings: WorkerSettings, now: float) -> None:
+        connections = dict(self._parts_of(group.id))
         runs_now = tuple((part, c.streams, c.serving, c.successor) for part, c in connections.items())
         if group.planned_for == runs_now:
             return
@@ -209,6 +219,14 @@ class Groups:
         if c.wanted is None or c.wanted.spec != spec:
             c.wanted = Wanted(rules, settings, spec)
 
+    def forget(self, c: Connection) -> None:
+        """Forget a connection that is not planned and has no process."""
+        del self._context.connections[c.name]
+        parts = self._parts[c.group]
+        del parts[c.part]
+        if not parts:
+            del self._parts[c.group]
+
     def connection(self, name: str, now: float) -> Connection | None:
         """The connection of this name, made where it is not planned; None when it is no name of one."""
         if (c := self._context.connections.get(name)) is not None:
@@ -223,8 +241,8 @@ class Groups:
         settings = worker_settings(self._context.settings)
         return Wanted((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
 
-    def _connections_of(self, group: GroupId) -> list[Connection]:
-        return [c for c in self._context.connections.values() if c.group == group]
+    def _parts_of(self, group: GroupId) -> Mapping[int, Connection]:
+        return self._parts.get(group, {})
 
     def _new_connection(self, group: GroupId, part: int, now: float) -> Connection:
         name = connection_name(group, part)
@@ -238,6 +256,7 @@ class Groups:
             gaps=self._context.timeline_of(name, instant(now)),
         )
         self._context.connections[name] = c
+        self._parts.setdefault(group, {})[part] = c
         return c
 
 

@@ -26,6 +26,11 @@ class RosterEntry:
     generation: int
 
 
+def encoded(entry: RosterEntry) -> msgspec.Raw:
+    """Return an entry as it stands in the file."""
+    return msgspec.Raw(msgspec.json.encode(entry))
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file in one step: a reader sees the old content or the new."""
     temporary = path.with_name(f".{path.name}.new")
@@ -50,8 +55,8 @@ class Roster:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, entries: Iterable[RosterEntry]) -> None:
-        """Replace what the file says."""
+    def write(self, entries: Iterable[RosterEntry | msgspec.Raw]) -> None:
+        """Replace what the file says; entries may be encoded already."""
         write_atomically(self._path, msgspec.json.encode(list(entries)))
 
     def read(self) -> tuple[RosterEntry, ...]:

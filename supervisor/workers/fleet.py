@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen
-from traptor.supervisor.state.roster import Roster, RosterEntry
+from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.generation import Ending, Generation, Spec
 from traptor.supervisor.workers.process import WorkerProcess
@@ -42,6 +44,7 @@ class FleetEvents:
 class _Member:
     process: WorkerProcess
     channel: Channel
+    entry: msgspec.Raw  # in the roster, which is written after every fork
 
 
 class Fleet:
@@ -74,7 +77,8 @@ class Fleet:
             channel.close()
             process.abandon()
             raise
-        self._members[birth.name] = (generation, _Member(process, channel))
+        entry = RosterEntry(process.pid, process.created_at, birth.connection, birth.generation)
+        self._members[birth.name] = (generation, _Member(process, channel, encoded(entry)))
         self._write_roster()
         return generation
 
@@ -154,15 +158,7 @@ class Fleet:
 
     def _write_roster(self) -> None:
         try:
-            self._roster.write(
-                RosterEntry(
-                    member.process.pid,
-                    member.process.created_at,
-                    generation.birth.connection,
-                    generation.birth.generation,
-                )
-                for generation, member in self._members.values()
-            )
+            self._roster.write(member.entry for _, member in self._members.values())
         except OSError as error:
             # run_dir is full or gone: the parent-death signal still ends the workers of a dead master.
             os.write(2, f"traptor: workers.json cannot be written: {error.strerror}\n".encode())

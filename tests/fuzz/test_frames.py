@@ -218,7 +218,7 @@ class World:
         self.generation = Generation(birth, Spec("", "", 0), self.born_at, pid=1)
         self.connection.serving = self.generation
         self.context.connections["track:0"] = self.connection
-        self.outcomes = Outcomes(self.context, lambda: None)
+        self.outcomes = Outcomes(self.context, lambda _name: None)
 
     def permit(self) -> None:
         """As the reconcile step does when it is asked."""

@@ -25,6 +25,7 @@ from traptor.common.messages import (
     Ready,
 )
 from traptor.common.rules import GroupId, Rule, fingerprint
+from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
@@ -110,10 +111,13 @@ class SteppedWorld:
             timeline_of=GapTracker,
             rng=rng,
         )
-        self.groups: Any = SimpleNamespace(plan=lambda now: None)
+        self.groups: Any = SimpleNamespace(
+            plan=lambda now: None, forget=lambda c: self.context.connections.pop(c.name)
+        )
         self._number = 0
-        self._reconciler = Reconciler(self.context, self.groups)
-        self.outcomes = Outcomes(self.context, lambda: None)
+        self._agenda = Agenda()
+        self._reconciler = Reconciler(self.context, self.groups, self._agenda)
+        self.outcomes = Outcomes(self.context, lambda _name: None)
 
     def _next(self, _name: str) -> int:
         self._number += 1
@@ -137,7 +141,8 @@ class SteppedWorld:
         c.wanted = Wanted(rules, settings, Spec(fingerprint(rules), settings.fingerprint, 0))
 
     def step(self) -> float | None:
-        return self._reconciler.reconcile()
+        self._agenda.look_at_all()
+        return self._reconciler.reconcile().next_at
 
     # ---- what workers say
 

@@ -1,0 +1,278 @@
+"""A step looks at the connections that an event concerns, and that is as good as a look at all of them."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.reconciling import PaperMaster
+
+from traptor.common.messages import DisconnectKind
+from traptor.supervisor.connections.waits import WaitKind
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.states import GenerationState
+
+GROUPS = 40
+
+
+@pytest.fixture
+def master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperMaster:
+    """40 groups of one rule each, of which two may start at once."""
+    return started(PaperMaster(tmp_path, monkeypatch, keys=GROUPS, supervisor="start_parallel = 2"), GROUPS)
+
+
+def started(master: PaperMaster, groups: int) -> PaperMaster:
+    for number in range(groups):
+        master.set_rules(f"track:{number}", range(1))
+    master.settle()
+    return master
+
+
+def in_state(master: PaperMaster, state: GenerationState) -> list[Generation]:
+    return [g for g in master.fleet.generations if g.state is state]
+
+
+def start_all(master: PaperMaster) -> int:
+    """Let every worker start and connect, one event at a time; how many looks the steps took."""
+    looks = 0
+    while in_state(master, GenerationState.STARTING) or in_state(master, GenerationState.READY):
+        for g in in_state(master, GenerationState.STARTING)[:1]:
+            master.ready(g)
+        for g in in_state(master, GenerationState.CONNECTING)[:1]:
+            master.connected(g)
+        for step in master.settle():
+            assert step.looked_at is not None, "no event here concerns all connections"
+            looks += len(step.looked_at)
+        master.now += 0.5
+    for g in in_state(master, GenerationState.CONNECTING):
+        master.connected(g)
+    return looks
+
+
+def test_an_event_makes_the_step_look_at_its_connection_alone(master: PaperMaster) -> None:
+    start_all(master)
+    master.settle()
+    g = master.connections["track:7"].serving
+    assert g is not None
+    master.disconnected(g, DisconnectKind.SERVER_CLOSE)
+    assert [step.looked_at for step in master.settle()] == [{"track:7"}]
+    master.now += 400.0
+    master.settle()
+    master.end(g)
+    assert [step.looked_at for step in master.settle()] == [{"track:7"}]
+
+
+def test_the_looks_of_a_start_grow_with_the_connections_and_not_with_their_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {}
+    for count in (10, 40):
+        master = PaperMaster(tmp_path, monkeypatch, keys=count, supervisor="start_parallel = 2")
+        looks[count] = start_all(started(master, count))
+        assert len(in_state(master, GenerationState.STREAMING)) == count
+    assert looks[40] <= 4.5 * looks[10]
+    assert looks[40] <= 6 * 40, "forked, ready, permitted, connected, and a wait or two"
+
+
+def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = PaperMaster(tmp_path, monkeypatch, keys=4, supervisor="start_parallel = 1")
+    for number, rules in enumerate((1, 2, 4, 3)):
+        master.set_rules(f"track:{number}", range(rules))
+    master.settle()
+    assert [what for what, _ in master.fleet.told] == ["fork"]
+    forked = []
+    while starting := in_state(master, GenerationState.STARTING):
+        forked += [g.birth.connection for g in starting]
+        master.ready(starting[0])
+        master.settle()
+    assert forked == ["track:2", "track:3", "track:1", "track:0"]
+
+
+def test_a_worker_that_crashes_does_not_overtake_those_that_wait_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = PaperMaster(tmp_path, monkeypatch, keys=3, supervisor="start_parallel = 1")
+    for number, rules in enumerate((3, 2, 1)):
+        master.set_rules(f"track:{number}", range(rules))
+    master.settle()
+    for name in ("track:0", "track:1"):
+        g = next(g for g in in_state(master, GenerationState.STARTING) if g.birth.connection == name)
+        master.ready(g)
+        master.settle()
+    (last,) = in_state(master, GenerationState.STARTING)
+    assert last.birth.connection == "track:2"
+    small = master.connections["track:1"].serving
+    assert small is not None
+    master.end(small)
+    master.settle()
+    master.now += 3_600.0
+    master.settle()
+    wait = master.connections["track:1"].wait
+    assert wait is not None
+    assert wait.kind is WaitKind.TURN
+    master.ready(last)
+    master.settle()
+    assert [g.birth.connection for g in in_state(master, GenerationState.STARTING)] == ["track:1"]
+
+
+def test_a_connection_without_a_key_gets_the_one_that_becomes_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = started(PaperMaster(tmp_path, monkeypatch, keys=1), 2)
+    holder = next(c for c in master.connections.values() if c.lease is not None)
+    other = next(c for c in master.connections.values() if c is not holder)
+    assert other.wait is not None
+    assert other.wait.kind is WaitKind.NO_KEY
+    g = holder.serving
+    assert g is not None
+    master.ready(g)
+    master.settle()
+    master.disconnected(g, DisconnectKind.HTTP, 406)  # its rules are refused: the key is free
+    master.settle()
+    assert holder.lease is None
+    assert other.lease is not None
+    assert other.serving is not None
+
+
+def test_who_holds_a_refused_key_beside_another_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = started(PaperMaster(tmp_path, monkeypatch, keys=1, max_connections=2), 2)
+    one, two = master.connections.values()
+    for c in (one, two):
+        assert c.serving is not None
+        master.ready(c.serving)
+    master.settle()
+    assert one.serving is not None
+    master.disconnected(one.serving, DisconnectKind.HTTP, 401)
+    master.settle()
+    assert one.lease is None
+    assert two.lease is None
+
+
+def test_a_lost_event_is_made_up_for_by_the_look_at_all(master: PaperMaster) -> None:
+    (first, *_) = in_state(master, GenerationState.STARTING)
+    master.ready(first)
+    master.agenda.take(master.now)  # lost
+    master.settle()
+    assert ("connect", first.name) not in master.fleet.told
+    master.agenda.look_at_all()
+    master.settle()
+    assert ("connect", first.name) in master.fleet.told
+
+
+class EventsAgainstLooks(RuleBasedStateMachine):
+    """Whatever happens, in whatever order: a look at all finds nothing left to do."""
+
+    @initialize(
+        keys=st.integers(1, 5),
+        slots=st.integers(1, 2),
+        parallel=st.integers(1, 3),
+        handover=st.sampled_from(["slot, spare, overlap, serial", "serial", "overlap", "spare"]),
+    )
+    def begin(self, keys: int, slots: int, parallel: int, handover: str) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.folder = tempfile.TemporaryDirectory()
+        self.master = PaperMaster(
+            Path(self.folder.name),
+            self.patch,
+            keys=keys,
+            max_connections=slots,
+            supervisor=f"start_parallel = {parallel}\nhandover = {handover}",
+            twitter="follow_limit = 5\ntrack_limit = 5",
+        )
+        logging.disable(logging.CRITICAL)
+
+    def teardown(self) -> None:
+        logging.disable(logging.NOTSET)
+        if hasattr(self, "master"):
+            self.patch.undo()
+            self.folder.cleanup()
+
+    def pick(self, number: int, *states: GenerationState) -> Generation | None:
+        able = [g for g in self.master.fleet.generations if g.state in states and not g.killed]
+        return able[number % len(able)] if able else None
+
+    @rule(group=st.integers(0, 4), first=st.integers(0, 5), count=st.integers(0, 12))
+    def rules_change(self, group: int, first: int, count: int) -> None:
+        self.master.set_rules(f"track:{group}", range(first, first + count))
+
+    @rule(number=st.integers(0, 99))
+    def starts(self, number: int) -> None:
+        if (g := self.pick(number, GenerationState.STARTING)) is not None:
+            self.master.ready(g)
+
+    @rule(number=st.integers(0, 99))
+    def connects(self, number: int) -> None:
+        if (g := self.pick(number, GenerationState.CONNECTING)) is not None:
+            self.master.connected(g)
+
+    @rule(
+        number=st.integers(0, 99),
+        kind=st.sampled_from([DisconnectKind.SERVER_CLOSE, DisconnectKind.NETWORK, DisconnectKind.STALL]),
+    )
+    def loses_its_stream(self, number: int, kind: DisconnectKind) -> None:
+        if (g := self.pick(number, GenerationState.STREAMING)) is not None:
+            self.master.disconnected(g, kind)
+
+    @rule(number=st.integers(0, 99), status=st.sampled_from([401, 403, 406, 420, 429, 503]))
+    def is_refused(self, number: int, status: int) -> None:
+        if (g := self.pick(number, GenerationState.CONNECTING)) is not None:
+            self.master.disconnected(g, DisconnectKind.HTTP, status)
+
+    @rule(number=st.integers(0, 99))
+    def obeys(self, number: int) -> None:
+        """What was told to close its stream, or to end, does."""
+        for g in [g for g in self.master.fleet.generations if g.closing and g.streams]:
+            self.master.disconnected(g, DisconnectKind.OWN_CLOSE)
+        if (g := self.pick(number, GenerationState.DRAINING)) is not None:
+            self.master.end(g, 0)
+
+    @rule(number=st.integers(0, 99))
+    def dies(self, number: int) -> None:
+        if living := self.master.fleet.generations:
+            self.master.end(living[number % len(living)])
+
+    @rule(by_s=st.sampled_from([0.1, 0.6, 3.0, 11.0, 70.0, 400.0, 1_000.0]))
+    def time_passes(self, by_s: float) -> None:
+        """As far as the next step that is due, at most."""
+        due = self.master.settle()[-1].next_at
+        self.master.now = min(self.master.now + by_s, due if due is not None else self.master.now + by_s)
+        for g in self.master.fleet.generations:
+            g.last_heard = self.master.now  # a hung worker is found by the clock, not here
+        self.master.context.run_clock.tick(self.master.now)
+
+    @invariant()
+    def a_look_at_all_finds_nothing_to_do(self) -> None:
+        if not hasattr(self, "master"):
+            return
+        self.master.settle()
+        told, states = list(self.master.fleet.told), self.states()
+        self.master.agenda.look_at_all()
+        self.master.settle()
+        assert self.master.fleet.told == told
+        assert self.states() == states
+
+    def states(self) -> list[tuple[object, ...]]:
+        return [
+            (
+                c.name,
+                c.state(self.master.now),
+                c.lease,
+                c.way,
+                c.wanted and c.wanted.spec,
+                c.wait and c.wait.kind,
+            )
+            for c in sorted(self.master.connections.values(), key=lambda c: c.name)
+        ]
+
+
+EventsAgainstLooks.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+test_events_bring_about_all_that_a_look_at_all_would = EventsAgainstLooks.TestCase
