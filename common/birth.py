@@ -55,6 +55,7 @@ class WorkerSettings:
     log_format: str
     outbox: OutboxSettings
     kafka: KafkaSettings | None = None  # None: the output is another
+    extras: bool = True  # whether tweets get members that the original Traptor did not add
     redis_ca_file: Path | None = None
 
     @cached_property

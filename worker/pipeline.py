@@ -12,12 +12,14 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
+from traptor.common.logs.throttle import Tally
 from traptor.common.messages import Counters, OutboxTrouble
 from traptor.common.redisstate import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.match.matcher import Matcher
+from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.limit_notices import LimitNotices
 from traptor.worker.tweets.messages import Kind, Message, read_message
@@ -42,6 +44,8 @@ class Pipeline:
         self._limit_notices = LimitNotices()
         self._shown_since = 0.0
         self._shown = 0
+        self._truncated = 0
+        self._tally = Tally()
 
     def open(self, came_until: Callable[[], float]) -> None:
         """Build the matcher and reach the output. Raises SinkError.
@@ -51,7 +55,13 @@ class Pipeline:
         birth = self._birth
         self._matcher = Matcher(birth.rules)
         self._enricher = Enricher(
-            birth.rules, birth.connection, birth.generation, birth.settings.api, birth.group
+            birth.rules,
+            birth.connection,
+            birth.generation,
+            birth.settings.api,
+            birth.group,
+            extras=birth.settings.extras,
+            most_bytes=most_bytes(birth.settings),
         )
         self._delivery.came_until = came_until
         self._delivery.open()
@@ -87,6 +97,8 @@ class Pipeline:
         if self._stats is not None:
             self._stats.received(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
+        if self._enricher.truncated != self._truncated:
+            self._say_truncated(len(body), len(matched))
         rules = self._birth.rules
         self._delivery.send(
             Outgoing(
@@ -96,6 +108,12 @@ class Pipeline:
                 created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
             )
         )
+
+    def _say_truncated(self, size_bytes: int, rules: int) -> None:
+        self._truncated = self._enricher.truncated
+        if count := self._tally.add("truncated"):
+            about = fields(rules=rules, bytes=size_bytes, count=count)
+            log.warning("rules of a tweet are cut to their ids", extra=about)
 
     def _take_other(self, line: bytes, message: Message) -> None:
         counters = self._counters

@@ -95,6 +95,12 @@ class TraptorSection(Section):
         "tweets, `drop` nowhere, a NAME to the topic of that name or into `DIR/<connection>.NAME.jsonl`. "
         "They are counted in any case.",
     )
+    extras: YesNo = option(
+        "yes",
+        REFRESH,
+        "Whether delivered tweets have the members `collection` and `inferred`, which the original Traptor "
+        "did not add; `no` is for readers with a strict schema.",
+    )
 
 
 class SupervisorSection(Section):

@@ -31,6 +31,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
             confirm_timeout_s=settings.supervisor.confirm_timeout,
         ),
         kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
+        extras=settings.traptor.extras,
     )
 
 

@@ -393,6 +393,30 @@ def test_a_message_too_large_for_its_topic_goes_to_the_dead_letter_topic_where_t
 
 
 @pytest.mark.parametrize("refused_by", ["librdkafka", "the broker"])
+def test_a_tweet_too_large_for_its_rules_arrives_with_their_ids(
+    kafka: KafkaProcess, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, refused_by: str
+) -> None:
+    topic = f"cut-by-{refused_by.split()[-1]}"
+    kafka.create_topic(topic, **({"max_message_bytes": "3000"} if refused_by == "the broker" else {}))
+    options = {} if refused_by == "the broker" else {"message_max_bytes": "3000"}
+    delivery = make(kafka.bootstrap_servers, topic=topic, **options)
+    delivery.open()
+    head = b'{"id_str":"1","text":"x","traptor":{"id_str":0,"collection_rules":['
+    large = head + b'{"rule_id":"r1","tag":"' + b"t" * 5000 + b'"}],"collection":{"generation":3}}}'
+    delivery.send(Outgoing(body=large, tweet_id="1", rule_ids=("r1",)))
+    delivery.send(tweet(2))
+    assert delivery.drain(soon()) == 0
+    assert delivery.counts == DeliveryCounts(accepted=2, delivered=2)
+    found = {message.key(): message for message in all_messages(kafka, topic)}
+    assert found[b"1"].value() == (
+        head + b'{"rule_id":"r1","truncated":true}],"collection":{"generation":3}}}'
+    )
+    assert header(found[b"1"], "traptor-rules") == "r1"
+    assert put_aside(tmp_path) == []
+    assert caplog.text.count("rules of a tweet are cut to their ids") == 1
+
+
+@pytest.mark.parametrize("refused_by", ["librdkafka", "the broker"])
 def test_what_the_dead_letter_topic_refuses_is_put_aside_in_a_file_as_it_first_was(
     kafka: KafkaProcess, topic: str, make: Make, tmp_path: Path, refused_by: str
 ) -> None:

@@ -15,7 +15,7 @@ def rule(group, rule_id, *values, tag="a tag"):
         "rule_value": ",".join(values),
     }
     key = f"traptor-{group}:{rule_id}"
-    return Rule(key, str(rule_id), parsed, tuple(values), json.dumps(fields).encode())
+    return Rule(key, str(rule_id), parsed, tuple(values), json.dumps(fields, separators=(",", ":")).encode())
 
 
 def tweet_fields(text="", **members):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from traptor.common.birth import Birth
+from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import SinkError
 from traptor.worker.delivery.sink import Sink
+from traptor.worker.sinks.kafka.config import most_message_bytes
 from traptor.worker.sinks.kafka.sink import KafkaSink
 from traptor.worker.sinks.lines import LineSink, jsonl_files, jsonl_stdout
+
+MOST_BYTES = 1 << 24  # of a line: as much as one of the stream may have
 
 
 def sink_of(birth: Birth) -> Sink:
@@ -17,6 +20,11 @@ def sink_of(birth: Birth) -> Sink:
     if settings.kafka is not None:
         return KafkaSink(birth, settings.kafka)
     return line_sink(settings.output, settings.other_messages, birth.connection)
+
+
+def most_bytes(settings: WorkerSettings) -> int:
+    """Return how large a message may be for the output, as far as that is known before it is reached."""
+    return MOST_BYTES if settings.kafka is None else most_message_bytes(settings.kafka)
 
 
 def line_sink(output: str, other_messages: str, connection: str) -> LineSink:

@@ -1,6 +1,6 @@
 """The delivered tweet: the tweet's own JSON as it came, with one member `traptor` at its end.
 
-The form is compatible with the original Traptor's; `collection` and `inferred` are ours.
+The form is compatible with the original Traptor's; `collection`, `inferred` and `truncated` are ours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import orjson
 
 from traptor.common.rules import GroupId, Rule
 from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time
+from traptor.worker.tweets.truncated import truncated_json
 from traptor.worker.tweets.tweet import Tweet
 
 _NUMERIC = re.compile("-?[0-9]+")
@@ -23,17 +24,32 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Enricher:
-    """Adds to tweets of one connection which rules they came for, and how they were collected."""
+    """Adds to tweets of one connection which rules they came for, and how they were collected.
+
+    `extras` says whether members are added that the original had not; `truncated` counts the tweets whose
+    rules were cut to their ids because they would have been larger than `most_bytes`.
+    """
 
     def __init__(
-        self, rules: Sequence[Rule], connection: str, generation: int, api: str, group: GroupId | None
+        self,
+        rules: Sequence[Rule],
+        connection: str,
+        generation: int,
+        api: str,
+        group: GroupId | None,
+        *,
+        extras: bool = True,
+        most_bytes: int = sys.maxsize,
     ) -> None:
         """Take the rules that indexes point into; `group` is None where a connection carries several."""
         # Nothing is made of each rule here: what is never looked at stays shared with the master.
+        self.truncated = 0
         self._rules = rules
         self._group = group
         self._head = _head(group)
         self._not_found = _not_found(rules, group)
+        self._extras = extras
+        self._most_bytes = most_bytes
         about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
         self._collection = b',"collection":' + opening + b'"received_at":"'
@@ -48,28 +64,32 @@ class Enricher:
         `received_at_s` is unix time.
         """
         rules = self._rules
-        texts = [rules[number].json for number in matched]
-        if inferred:
-            texts = [text[:-1] + b',"inferred":true}' for text in texts]
-        return b"".join(
-            (
-                (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
-                _head(rules[matched[0]].group) if matched and self._group is None else self._head,
-                _created_at_json(tweet.created_at),
-                b',"collection_rules":[',
-                b",".join(texts),
-                b"]" if matched else self._not_found,
-                self._collection,
-                _iso_of_unix_ms(int(received_at_s * 1000)),
-                self._end,
-            )
+        members = self._members([rules[number].json for number in matched], inferred)
+        if len(raw) + len(members) > self._most_bytes and matched:
+            self.truncated += 1
+            members = self._members([truncated_json(rules[number]) for number in matched], inferred)
+        parts = (
+            (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
+            _head(rules[matched[0]].group) if matched and self._group is None else self._head,
+            _created_at_member(tweet.created_at),
+            b',"collection_rules":[',
+            members,
+            b"]" if matched else self._not_found,
         )
+        if not self._extras:
+            return b"".join((*parts, b"}}"))
+        return b"".join((*parts, self._collection, _iso_of_unix_ms(int(received_at_s * 1000)), self._end))
+
+    def _members(self, texts: list[bytes], inferred: bool) -> bytes:
+        if inferred and self._extras:
+            texts = [text[:-1] + b',"inferred":true}' for text in texts]
+        return b",".join(texts)
 
 
 @functools.lru_cache(maxsize=1024)
-def _created_at_json(created_at: str | None) -> bytes:
+def _created_at_member(created_at: str | None) -> bytes:
     iso = iso_of_created_at(created_at) if created_at else None
-    return b'"%b"' % iso.encode() if iso else b"null"
+    return b',"created_at_iso":"%b"' % iso.encode() if iso else b""
 
 
 @functools.lru_cache(maxsize=4)  # where it is busy, many come in one millisecond
@@ -79,7 +99,7 @@ def _iso_of_unix_ms(time_ms: int) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _head(group: GroupId | None) -> bytes:
-    return b',"traptor":{"id_str":%b,"created_at_iso":' % _group_id(group)
+    return b',"traptor":{"id_str":%b' % _group_id(group)
 
 
 def _group_id(group: GroupId | None) -> bytes:

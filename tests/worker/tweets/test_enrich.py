@@ -13,6 +13,7 @@ from traptor.common.rules import GroupId
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.messages import read_message
 from traptor.worker.tweets.timestamps import iso_of_created_at
+from traptor.worker.tweets.truncated import truncated_body
 
 LINES = (DATA / "tweets-v1.1.jsonl").read_bytes().splitlines()
 RULES = [rule("track:0", 1, "storm"), rule("track:0", 2, "flood", tag='"quoted" ünï tag')]
@@ -25,8 +26,8 @@ COLLECTION = {
 }
 
 
-def enricher(rules=RULES, group="track:0"):
-    return Enricher(rules, "track:0", 3, "v1.1", GroupId.parse(group) if group else None)
+def enricher(rules=RULES, group="track:0", **options):
+    return Enricher(rules, "track:0", 3, "v1.1", GroupId.parse(group) if group else None, **options)
 
 
 def delivered(matched=(0,), *, inferred=False, line=None, by=None, **members):
@@ -157,12 +158,77 @@ def test_the_word_traptor_elsewhere_changes_nothing():
         ({}, None),
     ],
 )
-def test_created_at_in_iso_or_null(created_at, iso):
-    assert delivered(created_at=created_at)["traptor"]["created_at_iso"] == iso
+def test_created_at_in_iso_where_there_is_a_time(created_at, iso):
+    added = delivered(created_at=created_at)["traptor"]
+    assert added.get("created_at_iso") == iso
+    assert ("created_at_iso" in added) is (iso is not None)
 
 
-def test_a_tweet_without_created_at_gets_null():
-    assert delivered(line=b'{"id_str":"9","text":"x"}')["traptor"]["created_at_iso"] is None
+def test_a_tweet_without_created_at_gets_none():
+    added = delivered(line=b'{"id_str":"9","text":"x"}')["traptor"]
+    assert list(added) == ["id_str", "collection_rules", "collection"]
+
+
+def test_without_extras_there_is_only_what_the_original_added():
+    plain = enricher(extras=False)
+    assert list(delivered([0], by=plain)["traptor"]) == ["id_str", "created_at_iso", "collection_rules"]
+    (found,) = delivered([1], inferred=True, by=plain)["traptor"]["collection_rules"]
+    assert found == json.loads(RULES[1].json)
+    assert list(delivered((), by=plain)["traptor"]) == [
+        "id_str",
+        "created_at_iso",
+        "collection_rules",
+        "rule_type",
+        "id",
+        "rule_tag",
+        "rule_value",
+    ]
+
+
+def test_rules_that_are_too_large_together_are_cut_to_their_ids():
+    rules = [rule("track:0", n, "storm", tag="t" * 400) for n in range(10)]
+    by = enricher(rules, most_bytes=3000)
+    assert delivered([3], by=by)["traptor"]["collection_rules"] == [json.loads(rules[3].json)]
+    assert by.truncated == 0
+    added = delivered(range(10), by=by)["traptor"]
+    assert added["collection_rules"] == [{"rule_id": str(n), "truncated": True} for n in range(10)]
+    assert added["collection"] == COLLECTION
+    assert by.truncated == 1
+    (first, *_) = delivered(range(10), inferred=True, by=by)["traptor"]["collection_rules"]
+    assert first == {"rule_id": "0", "truncated": True, "inferred": True}
+
+
+def test_a_tweet_that_is_itself_too_large_and_matched_nothing_is_left_alone():
+    by = enricher(most_bytes=10)
+    assert delivered((), by=by)["traptor"]["rule_tag"] == "Not Found"
+    assert by.truncated == 0
+
+
+@pytest.mark.parametrize("inferred", [False, True])
+@pytest.mark.parametrize("extras", [False, True])
+def test_a_delivered_tweet_can_be_cut_afterwards(inferred, extras):
+    rules = [rule("track:0", n, "storm", tag='\\","traptor":{"' * 40) for n in range(3)]
+    raw = json.dumps(tweet_fields("x", quoted_status={"traptor": {"collection_rules": [1]}})).encode()
+    tweet = read_message(raw).tweet
+    whole = enricher(rules, extras=extras).enrich(raw, tweet, [0, 2], inferred, RECEIVED_AT_S)
+    cut = enricher(rules, extras=extras, most_bytes=1).enrich(raw, tweet, [0, 2], inferred, RECEIVED_AT_S)
+    assert truncated_body(whole) == cut
+    assert truncated_body(cut) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"delete":{"status":{"id":1}}}',
+        b'{"id_str":"1","quoted_status":{"id_str":"2","traptor":{"collection_rules":[{"rule_id":"1"}]}}}',
+        b'{"id_str":"1","traptor":5}',
+        b'{"id_str":"1","traptor":{"collection_rules":[5]}}',
+        b'{"id_str":"1","traptor":{"collection_rules":[]}}',
+        b"",
+    ],
+)
+def test_what_is_no_tweet_of_ours_is_not_cut(body):
+    assert truncated_body(body) is None
 
 
 @given(st.text(max_size=40))

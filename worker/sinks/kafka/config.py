@@ -43,6 +43,11 @@ def client_config(settings: KafkaSettings, connection: str) -> Config:
     }
 
 
+def most_message_bytes(settings: KafkaSettings) -> int:
+    """How large a message librdkafka takes, with key and headers."""
+    return int(str({**_OURS, **dict(settings.library)}["message.max.bytes"]))
+
+
 def fitted(config: Config, most_bytes: int, settings: KafkaSettings) -> Config:
     """The configuration with batches of at most `most_bytes`, unless the operator has set their size.
 

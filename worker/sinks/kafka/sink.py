@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from confluent_kafka import KafkaError
 
 from traptor.common.birth import Birth, KafkaSettings
@@ -29,6 +30,7 @@ from traptor.worker.sinks.kafka.lookout import Found, Lookout
 from traptor.worker.sinks.kafka.producer import Failure, KafkaProducer
 from traptor.worker.sinks.kafka.record import Record, Recorder, dead_letter, topics_of
 from traptor.worker.sinks.kafka.revival import Cluster, Revival, changes
+from traptor.worker.tweets.truncated import truncated_body
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 REACH_S = 5.0
 # What is unconfirmed is told at least this often.
 _ASKED_S = 3.0
+# What Kafka adds to a message, at most: the head of a batch, and lengths.
+_FRAME_BYTES = 512
 
 
 class _Refused(NamedTuple):
@@ -209,6 +213,8 @@ class KafkaSink:
             self._say_missing(failure)
             self._outcomes.came_back(sent.ticket)
             self._lookout.look()
+        elif sent.refused is None and self._has_gone_shorter(sent, failure):
+            self._say_truncated(failure)
         elif sent.refused is None and self._dead_letter_topic is not None:
             self._say_refused(failure, self._dead_letter_topic)
             refused = _Refused(failure.record, text_of(error))
@@ -216,6 +222,16 @@ class KafkaSink:
         else:
             self._say_refused(failure, self._dead_letters.path)
             self._put_aside(sent.ticket, sent.refused or _Refused(failure.record, text_of(error)))
+
+    def _has_gone_shorter(self, sent: _Sent, failure: Failure) -> bool:
+        """Send a tweet that is too large with its rules cut to their ids; False where that does not help."""
+        if not is_too_large(failure.error) or self._producer is None:
+            return False
+        record, most_bytes = failure.record, self._found.most_bytes if self._found is not None else None
+        if not failure.is_local and most_bytes is not None and record.size_bytes + _FRAME_BYTES <= most_bytes:
+            return False  # it was the batch that was too large
+        body = truncated_body(record.value)
+        return body is not None and self._producer.send(msgspec.structs.replace(record, value=body), sent)
 
     @property
     def _dead_letter_topic(self) -> str | None:
@@ -225,6 +241,12 @@ class KafkaSink:
         text = text_of(error)
         if count := self._tally.add(text):
             log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
+
+    def _say_truncated(self, failure: Failure) -> None:
+        topic, size_bytes = failure.record.topic, failure.record.size_bytes
+        if count := self._tally.add(f"truncated {topic}"):
+            about = fields(topic=topic, bytes=size_bytes, count=count)
+            log.warning("rules of a tweet are cut to their ids", extra=about)
 
     def _say_missing(self, failure: Failure) -> None:
         topic, error = failure.record.topic, failure.error
