@@ -18,10 +18,10 @@ from trial.still import Seldom
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
-from chaos_parts.evidence import read_topic, sent_tweets
+from chaos_parts.evidence import read_topic, sent_tweets, started
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.ledger import read_ledger
-from chaos_parts.leftovers import leftovers
+from chaos_parts.leftovers import leftovers, messages_left
 from chaos_parts.masters import Masters
 from chaos_parts.quiet import Quiet
 from chaos_parts.report import Report
@@ -116,7 +116,8 @@ class Chaos:
             keyring=self._stage.keyring,
             ini=self._folder.ini,
         )
-        return Havoc(victims, schedule(self._options.seed, self._options.every_s))
+        disturbances = schedule(self._options.seed, self._options.every_s)
+        return Havoc(victims, disturbances, (TOPIC, DEAD_LETTERS))
 
     def _disturb(self) -> None:
         options = self._options
@@ -184,6 +185,11 @@ class Chaos:
         connections = sandbox.connections()
         self._keep({"wall_to_mono_s": self._wall_to_mono, "connections": connections, "strikes": strikes})
         topic = read_topic(self._stage.kafka, TOPIC)
+        left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
+        for former in self._havoc.former:
+            with started(former):
+                topic += read_topic(former, TOPIC)
+                left += messages_left(former, DEAD_LETTERS)
         ledger_file = self._folder.state / "ledger.db"
         verdict = judged(
             Found(
@@ -200,7 +206,6 @@ class Chaos:
                 max_connections=MAX_CONNECTIONS,
             )
         )
-        left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
         options = self._options
         return Report(
             minutes=options.minutes,

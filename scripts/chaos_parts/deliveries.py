@@ -31,6 +31,10 @@ class Topic:
     counts: Counter[Delivery]
     redelivered: int  # of these: said to be sent once more
 
+    def __add__(self, other: Topic) -> Topic:
+        """What is on the one and on the other."""
+        return Topic(self.counts + other.counts, self.redelivered + other.redelivered)
+
     @property
     def messages(self) -> int:
         """How many tweets there are, with those that came more than once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from confluent_kafka import Message
 from kafka_parts.broker import KafkaProcess
@@ -26,6 +27,16 @@ def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
             yield SentTweet(
                 record["id"], tuple(zip(record["connections"], record["written_mono"], strict=True))
             )
+
+
+@contextmanager
+def started(former: KafkaProcess) -> Iterator[None]:
+    """A cluster that was replaced, with what was confirmed in its time."""
+    former.start()
+    try:
+        yield
+    finally:
+        former.kill()
 
 
 def read_topic(broker: KafkaProcess, topic: str) -> Topic:

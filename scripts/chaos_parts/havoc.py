@@ -22,6 +22,11 @@ from chaos_parts.keyring import Keyring
 from chaos_parts.masters import Masters
 from chaos_parts.schedule import Disturbance, Kind
 
+Undo = Callable[[], object]
+
+_AGAIN_S = 0.5
+_ANSWER_S = 0.3
+_MOST_PARTITIONS = 5
 _MOST_KEYS_AWAY = 5  # one more than there are to spare: somebody waits for a key
 _BROKEN_LINE = "[supervisor\n"
 
@@ -42,22 +47,29 @@ class Victims:
 
 @dataclass(order=True)
 class _Undoing:
-    """What ends a disturbance, and when."""
+    """What ends a disturbance, and when; it returns what has to be tried after it, or again, or None."""
 
     at_s: float
     number: int  # so that two at the same time have an order
-    undo: Callable[[], None] = field(compare=False)
+    undo: Undo = field(compare=False)
 
 
 class Havoc:
-    """Goes through a schedule; `done` counts by kind, `missed` those that met nobody."""
+    """Goes through a schedule; `done` counts by kind, `missed` those that met nobody.
 
-    def __init__(self, victims: Victims, disturbances: Iterator[Disturbance]) -> None:
+    `topics` are made in each cluster that takes the place of another; `former` are those that were replaced.
+    """
+
+    def __init__(
+        self, victims: Victims, disturbances: Iterator[Disturbance], topics: Sequence[str] = ()
+    ) -> None:
+        self.former: list[KafkaProcess] = []
+        self._topics = topics
         self._on = victims
         self._disturbances = disturbances
         self._next = next(disturbances)
         self._undoings: list[_Undoing] = []
-        self._ways: dict[Kind, Callable[[Disturbance], Callable[[], None] | None]] = {
+        self._ways: dict[Kind, Callable[[Disturbance], Undo | None]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.STOP_WORKER: self._stop_worker,
             Kind.STOP_WORKER_LONG: self._stop_worker,
@@ -65,6 +77,7 @@ class Havoc:
             Kind.STOP_SUPERVISOR: self._stop_supervisor,
             Kind.STOP_SUPERVISOR_LONG: self._stop_and_kill_supervisor,
             Kind.KILL_KAFKA: self._kill_kafka,
+            Kind.REBUILD_KAFKA: self._rebuild_kafka,
             Kind.KILL_REDIS: self._kill_redis,
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
@@ -83,16 +96,24 @@ class Havoc:
         told = []
         while min(self._next.at_s, self._undo_at_s()) <= elapsed_s:
             if self._undo_at_s() <= self._next.at_s:
-                heapq.heappop(self._undoings).undo()
+                self._undo(heapq.heappop(self._undoings), elapsed_s)
             else:
                 told.append(self._do(self._next))
                 self._next = next(self._disturbances)
         return told
 
     def undo_all(self) -> None:
-        """End all that lasts."""
+        """End all that lasts, and wait until it has ended."""
         while self._undoings:
-            heapq.heappop(self._undoings).undo()
+            if self._undo(heapq.heappop(self._undoings), 0.0):
+                time.sleep(_AGAIN_S)
+
+    def _undo(self, undoing: _Undoing, now_s: float) -> bool:
+        """Whether something is still to be done for it."""
+        again = undoing.undo()
+        if callable(again):
+            heapq.heappush(self._undoings, _Undoing(now_s + _AGAIN_S, undoing.number, again))
+        return callable(again)
 
     def _undo_at_s(self) -> float:
         return self._undoings[0].at_s if self._undoings else float("inf")
@@ -116,7 +137,7 @@ class Havoc:
         _, pid = self._worker(disturbance)
         os.kill(pid, signal.SIGKILL)
 
-    def _stop_worker(self, disturbance: Disturbance) -> Callable[[], None]:
+    def _stop_worker(self, disturbance: Disturbance) -> Undo:
         name, pid = self._worker(disturbance)
         os.kill(pid, signal.SIGSTOP)
         stopped_at = time.monotonic()
@@ -140,15 +161,15 @@ class Havoc:
 
     # ---- the supervisor
 
-    def _kill_supervisor(self, _: Disturbance) -> Callable[[], None]:
+    def _kill_supervisor(self, _: Disturbance) -> Undo:
         self._on.masters.kill()
         return self._on.masters.start
 
-    def _stop_supervisor(self, _: Disturbance) -> Callable[[], None]:
+    def _stop_supervisor(self, _: Disturbance) -> Undo:
         self._on.supervisor.pause()
         return self._on.supervisor.resume
 
-    def _stop_and_kill_supervisor(self, _: Disturbance) -> Callable[[], None]:
+    def _stop_and_kill_supervisor(self, _: Disturbance) -> Undo:
         self._on.supervisor.pause()
 
         def replace() -> None:
@@ -161,7 +182,7 @@ class Havoc:
         self._need_supervisor()
         self._on.supervisor.reload()
 
-    def _break_ini(self, _: Disturbance) -> Callable[[], None]:
+    def _break_ini(self, _: Disturbance) -> Undo:
         self._need_supervisor()
         whole = self._on.ini.read_text()
         self._on.ini.write_text(whole + _BROKEN_LINE)
@@ -180,11 +201,28 @@ class Havoc:
 
     # ---- the servers
 
-    def _kill_kafka(self, _: Disturbance) -> Callable[[], None]:
+    def _kill_kafka(self, _: Disturbance) -> Undo:
         self._on.kafka.kill()
         return self._on.kafka.launch
 
-    def _kill_redis(self, _: Disturbance) -> Callable[[], None]:
+    def _rebuild_kafka(self, disturbance: Disturbance) -> Undo:
+        """The new cluster's topic has one partition or more, whatever the one before had."""
+        self.former.append(self._on.kafka.rebuild())
+        partitions = 1 + int(disturbance.lot * _MOST_PARTITIONS)
+
+        def make_topics() -> object:
+            if not self._on.kafka.answers(_ANSWER_S):
+                return make_topics
+            self._on.kafka.ensure_topics(self._topics, partitions)
+            return None
+
+        def start() -> Undo:
+            self._on.kafka.launch()
+            return make_topics
+
+        return start
+
+    def _kill_redis(self, _: Disturbance) -> Undo:
         self._on.servers.kill_redis()
         return self._on.servers.start_redis
 
@@ -200,7 +238,7 @@ class Havoc:
     def _hint(self, disturbance: Disturbance) -> None:
         self._on.rules.hint(_drawn(GROUPS, disturbance.lot))
 
-    def _take_keys(self, disturbance: Disturbance) -> Callable[[], None]:
+    def _take_keys(self, disturbance: Disturbance) -> Undo:
         first = int(disturbance.lot * len(self._on.keyring))
         self._on.keyring.take_away(first, 1 + int(disturbance.second_lot * _MOST_KEYS_AWAY))
         return self._on.keyring.bring_back

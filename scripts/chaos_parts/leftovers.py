@@ -12,7 +12,7 @@ _FOLDERS = ("outbox", "undelivered", "dead-letters")
 
 def leftovers(state: Path, kafka: KafkaProcess, dead_letters: str) -> list[str]:
     """What is in the folders and on the topic where nothing should be."""
-    return files_left(state) + _messages_left(kafka, dead_letters)
+    return files_left(state) + messages_left(kafka, dead_letters)
 
 
 def files_left(state: Path) -> list[str]:
@@ -23,7 +23,8 @@ def files_left(state: Path) -> list[str]:
     ]
 
 
-def _messages_left(kafka: KafkaProcess, topic: str) -> list[str]:
+def messages_left(kafka: KafkaProcess, topic: str) -> list[str]:
+    """The messages that should not be on a topic."""
     with TopicReader(kafka.bootstrap_servers, topic) as reader:
         count = sum(reader.ends().values())
     return [f"{count} messages are on the topic {topic}"] if count else []

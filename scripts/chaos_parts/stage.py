@@ -56,7 +56,7 @@ class Stage:
         self._accounts = make_accounts(_KEYS)
         timeline = ("--rate", str(rate), "--seed", str(seed), "--keep", str(most_tweets))
         self.servers = Servers(folder, self._accounts, *timeline, *_SANDBOX_OPTIONS)
-        self.kafka = KafkaProcess(folder.kafka)
+        self.kafka = KafkaProcess(folder.kafka / "broker")  # beside it, those that it replaces
 
     def __enter__(self) -> Stage:
         jars()  # before anything is started: fetching them takes its time

@@ -128,12 +128,12 @@ class KafkaProcess:
         """Take a topic away with all that is in it."""
         self._admin(lambda admin: admin.delete_topics([name])[name].result(_STOP_S))
 
-    def ensure_topics(self, names: Iterable[str]) -> None:
+    def ensure_topics(self, names: Iterable[str], partitions: int = 3) -> None:
         """Make the topics that are not there."""
         there: set[str] = set()
         self._admin(lambda admin: there.update(admin.list_topics(timeout=_STOP_S).topics))
         for name in set(names) - there:
-            self.create_topic(name)
+            self.create_topic(name, partitions)
 
     def wait(self) -> int:
         """Wait until it ends by itself; its exit code."""

@@ -22,6 +22,7 @@ class Recorder:
         self._calls = calls
         self.is_up = True
         self.workers: dict[str, int] = {}
+        self.answers: Callable[[float], bool] = lambda _: True
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: self._calls.append(name)
@@ -78,6 +79,22 @@ def test_what_lasts_is_undone_in_time_and_in_order(on: Any, calls: list[str]) ->
     chaos.go_on(8.0)
     assert calls == ["kill", "kill_redis", "start_redis", "launch", "hint"]
     assert chaos.done == {"Kafka killed": 1, "Redis killed": 1, "hint without a change": 1}
+
+
+def test_a_cluster_that_replaces_another_gets_its_topics_once_it_answers(on: Any, calls: list[str]) -> None:
+    answers = iter([False, False, True])
+    on.kafka.answers = lambda _: next(answers)
+    chaos = havoc(on, one(Kind.REBUILD_KAFKA, 1.0, 2.0))
+    chaos.go_on(1.0)
+    assert calls == ["rebuild"]
+    chaos.go_on(3.0)
+    assert calls == ["rebuild", "launch"]
+    for elapsed_s in (3.5, 4.0, 4.4):
+        chaos.go_on(elapsed_s)
+        assert calls == ["rebuild", "launch"]
+    chaos.go_on(4.5)
+    assert calls == ["rebuild", "launch", "ensure_topics"]
+    assert len(chaos.former) == 1
 
 
 def test_at_the_end_everything_that_lasts_is_undone(on: Any, calls: list[str]) -> None:
