@@ -47,11 +47,18 @@ class TopicReader:
         return messages
 
     def is_at_end(self) -> bool:
-        """Whether everything that is in the topic now was read."""
-        return all(end <= self._ends[number] for number, end in self.ends().items())
+        """Whether everything that is in the topic now was read; False also while its end is not known.
+
+        A broker that was just started has no leader for a moment.
+        """
+        try:
+            ends = self.ends()
+        except KafkaException:
+            return False
+        return all(end <= self._ends[number] for number, end in ends.items())
 
     def ends(self) -> dict[int, int]:
-        """By partition, the offset that the next message will have."""
+        """By partition, the offset that the next message will have. Raises KafkaException."""
         return {
             number: self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)[1]
             for number in self._ends

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from support.collection import Collection, Key
@@ -200,6 +201,40 @@ def test_while_kafka_stands_still_the_stream_goes_on_and_nothing_is_lost_or_doub
     assert f"pid={pid} why=drained" in collection.wait_log("worker ended", "track:0")
     keys = [message.key() for message in all_messages(kafka, "still")]
     assert len(keys) == len(set(keys)) == sent
+    assert nothing_is_left(collection)
+
+
+@pytest.mark.long
+def test_after_kafka_was_rebuilt_the_same_worker_delivers_to_it(
+    make_collection: Make, tmp_path: Path
+) -> None:
+    """Another cluster at the same address, after a while; no hint, no new generation."""
+    with running_kafka(tmp_path / "kafka") as kafka:
+        collection = make_collection(Key("k1"))
+        deliver(collection, kafka, "rebuilt", create_topic="yes")
+        collection.options["supervisor"] = {"confirm_timeout": "3s"}
+        collection.start()
+        pid = collection.wait_streaming("track:0")["track:0"]
+        wait_for(lambda: delivered(collection) > 20, "tweets are delivered")
+        former = kafka.rebuild()
+        collection.wait_log("the output has messages and confirms none", "worker=track:0", "ERROR")
+        wait_for(lambda: collection.connection("track:0")["serving"]["unconfirmed_since"], "it is shown")
+        kafka.start()
+        collection.wait_log("the Kafka producer is begun anew", "it is another cluster")
+        sent = read_to_the_end(collection)
+        wait_for(lambda: delivered(collection) == sent, "all is delivered")
+        collection.wait_log("the output confirms messages again", "worker=track:0")
+        wait_for(
+            lambda: collection.connection("track:0")["serving"]["unconfirmed_since"] is None,
+            "no longer shown",
+        )
+        assert collection.streaming() == {"track:0": pid}
+        assert collection.stop() == 0
+        after = {message.key() for message in all_messages(kafka, "rebuilt")}
+        former.start()
+        before = {message.key() for message in all_messages(former, "rebuilt")}
+        former.stop()
+    assert len(before | after) == sent
     assert nothing_is_left(collection)
 
 

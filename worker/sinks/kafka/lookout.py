@@ -84,7 +84,10 @@ class Lookout:
         began, is_said = time.monotonic(), False
         while not self._stopped.is_set():
             try:
-                self._on_found(self._find())
+                found = self._find()
+                if is_said:
+                    self._on_away(found.at)  # it may have come back just now
+                self._on_found(found)
             except WaitEnded:
                 return
             except SinkError as error:

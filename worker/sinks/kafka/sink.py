@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 # So long `open` waits for Kafka. Then the stream begins without it: what comes waits in the outbox.
 REACH_S = 5.0
 # What is unconfirmed is told at least this often.
-_ASKED_S = 3.0
+_TOLD_S = 3.0
 # What Kafka adds to a message, at most: the head of a batch, and lengths.
 _FRAME_BYTES = 512
 
@@ -50,6 +50,13 @@ class _Refused(NamedTuple):
 class _Sent(NamedTuple):
     ticket: Ticket
     refused: _Refused | None = None  # what is now on its way to the dead-letter topic
+
+
+class _Unconfirmed(NamedTuple):
+    """Since when nothing of the oldest messages is confirmed, and when that was told."""
+
+    since: float
+    told_at: float
 
 
 class KafkaSink:
@@ -75,7 +82,7 @@ class KafkaSink:
         self._made: queue.SimpleQueue[KafkaProducer[_Sent]] = queue.SimpleQueue()  # by the lookout's thread
         self._producer: KafkaProducer[_Sent] | None = None
         self._leaving: list[KafkaProducer[_Sent]] = []
-        self._unconfirmed = (0.0, float("-inf"))  # since when, and when that was told
+        self._unconfirmed = _Unconfirmed(0.0, float("-inf"))
 
     def open(self, outcomes: Outcomes) -> None:
         """Reach Kafka and find the topics; where it is away, go on trying. Raises SinkError."""
@@ -117,7 +124,7 @@ class KafkaSink:
 
     def confirms_none(self, since: float) -> None:
         """Find out whether Kafka answers; where it does, have another producer go on."""
-        self._unconfirmed = (since, time.monotonic())
+        self._unconfirmed = _Unconfirmed(since, time.monotonic())
         self._lookout.look()
 
     def sync(self) -> None:
@@ -179,21 +186,19 @@ class KafkaSink:
         elif why := self._why_anew(self._found.cluster, found):
             log.warning("the Kafka producer is begun anew", extra=fields(error=why))
             self._made.put(self._new_producer(found))
+            self._revival.begun(self._unconfirmed.since, found.at)
         self._found = found
 
     def _why_anew(self, before: Cluster, found: Found) -> str:
         """Return why the producer has to be another one; empty: it has not."""
         if changed := changes(before, found.cluster):
             return ", ".join(changed)
-        since, asked_at = self._unconfirmed
-        if found.at - asked_at > _ASKED_S:
+        if found.at - self._unconfirmed.told_at > _TOLD_S:
             return ""
         if any(topic.leaderless for topic in found.cluster.topics.values()):
             self._revival.was_away(found.at)
-        if not self._revival.is_due(since, found.at):
-            return ""
-        self._revival.begun(since, found.at)
-        return "Kafka answers and confirms nothing"
+        is_due = self._revival.is_due(self._unconfirmed.since, found.at)
+        return "Kafka answers and confirms nothing" if is_due else ""
 
     # ---- what the producer calls
 
