@@ -87,7 +87,7 @@ class Chores:
             write_anyhow(self._status_path, orjson.dumps(self._status()))
         except OSError as error:  # no status is worth the collection
             if not self._status_fails:
-                log.error("the status file cannot be written", extra=fields(error=str(error)))
+                log.warning("the status file cannot be written", extra=fields(error=str(error)))
             self._status_fails = True
         else:
             self._status_fails = False

@@ -33,10 +33,10 @@ class Reload:
             new = load_settings(old.path)
         except ConfigError as error:
             for problem in error.problems:
-                log.error("reload refused", extra=fields(problem=str(problem)))
+                log.warning("reload refused", extra=fields(problem=str(problem)))
             return
         if old.keys and not new.keys:
-            log.error("reload refused", extra=fields(problem=f"{old.path}: no key is left"))
+            log.warning("reload refused", extra=fields(problem=f"{old.path}: no key is left"))
             return
         self._apply(old, new, why)
 

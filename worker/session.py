@@ -103,7 +103,7 @@ class Session:
                 self._post(OutboxFull(trouble))
                 log.error("no stream until the outbox has room", extra=lifecycle(why=_TROUBLES[trouble]))
             if self._pipeline.has_room.wait(_ROOM_LOOK_S):
-                log.warning("the outbox has room again", extra=lifecycle())
+                log.info("the outbox has room again", extra=lifecycle())
                 return
 
     def _serve(self, order: Connect) -> None:
@@ -119,7 +119,7 @@ class Session:
         self._came_until, self._stream = stream.caught_up_at, None
         ended = self._dated(ended)
         self._last_byte_at = ended.last_byte_at
-        _log_end(ended)
+        _log_end(ended, order.key_name)
         self._post(ended)
 
     def _dated(self, ended: Disconnected) -> Disconnected:
@@ -241,10 +241,11 @@ def _secrets(order: Connect) -> list[str]:
     return [secret for secret in secrets if secret]
 
 
-def _log_end(ended: Disconnected) -> None:
-    is_ours = ended.kind is DisconnectKind.OWN_CLOSE
-    log.log(
-        logging.INFO if is_ours else logging.WARNING,
-        "stream ended" if ended.streamed else "connect failed",
-        extra=fields(kind=ended.kind, status=ended.status, detail=ended.detail or None),
-    )
+# In an overlap the server's close is meant; else the gap that it makes is the warning.
+_MEANT = frozenset({DisconnectKind.OWN_CLOSE, DisconnectKind.SERVER_CLOSE})
+
+
+def _log_end(ended: Disconnected, key: str) -> None:
+    about = lifecycle(key=key, kind=ended.kind, status=ended.status, detail=ended.detail or None)
+    level = logging.INFO if ended.kind in _MEANT else logging.WARNING
+    log.log(level, "stream ended" if ended.streamed else "connect failed", extra=about)

@@ -66,7 +66,7 @@ class Context:
         try:
             self.store.save_keys(self.pool.dump(now, instant(now).wall))
         except TraptorError as error:
-            log.error("key states are not saved", extra=fields(error=str(error)))
+            log.warning("key states are not saved", extra=fields(error=str(error)))
         else:
             self.keys_changed = False
 

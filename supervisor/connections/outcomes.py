@@ -244,9 +244,11 @@ class Outcomes:
             c.forget_key()  # another connection can use it
             c.old_returns = False
             gaplog.record(c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now)))
-        log.error(
+        stays = g is c.successor
+        log.log(
+            logging.WARNING if stays else logging.ERROR,
             "the server refuses the rules",
-            extra=fields(connection=c.name, status=status, rules=len(g.birth.rules), stays=g is c.successor),
+            extra=fields(connection=c.name, status=status, rules=len(g.birth.rules), stays=stays),
         )
 
     def _key_failed(self, c: Connection, g: Generation, failure: Failure, key_id: str, now: float) -> None:

@@ -35,4 +35,4 @@ def look_at_addresses(pool: KeyPool) -> None:
 
 def say_unusable(names: tuple[str, ...]) -> None:
     """Say that these keys are not used."""
-    log.error("source address is not on this host, the key is not used", extra=fields(keys=",".join(names)))
+    log.warning("source address is not on this host, the key is not used", extra=fields(keys=",".join(names)))

@@ -95,5 +95,5 @@ class LedgerWriter:
     def _say(self, error: TraptorError) -> None:
         self.failures += 1
         if not self._fails:
-            log.error("the gap ledger is not written, it is kept in memory", extra=fields(error=str(error)))
+            log.warning("the gap ledger is not written, it is kept in memory", extra=fields(error=str(error)))
         self._fails = True

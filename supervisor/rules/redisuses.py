@@ -89,16 +89,19 @@ class RedisUses:
     def _say_change(self, use: RedisUse, before: RedisState, now: RedisState, error: str | None) -> None:
         if now is RedisState.REFUSED:
             about = fields(used_for=use, error=error, effect=self._effect(EFFECTS[use]))
-            log.error("Redis refuses", extra=about)
+            log.log(self._level(), "Redis refuses", extra=about)
         elif now is RedisState.AWAY and not self._away_is_said:
             self._away_is_said = True
             about = fields(used_for=use, error=error, effect=self._effect("nothing changes until it is back"))
-            log.error("Redis is away", extra=about)
+            log.log(self._level(), "Redis is away", extra=about)
         elif now is RedisState.OK and before is RedisState.REFUSED:
             log.info("Redis refuses no more", extra=fields(used_for=use))
         if self._away_is_said and overall(self._uses) is RedisState.OK:
             self._away_is_said = False
             log.info("Redis is back")
+
+    def _level(self) -> int:
+        return logging.WARNING if self._something_runs() else logging.ERROR
 
     def _effect(self, effect: str) -> str:
         runs = self._something_runs()

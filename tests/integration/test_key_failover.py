@@ -379,7 +379,7 @@ def test_a_key_whose_address_is_gone_is_not_asked_and_waits_are_said(make_collec
     collection.wait_streaming("track:0")
     collection.keys = [Key("k1", source_address="192.0.2.7")]
     collection.write_ini()
-    collection.wait_log(" ERROR ", "source address is not on this host", "keys=k1")
+    collection.wait_log(" WARNING ", "source address is not on this host", "keys=k1")
     assert collection.wait_state("track:0", "WAITING_FOR_KEY")["waits_for"] == "no key is free"
     assert states(collection) == {"k1": "UNUSABLE"}
     assert open_keys(collection) == []
@@ -405,7 +405,7 @@ def test_a_key_whose_address_goes_while_it_streams_is_left_without_a_gap_until_i
     gone = key_of(collection)
     other = {"k1": "k2", "k2": "k1"}[gone]
     file = tell(collection, "address-gone", HOME[gone])
-    collection.wait_log(" ERROR ", "source address is not on this host", f"keys={gone}")
+    collection.wait_log(" WARNING ", "source address is not on this host", f"keys={gone}")
     collection.wait_new_pid("track:0", pid)
     wait_for(lambda: open_keys(collection) == [other], "the old stream is closed")
     assert states(collection) == {gone: "UNUSABLE", other: "OK"}

@@ -144,7 +144,7 @@ def test_a_broken_ini_changes_nothing_and_says_where_it_is_broken(make_collectio
         at = good.index(f"\n{before}") + 1
         collection.ini.write_text(good[:at] + insert + good[at:])
         number = good[:at].count("\n") + 1
-        collection.wait_log(" ERROR ", "reload refused", f"traptor.ini:{number}", said)
+        collection.wait_log(" WARNING ", "reload refused", f"traptor.ini:{number}", said)
     watch(collection, 1.0)
     assert collection.streaming() == pids
     assert not lines_with(collection, " reloaded ")
@@ -168,7 +168,7 @@ def test_a_broken_key_file_changes_nothing_and_says_where_it_is_broken(make_coll
     ):
         said = len(lines_with(collection, "reload refused"))
         path.write_text(broken)
-        lines = wait_count(collection, said + 1, " ERROR ", "reload refused")
+        lines = wait_count(collection, said + 1, " WARNING ", "reload refused")
         assert any(place in line for line in lines[said:]), (place, lines[said:])
     watch(collection, 1.0)
     assert collection.streaming() == before
@@ -182,7 +182,7 @@ def test_a_reload_that_leaves_no_key_is_refused(make_collection: Make) -> None:
     collection, before = start_two(make_collection)
     collection.keys = []
     collection.write_ini()
-    collection.wait_log(" ERROR ", "reload refused", "no key is left")
+    collection.wait_log(" WARNING ", "reload refused", "no key is left")
     watch(collection, 1.0)
     assert collection.streaming() == before
 
@@ -294,7 +294,7 @@ def test_an_address_that_is_not_on_this_host_makes_its_key_unusable(make_collect
         Key(key.name, source_address="192.0.2.7") if key.name == moved else key for key in good
     ]
     collection.write_ini()
-    collection.wait_log(" ERROR ", "source address is not on this host", f"keys={moved}")
+    collection.wait_log(" WARNING ", "source address is not on this host", f"keys={moved}")
     collection.wait_new_pid("track:0", before["track:0"])
     assert collection.key(moved)["state"] == "UNUSABLE"
     assert causes(collection, "track:0") == ["start"]

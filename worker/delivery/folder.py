@@ -63,7 +63,7 @@ class OutboxFolder:
             outbox.delete()
             return None
         about = lifecycle(of=outbox.generation, messages=outbox.messages, bytes=outbox.bytes)
-        log.warning("an outbox is taken over", extra=about)
+        log.info("an outbox is taken over", extra=about)
         return outbox
 
     def _say(self, path: Path, error: str) -> None:

@@ -109,4 +109,4 @@ class Gathering:
     def _can_keep(self) -> None:
         if not self._intake.is_kept:
             self._intake.kept()
-            log.warning("the outbox can be written again", extra=lifecycle())
+            log.info("the outbox can be written again", extra=lifecycle())

@@ -14,12 +14,16 @@ _SAY_INTERVAL_S = 10.0
 
 
 class Progress:
-    """Says once that messages wait, every ten seconds how many, and once that all are delivered."""
+    """Says once that messages wait, every ten seconds how many, and once that all are delivered.
+
+    That they become more, ten seconds later, is an error, once: the output takes nothing, or too little.
+    """
 
     def __init__(self) -> None:
         self._waiting_since: float | None = None
         self._said_at: float | None = None
         self._said_messages = 0
+        self._growth_is_said = False
 
     def say(self, messages: int, size_bytes: int, now: float) -> None:
         """Take in what waits now (monotonic), and log what there is to say."""
@@ -38,11 +42,16 @@ class Progress:
         else:
             per_s = round((self._said_messages - messages) / (now - self._said_at), 1)
             about = fields(messages=messages, bytes=size_bytes, fewer_per_s=per_s)
-            log.info("messages still wait in the outbox", extra=about)
+            if messages > self._said_messages and not self._growth_is_said:
+                self._growth_is_said = True
+                log.error("the outbox grows", extra=about)
+            else:
+                log.info("messages still wait in the outbox", extra=about)
         self._said_at, self._said_messages = now, messages
 
     def _end(self, now: float) -> None:
         if self._said_at is not None and self._waiting_since is not None:
             waited_s = round(now - self._waiting_since, 1)
-            log.warning("all that waited in the outbox is delivered", extra=lifecycle(waited_s=waited_s))
+            log.info("all that waited in the outbox is delivered", extra=lifecycle(waited_s=waited_s))
         self._waiting_since = self._said_at = None
+        self._growth_is_said = False

@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from traptor.common.logs.event import fields
+from traptor.common.logs.event import fields, lifecycle
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
 from traptor.worker.sinks.linefile import LineFile
@@ -137,5 +137,5 @@ class LineSink:
             return
         if self._is_said:
             waited_s = round(time.monotonic() - self._failing_since, 3)
-            log.warning("the output works again", extra=fields(waited_s=waited_s))
+            log.info("the output works again", extra=lifecycle(waited_s=waited_s))
         self._failing_since, self._is_said = None, False

@@ -32,6 +32,24 @@ def test_a_backlog_is_said_then_how_fast_it_shrinks_then_its_end(caplog: pytest.
     assert said(caplog) == [("all that waited in the outbox is delivered", {"waited_s": 13.0})]
 
 
+def test_a_backlog_that_grows_is_an_error_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The output takes nothing: that is not less than a full disk."""
+    caplog.set_level(logging.INFO)
+    progress = Progress()
+    for round_ in range(2):
+        for second in range(62):
+            progress.say(100 + second * 10, 5_000, round_ * 100.0 + second)
+        progress.say(0, 0, round_ * 100.0 + 62)
+    lines = [(record.levelname, record.message) for record in caplog.records]
+    each = [
+        ("WARNING", "messages wait in the outbox"),
+        ("ERROR", "the outbox grows"),
+        *[("INFO", "messages still wait in the outbox")] * 4,
+        ("INFO", "all that waited in the outbox is delivered"),
+    ]
+    assert lines == each * 2
+
+
 def test_what_is_delivered_soon_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     progress = Progress()

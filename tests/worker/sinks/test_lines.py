@@ -116,7 +116,7 @@ def test_on_a_full_disk_nothing_is_delivered_at_once_and_what_was_sent_is_writte
 ) -> None:
     sink = make_sink()
     fill_disk(sink, path)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         assert not sink.deliver_at_once(tweet(1))
         assert sink.send(tweet(1), ticket(1))
         sink.serve()

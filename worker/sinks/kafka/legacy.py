@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from traptor.common.birth import Birth, OutboxSettings
-from traptor.common.logs.event import fields
+from traptor.common.logs.event import fields, lifecycle
 from traptor.common.outboxes import outbox_folder, undelivered_files
 from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
@@ -53,7 +53,7 @@ def take_over_undelivered(birth: Birth) -> None:
         except UndeliveredError as error:
             log.error("an outbox is left alone", extra=fields(error=str(error)))
         else:
-            log.warning("undelivered messages are taken over", extra=fields(file=file, messages=count))
+            log.info("undelivered messages are taken over", extra=lifecycle(file=file, messages=count))
 
 
 def import_undelivered(file: Path, generation: int, connection: str, settings: OutboxSettings) -> int:

@@ -101,7 +101,7 @@ class Lookout:
             else:
                 if is_said:
                     waited_s = round(time.monotonic() - began, 3)
-                    log.warning("Kafka is reached", extra=lifecycle(waited_s=waited_s))
+                    log.info("Kafka is reached", extra=lifecycle(waited_s=waited_s))
                 self.error = None
                 self.settled.set()
                 return
@@ -122,7 +122,7 @@ class Lookout:
         topics = Topics(self._config, self._stopped)
         cluster, created = need_topics(topics, self._names, self._settings.create_topic)
         if created:
-            log.warning("topics created", extra=fields(topics=",".join(created)))
+            log.info("topics created", extra=lifecycle(topics=",".join(created)))
         dead_letter_topic = self._found_dead_letter_topic(topics)
         most_bytes = topics.largest_message_bytes(self._names)
         config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)

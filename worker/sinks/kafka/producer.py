@@ -18,6 +18,9 @@ from traptor.worker.sinks.kafka.topics import made_with
 
 log = logging.getLogger(__name__)
 
+# Other errors may be those of one broker of several.
+_NOTHING_IS_SENT = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})
+
 About = TypeVar("About")
 
 
@@ -117,4 +120,5 @@ class KafkaProducer(Generic[About]):
         if error.fatal():
             self.broken = error
         elif count := self._tally.add(error.name()):
-            log.warning("Kafka cannot be used now", extra=fields(error=text_of(error), count=count))
+            level = logging.ERROR if error.code() in _NOTHING_IS_SENT else logging.WARNING
+            log.log(level, "Kafka cannot be used now", extra=fields(error=text_of(error), count=count))
