@@ -259,6 +259,18 @@ def test_the_table_of_moves_is_the_codes() -> None:
     assert moves == {(str(before), str(after)) for before, after in MOVES}
 
 
+# ---- migrating.md
+
+
+def test_every_field_of_a_delivered_tweet_has_a_test() -> None:
+    fields = rows(text_of("docs/migrating.md"), "The delivered tweet, field by field")
+    for field, rest in fields.items():
+        if field not in ("field", "---"):
+            assert re.search(r"`tests/[\w/]+\.py::\w+` $", rest), field
+    for name in ("id_str", "created_at_iso", "collection_rules", "rule_type", "id", "collection"):
+        assert any(f"traptor.{name}" in field for field in fields), name
+
+
 # ---- what is shown of data
 
 

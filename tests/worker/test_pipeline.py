@@ -1,0 +1,103 @@
+"""From a line of the stream to what the delivery is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.births import worker_settings
+from support.gatesink import GateSink
+from support.making_tweets import rule, tweet_fields
+
+from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.delivery.tickets import Ticket
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.sinks.outputs import most_bytes
+
+RULES = tuple(rule("track:0", number, "storm", tag="t" * 5000) for number in range(4))
+LARGE = json.dumps(tweet_fields("a storm")).encode()
+
+
+class KeepingSink(GateSink):
+    """Keeps every message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Outgoing] = []
+
+    def takes(self, _message: Outgoing) -> bool:
+        return True
+
+    def send(self, message: Outgoing, ticket: Ticket) -> bool:
+        self.messages.append(message)
+        return super().send(message, ticket)
+
+
+def kafka_settings(folder: Path, **library: str) -> WorkerSettings:
+    options = tuple((name.replace("_", "."), value) for name, value in library.items())
+    kafka = KafkaSettings("127.0.0.1:1", "traptor", False, options, (), folder)
+    return worker_settings(folder, output="kafka", kafka=kafka)
+
+
+def delivered(settings: WorkerSettings, *lines: bytes) -> list[bytes]:
+    sink = KeepingSink()
+    birth = Birth("track:0", 1, RULES[0].group, RULES, settings)
+    pipeline = Pipeline(birth, Delivery(birth, sink), None)
+    pipeline.open(lambda: 0.0)
+    for line in lines:
+        pipeline.handle(line)
+    pipeline.drain(float("inf"))
+    return [message.body for message in sink.messages]
+
+
+def collection_rules(body: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(body)["traptor"]["collection_rules"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"delete": {"status": {"id": 1234, "id_str": "1234"}}}',
+        b'{"limit":{"track":7},  "x":"\\u00e9"}',
+        b'{"anything":1.10}',
+    ],
+)
+def test_what_is_no_tweet_is_delivered_byte_for_byte(line: bytes, tmp_path: Path) -> None:
+    assert delivered(worker_settings(tmp_path), line + b"\r\n") == [line]
+
+
+def test_rules_too_large_for_kafka_are_cut_before_the_outbox_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies = delivered(kafka_settings(tmp_path, message_max_bytes="9000"), LARGE, LARGE)
+    assert [list(map(set, collection_rules(body))) for body in bodies] == [[{"rule_id", "truncated"}] * 4] * 2
+    assert caplog.text.count("rules of a tweet are cut to their ids") == 1
+
+
+def test_rules_that_the_output_takes_are_left_whole(tmp_path: Path) -> None:
+    for settings in (worker_settings(tmp_path), kafka_settings(tmp_path)):
+        (body,) = delivered(settings, LARGE)
+        assert [set(one) for one in collection_rules(body)] == [
+            {"rule_id", "value", "rule_tag", "rule_value"}
+        ] * 4
+
+
+def test_how_large_a_message_may_be_is_what_the_output_says(tmp_path: Path) -> None:
+    assert most_bytes(kafka_settings(tmp_path)) == 1_000_000
+    assert most_bytes(kafka_settings(tmp_path, message_max_bytes="5000000")) == 5_000_000
+    assert most_bytes(worker_settings(tmp_path)) == 16 << 20
+
+
+def test_extras_are_left_out_where_the_settings_say_so(tmp_path: Path) -> None:
+    settings = worker_settings(tmp_path)
+    with_them, without = (
+        json.loads(delivered(one, LARGE)[0])["traptor"] for one in (settings, replace(settings, extras=False))
+    )
+    assert "collection" in with_them
+    assert "collection" not in without
