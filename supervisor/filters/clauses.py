@@ -1,0 +1,110 @@
+"""Clauses: what one value of a rule becomes in X's rule language, and how a filter is written from them.
+
+X's pages "Build a rule" and "Operators" (reference of 2026) fix the language: a space is AND and binds
+tighter than OR, a word with punctuation stands in double quotes, every character counts towards the length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from traptor.common.filters import FollowScope
+
+OR = " OR "
+
+
+class TermKind(Enum):
+    """How a term of a track phrase is written."""
+
+    WORD = "{}"
+    QUOTED = '"{}"'
+    HASHTAG = "#{}"
+    MENTION = "@{}"
+    CASHTAG = "${}"
+    LINK = 'url:"{}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a track phrase; `text` is without the marks of its kind."""
+
+    kind: TermKind
+    text: str
+
+    def __str__(self) -> str:
+        return self.kind.value.format(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackClause:
+    """All of these terms, in any order."""
+
+    terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.terms))
+
+
+_FOLLOW_OPERATORS = {
+    FollowScope.AUTHOR: ("from",),
+    FollowScope.REPLIES: ("from", "to"),
+    FollowScope.FULL: ("from", "to", "retweets_of"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FollowClause:
+    """What one account does and, by `scope`, what others do with its posts."""
+
+    user_id: str
+    scope: FollowScope
+
+    def __str__(self) -> str:
+        return OR.join(f"{operator}:{self.user_id}" for operator in _FOLLOW_OPERATORS[self.scope])
+
+    @classmethod
+    def from_operators(cls, user_id: str, operators: tuple[str, ...]) -> FollowClause | None:
+        """Return the clause with these operators in this order, if there is one."""
+        scope = next((scope for scope, known in _FOLLOW_OPERATORS.items() if known == operators), None)
+        return None if scope is None else cls(user_id, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A box small enough for `bounding_box:`, in degrees."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def __str__(self) -> str:
+        numbers = " ".join(f"{number:.5f}".rstrip("0").rstrip(".") for number in self.bounds)
+        return f"bounding_box:[{numbers}]"
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north."""
+        return self.west, self.south, self.east, self.north
+
+
+@dataclass(frozen=True, slots=True)
+class BoxClause:
+    """A box of the map, as the tiles that cover it."""
+
+    tiles: tuple[Tile, ...]
+
+    def __str__(self) -> str:
+        tiles = OR.join(map(str, self.tiles))
+        return tiles if len(self.tiles) == 1 else f"({tiles})"
+
+
+Clause = TrackClause | FollowClause | BoxClause
+
+
+def filter_text(clauses: Sequence[Clause], suffix: str = "") -> str:
+    """Return the value of a filter that finds what any of the clauses finds, and the suffix as well."""
+    text = OR.join(map(str, clauses))
+    return f"({text}) {suffix}" if suffix else text

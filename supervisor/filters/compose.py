@@ -1,0 +1,109 @@
+"""Composes the filters of an app: as few as needed, not as few as possible, and close to those before.
+
+A filter of one clause names its rules by its id alone, so clauses stand alone while there is room; clauses of
+follow rules are always packed. Pure; docs/decisions says why it is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from traptor.supervisor.filters.clauses import OR, Clause, FollowClause, filter_text
+from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter, Waiting
+from traptor.supervisor.filters.shelf import Shelf
+
+
+def compose(demands: Iterable[Demand], allowance: Allowance, before: Sequence[Filter] = ()) -> Composition:
+    """Return the filters that carry the demands, changed as little as may be from those of `before`.
+
+    A change of k clauses makes at most 2k + 1 filters that were not there; composing the result again
+    changes nothing.
+    """
+    ordered = sorted(demands, key=lambda demand: (-len(demand.clauses), demand.group))
+    shelves: list[Shelf] = []
+    waiting: list[Waiting] = []
+    by_group = _by_group(before)
+    for demand in ordered:
+        fitting, too_long = _measured(demand, allowance.length)
+        waiting += too_long
+        shelves.append(Shelf(demand, fitting, allowance.length, by_group.get(demand.group, ())))
+    for shelf in shelves:
+        shelf.place_missing()
+    _make_room(shelves, allowance.usable)
+    waiting += _leave_out(shelves, allowance)
+    _loosen(shelves, allowance.usable)
+    return Composition(tuple(one for shelf in shelves for one in shelf.filters()), tuple(waiting))
+
+
+def used(shelves: Iterable[Shelf]) -> int:
+    """Return how many filters the shelves take at X, where those of the same text are one."""
+    return len({text for shelf in shelves for text in shelf.texts()})
+
+
+def _by_group(before: Sequence[Filter]) -> Mapping[object, list[Filter]]:
+    found: dict[object, list[Filter]] = {}
+    for one in before:
+        found.setdefault(one.group, []).append(one)
+    return found
+
+
+def _measured(demand: Demand, length: int) -> tuple[list[Clause], list[Waiting]]:
+    """Part the clauses that fit into a filter from those that are too long for one."""
+    fitting: list[Clause] = []
+    too_long: list[Waiting] = []
+    for clause in demand.clauses:
+        size = len(filter_text([clause], demand.suffix))
+        if size <= length:
+            fitting.append(clause)
+        else:
+            too_long.append(Waiting(demand.group, clause, _too_long(clause, size, length)))
+    return fitting, too_long
+
+
+def _too_long(clause: Clause, size: int, length: int) -> str:
+    pieces = str(clause).count(OR) + 1
+    if isinstance(clause, FollowClause) or pieces == 1:
+        return f"it takes {size} characters, and a filter may have {length}"
+    return (
+        f"the box takes {pieces} tiles of {size} characters in all, and a filter may have {length}: draw a"
+        " smaller box, or several"
+    )
+
+
+def _make_room(shelves: Sequence[Shelf], usable: int) -> None:
+    """Pack, those of the largest groups first, until there is room or nothing left to pack."""
+    for shelf in shelves:
+        if (excess := used(shelves) - usable) > 0:
+            shelf.pack(excess)
+    while (excess := used(shelves) - usable) > 0 and _merged(shelves, excess):
+        pass
+
+
+def _merged(shelves: Sequence[Shelf], most: int) -> int:
+    return sum(shelf.merge(most) for shelf in shelves)
+
+
+def _leave_out(shelves: Sequence[Shelf], allowance: Allowance) -> list[Waiting]:
+    """Take filters away that have no room: new ones first, those of the smallest groups first."""
+    reason = f"the app's filters are full: {allowance.usable} of {allowance.filters}, the rest is for changes"
+    waiting: list[Waiting] = []
+    for new in (True, False):
+        for shelf in reversed(shelves):
+            while (excess := used(shelves) - allowance.usable) > 0:
+                left_out = shelf.take_away(excess, new=new)
+                if not left_out:
+                    break
+                waiting += [Waiting(shelf.demand.group, clause, reason) for clause in left_out]
+    return waiting
+
+
+def _loosen(shelves: Sequence[Shelf], usable: int) -> None:
+    """Use the room that a change left, in as many steps as clauses changed: no change sets off a flood."""
+    steps = sum(shelf.changed for shelf in shelves)
+    for shelf in shelves:
+        steps -= shelf.merge(steps)
+    free = usable - used(shelves)
+    for shelf in shelves:
+        done = shelf.unpack(min(steps // 2, free))
+        steps -= 2 * done
+        free -= done

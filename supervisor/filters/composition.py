@@ -1,0 +1,88 @@
+"""What a composition is made from and consists of: demands of groups, filters, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from traptor.common.rules import GroupId, RuleType
+from traptor.supervisor.filters.clauses import Clause, filter_text
+
+_FREE_SHARE = 20  # one in so many stays free, so that filters can be added before others are deleted
+_FREE_LEAST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an app may have: so many filters, each of so many characters."""
+
+    filters: int
+    length: int
+
+    @property
+    def usable(self) -> int:
+        """How many filters a composition may take; the rest stays free for changes."""
+        free = max(_FREE_LEAST, -(-self.filters // _FREE_SHARE))
+        return self.filters - min(free, self.filters // 2)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one group wants: its clauses, each with the values that it stands for."""
+
+    group: GroupId
+    clauses: Mapping[Clause, tuple[str, ...]] = field(repr=False)
+    suffix: str = ""
+
+    @property
+    def packs(self) -> bool:
+        """Whether its clauses always share filters: whom a post is about can be told without asking X."""
+        return self.group.type is RuleType.FOLLOW
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter as it should stand at X."""
+
+    group: GroupId
+    clauses: tuple[Clause, ...] = field(repr=False)
+    suffix: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """Its value at X."""
+        return filter_text(self.clauses, self.suffix)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is more than one clause."""
+        return len(self.clauses) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A clause that no filter has, and why: a sentence for the rule's owner."""
+
+    group: GroupId
+    clause: Clause
+    reason: str
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The filters of an app, and the clauses that found no room.
+
+    Filters of the same text, which two groups may want, are one filter at X.
+    """
+
+    filters: tuple[Filter, ...]
+    waiting: tuple[Waiting, ...] = ()
+
+    @cached_property
+    def by_text(self) -> Mapping[str, tuple[Filter, ...]]:
+        """The filters by their value at X, which is one filter there."""
+        found: dict[str, list[Filter]] = {}
+        for one in self.filters:
+            found.setdefault(one.text, []).append(one)
+        return {text: tuple(filters) for text, filters in found.items()}

@@ -1,0 +1,35 @@
+"""What a clause finds less, or more, than the v1.1 value that it stands for; each difference has a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    is_loss: bool
+    text: str
+
+
+class Difference(Enum):
+    """The named losses and extras of the translation; `text` says what is lost or added, for operators."""
+
+    LINK_WORDS = _About(True, "words that stand only in the address behind a link are not found")
+    MANUAL_REPLIES = _About(True, "replies typed by hand are found only where X takes them for replies")
+    REPLIES = _About(True, "replies to the account are left out by its scope")
+    REPOSTS = _About(True, "reposts of its posts by others are left out by its scope")
+    LARGE_PLACES = _About(True, "posts whose place is larger than half a tile, about 12 miles, are lost")
+    DOUBLE_QUOTES = _About(True, "a double quote cannot be written: the words beside it must be neighbours")
+    PUNCTUATION = _About(False, "the same words with other punctuation between them are found too")
+    LONGER_LINKS = _About(False, "links that hold the address within a longer one are found too")
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something is lost, not added."""
+        return self.value.is_loss
+
+    @property
+    def text(self) -> str:
+        """What is lost or added."""
+        return self.value.text

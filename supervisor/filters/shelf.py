@@ -1,0 +1,154 @@
+"""The filters of one group while they are composed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+
+from traptor.supervisor.filters.clauses import OR, Clause, filter_text
+from traptor.supervisor.filters.composition import Demand, Filter
+
+
+class Shelf:
+    """Where each clause of a group stands: in bins, each of which becomes a filter."""
+
+    def __init__(
+        self, demand: Demand, clauses: Iterable[Clause], length: int, before: Sequence[Filter]
+    ) -> None:
+        self.demand = demand
+        self.changed = 0  # clauses that came or went since `before`
+        self._sizes = {clause: len(str(clause)) + len(OR) for clause in clauses}
+        # What the clauses of a filter may take together, each with an OR, of which one is too many.
+        self._room = length + len(OR) - len(filter_text([], demand.suffix))
+        self._bins: list[_Bin] = []
+        self._missing: list[Clause] = []
+        self._take_over(before)
+
+    def _take_over(self, before: Sequence[Filter]) -> None:
+        placed: set[Clause] = set()
+        for one in before:
+            kept = [clause for clause in one.clauses if clause in self._sizes and clause not in placed]
+            self.changed += len(one.clauses) - len(kept)
+            size = sum(self._sizes[clause] for clause in kept)
+            if kept and one.suffix == self.demand.suffix and size <= self._room:
+                placed.update(kept)
+                self._bins.append(_Bin(kept, size, is_new=False))
+        self._missing = sorted((clause for clause in self._sizes if clause not in placed), key=str)
+        self.changed += len(self._missing)
+
+    def place_missing(self) -> None:
+        """Place the clauses that stand nowhere: alone, or where they are always packed, with others."""
+        roomiest = _Roomiest(self._bins if self.demand.packs else ())
+        for clause in self._missing:
+            size = self._sizes[clause]
+            if self.demand.packs and roomiest.take(clause, size, self._room):
+                continue
+            self._bins.append(_Bin([clause], size, is_new=True))
+            roomiest.add(self._bins[-1])
+
+    def pack(self, most: int) -> None:
+        """Pack clauses that stand alone, until `most` filters are saved or none can be."""
+        alone = sorted((one for one in self._bins if one.is_single), key=lambda one: not one.is_new)
+        roomiest = _Roomiest(one for one in self._bins if not one.is_single)
+        for source in alone:
+            if most <= 0:
+                break
+            clause = source.clauses[0]
+            if roomiest.take(clause, self._sizes[clause], self._room):
+                source.clauses = []
+                most -= 1
+            else:
+                roomiest.add(source)  # others may join it
+        self._forget_empty()
+
+    def take_away(self, most: int, *, new: bool) -> list[Clause]:
+        """Take the last filters away, at most so many: those made now, or those there were; their clauses."""
+        leaving = [one for one in reversed(self._bins) if one.is_new is new][:most]
+        taken = [clause for one in leaving for clause in one.clauses]
+        for one in leaving:
+            one.clauses = []
+        self._forget_empty()
+        return taken
+
+    def merge(self, most: int) -> int:
+        """Make one filter of two packed ones that fit into one, at most so often; how often."""
+        done = 0
+        packed = sorted((one for one in self._bins if not one.is_single or self.demand.packs), key=_Bin.key)
+        for source, target in zip(packed[::2], packed[1::2], strict=False):
+            if done >= most or source.size + target.size > self._room:
+                break
+            target.clauses = [*target.clauses, *source.clauses]
+            target.size += source.size
+            source.clauses = []
+            done += 1
+        self._forget_empty()
+        return done
+
+    def unpack(self, most: int) -> int:
+        """Let at most so many clauses of packed filters stand alone again; how many."""
+        if self.demand.packs:
+            return 0
+        done = 0
+        for source in sorted((one for one in self._bins if not one.is_single), key=_Bin.key):
+            while done < most and not source.is_single:
+                clause = source.clauses[-1]
+                source.clauses = source.clauses[:-1]
+                source.size -= self._sizes[clause]
+                self._bins.append(_Bin([clause], self._sizes[clause], is_new=True))
+                done += 1
+        return done
+
+    def filters(self) -> Iterator[Filter]:
+        """Yield the filters as they should be."""
+        for one in self._bins:
+            yield Filter(self.demand.group, tuple(one.clauses), self.demand.suffix)
+
+    def texts(self) -> Iterator[str]:
+        """Yield the values of the filters."""
+        suffix = self.demand.suffix
+        return (filter_text(one.clauses, suffix) for one in self._bins)
+
+    def _forget_empty(self) -> None:
+        self._bins = [one for one in self._bins if one.clauses]
+
+
+class _Bin:
+    """Clauses that share a filter, and the characters that they take, each with an OR."""
+
+    __slots__ = ("clauses", "is_new", "size")
+
+    def __init__(self, clauses: list[Clause], size: int, *, is_new: bool) -> None:
+        self.clauses = clauses
+        self.size = size
+        self.is_new = is_new  # no filter of before became it
+
+    @property
+    def is_single(self) -> bool:
+        return len(self.clauses) == 1
+
+    def key(self) -> int:
+        """Order bins by size."""
+        return self.size
+
+
+class _Roomiest:
+    """Finds the bin with the most room: where that has none for a clause, no other has."""
+
+    def __init__(self, bins: Iterable[_Bin]) -> None:
+        self._heap = [(one.size, number, one) for number, one in enumerate(bins)]
+        self._count = len(self._heap)
+        heapq.heapify(self._heap)
+
+    def add(self, one: _Bin) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (one.size, self._count, one))
+
+    def take(self, clause: Clause, size: int, room: int) -> bool:
+        """Put the clause into the roomiest bin; False where it does not fit."""
+        if not self._heap or self._heap[0][0] + size > room:
+            return False
+        _, number, one = self._heap[0]
+        one.clauses = [*one.clauses, clause]
+        one.size += size
+        heapq.heapreplace(self._heap, (one.size, number, one))
+        return True

@@ -1,0 +1,120 @@
+"""From the value of a rule to a clause of X's rule language, with what is lost and added on the way.
+
+The table of docs/rules.md is compared with this module by a test.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from traptor.common.filters import FollowScope
+from traptor.common.rules import RuleType
+from traptor.common.text import shown
+from traptor.supervisor.filters.clauses import BoxClause, Clause, FollowClause, Term, TermKind, TrackClause
+from traptor.supervisor.filters.differences import Difference
+from traptor.supervisor.filters.tiles import tiles_of
+
+_RESERVED = frozenset({"or", "and", "not"})  # whether X takes them in lower case for operators is not known
+_MENTION = re.compile(r"@([a-z0-9_]+)")
+_CASHTAG = re.compile(r"\$([a-z]{1,6}(?:[._][a-z]{1,2})?)")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_LINK = re.compile(rf"(?:https?://)?({_LABEL}(?:\.{_LABEL})*\.[a-z]{{2,}}(?:/[^\s\"]*)?)")
+_IN_HASHTAGS = "\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # punctuation and joiners that stand inside tags
+_UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is nowhere said
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A value's clause, and what it finds less and more than v1.1 did."""
+
+    clause: Clause
+    differences: frozenset[Difference]
+
+
+def translate(rule_type: RuleType, value: str, scope: FollowScope = FollowScope.FULL) -> Translation:
+    """Return the clause of one normalised value (`Rule.values`); `scope` is for follow.
+
+    Raises ValueError, a sentence for the rule's owner, where no clause finds it.
+    """
+    match rule_type:
+        case RuleType.TRACK:
+            return _track(value)
+        case RuleType.FOLLOW:
+            return _follow(value, scope)
+        case RuleType.LOCATIONS:
+            return _box(value)
+
+
+def _follow(user_id: str, scope: FollowScope) -> Translation:
+    lost = {
+        FollowScope.AUTHOR: {Difference.REPLIES, Difference.REPOSTS},
+        FollowScope.REPLIES: {Difference.MANUAL_REPLIES, Difference.REPOSTS},
+        FollowScope.FULL: {Difference.MANUAL_REPLIES},
+    }
+    return Translation(FollowClause(user_id, scope), frozenset(lost[scope]))
+
+
+def _box(value: str) -> Translation:
+    west, south, east, north = map(float, value.split(","))
+    return Translation(
+        BoxClause(tuple(tiles_of(west, south, east, north))), frozenset({Difference.LARGE_PLACES})
+    )
+
+
+def _track(phrase: str) -> Translation:
+    terms: list[Term] = []
+    differences: set[Difference] = set()
+    for text in phrase.split():
+        for term, named in _terms(text):
+            terms.append(term)
+            differences |= named
+    if not terms:
+        raise ValueError(f"the phrase {shown(phrase)} has nothing that X could find")
+    return Translation(TrackClause(tuple(dict.fromkeys(terms))), frozenset(differences))
+
+
+def _terms(text: str) -> Iterator[tuple[Term, set[Difference]]]:
+    if text.startswith(("#", "\uff03")):
+        yield _hashtag(text), set()
+    elif match := _MENTION.fullmatch(text):
+        yield Term(TermKind.MENTION, match[1]), set()
+    elif match := _CASHTAG.fullmatch(text):
+        yield Term(TermKind.CASHTAG, match[1]), set()
+    elif match := _LINK.fullmatch(text):
+        yield Term(TermKind.LINK, match[1].rstrip("/")), {Difference.LONGER_LINKS}
+    elif all(map(_is_of_a_word, text)) and text not in _RESERVED:
+        yield Term(TermKind.WORD, text), {Difference.LINK_WORDS}
+    else:
+        yield from _quoted(text)
+
+
+def _hashtag(text: str) -> Term:
+    name = text[1:]
+    if not name or not all(_is_of_a_word(char) or char in _IN_HASHTAGS for char in name):
+        raise ValueError(
+            f"{shown(text)} is no hashtag: one has letters, digits and _ only; take the other characters away"
+        )
+    return Term(TermKind.HASHTAG, name)
+
+
+def _quoted(text: str) -> Iterator[tuple[Term, set[Difference]]]:
+    words = " ".join(text.translate(_UNQUOTABLE).split())
+    if any(_counts(char) for char in words):
+        named = {Difference.LINK_WORDS}
+        if words != text:
+            named.add(Difference.DOUBLE_QUOTES)
+        if not all(map(_is_of_a_word, words)):
+            named.add(Difference.PUNCTUATION)
+        yield Term(TermKind.QUOTED, words), named
+
+
+def _is_of_a_word(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LMN" or char == "_"
+
+
+def _counts(char: str) -> bool:
+    """Whether a token can consist of it: punctuation only parts tokens."""
+    return unicodedata.category(char)[0] in "LMNS"
