@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import sys
@@ -94,7 +95,17 @@ def _run(settings: Settings) -> ExitCode:
 
 
 async def _collect(settings: Settings, logs: MasterLogs) -> ExitCode:
-    return await Master(settings, logs).run()
+    return await Master(settings, logs, _greet if settings.supervisor.log_dir else _nothing).run()
+
+
+def _greet(line: str) -> None:
+    """Say it on stderr: stdout may be the output."""
+    with contextlib.suppress(OSError):
+        click.echo(one_line(line), err=True)
+
+
+def _nothing(_line: str) -> None:
+    """Where the logs themselves are on the terminal, nothing else is."""
 
 
 def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from traptor.common.config.kinds.kinds import JSONL, STDOUT
 from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.common.redisclient import redis_client
+from traptor.common.redisstate import RedisState
 from traptor.common.rules import GroupId
 from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
@@ -28,6 +30,7 @@ from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.greeting import greeting
 from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.jobs import Jobs
 from traptor.supervisor.keys.pacer import Pacer
@@ -45,6 +48,7 @@ from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status import Surroundings, status
 from traptor.supervisor.statuslog import log_status
+from traptor.supervisor.stdoutwatch import StdoutWatch
 from traptor.supervisor.workers.fleet import Fleet, FleetEvents
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
@@ -58,8 +62,13 @@ _LAST_RESORT_S = 1.0
 class Master:
     """Runs a collection until it is told to stop. To be made inside a running event loop."""
 
-    def __init__(self, settings: Settings, logs: MasterLogs) -> None:
+    def __init__(
+        self, settings: Settings, logs: MasterLogs, say: Callable[[str], None] = lambda _line: None
+    ) -> None:
+        """Begin; `say` is given one line for the terminal when it is known what is planned."""
         self._logs = logs
+        self._greet: Callable[[str], None] | None = say
+        self._stdout = StdoutWatch(self._mind_stdout)
         self._jobs = Jobs()
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
@@ -151,6 +160,7 @@ class Master:
     async def run(self) -> ExitCode:
         """Run until TERM or INT, and end with every worker gone."""
         self._listen_to_signals()
+        self._stdout.start()
         self._files.watch(self._context.settings.watched)
         self._take_keys()
         await self._control.start()
@@ -178,10 +188,17 @@ class Master:
             step = jobs.attempt("reconcile", self._reconciler.reconcile, NO_STEP)
             note = partial(self._ledger.look, self._groups, step.looked_at)
             jobs.attempt("look at the ledger", note, None)
+            self._say_that_it_runs()
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
             times = (step.next_at, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
             await self._wait_until(min((at for at in times if at is not None), default=None))
+
+    def _say_that_it_runs(self) -> None:
+        rules = self._uses.states()[RedisUse.RULES].state
+        if self._greet is not None and rules is not RedisState.UNKNOWN:
+            self._greet(greeting(self._context.settings, self._context.connections.values(), rules))
+            self._greet = None
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -217,6 +234,7 @@ class Master:
     async def _close(self) -> None:
         """Let go of everything; what cannot be let go of keeps nothing else."""
         ends: list[tuple[str, Callable[[], Any]]] = [
+            ("close the watch on stdout", self._stdout.close),
             ("close files", self._files.close),
             ("close chores", self._chores.close),
             ("close the control socket", self._control.close),
@@ -263,6 +281,13 @@ class Master:
         if not self._context.stopping:
             self._stop()
         self.wake()
+
+    def _mind_stdout(self) -> None:
+        """End when nobody reads the output: it can never be delivered."""
+        is_output = self._context.settings.traptor.output == f"{JSONL}{STDOUT}"
+        if self._stdout.is_gone and is_output and not self._context.stopping:
+            log.warning("stdout is closed, nobody reads the output: stopping")
+            self._stop_quickly()
 
     def _stop(self) -> None:
         self._context.stopping = True

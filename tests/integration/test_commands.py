@@ -535,6 +535,81 @@ def test_tweets_of_several_workers_go_to_stdout_in_whole_lines(make_collection: 
     assert [one["id"] for one in made if one["connections"] and ("track:0", one["id"]) not in written] == []
 
 
+@pytest.mark.parametrize("lines", [0, 2])
+def test_a_reader_of_stdout_that_goes_away_ends_the_supervisor_in_order(
+    make_collection: Make, lines: int
+) -> None:
+    """As with `| head -2`: no process is left, and the exit code is that of a stop."""
+    collection = make_collection(Key("k1"), Key("k2"), sandbox=("--rate", "200", "--noise", "0"))
+    collection.options = {"traptor": {"output": "jsonl:-"}}
+    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:1", ["flood"])
+    collection.sandbox.set_rules([("track", "storm"), ("track", "flood")])
+    collection.write_ini()
+    command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)]
+    collection.process = process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        read = [process.stdout.readline() for _ in range(lines)]
+        collection.wait_streaming("track:0", "track:1")
+        children = collection.children()
+        process.stdout.close()
+        assert process.wait(DEADLINE_S) == 0
+    assert all(json.loads(line)["traptor"]["collection_rules"] for line in read)
+    assert not [child for child in children if child.is_running()]
+    collection.wait_log(" WARNING ", "stdout is closed, nobody reads the output")
+    collection.wait_log("supervisor stopped")
+
+
+def test_a_stdout_that_is_not_the_output_may_be_closed(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.write_ini()
+    command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)]
+    collection.process = process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.close()
+        pid = collection.wait_streaming("track:0")["track:0"]
+        collection.hint("track:0")
+        collection.wait_new_pid("track:0", pid)
+        assert collection.stop() == 0
+
+
+# ---- what it says on the terminal
+
+
+def test_one_line_on_stderr_says_what_runs_and_where_to_look(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.add_rules("track:0", ["storm", "flood"])
+    collection.add_rules("follow:0", ["42"])
+    path = start_on_stdout(collection)
+    collection.wait_streaming("track:0", "follow:0")
+    said = (collection.folder / "stderr.txt").read_text()
+    assert said == (
+        f"traptor-supervisor {__version__}: 2 connections for 3 rules, 2 keys; logs in {collection.logs},"
+        f" status in {collection.run_dir}/status.json; Ctrl-C stops it\n"
+    )
+    assert collection.stop() == 0
+    assert (collection.folder / "stderr.txt").read_text() == said
+    assert path.read_text() == ""
+
+
+def test_the_line_says_that_redis_is_away(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.redis_url = "redis://127.0.0.1:1/0"
+    start_on_stdout(collection)
+    stderr = collection.folder / "stderr.txt"
+    wait_for(
+        lambda: "Redis is away, so no rules are known yet, 1 key; logs in" in stderr.read_text(), "the line"
+    )
+    assert collection.stop() == 0
+
+
 # ---- heartbeats
 
 
