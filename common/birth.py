@@ -57,6 +57,8 @@ class WorkerSettings:
     kafka: KafkaSettings | None = None  # None: the output is another
     extras: bool = True  # whether tweets get members that the original Traptor did not add
     redis_ca_file: Path | None = None
+    stream_ca_file: Path | None = None  # None: the authorities that are known to all
+    proxy_of_environment: bool = False  # for keys without a proxy
 
     @cached_property
     def fingerprint(self) -> str:

@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 # While an answer's headers are awaited nothing can interrupt the main thread; after this long the
 # control thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
-# What the kernel has given us and no line came of yet, like half of a chunk, has come at most so long ago.
-_IN_HAND_S = 0.1
+# What is on its way from the server, also within a busy host, was sent at most so long ago.
+_ON_ITS_WAY_S = 0.1
 _ROOM_LOOK_S = 0.1
 _TROUBLES = {
     OutboxTrouble.LIMIT: "outbox_max_bytes is reached",
@@ -111,16 +111,22 @@ class Session:
         self._logs.know(_secrets(order))
         log.info("connecting", extra=fields(key=order.key_name, source_address=order.source_address))
         self._stream = stream = V1Stream(
-            order, self._birth.settings, on_open=self._opened, on_line=self._take_line
+            order,
+            self._birth.settings,
+            on_open=self._opened,
+            on_line=self._take_line,
+            on_refused=self._post,  # at once: the key's next way need not wait for the refusal's text
         )
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._came_until, self._stream = stream.caught_up_at, None
-        ended = self._dated(ended)
+        ended = _masked(self._dated(ended), order)
         self._last_byte_at = ended.last_byte_at
         _log_end(ended, order.key_name)
-        self._post(ended)
+        is_refused = ended.status is not None and not ended.streamed
+        if not is_refused:
+            self._post(ended)
 
     def _dated(self, ended: Disconnected) -> Disconnected:
         """Date the end to when all that came before was safe: what was read last may be in memory alone."""
@@ -153,7 +159,7 @@ class Session:
         if stream is None:
             return self._came_until
         caught_up_at = stream.caught_up_at
-        return min(caught_up_at, max(self._connected_at, caught_up_at - _IN_HAND_S))
+        return min(caught_up_at, max(self._connected_at, caught_up_at - _ON_ITS_WAY_S))
 
     def _enter(self, activity: Activity, title: str) -> None:
         self._phase = (activity, time.monotonic())
@@ -239,6 +245,14 @@ def _secrets(order: Connect) -> list[str]:
         password,
     )
     return [secret for secret in secrets if secret]
+
+
+def _masked(ended: Disconnected, order: Connect) -> Disconnected:
+    """Return it without what a server or proxy may have repeated of the request."""
+    detail = ended.detail
+    for secret in _secrets(order):
+        detail = detail.replace(secret, "***")
+    return msgspec.structs.replace(ended, detail=detail)
 
 
 # In an overlap the server's close is meant; else the gap that it makes is the warning.

@@ -16,6 +16,7 @@ from traptor.common.config.kinds.kinds import (
     Api,
     AtLeast,
     Brokers,
+    CaFile,
     Channel,
     Count,
     Durability,
@@ -29,6 +30,7 @@ from traptor.common.config.kinds.kinds import (
     OptionalPath,
     OtherMessages,
     Output,
+    Proxy,
     Rate,
     RedisUrl,
     ServerUrl,
@@ -248,7 +250,22 @@ class TwitterSection(Section):
     )
 
     stream_url: ServerUrl = option(STREAM_URL, REFRESH, "The server of the stream.")
-    connect_timeout: Duration = option("10s", REFRESH, "How long the server may take to accept a connection.")
+    stream_ca_file: CaFile = option(
+        "",
+        REFRESH,
+        "Certificates of the authorities that may vouch for the server, in place of the public ones.",
+    )
+    proxy: Proxy = option(
+        "none",
+        REFRESH,
+        "The proxy of keys that have none of their own; `environment`: what HTTP_PROXY, HTTPS_PROXY and "
+        "NO_PROXY say.",
+    )
+    connect_timeout: Duration = option(
+        "10s",
+        REFRESH,
+        "How long a connect may take in all: connection, proxy, TLS, and the answer's status and headers.",
+    )
     stall_timeout: Duration = option(
         "90s",
         REFRESH,

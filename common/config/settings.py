@@ -10,7 +10,7 @@ from pathlib import Path
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.config.kinds.kinds import KAFKA
-from traptor.common.config.kinds.urls import url_secrets
+from traptor.common.config.kinds.urls import is_readable_on_the_way, url_secrets
 from traptor.common.config.options import Option, Reload
 from traptor.common.config.reader import SettingsReader
 from traptor.common.config.report import Place
@@ -189,6 +189,12 @@ def _warn_of_doubts(
         reader.report.warn(
             reader.place(TwitterSection.section, "stall_timeout"),
             f"cuts streams that are only quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+        )
+    if is_readable_on_the_way(twitter.stream_url):
+        reader.report.warn(
+            reader.place(TwitterSection.section, "stream_url"),
+            "is http:// and leads to another host: whoever is on the way can read what is collected and the"
+            " signed requests; write https:// where the server has it",
         )
     if traptor.output == "jsonl:-" and supervisor.log_dir is None:
         reader.report.warn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
-from traptor.common.config.kinds.kinds import KAFKA
+from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
 from traptor.common.config.settings import Settings
 from traptor.common.rules import Limits
 
@@ -32,6 +32,8 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         ),
         kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
         extras=settings.traptor.extras,
+        stream_ca_file=settings.twitter.stream_ca_file,
+        proxy_of_environment=settings.twitter.proxy == ENVIRONMENT,
     )
 
 

@@ -1,40 +1,131 @@
-"""The lines of a stream, in whatever pieces it comes."""
+"""The messages of a stream, in whatever pieces it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from enum import Enum, auto
 
+import msgspec
 import urllib3
 
 # A tweet with all that is in it has some ten thousand bytes.
 MOST_LINE_BYTES = 16 << 20
-LINE_ENDS = (b"\r", b"\n")
+# A message over several lines is a short notice, set for people to read.
+_MOST_INNER_LINES = 256
+_MOST_INNER_BYTES = 64 << 10
+
+_CRLF = b"\r\n"
 
 
-def stream_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Every line without its end (CR, LF or both), blank ones too.
+class Lines:
+    """Cuts pieces into messages, and gives each as soon as its end has come.
 
-    In place of requests' `iter_lines`, which joins a long line anew with each piece, and takes one without an
-    end until no memory is left. Raises urllib3's ProtocolError for that.
+    CRLF ends a message. CR or LF alone ends one only where whole JSON stands before it: some servers end
+    messages with LF alone, others send JSON over several lines. The line ends inside become spaces. A blank
+    message is a keep-alive.
     """
-    begun: list[bytes] = []  # the line that the next piece goes on with
-    for piece in pieces:
-        first, *others = piece.splitlines() or [b""]
-        if others or _is_ended(piece):
-            others.insert(0, b"".join((*begun, first)))
-            begun = [] if _is_ended(piece) else [others.pop()]
-            yield from others
-        else:
-            begun.append(first)
-            _check(sum(map(len, begun)))
-    if begun:
-        yield b"".join(begun)
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []  # the line that the next piece goes on with
+        self._begun_bytes = 0
+        self._inner: list[bytes] = []  # ended lines of a message that goes on
+        self._inner_bytes = 0
+
+    @property
+    def is_between(self) -> bool:
+        """Whether nothing waits for the next piece."""
+        return not (self._begun or self._inner)
+
+    def take(self, piece: bytes) -> list[bytes]:
+        """Return the messages ended by `piece`. Raises ProtocolError (urllib3's) for a line without end."""
+        if self._begun and self._begun[-1].endswith(b"\r"):
+            piece = self._begun.pop() + piece  # where its LF may come first
+            self._begun_bytes = sum(map(len, self._begun))
+        *ended, rest = piece.split(_CRLF)
+        if ended:
+            is_plain = not self._inner and piece.count(b"\r") == piece.count(b"\n") == len(ended)
+            ended[0] = self._line(ended[0])
+            if not is_plain:
+                ended = [message for line in ended for message in self._end(line)]
+        return ended + self._go_on(rest) if rest else ended
+
+    def finish(self) -> list[bytes]:
+        """Return what only the end of the answer ends. Raises ProtocolError (urllib3's) within a message."""
+        messages = self._end(self._line(b"")) if not self.is_between else []
+        if any(_state(message) is not _Json.WHOLE for message in messages if message):
+            raise urllib3.exceptions.ProtocolError("the answer ended within a message")
+        return messages
+
+    def _line(self, end: bytes) -> bytes:
+        """Return the begun line with its end."""
+        if not self._begun:
+            return end
+        line = b"".join((*self._begun, end))
+        self._begun, self._begun_bytes = [], 0
+        return line
+
+    def _go_on(self, piece: bytes) -> list[bytes]:
+        """Keep `piece`, in which there is no CRLF; return the messages that a lone CR or LF ends."""
+        messages: list[bytes] = []
+        cut = 1 + max(piece.rfind(b"\n"), piece.rfind(b"\r", 0, -1))
+        if cut:
+            for line in self._line(piece[:cut]).splitlines():
+                messages += self._add(line)
+            piece = piece[cut:]
+        if piece:
+            self._begun.append(piece)
+            self._begun_bytes += len(piece)
+        if self._begun_bytes > MOST_LINE_BYTES:
+            raise urllib3.exceptions.ProtocolError(f"a line of more than {MOST_LINE_BYTES} bytes")
+        return messages
+
+    def _add(self, line: bytes) -> list[bytes]:
+        """Take a line that a lone CR or LF ended; return the messages that are known to end with it."""
+        if not self._inner and not line:
+            return [line]
+        state = _state(b" ".join((*self._inner, line)))
+        if state is _Json.BROKEN and self._inner:  # the lines do not belong together
+            return self._let_go() + self._add(line)
+        self._inner.append(line)
+        self._inner_bytes += len(line)
+        if state is _Json.BEGUN and self._may_go_on:
+            return []
+        return [self._joined()] if state is _Json.WHOLE else self._let_go()
+
+    def _end(self, line: bytes) -> list[bytes]:
+        """Return the messages of a line that CRLF ended, with those of the lines before it."""
+        *lines, last = line.splitlines() or [b""]
+        messages = [message for one in lines for message in self._add(one)]
+        if self._inner and _state(b" ".join((*self._inner, last))) is _Json.WHOLE:
+            self._inner.append(last)
+            return [*messages, self._joined()]
+        return [*messages, *self._let_go(), last]
+
+    @property
+    def _may_go_on(self) -> bool:
+        return len(self._inner) < _MOST_INNER_LINES and self._inner_bytes < _MOST_INNER_BYTES
+
+    def _joined(self) -> bytes:
+        return b" ".join(self._let_go())
+
+    def _let_go(self) -> list[bytes]:
+        lines, self._inner, self._inner_bytes = self._inner, [], 0
+        return lines
 
 
-def _is_ended(piece: bytes) -> bool:
-    return piece.endswith(LINE_ENDS)
+class _Json(Enum):
+    WHOLE = auto()
+    BEGUN = auto()  # more may make it whole
+    BROKEN = auto()
 
 
-def _check(size_bytes: int) -> None:
-    if size_bytes > MOST_LINE_BYTES:
-        raise urllib3.exceptions.ProtocolError(f"a line of more than {MOST_LINE_BYTES} bytes")
+_decoder = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _state(text: bytes) -> _Json:
+    try:
+        _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        return _Json.BEGUN if "truncated" in str(error) else _Json.BROKEN
+    except RecursionError:
+        return _Json.BROKEN
+    return _Json.WHOLE

@@ -7,6 +7,7 @@ whether it may be shown. Relative paths are relative to the ini's folder, which 
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 STDOUT = "-"
 JSONL = "jsonl:"
 KAFKA = "kafka"
+ENVIRONMENT = "environment"
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CHANNEL = re.compile(r"[!-~]+")
 # Kafka, org.apache.kafka.common.internals.Topic
@@ -90,6 +92,25 @@ def _log_folder(text: str, info: ValidationInfo) -> Path | None:
 
 def _optional_path(text: str, info: ValidationInfo) -> Path | None:
     return _path(text, info) if text else None
+
+
+def _ca_file(text: str, info: ValidationInfo) -> Path | None:
+    path = _optional_path(text, info)
+    if path is None:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise ValueError("must be a file with certificates in PEM form") from None
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be read: {error.strerror}") from None
+    return path
+
+
+def _proxy(text: str) -> str:
+    if text not in ("none", ENVIRONMENT):
+        raise ValueError("must be none or environment; the proxy of a key stands in its own section")
+    return text
 
 
 def _api(text: str) -> str:
@@ -184,6 +205,10 @@ Topic = Annotated[str, BeforeValidator(_topic), Allowed("a name")]
 FolderPath = Annotated[Path, BeforeValidator(_path), Allowed("a folder")]
 LogFolder = Annotated[Path | None, BeforeValidator(_log_folder), Allowed("a folder, or `-` for stdout")]
 OptionalPath = Annotated[Path | None, BeforeValidator(_optional_path), Allowed("a file, or nothing")]
+CaFile = Annotated[
+    Path | None, BeforeValidator(_ca_file), Allowed("a file with certificates in PEM form, or nothing")
+]
+Proxy = Annotated[str, BeforeValidator(_proxy), Allowed("`none` or `environment`")]
 Handover = Annotated[
     tuple[str, ...],
     BeforeValidator(_handover),

@@ -6,6 +6,7 @@ No message repeats a URL or a part of it, since any part may turn out to be a pa
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, unquote_plus, urlencode, urlsplit
 
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
@@ -64,6 +65,21 @@ def read_server_url(text: str) -> str:
     if url.username is not None or url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError("must be the scheme, the host and perhaps a port, and nothing else")
     return text.rstrip("/")
+
+
+def is_readable_on_the_way(text: str) -> bool:
+    """Return whether what is sent to this server leaves the host without encryption."""
+    url = urlsplit(text)
+    return url.scheme == "http" and not _is_loopback(url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def masked_url(text: str) -> str:

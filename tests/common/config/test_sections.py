@@ -19,7 +19,8 @@ DEFAULTS = {
     " restart_backoff=1s restart_backoff_max=60s"
     " restart_reset_after=60s ledger_keep=90d",
     "redis": "url=redis://127.0.0.1:6379/0 channel=traptor-notify timeout=5s ca_file= stats=yes",
-    "twitter": "stream_url=https://stream.twitter.com connect_timeout=10s stall_timeout=90s follow_limit=5000"
+    "twitter": "stream_url=https://stream.twitter.com stream_ca_file= proxy=none connect_timeout=10s"
+    " stall_timeout=90s follow_limit=5000"
     " track_limit=400 locations_limit=25 connects=5 connects_window=300s network_backoff=250ms"
     " network_backoff_max=16s http_backoff=5s http_backoff_max=320s rate_limit_backoff=60s"
     " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2",

@@ -1,0 +1,87 @@
+"""What has come over one connection, and until when all of it was handled."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import math
+import socket
+import ssl
+import struct
+import termios
+import time
+
+from urllib3.util.ssltransport import SSLTransport
+
+# tcpi_bytes_received in struct tcp_info (linux/tcp.h, since Linux 4.1).
+_RECEIVED = struct.Struct("128xQ")
+
+# What urllib3 connects: TLS within the TLS of a proxy is its SSLTransport.
+Wire = socket.socket | SSLTransport
+
+
+class Arrivals:
+    """Compares what the kernel received with what was handled.
+
+    Between the two lie the kernel's buffer, TLS, the framing, the decompressor and the begun line. The count
+    of all bytes that ever came sees every one of them, from any thread, also while a read of the socket waits
+    or has just returned.
+    """
+
+    def __init__(self, wire: Wire, opened_at: float) -> None:
+        self._wire = wire
+        self._socket = _innermost(wire)
+        self._handled_bytes = -1  # of all that came; -1: something that came is not handled
+        self._until = opened_at
+        self._shut_at = math.inf
+
+    @property
+    def handled_until(self) -> float:
+        """The last time when all that had come was handled (any thread)."""
+        now = time.monotonic()  # before the look
+        is_handled = self._received_bytes() == self._handled_bytes
+        return min(now if is_handled else self._until, self._shut_at)
+
+    def note(self, *, is_handled: bool) -> None:
+        """Take down, before a read, whether all that was read before is handled."""
+        self._handled_bytes = -1
+        if not is_handled or _held_bytes(self._wire):
+            return
+        now = time.monotonic()
+        received_bytes = self._received_bytes()  # first: what comes meanwhile counts as unread
+        unread_bytes = _unread_bytes(self._socket)
+        self._handled_bytes = received_bytes - unread_bytes
+        if not unread_bytes:
+            self._until = now
+
+    def shut(self) -> None:
+        """Count nothing that comes from now on (any thread)."""
+        self._until = max(self._until, self.handled_until)
+        self._shut_at = min(self._shut_at, time.monotonic())
+
+    def _received_bytes(self) -> int:
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
+            (count,) = _RECEIVED.unpack(info)
+        except (OSError, struct.error):
+            return -2  # closed in the meantime
+        return count or -2  # at least the answer's headers came: a kernel that does not count
+
+
+def _innermost(wire: Wire) -> socket.socket:
+    return wire if isinstance(wire, socket.socket) else _innermost(wire.socket)
+
+
+def _held_bytes(wire: Wire) -> int:
+    """What TLS has of records that were begun to be read."""
+    if isinstance(wire, ssl.SSLSocket):
+        return wire.pending()
+    if isinstance(wire, SSLTransport):
+        return wire.sslobj.pending() + wire.incoming.pending + _held_bytes(wire.socket)
+    return 0
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    unread = array.array("i", [0])
+    fcntl.ioctl(sock, termios.FIONREAD, unread)
+    return unread[0]

@@ -1,0 +1,104 @@
+"""The body of one answer: its messages as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import requests
+import urllib3
+
+from traptor.worker.stream.arrivals import Arrivals, Wire
+from traptor.worker.stream.coding import Coding
+from traptor.worker.stream.framing import Framing
+from traptor.worker.stream.lines import Lines
+
+# Large reads cost half of tweepy's default 512 bytes; a read waits for no more than there is.
+READ_BYTES = 65_536
+
+
+class Body:
+    """Hands on each message as soon as its bytes have come, however they are framed.
+
+    It reads the socket itself: a buffered reader, and urllib3's reads of a chunk, wait for bytes that come
+    later. `buffered` is what of the body came with the headers.
+    """
+
+    def __init__(self, wire: Wire, buffered: bytes, framing: Framing, coding: Coding) -> None:
+        self._wire = wire
+        self._buffered = buffered
+        self._framing = framing
+        self._coding = coding
+        self._lines = Lines()
+        self._arrivals = Arrivals(wire, time.monotonic())
+
+    @property
+    def handled_until(self) -> float:
+        """The last time when all that had come was handled (any thread)."""
+        return self._arrivals.handled_until
+
+    def shut(self) -> None:
+        """Count nothing that comes from now on as handled (any thread)."""
+        self._arrivals.shut()
+
+    def messages(self, stall_s: float) -> Iterator[bytes]:
+        """Give every message; when the next is asked for, the one before counts as handled.
+
+        Raises ReadTimeout (requests') when none ended for `stall_s`, ConnectionError (requests') and
+        ProtocolError (urllib3's) when the connection broke or was no HTTP.
+        """
+        self._wire.settimeout(stall_s)
+        message_at = time.monotonic()
+        for piece in self._pieces():
+            messages = self._lines.take(piece)
+            yield from messages
+            now = time.monotonic()
+            if messages:
+                message_at = now
+            elif now - message_at > stall_s:  # bytes drip, and come to nothing
+                raise requests.ReadTimeout(f"no whole message for {stall_s:g} s")
+        yield from self._lines.finish()
+
+    def start(self, most_bytes: int, within_s: float) -> bytes:
+        """Return the first bytes, what of them comes within a time. Raises as `messages` does."""
+        deadline = time.monotonic() + within_s
+        start = b""
+        try:
+            for piece in self._pieces(deadline):
+                start += piece
+                if len(start) >= most_bytes:
+                    break
+        except requests.ReadTimeout:
+            pass
+        return start[:most_bytes]
+
+    def _pieces(self, deadline: float | None = None) -> Iterator[bytes]:
+        data = self._buffered
+        while True:
+            if content := self._framing.take(data):
+                yield self._coding.take(content)
+                while self._coding.has_more:
+                    yield self._coding.more()
+            if self._framing.is_ended:
+                return
+            data = self._read(deadline)
+            if not data:
+                break
+        if not self._framing.may_end:
+            raise urllib3.exceptions.ProtocolError("the connection ended within the answer")
+
+    def _read(self, deadline: float | None) -> bytes:
+        if deadline is not None:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise requests.ReadTimeout("the answer's body takes too long")
+            self._wire.settimeout(left_s)
+        self._arrivals.note(is_handled=self._lines.is_between and self._coding.is_flushed)
+        try:
+            data = self._wire.recv(READ_BYTES)
+        except TimeoutError as error:
+            raise requests.ReadTimeout(error) from error
+        except OSError as error:
+            raise requests.ConnectionError(error) from error
+        assert isinstance(data, bytes)
+        return data

@@ -1,0 +1,123 @@
+"""Where the body of an HTTP answer ends, and what in it is framing (RFC 9112, 6 and 7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import urllib3
+
+_MOST_FRAMING_BYTES = 65_536
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+
+
+class Framing(Protocol):
+    """Takes the bytes of a body as they come and gives its content at once."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the body is complete: nothing more belongs to it."""
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the end of the connection is the body's end too, and does not tear it."""
+
+    def take(self, data: bytes) -> bytes:
+        """Return the content in `data`. Raises urllib3's ProtocolError."""
+
+
+class UntilClose:
+    """A body that ends with its connection."""
+
+    is_ended = False
+    may_end = True
+
+    def take(self, data: bytes) -> bytes:
+        """Return `data`."""
+        return data
+
+
+class Sized:
+    """A body of a known length."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = size_bytes
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether all of it came."""
+        return not self._left
+
+    @property
+    def may_end(self) -> bool:
+        """Whether all of it came."""
+        return self.is_ended
+
+    def take(self, data: bytes) -> bytes:
+        """Return what of `data` belongs to it."""
+        content = data[: self._left]
+        self._left -= len(content)
+        return content
+
+
+class Chunked:
+    """A body in chunks; its trailer is not waited for."""
+
+    def __init__(self) -> None:
+        self._left = 0  # of the chunk
+        self._line = b""  # a begun line between chunks
+        self._is_after_chunk = False  # its CRLF comes next
+        self._is_last = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last chunk came."""
+        return self._is_last
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the last chunk came."""
+        return self._is_last
+
+    def take(self, data: bytes) -> bytes:
+        """Return the content of the chunks in `data`, of a part of one too."""
+        contents, at, end = [], 0, len(data)
+        while at < end and not self._is_last:
+            if not self._left:
+                at = self._take_line(data, at)
+                continue
+            content = data[at : at + self._left]
+            contents.append(content)
+            at += len(content)
+            self._left -= len(content)
+            self._is_after_chunk = not self._left
+        return contents[0] if len(contents) == 1 else b"".join(contents)
+
+    def _take_line(self, data: bytes, start: int) -> int:
+        """Take a line between chunks, or its part that came; return where the next begins."""
+        end = data.find(b"\n", start) + 1
+        self._line += data[start : end or len(data)]
+        if len(self._line) > _MOST_FRAMING_BYTES:
+            raise urllib3.exceptions.ProtocolError("the answer is no HTTP: an endless line between chunks")
+        if not end:
+            return len(data)
+        line, self._line = self._line.rstrip(b"\r\n"), b""
+        if self._is_after_chunk and not line:
+            self._is_after_chunk = False
+        else:
+            self._begin_chunk(line)
+        return end
+
+    def _begin_chunk(self, line: bytes) -> None:
+        size = None if self._is_after_chunk else _CHUNK_SIZE.fullmatch(line)
+        if size is None:
+            raise urllib3.exceptions.ProtocolError("the answer is no HTTP: a chunk without a size")
+        self._left = int(size[1], 16)
+        self._is_last = not self._left
+
+
+def framing_of(length_bytes: int | None, *, is_chunked: bool) -> Framing:
+    """Return how a body is framed whose answer names this length, or none."""
+    if is_chunked:
+        return Chunked()
+    return UntilClose() if length_bytes is None else Sized(length_bytes)

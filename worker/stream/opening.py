@@ -1,0 +1,180 @@
+"""The opening of one connection: from the name of the server to the end of the answer's headers."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import requests
+import urllib3
+
+from traptor.worker.stream.arrivals import Wire
+from traptor.worker.stream.body import READ_BYTES, Body
+from traptor.worker.stream.coding import coding_of
+from traptor.worker.stream.framing import framing_of
+
+_TCP = socket.SOCK_STREAM
+
+
+class Opening:
+    """Ends a connect that takes longer than `within_s` in all, however its bytes drip.
+
+    Timeouts of sockets are for each read and each address. This one is for name, connection, proxy, TLS,
+    request, status and headers together: at its end the connection is shut, and whatever waits for it fails.
+    """
+
+    def __init__(self, within_s: float) -> None:
+        self.answer: _Answer | None = None
+        self._within_s = within_s
+        self._deadline = time.monotonic() + within_s
+        self._lock = threading.Lock()
+        self._watched: list[socket.socket] = []
+        self._is_over = False
+        self._timer = threading.Timer(within_s, self._cut)
+        self._timer.daemon = True
+
+    @property
+    def overdue(self) -> str:
+        """What to say of a connect that was ended here; empty: none was."""
+        return f"no answer within {self._within_s:g} s" if self._is_over else ""
+
+    def begin(self) -> None:
+        """Let the time run. Raises OSError when there is no thread for it."""
+        try:
+            self._timer.start()
+        except RuntimeError as error:
+            raise OSError(f"the connect cannot be watched: {error}") from error
+
+    def end(self) -> None:
+        """The headers came, or no connection came to be."""
+        self._timer.cancel()
+        with self._lock:
+            watched, self._watched = self._watched, []
+        for sock in watched:
+            sock.close()
+
+    def share_s(self, addresses: int) -> float:
+        """How long one of so many addresses may take, for the last one to have its turn."""
+        return max(0.001, (self._deadline - time.monotonic()) / max(1, addresses))
+
+    def watch(self, wire: Wire) -> None:
+        """Shut this connection at the deadline. Raises TimeoutError after it."""
+        with self._lock:
+            if self._is_over:
+                raise TimeoutError(self.overdue)
+            # A descriptor of our own: TLS takes the socket over.
+            self._watched.append(socket.socket(fileno=os.dup(wire.fileno())))
+
+    def body(self, response: urllib3.BaseHTTPResponse) -> Body:
+        """Return the body of the answer that came."""
+        assert self.answer is not None
+        framing = framing_of(self.answer.length, is_chunked=response.chunked)
+        coding = coding_of(response.headers.get("content-encoding", ""), READ_BYTES)
+        return Body(self.answer.wire, self.answer.buffered(), framing, coding)
+
+    def _cut(self) -> None:
+        with self._lock:
+            self._is_over = True
+            for sock in self._watched:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+
+class OpeningAdapter(requests.adapters.HTTPAdapter):
+    """Connects by `opening`, from one address of this host where it is given."""
+
+    def __init__(self, opening: Opening, source_address: str | None) -> None:
+        self._opening = opening
+        self._source = (source_address, 0) if source_address else None
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests has it, with the source address."""
+        super().init_poolmanager(*args, source_address=self._source, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """As requests has it, with the source address."""
+        return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """As requests has it; its connections are watched, whatever their kind."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        kind = pool.ConnectionCls
+        pool.ConnectionCls = type(kind.__name__, (_Watched, kind), {"opening": self._opening})
+        return pool
+
+
+class _Watched:
+    """What is added to each class of connections."""
+
+    opening: Opening
+    host: str
+    timeout: float
+
+    def response_class(self, sock: Any, **kwargs: Any) -> _Answer:
+        """Make the answer; a proxy's comes first, and the last one counts."""
+        self.opening.answer = _Answer(sock, **kwargs)
+        return self.opening.answer
+
+    def _new_conn(self) -> socket.socket:
+        self.timeout = self.opening.share_s(self._addresses())
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # the class that this is added to
+        self.opening.watch(sock)
+        sock.settimeout(self.opening.share_s(1))  # for the proxy and TLS
+        return sock
+
+    def _addresses(self) -> int:
+        """How many there are to try; a server behind SOCKS is not looked up here."""
+        socks = getattr(self, "_socks_options", None)
+        try:
+            return len(socket.getaddrinfo(socks["proxy_host"] if socks else self.host, None, type=_TCP))
+        except (OSError, UnicodeError):
+            return 1  # the connect says what is wrong
+
+
+class _Answer(http.client.HTTPResponse):
+    """Knows its connection, which is read past the buffer of the headers once they have come."""
+
+    def __init__(self, sock: Any, **kwargs: Any) -> None:
+        super().__init__(sock, **kwargs)
+        self.wire: Wire = sock
+        assert isinstance(self.fp, io.BufferedReader)
+        self._pausing = _Pausing(self.fp.detach())
+        self.fp = io.BufferedReader(self._pausing)
+
+    def buffered(self) -> bytes:
+        """Return what of the body came with the headers; nothing more is read."""
+        assert isinstance(self.fp, io.BufferedReader)
+        self._pausing.is_paused = True
+        return self.fp.peek()
+
+
+class _Pausing(io.RawIOBase):
+    """Reads a socket until it is paused; then it has nothing."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self.is_paused = False
+        self._raw = raw
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """As a socket has it; None: nothing has come."""
+        return None if self.is_paused else self._raw.readinto(buffer)
+
+    def fileno(self) -> int:
+        """The socket's."""
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        """Close the socket's side of it too."""
+        super().close()
+        self._raw.close()
