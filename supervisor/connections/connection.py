@@ -93,9 +93,16 @@ class Connection:
             return None
         if self.wait is not None:
             return self.wait
-        if self.serving is not None and self.serving.state is GenerationState.CONNECTING:
-            return Wait(WaitKind.CONNECTING, "the server is asked", key=self.serving.key_name)
-        return Wait(WaitKind.STARTING, "its worker is starting")
+        g = self.serving
+        if g is None:
+            return Wait(WaitKind.STARTING, "its worker is not there yet")
+        match g.state:
+            case GenerationState.CONNECTING:
+                return Wait(WaitKind.CONNECTING, "the server is asked", key=g.key_name)
+            case GenerationState.DRAINING | GenerationState.GONE:
+                return Wait(WaitKind.STARTING, "its worker is being replaced")
+            case _:
+                return Wait(WaitKind.STARTING, "its worker is starting")
 
     @property
     def asks(self) -> bool:

@@ -278,6 +278,8 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
                 what="Redis has none any more, the known ones stream on; a hint for the group ends this",
             ),
         )
+    if group.suspect and not suspect:
+        log.info("rules are no longer suspect", extra=fields(group=group.id, known=len(snapshot.rules)))
     known = {(rejected.key, rejected.reason) for rejected in group.snapshot.rejected}
     for rejected in snapshot.rejected:
         if (rejected.key, rejected.reason) not in known:

@@ -61,7 +61,9 @@ class RedisUses:
     def __init__(self, something_runs: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
         self._something_runs = something_runs
         self._clock = clock
-        self._uses = {use: UseState() for use in RedisUse}
+        own = [use for use in RedisUse if use is not RedisUse.COUNTERS]
+        self._uses: dict[RedisUse, UseState] = dict.fromkeys(own, UseState())
+        self._counters = UseState()  # the workers say what becomes of them
         self._away_is_said = False
 
     def teller(self, use: RedisUse, client: redis.asyncio.Redis) -> Tell:
@@ -77,7 +79,11 @@ class RedisUses:
 
     def states(self, workers: Iterable[Generation] = ()) -> dict[RedisUse, UseState]:
         """Return how each use stands; the counters' by what the workers reported last."""
-        return {**self._uses, RedisUse.COUNTERS: _counters(workers)}
+        state, error = _counters(workers)
+        before = self._counters
+        since = before.since if before.state is state else self._clock()
+        self._counters = UseState(state, since, error)
+        return {**self._uses, RedisUse.COUNTERS: self._counters}
 
     def _note(self, use: RedisUse, state: RedisState, error: str | None) -> None:
         before = self._uses[use]
@@ -117,11 +123,11 @@ def overall(uses: Mapping[RedisUse, UseState]) -> RedisState:
     return RedisState.UNKNOWN
 
 
-def _counters(workers: Iterable[Generation]) -> UseState:
-    """The worst that workers report of their counters; since when is of the latest report."""
+def _counters(workers: Iterable[Generation]) -> tuple[RedisState, str | None]:
+    """The worst that workers report of their counters, with its error."""
     reports = [g.last_report for g in workers if g.last_report is not None]
     for state in (RedisState.AWAY, RedisState.REFUSED, RedisState.OK):
         for report in reports:
             if report.redis_state is state:
-                return UseState(state, None, report.redis_error or None)
-    return UseState()
+                return state, report.redis_error or None
+    return RedisState.UNKNOWN, None

@@ -666,6 +666,27 @@ def test_a_heartbeat_that_somebody_else_writes_is_said(make_collection: Make) ->
     assert not [g for g in collection.status()["groups"] if g["heartbeat_shared"] and g["group"] != "track:0"]
 
 
+def test_a_group_that_lost_its_last_rule_beats_on_over_a_restart_too(make_collection: Make) -> None:
+    """Else a rule manager that looks for heartbeats would never give it a rule again."""
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.remove_rules("track:0", ["storm"])
+    collection.hint("track:0")
+    wait_for(lambda: not collection.connection("track:0"), "nothing is streamed any more")
+    for _ in range(2):
+        collection.redis.delete("track:0:heartbeat")
+        wait_for(lambda: collection.redis.get("track:0:heartbeat"), "it beats on")
+        assert collection.stop() == 0
+        wait_for(lambda: not collection.redis.exists("track:0:heartbeat"), "it expires")
+        collection.start()
+    wait_for(lambda: collection.redis.get("track:0:heartbeat"), "it beats on")
+    collection.add_rules("track:0", ["storm"])
+    collection.hint("track:0")
+    collection.wait_streaming("track:0")
+
+
 def test_heartbeats_are_withheld_while_the_server_refuses_the_rules(make_collection: Make) -> None:
     """And the key goes to whom it can serve; other rules are tried at once."""
     collection = make_collection(Key("k1"))

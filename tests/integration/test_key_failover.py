@@ -238,6 +238,8 @@ def test_an_extra_connect_that_is_refused_makes_the_key_suspect_and_the_old_stre
     collection.add_rules("track:0", ["flood"])
     collection.hint("track:0")
     wait_for(lambda: states(collection) == {"k1": "SUSPECT"}, "the key is suspect")
+    collection.wait_log(" WARNING ", "key cannot be used", "key=k1 ", "while the key streams")
+    collection.wait_log(" WARNING ", "rules are not collected", "connection=track:0 key=k1 rules=1 ")
     collection.hint("track:0")
     watch(collection, SETTLED_S)
     assert collection.streaming() == {"track:0": pid}

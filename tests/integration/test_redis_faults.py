@@ -301,6 +301,8 @@ def test_an_emptied_redis_ends_no_stream_until_a_hint_says_that_it_is_meant(make
     collection.add_rules("follow:0", ["42"])
     wait_for(lambda: not group_status(collection, "follow:0")["suspect"], "the rules are back")
     assert collection.streaming() == {"follow:0": before["follow:0"]}
+    for group in ("track:0", "follow:0"):
+        collection.wait_log(" INFO ", "rules are no longer suspect", f"group={group}")
 
 
 @pytest.mark.long

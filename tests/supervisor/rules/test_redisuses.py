@@ -15,6 +15,7 @@ from traptor.common.redisclient import UnexpectedReply, redis_client, state_afte
 from traptor.common.redisstate import RedisState
 from traptor.supervisor.rules.redisuses import EFFECTS, RedisUse, RedisUses, overall
 
+OWN = [use for use in RedisUse if use is not RedisUse.COUNTERS]  # the master's
 CLIENT = redis_client("redis://:SECRET@127.0.0.1:1/0", 1.0)
 AWAY = exceptions.ConnectionError("Connection refused")
 REFUSED = exceptions.NoPermissionError("no right")
@@ -77,7 +78,7 @@ def test_each_use_has_a_state_since_when_and_the_last_error() -> None:
 def test_away_is_said_once_for_all_uses_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     uses = make_uses()
-    tells = [uses.teller(use, CLIENT) for use in RedisUse]
+    tells = [uses.teller(use, CLIENT) for use in OWN]
     for error in (None, AWAY, AWAY, None, AWAY):
         for tell in tells:
             tell(error)
@@ -92,14 +93,14 @@ def test_away_is_said_once_for_all_uses_and_so_is_its_end(caplog: pytest.LogCapt
 def test_a_refusal_is_said_for_each_use_with_what_it_means(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     uses = make_uses()
-    for use in RedisUse:
+    for use in OWN:
         tell = uses.teller(use, CLIENT)
         for error in (REFUSED, REFUSED, None):
             tell(error)
     said = [(record.message, fields_of(record)["used_for"]) for record in caplog.records]
-    assert said == [(text, use) for use in RedisUse for text in ("Redis refuses", "Redis refuses no more")]
+    assert said == [(text, use) for use in OWN for text in ("Redis refuses", "Redis refuses no more")]
     effects = [fields_of(record).get("effect") for record in caplog.records[::2]]
-    assert effects == [f"what runs goes on; {EFFECTS[use]}" for use in RedisUse]
+    assert effects == [f"what runs goes on; {EFFECTS[use]}" for use in OWN]
 
 
 def test_at_a_start_where_nothing_runs_it_is_not_said_that_what_runs_goes_on(
@@ -126,6 +127,10 @@ def test_the_counters_are_as_the_worst_worker_reports() -> None:
     assert counters(silent, worker(RedisState.OK)) == (RedisState.OK, None)
     assert counters(worker(RedisState.OK), worker(RedisState.AWAY, "gone")) == (RedisState.AWAY, "gone")
     assert counters(worker(RedisState.REFUSED, "no"), worker(RedisState.OK)) == (RedisState.REFUSED, "no")
+    uses = make_uses()
+    since = [uses.states([worker(state)])[RedisUse.COUNTERS].since for state in (RedisState.OK,) * 3]
+    assert since == [100.0] * 3
+    assert uses.states([worker(RedisState.AWAY)])[RedisUse.COUNTERS].since == 101.0
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
