@@ -151,6 +151,12 @@ def _value_and_lifetime(value: Any, lifetime_ms: Any) -> tuple[bytes | None, int
     raise _unexpected("a value and its lifetime", (value, lifetime_ms))
 
 
+def was_pong(reply: Any) -> None:
+    """Check a reply to PING. Raises UnexpectedReply."""
+    if reply != b"PONG":
+        raise _unexpected("PONG", reply)
+
+
 def pubsub_message(message: Any) -> tuple[str, bytes] | None:
     """Kind and content of what a subscription received; None when nothing came. Raises UnexpectedReply."""
     match message:

@@ -12,7 +12,7 @@ from rich.console import Console
 from traptor.common.config.sections import RedisSection
 from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable, TraptorError
-from traptor.common.redisclient import REDIS_ERRORS, redis_client, unavailable
+from traptor.common.redisclient import REDIS_ERRORS, ask, redis_client, unavailable, was_pong
 from traptor.common.terminal import say
 from traptor.common.text import counted
 from traptor.supervisor.checks import host
@@ -83,7 +83,7 @@ async def _check_sections(sections: Sections, found: Findings) -> None:
 async def _check_redis(section: RedisSection, found: Findings) -> None:
     client = _client(section)
     try:
-        await client.ping()
+        await ask(client, client.ping(), was_pong)
     except REDIS_ERRORS as error:
         found.failures.append(str(unavailable(client, error)))
     finally:
@@ -122,6 +122,7 @@ async def _check_settings(settings: Settings, found: Findings) -> None:
 def _check_host(sections: Sections, found: Findings) -> None:
     folders = host.folders(sections.traptor, sections.supervisor)
     found.configuration += host.unusable_folders(folders)
+    found.configuration += host.untrusted_folders(sections.supervisor)
     found.configuration += host.socket_problems(sections.supervisor)
     found.warnings += host.full_disks(folders)
 

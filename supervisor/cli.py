@@ -15,6 +15,7 @@ from traptor.common import __version__
 from traptor.common.config.sections import SupervisorSection
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
+from traptor.common.folders import make_private, who_may_change
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.terminal import report_console
@@ -115,10 +116,12 @@ def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
         ("state_dir", supervisor.state_dir, "lock"),
     ):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
         except OSError as error:
             problem = f"{folder} cannot be made: {error.strerror}; make it, or name another folder"
             raise ConfigError([Problem(f"[supervisor] {option}", problem)]) from None
+        if others := who_may_change(folder):
+            raise ConfigError([Problem(f"[supervisor] {option}", f"cannot be trusted: {others}")])
         lock = RecordLock(folder / name)
         lock.take()
         locks.append(lock)

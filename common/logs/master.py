@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from traptor.common.errors import ConfigError, Problem
+from traptor.common.folders import make_private
 from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter
 from traptor.common.logs.mask import SecretMask
@@ -87,7 +88,7 @@ def set_level(level: str) -> None:
 
 def _prepare(log_dir: Path) -> None:
     try:
-        log_dir.mkdir(parents=True, exist_ok=True)
+        make_private(log_dir)
     except OSError as error:
         problem = f"{log_dir} cannot be made: {error.strerror}; make it, or name another folder"
         raise ConfigError([Problem("[supervisor] log_dir", problem)]) from None

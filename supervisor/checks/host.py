@@ -11,6 +11,7 @@ from pathlib import Path
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.sections import SupervisorSection, TraptorSection
 from traptor.common.errors import ConfigError
+from traptor.common.folders import who_may_change
 from traptor.supervisor.control.server import socket_path
 from traptor.supervisor.keys.addresses import is_on_this_host
 
@@ -70,6 +71,14 @@ def unusable_folders(named: Iterable[Folder]) -> Iterator[str]:
                 f"{folder.option}: {folder.path} cannot be made or written to;"
                 " make it, or name another folder"
             )
+
+
+def untrusted_folders(supervisor: SupervisorSection | None) -> Iterator[str]:
+    """Say which of the folders for our own files others may change."""
+    named = {} if supervisor is None else {"run_dir": supervisor.run_dir, "state_dir": supervisor.state_dir}
+    for option, path in named.items():
+        if others := who_may_change(path):
+            yield f"{option}: cannot be trusted: {others}"
 
 
 def full_disks(named: Iterable[Folder]) -> Iterator[str]:

@@ -138,7 +138,7 @@ def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
         # Whoever holds master.lock is alone here: a socket that is there is a dead master's.
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        if os.path.lexists(path) and stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
         umask = os.umask(0o777 & ~_MODE)
         try:

@@ -12,6 +12,12 @@ from traptor.common.errors import TraptorError
 Migrations = Sequence[Sequence[str]]
 
 
+def refuse_link(path: Path) -> None:
+    """Raise sqlite3.OperationalError where a link stands in the place of a file: SQLite would follow it."""
+    if path.is_symlink():
+        raise sqlite3.OperationalError("it is a link to another file; put the file itself there")
+
+
 def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     """Bring the file to the newest schema, each step as a whole or not at all.
 

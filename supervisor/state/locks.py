@@ -85,6 +85,6 @@ class WorkersLock:
 def open_lock_file(path: Path) -> int:
     """A descriptor of the file. Raises TraptorError when it cannot be made."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise TraptorError(f"{path}: {error.strerror}: the supervisor must be able to write there") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ import msgspec
 import psutil
 
 from traptor.common.disk import is_full
+
+_MODE = 0o644
+_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MOST_BYTES = 1 << 26
 
 _Pid = Annotated[int, msgspec.Meta(gt=1, lt=1 << 31)]
 
@@ -34,7 +40,9 @@ def encoded(entry: RosterEntry) -> msgspec.Raw:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file in one step: a reader sees the old content or the new."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(content)
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, _NEW_FLAGS, _MODE), "wb") as file:
+        file.write(content)
     os.replace(temporary, path)
 
 
@@ -62,19 +70,35 @@ class Roster:
     def read(self) -> tuple[RosterEntry, ...]:
         """What a predecessor left; nothing when there is no file or it is not one of ours."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=tuple[RosterEntry, ...])
+            return msgspec.json.decode(_own_content(self._path), type=tuple[RosterEntry, ...])
         except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
             return ()
 
 
+def _own_content(path: Path) -> bytes:
+    """What is in a plain file of ours. Raises OSError, and ValueError when it is somebody else's."""
+    with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise ValueError("not a file of ours")
+        return file.read(_MOST_BYTES)
+
+
 def end_process(entry: RosterEntry) -> bool:
-    """KILL the worker if it is still the one that the roster means. Whether it was there."""
+    """KILL the worker if start time and title say that it is the one; whether it was."""
     try:
         process = psutil.Process(entry.pid)
         # The two readings of a start time may differ by a clock tick.
         if abs(process.create_time() - entry.create_time) > 0.5:
             return False
+        if process.uids().effective != os.geteuid() or not _is_worker(process.cmdline(), entry.connection):
+            return False
         process.kill()
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return False  # gone, or not ours to end: then workers.lock says whether it matters
     return True
+
+
+def _is_worker(command: list[str], connection: str) -> bool:
+    """Whether a process has the title of a worker of this connection."""
+    return " ".join(command).startswith(f"traptor: {connection} [")

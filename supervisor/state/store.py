@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.state.database import Migrations, migrate, says_full, whole_number
+from traptor.supervisor.state.database import Migrations, migrate, refuse_link, says_full, whole_number
 from traptor.supervisor.state.reserve import Reserve
 
 _MIGRATIONS: Migrations = (
@@ -46,6 +46,7 @@ class StateStore:
         self._give_up = reserve.give_up if reserve is not None else lambda: False
         self._reserved: dict[str, range] = {}  # numbers of a connection that no generation has yet
         with self._explained():
+            refuse_link(path)
             self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
         try:
             with self._explained():

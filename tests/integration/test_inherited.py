@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -150,3 +151,28 @@ def test_quit_stops_without_waiting_for_the_output_and_keeps_what_waits(make_col
     collection.start()
     wait_for(lambda: len(collection.tweets("track:0")) > 5, "what waited is delivered")
     assert collection.stop() == 0
+
+
+def test_with_no_umask_at_all_nobody_else_may_write_to_what_is_made(make_collection: Make) -> None:
+    collection = starting(make_collection, "os.umask(0)")
+    collection.wait_streaming("track:0")
+    for folder in (collection.run_dir, collection.folder / "state", collection.logs):
+        for place in (folder, *folder.rglob("*")):
+            others = stat.S_IMODE(place.stat().st_mode) & 0o022
+            assert not others or place.name == "control.sock", f"{place}: {others:o}"
+    assert collection.stop() == 0
+
+
+@pytest.mark.parametrize("option", ["run_dir", "state_dir"])
+def test_a_folder_that_others_may_write_to_is_refused(make_collection: Make, option: str) -> None:
+    collection = make_collection(Key("k1"))
+    folder = collection.folder / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    collection.options = {"supervisor": {option: folder}}
+    collection.write_ini()
+    command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)]
+    for more in ((), ("--check",)):
+        ended = subprocess.run([*command, *more], capture_output=True, text=True, check=False, timeout=60)
+        assert ended.returncode == 78
+        assert f"everybody may write to {folder}: `chmod go-w {folder}`" in ended.stdout + ended.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import lmdb
 
 from traptor.common.disk import is_full, spare_bytes
+from traptor.common.folders import make_private
 from traptor.worker.delivery.room import FileRoom
 
 DATA = "data.mdb"
@@ -146,7 +147,7 @@ class OutboxFile:
         copy = self._folder / _COPY
         try:
             shutil.rmtree(copy, ignore_errors=True)
-            copy.mkdir()
+            make_private(copy)
             self.opened().copy(str(copy), compact=True)
             if self._synced:
                 _sync(copy / DATA)

@@ -18,6 +18,7 @@ from pathlib import Path
 import lmdb
 import msgspec
 
+from traptor.common.folders import make_private
 from traptor.common.mark import Mark, MarkFile
 from traptor.common.outboxes import OUTBOX_LOCK, note_count
 from traptor.worker.delivery.file import MODE, PAGE_BYTES, DiskFull, OutboxError, OutboxFile
@@ -91,7 +92,7 @@ class Outbox:
         shutil.rmtree(nascent, ignore_errors=True)
         outbox: Outbox | None = None
         try:
-            nascent.mkdir(parents=True)
+            make_private(nascent)
             lock_fd = os.open(nascent / OUTBOX_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
             outbox = cls(folder, lock_fd, synced=synced, max_bytes=max_bytes)
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,6 +21,7 @@ from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 
+_FOLDER_MODE = 0o755
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
@@ -47,7 +48,7 @@ class LineFile:
     def open(self) -> None:
         """Open the file; its folder is made when the folder above exists. Raises SinkError."""
         try:
-            self._path.parent.mkdir(exist_ok=True)
+            self._path.parent.mkdir(_FOLDER_MODE, exist_ok=True)
             self._open()
         except OSError as error:
             raise SinkError(

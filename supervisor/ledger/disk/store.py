@@ -16,7 +16,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
 from traptor.supervisor.ledger.records import Batch, Entry, Placement, Stored
-from traptor.supervisor.state.database import migrate
+from traptor.supervisor.state.database import migrate, refuse_link
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class LedgerStore:
     # ---- steps
 
     def _open(self) -> sqlite3.Connection:
+        refuse_link(self._path)
         db = sqlite3.connect(
             self._path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )

@@ -100,3 +100,14 @@ RecordLock(Path(sys.argv[1])).take()
 print("held", flush=True)
 sys.stdin.read()
 """
+
+
+def test_no_lock_is_taken_through_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "lock").symlink_to(precious)
+    with pytest.raises(TraptorError, match="lock"):
+        RecordLock(tmp_path / "lock").take()
+    with pytest.raises(TraptorError, match="lock"):
+        WorkersLock(tmp_path / "lock")
+    assert precious.read_text() == "precious"

@@ -179,3 +179,10 @@ def test_a_state_file_that_is_none_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(TraptorError, match="the state file cannot be used"):
         kept_keys(path)
+
+
+def test_no_database_is_opened_through_a_link(tmp_path: Path) -> None:
+    StateStore(tmp_path / "real.db").close()
+    (tmp_path / "state.db").symlink_to(tmp_path / "real.db")
+    with pytest.raises(TraptorError, match="link"):
+        StateStore(tmp_path / "state.db")
