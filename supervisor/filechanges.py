@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from traptor.common.logs.event import fields
 from traptor.supervisor.filewatch import FileWatch, contents
+
+log = logging.getLogger(__name__)
 
 # Editors write in several steps; what they left after this long is what they meant.
 _SETTLE_S = 0.2
@@ -21,6 +25,7 @@ class FileChanges:
         self._files = FileWatch(self._on_event)
         self._contents: dict[Path, str] = {}
         self._settling: asyncio.TimerHandle | None = None
+        self._is_blind = False  # nobody tells of changes
 
     def watch(self, paths: Iterable[Path]) -> None:
         """Watch these files from now on; what is known of those that are watched already stays known.
@@ -29,7 +34,22 @@ class FileChanges:
         """
         found = contents(paths)
         self._contents = {path: self._contents.get(path, content) for path, content in found.items()}
-        self._files.watch(self._contents)
+        self._watch()
+
+    def _watch(self) -> None:
+        try:
+            self._files.watch(self._contents)
+        except OSError as error:
+            if not self._is_blind:
+                log.warning(
+                    "files cannot be watched, they are compared every 5 s",
+                    extra=fields(error=str(error), advice="raise fs.inotify.max_user_instances"),
+                )
+            self._is_blind = True
+        else:
+            if self._is_blind:
+                log.info("files are watched again")
+            self._is_blind = False
 
     def note(self) -> None:
         """The present contents are known; to be called before they are read for another reason."""
@@ -38,6 +58,8 @@ class FileChanges:
     def compare(self) -> None:
         """Look at the contents now. Also to be called now and then: not every change makes an event."""
         self._settling = None
+        if self._is_blind:
+            self._watch()
         found = contents(self._contents)
         if found != self._contents:
             self._contents = found

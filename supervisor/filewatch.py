@@ -6,6 +6,7 @@ the old one. What an event means is found out by comparing contents.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -37,7 +38,7 @@ class FileWatch(FileSystemEventHandler):
         self._names: frozenset[str] = frozenset()
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Watch these files from now on, and no others."""
+        """Watch these files from now on, and no others. Raises OSError where this host has no room."""
         spots = {spot for path in paths for spot in (path, path.resolve())}
         # A ConfigMap swaps the link `..data` beside the files.
         self._names = frozenset({spot.name for spot in spots} | {"..data"})
@@ -45,12 +46,20 @@ class FileWatch(FileSystemEventHandler):
         if folders == self._folders:
             return
         self.stop()
-        self._folders = folders
         if folders:
-            self._observer = Observer()
+            self._observer = self._observing(folders)
+        self._folders = folders
+
+    def _observing(self, folders: Iterable[Path]) -> BaseObserver:
+        observer = Observer()
+        try:
             for folder in folders:
-                self._observer.schedule(self, str(folder))
-            self._observer.start()
+                observer.schedule(self, str(folder))
+            observer.start()
+        except (OSError, RuntimeError) as error:  # no inotify instance, no watch, or no thread is left
+            observer.unschedule_all()
+            raise OSError(getattr(error, "errno", None) or errno.EAGAIN, str(error)) from error
+        return observer
 
     def stop(self) -> None:
         """End the watching thread."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify import InotifyEmitter
 
 from traptor.supervisor.filechanges import FileChanges
 
@@ -88,3 +91,50 @@ def test_a_change_without_any_event_is_found_by_comparing(tmp_path: Path) -> Non
 
 def _ignore(_result: object) -> None:
     pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EMFILE, "inotify instance limit reached"), RuntimeError("can't start new thread")],
+    ids=repr,
+)
+def test_where_nothing_can_be_watched_files_are_compared_and_watched_when_that_is_possible(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "traptor.ini"
+    path.write_text("old")
+
+    def fail(*_args: object) -> None:
+        raise error
+
+    async def run() -> None:
+        noticed = asyncio.Event()
+        changes = FileChanges(noticed.set)
+        threads = set(threading.enumerate())
+        with monkeypatch.context() as patch:
+            patch.setattr(InotifyEmitter, "start", fail)
+            changes.watch([path])
+            path.write_text("new")
+            assert not noticed.is_set()
+            changes.compare()
+            assert noticed.is_set()
+            assert set(threading.enumerate()) - threads <= set(_inotify_threads())
+        noticed.clear()
+        changes.compare()
+        path.write_text("newer")
+        async with asyncio.timeout(10):
+            await noticed.wait()
+        changes.close()
+
+    asyncio.run(run())
+    said = [(record.levelname, record.message) for record in caplog.records]
+    assert said == [
+        ("WARNING", "files cannot be watched, they are compared every 5 s"),
+        ("INFO", "files are watched again"),
+    ]
+
+
+def _inotify_threads() -> list[threading.Thread]:
+    """The one reader of inotify that watchdog keeps for a whole process."""
+    return [thread for thread in threading.enumerate() if type(thread).__name__ == "InotifyFD"]
