@@ -123,8 +123,8 @@ def _as_hashtags(value: str) -> str:
 def _summary(count: int, skipped: int) -> str:
     if not count:
         return "Redis has no rules yet: tweets are made for none; new rules are taken within seconds"
-    noted = f"; {skipped} that cannot be used left out" if skipped else ""
-    return f"tweets are made for {count} rules of Redis{noted}"
+    noted = f"; left out as they cannot be used: {skipped}" if skipped else ""
+    return f"tweets are made for {count} {'rule' if count == 1 else 'rules'} of Redis{noted}"
 
 
 def _said(problem: Exception) -> str:

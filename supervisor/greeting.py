@@ -15,7 +15,7 @@ from traptor.supervisor.connections.connection import Connection
 def greeting(settings: Settings, connections: Iterable[Connection], rules: RedisState) -> str:
     """Return one line: the version, what is planned, where to look, and how it is ended."""
     supervisor = settings.supervisor
-    logs = "on stdout" if supervisor.log_dir is None else f"in {_shown(supervisor.log_dir)}"
+    logs = "on stdout" if supervisor.log_dir is None else f"in {_shown(supervisor.log_dir)}/"
     keys = counted(len(settings.keys), "key")
     return (
         f"traptor-supervisor {__version__}: {_planned(connections, rules)}, {keys};"

@@ -111,7 +111,7 @@ def _say_sums(console: Console, rows: list[Comparison]) -> None:
     differ = sum(row.differs for row in rows)
     change = f"{differ} of them" if differ else "nothing"
     fresh = "" if any(row.fresh == UNKNOWN for row in rows) else f"; a fresh start would change {change}"
-    say(console, f"{streaming} of {counted(len(rows), 'connection')} stream{fresh}.")
+    say(console, f"Streaming: {streaming} of {counted(len(rows), 'connection')}{fresh}.")
 
 
 # ---- what else there is to say

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from traptor.common.errors import ConfigError
+from traptor.common.text import counted
 from traptor.supervisor.checks.keys import idle_key
 from traptor.supervisor.checks.moments import moment
 from traptor.supervisor.control.client import NoAnswer, SeenConnection, SeenStatus, ask_status
@@ -28,8 +29,8 @@ class Running:
         if self.status is None:
             return f"A supervisor runs here (pid {self.pid})."
         streaming = sum(c.streams for c in self.status.connections)
-        counts = f"{streaming} of {len(self.status.connections)} connections stream"
-        return f"A supervisor runs here (pid {self.pid}): {counts}."
+        counts = f"{streaming} of {counted(len(self.status.connections), 'connection')}"
+        return f"A supervisor runs here (pid {self.pid}); streaming: {counts}."
 
     def doubts(self) -> Iterator[str]:
         """Yield what is not as it should be, a sentence each."""

@@ -258,11 +258,11 @@ def test_a_supervisor_that_streams_gives_check_and_plan_nothing_to_warn_of(make_
     assert collection.process is not None
     pid = collection.process.pid
     lines = run(collection, "--check")
-    assert f"A supervisor runs here (pid {pid}): 2 of 3 connections stream." in lines
+    assert f"A supervisor runs here (pid {pid}); streaming: 2 of 3 connections." in lines
     assert lines[-1].endswith(": no errors, 0 warnings."), lines
     plan = "\n".join(run(collection, "--plan"))
     assert f"What the supervisor does (pid {pid})" in plan
-    assert "2 of 3 connections stream; a fresh start would change nothing." in plan
+    assert "Streaming: 2 of 3 connections; a fresh start would change nothing." in plan
     assert "warning" not in plan
     rows = plan_rows(plan)
     assert rows["track:0"][1] == rows["track:1"][1] == "STREAMING"
@@ -294,7 +294,7 @@ def test_check_and_plan_say_what_a_running_supervisor_does_not_do(make_collectio
     assert rows["track:1"][:2] == ["1", "WAITING_FOR_KEY"]
     assert rows["track:1"][4] == "the same"
     assert [line for line in lines if "fresh start would" in line] == [
-        "1 of 2 connections stream; a fresh start would change 1 of them."
+        "Streaming: 1 of 2 connections; a fresh start would change 1 of them."
     ]
 
 
@@ -591,7 +591,7 @@ def test_one_line_on_stderr_says_what_runs_and_where_to_look(make_collection: Ma
     collection.wait_streaming("track:0", "follow:0")
     said = (collection.folder / "stderr.txt").read_text()
     assert said == (
-        f"traptor-supervisor {__version__}: 2 connections for 3 rules, 2 keys; logs in {collection.logs},"
+        f"traptor-supervisor {__version__}: 2 connections for 3 rules, 2 keys; logs in {collection.logs}/,"
         f" status in {collection.run_dir}/status.json; Ctrl-C stops it\n"
     )
     assert collection.stop() == 0
