@@ -35,8 +35,9 @@ def main(
     """Kill, stop and disturb a whole collection on this machine for so many minutes, and account for it.
 
     Five connections to a local Twitter that fails at random, a real Kafka and a real Redis. Workers, the
-    supervisor, Kafka and Redis are killed; rules, keys and settings change. The exit status is 0 when
-    nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left behind.
+    supervisor, Kafka and Redis are killed; rules, keys and settings change; disks are filled. The exit status
+    is 0 when nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left
+    behind.
     """
 
     def run() -> Report:

@@ -88,6 +88,7 @@ class Master:
             self._redis,
             keep_s=lambda: self._context.settings.supervisor.ledger_keep,
             tell=self._uses.teller(RedisUse.GAP_MIRROR, self._redis),
+            reserve=self._reserve,
         )
         self._context = self._make_context(settings, connections)
         self._agenda = Agenda()

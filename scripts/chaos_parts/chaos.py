@@ -18,6 +18,7 @@ from trial.still import Seldom
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
+from chaos_parts.disks import Disks
 from chaos_parts.evidence import read_topic, sent_tweets, started
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.ledger import read_ledger
@@ -25,7 +26,7 @@ from chaos_parts.leftovers import leftovers, messages_left
 from chaos_parts.masters import Masters
 from chaos_parts.quiet import Quiet
 from chaos_parts.report import Report
-from chaos_parts.schedule import schedule
+from chaos_parts.schedule import FULL_DISKS, schedule
 from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
 from traptor.supervisor.ledger.accounting import imbalances
@@ -38,6 +39,7 @@ _SAMPLE_S = 2.0
 _RULES_LOOK_S = 3.0
 _KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
 _DRIFT_S = 0.005
+_KAFKA_BYTES, _TWEET_BYTES = 256 << 20, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Options:
         """No more than these will be made."""
         return int(self.rate * self.seconds * _KEEP_MARGIN) + _KEEP_MORE
 
+    @property
+    def kafka_bytes(self) -> int:
+        """More than Kafka will need on its disk."""
+        return _KAFKA_BYTES + int(self.rate * self.seconds * _KEEP_MARGIN * _TWEET_BYTES)
+
 
 class Chaos:
     """Runs once; `say` is told what happens."""
@@ -70,6 +77,7 @@ class Chaos:
         self._folder = folder
         self._interrupt = interrupt
         self._say = say
+        self._disks = Disks(folder, options.kafka_bytes, say)
         self._stage = Stage(folder, options.rate, options.seed, options.most_tweets)
         self._status = StatusReader(folder.run / "status.json")
         self._log = LogTail(folder.logs / "supervisor.log")
@@ -80,7 +88,7 @@ class Chaos:
 
     def run(self) -> Report:
         """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
-        with self._stage:
+        with self._disks, self._stage:
             try:
                 return self._run()
             finally:
@@ -115,8 +123,10 @@ class Chaos:
             rules=self._stage.rules,
             keyring=self._stage.keyring,
             ini=self._folder.ini,
+            disks=self._disks.by_kind,
         )
-        disturbances = schedule(self._options.seed, self._options.every_s)
+        without = FULL_DISKS - self._disks.by_kind.keys()
+        disturbances = schedule(self._options.seed, self._options.every_s, without)
         return Havoc(victims, disturbances, (TOPIC, DEAD_LETTERS))
 
     def _disturb(self) -> None:
@@ -202,6 +212,7 @@ class Chaos:
                 ledger=read_ledger(ledger_file, self._wall_to_mono),
                 events=self._log.records,
                 stops=self._havoc.stops,
+                blind=self._havoc.blind,
                 stall_timeout_s=STALL_TIMEOUT_S,
                 max_connections=MAX_CONNECTIONS,
             )

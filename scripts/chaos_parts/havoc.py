@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kafka_parts.broker import KafkaProcess
 from trial.judge import Silence
 from trial.rulebook import GROUPS, Rulebook
 from trial.servers import Servers
+from trial.smalldisk import SmallDisk
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
@@ -43,6 +44,7 @@ class Victims:
     rules: Rulebook
     keyring: Keyring
     ini: Path
+    disks: Mapping[Kind, SmallDisk]
 
 
 @dataclass(order=True)
@@ -86,10 +88,14 @@ class Havoc:
             Kind.ROTATE_SECRET: self._rotate_secret,
             Kind.RELOAD: self._reload,
             Kind.BREAK_INI: self._break_ini,
+            Kind.FILL_STATE: self._fill_disk,
+            Kind.FILL_LOGS: self._fill_log_disk,
+            Kind.FILL_KAFKA: self._fill_kafka_disk,
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.stops: list[Silence] = []  # of workers: what they streamed meanwhile, nobody can say
+        self.blind: list[tuple[float, float]] = []  # when supervisor.log could not be written
 
     def go_on(self, elapsed_s: float) -> list[str]:
         """Do what is due by now, in order; what was done."""
@@ -158,6 +164,33 @@ class Havoc:
             raise ProcessLookupError
         name = _drawn(sorted(serving), disturbance.lot)
         return name, serving[name]
+
+    # ---- disks
+
+    def _fill_disk(self, disturbance: Disturbance) -> Undo:
+        disk = self._on.disks[disturbance.kind]
+        disk.fill()
+        return disk.free
+
+    def _fill_log_disk(self, disturbance: Disturbance) -> Undo:
+        filled_at, free = time.monotonic(), self._fill_disk(disturbance)
+
+        def undo() -> None:
+            free()
+            self.blind.append((filled_at, time.monotonic()))
+
+        return undo
+
+    def _fill_kafka_disk(self, disturbance: Disturbance) -> Undo:
+        """A broker whose disk is full ends by itself, or it is ended: only its restart heals it."""
+        free = self._fill_disk(disturbance)
+
+        def start_anew() -> None:
+            free()
+            self._on.kafka.kill()
+            self._on.kafka.launch()
+
+        return start_anew
 
     # ---- the supervisor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -18,6 +18,8 @@ class Target(StrEnum):
     KAFKA = "kafka"
     REDIS = "redis"
     KEYS = "keys"
+    STATE_DISK = "disk of the state"
+    LOG_DISK = "disk of the logs"
 
 
 class Kind(StrEnum):
@@ -39,6 +41,12 @@ class Kind(StrEnum):
     ROTATE_SECRET = "secret of a key rotated"  # a word of the report, and no secret
     RELOAD = "reload by SIGHUP"
     BREAK_INI = "reload of a broken ini"
+    FILL_STATE = "disk of state_dir filled"
+    FILL_LOGS = "disk of log_dir filled"
+    FILL_KAFKA = "disk of Kafka filled"
+
+
+FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_KAFKA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,9 @@ HABITS = {
     Kind.ROTATE_SECRET: Habit(2, Target.KEYS),
     Kind.RELOAD: Habit(2, Target.SUPERVISOR),
     Kind.BREAK_INI: Habit(1, Target.SUPERVISOR, (1.0, 5.0)),
+    Kind.FILL_STATE: Habit(2, Target.STATE_DISK, (3.0, 12.0), 5.0),
+    Kind.FILL_LOGS: Habit(1, Target.LOG_DISK, (2.0, 8.0), 5.0),
+    Kind.FILL_KAFKA: Habit(1, Target.KAFKA, (1.0, 6.0), 20.0),
 }
 
 
@@ -92,8 +103,8 @@ class Disturbance:
         return self.at_s + self.lasts_s
 
 
-def schedule(seed: int, every_s: float) -> Iterator[Disturbance]:
-    """The disturbances, without end; the same seed and `every_s` give the same.
+def schedule(seed: int, every_s: float, without: Collection[Kind] = ()) -> Iterator[Disturbance]:
+    """The disturbances, without end, of all kinds but some; the same arguments give the same.
 
     They come in rounds, so that none is rare; each begins with one of every kind, and all else is shuffled.
     One whose target is taken lets others go first.
@@ -104,7 +115,7 @@ def schedule(seed: int, every_s: float) -> Iterator[Disturbance]:
     at_s = _FIRST_S
     while True:
         if len(hand) < len(Kind):
-            hand += _round(rng)
+            hand += [kind for kind in _round(rng) if kind not in without]
         kind = _take_free(hand, free_from, at_s)
         if kind is not None:
             disturbance = _deal(rng, kind, at_s)

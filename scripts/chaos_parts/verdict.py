@@ -10,7 +10,7 @@ from trial.evidence import opened_streams
 from trial.judge import OpenedStream, Silence
 from trial.rulebook import CONNECTIONS
 from trial.silences import silences
-from trial.slots import breaches, key_streams, overlaps
+from trial.slots import Breach, breaches, key_streams, overlaps
 
 from chaos_parts import sums
 from chaos_parts.agreement import Disagreement, disagreements, doubts_of_stops
@@ -20,6 +20,8 @@ from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Timelines
 
 Json = dict[str, Any]
+
+_UNLOGGED_S = 10.0  # an overlap that was begun while nothing could be logged is open by then
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Found:
     ledger: LedgerRecord
     events: Sequence[Json]  # of supervisor.log
     stops: Sequence[Silence]  # of workers
+    blind: Sequence[tuple[float, float]]  # when no event could be logged
     stall_timeout_s: float
     max_connections: int
 
@@ -72,7 +75,13 @@ def judged(found: Found) -> Verdict:
 def _overused_keys(found: Found) -> list[str]:
     streams = key_streams(found.connections)
     limits = {stream.account: found.max_connections for stream in streams}
-    return [str(breach) for breach in breaches(streams, limits, overlaps(found.events, found.wall_to_mono))]
+    found_ = breaches(streams, limits, overlaps(found.events, found.wall_to_mono))
+    return [str(breach) for breach in found_ if not _is_unlogged(breach, found.blind)]
+
+
+def _is_unlogged(breach: Breach, blind: Sequence[tuple[float, float]]) -> bool:
+    """Whether it may belong to an overlap that could not be logged."""
+    return any(since <= breach.stream.opened_at <= until + _UNLOGGED_S for since, until in blind)
 
 
 def _unclaimed(streams: Sequence[OpenedStream]) -> list[str]:

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class LogTail:
-    """The records of a log so far; whole lines only."""
+    """The records of a log so far; whole lines only, without those that a full disk tore."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,9 +28,17 @@ class LogTail:
             return []
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        new = [orjson.loads(line) for line in whole.splitlines()]
+        new = [record for line in whole.splitlines() if (record := _record(line)) is not None]
         self.records += new
         return new
+
+
+def _record(line: bytes) -> Json | None:
+    try:
+        record: Json = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return record
 
 
 def told(record: Json) -> str | None:

@@ -20,6 +20,7 @@ from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.redisuses import Tell
+from traptor.supervisor.state.reserve import Reserve
 
 
 class LedgerKeeper:
@@ -32,11 +33,12 @@ class LedgerKeeper:
         client: redis.asyncio.Redis,
         keep_s: Callable[[], float],
         tell: Tell,
+        reserve: Reserve,
     ) -> None:
         self._news = asyncio.Event()
         self._mirror = GapMirror(client, keep_s, tell)
         self._has_looked = False  # not before Redis was read by this master
-        store = LedgerStore(state_dir / "ledger.db")
+        store = LedgerStore(state_dir / "ledger.db", reserve)
         self.path = store.path
         now = instant(time.monotonic())
         outboxes, boot = state_dir / "outbox", boot_id()

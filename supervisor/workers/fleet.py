@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -161,4 +162,5 @@ class Fleet:
             self._roster.write(member.entry for _, member in self._members.values())
         except OSError as error:
             # run_dir is full or gone: the parent-death signal still ends the workers of a dead master.
-            os.write(2, f"traptor: workers.json cannot be written: {error.strerror}\n".encode())
+            with suppress(OSError):  # stderr may be on the same disk
+                os.write(2, f"traptor: workers.json cannot be written: {error.strerror}\n".encode())

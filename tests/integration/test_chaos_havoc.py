@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from chaos_parts.havoc import Havoc, Victims
-from chaos_parts.schedule import HABITS, Disturbance, Kind
+from chaos_parts.schedule import FULL_DISKS, HABITS, Disturbance, Kind
 from support.waiting import wait_for
 
 
@@ -47,7 +47,7 @@ def on(calls: list[str], tmp_path: Path) -> Any:
     ini = tmp_path / "traptor.ini"
     ini.write_text("[traptor]\n")
     one: Any = Recorder(calls)
-    return Victims(one, one, one, one, one, one, one, ini)
+    return Victims(one, one, one, one, one, one, one, ini, dict.fromkeys(FULL_DISKS, one))
 
 
 @pytest.fixture

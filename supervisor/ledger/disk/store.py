@@ -16,7 +16,8 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
 from traptor.supervisor.ledger.records import Batch, Entry, Placement, Stored
-from traptor.supervisor.state.database import migrate, refuse_link
+from traptor.supervisor.state.database import migrate, refuse_link, says_full
+from traptor.supervisor.state.reserve import Reserve
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,10 @@ class LedgerStore:
     Raises TraptorError when the file cannot be used, or a newer version of Traptor wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
+        """Open it; when the disk is full later, `reserve` is given up."""
         self._path = path
+        self._give_up = reserve.give_up if reserve is not None else lambda: False
         try:
             self._db = self._open()
         except sqlite3.OperationalError as error:
@@ -74,7 +77,16 @@ class LedgerStore:
 
     def write(self, batch: Batch) -> None:
         """Write all of it, or raise TraptorError and write nothing."""
-        with self._explained(), self._transaction():
+        with self._explained():
+            try:
+                self._write(batch)
+            except sqlite3.OperationalError as error:
+                if not says_full(error) or not self._give_up():
+                    raise
+                self._write(batch)
+
+    def _write(self, batch: Batch) -> None:
+        with self._transaction():
             for name in batch.forgotten:
                 self._forget(name)
             for entry in batch.entries:

@@ -16,6 +16,7 @@ from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.ledger import writer as ledgerwriter
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.keeper import LedgerKeeper
+from traptor.supervisor.state.reserve import Reserve
 
 
 def test_a_handover_is_on_the_disk_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +27,9 @@ def test_a_handover_is_on_the_disk_at_once(tmp_path: Path, monkeypatch: pytest.M
 
 async def hand_over(tmp_path: Path) -> None:
     client = redis.asyncio.Redis(port=1)  # nobody listens: the mirror waits
-    keeper = LedgerKeeper(tmp_path, {}, client, lambda: 3600.0, lambda _error: None)
+    keeper = LedgerKeeper(
+        tmp_path, {}, client, lambda: 3600.0, lambda _error: None, Reserve(tmp_path / "reserve")
+    )
     jobs = [asyncio.create_task(job()) for _, job in keeper.jobs()]
     now = instant(time.monotonic())
     timeline = keeper.ledger.timeline("track:0", now)

@@ -9,7 +9,9 @@ import pytest
 from support.smalldisk import MakeDisk, SmallDisk
 
 from traptor.common.errors import TraptorError
+from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.records import Batch
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.state.reserve import SIZE_BYTES, Reserve
 from traptor.supervisor.state.roster import Roster, RosterEntry, write_anyhow
@@ -114,3 +116,36 @@ def test_a_status_file_is_replaced_where_there_is_no_room_for_two(disk: SmallDis
     assert path.read_bytes() == b"2" * 6 * MB
     with pytest.raises(OSError, match="No space left"):
         write_anyhow(path, b"3" * 9 * MB)
+
+
+def test_the_ledger_is_written_on_a_full_disk(disk: SmallDisk, reserve: Reserve) -> None:
+    ledger = LedgerStore(disk.folder / "ledger.db", reserve)
+    disk.fill()
+    for number in range(1, 50):
+        ledger.write(noted_at(float(number)))
+    stored = ledger.load()
+    assert stored is not None
+    assert stored.noted.mono == 49.0
+    ledger.close()
+
+
+def test_a_ledger_that_cannot_be_written_is_written_when_there_is_room(disk: SmallDisk) -> None:
+    ledger = LedgerStore(disk.folder / "ledger.db")
+    disk.fill()
+    with pytest.raises(TraptorError, match="has room"):
+        write_until(ledger, 10_000)
+    disk.free()
+    ledger.write(noted_at(99_999.0))
+    stored = ledger.load()
+    assert stored is not None
+    assert stored.noted.mono == 99_999.0
+    ledger.close()
+
+
+def write_until(ledger: LedgerStore, end: int) -> None:
+    for number in range(1, end):
+        ledger.write(noted_at(float(number)))
+
+
+def noted_at(mono: float) -> Batch:
+    return Batch(Instant(mono, mono), "boot", False, (), (), (), [])

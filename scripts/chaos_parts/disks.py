@@ -1,0 +1,72 @@
+"""Small disks under the state, the logs and Kafka, so that the chaos can fill them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+from trial.folder import TrialFolder
+from trial.smalldisk import NoSmallDisk, SmallDisk, enter_mount_namespace
+
+from chaos_parts.schedule import Kind
+
+_STATE_BYTES = 96 << 20
+_LOG_BYTES = 256 << 20
+_MEMORY_SHARE = 0.5
+
+
+class Disks:
+    """A context manager that mounts them, where this host lets us, and keeps what is on them at its end.
+
+    To be entered before anything else is started: all processes must see them. What cannot be is said to
+    `say`, and has no disk in `by_kind`.
+    """
+
+    def __init__(self, folder: TrialFolder, kafka_bytes: int, say: Callable[[str], None]) -> None:
+        self.by_kind: dict[Kind, SmallDisk] = {}
+        self._folder = folder
+        self._kafka_bytes = kafka_bytes
+        self._say = say
+        self._mounted = ExitStack()
+
+    def __enter__(self) -> Disks:
+        try:
+            enter_mount_namespace(as_user=True)
+            self._mount(Kind.FILL_STATE, self._folder.state, _STATE_BYTES)
+            self._mount(Kind.FILL_LOGS, self._folder.logs, _LOG_BYTES)
+            self._mount_kafka()
+        except NoSmallDisk as error:
+            self._say(f"no disk is filled: {error}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mounted.close()
+
+    def _mount_kafka(self) -> None:
+        """It is kept in memory."""
+        available = psutil.virtual_memory().available
+        if self._kafka_bytes > _MEMORY_SHARE * available:
+            self._say(
+                f"the disk of Kafka is not filled: its {self._kafka_bytes >> 20} MiB are more than half of "
+                f"the {available >> 20} MiB of memory that are free; let it run for fewer minutes"
+            )
+            return
+        self._mount(Kind.FILL_KAFKA, self._folder.kafka, self._kafka_bytes, keep=False)
+
+    def _mount(self, kind: Kind, folder: Path, size_bytes: int, *, keep: bool = True) -> None:
+        disk = SmallDisk(folder, size_bytes)
+        self.by_kind[kind] = disk
+        self._mounted.callback(_end_and_keep if keep else SmallDisk.unmount, disk)
+
+
+def _end_and_keep(disk: SmallDisk) -> None:
+    """Unmount the disk and leave what is on it in its place."""
+    disk.free()
+    kept = disk.folder.with_name(f"{disk.folder.name}.kept")
+    shutil.copytree(disk.folder, kept)
+    disk.unmount()
+    shutil.copytree(kept, disk.folder, dirs_exist_ok=True)
+    shutil.rmtree(kept)
