@@ -36,8 +36,8 @@ def compose(demands: Iterable[Demand], allowance: Allowance, before: Sequence[Fi
 
 
 def used(shelves: Iterable[Shelf]) -> int:
-    """Return how many filters the shelves take at X, where those of the same text are one."""
-    return len({text for shelf in shelves for text in shelf.texts()})
+    """Return how many filters the shelves take; those that two groups share count twice, on the safe side."""
+    return sum(map(len, shelves))
 
 
 def _by_group(before: Sequence[Filter]) -> Mapping[object, list[Filter]]:
@@ -73,8 +73,7 @@ def _too_long(clause: Clause, size: int, length: int) -> str:
 def _make_room(shelves: Sequence[Shelf], usable: int) -> None:
     """Pack, those of the largest groups first, until there is room or nothing left to pack."""
     for shelf in shelves:
-        if (excess := used(shelves) - usable) > 0:
-            shelf.pack(excess)
+        shelf.pack(used(shelves) - usable)
     while (excess := used(shelves) - usable) > 0 and _merged(shelves, excess):
         pass
 

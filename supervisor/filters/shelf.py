@@ -46,17 +46,21 @@ class Shelf:
             self._bins.append(_Bin([clause], size, is_new=True))
             roomiest.add(self._bins[-1])
 
+    def __len__(self) -> int:
+        return len(self._bins)
+
     def pack(self, most: int) -> None:
-        """Pack clauses that stand alone, until `most` filters are saved or none can be."""
+        """Pack clauses that stand alone until `most` filters are saved, or none can be."""
         alone = sorted((one for one in self._bins if one.is_single), key=lambda one: not one.is_new)
         roomiest = _Roomiest(one for one in self._bins if not one.is_single)
+        saved = 0
         for source in alone:
-            if most <= 0:
+            if saved >= most:
                 break
             clause = source.clauses[0]
             if roomiest.take(clause, self._sizes[clause], self._room):
                 source.clauses = []
-                most -= 1
+                saved += 1
             else:
                 roomiest.add(source)  # others may join it
         self._forget_empty()
@@ -102,11 +106,6 @@ class Shelf:
         """Yield the filters as they should be."""
         for one in self._bins:
             yield Filter(self.demand.group, tuple(one.clauses), self.demand.suffix)
-
-    def texts(self) -> Iterator[str]:
-        """Yield the values of the filters."""
-        suffix = self.demand.suffix
-        return (filter_text(one.clauses, suffix) for one in self._bins)
 
     def _forget_empty(self) -> None:
         self._bins = [one for one in self._bins if one.clauses]
