@@ -14,6 +14,7 @@ from support.waiting import wait_for
 
 from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
+from benchmarks.looks import unchanged_looks
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
 
@@ -72,6 +73,7 @@ def full_look(effort: Effort) -> list[Figure]:
     return [
         Figure.of("full_look", name, "s", looks),
         Figure.of("full_look", "the same every 60 s", "% of a core", [look / 60 * 100 for look in looks]),
+        *unchanged_looks(effort),
     ]
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Protocol
 
 import redis.asyncio
 from redis.exceptions import ResponseError
 
 from traptor.common.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
+from traptor.common.rawredis import RawConnection, raw_connection, unpacked
 from traptor.common.redisclient import REDIS_ERRORS, ask, hashes, scan_page, unavailable
 from traptor.common.rules import GroupId, Limits, Rejected, RuleType
+from traptor.supervisor.rules.memory import SLICE, LookMemory, Page, Slice, digest_of, digest_of_page
 from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 
 __all__ = ["RuleReader", "Snapshot"]
@@ -21,7 +24,6 @@ __all__ = ["RuleReader", "Snapshot"]
 SCAN_COUNT = 1_000  # keys that Redis looks at per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
 _HOLD_S = 0.005  # the event loop, at a time
-SLICE = 100  # hashes per pipeline: some milliseconds to receive and parse
 
 Hash = dict[bytes, bytes] | ResponseError
 
@@ -57,52 +59,74 @@ class RuleReader:
         self.honour_status = honour_status
         self.limits = limits or Limits()
         self.strays: tuple[Rejected, ...] = ()
+        self._terms: object = None  # by which what is in memory was read
+        self._memory = LookMemory()
 
     async def read_group(self, group: GroupId) -> Snapshot:
         """One group as it is now; without rules when there are none. Raises RedisUnavailable."""
         spelling = "location*" if group.type is RuleType.LOCATIONS else group.type
-        look = _Look(self._clock(), lambda found: found == group)
-        look.expect(group)
-        await self._take(look, f"traptor-{spelling}:{group.id}:*")
-        return look.snapshots()[group]
+        look = _Look(self._clock(), lambda found: found == group, (group,))
+        snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", LookMemory())
+        return snapshots[group]
 
     async def read_all(self, groups: GroupFilter) -> dict[GroupId, Snapshot]:
-        """All groups that have keys and are served, and those that are named. Raises RedisUnavailable."""
-        look = _Look(self._clock(), groups.serves)
-        for group in groups.named:
-            look.expect(group)
-        await self._take(look, "traptor-*:*")
-        self.strays = tuple(look.strays)
-        return look.snapshots()
+        """All groups that have keys and are served, and those that are named. Raises RedisUnavailable.
 
-    async def _take(self, look: _Look, pattern: str) -> None:
+        Only what differs from the last look is parsed.
+        """
+        terms = (groups, self.honour_status, self.limits)
+        if self._terms != terms:
+            self._terms, self._memory = terms, LookMemory()
+        look = _Look(self._clock(), groups.serves, groups.named)
+        snapshots = await self._take(look, "traptor-*:*", self._memory)
+        self.strays = tuple(look.strays)
+        return snapshots
+
+    async def _take(self, look: _Look, pattern: str, memory: LookMemory) -> dict[GroupId, Snapshot]:
+        pause = _Pause()
         try:
-            batches = [look.choose(keys) async for keys in self._scan(pattern)]
-            async for keys in _slices(batches):
-                replies = await self._hashes(keys)
-                await asyncio.sleep(0)
-                held_since = time.monotonic()
-                for key, reply in zip(keys, replies, strict=True):
-                    if reply != {}:  # gone since the SCAN
-                        look.add(self._read(key, reply))
-                    if time.monotonic() - held_since > _HOLD_S:  # rules of thousands of values
-                        await asyncio.sleep(0)
-                        held_since = time.monotonic()
-                await asyncio.sleep(0)
+            pages = [look.page(memory, number, keys) async for number, keys in self._scan(pattern)]
+            slices = await memory.slices(pages, pause)
+            async with raw_connection(self._client) as connection:
+                for part in slices:
+                    if not await self._is_as_before(connection, part, pause):
+                        memory.snapshots = None
         except REDIS_ERRORS as error:
             raise unavailable(self._client, error) from error
+        if memory.snapshots is None:
+            memory.snapshots = await look.snapshots(slices, pause)
+        began_at = look.began_at
+        return {group: replace(known, read_at=began_at) for group, known in memory.snapshots.items()}
 
-    async def _scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
+    async def _scan(self, pattern: str) -> AsyncIterator[tuple[int, list[bytes]]]:
+        """The pages of keys, numbered."""
         cursor = 0
-        while True:
+        for number in count():
             page = self._client.scan(cursor, match=pattern, count=SCAN_COUNT)
             cursor, keys = await ask(self._client, page, scan_page)
-            yield keys
+            yield number, keys
             await asyncio.sleep(0)
             if not cursor:
                 return
 
-    async def _hashes(self, keys: list[str]) -> list[Hash]:
+    async def _is_as_before(self, connection: RawConnection, part: Slice, pause: _Pause) -> bool:
+        """Read a slice, and parse it unless its replies are byte for byte what they were."""
+        raw = await ask(self._client, connection.ask(part.commands, len(part.keys)), _as_it_is)
+        digest = digest_of(raw) if raw is not None else None
+        if digest is not None and digest == part.digest:
+            return True
+        replies = hashes(len(part.keys))(unpacked(raw)) if raw is not None else None
+        if replies is None or any(_is_refusal(reply) for reply in replies):
+            replies, digest = await self._hashes(part.keys), None  # redis-py knows which error it is
+        found = []
+        for number, (key, reply) in enumerate(zip(part.keys, replies, strict=True), start=1):
+            if reply != {}:  # gone since the SCAN
+                found.append(self._read(key, reply))
+            await (asyncio.sleep(0) if number % SLICE == 0 else pause())
+        part.digest, part.found = digest, tuple(found)
+        return False
+
+    async def _hashes(self, keys: Sequence[str]) -> list[Hash]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.hgetall(key)
@@ -111,9 +135,9 @@ class RuleReader:
     def _read(self, key: str, reply: Hash) -> Found:
         group, _ = parse_key(key)
         if isinstance(reply, ResponseError):
-            if str(reply).startswith("WRONGTYPE"):
-                return Rejected(key, group, "not a hash")
-            raise reply
+            if _is_refusal(reply):
+                raise reply
+            return Rejected(key, group, "not a hash")
         try:
             fields = decode_fields(reply)
         except ValueError as error:
@@ -122,55 +146,71 @@ class RuleReader:
 
 
 class _Look:
-    """What one pass over Redis has found so far."""
+    """One pass over Redis: which keys it takes, and what it found."""
 
-    def __init__(self, began_at: float, serves: Callable[[GroupId], bool]) -> None:
-        self._began_at = began_at
+    def __init__(
+        self, began_at: float, serves: Callable[[GroupId], bool], expected: Iterable[GroupId]
+    ) -> None:
+        self.began_at = began_at
         self._serves = serves
-        self._builders: dict[GroupId, SnapshotBuilder] = {}
+        self._expected = tuple(expected)  # exist even when nothing is found of them
         self.strays: list[Rejected] = []
 
-    def expect(self, group: GroupId) -> None:
-        """Let the group exist even when nothing is found of it."""
-        self._builders.setdefault(group, SnapshotBuilder(group))
-
-    def choose(self, keys: Iterable[bytes]) -> list[str]:
+    def page(self, memory: LookMemory, number: int, raw_keys: Sequence[bytes]) -> Page:
         """The keys of rules that are wanted, sorted; what only looks like one becomes a stray."""
-        return sorted(key for raw in keys if (key := self._checked(raw)) is not None)
+        digest = digest_of_page(raw_keys)
+        page = memory.page(number, digest)
+        if page is None:
+            page = Page(digest, [], [])
+            for raw in raw_keys:
+                self._sort_in(page, raw)
+            page.keys.sort()
+        self.strays += page.strays
+        return page
 
-    def add(self, found: Found) -> None:
-        """Take what a key of `choose` turned out to be."""
-        assert found.group is not None
-        self.expect(found.group)
-        self._builders[found.group].add(found)
+    async def snapshots(self, slices: Iterable[Slice], pause: _Pause) -> dict[GroupId, Snapshot]:
+        """The snapshots of all groups, of what is in the slices."""
+        builders = {group: SnapshotBuilder(group) for group in self._expected}
+        for part in slices:
+            for found in part.found:
+                assert found.group is not None
+                if (builder := builders.get(found.group)) is None:
+                    builder = builders[found.group] = SnapshotBuilder(found.group)
+                builder.add(found)
+            await pause()
+        return {group: builder.build(self.began_at) for group, builder in sorted(builders.items())}
 
-    def snapshots(self) -> dict[GroupId, Snapshot]:
-        return {group: builder.build(self._began_at) for group, builder in sorted(self._builders.items())}
-
-    def _checked(self, raw: bytes) -> str | None:
+    def _sort_in(self, page: Page, raw: bytes) -> None:
         key = raw.decode(errors="backslashreplace")
         if not key.startswith(_TYPE_PREFIXES):
-            return None
+            return
         try:
             group, _ = parse_key(raw.decode())
         except UnicodeDecodeError:
-            self.strays.append(Rejected(key, None, "the key is not UTF-8"))
+            page.strays.append(Rejected(key, None, "the key is not UTF-8"))
         except ValueError as error:
-            self.strays.append(Rejected(key, None, str(error)))
+            page.strays.append(Rejected(key, None, str(error)))
         else:
-            return key if self._serves(group) else None
-        return None
+            if self._serves(group):
+                page.keys.append(key)
 
 
-async def _slices(batches: list[list[str]]) -> AsyncIterator[list[str]]:
-    """The keys of all sorted batches in order, each once (SCAN may repeat itself), in slices."""
-    last, piece = None, []
-    for key in heapq.merge(*batches):
-        if key != last:
-            piece.append(key)
-            last = key
-        if len(piece) == SLICE:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
+class _Pause:
+    """Lets others on the event loop have their turn when it was held for long."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    async def __call__(self) -> None:
+        if time.monotonic() - self._since > _HOLD_S:
+            await asyncio.sleep(0)
+            self._since = time.monotonic()
+
+
+def _is_refusal(reply: Hash) -> bool:
+    """Whether it is an error that is not about this key."""
+    return isinstance(reply, ResponseError) and not str(reply).startswith("WRONGTYPE")
+
+
+def _as_it_is(reply: bytes | None) -> bytes | None:
+    return reply

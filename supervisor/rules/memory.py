@@ -1,0 +1,105 @@
+"""What the last look at all rules read, so that the next one reads again only what differs.
+
+Redis is asked for everything at each look, but replies are compared as bytes, by a digest of each slice of
+some hundred rules: only a slice that differs is parsed. A rule costs about 100 bytes here: its command, its
+place in the slice, and its share of the digest.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+
+from traptor.common.normalise import Found
+from traptor.common.rawredis import hgetall
+from traptor.common.rules import GroupId, Rejected
+from traptor.supervisor.rules.snapshot import Snapshot
+
+SLICE = 100
+"""Hashes that are read together, on average: some milliseconds to receive and parse."""
+MOST_IN_SLICE = 3 * SLICE
+_DIGEST_BYTES = 16
+
+
+def digest_of(content: bytes) -> bytes:
+    """Return what differs when the content does."""
+    return blake2b(content, digest_size=_DIGEST_BYTES).digest()
+
+
+def digest_of_page(raw_keys: Sequence[bytes]) -> bytes:
+    """Return what differs when the keys do."""
+    return digest_of(msgspec.msgpack.encode(raw_keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The keys of one reply to SCAN that are wanted, sorted, and the strays among them."""
+
+    digest: bytes
+    keys: list[str] = field(repr=False)
+    strays: list[Rejected] = field(repr=False)
+
+
+@dataclass(slots=True)
+class Slice:
+    """Some neighbouring keys, the digest of their replies, and what these turned out to be."""
+
+    keys: tuple[str, ...] = field(repr=False)
+    commands: bytes = field(repr=False)
+    digest: bytes | None = None  # None: not read yet, or not to be relied upon
+    found: tuple[Found, ...] = field(default=(), repr=False)
+
+
+class LookMemory:
+    """Pages and slices of the last look, and the snapshots that it came to."""
+
+    def __init__(self) -> None:
+        self._pages: list[Page] = []
+        self._slices: dict[str, Slice] = {}  # by first key, in order
+        self.snapshots: dict[GroupId, Snapshot] | None = None  # None: not as the slices have it
+
+    def page(self, number: int, digest: bytes) -> Page | None:
+        """Return the page that came in this place, if it is the same."""
+        page = self._pages[number] if number < len(self._pages) else None
+        return page if page is not None and page.digest == digest else None
+
+    async def slices(self, pages: Sequence[Page], pause: Callable[[], Awaitable[None]]) -> list[Slice]:
+        """Return the slices of all keys of these pages; those with the same keys as before are kept."""
+        if not _are_same(pages, self._pages):
+            self.snapshots = None
+            slices: dict[str, Slice] = {}
+            for keys in _cut(
+                heapq.merge(*(page.keys for page in pages))
+            ):  # lazily: to sort all would hold the loop
+                known = self._slices.get(keys[0])
+                same = known is not None and known.keys == keys
+                slices[keys[0]] = known if known is not None and same else Slice(keys, hgetall(keys))
+                await pause()
+            self._slices, self._pages = slices, list(pages)
+        return list(self._slices.values())
+
+
+def _cut(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Cut sorted keys into slices, each key once (SCAN may repeat itself).
+
+    The keys themselves say where: a rule that comes or goes changes its own slice and no other.
+    """
+    piece: list[str] = []
+    for key in keys:
+        if piece and key == piece[-1]:
+            continue
+        piece.append(key)
+        if len(piece) >= MOST_IN_SLICE or zlib.crc32(key.encode()) % SLICE == 0:
+            yield tuple(piece)
+            piece = []
+    if piece:
+        yield tuple(piece)
+
+
+def _are_same(pages: Sequence[Page], others: Sequence[Page]) -> bool:
+    return len(pages) == len(others) and all(a is b for a, b in zip(pages, others, strict=True))
