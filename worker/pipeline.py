@@ -44,7 +44,6 @@ class Pipeline:
         self._limit_notices = LimitNotices()
         self._shown_since = 0.0
         self._shown = 0
-        self._truncated = 0
         self._tally = Tally()
 
     def open(self, came_until: Callable[[], float]) -> None:
@@ -62,6 +61,7 @@ class Pipeline:
             birth.group,
             extras=birth.settings.extras,
             most_bytes=most_bytes(birth.settings),
+            on_truncated=self._say_truncated,
         )
         self._delivery.came_until = came_until
         self._delivery.open()
@@ -97,8 +97,6 @@ class Pipeline:
         if self._stats is not None:
             self._stats.received(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
-        if self._enricher.truncated != self._truncated:
-            self._say_truncated(len(body), len(matched))
         rules = self._birth.rules
         self._delivery.send(
             Outgoing(
@@ -109,11 +107,9 @@ class Pipeline:
             )
         )
 
-    def _say_truncated(self, size_bytes: int, rules: int) -> None:
-        self._truncated = self._enricher.truncated
+    def _say_truncated(self, rules: int) -> None:
         if count := self._tally.add("truncated"):
-            about = fields(rules=rules, bytes=size_bytes, count=count)
-            log.warning("rules of a tweet are cut to their ids", extra=about)
+            log.warning("rules of a tweet are cut to their ids", extra=fields(rules=rules, count=count))
 
     def _take_other(self, line: bytes, message: Message) -> None:
         counters = self._counters

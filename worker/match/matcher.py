@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from traptor.common.rules import Rule, RuleType
 from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.locations import LocationsIndex
-from traptor.worker.match.searched import authors_of, searched_of
+from traptor.worker.match.searched import authors_of, searched_of, tags_of
 from traptor.worker.match.substrings import SubstringIndex
 from traptor.worker.match.tokens import fold
 from traptor.worker.match.track import TrackIndex
@@ -28,10 +28,11 @@ class Matcher:
 
     def match(self, tweet: Tweet) -> list[int]:
         """Return the indexes of all rules that match by Twitter's documented semantics, ascending."""
-        found: set[int] = set()
-        if self._track is not None:
-            text, tags = searched_of(tweet)
-            found = self._track.match(text, tags)
+        if self._track is None:
+            found: set[int] = set()
+        else:
+            text, names = searched_of(tweet)
+            found = self._track.match(text, names, tweet)
         if self._follow is not None:
             found |= self._follow.match(tweet)
         if self._locations is not None:
@@ -45,8 +46,8 @@ class Matcher:
         """
         found: set[int] = set()
         if self._substrings is not None:
-            text, tags = searched_of(tweet)
-            found |= self._substrings.match(fold("\n".join((text, *tags, authors_of(tweet)))))
+            text, _ = searched_of(tweet)
+            found |= self._substrings.match(fold("\n".join((text, *tags_of(tweet), authors_of(tweet)))))
         if self._follow is not None:
             found |= self._follow.infer(tweet)
         return sorted(found)

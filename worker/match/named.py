@@ -6,36 +6,37 @@ Tags here have their mark in front.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from traptor.worker.match.characters import WORD
-from traptor.worker.match.tags import MARKS, is_tag
+from traptor.worker.match.searched import tags_of
+from traptor.worker.match.tags import is_tag
 from traptor.worker.match.tokens import blanked_pieces, fold
+from traptor.worker.tweets.tweet import Tweet
 
-_MARKS = MARKS.encode()
-_LOWER = bytes(range(256)).lower()
 _JOINERS = "\u200c\u200d"
 
 
-def folded_tags(tags: Iterable[str]) -> list[str]:
+def folded_tags(tweet: Tweet) -> list[str]:
     """Return them as they are compared; what joins letters joins none at the end of a word."""
-    return [folded[0] + folded[1:].strip(_JOINERS) for folded in map(fold, tags)]
+    return [folded[0] + folded[1:].strip(_JOINERS) for folded in map(fold, tags_of(tweet))]
 
 
-def with_names(text: str, tags: Collection[str]) -> tuple[str, bytes]:
-    """Return `text` without those tags that would be parted in it, and its pieces and the names of `tags`.
+def with_names(text: str, names: Iterable[str], tweet: Tweet) -> tuple[str, bytes]:
+    """Return `text` without those tags that would be parted in it, and its pieces, with `names` among them.
 
-    These are as `blanked_pieces` has them.
+    Pieces are as `blanked_pieces` has them; `text` and `names` are what is searched of the tweet.
     """
-    names = " ".join(tags).encode().translate(_LOWER, _MARKS)
-    if not names.translate(None, b" _").isalnum():  # it is for ASCII alone
-        names = "".join([f"{tag[1:]} " for tag in folded_tags(tags)]).encode()
-        text = _without_tags(text, tags)
-    return text, b"%b%b " % (blanked_pieces(text), names)
+    blanked = " ".join(names).encode().lower()
+    if not blanked.translate(None, b" _").isalnum():  # it is for ASCII alone
+        tags = folded_tags(tweet)
+        blanked = " ".join([tag[1:] for tag in tags]).encode()
+        text = _without(text, tags)
+    return text, b"%b%b " % (blanked_pieces(text), blanked)
 
 
-def _without_tags(text: str, tags: Iterable[str]) -> str:
-    odd = [tag for tag in folded_tags(tags) if not is_tag(tag)]
+def _without(text: str, folded_tags: Iterable[str]) -> str:
+    odd = [tag for tag in folded_tags if not is_tag(tag)]
     if not odd:
         return text
     folded = fold(text)

@@ -14,23 +14,45 @@ from traptor.worker.tweets.tweet import Entities, Link, Tweet
 _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
 
-def searched_of(tweet: Tweet) -> tuple[str, set[str]]:
-    """Return the text that is searched, its parts on lines of their own in no particular order, and the tags.
+def searched_of(tweet: Tweet) -> tuple[str, list[str]]:
+    """Return the text that is searched, its parts on lines of their own in no particular order, and names.
 
-    Tags are those that entities name, each with its mark.
+    Names are those that entities name, without the marks of `tags_of`.
     """
     retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     parts: set[str] = set()
-    tags: set[str] = set()
+    names: list[str] = []
     if retweeted is not None:
-        _add_status(parts, tags, tweet, True)
-        _add_status(parts, tags, retweeted, retweeted.truncated)
+        _add_status(parts, names, tweet, True)
+        _add_status(parts, names, retweeted, retweeted.truncated)
         quoted = quoted or retweeted.quoted_status
     else:
-        _add_status(parts, tags, tweet, tweet.truncated)
+        _add_status(parts, names, tweet, tweet.truncated)
     if quoted is not None:
-        _add_status(parts, tags, quoted, quoted.truncated)
-    return "\n".join(parts), tags
+        _add_status(parts, names, quoted, quoted.truncated)
+    return "\n".join(parts), names
+
+
+def tags_of(tweet: Tweet) -> set[str]:
+    """Return the hashtags, cashtags and mentions that entities name, each with its mark."""
+    retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
+    if retweeted is not None:
+        quoted = quoted or retweeted.quoted_status
+    tags: set[str] = set()
+    for status in (tweet, retweeted, quoted):
+        entities = _entities_of(status) if status is not None else None
+        if entities is not None:
+            tags.update(f"#{hashtag.text}" for hashtag in entities.hashtags or () if hashtag.text)
+            tags.update(f"${cashtag.text}" for cashtag in entities.symbols or () if cashtag.text)
+            mentions = entities.user_mentions or ()
+            tags.update(f"@{mention.screen_name}" for mention in mentions if mention.screen_name)
+    return tags
+
+
+def _entities_of(status: Tweet) -> Entities | None:
+    extended = status.extended_tweet
+    is_extended = extended is not None and extended.full_text is not None
+    return extended.entities if extended is not None and is_extended else status.entities
 
 
 def authors_of(tweet: Tweet) -> str:
@@ -40,7 +62,7 @@ def authors_of(tweet: Tweet) -> str:
     return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
 
 
-def _add_status(parts: set[str], tags: set[str], status: Tweet, is_cut: bool | None) -> None:
+def _add_status(parts: set[str], names: list[str], status: Tweet, is_cut: bool | None) -> None:
     """Add one tweet; where `is_cut`, the last word of its outer text is only a beginning and is left out."""
     extended = status.extended_tweet
     if extended is not None and (text := extended.full_text) is not None:
@@ -56,7 +78,7 @@ def _add_status(parts: set[str], tags: set[str], status: Tweet, is_cut: bool | N
     if text is not None:
         parts.add(unescape(text))
     if entities is not None:
-        _add_entities(parts, tags, entities, own_address)
+        _add_entities(parts, names, entities, own_address)
     if more is not None and more.media:  # it has the second and further media
         _add_links(parts, more.media, None)
 
@@ -66,26 +88,20 @@ def _without_cut_word(text: str) -> str:
     head, ellipsis, tail = text.rpartition("…")
     if not ellipsis or not _NOTHING_OR_LINK.fullmatch(tail):
         return text
-    words = head.split()
-    if words and not head[-1].isspace():
-        words.pop()
-    return " ".join(words) + tail
+    if head and not head[-1].isspace():
+        whole_words = head.rsplit(None, 1)[:-1]
+        head = whole_words[0] if whole_words else ""
+    return f"{head} {tail}"
 
 
-def _add_entities(parts: set[str], tags: set[str], entities: Entities, own_address: str | None) -> None:
+def _add_entities(parts: set[str], names: list[str], entities: Entities, own_address: str | None) -> None:
     """Add what entities name; those without a name are left out."""
     if entities.hashtags:
-        for hashtag in entities.hashtags:
-            if name := hashtag.text:
-                tags.add(f"#{name}")
+        names += [hashtag.text for hashtag in entities.hashtags if hashtag.text]
     if entities.symbols:
-        for cashtag in entities.symbols:
-            if name := cashtag.text:
-                tags.add(f"${name}")
+        names += [cashtag.text for cashtag in entities.symbols if cashtag.text]
     if entities.user_mentions:
-        for mention in entities.user_mentions:
-            if name := mention.screen_name:
-                tags.add(f"@{name}")
+        names += [mention.screen_name for mention in entities.user_mentions if mention.screen_name]
     if entities.urls:
         _add_links(parts, entities.urls, own_address)
     if entities.media:

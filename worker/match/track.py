@@ -8,7 +8,7 @@ pieces finds the words; only phrases filed under one of them are compared in ful
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import ahocorasick_rs
@@ -17,6 +17,7 @@ from traptor.worker.match.named import with_names
 from traptor.worker.match.tags import MARKS, is_tag
 from traptor.worker.match.tokens import blanked_pieces, pieces_of
 from traptor.worker.match.words import Words
+from traptor.worker.tweets.tweet import Tweet
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,12 @@ class TrackIndex:
         self._find = automaton.find_matches_as_indexes
         self._files = list(files.values())
 
-    def match(self, text: str, tags: Set[str] = frozenset()) -> set[int]:
-        """Return the indexes of the rules that match a text, and the tags that entities name beside it."""
-        text, pieces = with_names(text, tags) if tags else (text, blanked_pieces(text))
+    def match(self, text: str, names: Sequence[str] = (), tweet: Tweet | None = None) -> set[int]:
+        """Return the indexes of the rules that match a text and, beside it, names in a tweet's entities."""
+        if names and tweet is not None:
+            text, pieces = with_names(text, names, tweet)
+        else:
+            pieces = blanked_pieces(text)
         found: set[int] = set()
         phrases = self._unfiled
         for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may come often
@@ -121,7 +125,7 @@ class TrackIndex:
             if file.phrases:
                 phrases = phrases + file.phrases
         if phrases:
-            words = Words(text, tags, pieces)
+            words = Words(text, tweet, pieces)
             for phrase in phrases:
                 if phrase.is_in(words):
                     found.update(phrase.rules)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from traptor.worker.match.borders import has_word
 from traptor.worker.match.named import folded_tags
 from traptor.worker.match.tags import has_tag
 from traptor.worker.match.tokens import fold
+from traptor.worker.tweets.tweet import Tweet
 
 
 class Words:
-    """What track terms are compared with: a text, and the tags that entities name beside it."""
+    """What track terms are compared with: a text, and the tags that a tweet's entities name beside it."""
 
-    __slots__ = ("_folded", "_named", "_tags", "_text", "pieces")
+    __slots__ = ("_folded", "_named", "_text", "_tweet", "pieces")
 
-    def __init__(self, text: str, tags: Iterable[str], pieces: bytes) -> None:
+    def __init__(self, text: str, tweet: Tweet | None, pieces: bytes) -> None:
         self._text = text
         self._folded: str | None = None
-        self._tags = tags
+        self._tweet = tweet
         self._named: frozenset[str] | None = None
         self.pieces = pieces
         """Words parted at punctuation, and names of tags, each with blanks around it, in UTF-8.
@@ -45,6 +44,6 @@ class Words:
     def named(self) -> frozenset[str]:
         """The tags that entities name, with their mark and without."""
         if self._named is None:
-            tags = folded_tags(self._tags)
+            tags = folded_tags(self._tweet) if self._tweet is not None else []
             self._named = frozenset(tags).union(tag[1:] for tag in tags)
         return self._named

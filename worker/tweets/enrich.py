@@ -9,7 +9,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import orjson
@@ -26,8 +26,8 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class Enricher:
     """Adds to tweets of one connection which rules they came for, and how they were collected.
 
-    `extras` says whether members are added that the original had not; `truncated` counts the tweets whose
-    rules were cut to their ids because they would have been larger than `most_bytes`.
+    `extras` says whether members are added that the original had not. Where a tweet would be larger than
+    `most_bytes`, its rules are cut to their ids, and `on_truncated` is told how many they are.
     """
 
     def __init__(
@@ -40,20 +40,21 @@ class Enricher:
         *,
         extras: bool = True,
         most_bytes: int = sys.maxsize,
+        on_truncated: Callable[[int], None] = lambda _rules: None,
     ) -> None:
         """Take the rules that indexes point into; `group` is None where a connection carries several."""
         # Nothing is made of each rule here: what is never looked at stays shared with the master.
-        self.truncated = 0
         self._rules = rules
         self._group = group
         self._head = _head(group)
         self._not_found = _not_found(rules, group)
         self._extras = extras
         self._most_bytes = most_bytes
+        self._on_truncated = on_truncated
         about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
-        self._collection = b',"collection":' + opening + b'"received_at":"'
-        self._end = b'"' + closing + b"}}"
+        self._collection = b',"collection":' + opening + b'"received_at":"' if extras else b""
+        self._end = b'"' + closing + b"}}" if extras else b"}}"
 
     def enrich(
         self, raw: bytes, tweet: Tweet, matched: Sequence[int], inferred: bool, received_at_s: float
@@ -64,26 +65,30 @@ class Enricher:
         `received_at_s` is unix time.
         """
         rules = self._rules
-        members = self._members([rules[number].json for number in matched], inferred)
+        is_marked = inferred and self._extras
+        texts = [rules[number].json for number in matched]
+        members = b",".join(_marked(texts) if is_marked else texts)
         if len(raw) + len(members) > self._most_bytes and matched:
-            self.truncated += 1
-            members = self._members([truncated_json(rules[number]) for number in matched], inferred)
-        parts = (
-            (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
-            _head(rules[matched[0]].group) if matched and self._group is None else self._head,
-            _created_at_member(tweet.created_at),
-            b',"collection_rules":[',
-            members,
-            b"]" if matched else self._not_found,
+            self._on_truncated(len(matched))
+            texts = [truncated_json(rules[number]) for number in matched]
+            members = b",".join(_marked(texts) if is_marked else texts)
+        return b"".join(
+            (
+                (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
+                _head(rules[matched[0]].group) if matched and self._group is None else self._head,
+                _created_at_member(tweet.created_at),
+                b',"collection_rules":[',
+                members,
+                b"]" if matched else self._not_found,
+                self._collection,
+                _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b"",
+                self._end,
+            )
         )
-        if not self._extras:
-            return b"".join((*parts, b"}}"))
-        return b"".join((*parts, self._collection, _iso_of_unix_ms(int(received_at_s * 1000)), self._end))
 
-    def _members(self, texts: list[bytes], inferred: bool) -> bytes:
-        if inferred and self._extras:
-            texts = [text[:-1] + b',"inferred":true}' for text in texts]
-        return b",".join(texts)
+
+def _marked(texts: Sequence[bytes]) -> list[bytes]:
+    return [text[:-1] + b',"inferred":true}' for text in texts]
 
 
 @functools.lru_cache(maxsize=1024)

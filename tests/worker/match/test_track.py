@@ -206,6 +206,16 @@ def test_what_twitter_put_into_a_cut_text_is_not_searched(phrase):
     assert not finds(phrase, tweet_fields(CUT, truncated=True, entities=SELF_LINK))
 
 
+@pytest.mark.parametrize(
+    "text", ["a storm sto…https://t.co/a", "a  storm  …", "a storm sto… https://t.co/a "]
+)
+def test_the_word_before_a_cut_word_stays_whole(text):
+    outer = tweet_fields(text, retweeted_status=tweet_fields("x"))
+    assert finds("storm", outer)
+    assert not finds("sto", outer)
+    assert not finds("…", tweet_fields("sto…", retweeted_status=tweet_fields("x")))
+
+
 def test_an_ellipsis_that_the_author_wrote_cuts_nothing():
     assert finds("wait", tweet_fields("please wait…"))
 

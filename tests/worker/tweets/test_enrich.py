@@ -187,21 +187,23 @@ def test_without_extras_there_is_only_what_the_original_added():
 
 def test_rules_that_are_too_large_together_are_cut_to_their_ids():
     rules = [rule("track:0", n, "storm", tag="t" * 400) for n in range(10)]
-    by = enricher(rules, most_bytes=3000)
+    told = []
+    by = enricher(rules, most_bytes=3000, on_truncated=told.append)
     assert delivered([3], by=by)["traptor"]["collection_rules"] == [json.loads(rules[3].json)]
-    assert by.truncated == 0
+    assert told == []
     added = delivered(range(10), by=by)["traptor"]
     assert added["collection_rules"] == [{"rule_id": str(n), "truncated": True} for n in range(10)]
     assert added["collection"] == COLLECTION
-    assert by.truncated == 1
+    assert told == [10]
     (first, *_) = delivered(range(10), inferred=True, by=by)["traptor"]["collection_rules"]
     assert first == {"rule_id": "0", "truncated": True, "inferred": True}
 
 
 def test_a_tweet_that_is_itself_too_large_and_matched_nothing_is_left_alone():
-    by = enricher(most_bytes=10)
+    told = []
+    by = enricher(most_bytes=10, on_truncated=told.append)
     assert delivered((), by=by)["traptor"]["rule_tag"] == "Not Found"
-    assert by.truncated == 0
+    assert told == []
 
 
 @pytest.mark.parametrize("inferred", [False, True])
