@@ -22,6 +22,7 @@ from traptor.common.errors import TraptorError
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _START_S = 60.0
 _STOP_S = 30.0
+_LOOK_S = 0.05
 
 
 class KafkaFailed(TraptorError):
@@ -119,10 +120,15 @@ class KafkaProcess:
         return True
 
     def create_topic(self, name: str, partitions: int = 3, **config: str) -> None:
-        """Make a topic; options of it with `_` for the dots."""
+        """Make a topic and wait until the broker knows it; options of it with `_` for the dots."""
         options = {option.replace("_", "."): value for option, value in config.items()}
         topic = NewTopic(name, partitions, 1, config=options)
         self._admin(lambda admin: admin.create_topics([topic])[name].result(_STOP_S))
+        deadline = time.monotonic() + _STOP_S
+        while self._leaders(name) < partitions:
+            if time.monotonic() > deadline:
+                raise KafkaFailed(f"the topic {name} has no leaders {_STOP_S:g} s after it was made")
+            time.sleep(_LOOK_S)
 
     def delete_topic(self, name: str) -> None:
         """Take a topic away with all that is in it."""
@@ -164,6 +170,17 @@ class KafkaProcess:
         """Have it go on."""
         if self.exit_code is None:
             os.kill(self.pid, signal.SIGCONT)
+
+    def _leaders(self, topic: str) -> int:
+        """How many partitions of a topic have a leader, as the broker itself knows it."""
+        found: list[int] = []
+
+        def ask(admin: AdminClient) -> None:
+            partitions = admin.list_topics(topic, timeout=_STOP_S).topics[topic].partitions
+            found.extend(number for number, partition in partitions.items() if partition.leader >= 0)
+
+        self._admin(ask)
+        return len(found)
 
     def _admin(self, ask: Callable[[AdminClient], object]) -> None:
         ask(AdminClient({"bootstrap.servers": self.bootstrap_servers}, logger=_Silent()))

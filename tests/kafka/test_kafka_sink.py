@@ -325,7 +325,7 @@ def test_after_a_fatal_error_another_producer_goes_on_and_nothing_is_lost(
     kafka.pause()
     for number in range(100):
         delivery.send(tweet(number))
-    producer = delivery._sink._producer  # type: ignore[attr-defined]
+    producer = delivery._sink._producers._producer  # type: ignore[attr-defined]
     producer._on_error(KafkaError(KafkaError._FATAL, "made up", fatal=True))
     wait_for(lambda: "begun anew" in caplog.text, "another producer")
     kafka.resume()

@@ -147,7 +147,7 @@ def test_a_producer_that_is_stuck_for_no_known_reason_is_replaced_after_the_time
 ) -> None:
     """The rebuilt cluster passes for the former one: only that it confirms nothing gives it away."""
     caplog.set_level("INFO")
-    monkeypatch.setattr("traptor.worker.sinks.kafka.sink.changes", lambda *_: [])
+    monkeypatch.setattr("traptor.worker.sinks.kafka.producers.changes", lambda *_: [])
     kafka.create_topic("posts")
     delivery = make(kafka.bootstrap_servers, topic="posts", confirm_timeout_s=3.0)
     delivery.open()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from traptor.common.backoff import doubled
 
 _LONGEST_WAIT_S = 3600.0
+_FATAL_WAIT_S = 1.0
+_LONGEST_FATAL_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,26 @@ class Revival:
         wait_s = doubled(self._timeout_s, tries, _LONGEST_WAIT_S)
         begun_at = self._begun_at if tries else float("-inf")
         return now - max(unconfirmed_since, self._away_at, begun_at) >= wait_s
+
+
+class FatalPace:
+    """Spaces the producers that break by a fatal error one after the other, until one confirms a message."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._at = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Whether a broken producer may be replaced now; the first one may at once."""
+        if not self._in_a_row:
+            return True
+        return now - self._at >= doubled(_FATAL_WAIT_S, self._in_a_row - 1, _LONGEST_FATAL_WAIT_S)
+
+    def replaced(self, now: float) -> None:
+        """A broken producer was replaced."""
+        self._in_a_row += 1
+        self._at = now
+
+    def confirmed(self) -> None:
+        """The producer works: a message was confirmed."""
+        self._in_a_row = 0

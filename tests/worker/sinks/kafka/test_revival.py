@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.worker.sinks.kafka.revival import Cluster, Revival, TopicState, changes
+from traptor.worker.sinks.kafka.revival import Cluster, FatalPace, Revival, TopicState, changes
 
 BEFORE = Cluster("c1", {"posts": TopicState("t1", 3)})
 
@@ -60,3 +60,22 @@ def test_the_wait_is_the_first_again_when_messages_were_confirmed_meanwhile() ->
     revival.begun(unconfirmed_since=100.0, now=280.0)
     assert not revival.is_due(unconfirmed_since=300.0, now=359.0)
     assert revival.is_due(unconfirmed_since=300.0, now=360.0)
+
+
+def test_producers_that_break_one_after_the_other_are_replaced_ever_more_slowly() -> None:
+    pace = FatalPace()
+    replaced = []
+    for now in range(200):
+        if pace.is_due(float(now)):
+            pace.replaced(float(now))
+            replaced.append(now)
+    assert replaced == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+
+
+def test_a_producer_that_worked_is_replaced_at_once() -> None:
+    pace = FatalPace()
+    for now in (0.0, 1.0, 3.0):
+        pace.replaced(now)
+    assert not pace.is_due(4.0)
+    pace.confirmed()
+    assert pace.is_due(4.0)
