@@ -156,10 +156,14 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Pausing(io.RawIOBase):
-    """Reads a socket until it is paused; then it has nothing."""
+    """Reads a socket until it is paused; then it has nothing.
+
+    Raises ConnectionError for an end within the headers, which http.client would take for their own.
+    """
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self.is_paused = False
+        self._has_begun = False
         self._raw = raw
 
     def readable(self) -> bool:
@@ -168,7 +172,13 @@ class _Pausing(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """As a socket has it; None: nothing has come."""
-        return None if self.is_paused else self._raw.readinto(buffer)
+        if self.is_paused:
+            return None
+        count = self._raw.readinto(buffer)
+        if not count and self._has_begun:
+            raise ConnectionError("the connection ended within the answer's headers")
+        self._has_begun = True
+        return count
 
     def fileno(self) -> int:
         """The socket's."""

@@ -1,0 +1,159 @@
+"""A connect takes no longer than it may in all, and an answer is told when its headers have come."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+from support.answers import CONNECT, SETTINGS
+from support.rawserver import RawServer
+from support.streamclient import HEAD, StreamClient
+from support.waiting import wait_for
+
+from traptor.common.messages import HEADER, Disconnected, DisconnectKind, frame, from_worker
+from traptor.worker.stream.opening import Opening
+from traptor.worker.stream.v1 import V1Stream
+
+REFUSED = b"HTTP/1.1 401 Unauthorized\r\n"
+WITHIN = replace(SETTINGS, connect_timeout_s=0.5, stall_timeout_s=60.0)
+# Of what would take for ever: far from the deadline, and from the minute of the settings.
+SOON_S = 20.0
+
+
+def drip(text: bytes) -> Iterator[bytes]:
+    """One byte after the other, each long before any single read would time out, without an end."""
+    yield text
+    while True:
+        yield b"a"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    server = RawServer()
+    yield server
+    server.close()
+
+
+def outcome(url: str, proxy: str | None = None) -> tuple[Disconnected, float]:
+    """Return how a connect ends, and after how many seconds."""
+    began = time.monotonic()
+    stream = V1Stream(
+        msgspec.structs.replace(CONNECT, proxy=proxy),
+        replace(WITHIN, stream_url=url),
+        on_open=lambda: None,
+        on_line=lambda _line: None,
+    )
+    return stream.run(()), time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nB: "],
+)
+def test_an_answer_whose_headers_drip_ends_at_the_deadline(server: RawServer, start: bytes) -> None:
+    server.answer = lambda _request: drip(start)
+    ended, took_s = outcome(server.url)
+    assert (ended.kind, ended.status, ended.detail) == (
+        DisconnectKind.NETWORK,
+        None,
+        "no answer within 0.5 s",
+    )
+    assert ended.reached
+    assert took_s < SOON_S
+
+
+def test_a_server_that_accepts_and_says_nothing_ends_at_the_deadline(server: RawServer) -> None:
+    silence = threading.Event()
+    server.answer = lambda _request: [b""] * silence.wait(SOON_S)
+    ended, took_s = outcome(server.url)
+    silence.set()
+    assert ended.kind is DisconnectKind.NETWORK
+    assert took_s < SOON_S
+
+
+def test_tls_that_drips_ends_at_the_deadline(server: RawServer) -> None:
+    server.answer = lambda _request: drip(b"\x16\x03\x03\x40\x00")  # the head of a long record
+    ended, took_s = outcome(server.url.replace("http:", "https:"))
+    assert ended.kind is DisconnectKind.NETWORK
+    assert took_s < SOON_S
+
+
+def test_a_proxy_that_drips_ends_at_the_deadline(server: RawServer) -> None:
+    server.answer = lambda _request: drip(b"HTTP/1.1 200 OK\r\nA: ")
+    ended, took_s = outcome("https://192.0.2.1", proxy=server.url)
+    assert ended.kind is DisconnectKind.NETWORK
+    assert took_s < SOON_S
+
+
+@pytest.fixture
+def refused() -> Iterator[StreamClient]:
+    client = StreamClient(REFUSED + b"Content-Length: 5000\r\n", WITHIN)
+    yield client
+    client.close()
+
+
+def test_a_refusal_is_told_before_its_text_is_there(refused: StreamClient) -> None:
+    wait_for(lambda: refused.refused, "a refusal")
+    (told,) = refused.refused
+    assert (told.kind, told.status, told.streamed) == (DisconnectKind.HTTP, 401, False)
+    assert refused.ended is None  # its text is waited for
+    refused.send(b"\r\nOops, ")
+    refused.send(b"not you")
+    assert refused.end().detail == "Oops, not you"
+    assert len(refused.refused) == 1
+
+
+def test_the_text_of_a_refusal_is_waited_for_a_second_in_all() -> None:
+    server = RawServer(lambda _request: drip(REFUSED + b"\r\n"))
+    try:
+        ended, took_s = outcome(server.url)
+    finally:
+        server.close()
+    assert ended.status == 401
+    assert ended.detail.startswith("aaa")
+    assert took_s < SOON_S
+
+
+def test_headers_of_megabytes_fit_into_a_frame(server: RawServer) -> None:
+    huge = b"".join(b"Retry-After: " + b"7" * 60_000 + b"\r\n" for _ in range(50))
+    server.answer = lambda _request: [b"HTTP/1.1 420 x\r\n" + huge + b"\r\n"]
+    ended, _ = outcome(server.url)
+    assert ended.status == 420
+    assert len(ended.headers["retry-after"]) <= 100
+    assert from_worker(frame(ended)[HEADER.size :]) == ended
+
+
+def test_a_status_line_of_megabytes_is_no_answer(server: RawServer) -> None:
+    server.answer = lambda _request: [b"HTTP/1.1 420 " + b"x" * 3_000_000 + b"\r\n\r\n"]
+    ended, _ = outcome(server.url)
+    assert ended.kind is DisconnectKind.NETWORK
+    assert len(frame(ended)) < 1_000
+
+
+def test_each_address_of_a_server_has_its_share_of_the_time() -> None:
+    opening = Opening(10.0)
+    assert 0 < opening.share_s(4) <= 2.5
+    assert opening.share_s(0) <= 10.0
+
+
+def test_no_watch_outlives_its_connect(server: RawServer) -> None:
+    before = threading.active_count()
+    server.answer = lambda _request: [HEAD + b"Content-Length: 0\r\n\r\n"]
+    ended, _ = outcome(server.url)
+    assert ended.kind is DisconnectKind.SERVER_CLOSE
+    wait_for(lambda: threading.active_count() <= before, "the end of the watch")
+
+
+def test_what_comes_too_late_to_be_watched_is_refused() -> None:
+    opening = Opening(0.001)
+    opening.begin()
+    wait_for(lambda: opening.overdue, "the deadline")
+    with socket.socket() as sock, pytest.raises(TimeoutError):
+        opening.watch(sock)
+    opening.end()
