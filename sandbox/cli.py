@@ -19,7 +19,7 @@ from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.tweets.rules import load_rules
 from traptor.sandbox.v1.accounts import Accounts, load_accounts
 from traptor.sandbox.v1.filters import Limits
-from traptor.sandbox.v1.settings import Chunking, Settings
+from traptor.sandbox.v1.settings import Chunking, Framing, Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_0 = click.IntRange(min=0)
@@ -79,6 +79,15 @@ _AT_LEAST_1 = click.IntRange(min=1)
     "--chunking", default="whole", show_default=True, type=click.Choice([str(one) for one in Chunking])
 )
 @click.option(
+    "--framing", default="chunked", show_default=True, type=click.Choice([str(one) for one in Framing])
+)
+@click.option(
+    "--tls",
+    type=_FILE,
+    metavar="FILE",
+    help="Listen by TLS too; write the certificate of its authority here.",
+)
+@click.option(
     "--queue", default=10_000, show_default=True, type=_AT_LEAST_1, help="Messages a slow reader may owe."
 )
 @click.option("--soak", type=int, metavar="SEED", help="Strike random accounts with random faults.")
@@ -132,6 +141,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         connects_window_s=options["connects_window"],
         keep_alive_s=options["keep_alive"],
         chunking=Chunking(options["chunking"]),
+        framing=Framing(options["framing"]),
+        ca_file=options["tls"],
         queue_messages=options["queue"],
         says_replaced=options["replaced_message"],
         soak=None if options["soak"] is None else SoakPlan(options["soak"], options["soak_every"]),
@@ -150,6 +161,8 @@ async def _serve(sandbox: Sandbox, redis_url: str | None, is_open: bool) -> None
     await sandbox.start()
     with contextlib.suppress(BrokenPipeError):  # nobody has to read it
         click.echo(f"sandbox listening on {sandbox.url}")
+        if sandbox.tls_url:
+            click.echo(f"by TLS on {sandbox.tls_url}")
     if is_open:
         _tell("signatures are not checked: every OAuth header is an account")
     try:

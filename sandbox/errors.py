@@ -24,10 +24,13 @@ class Unreachable(SandboxError):
 
 
 class Refused(SandboxError):
-    """A connect is answered with `status`; `reason` is the text of the answer."""
+    """A connect is answered with `status`; `reason` is the text, most of it `text_after_s` later."""
 
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, headers: Mapping[str, str] | None = None, text_after_s: float = 0.0
+    ) -> None:
         self.status = status
         self.reason = reason
         self.headers = dict(headers or {})
+        self.text_after_s = text_after_s
         super().__init__(f"{status}: {reason}")

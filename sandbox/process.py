@@ -13,6 +13,7 @@ from traptor.sandbox.errors import Unreachable
 _START_S = 30.0
 _STOP_S = 10.0
 _GREETING = "sandbox listening on "
+_TLS_GREETING = "by TLS on "
 
 
 class SandboxProcess:
@@ -21,7 +22,7 @@ class SandboxProcess:
     def __init__(self, *options: str) -> None:
         self._options = options
         self._process: subprocess.Popen[str] | None = None
-        self.url = ""
+        self.url = self.tls_url = ""
 
     @property
     def client(self) -> SandboxClient:
@@ -46,6 +47,9 @@ class SandboxProcess:
             _, said = self._process.communicate()
             raise Unreachable(f"the sandbox did not start: {said.strip() or 'it said nothing'}")
         self.url = line.removeprefix(_GREETING).strip()
+        if "--tls" in self._options:
+            assert self._process.stdout is not None
+            self.tls_url = self._process.stdout.readline().removeprefix(_TLS_GREETING).strip()
         return self
 
     def stop(self) -> int:

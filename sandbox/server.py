@@ -26,6 +26,7 @@ from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v1.soak import Soak
 from traptor.sandbox.v1.stream import ClosedBy
 from traptor.sandbox.v1.strikes import Strikes
+from traptor.sandbox.v1.tls import tls_context
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 _MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -69,7 +70,7 @@ class Sandbox:
             clock,
         )
         self._runner = _runner(endpoint, admin)
-        self.url = ""
+        self.url = self.tls_url = ""
 
     def set_rules(self, rules: Sequence[Rule], values: Sequence[Value]) -> None:
         """Make tweets for these rules."""
@@ -80,17 +81,19 @@ class Sandbox:
         return self._accounts.names or list({stream.account.name for stream in self._connections.open()})
 
     async def start(self) -> None:
-        """Listen; afterwards `url` is known. Raises BadInput when the address cannot be had."""
+        """Listen; afterwards `url` and `tls_url` are known. Raises BadInput when it cannot be."""
         await self._runner.setup()
         host, port = self._settings.host, self._settings.port
         try:
             await web.TCPSite(self._runner, host, port).start()
+            if self._settings.ca_file is not None:
+                context = tls_context(host, self._settings.ca_file)
+                await web.TCPSite(self._runner, host, 0, ssl_context=context).start()
         except OSError as problem:
             await self._runner.cleanup()
             raise BadInput(f"cannot listen on {host}:{port} ({problem.strerror})") from None
-        address = self._runner.addresses[0]
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self.url = f"http://{shown}:{address[1]}"
+        self.url, *tls = map(_url, ("http", "https"), self._runner.addresses)
+        self.tls_url = tls[0] if tls else ""
         if self._settings.soak is not None:
             self._soak.begin(self._settings.soak)
 
@@ -109,6 +112,11 @@ class Sandbox:
             self._connections.end(stream, ClosedBy.SERVER, "shutdown")
         self._strikes.clear(None)
         await self._runner.cleanup()
+
+
+def _url(scheme: str, address: tuple[str, int]) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{scheme}://{host}:{address[1]}"
 
 
 def _runner(endpoint: FilterEndpoint, admin: Admin) -> web.AppRunner:

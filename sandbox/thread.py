@@ -31,7 +31,7 @@ class SandboxThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._problem: Exception | None = None
-        self.url = ""
+        self.url = self.tls_url = ""
 
     @property
     def client(self) -> SandboxClient:
@@ -77,7 +77,7 @@ class SandboxThread:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         sandbox = self._make(self._settings)
         await sandbox.start()
-        self.url = sandbox.url
+        self.url, self.tls_url = sandbox.url, sandbox.tls_url
         self._is_up.set()
         try:
             await sandbox.run(self._stop)

@@ -14,7 +14,7 @@ from traptor.sandbox.errors import BadInput
 class FaultKind(StrEnum):
     """What may go wrong. The first four strike connects only."""
 
-    STATUS = "status"  # the connect is answered with this HTTP status
+    STATUS = "status"  # the connect is answered with this HTTP status, its text `after` seconds later
     SLOW_START = "slow_start"  # the headers come `after` seconds late
     CLOSE_AFTER = "close_after"  # a 200, then a clean end `after` seconds later
     REFUSE_SECOND = "refuse_second"  # one connection too many is refused; the older stays
@@ -40,7 +40,7 @@ STATUSES = (401, 403, 404, 406, 413, 416, 420, 429, 500, 502, 503)
 _DEFAULT_STATUS = {FaultKind.REFUSE_SECOND: 420}
 _DEFAULT_CODE = 12  # shed load: reconnect as usual
 _FIELDS: dict[FaultKind, frozenset[str]] = {
-    FaultKind.STATUS: frozenset({"status", "retry_after", "headers"}),
+    FaultKind.STATUS: frozenset({"status", "retry_after", "headers", "after"}),
     FaultKind.REFUSE_SECOND: frozenset({"status", "retry_after", "headers"}),
     FaultKind.SLOW_START: frozenset({"after"}),
     FaultKind.CLOSE_AFTER: frozenset({"after"}),

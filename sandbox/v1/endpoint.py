@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from urllib.parse import parse_qsl
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -14,12 +15,13 @@ from traptor.sandbox.v1.accounts import Account, Accounts, SignedRequest, claime
 from traptor.sandbox.v1.attempts import Attempt, Attempts
 from traptor.sandbox.v1.connections import REPLACED, Connections, disconnect_message
 from traptor.sandbox.v1.filters import Pairs, StreamFilter, parse_filter
-from traptor.sandbox.v1.settings import Settings
+from traptor.sandbox.v1.settings import Framing, Settings
 from traptor.sandbox.v1.stream import ClosedBy, ConnectionRecord, Ending, Message, Stream
 from traptor.sandbox.v1.strikes import Strikes
 from traptor.sandbox.v1.wire import Wire
 
 _KEEP_ALIVE = b"\r\n"
+_NEVER_BYTES = 1 << 50
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -43,6 +45,7 @@ class FilterEndpoint:
         self._faults = faults
         self._strikes = strikes
         self._clock = clock
+        self._streams = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer with a stream, or with the status that Twitter gives for what is wrong."""
@@ -53,7 +56,7 @@ class FilterEndpoint:
             account, wanted = await self._admit(request, attempt)
         except Refused as refusal:
             attempt.status, attempt.reason = refusal.status, refusal.reason
-            return web.Response(status=refusal.status, text=f"{refusal.reason}\n", headers=refusal.headers)
+            return await _refuse(request, refusal)
         return await self._stream(request, attempt, account, wanted)
 
     async def _admit(self, request: web.Request, attempt: Attempt) -> tuple[Account, StreamFilter]:
@@ -65,7 +68,7 @@ class FilterEndpoint:
         for fault in self._take(account, FaultKind.SLOW_START):
             await asyncio.sleep(fault.after)
         for fault in self._take(account, FaultKind.STATUS):
-            raise Refused(fault.status, "on demand", fault.headers)
+            raise Refused(fault.status, "on demand", fault.headers, fault.after)
         self._attempts.spend(account.name, self._clock().mono)
         wanted = parse_filter(pairs, self._settings.limits)
         if len(self._connections.open(account.name)) >= account.max_connections:
@@ -79,16 +82,23 @@ class FilterEndpoint:
     async def _stream(
         self, request: web.Request, attempt: Attempt, account: Account, wanted: StreamFilter
     ) -> web.StreamResponse:
-        is_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
-        response = await _answer(request, is_gzip)
-        stream = self._open(request, account, wanted, is_gzip)
-        attempt.status, attempt.connection = 200, stream.record.id
+        self._streams += 1
+        seed = self._settings.seed + self._streams
+        framing = _framing(self._settings.framing, seed)
+        if request.version < HttpVersion11 and framing is Framing.CHUNKED:
+            framing = Framing.GZIP
+        accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+        is_gzip = accepts_gzip and framing in (Framing.CHUNKED, Framing.GZIP)
         wire = Wire(
             is_gzip=is_gzip,
             is_delimited=wanted.is_delimited,
             chunking=self._settings.chunking,
-            seed=self._settings.seed + stream.record.id,
+            seed=seed,
+            is_chunked=framing is Framing.CHUNKED,
         )
+        response = await _answer(request, framing, is_gzip=is_gzip, is_split=wire.is_split)
+        stream = self._open(request, account, wanted, is_gzip)
+        attempt.status, attempt.connection = 200, stream.record.id
         timers = self._strike_new(account, stream)
         try:
             await self._pump(stream, response, wire)
@@ -153,14 +163,45 @@ class FilterEndpoint:
             await self._strikes.finish(stream, request.transport)
 
 
-async def _answer(request: web.Request, is_gzip: bool) -> web.StreamResponse:
+async def _refuse(request: web.Request, refusal: Refused) -> web.StreamResponse:
+    text = f"{refusal.reason}\n"
+    if not refusal.text_after_s:
+        return web.Response(status=refusal.status, text=text, headers=refusal.headers)
+    response = web.StreamResponse(status=refusal.status, headers=refusal.headers)
+    response.content_length = len(text)
+    await response.prepare(request)
+    await response.write(text[:1].encode())
+    await asyncio.sleep(refusal.text_after_s)
+    await response.write(text[1:].encode())
+    return response
+
+
+class _Unframed(web.StreamResponse):
+    """Writes bytes as they are given: framed already, or framed by the end of the connection."""
+
+    _length_check = False
+
+
+def _framing(wanted: Framing, seed: int) -> Framing:
+    others = [one for one in Framing if one is not Framing.ANY]
+    return Random(seed).choice(others) if wanted is Framing.ANY else wanted
+
+
+async def _answer(
+    request: web.Request, framing: Framing, *, is_gzip: bool, is_split: bool
+) -> web.StreamResponse:
     """Send the headers of a 200."""
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
+    is_ours = is_split or framing in (Framing.CLOSE, Framing.GZIP)
+    response = (_Unframed if is_ours else web.StreamResponse)(headers={hdrs.CONTENT_TYPE: "application/json"})
     if is_gzip:
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     response.force_close()
-    if request.version >= HttpVersion11:
+    if is_split:
+        response.headers[hdrs.TRANSFER_ENCODING] = "chunked"
+    elif framing is Framing.CHUNKED:
         response.enable_chunked_encoding()
+    elif framing is Framing.LENGTH:
+        response.content_length = _NEVER_BYTES
     await response.prepare(request)
     return response
 

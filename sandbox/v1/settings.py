@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from traptor.sandbox.faults.soakplan import SoakPlan
 from traptor.sandbox.v1.filters import Limits
@@ -14,6 +15,17 @@ class Chunking(StrEnum):
 
     WHOLE = "whole"  # one chunk, one message
     ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
+    SPLIT = "split"  # within the next message: whole ones come in a chunk that is not yet whole
+
+
+class Framing(StrEnum):
+    """How the client learns where the body ends."""
+
+    CHUNKED = "chunked"  # compressed where the client accepts it
+    CLOSE = "close"  # with the connection; not compressed
+    LENGTH = "length"  # after more bytes than ever come; not compressed
+    GZIP = "gzip"  # with the connection; compressed where the client accepts it
+    ANY = "any"  # each connection by one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class Settings:
     connects_window_s: float = 300.0
     keep_alive_s: float = 30.0
     chunking: Chunking = Chunking.WHOLE
+    framing: Framing = Framing.CHUNKED
+    ca_file: Path | None = None  # streams come by TLS too; the certificate of its authority is written here
     queue_messages: int = 10_000  # a connection with more to read is cut
     says_replaced: bool = False  # a replaced connection gets disconnect code 7 before its end
     soak: SoakPlan | None = None  # strikes from the start on

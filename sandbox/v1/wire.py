@@ -13,14 +13,26 @@ _GZIP_WINDOW = 31
 _FAST = 1
 
 
-class Wire:
-    """Turns messages into chunks; it keeps the state of one connection's compression."""
+_KEEP_ALIVE = b"\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_MOST_AHEAD_BYTES = 6_000  # about a message and a half
 
-    def __init__(self, *, is_gzip: bool, is_delimited: bool, chunking: Chunking, seed: int) -> None:
+
+class Wire:
+    """Turns messages into what is written; it keeps the state of one connection's compression and chunks.
+
+    `is_chunked`: split chunks are made here. All others are made by whoever writes, of each piece one.
+    """
+
+    def __init__(
+        self, *, is_gzip: bool, is_delimited: bool, chunking: Chunking, seed: int, is_chunked: bool = True
+    ) -> None:
         self._deflate = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP_WINDOW) if is_gzip else None
         self._is_delimited = is_delimited
         self._rng = Random(seed)
+        self._left = 0  # of the chunk that was begun
         self.is_odd = chunking is Chunking.ODD
+        self.is_split = is_chunked and chunking is Chunking.SPLIT
 
     def chunks(self, messages: Sequence[bytes]) -> list[bytes]:
         """Return what to write for these messages; a client that has it all can read them all."""
@@ -30,13 +42,35 @@ class Wire:
 
     def raw(self, data: bytes) -> bytes:
         """Return bytes that are no whole message, compressed when the connection is."""
+        return self._split(self._flushed(data), self._rng.randrange(1, _MOST_AHEAD_BYTES))
+
+    def finish(self) -> bytes:
+        """Return the bytes that end an answer properly."""
+        end = b""
+        while self._left:  # what was announced must come: keep-alives
+            end += self._split(self._flushed(_KEEP_ALIVE), 0)
+        if self._deflate is not None:
+            end += self._split(self._deflate.flush(zlib.Z_FINISH), 0)
+        return end + _LAST_CHUNK if self.is_split else end
+
+    def _flushed(self, data: bytes) -> bytes:
         if self._deflate is None:
             return data
         return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
-    def finish(self) -> bytes:
-        """Return the bytes that end a compressed answer properly."""
-        return b"" if self._deflate is None else self._deflate.flush(zlib.Z_FINISH)
+    def _split(self, data: bytes, ahead_bytes: int) -> bytes:
+        """Go on with the begun chunk; a new one goes on for so many bytes more than there are."""
+        if not self.is_split:
+            return data
+        framed = b""
+        while data:
+            if not self._left:
+                self._left = len(data) + ahead_bytes
+                framed += b"%x\r\n" % self._left
+            part, data = data[: self._left], data[self._left :]
+            self._left -= len(part)
+            framed += part if self._left else part + b"\r\n"
+        return framed
 
     def _framed(self, message: bytes) -> bytes:
         """`delimited=length`: the length counts the closing \\r\\n and stands on its own line."""

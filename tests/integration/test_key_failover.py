@@ -93,6 +93,17 @@ troubles = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("status", [401, 420])
+def test_a_refusal_is_acted_on_before_its_text_is_there(make_collection: Make, status: int) -> None:
+    """Its text would come long after the deadlines of the test."""
+    collection = start(make_collection, "k1", "k2")
+    collection.sandbox.fault("status", account="k1", status=status, after=600)
+    collection.start()
+    wait_key(collection, "k2")
+    first, second = attempts(collection)
+    assert (first["consumer_key"], second["consumer_key"]) == ("ck-k1", "ck-k2")
+
+
 @troubles
 def test_a_key_that_fails_at_the_start_gives_its_connection_to_the_spare(
     make_collection: Make, trouble: Trouble

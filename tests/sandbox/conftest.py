@@ -54,10 +54,14 @@ class Reader:
 
     def _read(self) -> None:
         try:
-            for chunk in self.response.raw.stream(65_536, decode_content=True):
+            for chunk in self._pieces():
                 self.chunks.append(chunk)
         except Exception as problem:
             self.error = problem
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Give each chunk when it is whole."""
+        return self.response.raw.stream(65_536, decode_content=True)
 
     @property
     def data(self) -> bytes:
@@ -94,6 +98,13 @@ class Reader:
         self._session.close()
 
 
+class EagerReader(Reader):
+    """Takes what has come, whatever is still to come of it."""
+
+    def _pieces(self) -> Iterator[bytes]:
+        return iter(lambda: self.response.raw.read1(65_536, decode_content=True), b"")
+
+
 class World:
     """One sandbox and the readers that a test opens on it."""
 
@@ -103,9 +114,15 @@ class World:
         self.client: SandboxClient = sandbox.client
         self._readers: list[Reader] = []
 
-    def read(self, account: str = "a", params: Params | None = None, **options: Any) -> Reader:
+    def read(
+        self,
+        account: str = "a",
+        params: Params | None = None,
+        kind: type[Reader] = Reader,
+        **options: Any,
+    ) -> Reader:
         """Connect and read."""
-        reader = Reader(self.url, params or {"track": "flood warning"}, account, **options)
+        reader = kind(self.url, params or {"track": "flood warning"}, account, **options)
         self._readers.append(reader)
         return reader
 
@@ -159,6 +176,12 @@ def world(start: Callable[..., World]) -> World:
     world = start()
     world.client.set_rules([("track", "flood warning"), ("follow", "12"), ("locations", "-10,20,5,40")])
     return world
+
+
+@pytest.fixture
+def eager() -> type[Reader]:
+    """The class of readers that wait for nothing."""
+    return EagerReader
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from requests_oauthlib import OAuth1
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.v1.accounts import Accounts
-from traptor.sandbox.v1.settings import Chunking
+from traptor.sandbox.v1.settings import Chunking, Framing
 
 FILTER = "/1.1/statuses/filter.json"
 KEY = {
@@ -279,6 +279,65 @@ def test_odd_chunks_carry_the_same_messages(start, encoding):
         assert any(chunk.endswith(b"\r") for chunk in odd.chunks)
         assert any(chunk.endswith(b"\\u") for chunk in odd.chunks)
         assert any(b"}\r\n{" in chunk for chunk in odd.chunks)
+
+
+@pytest.mark.parametrize("framing", list(Framing))
+@pytest.mark.parametrize("chunking", list(Chunking))
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_every_framing_carries_each_message_at_once(start, eager, framing, chunking, encoding):
+    world = start(framing=framing, chunking=chunking)
+    reader = world.read(kind=eager, **{"Accept-Encoding": encoding})
+    for count in (1, 2, 30):
+        world.client.burst(count - len(reader.ids), ["flood warning"])
+        reader.wait_for_tweets(count)
+    world.client.fault("close")
+    reader.wait_for_end()
+    assert reader.ids == world.written_to(1)
+
+
+@pytest.mark.parametrize(
+    ("framing", "header"),
+    [
+        ("chunked", ("Transfer-Encoding", "chunked")),
+        ("close", ("Connection", "close")),
+        ("length", ("Content-Length", str(1 << 50))),
+        ("gzip", ("Content-Encoding", "gzip")),
+    ],
+)
+@pytest.mark.parametrize("chunking", list(Chunking))
+def test_the_headers_say_how_it_is_framed(start, eager, framing, header, chunking):
+    world = start(framing=Framing(framing), chunking=chunking)
+    headers = world.read(kind=eager, **{"Accept-Encoding": "gzip"}).response.headers
+    assert headers[header[0]] == header[1]
+    assert ("Transfer-Encoding" in headers) == (framing == "chunked")
+    assert ("Content-Length" in headers) == (framing == "length")
+
+
+def test_a_split_chunk_goes_on_in_the_next_message(start, until):
+    world = start(chunking=Chunking.SPLIT)
+    whole = world.read()
+    world.client.burst(1, ["flood warning"])
+    until(lambda: world.written_to(1), "a message is written")
+    assert not whole.chunks
+    until(lambda: world.client.burst(1, ["flood warning"]) or whole.chunks, "the end of a chunk")
+
+
+def test_streams_come_by_tls_too(start, tmp_path):
+    world = start(ca_file=tmp_path / "ca.pem")
+    tls_url = world.sandbox.tls_url
+    assert tls_url.startswith("https://127.0.0.1:")
+    answer = requests.post(
+        f"{tls_url}/1.1/statuses/filter.json",
+        data={"track": "x"},
+        auth=OAuth1("ck", "cs", "at", "ats"),
+        stream=True,
+        timeout=20,
+        verify=str(tmp_path / "ca.pem"),
+    )
+    with answer:
+        assert answer.status_code == 200
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(f"{tls_url}/healthz", timeout=20)
 
 
 def test_whole_chunks_are_one_message_each(world):

@@ -28,7 +28,7 @@ def test_odd_pieces_end_inside_characters_and_between_cr_and_lf():
     assert any(b"\r\n" in piece[:-2] for piece in pieces)
 
 
-@pytest.mark.parametrize("chunking", list(Chunking))
+@pytest.mark.parametrize("chunking", [Chunking.WHOLE, Chunking.ODD])
 def test_gzip_can_be_read_message_by_message(chunking):
     wire = Wire(is_gzip=True, is_delimited=False, chunking=chunking, seed=1)
     reader = zlib.decompressobj(31)
@@ -36,6 +36,46 @@ def test_gzip_can_be_read_message_by_message(chunking):
         assert b"".join(map(reader.decompress, wire.chunks([message]))) == message
     reader.decompress(wire.finish())
     assert reader.eof
+
+
+@pytest.mark.parametrize("is_gzip", [False, True])
+@given(messages=st.lists(st.binary(max_size=9_000), max_size=20), seed=st.integers())
+def test_split_chunks_carry_every_byte_at_once_and_end_properly(is_gzip, messages, seed):
+    wire = Wire(is_gzip=is_gzip, is_delimited=False, chunking=Chunking.SPLIT, seed=seed)
+    body = Unchunked(is_gzip)
+    for message in messages:
+        for piece in wire.chunks([message]):
+            assert body.take(piece) == message
+    rest = body.take(wire.finish())
+    assert not rest.strip(b"\r\n")
+    assert body.is_ended
+
+
+class Unchunked:
+    """Reads chunks byte by byte."""
+
+    def __init__(self, is_gzip):
+        self._left = 0
+        self._line = b""
+        self._inflate = zlib.decompressobj(31) if is_gzip else None
+        self.is_ended = False
+
+    def take(self, data):
+        content = b""
+        while data:
+            assert not self.is_ended
+            if self._left:
+                part, data = data[: self._left], data[self._left :]
+                self._left -= len(part)
+                content += part
+                continue
+            line, _, data = data.partition(b"\r\n")
+            if line == b"0":
+                assert data == b"\r\n"
+                self.is_ended = True
+                break
+            self._left = int(line, 16) if line else 0
+        return content if self._inflate is None else self._inflate.decompress(content)
 
 
 def test_whole_chunks_are_one_message_each():
