@@ -24,6 +24,7 @@ LONGEST_PAUSE_S = 60.0
 STEADY_S = 30.0
 _SAY_AGAIN_S = 60.0
 _CANCEL_AGAIN_S = 0.2
+_PAUSE_FOR_WORK = 4.0  # a step has at most a fifth of the loop
 
 T = TypeVar("T")
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -144,13 +145,18 @@ class Jobs:
 
 
 def every(interval_s: Callable[[], float], step: Callable[[], object], first_after_s: float = 0.0) -> Run:
-    """A job that does one step again and again, with a pause between."""
+    """A job that does one step again and again, with a pause between.
+
+    Where a step takes long (a status of 100,000 connections), so are the pauses: the loop has other work.
+    """
 
     async def run() -> None:
         await asyncio.sleep(first_after_s)
         while True:
+            began = time.monotonic()
             step()
-            await asyncio.sleep(interval_s())
+            took_s = time.monotonic() - began
+            await asyncio.sleep(max(interval_s(), _PAUSE_FOR_WORK * took_s))
 
     return run
 

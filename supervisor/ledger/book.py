@@ -112,8 +112,8 @@ class Ledger:
 
     def shut_down(self, at: Instant) -> None:
         """The master ends in order."""
-        for timeline in self._timelines.values():
-            gaplog.record(timeline.shut_down(at))
+        completed = [interval for timeline in self._timelines.values() for interval in timeline.shut_down(at)]
+        gaplog.record_many(completed)
         self.note(at)
 
     def forget(self, before: float) -> None:

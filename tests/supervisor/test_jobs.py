@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -169,6 +170,27 @@ def test_a_step_is_done_every_so_often() -> None:
         return steps
 
     assert asyncio.run(run()) == 5
+
+
+def test_a_step_that_takes_long_leaves_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pauses are four times as long as it took, or the interval, whichever is longer."""
+    pauses: list[float] = []
+    now, takes_s = 0.0, iter([0.0, 0.1, 2.0])
+
+    async def note(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if len(pauses) == 4:
+            raise asyncio.CancelledError
+
+    def step() -> None:
+        nonlocal now
+        now += next(takes_s)
+
+    monkeypatch.setattr(jobs_module, "asyncio", SimpleNamespace(sleep=note))
+    monkeypatch.setattr(jobs_module, "time", SimpleNamespace(monotonic=lambda: now))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(every(lambda: 1.0, step, 5.0)())
+    assert pauses == [5.0, 1.0, 1.0, 8.0]
 
 
 def test_what_the_event_loop_would_only_print_is_said_and_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,22 +1,30 @@
-"""The lines about gaps."""
+"""Gaps as lines of the log."""
 
 from __future__ import annotations
-
-import logging
 
 import pytest
 
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind
 
-INTENDED = {GapCause.START, GapCause.REFRESH, GapCause.SHUTDOWN, GapCause.OPERATOR_STOP}
+
+def interval(kind: IntervalKind, cause: GapCause | None) -> Interval:
+    return Interval("track:0", kind, cause, Instant(100.0, 0.0), Instant(101.0, 1.0), 1)
 
 
-@pytest.mark.parametrize("cause", GapCause)
-def test_a_gap_that_was_intended_is_no_warning(cause: GapCause, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    interval = Interval("track:0", IntervalKind.GAP, cause, Instant(100.0, 1.0), Instant(101.0, 2.0))
-    gaplog.record([interval])
-    [record] = caplog.records
-    assert record.levelname == ("INFO" if cause in INTENDED else "WARNING")
-    assert record.message == "gap"
+def test_of_very_many_gaps_at_once_the_first_are_said_and_the_rest_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(gaplog, "_MOST_LINES", 3)
+    streamed = interval(IntervalKind.STREAMING, None)
+    gap = interval(IntervalKind.GAP, GapCause.NO_KEY)
+    gaplog.record_many([streamed, gap, gap, streamed, gap, gap, gap])
+    assert [record.message for record in caplog.records] == ["gap"] * 3 + ["more gaps are only in the ledger"]
+    assert caplog.records[-1].__dict__["fields"] == {"count": 2}
+
+
+def test_few_gaps_are_all_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    gaplog.record_many([interval(IntervalKind.GAP, GapCause.NO_KEY)])
+    assert [record.message for record in caplog.records] == ["gap"]
