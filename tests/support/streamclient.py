@@ -94,6 +94,9 @@ class StreamClient:
                 self._more.wait_for(lambda: self._pieces)
                 piece = self._pieces[0]
             if piece is None:
+                with self._more:
+                    del self._pieces[0]
+                    self._more.notify_all()
                 return
             yield piece
             with self._more:

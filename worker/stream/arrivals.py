@@ -13,8 +13,9 @@ import time
 
 from urllib3.util.ssltransport import SSLTransport
 
-# tcpi_bytes_received in struct tcp_info (linux/tcp.h, since Linux 4.1).
-_RECEIVED = struct.Struct("128xQ")
+# In struct tcp_info (linux/tcp.h): tcpi_last_data_recv and tcpi_last_ack_recv (milliseconds), and, since
+# Linux 4.1, tcpi_bytes_received.
+_INFO = struct.Struct("=52xII68xQ")
 
 # What urllib3 connects: TLS within the TLS of a proxy is its SSLTransport.
 Wire = socket.socket | SSLTransport
@@ -59,13 +60,26 @@ class Arrivals:
         self._until = max(self._until, self.handled_until)
         self._shut_at = min(self._shut_at, time.monotonic())
 
+    def last_came_at(self) -> tuple[float, float]:
+        """Return when the last bytes came, and the last segment, be it the server's end of the connection.
+
+        The kernel's word, to some milliseconds: whoever reads may come late. Now where it cannot be asked.
+        """
+        now = time.monotonic()
+        data_ms, segment_ms, _ = self._info()
+        return now - data_ms / 1000, now - segment_ms / 1000
+
     def _received_bytes(self) -> int:
+        *_, count = self._info()
+        return count or -2  # it is closed; or, as at least the answer's headers came, not counted
+
+    def _info(self) -> tuple[int, int, int]:
         try:
-            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
-            (count,) = _RECEIVED.unpack(info)
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+            data_ms, segment_ms, count = _INFO.unpack(info)
         except (OSError, struct.error):
-            return -2  # closed in the meantime
-        return count or -2  # at least the answer's headers came: a kernel that does not count
+            return 0, 0, 0  # closed in the meantime
+        return data_ms, segment_ms, count
 
 
 def _innermost(wire: Wire) -> socket.socket:

@@ -31,11 +31,20 @@ class Body:
         self._coding = coding
         self._lines = Lines()
         self._arrivals = Arrivals(wire, time.monotonic())
+        self._ended: tuple[float, float] | None = None
 
     @property
     def handled_until(self) -> float:
         """The last time when all that had come was handled (any thread)."""
         return self._arrivals.handled_until
+
+    def last_came_at(self) -> tuple[float, float]:
+        """Return when the last bytes came, and the last sign of the server, whenever they were read."""
+        return self._ended or self._arrivals.last_came_at()
+
+    def note_end(self) -> None:
+        """Note when its last bytes came: the connection is about to be closed."""
+        self._ended = self._ended or self._arrivals.last_came_at()
 
     def shut(self) -> None:
         """Count nothing that comes from now on as handled (any thread)."""

@@ -53,7 +53,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     ) -> None:
         super().__init__(chunk_size=READ_BYTES, max_retries=0)
         self.user_agent = f"traptor/{__version__} tweepy/{tweepy.__version__}"
-        self.last_byte_at = time.monotonic()
+        self._handled_at = self._opened_at = time.monotonic()
         self._settings = settings
         self._auth = tweepy.OAuth1UserHandler(
             connect.consumer_key, connect.consumer_secret, connect.access_token, connect.access_token_secret
@@ -92,6 +92,15 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
         body = self._body
         return body.handled_until if body is not None and self._streamed else 0.0
+
+    @property
+    def last_byte_at(self) -> float:
+        """When the last byte came that was handled, or not long after it (any thread)."""
+        body = self._body
+        if body is None or not self._streamed:
+            return self._handled_at
+        came_at, _ = body.last_came_at()
+        return max(self._opened_at, min(self._handled_at, came_at))
 
     def run(self, rules: Sequence[Rule]) -> Disconnected:
         """Stream until the server, the network or `stop` ends it, and say how it ended."""
@@ -133,7 +142,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def on_connect(self) -> None:
         """A 200 came."""
-        self.last_byte_at = time.monotonic()
+        self._handled_at = self._opened_at = time.monotonic()
         if self._stopped:
             self.running = False
             return
@@ -141,13 +150,13 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def on_data(self, raw_data: bytes) -> None:
         """A line came."""
-        self.last_byte_at = time.monotonic()
+        self._handled_at = time.monotonic()
         self._on_line(raw_data)
         self._end_if_stopped()
 
     def on_keep_alive(self) -> None:
         """A blank line came."""
-        self.last_byte_at = time.monotonic()
+        self._handled_at = time.monotonic()
         self._end_if_stopped()
 
     def on_closed(self, response: requests.Response) -> None:
@@ -194,9 +203,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
         response = self._response
         headers: Mapping[str, str] = response.headers if response is not None else {}
+        kind = self._stopped or kind
         return Disconnected(
-            kind=self._stopped or kind,
-            at=time.monotonic(),
+            kind=kind,
+            at=self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
             caught_up_at=self.caught_up_at or None,
@@ -205,6 +215,13 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             headers={name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers},
             detail="" if self._stopped else detail,
         )
+
+    def _server_closed_at(self) -> float:
+        """Return when the end of the answer came: whoever was stopped, or slow, reads it later."""
+        if self._body is None:
+            return time.monotonic()
+        _, end_came_at = self._body.last_came_at()
+        return max(self._opened_at, end_came_at)
 
     def _text(self) -> str:
         """Return the beginning of a refusal's text."""
@@ -225,7 +242,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     def _messages(self, chunk_size: int) -> Iterator[bytes]:
         assert self._body is not None
         assert self._response is not None
-        yield from self._body.messages(self._settings.stall_timeout_s)
+        try:
+            yield from self._body.messages(self._settings.stall_timeout_s)
+        finally:
+            self._body.note_end()
         self._response.close()  # tells tweepy that it ended
 
 
