@@ -145,12 +145,14 @@ def test_check_without_redis_fails_but_still_says_the_rest(make_collection: Make
 
 def test_check_warns_of_rules_and_connections_that_will_not_stream(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
-    collection.add_rules("track:0", {"good": "storm", "bad": "x" * 61})
+    collection.add_rules("track:0", {"good": "storm", "bad": "x" * 61, "pasted": "fire\ufeff"})
     collection.add_rules("track:1", ["flood"])
     done = on_ini(collection, "--check")
     assert done.returncode == 0
     said = spaceless(done.stdout)
     assert "warning: traptor-track:0:bad: " in said
+    assert "warning: traptor-track:0:pasted: " in said
+    assert "U+FEFF" in said
     assert "warning: no key for track:1: add keys, or they wait" in said
 
 

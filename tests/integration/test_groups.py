@@ -353,6 +353,21 @@ def test_invalid_rules_are_said_once_and_never_reach_the_server(make_collection:
     assert [one["status"] for one in collection.sandbox.attempts()] == 3 * [200]
 
 
+def test_what_nobody_sees_in_a_value_is_left_out_and_said_once(make_collection: Make) -> None:
+    """And a hint may have more behind its second colon, as the original's listener took it."""
+    collection = make_collection(Key("k1"), Key("k2"))
+    collection.options = {"supervisor": {"rules_check_interval": "300ms"}}
+    collection.add_rules("track:0", {"pasted": "\u2067storm\u2069"})
+    collection.start()
+    pid = collection.wait_streaming("track:0")["track:0"]
+    assert open_values(collection) == ["storm"]
+    line = collection.wait_log(" WARNING ", "rule doubtful", "key=traptor-track:0:pasted ")
+    assert "U+2067, U+2069" in line
+    collection.redis.publish("traptor-notify", "track:0:anything")
+    collection.wait_new_pid("track:0", pid)
+    assert len(lines_with(collection, "rule doubtful")) == 1
+
+
 @pytest.mark.long
 def test_a_rule_whose_status_is_switched_off_is_kept_but_not_streamed(make_collection: Make) -> None:
     collection = make_collection(Key("k1"), Key("k2"))

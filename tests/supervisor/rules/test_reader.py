@@ -153,6 +153,15 @@ def test_what_is_no_rule_is_rejected_with_its_reason_and_harms_no_other(db: redi
     assert reasons[1:] == ["not a hash", "field value is not UTF-8"]
 
 
+def test_a_rule_with_characters_that_nobody_sees_streams_and_says_so(db: redis.Redis, port: int) -> None:
+    add(db, "traptor-track:0:1", "word")
+    add(db, "traptor-track:0:2", "storm\u200f")
+    snapshot = read_group(port, TRACK)
+    assert snapshot.values == {"word", "storm"}
+    assert [rule.key for rule in snapshot.doubtful] == ["traptor-track:0:2"]
+    assert "U+200F" in snapshot.doubtful[0].doubt
+
+
 def test_switched_off_rules_are_counted_apart(db: redis.Redis, port: int) -> None:
     add(db, "traptor-track:0:1", "word", status="paused")
     add(db, "traptor-track:0:2", "other", status="Active")
