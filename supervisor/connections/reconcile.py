@@ -357,8 +357,7 @@ class Reconciler:
         """Say why the connection waits, and book it where nothing streams meanwhile."""
         c.wait = wait
         self._agenda.due(c.name, wait.until)
-        if wait.cause is not None:
-            gaplog.record(c.gaps.cause_changed(wait.cause, instant(now)))
+        gaplog.record(c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now)))
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
         gaplog.record(c.gaps.planned(cause, instant(now)))

@@ -152,7 +152,8 @@ class Wait:
         """Return the same wait of a successor."""
         return replace(self, text=f"refresh waits: {self.text}")
 
-    @property
-    def cause(self) -> GapCause | None:
-        """Return the cause of a gap in which a connection waits so, or None to keep the one it has."""
-        return MEANINGS[self.kind].cause
+    def cause(self, present: GapCause) -> GapCause:
+        """Return the cause of a gap in which a connection waits so; `present` is the one that it has."""
+        if self.kind is WaitKind.NETWORK and present is GapCause.STALL:
+            return present  # the key rests after the stall itself
+        return MEANINGS[self.kind].cause or present

@@ -9,6 +9,7 @@ import pytest
 from support.stepping import A, B, SteppedWorld
 from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
+from traptor.common.messages import DisconnectKind
 from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
 from traptor.supervisor.keys.budget import Purpose
@@ -62,6 +63,15 @@ def test_the_cause_of_a_refusal_lasts_while_the_key_is_quarantined_and_no_longer
     world.set_keys(B)
     world.step()
     assert c.gaps.standing.cause is GapCause.NO_KEY
+
+
+def test_the_rest_after_a_stall_is_part_of_the_stall(tmp_path: Path) -> None:
+    world = SteppedWorld(tmp_path, A)
+    c = world.connection("track:0", "storm")
+    world.ended(world.stream(c, seconds_ago=1), DisconnectKind.STALL)
+    assert c.wait is not None
+    assert c.wait.kind is WaitKind.NETWORK
+    assert c.gaps.standing.cause is GapCause.STALL
 
 
 def test_one_quarantined_key_is_not_why_a_connection_never_had_one(tmp_path: Path) -> None:
