@@ -18,12 +18,17 @@ def report_console() -> Console:
 
     A character that the locale does not have is shown as an escape.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    take_any_text()
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_FILES
     return console
+
+
+def take_any_text() -> None:
+    """Have stdout show as an escape what the locale does not have, instead of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(console: Console, text: str) -> None:

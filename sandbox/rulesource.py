@@ -128,4 +128,6 @@ def _summary(count: int, skipped: int) -> str:
 
 
 def _said(problem: Exception) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__
+    """Return what went wrong on one line; a server may say anything."""
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return "".join(char if char.isprintable() else "?" for char in text)

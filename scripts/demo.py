@@ -17,6 +17,7 @@ from trial.folder import TrialFolder, default_place
 from trial.interrupt import Interrupt
 
 from traptor.common.errors import ExitCode, TraptorError
+from traptor.common.terminal import say, take_any_text
 from traptor.sandbox.errors import SandboxError
 
 _INTERRUPTED = 130  # as shells say it
@@ -49,7 +50,8 @@ def main(
     The exit status is 0 when no tweet was lost and the supervisor did what it should.
     """
     interrupt = Interrupt()
-    console = Console(no_color=no_color or None)
+    take_any_text()
+    console = Console(no_color=no_color or None, markup=False, emoji=False, highlight=False)
     try:
         folder = TrialFolder(output or default_place("demo-output"))
         place = KafkaOutput(folder) if with_kafka else FileOutput(folder)
@@ -75,7 +77,7 @@ def _run(options: Options, folder: TrialFolder, place: Output, interrupt: Interr
         click.echo("Ended at once; nothing was judged.")
         return _INTERRUPTED
     for line in summary.lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     return ExitCode.OK if summary.is_good else ExitCode.FAILURE
 
 

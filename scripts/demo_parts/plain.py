@@ -10,6 +10,7 @@ from rich.console import Console
 from trial.view import ConnectionView
 
 from demo_parts.picture import Picture
+from traptor.common.terminal import say
 
 _INTERVAL_S = 2.0
 
@@ -39,7 +40,7 @@ class PlainLines:
         """All is printed already."""
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        say(self._console, line)
 
 
 def _connection(c: ConnectionView) -> str:

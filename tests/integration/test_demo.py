@@ -102,7 +102,12 @@ class RunningDemo:
         command = [sys.executable, str(SCRIPTS / "demo.py"), "--output", str(output), *options]
         with self._text.open("wb") as text:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=text, stderr=text, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=text,
+                stderr=text,
+                start_new_session=True,
+                env={**os.environ, "PYTHONIOENCODING": "ascii"},  # whatever the locale is
             )
 
     @property
