@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 from support.collection import Collection, Json, Key
+from support.rawserver import RawServer
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -254,6 +258,58 @@ def test_compressed_chunks_that_end_anywhere_are_put_together(make_collection: M
     assert_nothing_lost(collection)
     assert counters(collection)["broken"] == 0
     assert collection.streaming() == {"track:0": pid}
+
+
+FRAMINGS = {
+    "split": ("--chunking", "split"),
+    "close": ("--framing", "close"),
+    "length": ("--framing", "length"),
+    "gzip": ("--framing", "gzip"),
+}
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [pytest.param(name, marks=() if name in ("split", "close") else pytest.mark.long) for name in FRAMINGS],
+)
+def test_what_has_come_is_delivered_before_the_worker_is_killed(make_collection: Make, framing: str) -> None:
+    """However the answer is framed: nothing waits in the reader for what comes later."""
+    collection, pid = start_one(make_collection, *FRAMINGS[framing])
+    collection.sandbox.stop_timeline()
+    came = {tweet["id"] for tweet in collection.sandbox.tweets() if tweet["connections"]}
+    wait_for(lambda: delivered(collection) >= came, "all that came, while nothing more comes")
+    os.kill(pid, signal.SIGKILL)
+    collection.wait_new_pid("track:0", pid)
+    assert_nothing_lost(collection, wait_gap(collection, "crash"))
+
+
+def test_the_gap_of_a_killed_worker_begins_before_what_came_in_part(make_collection: Make) -> None:
+    came_at: list[float] = []
+
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        yield from (b'{"id_str":"%d","text":"storm"}\r\n' % number for number in range(9))
+        time.sleep(1)  # a mark without half of a message
+        yield b'{"id_str":"10",'
+        came_at.append(time.time())
+        yield from iter(lambda: time.sleep(0.1) or b"", None)
+
+    server = RawServer(answer)
+    try:
+        collection = make_collection(Key("k1"))
+        collection.options = {"twitter": {"stream_url": server.url}}
+        collection.add_rules("track:0", ["storm"])
+        collection.start()
+        pid = collection.wait_streaming("track:0")["track:0"]
+        wait_for(lambda: len(collection.tweets("track:0")) == 9, "what came whole")
+        (mark,) = (collection.folder / "state" / "outbox" / "track:0").glob("*/mark")
+        wait_for(lambda: came_at and mark.stat().st_mtime > came_at[0] + 1, "a mark after that")
+        os.kill(pid, signal.SIGKILL)
+        begins, _ = wait_gap(collection, "crash")
+    finally:
+        server.close()
+    assert begins <= came_at[0]
+    assert begins > came_at[0] - 10
 
 
 def test_matches_are_counted_in_redis_as_readers_expect(make_collection: Make) -> None:
