@@ -69,6 +69,7 @@ class Connection:
     broken_until: float = 0.0  # its step failed: no other before
     fork_failed: bool = False  # this host could not make its last worker
     wait: Wait | None = None  # why nothing happens now
+    network_error: str = ""  # of its last connect or stream that the network ended
 
     @property
     def generations(self) -> tuple[Generation, ...]:

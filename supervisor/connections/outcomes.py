@@ -176,6 +176,8 @@ class Outcomes:
         if lease is None:
             raise ProtocolError("a disconnect without a connect")
         self._context.keys_changed = True
+        if message.kind is DisconnectKind.NETWORK:
+            c.network_error = message.detail
         if began is not None:
             self._on_stream_end(c, g, message, lease.key_id, cause, message.last_byte_at - began)
         elif message.kind is not DisconnectKind.OWN_CLOSE:

@@ -294,7 +294,8 @@ class Reconciler:
             return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
         if not verdict.allowed:
-            self._wait(c, Wait.for_key(verdict, self._context.pool.key(lease.key_id).name), now)
+            key = self._context.pool.key(lease.key_id).name
+            self._wait(c, Wait.for_key(verdict, key, c.network_error), now)
         else:
             self._permit(c, g, lease, now)
 

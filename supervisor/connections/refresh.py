@@ -141,7 +141,7 @@ class Refresh:
         for unused in [other for other in (slot, spare) if other is not None and other is not lease]:
             pool.give_back(unused, now)
         if way is None or lease is None:
-            self._wait(c, self._no_way(key_id, verdict), now)
+            self._wait(c, self._no_way(c, key_id, verdict), now)
         elif way is Way.SERIAL:
             self._close_first(c, old, now)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
@@ -160,9 +160,10 @@ class Refresh:
             c.way, c.has_pace = Way.SERIAL, True
             self._context.fleet.close_stream(old)
 
-    def _no_way(self, key_id: str, verdict: Verdict) -> Wait:
+    def _no_way(self, c: Connection, key_id: str, verdict: Verdict) -> Wait:
         if not verdict.allowed:
-            return Wait.for_key(verdict, self._context.pool.key(key_id).name).of_refresh()
+            key = self._context.pool.key(key_id).name
+            return Wait.for_key(verdict, key, c.network_error).of_refresh()
         return Wait(WaitKind.NO_WAY, "no way that handover allows is open").of_refresh()
 
     def _may_overlap(self, key_id: str) -> bool:
@@ -174,7 +175,7 @@ class Refresh:
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
         if not verdict.allowed:
             key = self._context.pool.key(lease.key_id).name
-            self._wait(c, Wait.for_key(verdict, key).of_refresh(), now)
+            self._wait(c, Wait.for_key(verdict, key, c.network_error).of_refresh(), now)
             return False
         return self._permit(c, new, lease, now)
 

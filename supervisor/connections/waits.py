@@ -143,10 +143,13 @@ class Wait:
     key: str | None = None  # its name
 
     @classmethod
-    def for_key(cls, verdict: Verdict, key: str) -> Wait:
-        """Wait for a key that may not connect."""
+    def for_key(cls, verdict: Verdict, key: str, network_error: str) -> Wait:
+        """Wait for a key that may not connect; of the network say what failed."""
         assert verdict.hindrance is not None
-        return cls(OF_HINDRANCE[verdict.hindrance], verdict.reason, verdict.not_before, key)
+        kind, text = OF_HINDRANCE[verdict.hindrance], verdict.reason
+        if kind is WaitKind.NETWORK and network_error:
+            text = f"{text} ({network_error})"
+        return cls(kind, text, verdict.not_before, key)
 
     def of_refresh(self) -> Wait:
         """Return the same wait of a successor."""

@@ -404,6 +404,8 @@ def test_a_proxy_that_is_away_is_backed_off_from_like_a_server_that_is(make_coll
     collection.start()
     wait_for(lambda: failures(collection) >= 3, "three tries")
     wait_for(lambda: states(collection)["k1"] == "COOLING", "the key cools down")
+    waiting = wait_for(lambda: collection.connection("track:0")["waits_for"], "it waits for the network")
+    assert "the network failed (proxy: ConnectionRefusedError: [Errno 111] Connection refused)" in waiting
     collection.keys = [Key("k1")]
     collection.write_ini()
     collection.wait_streaming("track:0")

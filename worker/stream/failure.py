@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import requests
+import socks  # type: ignore[import-untyped]  # PySocks, which requests uses, has no types
 import urllib3
 
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _DETAIL_CHARS = 200
 _MOST_LEVELS = 20
-_PROXY_ERRORS = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
+_PROXY_ERRORS = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError, socks.ProxyError)
 
 
 def never_reached(error: BaseException | None) -> bool:
@@ -51,4 +52,6 @@ def _inner(error: BaseException) -> BaseException | None:
     if isinstance(reason, BaseException):
         return reason
     inside = next((one for one in error.args if isinstance(one, BaseException)), None)
+    if inside is None and error.__cause__ is None and isinstance(error, urllib3.exceptions.HTTPError):
+        return error.__context__  # of SOCKS it raises from nothing
     return inside or error.__cause__

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from traptor.common.config.settings import load_settings
 from traptor.common.errors import ConfigError
+from traptor.supervisor.workers.settings import worker_settings
 
 if TYPE_CHECKING:
     from support.configuration import Configuration
@@ -257,6 +259,36 @@ class TestProblems:
         assert "(found '?[31mred')" in told
 
 
+DOUBTS = [
+    "is http:// and leads to another host: whoever is on the way can read what is collected and the"
+    " signed requests; write https:// where the server has it"
+]
+
+
+class TestStream:
+    def test_a_ca_of_ones_own_is_a_file_of_certificates(self, config: Configuration) -> None:
+        config.write("ca.pem", trustme.CA().cert_pem.bytes())
+        settings = config.load(config.option("twitter", "stream_ca_file = ca.pem"))
+        assert settings.twitter.stream_ca_file == config.folder / "ca.pem"
+        assert worker_settings(settings).stream_ca_file == config.folder / "ca.pem"
+
+    def test_another_file_is_a_problem(self, config: Configuration) -> None:
+        config.write("ca.pem", "no certificate")
+        text = config.option("twitter", "stream_ca_file = ca.pem")
+        assert "must be a file with certificates in PEM form" in config.problem(text)
+        text = config.option("twitter", "stream_ca_file = nowhere.pem")
+        assert "names a file that cannot be read: No such file" in config.problem(text)
+
+    def test_the_environment_is_asked_for_a_proxy_only_when_the_ini_says_so(
+        self, config: Configuration
+    ) -> None:
+        assert not worker_settings(config.load()).proxy_of_environment
+        settings = config.load(config.option("twitter", "proxy = environment"))
+        assert worker_settings(settings).proxy_of_environment
+        told = config.problem(config.option("twitter", "proxy = http://proxy.example:3128"))
+        assert "must be none or environment; the proxy of a key stands in its own section" in told
+
+
 class TestWarnings:
     def test_a_whole_configuration_has_none(self, config: Configuration) -> None:
         assert config.warnings() == []
@@ -272,6 +304,23 @@ class TestWarnings:
         assert warning.startswith("traptor.ini:10 [twitter] stall_timeout: cuts streams that are only quiet")
         sandbox = "stall_timeout = 20s\nstream_url = http://127.0.0.1:8080"
         assert config.warnings(config.option("twitter", sandbox)) == []
+
+    @pytest.mark.parametrize(
+        ("url", "is_doubtful"),
+        [
+            ("http://stream.example", True),
+            ("http://192.0.2.1:8080", True),
+            ("https://stream.example", False),
+            ("http://localhost:8080", False),
+            ("http://127.8.9.10", False),
+            ("http://[::1]:8080", False),
+        ],
+    )
+    def test_a_stream_that_others_can_read_on_the_way_is_doubtful(
+        self, config: Configuration, url: str, is_doubtful: bool
+    ) -> None:
+        warnings = config.warnings(config.option("twitter", f"stream_url = {url}"))
+        assert [f"traptor.ini:10 [twitter] stream_url: {text}" for text in DOUBTS] * is_doubtful == warnings
 
     def test_an_ini_with_secrets_that_others_may_read_is_told(self, config: Configuration) -> None:
         config.write("traptor.ini", config.minimal + config.key, mode=0o644)
