@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from support.births import worker_settings
@@ -11,10 +12,17 @@ from traptor.worker.delivery.delivery import Delivery
 
 
 def worker_birth(
-    folder: Path, generation: int = 1, *, max_bytes: int = 1 << 24, synced: bool = False
+    folder: Path,
+    generation: int = 1,
+    *,
+    max_bytes: int = 1 << 24,
+    synced: bool = False,
+    confirm_timeout_s: float = 60.0,
 ) -> Birth:
     """A generation whose state is in `folder`."""
     settings = worker_settings(folder, max_bytes=max_bytes, synced=synced)
+    outbox = replace(settings.outbox, confirm_timeout_s=confirm_timeout_s)
+    settings = replace(settings, outbox=outbox)
     return Birth("track:0", generation, GroupId.parse("track:0"), (), settings)
 
 

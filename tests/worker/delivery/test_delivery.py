@@ -155,6 +155,31 @@ def test_what_comes_back_is_sent_again_and_marked_as_repeated(make: Make) -> Non
     assert sink.delivered == dict.fromkeys(names(0, 10), 1)
 
 
+def test_an_output_that_takes_messages_and_never_confirms_them_is_shown_until_it_does(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where later messages are confirmed meanwhile, and where the first come back again and again."""
+    caplog.set_level(logging.INFO)
+    sink = GateSink(confirms=False)
+    delivery = make(sink, confirm_timeout_s=1)
+    assert delivery.unconfirmed_since is None
+    delivery.send(tweet(0))
+    wait_for(lambda: sink.sent == ["0"], "it is with the output")
+    delivery.send(tweet(1))
+    wait_for(lambda: len(sink.sent) == 2, "and the next one")
+    sink.tell(1, "came_back")
+    sink.tell(1)
+    wait_for(lambda: delivery.unconfirmed_since is not None, "it is shown")
+    wait_for(lambda: len(sink.unconfirmed) > 1, "the output is told again and again")
+    assert sink.delivered == {"1": 1}
+    assert caplog.messages.count("the output has messages and confirms none") == 1
+    wait_for(lambda: sink.sent == ["0", "1", "0"], "it was sent again")
+    sink.tell(1)
+    wait_for(lambda: delivery.unconfirmed_since is None, "it is not shown any more")
+    assert caplog.messages.count("the output confirms messages again") == 1
+    assert delivery.counts.delivered == 2
+
+
 def test_dead_letters_are_counted_and_leave_the_outbox(make: Make) -> None:
     sink = GateSink(confirms=False)
     delivery = make(sink)
