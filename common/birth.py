@@ -34,7 +34,7 @@ class OutboxSettings:
     state_dir: Path
     max_bytes: int  # for one connection; beyond it the stream is closed until there is room
     synced: bool  # whether they survive the host too, and not only the processes
-    confirm_timeout_s: float = 60.0  # how long the output may have messages and confirm none
+    confirm_timeout_s: float = 60.0  # how long the output may confirm nothing
 
 
 @dataclass(frozen=True)

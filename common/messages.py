@@ -148,7 +148,7 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     counters: Counters
     redis_state: RedisState = RedisState.UNKNOWN
     redis_error: str = ""
-    unconfirmed_since: float | None = None  # since when the output has messages and confirms none
+    unconfirmed_since: float | None = None  # since when the output confirms nothing
 
 
 class Drained(msgspec.Struct, tag="drained", frozen=True):

@@ -184,7 +184,7 @@ class Pipeline:
 
     @property
     def unconfirmed_since(self) -> float | None:
-        """Since when the output has messages and confirms none; None: it works."""
+        """Since when the output confirms nothing; None: it works."""
         return self._delivery.unconfirmed_since
 
     @property

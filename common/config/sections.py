@@ -186,8 +186,8 @@ class SupervisorSection(Section):
     confirm_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
         "60s",
         REFRESH,
-        "How long an output may have messages and confirm none of the oldest. Then the log and the status "
-        "say so, and where Kafka answers, a new producer goes on with them.",
+        "How long an output may confirm nothing of the oldest messages that wait for it. Then the log and "
+        "the status say so, and where Kafka answers, a new producer goes on with them.",
     )
     start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
     restart_backoff: Duration = option(

@@ -155,7 +155,7 @@ class Delivery:
 
     @property
     def unconfirmed_since(self) -> float | None:
-        """Since when the output has messages and confirms none; None: it works."""
+        """Since when the output confirms nothing; None: it works."""
         return self._watch.unconfirmed_since
 
     def collected_until(self) -> float:

@@ -71,10 +71,15 @@ class Outflow:
         return sum(source.outbox.bytes for source in self.sources)
 
     def front(self) -> Front | None:
-        """Return the oldest batch of which messages are not confirmed; None where all are."""
+        """Return the oldest batch that the sink has, or has no room for; None where nothing waits for it."""
         while self._out and not self._out[0].left:
             self._out.popleft()
-        return Front(self._out[0], self._out[0].left) if self._out else None
+        if self._out:
+            return Front(self._out[0], self._out[0].left)
+        for hand in (self._late, self._live):
+            if hand is not None:
+                return Front(hand.handed, hand.handed.left)
+        return None
 
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
         """Take a batch that was just put into its outbox: as live, or behind what waits there."""

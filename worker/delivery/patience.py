@@ -1,4 +1,4 @@
-"""Decides since when an output has taken messages and confirmed none: pure."""
+"""Decides since when an output confirms nothing of what waits for it: pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Front(NamedTuple):
-    """The oldest batch of which the output has messages, and how many of them are not confirmed."""
+    """The oldest batch that waits for the output to confirm it, and how many of its messages do."""
 
     batch: object
     left: int
 
 
 class Patience:
-    """Watches the front of what an output has, which moves as long as the output works, however slowly.
+    """Watches the front of what waits for an output, which moves as long as the output works, however slowly.
 
     Later messages may be confirmed all the while: one part of an output, such as a partition, can be stuck
     alone.
@@ -25,7 +25,7 @@ class Patience:
         self._since = 0.0
 
     def look(self, front: Front | None, now: float) -> None:
-        """Take in where the front is now; None: the output has nothing that it has not confirmed."""
+        """Take in where the front is now; None: nothing waits."""
         if front != self._front:
             self._front, self._since = front, now
 

@@ -172,12 +172,22 @@ def test_an_output_that_takes_messages_and_never_confirms_them_is_shown_until_it
     wait_for(lambda: delivery.unconfirmed_since is not None, "it is shown")
     wait_for(lambda: len(sink.unconfirmed) > 1, "the output is told again and again")
     assert sink.delivered == {"1": 1}
-    assert caplog.messages.count("the output has messages and confirms none") == 1
+    assert caplog.messages.count("the output confirms nothing") == 1
     wait_for(lambda: sink.sent == ["0", "1", "0"], "it was sent again")
     sink.tell(1)
     wait_for(lambda: delivery.unconfirmed_since is None, "it is not shown any more")
     assert caplog.messages.count("the output confirms messages again") == 1
     assert delivery.counts.delivered == 2
+
+
+def test_an_output_that_takes_nothing_is_shown_likewise(make: Make) -> None:
+    sink = GateSink(room=0)
+    delivery = make(sink, confirm_timeout_s=1)
+    delivery.send(tweet(0))
+    wait_for(lambda: delivery.unconfirmed_since is not None, "it is shown")
+    sink.room = 10
+    wait_for(lambda: delivery.unconfirmed_since is None, "it is not shown any more")
+    assert delivery.counts.delivered == 1
 
 
 def test_dead_letters_are_counted_and_leave_the_outbox(make: Make) -> None:

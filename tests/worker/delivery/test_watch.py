@@ -21,7 +21,7 @@ def test_an_output_that_confirms_nothing_is_told_again_and_again_and_said_once(
     assert watch.unconfirmed_since == 100.0
     assert sink.unconfirmed == [100.0] * 6
     (record,) = caplog.records
-    assert (record.levelname, record.message) == ("ERROR", "the output has messages and confirms none")
+    assert (record.levelname, record.message) == ("ERROR", "the output confirms nothing")
     assert record.fields == {"messages": 3, "for_s": 10.0}  # type: ignore[attr-defined]  # ours
 
 
