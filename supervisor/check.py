@@ -23,6 +23,7 @@ from traptor.supervisor.checks.running import Running, find_running, shared_hear
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.probe import probe_output
+from traptor.supervisor.state.locks import lock_holder
 from traptor.supervisor.workers.settings import worker_settings
 
 
@@ -102,6 +103,8 @@ async def _check_settings(settings: Settings, found: Findings) -> None:
     _check_host(Sections(settings.traptor, settings.supervisor, settings.redis), found)
     found.warnings += host.absent_addresses(settings.keys)
     running = await find_running(settings.supervisor.run_dir)
+    if running is None:
+        _check_state_lock(settings.supervisor.state_dir, found)
     now = time.monotonic()
     pool = _pool(settings, found, now)
     try:
@@ -125,6 +128,14 @@ def _check_host(sections: Sections, found: Findings) -> None:
     found.configuration += host.untrusted_folders(sections.supervisor)
     found.configuration += host.socket_problems(sections.supervisor)
     found.warnings += host.full_disks(folders)
+
+
+def _check_state_lock(state_dir: Path, found: Findings) -> None:
+    if (pid := lock_holder(state_dir / "lock")) is not None:
+        found.failures.append(
+            f"state_dir: {state_dir} is held by another supervisor (pid {pid}): this one would not start;"
+            " stop that one, or name another folder"
+        )
 
 
 def _pool(settings: Settings, found: Findings, now: float) -> KeyPool:

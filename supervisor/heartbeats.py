@@ -28,7 +28,7 @@ from traptor.supervisor.workers.leftovers import parse_connection
 
 log = logging.getLogger(__name__)
 
-_FOREIGN = "another supervisor or the original serves it: its keys are used twice, and its tweets come twice"
+_FOREIGN = "another supervisor or the original serves it: tweets come twice, and keys may be used twice"
 
 _LOOKS = 5
 """In an interval: a group that was silent for a moment does not miss its next beat altogether."""

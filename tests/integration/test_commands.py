@@ -470,6 +470,10 @@ def test_a_state_folder_of_another_supervisor_is_not_shared(make_collection: Mak
     assert done.returncode == 75
     assert "state" in done.stderr
     assert "Traceback" not in done.stderr
+    done = command("-c", other, "--check")
+    assert done.returncode == 1
+    assert collection.process is not None
+    assert f"is held by another supervisor (pid {collection.process.pid})" in done.stdout
     assert collection.streaming() == pids
 
 
