@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -125,7 +126,8 @@ class KafkaProducers(Generic[About]):
             one.serve()
             if one.has_given_back:
                 self._leaving.remove(one)
-                one.close()
+                # It waits for librdkafka's threads, and one of these may wait for a name server.
+                threading.Thread(target=one.close, name="kafka-end", daemon=True).start()
 
     def _replace_broken(self, broken: KafkaProducer[About]) -> None:
         """After a fatal error a producer takes nothing more."""
