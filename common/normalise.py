@@ -62,7 +62,7 @@ def read_rule(key: str, fields: Mapping[str, str], honour_status: bool, limits: 
         group, key_rest = parse_key(key)
     except ValueError as error:
         return Rejected(key, None, str(error))
-    status = fields.get("status", "").strip()
+    status = _word(fields, "status")
     if honour_status and status.lower() not in ("", "active"):
         return Inactive(key, group, status)
     try:
@@ -77,12 +77,7 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
     if "value" not in fields:
         raise ValueError("the field value is missing")
     ready_json = _ready_json(rule_id, fields, group.type)
-    if len(ready_json) > MAX_RULE_BYTES:
-        raise ValueError(
-            f"it has {len(ready_json)} bytes as JSON (value and tag stand in it twice); every tweet that it"
-            f" finds carries it: at most {MAX_RULE_BYTES}"
-        )
-    hashtag = group.type is RuleType.TRACK and fields.get("orig_type", "").strip().lower() == "hashtag"
+    hashtag = group.type is RuleType.TRACK and _word(fields, "orig_type").lower() == "hashtag"
     text, doubt = without_invisible(fields["value"])
     values = read_values(group.type, text, hashtag=hashtag)
     limit = limits.of(group.type)
@@ -96,6 +91,8 @@ def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) ->
 
     That stands behind them, and in locations rules before them, as the original had it. A rule that does
     not say its own `rule_id` is given the one from its key: readers count by it. It is ASCII, as tweets are.
+
+    Raises ValueError when it is too large.
     """
     added = {"rule_tag": fields.get("tag"), "rule_value": fields["value"]}
     if rule_type is RuleType.LOCATIONS:
@@ -104,4 +101,16 @@ def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) ->
         member = {**fields, "rule_id": rule_id, **added}
     # A copy: what orjson returns holds on to 4 KiB, however short it is, and rules live long.
     text = bytes(memoryview(orjson.dumps(member)))
-    return text if text.isascii() else json.dumps(member, separators=(",", ":")).encode()
+    if not text.isascii() and len(text) <= MAX_RULE_BYTES:
+        text = json.dumps(member, separators=(",", ":")).encode()
+    if len(text) > MAX_RULE_BYTES:
+        raise ValueError(
+            f"it has {len(text)} bytes as JSON (value and tag stand in it twice); every tweet that it finds"
+            f" carries it: at most {MAX_RULE_BYTES}"
+        )
+    return text
+
+
+def _word(fields: Mapping[str, str], name: str) -> str:
+    """A field that is one of a few words; what nobody sees is not part of it."""
+    return without_invisible(fields.get(name, ""))[0].strip()

@@ -126,7 +126,7 @@ def test_a_long_key_is_cut_where_it_is_shown() -> None:
     assert Rejected("k" * 200, None, "").shown_key == "k" * 200
 
 
-@pytest.mark.parametrize("word", ["hashtag", "Hashtag", " HASHTAG "])
+@pytest.mark.parametrize("word", ["hashtag", "Hashtag", " HASHTAG ", "\ufeffhashtag\u200f"])
 def test_a_hashtag_rule_is_told_by_orig_type(word: str) -> None:
     rule = read(value="Storm surge", orig_type=word)
     assert isinstance(rule, Rule)
@@ -140,7 +140,7 @@ def test_orig_type_means_nothing_for_other_types() -> None:
     assert rule.values == ("42",)
 
 
-@pytest.mark.parametrize("status", ["", "active", "Active", " ACTIVE "])
+@pytest.mark.parametrize("status", ["", "active", "Active", " ACTIVE ", "active\u200b"])
 def test_active_rules_are_streamed(status: str) -> None:
     assert isinstance(read(status=status), Rule)
 
