@@ -12,6 +12,7 @@ from kafka_parts.broker import KafkaProcess
 from support.collection import Collection
 from support.waiting import wait_for
 
+from benchmarks.bareforks import bare_forks_s, fork_span_s
 from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
 from benchmarks.looks import unchanged_looks
@@ -24,11 +25,20 @@ _UP_WITHIN_S = 120.0
 _MOST_MIB = 20
 _SETTLED_S = 2.0
 _LOOK_PAUSE_S = 4.0
+_MOST_TIMES = 3.0
+_LEAST_SPAN_S = 0.01  # the kernel tells starts in hundredths
 
 
 def many_connections(effort: Effort) -> list[Figure]:
     """So many workers up at once, each a group of its own; then the master's share of a core in quiet."""
-    return [figure for count in effort.connections for figure in _idle(count, effort)]
+    spans: dict[int, float] = {}
+    figures = [figure for count in effort.connections for figure in _idle(count, effort, spans)]
+    few, *_, many = effort.connections if len(effort.connections) > 1 else (0, 0)
+    if few:
+        name = f"{many} workers: first to last fork, by that of {few}"
+        at_most = many / few  # a start that is linear in the workers
+        figures.append(Figure.of("many", name, "x", [spans[many] / spans[few]], at_most=at_most))
+    return figures
 
 
 def weight(effort: Effort) -> list[Figure]:
@@ -77,7 +87,9 @@ def full_look(effort: Effort) -> list[Figure]:
     ]
 
 
-def _idle(count: int, effort: Effort) -> list[Figure]:
+def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
+    """Note the time between the first and the last fork in `spans`."""
+    bare = [bare_forks_s(count)]
     with stage(count, max_connections=1, rules_check_interval="600s") as collection:
         for number in range(count):
             load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
@@ -85,14 +97,22 @@ def _idle(count: int, effort: Effort) -> list[Figure]:
         collection.start()
         wait_for(lambda: len(_workers(collection.children())) >= count, f"{count} workers", _UP_WITHIN_S)
         forked = time.monotonic() - began
+        spans[count] = fork_span_s([child.pid for child in collection.children()])
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # what a start leaves to do
         percent = [_idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
         assert len(collection.streaming()) == count
         uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
+    bare.append(bare_forks_s(count))
+    times = [spans[count] / max(bare_s, _LEAST_SPAN_S) for bare_s in bare]
     return [
         Figure.of("many", f"{count} workers: command to all forked", "s", [forked]),
+        Figure.of("many", f"{count} workers: first to last fork", "s", [spans[count]]),
+        Figure.of("many", f"{count} workers: bare loop: the same", "s", bare),
+        Figure.of(
+            "many", f"{count} workers: times as long as the bare loop", "x", times, at_most=_MOST_TIMES
+        ),
         Figure.of("many", f"{count} workers: command to all streaming", "s", [streaming]),
         Figure.of(
             "many", f"{count} workers: idle master", "% of a core", percent, at_most=_MOST_PERCENT.get(count)

@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Collection
+from itertools import pairwise
 from types import FrameType
 from typing import IO
 
@@ -28,6 +29,7 @@ HANDLED_SIGNALS = frozenset(
 # The master asks for the stacks of a hung worker with it.
 EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_MOST_FD = (1 << 32) - 1
 _libc = ctypes.CDLL(None)
 
 
@@ -72,6 +74,21 @@ def _die_with_master(master_pid: int) -> None:
 
 
 def _close_all_but(keep_fds: Collection[int]) -> None:
+    """Close the master's descriptors, some five for each other worker, in few calls and without a listing."""
+    borders = sorted({2, *(fd for fd in keep_fds if fd > 2), _MOST_FD})
+    for kept, next_kept in pairwise(borders):
+        if next_kept - kept > 1 and not _close_range(kept + 1, next_kept - 1):
+            _close_one_by_one(keep_fds)
+            return
+
+
+def _close_range(first: int, last: int) -> bool:
+    """Close all descriptors from `first` to `last`; False where kernel or libc cannot do that in one call."""
+    close_range = getattr(_libc, "close_range", None)
+    return close_range is not None and close_range(ctypes.c_uint(first), ctypes.c_uint(last), 0) == 0
+
+
+def _close_one_by_one(keep_fds: Collection[int]) -> None:
     for name in os.listdir("/proc/self/fd"):  # descriptor numbers, not paths
         number = int(name)
         if number > 2 and number not in keep_fds:

@@ -1,0 +1,53 @@
+"""The peer of a start with many workers: a process with the same libraries that forks, and does nothing else.
+
+`python -m benchmarks.bareforks COUNT` prints a line when all have been forked, and ends them with its stdin.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support.births import worker_settings
+
+from traptor.supervisor import cli
+from traptor.supervisor.workers.process import prepare_forks, start_fork
+
+
+def bare_forks_s(count: int) -> float:
+    """Return the seconds from the first to the last of so many forks."""
+    command = [sys.executable, "-m", "benchmarks.bareforks", str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        return float(process.stdout.readline())
+
+
+def fork_span_s(pids: list[int]) -> float:
+    """Return the seconds between the starts of the first and the last of these processes, by the kernel."""
+    starts = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) for pid in pids]
+    return (max(starts) - min(starts)) / os.sysconf("SC_CLK_TCK")
+
+
+def main(count: int) -> None:
+    """Fork, print how long it took, and wait for the end of stdin."""
+    assert cli.main is not None, "what the supervisor has loaded when it forks"
+    with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
+        prepare_forks(worker_settings(Path(folder)))
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=signal.pause, daemon=True) for _ in range(count)]
+    for child in children:
+        start_fork(child)
+    print(fork_span_s([child.pid for child in children if child.pid is not None]), flush=True)
+    sys.stdin.read()
+    for child in children:
+        child.kill()
+        child.join()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
