@@ -127,6 +127,7 @@ def _check_host(sections: Sections, found: Findings) -> None:
     found.configuration += host.unusable_folders(folders)
     found.configuration += host.untrusted_folders(sections.supervisor)
     found.configuration += host.socket_problems(sections.supervisor)
+    found.warnings += host.shared_folders(folders)
     found.warnings += host.full_disks(folders)
 
 

@@ -21,6 +21,7 @@ from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.check import check
+from traptor.supervisor.checks import host
 from traptor.supervisor.inherited import (
     open_missing_streams,
     raise_descriptor_limit,
@@ -79,7 +80,8 @@ def _run(settings: Settings) -> ExitCode:
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )
-    for warning in settings.warnings:
+    folders = host.folders(settings.traptor, settings.supervisor)
+    for warning in (*settings.warnings, *host.shared_folders(folders)):
         log.warning("configuration", extra=fields(warning=warning))
     prepare_forks(worker_settings(settings))
     try:

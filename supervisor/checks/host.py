@@ -81,6 +81,13 @@ def untrusted_folders(supervisor: SupervisorSection | None) -> Iterator[str]:
             yield f"{option}: cannot be trusted: {others}"
 
 
+def shared_folders(named: Iterable[Folder]) -> Iterator[str]:
+    """Say which of the folders that others may read others may change, too."""
+    for folder in named:
+        if folder.option in ("log_dir", "output") and (others := who_may_change(folder.path)):
+            yield f"{folder.option}: what is written there may be led elsewhere: {others}"
+
+
 def full_disks(named: Iterable[Folder]) -> Iterator[str]:
     """Say which folders have little room left."""
     for folder in named:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from traptor.common.errors import TraptorError
 from traptor.supervisor.ledger.answer import Answer, View, is_any
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.question import Question
@@ -88,7 +89,11 @@ class ControlHandlers:
         return response
 
     async def _in_thread(self, deed: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, deed, *args)
+        try:
+            answer = asyncio.get_running_loop().run_in_executor(self._threads, deed, *args)
+        except RuntimeError as error:  # "can't start new thread"
+            raise TraptorError(f"no question can be answered now: {error}; try again") from error
+        return await answer
 
 
 def _next_portion(lines: Iterator[Json]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ import pytest
 
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer
+from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.answer import View
 
 
@@ -37,12 +39,12 @@ def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]
 
 
 def _no_view() -> View:
-    raise AssertionError("nobody asks for the ledger")
+    return View(Instant(0.0, 0.0), [], [], [], [])
 
 
-async def ask(path: Path) -> tuple[int, object]:
+async def ask(path: Path, target: str = "/status") -> tuple[int, object]:
     reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     return int(head.split()[1]), json.loads(body)
@@ -72,3 +74,18 @@ def test_where_no_connection_can_be_closed_a_new_one_is_refused_with_a_sentence(
         writer.close()
 
     with_server(folder, 0, talk)
+
+
+def test_a_question_for_which_no_thread_can_be_started_is_answered_with_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def talk(path: Path) -> None:
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", fail)
+        status, body = await ask(path, "/totals")
+        assert status == 503
+        assert "can't start new thread" in str(body)
+
+    with_server(folder, 2, talk)
