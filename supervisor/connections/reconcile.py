@@ -98,7 +98,7 @@ class Reconciler:
         if not self._context.stopping:
             looked.update(self._forks.start_drain_workers(now))
         self._forget_gone(looked)
-        if self._give_back_leases(looked, now):
+        if self._give_back_leases(looked, now) and not self._context.stopping:
             self._agenda.look_at(self._waiting)
         if self._context.keys_changed:
             self._context.save_keys(now)
@@ -112,7 +112,8 @@ class Reconciler:
         self._waiting.clear()
         self._overdue.end(connections.values(), now)
         self._give_back_leases(connections, now)
-        self._groups.plan(now)
+        if not self._context.stopping:  # then all end, whatever is wanted
+            self._groups.plan(now)
         for c in self._in_order(connections):
             self._try_step(c, now)
         return set(connections)
@@ -124,10 +125,11 @@ class Reconciler:
         is_relief = self._give_back_leases(names, now)
         news = self._context.pool.take_news(now)
         names |= news.holders
-        if is_relief or news.is_relief:
-            names |= self._waiting
-        ids = self._replan | {connections[name].group for name in names & connections.keys()}
-        names |= self._groups.plan_groups(ids, now)
+        if not self._context.stopping:
+            if is_relief or news.is_relief:
+                names |= self._waiting
+            ids = self._replan | {connections[name].group for name in names & connections.keys()}
+            names |= self._groups.plan_groups(ids, now)
         self._replan = set()
         for c in self._in_order(names & connections.keys()):
             self._try_step(c, now)
