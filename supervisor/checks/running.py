@@ -37,8 +37,12 @@ class Running:
         if self.status is None:
             yield f"the supervisor (pid {self.pid}) does not answer: {self.silence}"
             return
-        if self.status.redis != "ok":
-            yield f"the supervisor (pid {self.pid}) says of Redis: {self.status.redis}"
+        for use in self.status.redis_uses:
+            if use.error is not None:
+                yield f"the supervisor cannot use Redis for its {use.used_for} ({use.state}): {use.error}"
+        for job in self.status.jobs:
+            if job.error is not None:
+                yield f"the job {job.job!r} of the supervisor fails: {job.error}; see supervisor.log"
         yield from _missing_streams(self.status.connections)
         for group in self.status.groups:
             if group.heartbeat_shared:

@@ -63,11 +63,27 @@ class SeenGroup(msgspec.Struct, frozen=True):
     heartbeat_shared: bool = False
 
 
+class SeenUse(msgspec.Struct, frozen=True):
+    """How one use of Redis stands, as a status has it."""
+
+    used_for: str
+    state: str
+    error: str | None
+
+
+class SeenJob(msgspec.Struct, frozen=True):
+    """A job of the master that has failed, as a status has it; `error` is None where it goes well again."""
+
+    job: str
+    error: str | None
+
+
 class SeenStatus(msgspec.Struct, frozen=True):
     """What of a status is used here; there is more in it."""
 
     pid: int
-    redis: str
+    redis_uses: list[SeenUse]
+    jobs: list[SeenJob]
     groups: list[SeenGroup]
     connections: list[SeenConnection]
     keys: list[SeenKey]
