@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 
-def _members(*categories: str) -> str:
-    """Return the inside of a class: all characters of these Unicode categories beyond ASCII."""
+def _runs() -> Iterator[tuple[str, int, int]]:
+    """Yield the runs of characters of one Unicode category: the category, the first and the last code."""
     # Beyond the emoji planes there are only more ideographs, private use, and the selectors at U+E0100.
-    codes = itertools.chain(range(0x80, 0x20000), range(0xE0100, 0xE01F0))
-    members = [code for code in codes if unicodedata.category(chr(code)) in categories]
-    runs = itertools.groupby(enumerate(members), lambda numbered: numbered[1] - numbered[0])
-    bounds = [[code for _, code in run] for _, run in runs]
-    return "".join(f"\\U{run[0]:08x}-\\U{run[-1]:08x}" for run in bounds)
+    codes = (*range(0x80, 0x20000), *range(0xE0100, 0xE01F0))
+    for category, run in itertools.groupby(codes, lambda code: unicodedata.category(chr(code))):
+        members = list(run)
+        yield category, members[0], members[-1]
+
+
+_RUNS: Final = tuple(_runs())
+
+
+def _members(*categories: str) -> str:
+    """Return the inside of a class: all characters of these categories beyond ASCII."""
+    return "".join(
+        f"\\U{first:08x}-\\U{last:08x}" for category, first, last in _RUNS if category in categories
+    )
 
 
 _LETTERS: Final = _members("Lu", "Ll", "Lt", "Lm", "Lo") + r"\U00020000-\U0003ffff"
@@ -59,6 +69,9 @@ IN_ADDRESS: Final = rf"[!#$%&()*+,\-./:;=?@_~{_members('Pd', 'Pc')}]"
 """Punctuation that may stand inside an address (RFC 3986; not the apostrophe), and hyphens of any kind."""
 
 ONLY_IN_TAGS: Final = frozenset(_TAG_SPECIALS) | frozenset(
-    chr(code) for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) in ("Nl", "No")
+    chr(code)
+    for category, first, last in _RUNS
+    if category in ("Nl", "No")
+    for code in range(first, last + 1)
 )
 """The characters at which a hashtag goes on and other words end, or the reverse. (A set.)"""

@@ -27,12 +27,12 @@ def with_names(text: str, names: Iterable[str], tweet: Tweet) -> tuple[str, byte
 
     Pieces are as `blanked_pieces` has them; `text` and `names` are what is searched of the tweet.
     """
-    blanked = " ".join(names).encode().lower()
+    blanked = (" ".join(names) + " ").encode().lower()
     if not blanked.translate(None, b" _").isalnum():  # it is for ASCII alone
         tags = folded_tags(tweet)
-        blanked = " ".join([tag[1:] for tag in tags]).encode()
+        blanked = "".join([f"{tag[1:]} " for tag in tags]).encode()
         text = _without(text, tags)
-    return text, b"%b%b " % (blanked_pieces(text), blanked)
+    return text, blanked_pieces(text) + blanked
 
 
 def _without(text: str, folded_tags: Iterable[str]) -> str:
