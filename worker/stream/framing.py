@@ -9,6 +9,7 @@ import urllib3
 
 _MOST_FRAMING_BYTES = 65_536
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_BETWEEN_CHUNKS = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")  # as nearly all come
 
 
 class Framing(Protocol):
@@ -90,8 +91,18 @@ class Chunked:
             contents.append(content)
             at += len(content)
             self._left -= len(content)
-            self._is_after_chunk = not self._left
+            if not self._left:
+                at = self._end_chunk(data, at)
         return contents[0] if len(contents) == 1 else b"".join(contents)
+
+    def _end_chunk(self, data: bytes, at: int) -> int:
+        between = _BETWEEN_CHUNKS.match(data, at)
+        if between is None:  # not all of it is there, or it is another form
+            self._is_after_chunk = True
+            return at
+        self._left = int(between[1], 16)
+        self._is_last = not self._left
+        return between.end()
 
     def _take_line(self, data: bytes, start: int) -> int:
         """Take a line between chunks, or its part that came; return where the next begins."""

@@ -14,6 +14,7 @@ _MOST_INNER_LINES = 256
 _MOST_INNER_BYTES = 64 << 10
 
 _CRLF = b"\r\n"
+_CR = b"\r"[0]
 
 
 class Lines:
@@ -40,13 +41,21 @@ class Lines:
         if self._begun and self._begun[-1].endswith(b"\r"):
             piece = self._begun.pop() + piece  # where its LF may come first
             self._begun_bytes = sum(map(len, self._begun))
-        *ended, rest = piece.split(_CRLF)
-        if ended:
-            is_plain = not self._inner and piece.count(b"\r") == piece.count(b"\n") == len(ended)
-            ended[0] = self._line(ended[0])
-            if not is_plain:
-                ended = [message for line in ended for message in self._end(line)]
-        return ended + self._go_on(rest) if rest else ended
+        messages: list[bytes] = []
+        start = 0
+        while end := piece.find(b"\n", start) + 1:
+            stop = end - 2  # of what nearly all come as: whole, with CRLF
+            if (
+                stop >= start
+                and piece[stop] == _CR
+                and self.is_between
+                and piece.find(b"\r", start, stop) < 0
+            ):
+                messages.append(piece[start:stop])
+            else:
+                messages += self._take_ended(self._line(piece[start:end]))
+            start = end
+        return messages + self._go_on(piece[start:]) if start < len(piece) else messages
 
     def finish(self) -> list[bytes]:
         """Return what only the end of the answer ends. Raises ProtocolError (urllib3's) within a message."""
@@ -63,17 +72,21 @@ class Lines:
         self._begun, self._begun_bytes = [], 0
         return line
 
+    def _take_ended(self, line: bytes) -> list[bytes]:
+        """Return the messages that a line with its LF or CRLF ends."""
+        if line.endswith(_CRLF):
+            return self._end(line[:-2])
+        return [message for one in line.splitlines() for message in self._add(one)]
+
     def _go_on(self, piece: bytes) -> list[bytes]:
-        """Keep `piece`, in which there is no CRLF; return the messages that a lone CR or LF ends."""
+        """Keep `piece`, in which there is no LF; return the messages that a lone CR ends."""
         messages: list[bytes] = []
-        cut = 1 + max(piece.rfind(b"\n"), piece.rfind(b"\r", 0, -1))
-        if cut:
+        if cut := 1 + piece.rfind(b"\r", 0, -1):
             for line in self._line(piece[:cut]).splitlines():
                 messages += self._add(line)
             piece = piece[cut:]
-        if piece:
-            self._begun.append(piece)
-            self._begun_bytes += len(piece)
+        self._begun.append(piece)
+        self._begun_bytes += len(piece)
         if self._begun_bytes > MOST_LINE_BYTES:
             raise urllib3.exceptions.ProtocolError(f"a line of more than {MOST_LINE_BYTES} bytes")
         return messages
