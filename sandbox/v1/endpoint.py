@@ -15,7 +15,7 @@ from traptor.sandbox.v1.accounts import Account, Accounts, SignedRequest, claime
 from traptor.sandbox.v1.attempts import Attempt, Attempts
 from traptor.sandbox.v1.connections import REPLACED, Connections, disconnect_message
 from traptor.sandbox.v1.filters import Pairs, StreamFilter, parse_filter
-from traptor.sandbox.v1.settings import Framing, Settings
+from traptor.sandbox.v1.settings import Chunking, Framing, Settings
 from traptor.sandbox.v1.stream import ClosedBy, ConnectionRecord, Ending, Message, Stream
 from traptor.sandbox.v1.strikes import Strikes
 from traptor.sandbox.v1.wire import Wire
@@ -84,7 +84,7 @@ class FilterEndpoint:
     ) -> web.StreamResponse:
         self._streams += 1
         seed = self._settings.seed + self._streams
-        framing = _framing(self._settings.framing, seed)
+        framing, chunking = _framing_and_chunking(self._settings, seed)
         if request.version < HttpVersion11 and framing is Framing.CHUNKED:
             framing = Framing.GZIP
         accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
@@ -92,7 +92,7 @@ class FilterEndpoint:
         wire = Wire(
             is_gzip=is_gzip,
             is_delimited=wanted.is_delimited,
-            chunking=self._settings.chunking,
+            chunking=chunking,
             seed=seed,
             is_chunked=framing is Framing.CHUNKED,
         )
@@ -182,9 +182,15 @@ class _Unframed(web.StreamResponse):
     _length_check = False
 
 
-def _framing(wanted: Framing, seed: int) -> Framing:
-    others = [one for one in Framing if one is not Framing.ANY]
-    return Random(seed).choice(others) if wanted is Framing.ANY else wanted
+def _framing_and_chunking(settings: Settings, seed: int) -> tuple[Framing, Chunking]:
+    """Return what the settings say, or for `any` what the seed does."""
+    rng = Random(seed)
+    framing = rng.choice([one for one in Framing if one is not Framing.ANY])
+    chunking = rng.choice([one for one in Chunking if one is not Chunking.ANY])
+    return (
+        framing if settings.framing is Framing.ANY else settings.framing,
+        chunking if settings.chunking is Chunking.ANY else settings.chunking,
+    )
 
 
 async def _answer(

@@ -16,6 +16,7 @@ class Chunking(StrEnum):
     WHOLE = "whole"  # one chunk, one message
     ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
     SPLIT = "split"  # within the next message: whole ones come in a chunk that is not yet whole
+    ANY = "any"  # each connection by one of these
 
 
 class Framing(StrEnum):

@@ -20,7 +20,9 @@ STALL_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1  # of each key
 _KEYS = 9  # five for the connections, the rest to move to
 _KEY_FILE = "keys.yml"
+_CA_FILE = "ca.pem"
 _SANDBOX_OPTIONS = ("--connects", "0", "--keep-alive", "1", "--max-connections", str(MAX_CONNECTIONS))
+_SANDBOX_OPTIONS += ("--framing", "any", "--chunking", "any")
 # Waits short enough that each kind of trouble comes many times; budgets that never run out.
 _OPTIONS = {
     "traptor": {"output": "kafka"},
@@ -55,7 +57,8 @@ class Stage:
         self._seed = seed
         self._accounts = make_accounts(_KEYS)
         timeline = ("--rate", str(rate), "--seed", str(seed), "--keep", str(most_tweets))
-        self.servers = Servers(folder, self._accounts, *timeline, *_SANDBOX_OPTIONS)
+        tls = ("--tls", str(folder.path / _CA_FILE))
+        self.servers = Servers(folder, self._accounts, *timeline, *tls, *_SANDBOX_OPTIONS)
         self.kafka = KafkaProcess(folder.kafka / "broker")  # beside it, those that it replaces
 
     def __enter__(self) -> Stage:
@@ -80,6 +83,10 @@ class Stage:
         self.keyring.write()
         kafka = {"bootstrap_servers": self.kafka.bootstrap_servers, "topic": TOPIC}
         options = {**_OPTIONS, "kafka": kafka}
-        write_ini(self._folder, self.servers.redis_url, self.servers.stream_url, options=options)
+        stream_url = self.servers.stream_url
+        if self._seed % 2:  # every other seed by TLS
+            stream_url = self.servers.tls_stream_url
+            options["twitter"] = {**options["twitter"], "stream_ca_file": _CA_FILE}
+        write_ini(self._folder, self.servers.redis_url, stream_url, options=options)
         self.kafka.wait_until_up()
         self.kafka.ensure_topics([TOPIC, DEAD_LETTERS])

@@ -77,6 +77,11 @@ class Servers:
         """For the ini."""
         return self._sandbox.url
 
+    @property
+    def tls_stream_url(self) -> str:
+        """For the ini, where the sandbox was told to listen by TLS."""
+        return self._sandbox.tls_url
+
     def put(self, added: Iterable[Rule], removed: Iterable[Rule] = ()) -> None:
         """Change the rules in Redis in one step."""
         date = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"

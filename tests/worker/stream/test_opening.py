@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import socket
 import threading
 import time
@@ -157,3 +159,32 @@ def test_what_comes_too_late_to_be_watched_is_refused() -> None:
     with socket.socket() as sock, pytest.raises(TimeoutError):
         opening.watch(sock)
     opening.end()
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        HEAD + b"\r\n",
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"a":1}\r\n\r\n0\r\n\r\n',
+        HEAD + b"Content-Length: 1\r\n\r\n",
+        REFUSED + b"\r\nno",
+        REFUSED,
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_no_descriptor_is_left(server: RawServer, answer: bytes) -> None:
+    server.answer = lambda _request: [answer]
+    outcome(server.url)  # what is opened once for all
+    gc.disable()  # what only the collector closes is left, too
+    try:
+        before = open_files()
+        for _ in range(3):
+            outcome(server.url)
+        wait_for(lambda: open_files() <= before, "closed connections, those of the server too", 10)
+    finally:
+        gc.enable()
