@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,12 @@ WITH_RIGHTS = {
 }
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def all_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Recoveries are lines, too."""
+    caplog.set_level(logging.INFO, "traptor")
 
 
 @pytest.fixture(scope="session")
