@@ -44,7 +44,7 @@ def test_it_answers_what_it_is_asked_and_refuses_the_rest_with_a_sentence(make_c
     (part,) = lines(path, "totals", since=first["from_unix"])
     assert part["adds_up"]
     for target, code, words in (
-        ("/gaps?since=yesterday", 400, "since must be Unix seconds"),
+        ("/gaps?since=yesterday", 400, "since must be how long ago it is"),
         ("/gaps?rul=1", 400, "there is no parameter 'rul'"),
         ("/totals?connection=track:9", 404, "the ledger knows of no connection 'track:9'"),
         ("/intervals?rule=nobody", 404, "the ledger knows of no rule"),
