@@ -69,7 +69,8 @@ def _by_name(context: Context) -> list[Connection]:
 
 
 def _group(group: Group, around: Surroundings) -> dict[str, Any]:
-    snapshot, withheld = group.snapshot, around.withheld.get(group.id)
+    snapshot = group.snapshot
+    heartbeat, why = _heartbeat(around.withheld.get(group.id), around.redis[RedisUse.HEARTBEATS])
     return {
         "group": str(group.id),
         "rules": len(snapshot.rules),
@@ -77,10 +78,17 @@ def _group(group: Group, around: Surroundings) -> dict[str, Any]:
         "inactive": snapshot.inactive,
         "suspect": group.suspect,
         "hints": group.ticket,
-        "heartbeat": "written" if withheld is None else "withheld",
-        "heartbeat_why": withheld,
+        "heartbeat": heartbeat,
+        "heartbeat_why": why,
         "heartbeat_shared": group.id in around.foreign,
     }
+
+
+def _heartbeat(withheld: str | None, use: UseState) -> tuple[str, str | None]:
+    """What becomes of a group's heartbeat, and why it is not written."""
+    if withheld is not None:
+        return "withheld", withheld
+    return ("written", None) if use.error is None else ("not written", use.error)
 
 
 def _connection(c: Connection, left: Left, now: float) -> dict[str, Any]:

@@ -398,6 +398,9 @@ def test_a_read_only_replica_is_read_and_its_refusal_of_heartbeats_is_said_once(
         wait_for(lambda: collection.status()["at"] > at + 2, "some more refusals")
         assert len(lines_with(collection, "used_for=heartbeats")) == 1
         assert collection.status()["redis"] == "refused"
+        group = group_status(collection, "track:0")
+        assert group["heartbeat"] == "not written"
+        assert "name the primary" in str(group["heartbeat_why"])
         client.replicaof("NO", "ONE")
         wait_for(lambda: client.get("track:0:heartbeat"), "a heartbeat once it may be written")
         assert collection.streaming() == {"track:0": pid}
