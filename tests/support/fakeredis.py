@@ -15,7 +15,14 @@ NILS = b"*2\r\n$-1\r\n*-1\r\n"
 NO_PROTOCOL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 RUBBISH = (NIL, NIL_LIST, NUMBER, NOTHING, TEXT, NOT_TEXT, ODD, NESTED, NILS, NO_PROTOCOL)
 
-_GOOD = {b"PING": b"+PONG\r\n", b"SCAN": b"*2\r\n$1\r\n0\r\n*0\r\n", b"HGETALL": NOTHING, b"EVAL": b":1\r\n"}
+_GOOD = {
+    b"PING": b"+PONG\r\n",
+    b"SCAN": b"*2\r\n$1\r\n0\r\n*0\r\n",
+    b"HGETALL": NOTHING,
+    b"EVAL": b":1\r\n",
+    b"GET": NIL,
+    b"PTTL": b":-2\r\n",
+}
 
 
 class FakeRedis:
@@ -30,9 +37,15 @@ class FakeRedis:
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 server.connections += 1
+                queued: int | None = None  # commands of a transaction
                 while command := _command(self.rfile):
                     server.asked.append(command[0])
-                    if not (answer := server._answer(command)):
+                    name = command[0].upper()
+                    answer = server._answer(command)
+                    if name == b"EXEC" and name not in server.answers:
+                        answer = b"*%d\r\n" % (queued or 0) + b":1\r\n" * (queued or 0)
+                    queued = 0 if name == b"MULTI" else None if queued is None else queued + 1
+                    if not answer:
                         return
                     self.wfile.write(answer)
 
