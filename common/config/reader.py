@@ -71,7 +71,8 @@ class SettingsReader:
         """Where an option stands, or would."""
         written = self._sections.get(section)
         value = written.values.get(key) if written is not None else None
-        return Place(self._file, None, f"[{section}] {key}") if value is None else value.place
+        place = Place(self._file, None, f"[{section}]") if value is None else value.place
+        return place.of(key)
 
     def finish(self) -> None:
         """Warn of files with secrets that others may open; raises ConfigError if there was any problem."""
@@ -95,7 +96,7 @@ class SettingsReader:
         named = self._sections["keys"].values["file"]
         # What is the name of no file may be a secret in the wrong place, such as a URL with a password.
         may_be_shown = (is_literal(named) and "@" not in named.text) or os.path.lexists(path)
-        place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place
+        place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place.of("file")
         file = self._read_text(path, place)
         if file is None:
             return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 _IN_QUOTES = re.compile(r"""(["'`]).*\1""")
 _COMMENT_BEHIND = re.compile(r"\s[#;]")
+_LIBRARY_NAME = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+_SHOWN_CHARACTERS = 10  # a credential is longer
 
 
 class SectionReader(Generic[SectionT]):
@@ -68,12 +71,13 @@ class SectionReader(Generic[SectionT]):
                 self._table[key] = Option.of_library(self._model.section, key)
             option = self._table.get(key)
             if option is None:
-                self._report.problem(written.place, self._unknown(key))
+                self._report_unknown(key, written.place)
             elif "\n" in written.text and not option.allowed.is_list:
-                self._report.problem(written.place, OVER_LINES)
+                self._report.problem(self._place(key), OVER_LINES)
                 self._values[key] = None
             else:
-                self._values[key] = self._unquoted(expansion.expand(written, self._report), option)
+                named = replace(written, place=self._place(key))
+                self._values[key] = self._unquoted(expansion.expand(named, self._report), option)
 
     def _unquoted(self, value: Value | None, option: Option) -> Value | None:
         """The value; None where it stands in quotes, which an ini takes as a part of it."""
@@ -85,13 +89,17 @@ class SectionReader(Generic[SectionT]):
         self._report.problem(value.place, "stands in quotes, which are a part of the value; remove them")
         return None
 
-    def _unknown(self, key: str) -> str:
+    def _report_unknown(self, key: str, line: Place) -> None:
+        """Report a name that is no option, and repeat it only where it is surely no piece of a secret."""
+        hint = did_you_mean(key, self._table)
+        home = next((option.section for option in OPTIONS if option.key == key), None)
         if key in self._model.refused:
-            return f"cannot be set: {self._model.refused[key]}"
-        for option in OPTIONS:
-            if option.key == key:
-                return f"no such option; it belongs in [{option.section}]"
-        return f"no such option{did_you_mean(key, self._table)}"
+            self._report.problem(line.of(key), f"cannot be set: {self._model.refused[key]}")
+        elif home is not None:
+            self._report.problem(line.of(key), f"no such option; it belongs in [{home}]")
+        else:
+            place = line.of(key) if hint or len(key) <= _SHOWN_CHARACTERS else line
+            self._report.problem(place, f"no such option{hint}")
 
     def _report_invalid(self, error: ValidationError) -> None:
         # Nothing else of pydantic's error is used: its texts quote values.
@@ -106,15 +114,17 @@ class SectionReader(Generic[SectionT]):
     def _found(self, key: str) -> str:
         """The value, where it may be shown: what came from a variable or a file may be a secret.
 
-        So may a URL with a user in it, whatever option it was written behind.
+        So may a longer text, whatever option it was written behind: a line may have been torn or pasted.
         """
         value = self._values.get(key)
         if value is None or not value.is_literal or self._table[key].is_secret or "@" in value.text:
             return ""
         if not value.text:
             return " (found nothing; without the line the default counts)"
-        hint = "; a comment needs a line of its own" if _COMMENT_BEHIND.search(value.text) else ""
-        return f" (found {quoted(value.text)}{hint})"
+        found = [f"found {quoted(value.text)}"] if len(value.text) <= _SHOWN_CHARACTERS else []
+        if _COMMENT_BEHIND.search(value.text):
+            found.append("a comment needs a line of its own")
+        return f" ({'; '.join(found)})" if found else ""
 
     def _inconsistent(self, section: SectionT, broken: Set[str]) -> set[str]:
         """Report the options that do not fit others, unless one of the two is broken anyway."""
@@ -135,7 +145,9 @@ class SectionReader(Generic[SectionT]):
 
     def _place(self, key: str) -> Place:
         written = self._written.values.get(key)
-        return self._written.place.of(key) if written is None else written.place
+        line = self._written.place if written is None else written.place
+        is_named = not self._model.is_passed_on(key) or _LIBRARY_NAME.fullmatch(key)
+        return line.of(key) if is_named else line
 
 
 def _nowhere_to_go(section: TraptorSection) -> dict[str, str]:

@@ -20,7 +20,10 @@ OVER_LINES = "goes over several lines; an indented line belongs to the value abo
 
 @dataclass(frozen=True, slots=True)
 class IniValue:
-    """One value as written; several lines of it are joined by line ends."""
+    """One value as written; several lines of it are joined by line ends.
+
+    Its place says line and section, and not the name: where a line was torn, that may be a piece of a secret.
+    """
 
     text: str = field(repr=False)  # may be a secret
     place: Place
@@ -84,8 +87,9 @@ def _sections(
     for numbered_name in parser.sections():
         number, _, name = numbered_name.partition(":")
         values = [
-            (options[int(index)].name, IniValue(value, _place(file, options[int(index)], name)))
+            (option.name, IniValue(value, Place(file, option.line, f"[{name}]")))
             for index, value in parser.items(numbered_name)
+            for option in (options[int(index)],)
         ]
         section = IniSection(name, Place(file, int(number), f"[{name}]"), _unique(values, report))
         if number == "0":
@@ -95,13 +99,6 @@ def _sections(
         else:
             sections[name] = section
     return sections
-
-
-def _place(file: str, option: _Option, section: str) -> Place:
-    # What stands in a key's section under a wrong name may be part of a secret: it is not repeated.
-    place = Place(file, option.line, f"[{section}]")
-    is_key = section.lower().startswith("key") and section != "keys"
-    return place if is_key else place.of(option.name)
 
 
 def _unique(values: list[tuple[str, IniValue]], report: Report) -> dict[str, IniValue]:

@@ -254,6 +254,18 @@ class TestProblems:
         told = config.problem(config.option("logging", "level = ${LEVEL}"), LEVEL="s3cret")
         assert told.endswith("must be DEBUG, INFO, WARNING or ERROR")
 
+    @pytest.mark.parametrize(
+        "line", ["level = s3cretS3CRET", "level = INFO s3cretS3CRET", "s3cretS3CRET = 1"]
+    )
+    def test_what_is_as_long_as_a_secret_is_not_repeated(self, config: Configuration, line: str) -> None:
+        told = config.problem(config.option("logging", line))
+        assert told.startswith("traptor.ini:")
+        assert "s3cret" not in told.lower()
+
+    def test_a_comment_behind_a_value_is_told_however_long_it_is(self, config: Configuration) -> None:
+        told = config.problem(config.option("logging", "level = INFO  # as long as nobody asks for more"))
+        assert told.endswith("ERROR (a comment needs a line of its own)")
+
     def test_nothing_that_cannot_be_printed_is_repeated(self, config: Configuration) -> None:
         told = config.problem(config.option("logging", "level = \x1b[31mred"))
         assert "(found '?[31mred')" in told
