@@ -189,7 +189,7 @@ class Master:
             step = jobs.attempt("reconcile", self._reconciler.reconcile, NO_STEP)
             note = partial(self._ledger.look, self._groups, step.looked_at)
             jobs.attempt("look at the ledger", note, None)
-            self._say_that_it_runs()
+            jobs.attempt("greet", self._say_that_it_runs, None)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
             times = (step.next_at, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
@@ -198,8 +198,8 @@ class Master:
     def _say_that_it_runs(self) -> None:
         rules = self._uses.states()[RedisUse.RULES].state
         if self._greet is not None and rules is not RedisState.UNKNOWN:
-            self._greet(greeting(self._context.settings, self._context.connections.values(), rules))
-            self._greet = None
+            greet, self._greet = self._greet, None
+            greet(greeting(self._context.settings, self._context.connections.values(), rules))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
