@@ -59,7 +59,9 @@ class FileRoom:
 
     def _grow_to(self, size_bytes: int) -> None:
         if size_bytes > self._map_bytes:
-            raise OSError(errno.EFBIG, "its map is full of pages that are not free yet")
+            raise OSError(
+                errno.ENOMEM, "its map is full of pages that are not free yet"
+            )  # no matter of the disk
         spare = spare_bytes(self._file.parent)
         generous = min(size_bytes + _GROW_BYTES, self._map_bytes)
         for size in (generous, size_bytes):

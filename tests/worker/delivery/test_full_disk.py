@@ -17,7 +17,8 @@ from traptor.common.messages import OutboxTrouble
 from traptor.common.outboxes import outboxes
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.folder import OutboxFolder
-from traptor.worker.delivery.outbox import Batch, DiskFull, Outbox, portions
+from traptor.worker.delivery.message import Outgoing
+from traptor.worker.delivery.outbox import Batch, DiskFull, Outbox, OutboxError, portions
 
 MB = 1 << 20
 FILLER = 10_000  # few enough messages that all can be on their way at once
@@ -138,6 +139,20 @@ def test_a_limit_that_was_lowered_leaves_room_to_take_out_what_is_there(tmp_path
         heir.remove([batch])
     assert heir.messages == 0
     heir.delete()
+
+
+def test_a_map_that_is_full_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
+    outbox = Outbox.create(tmp_path / "1", synced=False, max_bytes=1)
+    body = tweet(0, filler=3_000_000)
+    with pytest.raises(OutboxError, match="its map is full") as raised:
+        put_until(outbox, body, 200)  # more than any map without a limit has
+    assert not isinstance(raised.value, DiskFull)
+    outbox.delete()
+
+
+def put_until(outbox: Outbox, message: Outgoing, end: int) -> None:
+    for _ in range(end):
+        outbox.put([message])
 
 
 # ---- a delivery on such a disk
