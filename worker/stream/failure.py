@@ -15,7 +15,9 @@ _PROXY_ERRORS = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError, 
 def never_reached(error: BaseException | None) -> bool:
     """Return whether the server cannot know of this try: no connection came to be, also not by the proxy."""
     return isinstance(error, requests.ConnectTimeout) or any(
-        isinstance(one, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError)
+        isinstance(
+            one, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ProxyError, socks.ProxyError)
+        )
         for one in _levels(error)
     )
 
@@ -52,6 +54,4 @@ def _inner(error: BaseException) -> BaseException | None:
     if isinstance(reason, BaseException):
         return reason
     inside = next((one for one in error.args if isinstance(one, BaseException)), None)
-    if inside is None and error.__cause__ is None and isinstance(error, urllib3.exceptions.HTTPError):
-        return error.__context__  # of SOCKS it raises from nothing
     return inside or error.__cause__

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import requests
+import socks  # type: ignore[import-untyped]  # PySocks, which requests uses, has no types
 import urllib3
 
 from traptor.worker.stream.arrivals import Wire
@@ -20,6 +21,7 @@ from traptor.worker.stream.coding import coding_of
 from traptor.worker.stream.framing import framing_of
 
 _TCP = socket.SOCK_STREAM
+_SOCKS_PORT = 1080
 
 
 class Opening:
@@ -115,7 +117,10 @@ class _Watched:
 
     opening: Opening
     host: str
+    port: int
     timeout: float
+    source_address: tuple[str, int] | None
+    _socks_options: dict[str, Any]  # only of the connections by SOCKS
 
     def response_class(self, sock: Any, **kwargs: Any) -> _Answer:
         """Make the answer; a proxy's comes first, and the last one counts."""
@@ -123,19 +128,42 @@ class _Watched:
         return self.opening.answer
 
     def _new_conn(self) -> socket.socket:
-        self.timeout = self.opening.share_s(self._addresses())
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # the class that this is added to
-        self.opening.watch(sock)
+        sock = self._by_socks() if hasattr(self, "_socks_options") else self._directly()
         sock.settimeout(self.opening.share_s(1))  # for the proxy and TLS
         return sock
 
-    def _addresses(self) -> int:
-        """How many there are to try; a server behind SOCKS is not looked up here."""
-        socks = getattr(self, "_socks_options", None)
+    def _directly(self) -> socket.socket:
         try:
-            return len(socket.getaddrinfo(socks["proxy_host"] if socks else self.host, None, type=_TCP))
+            addresses = len(socket.getaddrinfo(self.host, None, type=_TCP))
         except (OSError, UnicodeError):
-            return 1  # the connect says what is wrong
+            addresses = 1  # the connect says what is wrong
+        self.timeout = self.opening.share_s(addresses)
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # the class that this is added to
+        self.opening.watch(sock)
+        return sock
+
+    def _by_socks(self) -> socket.socket:
+        """Connect as urllib3 does, but watched from the first byte to the proxy on. Raises OSError."""
+        options = self._socks_options
+        host, port = options["proxy_host"].strip("[]"), int(options["proxy_port"] or _SOCKS_PORT)
+        found = socket.getaddrinfo(host, port, type=_TCP)
+        for index, (family, kind, protocol, _, _) in enumerate(found, 1):
+            sock = socks.socksocket(family, kind, protocol)
+            try:
+                self.opening.watch(sock)
+                sock.settimeout(self.opening.share_s(1 + len(found) - index))
+                login = options["username"], options["password"]
+                sock.set_proxy(options["socks_version"], host, port, options["rdns"], *login)
+                if self.source_address:
+                    sock.bind(self.source_address)
+                sock.connect((self.host, self.port))
+            except OSError:
+                sock.close()
+                if index == len(found):
+                    raise
+            else:
+                return sock  # type: ignore[no-any-return]  # PySocks has no types
+        raise OSError("the proxy has no address")
 
 
 class _Answer(http.client.HTTPResponse):

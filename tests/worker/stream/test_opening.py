@@ -93,6 +93,45 @@ def test_a_proxy_that_drips_ends_at_the_deadline(server: RawServer) -> None:
     assert took_s < SOON_S
 
 
+def test_a_socks_proxy_that_drips_ends_at_the_deadline(server: RawServer) -> None:
+    """Its last answer has 262 bytes; they would take most of a minute."""
+
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield b"\x05\x00"
+        yield b"\x05\x00\x00\x03\xff"
+        for _ in range(257):
+            yield b"a"
+            time.sleep(0.2)
+
+    server.answer = answer
+    ended, took_s = outcome("http://192.0.2.1", proxy=server.url.replace("http:", "socks5h:"))
+    assert (ended.kind, ended.detail) == (DisconnectKind.NETWORK, "no answer within 0.5 s")
+    assert took_s < SOON_S
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_stream_comes_by_a_socks_proxy(server: RawServer, scheme: str) -> None:
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield b"\x05\x00"
+        yield b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
+        yield HEAD + b'\r\n{"a":1}\r\n'
+
+    server.answer = answer
+    lines: list[bytes] = []
+    stream = V1Stream(
+        msgspec.structs.replace(
+            CONNECT, proxy=server.url.replace("http:", "socks5h:"), source_address="127.0.0.3"
+        ),
+        replace(WITHIN, stream_url=f"{scheme}://stream.invalid"),
+        on_open=lambda: None,
+        on_line=lines.append,
+    )
+    ended = stream.run(())
+    assert (ended.kind, lines) == (
+        (DisconnectKind.SERVER_CLOSE, [b'{"a":1}']) if scheme == "http" else (DisconnectKind.NETWORK, [])
+    )
+
+
 @pytest.fixture
 def refused() -> Iterator[StreamClient]:
     client = StreamClient(REFUSED + b"Content-Length: 5000\r\n", WITHIN)
