@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from traptor.common.rules import Rule, RuleType
+from traptor.common.rules.rule import Rule, RuleType
 from traptor.sandbox.tweets.maker import TweetMaker
 from traptor.sandbox.tweets.twitterjson import twitter_json
 from traptor.sandbox.tweets.values import FilterType, Value, parse_values

@@ -13,7 +13,7 @@ from benchmarks.figures import Effort, Figure, ratios
 from benchmarks.rules import follow_rules
 from benchmarks.stage import load_rules
 from traptor.common.config.kinds.groupfilter import GroupFilter
-from traptor.common.redisclient import redis_client
+from traptor.common.redis.client import redis_client
 from traptor.supervisor.rules.reader import RuleReader
 
 _MOST_SHARE = 0.25

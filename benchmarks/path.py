@@ -16,13 +16,13 @@ from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
-from traptor.common.redisclient import blocking_redis_client
-from traptor.common.rules import Rule
+from traptor.common.redis.client import blocking_redis_client
+from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
 from traptor.worker.match.matcher import Matcher
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.messages import read_message

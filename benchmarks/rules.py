@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from traptor.common.normalise import read_rule
-from traptor.common.rules import Limits, Rule
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
 
 _NO_LIMITS = Limits(10**9, 10**9, 10**9)
 _CONSONANTS, _VOWELS = "bcdfghjklmnprstvz", "aeiou"

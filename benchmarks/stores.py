@@ -24,7 +24,7 @@ import msgspec
 from rich.table import Table
 
 from traptor.common.terminal import report_console
-from traptor.worker.delivery.message import Outgoing
+from traptor.worker.outbox.message import Outgoing
 
 _BODY_BYTES = 4_200
 _BATCH_SIZES = (250, 10)

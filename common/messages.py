@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from traptor.common.errors import ProtocolError
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.state import RedisState
 
 MAX_FRAME_BYTES = 1 << 20
 HEADER = struct.Struct(">I")

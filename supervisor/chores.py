@@ -12,10 +12,10 @@ import orjson
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.host.filechanges import FileChanges
+from traptor.supervisor.host.logrotate import rotate_logs
 from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
-from traptor.supervisor.logrotate import rotate_logs
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import write_anyhow
 from traptor.supervisor.workers.hangs import hang_reason

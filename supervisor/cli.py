@@ -15,21 +15,21 @@ from traptor.common import __version__
 from traptor.common.config.sections import SupervisorSection
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
-from traptor.common.folders import make_private, who_may_change
+from traptor.common.files.folders import make_private, who_may_change
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.terminal import report_console
 from traptor.common.text import one_line
-from traptor.supervisor.check import check
 from traptor.supervisor.checks import host
-from traptor.supervisor.inherited import (
+from traptor.supervisor.checks.check import check
+from traptor.supervisor.checks.preview import preview
+from traptor.supervisor.host.inherited import (
     open_missing_streams,
     raise_descriptor_limit,
     require_stdout,
     reset_signals,
 )
 from traptor.supervisor.master import Master
-from traptor.supervisor.preview import preview
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.workers.process import prepare_forks
 from traptor.supervisor.workers.settings import worker_settings

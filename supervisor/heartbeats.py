@@ -16,8 +16,8 @@ import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redisclient import REDIS_ERRORS, ask, done, values_and_lifetimes
-from traptor.common.rules import GroupId
+from traptor.common.redis.client import REDIS_ERRORS, ask, done, values_and_lifetimes
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.ledger.book import Ledger

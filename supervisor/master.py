@@ -17,9 +17,9 @@ from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
-from traptor.common.redisclient import redis_client
-from traptor.common.redisstate import RedisState
-from traptor.common.rules import GroupId
+from traptor.common.redis.client import redis_client
+from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
@@ -29,9 +29,9 @@ from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
-from traptor.supervisor.filechanges import FileChanges
-from traptor.supervisor.greeting import greeting
 from traptor.supervisor.heartbeats import Heartbeats
+from traptor.supervisor.host.filechanges import FileChanges
+from traptor.supervisor.host.stdoutwatch import StdoutWatch
 from traptor.supervisor.jobs import Jobs
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
@@ -46,9 +46,9 @@ from traptor.supervisor.state.locks import WorkersLock
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
-from traptor.supervisor.status import Surroundings, status
-from traptor.supervisor.statuslog import log_status
-from traptor.supervisor.stdoutwatch import StdoutWatch
+from traptor.supervisor.status.greeting import greeting
+from traptor.supervisor.status.log import log_status
+from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet, FleetEvents
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 
 LIFETIMES = 1.5
 """A heartbeat expires after so many intervals."""

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import click
 import pytest
+from support.paths import ROOT
 
 from traptor.common.config.sections import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.errors import ExitCode
 from traptor.common.messages import Counters
-from traptor.common.normalise import read_rule
-from traptor.common.rules import Limits, Rule
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
 from traptor.sandbox.cli import main as sandbox_command
 from traptor.supervisor.cli import main as supervisor_command
 from traptor.supervisor.gaps.interval import GapCause
@@ -29,7 +30,6 @@ from traptor.worker.match.matcher import Matcher
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.messages import read_message
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE_FOLDERS = ("common", "worker", "supervisor", "sandbox")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", ".ci")
@@ -296,7 +296,7 @@ def test_the_delivered_tweet_that_is_shown_is_what_the_worker_makes() -> None:
 
 
 def test_every_member_of_the_status_file_is_explained() -> None:
-    tree = ast.parse(text_of("supervisor/status.py"))
+    tree = ast.parse(text_of("supervisor/status/status.py"))
     members = {
         key.value
         for node in ast.walk(tree)

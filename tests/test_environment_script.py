@@ -10,8 +10,8 @@ import venv
 from pathlib import Path
 
 import pytest
+from support.paths import SCRIPTS
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 # Nothing is fetched: pip is only noted.
 SCRIPT = """
 source scripts/environment

@@ -12,7 +12,7 @@ from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.event import fields
 from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
-from traptor.common.redisclient import blocking_redis_client
+from traptor.common.redis.client import blocking_redis_client
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery

@@ -14,11 +14,11 @@ from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import Counters, OutboxTrouble
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.state import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.match.matcher import Matcher
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.limit_notices import LimitNotices

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from traptor.common.errors import ConfigError, Problem
-from traptor.common.folders import make_private
+from traptor.common.files.folders import make_private
 from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter
 from traptor.common.logs.mask import SecretMask

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from traptor.common.placement.assignment import Assignment
 from traptor.common.placement.draft import Draft
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 
 _NOTHING: Mapping[int, AbstractSet[str]] = MappingProxyType({})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from logging import ERROR, WARNING
 
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.state import RedisState
 from traptor.supervisor.keys.states import Hindrance, KeyState
 
 

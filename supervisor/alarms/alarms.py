@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.alarms.alarm import Alarm
 from traptor.supervisor.alarms.finder import Finder, of_groups, of_keys, of_redis
 from traptor.supervisor.alarms.watch import Watch

@@ -11,7 +11,7 @@ from pathlib import Path
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.sections import SupervisorSection, TraptorSection
 from traptor.common.errors import ConfigError
-from traptor.common.folders import who_may_change
+from traptor.common.files.folders import who_may_change
 from traptor.supervisor.control.server import socket_path
 from traptor.supervisor.keys.addresses import is_on_this_host
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from traptor.common.config.settings import Settings
 from traptor.common.placement.parts import assign, connection_name
-from traptor.common.redisclient import redis_client
-from traptor.common.rules import GroupId, Rejected, Rule
+from traptor.common.redis.client import redis_client
+from traptor.common.rules.rule import GroupId, Rejected, Rule
 from traptor.supervisor.connections.demands import Demand, order_demands
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import redis.asyncio
 
-from traptor.common.normalise import KEY_PREFIX
-from traptor.common.redisclient import REDIS_ERRORS, ask, scan_page, unavailable
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.redis.client import REDIS_ERRORS, ask, scan_page, unavailable
+from traptor.common.rules.normalise import KEY_PREFIX
+from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.text import counted
 from traptor.supervisor.heartbeats import read_heartbeats
 from traptor.supervisor.pulse import LIFETIMES, Found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from traptor.common.backoff import CrashBackoff
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Counters, Disconnected, added
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause, Interval

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from traptor.common.logs.event import fields
 from traptor.common.messages import OutboxTrouble
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec

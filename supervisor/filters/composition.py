@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.rules.rule import GroupId, RuleType
 from traptor.supervisor.filters.clauses import Clause, filter_text
 
 _FREE_SHARE = 20  # one in so many stays free, so that filters can be added before others are deleted

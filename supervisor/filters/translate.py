@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from traptor.common.filters import FollowScope
-from traptor.common.rules import RuleType
+from traptor.common.rules.rule import RuleType
 from traptor.common.text import shown
 from traptor.supervisor.filters.clauses import BoxClause, Clause, FollowClause, Term, TermKind, TrackClause
 from traptor.supervisor.filters.differences import Difference

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from traptor.common.mark import read_mark
-from traptor.common.outboxes import generation_folders
+from traptor.common.files.mark import read_mark
+from traptor.common.files.outboxes import generation_folders
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals

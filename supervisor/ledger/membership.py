@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, KeysView, Sequence
 
-from traptor.common.rules import Rule
+from traptor.common.rules.rule import Rule
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.ledger.records import NOTHING, Carried, Placement
 

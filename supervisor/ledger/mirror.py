@@ -15,7 +15,7 @@ import orjson
 import redis.asyncio
 import redis.exceptions
 
-from traptor.common.redisclient import REDIS_ERRORS, ask, done
+from traptor.common.redis.client import REDIS_ERRORS, ask, done
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.rules.redisuses import Tell

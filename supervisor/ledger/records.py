@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from traptor.common.rules import Rule
+from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals
 
 UNCARRIED = "uncarried"  # of a rule: it was known, and no connection carried it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from traptor.common.mark import Mark
+from traptor.common.files.mark import Mark
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing, Totals
 from traptor.supervisor.gaps.timeline import GapTracker, Take
 from traptor.supervisor.ledger.records import Account, Stored

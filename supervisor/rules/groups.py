@@ -18,7 +18,7 @@ from traptor.common.config.settings import GroupFilter
 from traptor.common.logs.event import fields
 from traptor.common.placement.assignment import Assignment
 from traptor.common.placement.parts import assign, connection_name, hold
-from traptor.common.rules import GroupId, Limits, Rejected, Rule, fingerprint
+from traptor.common.rules.rule import GroupId, Limits, Rejected, Rule, fingerprint
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.instants import instant

@@ -11,8 +11,8 @@ import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
-from traptor.common.redisclient import REDIS_ERRORS, ask, pubsub_message
-from traptor.common.rules import GroupId
+from traptor.common.redis.client import REDIS_ERRORS, ask, pubsub_message
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from traptor.common.normalise import Found
-from traptor.common.rawredis import hgetall
-from traptor.common.rules import GroupId, Rejected
+from traptor.common.redis.raw import hgetall
+from traptor.common.rules.normalise import Found
+from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.rules.snapshot import Snapshot
 
 SLICE = 100

@@ -12,10 +12,10 @@ from typing import Protocol
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from traptor.common.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
-from traptor.common.rawredis import RawConnection, raw_connection, unpacked
-from traptor.common.redisclient import REDIS_ERRORS, ask, hashes, scan_page, unavailable
-from traptor.common.rules import GroupId, Limits, Rejected, RuleType
+from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, unavailable
+from traptor.common.redis.raw import RawConnection, raw_connection, unpacked
+from traptor.common.rules.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
+from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
 from traptor.supervisor.rules.memory import SLICE, LookMemory, Page, Slice, digest_of, digest_of_page
 from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 

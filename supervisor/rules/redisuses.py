@@ -14,8 +14,8 @@ from enum import StrEnum
 import redis.asyncio
 
 from traptor.common.logs.event import fields
-from traptor.common.redisclient import state_after, unavailable
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.client import state_after, unavailable
+from traptor.common.redis.state import RedisState
 from traptor.supervisor.workers.generation import Generation
 
 log = logging.getLogger(__name__)

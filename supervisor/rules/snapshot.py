@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
-from traptor.common.normalise import Found
-from traptor.common.rules import GroupId, Inactive, Rejected, Rule, fingerprint_of_sum
+from traptor.common.rules.normalise import Found
+from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, fingerprint_of_sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)

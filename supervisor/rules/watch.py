@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from traptor.common.errors import RedisUnavailable
 from traptor.common.logs.event import fields
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.reader import RuleReader, Snapshot
 from traptor.supervisor.rules.redisuses import Tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from traptor.common.disk import allocate, free_bytes, spare_bytes
+from traptor.common.files.disk import allocate, free_bytes, spare_bytes
 from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import psutil
 
-from traptor.common.disk import is_full
+from traptor.common.files.disk import is_full
 
 _MODE = 0o644
 _NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

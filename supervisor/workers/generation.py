@@ -9,9 +9,9 @@ from pathlib import Path
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
-from traptor.common.mark import read_mark
+from traptor.common.files.mark import read_mark
+from traptor.common.files.outboxes import outbox_folder
 from traptor.common.messages import Connect, Counters, Disconnected, OutboxTrouble, Report
-from traptor.common.outboxes import outbox_folder
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.states import GenerationState, check_move
 from traptor.supervisor.workers.vitals import Vitals

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from traptor.common.backoff import doubled
-from traptor.common.outboxes import Left, ownerless
-from traptor.common.rules import GroupId
+from traptor.common.files.outboxes import Left, ownerless
+from traptor.common.rules.rule import GroupId
 
 _FIRST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 600.0

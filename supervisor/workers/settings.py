@@ -5,7 +5,7 @@ from __future__ import annotations
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
 from traptor.common.config.settings import Settings
-from traptor.common.rules import Limits
+from traptor.common.rules.rule import Limits
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

@@ -20,7 +20,7 @@ from support.fuzzing import examples, mangled
 from support.planted import SECRET
 from support.waiting import DEADLINE_S
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals

@@ -22,6 +22,7 @@ from support.planted import SECRET
 from traptor.common.backoff import CrashBackoff, RestartLimits
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ProtocolError
+from traptor.common.files.outboxes import Left
 from traptor.common.messages import (
     HEADER,
     Activity,
@@ -41,15 +42,14 @@ from traptor.common.messages import (
     from_master,
     from_worker,
 )
-from traptor.common.outboxes import Left
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.timeline import GapCause, GapTracker
 from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
-from traptor.supervisor.status import _connection, _key
+from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.generation import Generation, Spec
 from traptor.supervisor.workers.runclock import RunClock

@@ -14,9 +14,9 @@ from redis.exceptions import ResponseError
 from support.fuzzing import examples
 from support.planted import SECRET
 
-from traptor.common.normalise import MAX_RULE_BYTES
-from traptor.common.rawredis import unpacked
-from traptor.common.rules import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType
+from traptor.common.redis.raw import unpacked
+from traptor.common.rules.normalise import MAX_RULE_BYTES
+from traptor.common.rules.rule import MAX_ID_CHARS, GroupId, Limits, Rule, RuleType
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
 from traptor.supervisor.rules.snapshot import Snapshot

@@ -15,9 +15,9 @@ from support.fuzzing import JSON_VALUES, TWEETS, examples, line_of, mangled, pat
 
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
-from traptor.common.normalise import read_rule
-from traptor.common.rules import GroupId, Limits, Rule
-from traptor.worker.delivery.message import DeliveryCounts, Outgoing
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import GroupId, Limits, Rule
+from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.kafka.record import Recorder
 

@@ -13,7 +13,7 @@ from support.pair import lines_with, lost, settle, start_two, times
 from support.smalldisk import MakeDisk, SmallDisk
 from support.waiting import wait_for
 
-from traptor.common.outboxes import outboxes, ownerless
+from traptor.common.files.outboxes import outboxes, ownerless
 
 Make = Callable[..., Collection]
 MB = 1 << 20

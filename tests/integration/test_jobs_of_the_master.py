@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from support.collection import Collection, Key
 from support.fakeredis import NESTED, NIL, NIL_LIST, NO_PROTOCOL, NUMBER, FakeRedis
+from support.paths import ROOT
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
-SABOTAGE = Path(__file__).parents[1] / "support" / "sabotage.py"
+SABOTAGE = ROOT / "tests" / "support" / "sabotage.py"
 STEPS = {"reload", "reconcile", "look at the ledger", "greet"}
 JOBS = {
     *("rules", "hints", "ledger", "gap mirror", "clock", "status", "heartbeats", "health", "leftovers"),

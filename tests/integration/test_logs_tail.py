@@ -15,7 +15,7 @@ from support.waiting import wait_for
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import configure_master_logging
 from traptor.common.logs.worker import WorkerLogs
-from traptor.supervisor.logrotate import rotate_logs
+from traptor.supervisor.host.logrotate import rotate_logs
 
 log = logging.getLogger("traptor.test")
 

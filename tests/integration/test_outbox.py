@@ -15,7 +15,7 @@ from support.collection import Collection
 from support.pair import lines_with, lost, settle, start_two, times, wait_gap
 from support.waiting import wait_for
 
-from traptor.common.outboxes import outboxes
+from traptor.common.files.outboxes import outboxes
 
 Make = Callable[..., Collection]
 

@@ -25,7 +25,7 @@ from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.errors import SinkError
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.message import DeliveryCounts, Outgoing
+from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 
 Make = Callable[..., Delivery]
 

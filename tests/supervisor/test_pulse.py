@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.stepping import A, SteppedWorld
 
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.heartbeats import silences
 from traptor.supervisor.pulse import Found, Pulse, Sent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.births import worker_settings
 from traptor.common.birth import Birth
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
 
 

@@ -9,14 +9,15 @@ import copy
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from support.paths import DATA
+
 _FACTOR = float(os.environ.get("TRAPTOR_FUZZ", "1"))
-_TWEETS = Path(__file__).parent.parent / "data" / "tweets-v1.1.jsonl"
+_TWEETS = DATA / "tweets-v1.1.jsonl"
 
 TWEETS: tuple[dict[str, Any], ...] = tuple(map(json.loads, _TWEETS.read_bytes().splitlines()))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 from collections import Counter
 
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.outbox.message import Outgoing
 
 
 class GateSink:

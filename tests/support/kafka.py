@@ -17,7 +17,7 @@ from kafka_parts.reader import TopicReader, header
 from support.births import worker_settings
 from support.waiting import DEADLINE_S
 from traptor.common.birth import Birth, KafkaSettings
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 
 __all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "need_kafka", "running_kafka"]
 

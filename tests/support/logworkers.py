@@ -14,7 +14,7 @@ from support.births import worker_settings
 from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import Birth
 from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, configure_worker_logging
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.worker.afterfork import leave_master
 
 Work = Callable[[WorkerLogs], object]

@@ -2,7 +2,7 @@
 
 import json
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.tweets.messages import read_message
 
 

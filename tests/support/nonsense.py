@@ -20,7 +20,7 @@ from traptor.supervisor import master
 from traptor.supervisor.cli import main
 from traptor.supervisor.keys import addresses
 from traptor.supervisor.keys.addresses import is_on_this_host
-from traptor.supervisor.status import status
+from traptor.supervisor.status.status import status
 from traptor.worker import entry
 from traptor.worker.link import Control
 from traptor.worker.pipeline import Pipeline

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import Batch, Outbox
 from traptor.worker.delivery.tickets import Handed, Ticket
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import Batch, Outbox
 
 
 def tweet(number: int, filler: int = 0) -> Outgoing:

@@ -23,7 +23,7 @@ from traptor.common.messages import (
     MayConnect,
     Ready,
 )
-from traptor.common.rules import GroupId, Limits, Rule
+from traptor.common.rules.rule import GroupId, Limits, Rule
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context

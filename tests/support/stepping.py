@@ -24,7 +24,7 @@ from traptor.common.messages import (
     OutboxTrouble,
     Ready,
 )
-from traptor.common.rules import GroupId, Rule, fingerprint
+from traptor.common.rules.rule import GroupId, Rule, fingerprint
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import redis
 
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.redisclient import state_after
-from traptor.common.redisstate import RedisState
-from traptor.common.rules import Rule
+from traptor.common.redis.client import state_after
+from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import Rule
 from traptor.worker.counters.store import CounterStore
 from traptor.worker.counters.tick import Tick
 

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 
 import redis
 
-from traptor.common.redisclient import done, unavailable, was_done
-from traptor.common.rules import Rule
+from traptor.common.redis.client import done, unavailable, was_done
+from traptor.common.rules.rule import Rule
 from traptor.worker.counters.tick import Tick, Unsent, match_members
 
 WINDOW_S = 900

@@ -15,20 +15,20 @@ import time
 from collections.abc import Callable
 
 from traptor.common.birth import Birth
-from traptor.common.disk import spare_bytes
 from traptor.common.errors import ExitCode
+from traptor.common.files.disk import spare_bytes
+from traptor.common.files.mark import Mark
 from traptor.common.logs.event import fields
-from traptor.common.mark import Mark
 from traptor.common.messages import OutboxTrouble
-from traptor.worker.delivery.folder import OutboxFolder
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
 from traptor.worker.delivery.intake import Intake
-from traptor.worker.delivery.message import DeliveryCounts, Outgoing
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.waiting import Waiting
 from traptor.worker.delivery.watch import OutputWatch
+from traptor.worker.outbox.folder import OutboxFolder
+from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 
 log = logging.getLogger(__name__)
 

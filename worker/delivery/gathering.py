@@ -8,12 +8,12 @@ import time
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import OutboxTrouble
-from traptor.worker.delivery.folder import OutboxFolder
 from traptor.worker.delivery.intake import Intake
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import DiskFull, OutboxError
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.waiting import Waiting
+from traptor.worker.outbox.folder import OutboxFolder
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import DiskFull, OutboxError
 
 log = logging.getLogger(__name__)
 

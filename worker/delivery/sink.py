@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.outbox.message import Outgoing
 
 
 class Sink(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from traptor.worker.delivery.outbox import Batch, Outbox
+from traptor.worker.outbox.outbox import Batch, Outbox
 
 
 class Handed:

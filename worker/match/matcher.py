@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from traptor.common.rules import Rule, RuleType
+from traptor.common.rules.rule import Rule, RuleType
 from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.locations import LocationsIndex
 from traptor.worker.match.searched import authors_of, searched_of, tags_of

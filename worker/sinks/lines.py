@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from traptor.common.logs.event import fields, lifecycle
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.linefile import LineFile
 from traptor.worker.sinks.linestdout import LineStdout
 from traptor.worker.sinks.linewriter import Lines

@@ -20,7 +20,7 @@ import tweepy
 from traptor.common import __version__
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect, Disconnected, DisconnectKind
-from traptor.common.rules import Rule
+from traptor.common.rules.rule import Rule
 from traptor.worker.stream.body import READ_BYTES, Body
 from traptor.worker.stream.failure import NETWORK_ERRORS, is_read_timeout, never_reached, short
 from traptor.worker.stream.opening import Opening, OpeningAdapter

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import orjson
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time
 from traptor.worker.tweets.truncated import truncated_json
 from traptor.worker.tweets.tweet import Tweet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from traptor.common.rules import Rule
+from traptor.common.rules.rule import Rule
 
 # It is the last one of a tweet: inside of a text no quotation mark stands without a backslash.
 _MEMBER = b',"traptor":'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.rules.rule import GroupId, RuleType
 
 _ALL = "*"
 

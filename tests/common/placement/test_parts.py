@@ -7,7 +7,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from traptor.common.placement.parts import Assignment, Wanted, assign, connection_name, hold
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 
 GROUP = GroupId.parse("follow:0")
 Table = dict[str, tuple[str, ...]]

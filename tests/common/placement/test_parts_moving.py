@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from traptor.common.placement.parts import Assignment, Wanted, assign, hold
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 
 GROUP = GroupId.parse("track:0")
 KEYS = [f"k{n}" for n in range(10)]

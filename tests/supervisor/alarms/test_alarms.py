@@ -16,8 +16,8 @@ from support.stepping import A, B, SteppedWorld
 from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
 from traptor.common.messages import DisconnectKind
-from traptor.common.redisstate import RedisState
-from traptor.common.rules import GroupId
+from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.alarms import alarm as tables
 from traptor.supervisor.alarms.alarm import Alarm, Subject
 from traptor.supervisor.alarms.alarms import Alarms

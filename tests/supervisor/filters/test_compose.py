@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.filters import FollowScope
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.filters.clauses import Clause
 from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter

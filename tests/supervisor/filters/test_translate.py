@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.filters import FollowScope
-from traptor.common.rules import RuleType
-from traptor.common.values import read_values
+from traptor.common.rules.rule import RuleType
+from traptor.common.rules.values import read_values
 from traptor.supervisor.filters.clauses import BoxClause, Clause, FollowClause, filter_text
 from traptor.supervisor.filters.differences import Difference
 from traptor.supervisor.filters.reading import FilterValue, read_filter

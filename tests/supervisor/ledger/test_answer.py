@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
 from traptor.supervisor.ledger.answer import Answer, UnknownError, View, is_any

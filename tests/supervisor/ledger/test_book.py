@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.common.mark import Mark, MarkFile
+from traptor.common.files.mark import Mark, MarkFile
 from traptor.supervisor.gaps.interval import GapCause, Instant
 from traptor.supervisor.ledger.accounting import balances
 from traptor.supervisor.ledger.book import Ledger

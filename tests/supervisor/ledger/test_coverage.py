@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.ledger.coverage import coverage, known_spans, with_news
 from traptor.supervisor.ledger.disk.reader import StoredStay
 from traptor.supervisor.ledger.question import Period

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.ledger.membership import Membership, carried_by
 from traptor.supervisor.ledger.records import Carried, Placement
 

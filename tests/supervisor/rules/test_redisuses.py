@@ -11,8 +11,8 @@ import pytest
 from redis import exceptions
 
 from traptor.common.errors import RedisUnavailable
-from traptor.common.redisclient import UnexpectedReply, redis_client, state_after, unavailable
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.client import UnexpectedReply, redis_client, state_after, unavailable
+from traptor.common.redis.state import RedisState
 from traptor.supervisor.rules.redisuses import EFFECTS, RedisUse, RedisUses, overall
 
 OWN = [use for use in RedisUse if use is not RedisUse.COUNTERS]  # the master's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.rules import GroupId, Inactive, Rejected, Rule, fingerprint
+from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, fingerprint
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.rules.vanished import Verdict, judge
 

@@ -13,7 +13,7 @@ import pytest
 from support.waiting import wait_for
 
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.rules.rule import GroupId, RuleType
 from traptor.supervisor.workers.generation import Ending, Generation, Spec
 from traptor.supervisor.workers.health import Health, illness
 from traptor.supervisor.workers.vitals import Vitals

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.outboxes import OUTBOX_LOCK, Left, note_count, outbox_folder
-from traptor.common.rules import GroupId
+from traptor.common.files.outboxes import OUTBOX_LOCK, Left, note_count, outbox_folder
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.workers.leftovers import Leftovers, parse_connection
 
 

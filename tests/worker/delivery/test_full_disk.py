@@ -13,12 +13,12 @@ from support.outgoing import tweet
 from support.smalldisk import MakeDisk, SmallDisk
 from support.waiting import DEADLINE_S, wait_for
 
+from traptor.common.files.outboxes import outboxes
 from traptor.common.messages import OutboxTrouble
-from traptor.common.outboxes import outboxes
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.folder import OutboxFolder
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import Batch, DiskFull, Outbox, OutboxError, portions
+from traptor.worker.outbox.folder import OutboxFolder
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import Batch, DiskFull, Outbox, OutboxError, portions
 
 MB = 1 << 20
 FILLER = 10_000  # few enough messages that all can be on their way at once

@@ -15,8 +15,8 @@ from support.waiting import wait_for
 
 from traptor.common.birth import OutboxSettings
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.outbox.message import Outgoing
 
 
 class Output:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.making_tweets import decoded, rule, tweet_fields
 from support.paths import DATA
 
-from traptor.common.rules import GroupId
+from traptor.common.rules.rule import GroupId
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.messages import read_message
 from traptor.worker.tweets.timestamps import iso_of_created_at

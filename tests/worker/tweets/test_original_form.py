@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.normalise import read_rule
-from traptor.common.rules import Limits, Rule
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.messages import read_message
 

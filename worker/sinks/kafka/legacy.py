@@ -13,10 +13,10 @@ import msgspec
 import orjson
 
 from traptor.common.birth import Birth, OutboxSettings
+from traptor.common.files.outboxes import outbox_folder, undelivered_files
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.outboxes import outbox_folder, undelivered_files
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import Outbox, OutboxError, OutboxInUse
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
 
 log = logging.getLogger(__name__)

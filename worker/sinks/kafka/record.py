@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from traptor.common.birth import Birth, KafkaSettings
-from traptor.worker.delivery.message import Outgoing
+from traptor.worker.outbox.message import Outgoing
 
 Headers = list[tuple[str, str | bytes | None]]  # as librdkafka takes them; ours are bytes
 

@@ -12,8 +12,8 @@ from confluent_kafka import KafkaError
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
-from traptor.worker.delivery.message import Outgoing
 from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.kafka.config import client_config
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
 from traptor.worker.sinks.kafka.errors import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traptor.common.config.kinds.groupfilter import GroupFilter
-from traptor.common.rules import GroupId, RuleType
+from traptor.common.rules.rule import GroupId, RuleType
 
 TRACK_0, TRACK_1, FOLLOW_0 = (GroupId.parse(text) for text in ("track:0", "track:1", "follow:0"))
 

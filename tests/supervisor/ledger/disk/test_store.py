@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from traptor.common.errors import TraptorError
-from traptor.common.rules import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore

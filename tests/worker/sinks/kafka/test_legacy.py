@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from support.kafka import kafka_birth
 
 from traptor.common.birth import OutboxSettings
-from traptor.worker.delivery.folder import OutboxFolder
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import Outbox, OutboxError, OutboxInUse
+from traptor.worker.outbox.folder import OutboxFolder
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import Outbox, OutboxError, OutboxInUse
 from traptor.worker.sinks.kafka.legacy import (
     UndeliveredError,
     import_undelivered,

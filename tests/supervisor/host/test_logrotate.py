@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.supervisor.logrotate import Move, moves, rotate_logs
+from traptor.supervisor.host.logrotate import Move, moves, rotate_logs
 
 NUMBERS = st.sets(st.integers(1, 12))
 

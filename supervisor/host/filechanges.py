@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from traptor.common.logs.event import fields
-from traptor.supervisor.filewatch import FileWatch, contents
+from traptor.supervisor.host.filewatch import FileWatch, contents
 
 log = logging.getLogger(__name__)
 

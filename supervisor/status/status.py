@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from traptor.common import __version__
-from traptor.common.outboxes import Left
-from traptor.common.rules import GroupId
+from traptor.common.files.outboxes import Left
+from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.instants import instant

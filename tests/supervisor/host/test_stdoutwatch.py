@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.waiting import DEADLINE_S
 
-from traptor.supervisor.stdoutwatch import StdoutWatch
+from traptor.supervisor.host.stdoutwatch import StdoutWatch
 
 
 async def noticed(writer: int, reader: int, *, filled: bool = False) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common import folders
-from traptor.common.folders import make_private, who_may_change
+from traptor.common.files import folders
+from traptor.common.files.folders import make_private, who_may_change
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)

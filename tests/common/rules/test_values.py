@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.common.rules import RuleType
-from traptor.common.values import read_values
+from traptor.common.rules.rule import RuleType
+from traptor.common.rules.values import read_values
 
 numbers = st.one_of(
     st.floats().map(repr),

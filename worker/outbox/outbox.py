@@ -18,11 +18,11 @@ from pathlib import Path
 import lmdb
 import msgspec
 
-from traptor.common.folders import make_private
-from traptor.common.mark import Mark, MarkFile
-from traptor.common.outboxes import OUTBOX_LOCK, note_count
-from traptor.worker.delivery.file import MODE, PAGE_BYTES, DiskFull, OutboxError, OutboxFile
-from traptor.worker.delivery.message import Outgoing
+from traptor.common.files.folders import make_private
+from traptor.common.files.mark import Mark, MarkFile
+from traptor.common.files.outboxes import OUTBOX_LOCK, note_count
+from traptor.worker.outbox.file import MODE, PAGE_BYTES, DiskFull, OutboxError, OutboxFile
+from traptor.worker.outbox.message import Outgoing
 
 __all__ = ["Batch", "DiskFull", "Outbox", "OutboxError", "OutboxInUse", "portions"]
 

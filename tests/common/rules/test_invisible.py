@@ -3,19 +3,18 @@
 # ruff: noqa: RUF001 - letters of other scripts are meant
 
 import json
-from pathlib import Path
 
 import pytest
+from support.paths import DATA
 
-from traptor.common.invisible import without_invisible
-from traptor.common.normalise import read_rule
-from traptor.common.rules import Limits, Rule
+from traptor.common.rules.invisible import without_invisible
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
 
-DATA = Path(__file__, "../../data/invisible.rules.json").resolve()
 VALUES = {"rlm": "storm", "bom": "fire", "zwsp": "rain", "isolate": "كورونا", "f": "12345"}
 
 
-@pytest.mark.parametrize(("key", "fields"), json.loads(DATA.read_text()).items())
+@pytest.mark.parametrize(("key", "fields"), json.loads((DATA / "invisible.rules.json").read_text()).items())
 def test_they_are_left_out_at_the_edges_and_the_rule_says_so(key, fields):
     rule = read_rule(key, fields, True, Limits())
     assert isinstance(rule, Rule)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from traptor.common import __version__
 from traptor.common.config.settings import Settings
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.connections.connection import Connection
 

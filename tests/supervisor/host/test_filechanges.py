@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify import InotifyEmitter
 
-from traptor.supervisor.filechanges import FileChanges
+from traptor.supervisor.host.filechanges import FileChanges
 
 
 def _edit_in_place(path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import lmdb
 
-from traptor.common.disk import is_full, spare_bytes
-from traptor.common.folders import make_private
-from traptor.worker.delivery.room import FileRoom
+from traptor.common.files.disk import is_full, spare_bytes
+from traptor.common.files.folders import make_private
+from traptor.worker.outbox.room import FileRoom
 
 DATA = "data.mdb"
 PAGE_BYTES = 4096

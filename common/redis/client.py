@@ -28,7 +28,7 @@ from redis.exceptions import (
 from redis.retry import Retry as BlockingRetry
 
 from traptor.common.errors import RedisUnavailable
-from traptor.common.redisstate import RedisState
+from traptor.common.redis.state import RedisState
 
 _HEALTH_CHECK_S = 10
 _SHOWN_CHARACTERS = 60  # of a reply that has another form

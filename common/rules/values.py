@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from traptor.common.rules import RuleType
+from traptor.common.rules.rule import RuleType
 from traptor.common.text import shown
 
 MAX_PHRASE_BYTES = 60

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from traptor.supervisor import statuslog
-from traptor.supervisor.statuslog import log_status
+from traptor.supervisor.status import log as statuslog
+from traptor.supervisor.status.log import log_status
 
 
 def connection(name: str, serving: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import orjson
 
-from traptor.common.invisible import without_invisible
-from traptor.common.rules import GroupId, Inactive, Limits, Rejected, Rule, RuleType
+from traptor.common.rules.invisible import without_invisible
+from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, RuleType
+from traptor.common.rules.values import read_values
 from traptor.common.text import shown
-from traptor.common.values import read_values
 
 Found = Rule | Rejected | Inactive
 

@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 from traptor.common.birth import Birth
-from traptor.common.disk import is_full
 from traptor.common.errors import SinkError
+from traptor.common.files.disk import is_full
+from traptor.common.files.outboxes import outbox_folder, outboxes
 from traptor.common.logs.event import fields, lifecycle
-from traptor.common.outboxes import outbox_folder, outboxes
-from traptor.worker.delivery.outbox import DiskFull, Outbox, OutboxError, OutboxInUse
+from traptor.worker.outbox.outbox import DiskFull, Outbox, OutboxError, OutboxInUse
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.paths import DATA
 
-from traptor.common.mark import Mark, read_mark
-from traptor.common.outboxes import Left, is_ownerless, outboxes, ownerless
-from traptor.worker.delivery.message import Outgoing
-from traptor.worker.delivery.outbox import Batch, Outbox, OutboxError, OutboxInUse
+from traptor.common.files.mark import Mark, read_mark
+from traptor.common.files.outboxes import Left, is_ownerless, outboxes, ownerless
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.outbox import Batch, Outbox, OutboxError, OutboxInUse
 
 MAX_BYTES = 1 << 20
 

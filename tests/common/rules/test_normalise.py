@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.normalise import decode_fields, parse_key, read_rule
-from traptor.common.rules import GroupId, Inactive, Limits, Rejected, Rule, fingerprint
+from traptor.common.rules.normalise import decode_fields, parse_key, read_rule
+from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, fingerprint
 
 TRACK = GroupId.parse("track:0")
 FIELDS = {"rule_id": "5", "value": "Flood  Warning", "tag": "Floods", "colour": "blue", "appid": ""}

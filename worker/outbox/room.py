@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lmdb
 
-from traptor.common.disk import allocate, spare_bytes
+from traptor.common.files.disk import allocate, spare_bytes
 
 # Taking out one portion writes some ten pages; they are free again two commits later.
 RESERVE_PAGES = 64

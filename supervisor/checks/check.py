@@ -12,17 +12,17 @@ from rich.console import Console
 from traptor.common.config.sections import RedisSection
 from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable, TraptorError
-from traptor.common.redisclient import REDIS_ERRORS, ask, redis_client, unavailable, was_pong
+from traptor.common.redis.client import REDIS_ERRORS, ask, redis_client, unavailable, was_pong
 from traptor.common.terminal import say
 from traptor.common.text import counted
 from traptor.supervisor.checks import host
 from traptor.supervisor.checks.keys import idle_keys
 from traptor.supervisor.checks.plan import Look, cold_plan, fresh_pool, read_rules, remembered_pool
+from traptor.supervisor.checks.probe import probe_output
 from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
 from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.keys.states import KeyState
-from traptor.supervisor.probe import probe_output
 from traptor.supervisor.state.locks import lock_holder
 from traptor.supervisor.workers.settings import worker_settings
 
