@@ -69,6 +69,7 @@ class Ledger:
         self._written: dict[str, Account] = {}
         self._last_id = stored.last_id if stored else 0
         self._membership = Membership(stored.places if stored else ())
+        self._resumed: list[Interval] | None = None  # what was completed while going on from a predecessor
         if stored is not None:
             self._resume(stored, outboxes, now)
 
@@ -182,6 +183,8 @@ class Ledger:
     # ---- steps
 
     def _resume(self, stored: Stored, outboxes: Path, now: Instant) -> None:
+        resumed: list[Interval] = []
+        self._resumed = resumed
         shift = Shift.of(stored, self._boot, now)
         for account in (moved(account, shift) for account in stored.accounts):
             name = account.connection
@@ -197,8 +200,12 @@ class Ledger:
                 take=self._take,
                 on_handover=self._on_handover,
             )
+        self._resumed = None
+        gaplog.record_many(resumed)  # the predecessor did not live to
 
     def _take(self, interval: Interval) -> None:
+        if self._resumed is not None:
+            self._resumed.append(interval)
         page = self._pages[interval.connection]
         self._last_id += 1
         entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -255,6 +256,21 @@ def test_after_a_kill_in_a_gap_the_earlier_cause_counts_as_long_as_it_was_noted(
     host.open("track:0")
     host.write()
     assert host.stored("track:0") == [("start", 1000, 1003), ("master_down", 1003, 1010)]
+
+
+def test_a_gap_whose_end_a_dying_master_did_not_log_is_logged_by_the_next(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan(host)
+    host.true_s = 1003.0
+    host.write()
+    host.end(cleanly=False)
+    host.true_s = 1010.0
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    host.begin()
+    said = [record.fields for record in caplog.records if record.message == "gap"]  # type: ignore[attr-defined]
+    assert [(gap["cause"], gap["seconds"]) for gap in said] == [("start", 3.0)]
 
 
 def test_a_connection_that_nobody_plans_any_more_is_unplanned_once_the_rules_are_known(host: Host) -> None:
