@@ -16,6 +16,7 @@ from traptor.supervisor.filters.clauses import (
     TermKind,
     Tile,
     TrackClause,
+    filter_text,
 )
 
 _FOLLOW = re.compile(r"(from|to|retweets_of):([0-9]+)")
@@ -42,7 +43,9 @@ def read_filter(text: str) -> FilterValue | None:
     inner, suffix = _without_suffix(text)
     alternatives = _alternatives(inner)
     clauses = alternatives and _clauses(alternatives)
-    return FilterValue(tuple(clauses), suffix) if clauses else None
+    if not clauses or filter_text(clauses, suffix) != text:
+        return None
+    return FilterValue(tuple(clauses), suffix)
 
 
 def _without_suffix(text: str) -> tuple[str, str]:
