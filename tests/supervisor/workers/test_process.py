@@ -66,11 +66,10 @@ def fails(folder: Path) -> str:
     raise AssertionError("it was forked")
 
 
-def descriptors_then() -> set[str]:
-    """Those that are open when all that nobody needs any more is gone."""
-    for thread in threading.enumerate():
-        if thread.name == "mp-logging" or thread.daemon:
-            thread.join(30)
+def descriptors_then(threads: set[threading.Thread]) -> set[str]:
+    """Those that are open when all that nobody needs any more is gone, but for these threads."""
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(30)
     gc.collect()
     return descriptors()
 
@@ -81,11 +80,11 @@ def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
     def fail(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    before = descriptors()
+    before, threads = descriptors(), set(threading.enumerate())
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail)
         assert "can't start new thread" in fails(tmp_path)
-    assert descriptors_then() == before
+    assert descriptors_then(threads) == before
 
 
 @pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe"])
@@ -95,9 +94,10 @@ def test_without_room_for_a_process_or_descriptor_nothing_is_left(
     def fail(*_args: object) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    before, children = descriptors(), psutil.Process().children()
+    before, threads = descriptors(), set(threading.enumerate())
+    children = psutil.Process().children()
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         assert "Too many open files" in fails(tmp_path)
-    assert descriptors_then() == before
+    assert descriptors_then(threads) == before
     assert psutil.Process().children() == children
