@@ -22,8 +22,8 @@ from traptor.sandbox.v1.accounts import Accounts, parse_accounts
 from traptor.sandbox.v1.attempts import Attempts
 from traptor.sandbox.v1.connections import Connections
 from traptor.sandbox.v1.soak import Soak
-from traptor.sandbox.v1.stream import Message
 from traptor.sandbox.v1.strikes import Strikes
+from traptor.sandbox.wire.queue import Message
 
 MAX_BURST = 1_000_000
 MAX_RATE = 100_000.0

@@ -19,7 +19,9 @@ from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.tweets.rules import load_rules
 from traptor.sandbox.v1.accounts import Accounts, load_accounts
 from traptor.sandbox.v1.filters import Limits
-from traptor.sandbox.v1.settings import Chunking, Framing, Settings
+from traptor.sandbox.v1.settings import Settings
+from traptor.sandbox.wire.encoding import Chunking
+from traptor.sandbox.wire.framing import Framing
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_0 = click.IntRange(min=0)

@@ -24,9 +24,9 @@ from traptor.sandbox.v1.connections import Connections
 from traptor.sandbox.v1.endpoint import FilterEndpoint
 from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v1.soak import Soak
-from traptor.sandbox.v1.stream import ClosedBy
 from traptor.sandbox.v1.strikes import Strikes
 from traptor.sandbox.v1.tls import tls_context
+from traptor.sandbox.wire.queue import ClosedBy
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 _MAX_BODY_BYTES = 64 * 1024 * 1024

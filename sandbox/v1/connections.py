@@ -11,7 +11,8 @@ from traptor.sandbox.clock import Clock
 from traptor.sandbox.record import TweetRecord
 from traptor.sandbox.tweets.maker import Tweet
 from traptor.sandbox.tweets.values import Value
-from traptor.sandbox.v1.stream import ClosedBy, ConnectionRecord, Ending, Message, Stream
+from traptor.sandbox.v1.stream import ConnectionRecord, Stream
+from traptor.sandbox.wire.queue import ClosedBy, Ending, Message
 
 KEEP_CONNECTIONS = 100_000
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from random import Random
 from urllib.parse import parse_qsl
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.errors import Refused
@@ -15,13 +14,13 @@ from traptor.sandbox.v1.accounts import Account, Accounts, SignedRequest, claime
 from traptor.sandbox.v1.attempts import Attempt, Attempts
 from traptor.sandbox.v1.connections import REPLACED, Connections, disconnect_message
 from traptor.sandbox.v1.filters import Pairs, StreamFilter, parse_filter
-from traptor.sandbox.v1.settings import Chunking, Framing, Settings
-from traptor.sandbox.v1.stream import ClosedBy, ConnectionRecord, Ending, Message, Stream
+from traptor.sandbox.v1.settings import Settings
+from traptor.sandbox.v1.stream import ConnectionRecord, Stream
 from traptor.sandbox.v1.strikes import Strikes
-from traptor.sandbox.v1.wire import Wire
+from traptor.sandbox.wire.framing import answer, choose_manner
+from traptor.sandbox.wire.pump import Pump
+from traptor.sandbox.wire.queue import ClosedBy
 
-_KEEP_ALIVE = b"\r\n"
-_NEVER_BYTES = 1 << 50
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -45,6 +44,7 @@ class FilterEndpoint:
         self._faults = faults
         self._strikes = strikes
         self._clock = clock
+        self._pump = Pump(settings.keep_alive_s, strikes.sockets, clock)
         self._streams = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -83,26 +83,19 @@ class FilterEndpoint:
         self, request: web.Request, attempt: Attempt, account: Account, wanted: StreamFilter
     ) -> web.StreamResponse:
         self._streams += 1
-        seed = self._settings.seed + self._streams
-        framing, chunking = _framing_and_chunking(self._settings, seed)
-        if request.version < HttpVersion11 and framing is Framing.CHUNKED:
-            framing = Framing.GZIP
-        accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
-        is_gzip = accepts_gzip and framing in (Framing.CHUNKED, Framing.GZIP)
-        wire = Wire(
-            is_gzip=is_gzip,
+        manner = choose_manner(
+            request,
+            self._settings.framing,
+            self._settings.chunking,
+            self._settings.seed + self._streams,
             is_delimited=wanted.is_delimited,
-            chunking=chunking,
-            seed=seed,
-            is_chunked=framing is Framing.CHUNKED,
         )
-        response = await _answer(request, framing, is_gzip=is_gzip, is_split=wire.is_split)
-        stream = self._open(request, account, wanted, is_gzip)
+        response = await answer(request, manner)
+        stream = self._open(request, account, wanted, manner.is_gzip)
         attempt.status, attempt.connection = 200, stream.record.id
         timers = self._strike_new(account, stream)
         try:
-            await self._pump(stream, response, wire)
-            await self._finish(stream, request, response, wire)
+            await self._pump.run(account.name, stream, request, response, manner.wire)
         except ConnectionError:
             pass  # the client is gone: the record below says so
         finally:
@@ -134,34 +127,6 @@ class FilterEndpoint:
         loop = asyncio.get_running_loop()
         return [loop.call_later(fault.after, self._strikes.strike, fault, stream) for fault in faults]
 
-    async def _pump(self, stream: Stream, response: web.StreamResponse, wire: Wire) -> None:
-        """Write messages until the stream's end; a keep-alive after each silence."""
-        while (batch := await stream.next_batch(self._settings.keep_alive_s)) is not None:
-            if not batch and not stream.is_stalled(self._clock().mono):
-                await response.write(wire.raw(_KEEP_ALIVE))
-                stream.record.keep_alives += 1
-            for messages in [batch] if wire.is_odd and batch else [[message] for message in batch]:
-                await self._write(messages, stream, response, wire)
-
-    async def _write(
-        self, messages: list[Message], stream: Stream, response: web.StreamResponse, wire: Wire
-    ) -> None:
-        for chunk in wire.chunks([message.data for message in messages]):
-            await response.write(chunk)
-        stream.wrote(messages, self._clock().mono)
-
-    async def _finish(
-        self, stream: Stream, request: web.Request, response: web.StreamResponse, wire: Wire
-    ) -> None:
-        if stream.ending is Ending.CLEAN:
-            if trailer := wire.finish():
-                await response.write(trailer)
-            return
-        if stream.tail:
-            await response.write(wire.raw(stream.tail))
-        if request.transport is not None:
-            await self._strikes.finish(stream, request.transport)
-
 
 async def _refuse(request: web.Request, refusal: Refused) -> web.StreamResponse:
     text = f"{refusal.reason}\n"
@@ -173,42 +138,6 @@ async def _refuse(request: web.Request, refusal: Refused) -> web.StreamResponse:
     await response.write(text[:1].encode())
     await asyncio.sleep(refusal.text_after_s)
     await response.write(text[1:].encode())
-    return response
-
-
-class _Unframed(web.StreamResponse):
-    """Writes bytes as they are given: framed already, or framed by the end of the connection."""
-
-    _length_check = False
-
-
-def _framing_and_chunking(settings: Settings, seed: int) -> tuple[Framing, Chunking]:
-    """Return what the settings say, or for `any` what the seed does."""
-    rng = Random(seed)
-    framing = rng.choice([one for one in Framing if one is not Framing.ANY])
-    chunking = rng.choice([one for one in Chunking if one is not Chunking.ANY])
-    return (
-        framing if settings.framing is Framing.ANY else settings.framing,
-        chunking if settings.chunking is Chunking.ANY else settings.chunking,
-    )
-
-
-async def _answer(
-    request: web.Request, framing: Framing, *, is_gzip: bool, is_split: bool
-) -> web.StreamResponse:
-    """Send the headers of a 200."""
-    is_ours = is_split or framing in (Framing.CLOSE, Framing.GZIP)
-    response = (_Unframed if is_ours else web.StreamResponse)(headers={hdrs.CONTENT_TYPE: "application/json"})
-    if is_gzip:
-        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-    response.force_close()
-    if is_split:
-        response.headers[hdrs.TRANSFER_ENCODING] = "chunked"
-    elif framing is Framing.CHUNKED:
-        response.enable_chunked_encoding()
-    elif framing is Framing.LENGTH:
-        response.content_length = _NEVER_BYTES
-    await response.prepare(request)
     return response
 
 

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from traptor.sandbox.faults.soakplan import SoakPlan
 from traptor.sandbox.v1.filters import Limits
-
-
-class Chunking(StrEnum):
-    """Where the chunks of the HTTP answer end."""
-
-    WHOLE = "whole"  # one chunk, one message
-    ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
-    SPLIT = "split"  # within the next message: whole ones come in a chunk that is not yet whole
-    ANY = "any"  # each connection by one of these
-
-
-class Framing(StrEnum):
-    """How the client learns where the body ends."""
-
-    CHUNKED = "chunked"  # compressed where the client accepts it
-    CLOSE = "close"  # with the connection; not compressed
-    LENGTH = "length"  # after more bytes than ever come; not compressed
-    GZIP = "gzip"  # with the connection; compressed where the client accepts it
-    ANY = "any"  # each connection by one of these
+from traptor.sandbox.wire.encoding import Chunking
+from traptor.sandbox.wire.framing import Framing
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import socket
-import struct
 
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.faults.fault import Fault, FaultKind, Faults, Target
 from traptor.sandbox.v1.connections import Connections, disconnect_message
-from traptor.sandbox.v1.stream import ClosedBy, Ending, Message, Stream
+from traptor.sandbox.v1.stream import Stream
+from traptor.sandbox.wire.queue import ClosedBy, Ending, Message
+from traptor.sandbox.wire.sockets import Sockets
 
 _BROKEN = b'{"created_at":"Wed Sep 23 10:00:00 +0000 2026","id":9000000000\r\n'
 _BINARY = b"\x00\xff\xfe\x80\x1b{\xc3\x28\xf0\x9f\r\n"
 _HALF = b'{"created_at":"Wed Sep 23 10:00:00 +0000 2026","id":900000000000000001,"id_str":"9000'
-_FLUSH_S = 1.0
-_FLUSH_STEP_S = 0.01
 
 
 class Strikes:
-    """Does to streams what faults say, and keeps the sockets that nobody may close."""
+    """Does to streams what faults say."""
 
     def __init__(self, connections: Connections, faults: Faults, clock: Clock) -> None:
         self._connections = connections
         self._faults = faults
         self._clock = clock
-        self._held: list[tuple[str, socket.socket]] = []
+        self.sockets = Sockets()
 
     def ask(self, fault: Fault) -> list[int]:
         """Let the fault strike streams now, or wait for connects; returns the connections struck."""
@@ -60,28 +57,4 @@ class Strikes:
         """End the stalls, and close the held sockets, of one account or of all."""
         for stream in self._connections.open(account):
             stream.resume()
-        for name, held in self._held:
-            if account in (None, name):
-                held.close()
-        self._held = [one for one in self._held if account not in (None, one[0])]
-
-    async def finish(self, stream: Stream, transport: asyncio.Transport) -> None:
-        """End the socket of a stream whose ending is not clean."""
-        await _flushed(transport)
-        connected = transport.get_extra_info("socket")
-        if connected is not None and stream.ending is Ending.HALF_OPEN:
-            # The kernel sends FIN only when the last descriptor is closed, and this one stays.
-            self._held.append((stream.account.name, connected.dup()))
-        elif connected is not None:
-            linger_0_s = struct.pack("ii", 1, 0)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_0_s)
-        transport.abort()
-
-
-async def _flushed(transport: asyncio.Transport) -> None:
-    """Wait a moment for a client that reads."""
-    steps = int(_FLUSH_S / _FLUSH_STEP_S)
-    for _ in range(steps):
-        if transport.is_closing() or not transport.get_write_buffer_size():
-            return
-        await asyncio.sleep(_FLUSH_STEP_S)
+        self.sockets.clear(account)

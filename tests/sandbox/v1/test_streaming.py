@@ -12,7 +12,8 @@ from requests_oauthlib import OAuth1
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.v1.accounts import Accounts
-from traptor.sandbox.v1.settings import Chunking, Framing
+from traptor.sandbox.wire.encoding import Chunking
+from traptor.sandbox.wire.framing import Framing
 
 FILTER = "/1.1/statuses/filter.json"
 KEY = {

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.sandbox.v1.settings import Chunking
-from traptor.sandbox.v1.wire import Wire, odd_pieces
+from traptor.sandbox.wire.encoding import Chunking, Wire, odd_pieces
 
 MESSAGES = ['{"a":"žluťoučký ☕"}\r\n'.encode(), b"\r\n", '{"b":"東京"}\r\n'.encode()]
 

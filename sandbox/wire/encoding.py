@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from enum import StrEnum
 from itertools import pairwise
 from random import Random
-
-from traptor.sandbox.v1.settings import Chunking
 
 _GZIP_WINDOW = 31
 _FAST = 1
@@ -16,6 +15,15 @@ _FAST = 1
 _KEEP_ALIVE = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _MOST_AHEAD_BYTES = 6_000  # about a message and a half
+
+
+class Chunking(StrEnum):
+    """Where the chunks of the HTTP answer end."""
+
+    WHOLE = "whole"  # one chunk, one message
+    ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
+    SPLIT = "split"  # within the next message: whole ones come in a chunk that is not yet whole
+    ANY = "any"  # each connection by one of these
 
 
 class Wire:
