@@ -21,7 +21,7 @@ class Unkept:
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         self.counts = DeliveryCounts()
-        self.came_until: Callable[[], float] = lambda: 0.0
+        self.handled_until: Callable[[], float] = lambda: 0.0
         self.has_room = threading.Event()
         self.has_room.set()
         self._sink = sink

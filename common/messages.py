@@ -105,8 +105,8 @@ class Connected(msgspec.Struct, tag="connected", frozen=True):
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
     """The stream ended, or could not be opened (then `streamed` is False).
 
-    `at` is when it ended. At `caught_up_at`, where it was read from, nothing was left that had come and was
-    not handled; what came later may be lost.
+    `at` is when it ended. All that came until `safe_until`, where it was read from, is safe; what came later
+    may be lost.
     `headers` holds what the answer said about when to come back, names in lower case.
     """
 
@@ -114,7 +114,7 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     at: float
     last_byte_at: float
     streamed: bool
-    caught_up_at: float | None = None
+    safe_until: float | None = None
     reached: bool = True  # False: no connection to the server came to be
     status: int | None = None
     headers: dict[str, str] = {}
@@ -133,7 +133,7 @@ class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     """Once a second and on change: what the worker does and has done.
 
-    All that came over the stream until `collected_until` is safe: delivered, or in the outbox. `backlog` and
+    All that came over the stream until `safe_until` is safe: delivered, or in the outbox. `backlog` and
     `outbox_bytes` are what is not yet delivered, with what earlier generations left to this one.
     `redis_state` is that of the counters.
     """
@@ -142,7 +142,7 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     activity: Activity
     activity_since: float
     last_byte_at: float
-    collected_until: float
+    safe_until: float
     backlog: int
     outbox_bytes: int
     counters: Counters

@@ -72,7 +72,7 @@ class Drainer:
             activity=Activity.DRAINING,
             activity_since=self._since,
             last_byte_at=0.0,
-            collected_until=0.0,
+            safe_until=0.0,
             backlog=self._delivery.backlog,
             outbox_bytes=self._delivery.outbox_bytes,
             unconfirmed_since=self._delivery.unconfirmed_since,

@@ -46,10 +46,10 @@ class Pipeline:
         self._shown = 0
         self._tally = Tally()
 
-    def open(self, came_until: Callable[[], float]) -> None:
+    def open(self, handled_until: Callable[[], float]) -> None:
         """Build the matcher and reach the output. Raises SinkError.
 
-        `came_until` tells until when (monotonic) all that came over the stream was given to `handle`.
+        `handled_until` tells until when (monotonic) all that came over the stream was given to `handle`.
         """
         birth = self._birth
         self._matcher = Matcher(birth.rules)
@@ -63,7 +63,7 @@ class Pipeline:
             most_bytes=most_bytes(birth.settings),
             on_truncated=self._say_truncated,
         )
-        self._delivery.came_until = came_until
+        self._delivery.handled_until = handled_until
         self._delivery.open()
         if self._stats is not None:
             self._stats.start()
@@ -197,9 +197,9 @@ class Pipeline:
         """How Redis stands with the counters, with the error while it fails."""
         return self._stats.redis if self._stats is not None else (RedisState.UNKNOWN, "")
 
-    def collected_until(self) -> float:
+    def safe_until(self) -> float:
         """Until when all that came over the stream is safe (monotonic)."""
-        return self._delivery.collected_until()
+        return self._delivery.safe_until()
 
     def counters(self, log_lost: int) -> Counters:
         """A snapshot of all counters."""

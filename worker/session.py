@@ -66,7 +66,7 @@ class Session:
         self._phase = (Activity.STARTING, time.monotonic())
         self._handling_since = 0.0  # 0: no message in hand
         self._last_byte_at = 0.0
-        self._came_until = 0.0  # of the last stream
+        self._last_handled_until = 0.0  # of the last stream
         self._connected_at = 0.0
         self._drain_by: float | None = None
         self._end = threading.Lock()  # taken by whichever thread drains
@@ -76,7 +76,7 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        self._pipeline.open(self._until)
+        self._pipeline.open(self._handled_until)
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
         while self._drain_by is None:
@@ -120,7 +120,7 @@ class Session:
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
-        self._came_until, self._stream = stream.caught_up_at, None
+        self._last_handled_until, self._stream = stream.handled_until, None
         ended = _masked(self._dated(ended), order)
         self._last_byte_at = ended.last_byte_at
         _log_end(ended, order.key_name)
@@ -133,8 +133,8 @@ class Session:
         is_kept = self._pipeline.keep()
         if not ended.streamed or (is_kept and ended.kind is not DisconnectKind.OUTBOX_FULL):
             return ended
-        until = min(ended.at, max(self._pipeline.collected_until(), self._connected_at))
-        return msgspec.structs.replace(ended, at=until, last_byte_at=until, caught_up_at=until)
+        until = min(ended.at, max(self._pipeline.safe_until(), self._connected_at))
+        return msgspec.structs.replace(ended, at=until, last_byte_at=until, safe_until=until)
 
     def _opened(self) -> None:
         self._pipeline.stream_opened()
@@ -153,13 +153,13 @@ class Session:
         if not self._pipeline.has_room.is_set() and self._stream is not None:
             self._stream.stop(DisconnectKind.OUTBOX_FULL)
 
-    def _until(self) -> float:
-        """Until when all that came over the stream was given to the pipeline, also if we die right now."""
+    def _handled_until(self) -> float:
+        """Return the time up to which all that came has reached the pipeline, even if we die right now."""
         stream = self._stream
         if stream is None:
-            return self._came_until
-        caught_up_at = stream.caught_up_at
-        return min(caught_up_at, max(self._connected_at, caught_up_at - _ON_ITS_WAY_S))
+            return self._last_handled_until
+        handled_until = stream.handled_until
+        return min(handled_until, max(self._connected_at, handled_until - _ON_ITS_WAY_S))
 
     def _enter(self, activity: Activity, title: str) -> None:
         self._phase = (activity, time.monotonic())
@@ -220,7 +220,7 @@ class Session:
             activity=activity,
             activity_since=since,
             last_byte_at=stream.last_byte_at if stream is not None else self._last_byte_at,
-            collected_until=self._pipeline.collected_until(),
+            safe_until=self._pipeline.safe_until(),
             backlog=self._pipeline.backlog,
             outbox_bytes=self._pipeline.outbox_bytes,
             unconfirmed_since=self._pipeline.unconfirmed_since,

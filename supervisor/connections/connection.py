@@ -12,7 +12,7 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause, Interval
-from traptor.supervisor.gaps.start import collected_until, until_successor
+from traptor.supervisor.gaps.start import safe_until, until_successor
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.failures import Failure
 from traptor.supervisor.keys.pool import Lease
@@ -142,7 +142,7 @@ class Connection:
         if self.overlapped is not None:
             generation, message = self.overlapped
             at = (
-                collected_until(message)
+                safe_until(message)
                 if successor_at is None
                 else until_successor(message, successor_at, in_overlap=True)
             )

@@ -29,7 +29,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.instants import instant
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.gaps.start import collected_until, known_to_live, until_successor
+from traptor.supervisor.gaps.start import known_to_live, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, Way
@@ -196,7 +196,7 @@ class Outcomes:
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
-        ended_at = collected_until(message)
+        ended_at = safe_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:

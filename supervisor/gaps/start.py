@@ -15,7 +15,7 @@ ON_ITS_WAY_S = 1.0
 KEEP_ALIVE_MISSED_S = 35.0
 
 
-def collected_until(message: Disconnected) -> float:
+def safe_until(message: Disconnected) -> float:
     """When the stream's last message that was handled can have been sent.
 
     An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
@@ -40,13 +40,13 @@ def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
         return message.last_byte_at
     if message.kind is DisconnectKind.SERVER_CLOSE:
         return math.inf if in_overlap else message.at
-    return message.at if message.caught_up_at is None else message.caught_up_at
+    return message.at if message.safe_until is None else message.safe_until
 
 
 def until_successor(message: Disconnected, successor_at: float, *, in_overlap: bool) -> float:
-    """The same as `collected_until`, of a stream whose successor's is open since `successor_at`."""
+    """The same as `safe_until`, of a stream whose successor's is open since `successor_at`."""
     covered = min(successor_at, covered_until(message, in_overlap=in_overlap))
-    return max(collected_until(message), covered)
+    return max(safe_until(message), covered)
 
 
 def _was_dead(message: Disconnected) -> bool:
@@ -58,5 +58,5 @@ def _was_dead(message: Disconnected) -> bool:
 def known_to_live(g: Generation) -> float:
     """Until when what came over the stream of a dead worker is safe; a silent one was dead before."""
     last_byte_at = g.last_report.last_byte_at if g.last_report is not None else 0.0
-    safe_until = g.collected_until()
-    return last_byte_at if 0 < last_byte_at < safe_until - KEEP_ALIVE_MISSED_S else safe_until
+    until = g.safe_until_by_mark()
+    return last_byte_at if 0 < last_byte_at < until - KEEP_ALIVE_MISSED_S else until

@@ -35,7 +35,7 @@ class _Page:
     """What is kept of a connection beside its timeline."""
 
     began: Instant
-    safe: Instant  # until when what its streams brought is safe; in a gap, when it was last noted
+    safe_until: Instant  # until when what its streams brought is safe; in a gap, when it was last noted
     carried: Carried = NOTHING
     limited: int = 0  # of its counters, as of its last entry
 
@@ -78,7 +78,7 @@ class Ledger:
     def timeline(self, name: str, at: Instant) -> GapTracker:
         """The connection's timeline; a new connection's begins now."""
         if name not in self._timelines:
-            self._pages[name] = _Page(began=at, safe=at)
+            self._pages[name] = _Page(began=at, safe_until=at)
             self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
         return self._timelines[name]
 
@@ -108,8 +108,8 @@ class Ledger:
         for name, page in self._pages.items():
             timeline = self._timelines[name]
             sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
-            if timeline.is_planned and sign is not None and sign.mono > page.safe.mono:
-                page.safe = sign
+            if timeline.is_planned and sign is not None and sign.mono > page.safe_until.mono:
+                page.safe_until = sign
 
     def shut_down(self, at: Instant) -> None:
         """The master ends in order."""
@@ -190,7 +190,7 @@ class Ledger:
             name = account.connection
             folders = generation_folders(outboxes / name)
             marks = [(int(folder.name), mark) for folder in folders if (mark := read_mark(folder))]
-            self._pages[name] = _Page(account.began, account.safe, account.carried)
+            self._pages[name] = _Page(account.began, account.safe_until, account.carried)
             self._timelines[name] = resume(
                 account,
                 stored.totals.get(name, Totals()),
@@ -241,4 +241,4 @@ class Ledger:
     def _accounts(self) -> Iterator[Account]:
         for name, timeline in self._timelines.items():
             page = self._pages[name]
-            yield Account(name, page.began, timeline.standing, page.safe, page.carried)
+            yield Account(name, page.began, timeline.standing, page.safe_until, page.carried)

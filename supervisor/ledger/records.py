@@ -105,12 +105,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A connection as the ledger last knew it. `safe` is up to when what its streams brought is safe."""
+    """Hold a connection as the ledger last knew it; what it received until `safe_until` is safe."""
 
     connection: str
     began: Instant
     standing: Standing
-    safe: Instant
+    safe_until: Instant
     carried: Carried
 
     def open_interval(self, now: Instant) -> Interval:

@@ -45,14 +45,16 @@ class Streamed:
     @classmethod
     def of(cls, generation: int, mark: Mark, shift: Shift) -> Streamed:
         """What a mark tells, on this boot's clock."""
-        since, until = Instant(mark.since_wall, mark.since), Instant(mark.wall, mark.mono)
+        since, until = Instant(mark.since_wall, mark.since), Instant(mark.safe_until_wall, mark.safe_until)
         return cls(generation, shift(since), shift(until))
 
 
 def moved(account: Account, shift: Shift) -> Account:
     """The account with this boot's times."""
     standing = replace(account.standing, open_from=shift(account.standing.open_from))
-    return replace(account, began=shift(account.began), standing=standing, safe=shift(account.safe))
+    return replace(
+        account, began=shift(account.began), standing=standing, safe_until=shift(account.safe_until)
+    )
 
 
 def resume(
@@ -74,7 +76,7 @@ def resume(
     tracker = GapTracker.resumed(account.connection, account.standing, totals, take, on_handover)
     if is_clean and tracker.kind is not IntervalKind.STREAMING:
         return tracker
-    standing, stopped_at = account.standing, account.safe
+    standing, stopped_at = account.standing, account.safe_until
     unknown = [mark for mark in marks if _is_unknown(standing, mark)]
     for mark in unknown:
         tracker.streaming(mark.generation, mark.since)

@@ -164,14 +164,12 @@ class Generation:
     def safe_until(self) -> float:
         """Until when what came over its stream is known to be safe by its last report, one a second."""
         report = self.last_report
-        return max(
-            self.streaming_since or self.born_at, report.collected_until if report is not None else 0.0
-        )
+        return max(self.streaming_since or self.born_at, report.safe_until if report is not None else 0.0)
 
-    def collected_until(self) -> float:
-        """The same, by its mark too, which is written with every commit of its outbox."""
+    def safe_until_by_mark(self) -> float:
+        """Return the same, by its mark too, which is written with every commit of its outbox."""
         mark = read_mark(self.outbox)
-        return max(self.safe_until, mark.mono if mark is not None else 0.0)
+        return max(self.safe_until, mark.safe_until if mark is not None else 0.0)
 
     @property
     def outbox(self) -> Path:

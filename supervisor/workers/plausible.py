@@ -15,7 +15,7 @@ def check_times(g: Generation, message: Disconnected, now: float) -> None:
     earliest = g.born_at - _CLOCK_STEP_S
     if not earliest <= message.last_byte_at <= message.at + _CLOCK_STEP_S <= now + 2 * _CLOCK_STEP_S:
         raise ProtocolError("a disconnect at an impossible time")
-    if message.caught_up_at is not None and not earliest <= message.caught_up_at <= now + _CLOCK_STEP_S:
+    if message.safe_until is not None and not earliest <= message.safe_until <= now + _CLOCK_STEP_S:
         raise ProtocolError("a disconnect with an impossible time")
 
 

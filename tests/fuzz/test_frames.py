@@ -105,7 +105,7 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
             activity=st.sampled_from(Activity),
             activity_since=times,
             last_byte_at=times,
-            collected_until=times,
+            safe_until=times,
             backlog=COUNTS,
             outbox_bytes=COUNTS,
             counters=counters,
@@ -230,13 +230,14 @@ class World:
                 self.pool.spend(self.key.key_id, time.monotonic())
 
 
+TIMES = frozenset({"at", "last_byte_at", "activity_since", "safe_until"})
 NEAR_TIMES = st.one_of(st.floats(-1_100, 10), ANY_FLOAT)
 
 
 def shifted(message: FromWorker, now: float) -> FromWorker:
     """The message with its times counted from now."""
     plain = {
-        name: now + value if name in ("at", "last_byte_at", "activity_since", "collected_until") else value
+        name: now + value if name in TIMES and value is not None else value
         for name in message.__struct_fields__
         for value in [getattr(message, name)]
     }

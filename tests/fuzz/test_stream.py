@@ -132,7 +132,7 @@ def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
         activity=Activity.READING,
         activity_since=1.0,
         last_byte_at=1.0,
-        collected_until=1.0,
+        safe_until=1.0,
         backlog=0,
         outbox_bytes=0,
         counters=counters,

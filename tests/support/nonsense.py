@@ -51,10 +51,10 @@ def is_told(deed: str, connection: str) -> bool:
 class BadPipeline(Pipeline):
     """Cannot start (`dies`), stays in a message for ever (`loops`), or logs a lot (`chatters`)."""
 
-    def open(self, came_until: Callable[[], float]) -> None:
+    def open(self, handled_until: Callable[[], float]) -> None:
         if is_told("dies", self._birth.connection):
             raise RuntimeError("told to die")
-        super().open(came_until)
+        super().open(handled_until)
 
     def handle(self, line: bytes) -> None:
         while is_told("loops", self._birth.connection):

@@ -65,7 +65,7 @@ class StreamClient:
     def wait_until_caught_up(self) -> None:
         """Wait until all that has come is handled."""
         now = time.monotonic()
-        wait_for(lambda: self.stream.caught_up_at > now, "a reader that waits for more")
+        wait_for(lambda: self.stream.handled_until > now, "a reader that waits for more")
 
     def end(self) -> Disconnected:
         """Wait for the end, and return how it was."""

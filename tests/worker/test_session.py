@@ -21,19 +21,19 @@ class Pipeline:
     def keep(self) -> bool:
         return self._keeps
 
-    def collected_until(self) -> float:
+    def safe_until(self) -> float:
         return self._safe_until
 
 
 def dated(tmp_path: Path, pipeline: Pipeline, *, streamed: bool = True, **members: object) -> Disconnected:
     session = Session(worker_birth(tmp_path), pipeline, None, lambda _message: None)  # type: ignore[arg-type]
     session._connected_at = 10.0
-    ended = Disconnected(at=20.0, last_byte_at=19.0, caught_up_at=18.0, streamed=streamed, **members)  # type: ignore[arg-type]
+    ended = Disconnected(at=20.0, last_byte_at=19.0, safe_until=18.0, streamed=streamed, **members)  # type: ignore[arg-type]
     return session._dated(ended)
 
 
 def times(ended: Disconnected) -> tuple[float, float, float | None]:
-    return ended.at, ended.last_byte_at, ended.caught_up_at
+    return ended.at, ended.last_byte_at, ended.safe_until
 
 
 @pytest.mark.parametrize("kind", [kind for kind in DisconnectKind if kind is not DisconnectKind.OUTBOX_FULL])

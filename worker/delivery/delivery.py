@@ -43,13 +43,13 @@ _GIVE_BACK_S = 5.0
 class Delivery:
     """Takes the messages of one generation, and those that earlier ones left, and delivers them.
 
-    `came_until` tells until when all that came over the stream was given to `send`; 0: nothing ever came.
+    `handled_until` tells until when all that came over the stream was given to `send`; 0: nothing ever came.
     """
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         settings = birth.settings.outbox
         self.counts = DeliveryCounts()
-        self.came_until: Callable[[], float] = lambda: 0.0
+        self.handled_until: Callable[[], float] = lambda: 0.0
         self.reaches_since: float | None = None  # since when `open` waits for the output (any thread)
         self._sink = sink
         self._settings = settings
@@ -104,7 +104,7 @@ class Delivery:
                 return
             if not self._gathered:
                 self._bell.set()
-            if self._gathered.add(message, self.came_until()):
+            if self._gathered.add(message, self.handled_until()):
                 self._step()
 
     def keep(self) -> bool:
@@ -158,9 +158,9 @@ class Delivery:
         """Since when the output confirms nothing; None: it works."""
         return self._watch.unconfirmed_since
 
-    def collected_until(self) -> float:
+    def safe_until(self) -> float:
         """Return the time (monotonic) up to which all that came is delivered or in the outbox."""
-        return self._gathered.safe_until(self.came_until())
+        return self._gathered.safe_until(self.handled_until())
 
     # ---- steps
 
@@ -242,11 +242,11 @@ class Delivery:
 
     def _mark(self) -> None:
         self._marked_at = time.monotonic()
-        mono = self.collected_until()
+        safe_until = self.safe_until()
         own = self._gathered.own
-        if mono and own is not None:
+        if safe_until and own is not None:
             now = time.monotonic()
-            own.outbox.mark(Mark(time.time() - (now - mono), mono, self._stream_since))
+            own.outbox.mark(Mark(time.time() - (now - safe_until), safe_until, self._stream_since))
 
     def _look_for_room(self) -> None:
         self._intake.look(self.outbox_bytes, lambda: spare_bytes(self._settings.state_dir))

@@ -38,20 +38,18 @@ class Gathering:
         self._messages: list[Outgoing] = []
         self._bytes = 0
         self._since = 0.0
-        self._safe_before = (
-            0.0  # what came over the stream until then was given to us before the first message
-        )
+        self._safe_until = 0.0  # what came until then was given to us before the first gathered message
         self._not_before = 0.0
         self._tally = Tally()
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def add(self, message: Outgoing, came_until: float) -> bool:
+    def add(self, message: Outgoing, handled_until: float) -> bool:
         """Gather a message; whether it is time to commit. Before it, all that came until then was handled."""
         now = time.monotonic()
         if not self._messages:
-            self._since, self._safe_before = now, came_until
+            self._since, self._safe_until = now, handled_until
         self._messages.append(message)
         self._bytes += len(message.body)
         return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES or self.is_due(now)
@@ -60,12 +58,12 @@ class Gathering:
         """Whether the first message waits for as long as it may."""
         return now - self._since >= COMMIT_S
 
-    def safe_until(self, came_until: float) -> float:
-        """Return the time up to which all is safe of what came until `came_until` (any thread).
+    def safe_until(self, handled_until: float) -> float:
+        """Return the time up to which all is safe of what came until `handled_until` (any thread).
 
         What is gathered is not: it came after the first message did, however much later it was handled.
         """
-        return min(came_until, self._safe_before) if self._messages else came_until
+        return min(handled_until, self._safe_until) if self._messages else handled_until
 
     def commit(self) -> None:
         """Keep what is gathered, and let it go out; where that failed, not at once again."""

@@ -33,7 +33,7 @@ class Arrivals:
         self._wire = wire
         self._socket = _innermost(wire)
         self._handled_bytes = -1  # of all that came; -1: something that came is not handled
-        self._until = opened_at
+        self._handled_until = opened_at
         self._shut_at = math.inf
 
     @property
@@ -41,7 +41,7 @@ class Arrivals:
         """The last time when all that had come was handled (any thread)."""
         now = time.monotonic()  # before the look
         is_handled = self._received_bytes() == self._handled_bytes
-        return min(now if is_handled else self._until, self._shut_at)
+        return min(now if is_handled else self._handled_until, self._shut_at)
 
     def note(self, *, is_handled: bool) -> None:
         """Take down, before a read, whether all that was read before is handled."""
@@ -53,11 +53,11 @@ class Arrivals:
         unread_bytes = _unread_bytes(self._socket)
         self._handled_bytes = received_bytes - unread_bytes
         if not unread_bytes:
-            self._until = now
+            self._handled_until = now
 
     def shut(self) -> None:
         """Count nothing that comes from now on (any thread)."""
-        self._until = max(self._until, self.handled_until)
+        self._handled_until = max(self._handled_until, self.handled_until)
         self._shut_at = min(self._shut_at, time.monotonic())
 
     def last_came_at(self) -> tuple[float, float]:

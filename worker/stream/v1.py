@@ -88,7 +88,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         return self._response is not None
 
     @property
-    def caught_up_at(self) -> float:
+    def handled_until(self) -> float:
         """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
         body = self._body
         return body.handled_until if body is not None and self._streamed else 0.0
@@ -209,7 +209,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             at=self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic(),
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
-            caught_up_at=self.caught_up_at or None,
+            safe_until=self.handled_until or None,
             reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers},

@@ -84,7 +84,7 @@ def account_row(account: Account) -> tuple[Any, ...]:
         standing.is_planned,
         *_of_instant(standing.open_from),
         standing.generation,
-        *_of_instant(account.safe),
+        *_of_instant(account.safe_until),
         *_of_carried(account.carried),
     )
 
@@ -95,5 +95,5 @@ def account_of(row: tuple[Any, ...]) -> Account:
     safe_unix, safe_mono, rules, count = row[9:]
     opened = Instant(open_unix, open_mono)
     standing = Standing(IntervalKind(kind), GapCause(cause), bool(is_planned), opened, generation)
-    began, safe = Instant(began_unix, began_mono), Instant(safe_unix, safe_mono)
-    return Account(name, began, standing, safe, Carried(rules, count))
+    began, safe_until = Instant(began_unix, began_mono), Instant(safe_unix, safe_mono)
+    return Account(name, began, standing, safe_until, Carried(rules, count))

@@ -316,14 +316,14 @@ def test_the_mark_follows_what_came_and_never_passes_what_is_not_committed(
     folder = outbox_folder(tmp_path, "track:0") / "1"
     assert read_mark(folder) is None  # nothing ever came
     delivery.stream_opened()
-    delivery.came_until = lambda: came
+    delivery.handled_until = lambda: came
 
     def mark() -> float:
         found = read_mark(folder)
-        return found.mono if found is not None else 0.0
+        return found.safe_until if found is not None else 0.0
 
     wait_for(lambda: mark() == came, "the mark is written though nothing is sent")
-    assert delivery.collected_until() == came
+    assert delivery.safe_until() == came
     written = read_mark(folder)
     assert written is not None
     assert came <= written.since <= time.monotonic()
@@ -335,20 +335,20 @@ def test_what_is_gathered_is_dated_to_before_it_came_and_not_to_when_it_was_hand
     """A worker that was stopped reads late what came meanwhile: not safe while it cannot be kept."""
     came = 100.0
     delivery = make(GateSink())
-    delivery.came_until = lambda: came
+    delivery.handled_until = lambda: came
     monkeypatch.setattr(Outbox, "put", lambda *_: (_ for _ in ()).throw(OutboxError("full")))
     delivery.send(tweet(1))
     came = 200.0  # all that was sent is given to `send` by then
     delivery.send(tweet(2))
     came = 300.0
     assert not delivery.keep()
-    assert delivery.collected_until() == 100.0
+    assert delivery.safe_until() == 100.0
     monkeypatch.undo()
     delivery._gathered._not_before = 0.0
     assert delivery.keep()
-    assert delivery.collected_until() == 300.0
+    assert delivery.safe_until() == 300.0
     wait_for(
-        lambda: (mark := read_mark(outbox_folder(tmp_path, "track:0") / "1")) and mark.mono == 300.0,
+        lambda: (mark := read_mark(outbox_folder(tmp_path, "track:0") / "1")) and mark.safe_until == 300.0,
         "the mark follows",
     )
 

@@ -113,7 +113,7 @@ def test_what_was_put_in_survives_the_kill_of_its_writer(tmp_path: Path) -> None
         outbox = create(tmp_path)
         first = outbox.put([message(1)])
         outbox.put([message(2), message(3, b"x" * 5_000)], [first])
-        outbox.mark(Mark(wall=5.0, mono=6.0, since=2.0))
+        outbox.mark(Mark(safe_until_wall=5.0, safe_until=6.0, since=2.0))
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     outbox = adopt(tmp_path)

@@ -110,9 +110,9 @@ def test_a_line_that_came_in_part_is_not_handled_and_its_rest_makes_it_whole(
     client.wait_until_caught_up()
     client.send(framed(LINES[1][:5]))
     came_at = time.monotonic()
-    assert client.stream.caught_up_at <= came_at
+    assert client.stream.handled_until <= came_at
     client.send(framed(LINES[1][5:] + b"\r"))
-    assert client.stream.caught_up_at <= came_at
+    assert client.stream.handled_until <= came_at
     client.send(framed(b"\n"))
     client.wait_for_lines(2)
     assert client.lines == LINES[:2]
@@ -130,10 +130,10 @@ def test_bytes_of_which_nothing_can_be_made_yet_are_not_handled(connected: Conne
     client.send(Torn(framed(b'{"id_str":"' + bytes(range(65, 91)) * 9 + b'"}\r\n')))
     came_at = time.monotonic()
     for _ in range(20):  # while the reader takes it in, and afterwards
-        assert client.stream.caught_up_at <= came_at
+        assert client.stream.handled_until <= came_at
         time.sleep(0.01)
     client.stream.stop()
     message = client.end()
-    assert message.caught_up_at is not None
-    assert message.caught_up_at <= came_at
+    assert message.safe_until is not None
+    assert message.safe_until <= came_at
     assert len(client.lines) == 1

@@ -27,12 +27,12 @@ def client() -> Iterator[StreamClient]:
 
 
 def is_behind(client: StreamClient, since: float) -> bool:
-    return client.stream.caught_up_at <= since
+    return client.stream.handled_until <= since
 
 
-def caught_up_at(message: Disconnected) -> float:
-    assert message.caught_up_at is not None
-    return message.caught_up_at
+def safe_until(message: Disconnected) -> float:
+    assert message.safe_until is not None
+    return message.safe_until
 
 
 def test_a_quiet_stream_that_we_end_is_caught_up_until_then(client: StreamClient) -> None:
@@ -43,7 +43,7 @@ def test_a_quiet_stream_that_we_end_is_caught_up_until_then(client: StreamClient
     client.stream.stop()
     message = client.end()
     assert message.kind is DisconnectKind.OWN_CLOSE
-    assert before <= caught_up_at(message) <= time.monotonic()
+    assert before <= safe_until(message) <= time.monotonic()
 
 
 def test_half_of_a_line_is_not_handled(client: StreamClient) -> None:
@@ -55,7 +55,7 @@ def test_half_of_a_line_is_not_handled(client: StreamClient) -> None:
     client.handles.set()
     wait_for(lambda: client.stream._body and not client.stream._body._lines.is_between, "half of a line")
     client.stream.stop()
-    assert caught_up_at(client.end()) <= came_at
+    assert safe_until(client.end()) <= came_at
     assert len(client.lines) == 1
 
 
@@ -65,7 +65,7 @@ def test_a_whole_line_in_half_of_a_chunk_is_handled(client: StreamClient) -> Non
     client.wait_until_caught_up()
     before = time.monotonic()
     client.stream.stop()
-    assert before <= caught_up_at(client.end())
+    assert before <= safe_until(client.end())
 
 
 def test_what_came_before_we_ended_it_is_handled_and_said_to_be(client: StreamClient) -> None:
@@ -80,7 +80,7 @@ def test_what_came_before_we_ended_it_is_handled_and_said_to_be(client: StreamCl
     client.handles.set()
     message = client.end()
     assert len(client.lines) == 3
-    assert caught_up_at(message) <= stopped_at
+    assert safe_until(message) <= stopped_at
 
 
 def test_who_is_too_far_behind_to_handle_all_says_so(
@@ -94,7 +94,7 @@ def test_who_is_too_far_behind_to_handle_all_says_so(
     came_at = time.monotonic()
     client.stream.stop()
     client.handles.set()
-    assert caught_up_at(client.end()) <= came_at
+    assert safe_until(client.end()) <= came_at
     assert len(client.lines) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_body_that_ends_is_handled_to_its_end(client: StreamClient) -> None:
     client.send(CHUNK + LAST_CHUNK)
     message = client.end()
     assert message.kind is DisconnectKind.SERVER_CLOSE
-    assert caught_up_at(message) <= message.at
+    assert safe_until(message) <= message.at
 
 
 def test_a_body_that_ends_within_a_message_is_a_broken_connection(client: StreamClient) -> None:
@@ -113,5 +113,5 @@ def test_a_body_that_ends_within_a_message_is_a_broken_connection(client: Stream
     came_at = time.monotonic()
     message = client.end()
     assert message.kind is DisconnectKind.NETWORK
-    assert caught_up_at(message) <= came_at
+    assert safe_until(message) <= came_at
     assert len(client.lines) == 1
