@@ -37,7 +37,7 @@ class Filler:
         return Draft(self.stranger(), self.sentence(4, 14), self.slug(), counts=counts)
 
     def adorn(self, draft: Draft) -> None:
-        """Give some tweets a photo, a link or a place, which match nothing either."""
+        """Give some tweets a photo, a link, a place or earlier versions, which match nothing either."""
         chance = self.rng.random()
         if draft.retweeted is not None:
             return
@@ -47,6 +47,8 @@ class Filler:
             draft.tokens.append(self.page(self.words(2)))
         elif chance < 0.36 and draft.geo is None:
             draft.geo = self.elsewhere()
+        elif chance < 0.38:
+            draft.edits = self.rng.randint(1, 5)
 
     def words(self, count: int) -> list[str]:
         """Return that many filler words."""

@@ -5,23 +5,30 @@ Twitter, "Standard stream parameters": what track, follow and locations find.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from traptor.sandbox.tweets.filler import Filler
 from traptor.sandbox.tweets.status import Draft, Geo
-from traptor.sandbox.tweets.text import SHORT_LIMIT, Token, hashtag, link, mention, symbol, word
-from traptor.sandbox.tweets.users import User
+from traptor.sandbox.tweets.steps import (
+    HASHTAG,
+    SCREEN_NAME,
+    inner_draft,
+    keeps_case,
+    mention_named,
+    mention_user,
+    place_around,
+    point_inside,
+    scatter,
+    shuffled,
+    term_token,
+)
+from traptor.sandbox.tweets.text import LONG_LIMIT, SHORT_LIMIT, hashtag, word
 from traptor.sandbox.tweets.values import FilterType, Value
 from traptor.sandbox.tweets.vocabulary import PLACES
 
-_Item = TypeVar("_Item")
-_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[a-z0-9/_-]*[a-z0-9])?")
-_SCREEN_NAME = re.compile(r"[a-z0-9]{1,15}")
-_HASHTAG = re.compile(r"#[^\W_]*[^\W\d_][^\W_]*")
-_CASHTAG = re.compile(r"\$[a-z]{1,6}")
+_LONGEST = 3900  # nearly what X lets people write
+_LONGEST_SHARE = 0.05  # of those beyond 280
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +50,33 @@ def can_match(value: Value) -> bool:
 
 
 def _plain(filler: Filler, draft: Draft, text: str) -> None:
-    _scatter(filler, draft, [_term(filler, term) for term in text.split()])
+    scatter(filler, draft, [term_token(filler, term) for term in text.split()])
 
 
 def _punctuated(filler: Filler, draft: Draft, text: str) -> None:
     marks = (("", "."), ("", ","), ("", "!"), ('"', '"'), ("(", ")"), ("", "?!"), ("“", "”"))
     tokens = [word(term, *filler.rng.choice(marks)) for term in text.split()]
-    _scatter(filler, draft, tokens)
+    scatter(filler, draft, tokens)
 
 
 def _upper(filler: Filler, draft: Draft, text: str) -> None:
-    _scatter(filler, draft, [word(term.upper()) for term in text.split()])
+    scatter(filler, draft, [word(term.upper()) for term in text.split()])
 
 
 def _tagged(filler: Filler, draft: Draft, text: str) -> None:
     terms = text.split()
-    chosen = filler.rng.choice([n for n, term in enumerate(terms) if _HASHTAG.fullmatch(f"#{term}")])
+    chosen = filler.rng.choice([n for n, term in enumerate(terms) if HASHTAG.fullmatch(f"#{term}")])
     tokens = [
-        hashtag(t.title() if _keeps_case(t) else t) if n == chosen else word(t) for n, t in enumerate(terms)
+        hashtag(t.title() if keeps_case(t) else t) if n == chosen else word(t) for n, t in enumerate(terms)
     ]
-    _scatter(filler, draft, tokens)
+    scatter(filler, draft, tokens)
 
 
 def _mentioned(filler: Filler, draft: Draft, text: str) -> None:
     terms = text.split()
-    chosen = filler.rng.choice([n for n, term in enumerate(terms) if _SCREEN_NAME.fullmatch(term)])
-    tokens = [_mention_of(filler, term) if n == chosen else word(term) for n, term in enumerate(terms)]
-    _scatter(filler, draft, tokens)
+    chosen = filler.rng.choice([n for n, term in enumerate(terms) if SCREEN_NAME.fullmatch(term)])
+    tokens = [mention_named(filler, term) if n == chosen else word(term) for n, term in enumerate(terms)]
+    scatter(filler, draft, tokens)
 
 
 def _linked(filler: Filler, draft: Draft, text: str) -> None:
@@ -77,21 +84,35 @@ def _linked(filler: Filler, draft: Draft, text: str) -> None:
 
 
 def _beyond_140(filler: Filler, draft: Draft, text: str) -> None:
-    while sum(len(str(token)) + 1 for token in draft.tokens) < SHORT_LIMIT:
-        draft.tokens += filler.sentence(3, 5)
-    draft.tokens += [_term(filler, term) for term in _shuffled(filler, text.split())]
+    _beyond(SHORT_LIMIT, filler, draft, text)
+
+
+def _beyond_280(filler: Filler, draft: Draft, text: str) -> None:
+    limit = (
+        _LONGEST if filler.rng.random() < _LONGEST_SHARE else filler.rng.randint(LONG_LIMIT, 2 * LONG_LIMIT)
+    )
+    _beyond(limit, filler, draft, text)
+
+
+def _beyond(limit: int, filler: Filler, draft: Draft, text: str) -> None:
+    length = sum(len(str(token)) + 1 for token in draft.tokens)
+    while length < limit:
+        more = filler.sentence(3, 5)
+        length += sum(len(str(token)) + 1 for token in more)
+        draft.tokens += more
+    draft.tokens += [term_token(filler, term) for term in shuffled(filler, text.split())]
     draft.tokens += filler.sentence(1, 4)
 
 
 def _in_retweeted(filler: Filler, draft: Draft, text: str) -> None:
-    inner = _inner(filler)
-    filler.rng.choice((_plain, _beyond_140))(filler, inner, text)
+    inner = inner_draft(filler)
+    filler.rng.choice((_plain, _beyond_140, _beyond_280))(filler, inner, text)
     draft.retweeted = inner
 
 
 def _in_quoted(filler: Filler, draft: Draft, text: str) -> None:
-    inner = _inner(filler)
-    filler.rng.choice((_plain, _beyond_140))(filler, inner, text)
+    inner = inner_draft(filler)
+    filler.rng.choice((_plain, _beyond_140, _beyond_280))(filler, inner, text)
     draft.quoted = inner
 
 
@@ -103,18 +124,18 @@ def _by_user(filler: Filler, draft: Draft, text: str) -> None:
 
 
 def _retweet_of(filler: Filler, draft: Draft, text: str) -> None:
-    draft.retweeted = _inner(filler)
+    draft.retweeted = inner_draft(filler)
     draft.retweeted.author = filler.user(int(text))
 
 
 def _retweet_by(filler: Filler, draft: Draft, text: str) -> None:
     draft.author = filler.user(int(text))
-    draft.retweeted = _inner(filler)
+    draft.retweeted = inner_draft(filler)
 
 
 def _quote_by(filler: Filler, draft: Draft, text: str) -> None:
     draft.author = filler.user(int(text))
-    draft.quoted = _inner(filler)
+    draft.quoted = inner_draft(filler)
 
 
 def _reply_to(filler: Filler, draft: Draft, text: str) -> None:
@@ -124,21 +145,21 @@ def _reply_to(filler: Filler, draft: Draft, text: str) -> None:
 
 def _manual_reply(filler: Filler, draft: Draft, text: str) -> None:
     draft.reply_to = filler.user(int(text))
-    draft.tokens.insert(0, _mention(draft.reply_to))
+    draft.tokens.insert(0, mention_user(draft.reply_to))
 
 
 # locations
 
 
 def _at_point(filler: Filler, draft: Draft, text: str) -> None:
-    longitude, latitude = _inside(filler, text)
+    longitude, latitude = point_inside(filler, text)
     draft.geo = Geo(
-        filler.rng.choice(PLACES), _around(filler, text, longitude, latitude), (longitude, latitude)
+        filler.rng.choice(PLACES), place_around(filler, text, longitude, latitude), (longitude, latitude)
     )
 
 
 def _in_place(filler: Filler, draft: Draft, text: str) -> None:
-    draft.geo = Geo(filler.rng.choice(PLACES), _around(filler, text, *_inside(filler, text)))
+    draft.geo = Geo(filler.rng.choice(PLACES), place_around(filler, text, *point_inside(filler, text)))
 
 
 def _is_simple(text: str) -> bool:
@@ -149,27 +170,24 @@ def _is_ascii_simple(text: str) -> bool:
     return text.isascii() and _is_simple(text)
 
 
-def _keeps_case(text: str) -> bool:
-    return text.upper().lower() == text and text.title().lower() == text
-
-
 def _is_taggable(text: str) -> bool:
-    return _is_simple(text) and any(_HASHTAG.fullmatch(f"#{term}") for term in text.split())
+    return _is_simple(text) and any(HASHTAG.fullmatch(f"#{term}") for term in text.split())
 
 
 def _is_mentionable(text: str) -> bool:
-    return _is_simple(text) and any(_SCREEN_NAME.fullmatch(term) for term in text.split())
+    return _is_simple(text) and any(SCREEN_NAME.fullmatch(term) for term in text.split())
 
 
 FORMS: dict[FilterType, tuple[Form, ...]] = {
     FilterType.TRACK: (
         Form("plain", _plain, is_outer=True),
         Form("punctuated", _punctuated, _is_simple, is_outer=True),
-        Form("upper", _upper, lambda text: _is_simple(text) and _keeps_case(text), is_outer=True),
+        Form("upper", _upper, lambda text: _is_simple(text) and keeps_case(text), is_outer=True),
         Form("hashtag", _tagged, _is_taggable, is_outer=True),
         Form("mention", _mentioned, _is_mentionable, is_outer=True),
         Form("link", _linked, _is_ascii_simple, is_outer=True),
         Form("beyond_140", _beyond_140, is_outer=True),
+        Form("beyond_280", _beyond_280, is_outer=True),
         Form("in_retweeted", _in_retweeted),
         Form("in_quoted", _in_quoted),
     ),
@@ -186,67 +204,3 @@ FORMS: dict[FilterType, tuple[Form, ...]] = {
         Form("place", _in_place, is_outer=True),
     ),
 }
-
-
-# steps
-
-
-def _inner(filler: Filler) -> Draft:
-    inner = filler.draft()
-    inner.age_s = filler.rng.randrange(60, 86_400)
-    return inner
-
-
-def _scatter(filler: Filler, draft: Draft, tokens: list[Token]) -> None:
-    """Put the tokens anywhere into the text, in any order, before the cut at 140."""
-    first = min(len(draft.tokens), 1 if draft.tokens and draft.tokens[0].kind == "user_mentions" else 0)
-    for token in _shuffled(filler, tokens):
-        draft.tokens.insert(filler.rng.randint(first, min(len(draft.tokens), 5)), token)
-
-
-def _shuffled(filler: Filler, items: list[_Item]) -> list[_Item]:
-    return filler.rng.sample(items, len(items))
-
-
-def _term(filler: Filler, term: str) -> Token:
-    """A term as people write it: its own sign makes it a hashtag, a mention, a cashtag or a link."""
-    if _HASHTAG.fullmatch(term):
-        return hashtag(term[1:])
-    if term[0] == "@" and _SCREEN_NAME.fullmatch(term[1:]):
-        return _mention_of(filler, term[1:])
-    if _CASHTAG.fullmatch(term):
-        return symbol(term[1:])
-    if _DOMAIN.fullmatch(term):
-        return link(filler.slug(), f"https://{filler.rng.choice(('', 'www.'))}{term}")
-    is_title = _keeps_case(term) and filler.rng.random() < 0.2
-    return word(term.title() if is_title else term)
-
-
-def _mention_of(filler: Filler, screen_name: str) -> Token:
-    stranger = filler.stranger()
-    return mention(stranger.id, screen_name, stranger.name)
-
-
-def _mention(user: User) -> Token:
-    return mention(user.id, user.screen_name, user.name)
-
-
-def _inside(filler: Filler, text: str) -> tuple[float, float]:
-    west, south, east, north = Value(FilterType.LOCATIONS, text).box()
-    share_x, share_y = filler.rng.uniform(0.05, 0.95), filler.rng.uniform(0.05, 0.95)
-    return west + share_x * (east - west), south + share_y * (north - south)
-
-
-def _around(
-    filler: Filler, text: str, longitude: float, latitude: float
-) -> tuple[float, float, float, float]:
-    """A place that holds the point and may reach far over the box."""
-    west, south, east, north = Value(FilterType.LOCATIONS, text).box()
-    half_x = filler.rng.uniform(0.01, 1.0) * (east - west)
-    half_y = filler.rng.uniform(0.01, 1.0) * (north - south)
-    return (
-        max(longitude - half_x, -180.0),
-        max(latitude - half_y, -90.0),
-        min(longitude + half_x, 180.0),
-        min(latitude + half_y, 90.0),
-    )

@@ -46,6 +46,7 @@ class Draft:
     geo: Geo | None = None
     retweeted: Draft | None = None
     quoted: Draft | None = None
+    edits: int = 0  # earlier versions
     age_s: int = 0  # how much older than the tweet around it
     counts: tuple[int, int, int, int] = field(default=(0, 0, 0, 0))  # quotes, replies, retweets, likes
 
@@ -68,7 +69,7 @@ def render(draft: Draft, status_id: int) -> Json:
     status |= body
     status |= {"source": _SOURCE} | _reply(draft, status_id)
     status |= {"user": draft.author.render()} | _geo(draft.geo) | {"contributors": None}
-    status |= _inner(draft, status_id)
+    status |= _inner(draft, status_id) | _versions(draft, status_id)
     quotes, replies, retweets, likes = draft.counts
     status |= {
         "quote_count": quotes,
@@ -199,6 +200,14 @@ def _inner(draft: Draft, status_id: int) -> Json:
         },
         "is_quote_status": True,
     }
+
+
+def _versions(draft: Draft, status_id: int) -> Json:
+    """Each edit is a tweet of its own; it names the earlier ones."""
+    if not draft.edits:
+        return {}
+    earlier = [str(_older(status_id, 60 * number)) for number in range(draft.edits, 0, -1)]
+    return {"edit_history": {"initial_tweet_id": earlier[0], "edit_tweet_ids": [*earlier, str(status_id)]}}
 
 
 def _older(status_id: int, seconds: int) -> int:

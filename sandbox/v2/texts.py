@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from traptor.sandbox.tweets.text import LONG_LIMIT
+
 Json = dict[str, Any]
 
-NOTE_LIMIT = 280  # code points; what is longer is a note
 _LINK_LENGTH = 23
 _LISTS = ("urls", "hashtags", "mentions", "cashtags")
 
@@ -22,7 +23,7 @@ class Written:
 
     def is_note(self) -> bool:
         """Tell whether the text is too long to stand in the post itself."""
-        return len(self.text) > NOTE_LIMIT
+        return len(self.text) > LONG_LIMIT
 
 
 def written(status: Json) -> Written:
@@ -44,8 +45,8 @@ def written(status: Json) -> Written:
 
 def cut(whole: Written, slug: str, post_id: str) -> Written:
     """Return the beginning of a note as it stands in `text`: at a blank, with a link to the post itself."""
-    end = whole.text.rfind(" ", 0, NOTE_LIMIT - _LINK_LENGTH - 1)
-    end = NOTE_LIMIT - _LINK_LENGTH - 2 if end < 0 else end
+    end = whole.text.rfind(" ", 0, LONG_LIMIT - _LINK_LENGTH - 1)
+    end = LONG_LIMIT - _LINK_LENGTH - 2 if end < 0 else end
     url = f"https://t.co/{slug}"
     itself = {
         "start": end + 2,

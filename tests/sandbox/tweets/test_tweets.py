@@ -214,3 +214,19 @@ def test_a_place_by_chance_lies_in_no_box():
     world = parse_values(FilterType.LOCATIONS, "-180,-90,180,90")
     assert Filler(Random(1), []).elsewhere() is not None
     assert Filler(Random(1), world).elsewhere() is None
+
+
+def test_some_tweets_are_notes_and_some_are_edited(tweets):
+    lengths = [
+        len(status["extended_tweet"]["full_text"]) for _, status in tweets if "extended_tweet" in status
+    ]
+    assert any(280 < length < 1000 for length in lengths)
+    assert any(length > 3900 for length in lengths)
+    edited = [status for _, status in tweets if "edit_history" in status]
+    assert edited
+    for status in edited:
+        versions = status["edit_history"]["edit_tweet_ids"]
+        assert 2 <= len(versions) <= 6
+        assert versions == sorted(versions, key=int)
+        assert versions[-1] == status["id_str"]
+        assert versions[0] == status["edit_history"]["initial_tweet_id"]
