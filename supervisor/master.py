@@ -332,7 +332,7 @@ class Master:
         return status(self._context, self._groups, around, now)
 
     def _states_of_redis(self) -> dict[RedisUse, UseState]:
-        return self._uses.states(self._context.fleet.generations)
+        return self._uses.states(g.last_report for g in self._context.fleet.generations)
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

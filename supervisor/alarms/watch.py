@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.alarms.alarm import Alarm, Subject
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.ledger.records import iso
+from traptor.supervisor.gaps.interval import instant, iso
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Counters, Disconnected, added
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.connections.waits import Wait, WaitKind
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.gaps.interval import GapCause, Interval
+from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import safe_until, until_successor
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.failures import Failure
@@ -133,12 +132,11 @@ class Connection:
         """Whether the successor connects while nothing streams: the serving generation must not."""
         return self.way is Way.SERIAL or self.overlapped is not None
 
-    def end_handover(self, successor_at: float | None = None) -> tuple[Interval, ...]:
-        """The successor streams since `successor_at`, or will not; the intervals that this completes.
+    def end_handover(self, successor_at: float | None = None) -> None:
+        """Record that the successor streams since `successor_at`, or will not.
 
         A stream that an overlap closed lasts until the successor's; without one there is a gap from its end.
         """
-        completed: tuple[Interval, ...] = ()
         if self.overlapped is not None:
             generation, message = self.overlapped
             at = (
@@ -146,10 +144,9 @@ class Connection:
                 if successor_at is None
                 else until_successor(message, successor_at, in_overlap=True)
             )
-            completed = self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
+            self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
         self.overlapped = self.way = None
         self.has_pace = False
-        return completed
 
     def forget_key(self) -> None:
         """The lease ends; what was to be done with its key is void."""

@@ -13,8 +13,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.messages import Connect
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.gaps.interval import Instant, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool

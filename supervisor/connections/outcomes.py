@@ -26,10 +26,8 @@ from traptor.common.messages import (
 )
 from traptor.supervisor.connections.connection import Connection, Refusal
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.gaps import gaplog
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.gaps.start import known_to_live, safe_until, until_successor
+from traptor.supervisor.gaps.interval import GapCause, instant
+from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, Way
@@ -128,7 +126,7 @@ class Outcomes:
         g.connected(message.at)
         assert g.lease is not None
         self._context.pool.connected(g.lease.key_id, message.at)
-        gaplog.record(c.gaps.streaming(g.birth.generation, instant(message.at)))
+        c.gaps.streaming(g.birth.generation, instant(message.at))
         if c.refusal is not None and c.refusal.rules == g.spec.rules:
             c.refusal = None
         log.info(
@@ -143,7 +141,7 @@ class Outcomes:
 
     def _hand_over(self, c: Connection, new: Generation, now: float) -> None:
         old, way = c.serving, c.way
-        gaplog.record(c.end_handover(now))
+        c.end_handover(now)
         c.serving, c.successor, c.lease = new, None, new.lease
         c.held_back, c.serial_due, c.old_returns = None, None, False
         c.refresh_crashes.reset()
@@ -204,14 +202,14 @@ class Outcomes:
             return
         if g in c.leaving and c.streaming_since is not None:
             ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
-        gaplog.record(c.gaps.stopped(g.birth.generation, cause, instant(ended_at)))
+        c.gaps.stopped(g.birth.generation, cause, instant(ended_at))
 
     def _on_outbox_full(self, c: Connection, g: Generation, trouble: OutboxTrouble, now: float) -> None:
         if g.state is GenerationState.DRAINING:
             return  # it was told to end meanwhile
         g.outbox_full(trouble)
         if g is c.serving:
-            gaplog.record(c.gaps.cause_changed(GapCause.OUTBOX_FULL, instant(now)))
+            c.gaps.cause_changed(GapCause.OUTBOX_FULL, instant(now))
         log.error("outbox full", extra=fields(connection=c.name, gen=g.birth.generation, why=trouble))
 
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
@@ -245,7 +243,7 @@ class Outcomes:
         if g is c.serving:
             c.forget_key()  # another connection can use it
             c.old_returns = False
-            gaplog.record(c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now)))
+            c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now))
         stays = g is c.successor
         log.log(
             logging.WARNING if stays else logging.ERROR,
@@ -264,14 +262,14 @@ class Outcomes:
         if g is c.serving:
             if failure.kind is FailureKind.UNAUTHORIZED:
                 c.held_back = None  # its own secret is refused too
-            gaplog.record(c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now)))
+            c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now))
 
     def _successor_failed(self, c: Connection, now: float) -> None:
         """The old generation stays; where it has no stream any more, it is the next to connect."""
         if c.is_handing_over:
             c.old_returns = c.serving is not None
             c.serial_due = now + self._context.settings.supervisor.refresh_min_interval
-        gaplog.record(c.end_handover())
+        c.end_handover()
 
     # ---- a process ended
 
@@ -280,8 +278,8 @@ class Outcomes:
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
-        at = instant(min(now, known_to_live(g)))
-        gaplog.record(c.gaps.stopped(g.birth.generation, _crash_cause(g), at))
+        at = instant(min(now, lived_until(g.safe_until_by_mark(), g.last_byte_at)))
+        c.gaps.stopped(g.birth.generation, _crash_cause(g), at)
         g.streaming_since, g.lease = None, None
 
     def _leave_place(self, c: Connection, g: Generation, now: float) -> None:
@@ -292,11 +290,11 @@ class Outcomes:
             c.leaving.remove(g)
         elif g is c.serving:
             c.serving, c.old_returns, c.held_back = None, False, None
-            gaplog.record(c.end_handover())
+            c.end_handover()
             if is_crash:
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
-                gaplog.record(c.gaps.cause_changed(_crash_cause(g), instant(now)))
+                c.gaps.cause_changed(_crash_cause(g), instant(now))
         elif g is c.successor:
             c.successor = None
             self._successor_failed(c, now)

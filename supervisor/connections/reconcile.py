@@ -23,9 +23,7 @@ from traptor.supervisor.connections.overdue import Overdue
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
-from traptor.supervisor.gaps import gaplog
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.workers.generation import Generation
@@ -201,9 +199,9 @@ class Reconciler:
             self._retire_all(c)
         elif not c.is_planned:
             c.forget_key()
-            gaplog.record(c.end_handover(now))  # an overlap of ours closed what nobody wants any more: no gap
+            c.end_handover(now)  # an overlap of ours closed what nobody wants any more: no gap
             self._retire_all(c)
-            gaplog.record(c.gaps.unplanned(instant(now)))
+            c.gaps.unplanned(instant(now))
         elif self._is_refused(c, now):
             self._retire_all(c)
             self._wait(c, _rules_refused(c), now)
@@ -258,7 +256,7 @@ class Reconciler:
     def _serve(self, c: Connection, now: float) -> None:
         if c.serving is None:
             c.serving, c.successor = c.successor, None
-            gaplog.record(c.end_handover())
+            c.end_handover()
         if c.serving is None:
             self._start(c, now)
             return
@@ -360,10 +358,10 @@ class Reconciler:
         """Say why the connection waits, and book it where nothing streams meanwhile."""
         c.wait = wait
         self._agenda.due(c.name, wait.until)
-        gaplog.record(c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now)))
+        c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now))
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
-        gaplog.record(c.gaps.planned(cause, instant(now)))
+        c.gaps.planned(cause, instant(now))
 
     # ---- ends
 
@@ -373,7 +371,7 @@ class Reconciler:
                 self._retire(c, generation)
         c.serving = c.successor = None
         c.old_returns = False
-        gaplog.record(c.end_handover())
+        c.end_handover()
         for generation in c.leaving:
             self._drain(generation)
 

@@ -13,7 +13,6 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, key_spec
 from traptor.supervisor.connections.handover import Possible, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
-from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
 from traptor.supervisor.workers.generation import Generation, Spec, Way
 from traptor.supervisor.workers.states import GenerationState
@@ -82,7 +81,7 @@ class Refresh:
             if c.successor.state not in _CANNOT_BE_REFRESHED:
                 self._context.fleet.drain(c.successor, self._context.drain_s())
         c.successor = None
-        gaplog.record(c.end_handover())
+        c.end_handover()
 
     def _start_when_due(self, c: Connection, now: float) -> None:
         interval = self._context.settings.supervisor.refresh_min_interval
@@ -119,7 +118,7 @@ class Refresh:
         c.leaving.append(old)
         self._context.fleet.drain(old, self._context.drain_s())
         c.serving, c.successor = new, None
-        gaplog.record(c.end_handover())
+        c.end_handover()
 
     def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None

@@ -1,8 +1,10 @@
-"""The records of the gap ledger: what a connection did, from when to when, and why it did not stream."""
+"""Record what a connection did, from when to when, and why it did not stream."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -43,6 +45,16 @@ class Instant:
     mono: float
 
 
+def instant(mono: float) -> Instant:
+    """Return the moment of a monotonic reading, with its wall-clock time."""
+    return Instant(wall=time.time() - (time.monotonic() - mono), mono=mono)
+
+
+def iso(unix: float) -> str:
+    """Return a Unix time as people read it, in UTC, with milliseconds."""
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """One stretch of a connection's life; `cause` is given for gaps only.
@@ -59,7 +71,7 @@ class Interval:
 
     @property
     def seconds(self) -> float:
-        """Its length by the monotonic clock."""
+        """Return its length by the monotonic clock."""
         return self.to.mono - self.from_.mono
 
 
@@ -76,7 +88,7 @@ class Standing:
 
 @dataclass
 class Totals:
-    """Sums of seconds over intervals."""
+    """Sums seconds over intervals."""
 
     streaming_s: float = 0.0
     unplanned_s: float = 0.0
@@ -95,5 +107,5 @@ class Totals:
 
     @property
     def elapsed_s(self) -> float:
-        """All of it together."""
+        """Return the sum of all."""
         return self.streaming_s + self.unplanned_s + sum(self.gaps_s.values())

@@ -1,4 +1,4 @@
-"""When a gap begins: up to when what came over a stream that ended is known to be collected.
+"""Say when a gap begins: up to when what came over a stream that ended is known to be collected.
 
 All times are monotonic seconds.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 from traptor.common.messages import Disconnected, DisconnectKind
-from traptor.supervisor.workers.generation import Generation
 
 ON_ITS_WAY_S = 1.0
 # A keep-alive comes every 30 s (Twitter, "Connecting to a streaming endpoint"), and may be a little late.
@@ -16,7 +15,7 @@ KEEP_ALIVE_MISSED_S = 35.0
 
 
 def safe_until(message: Disconnected) -> float:
-    """When the stream's last message that was handled can have been sent.
+    """Return when the stream's last message that was handled can have been sent.
 
     An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
     on its way is lost, and what had come and was not handled: the gap begins with the last byte, or at most
@@ -30,7 +29,7 @@ def safe_until(message: Disconnected) -> float:
 
 
 def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
-    """Until when a successor must have had its stream so that the two together have everything.
+    """Return the latest time the successor may connect without losing data.
 
     What is sent once the successor's stream is open comes over that one too, so what was on its way to the
     old one is not lost; what had come to the old one and was not handled is. In an overlap the server ends
@@ -44,19 +43,17 @@ def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
 
 
 def until_successor(message: Disconnected, successor_at: float, *, in_overlap: bool) -> float:
-    """The same as `safe_until`, of a stream whose successor's is open since `successor_at`."""
+    """Return the same as `safe_until`, of a stream whose successor's is open since `successor_at`."""
     covered = min(successor_at, covered_until(message, in_overlap=in_overlap))
     return max(safe_until(message), covered)
 
 
 def _was_dead(message: Disconnected) -> bool:
-    """Whether nothing had come any more: without its keep-alive it was dead since then, whoever ended it."""
+    """Return whether nothing had come any more: without its keep-alive it was dead, whoever ended it."""
     silent_s = message.at - message.last_byte_at
     return message.kind is DisconnectKind.STALL or silent_s > KEEP_ALIVE_MISSED_S
 
 
-def known_to_live(g: Generation) -> float:
-    """Until when what came over the stream of a dead worker is safe; a silent one was dead before."""
-    last_byte_at = g.last_report.last_byte_at if g.last_report is not None else 0.0
-    until = g.safe_until_by_mark()
+def lived_until(until: float, last_byte_at: float) -> float:
+    """Return up to when the stream of a dead worker counts; one without a keep-alive was dead before."""
     return last_byte_at if 0 < last_byte_at < until - KEEP_ALIVE_MISSED_S else until

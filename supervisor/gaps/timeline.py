@@ -1,4 +1,4 @@
-"""When one connection streamed and when not: a timeline without holes and overlaps, in memory."""
+"""Keep when one connection streamed and when not: a timeline without holes and overlaps, in memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Take = Callable[[Interval], object]
 
 
 class GapTracker:
-    """The timeline of one connection, unplanned at first.
+    """Keeps the timeline of one connection, unplanned at first.
 
-    Each event returns the intervals that it completed, in order; together they cover the time without a hole.
-    `take` is called with each of them too, so that none can miss the ledger. `on_handover` is called when a
-    stream has ended and another one goes on: that completes nothing, but a next master has to know.
+    `take` is called with each interval that an event completes, in order; together they cover the time
+    without a hole. `on_handover` is called when a stream has ended and another one goes on: that completes
+    nothing, but a next master has to know.
     An event may lie in the past (a crash is dated to the last report), but not before what is already
     completed: then it counts from there. A connection streams while any of its generations does.
     """
@@ -26,11 +26,11 @@ class GapTracker:
         self,
         connection: str,
         at: Instant,
-        take: Take | None = None,
+        take: Take = lambda _interval: None,
         on_handover: Callable[[], object] = lambda: None,
     ) -> None:
         self.connection = connection
-        self._take = take or _keep_nothing
+        self._take = take
         self._on_handover = on_handover
         self._completed = Totals()
         self._open_from = at
@@ -51,7 +51,7 @@ class GapTracker:
         take: Take,
         on_handover: Callable[[], object],
     ) -> Self:
-        """A timeline that goes on where another one stood, with its sums of completed intervals."""
+        """Return a timeline that goes on where another one stood, with its sums of completed intervals."""
         tracker = cls(connection, standing.open_from, take, on_handover)
         tracker._completed = totals
         tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
@@ -63,96 +63,90 @@ class GapTracker:
 
     # ---- events
 
-    def planned(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
-        """The connection is wanted from now on; until it streams there is a gap."""
+    def planned(self, cause: GapCause, at: Instant) -> None:
+        """Record that the connection is wanted from now on; until it streams there is a gap."""
         if self._is_planned:
-            return ()
-        completed = () if self._streams else self._complete(at)
-        self._is_planned, self._cause = True, cause
-        return completed
-
-    def unplanned(self, at: Instant) -> tuple[Interval, ...]:
-        """The connection is not wanted any more; a stream that is still open counts on."""
-        if not self._is_planned:
-            return ()
-        self._left_plan_at = _later(at, self._open_from)
-        completed = () if self._streams else self._complete(at)
-        self._is_planned = False
-        return completed
-
-    def cause_changed(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
-        """The open gap goes on for another cause; without an open gap nothing happens."""
-        if self.kind is not IntervalKind.GAP or cause is self._cause:
-            return ()
-        completed = self._complete(at)
-        self._cause = cause
-        return completed
-
-    def streaming(self, generation: int, at: Instant) -> tuple[Interval, ...]:
-        """A generation got its 200."""
-        if generation in self._streams:
-            return ()
-        completed: tuple[Interval, ...] = ()
+            return
         if not self._streams:
-            completed = self._complete(at)
+            self._complete(at)
+        self._is_planned, self._cause = True, cause
+
+    def unplanned(self, at: Instant) -> None:
+        """Record that the connection is not wanted any more; a stream that is still open counts on."""
+        if not self._is_planned:
+            return
+        self._left_plan_at = _later(at, self._open_from)
+        if not self._streams:
+            self._complete(at)
+        self._is_planned = False
+
+    def cause_changed(self, cause: GapCause, at: Instant) -> None:
+        """Split the open gap: it goes on for another cause. Without an open gap nothing happens."""
+        if self.kind is IntervalKind.GAP and cause is not self._cause:
+            self._complete(at)
+            self._cause = cause
+
+    def streaming(self, generation: int, at: Instant) -> None:
+        """Record that a generation got its 200."""
+        if generation in self._streams:
+            return
+        if not self._streams:
+            self._complete(at)
             self._ended, self._solid_to = [], self._open_from
         self._streams[generation] = _later(at, self._open_from)
         self._generation = generation
-        return completed
 
-    def stopped(self, generation: int, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
-        """A generation's stream ended at `at`.
+    def stopped(self, generation: int, cause: GapCause, at: Instant) -> None:
+        """Record that a generation's stream ended at `at`.
 
         Where that lies in the past, it may show a gap before the streams that are open now began.
         """
         began = self._streams.pop(generation, None)
         if began is None:
-            return ()
+            return
         self._ended.append((began, _later(at, began)))
-        completed, covered_to = self._cut_holes(cause, generation)
+        covered_to = self._cut_holes(cause, generation)
         if self._streams:
             self._solid_to = covered_to
             self._ended = [span for span in self._ended if span[1].mono > covered_to.mono]
             self._on_handover()
-            return completed
-        return completed + self._end_streaming(cause, covered_to)
+        else:
+            self._end_streaming(cause, covered_to)
 
-    def shut_down(self, at: Instant) -> tuple[Interval, ...]:
-        """The master ends: a connection that is wanted is in a gap from here on, for that cause.
+    def shut_down(self, at: Instant) -> None:
+        """Record that the master ends: a wanted connection is in a gap from here on, for that cause.
 
         A stream that is still open is left so: it ends in a way that only the next master can date.
         """
-        if self.kind is not IntervalKind.GAP:
-            return ()
-        completed = self._complete(at)
-        self._cause = GapCause.SHUTDOWN
-        return completed
+        if self.kind is IntervalKind.GAP:
+            self._complete(at)
+            self._cause = GapCause.SHUTDOWN
 
     # ---- what it shows
 
     @property
     def kind(self) -> IntervalKind:
-        """What the connection is now."""
+        """Return what the connection is now."""
         if self._streams:
             return IntervalKind.STREAMING
         return IntervalKind.GAP if self._is_planned else IntervalKind.UNPLANNED
 
     @property
     def is_planned(self) -> bool:
-        """Whether the connection is wanted."""
+        """Return whether the connection is wanted."""
         return self._is_planned
 
     @property
     def standing(self) -> Standing:
-        """What it goes on from."""
+        """Return what a next master goes on from."""
         return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
 
     def open(self, now: Instant) -> Interval:
-        """The interval that is not completed, up to now."""
+        """Return the interval that is not completed, up to now."""
         return self._interval(self.kind, self._cause, _later(now, self._open_from))
 
     def totals(self, now: Instant) -> Totals:
-        """Seconds by kind and cause since the beginning; together they are the time elapsed."""
+        """Return the seconds by kind and cause since the beginning; together they are the time elapsed."""
         done = self._completed
         totals = Totals(done.streaming_s, done.unplanned_s, dict(done.gaps_s))
         totals.add(self.open(now))
@@ -160,52 +154,45 @@ class GapTracker:
 
     # ---- steps
 
-    def _cut_holes(self, cause: GapCause, generation: int) -> tuple[tuple[Interval, ...], Instant]:
-        """Complete the gaps between streams; and up to where the rest is covered for certain."""
+    def _cut_holes(self, cause: GapCause, generation: int) -> Instant:
+        """Complete the gaps between streams, and return up to where the rest is covered for certain."""
         first_open = min(self._streams.values(), key=_mono, default=None)
         spans = [span for span in self._ended if first_open is None or span[0].mono < first_open.mono]
         if first_open is not None:
             spans.append((first_open, first_open))
-        completed: tuple[Interval, ...] = ()
         covered_to = self._solid_to
         for began, ended in sorted(spans, key=lambda span: span[0].mono):
             if began.mono > covered_to.mono:
-                completed += self._complete_as(IntervalKind.STREAMING, None, covered_to, generation)
-                completed += self._complete_as(IntervalKind.GAP, cause, began, generation)
+                self._complete_as(IntervalKind.STREAMING, None, covered_to, generation)
+                self._complete_as(IntervalKind.GAP, cause, began, generation)
             covered_to = _later(ended, covered_to)
-        return completed, covered_to if first_open is None else first_open
+        return covered_to if first_open is None else first_open
 
-    def _end_streaming(self, cause: GapCause, at: Instant) -> tuple[Interval, ...]:
-        completed = self._complete_as(IntervalKind.STREAMING, None, at)
+    def _end_streaming(self, cause: GapCause, at: Instant) -> None:
+        self._complete_as(IntervalKind.STREAMING, None, at)
         self._cause = cause
         if not self._is_planned:
             # It may have crashed before it was unplanned: up to then it was wanted.
-            completed += self._complete_as(IntervalKind.GAP, cause, self._left_plan_at)
-        return completed
+            self._complete_as(IntervalKind.GAP, cause, self._left_plan_at)
 
-    def _complete(self, at: Instant) -> tuple[Interval, ...]:
-        return self._complete_as(self.kind, self._cause, at)
+    def _complete(self, at: Instant) -> None:
+        self._complete_as(self.kind, self._cause, at)
 
     def _complete_as(
         self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
-    ) -> tuple[Interval, ...]:
+    ) -> None:
         if to.mono <= self._open_from.mono:
-            return ()
+            return
         interval = self._interval(kind, cause, to, generation)
         self._open_from = to
         self._completed.add(interval)
         self._take(interval)
-        return (interval,)
 
     def _interval(
         self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
     ) -> Interval:
         gap_cause = cause if kind is IntervalKind.GAP else None
         return Interval(self.connection, kind, gap_cause, self._open_from, to, generation or self._generation)
-
-
-def _keep_nothing(_interval: Interval) -> None:
-    pass
 
 
 def _mono(at: Instant) -> float:

@@ -1,6 +1,6 @@
-"""The gap ledger: what every connection that ever was did, second by second, and which rules it carried.
+"""Keep what every connection that ever was did, second by second, and which rules it carried.
 
-Here it is in memory: timelines, and what is not written yet. `ledgerwriter` brings it to the disk.
+This is the gap ledger in memory: timelines, and what is not written yet. `LedgerWriter` brings it to disk.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import generation_folders
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.gaps import gaplog
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.ledger.gaplog import GapLog
 from traptor.supervisor.ledger.membership import Membership, carried_by
 from traptor.supervisor.ledger.records import (
     KNOWN,
@@ -41,7 +41,7 @@ class _Page:
 
 
 class Ledger:
-    """The timelines of all connections, and what of them is not on the disk yet.
+    """Keeps the timelines of all connections, and what of them is not on the disk yet.
 
     `on_entry` is told of each interval that is completed, `on_handover` when a stream goes on in another
     generation: both are for the disk soon.
@@ -69,14 +69,15 @@ class Ledger:
         self._written: dict[str, Account] = {}
         self._last_id = stored.last_id if stored else 0
         self._membership = Membership(stored.places if stored else ())
-        self._resumed: list[Interval] | None = None  # what was completed while going on from a predecessor
+        self._gap_log = GapLog()
         if stored is not None:
-            self._resume(stored, outboxes, now)
+            with self._gap_log.at_once():
+                self._resume(stored, outboxes, now)
 
     # ---- what happens
 
     def timeline(self, name: str, at: Instant) -> GapTracker:
-        """The connection's timeline; a new connection's begins now."""
+        """Return the connection's timeline; a new connection's begins now."""
         if name not in self._timelines:
             self._pages[name] = _Page(began=at, safe_until=at)
             self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
@@ -104,7 +105,7 @@ class Ledger:
             self._pages[name].carried = carried
 
     def note(self, at: Instant) -> None:
-        """Nothing happened until now: what a master that dies leaves behind is dated by this."""
+        """Note that nothing happened until now: what a master that dies leaves behind is dated by this."""
         for name, page in self._pages.items():
             timeline = self._timelines[name]
             sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
@@ -112,9 +113,10 @@ class Ledger:
                 page.safe_until = sign
 
     def shut_down(self, at: Instant) -> None:
-        """The master ends in order."""
-        completed = [interval for timeline in self._timelines.values() for interval in timeline.shut_down(at)]
-        gaplog.record_many(completed)
+        """Record that the master ends in order."""
+        with self._gap_log.at_once():
+            for timeline in self._timelines.values():
+                timeline.shut_down(at)
         self.note(at)
 
     def forget(self, before: float) -> None:
@@ -137,7 +139,7 @@ class Ledger:
     # ---- for the disk
 
     def batch(self, at: Instant, *, is_clean: bool = False) -> Batch:
-        """What the disk does not have yet."""
+        """Return what the disk does not have yet."""
         return Batch(
             at,
             self._boot,
@@ -149,42 +151,40 @@ class Ledger:
         )
 
     def written(self, batch: Batch) -> None:
-        """The disk has it now."""
+        """Record that the disk has it now."""
         del self._forgotten[: len(batch.forgotten)]
         del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
         self._written.update((account.connection, account) for account in batch.accounts)
 
     @property
     def unwritten(self) -> int:
-        """How much is not on the disk yet."""
+        """Return how many records are not on the disk yet."""
         return len(self._entries) + len(self._placements)
 
     # ---- for answers
 
     def unwritten_entries(self) -> tuple[Entry, ...]:
-        """Completed and perhaps not on the disk yet."""
+        """Return the entries that are completed and perhaps not on the disk yet."""
         return tuple(self._entries)
 
     def unwritten_placements(self) -> tuple[Placement, ...]:
-        """Where rules are, as the disk perhaps does not have it yet."""
+        """Return where rules are, as far as the disk perhaps does not have it yet."""
         return tuple(self._placements)
 
     def open_entries(self, now: Instant) -> Iterator[Entry]:
-        """What every connection is in now."""
+        """Yield what every connection is in now."""
         for name, timeline in sorted(self._timelines.items()):
             page = self._pages[name]
             yield Entry.of(timeline.open(now), page.carried, self._newly_limited(name))
 
     def sums(self, now: Instant) -> Iterator[tuple[str, Instant, Totals]]:
-        """Of every connection: its name, when it began, and its sums until now."""
+        """Yield of every connection its name, when it began, and its sums until now."""
         for name, timeline in sorted(self._timelines.items()):
             yield name, self._pages[name].began, timeline.totals(now)
 
     # ---- steps
 
     def _resume(self, stored: Stored, outboxes: Path, now: Instant) -> None:
-        resumed: list[Interval] = []
-        self._resumed = resumed
         shift = Shift.of(stored, self._boot, now)
         for account in (moved(account, shift) for account in stored.accounts):
             name = account.connection
@@ -200,34 +200,31 @@ class Ledger:
                 take=self._take,
                 on_handover=self._on_handover,
             )
-        self._resumed = None
-        gaplog.record_many(resumed)  # the predecessor did not live to
 
     def _take(self, interval: Interval) -> None:
-        if self._resumed is not None:
-            self._resumed.append(interval)
         page = self._pages[interval.connection]
         self._last_id += 1
         entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
         page.limited = self._limited(interval.connection)
         self._entries.append(entry)
         self._on_entry(entry)
+        self._gap_log.take(interval)
 
     def _close(self, name: str, at: Instant) -> None:
-        """For a connection, or a group's place, that there is no longer."""
+        """End what is kept of a connection, or a group's place, that there is no longer."""
         if name in self._membership.places:
             self._placements += self._membership.empty(name, at.wall)
         if name in self._timelines:
             self._pages[name].carried, self._pages[name].limited = NOTHING, 0
-            gaplog.record(self._timelines[name].unplanned(at))
+            self._timelines[name].unplanned(at)
 
     def _limited(self, name: str) -> int:
-        """What the connection's counters say; they begin anew with a Connection of the same name."""
+        """Return what its counters say; they begin anew with a Connection of the same name."""
         c = self._connections.get(name)
         return c.counters().limited if c is not None else 0
 
     def _newly_limited(self, name: str) -> int:
-        """How many were withheld since its last entry."""
+        """Return how many were withheld since its last entry."""
         return max(0, self._limited(name) - self._pages[name].limited)
 
     def _last_sign(self, name: str, now: Instant) -> Instant | None:

@@ -1,4 +1,4 @@
-"""The gap ledger's parts put together: memory, disk, mirror, and a view for answers."""
+"""Put the gap ledger's parts together: memory, disk, mirror, and a view for answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import redis.asyncio
 
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.gaps.instants import boot_id, instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
@@ -21,6 +21,11 @@ from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.redisuses import Tell
 from traptor.supervisor.state.reserve import Reserve
+
+
+def boot_id() -> str:
+    """Return the name of this boot of the host: while it is the same, CLOCK_MONOTONIC goes on."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 class LedgerKeeper:
@@ -46,7 +51,7 @@ class LedgerKeeper:
         self._writer = LedgerWriter(self.ledger, store, keep_s, self._news)
 
     def jobs(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
-        """The jobs, with their names; each runs until cancelled."""
+        """Return the jobs, with their names; each runs until cancelled."""
         return [("ledger", self._writer.run), ("gap mirror", self._mirror.run)]
 
     def look(self, groups: Groups, names: Collection[str] | None) -> None:
@@ -59,15 +64,15 @@ class LedgerKeeper:
             self.ledger.look(known, instant(time.monotonic()))
 
     def view(self) -> View:
-        """The ledger in memory now."""
+        """Return the ledger in memory as it is now."""
         return View.of(self.ledger, instant(time.monotonic()))
 
     def status(self) -> dict[str, int]:
-        """How the writing goes."""
+        """Return how the writing goes."""
         return {"unwritten": self.ledger.unwritten, "write_failures": self._writer.failures}
 
     def close(self) -> None:
-        """The master ends in order: write the rest."""
+        """Write the rest: the master ends in order."""
         self._writer.close()
 
     def _on_entry(self, entry: Entry) -> None:

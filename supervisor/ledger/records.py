@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from traptor.common.rules.rule import Rule
-from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals
+from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals, iso
 
 UNCARRIED = "uncarried"  # of a rule: it was known, and no connection carried it
 KNOWN = "known:"  # with a group behind it: the place of all rules that the group had, carried or not
@@ -84,11 +83,6 @@ class Entry:
             "limited": self.limited,
             "open": self.is_open,
         }
-
-
-def iso(unix: float) -> str:
-    """A Unix time as people read it, in UTC, with milliseconds."""
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

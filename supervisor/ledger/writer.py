@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.records import Batch

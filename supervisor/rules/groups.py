@@ -21,7 +21,7 @@ from traptor.common.placement.parts import assign, connection_name, hold
 from traptor.common.rules.rule import GroupId, Limits, Rejected, Rule, fingerprint
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.rules.reader import Snapshot
 from traptor.supervisor.rules.vanished import judge
 from traptor.supervisor.workers.generation import Spec

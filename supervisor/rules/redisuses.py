@@ -1,4 +1,4 @@
-"""What Redis is used for, how each use of it stands, and the lines that say when that changes.
+"""Keep how each use of Redis stands, and log when that changes.
 
 Each client tells what came of each try, so that the status never shows more than a try later that one fails.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import redis.asyncio
 
 from traptor.common.logs.event import fields
+from traptor.common.messages import Report
 from traptor.common.redis.client import state_after, unavailable
 from traptor.common.redis.state import RedisState
-from traptor.supervisor.workers.generation import Generation
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class UseState:
 
 
 class RedisUses:
-    """The states of all clients of Redis that the master has.
+    """Keeps the states of all clients of Redis that the master has.
 
     That Redis is away is said once for all uses; that it refuses, for each: the reasons may differ.
     """
@@ -77,9 +77,9 @@ class RedisUses:
 
         return tell
 
-    def states(self, workers: Iterable[Generation] = ()) -> dict[RedisUse, UseState]:
-        """Return how each use stands; the counters' by what the workers reported last."""
-        state, error = _counters(workers)
+    def states(self, reports: Iterable[Report | None] = ()) -> dict[RedisUse, UseState]:
+        """Return how each use stands; the counters' by `reports`, each worker's last one, if it made any."""
+        state, error = _counters([report for report in reports if report is not None])
         before = self._counters
         since = before.since if before.state is state else self._clock()
         self._counters = UseState(state, since, error)
@@ -123,9 +123,8 @@ def overall(uses: Mapping[RedisUse, UseState]) -> RedisState:
     return RedisState.UNKNOWN
 
 
-def _counters(workers: Iterable[Generation]) -> tuple[RedisState, str | None]:
-    """The worst that workers report of their counters, with its error."""
-    reports = [g.last_report for g in workers if g.last_report is not None]
+def _counters(reports: Sequence[Report]) -> tuple[RedisState, str | None]:
+    """Return the worst that workers report of their counters, with its error."""
     for state in (RedisState.AWAY, RedisState.REFUSED, RedisState.OK):
         for report in reports:
             if report.redis_state is state:

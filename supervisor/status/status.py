@@ -15,7 +15,7 @@ from traptor.common.files.outboxes import Left
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pool import KeyStatus
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall

@@ -112,6 +112,11 @@ class Generation:
         """Its counters as last reported."""
         return self.last_report.counters if self.last_report is not None else Counters()
 
+    @property
+    def last_byte_at(self) -> float:
+        """Return when the last byte came over its stream, as last reported; 0: none yet."""
+        return self.last_report.last_byte_at if self.last_report is not None else 0.0
+
     def move(self, new: GenerationState) -> None:
         """Change the state. Raises ProtocolError when the table of moves does not have it."""
         check_move(self.state, new)

@@ -46,7 +46,7 @@ from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapCause, GapTracker
 from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
 from traptor.supervisor.status.status import _connection, _key

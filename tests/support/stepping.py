@@ -30,7 +30,7 @@ from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.reconcile import Reconciler
-from traptor.supervisor.gaps.instants import instant
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool, PoolLimits

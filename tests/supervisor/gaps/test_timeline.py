@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +19,29 @@ def at(mono: float) -> Instant:
     return Instant(WALL + mono, mono)
 
 
-def tracker(take: Callable[[Interval], None] | None = None) -> GapTracker:
-    return GapTracker("track:0", at(0), take)
+class Told:
+    """A timeline whose events return what they completed, as `take` was told it."""
+
+    def __init__(self) -> None:
+        self.taken: list[Interval] = []
+        self.timeline = GapTracker("track:0", at(0), self.taken.append)
+
+    def __getattr__(self, name: str) -> Any:
+        """Pass on what the timeline shows; of its events return what they completed."""
+        member = getattr(self.timeline, name)
+        return partial(self._event, member) if name in EVENTS else member
+
+    def _event(self, happen: Callable[..., None], *args: object) -> tuple[Interval, ...]:
+        before = len(self.taken)
+        happen(*args)
+        return tuple(self.taken[before:])
+
+
+EVENTS = ("planned", "unplanned", "cause_changed", "streaming", "stopped", "shut_down")
+
+
+def tracker() -> Told:
+    return Told()
 
 
 def short(intervals: Iterable[Interval]) -> list[tuple[str, float, float]]:
@@ -190,8 +213,7 @@ def test_the_intervals_cover_all_time_without_overlap_for_any_sequence(
     """Streaming, gaps and unplanned time add up to the time elapsed, though events come late or wrong."""
     if is_ordered:
         sequence = sorted(sequence, key=lambda event: event[-1])
-    told: list[Interval] = []
-    timeline, completed = tracker(told.append), []
+    timeline, completed = tracker(), []
     shown = [timeline.open(at(41))]
     for name, *args, mono in sequence:
         completed += getattr(timeline, name)(*args, at(mono))
@@ -202,7 +224,7 @@ def test_the_intervals_cover_all_time_without_overlap_for_any_sequence(
         assert all((each.cause is not None) == (each.kind is GAP) for each in shown)
     totals = timeline.totals(at(41))
     assert totals.elapsed_s == 41
-    assert told == completed
+    assert timeline.taken == completed
     for kind, seconds in (
         (STREAMING, totals.streaming_s),
         (UNPLANNED, totals.unplanned_s),

@@ -11,8 +11,7 @@ import pytest
 import redis.asyncio
 from support.waiting import wait_for
 
-from traptor.supervisor.gaps.instants import instant
-from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.ledger import writer as ledgerwriter
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.keeper import LedgerKeeper

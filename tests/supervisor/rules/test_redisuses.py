@@ -116,13 +116,13 @@ def test_at_a_start_where_nothing_runs_it_is_not_said_that_what_runs_goes_on(
 
 def test_the_counters_are_as_the_worst_worker_reports() -> None:
     def worker(state: RedisState, error: str = "") -> Any:
-        return SimpleNamespace(last_report=SimpleNamespace(redis_state=state, redis_error=error))
+        return SimpleNamespace(redis_state=state, redis_error=error)
 
     def counters(*workers: Any) -> tuple[RedisState, str | None]:
         state = make_uses().states(workers)[RedisUse.COUNTERS]
         return state.state, state.error
 
-    silent: Any = SimpleNamespace(last_report=None)
+    silent = None
     assert counters() == counters(silent) == (RedisState.UNKNOWN, None)
     assert counters(silent, worker(RedisState.OK)) == (RedisState.OK, None)
     assert counters(worker(RedisState.OK), worker(RedisState.AWAY, "gone")) == (RedisState.AWAY, "gone")
