@@ -15,6 +15,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Batch
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,10 @@ class LedgerWriter:
         return self._ledger.batch(now)
 
     async def _prune(self) -> None:
-        before = time.time() - self._keep_s()
-        self._ledger.forget(before)
-        if await self._done(self._store.prune, before):
+        now = time.time()
+        kept = Period(now - self._keep_s(), now)
+        self._ledger.forget(kept.since)
+        if await self._done(self._store.prune, kept):
             self._prune_at = time.monotonic() + _PRUNE_INTERVAL_S
 
     async def _done(self, deed: Callable[[T], None], what: T) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.ledger.disk.reader import read_stored
+from traptor.supervisor.ledger.disk.reader import NO_ID, read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
+from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Batch, Entry, Placement, Stored
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
 from traptor.supervisor.state.reserve import Reserve
@@ -40,6 +41,11 @@ _JOIN = """
 _LEAVE = """
     UPDATE stays SET to_unix = max(from_unix, ?) WHERE to_unix IS NULL AND place = ?
     AND rule = (SELECT id FROM rules WHERE key = ?)"""
+_CONNECTIONS_OLD = "SELECT DISTINCT connection FROM intervals WHERE to_unix < ?"
+# Of a connection, one by one in their order: the plus keeps SQLite from sorting all that are kept.
+_FIRST_KEPT = """
+    SELECT id FROM intervals WHERE connection = ? AND +to_unix BETWEEN ? AND ? ORDER BY id LIMIT 1"""
+_LAST_OLD = "SELECT max(id) FROM intervals WHERE connection = ? AND to_unix < ? AND id < ?"
 _LOCK_TIMEOUT_S = (
     1.0  # only an operator's sqlite3 shell can hold the lock; what waits meanwhile is written later
 )
@@ -96,11 +102,16 @@ class LedgerStore:
             self._db.executemany(_SET_ACCOUNT, map(account_row, batch.accounts))
             self._db.execute(_NOTE, (batch.boot, *astuple(batch.noted), batch.is_clean))
 
-    def prune(self, before: float) -> None:
-        """Remove what ended before that Unix time; the sums keep it. Raises TraptorError."""
+    def prune(self, kept: Period) -> None:
+        """Remove what ended before this period, up to now; the sums keep it. Raises TraptorError.
+
+        Of a connection only the beginning goes, or its intervals would not follow each other any more: with
+        the wall clock set back, a later one may have ended earlier.
+        """
         with self._explained(), self._transaction():
-            self._db.execute("DELETE FROM intervals WHERE to_unix < ?", (before,))
-            self._db.execute("DELETE FROM stays WHERE to_unix < ?", (before,))
+            for (connection,) in self._db.execute(_CONNECTIONS_OLD, (kept.since,)).fetchall():
+                self._cut_beginning(connection, kept)
+            self._db.execute("DELETE FROM stays WHERE to_unix < ?", (kept.since,))
             self._db.execute("DELETE FROM rules WHERE id NOT IN (SELECT rule FROM stays)")
 
     def close(self) -> None:
@@ -146,6 +157,14 @@ class LedgerStore:
         self._db.execute("DELETE FROM connections WHERE connection = ?", (connection,))
         self._db.execute("DELETE FROM sums WHERE connection = ?", (connection,))
         self._db.execute("DELETE FROM intervals WHERE connection = ?", (connection,))
+
+    def _cut_beginning(self, connection: str, kept: Period) -> None:
+        """Remove all before the first that is to be kept; one dated after now keeps none that is old."""
+        first = self._db.execute(_FIRST_KEPT, (connection, kept.since, kept.until)).fetchone()
+        before_id = first[0] if first is not None else NO_ID
+        (last_old,) = self._db.execute(_LAST_OLD, (connection, kept.since, before_id)).fetchone()
+        if last_old is not None:
+            self._db.execute("DELETE FROM intervals WHERE connection = ? AND id <= ?", (connection, last_old))
 
     def _add_entry(self, entry: Entry) -> None:
         if self._db.execute(_ADD_ENTRY, entry_row(entry)).rowcount:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from traptor.common.files.mark import Mark, MarkFile
@@ -21,6 +21,7 @@ from traptor.supervisor.gaps.interval import GapCause, Instant
 from traptor.supervisor.ledger.accounting import balances
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry
 
 WALL = 1_790_000_000.0
@@ -341,6 +342,16 @@ steps = st.lists(
 
 @settings(deadline=None, max_examples=50)
 @given(steps)
+@example(
+    [  # the second interval ends earlier than the first by the wall clock
+        ("planned", "track:0"),
+        ("passes", 1.0),
+        ("restarts", True, False, 1.0),
+        ("jumps", -2.0),
+        ("restarts", True, False, 301.0),
+        ("pruned",),
+    ]
+)
 def test_streaming_gaps_and_unplanned_time_add_up_over_anything(sequence: list[tuple[Any, ...]]) -> None:
     """For every connection that ever was, to the time since it was first seen; and so says the file alone."""
     with tempfile.TemporaryDirectory() as folder:
@@ -379,7 +390,7 @@ def _take(host: Host, step: str, args: list[Any], began: dict[str, float]) -> No
         case "written":
             host.write()
         case "pruned":
-            host.store.prune(host.now.wall - 300.0)
+            host.store.prune(Period(host.now.wall - 300.0, host.now.wall))
             host.ledger.forget(host.now.wall - 300.0)
             host.write()
             for name in began.keys() - {name for name, _, _ in host.ledger.sums(host.now)}:

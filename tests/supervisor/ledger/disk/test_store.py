@@ -100,7 +100,7 @@ def test_a_period_gives_what_touches_it_in_pages(store: LedgerStore) -> None:
 def test_what_is_older_is_pruned_and_stays_in_the_sums(store: LedgerStore) -> None:
     placed = [Placement("track:0", [rule("1"), rule("2")], 1.0), Placement("track:0", [rule("2")], 9.0)]
     store.write(batch(entries=[gap(1, 10, 20), gap(2, 20, 40)], placements=placed))
-    store.prune(30.0)
+    store.prune(Period(30.0, 50.0))
     assert [entry.id for entry in read(store)] == [2]
     stored = store.load()
     assert stored is not None
@@ -108,6 +108,27 @@ def test_what_is_older_is_pruned_and_stays_in_the_sums(store: LedgerStore) -> No
     with closing(LedgerReader(store.path)) as reader:
         assert reader.stays("1") == []
         assert len(reader.stays("2")) == 1, "what is still there is kept, however long"
+
+
+@pytest.mark.parametrize(
+    ("ends", "stay"),
+    [
+        ([20, 60, 25, 70], [60, 25, 70]),  # the clock was set back: what follows on what is kept is kept
+        ([20, 900, 25, 70], [70]),  # it was in the future for a while: that keeps nothing for ever
+        ([20, 900], [900]),  # it was set back just now: what ended last is not old
+        ([20, 25], []),
+    ],
+)
+def test_only_the_beginning_of_a_connections_time_is_pruned(
+    store: LedgerStore, ends: list[float], stay: list[float]
+) -> None:
+    """Else its intervals would not follow each other any more."""
+    begins = [10, *ends]
+    intervals = [replace(gap(n, begins[n - 1], end), seconds=1.0) for n, end in enumerate(ends, start=1)]
+    other = replace(gap(9, 10, 20), connection="follow:0")
+    store.write(batch(entries=[*intervals, other]))
+    store.prune(Period(30.0, 100.0))
+    assert [entry.to_unix for entry in read(store)] == stay
 
 
 def test_a_connection_that_is_forgotten_leaves_nothing(store: LedgerStore) -> None:
