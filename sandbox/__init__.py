@@ -1,1 +1,4 @@
-"""A local Twitter/X for trying out and testing, with faults on demand."""
+"""A local Twitter/X for trying out and testing, with faults on demand.
+
+Its command line and tests call it. It judges the worker from outside, so it shares no code with it.
+"""

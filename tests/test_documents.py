@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
@@ -225,7 +226,7 @@ def rows(document: str, heading: str) -> dict[str, str]:
     return {first.removesuffix(" *").strip("`"): rest for first, rest in found}
 
 
-HEADINGS = {"event", "---", "state", "cause", "code", "from"}
+HEADINGS = {"event", "---", "state", "cause", "code", "from", "folder"}
 
 
 def test_every_log_line_is_explained_and_every_explained_one_is_logged() -> None:
@@ -257,6 +258,49 @@ def test_the_table_of_moves_is_the_codes() -> None:
         if after.strip()
     }
     assert moves == {(str(before), str(after)) for before, after in MOVES}
+
+
+# ---- architecture.md: the rooms
+
+
+def test_the_table_of_rooms_is_the_tree() -> None:
+    table = {
+        folder: [cell.strip() for cell in rest.split("|")]
+        for folder, rest in rows(text_of("docs/architecture.md"), "The rooms").items()
+        if folder not in HEADINGS
+    }
+    rooms = itertools.chain.from_iterable((ROOT / folder).rglob("__init__.py") for folder in CODE_FOLDERS)
+    assert table == {f"{room.parent.relative_to(ROOT)}/": told_by(room) for room in rooms}
+
+
+def told_by(room: Path) -> list[str]:
+    """The two paragraphs of a room's docstring: what lives there, and who may call it."""
+    docstring = ast.get_docstring(ast.parse(room.read_text())) or ""
+    return [" ".join(paragraph.split()).removesuffix(".") for paragraph in docstring.split("\n\n")]
+
+
+def test_the_picture_of_the_rooms_shows_the_layers_that_are_checked() -> None:
+    contracts = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    checked = {
+        contract["containers"][0]: [set(re.split(r" [:|] ", layer)) for layer in contract["layers"]]
+        for contract in contracts
+        if contract["type"] == "layers" and "containers" in contract
+    }
+    stacks = dict(pictured_stacks())
+    assert set(stacks) == {f"traptor.{folder}" for folder in CODE_FOLDERS}
+    for container, stack in stacks.items():
+        assert stack == checked.get(container, stack), container
+
+
+def pictured_stacks() -> Iterator[tuple[str, list[set[str]]]]:
+    """The packages of the picture, each with its layers from above."""
+    [picture] = [
+        content for language, content in blocks(text_of("docs/architecture.md")) if language == "text"
+    ]
+    for stack in picture.strip().split("\n\n"):
+        package, *layers = stack.splitlines()
+        names = [set(layer.split("-->")[0].split()) for layer in layers]
+        yield f"traptor.{package.removesuffix('/')}", [layer for layer in names if layer != {"v"}]
 
 
 # ---- migrating.md

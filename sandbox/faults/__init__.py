@@ -1,4 +1,4 @@
-"""Faults on demand, and plans that let them strike by a seed.
+"""Faults on demand, and plans that trigger them by a random seed.
 
-Streams and the API call it.
+Streams ask what strikes them; the admin API and the command line give orders.
 """

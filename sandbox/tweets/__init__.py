@@ -1,4 +1,4 @@
-"""The making of tweets: for which value, in which form, with which filling.
+"""The making of tweets: for which value, in which form, with which filler.
 
 The timeline calls `maker`.
 """

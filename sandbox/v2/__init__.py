@@ -1,4 +1,4 @@
-"""The sandbox's X API v2: rule language, posts, bill and service.
+"""The sandbox's X API v2: rule language, posts, and what they cost.
 
-`language` judges filters, `posts` renders the timeline's tweets as X does, `bill` counts what they cost.
+The server puts it together; `language` judges filters, `posts` renders tweets, `bill` counts the cost.
 """

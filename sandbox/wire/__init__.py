@@ -1,4 +1,4 @@
-"""How any stream of the sandbox is written: queue, bytes, HTTP framing, and the ways in which sockets end.
+"""Writing of streams: queue, bytes, HTTP framing, and the ways in which a socket ends.
 
-Both APIs use this room; it knows neither accounts nor filters.
+Both APIs call it; it knows neither accounts nor filters.
 """

@@ -1,4 +1,4 @@
-"""What was matched and withheld, counted and written to Redis once a second.
+"""Counts of matched and withheld tweets, written to Redis once a second.
 
-The pipeline counts; losing a count harms nothing.
+The pipeline counts; losing a count does no harm.
 """

@@ -1,4 +1,4 @@
-"""From a matched message to its delivery report: the outbox and what goes in and out of it.
+"""The way from a matched message to its delivery report: batches, commits, backlog, and a watch on the sink.
 
-The pipeline hands messages over; sinks stand behind the Protocol in `sink`.
+The pipeline hands messages over; sinks implement the protocol in `sink`.
 """

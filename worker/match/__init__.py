@@ -1,4 +1,4 @@
-"""Which rules a tweet matches, by Twitter's documented semantics; pure.
+"""The rules that a tweet matches, by Twitter's documented semantics; pure.
 
 The pipeline calls `matcher`.
 """

@@ -1,4 +1,4 @@
 """The outbox of a connection on disk, one store per generation.
 
-Delivery puts messages in and takes them out; the drainer adopts what others left.
+Delivery puts messages in, takes them out, and adopts what dead generations left.
 """

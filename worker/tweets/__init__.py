@@ -1,4 +1,4 @@
-"""What a line of the stream is, and the member `traptor` that a tweet gets; pure.
+"""Messages of the stream: their kind, what matching needs of a tweet, and the member `traptor`; pure.
 
 The pipeline calls it.
 """

@@ -1,4 +1,4 @@
-"""X's rule language: what a filter's value means, and which posts it finds.
+"""X's rule language: the meaning of a filter's value, and the posts that it finds; pure.
 
-`rule` reads a value, `facts` holds what a post says, `index` finds the filters of a post.
+`rule` reads a value, `index` finds the filters of a post, `facts` holds what a post says.
 """
