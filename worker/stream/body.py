@@ -84,10 +84,9 @@ class Body:
     def _pieces(self, deadline: float | None = None) -> Iterator[bytes]:
         data = self._buffered
         while True:
-            if content := self._framing.take(data):
-                yield self._coding.take(content)
-                while self._coding.has_more:
-                    yield self._coding.more()
+            yield self._coding.take(self._framing.take(data))  # nothing, for framing alone
+            while self._coding.has_more:
+                yield self._coding.more()
             if self._framing.is_ended:
                 return
             data = self._read(deadline)

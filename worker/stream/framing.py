@@ -1,4 +1,7 @@
-"""Where the body of an HTTP answer ends, and what in it is framing (RFC 9112, 6 and 7)."""
+"""Tell the content of an HTTP answer's body from its framing, and where it ends (RFC 9112, 6 and 7).
+
+Why by hand: docs/decisions/0013-reading-the-body-by-hand.md.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,22 @@ _BETWEEN_CHUNKS = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")  # as nearly all c
 
 
 class Framing(Protocol):
-    """Takes the bytes of a body as they come and gives its content at once."""
+    """Take the bytes of a body as they come and give its content at once."""
 
     @property
     def is_ended(self) -> bool:
-        """Whether the body is complete: nothing more belongs to it."""
+        """Return whether the body is complete: nothing more belongs to it."""
 
     @property
     def may_end(self) -> bool:
-        """Whether the end of the connection is the body's end too, and does not tear it."""
+        """Return whether the connection may end here without tearing the body."""
 
     def take(self, data: bytes) -> bytes:
         """Return the content in `data`. Raises urllib3's ProtocolError."""
 
 
 class UntilClose:
-    """A body that ends with its connection."""
+    """Frame a body that ends with its connection."""
 
     is_ended = False
     may_end = True
@@ -39,19 +42,19 @@ class UntilClose:
 
 
 class Sized:
-    """A body of a known length."""
+    """Frame a body of a known length."""
 
     def __init__(self, size_bytes: int) -> None:
         self._left = size_bytes
 
     @property
     def is_ended(self) -> bool:
-        """Whether all of it came."""
+        """Return whether all of it came."""
         return not self._left
 
     @property
     def may_end(self) -> bool:
-        """Whether all of it came."""
+        """Return whether all of it came."""
         return self.is_ended
 
     def take(self, data: bytes) -> bytes:
@@ -62,7 +65,7 @@ class Sized:
 
 
 class Chunked:
-    """A body in chunks; its trailer is not waited for."""
+    """Frame a body in chunks; its trailer is not waited for."""
 
     def __init__(self) -> None:
         self._left = 0  # of the chunk
@@ -72,12 +75,12 @@ class Chunked:
 
     @property
     def is_ended(self) -> bool:
-        """Whether the last chunk came."""
+        """Return whether the last chunk came."""
         return self._is_last
 
     @property
     def may_end(self) -> bool:
-        """Whether the last chunk came."""
+        """Return whether the last chunk came."""
         return self._is_last
 
     def take(self, data: bytes) -> bytes:

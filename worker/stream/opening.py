@@ -176,6 +176,15 @@ class _Answer(http.client.HTTPResponse):
         self._pausing = _Pausing(self.fp.detach())
         self.fp = io.BufferedReader(self._pausing)
 
+    def _read_status(self) -> tuple[str, int, str]:
+        """Return the status line, past all interim answers (RFC 9110, 15.2); http.client skips only 100."""
+        while True:
+            line = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            version, status, reason = line
+            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
     def buffered(self) -> bytes:
         """Return what of the body came with the headers; nothing more is read."""
         assert isinstance(self.fp, io.BufferedReader)

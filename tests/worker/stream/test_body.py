@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
-from support.answers import SETTINGS
-from support.rawserver import Torn
+from support.answers import CONNECT, SETTINGS
+from support.rawserver import RawServer, Torn
 from support.streamclient import CHUNKED, HEAD, StreamClient
 
+from traptor.common.messages import DisconnectKind
+from traptor.worker.stream.v1 import V1Stream
+
+SHORT = replace(SETTINGS, stall_timeout_s=0.5)
+SOON_S = 20.0
 Connected = Callable[[bytes], StreamClient]
 LINES = [b'{"id_str":"%d"}' % number for number in range(1, 10)]
 BODY = b"".join(line + b"\r\n" for line in LINES)
@@ -137,3 +144,34 @@ def test_bytes_of_which_nothing_can_be_made_yet_are_not_handled(connected: Conne
     assert message.safe_until is not None
     assert message.safe_until <= came_at
     assert len(client.lines) == 1
+
+
+def dripping(headers: bytes, start: bytes) -> Iterator[bytes]:
+    """Answer 200 and `start`, then a byte now and then without an end."""
+    yield HEAD + headers + b"\r\n" + start
+    while True:
+        yield b"a"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("headers", "start"),
+    [
+        pytest.param(CHUNKED, b"5;", id="extension of a chunk"),
+        pytest.param(CHUNKED, b"ffff\r\n", id="a line without an end"),
+        pytest.param(b"Content-Length: 1000000000\r\n", b"", id="the same with a length"),
+    ],
+)
+def test_bytes_that_drip_and_come_to_nothing_are_a_stall(headers: bytes, start: bytes) -> None:
+    server = RawServer(lambda _request: dripping(headers, start))
+    settings, began = replace(SHORT, stream_url=server.url), time.monotonic()
+    stream = V1Stream(CONNECT, settings, on_open=lambda: None, on_line=lambda _line: None)
+    watch = threading.Timer(SOON_S, stream.stop)
+    watch.start()
+    try:
+        ended = stream.run(())
+    finally:
+        watch.cancel()
+        server.close()
+    assert ended.kind is DisconnectKind.STALL
+    assert time.monotonic() - began < SOON_S

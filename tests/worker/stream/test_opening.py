@@ -70,6 +70,20 @@ def test_an_answer_whose_headers_drip_ends_at_the_deadline(server: RawServer, st
     assert took_s < SOON_S
 
 
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n",
+    ],
+)
+def test_an_interim_answer_is_not_the_answer(server: RawServer, interim: bytes) -> None:
+    server.answer = lambda _request: [2 * interim + REFUSED + b"Content-Length: 2\r\n\r\nno"]
+    ended, _ = outcome(server.url)
+    assert (ended.status, ended.detail) == (401, "no")
+
+
 def test_a_server_that_accepts_and_says_nothing_ends_at_the_deadline(server: RawServer) -> None:
     silence = threading.Event()
     server.answer = lambda _request: [b""] * silence.wait(SOON_S)
