@@ -1,4 +1,4 @@
-"""What a worker is born with: all it needs to serve its connection, except credentials."""
+"""Everything a worker needs to serve its connection, except credentials; handed over by the fork."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from traptor.common.rules.rule import GroupId, Rule
 class KafkaSettings:
     """Where messages go with `output = kafka`."""
 
-    bootstrap_servers: str  # host:port, separated by commas
+    bootstrap_servers: str  # host:port pairs, separated by commas
     topic: str
     create_topic: bool
-    library: tuple[tuple[str, str], ...] = field(repr=False)  # what goes to librdkafka as it is
-    secrets: tuple[str, ...] = field(repr=False)  # the values among them that no log may show
-    dead_letter_dir: Path  # where messages go that Kafka takes by no means
+    library: tuple[tuple[str, str], ...] = field(repr=False)  # passed to librdkafka unchanged
+    secrets: tuple[str, ...] = field(repr=False)  # the values among them that must not appear in logs
+    dead_letter_dir: Path  # holds messages that Kafka permanently rejects
 
     @property
     def dead_letter_topic(self) -> str:
-        """Where they go before, if that topic takes them."""
+        """The topic that rejected messages are sent to first, if it accepts them."""
         return f"{self.topic}.dlq"
 
 
@@ -32,14 +32,14 @@ class OutboxSettings:
     """How messages are kept until they are delivered."""
 
     state_dir: Path
-    max_bytes: int  # for one connection; beyond it the stream is closed until there is room
-    synced: bool  # whether they survive the host too, and not only the processes
-    confirm_timeout_s: float = 60.0  # how long the output may confirm nothing
+    max_bytes: int  # per connection; above this the stream is closed until there is room
+    synced: bool  # whether messages survive a crash of the host, not only of the processes
+    confirm_timeout_s: float = 60.0  # how long the output may go without confirming anything
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """The options that a generation keeps from its fork to its end; a change of one is a refresh."""
+    """The options that a generation keeps from fork to end; changing one requires a refresh."""
 
     api: str
     output: str
@@ -50,20 +50,20 @@ class WorkerSettings:
     redis_url: str = field(repr=False)
     redis_timeout_s: float
     stats: bool
-    log_dir: Path | None  # None: stdout
+    log_dir: Path | None  # None: log to stdout
     log_level: str
     log_format: str
     outbox: OutboxSettings
-    kafka: KafkaSettings | None = None  # None: the output is another
-    extras: bool = True  # whether tweets get members that the original Traptor did not add
+    kafka: KafkaSettings | None = None  # None: another output is configured
+    extras: bool = True  # whether to add members to tweets that the original Traptor did not add
     redis_ca_file: Path | None = None
-    stream_ca_file: Path | None = None  # None: the authorities that are known to all
+    stream_ca_file: Path | None = None  # None: the system's certificate authorities
     proxy_of_environment: bool = False  # for keys without a proxy
 
     @cached_property
     def fingerprint(self) -> str:
-        """Differs when any option differs."""
-        text = repr(asdict(self))  # by way of dicts: the settings' own representation leaves secrets out
+        """A text that differs whenever any option differs."""
+        text = repr(asdict(self))  # go through dicts: the settings' own repr leaves secrets out
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -73,9 +73,9 @@ NO_GENERATION = 0
 
 @dataclass(frozen=True)
 class Birth:
-    """One generation of one connection, as it is forked.
+    """One generation of one connection at the time of its fork.
 
-    `drains`: it is a drain worker, which streams nothing and only delivers what generations left.
+    `drains` marks a drain worker, which opens no stream and only delivers what earlier generations left.
     """
 
     connection: str
@@ -87,10 +87,10 @@ class Birth:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The Redis keys of its rules."""
+        """The Redis keys of the generation's rules."""
         return frozenset(rule.key for rule in self.rules)
 
     @property
     def name(self) -> str:
-        """Names the generation in logs: `track:0#3`."""
+        """The generation's name in logs: `track:0#3`."""
         return f"{self.connection}#{self.generation}"

@@ -18,18 +18,18 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the commands return to the shell (values after BSD's sysexits where one fits)."""
+    """Exit codes of the commands (from BSD's sysexits where one fits)."""
 
     OK = 0
     FAILURE = 1
     USAGE = 2
     NOT_RUNNING = 3
-    ALREADY_RUNNING = 75  # EX_TEMPFAIL: try again when the other one has ended
+    ALREADY_RUNNING = 75  # EX_TEMPFAIL: try again when the other supervisor has ended
     BAD_CONFIG = 78  # EX_CONFIG: systemd does not restart on it
 
 
 class TraptorError(Exception):
-    """Base of all errors that are shown as one line and not as a traceback."""
+    """Base class of all errors that are shown as one line instead of a traceback."""
 
     exit_code = ExitCode.FAILURE
 
@@ -65,7 +65,7 @@ class AlreadyRunning(TraptorError):
 
 
 class RedisUnavailable(TraptorError):
-    """Redis did not answer, or answered that it cannot serve now."""
+    """Redis did not answer, or answered that it cannot serve requests now."""
 
 
 class SinkError(TraptorError):
@@ -73,4 +73,4 @@ class SinkError(TraptorError):
 
 
 class ProtocolError(TraptorError):
-    """A frame between master and worker is too large, broken, or not a known message."""
+    """A frame between master and worker is too large, corrupt, or not a known message."""

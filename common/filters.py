@@ -1,4 +1,4 @@
-"""Filters as master and worker speak of them: a filter is one rule as it stands in an app at X."""
+"""Filters as exchanged by master and worker: a filter is one rule registered with an app at X."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import msgspec
 
 
 class FollowScope(StrEnum):
-    """Which posts about a followed account are wanted; each scope has those of the one before it."""
+    """The posts related to a followed account that are wanted; each scope includes the one before it."""
 
-    AUTHOR = "author"  # posts by the account, its reposts and quotes among them
-    REPLIES = "replies"  # and replies to the account
-    FULL = "full"  # and reposts of its posts by others: what v1.1 delivered
+    AUTHOR = "author"  # posts by the account, including its reposts and quotes
+    REPLIES = "replies"  # also replies to the account
+    FULL = "full"  # also reposts of its posts by others: what v1.1 delivered
 
 
 class Meaning(msgspec.Struct, frozen=True, gc=False):
     """What a filter stands for in one group: values in the form of `Rule.values`.
 
-    The id of a filter that is not packed says by itself that all these values matched; where it is packed,
-    the post must be compared with each. A filter that two groups share has a meaning for each.
+    If the filter is not packed, its id alone says that all these values matched; if it is packed, the post
+    must be compared with each value. A filter shared by two groups has a meaning for each.
     """
 
     filter_id: str

@@ -1,7 +1,7 @@
-"""What master and worker say to each other, and how it is framed on their socketpair.
+"""Messages between master and worker, and their framing on the socketpair.
 
-A frame is a 4-byte big-endian length and that many bytes of msgpack. A frame is at most 1 MiB.
-All times are seconds of CLOCK_MONOTONIC, which the processes of one host share.
+A frame is a 4-byte big-endian length followed by that many bytes of msgpack, at most 1 MiB. All times are
+seconds of CLOCK_MONOTONIC, which all processes of one host share.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ HEADER = struct.Struct(">I")
 class Activity(StrEnum):
     """What the worker's main thread is doing."""
 
-    STARTING = "starting"  # building the matcher, reaching the sink
-    WAITING = "waiting"  # for an order of the master
-    READING = "reading"  # from the socket, the answer's headers included
-    HANDLING = "handling"  # one message of the stream
+    STARTING = "starting"  # building the matcher, connecting to the sink
+    WAITING = "waiting"  # for an order from the master
+    READING = "reading"  # from the socket, including the response headers
+    HANDLING = "handling"  # one message from the stream
     SINK = "sink"  # waiting for the output, or for room in the outbox
     DRAINING = "draining"
 
     @property
     def may_last(self) -> bool:
-        """Whether being long in it is normal: the outside world decides when it ends."""
+        """True when a long stay in this activity is normal because the outside world decides when it ends."""
         return self not in (Activity.STARTING, Activity.HANDLING)
 
 
 class OutboxTrouble(StrEnum):
-    """Why an outbox takes no more messages."""
+    """Why an outbox accepts no more messages."""
 
-    LIMIT = "limit"  # outbox_max_bytes is reached: the output takes less than comes
-    DISK = "disk"  # the disk of state_dir is full
+    LIMIT = "limit"  # outbox_max_bytes is reached: the output is slower than the stream
+    DISK = "disk"  # the disk that holds state_dir is full
     BROKEN = "broken"  # it cannot be written for another reason
 
 
@@ -47,34 +47,34 @@ class DisconnectKind(StrEnum):
     """Why a stream, or an attempt to open one, ended."""
 
     OWN_CLOSE = "own_close"
-    SERVER_CLOSE = "server_close"  # end of a 200's body
-    NETWORK = "network"  # no connection, or it broke
-    STALL = "stall"  # no byte for stall_timeout
-    HTTP = "http"  # answered with another status than 200
-    WORKER = "worker"  # an error of ours while streaming
-    OUTBOX_FULL = "outbox_full"  # closed by us: what it brings could not be kept
+    SERVER_CLOSE = "server_close"  # end of the body of a 200 response
+    NETWORK = "network"  # no connection, or the connection broke
+    STALL = "stall"  # no byte within stall_timeout
+    HTTP = "http"  # a response with a status other than 200
+    WORKER = "worker"  # an error in the worker while streaming
+    OUTBOX_FULL = "outbox_full"  # closed by the worker: there was no room to keep new messages
 
 
 class Counters(msgspec.Struct, kw_only=True):
-    """Totals of one generation since it began; they only rise."""
+    """Totals of one generation since it started; they never decrease."""
 
     received: int = 0  # tweets
     received_bytes: int = 0  # of all messages
-    matched: int = 0  # tweets with at least one rule by the documented semantics
-    inferred: int = 0  # tweets with a rule only by the wider reading
+    matched: int = 0  # tweets matched by at least one rule under the documented semantics
+    inferred: int = 0  # tweets matched only by the wider interpretation
     unmatched: int = 0
-    limited: int = 0  # tweets that the server says it withheld
-    broken: int = 0  # lines that are no JSON object
+    limited: int = 0  # tweets that the server reports as withheld
+    broken: int = 0  # lines that are not JSON objects
     other: dict[str, int] = {}  # messages that are not tweets, by kind
-    accepted: int = 0  # to be delivered
-    delivered: int = 0  # written, or confirmed by whom they were sent to
-    dead_letters: int = 0  # refused for good by whom they were sent to, and put aside
-    redelivered: int = 0  # delivered out of outboxes of earlier generations
+    accepted: int = 0  # accepted for delivery
+    delivered: int = 0  # written, or confirmed by the recipient
+    dead_letters: int = 0  # permanently rejected by the recipient and set aside
+    redelivered: int = 0  # delivered from outboxes of earlier generations
     log_lost: int = 0  # log records that could not be written
 
 
 def added(one: Counters, other: Counters) -> Counters:
-    """The sums of both."""
+    """Return the sums of both."""
     sums: dict[str, Any] = {
         name: getattr(one, name) + getattr(other, name)
         for name in Counters.__struct_fields__
@@ -89,11 +89,11 @@ def added(one: Counters, other: Counters) -> Counters:
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """The matcher is built and the sink is reached."""
+    """The matcher is built and the sink is connected."""
 
 
 class MayConnect(msgspec.Struct, tag="may_connect", frozen=True):
-    """The worker asks to connect; it waits until the master answers with Connect."""
+    """The worker asks to connect and waits until the master answers with Connect."""
 
 
 class Connected(msgspec.Struct, tag="connected", frozen=True):
@@ -105,9 +105,8 @@ class Connected(msgspec.Struct, tag="connected", frozen=True):
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):
     """The stream ended, or could not be opened (then `streamed` is False).
 
-    `at` is when it ended. All that came until `safe_until`, where it was read from, is safe; what came later
-    may be lost.
-    `headers` holds what the answer said about when to come back, names in lower case.
+    `at` is when it ended. Everything received until `safe_until` is safe; what came later may be lost.
+    `headers` holds the response headers that say when to retry, names in lower case.
     """
 
     kind: DisconnectKind
@@ -115,23 +114,23 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     last_byte_at: float
     streamed: bool
     safe_until: float | None = None
-    reached: bool = True  # False: no connection to the server came to be
+    reached: bool = True  # False: no connection to the server was established
     status: int | None = None
     headers: dict[str, str] = {}
     detail: str = ""
 
 
 class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
-    """There is no room for what a stream would bring; the next MayConnect says that there is again.
+    """There is no room for messages from a stream; the next MayConnect tells that there is room again.
 
-    Said again when the reason changes.
+    Sent again when the reason changes.
     """
 
     trouble: OutboxTrouble
 
 
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
-    """Once a second and on change: what the worker does and has done.
+    """Sent once a second and on change: what the worker is doing and has done.
 
     All that came over the stream until `safe_until` is safe: delivered, or in the outbox. `backlog` and
     `outbox_bytes` are what is not yet delivered, with what earlier generations left to this one.
@@ -148,11 +147,11 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     counters: Counters
     redis_state: RedisState = RedisState.UNKNOWN
     redis_error: str = ""
-    unconfirmed_since: float | None = None  # since when the output confirms nothing
+    unconfirmed_since: float | None = None  # since when the output has confirmed nothing
 
 
 class Drained(msgspec.Struct, tag="drained", frozen=True):
-    """The last word of a worker: `undelivered` messages stay in its outbox for another to deliver."""
+    """The worker's last message: `undelivered` messages stay in its outbox for another worker to deliver."""
 
     undelivered: int
 
@@ -181,13 +180,13 @@ class Close(msgspec.Struct, tag="close", frozen=True):
 
 
 class Drain(msgspec.Struct, tag="drain", frozen=True):
-    """Close the stream, deliver what is in hand within `deadline_s` seconds, end."""
+    """Close the stream, deliver pending messages within `deadline_s` seconds, then exit."""
 
     deadline_s: float
 
 
 class Reopen(msgspec.Struct, tag="reopen", frozen=True):
-    """Open the log files anew."""
+    """Reopen the log files."""
 
 
 FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Drained
@@ -199,25 +198,25 @@ _from_master: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromMaster)
 
 
 def frame(message: FromWorker | FromMaster) -> bytes:
-    """The bytes of one message on the wire. Raises ProtocolError when it is too large."""
+    """Return the bytes of one message on the wire. Raises ProtocolError when it is too large."""
     payload = _encoder.encode(message)
     return HEADER.pack(payload_size(len(payload))) + payload
 
 
 def payload_size(size: int) -> int:
-    """`size` itself. Raises ProtocolError when no frame may be so large."""
+    """Return `size` unchanged. Raises ProtocolError when it exceeds the maximum size of a frame."""
     if size > MAX_FRAME_BYTES:
         raise ProtocolError(f"a frame of {size} bytes is larger than {MAX_FRAME_BYTES}")
     return size
 
 
 def from_worker(payload: bytes) -> FromWorker:
-    """Decode what a worker sent. Raises ProtocolError."""
+    """Decode a message from a worker. Raises ProtocolError."""
     return _decode(_from_worker, payload)  # type: ignore[no-any-return]  # a union has no Decoder type
 
 
 def from_master(payload: bytes) -> FromMaster:
-    """Decode what the master sent. Raises ProtocolError."""
+    """Decode a message from the master. Raises ProtocolError."""
     return _decode(_from_master, payload)  # type: ignore[no-any-return]  # a union has no Decoder type
 
 
@@ -225,7 +224,7 @@ def _decode(decoder: msgspec.msgpack.Decoder[Any], payload: bytes) -> Any:
     try:
         return decoder.decode(payload)
     except msgspec.ValidationError as error:
-        # Its text may repeat what stands at the place that it names.
+        # Its text may quote whatever stands at the place that it names.
         _, at, place = str(error).rpartition(" - at ")
         raise ProtocolError(f"not a known message: a wrong value{at}{place if at else ''}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,31 +1,31 @@
-"""The earliest of many moments, each kept under a name."""
+"""Find the earliest of many moments, each kept under a name."""
 
 from __future__ import annotations
 
 import heapq
 
-_SPARE = 64  # stale entries that a heap may hold beside as many as there are names
+_SPARE = 64  # stale entries tolerated in the heap beyond the number of names
 
 
 class Moments:
-    """Moments (monotonic seconds) by name: the earliest is known at once, however many there are."""
+    """Moments (monotonic seconds) by name; looking up the earliest does not depend on their number."""
 
     def __init__(self) -> None:
         self._at: dict[str, float] = {}
-        self._heap: list[tuple[float, str]] = []  # has every moment, and some that no longer count
+        self._heap: list[tuple[float, str]] = []  # holds every moment, and some that no longer count
 
     def __len__(self) -> int:
         return len(self._at)
 
     @property
     def earliest(self) -> float | None:
-        """The earliest moment; None when there is none."""
+        """The earliest moment, or None when there is none."""
         while self._heap and not self._counts(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def set(self, name: str, at: float | None) -> None:
-        """Keep `at` under `name` in place of what was kept; None: nothing."""
+        """Store `at` under `name`, replacing any earlier value; None removes it."""
         if at is None:
             self._at.pop(name, None)
         elif self._at.get(name) != at:
@@ -33,7 +33,7 @@ class Moments:
             self._push((at, name))
 
     def add(self, name: str, at: float | None) -> None:
-        """Keep `at` under `name` unless an earlier moment is kept there; None: nothing is added."""
+        """Store `at` under `name` unless an earlier moment is stored there; None adds nothing."""
         if at is not None and at < self._at.get(name, at + 1):
             self.set(name, at)
 

@@ -1,7 +1,8 @@
-"""Writing to a standard stream without ever blocking.
+"""Write to a standard stream without ever blocking.
 
-O_NONBLOCK belongs to the open description, which stdout shares with a shell and with all workers: setting
-it there would break others. So a pipe or terminal is opened anew, and a socket is asked at each send.
+O_NONBLOCK belongs to the open file description, which stdout shares with a shell and with all workers:
+setting it there would break others. Pipes and terminals are therefore reopened, and sockets get a flag with
+each send.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 
 
 class StdStream:
-    """A standard stream (1 or 2) that takes what it has room for."""
+    """A standard stream (1 or 2) that accepts as much as it has room for."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -23,14 +24,16 @@ class StdStream:
         self._write = self._choose()
 
     def write(self, data: bytes) -> int:
-        """Write the beginning of `data` that there is room for; how many bytes that is. Raises OSError."""
+        """Write as much of the beginning of `data` as there is room for and return that number of bytes.
+        Raises OSError.
+        """
         try:
             return self._write(data)
         except BlockingIOError:
             return 0
 
     def close(self) -> None:
-        """Let go; the standard stream itself stays open."""
+        """Release the descriptor; the standard stream itself stays open."""
         if self._socket is not None:
             self._socket.close()
         if self._own_fd is not None:
@@ -39,7 +42,7 @@ class StdStream:
 
     def _choose(self) -> Callable[[bytes], int]:
         mode = os.fstat(self._fd).st_mode
-        if stat.S_ISREG(mode):  # never blocks; a description of our own would have its own offset
+        if stat.S_ISREG(mode):  # never blocks; a reopened description would have its own offset
             return self._write_file
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(self._fd))

@@ -1,4 +1,4 @@
-"""What commands print for people."""
+"""Print reports for people at the command line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rich.console import Console
 
 from traptor.common.text import one_line
 
-# Where nobody looks at a screen, a row of a table stays one line, however long it is.
+# When stdout is not a terminal, a table row stays on one line, however long it is.
 _WIDTH_OF_FILES = 10_000
 
 
 def report_console() -> Console:
-    """Return a console on stdout that shows text as it is: without markup, emoji codes and colours in it.
+    """Return a console on stdout that shows text as it is: no markup, emoji codes or colours.
 
-    A character that the locale does not have is shown as an escape.
+    Characters that the locale lacks are shown as escapes.
     """
     take_any_text()
     console = Console(markup=False, emoji=False, highlight=False)
@@ -26,11 +26,11 @@ def report_console() -> Console:
 
 
 def take_any_text() -> None:
-    """Have stdout show as an escape what the locale does not have, instead of an error."""
+    """Make stdout show characters that the locale lacks as escapes instead of raising an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(console: Console, text: str) -> None:
-    """Print one line; what would break it or steer the terminal is shown as escapes."""
+    """Print one line; characters that would break it or control the terminal are shown as escapes."""
     console.print(one_line(text), soft_wrap=True)

@@ -1,13 +1,13 @@
-"""Foreign text as people see it: it breaks no line, steers no terminal, and is cut where it is long."""
+"""Make untrusted text safe to show: on one line, without terminal control sequences, and cut when long."""
 
 from __future__ import annotations
 
 _QUOTED_CHARACTERS = 60
 _SHOWN_CHARACTERS = 80
 _LINE_SEPARATORS = (0x2028, 0x2029)
-_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they show what follows in another order
+_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they reorder the characters that follow
 
-# What breaks a line or steers a terminal, besides the line end itself and the tab.
+# Characters that break a line or control a terminal, apart from line feed and tab.
 CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 } | {code: f"\\u{code:04x}" for code in (*_LINE_SEPARATORS, *_BIDI)}
@@ -15,7 +15,10 @@ _IN_A_LINE = CONTROLS | {ord("\n"): "\\n", ord("\t"): "\\t"}
 
 
 def one_line(text: str) -> str:
-    """Return the text with line ends and control characters as escapes: `\\n`, `\\x1b`."""
+    r"""Return the text with line ends and control characters as escapes: `
+
+    `, `\x1b`.
+    """
     return text.translate(_IN_A_LINE)
 
 
@@ -25,17 +28,17 @@ def counted(number: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, with `?` for what cannot be printed."""
+    """Return the text on one line, with `?` for unprintable characters."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def quoted(text: str) -> str:
-    """Return the text in quotes for a message, cut where it is long."""
+    """Return the text in quotes for a message, cut when it is long."""
     return f"'{printable(cut(text, _QUOTED_CHARACTERS))}'"
 
 
 def shown(text: str) -> str:
-    """Return the text quoted and escaped for a message, cut where it is long."""
+    """Return the text quoted and escaped for a message, cut when it is long."""
     return repr(cut(text, _SHOWN_CHARACTERS))
 
 

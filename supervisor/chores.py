@@ -1,4 +1,4 @@
-"""What the master does by the clock, each as a job of its own."""
+"""The master's periodic work, each piece as a separate job."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOK_AROUND_INTERVAL_S = 5.0
 
 
 class Chores:
-    """Ticks of the run clock, the status file, and a look at log and configuration files."""
+    """Ticks of the run clock, the status file, and checks of log and configuration files."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Chores:
         self._health = Health()
 
     def jobs(self) -> list[tuple[str, Run]]:
-        """The jobs, with their names."""
+        """Return the jobs, with their names."""
 
         def looks(step: Callable[[], object]) -> Run:
             return every(lambda: _LOOK_AROUND_INTERVAL_S, step, _LOOK_AROUND_INTERVAL_S)
@@ -59,7 +59,7 @@ class Chores:
             ("status", every(lambda: _STATUS_INTERVAL_S, self._write_status)),
             ("health", every(self._health_interval_s, self._look_at_health)),
             ("leftovers", every(lambda: _LOOK_AROUND_INTERVAL_S, self._look_for_leftovers)),
-            # Every step is due by an event or its time; this makes up for one that was missed.
+            # Every step is triggered by an event or a time; this makes up for a missed trigger.
             ("steps", looks(self._wake)),
             ("files", looks(self._files.compare)),
             ("addresses", looks(lambda: look_at_addresses(self._context.pool))),
@@ -68,11 +68,11 @@ class Chores:
         ]
 
     def close(self) -> None:
-        """Nothing runs any more: no status may say that it does."""
+        """Remove the status: nothing runs any more, and no status may claim otherwise."""
         self._status_path.unlink(missing_ok=True)
 
     def _tick(self) -> None:
-        """Let the run clock run, and a hung worker be found."""
+        """Advance the run clock, and detect hung workers."""
         now = time.monotonic()
         self._context.run_clock.tick(now)
         if self._one_hangs(self._context.run_clock.read(now)):
@@ -85,7 +85,7 @@ class Chores:
     def _write_status(self) -> None:
         try:
             write_anyhow(self._status_path, orjson.dumps(self._status()))
-        except OSError as error:  # no status is worth the collection
+        except OSError as error:  # a failed status must not end the collection
             if not self._status_fails:
                 log.warning("the status file cannot be written", extra=fields(error=str(error)))
             self._status_fails = True

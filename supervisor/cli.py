@@ -59,7 +59,7 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
     """Run a collection in the foreground: one worker process for each connection that the rules need."""
     missing_streams = open_missing_streams()
     reset_signals()
-    # Whatever Python's default is: a worker must be forked (Python 3.14's is forkserver).
+    # Whatever Python's default is (3.14: forkserver), a worker must be forked.
     multiprocessing.set_start_method("fork")
     try:
         if only_check:
@@ -102,13 +102,13 @@ async def _collect(settings: Settings, logs: MasterLogs) -> ExitCode:
 
 
 def _greet(line: str) -> None:
-    """Say it on stderr: stdout may be the output."""
+    """Print the line on stderr: stdout may be the output."""
     with contextlib.suppress(OSError):
         click.echo(one_line(line), err=True)
 
 
 def _nothing(_line: str) -> None:
-    """Where the logs themselves are on the terminal, nothing else is."""
+    """Print nothing: the logs themselves are on the terminal."""
 
 
 def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:

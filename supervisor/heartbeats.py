@@ -1,7 +1,7 @@
-"""The heartbeats that rule managers look at: `<type>:<id>:heartbeat`, as the original Traptor wrote them.
+"""Write the heartbeats that rule managers check: `<type>:<id>:heartbeat`, as the original Traptor wrote them.
 
-A group beats while any part of it streams, and while it has no rules: a manager gives work to groups that
-beat. A group whose rules are all waiting does not, and that is said.
+A group beats while any part of it streams, and while it has no rules: a manager assigns work to groups that
+beat. A group whose rules are all waiting does not beat, and that is logged.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Heartbeats:
 
     @property
     def foreign(self) -> frozenset[GroupId]:
-        """The groups whose heartbeat somebody else writes, too: another supervisor, or the original."""
+        """The groups whose heartbeat is also written by another supervisor, or by the original."""
         return self._pulse.foreign(self._context.settings.supervisor.heartbeat_interval, time.monotonic())
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Write heartbeats until cancelled."""
         while True:
             interval_s = self._context.settings.supervisor.heartbeat_interval
             if not self._context.stopping:
@@ -77,7 +77,7 @@ class Heartbeats:
             await self._write(due, interval_s, now)
 
     def _emptied(self, now: float) -> list[GroupId]:
-        """The groups that lost their last rule not long ago."""
+        """Return the groups that lost their last rule not long ago."""
         keep_s = self._context.settings.supervisor.heartbeat_empty
         lately = [name for name, since in self._ledger.unplanned() if now - since.mono < keep_s]
         return [group for name in lately if (group := _group(name)) and self._groups.filter.serves(group)]
@@ -98,7 +98,7 @@ class Heartbeats:
 
 
 async def read_heartbeats(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> list[Found | None]:
-    """Return the heartbeats that these groups have now. Raises redis-py's errors."""
+    """Return the present heartbeats of these groups. Raises redis-py's errors."""
     async with client.pipeline(transaction=False) as pipeline:
         for group in groups:
             pipeline.get(heartbeat_key(group))
@@ -119,7 +119,7 @@ async def write_heartbeats(client: redis.asyncio.Redis, groups: Iterable[GroupId
 
 
 def heartbeat_key(group: GroupId) -> str:
-    """The key in Redis that rule managers look at."""
+    """Return the Redis key that rule managers check."""
     return f"{group}:heartbeat"
 
 
@@ -136,7 +136,7 @@ def silences(
 
 
 def _group(connection: str) -> GroupId | None:
-    """The group whose first part the connection is, or None."""
+    """Return the group whose first part the connection is, or None."""
     try:
         group, part = parse_connection(connection)
     except ValueError:

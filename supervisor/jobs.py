@@ -1,7 +1,7 @@
-"""The master's jobs: what serves the surroundings of the streams. None of them may end the streams.
+"""The master's jobs, which serve the surroundings of the streams; none of them may end the streams.
 
-A job that fails, however it fails, is begun again after a pause, and that is said, counted and shown. The
-streams need no job: workers stream by themselves.
+A job that fails, however it fails, is restarted after a pause, and the failure is logged, counted and shown.
+The streams need no job: workers stream by themselves.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-# So long it must go well until its failures are forgotten.
+# A job must work this long before its failures are forgotten.
 STEADY_S = 30.0
 _SAY_AGAIN_S = 60.0
 _CANCEL_AGAIN_S = 0.2
-_PAUSE_FOR_WORK = 4.0  # a step has at most a fifth of the loop
+_PAUSE_FOR_WORK = 4.0  # a step takes at most a fifth of the loop's time
 
 T = TypeVar("T")
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -36,14 +36,14 @@ class Trouble:
     def __init__(self, job: str) -> None:
         self.job = job
         self.failures = 0  # since the start
-        self.error: str | None = None  # while it does not go well
+        self.error: str | None = None  # set while the job fails
         self.retry_at = 0.0
         self._in_a_row = 0
         self._failed_at = 0.0
-        self._said: tuple[str, float] | None = None  # which error was said, and when
+        self._said: tuple[str, float] | None = None  # the last logged error, and when
 
     def failed(self, error: BaseException, now: float) -> None:
-        """Note a failure and say it: an error of ours with its traceback, the same error once a minute."""
+        """Record and log a failure: bugs with a traceback, the same error at most once a minute."""
         pause_s = doubled(FIRST_PAUSE_S, self._in_a_row, LONGEST_PAUSE_S)
         self.failures += 1
         self._in_a_row += 1
@@ -58,14 +58,14 @@ class Trouble:
             )
 
     def went_well(self, now: float) -> None:
-        """It has gone well until now: forget the failures, and say so, when that lasts."""
+        """Record that the job has worked until now; once that lasts, forget the failures and log it."""
         if self.error is not None and now - self._failed_at >= STEADY_S:
             log.info("a job of the master goes on", extra=fields(job=self.job, failures=self.failures))
             self.error, self._said, self._in_a_row = None, None, 0
 
 
 class Jobs:
-    """Runs the jobs, and tries the steps of the master's own loop, so that no failure gets any further."""
+    """Runs the jobs, and guards the steps of the master's own loop, so that failures do not spread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -73,11 +73,11 @@ class Jobs:
         self._troubles: dict[str, Trouble] = {}
 
     def start(self, name: str, run: Run) -> None:
-        """Run a job until `end`; `run` begins it, and begins it anew after each failure."""
+        """Run a job until `end`; `run` starts it, and restarts it after each failure."""
         self._tasks.append(asyncio.create_task(self._keep(self._trouble(name), run), name=name))
 
     def attempt(self, name: str, deed: Callable[[], T], otherwise: T) -> T:
-        """The result of a step, or `otherwise` when it fails, or failed a moment ago."""
+        """Return the result of a step, or `otherwise` when it fails or failed a moment ago."""
         trouble = self._trouble(name)
         now = self._clock()
         if now < trouble.retry_at:
@@ -91,23 +91,23 @@ class Jobs:
         return result
 
     def retry_at(self, name: str) -> float | None:
-        """When a step that failed may be tried again; None when it may be now."""
+        """Return when a step that failed may be tried again; None when it may be now."""
         retry_at = self._trouble(name).retry_at
         return retry_at if retry_at > self._clock() else None
 
     def hurry(self) -> None:
-        """Let what failed be tried at once, for a stop."""
+        """Allow failed steps to be retried at once, for a stop."""
         for trouble in self._troubles.values():
             trouble.retry_at = 0.0
 
     def on_loop_error(self, loop: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
-        """Take what the event loop would only print: errors in callbacks, and of accepting connections."""
+        """Handle what the event loop would only print: errors in callbacks, and in accepting connections."""
         trouble = self._trouble("event loop")
         trouble.failed(about.get("exception") or RuntimeError(about["message"]), self._clock())
         loop.call_later(STEADY_S, lambda: trouble.went_well(self._clock()))
 
     def status(self, wall_of: Callable[[float], float]) -> list[dict[str, Any]]:
-        """The jobs that have failed since the start; `error` and `retry_at` while one does not go well."""
+        """Return the jobs that have failed since the start; `error` and `retry_at` are set during a failure."""
         return [
             {
                 "job": trouble.job,
@@ -145,9 +145,9 @@ class Jobs:
 
 
 def every(interval_s: Callable[[], float], step: Callable[[], object], first_after_s: float = 0.0) -> Run:
-    """A job that does one step again and again, with a pause between.
+    """Return a job that repeats one step, with a pause between.
 
-    Where a step takes long (a status of 100,000 connections), so are the pauses: the loop has other work.
+    When a step takes long (a status of 100,000 connections), so do the pauses: the loop has other work.
     """
 
     async def run() -> None:
@@ -169,13 +169,13 @@ async def _failure(run: Run) -> BaseException:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        return error  # of something it waited for: nobody cancelled the job
+        return error  # raised by something it waited for: nobody cancelled the job
     except Exception as error:  # noqa: BLE001  # whatever it is, the streams go on
         return error
     return RuntimeError("it ended by itself")
 
 
 def _is_of_the_host(error: BaseException) -> bool:
-    """Whether the host has no room or no right, which a traceback would only bury."""
+    """Tell whether the host lacks room or permission, which a traceback would only bury."""
     no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
     return no_thread or isinstance(error, TraptorError | OSError | MemoryError)

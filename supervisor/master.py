@@ -1,4 +1,4 @@
-"""The master: everything that can happen only marks it; one loop waits, reconciles, and waits again."""
+"""The master: events only mark what needs attention; one loop waits, reconciles, and waits again."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ _LAST_RESORT_S = 1.0
 
 
 class Master:
-    """Runs a collection until it is told to stop. To be made inside a running event loop."""
+    """Runs a collection until it is told to stop. Create it inside a running event loop."""
 
     def __init__(
         self, settings: Settings, logs: MasterLogs, say: Callable[[str], None] = lambda _line: None
     ) -> None:
-        """Begin; `say` is given one line for the terminal when it is known what is planned."""
+        """Begin; `say` receives one line for the terminal once the plan is known."""
         self._logs = logs
         self._greet: Callable[[str], None] | None = say
         self._stdout = StdoutWatch(self._mind_stdout)
@@ -148,7 +148,7 @@ class Master:
         )
 
     def wake(self) -> None:
-        """Have the loop look at everything again."""
+        """Make the loop check everything again."""
         self._agenda.look_at_all()
         self._event.set()
 
@@ -156,10 +156,10 @@ class Master:
         self._agenda.look_at([connection])
         self._event.set()
 
-    # ---- the life of a master
+    # ---- lifetime
 
     async def run(self) -> ExitCode:
-        """Run until TERM or INT, and end with every worker gone."""
+        """Run until TERM or INT, and return once every worker is gone."""
         self._listen_to_signals()
         self._stdout.start()
         self._files.watch(self._context.settings.watched)
@@ -181,7 +181,7 @@ class Master:
             await self._close()
 
     async def _loop(self) -> ExitCode:
-        """Look, and wait until there is something to look at; a failure here costs no stream either."""
+        """Reconcile, and wait until there is more to do; a failure here costs no stream."""
         jobs = self._jobs
         while True:
             if self._reload_asked is not None:
@@ -218,7 +218,7 @@ class Master:
         take_keys(self._context, now)
 
     async def _end_predecessors_workers(self) -> None:
-        """No key may be lent before the workers of a master that died are gone."""
+        """Wait until the workers of a dead master are gone: no key may be lent before."""
         for entry in self._roster.read():
             if end_process(entry):
                 log.warning(
@@ -228,12 +228,12 @@ class Master:
         if self._workers_lock.try_take():
             return
         log.warning("waiting for a dead supervisor's workers to end")
-        # The kernel tells nobody that a flock is free.
+        # The kernel does not notify when a flock is released.
         while not self._context.stopping and not self._workers_lock.try_take():  # noqa: ASYNC110
             await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:
-        """Let go of everything; what cannot be let go of keeps nothing else."""
+        """Release everything; a failure to release one thing does not keep the others."""
         ends: list[tuple[str, Callable[[], Any]]] = [
             ("close the watch on stdout", self._stdout.close),
             ("close files", self._files.close),
@@ -255,7 +255,7 @@ class Master:
                 log.exception("an end failed", extra=fields(what=name))
         log.info("supervisor stopped")
 
-    # ---- what can happen
+    # ---- events
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -276,7 +276,7 @@ class Master:
         self._kill_all()
 
     def _stop_quickly(self) -> None:
-        """Wait for no output: what is not delivered stays in the outboxes."""
+        """Do not wait for the output: what is not delivered stays in the outboxes."""
         self._context.hurries = True
         self._context.fleet.kill_by(time.monotonic() + QUICK_S)
         if not self._context.stopping:
@@ -284,7 +284,7 @@ class Master:
         self.wake()
 
     def _mind_stdout(self) -> None:
-        """End when nobody reads the output: it can never be delivered."""
+        """Stop when nobody reads the output: it can never be delivered."""
         is_output = self._context.settings.traptor.output == f"{JSONL}{STDOUT}"
         if self._stdout.is_gone and is_output and not self._context.stopping:
             log.warning("stdout is closed, nobody reads the output: stopping")

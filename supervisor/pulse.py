@@ -1,4 +1,4 @@
-"""Which groups are due for a heartbeat, which have missed one, and whose heartbeat somebody else writes.
+"""Decide which groups are due for a heartbeat, which missed one, and whose heartbeat somebody else writes.
 
 Pure decisions: the time is passed in, in monotonic seconds.
 """
@@ -22,7 +22,7 @@ _ROUNDING_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was written as heartbeats; `answered_at` is when Redis had certainly taken it."""
+    """A heartbeat as written; `answered_at` is when Redis had certainly stored it."""
 
     value: bytes
     lifetime_s: float
@@ -37,7 +37,7 @@ class Found:
     remaining_s: float
 
     def is_of_another(self, sent: Sent, asked_at: float) -> bool:
-        """Whether it cannot be the one that was sent: another value, or too long to live."""
+        """Tell whether it cannot be the one that was sent: another value, or too long a lifetime."""
         at_most_s = sent.lifetime_s - (asked_at - sent.answered_at)
         return self.value != sent.value or self.remaining_s > at_most_s + _ROUNDING_S
 
@@ -57,13 +57,13 @@ class _Beat:
 
 
 class Pulse:
-    """Which groups are due for a heartbeat, and which have missed one. Pure; the time is passed in."""
+    """Tracks which groups are due for a heartbeat, and which have missed one. Pure; the time is passed in."""
 
     def __init__(self) -> None:
         self._beats: dict[GroupId, _Beat] = {}
 
     def look(self, silences: Iterable[tuple[GroupId, str]], now: float) -> None:
-        """Take over which groups there are, each with why it may not beat ("": it may)."""
+        """Record which groups there are, each with why it may not beat ("": it may)."""
         beats = {}
         for group, why in silences:
             beat = beats[group] = self._beats.get(group) or _Beat()
@@ -80,17 +80,17 @@ class Pulse:
         )
 
     def written(self, groups: Iterable[GroupId], now: float, sent: Sent) -> None:
-        """Note a heartbeat of these groups."""
+        """Record a heartbeat of these groups."""
         for group in groups:
             self._beats[group].written_at, self._beats[group].sent = now, sent
 
     def unanswered(self, groups: Iterable[GroupId]) -> None:
-        """Note that nobody knows which heartbeat these groups have."""
+        """Record that it is unknown which heartbeat these groups have."""
         for group in groups:
             self._beats[group].sent = None
 
     def found(self, group: GroupId, found: Found | None, asked_at: float) -> None:
-        """Take in which heartbeat a group had before the next is written."""
+        """Record which heartbeat a group had before the next is written."""
         beat = self._beats[group]
         if beat.sent is None:
             return
@@ -120,7 +120,7 @@ class Pulse:
         return {group: beat.why for group, beat in self._beats.items() if beat.why}
 
     def missed(self, interval_s: float, now: float) -> Iterator[tuple[GroupId, str]]:
-        """Yield each group once whose heartbeat has expired, or never was, as it is withheld; and why."""
+        """Yield each group once, and why, when its heartbeat is withheld and has expired or never existed."""
         for group, beat in self._beats.items():
             if beat.silent_since is None or beat.is_said:
                 continue
@@ -130,7 +130,7 @@ class Pulse:
                 yield group, beat.why
 
     def recovered(self) -> Iterator[GroupId]:
-        """Yield each group once that beats again after it was said to have missed."""
+        """Yield each group once that beats again after it was reported as missing."""
         for group, beat in self._beats.items():
             if beat.is_said and not beat.why:
                 beat.is_said = False

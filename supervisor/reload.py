@@ -1,4 +1,4 @@
-"""Taking over a changed configuration while everything runs; a broken one changes nothing."""
+"""Apply a changed configuration while everything runs; an invalid one changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Reload:
-    """Reads the ini and the key file again and applies what differs."""
+    """Reads the ini and the key file again and applies the differences."""
 
     def __init__(self, context: Context, groups: Groups, logs: MasterLogs) -> None:
         self._context = context
@@ -27,7 +27,7 @@ class Reload:
         self._logs = logs
 
     def run(self, why: str) -> None:
-        """Apply what the files say now, or say what is wrong with them."""
+        """Apply the files' present content, or log what is wrong with them."""
         old = self._context.settings
         try:
             new = load_settings(old.path)
@@ -59,7 +59,7 @@ class Reload:
 
 
 def take_keys(context: Context, now: float) -> None:
-    """Give the pool the configured keys, and say what changed."""
+    """Give the pool the configured keys, and log the changes."""
     change = context.pool.replace(context.settings.keys, now, is_on_this_host)
     context.keys_changed = True
     said = {name: ",".join(names) for name, names in asdict(change).items() if names}
@@ -72,7 +72,7 @@ def take_keys(context: Context, now: float) -> None:
 
 
 def pool_limits(settings: Settings) -> PoolLimits:
-    """The options for keys."""
+    """Return the options for keys."""
     twitter = settings.twitter
     return PoolLimits(
         connects=twitter.connects,

@@ -1,4 +1,4 @@
-"""docs/configuration.md: tables of the options, and what holds for all of them."""
+"""Generate docs/configuration.md: tables of the options, and the rules that apply to all of them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ Secrets appear in no message, log or process title. Messages about a key name it
 
 
 def configuration_page() -> str:
-    """The text of docs/configuration.md."""
+    """Return the text of docs/configuration.md."""
     return "\n".join([_HEAD, *map(_section, SECTIONS), _TAIL])
 
 

@@ -1,7 +1,7 @@
-"""Options of librdkafka that may not stand in [kafka], each with what to do instead.
+"""Options of librdkafka that are not allowed in [kafka], each with what to do instead.
 
-Names: librdkafka's CONFIGURATION.md, and those that confluent-kafka keeps for itself. Some have no dot and
-would be refused anyway; here the operator reads why.
+Names come from librdkafka's CONFIGURATION.md, plus those that confluent-kafka reserves. Some have no dot and
+would be refused anyway; the entry here tells the operator why.
 """
 
 from __future__ import annotations

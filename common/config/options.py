@@ -1,4 +1,4 @@
-"""The option table: what can stand in traptor.ini, taken from the sections' own declarations."""
+"""The option table: everything allowed in traptor.ini, derived from the declarations of the sections."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pydantic.fields import FieldInfo
 
 from traptor.common.config.kinds.kinds import Allowed
 
-# After librdkafka's CONFIGURATION.md: sasl.password, ssl.key.pem, sasl.oauthbearer.client.secret, ...
+# From librdkafka's CONFIGURATION.md: sasl.password, ssl.key.pem, sasl.oauthbearer.client.secret, ...
 _LIBRARY_SECRET = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.config|jaas")
 
 
 class Reload(StrEnum):
     """What a reload does with a changed option."""
 
-    LIVE = "live"  # counts at once
-    REFRESH = "refresh"  # workers are replaced, without a gap where the keys allow it
-    RESTART = "restart"  # waits until the supervisor is started anew
+    LIVE = "live"  # takes effect at once
+    REFRESH = "refresh"  # workers are replaced, with no gap when a spare slot or key is available
+    RESTART = "restart"  # takes effect when the supervisor is restarted
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One row of the table. `default` is as it would stand in the ini; None: the option must be set."""
+    """One row of the table. `default` is written as in the ini; None means the option is required."""
 
     section: str
     key: str
@@ -42,7 +42,7 @@ class Option:
 
     @classmethod
     def of_field(cls, section: str, key: str, field: FieldInfo) -> Option:
-        """The row for a field that was declared with `option`."""
+        """Return the row for a field that was declared with `option`."""
         extra = field.json_schema_extra
         assert isinstance(extra, dict)
         return cls(
@@ -58,7 +58,7 @@ class Option:
 
     @classmethod
     def of_library(cls, section: str, key: str) -> Option:
-        """The row for a name with a dot, which goes to a library as it is."""
+        """Return the row for a name with a dot, which is passed to a library unchanged."""
         return cls(
             section=section,
             key=key,
@@ -72,11 +72,11 @@ class Option:
 
 
 def option(default: str, reload: Reload, meaning: str, *, secret: bool = False) -> Any:
-    """Declare a field of a section: its default as it would stand in the ini, and what it is for."""
+    """Declare a field of a section: its default as written in the ini, and its meaning."""
     extra: dict[str, Any] = {"sample": default, "reload": reload.value}
     return Field(default, description=meaning, repr=not secret, json_schema_extra=extra)
 
 
 def required_option(sample: str, reload: Reload, meaning: str) -> Any:
-    """Declare a field without a default; the sample ini sets it to `sample`."""
+    """Declare a required field; the sample ini sets it to `sample`."""
     return Field(description=meaning, json_schema_extra={"sample": sample, "reload": reload.value})

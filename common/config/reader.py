@@ -1,4 +1,4 @@
-"""Reads the ini, and the files that it names, piece by piece."""
+"""Read the ini, and the files that it names, piece by piece."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 class SettingsReader:
-    """One reading of the configuration; problems and warnings gather in `report`."""
+    """One reading of the configuration; problems and warnings accumulate in `report`."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.report = Report()
@@ -34,7 +34,7 @@ class SettingsReader:
         self._folder = self.path.parent
         self._expansion = Expansion(self._folder, environ)
         self._key_file: Path | None = None
-        self._secrets: list[Value] = []  # of the ini
+        self._secrets: list[Value] = []  # from the ini
         self._ini = self._read_text(self.path, Place(self._file))
         text = "" if self._ini is None else self._ini.text
         self.report.raise_problems()
@@ -43,12 +43,12 @@ class SettingsReader:
 
     @property
     def watched(self) -> tuple[Path, ...]:
-        """Every file that was asked for."""
+        """Every file that was read or looked for."""
         files = (self.path, self._key_file, *self._expansion.paths)
         return tuple(dict.fromkeys(path for path in files if path is not None))
 
     def section(self, model: type[SectionT]) -> SectionT | None:
-        """One section; None where it has a problem."""
+        """Return one section, or None when it has a problem."""
         missing = IniSection(model.section, Place(self._file, None, f"[{model.section}]"), {})
         written = self._sections.get(model.section, missing)
         reader = SectionReader(model, written, self.report)
@@ -57,7 +57,7 @@ class SettingsReader:
         return section
 
     def keys(self, key_file: Path | None) -> tuple[ApiKey, ...]:
-        """The keys of the ini and of the key file, as far as they can be used."""
+        """Return the usable keys of the ini and of the key file."""
         in_ini = [
             draft_of_section(section, self._expansion, self.report)
             for name, section in self._sections.items()
@@ -68,14 +68,14 @@ class SettingsReader:
         return KeyChecks(self.report).keys((*in_ini, *in_file))
 
     def place(self, section: str, key: str) -> Place:
-        """Where an option stands, or would."""
+        """Return the place where an option stands, or would stand."""
         written = self._sections.get(section)
         value = written.values.get(key) if written is not None else None
         place = Place(self._file, None, f"[{section}]") if value is None else value.place
         return place.of(key)
 
     def finish(self) -> None:
-        """Warn of files with secrets that others may open; raises ConfigError if there was any problem."""
+        """Warn of files with secrets that others may open; raise ConfigError if there was any problem."""
         if self._ini is not None and any(value.is_literal for value in self._secrets):
             warn_of_exposure(self._ini, self.report)
         for file in dict.fromkeys(file for value in self._secrets for file in value.files):
@@ -94,7 +94,7 @@ class SettingsReader:
     def _read_key_file(self, path: Path) -> list[KeyDraft]:
         self._key_file = path
         named = self._sections["keys"].values["file"]
-        # What is the name of no file may be a secret in the wrong place, such as a URL with a password.
+        # A name that is no file may be a misplaced secret, such as a URL with a password.
         may_be_shown = (is_literal(named) and "@" not in named.text) or os.path.lexists(path)
         place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place.of("file")
         file = self._read_text(path, place)

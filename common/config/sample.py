@@ -1,4 +1,4 @@
-"""The sample traptor.ini, made from the option table: every option with its meaning and its default.
+"""Print the sample traptor.ini, made from the option table: every option with its meaning and default.
 
 `python -m traptor.common.config.sample ini|docs` prints it, or docs/configuration.md.
 """
@@ -45,7 +45,7 @@ max_connections = 1"""
 
 
 def sample_ini() -> str:
-    """The text of the sample."""
+    """Return the text of the sample."""
     parts = [_comment(_HEAD), *(_section(section) for section in SECTIONS), _comment(_KEYS)]
     return "\n\n\n".join(parts) + "\n"
 

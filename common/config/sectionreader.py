@@ -1,4 +1,4 @@
-"""From a section of the ini to a validated section of the settings."""
+"""Turn a section of the ini into a validated section of the settings."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ SectionT = TypeVar("SectionT", bound=Section)
 _IN_QUOTES = re.compile(r"""(["'`]).*\1""")
 _COMMENT_BEHIND = re.compile(r"\s[#;]")
 _LIBRARY_NAME = re.compile(r"[a-z_]+(\.[a-z_]+)+")
-_SHOWN_CHARACTERS = 10  # a credential is longer
+_SHOWN_CHARACTERS = 10  # credentials are longer
 
 
 class SectionReader(Generic[SectionT]):
-    """Reads one section as it stands in the ini; all its problems go to the report."""
+    """Reads one section of the ini; all its problems go to the report."""
 
     def __init__(self, model: type[SectionT], written: IniSection, report: Report) -> None:
         self._model = model
         self._table = {option.key: option for option in model.options()}
         self._written = written
         self._report = report
-        self._values: dict[str, Value | None] = {}  # None: reported already
+        self._values: dict[str, Value | None] = {}  # None: a problem was reported
 
     def read(self, folder: Folder, expansion: Expansion) -> SectionT | None:
-        """The validated section; None where it has a problem."""
+        """Return the validated section, or None when it has a problem."""
         self._take_known_values(expansion)
         texts = {key: value.text for key, value in self._values.items() if value is not None}
         broken = self._values.keys() - texts.keys()
@@ -52,12 +52,12 @@ class SectionReader(Generic[SectionT]):
         return None if broken else section
 
     def _with_samples(self, texts: dict[str, str], broken: Set[str]) -> dict[str, str]:
-        """The texts with something valid in place of what is broken, so that the rest can be judged."""
+        """Return the texts with valid samples replacing broken ones, so that the rest can be validated."""
         return texts | {key: self._table[key].sample for key in broken}
 
     @property
     def secret_values(self) -> list[Value]:
-        """What was read that must stay secret."""
+        """The values read that must stay secret."""
         secret = (value for key, value in self._values.items() if self._table[key].is_secret)
         return [
             value
@@ -80,7 +80,7 @@ class SectionReader(Generic[SectionT]):
                 self._values[key] = self._unquoted(expansion.expand(named, self._report), option)
 
     def _unquoted(self, value: Value | None, option: Option) -> Value | None:
-        """The value; None where it stands in quotes, which an ini takes as a part of it."""
+        """Return the value, or None when it is quoted: an ini takes quotes as part of the value."""
         if value is None or not _IN_QUOTES.fullmatch(value.text):
             return value
         if self._model.is_passed_on(option.key):
@@ -90,7 +90,7 @@ class SectionReader(Generic[SectionT]):
         return None
 
     def _report_unknown(self, key: str, line: Place) -> None:
-        """Report a name that is no option, and repeat it only where it is surely no piece of a secret."""
+        """Report a name that is not an option; repeat it only when it cannot be part of a secret."""
         hint = did_you_mean(key, self._table)
         home = next((option.section for option in OPTIONS if option.key == key), None)
         if key in self._model.refused:
@@ -102,19 +102,19 @@ class SectionReader(Generic[SectionT]):
             self._report.problem(place, f"no such option{hint}")
 
     def _report_invalid(self, error: ValidationError) -> None:
-        # Nothing else of pydantic's error is used: its texts quote values.
+        # Only this of pydantic's error is used: its texts quote values.
         for detail in error.errors(include_url=False, include_input=False):
             key = str(detail["loc"][0])
             if detail["type"] == "value_error":
                 self._report.problem(self._place(key), f"{detail['ctx']['error']}{self._found(key)}")
-            else:  # missing
+            else:  # the option is missing
                 sample = self._table[key].sample
                 self._report.problem(self._place(key), f"must be set, such as `{key} = {sample}`")
 
     def _found(self, key: str) -> str:
-        """The value, where it may be shown: what came from a variable or a file may be a secret.
+        """Return the value if it may be shown: text from a variable or a file may be a secret.
 
-        So may a longer text, whatever option it was written behind: a line may have been torn or pasted.
+        So may a longer text after any option: a line may have been torn or pasted.
         """
         value = self._values.get(key)
         if value is None or not value.is_literal or self._table[key].is_secret or "@" in value.text:
@@ -127,7 +127,7 @@ class SectionReader(Generic[SectionT]):
         return f" ({'; '.join(found)})" if found else ""
 
     def _inconsistent(self, section: SectionT, broken: Set[str]) -> set[str]:
-        """Report the options that do not fit others, unless one of the two is broken anyway."""
+        """Report options that conflict with each other, unless one of them is already broken."""
         wrong: dict[str, str] = {}
         for low, high in section.rising:
             if broken.isdisjoint((low, high)) and getattr(section, low) > getattr(section, high):

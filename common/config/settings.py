@@ -43,9 +43,9 @@ class Changes:
 
 @dataclass(frozen=True)
 class Settings:
-    """Validated settings: `settings.<section>.<option>`. Durations are seconds, sizes bytes, paths absolute.
+    """Validated settings: `settings.<section>.<option>`; seconds, bytes, absolute paths.
 
-    `watched`: the files whose change asks for a reload. `warnings`: sentences for the operator.
+    `watched` lists the files whose change requests a reload; `warnings` are sentences for the operator.
     """
 
     path: Path
@@ -62,17 +62,17 @@ class Settings:
 
     @property
     def key_file(self) -> Path | None:
-        """The YAML file with keys, if there is one."""
+        """The YAML file with keys, or None."""
         return self.key_options.file
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every text that no log may show."""
+        """Every text that must not appear in logs."""
         of_keys = (secret for key in self.keys for secret in key.secrets)
         return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets)))
 
     def changes(self, other: Settings) -> Changes:
-        """Which options another settings has otherwise; keys are the pool's business."""
+        """Return the options that differ in another settings; the pool compares keys itself."""
         changed = [option for option in OPTIONS if self._value(option) != other._value(option)]
         passed_on = {key for key, _ in {*self.kafka.library} ^ {*other.kafka.library}}
         changed += [Option.of_library(KafkaSection.section, key) for key in sorted(passed_on)]
@@ -80,7 +80,7 @@ class Settings:
         return Changes(by_reload[Reload.LIVE], by_reload[Reload.REFRESH], by_reload[Reload.RESTART])
 
     def keeping_what_needs_a_restart(self, running: Settings) -> Settings:
-        """What a running supervisor takes over of these: all but the options that need a restart."""
+        """Return these settings with the running supervisor's value of each option that needs a restart."""
         sections = {name: self._kept(name, running) for name in _ATTRIBUTES.values()}
         return replace(self, **sections)  # type: ignore[arg-type] # each is of its own attribute's class
 
@@ -105,7 +105,7 @@ _ATTRIBUTES = {
 
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings that an ini holds; `environ`: what `${VAR}` refers to, by default the process's.
+    """Return the settings read from an ini; `environ` resolves `${VAR}` (default: the process's environment).
 
     Raises ConfigError with every problem of the ini and the key file.
     """
@@ -154,7 +154,7 @@ def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: Kaf
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """What can be used of an ini that is wrong elsewhere; None for a section that is wrong itself."""
+    """The usable sections of an ini that may be wrong elsewhere; None for a section that is itself wrong."""
 
     traptor: TraptorSection | None = None
     supervisor: SupervisorSection | None = None
@@ -162,7 +162,7 @@ class Sections:
 
 
 def load_sections(path: Path, environ: Mapping[str, str] | None = None) -> Sections:
-    """The sections of an ini that say where things are, as far as they are good."""
+    """Return the sections of an ini that tell where files are, as far as they are valid."""
     try:
         reader = SettingsReader(path, os.environ if environ is None else environ)
     except ConfigError:

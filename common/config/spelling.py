@@ -1,4 +1,4 @@
-"""What an unknown name in the configuration may have been meant to be."""
+"""Suggest the known name that an unknown name in the configuration resembles."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """What to append to a message about an unknown name: the known one that is most like it, if one is."""
+    """Return a suggestion to append to a message about an unknown name; empty when none is similar."""
     for match in difflib.get_close_matches(word, list(known), n=1):
         return f"; did you mean {match}?"
     return ""
 
 
 def unknown_member(word: str, known: tuple[str, ...]) -> str:
-    """The message about an unknown member of a key.
+    """Return the message about an unknown member of a key.
 
-    The word is repeated only where it is like a known one: it may be a piece of a secret in the wrong place.
+    The word is repeated only where it resembles a known one: it may be part of a misplaced secret.
     """
     hint = did_you_mean(word, known)
     if hint:

@@ -1,4 +1,4 @@
-"""How much of a disk may be taken, and whether an error says that it is full."""
+"""Tell how much of a disk may be used, and whether an error means that it is full."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def is_full(error: OSError) -> bool:
-    """Whether an error says that the disk, or this user's share of it, is full."""
+    """Tell whether an error means that the disk, or this user's quota on it, is full."""
     return error.errno in _FULL
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what the disk of a folder has room for; a very large number when that is not known."""
+    """Return the free bytes on the disk of a folder; a very large number when they are unknown."""
     try:
         disk = os.statvfs(folder)
-    except OSError:  # the folder is gone: no question of room
+    except OSError:  # the folder is gone, which is not a lack of room
         return _UNLIMITED_BYTES
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else _UNLIMITED_BYTES
 
 
 def spare_bytes(folder: Path) -> int:
-    """Return what large files may still take of the disk; at most 0 when they must not grow.
+    """Return how many more bytes large files may take on the disk; at most 0 when they must not grow.
 
     They leave a sixteenth of it, at most 16 MiB: state.db, ledger, logs and others need it to recover.
     """
@@ -40,9 +40,9 @@ def spare_bytes(folder: Path) -> int:
 
 
 def allocate(file: Path, from_byte: int, size_bytes: int) -> bool:
-    """Have a file own its disk from one byte to its new size; whether there was room.
+    """Reserve disk space for a file from one byte up to its new size; return whether there was room.
 
-    Raises OSError for other troubles. A file system that cannot promise room is taken by its silence.
+    Raises OSError for other failures. A file system that cannot reserve space is assumed to have room.
     """
     fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:

@@ -1,4 +1,4 @@
-"""Folders for our own files: how they are made, and whether anybody else may change what is in them."""
+"""Create folders for Traptor's own files, and tell whether anybody else may change what is in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_private(path: Path) -> None:
-    """Make a folder and those above it that are missing, for us and our group's eyes, whatever the umask.
+    """Create a folder and its missing parents for the owner, readable by the group, whatever the umask.
 
     Raises OSError.
     """
@@ -33,18 +33,18 @@ def make_private(path: Path) -> None:
 
 
 def who_may_change(path: Path) -> str | None:
-    """A sentence about who else may change what is in a folder, and how to end that; None: nobody.
+    """Return a sentence about who else may change the contents of a folder and how to prevent it, or None.
 
-    As ssh does with its files: every folder on the way belongs to us or root, and nobody else may write to
-    it; in a folder like /tmp others may, as they cannot remove there what is not theirs. What is missing
-    is looked at when it is made.
+    The rule is that of ssh: every folder on the way belongs to this user or root and nobody else may write to
+    it; in a sticky folder such as /tmp others may write, since they cannot remove files of others. Missing
+    folders are checked when they are created.
     """
     ways = dict.fromkeys((*_way_to(path.absolute()), *_way_to(path.resolve())))
     return next((fault for place in ways if (fault := _fault(place, is_last=place == path.resolve()))), None)
 
 
 def _way_to(path: Path) -> Iterator[Path]:
-    """The folders, and links to folders, that lead to a path, and itself."""
+    """Yield the folders, and links to folders, that lead to a path, then the path itself."""
     yield from reversed((path, *path.parents))
 
 
@@ -52,12 +52,12 @@ def _fault(place: Path, *, is_last: bool) -> str | None:
     try:
         found = place.lstat()
     except OSError:
-        return None  # missing: it is made, or said to be unusable, by whoever needs it
+        return None  # missing: whoever needs it creates it or reports it as unusable
     if found.st_uid not in (_ROOT, os.geteuid()):
         owner = _user(found.st_uid)
         return f"{place} belongs to {owner}: run the supervisor as {owner}, or name a folder of {_user()}"
     if stat.S_ISLNK(found.st_mode):
-        return None  # its mode means nothing
+        return None  # the mode of a link means nothing
     others = found.st_mode & _OTHERS_MAY_WRITE
     if found.st_mode & stat.S_ISVTX and not is_last:
         others = 0
@@ -70,7 +70,7 @@ def _fault(place: Path, *, is_last: bool) -> str | None:
 
 
 def _is_ours_alone(gid: int) -> bool:
-    """Whether a group is the one that a user has to himself, as most systems make them."""
+    """Tell whether a group contains only this user, as most systems create one per user."""
     try:
         user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
     except KeyError:

@@ -1,7 +1,7 @@
-"""Keep the mark of a generation: since when it had its stream, and until when all that came over it is safe.
+"""The mark of a generation: when its stream began, and the time up to which all received data is safe.
 
 The worker writes it (24 bytes, one write) with every commit of its outbox and once a second; the master reads
-it when the worker, or the master before it, died.
+it after the worker, or an earlier master, died.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _NOTHING_CAME = bytes(_FORM.size)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Hold the time up to which all that came is safe, and when the stream began (`since`).
+    """The time up to which all received data is safe, and the time at which the stream began (`since`).
 
-    By CLOCK_MONOTONIC, which counts only until the host is booted anew; `safe_until_wall` in Unix time.
+    Both are times of CLOCK_MONOTONIC, valid only until the host reboots; `safe_until_wall` is Unix time.
     """
 
     safe_until_wall: float
@@ -29,7 +29,7 @@ class Mark:
 
     @property
     def since_wall(self) -> float:
-        """Return when the stream began, in Unix time."""
+        """The start of the stream in Unix time."""
         return self.safe_until_wall - (self.safe_until - self.since)
 
 
@@ -37,15 +37,15 @@ class MarkFile:
     """Write the mark of one generation."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the file. Raises OSError when the file cannot be made in `folder`."""
+        """Create the file in `folder`. Raises OSError."""
         self._fd = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:  # its bytes are there when the disk is full later
+        try:  # reserves its bytes in case the disk is full later
             os.pwrite(self._fd, _NOTHING_CAME, 0)
         except OSError:
             pass
 
     def write(self, mark: Mark) -> None:
-        """Replace the mark; one that cannot be written stays the older one, which is true as well."""
+        """Replace the mark; when that fails, the older mark stays, which is still true."""
         try:
             os.pwrite(self._fd, _FORM.pack(mark.safe_until_wall, mark.safe_until, mark.since), 0)
         except OSError:
@@ -57,7 +57,7 @@ class MarkFile:
 
 
 def read_mark(folder: Path) -> Mark | None:
-    """Return the mark in a generation's folder; None when it has none."""
+    """Return the mark in a generation's folder, or None."""
     try:
         content = (folder / MARK).read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the outboxes of all generations are: `state_dir/outbox/<connection>/<generation>/`."""
+"""Locate the outboxes of all generations: `state_dir/outbox/<connection>/<generation>/`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OUTBOX_LOCK = "lock"
-_COUNT = struct.Struct("<QQ")  # in that file: messages, bytes
+_COUNT = struct.Struct("<QQ")  # content of that file: messages, bytes
 _UNDELIVERED = re.compile(r"(.+)-([0-9]+)\.jsonl")
 
 
 def outbox_folder(state_dir: Path, connection: str) -> Path:
-    """The folder of one connection's outboxes."""
+    """Return the folder of one connection's outboxes."""
     return state_dir / "outbox" / connection
 
 
 def outboxes(state_dir: Path, connection: str) -> list[Path]:
-    """The outboxes that there are of one connection, by generation."""
+    """Return the existing outboxes of one connection, ordered by generation."""
     return generation_folders(outbox_folder(state_dir, connection))
 
 
 def generation_folders(folder: Path) -> list[Path]:
-    """Those in the folder of a connection, by generation."""
+    """Return the outboxes in a connection's folder, ordered by generation."""
     try:
         names = os.listdir(folder)
     except OSError:
@@ -35,7 +35,7 @@ def generation_folders(folder: Path) -> list[Path]:
 
 
 def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]]:
-    """Files in which versions before 0.2 kept what was not confirmed, with their generation."""
+    """Return files in which versions before 0.2 kept unconfirmed messages, with their generation."""
     found = (
         (_UNDELIVERED.fullmatch(path.name), path) for path in (state_dir / "undelivered").glob("*.jsonl")
     )
@@ -44,7 +44,7 @@ def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What waits in outboxes of one connection that no process has."""
+    """Messages waiting in outboxes of one connection that no process has open."""
 
     outboxes: int = 0
     messages: int = 0
@@ -55,7 +55,7 @@ class Left:
 
 
 def ownerless(state_dir: Path) -> dict[str, Left]:
-    """What there is, by connection, in outboxes that no process has."""
+    """Return what waits, by connection, in outboxes that no process has open."""
     found: dict[str, Left] = {}
     for name in _subfolders(state_dir / "outbox"):
         for folder in filter(is_ownerless, outboxes(state_dir, name)):
@@ -71,17 +71,17 @@ def _left_in(outbox: Path) -> Left:
         content = (outbox / OUTBOX_LOCK).read_bytes()
     except OSError:
         return Left(1)
-    if len(content) != _COUNT.size:  # an older version's: what it holds is known when it is opened
+    if len(content) != _COUNT.size:  # written by an older version: its content is known once it is opened
         return Left(1, 0, _size(outbox / "data.mdb"))
     return Left(1, *_COUNT.unpack(content))
 
 
 def note_count(lock_fd: int, messages: int, size_bytes: int) -> None:
-    """Note in an outbox's lock file how much waits in it, for whoever may not open it."""
+    """Record in an outbox's lock file how much waits in it, for processes that may not open it."""
     try:
         os.pwrite(lock_fd, _COUNT.pack(messages, size_bytes), 0)
     except OSError:
-        pass  # a full disk: the older number stays
+        pass  # a full disk: the previous number stays
 
 
 def _size(path: Path) -> int:
@@ -92,7 +92,7 @@ def _size(path: Path) -> int:
 
 
 def is_ownerless(outbox: Path) -> bool:
-    """Whether no process has this outbox open now."""
+    """Tell whether no process has this outbox open now."""
     try:
         fd = os.open(outbox / OUTBOX_LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

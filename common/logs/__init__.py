@@ -1,4 +1,4 @@
-"""Log lines: their form, the files they go to, and what must never be in them.
+"""Log lines: their format, the files they go to, and the masking of secrets.
 
 Everybody logs with `event.fields`; only the entry points of master and worker set logging up.
 """

@@ -1,4 +1,4 @@
-"""The idiom of a log line: an event, which is a short constant message and fields.
+"""The form of a log call: an event, which is a short constant message, and its fields.
 
 log.info("streaming", extra=fields(key="k2"))
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 
 def fields(**members: object) -> dict[str, object]:
-    """What goes into `extra=`: the event's fields, in their order; those that are None are not shown."""
+    """Return the value for `extra=`: the event's fields in order; fields that are None are not shown."""
     return {"fields": members}
 
 
 def lifecycle(**members: object) -> dict[str, object]:
-    """The same for a step in a worker's life: supervisor.log gets it too, whatever its level."""
+    """Return the same for a lifecycle event of a worker, which supervisor.log receives at any level."""
     return {"fields": members, "lifecycle": True}

@@ -1,4 +1,4 @@
-"""Handlers that never stop or slow their callers: one record, one write; what fails is counted."""
+"""Log handlers that never stop or slow their callers: one record, one write; failures are counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO
 from traptor.common.logs.throttle import Losses, loss_record
 from traptor.common.stdstream import StdStream
 
-# No reader's permission for others; O_NONBLOCK so that a FIFO in the place of a file blocks nobody.
+# Others get no read permission; O_NONBLOCK so that opening a FIFO in place of a file does not block.
 _MODE = 0o640
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
@@ -22,7 +22,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | o
 class LineHandler(logging.Handler):
     """Formats a record into one line and writes it; never raises.
 
-    Lost records are told of in the log itself when writing works (again), and to `tell` meanwhile.
+    Lost records are reported in the log itself once writing works again, and through `tell` until then.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class LineHandler(logging.Handler):
 
     @property
     def lost(self) -> int:
-        """How many records could not be written."""
+        """The number of records that could not be written."""
         return self._losses.total
 
     @abstractmethod
     def write_line(self, line: bytes) -> None:
-        """Write one line. Raises OSError when it is not written."""
+        """Write one line. Raises OSError when it was not written."""
 
     def reopen(self) -> None:
-        """Open anew what has a name."""
+        """Reopen the file if the handler writes to a named one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, or count it."""
+        """Write the record, or count it as lost."""
         try:
             self.write_line(self._line(record))
         except Exception:  # noqa: BLE001  # a record that cannot even be formatted must not stop a stream
@@ -74,16 +74,16 @@ class LineHandler(logging.Handler):
     def _tell_of_losses(self) -> None:
         if count := self._losses.due():
             record = loss_record(count, self._where)
-            self.filter(record)  # it says whose log this is, as it does of other records
+            self.filter(record)  # adds the identity of the log's owner, as for other records
             try:
                 self.write_line(self._line(record))
             except OSError:
-                return  # told with the next one
+                return  # reported with the next one
             self._losses.told(count)
 
 
 class LogFile(LineHandler):
-    """Appends to a named file, and to a new one under that name when it was renamed or removed.
+    """Appends to a named file; reopens it when the file was renamed or removed.
 
     The descriptor's number stays the same, so that others (faulthandler) may keep it.
     """
@@ -104,11 +104,11 @@ class LogFile(LineHandler):
 
     @property
     def stream(self) -> IO[str]:
-        """The descriptor as a file object, for what writes to descriptors; not to be closed."""
+        """The descriptor as a file object, for code that needs one; the caller must not close it."""
         return open(self._fd, "a", encoding="utf-8", closefd=False)
 
     def reopen(self) -> None:
-        """Open the file anew; when that fails, the next record tries again."""
+        """Reopen the file; when that fails, the next record tries again."""
         self.acquire()
         try:
             self._open()
@@ -118,16 +118,16 @@ class LogFile(LineHandler):
             self.release()
 
     def write_line(self, line: bytes) -> None:
-        """Append one line in one write. Raises OSError when it is not (wholly) written."""
+        """Append one line in one write. Raises OSError when it was not written in full."""
         self._follow_name()
-        if self._is_torn:  # a full disk took only the beginning of the last one
+        if self._is_torn:  # a full disk took only the beginning of the last line
             line = b"\n" + line
         self._is_torn = os.write(self._fd, line) < len(line)
         if self._is_torn:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
-        """Write no more. Not for a handler that a fork inherited: its descriptor may be another's by now."""
+        """Close the file; not for handlers inherited by a fork, whose descriptor may be another's."""
         super().close()
         if self._fd >= 0:
             os.close(self._fd)
@@ -154,9 +154,9 @@ class LogFile(LineHandler):
 
 
 class LogStream(LineHandler):
-    """Writes to a standard stream that several processes share; a full pipe loses records, and stops nobody.
+    """Writes to a standard stream shared by several processes; a full pipe loses records but blocks nobody.
 
-    A record longer than PIPE_BUF may be taken in part: its rest goes ahead of the next record.
+    A record longer than PIPE_BUF may be written in part: its rest precedes the next record.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class LogStream(LineHandler):
         self._rest = b""
 
     def write_line(self, line: bytes) -> None:
-        """Write one line. Raises BlockingIOError when there is no room for (the beginning of) it."""
+        """Write one line. Raises BlockingIOError when there is no room for it or its beginning."""
         if self._rest:
             self._rest = self._rest[self._stream.write(self._rest) :]
         written = 0 if self._rest else self._stream.write(line)
@@ -176,6 +176,6 @@ class LogStream(LineHandler):
         self._rest = line[written:]
 
     def close(self) -> None:
-        """Write no more; the standard stream itself stays open."""
+        """Stop writing; the standard stream itself stays open."""
         super().close()
         self._stream.close()

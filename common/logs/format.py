@@ -1,7 +1,7 @@
-"""How a log record looks: one line of text, or one JSON object.
+"""Format a log record as one line of text, or as one JSON object.
 
-A record is an event: a constant message and fields (`traptor.common.logs.event.fields`). A worker's
-record also says `worker`, `gen` and `pid`. Times are UTC with milliseconds.
+A record is an event: a constant message and fields (`traptor.common.logs.event.fields`). A worker's record
+also has `worker`, `gen` and `pid`. Times are UTC with milliseconds.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
 
 
 def formatter(log_format: str, mask: SecretMask) -> logging.Formatter:
-    """The formatter for `[logging] format`: `text` or `json`."""
+    """Return the formatter for `[logging] format`: `text` or `json`."""
     return JsonLines(mask) if log_format == "json" else TextLines(mask)
 
 
 class TextLines(logging.Formatter):
-    """`2026-11-24T10:00:00.123Z INFO  worker=track:0 gen=3 pid=123 streaming key=k2`."""
+    """Lines such as `2026-11-24T10:00:00.123Z INFO  worker=track:0 gen=3 pid=123 streaming key=k2`."""
 
     def __init__(self, mask: SecretMask) -> None:
         super().__init__()
         self._mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line; further lines of a message or a traceback are indented."""
+        """Return one line; further lines of a message or a traceback are indented."""
         words = [time_text(record), f"{record.levelname:<5}"]
         words += [f"{name}={_quoted(value)}" for name, value in identity(record).items()]
         words.append(self._mask.hide(message(record)).translate(CONTROLS))
@@ -55,7 +55,7 @@ class JsonLines(JsonFormatter):
         self._mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return one line of JSON."""
         settled = copy.copy(record)
         settled.msg, settled.args = message(record), None
         settled.exc_text, settled.exc_info, settled.stack_info = trace(record), None, None
@@ -64,7 +64,7 @@ class JsonLines(JsonFormatter):
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
-        """Fill in the members; a field that is called like one of them gets an underscore behind its name."""
+        """Fill in the members; a field whose name clashes with a member gets a trailing underscore."""
         log_data["time"] = time_text(record)
         log_data["level"] = record.levelname
         log_data |= identity(record)
@@ -76,12 +76,12 @@ class JsonLines(JsonFormatter):
 
 
 def time_text(record: logging.LogRecord) -> str:
-    """When it was logged, as ISO-8601 in UTC."""
+    """Return the record's time as ISO-8601 in UTC."""
     return f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z"
 
 
 def identity(record: logging.LogRecord) -> dict[str, Plain]:
-    """Which worker logged it; empty for the master's own records."""
+    """Return the worker that logged the record; empty for the master's own records."""
     worker = getattr(record, "worker", None)
     if worker is None:
         return {}
@@ -89,7 +89,7 @@ def identity(record: logging.LogRecord) -> dict[str, Plain]:
 
 
 def message(record: logging.LogRecord) -> str:
-    """The message; one whose arguments do not fit is shown as it stands in the code."""
+    """Return the message; when the arguments do not fit, the unformatted message."""
     try:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
@@ -97,7 +97,7 @@ def message(record: logging.LogRecord) -> str:
 
 
 def trace(record: logging.LogRecord) -> str:
-    """The traceback and the stack that belong to it."""
+    """Return the traceback and the stack of the record."""
     text = record.exc_text or ""
     if not text and record.exc_info and record.exc_info[0] is not None:
         text = logging.Formatter().formatException(record.exc_info)
@@ -105,7 +105,7 @@ def trace(record: logging.LogRecord) -> str:
 
 
 def plain_fields(record: logging.LogRecord, mask: SecretMask) -> dict[str, Plain]:
-    """The record's fields as text and numbers, secrets hidden; those that are None are left out."""
+    """Return the record's fields as text and numbers, secrets hidden; fields that are None are left out."""
     given: dict[str, object] = getattr(record, "fields", {})
     return {name: _plain(value, mask) for name, value in given.items() if value is not None}
 

@@ -25,7 +25,7 @@ class MasterLogs:
 
     @property
     def lost(self) -> int:
-        """How many records could not be written."""
+        """The number of records that could not be written."""
         return self._handler.lost
 
     def know(self, secrets: Iterable[str]) -> None:
@@ -33,16 +33,16 @@ class MasterLogs:
         self._mask.know(secrets)
 
     def change(self, level: str, log_format: str) -> None:
-        """Log with another level and format from now on."""
+        """Use another level and format from now on."""
         self._handler.setFormatter(formatter(log_format, self._mask))
         set_level(level)
 
     def reopen(self) -> None:
-        """Open the log file anew, as after its rotation."""
+        """Reopen the log file, for example after its rotation."""
         self._handler.reopen()
 
     def close(self) -> None:
-        """Log no more."""
+        """Stop logging."""
         logging.getLogger().removeHandler(self._handler)
         self._handler.close()
 
@@ -50,9 +50,9 @@ class MasterLogs:
 def configure_master_logging(
     level: str, log_format: str, log_dir: Path | None, secrets: Iterable[str] = ()
 ) -> MasterLogs:
-    """Have everything logged go to `<log_dir>/supervisor.log`, or to stdout when `log_dir` is None.
+    """Send all log records to `<log_dir>/supervisor.log`, or to stdout when `log_dir` is None.
 
-    Raises ConfigError when `log_dir` cannot be made or may not be written to.
+    Raises ConfigError when `log_dir` cannot be created or written to.
     """
     mask = SecretMask(secrets)
     lines = formatter(log_format, mask)
@@ -68,9 +68,10 @@ def configure_master_logging(
 
 
 def replace_handlers(handlers: Collection[logging.Handler]) -> None:
-    """Have every logger log through `handlers` alone.
+    """Make every logger use `handlers` alone.
 
-    The old ones are dropped and not closed: in a worker they are the master's, and so is what they hold.
+    The old handlers are dropped without closing them: in a worker they belong to the master, and so do their
+    descriptors.
     """
     for logger in list(logging.Logger.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
@@ -80,7 +81,7 @@ def replace_handlers(handlers: Collection[logging.Handler]) -> None:
 
 
 def set_level(level: str) -> None:
-    """Log from `level` up; of other people's libraries INFO at most: they show requests and signatures."""
+    """Log from `level` up; libraries at INFO or above: their DEBUG shows requests and signatures."""
     number = logging.getLevelNamesMapping()[level]
     logging.getLogger("traptor").setLevel(number)
     logging.getLogger().setLevel(max(number, logging.INFO))

@@ -1,4 +1,4 @@
-"""What happens often is said once a minute, with its number."""
+"""Report frequent events once a minute, with their number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SAY_INTERVAL_S = 60.0
 
 
 class Tally:
-    """Counts by kind, and tells how many are to be said."""
+    """Counts events by kind, and tells how many to report."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Tally:
         self._said_at: dict[str, float] = {}
 
     def add(self, kind: str) -> int:
-        """Count one more; how many to say now, the first at once, or 0."""
+        """Count one more and return how many to report now: 1 for the first, 0 while it is too early."""
         self._unsaid[kind] += 1
         now = self._clock()
         if now - self._said_at.get(kind, float("-inf")) < SAY_INTERVAL_S:
@@ -28,13 +28,13 @@ class Tally:
         return self._unsaid.pop(kind)
 
     def rest(self) -> dict[str, int]:
-        """What was counted and is not said, by kind; it counts as said now."""
+        """Return the counts not yet reported, by kind, and regard them as reported."""
         rest, self._unsaid = dict(self._unsaid), Counter()
         return rest
 
 
 class Losses:
-    """A count that is told in portions, at most one in SAY_INTERVAL_S."""
+    """A count that is reported in portions, at most one per SAY_INTERVAL_S."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.total = 0
@@ -43,21 +43,21 @@ class Losses:
         self._next_at = float("-inf")
 
     def add(self) -> None:
-        """One more is lost."""
+        """Count one more loss."""
         self.total += 1
 
     def due(self) -> int:
-        """How many to tell of now; 0 when there are none or it is too early."""
+        """Return how many to report now; 0 when there are none or it is too early."""
         return self.total - self._told if self._clock() >= self._next_at else 0
 
     def told(self, count: int) -> None:
-        """`count` of them were told."""
+        """Record that `count` losses were reported."""
         self._told += count
         self._next_at = self._clock() + SAY_INTERVAL_S
 
 
 def loss_record(count: int, where: str) -> logging.LogRecord:
-    """The record that tells of `count` lost ones."""
+    """Return a record that reports `count` lost records."""
     record = logging.LogRecord("traptor.logs", logging.WARNING, "", 0, "log lines lost", (), None)
     record.fields = {"count": count, "log": where}
     return record

@@ -1,7 +1,7 @@
-"""A worker's log: its own file, and what of it the master's log gets too.
+"""A worker's log: its own file, and the part of it that the master's log receives too.
 
-The way into supervisor.log is a multiprocessing-logging handler with a queue of its own per generation: a
-worker that is killed while it writes to a queue leaves that queue locked for good, and no other.
+Records reach supervisor.log through a multiprocessing-logging handler with a separate queue per generation: a
+worker that is killed while writing to a queue leaves that queue locked for good, and no other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from traptor.common.logs.mask import SecretMask
 from traptor.common.logs.master import STDERR, STDOUT, replace_handlers, set_level
 from traptor.common.logs.throttle import Losses, loss_record
 
-# Records that may wait for a master that does not read; more are missing in supervisor.log alone.
+# Maximum records waiting for a master that does not read; more are missing from supervisor.log only.
 _MOST_WAITING = 1000
 _FLUSH_S = 0.5
 _FLUSH_LOOK_S = 0.005
@@ -30,18 +30,19 @@ _CARRIED = ("name", "levelno", "levelname", "created", "msecs", "process", "work
 
 
 class WorkerLogBridge:
-    """Carries a generation's warnings and steps of life into the master's log.
+    """Carries a generation's warnings and lifecycle events into the master's log.
 
-    Made in the master before the fork. Its thread ends by itself when the worker is gone, however it went.
+    Created in the master before the fork. Its thread ends by itself when the worker is gone, however it
+    ended.
     """
 
     def __init__(self, name: str) -> None:
         self._handler = _BridgeHandler(f"log of {name}")
 
     def after_fork_in_master(self) -> None:
-        """Leave the queue's writing end to the worker alone, so that its death is the end of the queue.
+        """Close the master's copy of the queue's writing end, so that the worker's death ends the queue.
 
-        Also to be called when the fork failed.
+        Must also be called when the fork failed.
         """
         self._handler.queue._writer.close()
 
@@ -52,14 +53,15 @@ class WorkerLogBridge:
         return frozenset({queue._reader.fileno(), queue._writer.fileno()})
 
     def handler_for_worker(self) -> _BridgeHandler:
-        """What the worker logs through; to be called in the worker, once."""
-        self._handler.queue.cancel_join_thread()  # a master that does not read must not hold up its exit
+        """Return the handler for the worker's records; call it in the worker, once."""
+        # a master that does not read must not delay the worker's exit
+        self._handler.queue.cancel_join_thread()
         self._handler.queue._reader.close()
         return self._handler
 
     @property
     def finished(self) -> bool:
-        """Whether all that the worker sent is written and the thread has ended."""
+        """True when all records from the worker are written and the thread has ended."""
         return not self._handler._receive_thread.is_alive()
 
 
@@ -70,12 +72,12 @@ class WorkerLogs:
         self._own = own
         self._bridge = bridge
         self._mask = mask
-        # Stacks must not stand between the lines of an output on stdout.
+        # Stacks must not appear between the lines of an output on stdout.
         self.evidence: IO[str] = own.stream if isinstance(own, LogFile) else _stderr()
 
     @property
     def lost(self) -> int:
-        """How many records could not be written."""
+        """The number of records that could not be written."""
         return self._own.lost + self._bridge.losses.total
 
     def know(self, secrets: Iterable[str]) -> None:
@@ -83,18 +85,18 @@ class WorkerLogs:
         self._mask.know(secrets)
 
     def reopen(self) -> None:
-        """Open the log file anew, as after its rotation."""
+        """Reopen the log file, for example after its rotation."""
         self._own.reopen()
 
     def close(self) -> None:
-        """Give the master a moment to take the last records."""
+        """Give the master a moment to receive the last records."""
         self._bridge.flush(_FLUSH_S)
 
 
 def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLogs:
-    """Have everything that this worker logs go to `<log_dir>/<connection>.log`, or to stdout.
+    """Send everything that this worker logs to `<log_dir>/<connection>.log`, or to stdout.
 
-    Warnings and steps of life go to supervisor.log too; all of it has one place already when that is stdout.
+    Warnings and lifecycle events also go to supervisor.log, unless all logs go to stdout.
     """
     settings = birth.settings
     mask = SecretMask(_passwords(settings.redis_url))
@@ -118,7 +120,7 @@ def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLog
 
 
 class _Identity(logging.Filter):
-    """Writes on each record which worker it is from."""
+    """Adds the worker's identity to each record."""
 
     def __init__(self, birth: Birth) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class _Identity(logging.Filter):
 
 
 class _IntoMasterLog(logging.Handler):
-    """Where the receiving thread puts records: the master's handlers, each under its lock."""
+    """Passes received records to the master's handlers, each under its lock."""
 
     def emit(self, record: logging.LogRecord) -> None:
         for handler in logging.getLogger().handlers:
@@ -143,7 +145,7 @@ class _IntoMasterLog(logging.Handler):
 
 
 class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publishes no types
-    """The library's handler, with a receiver that blocks (its own polls) and ends on EOF."""
+    """The library's handler, with a receiver that blocks (the library's polls) and ends on EOF."""
 
     def __init__(self, name: str) -> None:
         self.losses = Losses(time.monotonic)
@@ -151,25 +153,25 @@ class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publis
         super().__init__(name, _IntoMasterLog())
 
     def serve(self, mask: SecretMask) -> None:
-        """Begin to work in the worker."""
+        """Start handling records in the worker."""
         self._mask = mask
         self.addFilter(_is_for_master)
 
     def flush(self, timeout_s: float = 0.0) -> None:
-        """Wait until the master has taken all records, at most for `timeout_s`."""
+        """Wait until the master has received all records, at most `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while self.queue.qsize() and time.monotonic() < deadline:
             time.sleep(_FLUSH_LOOK_S)
 
     def close(self) -> None:
-        """Close without waiting for the thread: it ends by itself, and the event loop must not be held."""
+        """Close without waiting for the thread: it ends by itself, and the event loop must not be blocked."""
         logging.Handler.close(self)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Count a record that could not be sent."""
         self.losses.add()
 
-    def _receive(self) -> None:  # in the master
+    def _receive(self) -> None:  # runs in the master
         while True:
             try:
                 record = self.queue.get()
@@ -192,7 +194,7 @@ class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publis
             super()._send(told)
 
     def _format_record(self, record: logging.LogRecord) -> logging.LogRecord:
-        """A copy of text and numbers: other handlers use the record too, and not all of it can be sent."""
+        """Return a copy of text and numbers: other handlers use the record, and not all of it can be sent."""
         plain = logging.makeLogRecord({name: getattr(record, name, None) for name in _CARRIED})
         plain.msg = self._mask.hide(message(record))
         plain.exc_text = self._mask.hide(trace(record)) or None

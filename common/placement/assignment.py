@@ -1,4 +1,4 @@
-"""Where each rule of a group belongs."""
+"""The part where each rule of a group belongs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """The part of each rule; `members` is the same by part, `values` what the rules had when it was made.
+    """The part of each rule; `members` is the inverse, `values` what the rules had at that time.
 
     `is_settled`: no rule streamed outside its part, so that the same rules give the same assignment.
     """
@@ -25,7 +25,7 @@ class Assignment:
     def of(
         cls, limit: int, parts: Mapping[str, int], values: Mapping[str, Values], *, settled: bool
     ) -> Assignment:
-        """The assignment with these parts."""
+        """Return the assignment with these parts."""
         members: dict[int, list[str]] = {}
         for key, part in parts.items():
             members.setdefault(part, []).append(key)
@@ -33,5 +33,5 @@ class Assignment:
         return cls(limit, parts, values, by_part, settled)
 
     def distinct(self, keys: Iterable[str]) -> int:
-        """How many values these rules have together."""
+        """Return the number of distinct values of these rules together."""
         return len({value for key in keys for value in self.values[key]})

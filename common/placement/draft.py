@@ -1,4 +1,4 @@
-"""How one assignment of rules to parts follows from the one before it, step by step."""
+"""Derive one assignment of rules to parts from the previous one, step by step."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from traptor.common.placement.assignment import Assignment, Values
 from traptor.common.placement.packing import Packing
 
 _Choice = Callable[[Values], int | None]
-_FULL_AFTER_SHRINK = 0.9  # of the others' room, when the highest part goes
+_FULL_AFTER_SHRINK = 0.9  # of the room in the other parts, when the highest part is dropped
 
 
 class Draft:
-    """An assignment in the making; each public method is one step, to be called in the order of the class.
+    """An assignment in the making; each public method is one step, called in the order of the class.
 
-    A rule weighs on the part where it belongs, and also on every part where it still streams. Nothing is put
-    where the weight would exceed the limit: each part can carry what comes beside what has yet to leave.
+    A rule counts on the part where it belongs, and also on every part where it still streams. Nothing is
+    placed where the total would exceed the limit, so each part can carry its new rules together with those
+    that have yet to leave.
     """
 
     def __init__(
@@ -40,28 +41,28 @@ class Draft:
             self._add_guests(part, streams - old.members.get(part, frozenset()))
 
     def apply_changes(self) -> None:
-        """Give changed rules their new values, small growth first; one that no longer fits loses its part."""
+        """Give changed rules their new values, small growth first; those no longer fitting lose their part."""
         old_values = self._old_values
         changed = [key for key in self.parts if self._values[key] != old_values[key]]
         for key in sorted(changed, key=lambda key: (len(self._values[key]) - len(old_values[key]), key)):
             self._apply_change(key)
 
     def shed(self) -> None:
-        """After the limit was lowered: rules lose their part until the rest fits, those that stream last."""
+        """Take rules off a part until the rest fits a lowered limit, the streaming ones last."""
         for key in self.guests.keys() & self.parts.keys():
             self._expel(key)
         for part in [part for part in self._packing.owned if self._packing.is_over(part)]:
             self._shed_from(part)
 
     def recall(self) -> None:
-        """Give rules their part back that can stay after all, now that others have to leave it."""
+        """Return rules to their part that can stay after all, now that others have to leave it."""
         for key, part in list(self._homeless.items()):
             streams_elsewhere = self.guests.get(key, set()) - {part}
             if not streams_elsewhere and self._packing.fits_later(part, self._values[key]):
                 self._recall(key)
 
     def place(self) -> None:
-        """Give a part to each rule without one: first to those that had to leave theirs, then to new ones."""
+        """Assign a part to each rule without one: first those that had to leave theirs, then new ones."""
         for key in sorted(self._homeless):
             self._seat(key, self._place_for(key))
         for key in sorted(key for key in self._values if key not in self.parts):
@@ -115,7 +116,7 @@ class Draft:
         if others:
             room = int(packing.limit * len(others) * _FULL_AFTER_SHRINK)
             choose: _Choice = packing.find_used
-        elif highest != 1:  # what fits into one part is part 1: it has the group's own name
+        elif highest != 1:  # rules that fit into one part belong in part 1, which has the group's own name
             others, room, choose = [1], packing.limit, self._first_part
         else:
             return False
@@ -124,7 +125,7 @@ class Draft:
         return self._vacate(highest, choose, lambda: self._total(others) <= room)
 
     def _vacate(self, part: int, choose: _Choice, is_good: Callable[[], bool]) -> bool:
-        """Move all rules of a part to where `choose` says; all back when it does not work out."""
+        """Move all rules of a part to where `choose` says; undo it all when one finds no place."""
         keys = sorted(self._keys_of(part))
         for key in keys:
             self._leave(key)
@@ -163,7 +164,7 @@ class Draft:
         self._seat(key, part)
 
     def _leave(self, key: str) -> int:
-        """Take a rule from its part; while it streams there its weight stays."""
+        """Take a rule off its part; while it still streams there, its values stay counted."""
         part = self.parts.pop(key)
         self._packing.disown(part)
         if key in self._streaming.get(part, ()):

@@ -1,4 +1,4 @@
-"""Clients of Redis, their replies checked for their form, and how Redis stands with each.
+"""Redis clients, checks of the shape of their replies, and each client's state.
 
-The master's readers and the workers' counters make their clients here, and nowhere else.
+The master's readers and the workers' counters create their clients here, and nowhere else.
 """

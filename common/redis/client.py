@@ -1,6 +1,6 @@
-"""Redis as both sides use it: its clients, its failures, and what its replies must look like.
+"""Redis clients for both sides, their failures, and checks of the shape of replies.
 
-Clients return replies as Redis sent them. Here alone their shape is checked: a proxy, a broken server or
+Clients return replies as Redis sent them. Only this module checks their shape: a proxy, a faulty server or
 another program on the port may answer anything, and must look like any other trouble with Redis.
 """
 
@@ -31,8 +31,8 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.state import RedisState
 
 _HEALTH_CHECK_S = 10
-_SHOWN_CHARACTERS = 60  # of a reply that has another form
-_SAID_CHARACTERS = 500  # of an error: the server may say anything
+_SHOWN_CHARACTERS = 60  # of a reply with an unexpected shape
+_SAID_CHARACTERS = 500  # of an error: the server may send any text
 
 REDIS_ERRORS = (RedisError, OSError)  # asyncio's and the socket's timeouts are OSErrors
 
@@ -40,11 +40,11 @@ T = TypeVar("T")
 
 
 class UnexpectedReply(RedisError):
-    """The server answered in a form that the command does not have."""
+    """The server answered in a form that the command never has."""
 
 
 def redis_client(url: str, timeout_s: float, ca_file: Path | None = None) -> redis.asyncio.Redis:
-    """A client that fails at once: whoever uses it says that Redis is away, and tries again later."""
+    """Return a client that fails at once; the caller reports that Redis is away and tries again later."""
     options = {**_options(url, timeout_s, ca_file), "health_check_interval": _HEALTH_CHECK_S}
     client = redis.asyncio.Redis.from_url(url, **options, retry=Retry(NoBackoff(), 0))
     client.response_callbacks.clear()
@@ -52,7 +52,7 @@ def redis_client(url: str, timeout_s: float, ca_file: Path | None = None) -> red
 
 
 def blocking_redis_client(url: str, timeout_s: float, ca_file: Path | None = None) -> redis.Redis:
-    """The same for a thread."""
+    """Return the same kind of client for use in a thread."""
     client = redis.Redis.from_url(
         url, **_options(url, timeout_s, ca_file), retry=BlockingRetry(NoBackoff(), 0)
     )
@@ -64,7 +64,7 @@ def _options(url: str, timeout_s: float, ca_file: Path | None) -> dict[str, Any]
     options: dict[str, Any] = {
         "socket_connect_timeout": timeout_s,
         "socket_timeout": timeout_s,
-        "protocol": 2,  # any server speaks it, and its replies have one form
+        "protocol": 2,  # every server speaks it, and its replies have one form
     }
     scheme = urlsplit(url).scheme
     if scheme != "unix":
@@ -75,10 +75,10 @@ def _options(url: str, timeout_s: float, ca_file: Path | None) -> dict[str, Any]
 
 
 async def ask(client: redis.asyncio.Redis, reply: Awaitable[Any], shape: Callable[[Any], T]) -> T:
-    """Wait for a reply and return what `shape` makes of it.
+    """Wait for a reply and return the result of `shape` on it.
 
-    Raises redis-py's errors and OSError; UnexpectedReply when the reply has another form, or trips redis-py
-    itself. After that the client begins with fresh connections.
+    Raises redis-py's errors and OSError; UnexpectedReply when the reply has another form or makes redis-py
+    itself fail. After that the client starts with fresh connections.
     """
     try:
         return shape(await reply)
@@ -95,7 +95,7 @@ async def ask(client: redis.asyncio.Redis, reply: Awaitable[Any], shape: Callabl
 
 
 def scan_page(reply: Any) -> tuple[int, list[bytes]]:
-    """Cursor and keys of a reply to SCAN. Raises UnexpectedReply."""
+    """Return cursor and keys from a reply to SCAN. Raises UnexpectedReply."""
     match reply:
         case [bytes() as cursor, list() as keys] if cursor.isdigit() and _are_bytes(keys):
             return int(cursor), keys
@@ -103,7 +103,7 @@ def scan_page(reply: Any) -> tuple[int, list[bytes]]:
 
 
 def hashes(count: int) -> Callable[[Any], list[dict[bytes, bytes] | ResponseError]]:
-    """The shape of replies to `count` HGETALL: fields, or what the server says is wrong with the key."""
+    """Return the shape of replies to `count` HGETALL: fields, or the server's error about the key."""
 
     def shape(replies: Any) -> list[dict[bytes, bytes] | ResponseError]:
         return [_hash(reply) for reply in _replies(replies, count)]
@@ -120,7 +120,7 @@ def _hash(reply: Any) -> dict[bytes, bytes] | ResponseError:
 
 
 def done(count: int) -> Callable[[Any], None]:
-    """The shape of replies to `count` commands that write: numbers and OK."""
+    """Return the shape of replies to `count` commands that write: numbers and OK."""
 
     def shape(replies: Any) -> None:
         for reply in _replies(replies, count):
@@ -136,7 +136,7 @@ def was_done(reply: Any) -> None:
 
 
 def values_and_lifetimes(count: int) -> Callable[[Any], list[tuple[bytes | None, int]]]:
-    """The shape of replies to `count` times GET and PTTL: the value, if there is one, and milliseconds."""
+    """Return the shape of replies to `count` pairs of GET and PTTL: the value, if any, and milliseconds."""
 
     def shape(replies: Any) -> list[tuple[bytes | None, int]]:
         flat = _replies(replies, 2 * count)
@@ -158,7 +158,7 @@ def was_pong(reply: Any) -> None:
 
 
 def pubsub_message(message: Any) -> tuple[str, bytes] | None:
-    """Kind and content of what a subscription received; None when nothing came. Raises UnexpectedReply."""
+    """Return kind and content of a pubsub message, or None when none arrived. Raises UnexpectedReply."""
     match message:
         case None:
             return None
@@ -187,7 +187,7 @@ def _unexpected(expected: str, reply: Any) -> UnexpectedReply:
 # ---- failures
 
 
-# In this order: most are of the kinds that stand further down.
+# The order matters: most of these are subclasses of those further down.
 _ADVICE: tuple[tuple[type[BaseException], RedisState, str], ...] = (
     (BusyLoadingError, RedisState.AWAY, "it is still loading its data"),
     (AuthenticationError, RedisState.REFUSED, "check user and password in [redis] url"),
@@ -202,7 +202,7 @@ _ADVICE: tuple[tuple[type[BaseException], RedisState, str], ...] = (
 
 
 def unavailable(client: redis.asyncio.Redis | redis.Redis, error: BaseException) -> RedisUnavailable:
-    """The error to raise when `client` could not be asked; its text never has a password."""
+    """Return the error to raise when `client` failed; its text never contains a password."""
     if isinstance(error, RedisUnavailable):
         return error
     _, advice = _judged(error)
@@ -210,7 +210,7 @@ def unavailable(client: redis.asyncio.Redis | redis.Redis, error: BaseException)
 
 
 def state_after(error: BaseException) -> RedisState:
-    """Return whether Redis was away or refused, by what a try failed with."""
+    """Return whether Redis was away or refused, judging by the error of a failed attempt."""
     cause = error.__cause__ if isinstance(error, RedisUnavailable) else error
     return _judged(cause or error)[0]
 

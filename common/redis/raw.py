@@ -1,4 +1,4 @@
-"""Replies of Redis as they came, unread: equal bytes need no second reading."""
+"""Read raw replies of Redis, so that callers can skip parsing bytes they have seen before."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ _TOKEN_BYTES = 8
 
 
 def packed(*words: bytes) -> bytes:
-    """Return a command as Redis reads it."""
+    """Return a command in the form that Redis reads."""
     return b"".join((b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)))
 
 
 def unpacked(replies: bytes) -> list[Any]:
-    """Return the replies that these bytes are: errors as ResponseError. Raises InvalidResponse."""
+    """Parse these bytes into replies; errors become ResponseError. Raises InvalidResponse."""
     reader = hiredis.Reader(protocolError=InvalidResponse, replyError=ResponseError)
     reader.feed(replies)
     return list(iter(reader.gets, False))
 
 
 class RawConnection:
-    """One connection, on which nobody else may ask meanwhile."""
+    """One connection to Redis, reserved for the caller."""
 
     def __init__(self, connection: redis.asyncio.Connection) -> None:
         self._connection = connection
 
     async def ask(self, commands: bytes, count: int) -> bytes | None:
-        """Send `count` packed commands and return their replies; None when the server refused a PING.
+        """Send `count` packed commands and return their replies, or None when the server refused a PING.
 
         Raises redis-py's errors and OSError.
         """
-        # What stands at the end and cannot stand in a rule says that all has come.
+        # A token at the end that cannot occur in a rule tells that all replies have arrived.
         token = secrets.token_hex(_TOKEN_BYTES).encode()
         await self._connection.send_packed_command(commands + packed(b"PING", token))
         return await self._replies(b"$%d\r\n%b\r\n" % (len(token), token), count)
 
     async def _replies(self, end: bytes, count: int) -> bytes | None:
-        # redis-py has no public way to the bytes; its parser has read nothing of these.
+        # redis-py has no public way to the raw bytes; its parser has read none of these.
         reader = self._connection._reader
         assert reader is not None
         replies = bytearray()
@@ -63,7 +63,7 @@ class RawConnection:
 
 @asynccontextmanager
 async def raw_connection(client: redis.asyncio.Redis) -> AsyncIterator[RawConnection]:
-    """Lend a connection of the client's. After a failure it is closed: replies may still be on their way."""
+    """Lend one of the client's connections; after a failure it is closed, since replies may still arrive."""
     connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # of redis-py
     try:
         yield RawConnection(connection)
@@ -80,7 +80,7 @@ def hgetall(keys: Iterable[str]) -> bytes:
 
 
 def _is_all(replies: bytearray, end: bytes, count: int) -> bool:
-    """Whether every command is answered, the last one otherwise than with `end`: to be asked seldom."""
+    """Tell whether every command is answered, the last not with `end`; costly, so call it rarely."""
     if replies.endswith(end) or not replies.endswith(b"\r\n"):
         return False
     return len(unpacked(bytes(replies))) > count

@@ -1,4 +1,4 @@
-"""How Redis stands with one of its clients."""
+"""The state of Redis as one of its clients sees it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class RedisState(StrEnum):
-    """What came of a client's last try."""
+    """The outcome of a client's last attempt."""
 
     UNKNOWN = "not asked yet"
     OK = "ok"
     AWAY = "away"  # no answer, or none yet
-    REFUSED = "refused"  # it answers, and does not do what it was asked
+    REFUSED = "refused"  # it answers, but refuses the request

@@ -1,4 +1,4 @@
-"""Characters in the values of rules that nobody sees, and that keep a value from finding anything."""
+"""Invisible characters in the values of rules, which keep a value from matching anything."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-# Of category Cf, what is seen: number signs of several scripts (Prepended_Concatenation_Mark), and what
-# arranges hieroglyphs. The tags that make regional flags, at U+E0000, are not looked for.
+# Visible characters of category Cf: number signs of several scripts (Prepended_Concatenation_Mark) and the
+# format controls of hieroglyphs. The tags of regional flags, at U+E0000, are not considered.
 _SEEN = frozenset(
     (0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x600, 0x606), *range(0x13430, 0x13460))
 )
-# Of other categories, what is not (Default_Ignorable_Code_Point), but for the selectors of emoji style.
+# Invisible characters of other categories (Default_Ignorable_Code_Point), except the emoji variation
+# selectors.
 _UNSEEN = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
-_JOINERS = "\u200c\u200d"  # inside of words they are letters' business
+_JOINERS = "\u200c\u200d"  # legitimate between the letters of a word
 
 
 def _class_of(codes: Iterable[int]) -> str:
@@ -23,14 +24,14 @@ def _class_of(codes: Iterable[int]) -> str:
 _CF = [code for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) == "Cf" and code not in _SEEN]
 _INVISIBLE = f"[{_class_of([*_CF, *_UNSEEN])}]"
 _INSIDE = re.compile(f"(?![{_JOINERS}]){_INVISIBLE}")
-# Blanks, commas and the marks of tags are where words begin.
+# Words begin after blanks, commas and tag marks.
 _EDGES = re.compile(rf"(?<![^\s,#@$＃＠]){_INVISIBLE}+|{_INVISIBLE}+(?![^\s,])")  # noqa: RUF001 - meant
 
 
 def without_invisible(text: str) -> tuple[str, str]:
-    """Return a value without invisible characters at the edges of its words, and what its owner should know.
+    """Return a value without invisible characters at word edges, and a warning for its owner.
 
-    The second is a sentence; empty where there are none.
+    The warning is one sentence, or empty.
     """
     if text.isascii():
         return text, ""

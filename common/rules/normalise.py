@@ -1,4 +1,4 @@
-"""From a hash in Redis to a rule that can be streamed, or the reason why it cannot."""
+"""Turn a hash in Redis into a rule that can be streamed, or the reason why it cannot."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from traptor.common.text import shown
 Found = Rule | Rejected | Inactive
 
 KEY_PREFIX = "traptor-"
-# Every tweet carries the rules that it came for, and a Kafka message is usually at most 1 MB.
+# Every tweet carries the rules that it matched, and a Kafka message is usually limited to 1 MB.
 MAX_RULE_BYTES = 1 << 18
 _READ_FIELDS = frozenset({"rule_id", "value", "tag", "orig_type", "status"})
 
 
 def parse_key(key: str) -> tuple[GroupId, str]:
-    """The group and the rest of a rule's key `traptor-<type>:<id>:<rule_id>`; the rest may hold colons.
+    """Return the group and the rest of a key `traptor-<type>:<id>:<rule_id>`; the rest may hold colons.
 
-    Raises ValueError when it is no such key.
+    Raises ValueError when the key has another form.
     """
     type_text, first, rest = key.partition(":")
     id_text, second, rule_id = rest.partition(":")
@@ -39,10 +39,10 @@ def _group(type_text: str, id_text: str) -> GroupId:
 
 
 def decode_fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    """The fields of a hash as text.
+    """Return the fields of a hash as text.
 
-    Fields that decide what the rule means must be UTF-8; in all others (they are only handed on) broken bytes
-    become U+FFFD. Raises ValueError naming the field.
+    Fields that decide what the rule means must be UTF-8; in all others, which are only passed on, invalid
+    bytes become U+FFFD. Raises ValueError naming the field.
     """
     fields = {}
     for name_bytes, value_bytes in raw.items():
@@ -57,7 +57,7 @@ def decode_fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 def read_rule(key: str, fields: Mapping[str, str], honour_status: bool, limits: Limits) -> Found:
-    """What the hash under `key` is: a rule to stream, one that its status switches off, or no usable rule."""
+    """Classify the hash under `key`: a rule to stream, a rule switched off, or no usable rule."""
     try:
         group, key_rest = parse_key(key)
     except ValueError as error:
@@ -87,10 +87,10 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
 
 
 def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) -> bytes:
-    """The member of `collection_rules`: the fields as they are, and what the original Traptor adds.
+    """Return the member of `collection_rules`: the rule's fields and those that the original Traptor adds.
 
-    That stands behind them, and in locations rules before them, as the original had it. A rule that does
-    not say its own `rule_id` is given the one from its key: readers count by it. It is ASCII, as tweets are.
+    The added fields come last, and in locations rules first, as in the original. A rule without a `rule_id`
+    field gets the one from its key, by which readers count. The result is ASCII, as tweets are.
 
     Raises ValueError when it is too large.
     """
@@ -99,7 +99,7 @@ def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) ->
         member = {**added, **fields, "rule_id": rule_id}
     else:
         member = {**fields, "rule_id": rule_id, **added}
-    # A copy: what orjson returns holds on to 4 KiB, however short it is, and rules live long.
+    # A copy: orjson's result occupies 4 KiB however short it is, and rules live long.
     text = bytes(memoryview(orjson.dumps(member)))
     if not text.isascii() and len(text) <= MAX_RULE_BYTES:
         text = json.dumps(member, separators=(",", ":")).encode()
@@ -112,5 +112,5 @@ def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) ->
 
 
 def _word(fields: Mapping[str, str], name: str) -> str:
-    """A field that is one of a few words; what nobody sees is not part of it."""
+    """Return a field that takes one of a few words, without invisible characters."""
     return without_invisible(fields.get(name, ""))[0].strip()

@@ -14,7 +14,7 @@ from traptor.common.text import quoted
 
 
 class RuleType(StrEnum):
-    """What a rule asks Twitter for; the words of `statuses/filter`."""
+    """The kinds of rules, named as the parameters of `statuses/filter`."""
 
     FOLLOW = "follow"
     TRACK = "track"
@@ -24,7 +24,7 @@ class RuleType(StrEnum):
     def parse(cls, text: str) -> RuleType:
         """Read a type as it stands in Redis; `location` is accepted for `locations`.
 
-        Raises ValueError when it is none of the three.
+        Raises ValueError for any other text.
         """
         try:
             return cls("locations" if text == "location" else text)
@@ -32,7 +32,7 @@ class RuleType(StrEnum):
             raise ValueError(f"{quoted(text)} is no type of rules (follow, track or locations)") from None
 
 
-# The names of a connection's files begin with it, and a file system takes 255 bytes for a name.
+# File names of a connection begin with the id, and a file system allows 255 bytes for a name.
 MAX_ID_CHARS = 100
 _SHOWN_CHARS = 200
 _GROUP_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARS}}}")
@@ -40,16 +40,16 @@ _GROUP_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARS}}}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class GroupId:
-    """Names the rules under one `type:id`."""
+    """The name of the group of rules under one `type:id`."""
 
     type: RuleType
     id: str
 
     @classmethod
     def parse(cls, text: str) -> GroupId:
-        """Read `type:id`, as a pubsub message or the ini has it.
+        """Read `type:id`, as it stands in a pubsub message or the ini.
 
-        Raises ValueError when it is not of that form.
+        Raises ValueError when the text has another form.
         """
         type_text, _, id_text = text.partition(":")
         if not _GROUP_ID.fullmatch(id_text):
@@ -60,16 +60,16 @@ class GroupId:
         return f"{self.type}:{self.id}"
 
 
-# gc=False: a rule never refers to what could refer back to it, and a full collection in a master with
-# 100,000 rules would hold the event loop 30 ms longer for looking at them.
+# gc=False: a rule never takes part in a reference cycle, and with 100,000 rules a full collection that visits
+# them would block the master's event loop 30 ms longer.
 class Rule(msgspec.Struct, frozen=True, gc=False):
     """One usable rule, normalised.
 
-    `values` are what goes to Twitter and counts towards the limit, each once, in the rule's order:
-    for track lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids,
-    for locations "west,south,east,north". `json` is the ready-made member of `collection_rules`:
-    the rule's own fields with `rule_tag` and `rule_value`. `digest` is a number made from all that.
-    `doubt` is a sentence for the rule's owner about a value that may not find what it is meant to.
+    `values` are what goes to Twitter and counts towards the limit, each once, in the rule's order: for track
+    lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids, for
+    locations "west,south,east,north". `json` is the ready-made member of `collection_rules`: the rule's own
+    fields with `rule_tag` and `rule_value`. `digest` is a number derived from all of these. `doubt` is a
+    sentence for the rule's owner about a value that may not find what it is meant to.
     """
 
     key: str
@@ -81,22 +81,22 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     doubt: str = ""
 
     def __post_init__(self) -> None:
-        # No value holds a line end and no JSON of ours a raw one, so that the parts cannot run together.
+        # Neither a value nor our JSON contains a raw line end, so the joined parts cannot be confused.
         text = "\n".join((*self.values, self.key)).encode(errors="surrogatepass")
         digest = hashlib.blake2b(self.json + b"\n" + text, digest_size=8).digest()
         msgspec.structs.force_setattr(self, "digest", int.from_bytes(digest, "big"))
 
     @property
     def shown_key(self) -> str:
-        """The key for people: cut where it is long."""
+        """The key as shown to people, cut when it is long."""
         return _shown_key(self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A key in Redis that is no usable rule, and why; `reason` is a sentence for its owner.
+    """A Redis key that does not hold a usable rule, and why; `reason` is a sentence for its owner.
 
-    `group` is None where the key itself does not name one.
+    `group` is None when the key does not name one.
     """
 
     key: str
@@ -105,7 +105,7 @@ class Rejected:
 
     @property
     def shown_key(self) -> str:
-        """The key for people: cut where it is long."""
+        """The key as shown to people, cut when it is long."""
         return _shown_key(self.key)
 
 
@@ -115,7 +115,7 @@ def _shown_key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inactive:
-    """A rule that is kept in Redis but not streamed, because its `status` says so."""
+    """A rule kept in Redis but not streamed, because of its `status`."""
 
     key: str
     group: GroupId
@@ -124,14 +124,14 @@ class Inactive:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many distinct values one connection may carry (Twitter, "POST statuses/filter": the defaults)."""
+    """The most distinct values one connection may carry (defaults: Twitter, "POST statuses/filter")."""
 
     follow: int = 5_000
     track: int = 400
     locations: int = 25
 
     def of(self, rule_type: RuleType) -> int:
-        """The limit for rules of one type."""
+        """Return the limit for rules of one type."""
         match rule_type:
             case RuleType.FOLLOW:
                 return self.follow
@@ -142,13 +142,13 @@ class Limits:
 
 
 def fingerprint(rules: Iterable[Rule]) -> str:
-    """16 hex digits that differ when the rules do, in whatever order they come; made in 50 ns a rule.
+    """Return 16 hex digits that change when the rules do, whatever their order; takes 50 ns per rule.
 
-    Digests are added up, so that the fingerprint of a changed set needs no second look at the rest.
+    Digests are summed, so the fingerprint of a changed set can be computed without the unchanged rules.
     """
     return fingerprint_of_sum(sum(rule.digest for rule in rules))
 
 
 def fingerprint_of_sum(digests: int) -> str:
-    """The fingerprint of rules whose digests add up to `digests`."""
+    """Return the fingerprint of rules whose digests sum to `digests`."""
     return f"{digests % (1 << 64):016x}"

@@ -1,7 +1,7 @@
-"""The values of rules: from what people write to what Twitter accepts.
+"""Convert the values of rules from what people write to what Twitter accepts.
 
-Limits and forms are Twitter's ("Standard stream parameters"). One value that breaks them makes the server
-refuse the whole connection with 406, so what is in doubt is refused here, where only its own rule is lost.
+Limits and forms are Twitter's ("Standard stream parameters"). A single invalid value makes the server refuse
+the whole connection with 406, so doubtful values are rejected here, where only their own rule is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from traptor.common.text import shown
 MAX_PHRASE_BYTES = 60
 MAX_USER_ID = (1 << 63) - 1  # ids are signed 64-bit numbers
 MIN_BOX_SIDE = 0.1  # degrees: "25 0.1-360 degree location boxes"
-_DECIMALS = 9  # of a degree: a tenth of a millimetre
+_DECIMALS = 9  # a billionth of a degree: a tenth of a millimetre
 _SLACK = 1e-9  # 10.6 - 10.5 is a little less than 0.1 in binary
 
 _USER_ID = re.compile(r"[0-9]{1,20}")
@@ -24,9 +24,10 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE][+
 
 
 def read_values(rule_type: RuleType, text: str, *, hashtag: bool = False) -> tuple[str, ...]:
-    """The distinct values of one rule, normalised, in the order in which they stand.
+    """Return the distinct values of one rule, normalised, in their original order.
 
     `hashtag` puts `#` before every term of a track rule that has none.
+
     Raises ValueError with the reason, a sentence for the rule's owner.
     """
     match rule_type:
@@ -64,7 +65,7 @@ def _checked_phrase(phrase: str) -> str:
 
 
 def _is_ignored(category: str) -> bool:
-    """Punctuation, which Twitter ignores, and what cannot be seen; but `_` (Pc) stands in screen names."""
+    """Tell whether Twitter ignores the category: invisibles, and punctuation but `_` (Pc)."""
     return category == "Cf" or (category.startswith("P") and category != "Pc")
 
 
@@ -107,5 +108,5 @@ def _checked_box(west: float, south: float, east: float, north: float) -> str:
 
 
 def _canonical(number: float) -> str:
-    """The shortest plain decimal: equal numbers give equal text, and none has an exponent."""
+    """Return the shortest plain decimal: equal numbers give equal text, never with an exponent."""
     return f"{number:.{_DECIMALS}f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""What somebody should know now: states that keep rules uncollected, and what may lead to that.
+"""States that an operator should know of now: what keeps rules uncollected, and what may lead to that.
 
-`finder` says what there is, `watch` when it begins and ends. The log's lines and the status come from here.
+`finder` finds them, `watch` tells when they begin and end. The log's lines and the status come from here.
 """

@@ -1,7 +1,7 @@
-"""One thing that somebody should know, in parts; and which states of keys, groups and Redis are one.
+"""One alarm, in parts, and which states of keys, groups and Redis raise one.
 
-The ways in which a connection waits have their rows in `connections/waits.py`; these are the other states.
-Pure tables.
+The ways in which a connection waits have their rows in `connections/waits.py`; this module covers the other
+states. Pure tables.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something wrong with `subject` called `name`; times are monotonic seconds.
+    """Something wrong with the `subject` called `name`; times are monotonic seconds.
 
-    Of one subject with one name there is one alarm at a time; with another `kind` or `key` it is another
-    one. It counts once it has lasted `say_after_s`. `is_passing`: it is on the way out of what was before,
-    which stays the alarm. `is_said_elsewhere`: who notices the state logs it.
+    A subject with one name has at most one alarm at a time; a change of `kind` or `key` makes it another
+    alarm. It counts once it has lasted `say_after_s`. `is_passing`: the subject is recovering, and the
+    previous alarm stays. `is_said_elsewhere`: the code that notices the state logs it.
     """
 
     subject: Subject
@@ -52,7 +52,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """How grave a state is, and what to do about it."""
+    """The severity of a state, and what to do about it."""
 
     level: int
     todo: str
@@ -70,18 +70,18 @@ KEYS: Mapping[KeyState, Meaning | None] = {
     KeyState.UNUSABLE: Meaning(
         WARNING, "mend its source_address, or bring the address back to this host", is_said_elsewhere=True
     ),
-    KeyState.GONE: None,  # somebody took it out
+    KeyState.GONE: None,  # an operator removed it
 }
 
 COOLING: Mapping[Hindrance, bool] = {
     Hindrance.RATE_LIMITED: True,
     Hindrance.CLOSED: True,
-    # The network or the server is to blame, and the connection says so.
+    # The network or the server is to blame, and the connection reports it.
     Hindrance.NETWORK: False,
     Hindrance.HTTP: False,
     Hindrance.RESTS: False,
     Hindrance.BUDGET: False,
-    # Other states of a key.
+    # Covered by other states of a key.
     Hindrance.GONE: False,
     Hindrance.UNUSABLE: False,
     Hindrance.SUSPECT: False,

@@ -1,4 +1,4 @@
-"""The alarms of one master: looked for once a second, said, and shown."""
+"""The alarms of one master: checked once a second, logged, and shown in the status."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOK_INTERVAL_S = 1.0
 
 
 class Alarms:
-    """Looks at connections, keys, groups and Redis, and keeps what is wrong with them."""
+    """Checks connections, keys, groups and Redis, and keeps what is wrong with them."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Alarms:
         self._watch = Watch()
 
     async def run(self) -> None:
-        """Look until cancelled; a stop is no alarm."""
+        """Check until cancelled; a stopping master raises no alarm."""
         while True:
             if not self._context.stopping:
                 self.look(time.monotonic())
             await asyncio.sleep(_LOOK_INTERVAL_S)
 
     def look(self, now: float) -> None:
-        """Say what began and what ended."""
+        """Log the alarms that began and those that ended."""
         alarms = [
             *self._finder.of_connections(self._context.connections.values()),
             *of_keys(self._context.pool.statuses(now)),
@@ -54,7 +54,7 @@ class Alarms:
         self._watch.look(alarms, now)
 
     def status(self, now: float) -> list[dict[str, Any]]:
-        """Return what lasts, the gravest first; times are Unix seconds."""
+        """Return the lasting alarms, the gravest first; times are Unix seconds."""
         lasting = sorted(self._watch.lasting(), key=lambda one: (-one[0].level, one[1]))
         return [_shown(alarm, since, time.time() - now) for alarm, since in lasting]
 

@@ -1,4 +1,4 @@
-"""Which alarms there are, by what the master knows now."""
+"""Derive the current alarms from what the master knows now."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from traptor.supervisor.rules.redisuses import RedisUse, UseState
 
 
 class Finder:
-    """Finds the alarms; it remembers only how many rules wait, which costs time to count."""
+    """Finds the alarms; it caches only the number of waiting rules, which is slow to count."""
 
     def __init__(self) -> None:
         self._counted: dict[str, tuple[tuple[str, str], int]] = {}
 
     def of_connections(self, connections: Iterable[Connection]) -> list[Alarm]:
-        """Return an alarm for each that waits with rules, and one when none streams."""
+        """Return an alarm for each connection that waits with rules, and one when none streams."""
         planned = [c for c in connections if c.is_planned]
         names = {c.name for c in planned}
         self._counted = {name: count for name, count in self._counted.items() if name in names}
@@ -44,13 +44,13 @@ class Finder:
             return _alarm(c, silence, _rules(c), MEANINGS[silence.kind].level)
         if c.wait is None:
             return None
-        # Its old generation streams, and a refresh waits.
+        # The old generation streams while a refresh waits.
         waiting = self._uncollected(c)
         level = min(MEANINGS[c.wait.kind].level, WARNING) if waiting else INFO
         return _alarm(c, c.wait, waiting, level)
 
     def _uncollected(self, c: Connection) -> int:
-        """How many rules, as they are wanted, its stream does not carry."""
+        """Return how many of the wanted rules the connection's stream does not carry."""
         assert c.wanted is not None
         assert c.serving is not None
         prints = (c.wanted.spec.rules, c.serving.spec.rules)
@@ -79,7 +79,7 @@ def _alarm(c: Connection, wait: Wait, rules: int, level: int) -> Alarm:
 
 
 def _nothing_streams(planned: list[Connection], alarms: list[Alarm]) -> Iterator[Alarm]:
-    """It counts when the last of the connections' alarms does: a start is none."""
+    """Yield one alarm when nothing streams; it counts when the last connection's does (no start counts)."""
     if not planned or any(c.streams for c in planned):
         return
     [(why, _)] = Counter(alarm.why for alarm in alarms).most_common(1)
@@ -101,7 +101,7 @@ def _rules(c: Connection) -> int:
 
 
 def of_keys(keys: Iterable[KeyStatus]) -> Iterator[Alarm]:
-    """Yield an alarm for each key that cannot be used as it should."""
+    """Yield an alarm for each key that cannot be used as intended."""
     for key in keys:
         meaning = KEYS[key.state]
         rests = key.state is KeyState.COOLING

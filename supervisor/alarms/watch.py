@@ -1,4 +1,4 @@
-"""When alarms begin, change and end: a line in the log for each, and the list of those that last."""
+"""Track when alarms begin, change and end: log a line for each, and list those that last."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Open:
-    """An alarm as it is now; since when there is one of its subject, and one of its kind."""
+    """An alarm as it is now, with the start of its subject's trouble and of its present kind."""
 
     alarm: Alarm
     since: float
     kind_since: float
-    is_said: bool = False  # the present kind
-    was_said: bool = False  # any
+    is_said: bool = False  # the present kind was logged
+    was_said: bool = False  # any kind was logged
 
     def is_due(self, now: float) -> bool:
         return not self.is_said and now >= self.kind_since + self.alarm.say_after_s
 
 
 class Watch:
-    """Compares what is wrong now with what was said, and says the difference."""
+    """Compares the present alarms with what was logged, and logs the difference."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[Subject, str], _Open] = {}
 
     def look(self, alarms: Iterable[Alarm], now: float) -> None:
-        """Take over what is wrong at `now` (monotonic seconds)."""
+        """Record the alarms at `now` (monotonic seconds)."""
         found = {(alarm.subject, alarm.name): alarm for alarm in alarms}
         for place in [place for place in self._open if place not in found]:
             self._end(self._open.pop(place), now)
@@ -46,7 +46,7 @@ class Watch:
                 _say_begin(one.alarm, one.since)
 
     def lasting(self) -> Iterator[tuple[Alarm, float]]:
-        """Yield each alarm that counts, with since when (monotonic seconds)."""
+        """Yield each alarm that counts, and since when (monotonic seconds)."""
         for one in self._open.values():
             if one.was_said:
                 yield one.alarm, one.since

@@ -1,4 +1,4 @@
-"""`--check`: everything that keeps a supervisor from collecting, or will, said at once."""
+"""`--check`: report at once everything that prevents a supervisor from collecting, now or later."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class Findings:
 
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    configuration: list[str] = field(default_factory=list)  # errors that only another configuration ends
-    failures: list[str] = field(default_factory=list)  # errors of what is around
+    configuration: list[str] = field(default_factory=list)  # errors that require another configuration
+    failures: list[str] = field(default_factory=list)  # errors of the environment
 
     @property
     def exit_code(self) -> ExitCode:
-        """Whether a supervisor could start and collect."""
+        """The code that tells whether a supervisor could start and collect."""
         if self.configuration:
             return ExitCode.BAD_CONFIG
         return ExitCode.FAILURE if self.failures else ExitCode.OK
 
 
 async def check(path: Path, console: Console) -> ExitCode:
-    """Print a report. Its exit code says whether the supervisor could start: BAD_CONFIG, FAILURE or OK."""
+    """Print a report and return whether the supervisor could start: BAD_CONFIG, FAILURE or OK."""
     found = Findings()
     try:
         settings = load_settings(path)
@@ -69,11 +69,11 @@ def _report(path: Path, found: Findings, console: Console) -> None:
     say(console, f"{path}: {problems}, {counted(len(found.warnings), 'warning')}.")
 
 
-# ---- an ini that is wrong somewhere
+# ---- an ini with errors
 
 
 async def _check_sections(sections: Sections, found: Findings) -> None:
-    """Look at what the sections name that are good."""
+    """Check what the valid sections name."""
     _check_host(sections, found)
     if sections.supervisor is not None:
         _note_running(await find_running(sections.supervisor.run_dir), found)
@@ -95,7 +95,7 @@ def _client(section: RedisSection) -> redis.asyncio.Redis:
     return redis_client(section.url, section.timeout, section.ca_file)
 
 
-# ---- a good ini
+# ---- a valid ini
 
 
 async def _check_settings(settings: Settings, found: Findings) -> None:

@@ -1,4 +1,4 @@
-"""What a supervisor does, beside what a fresh start would do. Pure."""
+"""Compare what a supervisor does with what a fresh start would do. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One connection as it runs; `fresh` is what a fresh start would make of it."""
+    """One connection as it runs; `fresh` is the same connection after a fresh start."""
 
     name: str
     state: str
@@ -27,14 +27,14 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether a fresh start would change anything but which of several good keys is used."""
+        """True when a fresh start would change more than which of several good keys is used."""
         return self.fresh not in (SAME, UNKNOWN)
 
 
 def compare(
     running: Iterable[SeenConnection], planned: Iterable[PlannedConnection] | None
 ) -> list[Comparison]:
-    """Put both side by side, by name; `planned` is None when nobody knows what a fresh start would do."""
+    """Pair both by name; `planned` is None when the result of a fresh start is unknown."""
     if planned is None:
         return [_compare(c, UNKNOWN) for c in running]
     now = {c.connection: c for c in running}
@@ -74,5 +74,5 @@ def _planned(row: PlannedConnection) -> str:
 
 
 def _key(c: SeenConnection) -> str | None:
-    """The key that the connection has, whether or not it could connect with it."""
+    """Return the key that the connection has, whether or not it could connect with it."""
     return c.serving.key if c.serving else None

@@ -1,4 +1,4 @@
-"""Whether this host has what a supervisor needs: folders, room on the disks, addresses, descriptors."""
+"""Check that this host has what a supervisor needs: folders, disk space, addresses, descriptors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEAST_INODES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that is written to, and how many free bytes are too few for it, and why."""
+    """A folder that the supervisor writes to, how many free bytes are too few for it, and why."""
 
     option: str
     path: Path
@@ -35,7 +35,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """What a file system has left for us; `inodes` is None where it does not count them."""
+    """What a file system has left; `inodes` is None when it does not count them."""
 
     bytes: int
     inodes: int | None
@@ -48,7 +48,7 @@ class Free:
 
 
 def folders(traptor: TraptorSection | None, supervisor: SupervisorSection | None) -> list[Folder]:
-    """The folders that these sections name."""
+    """Return the folders that these sections name."""
     named: list[Folder] = []
     if supervisor is not None:
         outbox = "one connection's outbox may take outbox_max_bytes, and on disk three times that"
@@ -63,7 +63,7 @@ def folders(traptor: TraptorSection | None, supervisor: SupervisorSection | None
 
 
 def unusable_folders(named: Iterable[Folder]) -> Iterator[str]:
-    """Say which folders cannot be made or written to."""
+    """Yield a sentence for each folder that cannot be created or written to."""
     for folder in named:
         existing = _existing(folder.path)
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -74,7 +74,7 @@ def unusable_folders(named: Iterable[Folder]) -> Iterator[str]:
 
 
 def untrusted_folders(supervisor: SupervisorSection | None) -> Iterator[str]:
-    """Say which of the folders for our own files others may change."""
+    """Yield a sentence for each private folder that others may change."""
     named = {} if supervisor is None else {"run_dir": supervisor.run_dir, "state_dir": supervisor.state_dir}
     for option, path in named.items():
         if others := who_may_change(path):
@@ -82,14 +82,14 @@ def untrusted_folders(supervisor: SupervisorSection | None) -> Iterator[str]:
 
 
 def shared_folders(named: Iterable[Folder]) -> Iterator[str]:
-    """Say which of the folders that others may read others may change, too."""
+    """Yield a sentence for each folder readable by others that they may also change."""
     for folder in named:
         if folder.option in ("log_dir", "output") and (others := who_may_change(folder.path)):
             yield f"{folder.option}: what is written there may be led elsewhere: {others}"
 
 
 def full_disks(named: Iterable[Folder]) -> Iterator[str]:
-    """Say which folders have little room left."""
+    """Yield a sentence for each folder with little room left."""
     for folder in named:
         try:
             free = Free.at(folder.path)
@@ -100,7 +100,7 @@ def full_disks(named: Iterable[Folder]) -> Iterator[str]:
 
 
 def little_room(folder: Folder, free: Free) -> Iterator[str]:
-    """Say what a folder lacks."""
+    """Yield a sentence for each resource that a folder lacks."""
     if free.bytes < folder.least_bytes:
         yield (
             f"{folder.option}: only {_size(free.bytes)} are free at {folder.path},"
@@ -111,7 +111,7 @@ def little_room(folder: Folder, free: Free) -> Iterator[str]:
 
 
 def socket_problems(supervisor: SupervisorSection | None) -> Iterator[str]:
-    """Say whether the control socket's path is too long."""
+    """Yield a sentence if the control socket's path is too long."""
     try:
         if supervisor is not None:
             socket_path(supervisor.run_dir)
@@ -120,20 +120,20 @@ def socket_problems(supervisor: SupervisorSection | None) -> Iterator[str]:
 
 
 def absent_addresses(keys: Iterable[ApiKey]) -> Iterator[str]:
-    """Say which keys have a source address that is not on this host."""
+    """Yield a sentence for each key whose source address is not on this host."""
     for key in keys:
         if key.source_address and not is_on_this_host(key.source_address):
             yield f"key {key.name}: source_address {key.source_address} is not on this host: it is not used"
 
 
 def connections_that_fit() -> int:
-    """How many connections the limit of open files allows (the supervisor raises it to the hard limit)."""
+    """Return how many connections the open file limit allows (the supervisor raises it to the hard limit)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(0, (hard - _DESCRIPTORS_OF_MASTER) // _DESCRIPTORS_PER_CONNECTION)
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder, or its nearest existing parent."""
     return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
 
 

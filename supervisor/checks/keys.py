@@ -1,4 +1,4 @@
-"""Which keys are no use now, and why."""
+"""List the keys that cannot be used now, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of a supervisor that would start now, with what state_dir remembers of the keys."""
+"""Compute the plan of a supervisor that would start now, with what state_dir remembers of the keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from traptor.supervisor.workers.settings import limits_of
 
 @dataclass(frozen=True, slots=True)
 class PlannedConnection:
-    """One row of the plan; `key` is None when no key would be left for it."""
+    """One row of the plan; `key` is None when no key is left for it."""
 
     name: str
     rules: int
@@ -33,25 +33,25 @@ class PlannedConnection:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is in Redis for this host; `strays` look like rules' keys and name no group."""
+    """The rules in Redis for this host; `strays` are keys that look like rules' keys but name no group."""
 
     snapshots: Mapping[GroupId, Snapshot]
     strays: tuple[Rejected, ...]
 
     @property
     def rejected(self) -> list[Rejected]:
-        """All that is no usable rule, the groups in order."""
+        """All unusable rules, in the order of the groups."""
         of_groups = [rule for _, snapshot in sorted(self.snapshots.items()) for rule in snapshot.rejected]
         return [*of_groups, *self.strays]
 
     @property
     def doubtful(self) -> list[Rule]:
-        """The rules that are streamed otherwise than they stand there, the groups in order."""
+        """The rules that are not streamed exactly as written, in the order of the groups."""
         return [rule for _, snapshot in sorted(self.snapshots.items()) for rule in snapshot.doubtful]
 
 
 async def read_rules(settings: Settings) -> Look:
-    """All rules that this host would serve. Raises RedisUnavailable."""
+    """Return all rules that this host would serve. Raises RedisUnavailable."""
     client = redis_client(settings.redis.url, settings.redis.timeout, settings.redis.ca_file)
     try:
         reader = RuleReader(
@@ -64,7 +64,7 @@ async def read_rules(settings: Settings) -> Look:
 
 
 def remembered_pool(settings: Settings, now: float) -> KeyPool:
-    """The keys as a supervisor finds them at its start. Raises TraptorError when their file is unusable."""
+    """Return the keys as a supervisor finds them at its start. Raises TraptorError for an unusable file."""
     pool = KeyPool(pool_limits(settings), random.Random(0))
     if dump := kept_keys(settings.supervisor.state_dir / "state.db"):
         pool.load(dump, now, time.time())
@@ -73,7 +73,7 @@ def remembered_pool(settings: Settings, now: float) -> KeyPool:
 
 
 def fresh_pool(settings: Settings, now: float) -> KeyPool:
-    """The keys as if nothing were known of them."""
+    """Return the keys as if nothing were remembered of them."""
     pool = KeyPool(pool_limits(settings), random.Random(0))
     pool.replace(settings.keys, now, is_on_this_host)
     return pool
@@ -82,7 +82,7 @@ def fresh_pool(settings: Settings, now: float) -> KeyPool:
 def cold_plan(
     settings: Settings, snapshots: Mapping[GroupId, Snapshot], pool: KeyPool, now: float
 ) -> tuple[PlannedConnection, ...]:
-    """The plan of a supervisor that starts now, in the order in which keys are lent; lends them."""
+    """Return the plan of a supervisor that starts now, in the order in which keys are lent; lends them."""
     parts: dict[str, tuple[int, int]] = {}
     for group, snapshot in snapshots.items():
         assignment = assign(snapshot.rules, limits_of(settings).of(group.type))

@@ -1,4 +1,4 @@
-"""`--plan`: the connections that a supervisor would run, and where one runs, what it does instead."""
+"""`--plan`: print the connections that a supervisor would run, and how a running one differs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RIGHT = ("rules", "values")
 
 
 async def preview(settings: Settings, console: Console) -> ExitCode:
-    """Print the plan. Raises RedisUnavailable, after what can be said without Redis."""
+    """Print the plan. Raises RedisUnavailable, after printing what can be told without Redis."""
     running = await find_running(settings.supervisor.run_dir)
     try:
         look = await read_rules(settings)
@@ -58,7 +58,7 @@ def _pool(settings: Settings, console: Console, now: float) -> KeyPool:
         return fresh_pool(settings, now)
 
 
-# ---- nothing runs
+# ---- no supervisor runs
 
 
 def _print_planned(console: Console, planned: Iterable[PlannedConnection], keys: int) -> None:
@@ -77,7 +77,7 @@ def _print_planned(console: Console, planned: Iterable[PlannedConnection], keys:
 
 
 def _print_running(console: Console, running: Running, planned: Iterable[PlannedConnection] | None) -> None:
-    """Print what it does; `planned` is None when nobody knows what a fresh start would do."""
+    """Print what the supervisor does; `planned` is None when the result of a fresh start is unknown."""
     if running.status is not None:
         _print_comparison(console, running.pid, compare(running.status.connections, planned))
     _warn(console, running.doubts())
@@ -114,7 +114,7 @@ def _say_sums(console: Console, rows: list[Comparison]) -> None:
     say(console, f"Streaming: {streaming} of {counted(len(rows), 'connection')}{fresh}.")
 
 
-# ---- what else there is to say
+# ---- further findings
 
 
 def _warn(console: Console, doubts: Iterable[str]) -> None:

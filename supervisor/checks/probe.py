@@ -1,4 +1,4 @@
-"""Whether the output can be reached, tried in a child: the master itself opens no output."""
+"""Test in a child process whether the output can be reached: the master itself opens no output."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ANSWER_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the child found, as a sentence."""
+    """The child's result, as a sentence."""
 
     is_good: bool
     text: str
 
 
 def probe_output(settings: WorkerSettings) -> Probe:
-    """Try the output as workers would use it, without writing to it."""
+    """Open the output as workers would, without writing to it."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(
         target=check_output, args=(settings, theirs), daemon=True

@@ -1,4 +1,4 @@
-"""What is in Redis beside usable rules: keys of unknown types, and heartbeats that somebody else writes."""
+"""Check Redis for more than usable rules: keys of unknown types, and heartbeats written by somebody else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCAN_COUNT = 1_000
 _KNOWN = (*RuleType, "location")
 _MOST_TYPES = 20
 _LOOK_S = 0.2
-_RENEWED_S = 0.05  # a lifetime that has grown by so much was set anew
+_RENEWED_S = 0.05  # a lifetime that has grown by this much was renewed
 
 
 @dataclass
@@ -32,7 +32,7 @@ class UnknownTypes:
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, raw: bytes) -> None:
-        """Count a key, if it is such a one."""
+        """Count a key if its type is unknown."""
         key = raw.decode(errors="backslashreplace")
         word, colon, rest = key.removeprefix(KEY_PREFIX).partition(":")
         if key.startswith(KEY_PREFIX) and colon and ":" in rest and word not in _KNOWN:
@@ -49,7 +49,7 @@ class UnknownTypes:
 
 
 async def find_unknown_types(client: redis.asyncio.Redis) -> UnknownTypes:
-    """Look through all keys. Raises RedisUnavailable."""
+    """Scan all keys. Raises RedisUnavailable."""
     found = UnknownTypes()
     cursor = -1
     try:
@@ -66,10 +66,10 @@ async def find_unknown_types(client: redis.asyncio.Redis) -> UnknownTypes:
 async def find_foreign_heartbeats(
     client: redis.asyncio.Redis, groups: Sequence[GroupId], interval_s: float
 ) -> list[GroupId]:
-    """The groups whose heartbeat is written though no supervisor of ours runs. Raises RedisUnavailable.
+    """Return groups whose heartbeat is written although no supervisor runs here. Raises RedisUnavailable.
 
-    What a supervisor left that ended a moment ago expires; so it takes up to a heartbeat's lifetime, but no
-    time where there are no heartbeats.
+    Heartbeats of a supervisor that has just ended must expire first; so this takes up to the lifetime of a
+    heartbeat, but no time when there are none.
     """
     foreign: set[GroupId] = set()
     ends = time.monotonic() + LIFETIMES * interval_s

@@ -1,4 +1,4 @@
-"""The supervisor that runs on a run_dir, if there is one, and what it says."""
+"""Find the supervisor that runs on a run_dir, and read its status."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from traptor.supervisor.checks.moments import moment
 from traptor.supervisor.control.client import NoAnswer, SeenConnection, SeenStatus, ask_status
 from traptor.supervisor.state.locks import lock_holder
 
-_NOT_MISSED = ("QUIET", "STOPPED")  # nobody expects these to stream
+_NOT_MISSED = ("QUIET", "STOPPED")  # states in which a connection is not expected to stream
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A supervisor; `status` is None when it does not answer, for the reason in `silence`."""
+    """A supervisor; `status` is None when it does not answer, and `silence` tells why."""
 
     pid: int
     status: SeenStatus | None = field(default=None, repr=False)
     silence: str = ""
 
     def summary(self) -> str:
-        """Return a sentence on how it goes."""
+        """Return a sentence that summarises its state."""
         if self.status is None:
             return f"A supervisor runs here (pid {self.pid})."
         streaming = sum(c.streams for c in self.status.connections)
@@ -33,7 +33,7 @@ class Running:
         return f"A supervisor runs here (pid {self.pid}); streaming: {counts}."
 
     def doubts(self) -> Iterator[str]:
-        """Yield what is not as it should be, a sentence each."""
+        """Yield a sentence for each thing that is not as it should be."""
         if self.status is None:
             yield f"the supervisor (pid {self.pid}) does not answer: {self.silence}"
             return
@@ -52,7 +52,7 @@ class Running:
 
 
 async def find_running(run_dir: Path) -> Running | None:
-    """Return the supervisor that holds this run_dir; None when none does."""
+    """Return the supervisor that holds this run_dir, or None."""
     pid = lock_holder(run_dir / "master.lock")
     if pid is None:
         return None
@@ -63,7 +63,7 @@ async def find_running(run_dir: Path) -> Running | None:
 
 
 def waits(c: SeenConnection) -> str:
-    """Return why and until when a connection waits, or at least in which state it is."""
+    """Return why and until when a connection waits, or at least its state."""
     until = f" until {moment(c.waits_until)}" if c.waits_until else ""
     return f"{c.waits_for or c.shown_state}{until}"
 

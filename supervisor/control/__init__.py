@@ -1,4 +1,4 @@
-"""The control socket: HTTP for those who ask how things are.
+"""The control socket: HTTP for programs that ask for the supervisor's state.
 
 The master starts the server; the handlers read, and change nothing.
 """

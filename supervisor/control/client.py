@@ -1,4 +1,4 @@
-"""Asks a supervisor through its control socket."""
+"""Query a supervisor through its control socket."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _ANSWER_S = 10.0
 
 
 class SeenGeneration(msgspec.Struct, frozen=True):
-    """One generation, as a status has it."""
+    """One generation, as shown in a status."""
 
     state: str
     key: str | None
 
     @property
     def streams(self) -> bool:
-        """Whether its stream is open."""
+        """True while its stream is open."""
         return self.state == "STREAMING"
 
 
 class SeenConnection(msgspec.Struct, frozen=True):
-    """One connection, as a status has it; times are Unix seconds."""
+    """One connection, as shown in a status; times are Unix seconds."""
 
     connection: str
     state: str
@@ -38,17 +38,17 @@ class SeenConnection(msgspec.Struct, frozen=True):
 
     @property
     def shown_state(self) -> str:
-        """The state of the generation that serves it, or its own where none does."""
+        """The state of the generation that serves it, or its own when none does."""
         return self.serving.state if self.serving else self.state
 
     @property
     def streams(self) -> bool:
-        """Whether it has a stream."""
+        """True while it has a stream."""
         return any(g is not None and g.streams for g in (self.serving, self.successor))
 
 
 class SeenKey(msgspec.Struct, frozen=True):
-    """One key, as a status has it."""
+    """One key, as shown in a status."""
 
     key: str
     state: str
@@ -57,14 +57,14 @@ class SeenKey(msgspec.Struct, frozen=True):
 
 
 class SeenGroup(msgspec.Struct, frozen=True):
-    """One group, as a status has it."""
+    """One group, as shown in a status."""
 
     group: str
     heartbeat_shared: bool = False
 
 
 class SeenUse(msgspec.Struct, frozen=True):
-    """How one use of Redis stands, as a status has it."""
+    """The state of one use of Redis, as shown in a status."""
 
     used_for: str
     state: str
@@ -72,14 +72,14 @@ class SeenUse(msgspec.Struct, frozen=True):
 
 
 class SeenJob(msgspec.Struct, frozen=True):
-    """A job of the master that has failed, as a status has it; `error` is None where it goes well again."""
+    """A job of the master that has failed, as shown in a status; `error` is None once it works again."""
 
     job: str
     error: str | None
 
 
 class SeenStatus(msgspec.Struct, frozen=True):
-    """What of a status is used here; there is more in it."""
+    """The part of a status that is used here."""
 
     pid: int
     redis_uses: list[SeenUse]
@@ -90,11 +90,11 @@ class SeenStatus(msgspec.Struct, frozen=True):
 
 
 class NoAnswer(TraptorError):
-    """The supervisor cannot be asked, or says nothing that can be read."""
+    """The supervisor cannot be asked, or its answer cannot be read."""
 
 
 async def ask_status(run_dir: Path, within_s: float = _ANSWER_S) -> SeenStatus:
-    """Return what the supervisor of this run_dir says that it does. Raises NoAnswer and ConfigError."""
+    """Return the status of this run_dir's supervisor. Raises NoAnswer and ConfigError."""
     path = socket_path(run_dir)
     try:
         async with (

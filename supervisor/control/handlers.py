@@ -1,4 +1,4 @@
-"""What the control socket answers: the present state, and the gap ledger."""
+"""Answer requests on the control socket: the present state, and the gap ledger."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 _LINES_AT_ONCE = 500
-_ANSWER_WITHIN_S = 10.0  # one portion of an answer
-_THREADS = 2  # further questions wait
+_ANSWER_WITHIN_S = 10.0  # for one portion of an answer
+_THREADS = 2  # further requests wait
 
 
 class ControlHandlers:
-    """The endpoints. `status` is what status.json holds, `view` the ledger in memory."""
+    """The endpoints. `status` returns the content of status.json, `view` the ledger in memory."""
 
     def __init__(self, status: Callable[[], Json], view: Callable[[], View], ledger: Path) -> None:
         self._status = status
@@ -40,7 +40,7 @@ class ControlHandlers:
         self._threads = ThreadPoolExecutor(_THREADS, "control")
 
     def routes(self) -> list[web.RouteDef]:
-        """For the server."""
+        """Return the routes for the server."""
         return [
             web.get("/status", self._get_status),
             web.get("/gaps", self._get_gaps),
@@ -49,7 +49,7 @@ class ControlHandlers:
         ]
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _get_status(self, _request: web.Request) -> web.StreamResponse:
@@ -67,7 +67,7 @@ class ControlHandlers:
     async def _answer(
         self, request: web.Request, ask: Callable[[Answer], Iterator[Json]]
     ) -> web.StreamResponse:
-        """JSON lines, made in a thread a portion at a time, as fast as the client reads."""
+        """Stream JSON lines, made in a thread a portion at a time, as fast as the client reads."""
         parameters = {name: request.query.getall(name) for name in request.query}
         question = Question.parse(parameters, time.time())
         view = self._view()
@@ -85,7 +85,7 @@ class ControlHandlers:
                 raise  # the client is gone
             except Exception as error:
                 log.exception("an answer of the control socket breaks off")
-                raise ConnectionResetError from error  # the client must not take it for whole
+                raise ConnectionResetError from error  # the client must not take the answer for complete
         return response
 
     async def _in_thread(self, deed: Callable[..., Any], *args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The control socket `run_dir/control.sock`: HTTP over a unix socket, in the master's event loop."""
+"""Serve the control socket `run_dir/control.sock`: HTTP over a unix socket, in the master's event loop."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from traptor.supervisor.ledger.question import BadQuestionError
 log = logging.getLogger(__name__)
 
 SOCKET_NAME = "control.sock"
-_MAX_PATH_BYTES = 107  # unix(7): 108 with the final zero
+_MAX_PATH_BYTES = 107  # unix(7): 108 with the terminating null byte
 _MODE = 0o660
 _SHUTDOWN_S = 1.0
 _BACKLOG = 32
 MOST_CONNECTIONS = 32
 _READ_BYTES = 65536
-_IDLE_S = 10.0  # a connection whose request is not whole by then is closed
+_IDLE_S = 10.0  # a connection whose request is incomplete by then is closed
 
 _BUSY = b'{"error": "too many connections to the control socket; try again"}'
 _TOO_MANY = (
@@ -39,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def socket_path(run_dir: Path) -> Path:
-    """Where the control socket is. Raises ConfigError when its path is longer than a socket's may be."""
+    """Return the path of the control socket. Raises ConfigError when it is too long for a unix socket."""
     path = run_dir / SOCKET_NAME
     length = len(os.fsencode(path))
     if length > _MAX_PATH_BYTES:
@@ -51,7 +51,7 @@ def socket_path(run_dir: Path) -> Path:
 
 
 class ControlServer:
-    """Answers on the socket from `start` until `close`; no request can hold up or end the master."""
+    """Answers on the socket from `start` until `close`; no request can block or end the master."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ControlServer:
         self._answering: set[object] = set()  # connections whose request is being answered
 
     async def start(self) -> None:
-        """Listen; a socket that a dead master left is replaced. Raises TraptorError."""
+        """Listen; a socket left by a dead master is replaced. Raises TraptorError."""
         listener = _listen(self._path)
         self._runner = web.AppRunner(
             self._app,
@@ -86,7 +86,7 @@ class ControlServer:
         self._server = await loop.create_unix_server(self._protocol, sock=listener, backlog=_BACKLOG)
 
     async def close(self) -> None:
-        """Answer no more, and remove the socket."""
+        """Stop answering, and remove the socket."""
         self._path.unlink(missing_ok=True)
         if self._server is not None:
             self._server.close()
@@ -95,9 +95,9 @@ class ControlServer:
         self._handlers.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        """What speaks on a new connection. When there are too many, the oldest that asks nothing goes for it.
+        """Return the protocol for a new connection; when there are too many, the oldest idle one is closed.
 
-        Everything else in this process needs descriptors, too.
+        The rest of this process needs descriptors, too.
         """
         assert self._runner is not None
         server = self._runner.server
@@ -119,17 +119,17 @@ class ControlServer:
 
 
 class _Refusal(asyncio.Protocol):
-    """Says that there are too many connections, and hangs up."""
+    """Answers that there are too many connections, and closes this one."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         transport.write(_TOO_MANY)
-        with suppress(OSError):  # what was asked must be read, or the answer is lost with it
+        with suppress(OSError):  # the request must be read, or closing discards the answer
             os.read(transport.get_extra_info("socket").fileno(), _READ_BYTES)
         transport.close()
 
 
-# What aiohttp would say of requests that are no HTTP; what goes wrong here is said by _as_json_errors.
+# Takes what aiohttp logs about requests that are not HTTP; our own errors are reported by _as_json_errors.
 _of_garbage = logging.getLogger(f"{__name__}.garbage")
 _of_garbage.setLevel(logging.CRITICAL + 1)
 
@@ -137,7 +137,7 @@ _of_garbage.setLevel(logging.CRITICAL + 1)
 def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
-        # Whoever holds master.lock is alone here: a socket that is there is a dead master's.
+        # The holder of master.lock is alone here: an existing socket was left by a dead master.
         if os.path.lexists(path) and stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
         umask = os.umask(0o777 & ~_MODE)

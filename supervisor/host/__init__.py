@@ -1,4 +1,4 @@
-"""The host around the master: what it inherits, its files as they change, log rotation, who reads stdout.
+"""The master's environment: what it inherits, its files as they change, log rotation, the reader of stdout.
 
 The command line and the master call it.
 """

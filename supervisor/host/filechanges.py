@@ -1,4 +1,4 @@
-"""Notices that the content of a configuration file changed, however it was changed."""
+"""Notice that the content of a configuration file changed, however it was changed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from traptor.supervisor.host.filewatch import FileWatch, contents
 
 log = logging.getLogger(__name__)
 
-# Editors write in several steps; what they left after this long is what they meant.
+# Editors write in several steps; the content that stays this long is final.
 _SETTLE_S = 0.2
 
 
 class FileChanges:
-    """Calls `on_change` on the event loop when a watched file's content is another one than at `watch`."""
+    """Calls `on_change` on the event loop when a watched file's content differs from that at `watch`."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
@@ -25,12 +25,12 @@ class FileChanges:
         self._files = FileWatch(self._on_event)
         self._contents: dict[Path, str] = {}
         self._settling: asyncio.TimerHandle | None = None
-        self._is_blind = False  # nobody tells of changes
+        self._is_blind = False  # changes are not notified
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Watch these files from now on; what is known of those that are watched already stays known.
+        """Watch these files from now on; the known content of files watched already is kept.
 
-        So nothing is missed that changes between a comparison and the reading that it asks for.
+        Thus a change between a comparison and the read that it triggers is not missed.
         """
         found = contents(paths)
         self._contents = {path: self._contents.get(path, content) for path, content in found.items()}
@@ -52,11 +52,11 @@ class FileChanges:
             self._is_blind = False
 
     def note(self) -> None:
-        """The present contents are known; to be called before they are read for another reason."""
+        """Record the present contents as known; call this before reading them for another reason."""
         self._contents = contents(self._contents)
 
     def compare(self) -> None:
-        """Look at the contents now. Also to be called now and then: not every change makes an event."""
+        """Compare the contents now. Call this periodically too: not every change causes an event."""
         self._settling = None
         if self._is_blind:
             self._watch()
@@ -66,12 +66,12 @@ class FileChanges:
             self._on_change()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._files.stop()
         if self._settling is not None:
             self._settling.cancel()
 
-    def _on_event(self) -> None:  # in the watching thread
+    def _on_event(self) -> None:  # runs in the watching thread
         try:
             self._loop.call_soon_threadsafe(self._settle)
         except RuntimeError:

@@ -1,7 +1,7 @@
-"""Says when one of the watched files may have changed: edited, renamed over, or swapped by a symlink.
+"""Tell when a watched file may have changed: edited, replaced by a rename, or swapped by a symlink.
 
-The folders are watched, not the files: editors and Kubernetes replace files, and a watch would stay with
-the old one. What an event means is found out by comparing contents.
+The folders are watched, not the files: editors and Kubernetes replace files, and a watch would stay with the
+old one. Comparing contents tells what an event means.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from watchdog.observers.api import BaseObserver
 
 
 def contents(paths: Iterable[Path]) -> dict[Path, str]:
-    """A fingerprint of each file's content; empty text for one that cannot be read."""
+    """Return a fingerprint of each file's content; empty text for a file that cannot be read."""
     return {path: _fingerprint(path) for path in paths}
 
 
@@ -29,7 +29,7 @@ def _fingerprint(path: Path) -> str:
 
 
 class FileWatch(FileSystemEventHandler):
-    """Calls `on_event` from a thread of its own whenever something moves in a folder of the files."""
+    """Calls `on_event` from a separate thread whenever something changes in a folder of the files."""
 
     def __init__(self, on_event: Callable[[], None]) -> None:
         self._on_event = on_event
@@ -38,7 +38,7 @@ class FileWatch(FileSystemEventHandler):
         self._names: frozenset[str] = frozenset()
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Watch these files from now on, and no others. Raises OSError where this host has no room."""
+        """Watch these files from now on, and no others. Raises OSError when no watch is left."""
         spots = {spot for path in paths for spot in (path, path.resolve())}
         # A ConfigMap swaps the link `..data` beside the files.
         self._names = frozenset({spot.name for spot in spots} | {"..data"})
@@ -56,7 +56,7 @@ class FileWatch(FileSystemEventHandler):
             for folder in folders:
                 observer.schedule(self, str(folder))
             observer.start()
-        except (OSError, RuntimeError) as error:  # no inotify instance, no watch, or no thread is left
+        except (OSError, RuntimeError) as error:  # no inotify instance, watch or thread is left
             observer.unschedule_all()
             raise OSError(getattr(error, "errno", None) or errno.EAGAIN, str(error)) from error
         return observer
@@ -70,7 +70,7 @@ class FileWatch(FileSystemEventHandler):
             self._folders = frozenset()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called by watchdog; neither reading a file is news, nor what happens to others (our logs) there."""
+        """Handle an event of watchdog; reads, and changes to other files there (our logs), are ignored."""
         names = {Path(str(place)).name for place in (event.src_path, event.dest_path) if place}
         if event.event_type not in ("opened", "closed_no_write") and names & self._names:
             self._on_event()

@@ -1,4 +1,4 @@
-"""What a shell, a unit or a container hands on to the process, put right before anything else."""
+"""Repair what the process inherits from a shell, a unit or a container, before anything else runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _STANDARD_STREAMS = (0, _STDOUT, 2)
 
 
 def open_missing_streams() -> frozenset[int]:
-    """Have stdin, stdout and stderr open, and return those that were not.
+    """Open stdin, stdout and stderr if they are closed, and return those that were.
 
-    Else the next file that is opened (a lock, an output) would be taken for one of them.
+    Otherwise the next opened file (a lock, an output) would get one of their numbers.
     """
     missing = frozenset(fd for fd in _STANDARD_STREAMS if not _is_open(fd))
     for fd in sorted(missing):
@@ -29,7 +29,7 @@ def open_missing_streams() -> frozenset[int]:
 
 
 def require_stdout(settings: Settings, missing: Collection[int]) -> None:
-    """Raise ConfigError where something is to be written to a stdout that was closed."""
+    """Raise ConfigError when the settings write to stdout but it was closed."""
     if _STDOUT not in missing:
         return
     asked = {
@@ -44,9 +44,10 @@ def require_stdout(settings: Settings, missing: Collection[int]) -> None:
 
 
 def reset_signals() -> None:
-    """Have every signal come through, and the end of children be told.
+    """Restore the default handling of every signal, including the notification of ended children.
 
-    A parent may have blocked or ignored some: then children would vanish unseen, and only KILL would end us.
+    A parent may have blocked or ignored some: then the end of children would go unnoticed, and only KILL
+    could end this process.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -54,7 +55,7 @@ def reset_signals() -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Allow this process as many descriptors as it may have."""
+    """Raise the soft limit of open files to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

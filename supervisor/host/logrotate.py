@@ -1,7 +1,7 @@
-"""Rotation of the log files by size: the master renames, and every writer notices that its name is free.
+"""Rotate log files by size: the master renames, and every writer notices that its file name is free.
 
-Nothing is copied or truncated, so that no record is lost or mixed. Before `x.log` becomes `x.log.1`, that one
-becomes `x.log.2`, and so on. logrotate (create) may be used instead, or beside it.
+Nothing is copied or truncated, so no record is lost or mixed. Before `x.log` becomes `x.log.1`, the latter
+becomes `x.log.2`, and so on. logrotate (create) may be used instead, or alongside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OLD = re.compile(r"(.+\.log)\.([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One step: give a file another name, or remove it when `to` is None."""
+    """One step: rename a file, or remove it when `to` is None."""
 
     name: str
     to: str | None
@@ -33,13 +33,13 @@ def rotate_logs(log_dir: Path, max_bytes: int, keep: int) -> None:
     try:
         sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in os.scandir(log_dir)}
     except OSError:
-        return  # the folder is away, or a file went meanwhile: the next look is soon
+        return  # the folder is missing, or a file vanished meanwhile: the next check is soon
     for move in moves(sizes, max_bytes, keep):
         _make(log_dir, move)
 
 
 def moves(sizes: Mapping[str, int], max_bytes: int, keep: int) -> list[Move]:
-    """The steps, in order, that rotate these files (name -> size in bytes)."""
+    """Return the steps, in order, that rotate these files (name -> size in bytes)."""
     old = _old_numbers(sizes)
     steps = []
     for name, size in sorted(sizes.items()):

@@ -1,4 +1,4 @@
-"""Notices that nobody reads stdout any more, as when it is a pipe to `head`."""
+"""Notice that nobody reads stdout any more, as when it is a pipe to `head`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import select
 from collections.abc import Callable
 
 _STDOUT = 1
-_UNASKED = 0  # the end of the reader (EPOLLERR, EPOLLHUP) is told whatever is asked for
+_UNASKED = 0  # the end of the reader (EPOLLERR, EPOLLHUP) is reported for any event mask
 
 
 class StdoutWatch:
-    """Calls `on_gone` once, without polling; a file has no reader, and never is gone."""
+    """Calls `on_gone` once, without polling; a regular file never loses its reader."""
 
     def __init__(self, on_gone: Callable[[], None], fd: int = _STDOUT) -> None:
         self._on_gone = on_gone
@@ -24,13 +24,13 @@ class StdoutWatch:
         self._epoll = select.epoll()
         try:
             self._epoll.register(self._fd, _UNASKED)
-        except OSError:  # a file, which epoll refuses
+        except OSError:  # a regular file, which epoll refuses
             self.close()
         else:
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._gone)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._epoll is not None:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()

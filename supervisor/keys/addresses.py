@@ -1,4 +1,4 @@
-"""The keys' source addresses: whether this host has them, and again has them."""
+"""Check the keys' source addresses: whether this host has them, or has them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def is_on_this_host(address: str) -> bool:
-    """Whether a connection can come from `address`, asked of the kernel by binding a socket to it."""
+    """Tell whether connections can use `address`, by binding a socket to it."""
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         try:
@@ -25,7 +25,7 @@ def is_on_this_host(address: str) -> bool:
 
 
 def look_at_addresses(pool: KeyPool) -> None:
-    """Tell the pool which addresses are there now, and say what changed."""
+    """Tell the pool which addresses are present now, and log the changes."""
     gone, back = pool.look_at_addresses(is_on_this_host)
     if gone:
         say_unusable(gone)
@@ -34,5 +34,5 @@ def look_at_addresses(pool: KeyPool) -> None:
 
 
 def say_unusable(names: tuple[str, ...]) -> None:
-    """Say that these keys are not used."""
+    """Log that these keys are not used."""
     log.warning("source address is not on this host, the key is not used", extra=fields(keys=",".join(names)))

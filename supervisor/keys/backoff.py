@@ -1,9 +1,9 @@
-"""How long a key rests after failures, by Twitter's rules for reconnecting.
+"""Compute how long a key rests after failures, by Twitter's rules for reconnecting.
 
 Twitter, "Connecting to a streaming endpoint": network errors 250 ms more each time up to 16 s; HTTP errors
-from 5 s doubled up to 320 s, and a clean close soon after a 200 likewise; 420 and 429 from 60 s doubled. A
-stream that lasted and then ended is no failure: the reconnect after it is due at once, and the steps begin
-with the next failure.
+from 5 s doubled up to 320 s, and so for a clean close soon after a 200; 420 and 429 from 60 s doubled. A
+stream that lasted and then ended is no failure: the reconnect after it is due at once, and the steps start
+over with the next failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from traptor.supervisor.keys.limits import PoolLimits
 
 @dataclass(frozen=True, slots=True)
 class KeyBackoff:
-    """Failures of each class since the last success, and until when the key rests (monotonic seconds)."""
+    """Failures of each class since the last success, and the end of the key's rest (monotonic seconds)."""
 
     network: int = 0
     http: int = 0
@@ -27,25 +27,25 @@ class KeyBackoff:
     last: FailureKind | None = None  # the latest failure since the last success
 
     def after(self, failure: Failure, now: float, limits: PoolLimits, rng: random.Random) -> KeyBackoff:
-        """The backoff after `failure`; a rest that lasts longer already is not cut short by it."""
+        """Return the backoff after `failure`; an existing longer rest is not shortened."""
         step = self._step_s(failure.kind, limits)
         if step is None:
             return self
-        # A wait that the server asked for is a minimum; the jitter on top of it is that of our own step.
+        # The wait that the server asked for is a minimum; the jitter added to it is that of our own step.
         until = now + max(step, failure.asked_s or 0.0) + extra(step, rng)
         return replace(self._counted(failure.kind), until=max(until, self.until or until), last=failure.kind)
 
     @property
     def is_clear(self) -> bool:
-        """Whether no failure counts."""
+        """True when no failure counts."""
         return self.last is None and not (self.network or self.http or self.rate_limited)
 
     def cleared(self) -> KeyBackoff:
-        """The backoff after a success: what still rests, rests on, but the steps begin anew."""
+        """Return the backoff after a success: the present rest continues, but the steps start over."""
         return KeyBackoff(until=self.until)
 
     def rests_until(self, now: float) -> float | None:
-        """When the rest ends, or None when there is none."""
+        """Return when the rest ends, or None when there is none."""
         return self.until if self.until is not None and self.until > now else None
 
     def _step_s(self, kind: FailureKind, limits: PoolLimits) -> float | None:
@@ -57,7 +57,7 @@ class KeyBackoff:
             case FailureKind.RATE_LIMITED:
                 return doubled(limits.rate_limit_backoff, self.rate_limited, limits.rate_limit_backoff_max)
             case FailureKind.UNAUTHORIZED:
-                return None  # quarantine's business
+                return None  # left to the quarantine
 
     def _counted(self, kind: FailureKind) -> KeyBackoff:
         match kind:

@@ -1,4 +1,4 @@
-"""The connects that a key may make in a sliding window."""
+"""Count the connects that a key may make in a sliding window."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ class Purpose(StrEnum):
     """What a connect is for."""
 
     FRESH = "fresh"  # the connection has no stream: a start, or a recovery
-    REFRESH = "refresh"  # it streams, and a new generation is to take over
+    REFRESH = "refresh"  # the connection streams, and a new generation is to take over
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When one key connected, in ascending order (monotonic seconds).
+    """The times at which one key connected, in ascending order (monotonic seconds).
 
-    A connect counts for `connects_window` seconds from when it was permitted and is free again right then.
+    A connect counts for `connects_window` seconds from its permission and is free again exactly then.
     """
 
     connects: tuple[float, ...] = ()
 
     def used(self, limits: PoolLimits, now: float) -> int:
-        """How many connects count now."""
+        """Return how many connects count now."""
         return len(self._counting(limits, now))
 
     def left(self, limits: PoolLimits, now: float) -> int:
-        """How many connects are left now."""
+        """Return how many connects are left now."""
         return max(0, limits.connects - self.used(limits, now))
 
     def free_at(self, purpose: Purpose, limits: PoolLimits, now: float) -> float:
-        """The earliest time, not before `now`, at which a connect for `purpose` fits."""
+        """Return the earliest time, not before `now`, at which a connect for `purpose` fits."""
         counting = self._counting(limits, now)
         too_many = len(counting) + reserve(purpose, limits) + 1 - limits.connects
         return now if too_many <= 0 else counting[too_many - 1] + limits.connects_window
 
     def spend(self, limits: PoolLimits, now: float) -> Budget:
-        """The budget after a connect at `now`."""
+        """Return the budget after a connect at `now`."""
         return Budget(tuple(sorted((*self._counting(limits, now), now))))
 
     def refund(self) -> Budget:
-        """The budget without the latest connect, which never reached the server."""
+        """Return the budget without the latest connect, which never reached the server."""
         return Budget(self.connects[:-1])
 
     def _counting(self, limits: PoolLimits, now: float) -> tuple[float, ...]:
@@ -53,9 +53,9 @@ class Budget:
 
 
 def reserve(purpose: Purpose, limits: PoolLimits) -> int:
-    """How many connects `purpose` must leave.
+    """Return how many connects `purpose` must leave unused.
 
-    A refresh leaves two for recovery. Where the operator allows fewer than three connects it leaves one less
-    than all: with none of them for refreshes no rule change would ever be served.
+    A refresh leaves two for recovery. When the operator allows fewer than three connects, it leaves all but
+    one: otherwise refreshes would have none, and no rule change would ever be served.
     """
     return 0 if purpose is Purpose.FRESH else min(RECOVERY_RESERVE, limits.connects - 1)

@@ -1,4 +1,4 @@
-"""Key records as plain JSON values, with wall-clock times, for state_dir."""
+"""Save key records as plain JSON values, with wall-clock times, for state_dir."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from traptor.common.errors import TraptorError
 from traptor.common.text import printable
 from traptor.supervisor.keys.record import KeyRecord
 
-_LAST_S = 253_402_300_799.0  # of the year 9999: later than any clock
-_LONGEST_REST_S = 2 * 366 * 86_400.0  # no option takes more than half of it
+_LAST_S = 253_402_300_799.0  # end of the year 9999: later than any clock
+_LONGEST_REST_S = 2 * 366 * 86_400.0  # no option allows more than half of it
 _MOST = 1 << 31
 _SHOWN_CHARS = 20
 _DRIFT_S = 0.01
@@ -26,7 +26,7 @@ class _Dump:
 
 
 class RecordDump:
-    """Makes dumps of key records: one is made at every connect, and few records change in between."""
+    """Makes dumps of key records: every connect needs one, and few records change in between."""
 
     def __init__(self) -> None:
         self._made: dict[str, _Made] = {}
@@ -34,8 +34,8 @@ class RecordDump:
     def of(self, records: Mapping[str, KeyRecord], now: float, wall_now: float) -> dict[str, Any]:
         """Return the records as JSON values; `now` is monotonic seconds, `wall_now` Unix time.
 
-        The wall-clock times of records that did not change may be off by as much as the wall clock was set
-        since, at most _DRIFT_S.
+        The wall-clock times of unchanged records may be off by as much as the wall clock was set since then,
+        at most _DRIFT_S.
         """
         by_s, before = wall_now - now, self._made
         self._made = {
@@ -47,7 +47,7 @@ class RecordDump:
 @dataclass(frozen=True, slots=True)
 class _Made:
     record: KeyRecord
-    by_s: float  # the wall clock was ahead of the monotonic one
+    by_s: float  # how far the wall clock was ahead of the monotonic one
     plain: dict[str, Any]
 
 
@@ -58,14 +58,15 @@ def _made(before: _Made | None, record: KeyRecord, by_s: float) -> _Made:
 
 
 def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[str, KeyRecord]:
-    """The records of a dump. Raises TraptorError when it is none.
+    """Return the records of a dump. Raises TraptorError when it is not a dump.
 
-    When the wall clock was set back meanwhile, no time has passed: rather wait too long than be locked out.
+    When the wall clock was set back meanwhile, no time counts as passed: waiting too long is better than
+    being locked out.
     """
     try:
         saved = msgspec.convert(dict(dump), _Dump)
     except msgspec.ValidationError as error:
-        # Its text may repeat what stands at the place that it names.
+        # Its text may quote whatever stands at the place that it names.
         _, at, place = str(error).rpartition(" - at ")
         raise _unreadable(f"a wrong value{at}{place if at else ''}") from None
     for key_id, record in saved.keys.items():
@@ -76,7 +77,7 @@ def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[s
 
 
 def _is_plausible(record: KeyRecord, saved_at: float) -> bool:
-    """Whether it can have been so at `saved_at`; else a key might rest for ever, or connect too often."""
+    """Tell whether the record was possible at `saved_at`; a key might else rest for ever, or connect too often."""
     backoff = record.backoff
     past = (*record.budget.connects, *record.open_since, record.failed_at)
     rests = (backoff.until, record.quarantine_until)

@@ -1,4 +1,4 @@
-"""Whether a connection that waits for its key should move to a spare: a pure choice (docs/decisions/0005)."""
+"""Decide whether a connection that waits for its key should move to a spare (docs/decisions/0005). Pure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ WORTH_S = 1.0
 
 
 class Move(StrEnum):
-    """What a connection should do whose key may not connect now."""
+    """What a connection should do when its key may not connect now."""
 
     STAY = "stay"
-    GO = "go"  # nothing but this key's own budget stands in the way: any other key is better
-    TRY = "try"  # its key failed, and another may fail alike: a trial for all connections
+    GO = "go"  # only this key's own budget prevents a connect: any other key is better
+    TRY = "try"  # its key failed, and other keys may fail too: a trial on behalf of all connections
 
 
 @dataclass(frozen=True, slots=True)
 class KeyWait:
     """Why a key may not connect, and for how long.
 
-    `failing` is how it last failed, None when it has had a lasting stream (or no failure) since.
+    `failing` is its last kind of failure, or None when it had a lasting stream (or no failure) since.
     """
 
     seconds: float
@@ -36,46 +36,46 @@ class KeyWait:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the moves off keys that failed have shown, over all connections; times are monotonic seconds.
+    """What moves off failed keys have shown, over all connections; times are monotonic seconds.
 
-    Where every key fares alike (the server limits this host's address, say) moves only spend connects. So one
-    connection tries it, and others follow once a stream shows that another key fares better. Else the next
-    trial comes after the steps that Twitter asks for after a 420.
+    When every key fails for a common reason (say, the server limits this host's address), moves only waste
+    connects. So one connection tries first, and others follow once a stream shows that another key works.
+    Otherwise the next trial comes after the steps that Twitter requires after a 420.
     """
 
     moves: int = 0  # in a row, none of which is known to have helped
     not_before: float = -math.inf
-    is_after_close: bool = False  # a 200 shows nothing then: the stream has to last
+    is_after_close: bool = False  # a 200 proves nothing then: the stream has to last
     opened_at: float | None = None
 
     @property
     def due(self) -> float:
-        """When the next move off a key that failed may be made."""
+        """When the next move off a failed key may be made."""
         return self.not_before if self.opened_at is None else min(self.not_before, self.opened_at + LASTING_S)
 
     def moved(self, failure: FailureKind | None, limits: PoolLimits, now: float) -> Trial:
-        """A connection tries another key; nothing is known of it yet."""
+        """Return the trial after a connection moved to another key, whose result is unknown yet."""
         moves = 0 if self._has_helped(now) else self.moves
         hold_s = doubled(limits.rate_limit_backoff, moves, limits.rate_limit_backoff_max)
         return Trial(moves + 1, now + hold_s, failure is FailureKind.CLOSED)
 
     def connected(self, at: float) -> Trial:
-        """Some key got a 200."""
+        """Return the trial after some key got a 200."""
         if self._has_helped(at) or not self.is_after_close:
             return Trial()
         return replace(self, opened_at=at)
 
     def closed(self, at: float) -> Trial:
-        """Some key's stream was closed soon after its 200."""
+        """Return the trial after some key's stream was closed soon after its 200."""
         return Trial() if self._has_helped(at) else replace(self, opened_at=None)
 
     def _has_helped(self, now: float) -> bool:
-        """Whether a stream has lasted since the move."""
+        """Tell whether a stream has lasted since the move."""
         return self.opened_at is not None and self.opened_at + LASTING_S <= now
 
 
 def choose_move(wait: KeyWait, trial: Trial, now: float) -> Move:
-    """What the holder of a key that has to wait should do, if a spare may connect now."""
+    """Return what the holder of a waiting key should do, provided a spare may connect now."""
     if wait.seconds <= WORTH_S or _is_the_servers(wait):
         return Move.STAY
     if wait.failing is None:
@@ -84,9 +84,9 @@ def choose_move(wait: KeyWait, trial: Trial, now: float) -> Move:
 
 
 def _is_the_servers(wait: KeyWait) -> bool:
-    """Whether the wait is meant for the server or the network: another key would only ask them sooner.
+    """Tell whether the server or the network causes the wait: another key would only ask them sooner.
 
-    A break of the network that used a budget up is over long before the budget comes back.
+    A network failure that used up a budget is over long before the budget comes back.
     """
     if wait.failing is FailureKind.NETWORK:
         return not wait.is_for_budget

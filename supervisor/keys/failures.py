@@ -1,4 +1,4 @@
-"""What can go wrong when a key is used, as far as it decides how long to wait."""
+"""Classify failures in the use of a key, as far as they decide how long to wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY_REFUSED_STATUSES = frozenset({401, 403})
 
 
 class FailureKind(StrEnum):
-    """The classes by which Twitter's rules for reconnecting differ."""
+    """The classes that Twitter's rules for reconnecting distinguish."""
 
     NETWORK = "network"
     HTTP = "http"
@@ -44,9 +44,9 @@ class Failure:
 
     @classmethod
     def of_answer(cls, status: int, headers: Mapping[str, str], wall_now: float) -> Failure:
-        """Read another answer than 200; the names of `headers` are in lower case.
+        """Return the failure for a response other than 200; the names in `headers` are in lower case.
 
-        With the server's own `date` a wrong clock on either side does no harm.
+        Using the server's own `date` makes wrong clocks on either side harmless.
         """
         if status in KEY_REFUSED_STATUSES:
             return cls(FailureKind.UNAUTHORIZED)
@@ -55,15 +55,16 @@ class Failure:
         retry_after_s = _retry_after_s(headers.get("retry-after", ""), reference)
         if status not in RATE_LIMIT_STATUSES:
             return cls(FailureKind.HTTP, _sensible(retry_after_s))
-        # Every answer may carry the reset of its rate limit; only a limit that was hit has to be waited for.
+        # Any response may carry the reset time of its rate limit; it matters only when the limit was
+        # exceeded.
         reset_s = _until_s(_number(headers.get("x-rate-limit-reset", "")), reference)
         return cls(FailureKind.RATE_LIMITED, _sensible(retry_after_s, reset_s))
 
     @classmethod
     def of_short_stream(cls, kind: DisconnectKind) -> Failure | None:
-        """What the end of a stream younger than LASTING_S says about its key; None: nothing.
+        """Return what the end of a stream younger than LASTING_S means for its key; None: nothing.
 
-        A clean close takes the slow steps of HTTP errors: the server did answer, and meant it.
+        A clean close takes the slow steps of HTTP errors: the server answered and closed deliberately.
         """
         match kind:
             case DisconnectKind.NETWORK | DisconnectKind.STALL:
@@ -75,14 +76,14 @@ class Failure:
 
 
 def _sensible(*waits_s: float | None) -> float | None:
-    """The longest of the waits that were asked for."""
+    """Return the longest of the requested waits."""
     return max(
         (min(wait, LONGEST_ASKED_S) for wait in waits_s if wait is not None and wait > 0), default=None
     )
 
 
 def _retry_after_s(text: str, reference: float) -> float | None:
-    """RFC 9110, 10.2.3: seconds, or a date."""
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
     seconds = _number(text)
     return _until_s(_http_date(text), reference) if seconds is None else seconds
 
@@ -102,7 +103,7 @@ def _number(text: str) -> float | None:
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    # It lets more than ValueError through for odd texts.
+    # parsedate_to_datetime raises more than ValueError for odd texts.
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""Slots of keys that are lent out."""
+"""Keep account of the slots of keys that are lent out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Lease:
 
 
 class LeaseBook:
-    """All leases that are out."""
+    """All outstanding leases."""
 
     def __init__(self) -> None:
         self._last_serial = 0
@@ -23,7 +23,7 @@ class LeaseBook:
         self._by_holder: dict[str, list[Lease]] = {}
 
     def lend(self, key_id: str, holder: str) -> Lease:
-        """Enter a new lease."""
+        """Record a new lease."""
         self._last_serial += 1
         lease = Lease(key_id, holder, self._last_serial)
         self._by_key.setdefault(key_id, []).append(lease)
@@ -31,7 +31,7 @@ class LeaseBook:
         return lease
 
     def give_back(self, lease: Lease) -> bool:
-        """Strike a lease out; False when it was not out (giving back twice does no harm)."""
+        """Remove a lease; return False when it was not outstanding (returning it twice is harmless)."""
         if lease not in self._by_key.get(lease.key_id, []):
             return False
         for book, name in ((self._by_key, lease.key_id), (self._by_holder, lease.holder)):
@@ -41,13 +41,13 @@ class LeaseBook:
         return True
 
     def all(self) -> tuple[Lease, ...]:
-        """Every lease that is out."""
+        """Return every outstanding lease."""
         return tuple(lease for leases in self._by_key.values() for lease in leases)
 
     def of(self, key_id: str) -> tuple[Lease, ...]:
-        """The leases of one key, oldest first."""
+        """Return the leases of one key, oldest first."""
         return tuple(self._by_key.get(key_id, ()))
 
     def held_by(self, holder: str) -> tuple[Lease, ...]:
-        """The leases of one holder, oldest first."""
+        """Return the leases of one holder, oldest first."""
         return tuple(self._by_holder.get(holder, ()))

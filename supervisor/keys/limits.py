@@ -1,4 +1,4 @@
-"""The numbers that the operator gives the key pool."""
+"""The limits that the operator sets for the key pool."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Options of `[twitter]` by their names; durations in seconds.
+    """The options of `[twitter]` by name; durations in seconds.
 
-    The defaults are v1.1's. Steps: Twitter, "Connecting to a streaming endpoint"; the budget of
-    5 connects in 5 minutes: X, "Migrating from standard v1.1 statuses/filter".
+    The defaults are those of v1.1. Steps: Twitter, "Connecting to a streaming endpoint"; the budget of 5
+    connects in 5 minutes: X, "Migrating from standard v1.1 statuses/filter".
     """
 
     connects: int = 5

@@ -1,4 +1,4 @@
-"""The pace of new connections per source address."""
+"""Limit the rate of new connections per source address."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Pacer:
     """
 
     def __init__(self, connect_rate: float) -> None:
-        self.connect_rate = connect_rate  # connects a second; may be changed, counts at once
+        self.connect_rate = connect_rate  # connects per second; may be changed, takes effect at once
         self._last: dict[str | None, float] = {}
 
     def next_at(self, address: str | None, now: float) -> float:
-        """When the next connect from `address` is due: `now` or later (monotonic seconds)."""
+        """Return when the next connect from `address` is due: `now` or later (monotonic seconds)."""
         last = self._last.get(address)
         return now if last is None else max(now, last + 1 / self.connect_rate)
 

@@ -1,4 +1,4 @@
-"""The keys: who holds which, and what each may do now.
+"""The pool of keys: who holds which key, and what each key may do now.
 
 Pure decisions: the time is passed in, nothing is read, written or logged. All times are monotonic seconds.
 """
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-_BLANK = KeyRecord()  # of a key of which nothing is remembered
+_BLANK = KeyRecord()  # of a key with no history
 _Preference = tuple[float, bool, int, int, str, str]
 
 
@@ -48,14 +48,14 @@ class PoolChange:
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()  # other secrets, source address or proxy
-    resized: tuple[str, ...] = ()  # other max_connections
+    changed: tuple[str, ...] = ()  # new secrets, source address or proxy
+    resized: tuple[str, ...] = ()  # new max_connections
     unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedKeys:
-    """The quarantined keys by name, when the first quarantine ends, and whether all keys are."""
+    """The quarantined keys by name, when the first quarantine ends, and whether all keys are quarantined."""
 
     names: tuple[str, ...]
     until: float | None
@@ -64,16 +64,16 @@ class RefusedKeys:
 
 @dataclass(frozen=True, slots=True)
 class PoolNews:
-    """Whom the changes of keys concern since the last time that somebody asked.
+    """Who is affected by changes of keys since the last call.
 
-    `holders` have leases of keys that changed. `is_relief`: who waits for a key may find one now.
+    `holders` have leases of keys that changed. `is_relief`: a connection waiting for a key may find one now.
     """
 
     holders: frozenset[str] = frozenset()
     is_relief: bool = False
 
 
-_TRIAL = "trial"  # among moments by key_id, which are hex digits
+_TRIAL = "trial"  # the name among moments by key_id, which are hex digits
 
 
 class KeyPool:
@@ -85,20 +85,21 @@ class KeyPool:
         self._keys: dict[str, ApiKey] = {}
         self._gone: dict[str, ApiKey] = {}  # no longer configured, but still lent
         self._off_host: frozenset[str] = frozenset()
-        self._missed: frozenset[str] = frozenset()  # whose address the last look did not find
+        self._missed: frozenset[str] = frozenset()  # keys whose address the last check did not find
         self._records: dict[str, KeyRecord] = {}
         self._dump = RecordDump()
         self._book = LeaseBook()
         self._trial = Trial()
-        self._touched: set[str] = set()  # keys that news are due of
-        self._untimed: set[str] = set()  # keys of which the next change by time alone is to be worked out
+        self._touched: set[str] = set()  # keys with unreported news
+        self._untimed: set[str] = set()  # keys whose next change by time alone must be recomputed
         self._changes_at = Moments()  # the next change of each key by time alone
         self._is_relief = False
-        self._preferences: dict[str, _Preference | None] = {}  # at `_preferred_at`; None: no slot to lend
+        # computed for `_preferred_at`; None: no slot to lend
+        self._preferences: dict[str, _Preference | None] = {}
         self._preferred_at = 0.0
 
     def set_limits(self, limits: PoolLimits) -> None:
-        """Other numbers from now on; what already rests or is quarantined stays so until its time."""
+        """Use other limits from now on; existing rests and quarantines keep their end."""
         self._limits = limits
         self._touch_all()
 
@@ -107,7 +108,7 @@ class KeyPool:
     def replace(
         self, keys: Iterable[ApiKey], now: float, usable_addresses: Callable[[str], bool]
     ) -> PoolChange:
-        """Take over a new list of keys; budgets, states and leases follow the key_id."""
+        """Replace the list of keys; budgets, states and leases follow the key_id."""
         old, new = self._keys, {key.key_id: key for key in keys}
         self._keys = new
         self._off_host = self._missed = self._without_address(usable_addresses)
@@ -124,9 +125,9 @@ class KeyPool:
     def look_at_addresses(
         self, usable_addresses: Callable[[str], bool]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ask again which source addresses are there; names of the keys that are lost by that, and are back.
+        """Check which source addresses are present; return the names of keys that lost theirs, and of those back.
 
-        An address is gone when two looks in a row miss it: an interface may flap.
+        An address counts as gone when two checks in a row miss it: an interface may flap.
         """
         missing = self._without_address(usable_addresses)
         gone, back = (missing & self._missed) - self._off_host, self._off_host - missing
@@ -137,11 +138,11 @@ class KeyPool:
         return _names(self._keys, gone), _names(self._keys, back)
 
     def key(self, key_id: str) -> ApiKey:
-        """The configured key. Raises KeyError when there is none."""
+        """Return the configured key. Raises KeyError when there is none."""
         return self._keys[key_id]
 
     def state(self, key_id: str, now: float) -> KeyState:
-        """The state of one key."""
+        """Return the state of one key."""
         if key_id not in self._keys:
             return KeyState.GONE
         if key_id in self._off_host:
@@ -158,24 +159,24 @@ class KeyPool:
     # ---- leases
 
     def lend(self, holder: str, now: float, avoid: frozenset[str] = frozenset()) -> Lease | None:
-        """A slot for a connection that has no stream: one that may connect at once if there is any."""
+        """Lend a slot for a connection without a stream, if possible one that may connect at once."""
         wishes = (self._preference(key_id, now) for key_id in self._keys if key_id not in avoid)
         best = min((wish for wish in wishes if wish is not None), default=None)
         return None if best is None else self._lend(best[-1], holder)
 
     def lend_slot(self, key_id: str, holder: str, now: float) -> Lease | None:
-        """Another slot of this key, though it may have to wait before it connects."""
+        """Lend another slot of this key, though it may have to wait before it connects."""
         return self._lend(key_id, holder) if self._has_free_slot(key_id, now) else None
 
     def lend_spare(self, holder: str, other_than: str, purpose: Purpose, now: float) -> Lease | None:
-        """A slot of another key that may connect for `purpose` now."""
+        """Lend a slot of another key that may connect for `purpose` now."""
         tied = {key_id for key_id in self._keys if not self.may_connect(key_id, purpose, now).allowed}
         return self.lend(holder, now, avoid=frozenset({other_than, *tied}))
 
     def move(self, lease: Lease, now: float) -> Lease | None:
-        """A spare's slot for a holder without a stream that waits for its key, where a move is worth it.
+        """Lend a spare's slot to a holder without a stream that waits for its key, if a move is worthwhile.
 
-        The key must be one that is lent. The holder gives the old lease back.
+        The lease must be outstanding. The holder gives the old lease back.
         """
         wait = self._wait(lease.key_id, now)
         move = Move.STAY if wait is None else choose_move(wait, self._trial, now)
@@ -187,7 +188,7 @@ class KeyPool:
         return spare
 
     def give_back(self, lease: Lease, now: float) -> None:
-        """End a lease; a key without any has no stream. Giving back twice does no harm.
+        """End a lease; a key without leases has no stream. Giving back twice is harmless.
 
         Both generations of an overlap use one lease: it is given back when neither needs it.
         """
@@ -199,22 +200,22 @@ class KeyPool:
             self._records[lease.key_id] = self._record(lease.key_id).without_streams(self._limits, now)
 
     def leases(self) -> tuple[Lease, ...]:
-        """Every lease that is out."""
+        """Return every outstanding lease."""
         return self._book.all()
 
     def leases_of(self, key_id: str) -> tuple[Lease, ...]:
-        """The leases of one key, oldest first."""
+        """Return the leases of one key, oldest first."""
         return self._book.of(key_id)
 
     def leases_held_by(self, holder: str) -> tuple[Lease, ...]:
-        """The leases of one holder, oldest first."""
+        """Return the leases of one holder, oldest first."""
         return self._book.held_by(holder)
 
     def still_good(self, lease: Lease, now: float) -> bool:
-        """Whether the holder may stay; of more leases than `max_connections` the newest have to move.
+        """Tell whether the holder may stay; above `max_connections` leases, the newest must move.
 
-        A SUSPECT key's leases are good for the streams that they have; the holder whose connect was refused
-        gives its own back.
+        Leases of a SUSPECT key remain good for the streams that they have; the holder whose connect was
+        refused gives its own back.
         """
         if self.state(lease.key_id, now) in LOST:
             return False
@@ -223,28 +224,28 @@ class KeyPool:
     # ---- connects
 
     def may_connect(self, key_id: str, purpose: Purpose, now: float) -> Verdict:
-        """Whether a holder of this key may connect now."""
+        """Tell whether a holder of this key may connect now."""
         return judge(self.state(key_id, now), self._record(key_id), purpose, self._limits, now)
 
     def spend(self, key_id: str, now: float) -> None:
-        """Count a connect; to be called with the permission, not with its outcome."""
+        """Count a connect; call this when the permission is given, not when the outcome is known."""
         self._records[key_id] = self._record(key_id).spent(self._limits, now)
-        self._forget_worked_out(key_id)  # no news: nobody else can do more by it
+        self._forget_worked_out(key_id)  # no news: nobody else gains anything from it
 
     def refund(self, key_id: str) -> None:
-        """The latest connect never reached the server, which cannot have counted it (docs/decisions/0004)."""
+        """Take back the latest connect, which never reached the server (docs/decisions/0004)."""
         self._keep(key_id, self._record(key_id).refunded())
 
     def connected(self, key_id: str, now: float) -> None:
-        """A 200 came. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
+        """Record a 200. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
         self._keep(key_id, self._record(key_id).connected(now))
         self._set_trial(self._trial.connected(now))
 
     def stream_ended(self, key_id: str, now: float, streamed_for_s: float, kind: DisconnectKind) -> None:
-        """An open stream ended, `streamed_for_s` from its 200 to its last byte.
+        """Record the end of an open stream, `streamed_for_s` from its 200 to its last byte.
 
-        Before LASTING_S that is a failure, unless the end was ours. The older stream of an overlap was ended
-        by us, whoever closed the socket: report it as OWN_CLOSE.
+        Before LASTING_S that is a failure, unless we closed it. In an overlap we ended the older stream,
+        whoever closed the socket: report it as OWN_CLOSE.
         """
         record = self._record(key_id)
         self._keep(key_id, record.stream_ended(streamed_for_s, kind, now, self._limits, self._rng))
@@ -252,34 +253,34 @@ class KeyPool:
             self._set_trial(self._trial.closed(now))
 
     def failed(self, key_id: str, now: float, failure: Failure) -> None:
-        """A connect was answered otherwise than with a 200, or not at all."""
+        """Record a connect answered with another status than 200, or not at all."""
         self._keep(key_id, self._record(key_id).failed(failure, now, self._limits, self._rng))
 
     # ---- overlap
 
     def overlap_allowed(self, key_id: str) -> bool:
-        """Whether a second connection may be opened for the server to close the first."""
+        """Tell whether a second connection may be opened for the server to close the first."""
         return self._record(key_id).may_overlap()
 
     def overlap_refused(self, key_id: str) -> None:
-        """The server refused the second connection (420/429); report that to `failed` too."""
+        """Record that the server refused the second connection (420/429); report that to `failed` too."""
         self._keep(key_id, self._record(key_id).overlap_answered(refused=True))
 
     def overlap_worked(self, key_id: str) -> None:
-        """The second connection streams: earlier refusals had other reasons."""
+        """Record that the second connection streams: earlier refusals had other reasons."""
         self._keep(key_id, self._record(key_id).overlap_answered(refused=False))
 
     # ---- what is kept and shown
 
     def dump(self, now: float, wall_now: float) -> dict[str, Any]:
-        """What has to outlive the master, as plain JSON values with wall-clock times; no secrets."""
+        """Return what must outlive the master, as plain JSON values with wall-clock times; no secrets."""
         self._forget_blank_records(now)
         return self._dump.of(self._records, now, wall_now)
 
     def load(self, dump: dict[str, Any], now: float, wall_now: float) -> None:
-        """Take over what `dump` gave, before or after the first `replace`.
+        """Restore the result of `dump`, before or after the first `replace`.
 
-        Raises TraptorError when it is not of that form; the pool is then unchanged.
+        Raises TraptorError when it has another form; the pool is then unchanged.
         """
         for key_id, record in load_records(dump, now, wall_now).items():
             known = record.judged(self._limits, now)
@@ -289,14 +290,14 @@ class KeyPool:
         self._touch_all()
 
     def statuses(self, now: float) -> tuple[KeyStatus, ...]:
-        """Every configured key, and those gone that are still lent, by name."""
+        """Return the status of every configured key, and of removed ones that are still lent, by name."""
         keys = sorted((self._keys | self._gone).values(), key=lambda key: (key.name, key.key_id))
         return tuple(self._status(key, now) for key in keys)
 
     def next_change(self, now: float) -> float | None:
-        """When time alone next changes what a configured key may do; None: never.
+        """Return when time alone next changes what a configured key may do; None: never.
 
-        Only keys that changed since the last time are looked at.
+        Only keys that changed since the last call are examined.
         """
         self._pass_time(now)
         for key_id in self._untimed:
@@ -306,7 +307,7 @@ class KeyPool:
         return self._changes_at.earliest
 
     def take_news(self, now: float) -> PoolNews:
-        """Return whom it concerns what has changed since the last call, by events or by time alone."""
+        """Return who is affected by changes since the last call, caused by events or by time alone."""
         self._pass_time(now)
         holders = {lease.holder for key_id in self._touched for lease in self._book.of(key_id)}
         news = PoolNews(frozenset(holders), self._is_relief)
@@ -341,12 +342,12 @@ class KeyPool:
         self._is_relief = True
 
     def _set_trial(self, trial: Trial) -> None:
-        self._is_relief |= trial.due < self._trial.due  # a move may be worth it earlier
+        self._is_relief |= trial.due < self._trial.due  # a move may be worthwhile earlier
         self._trial = trial
         self._changes_at.set(_TRIAL, trial.due if trial.due > -math.inf else None)
 
     def _pass_time(self, now: float) -> None:
-        """Note which keys the time has changed."""
+        """Record which keys have changed through the passing of time."""
         for name in self._changes_at.take(now):
             self._is_relief = True
             if name != _TRIAL:
@@ -368,7 +369,7 @@ class KeyPool:
         return len(self._book.of(key_id)) < self._keys[key_id].max_connections
 
     def _preference(self, key_id: str, now: float) -> _Preference | None:
-        """What a key with a free slot is ranked by, None for another; worked out once for each `now`."""
+        """Return the rank of a key with a free slot, None for others; computed once per `now`."""
         if self._preferred_at != now:
             self._preferred_at = now
             self._preferences.clear()
@@ -378,7 +379,7 @@ class KeyPool:
         return self._preferences[key_id]
 
     def _rank(self, key_id: str, now: float) -> _Preference:
-        """The shortest wait first; then no failure last, the fewest lent, the most budget, the name."""
+        """Rank by shortest wait, then no recent failure, fewest leases, largest budget, name."""
         wait_until = self.may_connect(key_id, Purpose.FRESH, now).not_before
         record, lent = self._record(key_id).settled(now), len(self._book.of(key_id))
         fails, left = record.backoff.last is not None, record.budget.left(self._limits, now)
@@ -386,7 +387,7 @@ class KeyPool:
         return (now if wait_until is None else wait_until, fails, lent, -left, name, key_id)
 
     def _wait(self, key_id: str, now: float) -> KeyWait | None:
-        """Why a lent key may not connect; None when it may, or when waiting does not help."""
+        """Return why a lent key may not connect; None when it may, or when waiting does not help."""
         until = self.may_connect(key_id, Purpose.FRESH, now).not_before
         if until is None:
             return None
@@ -423,7 +424,7 @@ class KeyPool:
 
 
 def _terms(key: ApiKey) -> str:
-    """A fingerprint of the key's secrets, address and proxy; the secrets salt a weak proxy password."""
+    """Return a fingerprint of the key's secrets, address and proxy; secrets salt a weak proxy password."""
     parts = (
         key.consumer_key,
         key.consumer_secret,

@@ -18,9 +18,9 @@ OVERLAP_TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """Budget, backoff and guilt of one key; all times are monotonic seconds. It holds no secret.
+    """Budget, backoff and suspicion of one key; all times are monotonic seconds. It holds no secret.
 
-    `terms` is a fingerprint of what makes the key another one for Twitter: its secrets, address and proxy.
+    `terms` is a fingerprint of what makes a key different to Twitter: its secrets, address and proxy.
     """
 
     terms: str = ""
@@ -31,12 +31,12 @@ class KeyRecord:
     quarantine_level: int = 0
     is_suspect: bool = False
     overlap_refusals: int = 0
-    open_since: tuple[float, ...] = ()  # of its streams that are open now
+    open_since: tuple[float, ...] = ()  # of its open streams
 
-    # ---- what it is now
+    # ---- present state
 
     def quarantined_until(self, now: float) -> float | None:
-        """When the quarantine ends, or None when there is none."""
+        """Return when the quarantine ends, or None when there is none."""
         return (
             self.quarantine_until
             if self.quarantine_until is not None and self.quarantine_until > now
@@ -44,11 +44,11 @@ class KeyRecord:
         )
 
     def may_overlap(self) -> bool:
-        """Whether the server may still be expected to close the older of two connections of this key."""
+        """Tell whether the server can still be expected to close the older of two connections of this key."""
         return self.overlap_refusals < OVERLAP_TRIES
 
     def is_blank(self, limits: PoolLimits, now: float) -> bool:
-        """Whether forgetting it would change nothing."""
+        """Tell whether dropping the record would change nothing."""
         fresh = KeyRecord(terms=self.terms, failed_at=self.failed_at)
         faded = replace(
             self,
@@ -58,10 +58,10 @@ class KeyRecord:
         )
         return faded == fresh
 
-    # ---- what happens to it
+    # ---- events
 
     def with_terms(self, terms: str) -> KeyRecord:
-        """The record under these terms: new ones end quarantine, suspicion and the ban on overlaps."""
+        """Return the record under these terms: new ones end quarantine, suspicion and the ban on overlaps."""
         if self.terms in ("", terms):
             return replace(self, terms=terms)
         return replace(
@@ -69,31 +69,31 @@ class KeyRecord:
         )
 
     def spent(self, limits: PoolLimits, now: float) -> KeyRecord:
-        """After a connect was permitted."""
+        """Return the record after a connect was permitted."""
         return replace(self, budget=self.budget.spend(limits, now))
 
     def refunded(self) -> KeyRecord:
-        """After a permitted connect that never reached the server."""
+        """Return the record after a permitted connect that never reached the server."""
         return replace(self, budget=self.budget.refund())
 
     def connected(self, now: float) -> KeyRecord:
-        """After a 200; whether it is a success shows later."""
+        """Return the record after a 200; whether it is a success shows later."""
         return replace(self.settled(now), open_since=(*self.open_since, now))
 
     def failed(self, failure: Failure, now: float, limits: PoolLimits, rng: random.Random) -> KeyRecord:
-        """After a connect that became no lasting stream."""
+        """Return the record after a connect that did not become a lasting stream."""
         settled = replace(self.settled(now), failed_at=now)
         if failure.kind is FailureKind.UNAUTHORIZED:
-            # A key that streams is good, whatever an extra connect is told; but it gets no second chance.
+            # A key that streams is good, even if an extra connect is refused; but it gets no second chance.
             return replace(settled, is_suspect=True) if self.open_since else settled._quarantined(limits, now)
         return replace(settled, backoff=settled.backoff.after(failure, now, limits, rng))
 
     def stream_ended(
         self, streamed_for_s: float, kind: DisconnectKind, now: float, limits: PoolLimits, rng: random.Random
     ) -> KeyRecord:
-        """After the end of an open stream."""
+        """Return the record after the end of an open stream."""
         failure = Failure.of_short_stream(kind) if streamed_for_s < LASTING_S else None
-        # A stream that gave no byte and was found stalled late is old, but has not lasted: no success.
+        # A stream that carried no byte and was found stalled late is old but has not lasted: no success.
         before = self.settled(now) if failure is None else self
         ended = before._without_stream(now - streamed_for_s)
         if failure is not None:
@@ -101,15 +101,15 @@ class KeyRecord:
         return ended.judged(limits, now)
 
     def without_streams(self, limits: PoolLimits, now: float) -> KeyRecord:
-        """After every stream has certainly ended."""
+        """Return the record once every stream has certainly ended."""
         return replace(self.settled(now), open_since=()).judged(limits, now)
 
     def judged(self, limits: PoolLimits, now: float) -> KeyRecord:
-        """A suspect without a stream is quarantined."""
+        """Return the record with a suspect key quarantined when it has no stream."""
         return self._quarantined(limits, now) if self.is_suspect and not self.open_since else self
 
     def moved(self, by_s: float) -> KeyRecord:
-        """The record with its times on another clock, without the streams: they do not outlive the master."""
+        """Return the record with its times on another clock, without streams: they do not outlive the master."""
         return replace(
             self,
             budget=Budget(tuple(at + by_s for at in self.budget.connects)),
@@ -120,11 +120,11 @@ class KeyRecord:
         )
 
     def overlap_answered(self, *, refused: bool) -> KeyRecord:
-        """After the server's answer to an overlap."""
+        """Return the record after the server's response to an overlap."""
         return replace(self, overlap_refusals=self.overlap_refusals + 1 if refused else 0)
 
     def settled(self, now: float) -> KeyRecord:
-        """The record in which a stream that has lasted counts as a success.
+        """Return the record in which a stream that has lasted counts as a success.
 
         Only a stream opened after the last failure says anything about that failure.
         """
@@ -142,7 +142,7 @@ class KeyRecord:
     def _without_stream(self, opened_at: float) -> KeyRecord:
         if not self.open_since:
             return self
-        # The worker's clock readings are its own: the nearest one is meant.
+        # The worker reads the clock itself: take the nearest time.
         nearest = min(self.open_since, key=lambda at: abs(at - opened_at))
         left = list(self.open_since)
         left.remove(nearest)
@@ -150,7 +150,7 @@ class KeyRecord:
 
     def _quarantined(self, limits: PoolLimits, now: float) -> KeyRecord:
         if self.quarantined_until(now) is not None:
-            return replace(self, is_suspect=False)  # a second refusal of the same story is no repeat
+            return replace(self, is_suspect=False)  # a second refusal of the same cause is no repeat
         until = now + doubled(limits.quarantine, self.quarantine_level, limits.quarantine_max)
         return replace(
             self, is_suspect=False, quarantine_until=until, quarantine_level=self.quarantine_level + 1

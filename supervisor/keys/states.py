@@ -1,4 +1,4 @@
-"""What the pool says about a key: its state, and whether it may connect."""
+"""The pool's view of a key: its state, and whether it may connect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class KeyState(StrEnum):
     """Whether a key is lent out, and why not."""
 
     OK = "OK"
-    COOLING = "COOLING"  # rests after failures; lent when nothing better is free
+    COOLING = "COOLING"  # rests after failures; lent only when nothing better is free
     SUSPECT = "SUSPECT"  # streams, but an extra connect was refused (401/403): no new connects
     QUARANTINED = "QUARANTINED"
     UNUSABLE = "UNUSABLE"  # its source address is not on this host
@@ -34,13 +34,13 @@ class Hindrance(StrEnum):
     UNUSABLE = "unusable"
     SUSPECT = "suspect"
     QUARANTINED = "quarantined"
-    BUDGET = "budget"  # its connects are spent
+    BUDGET = "budget"  # its connects are used up
     # It rests after failures, the last of which was:
     NETWORK = "network"
     HTTP = "http"
     CLOSED = "closed"
     RATE_LIMITED = "rate_limited"
-    RESTS = "rests"  # made up for by a stream that lasted
+    RESTS = "rests"  # a stream that lasted has made up for them
 
 
 _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
@@ -54,7 +54,7 @@ _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a connect is allowed now; if not, from when on (None: not by waiting) and why."""
+    """Whether a connect is allowed now; if not, from when (None: waiting does not help) and why."""
 
     allowed: bool
     not_before: float | None
@@ -66,8 +66,8 @@ class Verdict:
 class KeyStatus:
     """One key as it is shown, without secrets.
 
-    `not_before`: when it may connect afresh; None when it may now, or when waiting does not help. `hindrance`
-    and `reason` say why it may not.
+    `not_before`: the next time it may make a fresh connect; None when it may now, or when waiting does not
+    help. `hindrance` and `reason` tell why it may not.
     """
 
     name: str
@@ -83,7 +83,7 @@ class KeyStatus:
 
 
 def state_of(record: KeyRecord, now: float) -> KeyState:
-    """The state of a configured key whose address is on this host."""
+    """Return the state of a configured key whose address is on this host."""
     if record.quarantined_until(now) is not None:
         return KeyState.QUARANTINED
     if record.is_suspect:
@@ -92,7 +92,7 @@ def state_of(record: KeyRecord, now: float) -> KeyState:
 
 
 def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
-    """Whether a key in `state` may connect for `purpose`."""
+    """Tell whether a key in `state` may connect for `purpose`."""
     match state:
         case KeyState.GONE:
             return Verdict(False, None, "the key is no longer configured", Hindrance.GONE)

@@ -1,4 +1,4 @@
-"""What the value of an option may be, and how its text is read: durations, sizes, URLs, groups.
+"""Kinds of option values and how their text is read: durations, sizes, URLs, groups.
 
 Only the sections of the room above call it.
 """

@@ -1,4 +1,4 @@
-"""Which groups a host serves."""
+"""Select the groups that a host serves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class GroupFilter:
-    """All groups of some types, and groups that are named; a named group exists even when it is empty."""
+    """All groups of certain types, and groups listed by name; a listed group exists even when it is empty."""
 
     types: frozenset[RuleType] = frozenset(RuleType)
     named: tuple[GroupId, ...] = ()
@@ -20,7 +20,7 @@ class GroupFilter:
     def parse(cls, items: tuple[str, ...]) -> GroupFilter:
         """Read `type:id`, `type:*` and `*`.
 
-        Raises ValueError that counts the items and does not repeat them.
+        Raises ValueError that gives the number of the item without repeating it.
         """
         types: set[RuleType] = set()
         named: set[GroupId] = set()
@@ -37,7 +37,7 @@ class GroupFilter:
         return cls(frozenset(types), tuple(sorted(named)))
 
     def serves(self, group: GroupId) -> bool:
-        """Whether the group is one of this host's."""
+        """Tell whether this host serves the group."""
         return group.type in self.types or group in self.named
 
     def __str__(self) -> str:

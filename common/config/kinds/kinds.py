@@ -1,7 +1,8 @@
-"""The kinds of values that options have: how each is read, and how it is described to people.
+"""The kinds of option values: how each is read, and how it is described to people.
 
-Validators get the text as it stands in the ini. Their ValueErrors never repeat it: who reports them knows
-whether it may be shown. Relative paths are relative to the ini's folder, which comes with the validation.
+Validators receive the text as it stands in the ini. Their ValueErrors never repeat it: the caller knows
+whether it may be shown. Relative paths are relative to the ini's folder, which is the context of the
+validation.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may stand in the ini for a kind of value, in words; a list may go over several lines."""
+    """Describes what the ini may hold for a kind of value; a list may span several lines."""
 
     text: str
     is_list: bool = False
@@ -47,13 +48,13 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """The least value of an option, in its unit."""
+    """The smallest allowed value of an option, in its unit."""
 
     least: float
     shown: str
 
     def __call__(self, value: float) -> float:
-        """The value itself. Raises ValueError when it is less."""
+        """Return the value unchanged. Raises ValueError when it is too small."""
         if value < self.least:
             raise ValueError(f"must be at least {self.shown}")
         return value
@@ -61,19 +62,19 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where the ini lies; the context of a validation."""
+    """The folder of the ini; the context of a validation."""
 
     path: Path
 
     @classmethod
     def of(cls, info: ValidationInfo) -> Folder:
-        """The folder that came with a validation."""
+        """Return the folder that was passed as the context of a validation."""
         assert isinstance(info.context, cls)
         return info.context
 
 
 def read_list(text: str) -> tuple[str, ...]:
-    """The items of a list separated by commas or line ends. Raises ValueError when there is none."""
+    """Return the items of a list separated by commas or line ends. Raises ValueError when it is empty."""
     items = tuple(item for item in map(str.strip, re.split(r"[,\n]", text)) if item)
     if not items:
         raise ValueError("names nothing")

@@ -1,6 +1,6 @@
-"""Durations, sizes and counts as people write them in the ini.
+"""Read durations, sizes and counts as people write them in the ini.
 
-What is wrong is said by ValueErrors that do not repeat the value: it may have come from a secret's place.
+The ValueErrors do not repeat the value: it may be a misplaced secret.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO = frozenset({"no", "false", "off"})
 
 
 def read_duration(text: str) -> float:
-    """Seconds, more than 0, of a text such as `250ms` or `1.5h`. Raises ValueError."""
+    """Return the seconds, more than 0, of a text such as `250ms` or `1.5h`. Raises ValueError."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("not a duration; write a number and its unit (ms, s, m, h or d), such as 30s")
@@ -33,7 +33,7 @@ def read_duration(text: str) -> float:
 
 
 def read_size(text: str) -> int:
-    """Bytes of a text such as `64M`; K, M and G are powers of 1024. Raises ValueError."""
+    """Return the bytes of a text such as `64M`; K, M and G are powers of 1024. Raises ValueError."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError("not a size; write a number of bytes, or a number and K, M or G, such as 64M")
@@ -41,14 +41,14 @@ def read_size(text: str) -> int:
 
 
 def read_count(text: str) -> int:
-    """A whole number. Raises ValueError."""
+    """Return a whole number. Raises ValueError."""
     if not _COUNT.fullmatch(text):
         raise ValueError("not a whole number")
     return int(text)
 
 
 def read_rate(text: str) -> float:
-    """How often a second, more than 0. Raises ValueError."""
+    """Return a rate per second, more than 0. Raises ValueError."""
     if not _PLAIN_NUMBER.fullmatch(text):
         raise ValueError("not a number; write how many a second, such as 2 or 0.5")
     if not float(text) > 0:
@@ -57,7 +57,7 @@ def read_rate(text: str) -> float:
 
 
 def read_yes_no(text: str) -> bool:
-    """Whether the text says yes. Raises ValueError."""
+    """Tell whether the text says yes. Raises ValueError."""
     word = text.lower()
     if word not in _YES | _NO:
         raise ValueError("write yes or no")

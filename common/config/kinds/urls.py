@@ -1,6 +1,6 @@
-"""The URLs in the configuration: checked, and shown without their passwords.
+"""Check the URLs in the configuration, and show them without their passwords.
 
-No message repeats a URL or a part of it, since any part may turn out to be a password in the wrong place.
+No message repeats a URL or a part of it, since any part may turn out to be a misplaced password.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MASK = "***"
 
 
 def read_redis_url(text: str) -> str:
-    """A URL that redis-py accepts. Raises ValueError."""
+    """Return a URL that redis-py accepts. Raises ValueError."""
     url = _split(text)
     if url.scheme not in _REDIS_SCHEMES:
         raise ValueError("must begin with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0")
@@ -44,7 +44,7 @@ def _check_redis_query(url: SplitResult) -> None:
 
 
 def read_proxy_url(text: str) -> str:
-    """The URL of a proxy for requests. Raises ValueError."""
+    """Return a proxy URL in the form that requests accepts. Raises ValueError."""
     url = _split(text)
     if url.scheme not in _PROXY_SCHEMES:
         raise ValueError("must begin with http://, https://, socks4://, socks5:// or socks5h://")
@@ -58,7 +58,7 @@ def read_proxy_url(text: str) -> str:
 
 
 def read_server_url(text: str) -> str:
-    """The URL of a web server without its last slash. Raises ValueError."""
+    """Return the URL of a web server without its trailing slash. Raises ValueError."""
     url = _split(text)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError("must be http:// or https:// and a host")
@@ -68,7 +68,7 @@ def read_server_url(text: str) -> str:
 
 
 def is_readable_on_the_way(text: str) -> bool:
-    """Return whether what is sent to this server leaves the host without encryption."""
+    """Tell whether data sent to this server leaves the host unencrypted."""
     url = urlsplit(text)
     return url.scheme == "http" and not _is_loopback(url.hostname or "")
 
@@ -83,7 +83,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def masked_url(text: str) -> str:
-    """The URL as it may be shown: passwords are `***`, and so is a lone user name (perhaps a token)."""
+    """Return the URL for display: passwords become `***`, as does a lone user name (perhaps a token)."""
     url = urlsplit(text)
     if not url_secrets(text):
         return text
@@ -99,7 +99,7 @@ def masked_url(text: str) -> str:
 
 
 def url_secrets(text: str) -> tuple[str, ...]:
-    """What a URL holds that must not be shown, as it is written in it and as it is meant."""
+    """Return the secret parts of a URL, both as written and decoded."""
     url = urlsplit(text)
     user, _, _ = url.netloc.rpartition("@")
     name, _, password = user.partition(":")

@@ -1,4 +1,4 @@
-"""Where the text of a setting comes from: the ini, its variables and the files that it names.
+"""Sources of a setting's text: the ini, its variables and the files that it names.
 
 Only the reader and the key file of the room above call it.
 """

@@ -1,4 +1,4 @@
-"""`${VAR}` and `${file:PATH}` in the values of the ini."""
+"""Expand `${VAR}` and `${file:PATH}` in values of the ini."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _FILE = "file:"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value ready for use."""
+    """One expanded value."""
 
     text: str = field(repr=False)  # may be a secret
     place: Place
-    is_literal: bool = True  # stands in the configuration as it is
-    files: tuple[TextFile, ...] = ()  # what `${file:PATH}` named in it
+    is_literal: bool = True  # contains no reference
+    files: tuple[TextFile, ...] = ()  # the files that its `${file:PATH}` references named
 
 
 def is_literal(value: IniValue) -> bool:
-    """Whether it refers to nothing; what comes from a variable or a file may be a secret."""
+    """Tell whether the value contains no reference; text from a variable or a file may be a secret."""
     return all(match[0] == "$${" for match in _REFERENCE.finditer(value.text))
 
 
 class Expansion:
-    """Puts in place what values refer to."""
+    """Replaces the references in values."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self._folder = folder
         self._environ = environ
-        self.paths: list[Path] = []  # of all files that were referred to, missing ones too
+        self.paths: list[Path] = []  # of all files that were referred to, including missing ones
 
     def expand(self, value: IniValue, report: Report) -> Value | None:
-        """The value ready for use; None where the problem went to the report."""
+        """Return the expanded value, or None when a problem was reported."""
         files: list[TextFile] = []
         try:
             text = _REFERENCE.sub(lambda match: self._replacement(match, files), value.text)

@@ -1,4 +1,4 @@
-"""Files with secrets that others than their owner may open."""
+"""Warn of files with secrets that others than their owner may open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from traptor.common.config.source.textfile import TextFile
 
 
 def warn_of_exposure(file: TextFile, report: Report) -> None:
-    """Warn if a file that holds secrets may be opened by others."""
+    """Warn if others may open a file that holds secrets."""
     if file.others_may_open:
         report.warn(
             Place(str(file.path)),
@@ -21,7 +21,7 @@ def warn_of_exposure(file: TextFile, report: Report) -> None:
 
 
 def secret_values(drafts: Iterable[KeyDraft]) -> list[Value]:
-    """The values of keys that must stay secret."""
+    """Return the values in keys that must stay secret."""
     return [
         value
         for draft in drafts
@@ -31,7 +31,7 @@ def secret_values(drafts: Iterable[KeyDraft]) -> list[Value]:
 
 
 def url_secrets_of(value: Value) -> tuple[str, ...]:
-    """What a URL holds that must stay secret; nothing where it is no URL."""
+    """Return the secret parts of a URL; empty when the value is not a URL."""
     try:
         return url_secrets(value.text)
     except ValueError:

@@ -1,9 +1,9 @@
-"""Reading an ini file so that every section and every value keeps its line number.
+"""Read an ini file and keep the line number of every section and value.
 
-configparser does the reading, without interpolation. It tells no line numbers, so each section header gets
-its line number into the name before it is parsed, and `optionxform`, which is called once for each option
-while its line is the current one, gives each option a name of its own. Thus nothing is merged, and duplicates
-show.
+configparser does the reading, without interpolation. It exposes no line numbers, so each section header gets
+its line number prepended to the name before parsing, and `optionxform`, which is called once per option while
+its line is the current one, makes each option's name unique. Thus nothing is merged, and duplicates are
+found.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ OVER_LINES = "goes over several lines; an indented line belongs to the value abo
 
 @dataclass(frozen=True, slots=True)
 class IniValue:
-    """One value as written; several lines of it are joined by line ends.
+    """One value as written; several lines are joined by line ends.
 
-    Its place says line and section, and not the name: where a line was torn, that may be a piece of a secret.
+    Its place gives line and section but not the name: where a line was torn, the name may be part of a
+    secret.
     """
 
     text: str = field(repr=False)  # may be a secret
@@ -31,7 +32,7 @@ class IniValue:
 
 @dataclass(frozen=True, slots=True)
 class IniSection:
-    """One section with its values by option name (in lower case)."""
+    """One section: its values by option name (in lower case)."""
 
     name: str
     place: Place
@@ -52,14 +53,14 @@ class _NumberedLines:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        yield "[0:]\n"  # takes what stands before the first header
+        yield "[0:]\n"  # catches text before the first header
         for self.number, line in enumerate(self._lines, start=1):  # noqa: B020 - the number is read meanwhile
             header = configparser.RawConfigParser.SECTCRE.match(line.strip())
             yield line if header is None else f"[{self.number}:{header['header']}]\n"
 
 
 def read_ini(file: str, text: str, report: Report) -> dict[str, IniSection]:
-    """The sections of an ini by name; what is no ini, and what is there twice, goes to the report."""
+    """Return the sections of an ini by name; syntax errors and duplicates go to the report."""
     lines = _NumberedLines(text)
     options: list[_Option] = []
 
@@ -73,7 +74,7 @@ def read_ini(file: str, text: str, report: Report) -> dict[str, IniSection]:
     parser.optionxform = number_option  # type: ignore[method-assign,assignment] # the documented way to set it
     try:
         parser.read_file(lines)
-    except configparser.ParsingError as error:  # what could be parsed is there all the same
+    except configparser.ParsingError as error:  # the parts that could be parsed are available nevertheless
         for number, _ in error.errors:
             place = Place(file, number - 1)
             report.problem(place, "not a [section], a comment (# or ;) or `name = value`")

@@ -1,4 +1,4 @@
-"""Small text files that an operator writes: the ini, the key file, files named by `${file:PATH}`."""
+"""Read small text files written by an operator: the ini, the key file, files named by `${file:PATH}`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OTHERS_MAY_OPEN = 0o066  # read or write, for group or others
 
 
 class UnreadableText(Exception):
-    """The file cannot be used as text; the message says why, `line` where as far as that is known."""
+    """The file cannot be used as text; the message says why, and `line` where if known."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class UnreadableText(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """What was read, and the file's permission bits at that time."""
+    """The text that was read, and the file's permission bits at that time."""
 
     path: Path
     text: str = field(repr=False)
@@ -29,7 +29,7 @@ class TextFile:
 
     @property
     def others_may_open(self) -> bool:
-        """Whether somebody else than the owner may read or write it."""
+        """True when anybody but the owner may read or write it."""
         return bool(self.mode & _OTHERS_MAY_OPEN)
 
     @classmethod
@@ -52,7 +52,7 @@ class TextFile:
 
 
 def _read_regular_file(path: Path) -> tuple[bytes, int]:
-    # O_NONBLOCK: a named pipe without a writer must not hold us.
+    # O_NONBLOCK: opening a named pipe without a writer must not block.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
