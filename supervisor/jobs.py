@@ -107,7 +107,7 @@ class Jobs:
         loop.call_later(STEADY_S, lambda: trouble.went_well(self._clock()))
 
     def status(self, wall_of: Callable[[float], float]) -> list[dict[str, Any]]:
-        """Return the jobs that have failed since the start; `error` and `retry_at` are set during a failure."""
+        """Return the jobs that have failed since the start; `error` and `retry_at` are set while failing."""
         return [
             {
                 "job": trouble.job,

@@ -41,7 +41,7 @@ class Draft:
             self._add_guests(part, streams - old.members.get(part, frozenset()))
 
     def apply_changes(self) -> None:
-        """Give changed rules their new values, small growth first; those no longer fitting lose their part."""
+        """Give changed rules their new values, small growth first; those that outgrow their part lose it."""
         old_values = self._old_values
         changed = [key for key in self.parts if self._values[key] != old_values[key]]
         for key in sorted(changed, key=lambda key: (len(self._values[key]) - len(old_values[key]), key)):

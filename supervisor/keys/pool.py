@@ -125,7 +125,7 @@ class KeyPool:
     def look_at_addresses(
         self, usable_addresses: Callable[[str], bool]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Check which source addresses are present; return the names of keys that lost theirs, and of those back.
+        """Check which source addresses are present; return the names of keys without one, and of those back.
 
         An address counts as gone when two checks in a row miss it: an interface may flap.
         """

@@ -109,7 +109,7 @@ class KeyRecord:
         return self._quarantined(limits, now) if self.is_suspect and not self.open_since else self
 
     def moved(self, by_s: float) -> KeyRecord:
-        """Return the record with its times on another clock, without streams: they do not outlive the master."""
+        """Return the record with its times on another clock, without streams, which end with the master."""
         return replace(
             self,
             budget=Budget(tuple(at + by_s for at in self.budget.connects)),
