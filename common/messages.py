@@ -132,9 +132,9 @@ class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     """Sent once a second and on change: what the worker is doing and has done.
 
-    All that came over the stream until `safe_until` is safe: delivered, or in the outbox. `backlog` and
-    `outbox_bytes` are what is not yet delivered, with what earlier generations left to this one.
-    `redis_state` is that of the counters.
+    Everything received until `safe_until` is safe: delivered, or in the outbox. `backlog` and `outbox_bytes`
+    count what is not yet delivered, including what earlier generations left to this one. `redis_state` is
+    that of the counters.
     """
 
     at: float

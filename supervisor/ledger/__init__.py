@@ -1,4 +1,4 @@
 """The gap ledger: every second of every connection and rule, kept on disk and mirrored to Redis.
 
-The master's loop tells the book; the control socket asks it.
+The master's loop reports to the book; the control socket queries it.
 """

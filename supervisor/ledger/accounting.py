@@ -1,4 +1,4 @@
-"""Whether the ledger accounts for every second: for answers, and for whoever judges a run at its end."""
+"""Check that the ledger accounts for every second: for answers, and for tools that judge a finished run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TOLERANCE_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The sums of a connection, and what is wrong with them: nothing, where every second is accounted for."""
+    """The sums of a connection and the faults found in them; no faults when every second is accounted for."""
 
     connection: str
-    elapsed_s: float  # since it first was
+    elapsed_s: float  # since its beginning
     streaming_s: float
     unplanned_s: float
     gaps_s: dict[str, float]  # by cause
@@ -29,7 +29,7 @@ class Balance:
 
     @classmethod
     def of(cls, connection: str, began: Instant, now: Instant, totals: Totals) -> Balance:
-        """What it streamed and did not, from its beginning until now."""
+        """Return what the connection streamed and missed, from its beginning until now."""
         elapsed_s = now.mono - began.mono
         missing_s = elapsed_s - totals.elapsed_s
         problems = (f"{missing_s:.3f} s are in no interval",) if abs(missing_s) > TOLERANCE_S else ()
@@ -38,7 +38,7 @@ class Balance:
 
 
 def balances(path: Path) -> tuple[Balance, ...]:
-    """Of every connection in a `ledger.db`, up to the last second that it knows of.
+    """Return the balance of every connection in a `ledger.db`, up to the last second that it covers.
 
     Raises TraptorError when the file cannot be read.
     """
@@ -53,7 +53,7 @@ def balances(path: Path) -> tuple[Balance, ...]:
 
 
 def imbalances(path: Path) -> list[str]:
-    """What a `ledger.db` does not account for, as sentences: none, when every second is.
+    """Return what a `ledger.db` does not account for, as sentences; empty when every second is covered.
 
     Raises TraptorError when the file cannot be read.
     """
@@ -72,7 +72,7 @@ def _balance(stored: Stored, account: Account, pages: Iterable[list[Entry]]) -> 
 
 
 def _breaks(account: Account, entries: Sequence[Entry]) -> Iterator[str]:
-    """Where one interval does not begin with the end of the one before."""
+    """Yield each place where an interval does not begin at the end of the previous one."""
     begins = [*(entry.from_unix for entry in entries), account.standing.open_from.wall]
     for entry, next_begins in zip(entries, begins[1:], strict=True):
         if entry.to_unix != next_begins:

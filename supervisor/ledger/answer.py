@@ -1,6 +1,6 @@
-"""Answers of the ledger: gaps, intervals and sums, from the file and from what is only in memory.
+"""Answer queries of the ledger: gaps, intervals and sums, from the file and from memory not yet written.
 
-Made in a thread, a portion at a time; `View` is all that is needed of the living ledger.
+Answers are made in a thread, a portion at a time; `View` is all they need of the live ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 class UnknownError(Exception):
-    """What is asked for is not in the ledger; says so, as a sentence."""
+    """The requested connection or rule is not in the ledger; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class View:
     """The ledger in memory at one moment."""
 
     now: Instant
-    entries: Sequence[Entry]  # completed, and perhaps not on the disk yet
-    placements: Sequence[Placement]  # likewise
+    entries: Sequence[Entry]  # completed, and perhaps not on disk yet
+    placements: Sequence[Placement]  # perhaps not on disk yet
     open: Sequence[Entry]
     balances: Sequence[Balance]
 
     @classmethod
     def of(cls, ledger: Ledger, now: Instant) -> View:
-        """The view of this moment."""
+        """Return the view of this moment."""
         balances = [Balance.of(name, began, now, totals) for name, began, totals in ledger.sums(now)]
         return cls(
             now,
@@ -63,7 +63,7 @@ class Answer:
         self._check_connection()
 
     def intervals(self, wanted: Callable[[Entry], bool]) -> Iterator[Json]:
-        """The intervals that touch the period and are wanted; those of a rule name its key, too."""
+        """Yield the wanted intervals that touch the period; those of a rule also name its key."""
         if self._question.rule is not None:
             for key, parts in self._by_rule():
                 yield from (
@@ -75,7 +75,7 @@ class Answer:
                 yield entry.as_json()
 
     def totals(self) -> Iterator[Json]:
-        """The sums of every connection that is asked for, or of the rule."""
+        """Yield the sums of every requested connection, or of the rule."""
         if self._question.rule is not None:
             yield from (_rule_totals(key, parts) for key, parts in self._by_rule())
             return
@@ -86,7 +86,7 @@ class Answer:
     # ---- steps
 
     def _entries(self, connection: str | None, period: Period) -> Iterator[Entry]:
-        """Stored, not yet stored, and open ones, clipped to the period."""
+        """Yield stored, unwritten and open intervals, clipped to the period."""
         view = self._view
         before = view.entries[0].id if view.entries else NO_ID
         for page in self._reader.entries(before, period, connection):
@@ -138,13 +138,13 @@ class Answer:
             "streaming_seconds": round(sums.get(IntervalKind.STREAMING, 0.0), 3),
             "unplanned_seconds": round(sums.get(IntervalKind.UNPLANNED, 0.0), 3),
             "gap_seconds": _gap_seconds(entries),
-            # The wall clock may have been set: the seconds need not be its, but there may be no hole.
+            # The wall clock may have been set, so the seconds need not match it; but there must be no hole.
             "adds_up": abs(ended - began - covered_s) < TOLERANCE_S,
         }
 
 
 def is_any(_entry: Entry) -> bool:
-    """For all intervals."""
+    """Accept all intervals."""
     return True
 
 

@@ -1,6 +1,6 @@
-"""Keep what every connection that ever was did, second by second, and which rules it carried.
+"""The gap ledger in memory: what every connection did, second by second, and which rules it carried.
 
-This is the gap ledger in memory: timelines, and what is not written yet. `LedgerWriter` brings it to disk.
+It holds timelines and what is not written yet; `ledger.writer` brings that to disk.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from traptor.supervisor.rules.snapshot import Snapshot
 
 @dataclass
 class _Page:
-    """What is kept of a connection beside its timeline."""
+    """What is kept of a connection besides its timeline."""
 
     began: Instant
-    safe_until: Instant  # until when what its streams brought is safe; in a gap, when it was last noted
+    safe_until: Instant  # time up to which its streams' data is safe; in a gap, when that was last noted
     carried: Carried = NOTHING
-    limited: int = 0  # of its counters, as of its last entry
+    limited: int = 0  # as counted at its last entry
 
 
 class Ledger:
-    """Keeps the timelines of all connections, and what of them is not on the disk yet.
+    """The timelines of all connections, and the part of them that is not on disk yet.
 
-    `on_entry` is told of each interval that is completed, `on_handover` when a stream goes on in another
-    generation: both are for the disk soon.
+    `on_entry` is called for each completed interval, `on_handover` when a stream continues in another
+    generation: both should reach the disk soon.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class Ledger:
             with self._gap_log.at_once():
                 self._resume(stored, outboxes, now)
 
-    # ---- what happens
+    # ---- events
 
     def timeline(self, name: str, at: Instant) -> GapTracker:
-        """Return the connection's timeline; a new connection's begins now."""
+        """Return the connection's timeline; that of a new connection begins now."""
         if name not in self._timelines:
             self._pages[name] = _Page(began=at, safe_until=at)
             self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
         return self._timelines[name]
 
     def look(self, known: Iterable[Snapshot], at: Instant) -> None:
-        """Note who carries what now; `known` are all groups, once Redis was read for the first time.
+        """Record what each connection carries; `known` are all groups, once Redis was read the first time.
 
-        A connection of an earlier master that nobody plans any more is unplanned from here on.
+        A connection of an earlier master that is no longer planned counts as unplanned from here on.
         """
         groups = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
         for place, snapshot in groups.items():
@@ -95,7 +95,7 @@ class Ledger:
         self.look_at(sorted(gone | self._connections.keys()), at)
 
     def look_at(self, names: Iterable[str], at: Instant) -> None:
-        """Note what these connections carry now; some of them may be there no longer."""
+        """Record what these connections carry now; some of them may no longer exist."""
         for name in names:
             if (c := self._connections.get(name)) is None:
                 self._close(name, at)
@@ -105,7 +105,7 @@ class Ledger:
             self._pages[name].carried = carried
 
     def note(self, at: Instant) -> None:
-        """Note that nothing happened until now: what a master that dies leaves behind is dated by this."""
+        """Record that nothing happened until now: this dates what a dying master leaves behind."""
         for name, page in self._pages.items():
             timeline = self._timelines[name]
             sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
@@ -113,14 +113,14 @@ class Ledger:
                 page.safe_until = sign
 
     def shut_down(self, at: Instant) -> None:
-        """Record that the master ends in order."""
+        """Close the timelines for an orderly stop of the master."""
         with self._gap_log.at_once():
             for timeline in self._timelines.values():
                 timeline.shut_down(at)
         self.note(at)
 
     def forget(self, before: float) -> None:
-        """Forget connections that were unplanned since before that Unix time."""
+        """Forget connections that have been unplanned since before that Unix time."""
         for name, timeline in list(self._timelines.items()):
             standing = timeline.standing
             is_old = standing.kind is IntervalKind.UNPLANNED and standing.open_from.wall < before
@@ -130,16 +130,16 @@ class Ledger:
                 self._forgotten.append(name)
 
     def unplanned(self) -> Iterator[tuple[str, Instant]]:
-        """Yield each connection that has nothing to stream, and since when, over restarts too."""
+        """Yield each connection that has nothing to stream, and since when, across restarts."""
         for name, timeline in self._timelines.items():
             standing = timeline.standing
             if standing.kind is IntervalKind.UNPLANNED:
                 yield name, standing.open_from
 
-    # ---- for the disk
+    # ---- writing
 
     def batch(self, at: Instant, *, is_clean: bool = False) -> Batch:
-        """Return what the disk does not have yet."""
+        """Return what is not on disk yet."""
         return Batch(
             at,
             self._boot,
@@ -151,34 +151,34 @@ class Ledger:
         )
 
     def written(self, batch: Batch) -> None:
-        """Record that the disk has it now."""
+        """Record that the batch is on disk now."""
         del self._forgotten[: len(batch.forgotten)]
         del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
         self._written.update((account.connection, account) for account in batch.accounts)
 
     @property
     def unwritten(self) -> int:
-        """Return how many records are not on the disk yet."""
+        """The number of unwritten items."""
         return len(self._entries) + len(self._placements)
 
-    # ---- for answers
+    # ---- answers
 
     def unwritten_entries(self) -> tuple[Entry, ...]:
-        """Return the entries that are completed and perhaps not on the disk yet."""
+        """Return completed intervals that are perhaps not on disk yet."""
         return tuple(self._entries)
 
     def unwritten_placements(self) -> tuple[Placement, ...]:
-        """Return where rules are, as far as the disk perhaps does not have it yet."""
+        """Return where rules are, as far as it is perhaps not on disk yet."""
         return tuple(self._placements)
 
     def open_entries(self, now: Instant) -> Iterator[Entry]:
-        """Yield what every connection is in now."""
+        """Yield the current interval of every connection."""
         for name, timeline in sorted(self._timelines.items()):
             page = self._pages[name]
             yield Entry.of(timeline.open(now), page.carried, self._newly_limited(name))
 
     def sums(self, now: Instant) -> Iterator[tuple[str, Instant, Totals]]:
-        """Yield of every connection its name, when it began, and its sums until now."""
+        """Yield, for every connection, its name, when it began, and its sums until now."""
         for name, timeline in sorted(self._timelines.items()):
             yield name, self._pages[name].began, timeline.totals(now)
 
@@ -211,7 +211,7 @@ class Ledger:
         self._gap_log.take(interval)
 
     def _close(self, name: str, at: Instant) -> None:
-        """End what is kept of a connection, or a group's place, that there is no longer."""
+        """Close a connection, or a group's place, that no longer exists."""
         if name in self._membership.places:
             self._placements += self._membership.empty(name, at.wall)
         if name in self._timelines:
@@ -219,12 +219,12 @@ class Ledger:
             self._timelines[name].unplanned(at)
 
     def _limited(self, name: str) -> int:
-        """Return what its counters say; they begin anew with a Connection of the same name."""
+        """Return the connection's withheld tweets; counted anew for a new Connection of the same name."""
         c = self._connections.get(name)
         return c.counters().limited if c is not None else 0
 
     def _newly_limited(self, name: str) -> int:
-        """Return how many were withheld since its last entry."""
+        """Return how many tweets were withheld since the connection's last entry."""
         return max(0, self._limited(name) - self._pages[name].limited)
 
     def _last_sign(self, name: str, now: Instant) -> Instant | None:

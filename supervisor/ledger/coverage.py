@@ -1,4 +1,4 @@
-"""What a rule's time was: streamed, in a gap of the connection that carried it, or uncarried. Pure."""
+"""Compute how a rule spent its time: streamed, in a gap of its connection, or uncarried. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Span = tuple[float, float]
 
 
 def with_news(rule: str, stays: Iterable[StoredStay], news: Iterable[Placement]) -> list[StoredStay]:
-    """The stays of a rule by a file, and what it may not have yet; what it has by now changes nothing.
+    """Return a rule's stays from the file, updated with perhaps unwritten news (stored news has no effect).
 
-    `rule` is a key or a rule id, as the stays were asked for with.
+    `rule` is the key or rule id by which the stays were requested.
     """
     known = {(stay.key, stay.place, stay.from_unix): stay for stay in stays}
     for new in news:
@@ -34,10 +34,10 @@ def with_news(rule: str, stays: Iterable[StoredStay], news: Iterable[Placement])
 
 
 def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
-    """A rule's time, in order and without overlap.
+    """Return a rule's time, in order and without overlap.
 
-    `carried` are the parts of intervals in which a connection carried it. While one connection streams it, a
-    gap of another one that is to carry it, too, is none.
+    `carried` holds the parts of intervals in which a connection carried the rule. While one connection
+    streams it, a gap of another connection that should carry it too does not count.
     """
     pieces = sorted(carried, key=attrgetter("from_unix"))
     streaming = list(_disjoint(piece for piece in pieces if piece.kind == IntervalKind.STREAMING))
@@ -51,7 +51,7 @@ def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
 
 
 def known_spans(stays: Iterable[StoredStay], period: Period, now: float) -> Iterator[Span]:
-    """When a rule was known, within a period."""
+    """Yield when a rule was known, within a period."""
     for stay in stays:
         common = stay.within(period) if stay.place.startswith(KNOWN) else None
         if common is not None:
@@ -64,7 +64,7 @@ def _uncarried(spans: Iterable[Span]) -> Iterator[Entry]:
 
 
 def _disjoint(pieces: Iterable[Entry]) -> Iterator[Entry]:
-    """Cut from each of the pieces, which come in order, what those before it have."""
+    """Cut from each piece, in order, what earlier pieces already cover."""
     end = float("-inf")
     for piece in pieces:
         part = Period(since=end).clip(piece)
@@ -74,7 +74,7 @@ def _disjoint(pieces: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _without(piece: Entry, taken: Sequence[Span]) -> Iterator[Entry]:
-    """The parts of a piece outside of spans, which are in order and do not overlap."""
+    """Yield the parts of a piece outside of the given spans, which are in order and do not overlap."""
     index = max(0, bisect_right(taken, (piece.from_unix, float("inf"))) - 1)
     since = piece.from_unix
     for began, ended in islice(taken, index, None):

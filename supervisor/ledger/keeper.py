@@ -1,4 +1,4 @@
-"""Put the gap ledger's parts together: memory, disk, mirror, and a view for answers."""
+"""Connect the gap ledger's parts: memory, disk, mirror, and a view for answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LedgerKeeper:
     ) -> None:
         self._news = asyncio.Event()
         self._mirror = GapMirror(client, keep_s, tell)
-        self._has_looked = False  # not before Redis was read by this master
+        self._has_looked = False  # True once this master has read Redis
         store = LedgerStore(state_dir / "ledger.db", reserve)
         self.path = store.path
         now = instant(time.monotonic())
@@ -55,7 +55,7 @@ class LedgerKeeper:
         return [("ledger", self._writer.run), ("gap mirror", self._mirror.run)]
 
     def look(self, groups: Groups, names: Collection[str] | None) -> None:
-        """Note which of these connections carries which rules, once they are known; None: all, and groups."""
+        """Record which of these connections carries which rules, once known; None: all, and groups."""
         if names is not None and self._has_looked:
             self.ledger.look_at(names, instant(time.monotonic()))
         elif self._has_looked or groups.are_known:
@@ -64,15 +64,15 @@ class LedgerKeeper:
             self.ledger.look(known, instant(time.monotonic()))
 
     def view(self) -> View:
-        """Return the ledger in memory as it is now."""
+        """Return the ledger in memory now."""
         return View.of(self.ledger, instant(time.monotonic()))
 
     def status(self) -> dict[str, int]:
-        """Return how the writing goes."""
+        """Return figures on the progress of writing."""
         return {"unwritten": self.ledger.unwritten, "write_failures": self._writer.failures}
 
     def close(self) -> None:
-        """Write the rest: the master ends in order."""
+        """Write the rest for an orderly stop of the master."""
         self._writer.close()
 
     def _on_entry(self, entry: Entry) -> None:

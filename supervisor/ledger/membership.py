@@ -1,4 +1,4 @@
-"""Which rules are where: what is not as it was at the last look."""
+"""Track which rules each place carries and report changes since the last check."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from traptor.supervisor.ledger.records import NOTHING, Carried, Placement
 
 
 class Membership:
-    """The places as last looked at: connections, and groups. Those of a predecessor are looked at anew."""
+    """The places as last checked: connections, and groups. Those of a predecessor are checked afresh."""
 
     def __init__(self, places: Iterable[str]) -> None:
         self._fingerprints: dict[str, str | None] = dict.fromkeys(places)
 
     @property
     def places(self) -> KeysView[str]:
-        """Where there are rules, or were at the last look."""
+        """The places with rules, now or at the last check."""
         return self._fingerprints.keys()
 
     def look(self, place: str, fingerprint: str, rules: Sequence[Rule], at: float) -> list[Placement]:
-        """These rules are there, at a Unix time: what there is to write down."""
+        """Record which rules are there at a Unix time and return the changes to write down."""
         if self._fingerprints.get(place) == fingerprint:
             return []
         self._fingerprints[place] = fingerprint
         return [Placement(place, rules, at)]
 
     def empty(self, place: str, at: float) -> list[Placement]:
-        """Nothing is there any more."""
+        """Record that nothing is there any more and return the changes to write down."""
         del self._fingerprints[place]
         return [Placement(place, (), at)]
 
 
 def carried_by(c: Connection) -> tuple[Carried, Sequence[Rule]]:
-    """What its stream carries; without one, what it is to carry: it waits for a key with these."""
+    """Return what its stream carries; without a stream, the rules for which it waits for a key."""
     streaming = [g for g in c.generations if g.streaming_since is not None]
     if streaming:
         newest = max(streaming, key=lambda g: g.birth.generation)

@@ -1,7 +1,7 @@
-"""The newest gaps of each connection in Redis, for who reads rules and counters there too.
+"""Mirror the newest gaps of each connection to Redis, for programs that read rules and counters there.
 
-`traptor:gaps:<connection>` is a list of JSON objects, the newest first. Redis may be away or emptied: the
-ledger itself is on the disk.
+`traptor:gaps:<connection>` is a list of JSON objects, newest first. Redis may be away or emptied: the ledger
+itself is on disk.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)
 
-MIRRORED = 1000  # of each connection
-_WAITING = 10_000  # of all connections, while Redis is away; the oldest go first
+MIRRORED = 1000  # per connection
+_WAITING = 10_000  # over all connections, while Redis is away; the oldest are dropped first
 _RETRY_S = 5.0
 
 
 class GapMirror:
-    """Takes gaps as they end, and brings them to Redis when it can."""
+    """Takes gaps as they end, and sends them to Redis when it can."""
 
     def __init__(
         self, client: redis.asyncio.Redis, keep_s: Callable[[], float], tell: Tell, retry_s: float = _RETRY_S
@@ -41,7 +41,7 @@ class GapMirror:
         self._news = asyncio.Event()
 
     def add(self, entry: Entry) -> None:
-        """Mirror it soon, if it is a gap."""
+        """Mirror the entry soon if it is a gap."""
         if entry.kind == IntervalKind.GAP:
             self._waiting.append(entry)
             self._news.set()

@@ -1,4 +1,4 @@
-"""What can be asked of the ledger: of which connection or rule, and for which period."""
+"""Parse questions to the ledger: about which connection or rule, and for which period."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from datetime import UTC, datetime
 from traptor.common.config.kinds.quantities import read_duration
 from traptor.supervisor.ledger.records import Entry
 
-_LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, as far as dates can be written
+_LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, the latest that a date can express
 _PARAMETERS = ("connection", "rule", "since", "until")
 _LONGEST = 1000
 
 
 class BadQuestionError(ValueError):
-    """The question cannot be understood; says why, as a sentence."""
+    """The question cannot be understood; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of Unix time; without ends it is all time."""
+    """A stretch of Unix time; without ends it covers all time."""
 
     since: float = -math.inf
     until: float = math.inf
 
     def overlap(self, since: float, until: float) -> Period | None:
-        """What it has in common with another one; None where that is no time."""
+        """Return the overlap with another period; None when there is none."""
         common = Period(max(self.since, since), min(self.until, until))
         return common if common.since < common.until else None
 
     def clip(self, entry: Entry) -> Entry | None:
-        """The part of an entry that lies in it; its seconds in proportion, as the clock may have been set."""
+        """Return the part of an entry in the period, with its share of the seconds (clocks may be set)."""
         if self.since <= entry.from_unix and entry.to_unix <= self.until:
             return entry
         common = self.overlap(entry.from_unix, entry.to_unix)
@@ -50,7 +50,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: everything, or less."""
+    """The question: everything, or a part of it."""
 
     connection: str | None = None
     rule: str | None = None
@@ -58,7 +58,7 @@ class Question:
 
     @classmethod
     def parse(cls, parameters: Mapping[str, Sequence[str]], now_unix: float) -> Question:
-        """Read the parameters of a request that came at `now_unix`. Raises BadQuestionError."""
+        """Parse the parameters of a request received at `now_unix`. Raises BadQuestionError."""
         for name, values in parameters.items():
             if name not in _PARAMETERS:
                 raise BadQuestionError(
@@ -79,7 +79,7 @@ class Question:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it was UTF-8 before it was decoded."""
+    """Tell whether the value was valid UTF-8 before it was decoded."""
     try:
         value.encode()
     except UnicodeEncodeError:

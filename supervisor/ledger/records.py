@@ -1,4 +1,4 @@
-"""What the ledger keeps: entries, as they are answered and mirrored, and what goes with them to the disk."""
+"""The ledger's records: entries as answered and mirrored, and what is written to disk with them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals, iso
 
-UNCARRIED = "uncarried"  # of a rule: it was known, and no connection carried it
-KNOWN = "known:"  # with a group behind it: the place of all rules that the group had, carried or not
+UNCARRIED = "uncarried"  # of a rule: known, but carried by no connection
+KNOWN = "known:"  # prefix of a group's place, which holds all rules of the group, carried or not
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Which rules a connection carried: their fingerprint, and how many."""
+    """The rules that a connection carried: their fingerprint, and their number."""
 
     rules: str = ""
     count: int = 0
@@ -28,8 +28,8 @@ NOTHING = Carried()
 class Entry:
     """An interval of a connection's life, with what the ledger knows of it.
 
-    `kind` is one of IntervalKind, or UNCARRIED in answers about a rule; `limited` counts the tweets of which
-    limit notices told in it. An open entry ends when it was asked for.
+    `kind` is one of IntervalKind, or UNCARRIED in answers about a rule; `limited` counts the tweets reported
+    as withheld by limit notices during it. An open entry ends at the time of the question.
     """
 
     connection: str | None
@@ -46,7 +46,7 @@ class Entry:
 
     @classmethod
     def of(cls, interval: Interval, carried: Carried, limited: int, id_: int = 0) -> Entry:
-        """The entry of a completed interval; without an id, of the open one."""
+        """Return the entry of a completed interval; without an id, of the open one."""
         return cls(
             interval.connection,
             interval.kind.value,
@@ -63,11 +63,11 @@ class Entry:
 
     @property
     def is_gap(self) -> bool:
-        """Whether it tells of time without a stream."""
+        """True when the entry is time without a stream."""
         return self.kind in (IntervalKind.GAP.value, UNCARRIED)
 
     def as_json(self) -> dict[str, Any]:
-        """As people and programs read it."""
+        """Return the entry as people and programs read it."""
         return {
             "connection": self.connection,
             "kind": self.kind,
@@ -87,9 +87,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """From a Unix time on exactly these rules are in a place: a connection, or what KNOWN and a group make.
+    """From a Unix time on, exactly these rules are in a place: a connection, or KNOWN followed by a group.
 
-    Who joined and who left is found out where it is written, as that takes long for 100,000 rules.
+    The writer's thread finds out which rules joined and left, as that takes long for 100,000 rules.
     """
 
     place: str
@@ -99,7 +99,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Hold a connection as the ledger last knew it; what it received until `safe_until` is safe."""
+    """A connection as the ledger last knew it; its data is safe up to `safe_until`."""
 
     connection: str
     began: Instant
@@ -108,7 +108,7 @@ class Account:
     carried: Carried
 
     def open_interval(self, now: Instant) -> Interval:
-        """What it is in, until now."""
+        """Return its current interval, up to now."""
         standing = self.standing
         cause = standing.cause if standing.kind is IntervalKind.GAP else None
         return Interval(self.connection, standing.kind, cause, standing.open_from, now, standing.generation)
@@ -116,12 +116,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written in one transaction; written twice it is the same as once."""
+    """The content of one transaction; writing it twice has the same effect as once."""
 
     noted: Instant
     boot: str
-    is_clean: bool = False  # the master ended in order
-    forgotten: Sequence[str] = ()  # connections of which nothing is to stay; before all else
+    is_clean: bool = False  # the master stopped in order
+    forgotten: Sequence[str] = ()  # connections to delete completely, before the rest is written
     entries: Sequence[Entry] = ()
     placements: Sequence[Placement] = ()
     accounts: Sequence[Account] = ()
@@ -137,4 +137,4 @@ class Stored:
     last_id: int
     accounts: Sequence[Account]
     totals: Mapping[str, Totals] = field(default_factory=dict)  # by connection
-    places: Sequence[str] = ()  # where there are rules
+    places: Sequence[str] = ()  # places with rules

@@ -1,4 +1,4 @@
-"""How the ledger goes on over the time in which no master ran: pure."""
+"""Continue the ledger over a time in which no master ran. Pure."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from traptor.supervisor.ledger.records import Account, Stored
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Brings the monotonic times of a predecessor to this boot's clock.
+    """Converts the monotonic times of a predecessor to this boot's clock.
 
-    Within one boot CLOCK_MONOTONIC goes on over a restart of the master. Over a reboot the wall clock says
-    how long nothing ran, if it says anything sensible.
+    Within one boot CLOCK_MONOTONIC continues over a restart of the master. Over a reboot the wall clock tells
+    how long nothing ran, provided it is plausible.
     """
 
     seconds: float
 
     @classmethod
     def of(cls, stored: Stored, boot: str, now: Instant) -> Shift:
-        """From the clock of `stored` to that of `now`."""
+        """Return the shift from the clock of `stored` to that of `now`."""
         if stored.boot == boot and stored.noted.mono <= now.mono:
             return cls(0.0)
         down_s = max(0.0, now.wall - stored.noted.wall)
         return cls(now.mono - down_s - stored.noted.mono)
 
     def __call__(self, at: Instant) -> Instant:
-        """The same moment on this boot's clock."""
+        """Return the same moment on this boot's clock."""
         return Instant(at.wall, at.mono + self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """What the mark of a generation tells: since when its last stream was open, and until when it is safe."""
+    """Content of a generation's mark: when its last stream was opened, and until when its data is safe."""
 
     generation: int
     since: Instant
@@ -44,13 +44,13 @@ class Streamed:
 
     @classmethod
     def of(cls, generation: int, mark: Mark, shift: Shift) -> Streamed:
-        """What a mark tells, on this boot's clock."""
+        """Return the content of a mark, on this boot's clock."""
         since, until = Instant(mark.since_wall, mark.since), Instant(mark.safe_until_wall, mark.safe_until)
         return cls(generation, shift(since), shift(until))
 
 
 def moved(account: Account, shift: Shift) -> Account:
-    """The account with this boot's times."""
+    """Return the account with this boot's times."""
     standing = replace(account.standing, open_from=shift(account.standing.open_from))
     return replace(
         account, began=shift(account.began), standing=standing, safe_until=shift(account.safe_until)
@@ -67,11 +67,11 @@ def resume(
     take: Take,
     on_handover: Callable[[], object],
 ) -> GapTracker:
-    """The timeline of a connection, gone on with at `now`; all times are of this boot's clock.
+    """Return a connection's timeline continued at `now`; all times are on this boot's clock.
 
-    After a clean stop what was open stays open. Else a connection that was wanted is in a gap, `master_down`,
-    since the last moment for which its stream is known to be safe, or the ledger was written. Where a mark
-    tells of a stream of which the ledger does not, it streamed until then.
+    After a clean stop, the open interval stays open. Otherwise a planned connection is in a gap,
+    `master_down`, since the last moment for which its stream is known to be safe, or the ledger was written.
+    If a mark shows a stream that the ledger does not know, it streamed until then.
     """
     tracker = GapTracker.resumed(account.connection, account.standing, totals, take, on_handover)
     if is_clean and tracker.kind is not IntervalKind.STREAMING:
@@ -92,13 +92,13 @@ def resume(
 
 
 def _is_unknown(standing: Standing, mark: Streamed) -> bool:
-    """Whether the ledger does not have the stream of which a mark tells."""
+    """Tell whether the ledger lacks the stream that a mark shows."""
     if standing.kind is IntervalKind.STREAMING:  # by its last generation; a later one took over from it
         return standing.generation is not None and mark.generation > standing.generation
     return mark.since.mono > standing.open_from.mono
 
 
 def _latest(moments: Sequence[Instant], now: Instant) -> Instant:
-    """The last of them, but none that is to come."""
+    """Return the latest of these moments that is not in the future."""
     last = max(moments, key=lambda at: at.mono)
     return last if last.mono < now.mono else now

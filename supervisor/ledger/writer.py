@@ -1,4 +1,4 @@
-"""Brings the ledger to the disk, in a thread: no disk may hold up the event loop, nor end the collection."""
+"""Write the ledger to disk in a thread: no disk may block the event loop, nor end the collection."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# A worker leaves a sign of its own, the mark beside its outbox, with every commit: this one is for the rest.
+# A worker leaves its own mark beside its outbox with every commit; this interval covers the rest.
 _NOTE_INTERVAL_S = 5.0
 _PRUNE_INTERVAL_S = 3600.0
 
 
 class LedgerWriter:
-    """Writes now and then, and when something was completed; what fails is kept and tried again."""
+    """Writes periodically, and whenever something was completed; failed writes are kept and retried."""
 
     def __init__(
         self, ledger: Ledger, store: LedgerStore, keep_s: Callable[[], float], news: asyncio.Event
     ) -> None:
-        """`news` is set when something was completed."""
+        """Prepare the writer; `news` is set when something was completed."""
         self.failures = 0
         self._ledger = ledger
         self._store = store
@@ -55,13 +55,13 @@ class LedgerWriter:
                     await self._news.wait()
 
     async def write(self) -> None:
-        """Write what the disk does not have yet, if that is possible."""
+        """Write what is not on disk yet, if that is possible."""
         batch = self._batch()
         if await self._done(self._store.write, batch):
             self._ledger.written(batch)
 
     def close(self) -> None:
-        """Write the rest, note that the master ended in order, and close the file."""
+        """Write the rest, note that the master stopped in order, and close the file."""
         self._thread.shutdown()
         now = instant(time.monotonic())
         self._ledger.shut_down(now)

@@ -1,4 +1,4 @@
-"""The Redis side of rules: hints, looks, snapshots, and whether vanished rules are gone.
+"""The Redis side of rules: hints, looks, snapshots, and whether missing rules are gone.
 
 The master's jobs call it; the planner takes its snapshots.
 """

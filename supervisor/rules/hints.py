@@ -1,4 +1,4 @@
-"""Listens for hints: messages `type:id` on a Redis channel that say "look at this group again"."""
+"""Listen for hints: messages `type:id` on a Redis channel that ask for a look at this group."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SAY_EVERY_S = 60.0
 
 
 class HintListener:
-    """Keeps one subscription alive and hands on what comes.
+    """Keeps one subscription alive and passes on its messages.
 
-    A subscription can go deaf while the server answers on other connections (redis-py issue 3092), so
-    the subscription itself is pinged. Whatever was said while it was away is found by looking at
-    everything: `on_subscribed` is called after each (re)subscription.
+    A subscription can go deaf while the server answers on other connections (redis-py issue 3092), so the
+    subscription itself is pinged. Hints missed while it was down are made up for by a look at everything:
+    `on_subscribed` is called after each (re)subscription.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class HintListener:
             return
         try:
             group = hinted_group(data.decode())
-        except ValueError:  # UnicodeDecodeError is one
+        except ValueError:  # includes UnicodeDecodeError
             self._count_malformed()
         else:
             self._on_hint(group)
@@ -110,7 +110,7 @@ class HintListener:
 
 
 def hinted_group(text: str) -> GroupId:
-    """Return the group that a message names; what stands behind a second colon means nothing.
+    """Return the group that a message names; text after a second colon is ignored.
 
     Raises ValueError when it names none.
     """

@@ -1,8 +1,8 @@
-"""What the last look at all rules read, so that the next one reads again only what differs.
+"""Keep what the last look at all rules read, so that the next one parses only what differs.
 
-Redis is asked for everything at each look, but replies are compared as bytes, by a digest of each slice of
-some hundred rules: only a slice that differs is parsed. A rule costs about 100 bytes here: its command, its
-place in the slice, and its share of the digest.
+Each look asks Redis for everything, but compares replies as bytes, by a digest of each slice of some hundred
+rules: only a slice that differs is parsed. A rule costs about 100 bytes here: its command, its place in the
+slice, and its share of the digest.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _DIGEST_BYTES = 16
 
 
 def digest_of(content: bytes) -> bytes:
-    """Return what differs when the content does."""
+    """Return a digest that differs when the content does."""
     return blake2b(content, digest_size=_DIGEST_BYTES).digest()
 
 
 def digest_of_page(raw_keys: Sequence[bytes]) -> bytes:
-    """Return what differs when the keys do."""
+    """Return a digest that differs when the keys do."""
     return digest_of(msgspec.msgpack.encode(raw_keys))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The keys of one reply to SCAN that are wanted, sorted, and the strays among them."""
+    """The wanted keys of one reply to SCAN, sorted, and the strays among them."""
 
     digest: bytes
     keys: list[str] = field(repr=False)
@@ -47,35 +47,35 @@ class Page:
 
 @dataclass(slots=True)
 class Slice:
-    """Some neighbouring keys, the digest of their replies, and what these turned out to be."""
+    """Some neighbouring keys, the digest of their replies, and what was parsed from these."""
 
     keys: tuple[str, ...] = field(repr=False)
     commands: bytes = field(repr=False)
-    digest: bytes | None = None  # None: not read yet, or not to be relied upon
+    digest: bytes | None = None  # None: not read yet, or unreliable
     found: tuple[Found, ...] = field(default=(), repr=False)
 
 
 class LookMemory:
-    """Pages and slices of the last look, and the snapshots that it came to."""
+    """Pages and slices of the last look, and the snapshots made from them."""
 
     def __init__(self) -> None:
         self._pages: list[Page] = []
         self._slices: dict[str, Slice] = {}  # by first key, in order
-        self.snapshots: dict[GroupId, Snapshot] | None = None  # None: not as the slices have it
+        self.snapshots: dict[GroupId, Snapshot] | None = None  # None: the slices have changed since
 
     def page(self, number: int, digest: bytes) -> Page | None:
-        """Return the page that came in this place, if it is the same."""
+        """Return the page read at this position last time, if it is the same."""
         page = self._pages[number] if number < len(self._pages) else None
         return page if page is not None and page.digest == digest else None
 
     async def slices(self, pages: Sequence[Page], pause: Callable[[], Awaitable[None]]) -> list[Slice]:
-        """Return the slices of all keys of these pages; those with the same keys as before are kept."""
+        """Return the slices of all keys in these pages; slices with the same keys as before are kept."""
         if not _are_same(pages, self._pages):
             self.snapshots = None
             slices: dict[str, Slice] = {}
             for keys in _cut(
                 heapq.merge(*(page.keys for page in pages))
-            ):  # lazily: to sort all would hold the loop
+            ):  # lazily: sorting everything would block the loop
                 known = self._slices.get(keys[0])
                 same = known is not None and known.keys == keys
                 slices[keys[0]] = known if known is not None and same else Slice(keys, hgetall(keys))
@@ -87,7 +87,7 @@ class LookMemory:
 def _cut(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Cut sorted keys into slices, each key once (SCAN may repeat itself).
 
-    The keys themselves say where: a rule that comes or goes changes its own slice and no other.
+    The keys themselves determine the borders: adding or removing a rule changes only its own slice.
     """
     piece: list[str] = []
     for key in keys:

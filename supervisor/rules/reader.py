@@ -1,4 +1,4 @@
-"""Reads snapshots from Redis without holding the event loop: in slices of some milliseconds."""
+"""Read snapshots from Redis without blocking the event loop: in slices of some milliseconds."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 
 __all__ = ["RuleReader", "Snapshot"]
 
-SCAN_COUNT = 1_000  # keys that Redis looks at per SCAN
+SCAN_COUNT = 1_000  # keys that Redis examines per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
-_HOLD_S = 0.005  # the event loop, at a time
+_HOLD_S = 0.005  # maximum time to hold the event loop at once
 
 Hash = dict[bytes, bytes] | ResponseError
 
 
 class GroupFilter(Protocol):
-    """Says which groups this host serves."""
+    """Tells which groups this host serves."""
 
     @property
     def named(self) -> tuple[GroupId, ...]:
         """Groups that exist even when they have no rules."""
 
     def serves(self, group: GroupId) -> bool:
-        """Whether the group is one of ours."""
+        """Tell whether this host serves the group."""
 
 
 class RuleReader:
-    """Takes looks at the rules in Redis; `client` must not decode replies.
+    """Reads the rules in Redis; `client` must not decode replies.
 
-    `honour_status` and `limits` may be set anew; the next look goes by them. `strays` are keys of the last
-    full look that are meant for rules, by their type, but name no group or rule.
+    `honour_status` and `limits` may be changed; the next look uses them. `strays` are keys of the last full
+    look that look like rules', by their type, but name no group or rule.
     """
 
     def __init__(
@@ -59,18 +59,18 @@ class RuleReader:
         self.honour_status = honour_status
         self.limits = limits or Limits()
         self.strays: tuple[Rejected, ...] = ()
-        self._terms: object = None  # by which what is in memory was read
+        self._terms: object = None  # with which the content of memory was read
         self._memory = LookMemory()
 
     async def read_group(self, group: GroupId) -> Snapshot:
-        """One group as it is now; without rules when there are none. Raises RedisUnavailable."""
+        """Return the present rules of one group, perhaps none. Raises RedisUnavailable."""
         spelling = "location*" if group.type is RuleType.LOCATIONS else group.type
         look = _Look(self._clock(), lambda found: found == group, (group,))
         snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", LookMemory())
         return snapshots[group]
 
     async def read_all(self, groups: GroupFilter) -> dict[GroupId, Snapshot]:
-        """All groups that have keys and are served, and those that are named. Raises RedisUnavailable.
+        """Return all served groups that have keys, and those listed by name. Raises RedisUnavailable.
 
         Only what differs from the last look is parsed.
         """
@@ -99,7 +99,7 @@ class RuleReader:
         return {group: replace(known, read_at=began_at) for group, known in memory.snapshots.items()}
 
     async def _scan(self, pattern: str) -> AsyncIterator[tuple[int, list[bytes]]]:
-        """The pages of keys, numbered."""
+        """Yield the pages of keys, numbered."""
         cursor = 0
         for number in count():
             page = self._client.scan(cursor, match=pattern, count=SCAN_COUNT)
@@ -110,7 +110,7 @@ class RuleReader:
                 return
 
     async def _is_as_before(self, connection: RawConnection, part: Slice, pause: _Pause) -> bool:
-        """Read a slice, and parse it unless its replies are byte for byte what they were."""
+        """Read a slice; parse it and return False unless its replies are byte for byte the same as before."""
         raw = await ask(self._client, connection.ask(part.commands, len(part.keys)), _as_it_is)
         digest = digest_of(raw) if raw is not None else None
         if digest is not None and digest == part.digest:
@@ -146,18 +146,18 @@ class RuleReader:
 
 
 class _Look:
-    """One pass over Redis: which keys it takes, and what it found."""
+    """One pass over Redis: the keys it covers, and what it found."""
 
     def __init__(
         self, began_at: float, serves: Callable[[GroupId], bool], expected: Iterable[GroupId]
     ) -> None:
         self.began_at = began_at
         self._serves = serves
-        self._expected = tuple(expected)  # exist even when nothing is found of them
+        self._expected = tuple(expected)  # exist even when nothing of them is found
         self.strays: list[Rejected] = []
 
     def page(self, memory: LookMemory, number: int, raw_keys: Sequence[bytes]) -> Page:
-        """The keys of rules that are wanted, sorted; what only looks like one becomes a stray."""
+        """Return the wanted rules' keys, sorted; a key that only looks like one becomes a stray."""
         digest = digest_of_page(raw_keys)
         page = memory.page(number, digest)
         if page is None:
@@ -169,7 +169,7 @@ class _Look:
         return page
 
     async def snapshots(self, slices: Iterable[Slice], pause: _Pause) -> dict[GroupId, Snapshot]:
-        """The snapshots of all groups, of what is in the slices."""
+        """Return the snapshots of all groups in the slices."""
         builders = {group: SnapshotBuilder(group) for group in self._expected}
         for part in slices:
             for found in part.found:
@@ -196,7 +196,7 @@ class _Look:
 
 
 class _Pause:
-    """Lets others on the event loop have their turn when it was held for long."""
+    """Yields to the event loop when it was held for long."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
@@ -208,7 +208,7 @@ class _Pause:
 
 
 def _is_refusal(reply: Hash) -> bool:
-    """Whether it is an error that is not about this key."""
+    """Tell whether the reply is an error unrelated to its key."""
     return isinstance(reply, ResponseError) and not str(reply).startswith("WRONGTYPE")
 
 

@@ -13,11 +13,11 @@ from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, fingerp
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What one look found of a group; `rules`, `rejected` and `doubtful` are sorted by Redis key.
+    """The result of one look at a group; `rules`, `rejected` and `doubtful` are sorted by Redis key.
 
-    `switched_off` are the keys of rules with an inactive status, `values` the distinct values of `rules`.
-    Two snapshots have the same `fingerprint` when they have the same rules. `read_at` is when the look began,
-    in monotonic seconds.
+    `switched_off` are the keys of rules with an inactive status, `values` the distinct values of `rules`. Two
+    snapshots have the same `fingerprint` when they have the same rules. `read_at` is when the look began, in
+    monotonic seconds.
     """
 
     group: GroupId
@@ -27,33 +27,33 @@ class Snapshot:
     values: AbstractSet[str] = field(repr=False)
     fingerprint: str
     read_at: float
-    doubtful: tuple[Rule, ...] = ()  # those of `rules` that say why
+    doubtful: tuple[Rule, ...] = ()  # the `rules` with a doubt
 
     @property
     def inactive(self) -> int:
-        """How many rules are kept in Redis but switched off."""
+        """The number of rules kept in Redis but switched off."""
         return len(self.switched_off)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of the group was found at all."""
+        """True when nothing of the group was found."""
         return not (self.rules or self.rejected or self.switched_off)
 
     @classmethod
     def empty(cls, group: GroupId, read_at: float) -> Snapshot:
-        """A group of which there is nothing in Redis."""
+        """Return the snapshot of a group that has nothing in Redis."""
         return SnapshotBuilder(group).build(read_at)
 
     @classmethod
     def of(cls, group: GroupId, found: Iterable[Found], read_at: float) -> Snapshot:
-        """The snapshot of what was found, in whatever order it comes."""
+        """Return the snapshot of what was found, in any order."""
         builder = SnapshotBuilder(group)
         for one in sorted(found, key=attrgetter("key")):
             builder.add(one)
         return builder.build(read_at)
 
     def with_rules(self, more: Iterable[Rule]) -> Snapshot:
-        """The same with other rules beside its own; their keys are not in this one."""
+        """Return the snapshot with additional rules; their keys must not be in this one."""
         added = tuple(more)
         return replace(
             self,
@@ -64,7 +64,7 @@ class Snapshot:
 
 
 class SnapshotBuilder:
-    """Collects what a look finds, a little at a time, so that no step takes long; to be used once."""
+    """Collects what a look finds, a little at a time, so that no step takes long; for single use."""
 
     def __init__(self, group: GroupId) -> None:
         self._group = group
@@ -76,7 +76,7 @@ class SnapshotBuilder:
         self._doubtful: list[Rule] = []
 
     def add(self, found: Found) -> None:
-        """Take the next one; they must come sorted by Redis key."""
+        """Add the next one; they must come sorted by Redis key."""
         match found:
             case Rule():
                 self._rules.append(found)
@@ -90,7 +90,7 @@ class SnapshotBuilder:
                 self._switched_off.append(found.key)
 
     def build(self, read_at: float) -> Snapshot:
-        """The snapshot of all that was added."""
+        """Return the snapshot of everything added."""
         return Snapshot(
             self._group,
             tuple(self._rules),

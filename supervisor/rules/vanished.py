@@ -1,7 +1,7 @@
-"""What of a look at Redis counts when rules are missing that nobody said would go.
+"""Decide which parts of a look count when rules are missing without a hint that they would go.
 
 An emptied or half-filled Redis must not end running streams. Rules that appear or change count at once, and
-so does a rule that is there but switched off or no longer usable. Pure decisions.
+so does a rule that is present but switched off or no longer usable. Pure decisions.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from traptor.supervisor.rules.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The snapshot to go on with, and what to remember for the next look.
+    """The snapshot to use, and what to remember for the next look.
 
-    `missing` are the keys of rules that were not seen and still count: gone if the next look misses them too.
-    `suspect`: the look found no rules where there were some; nothing changes until a hint names the group.
+    `missing` are the keys of rules that were not seen and still count: they are gone if the next look misses
+    them too. `suspect`: the look found no rules where there were some; nothing changes until a hint names the
+    group.
     """
 
     snapshot: Snapshot
@@ -25,12 +26,12 @@ class Verdict:
 
 
 def judge(known: Snapshot | None, seen: Snapshot, last_missing: frozenset[str], hinted: bool) -> Verdict:
-    """What counts of the look `seen`, when `known` counted so far and `last_missing` was remembered with it.
+    """Decide what counts of the look `seen`, given the snapshot in use and the `last_missing` kept with it.
 
-    A look that a hint (or the operator) asked for counts fully. A suspect look is none of the two that must
+    A look requested by a hint (or the operator) counts fully. A suspect look is not one of the two that must
     agree.
     """
-    if known is None or hinted or seen.rules is known.rules:  # the last: a look that found nothing new
+    if known is None or hinted or seen.rules is known.rules:  # the last case: a look that found nothing new
         return Verdict(seen)
     there = {rule.key for rule in seen.rules}
     there.update(seen.switched_off)

@@ -1,4 +1,4 @@
-"""Reads rules from Redis when something says "look again", and hands the snapshots on."""
+"""Read rules from Redis when something asks for a look, and pass the snapshots on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from traptor.supervisor.rules.redisuses import Tell
 
 log = logging.getLogger(__name__)
 
-# Looks follow each other at least so far apart: a storm of hints must not keep the master reading.
+# Minimum distance between looks: a storm of hints must not keep the master reading.
 _LOOK_PAUSE_S = 0.25
 _RETRY_S = 0.5
 _RETRY_MAX_S = 5.0
-# Beyond so many hinted groups one scan of everything is cheaper than one for each.
+# With more hinted groups than this, one scan of everything is cheaper than one for each.
 _MANY_GROUPS = 3
 
 
 class RuleWatch:
-    """Looks at the groups: those that hints name at once, all of them now and then and when told."""
+    """Looks at the groups: hinted ones at once, all of them periodically and on request."""
 
     def __init__(self, reader: RuleReader, groups: Groups, wake: Callable[[], None], tell: Tell) -> None:
         self._reader = reader
@@ -71,7 +71,7 @@ class RuleWatch:
         self._wake()
 
     async def _looked(self) -> bool:
-        """Look once; what is hinted in the meantime is for the next look."""
+        """Look once and return whether that worked; hints that arrive meanwhile are for the next look."""
         hinted, self._hinted = frozenset(self._hinted), set()
         everything, self._all = self._all or len(hinted) > _MANY_GROUPS, False
         tickets, limits = self._groups.tickets(), self._groups.limits()

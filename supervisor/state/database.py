@@ -1,4 +1,4 @@
-"""SQLite files in state_dir: brought to this version's schema, and refused when a newer one wrote them."""
+"""SQLite files in state_dir: migrated to this version's schema, refused when a newer version wrote them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 
-# Each entry brings a file of the version before (its index) to the next one.
+# Each entry upgrades a file from the version of its index to the next.
 Migrations = Sequence[Sequence[str]]
 
 
 def refuse_link(path: Path) -> None:
-    """Raise sqlite3.OperationalError where a link stands in the place of a file: SQLite would follow it."""
+    """Raise sqlite3.OperationalError when the path is a link: SQLite would follow it."""
     if path.is_symlink():
         raise sqlite3.OperationalError("it is a link to another file; put the file itself there")
 
 
 def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    """Bring the file to the newest schema, each step as a whole or not at all.
+    """Bring the file to the newest schema, each step completely or not at all.
 
     Raises sqlite3.Error, and TraptorError when a newer version of Traptor wrote it.
     """
@@ -34,19 +34,19 @@ def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
 
 
 def _version(db: sqlite3.Connection) -> int:
-    # A table says more to a person with a sqlite3 shell than `PRAGMA user_version`.
+    # A table is easier to find for a person with a sqlite3 shell than `PRAGMA user_version`.
     db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     (version,) = db.execute("SELECT max(version) FROM schema_version").fetchone()
     return whole_number(version or 0)
 
 
 def says_full(error: sqlite3.Error) -> bool:
-    """Whether an error may come from a full disk: a write that it took in part is an IOERR to SQLite."""
+    """Tell whether a full disk may be the cause: SQLite reports a partial write as IOERR."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def whole_number(value: object) -> int:
-    """A number out of a column, in which SQLite keeps whatever somebody puts there. Raises sqlite3.Error."""
+    """Return a number from a column, which in SQLite may hold any type. Raises sqlite3.Error."""
     if not isinstance(value, int) or value < 0:
         raise sqlite3.DataError("a number in it is none")
     return value

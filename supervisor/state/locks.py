@@ -1,4 +1,4 @@
-"""The locks that keep two supervisors apart, and a new one from what is left of its predecessor."""
+"""The locks that separate two supervisors, and a new one from the remains of its predecessor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLOCK = "hhqqi"  # struct flock of fcntl(2): type, whence, start, length, pid
 class RecordLock:
     """A POSIX record lock: ends with its process and is not inherited by workers.
 
-    The file must not be opened a second time by the process: closing that descriptor would free the lock.
+    The process must not open the file a second time: closing that descriptor would free the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class RecordLock:
                 "stop it first, or give this one its own run_dir and state_dir"
             ) from None
         self._fd = fd
-        with suppress(OSError):  # on a full disk nobody is told whose it is
+        with suppress(OSError):  # on a full disk the holder's pid is not recorded
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
             os.ftruncate(fd, len(f"{os.getpid()}\n"))
 
@@ -55,7 +55,7 @@ def lock_holder(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        # Asked with F_GETLK: to take the lock even for a moment would turn a starting supervisor away.
+        # Asked with F_GETLK: taking the lock even for a moment would turn a starting supervisor away.
         asked = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
         kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
         return None if kind == fcntl.F_UNLCK else pid
@@ -64,13 +64,13 @@ def lock_holder(path: Path) -> int | None:
 
 
 class WorkersLock:
-    """A flock whose descriptor every worker keeps: it is free when no worker of anybody lives."""
+    """A flock whose descriptor every worker keeps: it is free when no worker of any master is alive."""
 
     def __init__(self, path: Path) -> None:
         self.fd = open_lock_file(path)
 
     def try_take(self) -> bool:
-        """Whether no worker of a predecessor lives any more; then the lock is ours and our workers'."""
+        """Take the lock unless a worker of a predecessor is alive, and return whether it is held."""
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -78,12 +78,12 @@ class WorkersLock:
         return True
 
     def release(self) -> None:
-        """Close our descriptor; workers that live keep the lock."""
+        """Close our descriptor; living workers keep the lock."""
         os.close(self.fd)
 
 
 def open_lock_file(path: Path) -> int:
-    """A descriptor of the file. Raises TraptorError when it cannot be made."""
+    """Return a descriptor of the file. Raises TraptorError when it cannot be created."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`run_dir/workers.json`: which worker processes live, for whoever comes after a master that died."""
+"""`run_dir/workers.json`: which workers are alive, for the successor of a master that died."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Pid = Annotated[int, msgspec.Meta(gt=1, lt=1 << 31)]
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
-    """One worker process; pid and create time together name it for good."""
+    """One worker process; pid and creation time together identify it for good."""
 
     pid: _Pid
     create_time: float
@@ -33,12 +33,12 @@ class RosterEntry:
 
 
 def encoded(entry: RosterEntry) -> msgspec.Raw:
-    """Return an entry as it stands in the file."""
+    """Return an entry in the form of the file."""
     return msgspec.Raw(msgspec.json.encode(entry))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file in one step: a reader sees the old content or the new."""
+    """Replace the file in one step: a reader sees either the old or the new content."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, _NEW_FLAGS, _MODE), "wb") as file:
@@ -47,7 +47,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_anyhow(path: Path, content: bytes) -> None:
-    """Replace the file as `write_atomically` does; on a disk without room for two, the old one goes first."""
+    """Replace the file like `write_atomically`; on a disk without room for both, the old one goes first."""
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -64,11 +64,11 @@ class Roster:
         self._path = path
 
     def write(self, entries: Iterable[RosterEntry | msgspec.Raw]) -> None:
-        """Replace what the file says; entries may be encoded already."""
+        """Replace the file's content; entries may be encoded already."""
         write_atomically(self._path, msgspec.json.encode(list(entries)))
 
     def read(self) -> tuple[RosterEntry, ...]:
-        """What a predecessor left; nothing when there is no file or it is not one of ours."""
+        """Return what a predecessor left; empty when there is no file or it is not a roster."""
         try:
             return msgspec.json.decode(_own_content(self._path), type=tuple[RosterEntry, ...])
         except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
@@ -76,7 +76,7 @@ class Roster:
 
 
 def _own_content(path: Path) -> bytes:
-    """What is in a plain file of ours. Raises OSError, and ValueError when it is somebody else's."""
+    """Return the content of a regular file of this user. Raises OSError, or ValueError for another's."""
     with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
@@ -85,20 +85,20 @@ def _own_content(path: Path) -> bytes:
 
 
 def end_process(entry: RosterEntry) -> bool:
-    """KILL the worker if start time and title say that it is the one; whether it was."""
+    """KILL the worker if start time and title identify it, and return whether they did."""
     try:
         process = psutil.Process(entry.pid)
-        # The two readings of a start time may differ by a clock tick.
+        # Two readings of a start time may differ by a clock tick.
         if abs(process.create_time() - entry.create_time) > 0.5:
             return False
         if process.uids().effective != os.geteuid() or not _is_worker(process.cmdline(), entry.connection):
             return False
         process.kill()
     except (psutil.Error, OSError):
-        return False  # gone, or not ours to end: then workers.lock says whether it matters
+        return False  # gone, or not ours to end: workers.lock then tells whether it matters
     return True
 
 
 def _is_worker(command: list[str], connection: str) -> bool:
-    """Whether a process has the title of a worker of this connection."""
+    """Tell whether a process has the title of a worker of this connection."""
     return " ".join(command).startswith(f"traptor: {connection} [")

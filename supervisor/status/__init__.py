@@ -1,4 +1,4 @@
-"""How everything stands: for status.json, the control socket, the log and the terminal.
+"""The state of everything: for status.json, the control socket, the log and the terminal.
 
 The master asks for it; it changes nothing.
 """

@@ -1,4 +1,4 @@
-"""What a supervisor says on the terminal when it has begun."""
+"""The line that a supervisor prints on the terminal once it has started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from traptor.supervisor.connections.connection import Connection
 
 
 def greeting(settings: Settings, connections: Iterable[Connection], rules: RedisState) -> str:
-    """Return one line: the version, what is planned, where to look, and how it is ended."""
+    """Return one line: the version, what is planned, where to look, and how to stop it."""
     supervisor = settings.supervisor
     logs = "on stdout" if supervisor.log_dir is None else f"in {_shown(supervisor.log_dir)}/"
     keys = counted(len(settings.keys), "key")
@@ -31,6 +31,6 @@ def _planned(connections: Iterable[Connection], rules: RedisState) -> str:
 
 
 def _shown(path: Path) -> Path:
-    """The path as seen from here, where that is shorter."""
+    """Return the path relative to the current folder if that is shorter."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

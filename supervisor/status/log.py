@@ -1,4 +1,4 @@
-"""The status as log lines, for whoever asks with USR2: what `status.json` holds, in short."""
+"""Log the status in short, on USR2: the content of `status.json`."""
 
 from __future__ import annotations
 

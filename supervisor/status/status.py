@@ -24,19 +24,19 @@ from traptor.supervisor.workers.generation import Generation
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the status shows beside groups, connections and keys."""
+    """What the status shows besides groups, connections and keys."""
 
     log_lost: int
     ledger: dict[str, int]
-    withheld: Mapping[GroupId, str]  # heartbeats, and why
-    foreign: Set[GroupId]  # whose heartbeat somebody else writes, too
-    jobs: list[dict[str, Any]]  # that failed
+    withheld: Mapping[GroupId, str]  # groups without a heartbeat, and why
+    foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
+    jobs: list[dict[str, Any]]  # jobs that failed
     redis: Mapping[RedisUse, UseState]
     alarms: list[dict[str, Any]]
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
-    """Plain JSON values; times are Unix seconds, durations seconds. It holds no secret."""
+    """Return plain JSON values; times are Unix seconds, durations seconds. The result holds no secret."""
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -85,7 +85,7 @@ def _group(group: Group, around: Surroundings) -> dict[str, Any]:
 
 
 def _heartbeat(withheld: str | None, use: UseState) -> tuple[str, str | None]:
-    """What becomes of a group's heartbeat, and why it is not written."""
+    """Return the state of a group's heartbeat, and why it is not written."""
     if withheld is not None:
         return "withheld", withheld
     return ("written", None) if use.error is None else ("not written", use.error)

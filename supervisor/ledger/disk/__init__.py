@@ -1,4 +1,4 @@
-"""The ledger's file: its schema, what writes to it and what reads it.
+"""The ledger's file: its schema, its writer and its reader.
 
-The writer's thread and the readers of questions call it; nobody else opens the file.
+The writer's thread and the threads that answer questions call it; nothing else opens the file.
 """

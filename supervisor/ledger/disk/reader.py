@@ -1,4 +1,4 @@
-"""Reads `state_dir/ledger.db`: what a predecessor left, and what is asked for."""
+"""Read `state_dir/ledger.db`: what a predecessor left, and what a question asks for."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from traptor.supervisor.ledger.records import Entry, Stored
 
 NO_ID = (1 << 63) - 1  # higher than any id
 _LOCK_TIMEOUT_S = 1.0
-_PAGE = 1000  # small, so that no reading keeps SQLite from tidying up for long
-_STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
+_PAGE = 1000  # small, so that a read does not keep SQLite from checkpointing for long
+_STEPS = 10_000  # SQLite VM steps between two checks of the clock: about a millisecond
 _PLACES = "SELECT DISTINCT place FROM stays WHERE to_unix IS NULL"
 _ENTRIES = """
     SELECT * FROM intervals WHERE id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
@@ -34,7 +34,7 @@ _STAYS = """
 
 
 def read_stored(db: sqlite3.Connection) -> Stored | None:
-    """What was written last; None when the file is new. Raises sqlite3.Error."""
+    """Return what was written last; None when the file is new. Raises sqlite3.Error."""
     run = db.execute("SELECT boot, noted_unix, noted_mono, is_clean FROM run").fetchone()
     if run is None:
         return None
@@ -62,7 +62,7 @@ def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
 
 @dataclass(frozen=True, slots=True)
 class StoredStay:
-    """A rule in a place, from when to when in Unix time; None: it is there still."""
+    """A rule's stay in a place, in Unix time; without an end the rule is still there."""
 
     key: str
     rule_id: str
@@ -72,22 +72,23 @@ class StoredStay:
 
     @property
     def lasts(self) -> bool:
-        """Whether it is there still."""
+        """True while the rule is still there."""
         return self.to_unix is None
 
     def within(self, period: Period) -> Period | None:
-        """Its part of a period; None where that is no time."""
+        """Return the part of the stay within a period; None when there is none."""
         return period.overlap(self.from_unix, math.inf if self.to_unix is None else self.to_unix)
 
     def until(self, unix: float) -> StoredStay:
-        """The same, ended."""
+        """Return the stay, ended at that Unix time."""
         return replace(self, to_unix=max(self.from_unix, unix))
 
 
 class LedgerReader:
-    """A second look at the file; it writes nothing.
+    """A read-only view of the file.
 
-    Every method raises TraptorError when the file cannot be read, or the answer takes longer than `within_s`.
+    Every method raises TraptorError when the file cannot be read, or when the answer takes longer than
+    `within_s`.
     """
 
     def __init__(self, path: Path, within_s: float = 60.0) -> None:
@@ -101,12 +102,12 @@ class LedgerReader:
         self._db.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS)
 
     def stored(self) -> Stored | None:
-        """All but intervals and rules that left."""
+        """Return everything but intervals and the stays of rules that left."""
         with self._explained():
             return read_stored(self._db)
 
     def entries(self, before: int, period: Period, connection: str | None = None) -> Iterator[list[Entry]]:
-        """Those with a lower id that touch a period, in the order in which they ended, a page at a time."""
+        """Yield entries with a lower id that touch a period, ordered by their end, a page at a time."""
         after = 0
         while page := self._page(after, before, period, connection):
             yield page
@@ -120,7 +121,7 @@ class LedgerReader:
             return [entry_of(row) for row in self._db.execute(_ENTRIES_OF, (*values, connection))]
 
     def stays(self, rule: str) -> list[StoredStay]:
-        """Where a rule was, by its Redis key or its rule id; several keys may have the same id."""
+        """Return where a rule was, by its Redis key or its rule id; several keys may have the same id."""
         with self._explained():
             return [StoredStay(*row) for row in self._db.execute(_STAYS, (rule,))]
 

@@ -1,4 +1,4 @@
-"""The tables of `state_dir/ledger.db`, and how rows of theirs become what the ledger works with."""
+"""The tables of `state_dir/ledger.db`, and the conversion of their rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from traptor.supervisor.state.database import Migrations
 
 MIGRATIONS: Migrations = (
     (
-        # One row: the boot whose monotonic times are in here, and when the supervisor last was alive.
+        # One row: the boot that the monotonic times belong to, and when the supervisor was last alive.
         """CREATE TABLE run (
             id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL,
             noted_unix REAL NOT NULL, noted_mono REAL NOT NULL, is_clean INTEGER NOT NULL)""",
@@ -28,7 +28,7 @@ MIGRATIONS: Migrations = (
             id INTEGER PRIMARY KEY)""",
         "CREATE INDEX intervals_of_connection ON intervals (connection, id)",
         "CREATE INDEX intervals_by_end ON intervals (to_unix)",
-        # Of all intervals that ever were: those that were pruned stay in the sums.
+        # Over all intervals ever: pruned ones stay in the sums.
         """CREATE TABLE sums (
             connection TEXT, kind TEXT, cause TEXT, seconds REAL NOT NULL,
             PRIMARY KEY (connection, kind, cause)) WITHOUT ROWID""",
@@ -46,7 +46,7 @@ MIGRATIONS: Migrations = (
 
 
 def entry_row(entry: Entry) -> tuple[Any, ...]:
-    """An entry as the table `intervals` has it."""
+    """Return an entry as a row of `intervals`."""
     return (
         entry.connection,
         entry.kind,
@@ -62,7 +62,7 @@ def entry_row(entry: Entry) -> tuple[Any, ...]:
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """The entry of a row of `intervals`."""
+    """Return the entry in a row of `intervals`."""
     connection, kind, cause, from_unix, to_unix, seconds, generation, rules, count, limited, id_ = row
     carried = Carried(rules, count)
     return Entry(connection, kind, cause, from_unix, to_unix, seconds, generation, carried, limited, id_)
@@ -74,7 +74,7 @@ _of_carried = attrgetter("rules", "count")
 
 
 def account_row(account: Account) -> tuple[Any, ...]:
-    """An account as the table `connections` has it."""
+    """Return an account as a row of `connections`."""
     standing = account.standing
     return (
         account.connection,
@@ -90,7 +90,7 @@ def account_row(account: Account) -> tuple[Any, ...]:
 
 
 def account_of(row: tuple[Any, ...]) -> Account:
-    """The account of a row of `connections`."""
+    """Return the account in a row of `connections`."""
     name, began_unix, began_mono, kind, cause, is_planned, open_unix, open_mono, generation = row[:9]
     safe_unix, safe_mono, rules, count = row[9:]
     opened = Instant(open_unix, open_mono)

@@ -46,20 +46,18 @@ _CONNECTIONS_OLD = "SELECT DISTINCT connection FROM intervals WHERE to_unix < ?"
 _FIRST_KEPT = """
     SELECT id FROM intervals WHERE connection = ? AND +to_unix BETWEEN ? AND ? ORDER BY id LIMIT 1"""
 _LAST_OLD = "SELECT max(id) FROM intervals WHERE connection = ? AND to_unix < ? AND id < ?"
-_LOCK_TIMEOUT_S = (
-    1.0  # only an operator's sqlite3 shell can hold the lock; what waits meanwhile is written later
-)
+_LOCK_TIMEOUT_S = 1.0  # only an operator's sqlite3 shell can hold the lock; pending data is written later
 
 
 class LedgerStore:
     """The file. Its methods may be called from any thread, one at a time.
 
-    A file that is damaged is moved aside, and a new one begun: the collection is worth more than its record.
+    A damaged file is moved aside and replaced by a new one: collecting matters more than the record of it.
     Raises TraptorError when the file cannot be used, or a newer version of Traptor wrote it.
     """
 
     def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
-        """Open it; when the disk is full later, `reserve` is given up."""
+        """Open it; if the disk is full, `reserve` is given up."""
         self._path = path
         self._give_up = reserve.give_up if reserve is not None else lambda: False
         try:
@@ -73,16 +71,16 @@ class LedgerStore:
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The path of the file."""
         return self._path
 
     def load(self) -> Stored | None:
-        """What was written last; None when the file is new."""
+        """Return what was written last; None when the file is new."""
         with self._explained():
             return read_stored(self._db)
 
     def write(self, batch: Batch) -> None:
-        """Write all of it, or raise TraptorError and write nothing."""
+        """Write the whole batch, or raise TraptorError and write nothing."""
         with self._explained():
             try:
                 self._write(batch)
@@ -105,8 +103,8 @@ class LedgerStore:
     def prune(self, kept: Period) -> None:
         """Remove what ended before this period, up to now; the sums keep it. Raises TraptorError.
 
-        Of a connection only the beginning goes, or its intervals would not follow each other any more: with
-        the wall clock set back, a later one may have ended earlier.
+        Only the beginning of a connection is removed, or its intervals would not follow each other any more:
+        after the wall clock was set back, a later interval may have ended earlier.
         """
         with self._explained(), self._transaction():
             for (connection,) in self._db.execute(_CONNECTIONS_OLD, (kept.since,)).fetchall():
@@ -115,7 +113,7 @@ class LedgerStore:
             self._db.execute("DELETE FROM rules WHERE id NOT IN (SELECT rule FROM stays)")
 
     def close(self) -> None:
-        """Close the file; the store cannot be used any more."""
+        """Close the file; the store cannot be used afterwards."""
         self._db.close()
 
     # ---- steps
@@ -127,7 +125,7 @@ class LedgerStore:
         )
         try:
             db.execute("PRAGMA journal_mode = WAL")
-            # A power cut may undo the last second: then the gap begins earlier, which is true too.
+            # A power cut may undo the last second: the gap then begins earlier, which is also true.
             db.execute("PRAGMA synchronous = NORMAL")
             migrate(db, self._path, MIGRATIONS)
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -139,7 +137,7 @@ class LedgerStore:
         return db
 
     def _move_aside(self, error: sqlite3.Error) -> None:
-        """Rename the file with all that belongs to it."""
+        """Rename the file and its companion files."""
         aside = f".damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         try:
             for ending in ("", "-wal", "-shm"):
@@ -192,7 +190,7 @@ class LedgerStore:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn SQLite's errors, and what it cannot take, into a sentence for the operator."""
+        """Turn SQLite's errors, and values that it cannot store, into a sentence for the operator."""
         try:
             yield
         except (sqlite3.Error, ValueError, OverflowError) as error:
