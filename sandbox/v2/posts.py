@@ -5,6 +5,7 @@ A post is made from the tweet's v1.1 JSON, so both readings of one timeline tell
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from traptor.sandbox.v2.objects import Objects, read_objects
 
 Json = dict[str, Any]
 Matching = Sequence[tuple[str, str | None]]  # filter id and tag; None or "" without one
+_NO_TWEET = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,26 @@ class Post:
         if fields not in self._bodies:
             self._bodies[fields] = _body(self._objects, fields)
         body, reads = self._bodies[fields]
-        found = orjson.dumps([{"id": name, "tag": tag} if tag else {"id": name} for name, tag in matching])
+        found = _json([{"id": name, "tag": tag} if tag else {"id": name} for name, tag in matching])
         return Line(b'%s,"matching_rules":%s}' % (body[:-1], found), reads)
 
 
 def read_post(tweet: Tweet) -> Post | None:
-    """Return the tweet as a post; None for a replayed message that is no tweet or has half surrogates."""
+    """Return the tweet as a post; None for a replayed message that is no tweet."""
     try:
         post = Post(read_objects(parse_json(tweet.json)))
-        _ = post.facts
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        _ = post.facts.keys  # what cannot be understood shows here and not in the middle of a stream
+    except _NO_TWEET:
         return None
     return post
+
+
+def _json(content: Any) -> bytes:
+    """Return UTF-8, or ASCII for a text with half a surrogate pair, which UTF-8 cannot hold."""
+    try:
+        return orjson.dumps(content)
+    except TypeError:
+        return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _body(objects: Objects, fields: Fields) -> tuple[bytes, Reads]:
@@ -82,7 +92,7 @@ def _body(objects: Objects, fields: Fields) -> tuple[bytes, Reads]:
     if missing and fields.expands("referenced_tweets.id"):
         line["errors"] = missing
     posts = tuple(post["id"] for post in includes["tweets"])
-    return orjson.dumps(line), Reads(objects.data["id"], posts, len(includes["users"]))
+    return _json(line), Reads(objects.data["id"], posts, len(includes["users"]))
 
 
 def _includes(objects: Objects, fields: Fields) -> dict[str, list[Json]]:

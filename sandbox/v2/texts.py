@@ -74,7 +74,7 @@ def _span(item: Json) -> Json:
 
 
 def _mention(item: Json) -> Json:
-    return _span(item) | {"username": item["screen_name"], "id": item["id_str"]}
+    return _span(item) | {"username": item["screen_name"], "id": str(item["id_str"])}
 
 
 def _link(item: Json) -> Json:

@@ -21,6 +21,10 @@ _DISTANCE = re.compile(r"~([0-9]*)")
 _HASHTAG = re.compile(r'#([^\s()"]+)')
 _MENTION = re.compile(r"@([A-Za-z0-9_]{1,20})")
 _CASHTAG = re.compile(r"\$([A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?)")
+# Marks that X's open-source text library takes for a part of a hashtag, though they are punctuation.
+_IN_HASHTAGS = dict.fromkeys(
+    map(ord, "_\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u301c\u3003\u30a0\u30fb\uff5e\ua67e"), "x"
+)
 _RESERVED = frozenset({"and", "or", "not"})
 
 
@@ -123,7 +127,7 @@ class _Parser:
     def _hashtag(self) -> Term:
         start = self._at
         tag = self._must(_HASHTAG, "a hashtag")[1]
-        _check_characters(tag.replace("_", "x"), start + 1)
+        _check_characters(tag.translate(_IN_HASHTAGS), start + 1)
         return content.hashtag(tag)
 
     def _keyword(self) -> Term:

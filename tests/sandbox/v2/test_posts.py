@@ -1,7 +1,11 @@
 """Posts: X's sample line, each kind of post, the fields asked for, and one timeline read in both ways."""
 
+import json
+
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from traptor.sandbox.tweets.maker import Tweet, TweetMaker
 from traptor.sandbox.tweets.values import FilterType, parse_values
@@ -318,6 +322,50 @@ def test_an_edited_post_lists_its_versions():
 @pytest.mark.parametrize("content", [{"delete": {}}, [], None, {"id_str": "1"}, {"id_str": "1", "user": 5}])
 def test_a_message_that_is_no_tweet_is_no_post(content):
     assert read_post(Tweet(None, (), "", orjson.dumps(content))) is None
+
+
+def test_half_a_surrogate_pair_is_escaped():
+    found = read_post(Tweet(1, (), "", json.dumps(status(40, "half \ud83d storm", ANN)).encode()))
+    assert (
+        json.loads(found.line(NOTHING_ELSE, [("5", "half \ud83d")]).json)["data"]["text"]
+        == "half \ud83d storm"
+    )
+    assert parse_rule("storm").matches(found.facts)
+
+
+def places(content, path=()):
+    """All paths to the parts of a JSON value."""
+    yield path
+    for name, part in content.items() if isinstance(content, dict) else enumerate(content):
+        if isinstance(part, (dict, list)):
+            yield from places(part, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def changed(content, path, part):
+    if not path:
+        return part
+    copy = dict(content) if isinstance(content, dict) else list(content)
+    copy[path[0]] = changed(content[path[0]], path[1:], part)
+    return copy
+
+
+ANY_RULES = [
+    parse_rule("storm -is:retweet"),
+    parse_rule("from:42 OR to:7 OR bio:x OR place:oslo"),
+    parse_rule("bounding_box:[10.6 59.85 10.9 60.0] OR url_contains:a"),
+]
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+PARTS = st.none() | NUMBERS | st.text() | st.sampled_from([[], {}, [{}]])
+
+
+@given(st.sampled_from(sorted(places(SAMPLE), key=str)), PARTS)
+def test_any_replayed_message_is_a_post_or_none(path, part):
+    found = read_post(Tweet(1, (), "", json.dumps(changed(SAMPLE, path, part)).encode()))
+    if found is not None:
+        assert json.loads(found.line(ALL, [("1", None)]).json)["data"]["id"] == found.id
+        assert all(rule.matches(found.facts) in (True, False) for rule in ANY_RULES)
 
 
 def test_unknown_fields_are_refused_by_name():

@@ -19,7 +19,7 @@ cat OR dog
 ☕
 "☕\ufe0f"
 #xapiv2
-#größe_1 #हिन्दी
+#größe_1 #हिन्दी #l·l
 @XDevelopers -@x
 $twtr OR $BRK.B
 from:42 OR to:42 OR retweets_of:42
@@ -84,6 +84,7 @@ INVALID = [
     ("example.com", 8, "character '.'"),
     ("flood, warning", 6, "character ','"),
     ("☕\ufe0f", 2, "quotes"),
+    ("snow_storm", 5, "character '_'"),
     ("storm and cat", 7, "'and'"),
     ("storm AND cat", 7, "'AND'"),
     ("storm or cat", 7, "'or'"),
