@@ -148,6 +148,7 @@ def test_what_waits_on_a_full_disk_goes_out_after_a_restart_of_the_supervisor(
         collection.process.wait(10)
     else:
         assert collection.stop() == 0
+    wait_for(lambda: "track:0" in ownerless(disk.folder / "state"), "the worker is dead too")
     disk.fill()
     left = ownerless(disk.folder / "state")
     assert left["track:0"].messages > 100
