@@ -52,7 +52,7 @@ class Trouble:
         if self._said is None or self._said[0] != self.error or now - self._said[1] >= _SAY_AGAIN_S:
             self._said = self.error, now
             log.error(
-                "a job of the master failed, it is begun again",
+                "a job of the master failed, it is restarted",
                 exc_info=None if _is_of_the_host(error) else error,
                 extra=fields(job=self.job, error=self.error, failures=self.failures, retry_in_s=pause_s),
             )
@@ -60,7 +60,7 @@ class Trouble:
     def went_well(self, now: float) -> None:
         """Record that the job has worked until now; once that lasts, forget the failures and log it."""
         if self.error is not None and now - self._failed_at >= STEADY_S:
-            log.info("a job of the master goes on", extra=fields(job=self.job, failures=self.failures))
+            log.info("a job of the master works again", extra=fields(job=self.job, failures=self.failures))
             self.error, self._said, self._in_a_row = None, None, 0
 
 

@@ -214,7 +214,7 @@ class Master:
             try:
                 self._context.pool.load(dump, now, time.time())
             except TraptorError as error:
-                log.warning("key states are not taken over", extra=fields(error=str(error)))
+                log.warning("key states could not be loaded", extra=fields(error=str(error)))
         take_keys(self._context, now)
 
     async def _end_predecessors_workers(self) -> None:
@@ -252,7 +252,7 @@ class Master:
                 if isinstance(result := end(), Awaitable):
                     await result
             except Exception:
-                log.exception("an end failed", extra=fields(what=name))
+                log.exception("a shutdown step failed", extra=fields(what=name))
         log.info("supervisor stopped")
 
     # ---- events

@@ -42,7 +42,7 @@ class Reload:
 
     def _apply(self, old: Settings, new: Settings, why: str) -> None:
         for option in new.changes(old).restart:
-            log.warning("changed, but needs a restart", extra=fields(option=option))
+            log.warning("option changed, but needs a restart", extra=fields(option=option))
         for warning in new.warnings:
             log.warning("configuration", extra=fields(warning=warning))
         context, now = self._context, time.monotonic()

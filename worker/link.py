@@ -84,7 +84,7 @@ class Control:
             self._talk(session)
         except Exception:
             # A worker that is deaf to its master must not stream on; its successor begins at once.
-            log.exception("the talk with the master broke")
+            log.exception("the connection to the master broke")
             os._exit(ExitCode.FAILURE)
 
     def _talk(self, session: Serves) -> None:

@@ -61,7 +61,7 @@ class Forks:
             birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
             generation = self._context.fleet.fork(birth, wanted.spec)
         except (OSError, TraptorError) as error:
-            log.error("no worker can be forked", extra=fields(connection=c.name, error=str(error)))
+            log.error("cannot fork a worker", extra=fields(connection=c.name, error=str(error)))
             return None
         self._starting.append(generation)
         generation.last_heard = self._context.run_clock.read(now)

@@ -88,7 +88,7 @@ class Outcomes:
             case Drained():
                 if message.undelivered:
                     log.warning(
-                        "worker leaves its outbox to the next",
+                        "worker left messages in its outbox",
                         extra=fields(
                             connection=g.birth.connection,
                             gen=g.birth.generation,

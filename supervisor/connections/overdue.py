@@ -39,7 +39,7 @@ class Overdue:
                 log.error("worker hangs", extra=_evidence(g, why))
                 self._context.fleet.put_down(g, Ending.HUNG)
             elif g.illness is not None:
-                log.error("worker is ill", extra=_evidence(g, g.illness))
+                log.error("worker exceeds its limits", extra=_evidence(g, g.illness))
                 self._context.fleet.put_down(g, g.illness)
 
     def note(self, c: Connection) -> None:
@@ -50,7 +50,7 @@ class Overdue:
 
     def _end_faulty(self, g: Generation) -> None:
         log.error(
-            "worker sent nonsense", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
+            "worker broke the protocol", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
         )
         g.ending = Ending.FAULT
         self._context.fleet.kill(g)
@@ -58,7 +58,7 @@ class Overdue:
     def _kill_when_due(self, g: Generation, now: float) -> None:
         assert g.kill_at is not None
         if now >= g.kill_at:
-            log.warning("worker does not end: killed", extra=fields(connection=g.birth.connection, pid=g.pid))
+            log.warning("worker did not exit in time: killed", extra=fields(connection=g.birth.connection, pid=g.pid))
             self._context.fleet.kill(g)
 
     def _close_replaced(self, g: Generation, now: float) -> None:

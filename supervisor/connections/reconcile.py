@@ -173,7 +173,7 @@ class Reconciler:
         try:
             self._step(c, now)
         except Exception:
-            log.exception("a step failed", extra=fields(connection=c.name))
+            log.exception("a reconcile step failed", extra=fields(connection=c.name))
             c.broken_until = now + _BROKEN_S
             text = "an error of the supervisor, see supervisor.log"
             self._wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)

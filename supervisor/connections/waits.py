@@ -95,7 +95,7 @@ MEANINGS: dict[WaitKind, Meaning] = {
     # Its end said whether it crashed or hung.
     WaitKind.CRASHED: Meaning(None, ERROR, 0, "read the connection's log; report it"),
     WaitKind.NO_WORKER: Meaning(
-        GapCause.CRASH, ERROR, 0, "see `no worker can be forked` in supervisor.log: memory, processes, disk"
+        GapCause.CRASH, ERROR, 0, "see `cannot fork a worker` in supervisor.log: memory, processes, disk"
     ),
     WaitKind.TURN: Meaning(None, INFO, _START_S, "wait, or raise [supervisor] start_parallel"),
     WaitKind.PACED: Meaning(None, INFO, _START_S, "wait, or raise [twitter] connect_rate"),
@@ -106,7 +106,7 @@ MEANINGS: dict[WaitKind, Meaning] = {
         "look at the output and the disk of state_dir; or raise outbox_max_bytes",
     ),
     WaitKind.STEP_FAILED: Meaning(
-        GapCause.CRASH, ERROR, 0, "see `a step failed` in supervisor.log; report it"
+        GapCause.CRASH, ERROR, 0, "see `a reconcile step failed` in supervisor.log; report it"
     ),
     WaitKind.REFRESH_DUE: Meaning(
         None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"

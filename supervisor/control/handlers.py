@@ -84,7 +84,7 @@ class ControlHandlers:
             except ConnectionError:
                 raise  # the client is gone
             except Exception as error:
-                log.exception("an answer of the control socket breaks off")
+                log.exception("an answer on the control socket was cut short")
                 raise ConnectionResetError from error  # the client must not take the answer for complete
         return response
 

@@ -101,7 +101,7 @@ class RedisUses:
             about = fields(used_for=use, error=error, effect=self._effect("nothing changes until it is back"))
             log.log(self._level(), "Redis is away", extra=about)
         elif now is RedisState.OK and before is RedisState.REFUSED:
-            log.info("Redis refuses no more", extra=fields(used_for=use))
+            log.info("Redis accepts requests again", extra=fields(used_for=use))
         if self._away_is_said and overall(self._uses) is RedisState.OK:
             self._away_is_said = False
             log.info("Redis is back")

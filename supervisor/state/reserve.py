@@ -36,7 +36,7 @@ class Reserve:
             return False
         if size_bytes:
             log.error(
-                "the disk is full: its reserve is given up", extra=fields(file=self._path, bytes=size_bytes)
+                "the disk is full: its reserve is released", extra=fields(file=self._path, bytes=size_bytes)
             )
         self._is_given_up = True
         return size_bytes > 0
@@ -45,7 +45,7 @@ class Reserve:
         """Take the reserve (again) if the disk has enough space besides. Raises OSError if that fails."""
         if not self._path.exists() and spare_bytes(self._path.parent) >= SIZE_BYTES and self._allocate():
             if self._is_given_up:
-                log.info("the disk has room again: its reserve is taken", extra=fields(file=self._path))
+                log.info("the disk has room again: its reserve is restored", extra=fields(file=self._path))
             self._is_given_up = False
 
     def take_rest(self) -> None:

@@ -22,7 +22,7 @@ def log_status(status: Mapping[str, Any]) -> None:
     for key in keys[:MOST_LINES]:
         log.info("status of a key", extra=fields(**_key(key)))
     if max(len(connections), len(keys)) > MOST_LINES:
-        log.info("the status has more lines than are logged", extra=fields(see="status.json"))
+        log.info("the status is cut short in the log", extra=fields(see="status.json"))
 
 
 def _whole(status: Mapping[str, Any]) -> dict[str, object]:

@@ -155,7 +155,7 @@ class Fleet:
         try:
             self._events.on_gone(generation, code)
         except Exception:
-            log.exception("a worker's end could not be handled", extra=fields(connection=generation.name))
+            log.exception("a worker's exit could not be handled", extra=fields(connection=generation.name))
 
     def _write_roster(self) -> None:
         try:

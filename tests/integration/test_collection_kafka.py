@@ -220,7 +220,7 @@ def test_after_kafka_was_rebuilt_the_same_worker_delivers_to_it(
         collection.wait_log("the output confirms nothing", "worker=track:0", "ERROR")
         wait_for(lambda: collection.connection("track:0")["serving"]["unconfirmed_since"], "it is shown")
         kafka.start()
-        collection.wait_log("the Kafka producer is begun anew", "it is another cluster")
+        collection.wait_log("the Kafka producer is restarted", "it is another cluster")
         sent = read_to_the_end(collection)
         wait_for(lambda: delivered(collection) == sent, "all is delivered")
         collection.wait_log("the output confirms messages again", "worker=track:0")
@@ -251,7 +251,7 @@ def test_what_kafka_does_not_confirm_in_the_time_of_a_stop_is_delivered_by_the_n
     wait_for(lambda: outbox(collection) > 20, "messages wait")
     sent = read_to_the_end(collection)
     assert collection.stop() == 0
-    collection.wait_log("worker leaves its outbox to the next", "connection=track:0")
+    collection.wait_log("worker left messages in its outbox", "connection=track:0")
     assert list((collection.folder / "state" / "outbox" / "track:0").iterdir())
     kafka.resume()
     collection.start()

@@ -24,7 +24,7 @@ def test_a_stopped_worker_is_replaced_before_it_counts_as_silent(make_collection
     collection, pid = _start(make_collection, hang_timeout="10m")
     os.kill(pid, signal.SIGSTOP)
     collection.wait_new_pid("track:0", pid)
-    assert collection.wait_log("worker is ill", f"pid={pid}", "why=stopped", "process=stopped")
+    assert collection.wait_log("worker exceeds its limits", f"pid={pid}", "why=stopped", "process=stopped")
     assert collection.connection("track:0")["restart_reasons"] == {"stopped": 1}
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start", "hung"]
 
@@ -33,7 +33,7 @@ def test_a_worker_above_max_memory_is_replaced_with_its_stacks_in_its_log(make_c
     collection, pid = _start(make_collection)
     collection.options["supervisor"]["max_memory"] = "1K"
     collection.write_ini()
-    collection.wait_log("worker is ill", f"pid={pid}", "why=memory", "anonymous_bytes=")
+    collection.wait_log("worker exceeds its limits", f"pid={pid}", "why=memory", "anonymous_bytes=")
     wait_for(lambda: "most recent call first" in collection.log("track:0"), "stacks in the worker's log")
     del collection.options["supervisor"]["max_memory"]
     collection.write_ini()

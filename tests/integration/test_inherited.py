@@ -113,7 +113,7 @@ def test_out_of_descriptors_every_stream_goes_on_and_what_waited_is_done_later(m
     master.rlimit(psutil.RLIMIT_NOFILE, (4, before[1]))  # all numbers below are taken
     collection.wait_log(" ERROR ", "Too many open files")
     os.kill(pids["track:0"], signal.SIGKILL)
-    collection.wait_log(" ERROR ", "no worker can be forked", "Too many open files")
+    collection.wait_log(" ERROR ", "cannot fork a worker", "Too many open files")
     assert psutil.Process(pids["follow:0"]).is_running()
     master.rlimit(psutil.RLIMIT_NOFILE, before)
     collection.wait_new_pid("track:0", pids["track:0"])

@@ -206,7 +206,7 @@ def test_a_damaged_ledger_is_moved_aside_and_said(make_collection: Make) -> None
     ledger(collection).write_bytes(b"this is no database, but it is long enough to be looked at" * 100)
     collection.add_rules("track:0", ["storm"])
     collection.start()
-    collection.wait_log("the gap ledger is damaged: moved aside, a new one is begun", "not a database")
+    collection.wait_log("the gap ledger is damaged: moved aside, a new one is started", "not a database")
     collection.wait_streaming("track:0")
     assert list(ledger(collection).parent.glob("ledger.db.damaged-*"))
     assert gaps(collection)

@@ -40,7 +40,7 @@ def assert_stops_in_order(collection: Collection) -> None:
     collection.signal(signal.SIGTERM)
     assert collection.process.wait(DRAIN_TIMEOUT_S) == 0
     assert not [worker for worker in workers if worker.is_running()]
-    assert not lines_with(collection, "does not end")
+    assert not lines_with(collection, "did not exit in time")
     assert not lines_with(collection, "exit_code=-")
 
 
@@ -115,8 +115,8 @@ def test_term_ends_a_stopped_worker_within_a_short_drain_timeout(make_collection
     os.kill(pids["track:0"], signal.SIGSTOP)
     assert collection.stop() == 0
     assert not psutil.pid_exists(pids["track:0"])
-    collection.wait_log("worker does not end: killed", "connection=track:0")
-    assert not lines_with(collection, "does not end", "connection=follow:0")
+    collection.wait_log("worker did not exit in time: killed", "connection=track:0")
+    assert not lines_with(collection, "did not exit in time", "connection=follow:0")
 
 
 def test_a_second_term_ends_everything_at_once(make_collection: Make) -> None:
@@ -136,7 +136,7 @@ def test_a_job_of_the_master_that_fails_is_begun_again_and_costs_no_stream(make_
     collection, pids = start_two(make_collection)
     deed = tell(collection, "status-fails", "master")
     collection.wait_log(
-        " ERROR ", "a job of the master failed, it is begun again", "job=status", "told to fail"
+        " ERROR ", "a job of the master failed, it is restarted", "job=status", "told to fail"
     )
     deed.unlink()
     wait_for(lambda: [job["job"] for job in collection.status()["jobs"]] == ["status"], "it is shown")

@@ -96,7 +96,7 @@ def test_what_waits_when_the_supervisor_ends_is_delivered_by_the_next_one(
     else:
         collection.sandbox.stop_timeline()
         assert collection.stop() == 0
-        collection.wait_log("worker leaves its outbox to the next", "connection=track:0")
+        collection.wait_log("worker left messages in its outbox", "connection=track:0")
     assert left_in(collection, "track:0") == ["1"]
     first_part = (collection.folder / "first.jsonl").read_bytes().splitlines()
     written_before = {json.loads(line)["id_str"] for line in first_part}
@@ -196,7 +196,7 @@ def test_a_refresh_goes_on_while_the_output_is_away(
     take_output_away(collection)
     collection.hint("track:0")
     collection.wait_new_pid("track:0", before["track:0"])
-    collection.wait_log("worker leaves its outbox to the next", "connection=track:0", "gen=1")
+    collection.wait_log("worker left messages in its outbox", "connection=track:0", "gen=1")
     collection.wait_log("an outbox is taken over", "of=1", "worker=track:0")
     give_output_back(collection)
     settle(collection, "track:0", "storm")

@@ -91,7 +91,7 @@ def test_a_worker_that_cannot_be_forked_is_forked_later(make_collection: Make) -
     soft, hard = resource.prlimit(master.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(master.pid, resource.RLIMIT_NOFILE, (master.num_fds() - 4, hard))
     os.kill(before["track:0"], signal.SIGKILL)
-    collection.wait_log("no worker can be forked", "connection=track:0")
+    collection.wait_log("cannot fork a worker", "connection=track:0")
     resource.prlimit(master.pid, resource.RLIMIT_NOFILE, (soft, hard))
     collection.wait_new_pid("track:0", before["track:0"])
     assert collection.streaming()["follow:0"] == before["follow:0"]
@@ -114,7 +114,7 @@ def test_a_stopped_worker_is_killed_and_replaced_while_the_others_are_served(mak
     assert collection.streaming()["follow:0"] == follow
     pid = f"pid={before['track:0']}"
     assert len(lines_with(collection, " ERROR ", pid, "worker hangs")) == 1
-    assert len(lines_with(collection, " WARNING ", pid, "worker does not end: killed")) == 1
+    assert len(lines_with(collection, " WARNING ", pid, "worker did not exit in time: killed")) == 1
 
 
 @pytest.mark.long
@@ -126,7 +126,7 @@ def test_a_worker_that_stays_in_a_message_is_replaced_and_shows_where_it_was(mak
     loops = tell(collection, "loops")
     collection.wait_log("worker hangs", "connection=track:0", "handling for")
     collection.wait_log("nonsense.py", "in handle", name="track:0")
-    collection.wait_log("worker does not end: killed", "connection=track:0")
+    collection.wait_log("worker did not exit in time: killed", "connection=track:0")
     loops.unlink()
     collection.wait_new_pid("track:0", before["track:0"])
     since, until = times(wait_gap(collection, "hung"))
@@ -164,7 +164,7 @@ def test_a_worker_that_sends_nonsense_is_killed_and_replaced(make_collection: Ma
     for number, deed in enumerate(("no-message", "too-large", "connected-twice"), start=1):
         tell(collection, deed)
         pid = collection.wait_new_pid("track:0", pid)
-        faults = lines_with(collection, "worker sent nonsense", "connection=track:0")
+        faults = lines_with(collection, "worker broke the protocol", "connection=track:0")
         assert len(faults) == number, (deed, faults)
     assert len(lines_with(collection, "why=fault", "exit_code=-9")) == 3
     assert collection.streaming()["follow:0"] == before["follow:0"]
@@ -180,7 +180,7 @@ def test_a_worker_that_tells_of_a_stream_it_cannot_have_is_killed_and_replaced(m
         tell(collection, deed)
         os.kill(pid, signal.SIGKILL)
         pid = collection.wait_new_pid("track:0", pid)
-        faults = lines_with(collection, "worker sent nonsense", "connection=track:0")
+        faults = lines_with(collection, "worker broke the protocol", "connection=track:0")
         assert len(faults) == number, (deed, faults)
     assert collection.streaming()["follow:0"] == before["follow:0"]
 
@@ -261,7 +261,7 @@ def test_a_worker_whose_output_is_full_is_replaced_and_the_next_one_writes_what_
     collection.hint("track:0")
     collection.wait_new_pid("track:0", before["track:0"])
     collection.wait_log("worker ended", "gen=1", "connection=track:0", "why=drained")
-    collection.wait_log("worker leaves its outbox to the next", "connection=track:0", "gen=1")
+    collection.wait_log("worker left messages in its outbox", "connection=track:0", "gen=1")
     output.unlink()
     wait_for(lambda: collection.tweets("track:0"), "tweets of the second worker")
     put_back(first_part, output)

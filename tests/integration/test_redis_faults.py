@@ -203,7 +203,7 @@ def test_a_wrong_password_is_said_as_that_and_stays_in_the_status(
     assert collection.status()["redis"] == "refused"
     collection.redis.config_set("requirepass", "SECRET-wrong")
     collection.wait_streaming("track:0")
-    collection.wait_log("Redis refuses no more", "used_for=rules")
+    collection.wait_log("Redis accepts requests again", "used_for=rules")
     wait_for(lambda: collection.status()["redis"] == "ok", "all is well")
     assert "SECRET" not in collection.log()
     collection.redis.config_set("requirepass", "")

@@ -327,7 +327,7 @@ def test_after_a_fatal_error_another_producer_goes_on_and_nothing_is_lost(
         delivery.send(tweet(number))
     producer = delivery._sink._producers._producer  # type: ignore[attr-defined]
     producer._on_error(KafkaError(KafkaError._FATAL, "made up", fatal=True))
-    wait_for(lambda: "begun anew" in caplog.text, "another producer")
+    wait_for(lambda: "restarted" in caplog.text, "another producer")
     kafka.resume()
     for number in range(100, 200):
         delivery.send(tweet(number))
@@ -368,7 +368,7 @@ def test_a_message_too_large_is_put_aside_in_a_file_and_the_others_arrive(
     }
     assert str(first["reason"]).startswith("MSG_SIZE_TOO_LARGE")
     (said,) = [
-        r for r in caplog.records if r.message == "Kafka does not take messages"
+        r for r in caplog.records if r.message == "Kafka rejects messages"
     ]  # the other one later
     assert said.fields["advice"].startswith("raise message.max.bytes in [kafka] above 3")  # type: ignore[attr-defined]  # ours
 
@@ -392,7 +392,7 @@ def test_a_message_too_large_for_its_topic_goes_to_the_dead_letter_topic_where_t
     assert header(letter, "traptor.error.class") == "MSG_SIZE_TOO_LARGE"
     assert (header(letter, "traptor.error.message") or "").startswith("MSG_SIZE_TOO_LARGE: ")
     assert header(letter, "traptor.error.stage") == "deliver"
-    (said,) = [r for r in caplog.records if r.message == "Kafka does not take messages"]
+    (said,) = [r for r in caplog.records if r.message == "Kafka rejects messages"]
     assert said.fields["advice"].startswith("raise max.message.bytes of the topic above 5")  # type: ignore[attr-defined]  # ours
     assert put_aside(tmp_path) == []
 

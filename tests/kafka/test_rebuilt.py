@@ -81,7 +81,7 @@ def check_all_arrived(sent: int, *parts: list[Message]) -> None:
 
 def begun_anew(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Why other producers were begun."""
-    records = [record for record in caplog.records if record.message == "the Kafka producer is begun anew"]
+    records = [record for record in caplog.records if record.message == "the Kafka producer is restarted"]
     return [record.fields["error"] for record in records]  # type: ignore[attr-defined]  # ours
 
 

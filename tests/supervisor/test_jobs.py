@@ -131,7 +131,7 @@ def test_what_goes_well_for_long_is_forgotten_and_that_is_said(caplog: pytest.Lo
     assert trouble.error is not None
     trouble.went_well(STEADY_S)
     assert trouble.error is None
-    assert "goes on" in caplog.records[-1].message
+    assert "works again" in caplog.records[-1].message
     trouble.failed(KeyError("x"), 100.0)
     assert trouble.retry_at == 100.0 + jobs_module.FIRST_PAUSE_S
     assert trouble.failures == 2

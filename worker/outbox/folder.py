@@ -69,4 +69,4 @@ class OutboxFolder:
     def _say(self, path: Path, error: str) -> None:
         if path not in self._said:
             self._said.add(path)
-            log.error("an outbox is left alone", extra=fields(error=error))
+            log.error("an outbox cannot be taken over", extra=fields(error=error))

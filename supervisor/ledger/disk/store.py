@@ -147,7 +147,7 @@ class LedgerStore:
         except OSError as reason:
             raise self._unusable(reason) from reason
         log.error(
-            "the gap ledger is damaged: moved aside, a new one is begun",
+            "the gap ledger is damaged: moved aside, a new one is started",
             extra=fields(file=str(self._path), moved_to=self._path.name + aside, error=str(error)),
         )
 

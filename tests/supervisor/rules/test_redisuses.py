@@ -98,7 +98,7 @@ def test_a_refusal_is_said_for_each_use_with_what_it_means(caplog: pytest.LogCap
         for error in (REFUSED, REFUSED, None):
             tell(error)
     said = [(record.message, fields_of(record)["used_for"]) for record in caplog.records]
-    assert said == [(text, use) for use in OWN for text in ("Redis refuses", "Redis refuses no more")]
+    assert said == [(text, use) for use in OWN for text in ("Redis refuses", "Redis accepts requests again")]
     effects = [fields_of(record).get("effect") for record in caplog.records[::2]]
     assert effects == [f"what runs goes on; {EFFECTS[use]}" for use in OWN]
 

@@ -42,7 +42,7 @@ def test_numbers_and_key_budgets_are_written_on_a_full_disk(
             assert store.next_generation("track:0") == number
             store.save_keys({**DUMP, "number": number})
         assert store.next_generation("follow:0") == 1
-    assert "its reserve is given up" in caplog.text
+    assert "its reserve is released" in caplog.text
     with StateStore(disk.folder / "state.db", reserve) as store:
         assert store.load_keys() == {**DUMP, "number": 49}
         assert store.next_generation("track:0") >= 50
@@ -88,7 +88,7 @@ def test_the_reserve_is_taken_again_when_there_is_room_and_never_from_others(
     disk.free()
     reserve.take()
     assert path.stat().st_blocks * 512 == SIZE_BYTES
-    assert "its reserve is taken" in caplog.text
+    assert "its reserve is restored" in caplog.text
     reserve.make_room()
     assert path.exists()
 

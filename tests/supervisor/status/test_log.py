@@ -64,5 +64,5 @@ def test_of_very_many_lines_the_rest_is_left_to_the_file(
         "status",
         "status of a connection",
         "status of a key",
-        "the status has more lines than are logged",
+        "the status is cut short in the log",
     ]

@@ -43,7 +43,7 @@ class DeadLetters:
         except (OSError, SinkError) as error:
             if count := self._tally.add("not written"):
                 log.error(
-                    "dead letters cannot be put aside, they wait in the outbox",
+                    "dead letters cannot be stored, they wait in the outbox",
                     extra=fields(count=count, file=self.path, error=error),
                 )
             return False

@@ -51,7 +51,7 @@ def take_over_undelivered(birth: Birth) -> None:
         except OutboxInUse:
             continue
         except UndeliveredError as error:
-            log.error("an outbox is left alone", extra=fields(error=str(error)))
+            log.error("an outbox cannot be taken over", extra=fields(error=str(error)))
         else:
             log.info("undelivered messages are taken over", extra=lifecycle(file=file, messages=count))
 

@@ -97,7 +97,7 @@ class Lookout:
             except Exception:
                 is_said = True  # an error of ours must not leave the messages on disk for good
                 if self._tally.add("failed"):
-                    log.exception("the way to Kafka failed")
+                    log.exception("the search for Kafka failed")
             else:
                 if is_said:
                     waited_s = round(time.monotonic() - began, 3)

@@ -121,4 +121,4 @@ class KafkaProducer(Generic[About]):
             self.broken = error
         elif count := self._tally.add(error.name()):
             level = logging.ERROR if error.code() in _NOTHING_IS_SENT else logging.WARNING
-            log.log(level, "Kafka cannot be used now", extra=fields(error=text_of(error), count=count))
+            log.log(level, "Kafka reports an error", extra=fields(error=text_of(error), count=count))

@@ -135,7 +135,7 @@ class KafkaProducers(Generic[About]):
         if broken.broken is None or self.found is None or not self._pace.is_due(now):
             return
         self._pace.replaced(now)
-        log.warning("the Kafka producer is begun anew", extra=fields(error=text_of(broken.broken)))
+        log.warning("the Kafka producer is restarted", extra=fields(error=text_of(broken.broken)))
         self._take_over(self._new_producer(self.found))
 
     def _new_producer(self, found: Found) -> KafkaProducer[About]:
@@ -154,7 +154,7 @@ class KafkaProducers(Generic[About]):
         if self.found is None:
             self._made.put(self._new_producer(found))
         elif why := self._why_anew(self.found.cluster, found):
-            log.warning("the Kafka producer is begun anew", extra=fields(error=why))
+            log.warning("the Kafka producer is restarted", extra=fields(error=why))
             self._made.put(self._new_producer(found))
             self._revival.begun(self._unconfirmed.since, found.at)
         self.found = found

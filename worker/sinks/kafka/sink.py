@@ -110,7 +110,7 @@ class KafkaSink:
         self._producers.close()
         self._dead_letters.close()
         for reason, count in self._tally.rest().items():
-            log.info("Kafka errors not said before", extra=fields(error=reason, count=count))
+            log.info("Kafka errors not logged before", extra=fields(error=reason, count=count))
 
     # ---- what the producer calls
 
@@ -182,7 +182,7 @@ class KafkaSink:
         helps = self._advice(failure)
         if count := self._tally.add(f"{failure.record.topic}: {text}: {failure.is_local}"):
             about = fields(error=text, count=count, advice=helps, dead_letters=dead_letters)
-            log.error("Kafka does not take messages", extra=about)
+            log.error("Kafka rejects messages", extra=about)
 
     def _advice(self, failure: Failure) -> str:
         if not is_too_large(failure.error):

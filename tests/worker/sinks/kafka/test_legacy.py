@@ -167,7 +167,7 @@ def test_an_import_that_cannot_put_aside_what_was_refused_changes_nothing(
     file = left(tmp_path, [line(b"{}"), line(b"{}", reason="MSG_SIZE_TOO_LARGE: too large")])
     assert adopted(tmp_path) == []
     assert file.exists()
-    assert "an outbox is left alone" in caplog.text
+    assert "an outbox cannot be taken over" in caplog.text
     (tmp_path / "dead-letters").unlink()
     (outbox,) = adopted(tmp_path)
     assert len(messages(outbox)) == len(dead_letters(tmp_path)) == 1
