@@ -58,7 +58,9 @@ class Overdue:
     def _kill_when_due(self, g: Generation, now: float) -> None:
         assert g.kill_at is not None
         if now >= g.kill_at:
-            log.warning("worker did not exit in time: killed", extra=fields(connection=g.birth.connection, pid=g.pid))
+            log.warning(
+                "worker did not exit in time: killed", extra=fields(connection=g.birth.connection, pid=g.pid)
+            )
             self._context.fleet.kill(g)
 
     def _close_replaced(self, g: Generation, now: float) -> None:

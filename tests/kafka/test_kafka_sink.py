@@ -367,9 +367,7 @@ def test_a_message_too_large_is_put_aside_in_a_file_and_the_others_arrive(
         "value": {"id": 2, "filler": "x" * 3000},
     }
     assert str(first["reason"]).startswith("MSG_SIZE_TOO_LARGE")
-    (said,) = [
-        r for r in caplog.records if r.message == "Kafka rejects messages"
-    ]  # the other one later
+    (said,) = [r for r in caplog.records if r.message == "Kafka rejects messages"]  # the other one later
     assert said.fields["advice"].startswith("raise message.max.bytes in [kafka] above 3")  # type: ignore[attr-defined]  # ours
 
 
