@@ -20,7 +20,7 @@ from traptor.sandbox.tweets.maker import TweetMaker
 from traptor.sandbox.tweets.twitterjson import twitter_json
 from traptor.sandbox.tweets.values import FilterType, Value, parse_values
 from traptor.worker.match.matcher import Matcher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 REAL_TWEETS = Path(__file__).parent.parent / "tests" / "data" / "tweets-v1.1.jsonl"
 _MOST_RULES = 3

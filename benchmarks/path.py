@@ -20,12 +20,12 @@ from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.tweets.enrich import Enricher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 _NOW = 1_793_000_000.0
 
@@ -33,7 +33,7 @@ _NOW = 1_793_000_000.0
 class NoSink:
     """Takes everything at once and keeps nothing."""
 
-    def open(self, outcomes: Outcomes) -> None:
+    def open(self, results: Results) -> None:
         """There is nothing to reach."""
 
     def takes(self, _message: Outgoing) -> bool:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from traptor.common.birth import Birth
-from traptor.worker.delivery.sink import Sink
-from traptor.worker.delivery.tickets import Handed, Ticket
+from traptor.worker.delivery.sink import Handed, Sink, Ticket
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox
 

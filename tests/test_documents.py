@@ -29,7 +29,7 @@ from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.workers.states import MOVES, ConnectionState, GenerationState
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.tweets.enrich import Enricher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE_FOLDERS = ("common", "worker", "supervisor", "sandbox")

@@ -21,7 +21,7 @@ _CLOSE_S = 2.0
 
 
 class Drainer:
-    """Serves no stream. `order` and `report` are called by the control thread."""
+    """Serves no stream. `order` and `report` are called by the link thread."""
 
     def __init__(
         self, birth: Birth, delivery: Delivery, logs: WorkerLogs, post: Callable[[FromWorker], None]
@@ -48,7 +48,7 @@ class Drainer:
         log.info("drained", extra=lifecycle(undelivered=undelivered))
         self._post(Drained(undelivered))
 
-    # ---- the control thread, or a signal
+    # ---- the link thread, or a signal
 
     def order(self, message: FromMaster) -> None:
         """Take an order of the master."""

@@ -32,7 +32,7 @@ _TERM_DRAIN_S = 10.0
 
 
 class Serves(Protocol):
-    """What the control thread needs of the session."""
+    """What the link thread needs of the session."""
 
     def order(self, message: FromMaster) -> None:
         """Take an order."""
@@ -44,7 +44,7 @@ class Serves(Protocol):
         """Drain in the place of a main thread that cannot; whether that was done."""
 
 
-class Control:
+class Link:
     """Carries orders to the session and messages to the master, and reports once a second."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -58,7 +58,7 @@ class Control:
 
     def start(self, session: Serves) -> None:
         """Begin to listen and to report for `session`."""
-        self._thread = threading.Thread(target=self._run, args=(session,), name="control", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(session,), name="link", daemon=True)
         self._thread.start()
 
     def terminate(self) -> None:

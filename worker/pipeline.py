@@ -22,7 +22,7 @@ from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.limit_notices import LimitNotices
-from traptor.worker.tweets.messages import Kind, Message, read_message
+from traptor.worker.tweets.received import Kind, Message, read_message
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import Tweet
 

@@ -39,7 +39,7 @@ from traptor.worker.stream.v1 import V1Stream
 log = logging.getLogger(__name__)
 
 # While an answer's headers are awaited nothing can interrupt the main thread; after this long the
-# control thread drains in its place: no message is in hand then.
+# link thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
 # What is on its way from the server, also within a busy host, was sent at most so long ago.
 _ON_ITS_WAY_S = 0.1
@@ -52,7 +52,7 @@ _TROUBLES = {
 
 
 class Session:
-    """Serves one connection with one generation. `order` and `report` are called by the control thread."""
+    """Serves one connection with one generation. `order` and `report` are called by the link thread."""
 
     def __init__(
         self, birth: Birth, pipeline: Pipeline, logs: WorkerLogs, post: Callable[[FromWorker], None]
@@ -176,7 +176,7 @@ class Session:
         self._ended.set()
         return True
 
-    # ---- the control thread, or a signal
+    # ---- the link thread, or a signal
 
     def order(self, message: FromMaster) -> None:
         """Take an order of the master."""

@@ -24,7 +24,7 @@ from traptor.common.messages import (
     Report,
     frame,
 )
-from traptor.worker.link import Control
+from traptor.worker.link import Link
 
 CONNECT = Connect(
     key_id="0" * 8,
@@ -68,8 +68,8 @@ class Deaf:
 
 
 def work(sock: socket.socket, limited: int) -> None:
-    control = Control(sock)
-    control.start(Deaf(limited))
+    link = Link(sock)
+    link.start(Deaf(limited))
     threading.Event().wait()
 
 

@@ -287,7 +287,7 @@ def test_a_worker_holds_its_own_descriptors_only_and_says_what_it_is(make_collec
         assert psutil.Process(pid).cmdline()[0] == f"traptor: {name} [streaming]"
         # Three standard ones, the lock of the workers, master, stream and Redis, log, its way to
         # supervisor.log, the output, the outbox's lock and mark (the outbox itself only while messages wait),
-        # and the selector and bell of the control thread.
+        # and the selector and bell of the link thread.
         assert psutil.Process(pid).num_fds() <= 18, os.listdir(f"/proc/{pid}/fd")
         files = {file.path for file in psutil.Process(pid).open_files()}
         outbox = collection.folder / "state" / "outbox" / name / "1"

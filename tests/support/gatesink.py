@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections import Counter
 
-from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
 
 
@@ -29,8 +29,8 @@ class GateSink:
         self._held: list[tuple[Outgoing, Ticket]] = []
         self._told: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
 
-    def open(self, outcomes: Outcomes) -> None:
-        self._outcomes = outcomes
+    def open(self, results: Results) -> None:
+        self._results = results
 
     def takes(self, message: Outgoing) -> bool:
         return message.tweet_id is not None
@@ -82,4 +82,4 @@ class GateSink:
                 self.delivered[message.tweet_id or ""] += 1
             elif outcome == "is_dead":
                 self.dead.add(message.tweet_id or "")
-            getattr(self._outcomes, outcome)(ticket)
+            getattr(self._results, outcome)(ticket)

@@ -3,7 +3,7 @@
 import json
 
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 
 def rule(group, rule_id, *values, tag="a tag"):

@@ -22,7 +22,7 @@ from traptor.supervisor.keys import addresses
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.status.status import status
 from traptor.worker import entry
-from traptor.worker.link import Control
+from traptor.worker.link import Link
 from traptor.worker.pipeline import Pipeline
 
 log = logging.getLogger("traptor.test")
@@ -65,7 +65,7 @@ class BadPipeline(Pipeline):
         super().handle(line)
 
 
-class BadControl(Control):
+class BadLink(Link):
     """Sends an outburst to the master."""
 
     def start(self, session: Any) -> None:
@@ -98,5 +98,5 @@ if __name__ == "__main__":
     master.status = bad_status
     addresses.is_on_this_host = bad_addresses
     entry.Pipeline = BadPipeline  # type: ignore[misc]
-    entry.Control = BadControl  # type: ignore[misc]
+    entry.Link = BadLink  # type: ignore[misc]
     main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from traptor.worker.delivery.tickets import Handed, Ticket
+from traptor.worker.delivery.sink import Handed, Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox
 

@@ -14,7 +14,7 @@ from support.making_tweets import rule, tweet_fields
 
 from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.tickets import Ticket
+from traptor.worker.delivery.sink import Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.outputs import most_bytes

@@ -13,8 +13,7 @@ from traptor.common.logs.event import fields, lifecycle
 from traptor.common.redis.client import state_after
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import Rule
-from traptor.worker.counters.store import CounterStore
-from traptor.worker.counters.tick import Tick
+from traptor.worker.counters.store import CounterStore, Tick
 
 log = logging.getLogger(__name__)
 

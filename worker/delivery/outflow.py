@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.patience import Front
-from traptor.worker.delivery.sink import Sink
-from traptor.worker.delivery.tickets import Handed, Ticket
+from traptor.worker.delivery.sink import Handed, Sink, Ticket
 from traptor.worker.delivery.waiting import Waiting
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox, OutboxError, portions

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Protocol
 
 from traptor.common.logs.event import fields, lifecycle
-from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.linefile import LineFile
 from traptor.worker.sinks.linestdout import LineStdout
-from traptor.worker.sinks.linewriter import Lines
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,28 @@ _SAY_INTERVAL_S = 60.0
 # Another generation writes its line to the same file meanwhile.
 _TRIES = 20
 _TRY_PAUSE_S = 0.0005
+
+
+class LineOutput(Protocol):
+    """Write to an output of lines that several processes write to at once."""
+
+    is_all_or_nothing: bool
+    """Whether a line that is not written whole is not written at all."""
+
+    def open(self) -> None:
+        """Reach the output. Raises SinkError."""
+
+    def write(self, line: bytes) -> bool:
+        """Write one line, its end included; False when there is no room now: call again with the same line.
+
+        Raises OSError when something other than want of room stands in the way; it may go away, too.
+        """
+
+    def sync(self) -> None:
+        """Have what was written survive a power cut; where that fails, the next call tries again."""
+
+    def close(self) -> None:
+        """Let go of the output."""
 
 
 def jsonl_files(folder: Path, connection: str, other_messages: str) -> LineSink:
@@ -38,17 +60,17 @@ def jsonl_stdout(other_messages: str) -> LineSink:
 class LineSink:
     """Writes each message as a line."""
 
-    def __init__(self, tweets: Lines, others: Lines | None) -> None:
+    def __init__(self, tweets: LineOutput, others: LineOutput | None) -> None:
         self._tweets = tweets
         self._others = others  # None: dropped
-        self._in_hand: tuple[Lines, bytes, Ticket] | None = None  # the line that is being written
+        self._in_hand: tuple[LineOutput, bytes, Ticket] | None = None  # the line that is being written
         self._say_next = 0.0
         self._failing_since: float | None = None
         self._is_said = False
 
-    def open(self, outcomes: Outcomes) -> None:
+    def open(self, results: Results) -> None:
         """Open the outputs. Raises SinkError."""
-        self._outcomes = outcomes
+        self._results = results
         for lines in self._outputs():
             lines.open()
 
@@ -69,7 +91,7 @@ class LineSink:
         if self._in_hand is not None and not self._finish():
             return False
         if lines is None:  # dropped by now; it was not when it came
-            self._outcomes.delivered(ticket)
+            self._results.delivered(ticket)
             return True
         self._in_hand = (lines, message.body + b"\n", ticket)
         self._finish()
@@ -98,10 +120,10 @@ class LineSink:
 
     # ---- steps
 
-    def _lines(self, message: Outgoing) -> Lines | None:
+    def _lines(self, message: Outgoing) -> LineOutput | None:
         return self._others if message.tweet_id is None else self._tweets
 
-    def _outputs(self) -> set[Lines]:
+    def _outputs(self) -> set[LineOutput]:
         return {self._tweets} | ({self._others} if self._others is not None else set())
 
     def _finish(self) -> bool:
@@ -110,10 +132,10 @@ class LineSink:
         if not self._write(lines, line):
             return False
         self._in_hand = None
-        self._outcomes.delivered(ticket)
+        self._results.delivered(ticket)
         return True
 
-    def _write(self, lines: Lines, line: bytes) -> bool:
+    def _write(self, lines: LineOutput, line: bytes) -> bool:
         try:
             for _ in range(_TRIES if lines.is_all_or_nothing else 1):
                 if lines.write(line):
@@ -124,7 +146,7 @@ class LineSink:
             self._say(lines, error)
         return False
 
-    def _say(self, lines: Lines, error: OSError) -> None:
+    def _say(self, lines: LineOutput, error: OSError) -> None:
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         if now >= self._say_next:

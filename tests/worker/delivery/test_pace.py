@@ -15,7 +15,7 @@ from support.waiting import wait_for
 
 from traptor.common.birth import OutboxSettings
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
 
 
@@ -30,8 +30,8 @@ class Output:
         self.serves = 0
         self.syncs = 0
 
-    def open(self, outcomes: Outcomes) -> None:
-        self._outcomes = outcomes
+    def open(self, results: Results) -> None:
+        self._results = results
 
     def takes(self, _message: Outgoing) -> bool:
         return True
@@ -45,7 +45,7 @@ class Output:
         name = message.tweet_id or ""
         returns = self.returns(name)
         self.sent.append(name)
-        (self._outcomes.came_back if returns else self._outcomes.delivered)(ticket)
+        (self._results.came_back if returns else self._results.delivered)(ticket)
         return True
 
     def serve(self) -> None:

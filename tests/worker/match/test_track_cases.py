@@ -8,7 +8,7 @@ import pytest
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.worker.match.matcher import Matcher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 DATA = Path(__file__, "../../../data").resolve()
 

@@ -11,7 +11,7 @@ from support.paths import DATA
 
 from traptor.common.rules.rule import GroupId
 from traptor.worker.tweets.enrich import Enricher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 from traptor.worker.tweets.timestamps import iso_of_created_at
 from traptor.worker.tweets.truncated import truncated_body
 

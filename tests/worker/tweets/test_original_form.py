@@ -9,7 +9,7 @@ import pytest
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.worker.tweets.enrich import Enricher
-from traptor.worker.tweets.messages import read_message
+from traptor.worker.tweets.received import read_message
 
 LINES = Path(__file__, "../../../data/tweets-v1.1.jsonl").resolve().read_bytes().splitlines()
 RULES = {

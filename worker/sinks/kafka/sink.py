@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
-from traptor.worker.delivery.tickets import Outcomes, Ticket
+from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.kafka.config import client_config
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
@@ -67,9 +67,9 @@ class KafkaSink:
             tally=self._tally,
         )
 
-    def open(self, outcomes: Outcomes) -> None:
+    def open(self, results: Results) -> None:
         """Reach Kafka and find the topics; where it is away, go on trying. Raises SinkError."""
-        self._outcomes = outcomes
+        self._results = results
         self._producers.open(REACH_S)
 
     def takes(self, message: Outgoing) -> bool:
@@ -85,7 +85,7 @@ class KafkaSink:
         handed = ticket.handed
         record = self._recorder.record(message, handed.outbox.generation, is_repeated=handed.is_repeated)
         if record is None:  # dropped by now; it was not when it came
-            self._outcomes.delivered(ticket)
+            self._results.delivered(ticket)
             return True
         return self._producers.send(record, _Sent(ticket))
 
@@ -116,19 +116,19 @@ class KafkaSink:
 
     def _delivered(self, sent: _Sent) -> None:
         if sent.refused is None:
-            self._outcomes.delivered(sent.ticket)
+            self._results.delivered(sent.ticket)
         else:
-            self._outcomes.is_dead(sent.ticket)
+            self._results.is_dead(sent.ticket)
 
     def _failed(self, sent: _Sent, failure: Failure) -> None:
         """Send it again, or make a dead letter of it where the same message would fail again."""
         error = failure.error
         if not lasts(error):
             self._say_again(error)
-            self._outcomes.came_back(sent.ticket)
+            self._results.came_back(sent.ticket)
         elif is_missing_topic(error) and sent.refused is None:
             self._say_missing(failure)
-            self._outcomes.came_back(sent.ticket)
+            self._results.came_back(sent.ticket)
             self._producers.look()
         elif sent.refused is None and self._has_gone_shorter(sent, failure):
             self._say_truncated(failure)
@@ -196,6 +196,6 @@ class KafkaSink:
 
     def _put_aside(self, ticket: Ticket, refused: _Refused) -> None:
         if self._dead_letters.write(refused.record, refused.reason):
-            self._outcomes.is_dead(ticket)
+            self._results.is_dead(ticket)
         else:
-            self._outcomes.came_back(ticket)
+            self._results.came_back(ticket)

@@ -1,4 +1,4 @@
-"""Whether a cluster can be reached and has the topics, asked over a client that lives only meanwhile."""
+"""Ask whether a cluster can be reached and has the topics, over a client that lives only meanwhile."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]  # it is made in C
 
+from traptor.common.birth import KafkaSettings
 from traptor.common.errors import SinkError
-from traptor.worker.sinks.kafka.config import Config
+from traptor.worker.sinks.kafka.config import Config, client_config
 from traptor.worker.sinks.kafka.errors import advice, error_of, lasts, text_of
+from traptor.worker.sinks.kafka.record import topics_of
 from traptor.worker.sinks.kafka.revival import Cluster, TopicState
 
 Client = TypeVar("Client")
@@ -151,7 +153,7 @@ def _keep_complaint(complaints: list[str], error: KafkaError) -> None:
 
 
 def made_with(make: Callable[..., Client], config: Config) -> Client:
-    """A client of librdkafka. Raises SinkError when it does not take the configuration."""
+    """Return a client of librdkafka. Raises SinkError when it does not take the configuration."""
     try:
         return make(config)
     except Exception as error:  # noqa: BLE001  # the binding raises AttributeError and others too
@@ -169,7 +171,7 @@ def need_topics(topics: Topics, names: Collection[str], create: bool) -> tuple[C
 
 
 def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
-    """The topics that are not there. Raises SinkError when there are any that may not be created."""
+    """Return the topics that are not there. Raises SinkError when there are any that may not be created."""
     missing = [name for name, count in found.items() if not count]
     if missing and not create:
         raise SinkError(
@@ -177,3 +179,20 @@ def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
             "topic, or set [kafka] create_topic = yes"
         )
     return missing
+
+
+def look_at_kafka(settings: KafkaSettings, other_messages: str) -> str:
+    """Return what was found, as a sentence. Raises SinkError; changes nothing."""
+    config = client_config(settings, "check")
+    made_with(Producer, config)  # it refuses more than the client that asks for topics
+    topics = Topics(config, threading.Event())
+    found = topics.partitions(topics_of(settings, other_messages))
+    missing_topics(found, settings.create_topic)
+    said = [f"topic {name} ({_partitions(count)})" for name, count in found.items()]
+    return f"Kafka answers: {', '.join(said)}."
+
+
+def _partitions(count: int) -> str:
+    if not count:
+        return "not there, it will be created"
+    return f"{count} partition{'s' * (count > 1)}"

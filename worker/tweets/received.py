@@ -1,4 +1,4 @@
-"""What kind of message a line of the stream is.
+"""Tell what kind of message a line of the stream is.
 
 Kinds and their fields: Twitter, "Streaming message types".
 """

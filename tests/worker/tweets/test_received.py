@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.making_tweets import tweet_fields
 
-from traptor.worker.tweets.messages import Kind, Message, read_message
+from traptor.worker.tweets.received import Kind, Message, read_message
 
 DOCUMENTED = [
     (

@@ -12,7 +12,7 @@ from support.births import worker_settings
 from support.waiting import wait_for
 
 from traptor.common.birth import KafkaSettings
-from traptor.worker.warmup import warm_up
+from traptor.worker.entry import warm_up
 
 
 @pytest.mark.parametrize("output", ["jsonl", "kafka"])

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.worker.counters.tick import MOST_A_SECOND, Tick, Unsent, match_members
+from traptor.worker.counters.store import MOST_A_SECOND, Tick, Unsent, match_members
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)).map(Counter)
 
