@@ -26,6 +26,7 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
+from traptor.supervisor.connections.planner import Planner
 from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
@@ -94,7 +95,8 @@ class Master:
         self._agenda = Agenda()
         self._outcomes = Outcomes(self._context, self._wake_for)
         self._groups = Groups(self._context)
-        self._reconciler = Reconciler(self._context, self._groups, self._agenda)
+        self._planner = Planner(self._context, self._groups, self._ledger.ledger.timeline)
+        self._reconciler = Reconciler(self._context, self._planner, self._agenda)
         self._rules = RuleWatch(
             RuleReader(self._redis),
             self._groups,
@@ -108,7 +110,7 @@ class Master:
             on_subscribed=self._rules.look_at_all,
             tell=self._uses.teller(RedisUse.SUBSCRIPTION, self._subscription),
         )
-        self._reload = Reload(self._context, self._groups, logs)
+        self._reload = Reload(self._context, self._planner, logs)
         self._files = FileChanges(lambda: self._ask_reload("a file changed"))
         self._control = ControlServer(
             socket_path(settings.supervisor.run_dir),
@@ -142,7 +144,6 @@ class Master:
             run_clock=RunClock(time.monotonic()),
             fleet=Fleet(self._roster, self._workers_lock.fd, events),
             leftovers=Leftovers(settings.supervisor.state_dir),
-            timeline_of=self._ledger.ledger.timeline,
             rng=rng,
             connections=connections,
         )

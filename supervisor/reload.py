@@ -11,9 +11,9 @@ from traptor.common.errors import ConfigError
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.planner import Planner, restart_limits
 from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
 from traptor.supervisor.keys.pool import PoolLimits
-from traptor.supervisor.rules.groups import Groups, restart_limits
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 class Reload:
     """Reads the ini and the key file again and applies the differences."""
 
-    def __init__(self, context: Context, groups: Groups, logs: MasterLogs) -> None:
+    def __init__(self, context: Context, planner: Planner, logs: MasterLogs) -> None:
         self._context = context
-        self._groups = groups
+        self._planner = planner
         self._logs = logs
 
     def run(self, why: str) -> None:
@@ -52,9 +52,9 @@ class Reload:
         context.pool.set_limits(pool_limits(new))
         context.pacer.connect_rate = new.twitter.connect_rate
         for c in context.connections.values():
-            c.crashes.limits = c.refresh_crashes.limits = restart_limits(context)
+            c.crashes.limits = c.refresh_crashes.limits = restart_limits(context.settings)
         take_keys(context, now)
-        self._groups.invalidate()
+        self._planner.invalidate()
         log.info("reloaded", extra=fields(why=why))
 
 

@@ -11,13 +11,13 @@ from traptor.common.config.settings import Settings
 from traptor.common.placement.parts import assign, connection_name
 from traptor.common.redis.client import redis_client
 from traptor.common.rules.rule import GroupId, Rejected, Rule
-from traptor.supervisor.connections.demands import Demand, order_demands
+from traptor.supervisor.connections.planner import Demand, order_demands
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
+from traptor.supervisor.rules.groups import limits_of
 from traptor.supervisor.rules.reader import RuleReader, Snapshot
 from traptor.supervisor.state.store import kept_keys
-from traptor.supervisor.workers.settings import limits_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from traptor.common.config.keys.key import ApiKey
@@ -13,8 +12,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.common.messages import Connect
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.gaps.interval import Instant, instant
-from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.state.store import StateStore
@@ -42,7 +40,6 @@ class Context:
     run_clock: RunClock
     fleet: Fleet
     leftovers: Leftovers
-    timeline_of: Callable[[str, Instant], GapTracker]  # a connection's, begun at the time if it has none
     rng: random.Random
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False

@@ -1,4 +1,4 @@
-"""Making a generation: its number, its birth, its fork."""
+"""Make a generation: its number, its birth, its fork."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.connections.planner import Planner
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 
@@ -19,18 +19,18 @@ log = logging.getLogger(__name__)
 class Forks:
     """Forks workers that serve a connection, and drain workers, which deliver what dead ones left."""
 
-    def __init__(self, context: Context, groups: Groups) -> None:
+    def __init__(self, context: Context, planner: Planner) -> None:
         self._context = context
-        self._groups = groups
+        self._planner = planner
         self._starting: list[Generation] = []  # and some that have started
 
     def may_start_one_more(self) -> bool:
-        """Whether fewer are starting than may at once."""
+        """Return whether fewer are starting than may at once."""
         self._starting = [g for g in self._starting if g.state is GenerationState.STARTING]
         return len(self._starting) < self._context.settings.supervisor.start_parallel
 
     def fork(self, c: Connection, now: float) -> Generation | None:
-        """A new generation of what is wanted; None, which is logged, when this host cannot make one now."""
+        """Return a new generation of what is wanted; None, which is logged, when it cannot be."""
         assert c.wanted is not None
         return self._fork(c, c.wanted, now, drains=False)
 
@@ -41,7 +41,7 @@ class Forks:
         """
         served = []
         for name in sorted(self._context.leftovers.due):
-            c = self._groups.connection(name, now)
+            c = self._planner.connection(name, now)
             if c is not None and not c.generations:
                 self._context.leftovers.taken_care_of(name, now)
                 self._start_drain_worker(c, now)
@@ -49,7 +49,7 @@ class Forks:
         return served
 
     def _start_drain_worker(self, c: Connection, now: float) -> None:
-        generation = self._fork(c, self._groups.wanted_of_drain_worker(), now, drains=True)
+        generation = self._fork(c, self._planner.wanted_of_drain_worker(), now, drains=True)
         if generation is not None:
             generation.move(GenerationState.DRAINING)
             c.leaving.append(generation)

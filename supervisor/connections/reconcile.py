@@ -17,15 +17,14 @@ from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, connect_message, key_spec
-from traptor.supervisor.connections.demands import Demand, order_demands, rank
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.overdue import Overdue
+from traptor.supervisor.connections.planner import Demand, Planner, order_demands, rank
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
-from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 
@@ -60,11 +59,11 @@ class Reconciler:
     A step looks at what the agenda names: the connections that an event concerns, or all of them.
     """
 
-    def __init__(self, context: Context, groups: Groups, agenda: Agenda) -> None:
+    def __init__(self, context: Context, planner: Planner, agenda: Agenda) -> None:
         self._context = context
-        self._groups = groups
+        self._planner = planner
         self._agenda = agenda
-        self._forks = Forks(context, groups)
+        self._forks = Forks(context, planner)
         self._waiting: set[str] = set()  # connections for which a free key may change something
         self._starts = Turns()
         self._paces: dict[str | None, Turns] = {}  # by source address
@@ -111,7 +110,7 @@ class Reconciler:
         self._overdue.end(connections.values(), now)
         self._give_back_leases(connections, now)
         if not self._context.stopping:  # then all end, whatever is wanted
-            self._groups.plan(now)
+            self._planner.plan(now)
         for c in self._in_order(connections):
             self._try_step(c, now)
         return set(connections)
@@ -127,7 +126,7 @@ class Reconciler:
             if is_relief or news.is_relief:
                 names |= self._waiting
             ids = self._replan | {connections[name].group for name in names & connections.keys()}
-            names |= self._groups.plan_groups(ids, now)
+            names |= self._planner.plan_groups(ids, now)
         self._replan = set()
         for c in self._in_order(names & connections.keys()):
             self._try_step(c, now)
@@ -158,7 +157,7 @@ class Reconciler:
         return min((at for at in times if at is not None), default=None)
 
     def _in_order(self, names: Iterable[str]) -> list[Connection]:
-        demands = order_demands(_demand(self._context.connections[name]) for name in names)
+        demands = order_demands(Demand.of(self._context.connections[name]) for name in names)
         return [self._context.connections[demand.connection] for demand in demands]
 
     # ---- one connection
@@ -276,7 +275,7 @@ class Reconciler:
         """Whether it may fork a worker now; if not, it stands in line for that."""
         if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
             return True
-        self._starts.wait(c.name, rank(_demand(c)))
+        self._starts.wait(c.name, rank(Demand.of(c)))
         return False
 
     def _permit_serving(self, c: Connection, now: float) -> None:
@@ -330,7 +329,7 @@ class Reconciler:
         if due <= now and (not line or c is self._admitted):
             pacer.take(address, now)
             return True
-        line.wait(c.name, rank(_demand(c)))
+        line.wait(c.name, rank(Demand.of(c)))
         c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # at no time of its own: others go first
         return False
 
@@ -389,7 +388,7 @@ class Reconciler:
             c = self._context.connections.get(name)
             if c is not None and c.wanted is None and not c.generations:
                 self._leave_lines(c)
-                self._groups.forget(c)
+                self._planner.forget(c)
             elif c is not None:
                 self._replan.add(c.group)
 
@@ -414,7 +413,3 @@ def _no_worker_yet(c: Connection, until: float) -> Wait:
     if c.fork_failed:
         return Wait(WaitKind.NO_WORKER, "this host cannot fork a worker", until)
     return Wait(WaitKind.CRASHED, "its worker crashed", until)
-
-
-def _demand(c: Connection) -> Demand:
-    return Demand(c.name, len(c.wanted.rules) if c.wanted else 0, c.streaming_since)

@@ -1,15 +1,14 @@
-"""What the settings mean for connections and their workers."""
+"""Choose what of the settings a worker is born with."""
 
 from __future__ import annotations
 
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
 from traptor.common.config.settings import Settings
-from traptor.common.rules.rule import Limits
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:
-    """The half of a generation's spec that is settings; a change in it refreshes every connection."""
+    """Return the half of a spec that is settings; a change in it refreshes every connection."""
     return WorkerSettings(
         api=settings.traptor.api,
         output=settings.traptor.output,
@@ -47,9 +46,3 @@ def _kafka_settings(settings: Settings) -> KafkaSettings:
         secrets=kafka.secrets,
         dead_letter_dir=settings.supervisor.state_dir / "dead-letters",
     )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How many values one connection carries."""
-    twitter = settings.twitter
-    return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)

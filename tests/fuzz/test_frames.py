@@ -203,7 +203,6 @@ class World:
             run_clock=RunClock(self.born_at),
             fleet=cast(Any, None),
             leftovers=cast(Any, None),
-            timeline_of=cast(Any, None),
             rng=random.Random(0),
         )
         rng = self.context.rng

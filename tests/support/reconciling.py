@@ -28,6 +28,7 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
+from traptor.supervisor.connections.planner import Planner
 from traptor.supervisor.connections.reconcile import Reconciler, Step
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
@@ -134,12 +135,12 @@ class PaperMaster:
             run_clock=RunClock(self.now),
             fleet=cast(Any, self.fleet),
             leftovers=cast(Any, SimpleNamespace(due=frozenset())),
-            timeline_of=lambda name, at: GapTracker(name, at),
             rng=random.Random(0),
         )
         self.agenda = Agenda()
         self.groups = Groups(self.context)
-        self.reconciler = Reconciler(self.context, self.groups, self.agenda)
+        self.planner = Planner(self.context, self.groups, GapTracker)
+        self.reconciler = Reconciler(self.context, self.planner, self.agenda)
         self.outcomes = Outcomes(self.context, lambda name: self.agenda.look_at([name]))
         self.known: dict[GroupId, Snapshot] = {}
 

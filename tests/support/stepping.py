@@ -108,15 +108,14 @@ class SteppedWorld:
             run_clock=RunClock(time.monotonic()),
             fleet=cast(Any, self.fleet),
             leftovers=cast(Any, SimpleNamespace(due=frozenset())),
-            timeline_of=GapTracker,
             rng=rng,
         )
-        self.groups: Any = SimpleNamespace(
+        self.planner: Any = SimpleNamespace(
             plan=lambda now: None, forget=lambda c: self.context.connections.pop(c.name)
         )
         self._number = 0
         self._agenda = Agenda()
-        self._reconciler = Reconciler(self.context, self.groups, self._agenda)
+        self._reconciler = Reconciler(self.context, self.planner, self._agenda)
         self.outcomes = Outcomes(self.context, lambda _name: None)
 
     def _next(self, _name: str) -> int:

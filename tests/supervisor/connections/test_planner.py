@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.supervisor.connections.demands import Demand, order_demands
+from traptor.supervisor.connections.planner import Demand, order_demands
 
 demands = st.lists(
     st.builds(
