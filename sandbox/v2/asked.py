@@ -39,7 +39,7 @@ def facts_of(objects: Objects) -> Facts:
         kinds=frozenset(_kinds(reposted_id, quoted_id, replied_id, author)),
         lang=data["lang"] or "",
         where=_where(data, objects),
-        profile=Profile(*(_spaced(author[name]) for name in ("description", "name", "location"))),
+        profile=Profile(*(str(author[name] or "") for name in ("description", "name", "location"))),
         counts=_counts(data, author),
     )
 

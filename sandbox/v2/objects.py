@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from traptor.sandbox.tweets.status import time_of
@@ -14,6 +15,7 @@ from traptor.sandbox.v2.texts import Written, cut, media_key, written
 Json = dict[str, Any]
 
 _CREATED_AT = "%a %b %d %H:%M:%S %z %Y"
+_ISO = "%Y-%m-%dT%H:%M:%S.000Z"  # whole seconds, as X tells them
 _EDITABLE = timedelta(hours=1)
 _SLUG = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -37,15 +39,15 @@ def read_objects(status: Json) -> Objects:
 
 
 def _post(status: Json, objects: Objects) -> Json:
-    post_id = status["id_str"]
+    post_id = str(int(status["id_str"]))
     _add_user(status["user"], objects)
     whole = written(status)
     short = cut(whole, _slug(post_id), post_id) if whole.is_note() else whole
     for item in whole.media:
         objects.media[media_key(item)] = _medium(item)
     for mention in (status.get("entities") or {}).get("user_mentions") or []:
-        _add_mentioned(mention["id"], mention["screen_name"], mention.get("name"), objects)
-    return _body(status, short) | {
+        _add_mentioned(mention["id_str"], mention["screen_name"], mention.get("name"), objects)
+    return _body(status, post_id, short) | {
         "note_tweet": {"text": whole.text, "entities": whole.entities or None}
         if short is not whole
         else None,
@@ -54,16 +56,16 @@ def _post(status: Json, objects: Objects) -> Json:
     }
 
 
-def _body(status: Json, short: Written) -> Json:
-    post_id, parent_id = status["id_str"], status.get("in_reply_to_status_id_str")
+def _body(status: Json, post_id: str, short: Written) -> Json:
+    parent_id = status.get("in_reply_to_status_id_str")
     versions = (status.get("edit_history") or {}).get("edit_tweet_ids") or [post_id]
-    created = _time(status, post_id)
+    created, editable_until = _times(status.get("created_at") or _time_of_id(post_id))
     return {
         "id": post_id,
         "text": short.text,
         "edit_history_tweet_ids": versions,
         "author_id": status["user"]["id_str"],
-        "created_at": _iso(created),
+        "created_at": created,
         "conversation_id": parent_id or post_id,
         "in_reply_to_user_id": status.get("in_reply_to_user_id_str"),
         "lang": status.get("lang"),
@@ -75,7 +77,7 @@ def _body(status: Json, short: Written) -> Json:
         "edit_controls": {
             "edits_remaining": max(6 - len(versions), 0),
             "is_edit_eligible": parent_id is None and "retweeted_status" not in status,
-            "editable_until": _iso(created + _EDITABLE),
+            "editable_until": editable_until,
         },
         "public_metrics": {
             "retweet_count": status.get("retweet_count") or 0,
@@ -117,19 +119,20 @@ def _parent(status: Json, parent_id: str, objects: Objects) -> Json:
         "text": "…",
         "edit_history_tweet_ids": [parent_id],
         "author_id": status["in_reply_to_user_id_str"],
-        "created_at": _iso(_snowflake_time(parent_id)),
+        "created_at": _times(_time_of_id(parent_id))[0],
         "conversation_id": parent_id,
         "lang": "und",
     }
 
 
 def _add_parent_author(status: Json, objects: Objects) -> None:
-    _add_mentioned(status["in_reply_to_user_id"], status["in_reply_to_screen_name"], None, objects)
+    _add_mentioned(status["in_reply_to_user_id_str"], status["in_reply_to_screen_name"], None, objects)
 
 
-def _add_mentioned(user_id: int, screen_name: str, name: str | None, objects: Objects) -> None:
-    if str(user_id) not in objects.users:
-        objects.users[str(user_id)] = _user(User(user_id, screen_name, name or screen_name, "", "").render())
+def _add_mentioned(user_id: str, screen_name: str, name: str | None, objects: Objects) -> None:
+    if user_id not in objects.users:
+        person = User(int(user_id), screen_name, name or screen_name, "", "")
+        objects.users[user_id] = _user(person.render())
 
 
 def _add_user(user: Json, objects: Objects) -> None:
@@ -141,9 +144,7 @@ def _user(user: Json) -> Json:
         "id": user["id_str"],
         "name": user.get("name"),
         "username": user["screen_name"],
-        "created_at": _iso(datetime.strptime(user["created_at"], _CREATED_AT))
-        if user.get("created_at")
-        else None,
+        "created_at": _times(user["created_at"])[0] if user.get("created_at") else None,
         "description": user.get("description"),
         "location": user.get("location") or None,
         "url": user.get("url"),
@@ -205,19 +206,16 @@ def _place(place: Json) -> Json:
     }
 
 
-def _time(status: Json, post_id: str) -> datetime:
-    """Return the time of a tweet, in whole seconds as X tells it."""
-    if status.get("created_at"):
-        return datetime.strptime(status["created_at"], _CREATED_AT)
-    return _snowflake_time(post_id)
+def _time_of_id(post_id: str) -> str:
+    """Return the time that an id tells, written as in a v1.1 tweet."""
+    return f"{datetime.fromtimestamp(time_of(int(post_id)) // 1000, UTC):{_CREATED_AT}}"
 
 
-def _snowflake_time(post_id: str) -> datetime:
-    return datetime.fromtimestamp(time_of(int(post_id)) // 1000, UTC)
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+@lru_cache(maxsize=4096)  # of users and of tweets of one second the times are equal
+def _times(created_at: str) -> tuple[str, str]:
+    """Return a v1.1 time, and until when a tweet of that time could be edited, as X writes them."""
+    created = datetime.strptime(created_at, _CREATED_AT).astimezone(UTC)
+    return f"{created:{_ISO}}", f"{created + _EDITABLE:{_ISO}}"
 
 
 def _slug(post_id: str) -> str:

@@ -61,7 +61,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Profile:
-    """What the author says of themselves, as spaced tokens."""
+    """What the author says of themselves, as it is written: few rules ask."""
 
     bio: str = ""
     name: str = ""

@@ -92,7 +92,7 @@ def _of_post(operator: str, post_id: Callable[[Facts], str]) -> Maker:
 def _of_profile(said: Callable[[Facts], str]) -> Maker:
     def make(argument: Argument) -> Term:
         phrase = spaced(argument.tokens())
-        return Term(lambda facts: phrase in said(facts))
+        return Term(lambda facts: phrase in spaced(split(said(facts))))
 
     return make
 

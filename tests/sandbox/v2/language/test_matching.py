@@ -160,9 +160,9 @@ FACTS = [  # rule, facts, found
     ("x followers_count:5..10", {"text": "x", "counts": {"followers": 11}}, False),
     ("x followers_count:5", {"text": "x", "counts": {"followers": 11}}, True),
     ("x min_likes:1", {"text": "x"}, False),
-    ("bio:nurse", {"profile": Profile(bio=" a nurse ")}, True),
-    ('bio_name:"ann li"', {"profile": Profile(name=" ann li ")}, True),
-    ("bio_location:oslo", {"profile": Profile(bio=" oslo ")}, False),
+    ("bio:nurse", {"profile": Profile(bio="A nurse.")}, True),
+    ('bio_name:"ann li"', {"profile": Profile(name="Ann Li")}, True),
+    ("bio_location:oslo", {"profile": Profile(bio="Oslo")}, False),
 ]
 
 
