@@ -1,4 +1,4 @@
-"""Turning a fresh fork of the master into a worker: nothing of the master may act on in it."""
+"""Turn a fresh fork of the master into a worker: nothing of the master may act on in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HANDLED_SIGNALS = frozenset(
         signal.SIGCHLD,
     }
 )
-# The master asks for the stacks of a hung worker with it.
+# The master uses it to ask a hung worker for its stacks.
 EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MOST_FD = (1 << 32) - 1
@@ -34,18 +34,18 @@ _libc = ctypes.CDLL(None)
 
 
 def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
-    """Cut what ties the child to the master's event loop, descriptors and collector, and to a dead master."""
+    """Detach the child from the master's event loop, descriptors and collector, and from a dead master."""
     signal.set_wakeup_fd(-1)
     for number in HANDLED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _die_with_master(master_pid)
-    # Nothing inherited may be finalised here: its descriptor number may be somebody else's by then.
+    # Nothing inherited may be finalised here: its descriptor number may be reused by then.
     gc.freeze()
     _close_all_but(keep_fds)
 
 
 def listen_to_signals(on_term: Callable[[], None], evidence: IO[str]) -> None:
-    """Drain on TERM, write all stacks into `evidence` on USR2; a terminal's signals are ignored."""
+    """Drain on TERM, write all stacks into `evidence` on USR2; ignore a terminal's signals."""
 
     def handle_term(_number: int, _frame: FrameType | None) -> None:
         on_term()
@@ -61,20 +61,20 @@ def set_title(connection: str, state: str) -> None:
 
 
 def give_memory_back() -> None:
-    """Return to the system what was freed: a connect with thousands of rules needs some MiB for a moment."""
+    """Return freed memory to the system: a connect with thousands of rules needs some MiB for a moment."""
     gc.collect()
-    if hasattr(_libc, "malloc_trim"):  # of glibc alone
+    if hasattr(_libc, "malloc_trim"):  # glibc only
         _libc.malloc_trim(0)
 
 
 def _die_with_master(master_pid: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != master_pid:  # it died before the call above
+    if os.getppid() != master_pid:  # the master died before the call above
         os._exit(1)
 
 
 def _close_all_but(keep_fds: Collection[int]) -> None:
-    """Close the master's descriptors, some five for each other worker, in few calls and without a listing."""
+    """Close the master's descriptors, some five per other worker, in few calls and without listing them."""
     borders = sorted({2, *(fd for fd in keep_fds if fd > 2), _MOST_FD})
     for kept, next_kept in pairwise(borders):
         if next_kept - kept > 1 and not _close_range(kept + 1, next_kept - 1):
@@ -83,7 +83,7 @@ def _close_all_but(keep_fds: Collection[int]) -> None:
 
 
 def _close_range(first: int, last: int) -> bool:
-    """Close all descriptors from `first` to `last`; False where kernel or libc cannot do that in one call."""
+    """Close all descriptors from `first` to `last`; return False when one call cannot do that here."""
     close_range = getattr(_libc, "close_range", None)
     return close_range is not None and close_range(ctypes.c_uint(first), ctypes.c_uint(last), 0) == 0
 

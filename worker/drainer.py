@@ -1,4 +1,4 @@
-"""The life of a drain worker's main thread: deliver what earlier generations left, and end."""
+"""The main thread of a drain worker: deliver what earlier generations left, and end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Drainer:
     # ---- the link thread, or a signal
 
     def order(self, message: FromMaster) -> None:
-        """Take an order of the master."""
+        """Take an order from the master."""
         match message:
             case Drain():
                 self._drain_by = time.monotonic() + message.deadline_s
@@ -61,11 +61,11 @@ class Drainer:
                 self._logs.reopen()
 
     def drained_instead(self) -> bool:
-        """Nothing ever holds up this main thread."""
+        """Return False: nothing ever blocks this main thread."""
         return False
 
     def report(self) -> Report:
-        """What was delivered up to now."""
+        """Return what was delivered so far."""
         counts = self._delivery.counts
         return Report(
             at=time.monotonic(),

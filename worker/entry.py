@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS_S = 2.0
 _NOWHERE = "http://localhost/"
-# CPython rewrites a function's code after some calls of it (PEP 659): here, in memory that is shared.
+# CPython specialises a function's code after some calls (PEP 659): here, in memory that is shared.
 _TIMES = 10
 
 
 def warm_up(settings: WorkerSettings) -> None:
-    """Use the libraries without reaching anybody. To be called before the first fork; leaves no thread.
+    """Use the libraries without connecting anywhere. Call this before the first fork; it leaves no thread.
 
-    A worker's own memory is less by some 0.4 MiB for Kafka and 0.2 for signing (docs/performance.md).
+    This saves each worker some 0.4 MiB for Kafka and 0.2 MiB for signing (docs/performance.md).
     """
     auth = tweepy.OAuth1UserHandler("key", "secret", "token", "secret").apply_auth()
     for _ in range(_TIMES):

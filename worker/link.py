@@ -1,4 +1,4 @@
-"""The worker's end of the talk with the master, on a thread of its own: the main thread streams."""
+"""The worker's end of the link to the master, on a separate thread: the main thread streams."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 REPORT_INTERVAL_S = 1.0
 _DRAINING_TICK_S = 0.1
-# After a TERM that the master did not send; its own Drain names a deadline.
+# After a TERM not sent by the master; the master's own Drain has a deadline.
 _TERM_DRAIN_S = 10.0
 
 
@@ -38,14 +38,14 @@ class Serves(Protocol):
         """Take an order."""
 
     def report(self) -> Report:
-        """What the main thread does now and has done."""
+        """Return what the main thread does now and has done."""
 
     def drained_instead(self) -> bool:
-        """Drain in the place of a main thread that cannot; whether that was done."""
+        """Drain in place of a main thread that cannot, and return whether that was done."""
 
 
 class Link:
-    """Carries orders to the session and messages to the master, and reports once a second."""
+    """Passes orders to the session and messages to the master, and reports once a second."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -57,17 +57,17 @@ class Link:
         self._thread: threading.Thread | None = None
 
     def start(self, session: Serves) -> None:
-        """Begin to listen and to report for `session`."""
+        """Start listening and reporting for `session`."""
         self._thread = threading.Thread(target=self._run, args=(session,), name="link", daemon=True)
         self._thread.start()
 
     def terminate(self) -> None:
-        """Have the session drain. Safe in a signal handler."""
+        """Make the session drain. Safe in a signal handler."""
         self._terminated = True
         os.eventfd_write(self._bell, 1)
 
     def post(self, message: FromWorker) -> None:
-        """Send `message` soon, with a Report behind it. Never blocks: a stopped master stops no stream."""
+        """Send `message` soon, followed by a Report. Never blocks: a stopped master stops no stream."""
         self._outgoing.put(message)
         self._next_report = 0.0
         os.eventfd_write(self._bell, 1)
@@ -83,7 +83,7 @@ class Link:
         try:
             self._talk(session)
         except Exception:
-            # A worker that is deaf to its master must not stream on; its successor begins at once.
+            # A worker that cannot hear its master must not keep streaming; its successor starts at once.
             log.exception("the connection to the master broke")
             os._exit(ExitCode.FAILURE)
 

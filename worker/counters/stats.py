@@ -1,4 +1,4 @@
-"""Counting for Redis beside the stream: the main thread only adds, another writes once a second."""
+"""Count for Redis beside the stream: the main thread only adds, another thread writes once a second."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SAY_INTERVAL_S = 60.0
 
 
 class Stats:
-    """Counts what one generation receives; losing Redis costs it nothing but members of the rolling sets.
+    """Counts what one generation receives; an outage of Redis loses only members of the rolling sets.
 
-    `received` and `limited` belong to the main thread. They take no lock: the thread takes a tick
-    away from them, and reads it only one tick later, when no call can still be in the middle of it.
+    Only the main thread calls `received` and `limited`. They take no lock: the writing thread swaps the tick
+    away from them and reads it only one tick later, when no call can still be using it.
     """
 
     def __init__(
@@ -35,23 +35,23 @@ class Stats:
         client: redis.Redis,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the group's (or connection's) name, and the rules that matched indexes point into."""
+        """Take the group's (or connection's) name, and the rules that indexes refer to."""
         self._clock = clock
-        self._store = CounterStore(name, rules, client)  # connects when it first writes
+        self._store = CounterStore(name, rules, client)  # connects at the first write
         self._live = Tick(clock())
         self._settling = Tick(clock())
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
         self._say_next = 0.0
-        self._said_at: float | None = None  # that they are not written
-        self.redis: tuple[RedisState, str] = (RedisState.UNKNOWN, "")  # of the last try, with its error
+        self._said_at: float | None = None  # when a failed write was last logged
+        self.redis: tuple[RedisState, str] = (RedisState.UNKNOWN, "")  # of the last attempt, with its error
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._thread.start()
 
     def received(self, rules: Sequence[int]) -> None:
-        """Count a tweet, and the rules (indexes) that it came for."""
+        """Count a tweet, and the rules (indexes) that it matched."""
         tick = self._live
         tick.received += 1
         if rules:
@@ -65,7 +65,7 @@ class Stats:
         self._live.limited += delta
 
     def stop(self, timeout_s: float) -> None:
-        """Write what is left, within `timeout_s`. To be called when nothing is counted any more."""
+        """Write what is left, within `timeout_s`. Call this when nothing is counted any more."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

@@ -1,13 +1,13 @@
 """Write the workers' counters to Redis.
 
 - `stats:<type>:<id>:<rule_id>`: a sorted set with a member `<time>.<n>` for each match of the last 900 s, at
-  most 50 a second and process; score unix time; readers use ZCARD. `n` counts up from a random number, so
-  that no two processes write the same member. Older members leave within 10 s; a set not written to expires.
+  most 50 per second and process; score unix time; readers use ZCARD. `n` counts up from a random number, so
+  that no two processes write the same member. Older members leave within 10 s; an idle set expires.
 - `limit:<type>:<id>`: a sorted set with a member `<time>:<delta>` for each second of the last 900 s in which
   the server withheld tweets.
-- `traptor:totals:<type>:<id>` (or the connection, where it carries several groups): a hash of exact totals
-  over all workers that ever were: `received`, `matched` and `limited` tweets, and matches by rule, each under
-  the name that follows `stats:`.
+- `traptor:totals:<type>:<id>` (or the connection, when it carries several groups): a hash of exact totals
+  over all workers ever: `received`, `matched` and `limited` tweets, and matches by rule, each under the name
+  that follows `stats:`.
 - `traptor:totals:<...>:batch:<writer>`: number of the last batch of totals from one process, for a day.
 """
 
@@ -26,12 +26,12 @@ from traptor.common.rules.rule import Rule
 
 WINDOW_S = 900
 TRIM_INTERVAL_S = 10.0
-# The sorted sets tell rates, not totals: more members of a busy rule would only cost memory.
+# The sorted sets show rates, not totals: more members of a busy rule would only cost memory.
 MOST_A_SECOND = 50
 _BATCH_LIFETIME_S = 86_400
 _PIPELINE_COMMANDS = 1000
 
-# Adds a batch unless it was added before: the answer to a batch may be lost, the batch not.
+# Adds a batch unless it was added before: the reply to a batch may be lost although the batch arrived.
 _ADD_BATCH = """
 if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
 for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -48,19 +48,19 @@ class Tick:
 
     began: float
     received: int = 0  # tweets
-    matched: int = 0  # tweets with at least one rule
+    matched: int = 0  # tweets matched by at least one rule
     limited: int = 0  # tweets that the server withheld
     matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
 
     def totals(self, name_of: Callable[[int], str]) -> Counter[str]:
-        """The same as fields of the totals' hash."""
+        """Return the counts as fields of the totals' hash."""
         counts = Counter({name_of(index): count for index, count in self.matches.items()})
         counts.update(received=self.received, matched=self.matched, limited=self.limited)
         return +counts
 
 
 def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str, float]:
-    """Members `<time>.<n>` and their scores, for `count` matches of one rule."""
+    """Return members `<time>.<n>` and their scores, for `count` matches of one rule."""
     return {f"{int(began)}.{next(numbers)}": began for _ in range(min(count, MOST_A_SECOND))}
 
 
@@ -68,8 +68,8 @@ def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str,
 class Unsent:
     """Totals that Redis does not have yet.
 
-    They go in numbered batches. One whose answer was lost is sent again as it was, under its number, by which
-    Redis knows it: nothing is counted twice.
+    They are sent in numbered batches. A batch whose reply was lost is sent again unchanged under its number,
+    by which Redis recognises it: nothing is counted twice.
     """
 
     number: int = 0
@@ -77,7 +77,7 @@ class Unsent:
     later: Counter[str] = field(default_factory=Counter)
 
     def next_batch(self) -> dict[str, int]:
-        """What to send now under `number`; empty when there is nothing."""
+        """Return what to send now under `number`; empty when there is nothing."""
         if not self.batch and self.later:
             self.number += 1
             self.batch, self.later = dict(self.later), Counter()
@@ -85,19 +85,19 @@ class Unsent:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is something to send."""
+        """True when there is something to send."""
         return bool(self.batch or self.later)
 
     def was_taken(self) -> None:
-        """Redis has the batch."""
+        """Record that Redis has the batch."""
         self.batch = {}
 
 
 class CounterStore:
-    """Writes ticks to Redis; used by one thread. What it could not write of the totals goes with the next."""
+    """Writes ticks to Redis; used by one thread. Totals that could not be written go with the next tick."""
 
     def __init__(self, name: str, rules: Sequence[Rule], client: redis.Redis) -> None:
-        """Take the group's (or connection's) name, and the rules that indexes in ticks point into."""
+        """Take the group's (or connection's) name, and the rules that indexes in ticks refer to."""
         rng = random.SystemRandom()
         self._rules = rules
         self._limit_key = f"limit:{name}"
@@ -105,14 +105,15 @@ class CounterStore:
         self._batch_key = f"{self._totals_key}:batch:{rng.getrandbits(64):016x}"
         self._numbers = itertools.count(rng.getrandbits(48))
         self._unsent = Unsent()
-        self._written: dict[str, float] = {}  # sorted sets, with when they were last written to
+        self._written: dict[str, float] = {}  # sorted sets, with the time of the last write
         self._next_trim = 0.0
-        self._client = client  # of `blocking_redis_client`
+        self._client = client  # made by `blocking_redis_client`
 
     def write(self, tick: Tick, now: float) -> None:
         """Write a tick at `now` (unix time).
 
-        Raises whatever Redis or its client do; then members are lost, no totals, and the connection is anew.
+        Raises any error of Redis or its client; then members are lost but no totals, and the connection is
+        new.
         """
         try:
             self._write(tick, now)
@@ -122,7 +123,7 @@ class CounterStore:
 
     def _write(self, tick: Tick, now: float) -> None:
         self._unsent.later.update(tick.totals(self._name_of))
-        if not self._unsent.is_waiting:  # else an idle worker would not know that Redis is away
+        if not self._unsent.is_waiting:  # otherwise an idle worker would not notice that Redis is away
             self._run((("EXISTS", self._totals_key),))
         self._send_totals()
         self._run(self._add(tick))
@@ -131,7 +132,7 @@ class CounterStore:
             self._next_trim = now + TRIM_INTERVAL_S
 
     def described(self, error: Exception) -> str:
-        """Say what a write failed with, without a password."""
+        """Return a description of a failed write's error, without a password."""
         return str(unavailable(self._client, error))
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class CounterStore:
         self._client.close()
 
     def _name_of(self, index: int) -> str:
-        """The rule as keys have it; made when it is needed: of thousands of rules few match in a second."""
+        """Return the rule as named in keys; made on demand, as few of the rules match in a second."""
         rule = self._rules[index]
         return f"{rule.group}:{rule.rule_id}"
 

@@ -1,6 +1,6 @@
-"""Where terms with punctuation inside, such as `covid-19`, begin and end in a text that went through `fold`.
+"""Find the borders of terms with inner punctuation, such as `covid-19`, in a text that went through `fold`.
 
-Their borders are those of words without punctuation, but that a number is one word and so is an address.
+Their borders are those of words without punctuation, except that a number or an address is one word.
 """
 
 # ruff: noqa: RUF001 - the look-alikes in the tables below are meant
@@ -22,7 +22,7 @@ from traptor.worker.match.tags import tag_around
 
 _IN_NUMBER = "[.,'’٫٬]"  # between digits (UAX #29, MidNum and MidNumLet)
 _AFTER_PICTURE = rf"(?<={SYMBOL}|{MODIFIER})"
-# One word goes on over a place, in whatever term.
+# The text continues the word across this place, whatever the term.
 _UNBROKEN = "|".join(
     (
         rf"(?<={IDEOGRAPH}){IDEOGRAPH}",
@@ -30,7 +30,7 @@ _UNBROKEN = "|".join(
         rf"(?<={FLAG_HALF}){FLAG_HALF}",
     )
 )
-# A term ends here, or begins here, within a word of the text.
+# The term ends or begins here, inside a word of the text.
 _GOES_ON = re.compile(
     rf"(?<!{IDEOGRAPH}|{SYMBOL}|{MODIFIER}){PLAIN}|(?<={PLAIN}){JOINER}{PLAIN}|(?<=\d){_IN_NUMBER}\d|{_UNBROKEN}"
 )
@@ -39,7 +39,7 @@ _WENT_BEFORE = re.compile(
     rf"|{_UNBROKEN}"
 )
 
-# More punctuation than this is a border in any case: nothing here takes longer for a text of nothing else.
+# A longer run of punctuation is a border in any case: this bounds the time for text that is nothing else.
 _MOST = 64
 _ADDRESS_GOES_ON = re.compile(rf"{IN_ADDRESS}{{1,{_MOST}}}+{PLAIN}")
 _ADDRESS_WENT_BEFORE = re.compile(rf"{PLAIN}{IN_ADDRESS}+\Z")
@@ -50,7 +50,7 @@ _NEVER = re.compile(r"(?:https?://)?www\.")
 
 
 def has_word(text: str, term: str) -> bool:
-    """Tell whether `term` stands in `text` as a whole word, or as the name of a tag."""
+    """Tell whether `term` occurs in `text` as a whole word, or as the name of a tag."""
     if _NEVER.match(term):
         return False
     is_address = "." in term or "/" in term
@@ -72,7 +72,7 @@ def _is_word(text: str, start: int, end: int, is_address: bool) -> bool:
 
 
 def _is_address(text: str, start: int, end: int) -> bool:
-    """Tell whether an address is whole: all of it but scheme, `www.`, query and fragment."""
+    """Tell whether the range is a whole address: all of it but scheme, `www.`, query and fragment."""
     before = _BEFORE_HOST.search(text, max(0, start - _LONGEST_BEFORE_HOST), start)
     if before is not None:
         start = before.start()

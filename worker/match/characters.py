@@ -1,6 +1,6 @@
-"""Classes of characters, for regular expressions: all by Unicode category or property.
+"""Classes of characters for regular expressions, by Unicode category or property.
 
-Each constant but the set at the end is a pattern that takes one character.
+Each constant but the set at the end is a pattern that matches one character.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 
 def _runs() -> Iterator[tuple[str, int, int]]:
-    """Yield the runs of characters of one Unicode category: the category, the first and the last code."""
+    """Yield the runs of characters of one Unicode category: category, first and last code point."""
     # Beyond the emoji planes there are only more ideographs, private use, and the selectors at U+E0100.
     codes = (*range(0x80, 0x20000), *range(0xE0100, 0xE01F0))
     for category, run in itertools.groupby(codes, lambda code: unicodedata.category(chr(code))):
@@ -24,16 +24,16 @@ _RUNS: Final = tuple(_runs())
 
 
 def _members(*categories: str) -> str:
-    """Return the inside of a class: all characters of these categories beyond ASCII."""
+    """Return the inside of a character class: all characters of these categories beyond ASCII."""
     return "".join(
         f"\\U{first:08x}-\\U{last:08x}" for category, first, last in _RUNS if category in categories
     )
 
 
 _LETTERS: Final = _members("Lu", "Ll", "Lt", "Lm", "Lo") + r"\U00020000-\U0003ffff"
-_MARKS: Final = _members("Mn", "Mc", "Me")  # accents and vowel signs; the re module does not count them to \w
+_MARKS: Final = _members("Mn", "Mc", "Me")  # accents and vowel signs; the re module does not count them as \w
 _DIGITS: Final = _members("Nd")
-# Letters and marks alone: not the middle dot, not the double hyphen of katakana.
+# Letters and marks only: not the middle dot, not the double hyphen of katakana.
 _IDEOGRAPHS: Final = (
     r"\u3005-\u3007\u3041-\u3096\u3099\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -52,7 +52,8 @@ MODIFIER: Final = r"[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 """Skin tones, and the tags that make a regional flag."""
 FLAG_HALF: Final = r"[\U0001f1e6-\U0001f1ff]"
 
-# What twitter-text takes into a hashtag beside letters, marks, digits and `_` (hashtagSpecialChars).
+# Characters that twitter-text allows in a hashtag besides letters, marks, digits and `_`
+# (hashtagSpecialChars).
 _TAG_SPECIALS: Final = (
     "\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
 )

@@ -1,6 +1,6 @@
-"""Follow rules: whose tweets, and whose readers' answers and retweets, are delivered.
+"""Follow rules: deliver tweets by a user, replies to them, and retweets of them.
 
-Cases and fields after Twitter, "Standard stream parameters", `follow`.
+Cases and fields follow Twitter, "Standard stream parameters", `follow`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FollowIndex:
         return found
 
     def infer(self, tweet: Tweet) -> set[int]:
-        """Return the rules whose user is quoted or named in it, in what it retweets or in what it quotes."""
+        """Return the rules whose user is quoted or named in the tweet, or in what it retweets or quotes."""
         return {rule for user_id in _users_around(tweet) for rule in self._users.get(user_id or "", ())}
 
 

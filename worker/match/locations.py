@@ -1,6 +1,6 @@
-"""Locations rules: which boxes hold a tweet's point, or overlap the place that it names.
+"""Locations rules: find the boxes that hold a tweet's point, or overlap its place.
 
-After Twitter, "Standard stream parameters", `locations`. Borders belong to a box.
+Follows Twitter, "Standard stream parameters", `locations`. A box includes its borders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from traptor.worker.tweets.tweet import Place, Point, Tweet
 
-# Up to here trying every box is faster than looking up the cells of a grid.
+# Up to this number, trying every box is faster than looking up the cells of a grid.
 PLAIN_BOXES = 64
 _CELL_SIZES_DEGREES = (1, 8, 64, 512)
 
@@ -29,14 +29,14 @@ class Box(NamedTuple):
     def parse(cls, text: str) -> Box:
         """Read `west,south,east,north`.
 
-        Raises ValueError when it is anything else.
+        Raises ValueError for anything else.
         """
         west, south, east, north = map(float, text.split(","))
         return cls(west, south, east, north)
 
 
 def region_of(tweet: Tweet) -> Box | None:
-    """Return where a tweet is: its point, else its place's bounding box; None for a retweet or nowhere."""
+    """Return a tweet's region: its point, else its place's bounding box; None for a retweet or if unknown."""
     if tweet.retweeted_status is not None or (tweet.coordinates is None and tweet.place is None):
         return None
     return _point_box(tweet.coordinates) or _place_box(tweet.place)
@@ -67,7 +67,7 @@ class LocationsIndex:
     """Finds the locations rules that a tweet matches."""
 
     def __init__(self, boxes: Mapping[str, Sequence[int]]) -> None:
-        """Take boxes as rules have them, each with the indexes of its rules.
+        """Take boxes in the form of rules, each with the indexes of its rules.
 
         Raises ValueError when a box is not of the form `west,south,east,north`.
         """
@@ -75,7 +75,7 @@ class LocationsIndex:
         self._grid = _Grid([box for box, _ in self._boxes]) if len(boxes) > PLAIN_BOXES else None
 
     def match(self, tweet: Tweet) -> set[int]:
-        """Return the rules of which a box holds the tweet's point or overlaps its place."""
+        """Return the rules with a box that holds the tweet's point or overlaps its place."""
         region = region_of(tweet)
         if region is None:
             return set()
@@ -83,7 +83,7 @@ class LocationsIndex:
         if self._grid is not None and (numbers := self._grid.near(region)) is not None:
             near = [self._boxes[number] for number in numbers]
         west, south, east, north = region
-        # Here and not in a method of Box: the calls would take most of the time.
+        # Inline instead of a method of Box: the calls would take most of the time.
         return {
             rule
             for (box_west, box_south, box_east, box_north), rules in near
@@ -105,7 +105,7 @@ class _Grid:
                 self._cells.setdefault(cell, []).append(number)
 
     def near(self, region: Box) -> set[int] | None:
-        """Return the numbers of all boxes that may overlap; None where trying every box costs less."""
+        """Return the numbers of all boxes that may overlap; None when trying every box costs less."""
         if (region.east - region.west + 2) * (region.north - region.south + 2) > self._limit:
             return None
         cells = (cell for size in _CELL_SIZES_DEGREES for cell in _cells(region, size))

@@ -1,4 +1,4 @@
-"""Which rules of a connection a tweet was sent for."""
+"""Attribute a tweet to the rules of a connection that it was sent for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Matcher:
         return sorted(found)
 
     def infer(self, tweet: Tweet) -> list[int]:
-        """Return the indexes of the rules that the original's wider reading finds, ascending.
+        """Return the indexes of the rules found by the original's wider interpretation, ascending.
 
         For tweets in which `match` finds none.
         """
@@ -63,7 +63,7 @@ def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, tup
 
 
 def _rules_by_phrase(by_value: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Fold the phrases; of one that folds to nothing no tweet can be said to hold it."""
+    """Fold the phrases; a phrase that folds to nothing is dropped, as no tweet can be said to contain it."""
     by_phrase: dict[str, tuple[int, ...]] = {}
     for value, numbers in by_value.items():
         phrase = " ".join(fold(value).split())

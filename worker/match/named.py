@@ -1,6 +1,6 @@
-"""Hashtags, mentions and cashtags that entities name: each is one word, whatever characters it has.
+"""Hashtags, mentions and cashtags named by entities: each is one word, whatever characters it has.
 
-Tags here have their mark in front.
+Tags here include their mark.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _JOINERS = "\u200c\u200d"
 
 
 def folded_tags(tweet: Tweet) -> list[str]:
-    """Return them as they are compared; what joins letters joins none at the end of a word."""
+    """Return the tags in the form used for comparison; a joiner at the end of a word is dropped."""
     return [folded[0] + folded[1:].strip(_JOINERS) for folded in map(fold, tags_of(tweet))]
 
 
 def with_names(text: str, names: Iterable[str], tweet: Tweet) -> tuple[str, bytes]:
-    """Return `text` without those tags that would be parted in it, and its pieces, with `names` among them.
+    """Return `text` without the tags that would be split in it, and its pieces, with `names` among them.
 
-    Pieces are as `blanked_pieces` has them; `text` and `names` are what is searched of the tweet.
+    Pieces have the form of `blanked_pieces`; `text` and `names` are the searched parts of the tweet.
     """
     blanked = (" ".join(names) + " ").encode().lower()
-    if not blanked.translate(None, b" _").isalnum():  # it is for ASCII alone
+    if not blanked.translate(None, b" _").isalnum():  # the rest is for ASCII only
         tags = folded_tags(tweet)
         blanked = "".join([f"{tag[1:]} " for tag in tags]).encode()
         text = _without(text, tags)

@@ -1,7 +1,7 @@
-"""Where in a tweet Twitter looks for track terms.
+"""Collect the parts of a tweet in which Twitter looks for track terms.
 
-The text, the hashtags, cashtags and users named in it, and the expanded and displayed addresses of links and
-media (Twitter, "Standard stream parameters"), all of the tweet, of what it retweets and of what it quotes.
+These are the text, the hashtags, cashtags and users named in it, and the expanded and displayed addresses of
+links and media (Twitter, "Standard stream parameters"), of the tweet, its retweeted and its quoted tweet.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
 
 def searched_of(tweet: Tweet) -> tuple[str, list[str]]:
-    """Return the text that is searched, its parts on lines of their own in no particular order, and names.
+    """Return the searched text, with its parts on separate lines in no particular order, and the names.
 
-    Names are those that entities name, without the marks of `tags_of`.
+    Names are those given by entities, without the marks of `tags_of`.
     """
     retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     parts: set[str] = set()
@@ -34,7 +34,7 @@ def searched_of(tweet: Tweet) -> tuple[str, list[str]]:
 
 
 def tags_of(tweet: Tweet) -> set[str]:
-    """Return the hashtags, cashtags and mentions that entities name, each with its mark."""
+    """Return the hashtags, cashtags and mentions given by entities, each with its mark."""
     retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     if retweeted is not None:
         quoted = quoted or retweeted.quoted_status
@@ -56,14 +56,14 @@ def _entities_of(status: Tweet) -> Entities | None:
 
 
 def authors_of(tweet: Tweet) -> str:
-    """Return the screen names of who wrote, was retweeted and was quoted, one a line."""
+    """Return the screen names of the author, the retweeted and the quoted author, one per line."""
     statuses = (tweet, tweet.retweeted_status, tweet.quoted_status)
     users = [status.user for status in statuses if status is not None]
     return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
 
 
 def _add_status(parts: set[str], names: list[str], status: Tweet, is_cut: bool | None) -> None:
-    """Add one tweet; where `is_cut`, the last word of its outer text is only a beginning and is left out."""
+    """Add one tweet; when `is_cut`, the last word of its outer text is incomplete and is left out."""
     extended = status.extended_tweet
     if extended is not None and (text := extended.full_text) is not None:
         entities, more = extended.entities, extended.extended_entities
@@ -84,7 +84,7 @@ def _add_status(parts: set[str], names: list[str], status: Tweet, is_cut: bool |
 
 
 def _without_cut_word(text: str) -> str:
-    """Leave out the word before the ellipsis at the end; after it there may be a link."""
+    """Leave out the word before the ellipsis at the end; a link may follow it."""
     head, ellipsis, tail = text.rpartition("…")
     if not ellipsis or not _NOTHING_OR_LINK.fullmatch(tail):
         return text
@@ -95,7 +95,7 @@ def _without_cut_word(text: str) -> str:
 
 
 def _add_entities(parts: set[str], names: list[str], entities: Entities, own_address: str | None) -> None:
-    """Add what entities name; those without a name are left out."""
+    """Add what entities name; entities without a name are left out."""
     if entities.hashtags:
         names += [hashtag.text for hashtag in entities.hashtags if hashtag.text]
     if entities.symbols:
@@ -115,6 +115,6 @@ def _add_links(parts: set[str], links: tuple[Link, ...], own_address: str | None
             continue
         if expanded:
             parts.add(expanded)
-        # A displayed address that is cut holds nothing that the expanded one has not, but for half a word.
+        # A cut displayed address adds nothing to the expanded one but half a word.
         if displayed and displayed[-1] != "…":
             parts.add(displayed)

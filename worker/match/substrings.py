@@ -1,6 +1,6 @@
-"""The wider reading of track rules, for tweets in which the documented one finds no rule.
+"""The wider interpretation of track rules, for tweets in which the documented one finds no rule.
 
-Like the original Traptor it looks for terms anywhere, also inside words, and in authors' screen names too.
+Like the original Traptor it looks for terms anywhere, including inside words and in authors' screen names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ahocorasick_rs
 
 
 class SubstringIndex:
-    """Finds the track rules all of whose terms occur anywhere in a text."""
+    """Finds the track rules whose terms all occur somewhere in a text."""
 
     def __init__(self, phrases: Mapping[str, Sequence[int]]) -> None:
         """Take folded phrases that are not blank, each with the indexes of its rules."""

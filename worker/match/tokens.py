@@ -1,7 +1,7 @@
-"""How a text falls into the words that track terms are compared with.
+"""Split a text into the words that track terms are compared with.
 
-After Twitter, "Standard stream parameters", `track`; what that page leaves open is decided in
-docs/decisions/0001-track-matching.md.
+Follows Twitter, "Standard stream parameters", `track`; docs/decisions/0001-track-matching.md decides what
+that page leaves open.
 """
 
 # ruff: noqa: RUF001 - the look-alikes in the tables below are meant
@@ -23,12 +23,12 @@ from traptor.worker.match.characters import (
 )
 from traptor.worker.match.tags import parted_at_tags
 
-# Full-width marks make tags too; emoji are compared without style; sigma has a form for the end of a word.
+# Full-width marks make tags too; emoji are compared without style; sigma has a separate final form.
 _SAME = (("＃", "#"), ("＠", "@"), ("\ufe0e", ""), ("\ufe0f", ""), ("ς", "σ"))
 
 _REST_OF_EMOJI = rf"(?<={FLAG_HALF}){FLAG_HALF}|{MODIFIER}*(?:\u200d{SYMBOL}{MODIFIER}*)*"
-# What words end at: punctuation, and what is a piece of its own beside them, emoji and runs of ideographs.
-# The first class is one that a search skips to quickly.
+# Where words end: at punctuation, and at emoji and runs of ideographs, which are pieces of their own. The
+# search engine skips to the first class quickly.
 _FOREIGN_BREAK = re.compile(
     rf"{FOREIGN}(?:(?P<piece>(?<={SYMBOL})(?:{_REST_OF_EMOJI})|(?<={IDEOGRAPH}){IDEOGRAPH}*)"
     rf"|(?<!{WORD})(?!(?<={JOINER})(?<={PLAIN}{JOINER}){PLAIN}))"
@@ -44,7 +44,7 @@ _ASCII_FOLDED_AND_BLANKED = bytes(
 
 
 def fold(text: str) -> str:
-    """Return `text` as it is compared: in lower case, with one form for what has several (see `_SAME`)."""
+    """Return `text` as used for comparison: in lower case, with variants unified (see `_SAME`)."""
     folded = text.lower()
     if not folded.isascii():
         for written, compared in _SAME:
@@ -53,24 +53,24 @@ def fold(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Undo the escapes that stand in a tweet's text (`&amp;`, `&lt;`, `&gt;`)."""
+    """Undo the escapes in a tweet's text (`&amp;`, `&lt;`, `&gt;`)."""
     if "&" not in text:
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def blanked_pieces(text: str) -> bytes:
-    """Return the pieces of `text`, folded or not, in UTF-8, each with blanks around it.
+    """Return the pieces of `text`, folded or not, in UTF-8, each between blanks.
 
-    Pieces are its words parted at blanks and punctuation, its emoji, and its tags without marks.
+    Pieces are its words, split at blanks and punctuation, its emoji, and its tags without marks.
     """
     if "_" in text:
         return _pieces_beside_tags(fold(text))
-    # By way of bytes, whose translation takes a fifth of the time and folds what is ASCII as well.
+    # Bytes are used because their translation takes a fifth of the time and folds ASCII as well.
     pieces = f" {text} ".encode()
     if text.isascii():
         return pieces.translate(_ASCII_FOLDED_AND_BLANKED)
-    # All that is not ASCII is looked at alone: a search through the whole text takes ten times as long.
+    # Non-ASCII characters are handled separately: a search through the whole text takes ten times as long.
     foreign = set(pieces.translate(None, _ASCII).decode())
     changes = set(map(_changes.__getitem__, foreign))
     if None in changes or _has_tags_unlike_words(text, foreign):
@@ -83,7 +83,7 @@ def blanked_pieces(text: str) -> bytes:
 
 
 def _pieces_beside_tags(text: str) -> bytes:
-    """Return the same of a folded text in which tags may fall into other pieces than other words do."""
+    """Return the pieces of a folded text in which tags may be split differently from other words."""
     parts = parted_at_tags(text)
     rest, names = " ".join(parts[::2]), " ".join(parts[1::2])
     pieces = f" {rest} ".encode().translate(_ASCII_FOLDED_AND_BLANKED)
@@ -93,16 +93,16 @@ def _pieces_beside_tags(text: str) -> bytes:
 
 
 def _has_tags_unlike_words(text: str, foreign: set[str]) -> bool:
-    """Tell whether a tag may end elsewhere than a word does; `foreign` are the characters beyond ASCII."""
+    """Tell whether a tag may end where a word does not; `foreign` holds the non-ASCII characters."""
     if not ONLY_IN_TAGS.isdisjoint(foreign) and ("#" in text or "＃" in text):
         return True
     return "＠" in foreign or ("@" in text and _NAME_IN_WORD.search(text) is not None)
 
 
 def _change_of(character: str) -> tuple[bytes, bytes] | tuple[()] | None:
-    """The character and what takes its place; nothing where it stays as it is.
+    """Return the character and its replacement; empty when it stays as it is.
 
-    None where it may be one piece with the next one, or a piece of its own beside a word.
+    None when it may form one piece with the next character, or a separate piece beside a word.
     """
     if _JOINED.match(character) is not None:
         return None
@@ -112,7 +112,7 @@ def _change_of(character: str) -> tuple[bytes, bytes] | tuple[()] | None:
 
 
 class _Changes(dict[str, tuple[bytes, bytes] | tuple[()] | None]):
-    """What `_change_of` says of characters, made when first asked for: there are no more than Unicode has."""
+    """A cache of `_change_of` by character; Unicode bounds its size."""
 
     def __missing__(self, character: str) -> tuple[bytes, bytes] | tuple[()] | None:
         change = self[character] = _change_of(character)

@@ -1,8 +1,8 @@
-"""Track rules: which phrases a tweet holds, at a cost that grows with the tweet and hardly with the rules.
+"""Track rules: find the phrases in a tweet, at a cost that grows with the tweet and hardly with the rules.
 
-Each phrase is filed under one word that any tweet holding the phrase has among its pieces: the one that the
-fewest phrases share, and of these the longest, so that common words collect no crowd. One pass over a tweet's
-pieces finds the words; only phrases filed under one of them are compared in full.
+Each phrase is filed under one word that any tweet containing the phrase has among its pieces: the word that
+the fewest phrases share, and of these the longest, so that few phrases gather under common words. One pass
+over a tweet's pieces finds the words; only phrases filed under one of them are compared in full.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from traptor.worker.tweets.tweet import Tweet
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The terms of one phrase by what they are compared with, and the indexes of the rules that have it."""
+    """The terms of one phrase, by what they are compared with, and the indexes of its rules."""
 
     terms: frozenset[str]
     pieces: frozenset[str]
     tags: frozenset[str]
     whole: frozenset[str]
     rules: tuple[int, ...]
-    blanked: tuple[bytes, ...]  # the pieces as they stand in `Words.pieces`
+    blanked: tuple[bytes, ...]  # the pieces in the form of `Words.pieces`
 
     @classmethod
     def of(cls, text: str, rules: Sequence[int]) -> Phrase:
-        """Part a folded phrase at blanks and sort its terms."""
+        """Split a folded phrase at blanks and sort its terms."""
         terms = frozenset(text.split())
         pieces = frozenset(term for term in terms if pieces_of(term) == [term])
         tags = frozenset(term for term in terms - pieces if is_tag(term))
@@ -51,11 +51,11 @@ class Phrase:
         return not self.whole or all(map(words.has_whole, self.whole))
 
     def sure_words(self) -> frozenset[str]:
-        """Return words that are all among the pieces of any text holding the phrase."""
+        """Return words that are all among the pieces of any text containing the phrase."""
         return self.pieces | {tag[1:] for tag in self.tags}
 
     def alternatives(self) -> list[frozenset[str]]:
-        """Return sets of words; any text holding the phrase has at least one of them wholly among its pieces.
+        """Return sets of words; any text with the phrase has all words of at least one set among its pieces.
 
         Empty when the phrase is nothing but punctuation.
         """
@@ -67,9 +67,9 @@ class Phrase:
 
 
 def _readings(term: str) -> list[frozenset[str]]:
-    """Return the ways in which a term with punctuation inside may have fallen into pieces within a tweet.
+    """Return the ways in which a term with inner punctuation may have been split within a tweet.
 
-    A mark at its start makes a tag, but not after a slash; and it may be what an entity names.
+    A mark at its start makes a tag, but not after a slash; and it may be named by an entity.
     """
     readings = {frozenset(pieces_of(term)), frozenset(pieces_of(f"/{term}"))}
     readings.add(frozenset((term[1:] if term[0] in MARKS else term,)))
@@ -99,20 +99,20 @@ class TrackIndex:
                 self._unfiled.append(phrase)
             for key in {_rarest(reading, shared) for reading in readings}:
                 files.setdefault(key, _File()).add(key, phrase)
-        # Blanks around the words make a search for substrings one for words.
+        # Blanks around the words turn a substring search into a word search.
         automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
         self._find = automaton.find_matches_as_indexes
         self._files = list(files.values())
 
     def match(self, text: str, names: Sequence[str] = (), tweet: Tweet | None = None) -> set[int]:
-        """Return the indexes of the rules that match a text and, beside it, names in a tweet's entities."""
+        """Return the indexes of the rules that match a text and the names in a tweet's entities."""
         if names and tweet is not None:
             text, pieces = with_names(text, names, tweet)
         else:
             pieces = blanked_pieces(text)
         found: set[int] = set()
         phrases = self._unfiled
-        for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may come often
+        for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may occur often
             file = self._files[number]
             if file.rules:
                 found.update(file.rules)
@@ -134,7 +134,7 @@ class TrackIndex:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What is filed under one word: rules that ask for no more, those that ask for other pieces, the rest."""
+    """Phrases filed under one word: rules that need no more, those that need further pieces, and the rest."""
 
     rules: list[int] = field(default_factory=list)
     worded: list[tuple[tuple[bytes, ...], tuple[int, ...]]] = field(default_factory=list)

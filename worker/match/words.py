@@ -1,4 +1,4 @@
-"""The words of one tweet, taken apart only as far as somebody asks."""
+"""The words of one tweet, parsed only as far as a caller needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traptor.worker.tweets.tweet import Tweet
 
 
 class Words:
-    """What track terms are compared with: a text, and the tags that a tweet's entities name beside it."""
+    """The text that track terms are compared with, and the tags named by the tweet's entities."""
 
     __slots__ = ("_folded", "_named", "_text", "_tweet", "pieces")
 
@@ -26,16 +26,16 @@ class Words:
         """
 
     def has_tag(self, tag: str) -> bool:
-        """Tell whether it has this hashtag, mention or cashtag: what a term with such a mark finds."""
+        """Tell whether the tweet has this hashtag, mention or cashtag, for terms with such a mark."""
         return has_tag(self.folded, tag) or tag in self.named
 
     def has_whole(self, term: str) -> bool:
-        """Tell whether it has this word with the punctuation inside it: what all other terms find."""
+        """Tell whether the tweet has this word with its inner punctuation, for all other terms."""
         return (term in self.folded and has_word(self.folded, term)) or term in self.named
 
     @property
     def folded(self) -> str:
-        """The text as it is compared."""
+        """The text as used for comparison."""
         if self._folded is None:
             self._folded = fold(self._text)
         return self._folded

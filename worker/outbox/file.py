@@ -1,4 +1,4 @@
-"""The LMDB file of an outbox: opened when it is needed, grown as far as the disk allows, given back."""
+"""The LMDB file of an outbox: opened on demand, grown as far as the disk allows, and given back."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from traptor.worker.outbox.room import FileRoom
 DATA = "data.mdb"
 PAGE_BYTES = 4096
 MODE = 0o640
-_EMPTY_BYTES = 2 * PAGE_BYTES  # LMDB begins a file with two pages
+_EMPTY_BYTES = 2 * PAGE_BYTES  # a new LMDB file has two pages
 # Pages are 4 KiB and a value begins a new one; deleted ones are free again two commits later.
 _MAP_SLACK = 3
 _MAP_LEAST_BYTES = 1 << 28
-# A file is worth writing anew when it is this large, and so many times as large as what is in it.
+# A file is worth rewriting when it is this large, and this many times as large as its content.
 _LARGE_BYTES = 16 << 20
 _LARGE_ON_A_SHORT_DISK_BYTES = 1 << 20
 _WASTED_TIMES = 8
@@ -29,7 +29,7 @@ _COPY = "copy"
 
 
 class OutboxError(Exception):
-    """The outbox cannot be read or written now; says why."""
+    """The outbox cannot be read or written now; the message says why."""
 
 
 class DiskFull(OutboxError):
@@ -37,9 +37,9 @@ class DiskFull(OutboxError):
 
 
 class OutboxFile:
-    """The file in `folder`; its user has the folder locked, and is one thread at a time.
+    """The file in `folder`; the caller holds the folder's lock and uses the file from one thread at a time.
 
-    `first` are key and value of the entry that a new file begins with.
+    `first` is the key and value of a new file's first entry.
     """
 
     def __init__(self, folder: Path, first: tuple[bytes, bytes], *, synced: bool, max_bytes: int) -> None:
@@ -52,11 +52,11 @@ class OutboxFile:
         self._room: FileRoom | None = None
 
     def opened(self) -> lmdb.Environment:
-        """Return the open file, made when it is first needed. Raises lmdb.Error, OSError."""
+        """Return the open file, creating it at first use. Raises lmdb.Error, OSError."""
         if self._env is None:
             size_bytes = self.path.stat().st_size if self.path.exists() else 0
             is_new = size_bytes < _EMPTY_BYTES
-            if is_new:  # its maker was killed, or had no room: LMDB would call it broken
+            if is_new:  # its creator was killed, or had no room: LMDB would call it broken
                 self.path.unlink(missing_ok=True)
             try:
                 self._env, self._room = self._open(max(self._map_bytes, size_bytes + _MAP_LEAST_BYTES))
@@ -67,7 +67,7 @@ class OutboxFile:
         return self._env
 
     def need_room(self, value_bytes: int) -> None:
-        """Have room for a value, and for taking it out again. Raises OutboxError, and nothing is changed."""
+        """Reserve room for a value, and for removing it again. Raises OutboxError, and nothing is changed."""
         try:
             if self._env is None and spare_bytes(self._folder) < value_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -80,10 +80,10 @@ class OutboxFile:
     def failure(self, error: lmdb.Error | OSError) -> OutboxError:
         """Return the error to raise in place of another one."""
         if isinstance(error, lmdb.PanicError):
-            self.close()  # of no use any more; opened anew at the next try
+            self.close()  # unusable now; opened again at the next try
         if isinstance(error, OSError):
             is_disk_full = is_full(error)
-        else:  # a write that the disk took in part is an "Input/output error" to LMDB
+        else:  # LMDB reports a partial write as "Input/output error"
             no_room = isinstance(error, lmdb.DiskError | lmdb.MapFullError)
             is_disk_full = no_room or spare_bytes(self._folder) < 0
         said = error.strerror if isinstance(error, OSError) else error
@@ -94,7 +94,7 @@ class OutboxFile:
         )
 
     def give_back(self, held_bytes: int) -> None:
-        """Give the disk what the file has and does not need, if that is much: LMDB's files never shrink."""
+        """Return unused space of the file to the disk if it is large: LMDB's files never shrink."""
         if self._room is None or not self._is_wasteful(self._room.owned_bytes, held_bytes):
             return
         if held_bytes:
@@ -103,12 +103,12 @@ class OutboxFile:
             self.remove()
 
     def remove(self) -> None:
-        """Remove it with all that is in it; that needs no room on the disk."""
+        """Remove the file with its content; this needs no room on the disk."""
         self.close()
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close it; it is opened anew when it is needed."""
+        """Close the file; it is opened again on demand."""
         if self._env is not None:
             self._env.close()
         self._env = self._room = None
@@ -123,7 +123,7 @@ class OutboxFile:
             sync=self._synced,
             metasync=self._synced,
             writemap=False,
-            lock=False,  # the flock keeps other processes out, the caller its other threads
+            lock=False,  # the flock excludes other processes, the caller its other threads
             readahead=False,
             max_dbs=0,
         )
@@ -143,7 +143,7 @@ class OutboxFile:
         return file_bytes >= large and held_bytes <= min(file_bytes // _WASTED_TIMES, _MOST_COPIED_BYTES)
 
     def _write_anew(self) -> None:
-        """Put a copy without free pages in its place; where that fails, it stays as it is."""
+        """Replace the file by a copy without free pages; if that fails, it stays as it is."""
         copy = self._folder / _COPY
         try:
             shutil.rmtree(copy, ignore_errors=True)

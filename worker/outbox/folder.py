@@ -1,4 +1,4 @@
-"""The outboxes of one connection: a generation makes its own, and adopts those of dead generations."""
+"""The outboxes of one connection: a generation creates its own, and adopts those of dead generations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OutboxFolder:
         self._said: set[Path] = set()
 
     def create(self) -> Outbox:
-        """The generation's own outbox. Raises SinkError, and DiskFull where only room is missing."""
+        """Create the generation's own outbox. Raises SinkError, and DiskFull when only room is missing."""
         folder = outbox_folder(self._settings.state_dir, self._connection)
         try:
             return Outbox.create(
@@ -43,9 +43,9 @@ class OutboxFolder:
             ) from error
 
     def adopt(self) -> list[Outbox]:
-        """The outboxes of generations before this one that no process has any more, oldest first.
+        """Return the outboxes of earlier generations that no process has open, oldest first.
 
-        A drain worker comes after all of them.
+        A drain worker counts as later than all of them.
         """
         folders = outboxes(self._settings.state_dir, self._connection)
         before = [folder for folder in folders if self._drains or int(folder.name) < self._generation]

@@ -1,4 +1,4 @@
-"""What goes to a sink."""
+"""The messages that go to a sink."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One message to deliver: `body` is one JSON object without a line end.
 
-    It is also what an outbox keeps, so members are only ever added, at the end and with a default.
+    Outboxes store it in this form, so new members are only ever added at the end, with a default.
     """
 
     body: bytes
@@ -20,12 +20,12 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class DeliveryCounts(msgspec.Struct):
-    """Totals of one generation. What was accepted is delivered, a dead letter, or in its outbox.
+    """Totals of one generation. An accepted message is delivered, a dead letter, or in its outbox.
 
-    Messages that `other_messages = drop` keeps out are not accepted.
+    Messages that `other_messages = drop` excludes are not accepted.
     """
 
     accepted: int = 0
-    delivered: int = 0  # written, or confirmed by whom it was sent to
-    dead_letters: int = 0  # refused for good by whom it was sent to, and put aside
-    redelivered: int = 0  # delivered out of outboxes of earlier generations
+    delivered: int = 0  # written, or confirmed by the recipient
+    dead_letters: int = 0  # permanently rejected by the recipient and set aside
+    redelivered: int = 0  # delivered from outboxes of earlier generations

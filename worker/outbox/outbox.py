@@ -1,8 +1,8 @@
-"""The outbox of one generation: what was read from the stream and is not yet delivered, on disk.
+"""The outbox of one generation: messages read from the stream and not yet delivered, on disk.
 
-Messages are kept in batches, each one value of an LMDB file: the batch that a few milliseconds of a stream
-make costs one put and one commit, and leaves with one delete when all its messages are delivered. Without
-`writemap`, as a full disk is then an error and not a SIGBUS (docs/decisions/0006-outbox-store.md).
+Messages are kept in batches, each one value of an LMDB file: the messages of a few milliseconds cost one put
+and one commit, and leave with one delete when all are delivered. Without `writemap`, so that a full disk is
+an error and not a SIGBUS (docs/decisions/0006-outbox-store.md).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from traptor.worker.outbox.message import Outgoing
 
 __all__ = ["Batch", "DiskFull", "Outbox", "OutboxError", "OutboxInUse", "portions"]
 
-_KEY = struct.Struct(">QI")  # a batch's number, and how many messages are in it
+_KEY = struct.Struct(">QI")  # a batch's number, and its number of messages
 # The first entry, as batches are numbered from 1: tells later versions how to read the others.
 _FORMAT_KEY = _KEY.pack(0, 0)
 _FORMAT = b"1"
-# So many pages at most leave in one commit: LMDB lists them, and the list must fit into the file's reserve.
+# Maximum pages freed in one commit: LMDB lists them, and the list must fit into the file's reserve.
 _PORTION_PAGES = 2_000
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,25 +38,25 @@ _decode = msgspec.msgpack.Decoder(tuple[Outgoing, ...]).decode
 
 
 class OutboxInUse(Exception):
-    """Another process has the outbox, or it is gone by now."""
+    """Another process has the outbox open, or it is gone by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Where some messages stand in an outbox."""
+    """The position of some messages in an outbox."""
 
     number: int
-    size: int  # messages
+    size: int  # number of messages
     bytes: int
 
     @property
     def pages(self) -> int:
-        """How many pages of the file it takes."""
+        """The number of pages of the file that it takes."""
         return self.bytes // PAGE_BYTES + 1
 
 
 def portions(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
-    """Cut batches that are to be removed into what can leave in one commit."""
+    """Split batches to be removed into portions that fit into one commit."""
     start = pages = 0
     for end, batch in enumerate(batches):
         pages += batch.pages
@@ -70,8 +70,8 @@ def portions(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
 class Outbox:
     """Keeps batches of messages of `generation` in `folder`, which no other process can open meanwhile.
 
-    To be used by one thread at a time. Every put and remove is committed when it returns: it survives a
-    SIGKILL, and with `synced` a power cut too.
+    For use by one thread at a time. Every put and remove is committed when it returns: it survives a SIGKILL,
+    and with `synced` a power cut too.
     """
 
     def __init__(self, folder: Path, lock_fd: int, *, synced: bool, max_bytes: int) -> None:
@@ -86,8 +86,8 @@ class Outbox:
 
     @classmethod
     def create(cls, folder: Path, *, synced: bool, max_bytes: int) -> Outbox:
-        """The new outbox of the generation that `folder` is named for. Raises OSError."""
-        # Locked before it has its name: nobody can adopt it in between.
+        """Create the outbox of the generation that `folder` is named for. Raises OSError."""
+        # Locked before it gets its name: nobody can adopt it in between.
         nascent = folder.with_name(f".{folder.name}")
         shutil.rmtree(nascent, ignore_errors=True)
         outbox: Outbox | None = None
@@ -108,7 +108,7 @@ class Outbox:
 
     @classmethod
     def adopt(cls, folder: Path, *, synced: bool, max_bytes: int) -> Outbox:
-        """The outbox that a generation left. Raises OutboxInUse, OutboxError."""
+        """Open the outbox that a generation left. Raises OutboxInUse, OutboxError."""
         try:
             lock_fd = os.open(folder / OUTBOX_LOCK, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
@@ -128,12 +128,12 @@ class Outbox:
             raise
         return outbox
 
-    # ---- what is kept
+    # ---- content
 
     def put(self, messages: Sequence[Outgoing], delivered: Iterable[Batch] = ()) -> Batch:
-        """Keep a batch, and take out a portion that is delivered.
+        """Store a batch, and remove a portion that is delivered.
 
-        Raises OutboxError, of a full disk DiskFull, and nothing is changed then.
+        Raises OutboxError, or DiskFull on a full disk; then nothing is changed.
         """
         value = _encode(messages)
         batch = Batch(self.last + 1, len(messages), len(value))
@@ -153,7 +153,7 @@ class Outbox:
         return batch
 
     def remove(self, delivered: Iterable[Batch]) -> None:
-        """Take out a portion that is delivered. Raises OutboxError, and nothing is changed then."""
+        """Remove a portion that is delivered. Raises OutboxError, and nothing is changed then."""
         gone = tuple(delivered)
         try:
             with self._file.opened().begin(write=True) as transaction:
@@ -165,7 +165,7 @@ class Outbox:
         self._note_count()
 
     def after(self, number: int) -> Batch | None:
-        """The first batch whose number is above `number`. Raises OutboxError."""
+        """Return the first batch whose number is above `number`. Raises OutboxError."""
         try:
             with self._file.opened().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 if not cursor.set_range(_KEY.pack(number + 1, 0)):
@@ -176,7 +176,7 @@ class Outbox:
             raise self._file.failure(error) from error
 
     def read(self, batch: Batch) -> tuple[Outgoing, ...]:
-        """The messages of a batch. Raises OutboxError."""
+        """Return the messages of a batch. Raises OutboxError."""
         try:
             with self._file.opened().begin() as transaction:
                 value = transaction.get(_key(batch))
@@ -188,24 +188,24 @@ class Outbox:
             raise OutboxError(f"{self.folder}: batch {batch.number} cannot be read: {error}") from error
 
     def mark(self, mark: Mark) -> None:
-        """Note until when all that came is safe."""
+        """Record the time up to which all received data is safe."""
         if self._mark is not None:
             self._mark.write(mark)
 
     def clear(self) -> None:
-        """Take out all that is in it, also where the disk has no room to take out some."""
+        """Remove everything, even when the disk has no room to remove a part."""
         self._file.remove()
         self.messages = self.bytes = 0
         self._note_count()
 
     def give_back(self) -> None:
-        """Give the disk what it takes there and does not need."""
+        """Return unused space to the disk."""
         self._file.give_back(self.bytes)
 
-    # ---- its end
+    # ---- end
 
     def close(self) -> None:
-        """Let go of it: what is in it stays for others."""
+        """Close the outbox: its content stays for others."""
         self._file.close()
         if self._mark is not None:
             self._mark.close()
@@ -215,14 +215,14 @@ class Outbox:
             self._lock_fd = -1
 
     def delete(self) -> None:
-        """Remove it, empty as it is, and let go of it."""
+        """Remove the empty outbox and close it."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
 
     # ---- steps
 
     def _count(self) -> None:
-        """Find out what is in it."""
+        """Count the content."""
         if not self._file.path.exists():
             return
         try:

@@ -1,8 +1,8 @@
-"""The room of an outbox's file: how far it may grow, and what it keeps so that messages can still leave it.
+"""The room of an outbox's file: how far it may grow, and what it reserves for removing messages.
 
-LMDB is copy-on-write: to take a message out it writes pages before it frees any. So the file owns some pages
-beyond those in use, which no other file can take, and is not let grow into what the disk has left for others
-(docs/decisions/0008-a-full-disk.md).
+LMDB is copy-on-write: to remove a message it writes pages before it frees any. So the file owns some pages
+beyond those in use, which no other file can take, and may not grow into the space that the disk has left for
+others (docs/decisions/0008-a-full-disk.md).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import lmdb
 
 from traptor.common.files.disk import allocate, spare_bytes
 
-# Taking out one portion writes some ten pages; they are free again two commits later.
+# Removing one portion writes some ten pages; they are free again two commits later.
 RESERVE_PAGES = 64
-_TREE_PAGES = 16  # a put's, beside those of its value
-_GROW_BYTES = 1 << 20  # at once, where the disk has that much
+_TREE_PAGES = 16  # for a put, besides those of its value
+_GROW_BYTES = 1 << 20  # at once, if the disk has that much
 
 
 class FileRoom:
-    """The room of one LMDB file, which is open and of which one process alone is the writer."""
+    """The room of one open LMDB file, of which this process is the only writer."""
 
     def __init__(self, env: lmdb.Environment, file: Path, map_bytes: int) -> None:
         self._env = env
@@ -31,11 +31,11 @@ class FileRoom:
 
     @property
     def owned_bytes(self) -> int:
-        """What the file takes on the disk."""
+        """The space that the file takes on the disk."""
         return self._owned_bytes
 
     def need(self, value_bytes: int) -> None:
-        """Have room for a value, and for taking it out again. Raises OSError (ENOSPC) and changes nothing."""
+        """Reserve room for a value, and for removing it. Raises OSError (ENOSPC) and changes nothing."""
         page = self._env.stat()["psize"]
         needed = (value_bytes // page + 2 + _TREE_PAGES + RESERVE_PAGES) * page
         end = (self._env.info()["last_pgno"] + 1) * page
@@ -43,14 +43,14 @@ class FileRoom:
             self._grow_to(end + needed)
 
     def keep_reserve(self) -> None:
-        """Own what taking messages out may need, if the disk has that much."""
+        """Reserve the pages that removing messages may need, if the disk has that many."""
         try:
             self.need(0)
         except OSError:
-            pass  # what is in the file goes out all the same, and then the file is removed as a whole
+            pass  # the messages still leave: the file is then removed as a whole
 
     def _free_inside(self) -> int:
-        """Bytes of pages that hold nothing any more, by LMDB's own account."""
+        """Return the bytes of pages that hold nothing any more, by LMDB's own account."""
         state = self._env.stat()
         used = state["branch_pages"] + state["leaf_pages"] + state["overflow_pages"]
         unused = self._env.info()["last_pgno"] - 1 - used
@@ -61,7 +61,7 @@ class FileRoom:
         if size_bytes > self._map_bytes:
             raise OSError(
                 errno.ENOMEM, "its map is full of pages that are not free yet"
-            )  # no matter of the disk
+            )  # not a question of the disk
         spare = spare_bytes(self._file.parent)
         generous = min(size_bytes + _GROW_BYTES, self._map_bytes)
         for size in (generous, size_bytes):

@@ -1,4 +1,4 @@
 """Outputs: lines in files, lines on stdout, Kafka.
 
-The entry point builds one; delivery calls it.
+The entry point creates one; delivery calls it.
 """

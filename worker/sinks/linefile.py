@@ -1,8 +1,8 @@
 """A file of lines that overlapping generations append to, and in which no broken line stays.
 
-One line is one write with O_APPEND. A full disk may take the beginning of a line only; it is then cut off.
-For that no other may write in between, hence the flock around each write; the kernel frees it when its holder
-is killed. A beginning whose writer was killed before it cut it off is cut off by the next one.
+One line is one write with O_APPEND. A full disk may accept only the beginning of a line, which is then cut
+off. Nothing else may write in between, hence the flock around each write; the kernel releases it when its
+holder is killed. If a writer is killed before it could cut off its partial line, the next writer does it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAIL_BYTES = 65_536
 
 
 class LineFile:
-    """Appends lines to a named file, and to a new one under that name when it was renamed or removed."""
+    """Appends lines to a named file; creates it again when it was renamed or removed."""
 
     is_all_or_nothing = True
 
@@ -39,14 +39,14 @@ class LineFile:
         self._fd = -1
         self._inode: tuple[int, int] | None = None
         self._is_regular = True
-        self._end = -1  # of the last whole line, as far as is known
+        self._end = -1  # end of the last whole line, as far as known
         self._next_look = 0.0
 
     def __str__(self) -> str:
         return str(self._path)
 
     def open(self) -> None:
-        """Open the file; its folder is made when the folder above exists. Raises SinkError."""
+        """Open the file; create its folder if the parent exists. Raises SinkError."""
         try:
             self._path.parent.mkdir(_FOLDER_MODE, exist_ok=True)
             self._open()
@@ -57,7 +57,7 @@ class LineFile:
             ) from error
 
     def write(self, line: bytes) -> bool:
-        """Append one line; False while another generation writes. Raises OSError, leaving no broken line."""
+        """Append one line; return False while another generation writes. Raises OSError."""
         self._follow_name()
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,7 +70,7 @@ class LineFile:
         return True
 
     def sync(self) -> None:
-        """Have the lines survive a power cut."""
+        """Flush the lines to disk, so that they survive a power cut."""
         if self._fd >= 0 and self._is_regular:
             try:
                 os.fdatasync(self._fd)
@@ -92,11 +92,11 @@ class LineFile:
         self._end = size + written
 
     def _whole_size(self) -> int:
-        """The file's size, after a broken line at its end was cut off."""
+        """Return the file's size after cutting off a broken line at its end."""
         if not self._is_regular:
             return 0
         size = os.fstat(self._fd).st_size
-        if size not in (self._end, 0):  # somebody else wrote
+        if size not in (self._end, 0):  # another process wrote
             whole = _end_of_last_line(self._fd, size)
             if whole != size:
                 os.ftruncate(self._fd, whole)
@@ -121,7 +121,7 @@ class LineFile:
         try:
             mode = self._path.stat().st_mode
         except FileNotFoundError:
-            mode = stat.S_IFREG  # it is made
+            mode = stat.S_IFREG  # it will be created
         if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
             raise OSError(0, "it is not a file")
         fd = os.open(self._path, _FLAGS, _MODE)
@@ -133,7 +133,7 @@ class LineFile:
 
 
 def _end_of_last_line(fd: int, size: int) -> int:
-    """Where the last line end in the file is; a file without any is one broken line."""
+    """Return the position after the last line end; a file without any is one broken line."""
     if os.pread(fd, 1, size - 1) == b"\n":
         return size
     end = size

@@ -16,7 +16,7 @@ from traptor.worker.sinks.linestdout import LineStdout
 log = logging.getLogger(__name__)
 
 _SAY_INTERVAL_S = 60.0
-# Another generation writes its line to the same file meanwhile.
+# Another generation may be writing its line to the same file.
 _TRIES = 20
 _TRY_PAUSE_S = 0.0005
 
@@ -28,23 +28,23 @@ class LineOutput(Protocol):
     """Whether a line that is not written whole is not written at all."""
 
     def open(self) -> None:
-        """Reach the output. Raises SinkError."""
+        """Open the output. Raises SinkError."""
 
     def write(self, line: bytes) -> bool:
-        """Write one line, its end included; False when there is no room now: call again with the same line.
+        """Write one line, including its end; return False without room now: call again with that line.
 
-        Raises OSError when something other than want of room stands in the way; it may go away, too.
+        Raises OSError for any other obstacle, which may be temporary too.
         """
 
     def sync(self) -> None:
-        """Have what was written survive a power cut; where that fails, the next call tries again."""
+        """Flush what was written to disk, to survive a power cut; on failure, the next call tries again."""
 
     def close(self) -> None:
-        """Let go of the output."""
+        """Close the output."""
 
 
 def jsonl_files(folder: Path, connection: str, other_messages: str) -> LineSink:
-    """Lines in `<connection>.jsonl`; other messages there too, in `<connection>.NAME.jsonl`, or nowhere."""
+    """Return a sink for `<connection>.jsonl`; others go there, to `<connection>.NAME.jsonl`, or nowhere."""
     tweets = LineFile(folder / f"{connection}.jsonl")
     if other_messages in ("topic", "drop"):
         return LineSink(tweets, tweets if other_messages == "topic" else None)
@@ -52,7 +52,7 @@ def jsonl_files(folder: Path, connection: str, other_messages: str) -> LineSink:
 
 
 def jsonl_stdout(other_messages: str) -> LineSink:
-    """Lines on stdout; other messages there too, or nowhere."""
+    """Return a sink for stdout; other messages go there too, or nowhere."""
     stdout = LineStdout()
     return LineSink(stdout, None if other_messages == "drop" else stdout)
 
@@ -63,7 +63,7 @@ class LineSink:
     def __init__(self, tweets: LineOutput, others: LineOutput | None) -> None:
         self._tweets = tweets
         self._others = others  # None: dropped
-        self._in_hand: tuple[LineOutput, bytes, Ticket] | None = None  # the line that is being written
+        self._in_hand: tuple[LineOutput, bytes, Ticket] | None = None  # the line being written
         self._say_next = 0.0
         self._failing_since: float | None = None
         self._is_said = False
@@ -75,22 +75,22 @@ class LineSink:
             lines.open()
 
     def takes(self, message: Outgoing) -> bool:
-        """Whether messages of this kind are written."""
+        """Tell whether messages of this kind are written."""
         return self._lines(message) is not None
 
     def deliver_at_once(self, message: Outgoing) -> bool:
-        """Write a whole line now; False where it may stay a part of one, or there is no room."""
+        """Write a whole line now; return False if it might be written in part, or there is no room."""
         lines = self._lines(message)
         if lines is None or not lines.is_all_or_nothing or self._in_hand is not None:
             return False
         return self._write(lines, message.body + b"\n")
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
-        """Begin to write a line; False while the one before is not written."""
+        """Begin to write a line; return False while the previous one is not written."""
         lines = self._lines(message)
         if self._in_hand is not None and not self._finish():
             return False
-        if lines is None:  # dropped by now; it was not when it came
+        if lines is None:  # dropped by the present options; not so when it was read
             self._results.delivered(ticket)
             return True
         self._in_hand = (lines, message.body + b"\n", ticket)
@@ -98,20 +98,20 @@ class LineSink:
         return True
 
     def serve(self) -> None:
-        """Go on with the line that is being written."""
+        """Continue with the line being written."""
         if self._in_hand is not None:
             self._finish()
 
     def confirms_none(self, since: float) -> None:
-        """A line that is not written yet is written further by `serve`; nothing else can help."""
+        """Do nothing: `serve` continues an unfinished line, and nothing else can help."""
 
     def sync(self) -> None:
-        """Have all lines survive a power cut."""
+        """Flush all lines to disk, so that they survive a power cut."""
         for lines in self._outputs():
             lines.sync()
 
     def stop_waiting(self) -> None:
-        """Nothing here waits."""
+        """Do nothing: nothing here waits."""
 
     def close(self) -> None:
         """Close the outputs."""

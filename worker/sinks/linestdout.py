@@ -1,8 +1,8 @@
 """Lines on stdout, whole, from all workers.
 
-The lock that they share is a record lock on stdout itself: it belongs to a process, works on pipes, sockets
-and terminals alike, and the kernel frees it when its holder is killed. A worker killed inside a line has left
-its beginning there, which nobody can take back; a shared byte says so, and the next writer ends that line.
+The workers share a record lock on stdout itself: it belongs to a process, works on pipes, sockets and
+terminals alike, and the kernel releases it when its holder is killed. A worker killed inside a line has
+written a part of it that cannot be taken back; a shared byte tells so, and the next writer ends that line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from traptor.common.errors import SinkError
 from traptor.common.stdstream import StdStream
 
 _STDOUT = 1
-# Made when the master imports this, and so shared by all its workers: 1 while a line is being written.
+# Created when the master imports this module, and so shared by all its workers: 1 while a line is being
+# written.
 _inside_a_line = mmap.mmap(-1, 1)
 
 
@@ -25,13 +26,13 @@ class LineStdout:
 
     def __init__(self) -> None:
         self._stream: StdStream | None = None
-        self._rest = b""  # of the line that is being written
+        self._rest = b""  # of the line being written
 
     def __str__(self) -> str:
         return "stdout"
 
     def open(self) -> None:
-        """Get at stdout. Raises SinkError."""
+        """Open stdout. Raises SinkError."""
         try:
             self._stream = StdStream(_STDOUT)
         except OSError as error:
@@ -41,7 +42,7 @@ class LineStdout:
             ) from error
 
     def write(self, line: bytes) -> bool:
-        """Write (the rest of) a line; False while the reader or another worker leaves no room.
+        """Write (the rest of) a line; return False while the reader or another worker leaves no room.
 
         The lock is kept until the line is whole. Raises OSError.
         """
@@ -52,10 +53,10 @@ class LineStdout:
         return self._write_rest()
 
     def sync(self) -> None:
-        """What becomes of the lines is the reader's business."""
+        """Do nothing: the reader is responsible for the lines."""
 
     def close(self) -> None:
-        """Let go; a line that is not whole is followed by the next writer's line end."""
+        """Release stdout; the next writer ends a line that is not whole."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -78,6 +79,6 @@ class LineStdout:
 def _take_lock() -> bool:
     try:
         fcntl.lockf(_STDOUT, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # either says that another has it: fcntl(2)
+    except (BlockingIOError, PermissionError):  # either means that another process has the lock: fcntl(2)
         return False
     return True

@@ -1,4 +1,4 @@
-"""Which sink the option `output` means."""
+"""Create the sink that the option `output` names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from traptor.worker.sinks.kafka.config import most_message_bytes
 from traptor.worker.sinks.kafka.sink import KafkaSink
 from traptor.worker.sinks.lines import LineSink, jsonl_files, jsonl_stdout
 
-MOST_BYTES = 1 << 24  # of a line: as much as one of the stream may have
+MOST_BYTES = 1 << 24  # of a line: as much as a line of the stream may have
 
 
 def sink_of(birth: Birth) -> Sink:
-    """Return the sink, not yet opened, of a generation. Raises SinkError as `line_sink` does."""
+    """Return the sink of a generation, not yet opened. Raises SinkError like `line_sink`."""
     settings = birth.settings
     if settings.kafka is not None:
         return KafkaSink(birth, settings.kafka)
@@ -23,12 +23,12 @@ def sink_of(birth: Birth) -> Sink:
 
 
 def most_bytes(settings: WorkerSettings) -> int:
-    """Return how large a message may be for the output, as far as that is known before it is reached."""
+    """Return the largest message that the output accepts, as far as known before it is reached."""
     return MOST_BYTES if settings.kafka is None else most_message_bytes(settings.kafka)
 
 
 def line_sink(output: str, other_messages: str, connection: str) -> LineSink:
-    """Return the sink of lines, not yet opened, that `output` and `other_messages` mean for a connection.
+    """Return the line sink, not yet opened, that `output` and `other_messages` name for a connection.
 
     Raises SinkError when `output` is not `jsonl:DIR` or `jsonl:-`.
     """

@@ -1,4 +1,4 @@
-"""The delivered tweet: the tweet's own JSON as it came, with one member `traptor` at its end.
+"""Make the delivered tweet: the tweet's own JSON unchanged, with a member `traptor` at its end.
 
 The form is compatible with the original Traptor's; `collection`, `inferred` and `truncated` are ours.
 """
@@ -24,10 +24,10 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Enricher:
-    """Adds to tweets of one connection which rules they came for, and how they were collected.
+    """Adds to tweets of one connection which rules they matched, and how they were collected.
 
-    `extras` says whether members are added that the original had not. Where a tweet would be larger than
-    `most_bytes`, its rules are cut to their ids, and `on_truncated` is told how many they are.
+    `extras` tells whether to add members that the original did not have. When a tweet would exceed
+    `most_bytes`, its rules are cut to their ids, and `on_truncated` receives their number.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Enricher:
         most_bytes: int = sys.maxsize,
         on_truncated: Callable[[int], None] = lambda _rules: None,
     ) -> None:
-        """Take the rules that indexes point into; `group` is None where a connection carries several."""
-        # Nothing is made of each rule here: what is never looked at stays shared with the master.
+        """Take the rules that indexes refer to; `group` is None when a connection carries several."""
+        # Nothing is built per rule here: memory that is never touched stays shared with the master.
         self._rules = rules
         self._group = group
         self._head = _head(group)
@@ -61,7 +61,7 @@ class Enricher:
     ) -> bytes:
         """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
 
-        `matched` are indexes of rules; `inferred` says that only the wider reading found them;
+        `matched` holds indexes of rules; `inferred` tells that only the wider interpretation found them;
         `received_at_s` is unix time.
         """
         rules = self._rules
@@ -97,7 +97,7 @@ def _created_at_member(created_at: str | None) -> bytes:
     return b',"created_at_iso":"%b"' % iso.encode() if iso else b""
 
 
-@functools.lru_cache(maxsize=4)  # where it is busy, many come in one millisecond
+@functools.lru_cache(maxsize=4)  # on a busy stream many tweets arrive in one millisecond
 def _iso_of_unix_ms(time_ms: int) -> bytes:
     return iso_of_unix_time(time_ms).encode()
 
@@ -108,7 +108,7 @@ def _head(group: GroupId | None) -> bytes:
 
 
 def _group_id(group: GroupId | None) -> bytes:
-    """Return the id as JSON: a number where it is numeric, as the original wrote it."""
+    """Return the id as JSON: a number if it is numeric, as the original wrote it."""
     if group is None:
         return b"null"
     return str(int(group.id)).encode() if _NUMERIC.fullmatch(group.id) else orjson.dumps(group.id)
@@ -124,10 +124,10 @@ def _not_found(rules: Sequence[Rule], group: GroupId | None) -> bytes:
 
 
 def _without_traptor(raw: bytes) -> bytes:
-    """Take the member `traptor` out and leave the text of all others as it is."""
+    """Remove the member `traptor` and leave the text of all others unchanged."""
     try:
         members = _decode_members(raw)
-    except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's reader takes
+    except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's parser accepts
         fields = json.loads(raw, parse_float=_finite)
         return json.dumps({name: fields[name] for name in fields if name != "traptor"}).encode()
     del members["traptor"]
@@ -135,5 +135,5 @@ def _without_traptor(raw: bytes) -> bytes:
 
 
 def _finite(text: str) -> float:
-    """A number that can be written as JSON again, though one like 1e999 is beyond what a float holds."""
+    """Return a number that can be written as JSON again; one beyond a float, like 1e999, is capped."""
     return max(-sys.float_info.max, min(float(text), sys.float_info.max))

@@ -1,4 +1,4 @@
-"""Tell what kind of message a line of the stream is.
+"""Classify a line of the stream as one kind of message.
 
 Kinds and their fields: Twitter, "Streaming message types".
 """
@@ -16,7 +16,7 @@ from traptor.worker.tweets.tweet import Tweet, tolerant_tweet, well_formed
 
 
 class Kind(StrEnum):
-    """The kinds that are told apart; those without a comment came on `statuses/filter`."""
+    """The kinds of messages; those without a comment came on `statuses/filter`."""
 
     TWEET = "tweet"
     DELETE = "delete"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     USER_WITHHELD = "user_withheld"
     DISCONNECT = "disconnect"
     WARNING = "warning"
-    FRIENDS = "friends"  # user and site streams only, as the next three
+    FRIENDS = "friends"  # user and site streams only, like the next three
     EVENT = "event"
     FOR_USER = "for_user"
     CONTROL = "control"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message of the stream, with what the worker acts on."""
+    """One message of the stream, with the fields that the worker acts on."""
 
     kind: Kind
     tweet: Tweet | None = None
@@ -52,9 +52,9 @@ _KIND_BY_MEMBER = {
     kind.value: kind for kind in Kind if kind not in (Kind.TWEET, Kind.UNKNOWN, Kind.BROKEN)
 } | {"friends_str": Kind.FRIENDS}
 _BROKEN = Message(Kind.BROKEN)
-# No connection lasts long enough for more; what counts further would not fit into a report or into Redis.
+# No connection lasts long enough for more; a larger count would not fit into a report or into Redis.
 _MOST_WITHHELD = 1 << 40
-_TWEET = Kind.TWEET  # a member of an enum is found in three steps
+_TWEET = Kind.TWEET  # looking up an enum member takes three steps
 _decode_tweet = msgspec.json.Decoder(Tweet).decode
 
 
@@ -66,20 +66,20 @@ _decode_odd = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def read_message(line: bytes) -> Message:
-    """Tell what `line` is; never raises, whatever the bytes are."""
+    """Return what `line` is; never raises, whatever the bytes are."""
     try:
         tweet = _decode_tweet(line)
         if not line.isascii():
-            line.decode()  # what the decoder skips it does not check for broken UTF-8
+            line.decode()  # the decoder does not check parts that it skips for invalid UTF-8
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_odd_message(line)
     return Message(_TWEET, tweet) if tweet.is_complete else _read_odd_message(line)
 
 
 def _read_odd_message(line: bytes) -> Message:
-    """Read what is not a tweet, or one with a field that is not of the documented type.
+    """Read a message other than a tweet, or a tweet with a field of an undocumented type.
 
-    The standard library's reader also takes half surrogate pairs, which stand in some tweets that were cut.
+    The standard library's parser also accepts half surrogate pairs, which occur in some truncated tweets.
     """
     try:
         fields = _decode_odd(line.decode())

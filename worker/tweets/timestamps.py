@@ -1,4 +1,4 @@
-"""Times as they stand in tweets, and as ISO 8601."""
+"""Convert times in tweets to ISO 8601."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Wed Sep 23 10:00:00 +0000 2026. Not strptime: it reads names of months in the language of the process.
+# Wed Sep 23 10:00:00 +0000 2026. Not strptime: it reads names of months in the process's language.
 _CREATED_AT = re.compile(
     rf"[A-Z][a-z]{{2}} ({'|'.join(_MONTHS)}) ([0-9]{{1,2}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}})"
     r" ([+-][0-9]{2})([0-9]{2}) ([0-9]{4})"
@@ -15,9 +15,9 @@ _CREATED_AT = re.compile(
 
 
 def iso_of_created_at(created_at: str) -> str | None:
-    """Return a tweet's `created_at` as ISO 8601 with offset, or None where it is no time.
+    """Return a tweet's `created_at` as ISO 8601 with offset, or None when it is not a time.
 
-    Takes the form of v1.1 (`Wed Sep 23 10:00:00 +0000 2026`) and ISO 8601 itself.
+    Accepts the form of v1.1 (`Wed Sep 23 10:00:00 +0000 2026`) and ISO 8601 itself.
     """
     fields = _CREATED_AT.fullmatch(created_at)
     try:
@@ -36,7 +36,7 @@ def iso_of_created_at(created_at: str) -> str | None:
 
 @functools.lru_cache(maxsize=1024)
 def unix_ms_of_created_at(created_at: str) -> int | None:
-    """Return a tweet's `created_at` in unix milliseconds, or None where it is no time."""
+    """Return a tweet's `created_at` in unix milliseconds, or None when it is not a time."""
     iso = iso_of_created_at(created_at)
     return None if iso is None else int(datetime.fromisoformat(iso).timestamp() * 1000)
 

@@ -1,4 +1,4 @@
-"""Rules cut to their ids, where a tweet with all their fields is too large to be delivered."""
+"""Cut rules to their ids when a tweet with all their fields is too large to be delivered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from traptor.common.rules.rule import Rule
 
-# It is the last one of a tweet: inside of a text no quotation mark stands without a backslash.
+# The last occurrence in a tweet: within a string every quotation mark follows a backslash.
 _MEMBER = b',"traptor":'
 
 
@@ -17,7 +17,7 @@ def truncated_json(rule: Rule) -> bytes:
 
 
 def truncated_body(body: bytes) -> bytes | None:
-    """Return a delivered tweet with its rules cut to their ids; None where that makes it no smaller."""
+    """Return a delivered tweet with its rules cut to their ids; None when that makes it no smaller."""
     start = body.rfind(_MEMBER)
     if start < 0:
         return None

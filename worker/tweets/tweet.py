@@ -1,7 +1,7 @@
-"""What matching and enrichment need of a tweet, decoded from its JSON.
+"""The parts of a tweet that matching and enrichment need, decoded from its JSON.
 
-Only the fields named here are built; everything else of the line is skipped by the decoder.
-Field names are those of Twitter's v1.1 tweet object on a stream (compatibility format with `extended_tweet`).
+Only the fields named here are built; the decoder skips everything else in the line. Field names are those of
+Twitter's v1.1 tweet object on a stream (compatibility format with `extended_tweet`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
-    """A piece of a tweet; tuples and strings only, so the garbage collector need not look at it."""
+    """A part of a tweet; tuples and strings only, so the garbage collector need not visit it."""
 
 
 class User(_Part, frozen=True, gc=False):
@@ -33,21 +33,21 @@ class Tag(_Part, frozen=True, gc=False):
 
 
 class Link(_Part, frozen=True, gc=False):
-    """A link in the text, or of a medium."""
+    """A link in the text, or of a media item."""
 
     expanded_url: str | None = None
     display_url: str | None = None
 
 
 class Mention(_Part, frozen=True, gc=False):
-    """A user whom the text names."""
+    """A user mentioned in the text."""
 
     id_str: str | None = None
     screen_name: str | None = None
 
 
 class Entities(_Part, frozen=True, gc=False):
-    """What Twitter found in a text."""
+    """The entities that Twitter found in a text."""
 
     hashtags: tuple[Tag, ...] | None = None
     symbols: tuple[Tag, ...] | None = None
@@ -57,7 +57,7 @@ class Entities(_Part, frozen=True, gc=False):
 
 
 class ExtendedTweet(_Part, frozen=True, gc=False):
-    """The whole of a tweet whose outer text is cut."""
+    """The full form of a tweet whose outer text is cut."""
 
     full_text: str | None = None
     entities: Entities | None = None
@@ -91,7 +91,7 @@ class Tweet(_Part, frozen=True, gc=False):
     created_at: str | None = None
     id_str: str | None = None
     text: str | None = None
-    full_text: str | None = None  # instead of `text` where the extended format was asked for
+    full_text: str | None = None  # instead of `text` when the extended format was requested
     truncated: bool | None = None
     in_reply_to_user_id_str: str | None = None
     user: User | None = None
@@ -102,28 +102,28 @@ class Tweet(_Part, frozen=True, gc=False):
     extended_tweet: ExtendedTweet | None = None
     entities: Entities | None = None
     extended_entities: Entities | None = None
-    traptor: msgspec.Raw = _NO_MEMBER  # somebody enriched the tweet before us
+    traptor: msgspec.Raw = _NO_MEMBER  # present when another program enriched the tweet before us
 
     @property
     def has_traptor(self) -> bool:
-        """True where the JSON already has a member `traptor`, whatever it holds."""
+        """True when the JSON already has a member `traptor`, whatever it holds."""
         return self.traptor is not _NO_MEMBER
 
     @property
     def is_complete(self) -> bool:
-        """True for what Twitter calls a tweet: it has an id and a text or an author."""
+        """True when Twitter would call it a tweet: it has an id and a text or an author."""
         return self.id_str is not None and (
             self.text is not None or self.user is not None or self.full_text is not None
         )
 
 
 def tolerant_tweet(fields: Mapping[str, Any]) -> Tweet:
-    """Build a Tweet from decoded JSON, leaving fields out that are not of the documented type."""
+    """Build a Tweet from decoded JSON, leaving out fields that are not of the documented type."""
     return typing.cast(Tweet, _as_struct(fields, Tweet))
 
 
 def well_formed(text: str) -> str:
-    """Return `text` with a question mark for every half of a surrogate pair, which no encoder takes."""
+    """Return `text` with a question mark for every half of a surrogate pair, which no encoder accepts."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -136,9 +136,9 @@ def _as_struct(fields: Mapping[str, Any], struct: type[_Part]) -> _Part:
 
 
 def _as_type(value: Any, hint: Any) -> Any:
-    """Return `value` as `hint`, or None where it cannot be read so; ids written as numbers become strings."""
+    """Return `value` as `hint`, or None when it cannot be read so; ids written as numbers become strings."""
     if hint is msgspec.Raw:
-        return msgspec.Raw(b"null")  # that there is something says all
+        return msgspec.Raw(b"null")  # that it exists is enough
     (wanted,) = (option for option in typing.get_args(hint) if option is not NoneType)
     if typing.get_origin(wanted) is tuple:
         return _as_tuple(value, typing.get_args(wanted)[0])
@@ -155,7 +155,7 @@ def _as_tuple(value: Any, item: Any) -> Any:
     if isinstance(item, type) and issubclass(item, _Part):
         return tuple(_as_struct(one, item) for one in value if isinstance(one, Mapping))
     try:
-        # Numbers: a point or ring with an odd number in it says nothing about where the tweet is.
+        # Numbers: a point or ring with an invalid number says nothing about the tweet's location.
         return msgspec.convert(value, tuple[item, ...])
     except msgspec.ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""What librdkafka is told: our choices, and over them what [kafka] passes on.
+"""The configuration of librdkafka: our choices, overridden by what [kafka] passes on.
 
 Options and their defaults: librdkafka, CONFIGURATION.md.
 """
@@ -18,11 +18,11 @@ _SIZES = ("batch.size", "message.max.bytes")
 Config = dict[str, object]
 
 _OURS: dict[str, object] = {
-    "enable.idempotence": True,  # implies acks=all; a retry of librdkafka neither doubles nor reorders
-    "message.timeout.ms": 0,  # its default gives up after five minutes; what it gives up is sent again
-    "partitioner": "murmur2_random",  # as Java's clients do, so that other topics' keys can be joined
+    "enable.idempotence": True,  # implies acks=all; librdkafka's retries neither duplicate nor reorder
+    "message.timeout.ms": 0,  # the default gives up after five minutes; we resend what it gives up
+    "partitioner": "murmur2_random",  # as Java's clients do, so that keys of other topics can be joined
     "linger.ms": 20,
-    # Its default is 1 GiB for each worker. When this is full, messages wait in the outbox alone.
+    # The default is 1 GiB for each worker. When this is full, messages wait in the outbox only.
     "queue.buffering.max.kbytes": 16_384,
     "queue.buffering.max.messages": 100_000,
     "message.max.bytes": 1_000_000,
@@ -33,7 +33,7 @@ _OURS: dict[str, object] = {
 
 
 def client_config(settings: KafkaSettings, connection: str) -> Config:
-    """The configuration of a client of librdkafka that serves a connection."""
+    """Return the configuration of a librdkafka client that serves a connection."""
     return {
         **_OURS,
         "bootstrap.servers": settings.bootstrap_servers,
@@ -44,14 +44,14 @@ def client_config(settings: KafkaSettings, connection: str) -> Config:
 
 
 def most_message_bytes(settings: KafkaSettings) -> int:
-    """How large a message librdkafka takes, with key and headers."""
+    """Return the largest message that librdkafka accepts, including key and headers."""
     return int(str({**_OURS, **dict(settings.library)}["message.max.bytes"]))
 
 
 def fitted(config: Config, most_bytes: int, settings: KafkaSettings) -> Config:
-    """The configuration with batches of at most `most_bytes`, unless the operator has set their size.
+    """Return the configuration with batches of at most `most_bytes`, unless the operator has set their size.
 
-    A broker refuses a batch larger than its topic's messages may be, and all the messages in it.
+    A broker rejects a batch larger than its topic's maximum message size, and all the messages in it.
     """
     if any(name in _SIZES for name, _ in settings.library):
         return config
@@ -59,8 +59,8 @@ def fitted(config: Config, most_bytes: int, settings: KafkaSettings) -> Config:
 
 
 class _LibraryLog:
-    """Takes librdkafka's log, which repeats itself at every reconnect: what counts comes as errors, too."""
+    """Receives librdkafka's log, which repeats itself at each reconnect; errors that matter also raise."""
 
     def log(self, _level: int, text: str, *words: object) -> None:
-        """Log for those who look for it."""
+        """Log at debug level."""
         log.debug(text, *words)

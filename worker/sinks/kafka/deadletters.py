@@ -1,4 +1,4 @@
-"""The file of messages that Kafka takes by no means: nothing that was read is dropped without a trace."""
+"""The file of messages that Kafka permanently rejects: nothing that was read is dropped without a trace."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from traptor.worker.sinks.linefile import LineFile
 
 log = logging.getLogger(__name__)
 
-# Another generation of the connection writes to it meanwhile.
+# Another generation of the connection may be writing to it.
 _TRIES = 20
 _TRY_PAUSE_S = 0.0005
 
 
 class DeadLetters:
-    """A JSON object for each message: reason, topic, key, time_ms, headers, and the message as `value`.
+    """A JSON object per message: reason, topic, key, time_ms, headers, and the message as `value`.
 
-    The file is made with the first one.
+    The file is created with the first one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,11 +33,11 @@ class DeadLetters:
         self._tally = Tally()
 
     def write(self, record: Record, reason: str) -> bool:
-        """Put a message aside; False, which is said once a minute, when that cannot be done now."""
+        """Set a message aside; return False (logged once a minute) when that is impossible now."""
         return self.append(line_of(record, reason))
 
     def append(self, line: bytes) -> bool:
-        """Put a ready line aside, as `write` does."""
+        """Set a ready-made line aside, like `write`."""
         try:
             return self._append(line)
         except (OSError, SinkError) as error:
@@ -49,7 +49,7 @@ class DeadLetters:
             return False
 
     def sync(self) -> None:
-        """Have what was put aside survive a power cut."""
+        """Flush the file to disk, so that its content survives a power cut."""
         if self._file is not None:
             self._file.sync()
 
@@ -71,7 +71,7 @@ class DeadLetters:
 
 
 def line_of(record: Record, reason: str) -> bytes:
-    """The line for one message."""
+    """Return the line for one message."""
     about = {
         "reason": reason,
         "topic": record.topic,

@@ -1,4 +1,4 @@
-"""What Kafka's errors mean for a message, and what the operator can do about them.
+"""Classify Kafka's errors by what they mean for a message, with advice for the operator.
 
 Codes: Kafka's protocol, "Error Codes"; those of librdkafka itself begin with an underscore.
 """
@@ -13,7 +13,7 @@ _TOPIC: Final = "create the topic, or name another one in [kafka] topic"
 _RIGHTS: Final = "give this user the right to write to the topic"
 _SIZE: Final = "raise max.message.bytes of the topic, or lower batch.size in [kafka]"
 
-# These last until somebody does something, and this is what.
+# These errors last until an operator acts; the text says how.
 _ADVICE: dict[int, str] = {
     KafkaError.MSG_SIZE_TOO_LARGE: _SIZE,
     KafkaError.RECORD_LIST_TOO_LARGE: _SIZE,
@@ -34,30 +34,30 @@ _TOO_LARGE: Final = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_L
 
 
 def lasts(error: KafkaError) -> bool:
-    """Whether it takes somebody to do something about it."""
+    """Tell whether the error lasts until an operator acts."""
     return error.code() in _ADVICE
 
 
 def is_missing_topic(error: KafkaError) -> bool:
-    """Whether the topic is not there: it may be made anew, and no message is to blame."""
+    """Tell whether the topic is missing: it may be created again, and no message is to blame."""
     return error.code() in _MISSING
 
 
 def is_too_large(error: KafkaError) -> bool:
-    """Whether a message, or a batch, is larger than somebody allows."""
+    """Tell whether a message, or a batch, exceeds a size limit."""
     return error.code() in _TOO_LARGE
 
 
 def advice(error: KafkaError) -> str:
-    """What the operator can do."""
+    """Return what the operator can do."""
     return _ADVICE.get(error.code(), "look at the brokers")
 
 
 def size_advice(size_bytes: int, most_bytes: int | None, *, is_local: bool) -> str:
-    """Return what helps for a message of this size.
+    """Return the advice for a message of this size.
 
-    `most_bytes` is what its topic takes, where that is known; `is_local`: librdkafka refused it by its own
-    limit, without asking a broker.
+    `most_bytes` is the topic's limit, if known; `is_local`: librdkafka rejected the message by its own limit,
+    without asking a broker.
     """
     if is_local:
         topic_takes_it = most_bytes is not None and most_bytes > size_bytes
@@ -69,12 +69,12 @@ def size_advice(size_bytes: int, most_bytes: int | None, *, is_local: bool) -> s
 
 
 def text_of(error: KafkaError) -> str:
-    """The error for people: Kafka's name for it, and what is behind it."""
+    """Return the error for people: Kafka's name for it, and its cause."""
     return f"{error.name()}: {' '.join(error.str().split())}"
 
 
 def error_of(exception: KafkaException) -> KafkaError:
-    """The error that an exception carries."""
+    """Return the error that an exception carries."""
     error = exception.args[0]
     assert isinstance(error, KafkaError)
     return error

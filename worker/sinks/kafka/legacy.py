@@ -1,4 +1,4 @@
-"""Takes over the files in which version 0.1 kept what Kafka had not confirmed at the end of a generation."""
+"""Import the files in which version 0.1 kept messages not confirmed at the end of a generation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from traptor.worker.sinks.kafka.deadletters import DeadLetters
 
 log = logging.getLogger(__name__)
 
-# What version 0.1 wrote as `reason`; with another one Kafka had refused the message for good.
+# Version 0.1 wrote this as `reason`; with any other reason Kafka had rejected the message permanently.
 _UNCONFIRMED = "not confirmed in time; it may have arrived"
 _BATCH_MESSAGES = 256
 
 
 class UndeliveredError(Exception):
-    """The file cannot be taken over now; says why."""
+    """The file cannot be imported now; the message says why."""
 
 
 class _Head(msgspec.Struct):
@@ -37,14 +37,14 @@ class _Head(msgspec.Struct):
     headers: dict[str, str | None] = {}
 
 
-# Stands once before the message, which is not decoded: not every one that Twitter sends is JSON that msgspec
-# takes (lone surrogates).
+# Occurs once, before the message, which is not decoded: Twitter sends some JSON that msgspec rejects (lone
+# surrogates).
 _VALUE = b',"value":'
 _decode = msgspec.json.Decoder(_Head).decode
 
 
 def take_over_undelivered(birth: Birth) -> None:
-    """Make outboxes of all files that version 0.1 left of the connection, and say so; to be called once."""
+    """Make outboxes of all files that version 0.1 left of the connection, and log it; call this once."""
     for generation, file in undelivered_files(birth.settings.outbox.state_dir, birth.connection):
         try:
             count = import_undelivered(file, generation, birth.connection, birth.settings.outbox)
@@ -57,18 +57,18 @@ def take_over_undelivered(birth: Birth) -> None:
 
 
 def import_undelivered(file: Path, generation: int, connection: str, settings: OutboxSettings) -> int:
-    """Make the file an outbox of its generation, and remove it; how many messages it had.
+    """Make the file an outbox of its generation, remove it, and return its number of messages.
 
-    What was refused for good, and lines that cannot be read, go to the dead letters. Raises UndeliveredError:
-    then nothing has changed, or some messages will come twice. Raises OutboxInUse where another generation
-    does it now, or has done it.
+    Permanently rejected messages and unreadable lines go to the dead letters. Raises UndeliveredError: then
+    nothing has changed, or some messages will be delivered twice. Raises OutboxInUse when another generation
+    imports it now, or has done so.
     """
     dead_letters = DeadLetters(settings.state_dir / "dead-letters" / f"{connection}.jsonl")
     try:
         with file.open("rb") as lines:
             fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.fstat(lines.fileno()).st_nlink:
-                raise OutboxInUse(str(file))  # another took it over before we had the lock
+                raise OutboxInUse(str(file))  # another generation imported it before we had the lock
             unconfirmed = list(_sorted_out(lines, dead_letters))
             if unconfirmed:
                 folder = outbox_folder(settings.state_dir, connection) / str(generation)
@@ -84,12 +84,12 @@ def import_undelivered(file: Path, generation: int, connection: str, settings: O
 
 
 def _sorted_out(lines: IO[bytes], dead_letters: DeadLetters) -> Iterator[Outgoing]:
-    """What is to be delivered. Raises UndeliveredError where the rest cannot be put aside."""
+    """Yield what is to be delivered. Raises UndeliveredError when the rest cannot be set aside."""
     for text in lines:
         head, _, rest = text.partition(_VALUE)
         try:
             about, value = _decode(head + b"}"), _value(rest)
-        except ValueError as error:  # of msgspec, or of broken UTF-8
+        except ValueError as error:  # from msgspec, or for invalid UTF-8
             dead = _unreadable(text, error)
         else:
             if about.reason == _UNCONFIRMED:
@@ -125,7 +125,8 @@ def _message(about: _Head, value: bytes) -> Outgoing:
 
 
 def _keep(messages: list[Outgoing], folder: Path, settings: OutboxSettings) -> None:
-    open_outbox = Outbox.adopt if folder.exists() else Outbox.create  # it is there when this was interrupted
+    # it exists when an earlier import was interrupted
+    open_outbox = Outbox.adopt if folder.exists() else Outbox.create
     outbox = open_outbox(folder, synced=settings.synced, max_bytes=settings.max_bytes)
     try:
         for start in range(0, len(messages), _BATCH_MESSAGES):

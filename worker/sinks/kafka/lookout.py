@@ -1,4 +1,4 @@
-"""Looks for Kafka in a thread of its own, again and again until it answers."""
+"""Look for Kafka in a separate thread, again and again until it answers."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Found:
     """What a producer needs to know of a cluster."""
 
     cluster: Cluster
-    config: Config  # of a producer, with batches that the topics take
+    config: Config  # of a producer, with batches that the topics accept
     dead_letter_topic: str | None  # None: there is none
-    most_bytes: int | None  # of a message or batch, that all topics take; None: not known
+    most_bytes: int | None  # size of a message or batch that all topics accept; None: unknown
     at: float  # when it was found (monotonic)
 
 
 class Lookout:
-    """One look at a time; `on_found`, which may raise SinkError, and `on_away` are called by its thread.
+    """Runs one search at a time; its thread calls `on_found`, which may raise SinkError, and `on_away`.
 
-    `settled` is set once Kafka is found, or cannot be for a reason that lasts: that is `error` then.
+    `settled` is set once Kafka is found, or cannot be found for a lasting reason, which is then `error`.
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class Lookout:
         self._tally = tally
 
     def look(self) -> None:
-        """Begin to look, unless that is being done."""
+        """Start a search, unless one is running."""
         if self._thread is not None and self._thread.is_alive():
             return
         thread = threading.Thread(target=self._look, name="kafka", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # no thread to be had now; whoever asks asks again
+        except RuntimeError as error:  # no thread available now; the caller will ask again
             if self._tally.add("no thread"):
                 log.error("waiting for Kafka", extra=fields(error=str(error)))
         else:
             self._thread = thread
 
     def stop(self) -> None:
-        """End any look, and wait until it has ended."""
+        """End any search, and wait until it has ended."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
@@ -95,7 +95,7 @@ class Lookout:
                 self._on_away(time.monotonic())
                 self._say_unreached(error)
             except Exception:
-                is_said = True  # an error of ours must not leave the messages on disk for good
+                is_said = True  # a bug must not leave the messages on disk for good
                 if self._tally.add("failed"):
                     log.exception("the search for Kafka failed")
             else:
@@ -112,7 +112,7 @@ class Lookout:
             if self._tally.add("away"):
                 log.error("waiting for Kafka", extra=fields(error=str(error)))
             return
-        # Until then it is raised by `open`.
+        # Until then `open` raises it.
         if self.settled.is_set() and self._tally.add(str(error)):
             log.error("Kafka cannot be used", extra=fields(error=str(error)))
         self.error = error
@@ -134,5 +134,5 @@ class Lookout:
             return name if topics.partitions([name])[name] else None
         except (KafkaAway, WaitEnded):
             raise
-        except SinkError:  # we may not even ask for it
+        except SinkError:  # we may lack even the permission to ask
             return None

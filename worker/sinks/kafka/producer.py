@@ -18,7 +18,7 @@ from traptor.worker.sinks.kafka.topics import made_with
 
 log = logging.getLogger(__name__)
 
-# Other errors may be those of one broker of several.
+# Other errors may concern one broker of several.
 _NOTHING_IS_SENT = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})
 
 About = TypeVar("About")
@@ -33,10 +33,10 @@ class Failure(NamedTuple):
 
 
 class KafkaProducer(Generic[About]):
-    """Sends records, and tells with `serve` what became of each. To be used by one thread at a time.
+    """Sends records, and reports with `serve` what became of each. For use by one thread at a time.
 
-    `broken` is the error after which it takes nothing more. Reports cost Python's lock one by one: whoever
-    sends much serves them too (docs/performance.md).
+    `broken` is the error after which it accepts nothing more. Each report takes the GIL: a thread that sends
+    much should also serve the reports (docs/performance.md).
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class KafkaProducer(Generic[About]):
         on_failed: Callable[[About, Failure], None],
         on_lost: Callable[[], None],
     ) -> None:
-        """`on_lost` is called when no broker can be reached. Raises SinkError as `made_with` does."""
+        """Create it; `on_lost` is called when no broker can be reached. Raises as `made_with` does."""
         self.broken: KafkaError | None = None
         self._on_delivered = on_delivered
         self._on_failed = on_failed
@@ -56,7 +56,7 @@ class KafkaProducer(Generic[About]):
         self._tally = Tally()
 
     def send(self, record: Record, about: About) -> bool:
-        """Hand a record to librdkafka; False when it has no room, or no use, for one now."""
+        """Pass a record to librdkafka; return False when it cannot take one now."""
         try:
             self._producer.produce(
                 record.topic,
@@ -73,20 +73,20 @@ class KafkaProducer(Generic[About]):
         return True
 
     def serve(self) -> None:
-        """Take in what there is to report."""
+        """Handle the reports that have arrived."""
         self._producer.poll(0)
 
     def give_back(self) -> None:
-        """Have `serve` tell that all that is not confirmed failed; to be closed when `has_given_back`."""
+        """Make `serve` report everything unconfirmed as failed; close the producer when `has_given_back`."""
         self._producer.purge()
 
     @property
     def has_given_back(self) -> bool:
-        """Whether `serve` has told of everything."""
+        """True when `serve` has reported everything."""
         return not len(self._producer)
 
     def close(self) -> None:
-        """Let go of the brokers; of what is not confirmed nothing is told any more."""
+        """Disconnect from the brokers; unconfirmed records are no longer reported."""
         self._producer.purge()
         del self._producer
 
@@ -105,7 +105,7 @@ class KafkaProducer(Generic[About]):
         self._on_failed(about, Failure(Record(topic, key, value, headers, time_ms), error, is_local=False))
 
     def _refused(self, record: Record, about: About, error: KafkaError) -> bool:
-        """Tell whether librdkafka is done with a record that it did not take."""
+        """Tell whether librdkafka is done with a record that it rejected."""
         if error.fatal() or error.code() == KafkaError._FATAL:
             self.broken = self.broken or error
             return False

@@ -1,4 +1,4 @@
-"""One producer after the other: who takes over when one cannot go on, and what becomes of what it had."""
+"""Replace a producer that cannot go on with another, and resend what it had."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from traptor.worker.sinks.kafka.revival import Cluster, FatalPace, Revival, chan
 
 log = logging.getLogger(__name__)
 
-# What is unconfirmed is told at least this often.
+# Maximum time between two reports of the unconfirmed messages.
 _TOLD_S = 3.0
 
 About = TypeVar("About")
 
 
 class _Unconfirmed(NamedTuple):
-    """Since when nothing of the oldest messages is confirmed, and when that was told."""
+    """Since when none of the oldest messages has been confirmed, and when that was reported."""
 
     since: float
     told_at: float
 
 
 class KafkaProducers(Generic[About]):
-    """Looks for Kafka, and sends through the producer that goes with what was found last.
+    """Looks for Kafka, and sends through the producer that matches the last result.
 
-    Used by one thread at a time, as a producer is. `on_failed` is told of all that a producer had when
-    another one took over.
+    Used by one thread at a time, like a producer. `on_failed` receives all that a producer had when another
+    one replaced it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class KafkaProducers(Generic[About]):
         on_failed: Callable[[About, Failure], None],
         tally: Tally,
     ) -> None:
-        self.found: Found | None = None  # at the last look
+        self.found: Found | None = None  # by the last search
         self._on_delivered = on_delivered
         self._on_failed = on_failed
         self._revival = Revival(confirm_timeout_s)
@@ -66,7 +66,7 @@ class KafkaProducers(Generic[About]):
         self._unconfirmed = _Unconfirmed(0.0, float("-inf"))
 
     def open(self, within_s: float) -> None:
-        """Find Kafka, or go on looking when the time is over. Raises SinkError."""
+        """Find Kafka, or continue searching after `within_s`. Raises SinkError."""
         self._lookout.look()
         self._lookout.settled.wait(within_s)
         self._lookout.settled.set()
@@ -79,20 +79,20 @@ class KafkaProducers(Generic[About]):
         self._lookout.settled.set()
 
     def look(self) -> None:
-        """Find out whether Kafka is still what it was."""
+        """Check whether Kafka is still the same."""
         self._lookout.look()
 
     def confirms_none(self, since: float) -> None:
-        """Find out whether Kafka answers; where it does, have another producer go on."""
+        """Check whether Kafka answers; if it does, switch to another producer."""
         self._unconfirmed = _Unconfirmed(since, time.monotonic())
         self._lookout.look()
 
     def send(self, record: Record, about: About) -> bool:
-        """Send a record; False while Kafka is not found or librdkafka has no room."""
+        """Send a record; return False while Kafka is not found or librdkafka has no room."""
         return self._producer is not None and self._producer.send(record, about)
 
     def serve(self) -> None:
-        """Tell what Kafka confirmed and what not."""
+        """Report what Kafka confirmed and what it did not."""
         self._take_over_what_was_made()
         self._serve_leaving()
         if self._producer is not None:
@@ -100,7 +100,7 @@ class KafkaProducers(Generic[About]):
             self._replace_broken(self._producer)
 
     def close(self) -> None:
-        """Let go of Kafka; of what is not confirmed nothing is told any more."""
+        """Disconnect from Kafka; unconfirmed records are no longer reported."""
         self._lookout.stop()
         self._take_over_what_was_made()
         for producer in (self._producer, *self._leaving):
@@ -115,7 +115,7 @@ class KafkaProducers(Generic[About]):
             self._take_over(self._made.get())
 
     def _take_over(self, other: KafkaProducer[About]) -> None:
-        """Have another producer go on with what the one before it gives back."""
+        """Continue with another producer, including what the previous one gives back."""
         if self._producer is not None:
             self._producer.give_back()
             self._leaving.append(self._producer)
@@ -126,11 +126,11 @@ class KafkaProducers(Generic[About]):
             one.serve()
             if one.has_given_back:
                 self._leaving.remove(one)
-                # It waits for librdkafka's threads, and one of these may wait for a name server.
+                # Closing waits for librdkafka's threads, and one of these may wait for a name server.
                 threading.Thread(target=one.close, name="kafka-end", daemon=True).start()
 
     def _replace_broken(self, broken: KafkaProducer[About]) -> None:
-        """After a fatal error a producer takes nothing more."""
+        """Replace the producer: after a fatal error it accepts nothing more."""
         now = time.monotonic()
         if broken.broken is None or self.found is None or not self._pace.is_due(now):
             return
@@ -147,10 +147,10 @@ class KafkaProducers(Generic[About]):
         self._pace.confirmed()
         self._on_delivered(about)
 
-    # ---- what the lookout calls, in its own thread
+    # ---- called by the lookout, in its thread
 
     def _on_found(self, found: Found) -> None:
-        """Make a producer where there is none, or the one there is cannot go on. Raises SinkError."""
+        """Create a producer if there is none, or if the present one cannot go on. Raises SinkError."""
         if self.found is None:
             self._made.put(self._new_producer(found))
         elif why := self._why_anew(self.found.cluster, found):
@@ -160,7 +160,7 @@ class KafkaProducers(Generic[About]):
         self.found = found
 
     def _why_anew(self, before: Cluster, found: Found) -> str:
-        """Return why the producer has to be another one; empty: it has not."""
+        """Return why the producer must be replaced; empty when it need not be."""
         if changed := changes(before, found.cluster):
             return ", ".join(changed)
         if found.at - self._unconfirmed.told_at > _TOLD_S:

@@ -11,11 +11,11 @@ import msgspec
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.worker.outbox.message import Outgoing
 
-Headers = list[tuple[str, str | bytes | None]]  # as librdkafka takes them; ours are bytes
+Headers = list[tuple[str, str | bytes | None]]  # as librdkafka accepts them; ours are bytes
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One message as Kafka gets it. `time_ms`: its CreateTime in unix milliseconds; 0: when it is sent."""
+    """One message for Kafka. `time_ms`: its CreateTime in unix milliseconds; 0: the time of sending."""
 
     topic: str
     key: bytes | None
@@ -25,13 +25,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size_bytes(self) -> int:
-        """About what Kafka counts: value, key and headers."""
+        """The approximate size that Kafka counts: value, key and headers."""
         in_headers = sum(len(name) + len(value or b"") for name, value in self.headers)
         return len(self.value) + len(self.key or b"") + in_headers
 
 
 def topics_of(settings: KafkaSettings, other_messages: str) -> list[str]:
-    """The topics that records go to."""
+    """Return the topics that records go to."""
     others = [] if other_messages in ("topic", "drop", settings.topic) else [other_messages]
     return [settings.topic, *others]
 
@@ -48,11 +48,11 @@ class Recorder:
         self._heads: dict[tuple[int, bool], Headers] = {}
 
     def topic(self, message: Outgoing) -> str | None:
-        """Where a message goes; None where it is dropped as `other_messages` says."""
+        """Return where a message goes; None when `other_messages` drops it."""
         return self._topic if message.tweet_id is not None else self._others_topic
 
     def record(self, message: Outgoing, generation: int, *, is_repeated: bool) -> Record | None:
-        """The record for a message that `generation` read; None where it is dropped.
+        """Return the record for a message that `generation` read; None when it is dropped.
 
         `is_repeated`: it may have been delivered before.
         """
@@ -81,12 +81,12 @@ class Recorder:
         return head
 
     def _time_ms(self, created_at_ms: int | None) -> int:
-        """Never ahead of this host's clock: brokers refuse what is dated into the future."""
+        """Return the time, capped at this host's clock: brokers reject messages dated in the future."""
         return max(0, min(created_at_ms, int(self._clock() * 1000))) if created_at_ms is not None else 0
 
 
 def dead_letter(record: Record, topic: str, error: str, message: str) -> Record:
-    """The record with which a message goes to the dead-letter topic: as it is, with the reason in headers.
+    """Return the record for the dead-letter topic: the message unchanged, with the reason in headers.
 
     Their form follows Kafka Connect's (errors.deadletterqueue.context.headers.enable).
     """

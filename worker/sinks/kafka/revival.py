@@ -1,9 +1,9 @@
-"""Decides when another producer has to go on with what the one before does not deliver: pure.
+"""Decide when another producer must replace one that does not deliver. Pure.
 
-librdkafka keeps what it once learnt of a topic. After a cluster was rebuilt, or a topic deleted and made
-anew, leader epochs begin at 0 again; it takes those for outdated, asks for metadata once a second, and never
-sends again (librdkafka #4898). It also keeps its producer id, which the new cluster may give to somebody
-else: messages of one could then be taken for repeated ones of the other.
+librdkafka keeps what it once learnt of a topic. After a cluster was rebuilt, or a topic deleted and created
+again, leader epochs restart at 0; librdkafka regards those as outdated, asks for metadata once a second, and
+never sends again (librdkafka #4898). It also keeps its producer id, which the new cluster may give to another
+client: messages of one could then be taken for repeats of the other's.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _LONGEST_FATAL_WAIT_S = 60.0
 class TopicState:
     """A topic as a cluster describes it; `leaderless` are the numbers of partitions without a leader."""
 
-    id: str  # "": not known
+    id: str  # "": unknown
     partitions: int
     leaderless: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What tells one cluster, with its topics, from another at the same address."""
+    """The identity of a cluster and its topics, to tell it from another at the same address."""
 
-    id: str | None  # None: it does not tell
+    id: str | None  # None: the cluster does not tell
     topics: Mapping[str, TopicState]
 
 
 def changes(before: Cluster, now: Cluster) -> list[str]:
-    """What a producer of `before` must not go on with in `now`, for people."""
+    """Return the changes that prevent a producer of `before` from going on with `now`, for people."""
     if None not in (before.id, now.id) and before.id != now.id:
         return ["it is another cluster"]
     both = [(name, before.topics[name], now.topics[name]) for name in now.topics if name in before.topics]
@@ -51,7 +51,7 @@ def changes(before: Cluster, now: Cluster) -> list[str]:
 
 
 class Revival:
-    """Waits until Kafka has answered for long enough that a working producer would have confirmed messages.
+    """Waits until Kafka has answered long enough for a working producer to have confirmed messages.
 
     After each new producer that did not help, the wait for the next one is doubled.
     """
@@ -64,16 +64,16 @@ class Revival:
         self._begun = 0
 
     def was_away(self, now: float) -> None:
-        """Kafka did not answer just now."""
+        """Record that Kafka did not answer just now."""
         self._away_at = now
 
     def begun(self, unconfirmed_since: float, now: float) -> None:
-        """Another producer was begun, for messages that are unconfirmed since then."""
+        """Record that another producer was started, for messages unconfirmed since that time."""
         self._begun = self._begun + 1 if unconfirmed_since == self._begun_for else 1
         self._begun_for, self._begun_at = unconfirmed_since, now
 
     def is_due(self, unconfirmed_since: float, now: float) -> bool:
-        """Whether Kafka, which answers now, needs another producer."""
+        """Tell whether Kafka, which answers now, needs another producer."""
         tries = self._begun if unconfirmed_since == self._begun_for else 0
         wait_s = doubled(self._timeout_s, tries, _LONGEST_WAIT_S)
         begun_at = self._begun_at if tries else float("-inf")
@@ -81,23 +81,23 @@ class Revival:
 
 
 class FatalPace:
-    """Spaces the producers that break by a fatal error one after the other, until one confirms a message."""
+    """Spaces the replacements of producers that fail with fatal errors, until one confirms a message."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
         self._at = float("-inf")
 
     def is_due(self, now: float) -> bool:
-        """Whether a broken producer may be replaced now; the first one may at once."""
+        """Tell whether a broken producer may be replaced now; the first one may at once."""
         if not self._in_a_row:
             return True
         return now - self._at >= doubled(_FATAL_WAIT_S, self._in_a_row - 1, _LONGEST_FATAL_WAIT_S)
 
     def replaced(self, now: float) -> None:
-        """A broken producer was replaced."""
+        """Record that a broken producer was replaced."""
         self._in_a_row += 1
         self._at = now
 
     def confirmed(self) -> None:
-        """The producer works: a message was confirmed."""
+        """Record that the producer works: a message was confirmed."""
         self._in_a_row = 0

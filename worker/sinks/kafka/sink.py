@@ -31,9 +31,10 @@ from traptor.worker.tweets.truncated import truncated_body
 
 log = logging.getLogger(__name__)
 
-# So long `open` waits for Kafka. Then the stream begins without it: what comes waits in the outbox.
+# Maximum time that `open` waits for Kafka. Then the stream starts without it, and messages wait in the
+# outbox.
 REACH_S = 5.0
-# What Kafka adds to a message, at most: the head of a batch, and lengths.
+# The most that Kafka adds to a message: the header of a batch, and lengths.
 _FRAME_BYTES = 512
 
 
@@ -44,13 +45,14 @@ class _Refused(NamedTuple):
 
 class _Sent(NamedTuple):
     ticket: Ticket
-    refused: _Refused | None = None  # what is now on its way to the dead-letter topic
+    refused: _Refused | None = None  # the record that is now on its way to the dead-letter topic
 
 
 class KafkaSink:
     """Sends each message and waits for its confirmation.
 
-    What Kafka takes by no means goes to the dead-letter topic, and where that takes it neither, to a file.
+    Messages that Kafka permanently rejects go to the dead-letter topic, or if that rejects them too, to a
+    file.
     """
 
     def __init__(self, birth: Birth, settings: KafkaSettings) -> None:
@@ -68,37 +70,37 @@ class KafkaSink:
         )
 
     def open(self, results: Results) -> None:
-        """Reach Kafka and find the topics; where it is away, go on trying. Raises SinkError."""
+        """Connect to Kafka and find the topics; while it is away, keep trying. Raises SinkError."""
         self._results = results
         self._producers.open(REACH_S)
 
     def takes(self, message: Outgoing) -> bool:
-        """Whether messages of this kind are sent."""
+        """Tell whether messages of this kind are sent."""
         return self._recorder.topic(message) is not None
 
     def deliver_at_once(self, _message: Outgoing) -> bool:
-        """Nothing is delivered before Kafka has confirmed it."""
+        """Return False: nothing is delivered before Kafka has confirmed it."""
         return False
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
-        """Send a message; False while Kafka is not reached or librdkafka has no room."""
+        """Send a message; return False while Kafka is not reached or librdkafka has no room."""
         handed = ticket.handed
         record = self._recorder.record(message, handed.outbox.generation, is_repeated=handed.is_repeated)
-        if record is None:  # dropped by now; it was not when it came
+        if record is None:  # dropped by the present options; not so when it was read
             self._results.delivered(ticket)
             return True
         return self._producers.send(record, _Sent(ticket))
 
     def serve(self) -> None:
-        """Tell what Kafka confirmed and what not."""
+        """Report what Kafka confirmed and what it did not."""
         self._producers.serve()
 
     def confirms_none(self, since: float) -> None:
-        """Find out whether Kafka answers; where it does, have another producer go on."""
+        """Check whether Kafka answers; if it does, switch to another producer."""
         self._producers.confirms_none(since)
 
     def sync(self) -> None:
-        """Have the dead letters survive a power cut; what is confirmed is Kafka's business."""
+        """Flush the dead letters to disk; confirmed messages are Kafka's responsibility."""
         self._dead_letters.sync()
 
     def stop_waiting(self) -> None:
@@ -106,13 +108,13 @@ class KafkaSink:
         self._producers.stop_waiting()
 
     def close(self) -> None:
-        """Let go of Kafka and of the file."""
+        """Disconnect from Kafka and close the file."""
         self._producers.close()
         self._dead_letters.close()
         for reason, count in self._tally.rest().items():
             log.info("Kafka errors not logged before", extra=fields(error=reason, count=count))
 
-    # ---- what the producer calls
+    # ---- called by the producer
 
     def _delivered(self, sent: _Sent) -> None:
         if sent.refused is None:
@@ -121,7 +123,7 @@ class KafkaSink:
             self._results.is_dead(sent.ticket)
 
     def _failed(self, sent: _Sent, failure: Failure) -> None:
-        """Send it again, or make a dead letter of it where the same message would fail again."""
+        """Send the message again, or make it a dead letter if it would fail again."""
         error = failure.error
         if not lasts(error):
             self._say_again(error)
@@ -141,12 +143,12 @@ class KafkaSink:
             self._put_aside(sent.ticket, sent.refused or _Refused(failure.record, text_of(error)))
 
     def _has_gone_shorter(self, sent: _Sent, failure: Failure) -> bool:
-        """Send a tweet that is too large with its rules cut to their ids; False where that does not help."""
+        """Resend a tweet that is too large with its rules cut to their ids; return False if that fails."""
         if not is_too_large(failure.error):
             return False
         record, most_bytes = failure.record, self._most_bytes
         if not failure.is_local and most_bytes is not None and record.size_bytes + _FRAME_BYTES <= most_bytes:
-            return False  # it was the batch that was too large
+            return False  # the batch was too large, not the message
         body = truncated_body(record.value)
         return body is not None and self._producers.send(msgspec.structs.replace(record, value=body), sent)
 

@@ -1,4 +1,4 @@
-"""Ask whether a cluster can be reached and has the topics, over a client that lives only meanwhile."""
+"""Check that a cluster can be reached and has the topics, using a short-lived client."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _EMPTY_WORDS = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
 
 
 class KafkaAway(SinkError):
-    """Kafka does not answer, or cannot serve now; later it may."""
+    """Kafka does not answer, or cannot serve requests now; later it may."""
 
 
 class WaitEnded(SinkError):
-    """The wait for an answer was ended by who asked."""
+    """The caller ended the wait for an answer."""
 
 
 class Topics:
     """Asks one cluster about topics; `stopped` ends every wait for an answer with WaitEnded."""
 
     def __init__(self, config: Config, stopped: threading.Event) -> None:
-        """Raises SinkError when librdkafka does not take the configuration."""
+        """Create the client. Raises SinkError when librdkafka rejects the configuration."""
         self._stopped = stopped
         self._complaints: list[str] = []  # the last one
         self._brokers = str(config["bootstrap.servers"])
-        # The callback knows nothing of us: the client, with its threads, is to end when we do.
+        # The callback holds no reference to this object: the client, with its threads, should end with it.
         on_error = partial(_keep_complaint, self._complaints)
         self._admin = made_with(AdminClient, {**config, "error_cb": on_error})
 
     def describe(self, names: Collection[str]) -> dict[str, TopicState]:
-        """Return what each topic is; one without partitions is not there.
+        """Return the state of each topic; one without partitions does not exist.
 
         Raises KafkaAway, SinkError, WaitEnded.
         """
@@ -61,11 +61,11 @@ class Topics:
         )
 
     def partitions(self, names: Collection[str]) -> dict[str, int]:
-        """Return how many partitions each has; 0: it is not there. Raises as `describe` does."""
+        """Return the number of partitions of each topic; 0: it does not exist. Raises like `describe`."""
         return {name: state.partitions for name, state in self.describe(names).items()}
 
     def cluster_id(self) -> str | None:
-        """Return the cluster's id; None where we may not know. Raises KafkaAway, WaitEnded."""
+        """Return the cluster's id; None when that is not permitted. Raises KafkaAway, WaitEnded."""
         found: dict[str, str | None]
         try:
             found = self._ask(
@@ -80,7 +80,7 @@ class Topics:
         return found[""]
 
     def largest_message_bytes(self, names: Collection[str]) -> int | None:
-        """What is the most that all the topics take in one batch; None where we may not know.
+        """Return the largest batch that all the topics accept; None when asking is not permitted.
 
         Raises KafkaAway, WaitEnded.
         """
@@ -99,7 +99,7 @@ class Topics:
         return min(sizes.values())
 
     def create(self, names: Collection[str]) -> None:
-        """Create topics as the brokers' defaults have them. Raises KafkaAway, SinkError, WaitEnded."""
+        """Create topics with the brokers' defaults. Raises KafkaAway, SinkError, WaitEnded."""
         new = [NewTopic(name, -1, -1) for name in names]  # -1: the broker's default
         self._ask(
             lambda: self._admin.create_topics(new, request_timeout=ASK_S),
@@ -113,7 +113,7 @@ class Topics:
         read: Callable[[Any], Answer],
         answers: Mapping[int, Answer],
     ) -> dict[str, Answer]:
-        """The answer for each topic; `answers` are those that come as errors."""
+        """Return the answer for each topic; `answers` maps errors that count as answers."""
         found = {}
         for name, future in start().items():
             self._wait(future)
@@ -153,7 +153,7 @@ def _keep_complaint(complaints: list[str], error: KafkaError) -> None:
 
 
 def made_with(make: Callable[..., Client], config: Config) -> Client:
-    """Return a client of librdkafka. Raises SinkError when it does not take the configuration."""
+    """Return a client of librdkafka. Raises SinkError when it rejects the configuration."""
     try:
         return make(config)
     except Exception as error:  # noqa: BLE001  # the binding raises AttributeError and others too
@@ -162,7 +162,7 @@ def made_with(make: Callable[..., Client], config: Config) -> Client:
 
 
 def need_topics(topics: Topics, names: Collection[str], create: bool) -> tuple[Cluster, list[str]]:
-    """Return the cluster with the topics, and those that were created. Raises as `Topics.describe` does."""
+    """Return the cluster with the topics, and the topics that were created. Raises like `Topics.describe`."""
     found = topics.describe(names)
     if missing := missing_topics({name: state.partitions for name, state in found.items()}, create):
         topics.create(missing)
@@ -171,7 +171,7 @@ def need_topics(topics: Topics, names: Collection[str], create: bool) -> tuple[C
 
 
 def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
-    """Return the topics that are not there. Raises SinkError when there are any that may not be created."""
+    """Return the missing topics. Raises SinkError when some are missing and may not be created."""
     missing = [name for name, count in found.items() if not count]
     if missing and not create:
         raise SinkError(
@@ -184,7 +184,7 @@ def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
 def look_at_kafka(settings: KafkaSettings, other_messages: str) -> str:
     """Return what was found, as a sentence. Raises SinkError; changes nothing."""
     config = client_config(settings, "check")
-    made_with(Producer, config)  # it refuses more than the client that asks for topics
+    made_with(Producer, config)  # it rejects more than the client that asks for topics
     topics = Topics(config, threading.Event())
     found = topics.partitions(topics_of(settings, other_messages))
     missing_topics(found, settings.create_topic)
