@@ -57,7 +57,7 @@ def _user_names(user_id: str | None, objects: Objects) -> frozenset[str]:
 def _content(post: Json) -> Content:
     """Return the content of a post; of a note the whole one, without its link to itself."""
     whole = post.get("note_tweet") or post
-    entities = whole["entities"] or {}
+    entities = whole.get("entities") or {}
     return Content(
         tokens=tuple(split(_unescape(whole["text"]))),
         hashtags=frozenset(fold(item["tag"]) for item in entities.get("hashtags", ())),
@@ -86,7 +86,7 @@ def _reposted(original: Json, objects: Objects) -> Content:
 
 
 def _has(post: Json, objects: Objects) -> Iterable[str]:
-    entities = (post["note_tweet"] or post)["entities"] or {}
+    entities = (post["note_tweet"] or post).get("entities") or {}
     for name, kind in (
         ("hashtags", "hashtags"),
         ("cashtags", "cashtags"),

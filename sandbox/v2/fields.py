@@ -33,8 +33,8 @@ _ALLOWED = {
         referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id
     """,
 }
-_KNOWN = {name: frozenset(text.split()) for name, text in _ALLOWED.items()}
-PARAMETERS = frozenset(_KNOWN)
+KNOWN = {name: frozenset(text.split()) for name, text in _ALLOWED.items()}
+PARAMETERS = frozenset(KNOWN)
 _DEFAULTS = {
     "tweet.fields": frozenset({"id", "text", "edit_history_tweet_ids"}),
     "user.fields": frozenset({"id", "name", "username"}),
@@ -89,13 +89,13 @@ class Fields:
 
 def parse_fields(pairs: Iterable[tuple[str, str]]) -> Fields:
     """Read the PARAMETERS among the query's pairs and ignore the others. Raises InvalidRequest."""
-    asked: dict[str, set[str]] = {name: set() for name in _KNOWN}
+    asked: dict[str, set[str]] = {name: set() for name in KNOWN}
     errors = []
     for name, text in pairs:
         if name not in asked:
             continue
         items = [item.strip() for item in text.split(",")]
-        unknown = [item for item in items if item not in _KNOWN[name]]
+        unknown = [item for item in items if item not in KNOWN[name]]
         errors += [_error(name, item) for item in unknown]
         asked[name].update(items)
     if errors:
@@ -115,7 +115,7 @@ def shown_by_expansions(fields: Fields) -> frozenset[str]:
 
 
 def _error(parameter: str, item: str) -> dict[str, Any]:
-    known = ", ".join(sorted(_KNOWN[parameter]))
+    known = ", ".join(sorted(KNOWN[parameter]))
     return {
         "parameters": {parameter: [item]},
         "message": f"The query parameter {parameter} does not take [{item}]; it takes [{known}]",

@@ -48,9 +48,7 @@ def _post(status: Json, objects: Objects) -> Json:
     for mention in (status.get("entities") or {}).get("user_mentions") or []:
         _add_mentioned(mention["id_str"], mention["screen_name"], mention.get("name"), objects)
     return _body(status, post_id, short) | {
-        "note_tweet": {"text": whole.text, "entities": whole.entities or None}
-        if short is not whole
-        else None,
+        "note_tweet": _note(whole) if short is not whole else None,
         "referenced_tweets": _references(status, objects) or None,
         "geo": _geo(status, objects),
     }
@@ -88,6 +86,10 @@ def _body(status: Json, post_id: str, short: Written) -> Json:
             "impression_count": 0,
         },
     }
+
+
+def _note(whole: Written) -> Json:
+    return {"text": whole.text} | ({"entities": whole.entities} if whole.entities else {})
 
 
 def _references(status: Json, objects: Objects) -> list[Json]:

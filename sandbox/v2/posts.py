@@ -121,7 +121,7 @@ def _users(data: Json, inner: list[Json], fields: Fields) -> Iterable[str | None
 
 
 def _mentioned(post: Json) -> Iterable[str]:
-    return (mention["id"] for mention in (post["entities"] or {}).get("mentions", ()))
+    return (mention["id"] for mention in (post.get("entities") or {}).get("mentions", ()))
 
 
 def _media(data: Json, inner: list[Json], fields: Fields) -> Iterable[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from traptor.sandbox.tweets.maker import Tweet, TweetMaker
 from traptor.sandbox.tweets.values import FilterType, parse_values
-from traptor.sandbox.v2.fields import Fields, InvalidRequest, parse_fields
+from traptor.sandbox.v2.fields import KNOWN, Fields, InvalidRequest, parse_fields
 from traptor.sandbox.v2.language.rule import parse_rule
 from traptor.sandbox.v2.posts import Reads, read_post
 
@@ -27,6 +27,7 @@ ALL = parse_fields(
     ]
 )
 NOTHING_ELSE = Fields()
+EVERYTHING = parse_fields((name, ",".join(sorted(known))) for name, known in KNOWN.items())
 
 
 def user(user_id, name, screen_name):
@@ -246,6 +247,12 @@ def test_a_text_between_140_and_280_is_no_note():
     content = status(5, LONG[:110], ANN, truncated=True, extended_tweet={"full_text": text, "entities": {}})
     assert line(content)["data"]["text"] == text
     assert "note_tweet" not in line(content)["data"]
+
+
+def test_no_line_has_a_null_in_it(timeline):
+    plain = status(5, LONG, ANN, truncated=True, extended_tweet={"full_text": LONG, "entities": {}})
+    for found in (post(plain), *map(read_post, timeline[:300])):
+        assert b"null" not in found.line(EVERYTHING, [("1", None)]).json
 
 
 @pytest.mark.parametrize("value", ["word99", "#last", '"word98 word99"', '"last & more"'])
