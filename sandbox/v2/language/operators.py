@@ -63,7 +63,7 @@ Maker = Callable[[Argument], Term]
 
 def make_term(name: str, argument: Argument, position: int) -> Term:
     """Return the term of an operator that stands at `position`. Raises InvalidRule."""
-    maker = _OPERATORS.get(name.lower())
+    maker = OPERATORS.get(name.lower())
     if maker is None:
         raise InvalidRule(f"reference to invalid operator {name!r}", position)
     if not argument.text.strip():
@@ -191,7 +191,7 @@ _REPLIED = _of_post("in_reply_to_tweet_id", lambda facts: facts.replied_id)
 _REPOSTED = _of_post("retweets_of_tweet_id", lambda facts: facts.reposted_id)
 _REPOSTS_OF = _of_users("retweets_of", lambda facts: facts.repost_of)
 
-_OPERATORS: Mapping[str, Maker] = {
+OPERATORS: Mapping[str, Maker] = {
     "from": _of_users("from", lambda facts: facts.author),
     "to": _of_users("to", lambda facts: facts.reply_to),
     "retweets_of": _REPOSTS_OF,
