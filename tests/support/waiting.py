@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -21,3 +22,11 @@ def wait_for(fact: Callable[[], T], what: str, within_s: float = DEADLINE_S) -> 
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:g} s: {what} (last: {answer!r})")
         time.sleep(0.02)
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended, as the master does: redis-py can swallow a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)

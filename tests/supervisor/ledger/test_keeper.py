@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
-from support.waiting import wait_for
+from support.waiting import cancelled, wait_for
 
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.ledger import writer as ledgerwriter
@@ -38,9 +38,7 @@ async def hand_over(tmp_path: Path) -> None:
     timeline.streaming(2, instant(time.monotonic()))
     timeline.stopped(1, GapCause.REFRESH, instant(time.monotonic()))
     await asyncio.to_thread(wait_for, lambda: generation_on_disk(tmp_path) == 2, "the handover", 10.0)
-    for job in jobs:
-        job.cancel()
-    await asyncio.gather(*jobs, return_exceptions=True)
+    await cancelled(*jobs)
     keeper.close()
     await client.aclose()
 

