@@ -1,4 +1,4 @@
-"""Faults on demand: what they are, how a request names them, and which are in force."""
+"""Faults on demand: their kinds, their form in a request, and the faults in force."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from traptor.sandbox.errors import BadInput
 
 
 class FaultKind(StrEnum):
-    """What may go wrong. The first four strike connects only."""
+    """The kinds of faults. The first four strike connects only."""
 
     STATUS = "status"  # the connect is answered with this HTTP status, its text `after` seconds later
     SLOW_START = "slow_start"  # the headers come `after` seconds late
     CLOSE_AFTER = "close_after"  # a 200, then a clean end `after` seconds later
-    REFUSE_SECOND = "refuse_second"  # one connection too many is refused; the older stays
+    REFUSE_SECOND = "refuse_second"  # a connection over the limit is refused; the older one stays
     STALL = "stall"  # no bytes, not even keep-alives
     HALF_OPEN = "half_open"  # no bytes and no FIN, ever, as if the peer had vanished
     RESET = "reset"  # half of a message, then RST
@@ -29,8 +29,8 @@ class FaultKind(StrEnum):
 class Target(StrEnum):
     """What a fault strikes."""
 
-    CONNECTS = "connects"  # those to come
-    STREAMS = "streams"  # those that are open now, at once
+    CONNECTS = "connects"  # future ones
+    STREAMS = "streams"  # those open now, at once
 
 
 CONNECT_KINDS = frozenset(
@@ -86,7 +86,7 @@ class Faults:
     """The faults that wait for connects."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Fault, float]] = []  # with the monotonic second at which it ends
+        self._waiting: list[tuple[Fault, float]] = []  # with the monotonic second at which each ends
 
     def add(self, fault: Fault, now_mono_s: float) -> None:
         """Let a fault strike connects from now on."""
@@ -99,13 +99,13 @@ class Faults:
         return [fault for fault, _ in self._waiting]
 
     def clear(self, account: str | None) -> None:
-        """Forget the faults of one account, or with None all."""
+        """Forget the faults of one account, or all for None."""
         self._waiting = [one for one in self._waiting if account not in (None, one[0].account)]
 
     def take(
         self, account: str, now_mono_s: float, is_wanted: Callable[[FaultKind], bool], most: int | None = None
     ) -> list[Fault]:
-        """Return the wanted faults that strike this account now, at most so many, each used once more."""
+        """Return at most `most` wanted faults that strike this account now, and count one use of each."""
         taken: list[Fault] = []
         left: list[tuple[Fault, float]] = []
         for fault, ends in self._waiting:
