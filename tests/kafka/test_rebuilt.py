@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -140,6 +141,35 @@ def test_a_topic_that_is_deleted_and_made_anew_gets_all_that_comes_meanwhile(
     assert len([number for number in range(sender.sent) if not there[number]]) <= lost_with_it
     assert all(there[number] for number in range(sender.sent - 200, sender.sent))
     assert confirmed <= lost_with_it
+
+
+def threads_and_descriptors() -> tuple[int, int]:
+    return len(list(Path("/proc/self/task").iterdir())), len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_a_cluster_that_is_rebuilt_again_and_again_takes_is_given_back(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the help of Python's search for garbage, for which a worker gives little occasion."""
+    kafka.create_topic("posts")
+    delivery = make(kafka.bootstrap_servers, topic="posts")
+    gc.collect()
+    gc.disable()
+    try:
+        delivery.open()
+        with Sender(delivery):
+            wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+            at_first = threads_and_descriptors()
+            for times in (1, 2, 3):
+                kafka.rebuild()
+                kafka.start()
+                kafka.create_topic("posts")
+                wait_for(lambda n=times: len(begun_anew(caplog)) == n, "a producer is begun anew", REBUILT_S)
+                before = delivery.counts.delivered
+                wait_for(lambda n=before: delivery.counts.delivered > n, "messages arrive again", REBUILT_S)
+                wait_for(lambda: threads_and_descriptors() == at_first, "all else is let go", REBUILT_S)
+    finally:
+        gc.enable()
 
 
 def test_a_producer_that_is_stuck_for_no_known_reason_is_replaced_after_the_time(

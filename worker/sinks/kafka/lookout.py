@@ -119,12 +119,12 @@ class Lookout:
         self.settled.set()
 
     def _find(self) -> Found:
-        topics = Topics(self._config, self._stopped)
-        cluster, created = need_topics(topics, self._names, self._settings.create_topic)
-        if created:
-            log.info("topics created", extra=lifecycle(topics=",".join(created)))
-        dead_letter_topic = self._found_dead_letter_topic(topics)
-        most_bytes = topics.largest_message_bytes(self._names)
+        with Topics(self._config, self._stopped) as topics:
+            cluster, created = need_topics(topics, self._names, self._settings.create_topic)
+            if created:
+                log.info("topics created", extra=lifecycle(topics=",".join(created)))
+            dead_letter_topic = self._found_dead_letter_topic(topics)
+            most_bytes = topics.largest_message_bytes(self._names)
         config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
         return Found(cluster, config, dead_letter_topic, most_bytes, time.monotonic())
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]  # it is made in C
@@ -38,16 +38,29 @@ class WaitEnded(SinkError):
 
 
 class Topics:
-    """Asks one cluster about topics; `stopped` ends every wait for an answer with WaitEnded."""
+    """Asks one cluster about topics. Use it in a `with` block, which leaves none of its threads behind.
+
+    The client is released there, not together with this object: an answer that is an error keeps the frames
+    it passed through alive until the garbage collector runs, which happens rarely in a worker.
+    """
 
     def __init__(self, config: Config, stopped: threading.Event) -> None:
-        """Create the client. Raises SinkError when librdkafka rejects the configuration."""
+        """Create the client; `stopped` ends every wait for an answer with WaitEnded.
+
+        Raises SinkError when librdkafka rejects the configuration.
+        """
         self._stopped = stopped
         self._complaints: list[str] = []  # the last one
         self._brokers = str(config["bootstrap.servers"])
-        # The callback holds no reference to this object: the client, with its threads, should end with it.
+        # The callback holds no reference to this object, nor through it to the client.
         on_error = partial(_keep_complaint, self._complaints)
         self._admin = made_with(AdminClient, {**config, "error_cb": on_error})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._admin
 
     def describe(self, names: Collection[str]) -> dict[str, TopicState]:
         """Return the state of each topic; one without partitions does not exist.
@@ -185,8 +198,8 @@ def look_at_kafka(settings: KafkaSettings, other_messages: str) -> str:
     """Return what was found, as a sentence. Raises SinkError; changes nothing."""
     config = client_config(settings, "check")
     made_with(Producer, config)  # it rejects more than the client that asks for topics
-    topics = Topics(config, threading.Event())
-    found = topics.partitions(topics_of(settings, other_messages))
+    with Topics(config, threading.Event()) as topics:
+        found = topics.partitions(topics_of(settings, other_messages))
     missing_topics(found, settings.create_topic)
     said = [f"topic {name} ({_partitions(count)})" for name, count in found.items()]
     return f"Kafka answers: {', '.join(said)}."
