@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 
 from traptor.common.backoff import CrashBackoff
 from traptor.common.birth import WorkerSettings
-from traptor.common.messages import Counters, Disconnected, added
+from traptor.common.messages import Counters, added
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
-from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.gaps.start import safe_until, until_successor
 from traptor.supervisor.gaps.timeline import GapTracker
-from traptor.supervisor.keys.failures import Failure
 from traptor.supervisor.keys.pool import Lease
-from traptor.supervisor.workers.generation import Ending, Generation, Spec, Way
+from traptor.supervisor.workers.generation import Ending, Generation, Spec
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 
@@ -51,17 +49,10 @@ class Connection:
     ticket: int = 0  # of the hint that its wanted generation answers
     lease: Lease | None = None  # the key lent to it; its wanted key
     serving: Generation | None = None
-    successor: Generation | None = None
+    handover: Handover = field(init=False)
     leaving: list[Generation] = field(default_factory=list)
-    way: Way | None = None  # in which the successor connects, from its choice until it streams or failed
-    overlapped: tuple[int, Disconnected] | None = None  # whose stream an overlap closed, and its end
-    old_returns: bool = False  # the successor failed without a stream beside it: the old one connects first
-    serial_due: float | None = None  # after such a failure, when `serial` may be tried again
-    has_pace: bool = False  # the pace of the successor's connect was taken when the old stream was closed
     refreshed_at: float | None = None
     refusal: Refusal | None = None
-    # Key and refusal of a new secret; the pool is told once the old generation streams with its own again.
-    held_back: tuple[str, Failure] | None = None
     held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
     past: Counters = field(default_factory=Counters)  # of generations that are gone
     restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
@@ -69,6 +60,14 @@ class Connection:
     fork_failed: bool = False  # this host could not make its last worker
     wait: Wait | None = None  # why nothing happens now
     network_error: str = ""  # of its last connect or stream that the network ended
+
+    def __post_init__(self) -> None:
+        self.handover = Handover(self.gaps)
+
+    @property
+    def successor(self) -> Generation | None:
+        """Return the generation that is to take over from the serving one."""
+        return self.handover.successor
 
     @property
     def generations(self) -> tuple[Generation, ...]:
@@ -127,30 +126,10 @@ class Connection:
         front = (generation for generation in (self.serving, self.successor) if generation is not None)
         return frozenset().union(*(generation.birth.keys for generation in front))
 
-    @property
-    def is_handing_over(self) -> bool:
-        """Whether the successor connects while nothing streams: the serving generation must not."""
-        return self.way is Way.SERIAL or self.overlapped is not None
-
-    def end_handover(self, successor_at: float | None = None) -> None:
-        """Record that the successor streams since `successor_at`, or will not.
-
-        A stream that an overlap closed lasts until the successor's; without one there is a gap from its end.
-        """
-        if self.overlapped is not None:
-            generation, message = self.overlapped
-            at = (
-                safe_until(message)
-                if successor_at is None
-                else until_successor(message, successor_at, in_overlap=True)
-            )
-            self.gaps.stopped(generation, GapCause.SERVER_CLOSE, instant(at))
-        self.overlapped = self.way = None
-        self.has_pace = False
-
     def forget_key(self) -> None:
         """The lease ends; what was to be done with its key is void."""
-        self.lease = self.held_back = None
+        self.lease = None
+        self.handover.drop_held_back()
 
     def counters(self) -> Counters:
         """What all its generations have counted; it only rises."""

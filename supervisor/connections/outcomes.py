@@ -26,11 +26,12 @@ from traptor.common.messages import (
 )
 from traptor.supervisor.connections.connection import Connection, Refusal
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, Way
+from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
 from traptor.supervisor.workers.plausible import check_report, check_times
 from traptor.supervisor.workers.states import GenerationState
 
@@ -136,14 +137,13 @@ class Outcomes:
         if g is c.successor:
             self._hand_over(c, g, message.at)
         elif g is c.serving:
-            c.old_returns = False
+            c.handover.end_return()
             self._settle_held_back(c, g, message.at)
 
     def _hand_over(self, c: Connection, new: Generation, now: float) -> None:
-        old, way = c.serving, c.way
-        c.end_handover(now)
-        c.serving, c.successor, c.lease = new, None, new.lease
-        c.held_back, c.serial_due, c.old_returns = None, None, False
+        old, way = c.serving, c.handover.way
+        c.handover.succeed(now)
+        c.serving, c.lease = new, new.lease
         c.refresh_crashes.reset()
         if old is not None:
             c.leaving.append(old)
@@ -160,10 +160,11 @@ class Outcomes:
 
     def _settle_held_back(self, c: Connection, g: Generation, now: float) -> None:
         """The old secret streams again: now the pool may hear that the new one was refused."""
-        if c.held_back is not None and g.lease is not None and g.lease.key_id == c.held_back[0]:
-            self._context.pool.failed(g.lease.key_id, now, c.held_back[1])
+        held_back = c.handover.held_back
+        if held_back is not None and g.lease is not None and g.lease.key_id == held_back[0]:
+            self._context.pool.failed(g.lease.key_id, now, held_back[1])
             self._context.keys_changed = True
-        c.held_back = None
+        c.handover.drop_held_back()
 
     # ---- a stream ended, or did not open
 
@@ -190,7 +191,7 @@ class Outcomes:
         cause: GapCause,
         streamed_s: float,
     ) -> None:
-        is_overlapped = c.way is Way.OVERLAP and g is c.serving and _is_connecting(c.successor)
+        is_overlapped = c.handover.way is Way.OVERLAP and g is c.serving and _is_connecting(c.successor)
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
@@ -198,7 +199,7 @@ class Outcomes:
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
         if is_overlapped:
-            c.overlapped = (g.birth.generation, message)  # whether there is a gap, the successor will show
+            c.handover.overlap_closed(g, message)
             return
         if g in c.leaving and c.streaming_since is not None:
             ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
@@ -235,14 +236,14 @@ class Outcomes:
         else:
             self._key_failed(c, g, _failure(message), key_id, now)
         if g is c.successor:
-            self._successor_failed(c, now)
+            c.handover.fail(c.serving, self._serial_due(now))
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry
         c.refusal = Refusal(g.spec.rules, status, until)
         if g is c.serving:
             c.forget_key()  # another connection can use it
-            c.old_returns = False
+            c.handover.end_return()
             c.gaps.cause_changed(GapCause.RULES_REFUSED, instant(now))
         stays = g is c.successor
         log.log(
@@ -253,23 +254,20 @@ class Outcomes:
 
     def _key_failed(self, c: Connection, g: Generation, failure: Failure, key_id: str, now: float) -> None:
         pool = self._context.pool
-        if failure.kind is FailureKind.UNAUTHORIZED and c.way is Way.SERIAL and g is c.successor:
-            c.held_back = (key_id, failure)  # the old generation may still stream with the secret that it has
+        if failure.kind is FailureKind.UNAUTHORIZED and c.handover.way is Way.SERIAL and g is c.successor:
+            c.handover.hold_back(key_id, failure)
             return
         pool.failed(key_id, now, failure)
-        if c.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
+        if c.handover.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
             pool.overlap_refused(key_id)
         if g is c.serving:
             if failure.kind is FailureKind.UNAUTHORIZED:
-                c.held_back = None  # its own secret is refused too
+                c.handover.drop_held_back()  # its own secret is refused too
             c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now))
 
-    def _successor_failed(self, c: Connection, now: float) -> None:
-        """The old generation stays; where it has no stream any more, it is the next to connect."""
-        if c.is_handing_over:
-            c.old_returns = c.serving is not None
-            c.serial_due = now + self._context.settings.supervisor.refresh_min_interval
-        c.end_handover()
+    def _serial_due(self, now: float) -> float:
+        """Return when `serial` may be tried again after a failure now."""
+        return now + self._context.settings.supervisor.refresh_min_interval
 
     # ---- a process ended
 
@@ -289,15 +287,14 @@ class Outcomes:
         if g in c.leaving:
             c.leaving.remove(g)
         elif g is c.serving:
-            c.serving, c.old_returns, c.held_back = None, False, None
-            c.end_handover()
+            c.serving = None
+            c.handover.lose_old()
             if is_crash:
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 c.gaps.cause_changed(_crash_cause(g), instant(now))
         elif g is c.successor:
-            c.successor = None
-            self._successor_failed(c, now)
+            c.handover.lose_successor(c.serving, self._serial_due(now))
             if is_crash:
                 c.refresh_crashes.crashed(now, now - g.born_at)
 

@@ -198,7 +198,7 @@ class Reconciler:
             self._retire_all(c)
         elif not c.is_planned:
             c.forget_key()
-            c.end_handover(now)  # an overlap of ours closed what nobody wants any more: no gap
+            c.handover.end_unwanted(now)  # an overlap of ours closed what nobody wants any more: no gap
             self._retire_all(c)
             c.gaps.unplanned(instant(now))
         elif self._is_refused(c, now):
@@ -254,8 +254,7 @@ class Reconciler:
 
     def _serve(self, c: Connection, now: float) -> None:
         if c.serving is None:
-            c.serving, c.successor = c.successor, None
-            c.end_handover()
+            c.serving = c.handover.take_place()
         if c.serving is None:
             self._start(c, now)
             return
@@ -285,7 +284,7 @@ class Reconciler:
             self._wait(c, Wait(WaitKind.OUTBOX_FULL, text), now)
         if g is None or lease is None or not g.asks_to_connect():
             return
-        if c.is_handing_over:
+        if c.handover.successor_first:
             return  # its successor connects
         if c.refusal is not None and c.refusal.rules == g.spec.rules and now < c.refusal.until:
             # What is wanted now is another set of rules: the successor takes over.
@@ -302,13 +301,13 @@ class Reconciler:
         """Let a generation connect, unless its source address connected a moment ago."""
         context = self._context
         key = context.pool.key(lease.key_id)
-        if not c.has_pace and not self._take_pace(c, key.source_address, now):
+        if not c.handover.spend_pace() and not self._take_pace(c, key.source_address, now):
             return False
-        c.has_pace = False
         context.pool.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
         message, spec = connect_message(key), key_spec(key)
-        if g is c.serving and c.held_back is not None and c.held_back[0] == lease.key_id == g.last_key_id:
+        held_back = c.handover.held_back
+        if g is c.serving and held_back is not None and held_back[0] == lease.key_id == g.last_key_id:
             # While a new secret is in doubt, the old generation returns with the one that worked.
             assert g.connect is not None
             assert g.key is not None
@@ -365,18 +364,12 @@ class Reconciler:
     # ---- ends
 
     def _retire_all(self, c: Connection) -> None:
-        for generation in (c.serving, c.successor):
-            if generation is not None:
-                self._retire(c, generation)
-        c.serving = c.successor = None
-        c.old_returns = False
-        c.end_handover()
+        front = [g for g in (c.serving, c.handover.abandon()) if g is not None]
+        c.serving = None
+        c.handover.end_return()
+        c.leaving += front
         for generation in c.leaving:
             self._drain(generation)
-
-    def _retire(self, c: Connection, g: Generation) -> None:
-        c.leaving.append(g)
-        self._drain(g)
 
     def _drain(self, g: Generation) -> None:
         is_drain_worker = g.birth.drains and g.kill_at is None and self._context.stopping

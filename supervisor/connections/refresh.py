@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context, key_spec
-from traptor.supervisor.connections.handover import Possible, choose_way
+from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
-from traptor.supervisor.workers.generation import Generation, Spec, Way
+from traptor.supervisor.workers.generation import Generation, Spec
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -70,18 +70,17 @@ class Refresh:
         if s.state in _CANNOT_BE_REFRESHED:
             return  # it is being ended; its exit clears its place
         assert c.serving is not None
-        is_needed = c.way is not None or c.old_returns or self._differs(c, c.serving)
+        is_needed = c.handover.way is not None or c.handover.old_returns or self._differs(c, c.serving)
         if not _is_same_but_for_ticket(s.spec, c.wanted.spec) or c.refused(now) or not is_needed:
             self.drop_successor(c)
 
     def drop_successor(self, c: Connection) -> None:
         """Give the present successor up; the serving generation goes on."""
-        if c.successor is not None:
-            c.leaving.append(c.successor)
-            if c.successor.state not in _CANNOT_BE_REFRESHED:
-                self._context.fleet.drain(c.successor, self._context.drain_s())
-        c.successor = None
-        c.end_handover()
+        successor = c.handover.abandon()
+        if successor is not None:
+            c.leaving.append(successor)
+            if successor.state not in _CANNOT_BE_REFRESHED:
+                self._context.fleet.drain(successor, self._context.drain_s())
 
     def _start_when_due(self, c: Connection, now: float) -> None:
         interval = self._context.settings.supervisor.refresh_min_interval
@@ -94,7 +93,7 @@ class Refresh:
             self._wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
         elif self._may_start(c):
             c.refreshed_at = now
-            c.successor = self._fork(c, now)
+            c.handover.begin(self._fork(c, now))
 
     # ---- how it gets its stream
 
@@ -102,23 +101,22 @@ class Refresh:
         assert c.lease is not None
         if old.state is GenerationState.CONNECTING or (old.closing and old.streams):
             return  # what becomes of it is known in a moment
-        if c.way is Way.SERIAL:
+        if c.handover.way is Way.SERIAL:
             self._connect(c, new, c.lease, Purpose.FRESH, now)  # nothing streams now
-        elif c.old_returns:
+        elif c.handover.old_returns:
             return  # the old one connects first
         elif not old.streams:
-            self._take_over(c, old, new)
+            self._take_over(c, old)
         elif old.lease is not None and old.lease.key_id != c.lease.key_id:
             self._connect(c, new, c.lease, Purpose.FRESH, now)  # the old one's key is lost: move
         else:
             self._choose(c, old, new, now)
 
-    def _take_over(self, c: Connection, old: Generation, new: Generation) -> None:
+    def _take_over(self, c: Connection, old: Generation) -> None:
         """There is no stream to protect: the new one serves from now on."""
         c.leaving.append(old)
         self._context.fleet.drain(old, self._context.drain_s())
-        c.serving, c.successor = new, None
-        c.end_handover()
+        c.serving = c.handover.take_place()
 
     def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None
@@ -144,7 +142,7 @@ class Refresh:
         elif way is Way.SERIAL:
             self._close_first(c, old, now)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
-            c.way = way
+            c.handover.connect_in(way)
         elif lease is not c.lease:
             pool.give_back(lease, now)
 
@@ -152,11 +150,12 @@ class Refresh:
         """Close the old stream once nothing but the closing itself keeps the new one from connecting."""
         assert c.lease is not None
         address = self._context.pool.key(c.lease.key_id).source_address
-        if c.serial_due is not None and c.serial_due > now:
+        due = c.handover.serial_due
+        if due is not None and due > now:
             text = "its successor failed a moment ago"
-            self._wait(c, Wait(WaitKind.REFRESH_DUE, text, c.serial_due).of_refresh(), now)
+            self._wait(c, Wait(WaitKind.REFRESH_DUE, text, due).of_refresh(), now)
         elif self._take_pace(c, address, now):
-            c.way, c.has_pace = Way.SERIAL, True
+            c.handover.connect_in(Way.SERIAL)
             self._context.fleet.close_stream(old)
 
     def _no_way(self, c: Connection, key_id: str, verdict: Verdict) -> Wait:

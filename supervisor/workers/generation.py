@@ -36,15 +36,6 @@ class KeySpec:
     proxy: str | None
 
 
-class Way(enum.StrEnum):
-    """How a new generation gets its stream while the old one has one; in the order of choice."""
-
-    SLOT = "slot"
-    SPARE = "spare"
-    OVERLAP = "overlap"
-    SERIAL = "serial"
-
-
 class Ending(enum.StrEnum):
     """Why a generation ended, for the log and the next one's start."""
 

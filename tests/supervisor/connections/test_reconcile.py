@@ -266,7 +266,7 @@ class EventsAgainstLooks(RuleBasedStateMachine):
                 c.name,
                 c.state(self.master.now),
                 c.lease,
-                c.way,
+                c.handover.way,
                 c.wanted and c.wanted.spec,
                 c.wait and c.wait.kind,
             )
