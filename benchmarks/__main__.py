@@ -71,7 +71,7 @@ def main(only: tuple[str, ...], quick: bool, tiny: bool, json_file: Path | None,
 
 
 def _in_a_fresh_process(name: str, effort: Effort) -> list[Figure]:
-    """Run one benchmark: what another one left in memory would make every fork of it slower."""
+    """Run one benchmark in a fresh process: memory left by another one would slow each of its forks."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         return pool.submit(BENCHMARKS[name], effort).result()

@@ -20,7 +20,7 @@ from traptor.supervisor.workers.process import prepare_forks, start_fork
 
 
 def bare_forks_s(count: int) -> float:
-    """Return the seconds from the first to the last of so many forks."""
+    """Return the seconds from the first to the last of `count` forks."""
     command = [sys.executable, "-m", "benchmarks.bareforks", str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

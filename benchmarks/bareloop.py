@@ -12,7 +12,7 @@ from benchmarks.watching import Tail
 
 
 class BareLoop:
-    """Forks children that write one line and sleep; used in place, so that it shares the libraries loaded."""
+    """Forks children that write one line and sleep; used in place, so that it shares the loaded libraries."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -21,14 +21,14 @@ class BareLoop:
         tail.wait_for()
 
     def restart_ms(self) -> float:
-        """Kill the child; milliseconds until the first line of the next one can be read."""
+        """Kill the child and return the milliseconds until the first line of the next one is readable."""
         tail = Tail(self._log)
         began = time.monotonic()
         self._replace()
         return (tail.wait_for() - began) * 1000
 
     def end(self) -> None:
-        """Leave no child behind."""
+        """End all children."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 

@@ -17,7 +17,7 @@ TOPIC = "benchmark"
 
 @contextmanager
 def kafka_broker(folder: Path) -> Iterator[KafkaProcess | None]:
-    """One broker on this host, with the topic; None, and why is said, where it cannot be run."""
+    """Yield a broker on this host, with the topic; None, with a message, if it cannot be run."""
     broker = KafkaProcess(folder / "kafka")
     try:
         broker.start()
@@ -33,5 +33,5 @@ def kafka_broker(folder: Path) -> Iterator[KafkaProcess | None]:
 
 
 def kafka_settings(broker: KafkaProcess, folder: Path) -> KafkaSettings:
-    """What a worker needs to deliver to it."""
+    """Return the settings with which a worker delivers to it."""
     return KafkaSettings(broker.bootstrap_servers, TOPIC, False, (), (), folder / "undelivered")

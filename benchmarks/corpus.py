@@ -1,9 +1,9 @@
 """Tweets of which each matches one to three rules.
 
 Half of them are the sandbox's own (all its forms: extended, retweeted, quoted, tagged, linked, with photos).
-The other half are real tweets (tests/data) in turn, each with a filtered value put into it: a phrase before
-its text, a followed user as its author, or a point as its place. What then matches no rule or more than three
-is left out.
+The other half are real tweets (tests/data) in turn, each with a filtered value inserted: a phrase before its
+text, a followed user as its author, or a point as its place. Tweets that then match no rule or more than
+three are left out.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from traptor.worker.tweets.received import read_message
 REAL_TWEETS = Path(__file__).parent.parent / "tests" / "data" / "tweets-v1.1.jsonl"
 _MOST_RULES = 3
 _NOW = 1_793_000_000.0  # unix time; the same ids in every run
-# The sandbox looks at every value when it makes a tweet's filler; some thousand show all its forms.
+# The sandbox examines every value to make a tweet's filler; some thousand show all its forms.
 _MOST_SANDBOX_VALUES = 2_000
 
 
 def corpus(rules: Sequence[Rule], count: int, seed: int = 1) -> list[bytes]:
-    """So many lines as the stream has them, without line ends; the same ones for the same arguments."""
+    """Return `count` lines as in the stream, without line ends; the same ones for the same arguments."""
     matcher = Matcher(rules)
     sources = itertools.cycle((_from_sandbox(rules, seed), _from_real(rules, seed)))
     lines: list[bytes] = []
@@ -73,7 +73,7 @@ def _put(rule: Rule, tweet: dict[str, Any]) -> None:
             tweet["user"] |= {"id": int(value), "id_str": value}
         case RuleType.LOCATIONS:
             west, south, east, north = map(float, value.split(","))
-            tweet.pop("retweeted_status", None)  # a retweet is nowhere
+            tweet.pop("retweeted_status", None)  # a retweet has no location
             tweet["coordinates"] = {"type": "Point", "coordinates": [(west + east) / 2, (south + north) / 2]}
 
 
@@ -81,7 +81,7 @@ def _put_phrase(phrase: str, tweet: dict[str, Any]) -> None:
     extended = tweet.get("extended_tweet", {})
     whole, name = (extended, "full_text") if "full_text" in extended else (tweet, "text")
     name = name if name in whole else "full_text"
-    # In front: behind it might be taken for the rest of a word that the text was cut in.
+    # In front: at the end it might be taken for the rest of a truncated word.
     whole[name] = f"{phrase} {whole[name]}"
     for hashtag in (term[1:] for term in phrase.split() if term.startswith("#")):
         whole.setdefault("entities", {}).setdefault("hashtags", []).append({"text": hashtag})

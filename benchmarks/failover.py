@@ -1,7 +1,7 @@
-"""How long a connection is without a stream when its key fails and a spare is free.
+"""Measure how long a connection is without a stream when its key fails and a spare is free.
 
 By the server's own record: from the end of one stream to the 200 of the next. The waits of the keys and the
-pace of connects are the defaults, so a key that fails rests far longer than is measured here.
+pace of connects are the defaults, so a failed key rests far longer than is measured here.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from benchmarks.figures import Effort, Figure
 from benchmarks.stage import stage
 
 _GROUP = "track:0"
-_MOST_ROUNDS = 3  # each waits until the stream is old enough that its end is no failure of the key
+# each waits until the stream is old enough that its end does not count as a failure of the key
+_MOST_ROUNDS = 3
 _LASTING_S = 10.5
 _TARGET_S = 2.0
 _DEFAULTS = {"connects": 5, "connect_rate": 2, "http_backoff": "5s", "rate_limit_backoff": "60s"}
-_FAR_AWAY = "192.0.2.7"  # on no host (RFC 5737)
+_FAR_AWAY = "192.0.2.7"  # assigned to no host (RFC 5737)
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,19 @@ class _Case:
 
     name: str
     strike: Callable[[Collection, str], None]
-    asks_again: bool = False  # the key is asked once more before the connection leaves it
+    asks_again: bool = False  # the key is tried once more before the connection leaves it
     options: tuple[tuple[str, object], ...] = ()
 
 
 def failover(effort: Effort) -> list[Figure]:
-    """The stream ends and its key is refused, limited, closed again or used up; or the key changes."""
+    """Measure the failover when a key is refused, limited, closed again or used up, or when it changes."""
     rounds = min(effort.rounds, _MOST_ROUNDS)
-    cases = _CASES if rounds > 1 else _CASES[:: len(_CASES) - 1]  # one round shows only that it works
+    cases = _CASES if rounds > 1 else _CASES[:: len(_CASES) - 1]  # one round only shows that it works
     return [_at_start(rounds), *(_measured(case, rounds) for case in cases)]
 
 
 def _at_start(rounds: int) -> Figure:
-    """From the first connect, which is refused."""
+    """Measure from the first connect, which is refused."""
     taken = []
     for _ in range(rounds):
         with _collection(keys=2) as collection:
@@ -77,7 +78,7 @@ def _collection(keys: int, **twitter: object) -> Iterator[Collection]:
     with stage(keys, max_connections=1) as collection:
         collection.options["twitter"] = {**_DEFAULTS, **twitter}
         collection.add_rules(_GROUP, ["storm"])
-        # Bytes have to come: a stream is as old as its last byte.
+        # Bytes have to arrive: a stream is as old as its last byte.
         collection.sandbox.set_rules([("track", "storm")])
         collection.sandbox.set_rate(20)
         yield collection
@@ -114,7 +115,7 @@ def _record(collection: Collection, number: int) -> Json:
 
 
 def _is_asked_after(collection: Collection, old: Json) -> bool:
-    """Whether the key of this stream connected again, or tried to."""
+    """Tell whether the key of this stream connected again, or tried to."""
     key = f"ck-{old['account']}"
     return any(
         one["consumer_key"] == key and one["at_mono"] > old["opened_mono"] + _LASTING_S

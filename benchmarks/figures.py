@@ -34,7 +34,7 @@ class Figure:
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> Figure:
-        """Sum rounds up; the median is held against the target."""
+        """Return the figure of these rounds; the median is compared with the target."""
         middle = statistics.median(rounds)
         target, is_met = "", None
         if at_least is not None:
@@ -44,20 +44,20 @@ class Figure:
         return cls(benchmark, name, unit, middle, min(rounds), max(rounds), len(rounds), target, is_met)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: a full run, a quick one, or one that only shows that it works."""
+    """The amount to measure: a full run, a quick one, or one that only shows that it works."""
 
     rounds: int
     tweets: int
     idle_s: float
     connections: tuple[int, ...]
-    many_rules: int  # of the look at all rules; track and follow have their own tenfolds
-    scale: int  # by which the largest rule sets are divided
+    many_rules: int  # for the look at all rules; track and follow have their own tenfolds
+    scale: int  # divides the largest rule sets
 
 
 FULL = Effort(rounds=7, tweets=4_000, idle_s=20.0, connections=(50, 200), many_rules=100_000, scale=1)
@@ -66,7 +66,7 @@ TINY = Effort(rounds=1, tweets=60, idle_s=0.5, connections=(2,), many_rules=200,
 
 
 def interleaved(jobs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each job in each round, taken in turns: a drift of the machine falls on all alike.
+    """Return the CPU seconds of each job in each round, in turns: a drift of the machine affects all alike.
 
     A round before the first warms caches and is not counted.
     """
@@ -81,5 +81,5 @@ def interleaved(jobs: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
 
 
 def ratios(floor: Sequence[float], spent: Sequence[float]) -> list[float]:
-    """Round by round how fast it is, the floor being 1."""
+    """Return the speed per round relative to the floor."""
     return [least / most for least, most in zip(floor, spent, strict=True)]

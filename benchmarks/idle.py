@@ -1,4 +1,4 @@
-"""What many connections cost while nothing happens, and what one worker weighs."""
+"""Measure what many connections cost while nothing happens, and the memory of one worker."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _MOST_MIB = 20
 _SETTLED_S = 2.0
 _LOOK_PAUSE_S = 4.0
 _MOST_TIMES = 3.0
-_LEAST_SPAN_S = 0.01  # the kernel tells starts in hundredths
+_LEAST_SPAN_S = 0.01  # the kernel reports start times in hundredths
 
 
 def many_connections(effort: Effort) -> list[Figure]:
-    """So many workers up at once, each a group of its own; then the master's share of a core in quiet."""
+    """Measure the start of many workers, each a separate group; then the master's idle share of a core."""
     spans: dict[int, float] = {}
     figures = [figure for count in effort.connections for figure in _idle(count, effort, spans)]
     few, *_, many = effort.connections if len(effort.connections) > 1 else (0, 0)
     if few:
         name = f"{many} workers: first to last fork, by that of {few}"
-        at_most = many / few  # a start that is linear in the workers
+        at_most = many / few  # for a start that is linear in the workers
         figures.append(Figure.of("many", name, "x", [spans[many] / spans[few]], at_most=at_most))
     return figures
 
 
 def weight(effort: Effort) -> list[Figure]:
-    """Memory that only one worker with 5,000 follow rules uses, once it streams, for each output."""
+    """Measure the private memory of one worker with 5,000 follow rules, once it streams, for each output."""
     count = 5_000 // effort.scale
     figures = [_weight(f"{count:,} follow rules, jsonl sink", count, effort, None)]
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder, kafka_broker(Path(folder)) as broker:
@@ -53,7 +53,7 @@ def weight(effort: Effort) -> list[Figure]:
 
 
 def _weight(name: str, rules: int, effort: Effort, broker: KafkaProcess | None) -> Figure:
-    """Each round is a collection of its own: what a worker shares depends on what its master does."""
+    """Measure in rounds, each a separate collection: what a worker shares depends on what its master does."""
     uss = []
     for _ in range(min(effort.rounds, 3)):
         with stage(1) as collection:
@@ -70,10 +70,10 @@ def _weight(name: str, rules: int, effort: Effort, broker: KafkaProcess | None) 
 
 
 def full_look(effort: Effort) -> list[Figure]:
-    """CPU of the master for one look at all rules in Redis, as it takes one every rules_check_interval."""
+    """Measure the master's CPU for one look at all rules in Redis, as taken every rules_check_interval."""
     with stage(0, rules_check_interval=f"{_LOOK_PAUSE_S:g}s") as collection:
         # Without keys they are read and planned, and nothing streams.
-        collection.options["logging"] = {"level": "DEBUG"}  # it tells of each look
+        collection.options["logging"] = {"level": "DEBUG"}  # logs each look
         load_rules(collection.redis, follow_rules(effort.many_rules))
         collection.start()
         wait_for(lambda: _rules_known(collection) == effort.many_rules, "all rules are known", _UP_WITHIN_S)
@@ -88,7 +88,7 @@ def full_look(effort: Effort) -> list[Figure]:
 
 
 def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
-    """Note the time between the first and the last fork in `spans`."""
+    """Record the time between the first and the last fork in `spans`."""
     bare = [bare_forks_s(count)]
     with stage(count, max_connections=1, rules_check_interval="600s") as collection:
         for number in range(count):
@@ -100,7 +100,7 @@ def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
         spans[count] = fork_span_s([child.pid for child in collection.children()])
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
-        time.sleep(effort.idle_s / 10)  # what a start leaves to do
+        time.sleep(effort.idle_s / 10)  # lets work left by the start finish
         percent = [_idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
         assert len(collection.streaming()) == count
         uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
@@ -122,21 +122,21 @@ def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
 
 
 def _idle_percent(collection: Collection, wall_s: float) -> float:
-    """CPU of the master alone in so long a time, in percent of a core."""
+    """Return the master's CPU over this time, in percent of a core."""
     before = _cpu_s(collection)
     time.sleep(wall_s)
     return 100 * (_cpu_s(collection) - before) / wall_s
 
 
 def _cpu_of_a_look_s(collection: Collection) -> float:
-    """CPU seconds of the master from the end of a look to the end of the next."""
+    """Return the master's CPU seconds from the end of a look to the end of the next."""
     before = _cpu_s(collection)
     _wait_for_look(collection)
     return _cpu_s(collection) - before
 
 
 def _cpu_s(collection: Collection) -> float:
-    """CPU seconds of the master alone until now."""
+    """Return the master's own CPU seconds until now."""
     assert collection.process is not None
     times = psutil.Process(collection.process.pid).cpu_times()
     return float(times.user + times.system)
@@ -147,7 +147,7 @@ def _rules_known(collection: Collection) -> int:
 
 
 def _wait_for_look(collection: Collection) -> None:
-    """Wait until the next look at all rules was taken; what it found is planned after that."""
+    """Wait for the end of the next look at all rules; its result is planned after that."""
     line = "looked at all rules"
     before = collection.log().count(line)
     wait_for(lambda: collection.log().count(line) > before, "a look at all rules", _UP_WITHIN_S)

@@ -1,4 +1,4 @@
-"""What a look at all rules costs the master: where nothing changed, beside one that remembers nothing."""
+"""Measure what a look at unchanged rules costs the master, beside a reader that remembers nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT_S = 30.0
 
 
 def unchanged_looks(effort: Effort) -> list[Figure]:
-    """CPU of the thread that looks, in turns, so that a drift of the machine falls on both alike."""
+    """Measure the CPU of the looking thread, in turns, so that a drift of the machine affects both alike."""
     server = ValkeyServer(port=free_port())
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""A worker's path from a line of the stream to what is handed to the sink, beside the least that JSON costs.
+"""Measure a worker's path from a line of the stream to the sink, beside the least that JSON costs.
 
 The floor is orjson.loads and orjson.dumps of the same lines: what a program does that only adds a field.
 """
@@ -31,45 +31,45 @@ _NOW = 1_793_000_000.0
 
 
 class NoSink:
-    """Takes everything at once and keeps nothing."""
+    """Accepts everything at once and keeps nothing."""
 
     def open(self, results: Results) -> None:
-        """There is nothing to reach."""
+        """Do nothing: there is nothing to open."""
 
     def takes(self, _message: Outgoing) -> bool:
-        """Everything."""
+        """Return True: everything is accepted."""
         return True
 
     def deliver_at_once(self, _message: Outgoing) -> bool:
-        """Drop it."""
+        """Drop the message."""
         return True
 
     def send(self, _message: Outgoing, _ticket: Ticket) -> bool:
-        """Nothing ever comes by way of the outbox."""
+        """Return False: nothing ever comes by way of the outbox."""
         return False
 
     def serve(self) -> None:
-        """There is nothing to tell."""
+        """Do nothing: there is nothing to report."""
 
     def sync(self) -> None:
-        """There is nothing to keep."""
+        """Do nothing: there is nothing to flush."""
 
     def stop_waiting(self) -> None:
-        """It never waits."""
+        """Do nothing: it never waits."""
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
 
 class UnwrittenStats(Stats):
-    """Counts as a worker does, without the thread that writes to Redis."""
+    """Counts like a worker, without the thread that writes to Redis."""
 
     def start(self) -> None:
-        """Write nothing."""
+        """Do nothing."""
 
 
 def full_path(effort: Effort) -> list[Figure]:
-    """Messages, matcher, counters, enrichment and hand-over at the limits of one connection."""
+    """Measure messages, matcher, counters, enrichment and hand-over at the limits of one connection."""
     figures = []
     for kind, rules, at_least in (
         ("track", track_rules(400), 0.6),
@@ -84,7 +84,7 @@ def full_path(effort: Effort) -> list[Figure]:
 
 
 def many_rules(effort: Effort) -> list[Figure]:
-    """Decoding, matching and enrichment alone with a hundred times as many rules."""
+    """Measure decoding, matching and enrichment alone with a hundred times as many rules."""
     figures = []
     for kind, rules, at_least in (
         ("track", track_rules(400 // effort.scale), None),
@@ -152,7 +152,7 @@ def _all(handle: Callable[[bytes], None], lines: Sequence[bytes]) -> None:
 
 
 def settings_in(folder: Path) -> WorkerSettings:
-    """The settings of a worker whose outbox is in `folder`."""
+    """Return the settings of a worker whose outbox is in `folder`."""
     return WorkerSettings(
         api="v1.1",
         output="jsonl:unused",

@@ -1,4 +1,4 @@
-"""How long a connection is without a worker, or a new worker without a stream.
+"""Measure how long a connection is without a worker, or a new worker without a stream.
 
 A restart is measured beside a loop that only forks and waits for a pidfd, in turns with it.
 """
@@ -20,11 +20,11 @@ from benchmarks.watching import Tail
 _GROUP = "track:0"
 _PAUSE_S = 0.4  # longer than the refresh_min_interval below
 _RESTARTS = 5  # in each round: one takes some milliseconds, in which anything else on the host may run
-_RATE = 1_000  # tweets a second: the first of a stream comes after at most a millisecond or so
+_RATE = 1_000  # tweets per second: the first of a stream comes after about a millisecond
 
 
 def restart(effort: Effort) -> list[Figure]:
-    """SIGKILL of a worker with 400 rules to the first line in the log of the next one."""
+    """Measure from the SIGKILL of a worker with 400 rules to the first line in its successor's log."""
     ours, bare = [], []
     with stage(1, restart_backoff="10ms", restart_reset_after="10ms") as collection:
         load_rules(collection.redis, track_rules(400))
@@ -40,7 +40,7 @@ def restart(effort: Effort) -> list[Figure]:
                 ours.append((tail.wait_for() - began) * 1000)
                 collection.wait_new_pid(_GROUP, pid)
                 pid = collection.wait_streaming(_GROUP)[_GROUP]
-                time.sleep(_PAUSE_S)  # nothing of this start is left to do at the next one
+                time.sleep(_PAUSE_S)  # no work of this start is left for the next one
         finally:
             loop.end()
     ours, bare = ours[1:], bare[1:]
@@ -53,7 +53,7 @@ def restart(effort: Effort) -> list[Figure]:
 
 
 def refresh(effort: Effort) -> list[Figure]:
-    """A hint to the new worker's READY, to its first tweet written, and the gap; for each way."""
+    """Measure from a hint to the new worker's READY, to its first tweet written, and the gap, by way."""
     return [
         *_refresh("slot", effort, keys=1, max_connections=2),
         *_refresh("spare", effort, keys=2, max_connections=1),

@@ -1,4 +1,4 @@
-"""Rules of any number, made up from a seed, as they come from Redis."""
+"""Any number of rules, made up from a seed, in their form from Redis."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _CONSONANTS, _VOWELS = "bcdfghjklmnprstvz", "aeiou"
 
 
 def made_up_word(rng: Random) -> str:
-    """Three to four syllables that no language has."""
+    """Return three to four syllables that no language has."""
     return "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.choice((3, 4))))
 
 
 def track_rules(count: int, seed: int = 1) -> list[Rule]:
-    """Phrases: of one word (three in ten), of two, of which one is shared, and hashtags (two in ten)."""
+    """Return phrases: of one word (three in ten), of two, sharing one, and hashtags (two in ten)."""
     rng = Random(seed)
     subjects = [made_up_word(rng) for _ in range(max(4, count // 20))]
     words: dict[str, None] = {}
@@ -30,13 +30,13 @@ def track_rules(count: int, seed: int = 1) -> list[Rule]:
 
 
 def follow_rules(count: int, seed: int = 1) -> list[Rule]:
-    """Users, by numeric ids."""
+    """Return users, by numeric ids."""
     users = Random(seed).sample(range(10**6, 10**18), count)
     return [_rule("follow", number, str(user)) for number, user in enumerate(users)]
 
 
 def box_rules(count: int, seed: int = 1) -> list[Rule]:
-    """Boxes of one to four degrees."""
+    """Return boxes of one to four degrees."""
     rng = Random(seed)
     boxes = []
     for _ in range(count):
@@ -46,7 +46,7 @@ def box_rules(count: int, seed: int = 1) -> list[Rule]:
 
 
 def rule_fields(rule_type: str, number: int, value: str) -> dict[str, str]:
-    """A hash of nine fields, as rule managers write them."""
+    """Return a hash of nine fields, as rule managers write them."""
     return {
         "rule_id": str(number),
         "value": value,

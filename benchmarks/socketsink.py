@@ -1,8 +1,8 @@
-"""Tweets for each second of CPU that a worker's process spends, from a socket to a file or to Kafka.
+"""Measure tweets per CPU second of a worker's process, from a socket to a file or to Kafka.
 
-All its threads count, those of librdkafka too, until everything is delivered; with the outbox and without. A
-server in a process of its own sends ready-made chunks of the stream as fast as they are read. The floor reads
-the same stream and appends its lines to a file, and does nothing with them.
+All its threads count, including those of librdkafka, until everything is delivered; with the outbox and
+without. A server in a separate process sends ready-made chunks of the stream as fast as they are read. The
+floor reads the same stream and only appends its lines to a file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.stream.v1 import V1Stream
 
 _CHUNK_BYTES = 16_384
-_TIMES = 10  # the corpus is sent so often in one round
+_TIMES = 10  # the corpus is sent this often in one round
 _AT_LEAST = 15_000
 _LEAST_SHARE = 0.75
 _DRAIN_S = 60.0
@@ -66,7 +66,7 @@ class _Way:
 
 
 def socket_to_sink(effort: Effort) -> list[Figure]:
-    """400 track rules and each output, in turns with the floor."""
+    """Measure 400 track rules with each output, in turns with the floor."""
     rules = track_rules(400)
     lines = corpus(rules, effort.tweets)
     rates: dict[str, list[float]] = {}
@@ -97,7 +97,7 @@ def _figures(rates: dict[str, list[float]]) -> list[Figure]:
 
 
 def _ways(folder: Path, broker: KafkaProcess | None) -> dict[str, _Way]:
-    """What is measured."""
+    """Return what is measured."""
     base = settings_in(folder)
     file = replace(base, output=f"jsonl:{folder}")
     ways = {_FILE: _Way(file), _FILE_KEPT: _Way(file, _through_the_outbox)}
@@ -108,7 +108,7 @@ def _ways(folder: Path, broker: KafkaProcess | None) -> dict[str, _Way]:
 
 
 def _through_the_outbox(birth: Birth, sink: Sink) -> Delivery:
-    """As for an output that is away now and then: no line is delivered at once."""
+    """Return a delivery as for an output with outages: no line is delivered at once."""
     sink.deliver_at_once = lambda _message: False  # type: ignore[method-assign]
     return Delivery(birth, sink)
 
@@ -145,7 +145,7 @@ def _rate(
     handle: Callable[[bytes], None],
     finish: Callable[[], object],
 ) -> float:
-    """Tweets for each second of CPU that this process spends, until what it handled is delivered."""
+    """Return tweets per CPU second of this process, until what it handled is delivered."""
     count = 0
 
     def take(line: bytes) -> None:
@@ -162,7 +162,7 @@ def _rate(
 
 @contextmanager
 def _served(lines: Sequence[bytes]) -> Iterator[str]:
-    """The stream's address; its one connection gets everything and is closed."""
+    """Yield the stream's address; its one connection gets everything and is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = get_context("fork").Process(target=_serve, args=(listening, lines), daemon=True)
         server.start()

@@ -1,4 +1,4 @@
-"""A whole collection for a measurement: Valkey, the sandbox, and a supervisor, in a folder of its own."""
+"""A whole collection for a measurement: Valkey, the sandbox, and a supervisor, in a separate folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PIPELINE = 1_000  # commands
 
 @contextmanager
 def stage(keys: int, *, max_connections: int = 2, **supervisor: object) -> Iterator[Collection]:
-    """A collection whose supervisor is not yet started; the options are those of `[supervisor]`.
+    """Yield a collection whose supervisor is not yet started; the options are those of `[supervisor]`.
 
     The timeline makes no tweets until it is told to.
     """

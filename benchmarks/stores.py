@@ -1,7 +1,8 @@
-"""What it costs to keep a message until it is delivered, by store: the table of decision 0006.
+"""Measure what it costs to keep a message until it is delivered, by store: the table of decision 0006.
 
 Each store gets batches of messages and removes each batch three batches later, as an outbox does while its
-output keeps up. Everything in one process and in turns, so that a drift of the machine falls on all alike.
+output keeps up. Everything runs in one process and in turns, so that a drift of the machine affects all
+alike.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class Store(Protocol):
     """Keeps batches."""
 
     def put(self, batch: Messages) -> object:
-        """Keep a batch, committed; what `remove` takes."""
+        """Store a batch, committed, and return a handle for `remove`."""
 
     def remove(self, kept: object) -> None:
-        """Take it out, committed."""
+        """Remove the batch, committed."""
 
 
 class EncodeOnly:
@@ -57,7 +58,7 @@ class EncodeOnly:
         return encode(batch)
 
     def remove(self, kept: object) -> None:
-        """There is nothing to take out."""
+        """Do nothing: there is nothing to remove."""
 
 
 class Sqlite:
@@ -72,7 +73,7 @@ class Sqlite:
         self._last = 0
 
     def put(self, batch: Messages) -> object:
-        """One transaction."""
+        """Insert in one transaction."""
         rows = list(zip(itertools.count(self._last + 1), _values(batch, self._whole), strict=False))
         self._last = rows[-1][0]
         with self._transaction():
@@ -80,7 +81,7 @@ class Sqlite:
         return rows[0][0], self._last
 
     def remove(self, kept: object) -> None:
-        """One transaction."""
+        """Delete in one transaction."""
         with self._transaction():
             self._database.execute("DELETE FROM kept WHERE number BETWEEN ? AND ?", kept)  # type: ignore[arg-type]
 
@@ -108,7 +109,7 @@ class Lmdb:
         self._last = 0
 
     def put(self, batch: Messages) -> object:
-        """One transaction."""
+        """Insert in one transaction."""
         first = self._last + 1
         with self._environment.begin(write=True) as transaction:
             for value in _values(batch, self._whole):
@@ -117,7 +118,7 @@ class Lmdb:
         return range(first, self._last + 1)
 
     def remove(self, kept: object) -> None:
-        """One transaction."""
+        """Delete in one transaction."""
         assert isinstance(kept, range)
         with self._environment.begin(write=True) as transaction:
             for number in kept:
@@ -146,14 +147,14 @@ STORES: dict[str, Callable[[Path], Store]] = {
 
 
 class Cost(NamedTuple):
-    """Microseconds for each message."""
+    """Microseconds per message."""
 
     cpu_us: float
     wall_us: float
 
 
 def measure(make: Callable[[Path], Store], folder: Path, size: int, batches: int) -> Cost:
-    """What it costs in a new folder, which is removed again."""
+    """Return the cost in a new folder, which is removed again."""
     folder.mkdir()
     store = make(folder)
     batch = [
@@ -171,7 +172,7 @@ def measure(make: Callable[[Path], Store], folder: Path, size: int, batches: int
 
 
 def costs(messages: int, rounds: int, folder: Path) -> dict[tuple[str, int], Cost]:
-    """The median of the rounds for each store and size of batch; a round before the first is not counted."""
+    """Return the median of the rounds for each store and size of batch; a warm-up round is not counted."""
     measured: dict[tuple[str, int], list[Cost]] = {}
     for number, size, (name, make) in itertools.product(range(rounds + 1), _BATCH_SIZES, STORES.items()):
         cost = measure(make, folder / "store", size, max(messages // size, 2 * _BEHIND))

@@ -1,4 +1,4 @@
-"""A delivery without an outbox, beside which the outbox's cost is measured."""
+"""A delivery without an outbox, against which the outbox's cost is measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SERVE_EVERY = 64
 
 
 class Unkept:
-    """Hands each message to the sink as it comes, and waits for room where there is none."""
+    """Hands each message to the sink as it comes, and waits for room when there is none."""
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         self.counts = DeliveryCounts()
@@ -29,7 +29,7 @@ class Unkept:
 
     @property
     def backlog(self) -> int:
-        """What is not delivered."""
+        """The number of undelivered messages."""
         return self.counts.accepted - self.counts.delivered
 
     def open(self) -> None:

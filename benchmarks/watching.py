@@ -1,4 +1,4 @@
-"""Seeing from outside, and soon, what a collection writes."""
+"""Observe quickly, from outside, what a collection writes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _DEADLINE_S = 30.0
 
 
 class Tail:
-    """What is written to a file from now on."""
+    """The text written to a file from now on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._from = path.stat().st_size if path.exists() else 0
 
     def wait_for(self, text: str = "\n") -> float:
-        """The monotonic time at which `text` was there. Raises TimeoutError."""
+        """Return the monotonic time at which `text` appeared. Raises TimeoutError."""
         deadline = time.monotonic() + _DEADLINE_S
         wanted, seen = text.encode(), b""
         while time.monotonic() < deadline:

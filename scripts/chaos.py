@@ -46,7 +46,7 @@ def main(
         chaos = Chaos(Options(minutes, rate, seed, every), folder, interrupt, lambda text: click.echo(text))
         report = chaos.run()
         if not report.breaches:
-            folder.remove_state()  # else the ledger is needed to find out why
+            folder.remove_state()  # otherwise the ledger is needed to find out why
         return report
 
     carry_out(run, json_file)

@@ -20,7 +20,7 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.terminal import say, take_any_text
 from traptor.sandbox.errors import SandboxError
 
-_INTERRUPTED = 130  # as shells say it
+_INTERRUPTED = 130  # as shells report it
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,7 +70,7 @@ def _run(options: Options, folder: TrialFolder, place: Output, interrupt: Interr
         summary = None
     finally:
         try:
-            show.close()  # fails where the terminal is gone
+            show.close()  # fails when the terminal is gone
         finally:
             folder.remove_state()
     if summary is None:

@@ -1,6 +1,6 @@
-"""Whether the ledger and the server's own record of connections say the same: pure.
+"""Compare the ledger with the server's own record of connections. Pure.
 
-All times are seconds of the monotonic clock of this host.
+All times are seconds of this host's monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trial.judge import OpenedStream, Silence
 
 from chaos_parts.timeline import Entry, Kind, Timelines
 
-_JOINED_S = 0.0015  # the ledger tells times to the millisecond
+_JOINED_S = 0.0015  # the ledger's times are exact to the millisecond
 
 Span = tuple[float, float]
 
@@ -29,7 +29,7 @@ class Disagreement:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """The length of the disagreement."""
         return self.until - self.since
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Disagreement:
 def disagreements(
     ledger: Timelines, streams: Sequence[OpenedStream], doubts: Sequence[Silence], until: float
 ) -> list[Disagreement]:
-    """All times up to `until` in which the two differ, the longest first; none is counted in a doubt."""
+    """Return all times up to `until` in which the two differ, the longest first, except during doubts."""
     found: list[Disagreement] = []
     for name, entries in ledger:
         open_ = joined((s.opened_at, s.closed_at) for s in streams if s.connection == name)
@@ -55,7 +55,7 @@ def disagreements(
 
 
 def doubts_of_stops(stops: Iterable[Silence], streams: Sequence[OpenedStream]) -> list[Silence]:
-    """While a worker was stopped nobody saw what its stream did: until it went on or had a successor."""
+    """Return the times in which a stopped worker's stream was unobserved, until it or a successor went on."""
     found = []
     for stop in stops:
         later = [s.opened_at for s in streams if s.connection == stop.connection and s.opened_at > stop.since]
@@ -64,7 +64,7 @@ def doubts_of_stops(stops: Iterable[Silence], streams: Sequence[OpenedStream]) -
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """Neighbours of one kind as one entry: a gap whose cause changes is one gap."""
+    """Join neighbours of one kind into one entry: a gap whose cause changes is one gap."""
     result: list[Entry] = []
     for entry in entries:
         last = result[-1] if result else None
@@ -77,11 +77,11 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
     return result
 
 
-# ---- spans: sorted, and apart from each other
+# ---- spans: sorted, and disjoint
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
-    """The same times as spans that do not touch."""
+    """Return the same times as spans that do not touch."""
     result: list[Span] = []
     for since, until in sorted(span for span in spans if span[0] < span[1]):
         if result and since <= result[-1][1]:
@@ -92,13 +92,13 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def meet(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """What is in both."""
+    """Return the times in both."""
     both = [(max(a[0], b[0]), min(a[1], b[1])) for a in some for b in others]
     return joined(both)
 
 
 def cut(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """What is in the first and not in the second."""
+    """Return the times in the first and not in the second."""
     edges = [(float("-inf"), float("-inf")), *others, (float("inf"), float("inf"))]
     between = [(left[1], right[0]) for left, right in pairwise(edges)]
     return meet(some, between)

@@ -1,4 +1,4 @@
-"""One run of the chaos: start, disturb, let it calm down, end in order, and judge."""
+"""One run of the chaos: start, disturb, let it calm down, stop in order, and judge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from traptor.supervisor.ledger.accounting import imbalances
 _START_S = 60.0
 _CALM_S = 90.0
 _READ_ON_S = 60.0
-_STOP_S = 45.0  # more than the supervisor's own drain_timeout
+_STOP_S = 45.0  # longer than the supervisor's own drain_timeout
 _SAMPLE_S = 2.0
 _RULES_LOOK_S = 3.0
 _KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
@@ -47,28 +47,28 @@ class Options:
     """The command's options."""
 
     minutes: float
-    rate: float  # tweets a second
+    rate: float  # tweets per second
     seed: int
     every_s: float  # between disturbances, and between faults of the sandbox
 
     @property
     def seconds(self) -> float:
-        """How long everything is disturbed."""
+        """The duration of the disturbances."""
         return self.minutes * 60
 
     @property
     def most_tweets(self) -> int:
-        """No more than these will be made."""
+        """An upper bound of the tweets made."""
         return int(self.rate * self.seconds * _KEEP_MARGIN) + _KEEP_MORE
 
     @property
     def kafka_bytes(self) -> int:
-        """More than Kafka will need on its disk."""
+        """An upper bound of Kafka's disk usage."""
         return _KAFKA_BYTES + int(self.rate * self.seconds * _KEEP_MARGIN * _TWEET_BYTES)
 
 
 class Chaos:
-    """Runs once; `say` is told what happens."""
+    """Runs once; `say` receives progress messages."""
 
     def __init__(
         self, options: Options, folder: TrialFolder, interrupt: Interrupt, say: Callable[[str], None]
@@ -87,7 +87,7 @@ class Chaos:
         self._next_sample = 0.0
 
     def run(self) -> Report:
-        """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
+        """Return the report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
         with self._disks, self._stage:
             try:
                 return self._run()
@@ -236,20 +236,20 @@ class Chaos:
         )
 
     def _keep(self, record: dict[str, Any]) -> None:
-        """Write down what the sandbox saw, for whoever looks into what was lost."""
+        """Write down what the sandbox recorded, to investigate losses."""
         record["connections"] = [{**one, "values": None} for one in record["connections"]]
         (self._folder.path / "sandbox.json").write_bytes(orjson.dumps(record))
 
     # ---- steps
 
     def _is_settled(self) -> bool:
-        """Whether all connections stream, and none is about to change its worker."""
+        """Tell whether all connections stream, and none is about to change its worker."""
         view = self._status.look()
         is_whole = view.pids().keys() == CONNECTIONS and not any(c.others for c in view.connections)
         return is_whole and self._masters.is_up
 
     def _all_rules_stream(self) -> bool:
-        """Whether every rule that is in Redis is in the filter of an open stream."""
+        """Tell whether every rule in Redis is in the filter of an open stream."""
         if not self._is_settled():
             return False
         open_ = [
@@ -261,7 +261,7 @@ class Chaos:
         return self._stage.rules.history[-1][1] <= asked
 
     def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
-        """Wait and measure; False when the time is over or somebody asked to end."""
+        """Wait and measure; return False when the time is over or a stop was requested."""
 
         def is_over() -> bool:
             if time.monotonic() >= self._next_sample:

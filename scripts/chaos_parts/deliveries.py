@@ -1,4 +1,4 @@
-"""What became of every tweet that the sandbox sent: pure."""
+"""Account for every tweet that the sandbox sent. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Delivery = tuple[str, str]  # a connection and the id of a tweet
 
 @dataclass(frozen=True, slots=True)
 class SentTweet:
-    """A tweet by the sandbox's record, with the numbers of the streams that it was written to, and when.
+    """A tweet in the sandbox's record, with the numbers of the streams it was written to, and the times.
 
-    Not when it was made: on a busy machine it waits for its turn, and its connection can have died meanwhile.
+    Not the time when it was made: on a busy machine it waits for its turn, and its connection may have died
+    meanwhile.
     """
 
     id: str
@@ -26,23 +27,23 @@ class SentTweet:
 
 @dataclass(frozen=True)
 class Topic:
-    """What is on the topic: how often each tweet came from each connection."""
+    """The content of the topic: how often each tweet came from each connection."""
 
     counts: Counter[Delivery]
-    redelivered: int  # of these: said to be sent once more
+    redelivered: int  # of these: marked as sent again
 
     def __add__(self, other: Topic) -> Topic:
-        """What is on the one and on the other."""
+        """Return the sum of both."""
         return Topic(self.counts + other.counts, self.redelivered + other.redelivered)
 
     @property
     def messages(self) -> int:
-        """How many tweets there are, with those that came more than once."""
+        """The number of tweets, including repeats."""
         return self.counts.total()
 
     @property
     def doubled(self) -> int:
-        """How many of them are there already."""
+        """The number of repeats."""
         return self.messages - len(self.counts)
 
 
@@ -54,14 +55,14 @@ class Deliveries:
     in_gaps: int  # sent while the ledger has a gap for that connection
     due: int  # sent outside of gaps
     lost: int  # due, and not on the topic
-    arrived_in_gaps: int  # on the topic although nobody would have missed it
-    losses: tuple[str, ...]  # each of them, for people
+    arrived_in_gaps: int  # on the topic although not expected
+    losses: tuple[str, ...]  # one line each, for people
 
 
 def account(
     sent: Iterable[SentTweet], streams: Sequence[OpenedStream], ledger: Timelines, topic: Topic
 ) -> Deliveries:
-    """Look for every delivery."""
+    """Check every delivery."""
     by_number = {stream.id: stream for stream in streams}
     in_gaps = due = arrived_in_gaps = 0
     losses: list[str] = []
@@ -83,7 +84,7 @@ def account(
 def _by_connection(
     tweet: SentTweet, streams: Mapping[int, OpenedStream]
 ) -> Mapping[str | None, list[tuple[OpenedStream, float]]]:
-    """When it was sent to whom; over two streams of one connection while one takes over from the other."""
+    """Return when the tweet was sent to which connection; two streams while one takes over from the other."""
     writes: dict[str | None, list[tuple[OpenedStream, float]]] = {}
     for number, at in tweet.writes:
         stream = streams[number]
@@ -92,7 +93,7 @@ def _by_connection(
 
 
 def _told(writes: Iterable[tuple[OpenedStream, float]]) -> str:
-    """By which streams it was sent, and how far from their beginning and end."""
+    """Return by which streams it was sent, and how far from their beginning and end."""
     return ", ".join(
         f"stream {stream.id} at {at:.3f}, {at - stream.opened_at:.3f} s after it was opened, "
         f"{stream.closed_at - at:.3f} s before it was closed"
@@ -101,7 +102,7 @@ def _told(writes: Iterable[tuple[OpenedStream, float]]) -> str:
 
 
 def _loss(tweet_id: str, at: float, name: str | None, ledger: Timelines) -> str:
-    """Which tweet, and how far it was from the gaps around it."""
+    """Describe a lost tweet: its id, and its distance from the gaps around it."""
     if name is None:
         return f"{tweet_id}, sent on a stream that nobody claims, is nowhere on the topic"
     gaps = [entry for entry in ledger.of(name) if entry.cause]

@@ -19,10 +19,10 @@ _MEMORY_SHARE = 0.5
 
 
 class Disks:
-    """A context manager that mounts them, where this host lets us, and keeps what is on them at its end.
+    """A context manager that mounts them, if this host permits, and keeps their content at the end.
 
-    To be entered before anything else is started: all processes must see them. What cannot be is said to
-    `say`, and has no disk in `by_kind`.
+    Enter it before anything else is started: all processes must see the disks. A disk that cannot be mounted
+    is reported to `say` and missing from `by_kind`.
     """
 
     def __init__(self, folder: TrialFolder, kafka_bytes: int, say: Callable[[str], None]) -> None:
@@ -46,7 +46,7 @@ class Disks:
         self._mounted.close()
 
     def _mount_kafka(self) -> None:
-        """It is kept in memory."""
+        """Mount Kafka's disk, which is kept in memory."""
         available = psutil.virtual_memory().available
         if self._kafka_bytes > _MEMORY_SHARE * available:
             self._say(
@@ -63,7 +63,7 @@ class Disks:
 
 
 def _end_and_keep(disk: SmallDisk) -> None:
-    """Unmount the disk and leave what is on it in its place."""
+    """Unmount the disk and leave its content in its place."""
     disk.free()
     kept = disk.folder.with_name(f"{disk.folder.name}.kept")
     shutil.copytree(disk.folder, kept)

@@ -1,4 +1,4 @@
-"""Reads what the judge is told: the sandbox's record of streams and tweets, and the topic."""
+"""Read the judge's evidence: the sandbox's record of streams and tweets, and the topic."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from traptor.common.errors import TraptorError
 from traptor.sandbox.client import SandboxClient
 
 _READ_S = 600.0
-_FEWEST_SHARED = 0.5  # of its values, that a stream has in common with one of its own connection
+_FEWEST_SHARED = 0.5  # of its values, that a stream shares with another one of its connection
 
 
 def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
-    """The tweets that were written to any stream."""
+    """Yield the tweets that were written to any stream."""
     for record in sandbox.tweets():
         if record["connections"]:
             yield SentTweet(
@@ -31,7 +31,7 @@ def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
 
 @contextmanager
 def started(former: KafkaProcess) -> Iterator[None]:
-    """A cluster that was replaced, with what was confirmed in its time."""
+    """Run a replaced cluster, with the messages confirmed in its time."""
     former.start()
     try:
         yield
@@ -40,7 +40,7 @@ def started(former: KafkaProcess) -> Iterator[None]:
 
 
 def read_topic(broker: KafkaProcess, topic: str) -> Topic:
-    """All tweets of the topic. Raises TraptorError when it cannot be read to its end."""
+    """Return all tweets of the topic. Raises TraptorError when it cannot be read to its end."""
     counts: Counter[tuple[str, str]] = Counter()
     redelivered = 0
     deadline = time.monotonic() + _READ_S
@@ -56,13 +56,13 @@ def read_topic(broker: KafkaProcess, topic: str) -> Topic:
 
 
 def _delivery(message: Message) -> tuple[str, str] | None:
-    """Whose it is and which tweet; None for other messages, which have no key."""
+    """Return the connection and the tweet; None for other messages, which have no key."""
     key = message.key()
     return (header(message, "traptor-connection") or "", key.decode()) if isinstance(key, bytes) else None
 
 
 def with_names(streams: Sequence[OpenedStream]) -> list[OpenedStream]:
-    """The streams, with those that no supervisor lived to log named for the rules that they asked for."""
+    """Return the streams, with those that no supervisor lived to log named by the rules they asked for."""
     known = [stream for stream in streams if stream.connection is not None]
     return [stream if stream.connection is not None else _named(stream, known) for stream in streams]
 

@@ -1,4 +1,4 @@
-"""Does what the schedule says to a running collection, and undoes what lasts."""
+"""Carry out the schedule on a running collection, and undo what lasts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Undo = Callable[[], object]
 _AGAIN_S = 0.5
 _ANSWER_S = 0.3
 _MOST_PARTITIONS = 5
-_MOST_KEYS_AWAY = 5  # one more than there are to spare: somebody waits for a key
+_MOST_KEYS_AWAY = 5  # one more than there are spares: some connection waits for a key
 _BROKEN_LINE = "[supervisor\n"
 
 
 @dataclass(frozen=True)
 class Victims:
-    """All that is disturbed."""
+    """Everything that can be disturbed."""
 
     servers: Servers
     kafka: KafkaProcess
@@ -49,17 +49,17 @@ class Victims:
 
 @dataclass(order=True)
 class _Undoing:
-    """What ends a disturbance, and when; it returns what has to be tried after it, or again, or None."""
+    """The end of a disturbance, and its time; it returns what to try next, or again, or None."""
 
     at_s: float
-    number: int  # so that two at the same time have an order
+    number: int  # orders two at the same time
     undo: Undo = field(compare=False)
 
 
 class Havoc:
-    """Goes through a schedule; `done` counts by kind, `missed` those that met nobody.
+    """Carries out a schedule; `done` counts by kind, `missed` those that found no target.
 
-    `topics` are made in each cluster that takes the place of another; `former` are those that were replaced.
+    `topics` are created in each cluster that replaces another; `former` are the replaced ones.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class Havoc:
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self.stops: list[Silence] = []  # of workers: what they streamed meanwhile, nobody can say
+        self.stops: list[Silence] = []  # of workers: their streams were unobserved meanwhile
         self.blind: list[tuple[float, float]] = []  # when supervisor.log could not be written
 
     def go_on(self, elapsed_s: float) -> list[str]:
-        """Do what is due by now, in order; what was done."""
+        """Do what is due by now, in order; return what was done."""
         told = []
         while min(self._next.at_s, self._undo_at_s()) <= elapsed_s:
             if self._undo_at_s() <= self._next.at_s:
@@ -109,13 +109,13 @@ class Havoc:
         return told
 
     def undo_all(self) -> None:
-        """End all that lasts, and wait until it has ended."""
+        """End everything that lasts, and wait until it has ended."""
         while self._undoings:
             if self._undo(heapq.heappop(self._undoings), 0.0):
                 time.sleep(_AGAIN_S)
 
     def _undo(self, undoing: _Undoing, now_s: float) -> bool:
-        """Whether something is still to be done for it."""
+        """Undo a disturbance; return whether more remains to be done."""
         again = undoing.undo()
         if callable(again):
             heapq.heappush(self._undoings, _Undoing(now_s + _AGAIN_S, undoing.number, again))
@@ -158,7 +158,7 @@ class Havoc:
         return go_on
 
     def _worker(self, disturbance: Disturbance) -> tuple[str, int]:
-        """One that serves a connection now, and which. Raises ProcessLookupError."""
+        """Return a worker that serves a connection now, and its pid. Raises ProcessLookupError."""
         serving = self._on.status.look().serving() if self._on.masters.is_up else {}
         if not serving:
             raise ProcessLookupError
@@ -182,7 +182,7 @@ class Havoc:
         return undo
 
     def _fill_kafka_disk(self, disturbance: Disturbance) -> Undo:
-        """A broker whose disk is full ends by itself, or it is ended: only its restart heals it."""
+        """Fill Kafka's disk; the broker then ends by itself, or is ended: only a restart heals it."""
         free = self._fill_disk(disturbance)
 
         def start_anew() -> None:
@@ -228,7 +228,7 @@ class Havoc:
         return mend
 
     def _need_supervisor(self) -> None:
-        """One that starts would die of a signal that it does not listen to yet. Raises ProcessLookupError."""
+        """Raise ProcessLookupError unless a supervisor is up: a starting one would die of a signal."""
         if not self._on.masters.is_up:
             raise ProcessLookupError
 
@@ -239,7 +239,7 @@ class Havoc:
         return self._on.kafka.launch
 
     def _rebuild_kafka(self, disturbance: Disturbance) -> Undo:
-        """The new cluster's topic has one partition or more, whatever the one before had."""
+        """Replace the cluster; the new topic has at least one partition, whatever the old one had."""
         self.former.append(self._on.kafka.rebuild())
         partitions = 1 + int(disturbance.lot * _MOST_PARTITIONS)
 

@@ -1,4 +1,4 @@
-"""The trial's keys: which are in the key file now, and which secrets the sandbox takes."""
+"""The trial's keys: which are in the key file now, and which secrets the sandbox accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trial.servers import Servers
 
 
 class Keyring:
-    """All keys, of which some may be away from the key file."""
+    """All keys, some of which may be missing from the key file."""
 
     def __init__(self, accounts: list[Account], key_file: Path, servers: Servers) -> None:
         self._accounts = accounts
@@ -22,18 +22,18 @@ class Keyring:
         return len(self._accounts)
 
     def take_away(self, first: int, count: int) -> None:
-        """Have so many keys missing in the file, from one on; the sandbox still knows them."""
+        """Remove `count` keys from the file, from `first` on; the sandbox still knows them."""
         names = [account["name"] for account in self._accounts]
         self._away = {names[(first + step) % len(names)] for step in range(count)}
         self.write()
 
     def bring_back(self) -> None:
-        """Have all keys in the file."""
+        """Put all keys back into the file."""
         self._away = set()
         self.write()
 
     def rotate(self, number: int) -> None:
-        """Give a key new secrets: at the server first, as who rotates them does."""
+        """Give a key new secrets: at the server first, as in a real rotation."""
         new = {name: token_hex(12) for name in ("consumer_secret", "access_token_secret")}
         self._accounts[number] = {**self._accounts[number], **new}
         self._servers.sandbox.set_accounts(self._accounts)

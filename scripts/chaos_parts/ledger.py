@@ -1,4 +1,4 @@
-"""Reads the supervisors' gap ledger from its file, when the last of them has ended."""
+"""Read the supervisors' gap ledger from its file, after the last of them has ended."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from traptor.supervisor.ledger.records import Entry as StoredEntry
 
 @dataclass(frozen=True, slots=True)
 class LedgerRecord:
-    """All intervals, with those that are open, up to the last second that the ledger knows of."""
+    """All intervals, including open ones, up to the last second that the ledger covers."""
 
     entries: tuple[Entry, ...]
     until: float
 
 
 def read_ledger(path: Path, wall_to_mono: float) -> LedgerRecord:
-    """What is in a `ledger.db`, in monotonic seconds. Raises TraptorError when it cannot be read."""
+    """Return the content of a `ledger.db`, in monotonic seconds. Raises TraptorError when unreadable."""
     with closing(LedgerReader(path)) as reader:
         stored = reader.stored()
         if stored is None:

@@ -1,4 +1,4 @@
-"""What may not be left when the supervisor has ended and Kafka has taken all."""
+"""Find what may not be left when the supervisor has ended and Kafka has received everything."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _FOLDERS = ("outbox", "undelivered", "dead-letters")
 
 
 def leftovers(state: Path, kafka: KafkaProcess, dead_letters: str) -> list[str]:
-    """What is in the folders and on the topic where nothing should be."""
+    """Return what is in the folders and on the topic that should be empty."""
     return files_left(state) + messages_left(kafka, dead_letters)
 
 
 def files_left(state: Path) -> list[str]:
-    """The files that should not be there."""
+    """Return the files that should not exist."""
     files = sorted(path for name in _FOLDERS for path in (state / name).rglob("*") if path.is_file())
     return [
         f"left in the state folder: {path.relative_to(state)}, {path.stat().st_size} bytes" for path in files
@@ -24,7 +24,7 @@ def files_left(state: Path) -> list[str]:
 
 
 def messages_left(kafka: KafkaProcess, topic: str) -> list[str]:
-    """The messages that should not be on a topic."""
+    """Return the messages that should not be on a topic."""
     with TopicReader(kafka.bootstrap_servers, topic) as reader:
         count = sum(reader.ends().values())
     return [f"{count} messages are on the topic {topic}"] if count else []

@@ -1,4 +1,4 @@
-"""The supervisors of one trial, one after the other: what each weighed, how it ended, what it left behind."""
+"""The successive supervisors of one trial: resources, ends, and leftovers of each."""
 
 from __future__ import annotations
 
@@ -9,73 +9,73 @@ from trial.measure import Gauge, Sample, Trend, compared, trends
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
-_LONG_LIFE = 30  # samples: from then on its own growth is judged
+_LONG_LIFE = 30  # samples: above this, a supervisor's own growth is judged
 _WORKERS_MORE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Weight:
-    """A supervisor with its workers, when all is as it should be."""
+    """The resources of a supervisor and its workers in the normal state."""
 
     sample: Sample
-    of_a_worker: int  # descriptors of the one that has the most
+    of_a_worker: int  # descriptors of the worker that has the most
 
 
 class Masters:
-    """Starts and kills supervisors, and samples the one that runs."""
+    """Starts and kills supervisors, and samples the running one."""
 
     def __init__(self, supervisor: Supervisor, status: StatusReader) -> None:
         self._supervisor = supervisor
         self._status = status
         self._gauges: list[Gauge] = []
-        self._is_down = True  # nobody wants one to run
+        self._is_down = True  # no supervisor is supposed to run
         self._first: _Weight | None = None
         self._last: _Weight | None = None
         self.kills: list[float] = []  # monotonic seconds
 
     def start(self) -> None:
-        """Start the next one."""
+        """Start the next supervisor."""
         self._supervisor.start()
         self._gauges.append(Gauge(self._supervisor.pid))
         self._is_down = False
 
     def kill(self) -> None:
-        """Kill the one that runs; its workers go with it."""
-        self._gauges[-1].sample()  # who were its children?
+        """Kill the running supervisor; its workers go with it."""
+        self._gauges[-1].sample()  # records its children
         self._is_down = True
         self._supervisor.kill()
         self.kills.append(time.monotonic())
 
     def sample(self) -> None:
-        """Weigh the one that runs."""
+        """Sample the running supervisor."""
         if not self._is_down:
             self._gauges[-1].sample()
 
     @property
     def died(self) -> bool:
-        """Whether it ended though nobody ended it."""
+        """True when it ended by itself."""
         return not self._is_down and self._supervisor.exit_code is not None
 
     @property
     def is_up(self) -> bool:
-        """Whether it runs, and has come so far that it listens to signals and writes its status."""
+        """True when it runs, listens to signals and writes its status."""
         return not self._is_down and self._status.look().pid == self._supervisor.pid
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """The number of supervisors so far."""
         return len(self._gauges)
 
     def note_first(self) -> None:
-        """Remember what the first one weighs when all is as it should be."""
+        """Record the first supervisor's resources in the normal state."""
         self._first = self._weigh()
 
     def note_last(self) -> None:
-        """Remember what the last one weighs when all is as it should be."""
+        """Record the last supervisor's resources in the normal state."""
         self._last = self._weigh()
 
     def trends(self) -> list[Trend]:
-        """What grew from the first one to the last, and within the life of each that lived long enough."""
+        """Return the growth from the first to the last, and within each that lived long enough."""
         if self._first is None or self._last is None:
             return []
         lives = [
@@ -98,9 +98,9 @@ class Masters:
         return _Weight(gauge.samples[-1], gauge.most_descriptors_of_a_child()) if gauge.samples else None
 
     def zombies(self) -> list[int]:
-        """Children of the one that runs which ended and were not waited for."""
+        """Return children of the running supervisor that ended and were not waited for."""
         return self._gauges[-1].zombies()
 
     def orphans(self) -> list[int]:
-        """Processes that any of them left behind."""
+        """Return processes that any of the supervisors left behind."""
         return sorted({pid for gauge in self._gauges for pid in gauge.orphans()})

@@ -1,4 +1,4 @@
-"""Whether everything that was sent has come to the topic."""
+"""Tell whether everything that was sent has reached the topic."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from kafka_parts.reader import TopicReader
 from trial.still import Still
 from trial.view import StatusReader
 
-_STILL_S = 3.0  # nothing moves for so long: all is read
+_STILL_S = 3.0  # without any movement for this long, everything is read
 
 
 class Quiet:
-    """True once no worker has anything in hand, and neither counters nor the topic's ends move any more."""
+    """True once no worker has pending messages, and neither counters nor the topic's ends move any more."""
 
     def __init__(self, status: StatusReader, kafka: KafkaProcess, topic: str) -> None:
         self._status = status
@@ -26,10 +26,10 @@ class Quiet:
 
     def _moving(self) -> object:
         counters = [(c.name, c.received, c.delivered) for c in self._status.look().connections]
-        return counters, self._ends() or object()  # where they cannot be known they count as moving
+        return counters, self._ends() or object()  # unknown ends count as moving
 
     def _ends(self) -> dict[int, int] | None:
-        """Where the topic ends; None while a broker that was killed still looks for its data."""
+        """Return the ends of the topic; None while a killed broker still recovers its data."""
         try:
             with TopicReader(self._kafka.bootstrap_servers, self._topic) as reader:
                 return reader.ends()

@@ -1,4 +1,4 @@
-"""What the chaos found: a table for people, and the same as JSON."""
+"""The result of the chaos: a table for people, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chaos_parts.agreement import Disagreement
 from chaos_parts.deliveries import Deliveries, Topic
 
 MOST_DOUBLED = 0.01
-# Who is killed in the seconds after an outage of Kafka leaves what it had in flight to be sent again: once,
-# that was 195 of the 8,842 tweets of a minute. In a long run it evens out.
+# A kill in the seconds after an outage of Kafka repeats everything that was in flight: once, 195 of the 8,842
+# tweets of a minute. In a long run it evens out.
 MOST_DOUBLED_IN_SHORT_RUNS = 0.05
 _LONG_RUN_MINUTES = 5.0
 MOST_APART_S = 1.5
-_SHOWN = 5  # of the losses in the table
+_SHOWN = 5  # of the losses, in the table
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Report:
     seed: int
     rate: float
     disturbances: Mapping[str, int]
-    missed: Mapping[str, int]  # of the disturbances: nobody was there
+    missed: Mapping[str, int]  # disturbances without a target
     strikes: Mapping[str, int]
     supervisors: int
-    generations: Mapping[str, int]  # by why they ended
+    generations: Mapping[str, int]  # by the reason of their end
     deliveries: Deliveries
     topic: Topic
     gap_seconds: Mapping[str, Mapping[str, float]]
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def breaches(self) -> list[str]:
-        """All that must not be."""
+        """Everything that must not be."""
         lost, apart = self.deliveries.lost, [d for d in self.disagreements if d.seconds > MOST_APART_S]
         return [
             *self.failures,
@@ -53,7 +53,7 @@ class Report:
 
     @property
     def doubled_share(self) -> float:
-        """Of all tweets on the topic, those that were there already."""
+        """The share of repeats among all tweets on the topic."""
         return self.topic.doubled / self.topic.messages if self.topic.messages else 0.0
 
     @property
@@ -69,7 +69,7 @@ class Report:
         return dict(sorted(sums.items()))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         topic = self.topic
         return {
             "minutes": self.minutes,
@@ -90,7 +90,7 @@ class Report:
         }
 
     def lines(self) -> Iterable[str]:
-        """The table."""
+        """Yield the lines of the table."""
         yield f"{self.minutes:g} minutes at {self.rate:g} tweets a second, seed {self.seed}"
         yield from _rows("disturbances", self.disturbances)
         yield from _rows("disturbances that met nobody", self.missed)

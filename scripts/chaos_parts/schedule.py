@@ -1,4 +1,4 @@
-"""What the chaos does when, fixed by a seed: pure."""
+"""The schedule of the chaos, fixed by a seed. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIRST_S = 1.0
 
 
 class Target(StrEnum):
-    """What a disturbance has for itself while it lasts."""
+    """What a disturbance reserves for itself while it lasts."""
 
     SUPERVISOR = "supervisor"
     WORKERS = "workers"
@@ -23,7 +23,7 @@ class Target(StrEnum):
 
 
 class Kind(StrEnum):
-    """All that is done, in the words of the report."""
+    """All kinds of disturbances, named as in the report."""
 
     KILL_WORKER = "worker killed"
     STOP_WORKER = "worker stopped for a moment"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
     CHANGE_RULES_SILENTLY = "rules changed, without a hint"
     HINT = "hint without a change"
     TAKE_KEYS = "keys taken away"
-    ROTATE_SECRET = "secret of a key rotated"  # a word of the report, and no secret
+    ROTATE_SECRET = "secret of a key rotated"  # a word of the report, not a secret
     RELOAD = "reload by SIGHUP"
     BREAK_INI = "reload of a broken ini"
     FILL_STATE = "disk of state_dir filled"
@@ -51,9 +51,9 @@ FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_KAFKA})
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How often a kind comes in a round, what it takes for itself, and how long it lasts.
+    """How often a kind occurs in a round, what it reserves, and how long it lasts.
 
-    `rest_s` is for how long its target is left alone afterwards: what was killed has to come up.
+    `rest_s` is how long its target is left alone afterwards: a killed process has to come up again.
     """
 
     per_round: int
@@ -89,7 +89,7 @@ HABITS = {
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One entry: from when on and for how long, and 0 to 1 that say which of those there are it meets."""
+    """One entry: its start, its duration, and numbers from 0 to 1 that pick its target."""
 
     kind: Kind
     at_s: float
@@ -99,15 +99,15 @@ class Disturbance:
 
     @property
     def ends_s(self) -> float:
-        """When it is undone, where there is something to undo."""
+        """The time at which it is undone, if there is anything to undo."""
         return self.at_s + self.lasts_s
 
 
 def schedule(seed: int, every_s: float, without: Collection[Kind] = ()) -> Iterator[Disturbance]:
-    """The disturbances, without end, of all kinds but some; the same arguments give the same.
+    """Yield disturbances without end, of all kinds but `without`; the same arguments give the same.
 
-    They come in rounds, so that none is rare; each begins with one of every kind, and all else is shuffled.
-    One whose target is taken lets others go first.
+    They come in rounds, so that none is rare; each round begins with one of every kind, and the rest is
+    shuffled. A disturbance whose target is taken waits.
     """
     rng = Random(seed)
     free_from = dict.fromkeys(Target, 0.0)

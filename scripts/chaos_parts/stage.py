@@ -1,4 +1,4 @@
-"""What stands around the supervisors: a local Twitter, Redis with rules, Kafka with topics, keys, an ini."""
+"""The surroundings of the supervisors: a local Twitter, Redis with rules, Kafka with topics, keys, an ini."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TOPIC = "traptor"
 DEAD_LETTERS = f"{TOPIC}.dlq"
 STALL_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1  # of each key
-_KEYS = 9  # five for the connections, the rest to move to
+_KEYS = 9  # five for the connections, the rest as spares
 _KEY_FILE = "keys.yml"
 _CA_FILE = "ca.pem"
 _SANDBOX_OPTIONS = ("--connects", "0", "--keep-alive", "1", "--max-connections", str(MAX_CONNECTIONS))
 _SANDBOX_OPTIONS += ("--framing", "any", "--chunking", "any")
-# Waits short enough that each kind of trouble comes many times; budgets that never run out.
+# Short waits, so that each kind of trouble occurs many times; budgets that never run out.
 _OPTIONS = {
     "traptor": {"output": "kafka"},
     "supervisor": {
@@ -52,17 +52,17 @@ class Stage:
     """A context manager that starts all of it, writes the ini, and ends all of it."""
 
     def __init__(self, folder: TrialFolder, rate: float, seed: int, most_tweets: int) -> None:
-        """`most_tweets` is how many the sandbox must remember."""
+        """Prepare the stage; `most_tweets` is how many the sandbox must remember."""
         self._folder = folder
         self._seed = seed
         self._accounts = make_accounts(_KEYS)
         timeline = ("--rate", str(rate), "--seed", str(seed), "--keep", str(most_tweets))
         tls = ("--tls", str(folder.path / _CA_FILE))
         self.servers = Servers(folder, self._accounts, *timeline, *tls, *_SANDBOX_OPTIONS)
-        self.kafka = KafkaProcess(folder.kafka / "broker")  # beside it, those that it replaces
+        self.kafka = KafkaProcess(folder.kafka / "broker")  # and beside it those that it replaces
 
     def __enter__(self) -> Stage:
-        jars()  # before anything is started: fetching them takes its time
+        jars()  # before anything is started: fetching them takes time
         with ExitStack() as started:
             started.enter_context(self.servers)
             started.callback(self.kafka.kill)
@@ -84,7 +84,7 @@ class Stage:
         kafka = {"bootstrap_servers": self.kafka.bootstrap_servers, "topic": TOPIC}
         options = {**_OPTIONS, "kafka": kafka}
         stream_url = self.servers.stream_url
-        if self._seed % 2:  # every other seed by TLS
+        if self._seed % 2:  # every other seed uses TLS
             stream_url = self.servers.tls_stream_url
             options["twitter"] = {**options["twitter"], "stream_ca_file": _CA_FILE}
         write_ini(self._folder, self.servers.redis_url, stream_url, options=options)

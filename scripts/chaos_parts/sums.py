@@ -1,4 +1,4 @@
-"""Whether the ledger adds up: streaming, gaps and unplanned time are all the time there was: pure."""
+"""Check that the ledger adds up: streaming, gaps and unplanned time make up the whole time. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import pairwise
 
 from chaos_parts.timeline import Entry, Timelines
 
-# Intervals are told to the millisecond, and each may be rounded.
+# Intervals are given to the millisecond, and each may be rounded.
 _ROUNDING_S = 0.0015
 
 
 def faults(ledger: Timelines, connections: frozenset[str], began_at: float) -> list[str]:
-    """What does not add up; nothing may begin before the first start."""
+    """Return what does not add up; nothing may begin before the first start."""
     names = {name for name, _ in ledger}
     missing = [f"{name} is not in the ledger" for name in sorted(connections - names)]
     return missing + [fault for name, entries in ledger for fault in _faults(name, entries, began_at)]

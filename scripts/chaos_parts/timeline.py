@@ -1,6 +1,6 @@
-"""What a connection did when, by the supervisor's own word: pure.
+"""The history of each connection, by the supervisor's own account. Pure.
 
-All times are seconds of the monotonic clock of this host.
+All times are seconds of this host's monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """As the ledger names them."""
+    """Kinds of intervals, named as in the ledger."""
 
     STREAMING = "streaming"
     GAP = "gap"
@@ -26,10 +26,10 @@ class Entry:
 
     connection: str
     kind: Kind
-    cause: str  # of gaps; else empty
+    cause: str  # of gaps; otherwise empty
     since: float
     until: float
-    seconds: float  # as the ledger counts it
+    seconds: float  # as counted by the ledger
 
 
 class Timelines:
@@ -45,15 +45,15 @@ class Timelines:
         return iter(sorted(self._entries.items()))
 
     def of(self, connection: str) -> list[Entry]:
-        """The intervals of one connection."""
+        """Return the intervals of one connection."""
         return self._entries.get(connection, [])
 
     def in_gap(self, connection: str, at: float) -> bool:
-        """Whether the ledger has a gap then."""
+        """Tell whether the ledger has a gap at that time."""
         return connection in self._gaps and self._gaps[connection].hold(at)
 
     def gap_seconds(self) -> dict[str, dict[str, float]]:
-        """By connection and cause."""
+        """Return the seconds in gaps by connection and cause."""
         seconds: dict[str, dict[str, float]] = {}
         for name, entries in self:
             causes = seconds.setdefault(name, {})
@@ -63,7 +63,7 @@ class Timelines:
 
 
 class _Spans:
-    """Finds the interval that a time lies in; they do not overlap."""
+    """Finds the interval that contains a time; intervals do not overlap."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self._since = [entry.since for entry in entries]

@@ -1,4 +1,4 @@
-"""Brings all records together and has them judged."""
+"""Combine all records and judge them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaos_parts.timeline import Timelines
 
 Json = dict[str, Any]
 
-_UNLOGGED_S = 10.0  # an overlap that was begun while nothing could be logged is open by then
+_UNLOGGED_S = 10.0  # an overlap begun while nothing could be logged is open by then
 
 
 @dataclass(frozen=True)
@@ -30,30 +30,30 @@ class Found:
 
     began_at: float
     wall_to_mono: float
-    connections: Sequence[Json]  # of the sandbox's record
-    strikes: Sequence[Json]  # likewise
-    sent: Iterator[SentTweet]  # likewise
+    connections: Sequence[Json]  # from the sandbox's record
+    strikes: Sequence[Json]  # from the sandbox's record
+    sent: Iterator[SentTweet]  # from the sandbox's record
     topic: Topic
     ledger: LedgerRecord
-    events: Sequence[Json]  # of supervisor.log
+    events: Sequence[Json]  # from supervisor.log
     stops: Sequence[Silence]  # of workers
-    blind: Sequence[tuple[float, float]]  # when no event could be logged
+    blind: Sequence[tuple[float, float]]  # times in which no event could be logged
     stall_timeout_s: float
     max_connections: int
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out."""
+    """The result of the judgement."""
 
     deliveries: Deliveries
     ledger: Timelines
     disagreements: Sequence[Disagreement]
-    faults: Sequence[str]  # whatever else must not be
+    faults: Sequence[str]  # anything else that must not be
 
 
 def judged(found: Found) -> Verdict:
-    """Compare everything with everything."""
+    """Compare all records with each other."""
     streams = with_names(opened_streams(found.connections, found.events, found.wall_to_mono))
     ledger = Timelines(found.ledger.entries)
     doubts = [
@@ -80,7 +80,7 @@ def _overused_keys(found: Found) -> list[str]:
 
 
 def _is_unlogged(breach: Breach, blind: Sequence[tuple[float, float]]) -> bool:
-    """Whether it may belong to an overlap that could not be logged."""
+    """Tell whether the breach may belong to an overlap that could not be logged."""
     return any(since <= breach.stream.opened_at <= until + _UNLOGGED_S for since, until in blind)
 
 

@@ -1,4 +1,4 @@
-"""One run of the demo: start, collect, change rules on the way, end in order, and judge."""
+"""One run of the demo: start, collect, change rules on the way, stop in order, and judge."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from demo_parts.rulebook import CHANGED_GROUP, Rulebook
 from demo_parts.summary import Replacement, Summary
 
 _CONNECTIONS = {"follow:0", "follow:0.2", CHANGED_GROUP}
-_KEYS = 5  # three for the connections; two spare ones, through which a refresh leaves no gap
+_KEYS = 5  # three for the connections; two spares, so that a refresh leaves no gap
 _START_S = 60.0
 _REFRESH_S = 30.0
 _READ_ON_S = 20.0
-_STOP_S = 45.0  # more than the supervisor's own drain_timeout
+_STOP_S = 45.0  # longer than the supervisor's own drain_timeout
 _UNTIL_STOP = ("starting", "collecting")
 _FIRST_CHANGE_S, _CHANGE_INTERVAL_S = 10.0, 60.0  # when it runs until Ctrl-C
 
@@ -38,12 +38,12 @@ class Options:
     """The command's options."""
 
     seconds: float | None  # of collecting, from when all connections stream; None: until Ctrl-C
-    rate: float  # tweets a second
+    rate: float  # tweets per second
     seed: int
 
 
 class Demo:
-    """Runs once; `show` shows it meanwhile."""
+    """Runs once; `show` displays it meanwhile."""
 
     def __init__(
         self, options: Options, folder: TrialFolder, output: Output, interrupt: Interrupt, show: Show
@@ -60,12 +60,12 @@ class Demo:
         self._doing = "starting"
         self._collects_since: float | None = None
         self._first_pids: dict[str, int] = {}
-        self._pids_before: dict[str, int] | None = None  # while a change is on its way
+        self._pids_before: dict[str, int] | None = None  # set while a change is in progress
         self._replacements: list[Replacement] = []
         self._failures: list[str] = []
 
     def run(self) -> Summary | None:
-        """The summary; None when it was ended before anything was collected.
+        """Return the summary; None when it was stopped before anything was collected.
 
         Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
         """
@@ -152,7 +152,7 @@ class Demo:
     # ---- the end
 
     def _stop(self) -> None:
-        """First the timeline, then, when all is read, the supervisor."""
+        """Stop the timeline, then, when everything is read, the supervisor."""
         self._doing = "reading to the last byte"
         made = self._servers.sandbox.stop_timeline()
         self._show.say(f"no more tweets are made; there were {made:,}")
@@ -171,11 +171,11 @@ class Demo:
         self._look()
 
     def _was_stopped_before_it_began(self) -> bool:
-        """Whether TERM came before it listened to signals; it shows its status only after that."""
+        """Tell whether TERM came before it listened to signals; it shows its status only after that."""
         return self._supervisor.exit_code == -signal.SIGTERM and not self._status.view.at
 
     def _all_read(self) -> bool:
-        """Whether each stream's worker has received and delivered what was written to the stream."""
+        """Tell whether each stream's worker has received and delivered what was written to the stream."""
         self._look()
         sent = {
             stream["account"]: stream["tweets"]
@@ -207,7 +207,7 @@ class Demo:
     # ---- steps
 
     def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
-        """Wait and show; False when the time is over, somebody asked to end, or the supervisor failed."""
+        """Wait and show; return False when time is over, a stop was requested, or the supervisor failed."""
 
         def is_over() -> bool:
             self._look()
@@ -216,7 +216,7 @@ class Demo:
         return self._interrupt.wait_until(is_over, within_s) and not self._failures
 
     def _look(self) -> None:
-        """Take in and show what changed."""
+        """Read the status and show changes."""
         self._status.look()
         for record in self._log.read_on():
             if text := told(record):

@@ -1,4 +1,4 @@
-"""Where the demo's supervisor writes to: files, or a real Kafka."""
+"""The output of the demo's supervisor: files, or a real Kafka."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ_S = 60.0
 
 
 class Output(Protocol):
-    """A context manager that makes the output ready, and ends what it started."""
+    """A context manager that prepares the output, and ends what it started."""
 
     start_words: str
     """What is started, for people."""
@@ -33,16 +33,16 @@ class Output(Protocol):
 
     @property
     def place(self) -> str:
-        """Where the output is, for people."""
+        """The location of the output, for people."""
 
     def sections(self) -> dict[str, dict[str, str]]:
-        """What the ini says of it."""
+        """Return the output's sections of the ini."""
 
     def samples(self) -> Sequence[Sample]:
-        """The newest tweet of each connection."""
+        """Return the newest tweet of each connection."""
 
     def written(self) -> dict[str, Counter[str]]:
-        """By connection, how often each tweet is there. To be called when nothing is written any more."""
+        """Return, by connection, how often each tweet is there. Call this after the last write."""
 
 
 class FileOutput:
@@ -61,20 +61,20 @@ class FileOutput:
         pass
 
     def sections(self) -> dict[str, dict[str, str]]:
-        """What the ini says of it."""
+        """Return the output's sections of the ini."""
         return {"traptor": {"output": f"jsonl:{self._folder.name}"}}
 
     def samples(self) -> Sequence[Sample]:
-        """The last line of each file."""
+        """Return the last line of each file."""
         return newest(self._folder)
 
     def written(self) -> dict[str, Counter[str]]:
-        """What is in the files."""
+        """Return the content of the files."""
         return written_tweets(self._folder)
 
 
 class KafkaOutput:
-    """A topic of a broker of the demo's own, read back by a consumer while it grows."""
+    """A topic of the demo's own broker, read back by a consumer while it grows."""
 
     def __init__(self, folder: TrialFolder) -> None:
         is_here = cache_folder().exists()
@@ -104,23 +104,23 @@ class KafkaOutput:
 
     @property
     def place(self) -> str:
-        """Where the output is."""
+        """The location of the output."""
         return f"the topic {_TOPIC} of {self._broker.bootstrap_servers}, which goes with the demo"
 
     def sections(self) -> dict[str, dict[str, str]]:
-        """What the ini says of it."""
+        """Return the output's sections of the ini."""
         return {
             "traptor": {"output": "kafka"},
             "kafka": {"bootstrap_servers": self._broker.bootstrap_servers, "topic": _TOPIC},
         }
 
     def samples(self) -> Sequence[Sample]:
-        """The last tweets that were read back."""
+        """Return the last tweets that were read back."""
         self._read(0.0)
         return [self._samples[name] for name in sorted(self._samples)]
 
     def written(self) -> dict[str, Counter[str]]:
-        """What was read back, once it is all."""
+        """Return what was read back, once it is complete."""
         assert self._reader is not None
         deadline = time.monotonic() + _READ_S
         while not self._reader.is_at_end():

@@ -1,4 +1,4 @@
-"""What there is to see at one moment, whoever shows it."""
+"""The state to display at one moment, whatever displays it."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ class Picture:
 
     doing: str
     elapsed_s: float
-    seconds: float | None  # how long it collects; None: until Ctrl-C
+    seconds: float | None  # the duration; None: until Ctrl-C
     follow_rules: int
     track_rules: int
     rate: float
     output: str
     view: View
-    first_pids: dict[str, int]  # of each connection, when all streamed first
+    first_pids: dict[str, int]  # of each connection, when all first streamed
     samples: Sequence[Sample]
 
     def is_new(self, connection: str, pid: int | None) -> bool:
-        """Whether another worker serves the connection than at first."""
+        """Tell whether a different worker from the first serves the connection."""
         return pid is not None and self.first_pids.get(connection, pid) != pid
 
     def clock(self) -> str:
-        """How long it has collected, and how long it will."""
+        """Return the elapsed and the planned time."""
         if self.seconds is None:
             return f"{_clock(self.elapsed_s)} until Ctrl-C"
         return f"{_clock(min(self.elapsed_s, self.seconds))} of {_clock(self.seconds)}"
 
 
 class Show(Protocol):
-    """Shows the demo to people."""
+    """Displays the demo to people."""
 
     def update(self, picture: Picture) -> None:
-        """Show this instead of what was shown."""
+        """Display this state."""
 
     def say(self, text: str) -> None:
-        """Show that something happened."""
+        """Display an event."""
 
     def close(self) -> None:
-        """Leave the last picture; what follows is printed below it."""
+        """Leave the last state on the screen; what follows is printed below it."""
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ _INTERVAL_S = 2.0
 
 
 class PlainLines:
-    """Prints lines that a file or a pipe may take."""
+    """Prints lines for a file or a pipe."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -24,7 +24,7 @@ class PlainLines:
         self._doing = ""
 
     def update(self, picture: Picture) -> None:
-        """Print where it stands, unless that was done a moment ago."""
+        """Print the state, unless that was done a moment ago."""
         now = time.monotonic()
         if picture.doing == self._doing and now - self._printed_at < _INTERVAL_S:
             return
@@ -37,7 +37,7 @@ class PlainLines:
         self._print(f"  {datetime.now():%H:%M:%S}  {text}")
 
     def close(self) -> None:
-        """All is printed already."""
+        """Do nothing: everything is printed already."""
 
     def _print(self, line: str) -> None:
         say(self._console, line)

@@ -11,7 +11,7 @@ CHANGED_GROUP = "track:0"
 
 
 class Rulebook:
-    """The example's rules, and what was in Redis from when on."""
+    """The example's rules, and the history of the rules in Redis."""
 
     def __init__(self, servers: Servers, seed: int) -> None:
         self._servers = servers
@@ -21,12 +21,12 @@ class Rulebook:
 
     @property
     def track_rules(self) -> int:
-        """How many track rules are in Redis."""
+        """The number of track rules in Redis."""
         return len(self._track)
 
     @property
     def follow_rules(self) -> int:
-        """How many follow rules are in Redis."""
+        """The number of follow rules in Redis."""
         return len(self._follow)
 
     def load(self) -> None:
@@ -37,9 +37,9 @@ class Rulebook:
         self._make_tweets_for(self._track)
 
     def change_track_rules(self) -> int:
-        """Replace some track rules and say so on the channel; how many there are.
+        """Replace some track rules, announce it on the channel, and return their number.
 
-        No tweet is made for a rule while it comes or goes, so that the judge need not guess what was first.
+        No tweet is made for a rule while it is added or removed, so that the judge need not guess the order.
         """
         old, new = self._track, changed_track_rules(self._track)
         added, removed = set(new) - set(old), set(old) - set(new)

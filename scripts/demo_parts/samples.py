@@ -20,7 +20,7 @@ class Sample:
 
 
 def newest(output: Path) -> list[Sample]:
-    """One for each connection that has written."""
+    """Return one for each connection that has written."""
     samples = (_newest_of(path) for path in sorted(output.glob("*.jsonl")))
     return [sample for sample in samples if sample is not None]
 
@@ -29,14 +29,14 @@ def _newest_of(path: Path) -> Sample | None:
     with path.open("rb") as lines:
         size = lines.seek(0, 2)
         lines.seek(max(0, size - _TAIL_BYTES))
-        pieces = lines.read().split(b"\n")[:-1]  # what is behind the last line end is not finished
+        pieces = lines.read().split(b"\n")[:-1]  # text after the last line end is not complete
     if len(pieces) < (1 if size <= _TAIL_BYTES else 2):
         return None
     return sample_of(path.name.removesuffix(".jsonl"), pieces[-1])
 
 
 def sample_of(connection: str, line: bytes) -> Sample:
-    """What is shown of a delivered tweet."""
+    """Return what is shown of a delivered tweet."""
     tweet = orjson.loads(line)
     rules = tweet.get("traptor", {}).get("collection_rules") or [{}]
     text = " ".join(tweet.get("text", "").split())

@@ -1,4 +1,4 @@
-"""The demo on a terminal: one picture that is drawn anew; made for 80x24, fuller where there is room."""
+"""The demo on a terminal: one redrawn picture, made for 80x24, with more detail on larger screens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trial.view import ConnectionView, KeyView
 from demo_parts.picture import Picture
 from demo_parts.samples import Sample
 
-_WIDE = 100  # columns from which on there is room for more of them
+_WIDE = 100  # columns needed for the wide layout
 _WIDEST = 120
 _ROWS_BESIDE_EVENTS = 18
 _FEWEST_EVENTS, _MOST_EVENTS = 3, 14
@@ -33,11 +33,11 @@ class Screen:
         self._live.start()
 
     def update(self, picture: Picture) -> None:
-        """Draw this."""
+        """Draw this state."""
         self._live.update(self.draw(picture), refresh=True)
 
     def say(self, text: str) -> None:
-        """Add it to the last events; the next picture has it."""
+        """Add the text to the last events, which the next picture shows."""
         self._events.append((f"{datetime.now():%H:%M:%S}", text))
 
     def close(self) -> None:
@@ -45,7 +45,7 @@ class Screen:
         self._live.stop()
 
     def draw(self, picture: Picture) -> RenderableType:
-        """The picture with the last events, as large as the terminal takes it."""
+        """Return the picture with the last events, in the size of the terminal."""
         size = self._console.size
         width = min(size.width, _WIDEST)
         is_wide = width >= _WIDE
@@ -147,6 +147,6 @@ def _sample(name: str, sample: Sample | None) -> Text:
 
 
 def _line(text: Text) -> Text:
-    """It stays one line, however narrow the terminal is."""
+    """Return the text as one line, however narrow the terminal is."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text

@@ -11,13 +11,13 @@ from trial.view import View
 
 @dataclass(frozen=True)
 class Replacement:
-    """What a rule change did to the workers."""
+    """The effect of a rule change on the workers."""
 
     connection: str
     old_pid: int
     new_pid: int
-    kept: tuple[str, ...]  # connections that kept theirs
-    moved: tuple[str, ...]  # others that did not
+    kept: tuple[str, ...]  # connections that kept their worker
+    moved: tuple[str, ...]  # other connections that did not
 
     def __str__(self) -> str:
         text = f"{self.connection}: pid {self.old_pid} -> {self.new_pid}"
@@ -28,10 +28,10 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Summary:
-    """How the demo went."""
+    """The result of the demo."""
 
     verdict: Verdict
-    view: View  # when the workers had read all
+    view: View  # when the workers had read everything
     gaps: tuple[ReportedGap, ...]
     replacements: tuple[Replacement, ...]
     failures: tuple[str, ...]  # of the supervisor
@@ -40,11 +40,11 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was lost and the supervisor did what it should."""
+        """True when nothing was lost and the supervisor worked as intended."""
         return self.verdict.is_good and not self.failures
 
     def lines(self) -> list[str]:
-        """The text."""
+        """Return the text."""
         verdict = self.verdict
         return [
             "Summary",

@@ -26,21 +26,21 @@ _LOOK_S = 0.05
 
 
 class KafkaFailed(TraptorError):
-    """Kafka does not start though everything is there."""
+    """Kafka does not start although everything is present."""
 
 
 class _Silent:
-    """Where librdkafka's log goes while the broker is not there yet."""
+    """Receives librdkafka's log while the broker is not up yet."""
 
     def log(self, *_: object) -> None:
-        """Nowhere."""
+        """Drop the line."""
 
 
 class KafkaProcess:
     """A broker that keeps its port and its messages over `stop` and `start`."""
 
     def __init__(self, folder: Path, port: int = 0, properties: Mapping[str, str] | None = None) -> None:
-        """`folder` is made and holds everything; port 0: a free one. `properties` are the broker's own."""
+        """Prepare it; `folder` is created and holds everything. Port 0: a free one. `properties`: its own."""
         self._folder = folder
         self.port = port or free_port()
         self._own = properties or {}
@@ -50,18 +50,18 @@ class KafkaProcess:
 
     @property
     def bootstrap_servers(self) -> str:
-        """What clients connect to."""
+        """The address for clients."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def launch(self) -> None:
@@ -83,9 +83,9 @@ class KafkaProcess:
             )
 
     def rebuild(self) -> KafkaProcess:
-        """End it in order; what starts next at its port is another, empty cluster.
+        """Stop it in order; the next start at its port is a different, empty cluster.
 
-        Returns the former one, with its messages, to be started at a port of its own by whoever wants them.
+        Return the former one, with its messages; the caller may start it at a port of its own.
         """
         self.stop()
         self._former += 1
@@ -112,7 +112,7 @@ class KafkaProcess:
                 raise KafkaFailed(f"Kafka does not start: {words}")
 
     def answers(self, within_s: float) -> bool:
-        """Whether it serves clients."""
+        """Tell whether it serves clients."""
         try:
             self._admin(lambda admin: admin.list_topics(timeout=within_s))
         except KafkaException:
@@ -120,7 +120,7 @@ class KafkaProcess:
         return True
 
     def create_topic(self, name: str, partitions: int = 3, **config: str) -> None:
-        """Make a topic and wait until the broker knows it; options of it with `_` for the dots."""
+        """Create a topic and wait until the broker knows it; `config` has its options, `_` for dots."""
         options = {option.replace("_", "."): value for option, value in config.items()}
         topic = NewTopic(name, partitions, 1, config=options)
         self._admin(lambda admin: admin.create_topics([topic])[name].result(_STOP_S))
@@ -131,23 +131,23 @@ class KafkaProcess:
             time.sleep(_LOOK_S)
 
     def delete_topic(self, name: str) -> None:
-        """Take a topic away with all that is in it."""
+        """Delete a topic with all its messages."""
         self._admin(lambda admin: admin.delete_topics([name])[name].result(_STOP_S))
 
     def ensure_topics(self, names: Iterable[str], partitions: int = 3) -> None:
-        """Make the topics that are not there."""
+        """Create the missing topics."""
         there: set[str] = set()
         self._admin(lambda admin: there.update(admin.list_topics(timeout=_STOP_S).topics))
         for name in set(names) - there:
             self.create_topic(name, partitions)
 
     def wait(self) -> int:
-        """Wait until it ends by itself; its exit code."""
+        """Wait until it ends by itself and return its exit code."""
         assert self._process is not None
         return self._process.wait()
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it in order."""
         if self._process is not None:
             self.resume()
             self._process.terminate()
@@ -157,22 +157,22 @@ class KafkaProcess:
                 self.kill()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def pause(self) -> None:
-        """Have it stand still: it keeps its connections and answers nothing."""
+        """Suspend it: it keeps its connections and answers nothing."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Have it go on."""
+        """Resume it."""
         if self.exit_code is None:
             os.kill(self.pid, signal.SIGCONT)
 
     def _leaders(self, topic: str) -> int:
-        """How many partitions of a topic have a leader, as the broker itself knows it."""
+        """Return how many partitions of a topic have a leader, as the broker itself knows it."""
         found: list[int] = []
 
         def ask(admin: AdminClient) -> None:
@@ -196,7 +196,7 @@ class KafkaProcess:
 
 
 def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
-    """The broker's settings (Kafka, "KRaft" and "Broker Configs"); one node replicates nothing."""
+    """Return the broker's settings (Kafka, "KRaft" and "Broker Configs"); one node replicates nothing."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -213,14 +213,14 @@ def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
-        # A killed broker may come back only when its session is over.
+        # A killed broker may return only when its session is over.
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
     }
 
 
 def _need_free(port: int) -> None:
-    """Raise KafkaFailed where another server listens: its answers would be taken for the broker's."""
+    """Raise KafkaFailed when another server listens: its answers would be taken for the broker's."""
     with socket.socket() as probe:
         probe.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1

@@ -21,20 +21,20 @@ class KafkaMissing(TraptorError):
 
 
 def version() -> str:
-    """Which Kafka it is."""
+    """Return the version of Kafka."""
     found = re.search(r"<kafka.version>([^<]+)</kafka.version>", POM.read_text())
     assert found, f"{POM} names no version"
     return found[1]
 
 
 def cache_folder() -> Path:
-    """Where the jars are kept, outside the repository so that each clone has them."""
+    """Return the folder of the jars, outside the repository so that all clones share it."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "traptor" / f"kafka-{version()}"
 
 
 def jars() -> Path:
-    """The folder with the jars, fetched (43 MB) where they are not there. Raises KafkaMissing."""
+    """Return the folder with the jars, fetched (43 MB) if missing. Raises KafkaMissing."""
     if shutil.which("java") is None:
         raise KafkaMissing("java is not installed: Kafka needs a Java runtime, version 17 or newer")
     folder = cache_folder()
@@ -68,5 +68,5 @@ def _fetch(folder: Path) -> None:
         try:
             (Path(new) / "jars").rename(folder)
         except OSError:
-            if not folder.exists():  # else somebody else was quicker
+            if not folder.exists():  # otherwise another process was faster
                 raise

@@ -1,4 +1,4 @@
-"""Reads a topic from its beginning, whatever is added to it meanwhile."""
+"""Read a topic from its beginning, whatever is added meanwhile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 
 class TopicReader:
-    """All messages of a topic that is there, in portions; a context manager."""
+    """Reads all messages of an existing topic, in portions; a context manager."""
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self._consumer = Consumer(
@@ -31,11 +31,11 @@ class TopicReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the brokers."""
+        """Disconnect from the brokers."""
         self._consumer.close()
 
     def read(self, wait_s: float = 0.0) -> list[Message]:
-        """What came since the last call, or comes within `wait_s`; not all of it where it is much."""
+        """Return what came since the last call, or comes within `wait_s`; large amounts in several calls."""
         messages = self._consumer.consume(5000, wait_s)
         for message in messages:
             if error := message.error():
@@ -47,7 +47,7 @@ class TopicReader:
         return messages
 
     def is_at_end(self) -> bool:
-        """Whether everything that is in the topic now was read; False also while its end is not known.
+        """Tell whether everything now in the topic was read; also False while its end is unknown.
 
         A broker that was just started has no leader for a moment.
         """
@@ -58,7 +58,7 @@ class TopicReader:
         return all(end <= self._ends[number] for number, end in ends.items())
 
     def ends(self) -> dict[int, int]:
-        """By partition, the offset that the next message will have. Raises KafkaException."""
+        """Return, by partition, the offset of the next message. Raises KafkaException."""
         return {
             number: self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)[1]
             for number in self._ends
@@ -66,7 +66,7 @@ class TopicReader:
 
 
 def header(message: Message, name: str) -> str | None:
-    """A header of a message as text."""
+    """Return a header of a message as text."""
     headers = message.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
     found = dict(pairs).get(name)

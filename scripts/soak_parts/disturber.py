@@ -1,4 +1,4 @@
-"""What the soak does to the collection: rules that change, reloads, keys that come and go, workers killed."""
+"""The soak's disturbances of the collection: rule changes, reloads, keys that come and go, killed workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEWEST_KEYS_AWAY, _MOST_KEYS_AWAY = 1, 2
 
 
 class Disturber:
-    """Does one thing after the other; which and when a seed decides."""
+    """Does one thing after the other; a seed decides which and when."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Disturber:
         self.done: Counter[str] = Counter()
 
     def go_on(self, elapsed_s: float) -> str | None:
-        """Do what is due now; its name."""
+        """Do what is due now and return its name."""
         if elapsed_s < self._next_s:
             return None
         self._next_s += self._every_s * self._rng.uniform(0.5, 1.5)
@@ -78,4 +78,4 @@ class Disturber:
         try:
             os.kill(self._rng.choice(pids), signal.SIGKILL)
         except ProcessLookupError:
-            pass  # it was replaced since the status was written
+            pass  # it was replaced after the status was written

@@ -1,4 +1,4 @@
-"""What the soak found: a table for people, and the same as JSON."""
+"""The result of the soak: a table for people, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Report:
     gaps: Sequence[ReportedGap]
     disturbances: Mapping[str, int]
     strikes: Mapping[str, int]
-    generations: Mapping[str, int]  # by why they ended
+    generations: Mapping[str, int]  # by the reason of their end
     trends: Sequence[Trend]
     failures: Sequence[str]
 
     @property
     def breaches(self) -> list[str]:
-        """All that must not be."""
+        """Everything that must not be."""
         verdict = self.verdict
         return [
             *self.failures,
@@ -37,7 +37,7 @@ class Report:
         ]
 
     def gap_seconds(self) -> dict[str, dict[str, float]]:
-        """By connection and cause."""
+        """Return the seconds in gaps by connection and cause."""
         seconds: dict[str, dict[str, float]] = {}
         for gap in self.gaps:
             causes = seconds.setdefault(gap.connection, {})
@@ -45,7 +45,7 @@ class Report:
         return {name: seconds[name] for name in sorted(seconds)}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "minutes": self.minutes,
             "seed": self.seed,
@@ -60,7 +60,7 @@ class Report:
         }
 
     def lines(self) -> Iterable[str]:
-        """The table."""
+        """Yield the lines of the table."""
         verdict = self.verdict
         yield f"{self.minutes:g} minutes at {self.rate:g} tweets a second, seed {self.seed}"
         yield from _rows("disturbances", self.disturbances)

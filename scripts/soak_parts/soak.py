@@ -1,4 +1,4 @@
-"""One soak: start, disturb, let it calm down, end in order, and judge."""
+"""One soak: start, disturb, let it calm down, stop in order, and judge."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from soak_parts.disturber import Disturber
 from soak_parts.report import Report
 from traptor.supervisor.ledger.accounting import imbalances
 
-_KEYS = 9  # five for the connections, the rest to move to
+_KEYS = 9  # five for the connections, the rest as spares
 _START_S = 60.0
 _CALM_S = 60.0
-_STILL_S = 3.0  # no counter moves for so long: all is read
+_STILL_S = 3.0  # when no counter moves for this long, everything is read
 _READ_ON_S = 30.0
-_STOP_S = 45.0  # more than the supervisor's own drain_timeout
-_NOTICE_S = 0.25  # how long the end of a stream may be on its way on a busy machine
+_STOP_S = 45.0  # longer than the supervisor's own drain_timeout
+_NOTICE_S = 0.25  # maximum delay of a stream's end on a busy machine
 _STALL_TIMEOUT_S = 5
 _KEY_FILE = "keys.yml"
-# Waits short enough that each kind of trouble comes many times; budgets that never run out.
+# Short waits, so that each kind of trouble occurs many times; budgets that never run out.
 _OPTIONS = {
     "supervisor": {"refresh_min_interval": "2s", "restart_backoff_max": "5s", "rules_check_interval": "10s"},
     "twitter": {
@@ -56,14 +56,14 @@ class Options:
     """The command's options."""
 
     minutes: float
-    rate: float  # tweets a second
+    rate: float  # tweets per second
     seed: int
     every_s: float  # between disturbances, and between faults of the sandbox
-    sample_s: float  # between looks at the master
+    sample_s: float  # between samples of the master
 
 
 class Soak:
-    """Runs once; `say` is told what happens."""
+    """Runs once; `say` receives progress messages."""
 
     def __init__(
         self, options: Options, folder: TrialFolder, interrupt: Interrupt, say: Callable[[str], None]
@@ -80,7 +80,7 @@ class Soak:
         self._next_sample = 0.0
 
     def run(self) -> Report:
-        """The report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
+        """Return the report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
         sandbox = ("--rate", str(self._options.rate), "--seed", str(self._options.seed))
         limits = ("--connects", "0", "--keep-alive", "1")
         with Servers(self._folder, self._accounts, *sandbox, *limits) as servers:
@@ -100,7 +100,7 @@ class Soak:
         self._gauge = Gauge(self._supervisor.pid)
         if self._wait(self._all_stream, _START_S):
             self._say("all connections stream")
-            self._gauge.samples.clear()  # a start on a busy machine takes long, and is no growth
+            self._gauge.samples.clear()  # a start on a busy machine takes long, and is not growth
             self._disturb()
             self._calm_down()
         else:
@@ -140,7 +140,7 @@ class Soak:
             self._failures.append(f"not all connections stream {_CALM_S:g} s after the last fault: {states}")
 
     def _stop(self) -> None:
-        """First the timeline, then, when all is read, the supervisor."""
+        """Stop the timeline, then, when everything is read, the supervisor."""
         made = self._servers.sandbox.stop_timeline()
         self._say(f"no more tweets are made; there were {made:,}")
         still = Still(self._counters, _STILL_S)
@@ -183,7 +183,7 @@ class Soak:
         )
 
     def _breaches(self, log: LogTail) -> list[Breach]:
-        """Connections beyond what their keys may have; each key of a soak may have one."""
+        """Return connections beyond the limit of their keys; each key of a soak may have one."""
         streams = key_streams(self._servers.sandbox.connections(with_values=False))
         return breaches(streams, {}, overlaps(log.records, time.monotonic() - time.time()))
 
@@ -197,7 +197,7 @@ class Soak:
         return self._status.look().pids().keys() == CONNECTIONS
 
     def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
-        """Wait and measure; False when the time is over, somebody asked to end, or the supervisor is gone."""
+        """Wait and measure; return False when time is over, on a requested stop, or without a supervisor."""
 
         def is_over() -> bool:
             if time.monotonic() >= self._next_sample:

@@ -1,1 +1,1 @@
-"""What the demo and the soak share: a collection on this machine, and who judges it."""
+"""What the demo and the soak share: a collection on this machine, and its judge."""

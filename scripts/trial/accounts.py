@@ -1,4 +1,4 @@
-"""Keys made up for a trial, known to its sandbox only, and the ini that it starts the supervisor with."""
+"""Keys made up for a trial, known only to its sandbox, and the ini for the supervisor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Options = Mapping[str, Mapping[str, str]]  # by section
 
 
 def make_accounts(count: int) -> list[Account]:
-    """The accounts, as the sandbox takes them and an ini's [key:NAME] sections have them."""
+    """Return the accounts, in the form of the sandbox and of an ini's [key:NAME] sections."""
     members = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
     return [
         {"name": f"key-{number}", **{member: token_hex(12) for member in members}}
@@ -58,7 +58,7 @@ def write_ini(
 
 
 def write_key_file(path: Path, accounts: Sequence[Account]) -> None:
-    """Write (anew, in one step) the YAML file with the list `apikeys:`."""
+    """Write or replace, in one step, the YAML file with the list `apikeys:`."""
     new = path.with_suffix(".new")
     new.touch(mode=0o600)
     new.write_text(yaml.safe_dump({"apikeys": list(accounts)}))

@@ -1,4 +1,4 @@
-"""How the two clocks of this host stand to each other."""
+"""Relate the two clocks of this host."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _READINGS = 100
 
 
 def wall_to_mono_s() -> float:
-    """What is to be added to Unix time to have seconds of the monotonic clock; the best of some readings."""
+    """Return the difference to add to Unix time to get monotonic seconds; the best of some readings."""
     return min((_reading() for _ in range(_READINGS)), key=lambda reading: reading[0])[1]
 
 
 def _reading() -> tuple[float, float]:
-    """How long the reading took, and the difference that it found."""
+    """Return how long the reading took, and the difference found."""
     before = time.monotonic()
     wall = time.time()
     after = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the commands that disturb a collection have in common: carry it out, print the report, exit by it."""
+"""The common part of the commands that disturb a collection: run, print the report, exit accordingly."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from redis.exceptions import RedisError
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.sandbox.errors import SandboxError
 
-_INTERRUPTED = 130  # as shells say it
+_INTERRUPTED = 130  # as shells report it
 
 
 class Report(Protocol):
-    """What a run found out."""
+    """The result of a run."""
 
     @property
     def breaches(self) -> list[str]:
         """What did not hold."""
 
     def lines(self) -> Iterable[str]:
-        """It all, to be read."""
+        """Yield the report for people."""
 
     def as_json(self) -> Mapping[str, Any]:
-        """It all, for programs."""
+        """Return the report for programs."""
 
 
 def carry_out(run: Callable[[], Report], json_file: Path | None) -> NoReturn:
-    """Run and exit: 0 where everything held. What cannot be run is said in a line."""
+    """Run and exit, with 0 when everything held. Errors are reported in one line."""
     try:
         report = run()
     except (TraptorError, SandboxError, RedisError) as error:

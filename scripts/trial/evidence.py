@@ -1,4 +1,4 @@
-"""Reads what the judge is told: the sandbox's record, the gaps in supervisor.log, the lines of the output."""
+"""Read the judge's evidence: the sandbox's record, the gaps in supervisor.log, the lines of the output."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trial.rules import Value
 
 Json = dict[str, Any]
 
-_LOG_STEP_S = 0.001  # the log's times are cut to milliseconds
-_CLAIM_SLACK_S = 0.25  # a busy sandbox writes down a stream with many values only after its 200 is read
+_LOG_STEP_S = 0.001  # the log's times are truncated to milliseconds
+_CLAIM_SLACK_S = 0.25  # a busy sandbox records a stream with many values only after its 200 is read
 
 
 class _Line(msgspec.Struct):
-    """What counts of a line of the output; other messages have no id."""
+    """The relevant part of a line of the output; other messages have no id."""
 
     id_str: str = ""
 
@@ -37,7 +37,7 @@ def gather(
     output: Path,
     rules: Sequence[tuple[float, frozenset[Value]]],
 ) -> Evidence:
-    """The evidence of a collection that has ended; `rules` as they were put into Redis."""
+    """Return the evidence of a finished collection; `rules` as they were put into Redis."""
     wall_to_mono = time.monotonic() - time.time()
     return Evidence(
         tweets=[made_tweet(record) for record in sandbox.tweets() if record["for"]],
@@ -49,7 +49,7 @@ def gather(
 
 
 def made_tweet(record: Json) -> MadeTweet:
-    """A tweet of the sandbox's record."""
+    """Return a tweet of the sandbox's record."""
     values = frozenset(zip(record["types"], record["for"], strict=True))
     sent = dict(zip(record["connections"], record["written_mono"], strict=True))
     return MadeTweet(record["id"], values, record["made_mono"], sent)
@@ -58,13 +58,13 @@ def made_tweet(record: Json) -> MadeTweet:
 def opened_streams(
     records: Iterable[Json], log_events: Iterable[Json], wall_to_mono: float
 ) -> list[OpenedStream]:
-    """The sandbox's connections, each with the name under which the supervisor logged that it opened it."""
+    """Return the sandbox's connections, each with the name under which the supervisor logged its opening."""
     streams = sorted(records, key=lambda record: float(record["opened_mono"]))
     names: dict[int, str] = {}
     for event in log_events:
         if event["message"] == "stream connected":
             logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S + _CLAIM_SLACK_S
-            # A key's streams follow each other: the one that was opened last before is meant.
+            # A key's streams follow each other: the last one opened before is meant.
             claimed = [
                 record
                 for record in streams
@@ -85,7 +85,7 @@ def _opened_stream(record: Json, name: str | None) -> OpenedStream:
 
 
 def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[ReportedGap]:
-    """The gaps that the supervisor wrote down."""
+    """Return the gaps that the supervisor logged."""
     return [
         ReportedGap(
             connection=event["connection"],
@@ -100,7 +100,7 @@ def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Repor
 
 
 def written_tweets(output: Path) -> dict[str, Counter[str]]:
-    """By connection, how often each tweet stands in its file."""
+    """Return, by connection, how often each tweet stands in its file."""
     return {path.name.removesuffix(".jsonl"): _tweet_ids(path) for path in sorted(output.glob("*.jsonl"))}
 
 

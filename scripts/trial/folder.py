@@ -10,12 +10,12 @@ from traptor.common.errors import TraptorError
 
 
 def default_place(parent: str) -> Path:
-    """A new folder in the working directory, named for the time."""
+    """Return a new folder in the working directory, named for the time."""
     return Path(parent) / f"{datetime.now():%Y-%m-%d-%H%M%S}"
 
 
 class TrialFolder:
-    """A folder for one run. Raises TraptorError when it cannot be made or something is in it already."""
+    """A folder for one run. Raises TraptorError when it cannot be created or is not empty."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class TrialFolder:
 
     @property
     def ini(self) -> Path:
-        """What the supervisor is started with; it stays, to be read."""
+        """The supervisor's ini; it stays, to be read."""
         return self.path / "traptor.ini"
 
     @property
@@ -46,7 +46,7 @@ class TrialFolder:
 
     @property
     def stderr(self) -> Path:
-        """What the supervisor says when it cannot log."""
+        """What the supervisor prints when it cannot log."""
         return self.logs / "stderr.txt"
 
     @property
@@ -70,6 +70,6 @@ class TrialFolder:
         return self.path / "kafka"
 
     def remove_state(self) -> None:
-        """Leave only what is worth reading."""
+        """Remove everything but what is worth reading."""
         for folder in (self.run, self.state, self.redis, self.kafka):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and TERM: a trial ends in order, at the second one at once; its children hear neither."""
+"""Ctrl-C and TERM: a trial stops in order, at the second one at once; its children receive neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLICE_S = 0.25
 
 
 class Interrupt:
-    """Whether somebody asked to end; to be used by the main thread."""
+    """Records whether a stop was requested; for use by the main thread."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -26,11 +26,11 @@ class Interrupt:
         self.asked = True
 
     def wait_until(self, fact: Callable[[], object], within_s: float) -> bool:
-        """Wait for a fact; False when the time is over or somebody asked to end."""
+        """Wait for a fact; return False when the time is over or a stop was requested."""
         return self.sit_out(lambda: self.asked or fact(), within_s) and not self.asked
 
     def sit_out(self, fact: Callable[[], object], within_s: float) -> bool:
-        """Wait for a fact of the orderly end; False when the time is over."""
+        """Wait for a fact of the orderly stop; return False when the time is over."""
         ends = time.monotonic() + within_s
         while not fact():
             if time.monotonic() >= ends:
@@ -39,7 +39,7 @@ class Interrupt:
         return True
 
     def be_deaf(self) -> None:
-        """Let the rest, which ends the children, not be interrupted."""
+        """Ignore further interrupts while the children are ended."""
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -48,7 +48,7 @@ class Interrupt:
 def out_of_reach() -> Iterator[None]:
     """Start children in this block: the terminal sends Ctrl-C to all of them, and they inherit the mask.
 
-    A Ctrl-C in the block is not lost; it counts at its end, when the child is known to whoever ends it.
+    A Ctrl-C in the block is not lost; it takes effect at its end, when the child is known to its owner.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

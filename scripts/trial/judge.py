@@ -1,6 +1,6 @@
-"""What became of every tweet that the sandbox made: pure, from the sandbox's record and the output.
+"""Account for every tweet that the sandbox made, from the sandbox's record and the output. Pure.
 
-All times are seconds of the monotonic clock of this host.
+All times are seconds of this host's monotonic clock.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _SHOWN_LOSSES = 5
 class MadeTweet:
     """A tweet of the sandbox's timeline, and the values that it was made for.
 
-    `sent` says when it was written to which stream (by its id); a busy server does that later, or, where the
-    stream is closed meanwhile, not at all. None: it was when it was made.
+    `sent` tells when it was written to which stream (by its id); a busy server does that later, or not at all
+    if the stream is closed meanwhile. None: at the time it was made.
     """
 
     id: str
@@ -30,13 +30,13 @@ class MadeTweet:
     sent: Mapping[int, float] | None = None
 
     def sent_at(self, stream: OpenedStream) -> float | None:
-        """When it was written to a stream that was open when it was made; None: never."""
+        """Return when it was written to a stream that was open when it was made; None: never."""
         return self.made_at if self.sent is None else self.sent.get(stream.id)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStream:
-    """A stream by the sandbox's record. `connection` is None when the supervisor claimed it for none."""
+    """A stream in the sandbox's record. `connection` is None when the supervisor logged no opening of it."""
 
     connection: str | None
     values: frozenset[Value] = field(repr=False)
@@ -45,13 +45,13 @@ class OpenedStream:
     id: int = 0  # in the sandbox's record
 
     def is_open(self, at: float) -> bool:
-        """Whether tweets were written to it then."""
+        """Tell whether tweets were written to it at that time."""
         return self.opened_at <= at < self.closed_at
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedGap:
-    """A gap as supervisor.log has it."""
+    """A gap as logged in supervisor.log."""
 
     connection: str
     cause: str
@@ -62,7 +62,7 @@ class ReportedGap:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A time in which the sandbox on purpose wrote nothing to a connection, too short for its stall timer."""
+    """A time in which the sandbox deliberately wrote nothing, too short for the connection's stall timer."""
 
     connection: str
     since: float
@@ -71,15 +71,15 @@ class Silence:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the judge is told."""
+    """All evidence for the judge."""
 
     tweets: Sequence[MadeTweet]
     streams: Sequence[OpenedStream]
     gaps: Sequence[ReportedGap]
     written: Mapping[str, Counter[str]]  # by connection: how often each tweet id stands in its output
-    rules: Sequence[tuple[float, frozenset[Value]]]  # what was in Redis from when on, in order
+    rules: Sequence[tuple[float, frozenset[Value]]]  # the history of the rules in Redis, in order
     silences: Sequence[Silence] = ()
-    notice_s: float = 0.0  # by how much later than the server the supervisor may see a stream's end
+    notice_s: float = 0.0  # how much later than the server the supervisor may notice a stream's end
 
 
 @dataclass(frozen=True)
@@ -88,23 +88,23 @@ class Verdict:
 
     made: int  # for a rule that was in Redis then
     early: int  # of these: before their rule was first in an open filter, or in a reported gap
-    unexplained: int  # of these: in no open filter any more, and in no reported gap
+    unexplained: int  # of these: no longer in an open filter, and in no reported gap
     due: int  # to each connection whose open filter held a value, outside its reported gaps
     written: int
     doubled: int
     beyond: int  # written once though not due: sent in a time that its connection reports as a gap
     lost: int  # due and not written
-    silent: int  # not written, and made in a silence that nobody can tell from a quiet stream
-    losses: tuple[str, ...]  # the first of them, and of those not explained, for people
+    silent: int  # not written, and made in a silence that looks like a quiet stream
+    losses: tuple[str, ...]  # the first of them, and of the unexplained ones, for people
 
     @property
     def more(self) -> int:
-        """Deliveries due beyond one for each tweet that was made for a rule in Redis and due."""
+        """The deliveries due beyond one per due tweet for a rule in Redis."""
         return self.due - (self.made - self.early - self.unexplained)
 
     @property
     def is_good(self) -> bool:
-        """Whether every tweet is accounted for."""
+        """True when every tweet is accounted for."""
         return not self.lost and not self.unexplained
 
 
@@ -164,7 +164,7 @@ class _Judge:
         )
 
     def _due_to(self, tweet: MadeTweet) -> list[str | None]:
-        """The connections that had it in an open filter and were sent it outside their reported gaps."""
+        """Return the connections with it in an open filter that were sent it outside their reported gaps."""
         streams = self._holders(tweet.values, tweet.made_at)
         sent = [(stream.connection, at) for stream in streams if (at := tweet.sent_at(stream)) is not None]
         return sorted({name for name, at in sent if not self._in_gap(name, at)}, key=str)
@@ -175,16 +175,16 @@ class _Judge:
         return tweet_id in self._evidence.written.get(name, ())
 
     def _pair(self, tweet_id: str, name: str | None) -> tuple[str, str]:
-        """The tweet and where it is written, as a stream that was claimed for no connection does not say."""
+        """Return the tweet and its output; a stream without a logged opening does not name it."""
         written = self._evidence.written
         return tweet_id, name or next(place for place, ids in written.items() if tweet_id in ids)
 
     def _is_due(self, values: Iterable[Value], at: float) -> bool:
-        """Whether an open stream asked for it, and its connection reports no gap."""
+        """Tell whether an open stream asked for it, and its connection reports no gap."""
         return any(not self._in_gap(stream.connection, at) for stream in self._holders(values, at))
 
     def _is_early(self, values: Iterable[Value], at: float) -> bool:
-        """Whether each of its rules was in no open filter yet, or its connection reports a gap."""
+        """Tell whether each of its rules was in no open filter yet, or its connection reports a gap."""
         notice_s = self._evidence.notice_s
         return all(
             not earlier or any(self._in_gap(stream.connection, at, notice_s) for stream in earlier)
@@ -204,7 +204,7 @@ class _Judge:
         return any(s.connection == name and s.since <= at <= s.until for s in self._evidence.silences)
 
     def _was_silent(self, values: Iterable[Value], at: float) -> bool:
-        """Whether a stream that asked for it was half open then."""
+        """Tell whether a stream that asked for it was half open then."""
         earlier = [stream for value in values for stream in self._opened_before(value, at)]
         return any(self._in_silence(stream.connection, at) for stream in earlier)
 

@@ -1,4 +1,4 @@
-"""Follows a supervisor.log that is written as JSON lines."""
+"""Follow a supervisor.log in JSON lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class LogTail:
-    """The records of a log so far; whole lines only, without those that a full disk tore."""
+    """The records of a log so far; whole lines only, without lines torn by a full disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -19,7 +19,7 @@ class LogTail:
         self.records: list[Json] = []
 
     def read_on(self) -> list[Json]:
-        """The records that came since the last call."""
+        """Return the records added since the last call."""
         try:
             with self._path.open("rb") as log:
                 log.seek(self._offset)
@@ -42,7 +42,7 @@ def _record(line: bytes) -> Json | None:
 
 
 def told(record: Json) -> str | None:
-    """The record as a line for people; None when it says nothing that they want to see."""
+    """Return the record as a line for people; None when it is of no interest."""
     name = record.get("connection", record.get("worker", ""))
     match record["message"]:
         case "worker forked":

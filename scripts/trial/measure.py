@@ -1,4 +1,4 @@
-"""The master's size over time, and whether it grows."""
+"""Sample the master's size over time, and tell whether it grows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 import psutil
 
-_WARM_UP = 0.2  # of the samples: in the beginning caches fill
+_WARM_UP = 0.2  # of the samples: caches fill at first
 _DESCRIPTORS, _THREADS = 6.0, 2.0  # each generation takes some, and they come and go
 _LONG_S = 180.0  # in a shorter soak memory only fills up, and is shown, not judged
 _RSS_MIB = 8.0
@@ -29,22 +29,22 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One figure: what it was after the warm-up and at the end, by the median of a third of the samples."""
+    """One figure: after the warm-up and at the end, by the median of a third of the samples."""
 
     name: str
     first: float
     last: float
     most: float
-    bound: float  # by how much it may grow
+    bound: float  # maximum growth
 
     @property
     def is_flat(self) -> bool:
-        """Whether it has not grown by more than noise."""
+        """True when it has not grown by more than noise."""
         return self.last - self.first <= self.bound
 
 
 class Gauge:
-    """Samples the master, and remembers every worker that it ever saw."""
+    """Samples the master, and remembers every worker ever seen."""
 
     def __init__(self, pid: int) -> None:
         self._master = psutil.Process(pid)
@@ -70,18 +70,18 @@ class Gauge:
         self._children.update(children)
 
     def most_descriptors_of_a_child(self) -> int:
-        """How many the child has that has the most of them."""
+        """Return the descriptors of the child that has the most."""
         return max((_descriptors(child) for child in self._master.children()), default=0)
 
     def zombies(self) -> list[int]:
-        """Processes of the master that have ended and that it has not waited for."""
+        """Return processes of the master that have ended without being waited for."""
         try:
             return sorted(child.pid for child in self._master.children() if _is_zombie(child))
         except psutil.NoSuchProcess:
             return []
 
     def orphans(self) -> list[int]:
-        """Processes of the master that still run."""
+        """Return processes of the master that still run."""
         return sorted(c.pid for c in self._children if c.is_running() and not _is_zombie(c))
 
 
@@ -100,7 +100,7 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def trends(samples: Sequence[Sample]) -> list[Trend]:
-    """Descriptors, threads and memory."""
+    """Return descriptors, threads and memory."""
     warm = samples[int(len(samples) * _WARM_UP) :]
     if not warm:
         return []
@@ -113,7 +113,7 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
 
 
 def compared(first: Sample, last: Sample, every: Sequence[Sample]) -> list[Trend]:
-    """Two moments in which the same runs, perhaps under two masters; their memory is shown, not judged."""
+    """Compare two moments with the same workload, perhaps under two masters; memory is shown, not judged."""
     mib = 2**20
     return [
         Trend(

@@ -6,18 +6,18 @@ import os
 import random
 import socket
 
-# Below the ports that the kernel gives to outgoing connections (32768 and up), so that none of these takes a
-# port whose server is away for a while and comes back to it.
+# Below the ports that the kernel gives to outgoing connections (32768 and up), so that none of these takes
+# the port of a server that is down for a while.
 _FIRST, _LAST = 20_000, 32_000
-_BLOCK = 1_500  # of each process of a test run that is spread over several
+_BLOCK = 1_500  # per process of a parallel test run
 
-_draw = random.SystemRandom()  # tests seed the other one alike
+_draw = random.SystemRandom()  # tests seed the other generator alike
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on.
+    """Return a port of 127.0.0.1 on which nothing listens.
 
-    Test processes that run side by side (pytest-xdist) draw from blocks of their own.
+    Parallel test processes (pytest-xdist) draw from separate blocks.
     """
     first, last = _block(os.environ.get("PYTEST_XDIST_WORKER", ""))
     while True:

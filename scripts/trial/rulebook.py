@@ -10,15 +10,15 @@ from trial.servers import Servers
 
 CONNECTIONS = frozenset({"follow:0", "follow:0.2", "track:0", "track:1", "locations:0"})
 GROUPS = ("follow:0", "track:0", "track:1", "locations:0")
-_CHANGING = 4  # rules of each group that a change takes away, and as many that it brings
+_CHANGING = 4  # rules of each group that a change removes, and as many that it adds
 _TRACKED = 100  # in track:1
 _BOXES = 12
 _FIRST_NEW_USER = 2 * 10**18
-_COLUMNS, _WEST, _SOUTH = 170, -170, -80  # boxes of one degree, with one of sea between them
+_COLUMNS, _WEST, _SOUTH = 170, -170, -80  # boxes of one degree, with one degree of sea between them
 
 
 class Rulebook:
-    """What is in Redis now, and was from when on."""
+    """The rules in Redis now, and their history."""
 
     def __init__(self, servers: Servers, seed: int) -> None:
         self._servers = servers
@@ -40,9 +40,9 @@ class Rulebook:
         self._make_tweets_for(self._all())
 
     def change(self, group: str) -> None:
-        """Replace some rules of a group, and say so to nobody.
+        """Replace some rules of a group without announcing it.
 
-        No tweet is made for a rule while it comes or goes, so that the judge need not guess what was first.
+        No tweet is made for a rule while it is added or removed, so that the judge need not guess the order.
         """
         old = self._changing.pop(group)
         self._make_tweets_for(self._all())
@@ -52,7 +52,7 @@ class Rulebook:
         self._make_tweets_for(self._all())
 
     def hint(self, group: str) -> None:
-        """Say on the channel that a group's rules changed."""
+        """Announce on the channel that a group's rules changed."""
         self._servers.hint(group)
 
     def _all(self) -> list[Rule]:

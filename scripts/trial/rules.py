@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-Value = tuple[str, str]  # type and text, as Twitter's filter has it
+Value = tuple[str, str]  # type and text, as in Twitter's filter
 
 FOLLOW_RULES = 5500
-CHANGED = 12  # rules that one change takes away, and as many that it brings
+CHANGED = 12  # rules that one change removes, and as many that it adds
 _FIRST_USER, _LAST_USER = 10**6, 10**18
 _SUBJECTS = (
     "flood",
@@ -67,7 +67,7 @@ class Rule:
 
     @property
     def key(self) -> str:
-        """Where it stands."""
+        """The Redis key."""
         return f"traptor-{self.group}:{self.rule_id}"
 
     @property
@@ -76,7 +76,7 @@ class Rule:
         return self.group.partition(":")[0]
 
     def fields(self, date_added: str) -> dict[str, str]:
-        """The hash."""
+        """Return the fields of the hash."""
         return {
             "rule_id": self.rule_id,
             "value": self.value,
@@ -90,7 +90,7 @@ class Rule:
         }
 
     def values(self) -> tuple[Value, ...]:
-        """What Twitter is to be asked for: a comma splits alternatives, a hashtag rule gets its `#`."""
+        """Return the values for Twitter: a comma splits alternatives, a hashtag rule gets its `#`."""
         if self.type == "locations":
             return ((self.type, self.value),)
         sign = "#" if self.orig_type == "hashtag" else ""
@@ -98,7 +98,7 @@ class Rule:
 
 
 def follow_rules(seed: int) -> list[Rule]:
-    """Users, by their numeric ids."""
+    """Return users, by their numeric ids."""
     users = Random(seed).sample(range(_FIRST_USER, _LAST_USER), FOLLOW_RULES)
     return [
         Rule("follow:0", str(number), str(user), f"newsroom {number % 40}", "userid", "a reporter")
@@ -107,7 +107,7 @@ def follow_rules(seed: int) -> list[Rule]:
 
 
 def track_rules() -> list[Rule]:
-    """Phrases of one and two words, some with two alternatives, and hashtags: 352 rules, 372 values."""
+    """Return phrases of one or two words, some with alternatives, and hashtags: 352 rules, 372 values."""
     rules = [_phrase_rule(subject, town) for subject in _SUBJECTS for town in _TOWNS]
     for number in range(_HASHTAGS):
         subject, town = ("help", "traffic")[number % 2], _TOWNS[number // 2]
@@ -116,7 +116,7 @@ def track_rules() -> list[Rule]:
 
 
 def changed_track_rules(rules: list[Rule]) -> list[Rule]:
-    """The rules with those about one subject replaced by others; called again, they are back."""
+    """Return the rules with those about one subject replaced by others; a second call restores them."""
     old, new = (
         [_phrase_rule(subject, town) for town in _TOWNS[:CHANGED]] for subject in (_SUBJECTS[0], _NEW_SUBJECT)
     )

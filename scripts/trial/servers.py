@@ -1,4 +1,4 @@
-"""What a trial needs around the supervisor: Redis and the sandbox."""
+"""The servers that a trial needs around the supervisor: Redis and the sandbox."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from trial.ports import free_port
 from trial.rules import Rule
 
 CHANNEL = "traptor-notify"
-# What was answered is in the file before: rules survive a kill of Redis, though not one of the host. Counters
-# make the file grow; it is read at each start, so it is kept small.
+# Every answered write is in the file: rules survive a kill of Redis, though not of the host. Counters make
+# the file grow; it is read at each start, so it is kept small.
 _REDIS_OPTIONS = {"appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-min-size": "2mb"}
 _REDIS_START_S = 60.0
 
 
 class Servers:
-    """Redis, and a sandbox that lets these accounts in; a context manager that ends both."""
+    """Redis, and a sandbox that admits these accounts; a context manager that ends both."""
 
     def __init__(self, folder: TrialFolder, accounts: Sequence[Account], *sandbox_options: str) -> None:
         self._accounts = accounts
@@ -48,10 +48,10 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self._redis.close()
         self._sandbox.stop()
-        self._valkey.terminate()  # nobody needs its data any more
+        self._valkey.terminate()  # its data is no longer needed
 
     def start_redis(self) -> None:
-        """Start it, with all that was in it when it was killed. Raises TraptorError."""
+        """Start Redis, with the data it had when it was killed. Raises TraptorError."""
         try:
             with out_of_reach():
                 self._valkey.start(timeout=_REDIS_START_S)
@@ -59,7 +59,7 @@ class Servers:
             raise TraptorError(f"the embedded Redis does not start: {error}") from None
 
     def kill_redis(self) -> None:
-        """End it at once; it can be started again."""
+        """Kill Redis; it can be started again."""
         self._valkey.terminate()
 
     @property
@@ -69,17 +69,17 @@ class Servers:
 
     @property
     def redis_url(self) -> str:
-        """For the ini."""
+        """The URL for the ini."""
         return f"redis://127.0.0.1:{self._redis_port}/0"
 
     @property
     def stream_url(self) -> str:
-        """For the ini."""
+        """The URL for the ini."""
         return self._sandbox.url
 
     @property
     def tls_stream_url(self) -> str:
-        """For the ini, where the sandbox was told to listen by TLS."""
+        """The URL for the ini, if the sandbox listens with TLS."""
         return self._sandbox.tls_url
 
     def put(self, added: Iterable[Rule], removed: Iterable[Rule] = ()) -> None:
@@ -93,5 +93,5 @@ class Servers:
             pipeline.execute()
 
     def hint(self, group: str) -> None:
-        """Say that a group's rules changed."""
+        """Announce that a group's rules changed."""
         self._redis.publish(CHANNEL, group)

@@ -1,4 +1,4 @@
-"""When the sandbox was silent on purpose: no stall timer sees it when the stream is replaced before that."""
+"""Times in which the sandbox was silent on purpose, unseen by the stall timer of a replaced stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS = ("stall", "half_open")
 def silences(
     strikes: Iterable[dict[str, Any]], streams: Iterable[OpenedStream], stall_timeout_s: float
 ) -> list[Silence]:
-    """The silences of the strikes, each up to the time at which the stall timer must ring."""
+    """Return the silences of the strikes, each up to the time at which the stall timer must fire."""
     names = {stream.id: stream.connection for stream in streams}
     return [
         Silence(name, strike["at_mono"], strike["at_mono"] + stall_timeout_s)

@@ -1,7 +1,7 @@
-"""Whether any key had more connections than its `max_connections`: pure, from the sandbox's own record.
+"""Check that no key had more connections than its `max_connections`, from the sandbox's record. Pure.
 
-All times are seconds of the monotonic clock of this host. The one exception is the moment of an `overlap`:
-the supervisor says that it begins one before it lets the second connection come.
+All times are seconds of this host's monotonic clock. The one exception is the moment of an `overlap`: the
+supervisor logs its beginning before it permits the second connection.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OVERLAP_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class KeyStream:
-    """A connection by the sandbox's record, and the account (the name of the key) that opened it."""
+    """A connection in the sandbox's record, and the account (the name of the key) that opened it."""
 
     id: int
     account: str
@@ -35,7 +35,7 @@ class KeyStream:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The supervisor let a generation connect with a key that streams, to have the older stream closed."""
+    """The supervisor let a generation connect with a streaming key, to have the older stream closed."""
 
     account: str
     at: float
@@ -43,7 +43,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A connection that was opened while its key had as many as it may have, outside of an overlap."""
+    """A connection opened while its key had as many as it may have, outside of an overlap."""
 
     stream: KeyStream
     older: tuple[KeyStream, ...]
@@ -63,7 +63,7 @@ def breaches(
     overlaps: Iterable[Overlap] = (),
     late_s: float = LATE_S,
 ) -> list[Breach]:
-    """Every connection beyond its key's limit, in the order of opening; a key without a limit may have one.
+    """Return every connection beyond its key's limit, in the order of opening; the default limit is one.
 
     Each overlap excuses one connection: the first that its key opens after it, if it comes within OVERLAP_S.
     """
@@ -96,7 +96,7 @@ def _of_one_key(
 
 
 def _excused(opened: Sequence[float], overlaps: Sequence[float]) -> set[int]:
-    """For each overlap the number of the connection that it opened."""
+    """Return, for each overlap, the number of the connection that it opened."""
     firsts = (
         next((n for n, at in enumerate(opened) if begun <= at <= begun + OVERLAP_S), None)
         for begun in overlaps
@@ -112,7 +112,7 @@ def _seen_until(stream: KeyStream, late_s: float) -> float:
 
 
 def key_streams(records: Iterable[Json]) -> list[KeyStream]:
-    """The connections of the sandbox's record."""
+    """Return the connections of the sandbox's record."""
     return [
         KeyStream(
             id=record["id"],
@@ -126,7 +126,7 @@ def key_streams(records: Iterable[Json]) -> list[KeyStream]:
 
 
 def overlaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Overlap]:
-    """The overlaps that supervisor.log (as JSON lines) says were begun."""
+    """Return the overlaps that supervisor.log (in JSON lines) reports as begun."""
     return [
         Overlap(event["key"], datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono)
         for event in log_events

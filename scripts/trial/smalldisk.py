@@ -1,4 +1,4 @@
-"""Small disks that can be filled: tmpfs of some megabytes in a mount namespace of our own."""
+"""Small disks that can be filled: tmpfs of some megabytes in a private mount namespace."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NoSmallDisk(TraptorError):
-    """This host does not let this user make a disk of its own; says what to do."""
+    """This host does not let this user create a disk; the message says what to do."""
 
 
 def enter_mount_namespace(*, as_user: bool = False) -> None:
-    """Let this thread, and the processes and threads that it starts later, mount what nobody else sees.
+    """Let this thread, and processes and threads started later, mount disks invisible to others.
 
-    With `as_user` it works without root too, where the kernel allows user namespaces: the process is then
-    root in one of its own, and must have no other thread yet. Raises NoSmallDisk.
+    With `as_user` it works without root too, if the kernel allows user namespaces: the process is then root
+    in its own namespace, and must have no other thread yet. Raises NoSmallDisk.
     """
     error = _unshare(_CLONE_NEWNS)
     if error == errno.EPERM and as_user:
@@ -45,7 +45,7 @@ def enter_mount_namespace(*, as_user: bool = False) -> None:
 
 
 class SmallDisk:
-    """A tmpfs on `folder`; to be used after `enter_mount_namespace`."""
+    """A tmpfs on `folder`; for use after `enter_mount_namespace`."""
 
     def __init__(self, folder: Path, size_bytes: int) -> None:
         """Mount it. Raises NoSmallDisk."""
@@ -58,12 +58,12 @@ class SmallDisk:
 
     @property
     def free_bytes(self) -> int:
-        """What there is room for."""
+        """The free space."""
         status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
 
     def fill(self, leave_bytes: int = 0) -> None:
-        """Take all room but `leave_bytes`."""
+        """Fill the disk except for `leave_bytes`."""
         with (self.folder / _FILLER).open("ab", buffering=0) as filler:
             while self.free_bytes > leave_bytes:
                 try:
@@ -74,11 +74,11 @@ class SmallDisk:
                     return
 
     def free(self) -> None:
-        """Give the room back."""
+        """Free the space again."""
         (self.folder / _FILLER).unlink(missing_ok=True)
 
     def unmount(self) -> None:
-        """Remove it with all that is in it, also while a process still has it open."""
+        """Unmount the disk with its content, even while a process still has it open."""
         _libc.umount2(os.fsencode(self.folder), _MNT_DETACH)
 
 
@@ -92,5 +92,5 @@ def _unshare(flags: int) -> int:
 
 
 def _call(result: int) -> int:
-    """The errno of a call that failed, or 0."""
+    """Return the errno of a failed call, or 0."""
     return ctypes.get_errno() if result else 0

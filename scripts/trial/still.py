@@ -1,4 +1,4 @@
-"""Facts that take time: whether something has come to rest, and costly ones, looked at seldom."""
+"""Facts that take time: whether something has come to rest, and costly ones, which are checked seldom."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Still:
-    """True once what `look` returns was the same for so long."""
+    """True once the result of `look` has stayed the same for this long."""
 
     def __init__(self, look: Callable[[], object], for_s: float) -> None:
         self._look = look
@@ -24,7 +24,7 @@ class Still:
 
 
 class Seldom:
-    """Looks at a fact no more often than this; in between it is said not to be so."""
+    """Checks a fact at most this often; in between it counts as false."""
 
     def __init__(self, fact: Callable[[], bool], every_s: float) -> None:
         self._fact = fact

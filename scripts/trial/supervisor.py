@@ -11,7 +11,7 @@ from trial.interrupt import out_of_reach
 
 
 class Supervisor:
-    """Runs with the folder's ini; one that was killed can be followed by the next."""
+    """Runs with the folder's ini; after a kill it can be started again."""
 
     def __init__(self, folder: TrialFolder) -> None:
         self._folder = folder
@@ -28,25 +28,25 @@ class Supervisor:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return None if self._process is None else self._process.poll()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     def reload(self) -> None:
-        """Ask it to read its settings again."""
+        """Ask it to reload its settings."""
         self._send(signal.SIGHUP)
 
     def pause(self) -> None:
-        """Have it stand still."""
+        """Suspend it."""
         self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Have it go on."""
+        """Resume it."""
         self._send(signal.SIGCONT)
 
     def terminate(self) -> None:
@@ -54,13 +54,13 @@ class Supervisor:
         self._send(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Have it gone; its workers go with it."""
+        """Kill it; its workers go with it."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
     def last_words(self) -> str:
-        """What it said on stderr."""
+        """Return what it printed on stderr."""
         try:
             return self._folder.stderr.read_text(errors="replace").strip()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What `run_dir/status.json` says, with tweets a second worked out from one look to the next."""
+"""The content of `run_dir/status.json`, with tweets per second computed from successive reads."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class ConnectionView:
     """One row of the table."""
 
     name: str
-    state: str  # of the generation that serves it, else of the connection
+    state: str  # of the generation that serves it, otherwise of the connection
     rules: int
     pid: int | None
     key: str | None
     received: int
     matched: int
     delivered: int
-    worker_received: int  # by the worker that serves it, the others of the connection not counted
+    worker_received: int  # by the worker that serves it, without the connection's other workers
     tweets_per_s: float
     gap_s: float
     backlog: int = 0  # accepted and not yet written, by all its workers
@@ -31,7 +31,7 @@ class ConnectionView:
 
     @property
     def streams(self) -> bool:
-        """Whether its stream is open."""
+        """True while its stream is open."""
         return self.state == "STREAMING"
 
 
@@ -55,33 +55,33 @@ class View:
     pid: int = 0
 
     def pids(self) -> dict[str, int]:
-        """The workers of the connections that stream."""
+        """Return the workers of the connections that stream."""
         return {c.name: c.pid for c in self.connections if c.streams and c.pid is not None}
 
     def serving(self) -> dict[str, int]:
-        """The workers that serve the connections, whether they stream or not."""
+        """Return the workers that serve the connections, whether they stream or not."""
         return {c.name: c.pid for c in self.connections if c.pid is not None}
 
     def ended(self) -> View:
-        """The same with every worker gone."""
+        """Return the view with every worker gone."""
         gone = tuple(replace(c, state="ended", tweets_per_s=0.0) for c in self.connections)
         keys = tuple(replace(key, connections=()) for key in self.keys)
         return replace(self, connections=gone, keys=keys)
 
     def total(self, counter: str) -> int:
-        """The sum of a counter over all connections."""
+        """Return the sum of a counter over all connections."""
         return sum(getattr(c, counter) for c in self.connections)
 
 
 class StatusReader:
-    """Reads the file again and again; between two of its states the view stays the same."""
+    """Reads the file repeatedly; the view changes only when the file does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.view = View()
 
     def look(self) -> View:
-        """The newest view; the last one when the file is not there (yet, or any more)."""
+        """Return the newest view, or the last one while the file does not exist."""
         try:
             status = orjson.loads(self._path.read_bytes())
         except FileNotFoundError:
@@ -92,7 +92,7 @@ class StatusReader:
 
 
 def make_view(status: Json, before: View) -> View:
-    """A view of the status; tweets a second are those since `before`."""
+    """Return a view of the status; tweets per second are computed since `before`."""
     earlier = {c.name: c for c in before.connections}
     elapsed_s = status["at"] - before.at
     connections = tuple(
