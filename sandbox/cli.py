@@ -20,6 +20,7 @@ from traptor.sandbox.tweets.rules import load_rules
 from traptor.sandbox.v1.accounts import Accounts, load_accounts
 from traptor.sandbox.v1.filters import Limits
 from traptor.sandbox.v1.settings import Settings
+from traptor.sandbox.v2.options import v2_options, v2_settings
 from traptor.sandbox.wire.encoding import Chunking
 from traptor.sandbox.wire.framing import Framing
 
@@ -103,8 +104,9 @@ _AT_LEAST_1 = click.IntRange(min=1)
 @click.option(
     "--replaced-message", is_flag=True, help="Send disconnect code 7 to a connection that is replaced."
 )
+@v2_options
 def main(**options: Any) -> None:
-    """Run a local Twitter v1.1 streaming server until TERM or INT."""
+    """Run a local Twitter streaming server, v1.1 and X API v2, until TERM or INT."""
     try:
         is_open = options["no_auth"] or options["accounts"] is None
         asyncio.run(_serve(_sandbox(options), options["redis_url"], is_open=is_open))
@@ -125,7 +127,7 @@ def _sandbox(options: dict[str, Any]) -> Sandbox:
     known = load_accounts(options["accounts"], most) if options["accounts"] else []
     accounts = Accounts(known, is_open=options["no_auth"], max_connections=most)
     replay = Replay(load_replay(options["replay"]), options["speed"]) if options["replay"] else None
-    sandbox = Sandbox(_settings(options), accounts, replay)
+    sandbox = Sandbox(_settings(options), accounts, replay, v2=v2_settings(options))
     if options["rules"]:
         sandbox.set_rules(*load_rules(options["rules"]))
     return sandbox
@@ -161,7 +163,7 @@ async def _serve(sandbox: Sandbox, redis_url: str | None, is_open: bool) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await sandbox.start()
-    with contextlib.suppress(BrokenPipeError):  # the reader may be gone
+    with contextlib.suppress(BrokenPipeError):  # nobody has to read it
         click.echo(f"sandbox listening on {sandbox.url}")
         if sandbox.tls_url:
             click.echo(f"by TLS on {sandbox.tls_url}")

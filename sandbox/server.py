@@ -1,9 +1,10 @@
-"""The whole sandbox: timeline, streams, faults and API in one event loop."""
+"""The sandbox put together: timeline, streams, faults and API in one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from traptor.sandbox.clock import Clock, system_clock
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.fault import Faults
 from traptor.sandbox.record import TweetLog
-from traptor.sandbox.timeline import Timeline
+from traptor.sandbox.timeline import Audiences, Timeline
 from traptor.sandbox.tweets.maker import TweetMaker
 from traptor.sandbox.tweets.replay import Replay
 from traptor.sandbox.tweets.rules import Rule
@@ -26,6 +27,8 @@ from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v1.soak import Soak
 from traptor.sandbox.v1.strikes import Strikes
 from traptor.sandbox.v1.tls import tls_context
+from traptor.sandbox.v2.service import V2Service
+from traptor.sandbox.v2.settings import V2Settings
 from traptor.sandbox.wire.queue import ClosedBy
 
 FILTER_PATH = "/1.1/statuses/filter.json"
@@ -34,7 +37,7 @@ _SHUTDOWN_S = 1.0
 
 
 class Sandbox:
-    """A local Twitter v1.1; start() and stop() belong to one event loop."""
+    """A local Twitter, with v1.1 and the X API v2; start() and stop() belong to one event loop."""
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Sandbox:
         accounts: Accounts | None = None,
         replay: Replay | None = None,
         clock: Clock = system_clock,
+        v2: V2Settings | None = None,
     ) -> None:
         self._settings = settings
         log = TweetLog(settings.keep)
@@ -52,8 +56,16 @@ class Sandbox:
         self._strikes = Strikes(self._connections, faults, clock)
         self._soak = Soak(self._strikes, self._account_names, clock)
         self._accounts = accounts
+        self._v2 = V2Service(
+            _as_v1(v2 or V2Settings(), settings),
+            known=lambda: accounts.known,
+            is_open=lambda: accounts.is_open,
+            next_id=self._connections.next_id,
+            clock=clock,
+        )
+        audience = Audiences(self._connections, self._v2.audience)
         self.timeline = Timeline(
-            TweetMaker(settings.seed), log, self._connections, clock, settings.rate, settings.noise, replay
+            TweetMaker(settings.seed), log, audience, clock, settings.rate, settings.noise, replay
         )
         endpoint = FilterEndpoint(
             settings, accounts, attempts, self._connections, faults, self._strikes, clock
@@ -69,7 +81,7 @@ class Sandbox:
             self._soak,
             clock,
         )
-        self._runner = _runner(endpoint, admin)
+        self._runner = _runner(endpoint, admin, self._v2)
         self.url = self.tls_url = ""
 
     def set_rules(self, rules: Sequence[Rule], values: Sequence[Value]) -> None:
@@ -77,11 +89,11 @@ class Sandbox:
         self.timeline.set_rules(list(rules), list(values))
 
     def _account_names(self) -> list[str]:
-        """Return the given accounts; if everybody is admitted, those that stream."""
+        """Those that were given; of a sandbox that lets everybody in, those that stream."""
         return self._accounts.names or list({stream.account.name for stream in self._connections.open()})
 
     async def start(self) -> None:
-        """Listen; afterwards `url` and `tls_url` are known. Raises BadInput when that fails."""
+        """Listen; afterwards `url` and `tls_url` are known. Raises BadInput when it cannot be."""
         await self._runner.setup()
         host, port = self._settings.host, self._settings.port
         try:
@@ -98,7 +110,7 @@ class Sandbox:
             self._soak.begin(self._settings.soak)
 
     async def run(self, until: asyncio.Event, *jobs: Coroutine[Any, Any, None]) -> None:
-        """Run the timeline and the jobs until the event is set; an error in one of them ends this, too."""
+        """Let the timeline and the jobs run until the event is set; an error in one ends this, too."""
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(job) for job in (self.timeline.run(), *jobs)]
             await until.wait()
@@ -111,7 +123,20 @@ class Sandbox:
         for stream in self._connections.open():
             self._connections.end(stream, ClosedBy.SERVER, "shutdown")
         self._strikes.clear(None)
+        self._v2.stop()
         await self._runner.cleanup()
+
+
+def _as_v1(v2: V2Settings, settings: Settings) -> V2Settings:
+    """Let streams of both APIs be written in the same manner."""
+    return replace(
+        v2,
+        keep=settings.keep,
+        seed=settings.seed,
+        queue_messages=settings.queue_messages,
+        chunking=settings.chunking,
+        framing=settings.framing,
+    )
 
 
 def _url(scheme: str, address: tuple[str, int]) -> str:
@@ -119,10 +144,11 @@ def _url(scheme: str, address: tuple[str, int]) -> str:
     return f"{scheme}://{host}:{address[1]}"
 
 
-def _runner(endpoint: FilterEndpoint, admin: Admin) -> web.AppRunner:
+def _runner(endpoint: FilterEndpoint, admin: Admin, v2: V2Service) -> web.AppRunner:
     app = web.Application(middlewares=[errors_as_json], client_max_size=_MAX_BODY_BYTES)
     app.router.add_post(FILTER_PATH, endpoint.handle)
     app.router.add_get(FILTER_PATH, endpoint.handle, allow_head=False)
     app.add_routes(admin.routes())
-    # A handler is cancelled when its client disconnects, which is how a stream notices.
+    app.add_routes(v2.routes())
+    # A handler is cancelled when its client goes: that is how a stream learns of it.
     return web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_S)

@@ -1,23 +1,23 @@
-"""Faults on demand: their kinds, their form in a request, and the faults in force."""
+"""Faults on demand: what they are, how a request names them, and which are in force."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from traptor.sandbox.errors import BadInput
+from traptor.sandbox.faults.waiting import Waiting
 
 
 class FaultKind(StrEnum):
-    """The kinds of faults. The first four strike connects only."""
+    """What may go wrong. The first four strike connects only."""
 
     STATUS = "status"  # the connect is answered with this HTTP status, its text `after` seconds later
     SLOW_START = "slow_start"  # the headers come `after` seconds late
     CLOSE_AFTER = "close_after"  # a 200, then a clean end `after` seconds later
-    REFUSE_SECOND = "refuse_second"  # a connection over the limit is refused; the older one stays
+    REFUSE_SECOND = "refuse_second"  # one connection too many is refused; the older stays
     STALL = "stall"  # no bytes, not even keep-alives
     HALF_OPEN = "half_open"  # no bytes and no FIN, ever, as if the peer had vanished
     RESET = "reset"  # half of a message, then RST
@@ -29,8 +29,8 @@ class FaultKind(StrEnum):
 class Target(StrEnum):
     """What a fault strikes."""
 
-    CONNECTS = "connects"  # future ones
-    STREAMS = "streams"  # those open now, at once
+    CONNECTS = "connects"  # those to come
+    STREAMS = "streams"  # those that are open now, at once
 
 
 CONNECT_KINDS = frozenset(
@@ -82,42 +82,8 @@ class Fault:
         }
 
 
-class Faults:
+class Faults(Waiting[Fault]):
     """The faults that wait for connects."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Fault, float]] = []  # with the monotonic second at which each ends
-
-    def add(self, fault: Fault, now_mono_s: float) -> None:
-        """Let a fault strike connects from now on."""
-        ends = math.inf if fault.seconds is None else now_mono_s + fault.seconds
-        self._waiting.append((fault, ends))
-
-    def waiting(self, now_mono_s: float) -> list[Fault]:
-        """Return the faults in force."""
-        self._waiting = [(fault, ends) for fault, ends in self._waiting if now_mono_s < ends]
-        return [fault for fault, _ in self._waiting]
-
-    def clear(self, account: str | None) -> None:
-        """Forget the faults of one account, or all for None."""
-        self._waiting = [one for one in self._waiting if account not in (None, one[0].account)]
-
-    def take(
-        self, account: str, now_mono_s: float, is_wanted: Callable[[FaultKind], bool], most: int | None = None
-    ) -> list[Fault]:
-        """Return at most `most` wanted faults that strike this account now, and count one use of each."""
-        taken: list[Fault] = []
-        left: list[tuple[Fault, float]] = []
-        for fault, ends in self._waiting:
-            is_due = fault.concerns(account) and is_wanted(fault.kind) and now_mono_s < ends
-            if is_due and (most is None or len(taken) < most):
-                taken.append(fault)
-                if fault.times is not None:
-                    fault = replace(fault, times=fault.times - 1)
-            if fault.times is None or fault.times > 0:
-                left.append((fault, ends))
-        self._waiting = left
-        return taken
 
 
 def parse_fault(request: object) -> Fault:

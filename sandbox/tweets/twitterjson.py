@@ -1,7 +1,7 @@
-"""JSON as Twitter's v1.1 servers write it: only ASCII, with `\\/` for a slash and `\\u003c` for `<`.
+"""JSON as Twitter's v1.1 servers write it: nothing but ASCII, with `\\/` for a slash and `\\u003c` for `<`.
 
-This is the form in Twitter's published samples of a stream: "The Streaming APIs" and "Streaming API request
-parameters" (the answer under `delimited`), both of 2013.
+So it stands in the samples of a stream that Twitter published: "The Streaming APIs" and "Streaming API
+request parameters" (the answer under `delimited`), both of 2013.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def twitter_json(content: Any) -> bytes:
 
 
 def parse_json(text: bytes) -> Any:
-    """Parse a JSON text, including lone half surrogates in escapes, which some tweets have had.
+    """Return what a JSON text says, lone half surrogates in escapes as well: tweets have had them.
 
     Raises BadInput.
     """

@@ -28,6 +28,7 @@ class Account:
     consumer_secret: str = field(default="", repr=False)
     access_token_secret: str = field(default="", repr=False)
     max_connections: int = 1
+    bearer_token: str = field(default="", repr=False)  # of the app at the X API v2; empty: one is derived
 
 
 class SignedRequest(NamedTuple):
@@ -47,7 +48,7 @@ class _Verifiable(NamedTuple):
 
 
 class Accounts:
-    """The accounts that may connect; if none are given, every well-formed OAuth header is one."""
+    """The accounts that may connect; without any, every well-formed OAuth header is an account."""
 
     def __init__(
         self, accounts: Iterable[Account] = (), *, is_open: bool = False, max_connections: int = 1
@@ -62,16 +63,21 @@ class Accounts:
         return self._always_open or not self._by_credentials
 
     @property
+    def known(self) -> list[Account]:
+        """The accounts that were given."""
+        return list(self._by_credentials.values())
+
+    @property
     def names(self) -> list[str]:
-        """The names of the given accounts."""
+        """Those of the accounts that were given."""
         return [one.name for one in self._by_credentials.values()]
 
     def replace(self, accounts: Iterable[Account]) -> None:
-        """Use these accounts from now on; open streams stay."""
+        """Take these accounts from now on; streams that are open stay."""
         self._by_credentials = {(one.consumer_key, one.access_token): one for one in accounts}
 
     def authenticate(self, request: SignedRequest, now_unix_s: float) -> Account:
-        """Return the account that signed the request. Raises Refused (401)."""
+        """Return who signed the request. Raises Refused (401)."""
         claims = _claims(request.authorization)
         credentials = (claims["oauth_consumer_key"], claims["oauth_token"])
         account = self._by_credentials.get(credentials)
@@ -89,7 +95,7 @@ class Accounts:
 
 
 def claimed_key(authorization: str) -> str | None:
-    """Return the consumer key that a header claims, true or not; None when it is not an OAuth header."""
+    """Return the consumer key that a header names, true or not; None when it is no OAuth header."""
     try:
         return _claims(authorization)["oauth_consumer_key"]
     except Refused:
@@ -124,7 +130,7 @@ def _check_signature(request: SignedRequest, claims: Mapping[str, str], account:
 
 
 def parse_accounts(entries: object, max_connections: int = 1) -> list[Account]:
-    """Read a list of account objects, in the form of the accounts file and the API. Raises BadInput."""
+    """Read a list of account objects, as the accounts file and the API have it. Raises BadInput."""
     if not isinstance(entries, list):
         raise BadInput("accounts: a list is expected")
     accounts = [_account(number, entry, max_connections) for number, entry in enumerate(entries, start=1)]
@@ -163,5 +169,9 @@ def _account(number: int, entry: object, max_connections: int) -> Account:
     limit = entry.get("max_connections", max_connections)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise BadInput(f"account {number}: max_connections must be a whole number from 1")
+    bearer = entry.get("bearer_token") or ""
+    if not isinstance(bearer, str):
+        raise BadInput(f"account {number}: bearer_token is not a string")
     name = str(entry.get("name") or f"account-{number}")
-    return Account(name, max_connections=limit, **{key: entry[key] for key in _SECRETS})
+    secrets = {key: entry[key] for key in _SECRETS}
+    return Account(name, max_connections=limit, bearer_token=bearer, **secrets)

@@ -1,4 +1,4 @@
-"""POST and GET /1.1/statuses/filter.json: admits clients, and writes their streams."""
+"""POST and GET /1.1/statuses/filter.json: who may connect, and the writing of the stream."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FilterEndpoint:
         self._streams = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a stream, or with the status that Twitter gives for the error."""
+        """Answer with a stream, or with the status that Twitter gives for what is wrong."""
         attempt = self._attempts.start(
             self._clock(), _peer(request), claimed_key(request.headers.get(hdrs.AUTHORIZATION, ""))
         )
@@ -77,7 +77,7 @@ class FilterEndpoint:
         return account, wanted
 
     def _take(self, account: Account, kind: FaultKind) -> list[Fault]:
-        return self._faults.take(account.name, self._clock().mono, lambda one: one is kind, most=1)
+        return self._faults.take(account.name, self._clock().mono, lambda one: one.kind is kind, most=1)
 
     async def _stream(
         self, request: web.Request, attempt: Attempt, account: Account, wanted: StreamFilter
@@ -97,7 +97,7 @@ class FilterEndpoint:
         try:
             await self._pump.run(account.name, stream, request, response, manner.wire)
         except ConnectionError:
-            pass  # the client is gone, as the record below says
+            pass  # the client is gone: the record below says so
         finally:
             for timer in timers:
                 timer.cancel()
@@ -105,7 +105,7 @@ class FilterEndpoint:
         return response
 
     def _open(self, request: web.Request, account: Account, wanted: StreamFilter, is_gzip: bool) -> Stream:
-        """Register the stream, then end the oldest ones beyond the account's limit."""
+        """Register the stream; then the oldest ones beyond the account's limit end."""
         number = self._connections.next_id()
         record = ConnectionRecord(number, account.name, *_peer(request), self._clock(), wanted, is_gzip)
         stream = Stream(record, account, self._settings.queue_messages)
@@ -121,9 +121,11 @@ class FilterEndpoint:
         return stream
 
     def _strike_new(self, account: Account, stream: Stream) -> list[asyncio.TimerHandle]:
-        """Schedule the faults that strike a stream some time after its 200."""
+        """Arm the faults that strike a stream some time after its 200."""
         is_for_streams = CONNECT_KINDS - {FaultKind.CLOSE_AFTER}
-        faults = self._faults.take(account.name, self._clock().mono, lambda kind: kind not in is_for_streams)
+        faults = self._faults.take(
+            account.name, self._clock().mono, lambda one: one.kind not in is_for_streams
+        )
         loop = asyncio.get_running_loop()
         return [loop.call_later(fault.after, self._strikes.strike, fault, stream) for fault in faults]
 

@@ -1,4 +1,4 @@
-"""TLS with the sandbox's own certificate authority."""
+"""TLS with an authority of the sandbox's own."""
 
 from __future__ import annotations
 

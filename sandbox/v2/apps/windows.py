@@ -1,0 +1,86 @@
+"""How many requests an app may make to each endpoint, and how many are left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from traptor.sandbox.v2 import problems
+
+
+class Endpoint(StrEnum):
+    """What has a window of its own."""
+
+    STREAM = "stream"
+    RULES_LIST = "rules_list"
+    RULES_CHANGE = "rules_change"
+    RULES_COUNTS = "rules_counts"
+    CONNECTIONS_LIST = "connections_list"
+    CONNECTIONS_KILL = "connections_kill"
+    USAGE = "usage"
+    TOKEN = "token"  # noqa: S105 - the name of an endpoint
+
+
+_LIMITS = {
+    Endpoint.STREAM: 50,
+    Endpoint.RULES_LIST: 450,
+    Endpoint.RULES_CHANGE: 100,
+    Endpoint.RULES_COUNTS: 450,
+    Endpoint.CONNECTIONS_LIST: 450,
+    Endpoint.CONNECTIONS_KILL: 25,
+    Endpoint.USAGE: 50,
+    Endpoint.TOKEN: 450,
+}
+
+
+@dataclass(slots=True)
+class _Window:
+    resets_at: float
+    used: int = 0
+
+
+class Windows:
+    """Counts requests by app and endpoint; a window begins with its first request."""
+
+    def __init__(self, window_s: float, connects: int) -> None:
+        self._window_s = window_s
+        self._limits = _LIMITS | {Endpoint.STREAM: connects or _LIMITS[Endpoint.STREAM]}
+        self._is_any_connect = not connects
+        self._windows: dict[tuple[str, Endpoint], _Window] = {}
+
+    def spend(self, app: str, endpoint: Endpoint, now_unix_s: float) -> None:
+        """Take one request out of the window. Raises Problem (429) when it is used up."""
+        window = self._window(app, endpoint, now_unix_s)
+        window.used += 1
+        is_unlimited = endpoint is Endpoint.STREAM and self._is_any_connect
+        if window.used > self._limits[endpoint] and not is_unlimited:
+            raise problems.rate_limited()
+
+    def headers(self, app: str, endpoint: Endpoint, now_unix_s: float) -> dict[str, str]:
+        """Return the headers that tell the client of its window."""
+        window = self._window(app, endpoint, now_unix_s)
+        limit = self._limits[endpoint]
+        return {
+            "x-rate-limit-limit": str(limit),
+            "x-rate-limit-remaining": str(max(limit - window.used, 0)),
+            "x-rate-limit-reset": str(math.ceil(window.resets_at)),
+        }
+
+    def as_json(self, app: str, now_unix_s: float) -> dict[str, dict[str, float]]:
+        """Return what an app used, by endpoint."""
+        return {
+            endpoint.value: {
+                "used": window.used,
+                "limit": self._limits[endpoint],
+                "resets_at": window.resets_at,
+            }
+            for (name, endpoint), window in self._windows.items()
+            if name == app and now_unix_s < window.resets_at
+        }
+
+    def _window(self, app: str, endpoint: Endpoint, now_unix_s: float) -> _Window:
+        window = self._windows.get((app, endpoint))
+        if window is None or now_unix_s >= window.resets_at:
+            window = self._windows[app, endpoint] = _Window(now_unix_s + self._window_s)
+        return window

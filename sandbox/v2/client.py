@@ -1,0 +1,71 @@
+"""The part of the sandbox's client that asks and tells the v2 side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+Json = dict[str, Any]
+Call = Callable[[str, str, object], Any]
+Lines = Callable[[str], Iterator[Json]]
+
+
+class V2Client:
+    """Talks to the API under /sandbox/v2; raises what SandboxClient raises."""
+
+    def __init__(self, call: Call, lines: Lines) -> None:
+        self._call = call
+        self._lines = lines
+
+    def apps(self) -> list[Json]:
+        """Return the apps: name, id, filters, slots taken, used windows."""
+        return list(self._get("apps"))
+
+    def filters(self, app: str | None = None) -> list[Json]:
+        """Return all filters there ever were, of one app or of all, with their times."""
+        return list(self._get(f"filters{_query(app)}"))
+
+    def forget_filters(self, app: str | None = None) -> int:
+        """Let the filters of one app or of all vanish at once; returns how many were listed."""
+        return int(self._call("DELETE", f"/sandbox/v2/filters{_query(app)}", None)["forgotten"])
+
+    def connections(self) -> list[Json]:
+        """Return all v2 connections there ever were, in the order of opening."""
+        return list(self._get("connections"))
+
+    def requests(self, endpoint: str | None = None) -> list[Json]:
+        """Return all requests to X's endpoints, or to one of them, in order."""
+        return [one for one in self._get("requests") if endpoint in (None, one["endpoint"])]
+
+    def matches(self, since: int = 0) -> Iterator[Json]:
+        """Yield the record of every post that an app's filters found, with a number `n` above `since`."""
+        return self._lines(f"/sandbox/v2/matches?since={since}")
+
+    def bill(self) -> list[Json]:
+        """Return what each app read on each UTC day, and its price."""
+        return list(self._get("bill"))
+
+    def line(self, line: object, app: str | None = None) -> list[int]:
+        """Write a line, a text or JSON, to the open streams; returns their connections."""
+        answer = self._call("POST", "/sandbox/v2/lines", {"line": line, "app": app})
+        return list(answer["written_to"])
+
+    def fault(self, kind: str, **fields: Any) -> Json:
+        """Ask for a fault; `fields` are those of the API. Returns it with the connections it `struck`."""
+        return dict(self._call("POST", "/sandbox/v2/faults", {"fault": kind, **fields}))
+
+    def faults(self) -> Json:
+        """Return the `faults` that wait, and the `stalled_connections`."""
+        return dict(self._get("faults"))
+
+    def clear_faults(self, app: str | None = None) -> None:
+        """End the faults of one app or of all."""
+        self._call("DELETE", f"/sandbox/v2/faults{_query(app)}", None)
+
+    def _get(self, path: str) -> Any:
+        return self._call("GET", f"/sandbox/v2/{path}", None)
+
+
+def _query(app: str | None) -> str:
+    return "" if app is None else f"?app={quote(app, safe='')}"

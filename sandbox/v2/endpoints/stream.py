@@ -1,0 +1,104 @@
+"""GET /2/tweets/search/stream."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from traptor.sandbox.clock import Clock
+from traptor.sandbox.faults.waiting import Waiting
+from traptor.sandbox.v2 import problems
+from traptor.sandbox.v2.bill import Bill
+from traptor.sandbox.v2.endpoints.gate import Call, peer_of
+from traptor.sandbox.v2.endpoints.paging import check_names
+from traptor.sandbox.v2.faults.fault import V2Fault
+from traptor.sandbox.v2.faults.kinds import STRIKE_STREAMS, V2FaultKind
+from traptor.sandbox.v2.fields import PARAMETERS, Fields, parse_fields
+from traptor.sandbox.v2.posts import Reads
+from traptor.sandbox.v2.settings import V2Settings
+from traptor.sandbox.v2.streams.slots import Slots
+from traptor.sandbox.v2.streams.stream import Pace, PostStream
+from traptor.sandbox.v2.streams.strikes import V2Strikes
+from traptor.sandbox.wire.framing import Manner, answer, choose_manner
+from traptor.sandbox.wire.pump import Pump
+from traptor.sandbox.wire.queue import ClosedBy
+
+_STRIKE_NEW = STRIKE_STREAMS | {V2FaultKind.CLOSE_AFTER}
+
+
+class StreamEndpoint:
+    """Opens streams and writes them."""
+
+    def __init__(
+        self,
+        settings: V2Settings,
+        slots: Slots,
+        faults: Waiting[V2Fault],
+        strikes: V2Strikes,
+        bill: Bill,
+        pump: Pump,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._slots = slots
+        self._faults = faults
+        self._strikes = strikes
+        self._bill = bill
+        self._pump = pump
+        self._clock = clock
+        self._streams = 0
+
+    async def handle(self, request: web.Request, call: Call) -> web.StreamResponse:
+        """Answer with a stream. Raises Problem or InvalidRequest."""
+        check_names(request.query, PARAMETERS)
+        fields = parse_fields(request.query.items())
+        if not len(call.app.filters):
+            raise problems.no_rules()
+        if len(self._slots.active(call.app.name)) >= self._settings.connections:
+            raise problems.too_many_connections(self._settings.connections)
+        self._streams += 1
+        manner = choose_manner(
+            request, self._settings.framing, self._settings.chunking, self._settings.seed + self._streams
+        )
+        stream = self._open(request, call, fields, manner)
+        try:
+            response = await answer(request, manner, call.headers)
+            await self._write(stream, request, response, manner)
+        finally:
+            self._slots.end(stream, ClosedBy.CLIENT)
+        return response
+
+    async def _write(
+        self, stream: PostStream, request: web.Request, response: web.StreamResponse, manner: Manner
+    ) -> None:
+        timers = self._strike_new(stream)
+        try:
+            await self._pump.run(stream.app.name, stream, request, response, manner.wire)
+        except ConnectionError:
+            pass  # the client is gone: the record says so
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _open(self, request: web.Request, call: Call, fields: Fields, manner: Manner) -> PostStream:
+        """Take a slot, before anything is awaited."""
+        record = self._slots.new_record(
+            call.app.name, peer_of(request), dict(request.query), is_gzip=manner.is_gzip
+        )
+        call.record.status, call.record.connection = 200, record.id
+        pace = Pace(self._settings.rate, self._clock().mono)
+        stream = PostStream(record, call.app, fields, pace, self._settings.queue_messages, self._charge)
+        self._slots.add(stream)
+        return stream
+
+    def _charge(self, app: str, reads: Reads) -> None:
+        self._bill.add(app, reads, self._clock().unix)
+
+    def _strike_new(self, stream: PostStream) -> list[asyncio.TimerHandle]:
+        """Arm the faults that strike a stream some time after its 200."""
+        faults = self._faults.take(
+            stream.app.name, self._clock().mono, lambda fault: fault.kind in _STRIKE_NEW
+        )
+        loop = asyncio.get_running_loop()
+        return [loop.call_later(fault.after, self._strikes.strike, fault, stream) for fault in faults]

@@ -1,0 +1,122 @@
+"""The X API v2 put together: apps, streams, endpoints, and the API that tells it what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from traptor.sandbox.clock import Clock
+from traptor.sandbox.faults.waiting import Waiting
+from traptor.sandbox.v2.admin import V2Admin
+from traptor.sandbox.v2.apps.registry import Apps, Credentials
+from traptor.sandbox.v2.apps.windows import Endpoint, Windows
+from traptor.sandbox.v2.bill import Bill
+from traptor.sandbox.v2.endpoints.changes import RuleChanges
+from traptor.sandbox.v2.endpoints.connections import ConnectionsEndpoint
+from traptor.sandbox.v2.endpoints.gate import Gate
+from traptor.sandbox.v2.endpoints.listing import RuleListing
+from traptor.sandbox.v2.endpoints.stream import StreamEndpoint
+from traptor.sandbox.v2.endpoints.token import TokenEndpoint
+from traptor.sandbox.v2.endpoints.usage import UsageEndpoint
+from traptor.sandbox.v2.faults.fault import V2Fault
+from traptor.sandbox.v2.faults.kinds import V2FaultKind
+from traptor.sandbox.v2.problems import Spelling
+from traptor.sandbox.v2.settings import V2Settings
+from traptor.sandbox.v2.streams.audience import PostAudience
+from traptor.sandbox.v2.streams.matches import MatchLog
+from traptor.sandbox.v2.streams.slots import Slots
+from traptor.sandbox.v2.streams.strikes import V2Strikes
+from traptor.sandbox.wire.pump import Pump
+from traptor.sandbox.wire.queue import ClosedBy
+from traptor.sandbox.wire.sockets import Sockets
+
+_STREAM = "/2/tweets/search/stream"
+_RULES = f"{_STREAM}/rules"
+_CONNECTIONS = "/2/connections"
+
+
+class V2Service:
+    """The v2 side of a sandbox. `audience` reads the timeline, `routes` are all its endpoints."""
+
+    def __init__(
+        self,
+        settings: V2Settings,
+        known: Callable[[], Sequence[Credentials]],
+        is_open: Callable[[], bool],
+        next_id: Callable[[], int],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._faults: Waiting[V2Fault] = Waiting()
+        self._spelling = Spelling(settings.problem_host)
+        self._sockets = Sockets()
+        self._bill = Bill(settings.prices)
+        self._apps = Apps(known, settings.bearers, is_open)
+        self._windows = Windows(settings.window_s, settings.connects)
+        self._slots = Slots(next_id, self._linger_s, self._spelling, clock)
+        self._strikes = V2Strikes(self._slots, self._faults, self._sockets, self._spelling, clock)
+        self._matches = MatchLog(settings.keep)
+        self._gate = Gate(self._apps, self._windows, self._faults, self._spelling, clock)
+        self.audience = PostAudience(self._apps, self._slots, self._faults, self._matches, clock)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return X's endpoints and those of the sandbox's own API."""
+        return [*self._rule_routes(), *self._other_routes(), *self._admin().routes()]
+
+    def stop(self) -> None:
+        """End all streams properly and close the held sockets."""
+        for stream in self._slots.open():
+            self._slots.end(stream, ClosedBy.SERVER, "shutdown")
+        self._sockets.clear(None)
+
+    def _rule_routes(self) -> list[web.RouteDef]:
+        listing = RuleListing(self._settings, self._clock)
+        changes = RuleChanges(self._settings, self._spelling, self._clock)
+        guard = self._gate.guard
+        return [
+            web.get(_RULES, guard(Endpoint.RULES_LIST, listing.list), allow_head=False),
+            web.post(_RULES, guard(Endpoint.RULES_CHANGE, changes.change)),
+            web.get(f"{_RULES}/counts", guard(Endpoint.RULES_COUNTS, listing.count), allow_head=False),
+        ]
+
+    def _other_routes(self) -> list[web.RouteDef]:
+        pump = Pump(self._settings.keep_alive_s, self._sockets, self._clock)
+        stream = StreamEndpoint(
+            self._settings, self._slots, self._faults, self._strikes, self._bill, pump, self._clock
+        )
+        connections = ConnectionsEndpoint(self._slots, self._clock)
+        usage = UsageEndpoint(self._bill, self._clock)
+        guard = self._gate.guard
+        return [
+            web.get(_STREAM, guard(Endpoint.STREAM, stream.handle), allow_head=False),
+            web.get(_CONNECTIONS, guard(Endpoint.CONNECTIONS_LIST, connections.list), allow_head=False),
+            web.delete(_CONNECTIONS, guard(Endpoint.CONNECTIONS_KILL, connections.kill)),
+            web.delete(
+                f"{_CONNECTIONS}/filtered_stream", guard(Endpoint.CONNECTIONS_KILL, connections.kill_all)
+            ),
+            web.delete(f"{_CONNECTIONS}/all", guard(Endpoint.CONNECTIONS_KILL, connections.kill_all)),
+            web.get("/2/usage/tweets", guard(Endpoint.USAGE, usage.show), allow_head=False),
+            web.post("/oauth2/token", self._gate.open(Endpoint.TOKEN, TokenEndpoint(self._apps).give)),
+        ]
+
+    def _admin(self) -> V2Admin:
+        return V2Admin(
+            self._apps,
+            self._windows,
+            self._slots,
+            self._faults,
+            self._strikes,
+            self._matches,
+            self._bill,
+            self._gate.log,
+            self._clock,
+        )
+
+    def _linger_s(self, app: str) -> float:
+        """Return how long a slot of the app stays taken after a client that goes now."""
+        faults = self._faults.take(
+            app, self._clock().mono, lambda fault: fault.kind is V2FaultKind.LINGER, most=1
+        )
+        return faults[0].linger_s if faults else self._settings.linger_s
