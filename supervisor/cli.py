@@ -51,9 +51,12 @@ log = logging.getLogger(__name__)
     help="The ini file; traptor.ini of the distribution documents every option.",
 )
 @click.option(
-    "--check", "only_check", is_flag=True, help="Check ini, keys, Redis and Kafka, say all problems, and end."
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="Check ini, keys, Redis and Kafka, report every problem, and exit.",
 )
-@click.option("--plan", "only_plan", is_flag=True, help="Print the connections that would run, and end.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print the connections that would run, and exit.")
 @click.version_option(__version__, prog_name="traptor-supervisor")
 def main(config: Path, only_check: bool, only_plan: bool) -> None:
     """Run a collection in the foreground: one worker process for each connection that the rules need."""

@@ -12,12 +12,13 @@ _HEAD = """\
 
 Traptor reads one ini file, and the files that it names:
 
-    traptor-supervisor -c traptor.ini --check     # says everything that is wrong, and exits
+    traptor-supervisor -c traptor.ini --check     # report every problem, and exit
     traptor-supervisor -c traptor.ini
 
 The [sample](../traptor.ini) has every option with its meaning. Only `output` must be set; all others have
-defaults. A mistake never passes silently: an unknown section or option, a value that cannot be read, or one
-set twice is a problem, and all problems are reported at once with file and line. Exit code 78 then.
+defaults. Mistakes are never ignored: an unknown section or option, a value that cannot be read, and an
+option that is set twice are problems. All problems are reported at once, with file and line, and the exit
+code is 78.
 
 ## How values are written
 
@@ -25,47 +26,46 @@ set twice is a problem, and all problems are reported at once with file and line
 | --- | --- | --- |
 | a duration | `250ms` `30s` `1.5m` `1h` `2d` | the unit is required; more than 0, at most 366 days |
 | a size | `0` `4096` `64K` `64M` `1G` | bytes; K, M and G are powers of 1024 |
-| a list | `track:0, follow:*` | separated by commas; may go on in indented lines |
+| a list | `track:0, follow:*` | separated by commas; may continue in indented lines |
 | yes or no | `yes` `no` `true` `false` `on` `off` | |
 | a folder or file | `logs` `/var/log/traptor` | relative to the ini's folder |
 
-- Lines that begin with `#` or `;` are comments. There are none behind a value: `#` may be part of a password.
-- Names of options may be in upper or lower case, names of sections only in lower case.
-- `${VAR}` stands for a variable of the environment, and `${file:PATH}` for the text of a file without the
-  white space around it (PATH is relative to the ini's folder). Both may be a part of a value. What does not
-  exist is a problem. For a plain `${` write `$${`.
-- Files are UTF-8, regular files, and at most 1 MiB large.
+- Lines that begin with `#` or `;` are comments. A comment cannot follow a value, as `#`
+  may be part of a password.
+- Option names may be written in upper or lower case, section names only in lower case.
+- `${VAR}` stands for an environment variable, and `${file:PATH}` for the text of a file without the white
+  space around it (PATH is relative to the ini's folder). Both may be part of a value. A variable or file that
+  does not exist is a problem. For a plain `${` write `$${`.
+- Files must be regular files, UTF-8, and at most 1 MiB.
 
 ## What a reload does
 
-`SIGHUP` reads everything again, and so does a change of the ini, of the key file or of a `${file:PATH}`,
-whether it is edited in place, renamed over or swapped by a symlink. A configuration with a problem changes
-nothing: what runs goes on, and the log says where it is broken. Otherwise each option that changed does what
-its table says:
+`SIGHUP` makes the supervisor read everything again, and so does a change of the ini, of the key file or of a
+`${file:PATH}`, whether it is edited in place, replaced by a rename or swapped by a symlink. A configuration
+with a problem changes nothing: running streams continue, and the log says where the problem is. Otherwise
+each changed option takes effect as its table says:
 
 | | |
 | --- | --- |
-| live | counts at once |
+| live | takes effect at once |
 | refresh | workers are replaced one after the other, without a gap where the keys allow it |
-| restart | is reported and waits until the supervisor is started anew; the other changes count |
+| restart | is reported, and takes effect at the next start of the supervisor; all other changes are applied |
 
 ## Options
 """
 
-_TABLE_HEAD = (
-    "| option | default | what may stand there | reload | meaning |\n| --- | --- | --- | --- | --- |"
-)
+_TABLE_HEAD = "| option | default | allowed values | reload | meaning |\n| --- | --- | --- | --- | --- |"
 
 _TAIL = """\
 ## Keys
 
 A key is one set of credentials. Keys stand in sections `[key:NAME]` of the ini, in a YAML file that
-`[keys] file` names, or in both: they are one pool, their order means nothing, and any key serves any rules.
+`[keys] file` names, or in both: they form one pool, their order means nothing, and any key serves any rules.
 
 | member | |
 | --- | --- |
 | `consumer_key` `consumer_secret` `access_token` `access_token_secret` | the four parts that API v1.1 needs |
-| `bearer_token` | for API v2; a key that has only this one is not used here, and a warning says so |
+| `bearer_token` | for API v2; a key that has only this is not used by this version, and a warning says so |
 | `source_address` | the IP address of this host to connect from; by default the system chooses |
 | `proxy` | `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port |
 | `max_connections` | how many streams the key may hold at once, 1 to 50; by default 1 |
@@ -76,9 +76,9 @@ A key is one set of credentials. Keys stand in sections `[key:NAME]` of the ini,
     access_token = 12345-AbCdEfGhIjKlMnOpQrStUvWxYz
     access_token_secret = ${file:/run/secrets/traptor-token-secret}
 
-The YAML file is one that Ansible's group_vars may have: of its variables only the list `apikeys` is read.
-There a key may have a `name`, too. `${VAR}` has no meaning in it. Templates (`{{ ... }}`), vaults and merges
-(`<<`) are problems, and so is a member that is not in the table.
+The YAML file may be one from Ansible's group_vars: only the list `apikeys` is read, other variables are
+ignored. Here a key may also have a `name`. `${VAR}` has no meaning in this file. Templates (`{{ ... }}`),
+vaults, merges (`<<`) and members that are not in the table are problems.
 
     apikeys:
       - name: second
@@ -88,16 +88,17 @@ There a key may have a `name`, too. `${VAR}` has no meaning in it. Templates (`{
         access_token_secret: "..."
         source_address: 192.0.2.7
 
-- A name is made of `A-Z a-z 0-9 _ -` and stands for one key only. A key without one is called `key-` and its
-  id: 8 hex digits made of consumer key and access token. Budgets and quarantines belong to the id, so they
-  survive a new name and renewed secrets.
+- A name consists of `A-Z a-z 0-9 _ -` and is unique. A key without a name is called `key-` and its id:
+  8 hex digits derived from consumer key and access token. Budgets and quarantines belong to the id, so they
+  survive a new name and new secrets.
 - The same key twice is a problem. Two keys of one app (the same `consumer_key`) are a warning: they share
   its limits.
 - An empty credential, one in quotes and a placeholder (`YOUR_INFO`, `changeme`, `xxx`, ...) are problems.
-- A file with secrets that others than its owner may open is a warning; `chmod 600` it.
-- Without any key the supervisor runs and waits for one.
+- A file with secrets that others than its owner can open causes a warning; `chmod 600` it.
+- Without any key the supervisor starts and waits for one.
 
-Secrets appear in no message, log or process title. Messages about a key name its place and never its value.
+Secrets appear in no message, log or process title. Messages about a key name its place in the file,
+never its value.
 """
 
 

@@ -11,16 +11,16 @@ from typing import Final
 _OURS: Final = {
     "bootstrap.servers": "write bootstrap_servers, with a _",
     "metadata.broker.list": "write bootstrap_servers instead",
-    "acks": "a message counts as delivered when all in-sync replicas have it; take it out",
-    "request.required.acks": "a message counts as delivered when all in-sync replicas have it; take it out",
-    "delivery.report.only.error": "a message stays in the outbox until its delivery is reported; take it out",
+    "acks": "a message counts as delivered when all in-sync replicas have it; remove it",
+    "request.required.acks": "a message counts as delivered when all in-sync replicas have it; remove it",
+    "delivery.report.only.error": "a message stays in the outbox until its delivery is reported; remove it",
     "default.topic.config": "write the topic's options by their own names, such as compression.type",
-    "enable.gapless.guarantee": "one message that Kafka refuses would stop the producer; take it out",
-    "transactional.id": "messages are not sent in transactions; take it out",
-    "transaction.timeout.ms": "messages are not sent in transactions; take it out",
-    "log.queue": "Traptor takes librdkafka's log itself; take it out",
-    "test.mock.num.brokers": "messages would go to a cluster that is not there; take it out",
-    "test.mock.broker.rtt": "messages would go to a cluster that is not there; take it out",
+    "enable.gapless.guarantee": "one message that Kafka refuses would stop the producer; remove it",
+    "transactional.id": "messages are not sent in transactions; remove it",
+    "transaction.timeout.ms": "messages are not sent in transactions; remove it",
+    "log.queue": "Traptor takes librdkafka's log itself; remove it",
+    "test.mock.num.brokers": "messages would go to a cluster that is not there; remove it",
+    "test.mock.broker.rtt": "messages would go to a cluster that is not there; remove it",
 }
 
 _CODE: Final = (
@@ -50,7 +50,7 @@ _OF_CONSUMERS: Final = (
 )
 
 REFUSED: Final[dict[str, str]] = {
-    **dict.fromkeys(_CODE, "its value is code, which an ini cannot hold; take it out"),
-    **dict.fromkeys(_OF_CONSUMERS, "it is for consumers, and Traptor only sends; take it out"),
+    **dict.fromkeys(_CODE, "its value is code, which an ini cannot hold; remove it"),
+    **dict.fromkeys(_OF_CONSUMERS, "it is for consumers, and Traptor only sends; remove it"),
     **_OURS,
 }

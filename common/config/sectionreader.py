@@ -120,7 +120,7 @@ class SectionReader(Generic[SectionT]):
         if value is None or not value.is_literal or self._table[key].is_secret or "@" in value.text:
             return ""
         if not value.text:
-            return " (found nothing; without the line the default counts)"
+            return " (found nothing; to use the default, remove the line)"
         found = [f"found {quoted(value.text)}"] if len(value.text) <= _SHOWN_CHARACTERS else []
         if _COMMENT_BEHIND.search(value.text):
             found.append("a comment needs a line of its own")

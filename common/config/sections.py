@@ -77,25 +77,25 @@ class TraptorSection(Section):
     section = "traptor"
     about = "What is collected, and where it goes."
 
-    api: Api = option("v1.1", RESTART, "The API of Twitter/X to collect with.")
+    api: Api = option("v1.1", RESTART, "API of Twitter/X to collect with.")
     groups: Groups = option(
         "*",
         LIVE,
-        "The groups of rules that this host serves: `track:0` one group, `follow:*` all of a type, `*` "
-        "all. A group that is named exists even while it has no rules.",
+        "Groups of rules that this host serves: `track:0` is one group, `follow:*` all groups of a type, `*` "
+        "all groups. A group that is named exists even while it has no rules.",
     )
     output: Output = required_option(
         "jsonl:output",
         REFRESH,
         "Where tweets go: `kafka` sends to the topic of [kafka]; `jsonl:DIR` appends to "
-        "`DIR/<connection>.jsonl`, a JSON object a line; `jsonl:-` writes to stdout.",
+        "`DIR/<connection>.jsonl`, one JSON object per line; `jsonl:-` writes to stdout.",
     )
     other_messages: OtherMessages = option(
         "topic",
         REFRESH,
-        "Where messages go that are not tweets (delete, withheld, limit, ...): `topic` beside the "
-        "tweets, `drop` nowhere, a NAME to the topic of that name or into `DIR/<connection>.NAME.jsonl`. "
-        "They are counted in any case.",
+        "Where messages that are not tweets go (delete, withheld, limit, ...): `topic`, beside the tweets; "
+        "`drop`, nowhere; a NAME, to the topic of that name or to `DIR/<connection>.NAME.jsonl`. They are "
+        "counted in any case.",
     )
     extras: YesNo = option(
         "yes",
@@ -112,96 +112,105 @@ class SupervisorSection(Section):
     about = "The supervisor and its workers. Relative folders are relative to this file's folder."
     rising = (("restart_backoff", "restart_backoff_max"),)
 
-    run_dir: FolderPath = option("run", RESTART, "For what a reboot may forget: locks, the list of workers.")
+    run_dir: FolderPath = option(
+        "run", RESTART, "Folder for what may be lost in a reboot: locks, the list of workers, status."
+    )
     state_dir: FolderPath = option(
         "state",
         RESTART,
-        "For what it may not: states and budgets of keys, numbers of generations, outboxes, the gap ledger.",
+        "Folder for what must survive a reboot: key states and budgets, generation numbers, outboxes, the "
+        "gap ledger.",
     )
     log_dir: LogFolder = option(
-        "logs", RESTART, "For `supervisor.log` and one `<connection>.log` each; `-` logs to stdout instead."
+        "logs",
+        RESTART,
+        "Folder for `supervisor.log` and one `<connection>.log` per connection; `-` logs to stdout instead.",
     )
     rules_check_interval: Duration = option(
-        "60s", LIVE, "How often all rules are read again without being asked to."
+        "60s", LIVE, "How often all rules are read again, even without a hint."
     )
     refresh_min_interval: Duration = option(
-        "10s", LIVE, "How far apart refreshes of one connection start at least; the first starts at once."
+        "10s",
+        LIVE,
+        "Minimum time between the starts of two refreshes of a connection; the first one starts at once.",
     )
     heartbeat_interval: Annotated[Duration, AfterValidator(AtLeast(0.1, "100ms"))] = option(
         "5s",
         LIVE,
-        "How often each served group's heartbeat is written to Redis; it expires after 1.5 times this.",
+        "How often each served group's heartbeat is written to Redis; it expires after 1.5 times as long.",
     )
     heartbeat_empty: Duration = option(
         "1h",
         LIVE,
-        "How long a group that lost its last rule goes on having a heartbeat; one that is named in "
-        "[traptor] groups always has one.",
+        "How long a group that lost its last rule keeps its heartbeat; a group that is named in [traptor] "
+        "groups always has one.",
     )
     honour_status: YesNo = option(
-        "yes", LIVE, "Whether rules with another `status` than active are kept out of the stream."
+        "yes", LIVE, "Whether rules whose `status` is not active are left out of the stream."
     )
     handover: Handover = option(
         "slot, spare, overlap, serial",
         LIVE,
-        "The ways in which a new worker may get its stream, tried in this order: a free slot of the "
-        "same key, a spare key, opening beside the old stream so that the server closes that, closing "
-        "the old one first (which leaves a gap). Where none is open the old worker streams on and the "
-        "refresh waits.",
+        "The ways in which a new worker may get its stream, tried in this order: `slot`, a free slot of the "
+        "same key; `spare`, a spare key; `overlap`, a second connection with the same key, upon which "
+        "the server closes the older one; `serial`, closing the old stream first, which leaves a gap. If "
+        "no way is open, the old worker streams on and the refresh waits.",
     )
     hang_timeout: Annotated[Duration, AfterValidator(AtLeast(2, "2s"))] = option(
         "30s",
         LIVE,
-        "How long a worker may give no sign of life before it is replaced; it gives one a second.",
+        "How long a worker may send no report before it is replaced; it normally sends one a second.",
     )
     health_interval: Annotated[Duration, AfterValidator(AtLeast(0.1, "100ms"))] = option(
         "5s",
         LIVE,
-        "How often memory, CPU, descriptors and state of each worker process are looked at; one that is "
-        "stopped in two looks in a row is replaced.",
+        "How often the memory, CPU, descriptors and state of each worker process are checked; a worker that "
+        "is found stopped twice in a row is replaced.",
     )
     max_memory: Size = option(
-        "0", LIVE, "How much anonymous memory a worker may take before it is replaced; 0: any amount."
+        "0", LIVE, "Anonymous memory that a worker may use before it is replaced; 0: no limit."
     )
     overlap_timeout: Duration = option(
         "10s",
         LIVE,
-        "How long the old stream may read on after the new one streams, before it is closed by us.",
+        "How long the old stream may continue once the new one streams, before the supervisor closes it.",
     )
     drain_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
-        "30s", LIVE, "How long a stop may take until every worker has delivered what it had and is gone."
+        "30s", LIVE, "Time limit of a stop: how long workers may take to deliver what they hold and exit."
     )
     outbox_max_bytes: Annotated[Size, AfterValidator(AtLeast(1 << 20, "1M"))] = option(
         "1G",
         REFRESH,
-        "How much of what could not be delivered yet is kept for each connection. When that is full, its "
-        "stream is closed until there is room again; on the disk it may take three times as much.",
+        "How much undelivered data is kept for each connection. When the limit is reached, the connection's "
+        "stream is closed until there is room again. On disk it may take up to three times as much.",
     )
     outbox_durability: Durability = option(
         "process",
         REFRESH,
-        "What the messages kept survive: `process` a sudden end of workers and supervisor, `host` also one "
-        "of the host, for which they are synced to the disk at least every 100 ms.",
+        "What undelivered messages survive: with `process`, a sudden end of workers and supervisor; with "
+        "`host`, a crash of the host too: they are synced to disk at least every 100 ms.",
     )
     confirm_timeout: Annotated[Duration, AfterValidator(AtLeast(1, "1s"))] = option(
         "60s",
         REFRESH,
-        "How long an output may confirm nothing of the oldest messages that wait for it. Then the log and "
-        "the status say so, and where Kafka answers, a new producer goes on with them.",
+        "How long an output may confirm none of the oldest messages that wait for it. After that the log and "
+        "the status say so, and if Kafka answers, a new producer takes over.",
     )
     start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
     restart_backoff: Duration = option(
         "1s",
         LIVE,
-        "The wait before a worker that crashed again is started; doubled at each crash. The first "
-        "restart comes at once.",
+        "Wait before a worker that crashed again is restarted; doubled at each crash. The first restart is "
+        "immediate.",
     )
-    restart_backoff_max: Duration = option("60s", LIVE, "The longest wait before such a restart.")
+    restart_backoff_max: Duration = option("60s", LIVE, "Maximum wait before a restart.")
     restart_reset_after: Duration = option(
-        "60s", LIVE, "How long a worker must run until its connection's crashes are forgotten."
+        "60s", LIVE, "How long a worker must run before its connection's crashes are forgotten."
     )
     ledger_keep: Annotated[Duration, AfterValidator(AtLeast(60, "1m"))] = option(
-        "90d", LIVE, "How long the gap ledger keeps what ended, in `state_dir/ledger.db` and in Redis."
+        "90d",
+        LIVE,
+        "How long the gap ledger keeps intervals that ended, in `state_dir/ledger.db` and in Redis.",
     )
 
 
@@ -214,19 +223,19 @@ class RedisSection(Section):
     url: RedisUrl = option(
         "redis://127.0.0.1:6379/0",
         RESTART,
-        "The server and database, with a password where it has one.",
+        "Server and database, with the password if there is one.",
         secret=True,
     )
     channel: Channel = option(
         "traptor-notify",
         RESTART,
-        "The pubsub channel on which `type:id` is published when a group's rules changed.",
+        "Pubsub channel on which `type:id` is published when the rules of a group changed.",
     )
-    timeout: Duration = option("5s", RESTART, "How long one answer may take.")
+    timeout: Duration = option("5s", RESTART, "Maximum time for one reply.")
     ca_file: OptionalPath = option(
         "",
         RESTART,
-        "Certificates (PEM) that a server at `rediss://` is trusted by, besides those of the system. "
+        "Certificates (PEM) to trust for a server at `rediss://`, in addition to those of the system. "
         "A relative path is relative to this file's folder.",
     )
     stats: YesNo = option("yes", REFRESH, "Whether workers count matches and limits in Redis.")
@@ -238,10 +247,10 @@ class RedisSection(Section):
 
 
 class TwitterSection(Section):
-    """Twitter/X: the stream, its limits, and how patiently it is asked again."""
+    """Twitter/X: the stream, its limits, and the waits between tries."""
 
     section = "twitter"
-    about = "Twitter/X: the stream, its limits, and how patiently it is asked again."
+    about = "Twitter/X: the stream, its limits, and the waits between tries."
     rising = (
         ("network_backoff", "network_backoff_max"),
         ("http_backoff", "http_backoff_max"),
@@ -249,27 +258,26 @@ class TwitterSection(Section):
         ("quarantine", "quarantine_max"),
     )
 
-    stream_url: ServerUrl = option(STREAM_URL, REFRESH, "The server of the stream.")
+    stream_url: ServerUrl = option(STREAM_URL, REFRESH, "Server of the stream.")
     stream_ca_file: CaFile = option(
         "",
         REFRESH,
-        "Certificates of the authorities that may vouch for the server, in place of the public ones.",
+        "Certificates (PEM) of the authorities to trust for the server, in place of the public ones.",
     )
     proxy: Proxy = option(
         "none",
         REFRESH,
-        "The proxy of keys that have none of their own; `environment`: what HTTP_PROXY, HTTPS_PROXY and "
-        "NO_PROXY say.",
+        "Proxy for keys that have none of their own; `environment`: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
     )
     connect_timeout: Duration = option(
         "10s",
         REFRESH,
-        "How long a connect may take in all: connection, proxy, TLS, and the answer's status and headers.",
+        "Maximum time for a whole connect: connection, proxy, TLS, and the answer's status and headers.",
     )
     stall_timeout: Duration = option(
         "90s",
         REFRESH,
-        "How long a stream may be silent before it is opened anew; a living one sends something every 30 s.",
+        "How long a stream may be silent before it is reopened; a healthy one sends something every 30 s.",
     )
     follow_limit: Count = option("5000", LIVE, "How many users one connection may follow.")
     track_limit: Count = option("400", LIVE, "How many phrases one connection may track.")
@@ -277,39 +285,41 @@ class TwitterSection(Section):
     connects: Count = option(
         "5",
         LIVE,
-        "How many connects a key may make in `connects_window`; a refresh leaves two of them for recovery.",
+        "How many connects a key may make within `connects_window`; a refresh leaves two for recovery.",
     )
-    connects_window: Duration = option("300s", LIVE, "The time in which `connects` are counted.")
+    connects_window: Duration = option("300s", LIVE, "Period over which `connects` are counted.")
     network_backoff: Duration = option(
-        "250ms", LIVE, "By how much the wait grows with each network error in a row."
+        "250ms", LIVE, "How much the wait grows with each network error in a row."
     )
-    network_backoff_max: Duration = option("16s", LIVE, "The longest wait after network errors.")
+    network_backoff_max: Duration = option("16s", LIVE, "Maximum wait after network errors.")
     http_backoff: Duration = option(
-        "5s", LIVE, "The wait after the first HTTP error; doubled at each in a row."
+        "5s", LIVE, "Wait after the first HTTP error; doubled at each one in a row."
     )
-    http_backoff_max: Duration = option("320s", LIVE, "The longest wait after HTTP errors.")
+    http_backoff_max: Duration = option("320s", LIVE, "Maximum wait after HTTP errors.")
     rate_limit_backoff: Duration = option(
         "60s",
         LIVE,
-        "The wait after the first 420 or 429; doubled at each in a row. A longer one that the server "
-        "asks for is kept.",
+        "Wait after the first 420 or 429; doubled at each one in a row. If the server asks for a longer "
+        "wait, that one counts.",
     )
     rate_limit_backoff_max: Duration = option(
-        "1h", LIVE, "The longest wait after 420 and 429 by that doubling."
+        "1h", LIVE, "Maximum wait after 420 and 429 that doubling may reach."
     )
     refused_retry: Duration = option(
         "15m",
         LIVE,
-        "When a connection whose rules the server refused (404, 406, 413, 416) is tried again, unless "
-        "its rules change before.",
+        "Time until a connection whose rules the server refused (404, 406, 413, 416) is tried again; a "
+        "change of its rules ends the wait.",
     )
     quarantine: Duration = option(
         "15m",
         LIVE,
-        "How long a key that was refused (401, 403) is left alone; doubled at each refusal in a row.",
+        "How long a key that was refused (401, 403) is not used; doubled at each refusal in a row.",
     )
-    quarantine_max: Duration = option("24h", LIVE, "The longest such time.")
-    connect_rate: Rate = option("2", LIVE, "How many new connections a second each source address may make.")
+    quarantine_max: Duration = option("24h", LIVE, "Maximum quarantine.")
+    connect_rate: Rate = option(
+        "2", LIVE, "Maximum number of new connections a second from each source address."
+    )
 
 
 class KafkaSection(Section):
@@ -328,14 +338,14 @@ class KafkaSection(Section):
     bootstrap_servers: Brokers = option(
         "",
         REFRESH,
-        "Some brokers of the cluster, from which the others are learnt; must be set where output is kafka.",
+        "Some brokers of the cluster, from which the others are found; must be set if output is kafka.",
     )
-    topic: Topic = option("traptor", REFRESH, "The topic that tweets go to.")
+    topic: Topic = option("traptor", REFRESH, "Topic that tweets go to.")
     create_topic: YesNo = option(
         "no",
         REFRESH,
-        "Whether a topic that is not there is created, with as many partitions and replicas as the "
-        "brokers give by default. Otherwise nothing starts without it.",
+        "Whether a missing topic is created, with the brokers' default numbers of partitions and replicas. "
+        "With `no`, nothing starts until the topic exists.",
     )
 
     @property
@@ -358,15 +368,15 @@ class LoggingSection(Section):
     section = "logging"
     about = "How the logs are written; where to is [supervisor] log_dir."
 
-    level: Level = option("INFO", REFRESH, "The least level that is logged.")
-    format: LogFormat = option("text", REFRESH, "Lines for people, or a JSON object a line.")
+    level: Level = option("INFO", REFRESH, "Lowest level that is logged.")
+    format: LogFormat = option("text", REFRESH, "`text`: lines for people; `json`: a JSON object per line.")
     rotate_size: Size = option(
         "0",
         LIVE,
-        "The size at which a log file is renamed to `<name>.log.1` and so on; 0 leaves that to others "
-        "(logrotate).",
+        "Size at which a log file is renamed to `<name>.log.1` and so on; 0 leaves rotation to another "
+        "program (logrotate).",
     )
-    rotate_keep: Count = option("5", LIVE, "How many renamed files of each log are kept.")
+    rotate_keep: Count = option("5", LIVE, "How many renamed files are kept of each log.")
 
 
 class KeysSection(Section):

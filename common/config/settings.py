@@ -188,16 +188,16 @@ def _warn_of_doubts(
     if twitter.stall_timeout <= KEEP_ALIVE_S and twitter.stream_url == STREAM_URL:
         reader.report.warn(
             reader.place(TwitterSection.section, "stall_timeout"),
-            f"cuts streams that are only quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+            f"would end streams that are merely quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
         )
     if is_readable_on_the_way(twitter.stream_url):
         reader.report.warn(
             reader.place(TwitterSection.section, "stream_url"),
-            "is http:// and leads to another host: whoever is on the way can read what is collected and the"
+            "is http:// and leads to another host: anyone on the way can read what is collected and the"
             " signed requests; write https:// where the server has it",
         )
     if traptor.output == "jsonl:-" and supervisor.log_dir is None:
         reader.report.warn(
             reader.place(SupervisorSection.section, "log_dir"),
-            "is stdout, and so is [traptor] output: who reads it gets log lines between the tweets",
+            "is stdout, and so is [traptor] output: readers get log lines between the tweets",
         )

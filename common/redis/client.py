@@ -181,7 +181,9 @@ def _are_bytes(items: Sequence[Any]) -> bool:
 
 def _unexpected(expected: str, reply: Any) -> UnexpectedReply:
     shown = repr(reply)[:_SHOWN_CHARACTERS]
-    return UnexpectedReply(f"expected {expected}, received {shown}: is this Redis, and is nothing between?")
+    return UnexpectedReply(
+        f"expected {expected}, received {shown}: check that this is Redis and that nothing stands between"
+    )
 
 
 # ---- failures

@@ -105,8 +105,8 @@ def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) ->
         text = json.dumps(member, separators=(",", ":")).encode()
     if len(text) > MAX_RULE_BYTES:
         raise ValueError(
-            f"it has {len(text)} bytes as JSON (value and tag stand in it twice); every tweet that it finds"
-            f" carries it: at most {MAX_RULE_BYTES}"
+            f"it has {len(text)} bytes as JSON, which holds value and tag twice; {MAX_RULE_BYTES} are"
+            " allowed, because every matching tweet carries it"
         )
     return text
 

@@ -29,7 +29,7 @@ class RuleType(StrEnum):
         try:
             return cls("locations" if text == "location" else text)
         except ValueError:
-            raise ValueError(f"{quoted(text)} is no type of rules (follow, track or locations)") from None
+            raise ValueError(f"{quoted(text)} is not a type of rule (follow, track or locations)") from None
 
 
 # File names of a connection begin with the id, and a file system allows 255 bytes for a name.

@@ -68,7 +68,7 @@ KEYS: Mapping[KeyState, Meaning | None] = {
     KeyState.SUSPECT: Meaning(WARNING, _CHECK_KEY),
     KeyState.QUARANTINED: Meaning(WARNING, _CHECK_KEY),
     KeyState.UNUSABLE: Meaning(
-        WARNING, "mend its source_address, or bring the address back to this host", is_said_elsewhere=True
+        WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
     ),
     KeyState.GONE: None,  # an operator removed it
 }

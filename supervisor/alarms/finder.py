@@ -124,7 +124,7 @@ def of_groups(groups: Iterable[Group], withheld: Mapping[GroupId, str]) -> Itera
     """Yield an alarm for each group whose rules are suspect, or whose heartbeat is withheld."""
     for group in groups:
         if group.suspect:
-            why = "Redis has none of its rules any more; the known ones stream on"
+            why = "Redis no longer has any of its rules; the known ones stream on"
             yield _plain(Subject.GROUP, str(group.id), "rules_suspect", why, RULES_SUSPECT)
     for group_id, why in withheld.items():
         yield _plain(Subject.HEARTBEAT, str(group_id), "withheld", why, HEARTBEAT)

@@ -58,12 +58,12 @@ def _compare(c: SeenConnection, fresh: str) -> Comparison:
 
 
 def _absent(row: PlannedConnection) -> Comparison:
-    return Comparison(row.name, "not there", False, 0, None, "", _planned(row))
+    return Comparison(row.name, "not running", False, 0, None, "", _planned(row))
 
 
 def _fresh(c: SeenConnection, row: PlannedConnection | None) -> str:
     if row is None:
-        return "would not be" if c.rules else SAME
+        return "would not exist" if c.rules else SAME
     if (row.rules, row.key is None) == (c.rules, _key(c) is None):
         return SAME
     return _planned(row)

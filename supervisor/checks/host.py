@@ -85,7 +85,7 @@ def shared_folders(named: Iterable[Folder]) -> Iterator[str]:
     """Yield a sentence for each folder readable by others that they may also change."""
     for folder in named:
         if folder.option in ("log_dir", "output") and (others := who_may_change(folder.path)):
-            yield f"{folder.option}: what is written there may be led elsewhere: {others}"
+            yield f"{folder.option}: files written there may end up elsewhere: {others}"
 
 
 def full_disks(named: Iterable[Folder]) -> Iterator[str]:
@@ -94,7 +94,7 @@ def full_disks(named: Iterable[Folder]) -> Iterator[str]:
         try:
             free = Free.at(folder.path)
         except OSError as error:
-            yield f"{folder.option}: nobody knows how much room {folder.path} has: {error.strerror}"
+            yield f"{folder.option}: cannot tell how much room {folder.path} has: {error.strerror}"
         else:
             yield from little_room(folder, free)
 
@@ -123,7 +123,7 @@ def absent_addresses(keys: Iterable[ApiKey]) -> Iterator[str]:
     """Yield a sentence for each key whose source address is not on this host."""
     for key in keys:
         if key.source_address and not is_on_this_host(key.source_address):
-            yield f"key {key.name}: source_address {key.source_address} is not on this host: it is not used"
+            yield f"key {key.name} is not used: source_address {key.source_address} is not on this host"
 
 
 def connections_that_fit() -> int:

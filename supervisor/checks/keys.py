@@ -9,8 +9,8 @@ from traptor.supervisor.checks.moments import moment
 from traptor.supervisor.keys.states import KeyState, KeyStatus
 
 _WHY = {
-    KeyState.QUARANTINED: "401 or 403 was answered; check the secrets and the clock of this host",
-    KeyState.SUSPECT: "it streams, but a further connect was answered with 401 or 403; check the secrets",
+    KeyState.QUARANTINED: "the server answered 401 or 403; check the secrets and the clock of this host",
+    KeyState.SUSPECT: "it streams, but another connect was answered with 401 or 403; check the secrets",
     KeyState.COOLING: "it rests after failures",
     KeyState.UNUSABLE: "its source_address is not on this host",
 }

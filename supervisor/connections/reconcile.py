@@ -174,7 +174,7 @@ class Reconciler:
         except Exception:
             log.exception("a reconcile step failed", extra=fields(connection=c.name))
             c.broken_until = now + _BROKEN_S
-            text = "an error of the supervisor, see supervisor.log"
+            text = "internal error, see supervisor.log"
             self._wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)
         self._note_wait(c)
         self._overdue.note(c)

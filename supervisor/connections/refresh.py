@@ -162,7 +162,7 @@ class Refresh:
         if not verdict.allowed:
             key = self._context.pool.key(key_id).name
             return Wait.for_key(verdict, key, c.network_error).of_refresh()
-        return Wait(WaitKind.NO_WAY, "no way that handover allows is open").of_refresh()
+        return Wait(WaitKind.NO_WAY, "no way allowed by handover is open").of_refresh()
 
     def _may_overlap(self, key_id: str) -> bool:
         """Of several streams of one key the server closes the oldest, which may be another connection's."""

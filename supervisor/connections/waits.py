@@ -114,7 +114,7 @@ MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.NO_WAY: Meaning(None, ERROR, 0, "add a spare key, or allow more ways in [supervisor] handover"),
     WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),
     WaitKind.KEY_UNUSABLE: Meaning(
-        GapCause.NO_KEY, ERROR, 0, "mend the key's source_address, or bring the address back to this host"
+        GapCause.NO_KEY, ERROR, 0, "correct the key's source_address, or bring the address back to this host"
     ),
     WaitKind.KEY_SUSPECT: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
     WaitKind.KEY_QUARANTINED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),

@@ -109,4 +109,4 @@ async def ask_status(run_dir: Path, within_s: float = _ANSWER_S) -> SeenStatus:
     try:
         return msgspec.json.decode(body, type=SeenStatus)
     except msgspec.DecodeError:
-        raise NoAnswer(f"{path}: the answer is no status that this version understands") from None
+        raise NoAnswer(f"{path}: the answer is not a status that this version understands") from None

@@ -92,7 +92,7 @@ class ControlHandlers:
         try:
             answer = asyncio.get_running_loop().run_in_executor(self._threads, deed, *args)
         except RuntimeError as error:  # "can't start new thread"
-            raise TraptorError(f"no question can be answered now: {error}; try again") from error
+            raise TraptorError(f"the ledger cannot answer now: {error}; try again") from error
         return await answer
 
 

@@ -167,14 +167,14 @@ async def _as_json_errors(request: web.Request, handler: Handler) -> web.StreamR
         return _error(503, str(error))
     except web.HTTPNotFound:
         known = sorted({route.resource.canonical for route in request.app.router.routes() if route.resource})
-        return _error(404, f"there is nothing at this path; known are {', '.join(known)}")
+        return _error(404, f"no such path; the paths are {', '.join(known)}")
     except web.HTTPException as error:
         return _error(error.status, error.reason)
     except ConnectionError:
         raise  # the client is gone
     except Exception:
         log.exception("a control request failed")
-        return _error(500, "an error of the supervisor, see supervisor.log")
+        return _error(500, "internal error, see supervisor.log")
 
 
 def _error(status: int, text: str) -> web.Response:

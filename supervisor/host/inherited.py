@@ -36,7 +36,7 @@ def require_stdout(settings: Settings, missing: Collection[int]) -> None:
         "[traptor] output": settings.traptor.output == "jsonl:-",
         "[supervisor] log_dir": settings.supervisor.log_dir is None,
     }
-    what = "is stdout, but stdout is closed: start the supervisor with one, or name a folder"
+    what = "is stdout, but stdout is closed: start the supervisor with an open stdout, or name a folder"
     if problems := [
         Problem(f"{settings.path} {option}", what) for option, is_asked in asked.items() if is_asked
     ]:

@@ -62,14 +62,14 @@ class Question:
         for name, values in parameters.items():
             if name not in _PARAMETERS:
                 raise BadQuestionError(
-                    f"there is no parameter {name[:40]!r}; known are {', '.join(_PARAMETERS)}"
+                    f"there is no parameter {name[:40]!r}; the parameters are {', '.join(_PARAMETERS)}"
                 )
             if len(values) != 1 or not values[0]:
                 raise BadQuestionError(f"{name} must be given once, and not be empty")
             if len(values[0]) > _LONGEST:
                 raise BadQuestionError(f"{name} is longer than {_LONGEST} characters")
             if not _is_text(values[0]):
-                raise BadQuestionError(f"{name} is no UTF-8")
+                raise BadQuestionError(f"{name} is not UTF-8")
         given = {name: values[0] for name, values in parameters.items()}
         since = _time("since", given, -math.inf, now_unix)
         until = _time("until", given, math.inf, now_unix)

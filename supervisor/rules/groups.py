@@ -165,7 +165,7 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
             extra=fields(
                 group=group.id,
                 known=len(group.snapshot.rules),
-                what="Redis has none any more, the known ones stream on; a hint for the group ends this",
+                what="Redis no longer has any of them; the known ones stream on until a hint names the group",
             ),
         )
     if group.suspect and not suspect:

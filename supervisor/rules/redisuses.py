@@ -32,10 +32,10 @@ class RedisUse(StrEnum):
 
 
 EFFECTS: Mapping[RedisUse, str] = {
-    RedisUse.RULES: "no change of rules is noticed",
-    RedisUse.SUBSCRIPTION: "no hints are heard",
+    RedisUse.RULES: "rule changes are not noticed",
+    RedisUse.SUBSCRIPTION: "hints are not received",
     RedisUse.HEARTBEATS: "rule managers see no heartbeat of any group",
-    RedisUse.GAP_MIRROR: "new gaps are not mirrored to Redis, they wait",
+    RedisUse.GAP_MIRROR: "new gaps wait to be mirrored to Redis",
     RedisUse.COUNTERS: "totals wait, statistics are missing",
 }
 
@@ -111,7 +111,7 @@ class RedisUses:
 
     def _effect(self, effect: str) -> str:
         runs = self._something_runs()
-        return f"what runs goes on; {effect}" if runs else "nothing can start before it works"
+        return f"running streams continue; {effect}" if runs else "nothing can start before it works"
 
 
 def overall(uses: Mapping[RedisUse, UseState]) -> RedisState:

@@ -48,7 +48,7 @@ def says_full(error: sqlite3.Error) -> bool:
 def whole_number(value: object) -> int:
     """Return a number from a column, which in SQLite may hold any type. Raises sqlite3.Error."""
     if not isinstance(value, int) or value < 0:
-        raise sqlite3.DataError("a number in it is none")
+        raise sqlite3.DataError("expected a non-negative integer")
     return value
 
 

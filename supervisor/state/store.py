@@ -139,9 +139,9 @@ def _read_keys(db: sqlite3.Connection) -> dict[str, Any] | None:
     try:
         dump = orjson.loads(row[0])
     except orjson.JSONDecodeError:
-        raise sqlite3.DataError("the key states in it are no JSON") from None
+        raise sqlite3.DataError("the key states in it are not JSON") from None
     if not isinstance(dump, dict):
-        raise sqlite3.DataError("the key states in it are no JSON object")
+        raise sqlite3.DataError("the key states in it are not a JSON object")
     return dump
 
 

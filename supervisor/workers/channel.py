@@ -48,7 +48,7 @@ class Channel(asyncio.Protocol):
             return  # its end will be noticed by the pidfd
         self._transport.write(frame(message))
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            raise ProtocolError("the worker does not read its orders")
+            raise ProtocolError("the worker does not read the master's messages")
 
     async def read_to_end(self, timeout_s: float) -> None:
         """Wait until all that the dead worker had sent was handed on."""

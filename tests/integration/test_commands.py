@@ -209,8 +209,8 @@ def test_check_warns_of_keys_in_redis_that_nobody_collects(make_collection: Make
     warnings = [line for line in lines if line.startswith("warning: ")]
     assert len(warnings) == 3, lines
     assert "traptor-track:no group:x: not a group" in warnings[0]
-    assert re.search(r"3 keys such as traptor-tracks:0:\d: 'tracks' is no type of rules", warnings[1])
-    assert r"1 key such as traptor-Follow:0:x\nb: 'Follow' is no type" in warnings[2]
+    assert re.search(r"3 keys such as traptor-tracks:0:\d: 'tracks' is not a type of rule", warnings[1])
+    assert r"1 key such as traptor-Follow:0:x\nb: 'Follow' is not a type" in warnings[2]
 
 
 def test_check_warns_of_a_disk_without_room_for_the_outbox(make_collection: Make) -> None:

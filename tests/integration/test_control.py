@@ -48,7 +48,7 @@ def test_it_answers_what_it_is_asked_and_refuses_the_rest_with_a_sentence(make_c
         ("/gaps?rul=1", 400, "there is no parameter 'rul'"),
         ("/totals?connection=track:9", 404, "the ledger knows of no connection 'track:9'"),
         ("/intervals?rule=nobody", 404, "the ledger knows of no rule"),
-        ("/nowhere", 404, "there is nothing at this path; known are /gaps, /intervals, /status, /totals"),
+        ("/nowhere", 404, "no such path; the paths are /gaps, /intervals, /status, /totals"),
     ):
         status, body = get(path, target)
         assert status == code, body

@@ -149,7 +149,7 @@ def test_what_changed_while_redis_was_away_is_found_without_a_hint(
     pid = collection.wait_streaming("track:0")["track:0"]
     wait_for(lambda: " subscribed " in collection.log(), "a subscription")
     own_redis.stop()
-    collection.wait_log("Redis is away", "what runs goes on")
+    collection.wait_log("Redis is away", "running streams continue")
     assert collection.streaming() == {"track:0": pid}
     own_redis.start(with_rules("flood"))
     collection.wait_new_pid("track:0", pid)

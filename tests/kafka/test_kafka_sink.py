@@ -447,7 +447,7 @@ def test_dead_letters_that_nothing_takes_stay_in_the_outbox(
     delivery.send(tweet(1, filler=3000))
     delivery.send(tweet(2))
     wait_for(lambda: delivery.counts.delivered == 1, "the other one arrives")
-    wait_for(lambda: "dead letters cannot be put aside" in caplog.text, "it says so")
+    wait_for(lambda: "dead letters cannot be stored" in caplog.text, "it says so")
     assert delivery.backlog > 0
     (tmp_path / "dead-letters").unlink()
     wait_for(lambda: delivery.counts.dead_letters == 1, "it is put aside")

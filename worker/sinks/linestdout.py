@@ -38,7 +38,7 @@ class LineStdout:
         except OSError as error:
             raise SinkError(
                 f"[traptor] output = jsonl:-: stdout cannot be used ({error.strerror}): "
-                "start Traptor with a stdout, or set output to jsonl:DIR"
+                "start Traptor with an open stdout, or set output to jsonl:DIR"
             ) from error
 
     def write(self, line: bytes) -> bool:

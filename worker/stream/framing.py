@@ -112,7 +112,7 @@ class Chunked:
         end = data.find(b"\n", start) + 1
         self._line += data[start : end or len(data)]
         if len(self._line) > _MOST_FRAMING_BYTES:
-            raise urllib3.exceptions.ProtocolError("the answer is no HTTP: an endless line between chunks")
+            raise urllib3.exceptions.ProtocolError("the answer is not HTTP: an endless line between chunks")
         if not end:
             return len(data)
         line, self._line = self._line.rstrip(b"\r\n"), b""
@@ -125,7 +125,7 @@ class Chunked:
     def _begin_chunk(self, line: bytes) -> None:
         size = None if self._is_after_chunk else _CHUNK_SIZE.fullmatch(line)
         if size is None:
-            raise urllib3.exceptions.ProtocolError("the answer is no HTTP: a chunk without a size")
+            raise urllib3.exceptions.ProtocolError("the answer is not HTTP: a chunk without a size")
         self._left = int(size[1], 16)
         self._is_last = not self._left
 

@@ -138,11 +138,13 @@ def _read_secret(text: str) -> str:
     if not text:
         raise ValueError("is empty")
     if _QUOTES.search(text):
-        raise ValueError("has a quotation mark, as no credential has; write the credential without quotes")
+        raise ValueError(
+            "has a quotation mark, which no credential contains; write the credential without quotes"
+        )
     if _PLACEHOLDER.fullmatch(text):
         raise ValueError("is a placeholder; write the credential itself")
     if not _SECRET.fullmatch(text):
-        raise ValueError("has a space, a line end or a character outside ASCII, as no credential has")
+        raise ValueError("has a space, a line end or a character outside ASCII, which no credential contains")
     return text
 
 

@@ -75,7 +75,7 @@ class KeyFile:
             return None
         for key, _ in named[1:]:
             self._report.problem(
-                self._place(key, LIST_NAME), f"is there already, in line {_line(named[0][0])}"
+                self._place(key, LIST_NAME), f"is already there, in line {_line(named[0][0])}"
             )
         node = named[0][1]
         if isinstance(node, yaml.SequenceNode):
@@ -104,7 +104,7 @@ class KeyFile:
             if name not in _ENTRY_MEMBERS:
                 self._report.problem(here, _unknown(name))
             elif name in members:
-                self._report.problem(here.of(name), f"is set already, in line {lines[name]}")
+                self._report.problem(here.of(name), f"is already set, in line {lines[name]}")
             else:
                 members[name] = self._value(value, here.of(name))
                 lines[name] = _line(key)

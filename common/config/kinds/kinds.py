@@ -110,13 +110,13 @@ def _ca_file(text: str, info: ValidationInfo) -> Path | None:
 
 def _proxy(text: str) -> str:
     if text not in ("none", ENVIRONMENT):
-        raise ValueError("must be none or environment; the proxy of a key stands in its own section")
+        raise ValueError("must be none or environment; a key's proxy is set in the key's own section")
     return text
 
 
 def _api(text: str) -> str:
     if text == "v2":
-        raise ValueError("v2 is not in this version, which collects with v1.1 only")
+        raise ValueError("this version does not support v2; set v1.1")
     if text != "v1.1":
         raise ValueError("must be v1.1")
     return text

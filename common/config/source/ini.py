@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from traptor.common.config.report import Place, Report
 
-OVER_LINES = "goes over several lines; an indented line belongs to the value above it"
+OVER_LINES = "spans several lines; an indented line belongs to the value above it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _sections(
         if number == "0":
             _report_headless(section, report)
         elif name in sections:
-            report.problem(section.place, f"is there already, in line {sections[name].place.line}")
+            report.problem(section.place, f"is already there, in line {sections[name].place.line}")
         else:
             sections[name] = section
     return sections
@@ -106,7 +106,7 @@ def _unique(values: list[tuple[str, IniValue]], report: Report) -> dict[str, Ini
     unique: dict[str, IniValue] = {}
     for name, value in values:
         if name in unique:
-            report.problem(value.place, f"is set already, in line {unique[name].place.line}")
+            report.problem(value.place, f"is already set, in line {unique[name].place.line}")
         else:
             unique[name] = value
     return unique

@@ -109,10 +109,10 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("section", "line", "problem"),
         [
-            ("traptor", "api = v2", "v2 is not in this version, which collects with v1.1 only (found 'v2')"),
+            ("traptor", "api = v2", "this version does not support v2; set v1.1 (found 'v2')"),
             ("traptor", "api = 1.1", "must be v1.1 (found '1.1')"),
             ("traptor", "groups = track:0, tracks:1", "item 2 names no group"),
-            ("traptor", "groups =", "names nothing (found nothing; without the line the default counts)"),
+            ("traptor", "groups =", "names nothing (found nothing; to use the default, remove the line)"),
             ("traptor", "other_messages = a b", "must be topic, drop, or a name"),
             ("traptor", "other_messages = ../up", "must be topic, drop, or a name"),
             ("supervisor", "hang_timeout = 30", "not a duration; write a number and its unit"),
@@ -139,7 +139,7 @@ class TestProblems:
             ("logging", "format = xml", "must be text or json"),
             ("logging", "rotate_size = 64MB", "not a size"),
             ("logging", "level = INFO # or DEBUG", "a comment needs a line of its own"),
-            ("logging", "level = INFO\n  DEBUG", "goes over several lines"),
+            ("logging", "level = INFO\n  DEBUG", "spans several lines"),
         ],
     )
     def test_a_wrong_value_is_told_with_its_place_and_what_may_stand_there(
@@ -272,7 +272,7 @@ class TestProblems:
 
 
 DOUBTS = [
-    "is http:// and leads to another host: whoever is on the way can read what is collected and the"
+    "is http:// and leads to another host: anyone on the way can read what is collected and the"
     " signed requests; write https:// where the server has it"
 ]
 
@@ -298,7 +298,7 @@ class TestStream:
         settings = config.load(config.option("twitter", "proxy = environment"))
         assert worker_settings(settings).proxy_of_environment
         told = config.problem(config.option("twitter", "proxy = http://proxy.example:3128"))
-        assert "must be none or environment; the proxy of a key stands in its own section" in told
+        assert "must be none or environment; a key's proxy is set in the key's own section" in told
 
 
 class TestWarnings:
@@ -313,7 +313,9 @@ class TestWarnings:
         self, config: Configuration
     ) -> None:
         (warning,) = config.warnings(config.option("twitter", "stall_timeout = 20s"))
-        assert warning.startswith("traptor.ini:10 [twitter] stall_timeout: cuts streams that are only quiet")
+        assert warning.startswith(
+            "traptor.ini:10 [twitter] stall_timeout: would end streams that are merely quiet"
+        )
         sandbox = "stall_timeout = 20s\nstream_url = http://127.0.0.1:8080"
         assert config.warnings(config.option("twitter", sandbox)) == []
 

@@ -98,7 +98,7 @@ def test_keys_are_split_at_the_first_two_colons(key: str, group: str, rest: str)
     ],
 )
 def test_other_keys_are_no_rules(key: str) -> None:
-    with pytest.raises(ValueError, match=r"not a rule's key|not a group|is no type of rules"):
+    with pytest.raises(ValueError, match=r"not a rule's key|not a group|is not a type of rule"):
         parse_key(key)
     found = read_rule(key, FIELDS, True, Limits())
     assert isinstance(found, Rejected)

@@ -42,8 +42,8 @@ def test_a_connection_that_a_fresh_start_would_leave_without_a_key_is_one() -> N
 def test_what_only_one_of_them_has_is_one() -> None:
     rows = compare([runs("follow:0")], [planned("track:0")])
     assert [(row.name, row.state, row.fresh) for row in rows] == [
-        ("follow:0", "STREAMING", "would not be"),
-        ("track:0", "not there", "3 rules, k1"),
+        ("follow:0", "STREAMING", "would not exist"),
+        ("track:0", "not running", "3 rules, k1"),
     ]
 
 

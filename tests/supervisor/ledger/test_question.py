@@ -71,10 +71,13 @@ def test_nothing_asks_for_everything() -> None:
         ({"since": ["9999-12-31T23:59:59-23:59"]}, "since must"),
         ({"since": ["5"], "until": ["5"]}, "since must be before until"),
         ({"since": ["5", "6"]}, "since must be given once"),
-        ({"rule": ["\udc80"]}, "rule is no UTF-8"),
+        ({"rule": ["\udc80"]}, "rule is not UTF-8"),
         ({"rule": [""]}, "rule must be given once, and not be empty"),
         ({"rule": ["x" * 5000]}, "rule is longer"),
-        ({"conection": ["track:0"]}, "there is no parameter 'conection'; known are connection, rule"),
+        (
+            {"conection": ["track:0"]},
+            "there is no parameter 'conection'; the parameters are connection, rule",
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_said(parameters: dict[str, list[str]], words: str) -> None:

@@ -87,7 +87,9 @@ def test_away_is_said_once_for_all_uses_and_so_is_its_end(caplog: pytest.LogCapt
         "Redis is back",
         "Redis is away",
     ]
-    assert fields_of(caplog.records[0])["effect"] == "what runs goes on; nothing changes until it is back"
+    assert (
+        fields_of(caplog.records[0])["effect"] == "running streams continue; nothing changes until it is back"
+    )
 
 
 def test_a_refusal_is_said_for_each_use_with_what_it_means(caplog: pytest.LogCaptureFixture) -> None:
@@ -100,7 +102,7 @@ def test_a_refusal_is_said_for_each_use_with_what_it_means(caplog: pytest.LogCap
     said = [(record.message, fields_of(record)["used_for"]) for record in caplog.records]
     assert said == [(text, use) for use in OWN for text in ("Redis refuses", "Redis accepts requests again")]
     effects = [fields_of(record).get("effect") for record in caplog.records[::2]]
-    assert effects == [f"what runs goes on; {EFFECTS[use]}" for use in OWN]
+    assert effects == [f"running streams continue; {EFFECTS[use]}" for use in OWN]
 
 
 def test_at_a_start_where_nothing_runs_it_is_not_said_that_what_runs_goes_on(

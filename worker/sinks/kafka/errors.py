@@ -26,7 +26,7 @@ _ADVICE: dict[int, str] = {
     KafkaError.INVALID_MSG: "look into the broker's log: it found the message invalid",
     KafkaError.INVALID_TIMESTAMP: "compare the clocks, and message.timestamp.* of the topic",
     KafkaError.POLICY_VIOLATION: "ask who set the cluster's policy",
-    KafkaError.INVALID_REPLICATION_FACTOR: "the brokers' default.replication.factor is more than there are",
+    KafkaError.INVALID_REPLICATION_FACTOR: "default.replication.factor is more than the number of brokers",
     KafkaError._INVALID_ARG: "look at the options with a dot in [kafka]",
 }
 _MISSING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)

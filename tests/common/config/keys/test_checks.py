@@ -124,7 +124,7 @@ def test_a_credential_is_no_placeholder(config: Configuration, value: str) -> No
         ("bearer_token =", "bearer_token: is empty"),
         ("bearer_token = a b", "bearer_token: has a space, a line end or a character outside ASCII"),
         ("bearer_token = tökn", "bearer_token: has a space, a line end or a character outside ASCII"),
-        ("bearer_token = a\n  b", "bearer_token: goes over several lines"),
+        ("bearer_token = a\n  b", "bearer_token: spans several lines"),
         ("bearer_token = ${NOPE}", "bearer_token: the environment has no variable NOPE"),
         ("source_address = eth0", "source_address: must be an IP address of this host"),
         ("source_address = 192.0.2.0/24", "source_address: must be an IP address of this host"),
@@ -200,7 +200,7 @@ def test_credentials_in_quotes_are_told_each(config: Configuration) -> None:
         "traptor.ini:7 [key:k] access_token_secret",
     ]
     assert {problem.split(": ")[1] for problem in problems} == {
-        "has a quotation mark, as no credential has; write the credential without quotes"
+        "has a quotation mark, which no credential contains; write the credential without quotes"
     }
 
 

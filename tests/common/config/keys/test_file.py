@@ -83,7 +83,7 @@ def test_anchors_may_be_used(config: Configuration) -> None:
         ("\napikeys: text\n", "keys.yml:2 apikeys: must be a list, with one `- ` for each key"),
         ("apikeys:\n", "keys.yml:1 apikeys: must be a list, with one `- ` for each key"),
         ("apikeys:\n  a: b\n", "keys.yml:2 apikeys: must be a list, with one `- ` for each key"),
-        (LIST + "apikeys: []\n", "keys.yml:6 apikeys: is there already, in line 1"),
+        (LIST + "apikeys: []\n", "keys.yml:6 apikeys: is already there, in line 1"),
         (
             LIST + "- text\n",
             "keys.yml:6 apikeys[2]: must be the members of one key, such as consumer_key: ...",
@@ -92,7 +92,7 @@ def test_anchors_may_be_used(config: Configuration) -> None:
             LIST + "  bearer: x\n",
             "keys.yml:6 apikeys[1]: a key has no member bearer; did you mean bearer_token?",
         ),
-        (LIST + "  name: a\n  name: b\n", "keys.yml:7 apikeys[1] name: is set already, in line 6"),
+        (LIST + "  name: a\n  name: b\n", "keys.yml:7 apikeys[1] name: is already set, in line 6"),
         (
             LIST + "  <<: {name: a}\n",
             "keys.yml:6 apikeys[1]: merges (<<) are not read here; write the members out",

@@ -41,13 +41,13 @@ def test_a_hash_inside_a_value_is_no_comment() -> None:
 
 def test_a_value_set_twice_is_told_with_both_lines_and_the_first_counts() -> None:
     sections, problems = read("[a]\nx = 1\ny = 2\nX = 3\n")
-    assert problems == ["t.ini:4 [a]: is set already, in line 2"]
+    assert problems == ["t.ini:4 [a]: is already set, in line 2"]
     assert texts(sections["a"])["x"] == "1"
 
 
 def test_a_section_that_is_there_twice_is_told_with_both_lines() -> None:
     sections, problems = read("[a]\nx = 1\n[b]\n[a]\ny = 2\n")
-    assert problems == ["t.ini:4 [a]: is there already, in line 1"]
+    assert problems == ["t.ini:4 [a]: is already there, in line 1"]
     assert texts(sections["a"]) == {"x": "1"}
 
 
@@ -74,7 +74,7 @@ def test_a_line_is_placed_without_its_name_which_may_be_a_piece_of_a_secret() ->
     sections, problems = read("[key:a]\nc3VwZXI= x\n[redis]\nurl = redis://user:\nc3VwZXI= y\nc3VwZXI= z\n")
     assert [str(value.place) for value in sections["key:a"].values.values()] == ["t.ini:2 [key:a]"]
     assert "c3vwzxi" not in str([value.place for value in sections["redis"].values.values()]).lower()
-    assert problems == ["t.ini:6 [redis]: is set already, in line 5"]
+    assert problems == ["t.ini:6 [redis]: is already set, in line 5"]
 
 
 @given(st.text(alphabet=st.sampled_from("[]ab:=#; \t\n\r\x0b\x85\u2028%$0"), max_size=80))

@@ -53,7 +53,7 @@ def test_what_cannot_be_put_aside_is_not_taken_and_that_is_said_once(
     dead_letters.path.parent.touch()
     assert not dead_letters.write(record(b"{}"), "too large")
     assert not dead_letters.write(record(b"{}"), "too large")
-    assert caplog.text.count("dead letters cannot be put aside") == 1
+    assert caplog.text.count("dead letters cannot be stored") == 1
     dead_letters.path.parent.unlink()
     assert dead_letters.write(record(b"{}"), "too large")
     assert len(dead_letters.path.read_bytes().splitlines()) == 1
