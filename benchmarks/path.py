@@ -101,7 +101,7 @@ def _pipeline(rules: Sequence[Rule], folder: Path) -> Pipeline:
     birth = Birth(f"{group}", 1, group, tuple(rules), settings_in(folder))
     stats = UnwrittenStats(str(group), rules, blocking_redis_client("redis://127.0.0.1:1", 1.0))
     pipeline = Pipeline(birth, Delivery(birth, NoSink()), stats)
-    pipeline.open(lambda: 0.0)
+    pipeline.open()
     return pipeline
 
 

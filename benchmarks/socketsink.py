@@ -119,10 +119,11 @@ def _our_rate(way: _Way, url: str, rules: Sequence[Rule], generation: int) -> fl
     stats = UnwrittenStats(
         birth.connection, birth.rules, blocking_redis_client(birth.settings.redis_url, 1.0)
     )
-    pipeline = Pipeline(birth, way.deliver(birth, sink_of(birth)), stats)  # type: ignore[arg-type]
-    pipeline.open(lambda: 0.0)
+    delivery = way.deliver(birth, sink_of(birth))
+    pipeline = Pipeline(birth, delivery, stats)  # type: ignore[arg-type]
+    pipeline.open()
     rate = _rate(settings, rules, pipeline.handle, lambda: pipeline.drain(time.monotonic() + _DRAIN_S))
-    assert pipeline.backlog == 0, "something is not delivered"
+    assert delivery.backlog == 0, "something is not delivered"
     return rate
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from traptor.common.birth import Birth
@@ -20,7 +19,6 @@ class Unkept:
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         self.counts = DeliveryCounts()
-        self.handled_until: Callable[[], float] = lambda: 0.0
         self.has_room = threading.Event()
         self.has_room.set()
         self._sink = sink

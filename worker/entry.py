@@ -70,7 +70,7 @@ def run_worker(
     if birth.drains:
         work = Drainer(birth, delivery, logs, link.post)
     else:
-        work = Session(birth, Pipeline(birth, delivery, _stats(birth)), logs, link.post)
+        work = Session(birth, delivery, Pipeline(birth, delivery, _stats(birth)), logs, link.post)
     link.start(work)
     try:
         work.run()

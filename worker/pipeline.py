@@ -1,11 +1,9 @@
-"""From a line of the stream to its delivery: what it is, which rules it matched, what is delivered of it."""
+"""Take a line of the stream to its delivery: tell what it is, match it, and make what is delivered."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -13,7 +11,7 @@ import msgspec
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
-from traptor.common.messages import Counters, OutboxTrouble
+from traptor.common.messages import Counters
 from traptor.common.redis.state import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -34,7 +32,7 @@ _SHOWN_CHARS: Final = 200
 
 
 class Pipeline:
-    """Handles every message of one generation; used by the main thread alone, but for what says otherwise."""
+    """Handle every message of one generation; used by the main thread alone, but for what says otherwise."""
 
     def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
         self._birth = birth
@@ -46,11 +44,8 @@ class Pipeline:
         self._shown = 0
         self._tally = Tally()
 
-    def open(self, handled_until: Callable[[], float]) -> None:
-        """Build the matcher and reach the output. Raises SinkError.
-
-        `handled_until` tells until when (monotonic) all that came over the stream was given to `handle`.
-        """
+    def open(self) -> None:
+        """Build the matcher and reach the output. Raises SinkError."""
         birth = self._birth
         self._matcher = Matcher(birth.rules)
         self._enricher = Enricher(
@@ -63,13 +58,12 @@ class Pipeline:
             most_bytes=most_bytes(birth.settings),
             on_truncated=self._say_truncated,
         )
-        self._delivery.handled_until = handled_until
         self._delivery.open()
         if self._stats is not None:
             self._stats.start()
 
     def stream_opened(self) -> None:
-        """A new stream begins: the server counts what it withholds from zero."""
+        """Begin a new stream, of which the server counts what it withholds from zero."""
         self._limit_notices.reset()
         self._delivery.stream_opened()
 
@@ -145,12 +139,8 @@ class Pipeline:
 
     # ---- the end
 
-    def keep(self) -> bool:
-        """Commit all that was handled; False when a sudden end would lose some of it."""
-        return self._delivery.keep()
-
     def drain(self, deadline: float) -> int:
-        """Deliver until `deadline` (monotonic); how many messages are left for another generation."""
+        """Deliver until `deadline` (monotonic); return how many messages are left for another generation."""
         left = self._delivery.drain(deadline)
         if self._stats is not None:
             self._stats.stop(max(0.0, min(1.0, deadline - time.monotonic())))
@@ -158,51 +148,13 @@ class Pipeline:
 
     # ---- any thread
 
-    def stop_waiting(self) -> None:
-        """End a wait for the output."""
-        self._delivery.stop_waiting()
-
-    @property
-    def reaches_since(self) -> float | None:
-        """Since when (monotonic) `open` waits for the output; None when it does not."""
-        return self._delivery.reaches_since
-
-    @property
-    def has_room(self) -> threading.Event:
-        """Set while what a stream brings can be kept."""
-        return self._delivery.has_room
-
-    @property
-    def outbox_trouble(self) -> OutboxTrouble | None:
-        """Why there is no room."""
-        return self._delivery.outbox_trouble
-
-    @property
-    def backlog(self) -> int:
-        """Messages that are not yet delivered."""
-        return self._delivery.backlog
-
-    @property
-    def unconfirmed_since(self) -> float | None:
-        """Since when the output confirms nothing; None: it works."""
-        return self._delivery.unconfirmed_since
-
-    @property
-    def outbox_bytes(self) -> int:
-        """What of them is on disk."""
-        return self._delivery.outbox_bytes
-
     @property
     def redis(self) -> tuple[RedisState, str]:
-        """How Redis stands with the counters, with the error while it fails."""
+        """Return how Redis stands with the counters, with the error while it fails."""
         return self._stats.redis if self._stats is not None else (RedisState.UNKNOWN, "")
 
-    def safe_until(self) -> float:
-        """Until when all that came over the stream is safe (monotonic)."""
-        return self._delivery.safe_until()
-
     def counters(self, log_lost: int) -> Counters:
-        """A snapshot of all counters."""
+        """Return a snapshot of all counters."""
         counts = self._delivery.counts
         return msgspec.structs.replace(
             self._counters,

@@ -1,4 +1,4 @@
-"""The life of a worker's main thread: wait for an order, stream once, ask again, and drain at the end."""
+"""Live as a worker's main thread: wait for an order, stream once, ask again, and drain at the end."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ from traptor.common.messages import (
     Report,
 )
 from traptor.worker.afterfork import give_memory_back, set_title
+from traptor.worker.current import CurrentStream
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.phase import Phase
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.stream.v1 import V1Stream
 
@@ -41,8 +44,6 @@ log = logging.getLogger(__name__)
 # While an answer's headers are awaited nothing can interrupt the main thread; after this long the
 # link thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
-# What is on its way from the server, also within a busy host, was sent at most so long ago.
-_ON_ITS_WAY_S = 0.1
 _ROOM_LOOK_S = 0.1
 _TROUBLES = {
     OutboxTrouble.LIMIT: "outbox_max_bytes is reached",
@@ -52,22 +53,25 @@ _TROUBLES = {
 
 
 class Session:
-    """Serves one connection with one generation. `order` and `report` are called by the link thread."""
+    """Serve one connection with one generation. `order` and `report` are called by the link thread."""
 
     def __init__(
-        self, birth: Birth, pipeline: Pipeline, logs: WorkerLogs, post: Callable[[FromWorker], None]
+        self,
+        birth: Birth,
+        delivery: Delivery,
+        pipeline: Pipeline,
+        logs: WorkerLogs,
+        post: Callable[[FromWorker], None],
     ) -> None:
+        """Take the pipeline that handles messages, and the delivery that it gives them to."""
         self._birth = birth
+        self._delivery = delivery
         self._pipeline = pipeline
         self._logs = logs
         self._post = post
         self._orders: queue.SimpleQueue[Connect | Drain] = queue.SimpleQueue()
-        self._stream: V1Stream | None = None
-        self._phase = (Activity.STARTING, time.monotonic())
-        self._handling_since = 0.0  # 0: no message in hand
-        self._last_byte_at = 0.0
-        self._last_handled_until = 0.0  # of the last stream
-        self._connected_at = 0.0
+        self._current = CurrentStream()
+        self._phase = Phase(time.monotonic())
         self._drain_by: float | None = None
         self._end = threading.Lock()  # taken by whichever thread drains
         self._ended = threading.Event()
@@ -76,11 +80,12 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        self._pipeline.open(self._handled_until)
+        self._delivery.follow(self._current.handled_until)
+        self._pipeline.open()
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
         while self._drain_by is None:
-            if self._pipeline.has_room.is_set():
+            if self._delivery.has_room.is_set():
                 self._ask_to_connect()
             else:
                 self._wait_for_room()
@@ -97,12 +102,12 @@ class Session:
         self._enter(Activity.SINK, "outbox full")
         said: OutboxTrouble | None = None
         while self._drain_by is None:
-            trouble = self._pipeline.outbox_trouble
+            trouble = self._delivery.outbox_trouble
             if trouble is not None and trouble is not said:
                 said = trouble
                 self._post(OutboxFull(trouble))
                 log.error("no stream until the outbox has room", extra=lifecycle(why=_TROUBLES[trouble]))
-            if self._pipeline.has_room.wait(_ROOM_LOOK_S):
+            if self._delivery.has_room.wait(_ROOM_LOOK_S):
                 log.info("the outbox has room again", extra=lifecycle())
                 return
 
@@ -110,19 +115,20 @@ class Session:
         self._enter(Activity.READING, "connecting")
         self._logs.know(_secrets(order))
         log.info("connecting", extra=fields(key=order.key_name, source_address=order.source_address))
-        self._stream = stream = V1Stream(
+        stream = V1Stream(
             order,
             self._birth.settings,
             on_open=self._opened,
             on_line=self._take_line,
             on_refused=self._post,  # at once: the key's next way need not wait for the refusal's text
         )
+        self._current.begin(stream)
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
-        self._last_handled_until, self._stream = stream.handled_until, None
+        self._current.leave()
         ended = _masked(self._dated(ended), order)
-        self._last_byte_at = ended.last_byte_at
+        self._current.ended(ended.last_byte_at)
         _log_end(ended, order.key_name)
         is_refused = ended.status is not None and not ended.streamed
         if not is_refused:
@@ -130,39 +136,34 @@ class Session:
 
     def _dated(self, ended: Disconnected) -> Disconnected:
         """Date the end to when all that came before was safe: what was read last may be in memory alone."""
-        is_kept = self._pipeline.keep()
+        is_kept = self._delivery.keep()
         if not ended.streamed or (is_kept and ended.kind is not DisconnectKind.OUTBOX_FULL):
             return ended
-        until = min(ended.at, max(self._pipeline.safe_until(), self._connected_at))
+        until = min(ended.at, max(self._delivery.safe_until(), self._current.connected_at))
         return msgspec.structs.replace(ended, at=until, last_byte_at=until, safe_until=until)
 
     def _opened(self) -> None:
         self._pipeline.stream_opened()
-        self._connected_at = time.monotonic()
-        self._post(Connected(self._connected_at))
+        now = time.monotonic()
+        self._current.opened(now)
+        self._post(Connected(now))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
         give_memory_back()
 
     def _take_line(self, line: bytes) -> None:
-        self._last_byte_at = self._handling_since = time.monotonic()
+        now = time.monotonic()
+        self._current.message_came(now)
+        self._phase.message_came(now)
         try:
             self._pipeline.handle(line)
         finally:
-            self._handling_since = 0.0
-        if not self._pipeline.has_room.is_set() and self._stream is not None:
-            self._stream.stop(DisconnectKind.OUTBOX_FULL)
-
-    def _handled_until(self) -> float:
-        """Return the time up to which all that came has reached the pipeline, even if we die right now."""
-        stream = self._stream
-        if stream is None:
-            return self._last_handled_until
-        handled_until = stream.handled_until
-        return min(handled_until, max(self._connected_at, handled_until - _ON_ITS_WAY_S))
+            self._phase.message_handled()
+        if not self._delivery.has_room.is_set():
+            self._current.stop(DisconnectKind.OUTBOX_FULL)
 
     def _enter(self, activity: Activity, title: str) -> None:
-        self._phase = (activity, time.monotonic())
+        self._phase.enter(activity, time.monotonic())
         set_title(self._birth.connection, title)
 
     def _drain(self) -> bool:
@@ -184,7 +185,7 @@ class Session:
             case Connect():
                 self._orders.put(message)
             case Close():
-                self._stop_stream()
+                self._current.stop()
             case Drain():
                 self._drain_soon(message)
             case Reopen():
@@ -193,46 +194,33 @@ class Session:
     def _drain_soon(self, message: Drain) -> None:
         self._drain_by = time.monotonic() + message.deadline_s
         self._orders.put(message)
-        self._stop_stream()
-        self._pipeline.stop_waiting()
+        self._current.stop()
+        self._delivery.stop_waiting()
 
     def drained_instead(self) -> bool:
         """Drain in the main thread's place when a connect that cannot be interrupted holds it."""
-        if self._drain_by is None or self._phase[0] is not Activity.READING:
+        since = self._phase.reading_since
+        if self._drain_by is None or since is None or not self._current.is_uninterruptible:
             return False
-        stream, since = self._stream, self._phase[1]
-        if stream is None or stream.is_open or time.monotonic() - since < _UNINTERRUPTIBLE_S:
-            return False
-        return self._drain()
+        return time.monotonic() - since >= _UNINTERRUPTIBLE_S and self._drain()
 
     def report(self) -> Report:
-        """What the main thread does now and has done."""
-        activity, since = self._phase
-        handling_since = self._handling_since
-        if handling_since:
-            activity, since = Activity.HANDLING, handling_since
-        elif (reaches_since := self._pipeline.reaches_since) is not None:
-            activity, since = Activity.SINK, reaches_since
-        stream = self._stream
+        """Return what the main thread does now and has done."""
+        activity, since = self._phase.activity(self._delivery.reaches_since)
         redis_state, redis_error = self._pipeline.redis
         return Report(
             at=time.monotonic(),
             activity=activity,
             activity_since=since,
-            last_byte_at=stream.last_byte_at if stream is not None else self._last_byte_at,
-            safe_until=self._pipeline.safe_until(),
-            backlog=self._pipeline.backlog,
-            outbox_bytes=self._pipeline.outbox_bytes,
-            unconfirmed_since=self._pipeline.unconfirmed_since,
+            last_byte_at=self._current.last_byte_at,
+            safe_until=self._delivery.safe_until(),
+            backlog=self._delivery.backlog,
+            outbox_bytes=self._delivery.outbox_bytes,
+            unconfirmed_since=self._delivery.unconfirmed_since,
             counters=self._pipeline.counters(log_lost=self._logs.lost),
             redis_state=redis_state,
             redis_error=redis_error,
         )
-
-    def _stop_stream(self) -> None:
-        stream = self._stream
-        if stream is not None:
-            stream.stop()
 
 
 def _secrets(order: Connect) -> list[str]:

@@ -120,7 +120,7 @@ def check(line: bytes, message: Outgoing) -> None:
 def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
     kept = Kept()
     pipeline = Pipeline(BIRTH, kept, None)
-    pipeline.open(lambda: 0.0)
+    pipeline.open()
     pipeline.handle(line)
     counters = pipeline.counters(log_lost=0)
     assert counters.received + counters.broken + sum(counters.other.values()) == 1

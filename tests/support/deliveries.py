@@ -31,5 +31,5 @@ def die(delivery: Delivery) -> None:
     delivery._ended.set()
     delivery._bell.set()
     delivery._thread.join()
-    for source in delivery._outflow.sources:
+    for source in delivery._outflow._sources:
         source.outbox.close()

@@ -10,7 +10,6 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +50,10 @@ def is_told(deed: str, connection: str) -> bool:
 class BadPipeline(Pipeline):
     """Cannot start (`dies`), stays in a message for ever (`loops`), or logs a lot (`chatters`)."""
 
-    def open(self, handled_until: Callable[[], float]) -> None:
+    def open(self) -> None:
         if is_told("dies", self._birth.connection):
             raise RuntimeError("told to die")
-        super().open(handled_until)
+        super().open()
 
     def handle(self, line: bytes) -> None:
         while is_told("loops", self._birth.connection):

@@ -48,7 +48,7 @@ def delivered(settings: WorkerSettings, *lines: bytes) -> list[bytes]:
     sink = KeepingSink()
     birth = Birth("track:0", 1, RULES[0].group, RULES, settings)
     pipeline = Pipeline(birth, Delivery(birth, sink), None)
-    pipeline.open(lambda: 0.0)
+    pipeline.open()
     for line in lines:
         pipeline.handle(line)
     pipeline.drain(float("inf"))

@@ -11,7 +11,7 @@ from traptor.common.messages import Disconnected, DisconnectKind
 from traptor.worker.session import Session
 
 
-class Pipeline:
+class Delivered:
     """Has kept all, or not, of what came; what came until `safe_until` is safe."""
 
     def __init__(self, *, keeps: bool, safe_until: float) -> None:
@@ -25,9 +25,9 @@ class Pipeline:
         return self._safe_until
 
 
-def dated(tmp_path: Path, pipeline: Pipeline, *, streamed: bool = True, **members: object) -> Disconnected:
-    session = Session(worker_birth(tmp_path), pipeline, None, lambda _message: None)  # type: ignore[arg-type]
-    session._connected_at = 10.0
+def dated(tmp_path: Path, delivery: Delivered, *, streamed: bool = True, **members: object) -> Disconnected:
+    session = Session(worker_birth(tmp_path), delivery, None, None, lambda _message: None)  # type: ignore[arg-type]
+    session._current.opened(10.0)
     ended = Disconnected(at=20.0, last_byte_at=19.0, safe_until=18.0, streamed=streamed, **members)  # type: ignore[arg-type]
     return session._dated(ended)
 
@@ -40,26 +40,26 @@ def times(ended: Disconnected) -> tuple[float, float, float | None]:
 def test_whatever_ended_the_stream_what_cannot_be_kept_lies_after_its_end(
     tmp_path: Path, kind: DisconnectKind
 ) -> None:
-    lost = dated(tmp_path, Pipeline(keeps=False, safe_until=12.5), kind=kind)
+    lost = dated(tmp_path, Delivered(keeps=False, safe_until=12.5), kind=kind)
     assert times(lost) == (12.5, 12.5, 12.5)
-    kept = dated(tmp_path, Pipeline(keeps=True, safe_until=12.5), kind=kind)
+    kept = dated(tmp_path, Delivered(keeps=True, safe_until=12.5), kind=kind)
     assert times(kept) == (20.0, 19.0, 18.0)
 
 
 def test_a_stream_that_a_full_outbox_closes_ends_where_all_is_safe(tmp_path: Path) -> None:
-    ended = dated(tmp_path, Pipeline(keeps=True, safe_until=17.0), kind=DisconnectKind.OUTBOX_FULL)
+    ended = dated(tmp_path, Delivered(keeps=True, safe_until=17.0), kind=DisconnectKind.OUTBOX_FULL)
     assert times(ended) == (17.0, 17.0, 17.0)
 
 
 def test_no_stream_ends_before_it_began_or_after_it_ended(tmp_path: Path) -> None:
-    early = dated(tmp_path, Pipeline(keeps=False, safe_until=0.0), kind=DisconnectKind.SERVER_CLOSE)
+    early = dated(tmp_path, Delivered(keeps=False, safe_until=0.0), kind=DisconnectKind.SERVER_CLOSE)
     assert times(early) == (10.0, 10.0, 10.0)
-    late = dated(tmp_path, Pipeline(keeps=False, safe_until=30.0), kind=DisconnectKind.SERVER_CLOSE)
+    late = dated(tmp_path, Delivered(keeps=False, safe_until=30.0), kind=DisconnectKind.SERVER_CLOSE)
     assert times(late) == (20.0, 20.0, 20.0)
 
 
 def test_a_connect_that_opened_no_stream_keeps_its_time(tmp_path: Path) -> None:
     refused = dated(
-        tmp_path, Pipeline(keeps=False, safe_until=12.5), kind=DisconnectKind.HTTP, streamed=False
+        tmp_path, Delivered(keeps=False, safe_until=12.5), kind=DisconnectKind.HTTP, streamed=False
     )
     assert times(refused) == (20.0, 19.0, 18.0)

@@ -1,4 +1,4 @@
-"""From the pipeline to the sink by way of the outbox: nothing is lost, whatever ends this process.
+"""Bring messages to the sink by way of the outbox: nothing is lost, whatever ends this process.
 
 A message is in the outbox before the sink is asked to deliver it, and leaves it when it is delivered. For
 that the messages of some milliseconds are committed as one batch, by the thread that brings them or, when the
@@ -17,16 +17,14 @@ from collections.abc import Callable
 from traptor.common.birth import Birth
 from traptor.common.errors import ExitCode
 from traptor.common.files.disk import spare_bytes
-from traptor.common.files.mark import Mark
 from traptor.common.logs.event import fields
 from traptor.common.messages import OutboxTrouble
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
 from traptor.worker.delivery.intake import Intake
+from traptor.worker.delivery.marker import Marker
 from traptor.worker.delivery.outflow import Outflow
-from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
-from traptor.worker.delivery.waiting import Waiting
-from traptor.worker.delivery.watch import OutputWatch
+from traptor.worker.delivery.upkeep import SYNC_S, Every, Upkeep
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 
@@ -35,44 +33,37 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_S = 0.005
 _WATCH_PAUSE_S = 0.05
 _IDLE_PAUSE_S = 1.0
-_SYNC_S = 0.1
-_ADOPT_S = 2.0
-_GIVE_BACK_S = 5.0
 
 
 class Delivery:
-    """Takes the messages of one generation, and those that earlier ones left, and delivers them.
-
-    `handled_until` tells until when all that came over the stream was given to `send`; 0: nothing ever came.
-    """
+    """Take the messages of one generation, and those that earlier ones left, and deliver them."""
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         settings = birth.settings.outbox
         self.counts = DeliveryCounts()
-        self.handled_until: Callable[[], float] = lambda: 0.0
-        self.reaches_since: float | None = None  # since when `open` waits for the output (any thread)
+        self._handled_until: Callable[[], float] = lambda: 0.0
+        self._reaches_since: float | None = None
         self._sink = sink
         self._settings = settings
         self._drains = birth.drains
-        self._folder = OutboxFolder(birth)
+        folder = OutboxFolder(birth)
         self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
-        self._gathered = Gathering(self._folder, self._outflow, self._intake)
-        self._synced_at = 0.0
-        self._adopted_at = 0.0
-        self._looked_around_at = 0.0
-        self._removed_at = 0.0
-        self._gave_back_at = 0.0
-        self._marked_at = 0.0
-        self._stream_since = 0.0
-        self._progress = Progress()
-        self._watch = OutputWatch(sink, settings.confirm_timeout_s)
+        self._gathered = Gathering(folder, self._outflow, self._intake)
+        self._marker = Marker(self._gathered)
+        self._upkeep = Upkeep(settings, sink, folder, self._outflow)
+        self._look_around = Every(_IDLE_PAUSE_S)
+        self._removal = Every(COMMIT_S)
         self._bell = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     # ---- who brings messages
+
+    def follow(self, handled_until: Callable[[], float]) -> None:
+        """Have the caller tell until when all that came was given to `send`; 0: nothing ever came."""
+        self._handled_until = handled_until
 
     def open(self) -> None:
         """Make the outbox, take over those that were left, and reach the output. Raises SinkError.
@@ -81,16 +72,16 @@ class Delivery:
         """
         if not self._drains:
             self._gathered.make_outbox()
-        self._adopt()
+        self._upkeep.adopt(time.monotonic())
         self._look_for_room()
-        self.reaches_since = time.monotonic()
+        self._reaches_since = time.monotonic()
         self._sink.open(self._outflow)
-        self.reaches_since = None
+        self._reaches_since = None
         self._thread.start()
 
     def stream_opened(self) -> None:
-        """What comes from now on comes over a new stream."""
-        self._stream_since = time.monotonic()
+        """Note that what comes from now on comes over a new stream."""
+        self._marker.stream_opened(time.monotonic())
 
     def send(self, message: Outgoing) -> None:
         """Take a message; it never waits. Where it cannot be kept, `has_room` is cleared: bring no more."""
@@ -100,11 +91,11 @@ class Delivery:
             self.counts.accepted += 1
             if not self._gathered and self._sink.deliver_at_once(message):
                 self.counts.delivered += 1
-                self._mark_when_due()
+                self._marker.mark_when_due(self._handled_until)
                 return
             if not self._gathered:
                 self._bell.set()
-            if self._gathered.add(message, self.handled_until()):
+            if self._gathered.add(message, self._handled_until()):
                 self._step()
 
     def keep(self) -> bool:
@@ -134,33 +125,38 @@ class Delivery:
         self._sink.stop_waiting()
 
     @property
+    def reaches_since(self) -> float | None:
+        """Return since when `open` waits for the output; None when it does not."""
+        return self._reaches_since
+
+    @property
     def has_room(self) -> threading.Event:
-        """Set while what a stream brings can be kept."""
+        """Return an event that is set while what a stream brings can be kept."""
         return self._intake.has_room
 
     @property
     def outbox_trouble(self) -> OutboxTrouble | None:
-        """Why there is no room."""
+        """Return why there is no room."""
         return self._intake.trouble
 
     @property
     def backlog(self) -> int:
-        """Messages that are not yet delivered, with those that earlier generations left."""
-        return len(self._gathered) + sum(one.outbox.messages for one in self._outflow.sources)
+        """Return how many messages are not yet delivered, with those that earlier generations left."""
+        return len(self._gathered) + self._outflow.backlog
 
     @property
     def outbox_bytes(self) -> int:
-        """What waits on disk."""
+        """Return how many bytes wait on disk."""
         return self._outflow.waiting_bytes
 
     @property
     def unconfirmed_since(self) -> float | None:
-        """Since when the output confirms nothing; None: it works."""
-        return self._watch.unconfirmed_since
+        """Return since when the output confirms nothing; None: it works."""
+        return self._upkeep.unconfirmed_since
 
     def safe_until(self) -> float:
         """Return the time (monotonic) up to which all that came is delivered or in the outbox."""
-        return self._gathered.safe_until(self.handled_until())
+        return self._gathered.safe_until(self._handled_until())
 
     # ---- steps
 
@@ -168,7 +164,7 @@ class Delivery:
         """Commit what is due, and move what can be moved."""
         if not self._drains:
             self._gathered.commit()
-        self._mark()
+        self._marker.mark(self._handled_until)
         self._outflow.pump()
         self._remove_done()
         self._look_for_room()
@@ -176,13 +172,11 @@ class Delivery:
     def _remove_done(self) -> None:
         """Have what is delivered leave the outbox, where no commit does it by the way."""
         now = time.monotonic()
-        if now - max(self._removed_at, self._gathered.committed_at) < COMMIT_S and not self._ended.is_set():
+        is_due = self._removal.is_due(now) and now - self._gathered.committed_at >= COMMIT_S
+        if not is_due and not self._ended.is_set():
             return
-        self._removed_at = now
+        self._removal.done(now)
         self._outflow.remove_done()
-        for source in [one for one in self._outflow.sources if one.is_adopted and not one.outbox.messages]:
-            self._outflow.sources.remove(source)
-            source.outbox.delete()
 
     # ---- what else there is to do now and then
 
@@ -193,11 +187,12 @@ class Delivery:
                 now = time.monotonic()
                 # A busy producer commits its own batches: a young one then means that this was just done.
                 is_due = not self._gathered or self._gathered.is_due(now)
-                if is_due or now - self._looked_around_at >= _IDLE_PAUSE_S:
+                if is_due or self._look_around.is_due(now):
                     with self._lock:
-                        self._outflow.has_moved = False
+                        self._outflow.begin_step()
                         self._step()
-                        self._look_around(now)
+                        self._look_around.done(now)
+                        self._upkeep.look(lambda: self.backlog, now)
         except Exception:
             log.critical("the delivery failed", exc_info=True)
             os._exit(ExitCode.FAILURE)  # what is in the outbox is safe; the next generation goes on with it
@@ -214,39 +209,7 @@ class Delivery:
             return _BUSY_PAUSE_S if self._outflow.has_moved else _WATCH_PAUSE_S
         if self._outflow.is_busy:
             return _WATCH_PAUSE_S
-        return _SYNC_S if self._settings.synced else _IDLE_PAUSE_S
-
-    def _look_around(self, now: float) -> None:
-        self._looked_around_at = now
-        if self._settings.synced and now - self._synced_at >= _SYNC_S:
-            self._synced_at = now
-            self._sink.sync()
-        if now - self._adopted_at >= _ADOPT_S:
-            self._adopt()
-        if now - self._gave_back_at >= _GIVE_BACK_S:
-            self._gave_back_at = now
-            self._outflow.give_back()
-        self._watch.look(self._outflow.front(), self.backlog, now)
-        self._progress.say(self.backlog, self.outbox_bytes, now)
-
-    def _adopt(self) -> None:
-        """Take over what dead generations left; it goes out before what is this one's own."""
-        self._adopted_at = time.monotonic()
-        sources = self._outflow.sources
-        end = len(sources) - (self._gathered.own is not None)
-        sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in self._folder.adopt()]
-
-    def _mark_when_due(self) -> None:
-        if time.monotonic() - self._marked_at >= COMMIT_S:
-            self._mark()
-
-    def _mark(self) -> None:
-        self._marked_at = time.monotonic()
-        safe_until = self.safe_until()
-        own = self._gathered.own
-        if safe_until and own is not None:
-            now = time.monotonic()
-            own.outbox.mark(Mark(time.time() - (now - safe_until), safe_until, self._stream_since))
+        return SYNC_S if self._settings.synced else _IDLE_PAUSE_S
 
     def _look_for_room(self) -> None:
         self._intake.look(self.outbox_bytes, lambda: spare_bytes(self._settings.state_dir))
@@ -257,10 +220,6 @@ class Delivery:
         left = self.backlog
         if lost := len(self._gathered):
             log.critical("messages are lost: the outbox could not be written", extra=fields(count=lost))
-        for source in self._outflow.sources:
-            if source.outbox.messages:
-                source.outbox.close()
-            else:
-                source.outbox.delete()
-        self._gathered.own, self._outflow.sources = None, []
+        self._gathered.let_go()
+        self._outflow.let_go()
         return left

@@ -1,4 +1,4 @@
-"""Messages on their way into the outbox: those of some milliseconds are committed as one batch."""
+"""Gather messages on their way into the outbox; those of some milliseconds are committed as one batch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _TRY_AGAIN_S = 1.0
 
 
 class Gathering:
-    """Gathers messages and keeps them in the generation's own outbox; used by one thread at a time.
+    """Gather messages and keep them in the generation's own outbox; used by one thread at a time.
 
     While they cannot be kept they stay in memory, and the intake is closed.
     """
 
     def __init__(self, folder: OutboxFolder, outflow: Outflow, intake: Intake) -> None:
-        self.committed_at = 0.0
-        self.own: Waiting | None = None
+        self._committed_at = 0.0
+        self._own: Waiting | None = None
         self._folder = folder
         self._outflow = outflow
         self._intake = intake
@@ -42,11 +42,24 @@ class Gathering:
         self._not_before = 0.0
         self._tally = Tally()
 
+    @property
+    def own(self) -> Waiting | None:
+        """Return the generation's own outbox; None where none could be made yet."""
+        return self._own
+
+    @property
+    def committed_at(self) -> float:
+        """Return when messages were last put into the outbox."""
+        return self._committed_at
+
     def __len__(self) -> int:
         return len(self._messages)
 
     def add(self, message: Outgoing, handled_until: float) -> bool:
-        """Gather a message; whether it is time to commit. Before it, all that came until then was handled."""
+        """Gather a message, before which all was handled that came until `handled_until`.
+
+        Return whether it is time to commit.
+        """
         now = time.monotonic()
         if not self._messages:
             self._since, self._safe_until = now, handled_until
@@ -55,7 +68,7 @@ class Gathering:
         return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES or self.is_due(now)
 
     def is_due(self, now: float) -> bool:
-        """Whether the first message waits for as long as it may."""
+        """Return whether the first message waits for as long as it may."""
         return now - self._since >= COMMIT_S
 
     def safe_until(self, handled_until: float) -> float:
@@ -69,7 +82,7 @@ class Gathering:
         """Keep what is gathered, and let it go out; where that failed, not at once again."""
         if time.monotonic() < self._not_before:
             return
-        own = self.own if self.own is not None else self.make_outbox()
+        own = self._own if self._own is not None else self.make_outbox()
         if own is None or not self._messages:
             return
         gone = self._outflow.done(own.outbox)
@@ -79,7 +92,7 @@ class Gathering:
             self._cannot_keep(error)
             return
         self._outflow.forget_done(own.outbox, gone)
-        self.committed_at = time.monotonic()
+        self._committed_at = time.monotonic()
         self._outflow.begin(own, batch, self._messages)
         self._messages, self._bytes = [], 0
         self._can_keep()
@@ -87,14 +100,18 @@ class Gathering:
     def make_outbox(self) -> Waiting | None:
         """Make the outbox, the last of all; None, and tried again, on a full disk. Raises SinkError."""
         try:
-            self.own = Waiting(self._folder.create(), is_adopted=False)
+            self._own = Waiting(self._folder.create(), is_adopted=False)
         except OutboxError as error:
             self._cannot_keep(error)
             return None
-        self._outflow.sources.append(self.own)
+        self._outflow.add_own(self._own)
         if not self._messages:
             self._can_keep()
-        return self.own
+        return self._own
+
+    def let_go(self) -> None:
+        """Forget the outbox; who has it closes it."""
+        self._own = None
 
     def _cannot_keep(self, error: OutboxError) -> None:
         self._not_before = time.monotonic() + _TRY_AGAIN_S

@@ -1,11 +1,11 @@
-"""Out of the outboxes of one generation into its sink: live messages, what waited, and what came back."""
+"""Move messages out of the outboxes into the sink: live ones, what waited, and what came back."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
@@ -17,15 +17,15 @@ from traptor.worker.outbox.outbox import Batch, Outbox, OutboxError, portions
 
 log = logging.getLogger(__name__)
 
-# Of what waited so much at most is with the sink at once, so that live messages find room.
+# Cap the backlog in flight so that live messages are not starved.
 _LATE_IN_FLIGHT = 2_000
-# So long at most a pump keeps the lock from who brings live messages.
+# Maximum time pump() may hold the lock.
 _PUMP_S = 0.02
 _TRY_AGAIN_S = 1.0
 
 
 class _InHand:
-    """A batch of which the sink has the first messages."""
+    """Hold a batch of which the sink has the first messages."""
 
     def __init__(self, handed: Handed, messages: Sequence[Outgoing]) -> None:
         self.handed = handed
@@ -34,15 +34,14 @@ class _InHand:
 
 
 class Outflow:
-    """Hands batches to the sink, and has those leave their outbox that are delivered.
+    """Hand batches to the sink, and have those leave their outbox that are delivered.
 
-    Used by one thread at a time, and so are its methods that the sink calls. `sources` are the outboxes,
-    those of earlier generations first; whoever holds it adds to them and takes from them.
+    Used by one thread at a time, and so are its methods that the sink calls.
     """
 
     def __init__(self, sink: Sink, counts: DeliveryCounts) -> None:
-        self.sources: list[Waiting] = []
-        self.has_moved = False  # the sink took a message, or told of one; to be reset by who asks
+        self._sources: list[Waiting] = []  # the outboxes, those of earlier generations first
+        self._has_moved = False
         self._sink = sink
         self._counts = counts
         self._live: _InHand | None = None
@@ -54,20 +53,56 @@ class Outflow:
         self._done: dict[Outbox, list[Batch]] = {}
         self._tally = Tally()
 
+    # ---- its outboxes
+
+    def add_own(self, source: Waiting) -> None:
+        """Take the outbox of this generation, behind all others."""
+        self._sources.append(source)
+
+    def adopt(self, outboxes: Iterable[Outbox]) -> None:
+        """Take the outboxes of earlier generations, behind those of others and before this one's own."""
+        end = sum(source.is_adopted for source in self._sources)
+        self._sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in outboxes]
+
+    def let_go(self) -> None:
+        """Close every outbox, and remove those that are empty."""
+        for source in self._sources:
+            if source.outbox.messages:
+                source.outbox.close()
+            else:
+                source.outbox.delete()
+        self._sources = []
+
+    @property
+    def backlog(self) -> int:
+        """Return how many messages are in the outboxes."""
+        return sum(source.outbox.messages for source in self._sources)
+
+    # ---- how it moves
+
+    def begin_step(self) -> None:
+        """Forget what has moved before."""
+        self._has_moved = False
+
+    @property
+    def has_moved(self) -> bool:
+        """Return whether the sink took a message, or told of one, since the step began."""
+        return self._has_moved
+
     @property
     def has_late(self) -> bool:
-        """Whether batches wait for their turn."""
-        return self._late is not None or any(self.sources)
+        """Return whether batches wait for their turn."""
+        return self._late is not None or any(self._sources)
 
     @property
     def is_busy(self) -> bool:
-        """Whether messages are on their way, or have still to leave their outbox."""
+        """Return whether messages are on their way, or have still to leave their outbox."""
         return bool(self._in_flight or self._done or self._again) or self._live is not None
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits on disk."""
-        return sum(source.outbox.bytes for source in self.sources)
+        """Return how many bytes wait on disk."""
+        return sum(source.outbox.bytes for source in self._sources)
 
     def front(self) -> Front | None:
         """Return the oldest batch that the sink has, or has no room for; None where nothing waits for it."""
@@ -102,18 +137,18 @@ class Outflow:
             self._late = None
 
     def done(self, outbox: Outbox) -> Sequence[Batch]:
-        """A portion of the batches that are delivered and still in this outbox."""
+        """Return a portion of the batches that are delivered and still in this outbox."""
         return next(portions(self._done.get(outbox, ())), ())
 
     def forget_done(self, outbox: Outbox, portion: Sequence[Batch]) -> None:
-        """The portion has left it."""
+        """Note that the portion has left it."""
         if rest := self._done.get(outbox, [])[len(portion) :]:
             self._done[outbox] = rest
         else:
             self._done.pop(outbox, None)
 
     def remove_done(self) -> None:
-        """Take out of the outboxes what is delivered."""
+        """Take out of the outboxes what is delivered, and remove those of others that are empty then."""
         for outbox in list(self._done):
             try:
                 while portion := self.done(outbox):
@@ -121,14 +156,17 @@ class Outflow:
                     self.forget_done(outbox, portion)
             except OutboxError as error:
                 self._remove_as_a_whole(outbox, error)
+        for source in [one for one in self._sources if one.is_adopted and not one.outbox.messages]:
+            self._sources.remove(source)
+            source.outbox.delete()
 
     def give_back(self) -> None:
         """Give the disk what the outboxes take there and do not need."""
-        for source in self.sources:
+        for source in self._sources:
             source.outbox.give_back()
 
     def _remove_as_a_whole(self, outbox: Outbox, error: OutboxError) -> None:
-        """Nothing can leave it by itself: where all in it is delivered, all of it can."""
+        """Empty an outbox that nothing can leave by itself, once all in it is delivered."""
         if sum(batch.size for batch in self._done[outbox]) < outbox.messages:
             self._say_unusable(error)
             return
@@ -165,7 +203,7 @@ class Outflow:
     # ---- steps
 
     def _hand_on(self, hand: _InHand) -> bool:
-        """Whether the sink has all of it now."""
+        """Hand on what is left of it; return whether the sink has all of it now."""
         while hand.next < len(hand.messages):
             if not self._hand(hand.messages[hand.next], Ticket(hand.handed, hand.next)):
                 return False
@@ -177,7 +215,7 @@ class Outflow:
     def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
         self._in_flight += 1  # before: the sink may tell at once what became of it
         if self._sink.send(message, ticket):
-            self.has_moved = True
+            self._has_moved = True
             return True
         self._in_flight -= 1
         return False
@@ -201,8 +239,8 @@ class Outflow:
         self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
 
     def _next_late(self) -> _InHand | None:
-        """The next batch that waited: what earlier generations left comes first."""
-        for waiting in self.sources:
+        """Return the next batch that waited: what earlier generations left comes first."""
+        for waiting in self._sources:
             try:
                 if (batch := waiting.next()) is not None:
                     handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted)
@@ -212,7 +250,7 @@ class Outflow:
         return None
 
     def _settle(self, ticket: Ticket) -> None:
-        self.has_moved = True
+        self._has_moved = True
         self._in_flight -= 1
         handed = ticket.handed
         handed.left -= 1

@@ -1,4 +1,4 @@
-"""One connect to `statuses/filter`, from the request to the last byte, on tweepy's BaseStream.
+"""Connect once to `statuses/filter`, and read to the last byte, on tweepy's BaseStream.
 
 Tweepy's own waits and retries are never used: the master permits every connect (docs/architecture.md).
 Facts about the endpoint: Twitter, "POST statuses/filter" and "Connecting to a streaming endpoint".
@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import requests
@@ -24,6 +24,7 @@ from traptor.common.rules.rule import Rule
 from traptor.worker.stream.body import READ_BYTES, Body
 from traptor.worker.stream.failure import NETWORK_ERRORS, is_read_timeout, never_reached, short
 from traptor.worker.stream.opening import Opening, OpeningAdapter
+from traptor.worker.stream.stop import Stop
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 BACK_OFF_HEADERS = ("date", "retry-after", "x-rate-limit-reset")
@@ -32,12 +33,22 @@ _TEXT_CHARS = 200
 # How long the text of a refusal is waited for, and how much of it is read.
 _TEXT_S = 1.0
 _TEXT_BYTES = 1_024
-# How long what has arrived before `stop` may be handled after it.
-STOP_S = 0.5
+
+
+class _Reply(NamedTuple):
+    """Hold what came of the request."""
+
+    response: requests.Response
+    body: Body
+
+    @property
+    def streams(self) -> bool:
+        """Return whether it is a stream, and no refusal."""
+        return bool(self.response.status_code == requests.codes.ok)
 
 
 class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has no types
-    """Opens one stream and hands each line to `on_line`; `stop` ends it from any thread.
+    """Open one stream and hand each line to `on_line`; `stop` ends it from any thread.
 
     `on_refused` is told of another answer than 200 as soon as its headers have come.
     """
@@ -61,11 +72,9 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._on_open = on_open
         self._on_line = on_line
         self._on_refused = on_refused
-        self._stopped: DisconnectKind | None = None
-        self._stop_by = 0.0
+        self._stop = Stop()
         self._opening = Opening(settings.connect_timeout_s)
-        self._response: requests.Response | None = None
-        self._body: Body | None = None
+        self._reply: _Reply | None = None
         self._ending: Disconnected | None = None
         self._set_up_session(connect)
 
@@ -84,22 +93,22 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     @property
     def is_open(self) -> bool:
-        """Whether an answer came, so that `stop` can interrupt what reads it."""
-        return self._response is not None
+        """Return whether an answer came, so that `stop` can interrupt what reads it."""
+        return self._reply is not None
 
     @property
     def handled_until(self) -> float:
-        """The last time when all that had come was handled; 0: there was no stream yet (any thread)."""
-        body = self._body
-        return body.handled_until if body is not None and self._streamed else 0.0
+        """Return the last time when all that had come was handled; 0: no stream yet (any thread)."""
+        reply = self._reply
+        return reply.body.handled_until if reply is not None and reply.streams else 0.0
 
     @property
     def last_byte_at(self) -> float:
-        """When the last byte came that was handled, or not long after it (any thread)."""
-        body = self._body
-        if body is None or not self._streamed:
+        """Return when the last byte came that was handled, or not long after it (any thread)."""
+        reply = self._reply
+        if reply is None or not reply.streams:
             return self._handled_at
-        came_at, _ = body.last_came_at()
+        came_at, _ = reply.body.last_came_at()
         return max(self._opened_at, min(self._handled_at, came_at))
 
     def run(self, rules: Sequence[Rule]) -> Disconnected:
@@ -126,14 +135,13 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         `kind` is how it ends then. The socket is shut for reading below TLS: buffered records can still be
         read, then comes the end.
         """
-        self._stop_by = time.monotonic() + STOP_S
-        self._stopped = self._stopped or kind
-        response, body = self._response, self._body
-        if response is None or body is None:
+        self._stop.order(kind, time.monotonic())
+        reply = self._reply
+        if reply is None:
             return
-        body.shut()
+        reply.body.shut()
         try:
-            with socket.socket(fileno=os.dup(response.raw.fileno())) as sock:
+            with socket.socket(fileno=os.dup(reply.response.raw.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RD)
         except _CLOSED:
             pass  # in the meantime
@@ -141,38 +149,38 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
     # ---- what tweepy calls
 
     def on_connect(self) -> None:
-        """A 200 came."""
+        """Tell that a 200 came."""
         self._handled_at = self._opened_at = time.monotonic()
-        if self._stopped:
+        if self._stop.kind is not None:
             self.running = False
             return
         self._on_open()
 
     def on_data(self, raw_data: bytes) -> None:
-        """A line came."""
+        """Hand on a line."""
         self._handled_at = time.monotonic()
         self._on_line(raw_data)
         self._end_if_stopped()
 
     def on_keep_alive(self) -> None:
-        """A blank line came."""
+        """Note that a blank line came."""
         self._handled_at = time.monotonic()
         self._end_if_stopped()
 
     def on_closed(self, response: requests.Response) -> None:
-        """The body of the answer ended."""
+        """Note that the body of the answer ended."""
         self.running = False
         self._ending = self._ended(DisconnectKind.SERVER_CLOSE)
 
     def on_request_error(self, status_code: int) -> None:
-        """Another answer than 200 came: that is told before its text is waited for."""
+        """Tell that another answer than 200 came, before its text is waited for."""
         self.running = False
         self._ending = self._ended(DisconnectKind.HTTP)
         self._on_refused(self._ending)
         self._ending = msgspec.structs.replace(self._ending, detail=self._text())
 
     def on_connection_error(self) -> None:
-        """The connection broke, was silent for too long, or never came to be."""
+        """Note that the connection broke, was silent for too long, or never came to be."""
         self.running = False
         error = sys.exception()
         is_stall = self._streamed and is_read_timeout(error)
@@ -181,29 +189,29 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._ending = self._ended(kind, detail=detail, reached=not never_reached(error))
 
     def on_exception(self, exception: Exception) -> None:
-        """Something that tweepy does not expect: a wrong URL, or an error of ours."""
+        """Note what tweepy does not expect: a wrong URL, or an error of ours, which is raised on."""
         kind = DisconnectKind.NETWORK if isinstance(exception, NETWORK_ERRORS) else DisconnectKind.WORKER
         self._ending = self._ending or self._ended(kind, detail=short(exception))
         if self._ending.kind is DisconnectKind.WORKER:
             raise exception
 
     def on_disconnect(self) -> None:
-        """Tweepy's loop has ended; `run` says how."""
+        """Do nothing when tweepy's loop has ended; `run` says how."""
 
     # ---- how it ended
 
     def _end_if_stopped(self) -> None:
-        if self._stopped and time.monotonic() > self._stop_by:
+        if self._stop.is_over(time.monotonic()):
             self.running = False
 
     @property
     def _streamed(self) -> bool:
-        return self._response is not None and self._response.status_code == requests.codes.ok
+        return self._reply is not None and self._reply.streams
 
     def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
-        response = self._response
+        response = self._reply.response if self._reply is not None else None
         headers: Mapping[str, str] = response.headers if response is not None else {}
-        kind = self._stopped or kind
+        kind = self._stop.kind or kind
         return Disconnected(
             kind=kind,
             at=self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic(),
@@ -213,44 +221,43 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
             reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers},
-            detail="" if self._stopped else detail,
+            detail="" if self._stop.kind is not None else detail,
         )
 
     def _server_closed_at(self) -> float:
         """Return when the end of the answer came: whoever was stopped, or slow, reads it later."""
-        if self._body is None:
+        if self._reply is None:
             return time.monotonic()
-        _, end_came_at = self._body.last_came_at()
+        _, end_came_at = self._reply.body.last_came_at()
         return max(self._opened_at, end_came_at)
 
     def _text(self) -> str:
         """Return the beginning of a refusal's text."""
-        if self._body is None or self._stopped:
+        if self._reply is None or self._stop.kind is not None:
             return ""
         try:
-            start = self._body.start(_TEXT_BYTES, _TEXT_S)
+            start = self._reply.body.start(_TEXT_BYTES, _TEXT_S)
         except NETWORK_ERRORS:
             return "(the answer's text could not be read)"
         return " ".join(start.decode(errors="replace").split())[:_TEXT_CHARS]
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._opening.end()
-        self._body = self._opening.body(response.raw)
-        self._response = response
+        self._reply = _Reply(response, self._opening.body(response.raw))
         response.iter_lines = self._messages  # type: ignore[assignment]
 
     def _messages(self, chunk_size: int) -> Iterator[bytes]:
-        assert self._body is not None
-        assert self._response is not None
+        assert self._reply is not None
+        response, body = self._reply
         try:
-            yield from self._body.messages(self._settings.stall_timeout_s)
+            yield from body.messages(self._settings.stall_timeout_s)
         finally:
-            self._body.note_end()
-        self._response.close()  # tells tweepy that it ended
+            body.note_end()
+        response.close()  # tells tweepy that it ended
 
 
 def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
-    """The form of `statuses/filter` for these rules: each distinct value once, in their order."""
+    """Return the form of `statuses/filter` for these rules: each distinct value once, in their order."""
     values: dict[str, dict[str, None]] = {}
     for rule in rules:
         values.setdefault(rule.group.type.value, {}).update(dict.fromkeys(rule.values))
@@ -259,12 +266,12 @@ def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
 
 
 class _OneRequestSession(requests.Session):
-    """Refuses a second request: a permission is for one connect, whatever the loop above it does."""
+    """Refuse a second request: a permission is for one connect, whatever the loop above it does."""
 
     _used = False
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """As requests has it, once."""
+        """Do as requests does, once."""
         if self._used:
             raise RuntimeError("a second connect without permission")
         self._used = True
@@ -272,7 +279,7 @@ class _OneRequestSession(requests.Session):
         return super().request(*args, **kwargs)
 
     def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
-        """None: also to see where one would lead, requests reads a whole body, and stumbles over no URL."""
+        """Follow none; to see where one leads, requests reads a whole body, and stumbles over no URL."""
         return iter(())
 
 

@@ -316,7 +316,7 @@ def test_the_mark_follows_what_came_and_never_passes_what_is_not_committed(
     folder = outbox_folder(tmp_path, "track:0") / "1"
     assert read_mark(folder) is None  # nothing ever came
     delivery.stream_opened()
-    delivery.handled_until = lambda: came
+    delivery.follow(lambda: came)
 
     def mark() -> float:
         found = read_mark(folder)
@@ -335,7 +335,7 @@ def test_what_is_gathered_is_dated_to_before_it_came_and_not_to_when_it_was_hand
     """A worker that was stopped reads late what came meanwhile: not safe while it cannot be kept."""
     came = 100.0
     delivery = make(GateSink())
-    delivery.handled_until = lambda: came
+    delivery.follow(lambda: came)
     monkeypatch.setattr(Outbox, "put", lambda *_: (_ for _ in ()).throw(OutboxError("full")))
     delivery.send(tweet(1))
     came = 200.0  # all that was sent is given to `send` by then

@@ -12,7 +12,7 @@ from support.streamclient import StreamClient
 from support.waiting import wait_for
 
 from traptor.common.messages import Disconnected, DisconnectKind
-from traptor.worker.stream import v1 as stream_module
+from traptor.worker.stream import stop as stop_module
 
 LINE = b'{"id_str":"1"}\r\n'
 CHUNK = chunked(LINE, len(LINE)).removesuffix(b"0\r\n\r\n")
@@ -53,7 +53,9 @@ def test_half_of_a_line_is_not_handled(client: StreamClient) -> None:
     client.send(b"%x\r\n%b\r\n" % (8, LINE[:8]))
     came_at = time.monotonic()
     client.handles.set()
-    wait_for(lambda: client.stream._body and not client.stream._body._lines.is_between, "half of a line")
+    wait_for(
+        lambda: client.stream._reply and not client.stream._reply.body._lines.is_between, "half of a line"
+    )
     client.stream.stop()
     assert safe_until(client.end()) <= came_at
     assert len(client.lines) == 1
@@ -86,7 +88,7 @@ def test_what_came_before_we_ended_it_is_handled_and_said_to_be(client: StreamCl
 def test_who_is_too_far_behind_to_handle_all_says_so(
     client: StreamClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "STOP_S", 0.0)
+    monkeypatch.setattr(stop_module, "_HANDLE_S", 0.0)
     client.handles.clear()
     client.send(CHUNK)
     client.wait_for_lines(1)

@@ -1,0 +1,36 @@
+"""Keep the mark of a generation up to date: until when all that came over its stream is safe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from traptor.common.files.mark import Mark
+from traptor.worker.delivery.gathering import COMMIT_S, Gathering
+from traptor.worker.delivery.upkeep import Every
+
+
+class Marker:
+    """Write the mark beside the generation's own outbox; used by one thread at a time."""
+
+    def __init__(self, gathered: Gathering) -> None:
+        self._gathered = gathered
+        self._stream_since = 0.0
+        self._turn = Every(COMMIT_S)
+
+    def stream_opened(self, now: float) -> None:
+        """Note when the stream began that the next marks are about."""
+        self._stream_since = now
+
+    def mark_when_due(self, handled_until: Callable[[], float]) -> None:
+        """Write the mark, unless that was just done. `handled_until` costs system calls."""
+        if self._turn.is_due(time.monotonic()):
+            self.mark(handled_until)
+
+    def mark(self, handled_until: Callable[[], float]) -> None:
+        """Write the mark now; none is written before anything came, nor without an outbox."""
+        safe_until, own = self._gathered.safe_until(handled_until()), self._gathered.own
+        now = time.monotonic()
+        self._turn.done(now)
+        if safe_until and own is not None:
+            own.outbox.mark(Mark(time.time() - (now - safe_until), safe_until, self._stream_since))
