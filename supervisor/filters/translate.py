@@ -22,7 +22,7 @@ _MENTION = re.compile(r"@([a-z0-9_]+)")
 _CASHTAG = re.compile(r"\$([a-z]{1,6}(?:[._][a-z]{1,2})?)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _LINK = re.compile(rf"(?:https?://)?({_LABEL}(?:\.{_LABEL})*\.[a-z]{{2,}}(?:/[^\s\"]*)?)")
-_IN_HASHTAGS = "\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # punctuation and joiners that stand inside tags
+_IN_HASHTAGS = "_\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # what stands inside tags and parts words
 _UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is nowhere said
 
 
@@ -112,7 +112,7 @@ def _quoted(text: str) -> Iterator[tuple[Term, set[Difference]]]:
 
 
 def _is_of_a_word(char: str) -> bool:
-    return unicodedata.category(char)[0] in "LMN" or char == "_"
+    return unicodedata.category(char)[0] in "LMN"
 
 
 def _counts(char: str) -> bool:

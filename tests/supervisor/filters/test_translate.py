@@ -49,7 +49,9 @@ QUOTED = {Difference.LINK_WORDS, Difference.PUNCTUATION}
         ("3.5", '"3.5"', QUOTED),
         ('say"hi"', '"say hi"', {*QUOTED, Difference.DOUBLE_QUOTES}),
         ("storm !", "storm", WORDS),
-        ("snake_case", "snake_case", WORDS),
+        ("snake_case", '"snake_case"', QUOTED),
+        ("#snake_case", "#snake_case", NONE),
+        ("@snake_case", "@snake_case", NONE),
     ],
 )
 def test_a_phrase_becomes_a_clause_with_named_differences(
