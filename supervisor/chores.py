@@ -18,8 +18,7 @@ from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import write_anyhow
-from traptor.supervisor.workers.hangs import hang_reason
-from traptor.supervisor.workers.health import Health
+from traptor.supervisor.workers.health import Health, hang_reason
 from traptor.supervisor.workers.runclock import TICK_S
 
 log = logging.getLogger(__name__)

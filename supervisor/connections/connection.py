@@ -13,7 +13,8 @@ from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pool import Lease
-from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.generation import Ending, Generation
+from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 

@@ -6,18 +6,15 @@ import logging
 import random
 from dataclasses import dataclass, field
 
-from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.common.messages import Connect
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.workers.fleet import GRACE_S, Fleet
-from traptor.supervisor.workers.generation import KeySpec
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
 
@@ -65,22 +62,3 @@ class Context:
             log.warning("key states are not saved", extra=fields(error=str(error)))
         else:
             self.keys_changed = False
-
-
-def key_spec(key: ApiKey) -> KeySpec:
-    """What distinguishes a stream with this key from one with it before a reload."""
-    return KeySpec(key.key_id, key.secrets_fingerprint, key.source_address, key.proxy)
-
-
-def connect_message(key: ApiKey) -> Connect:
-    """The permission to connect with `key`."""
-    return Connect(
-        key_id=key.key_id,
-        key_name=key.name,
-        consumer_key=key.consumer_key,
-        consumer_secret=key.consumer_secret,
-        access_token=key.access_token,
-        access_token_secret=key.access_token_secret,
-        source_address=key.source_address,
-        proxy=key.proxy,
-    )

@@ -64,7 +64,7 @@ class Forks:
             log.error("cannot fork a worker", extra=fields(connection=c.name, error=str(error)))
             return None
         self._starting.append(generation)
-        generation.last_heard = self._context.run_clock.read(now)
+        generation.expected_from(self._context.run_clock.read(now))
         about = fields(connection=c.name, gen=number, pid=generation.pid, rules=len(birth.rules))
         log.info("drain worker forked" if drains else "worker forked", extra=about)
         return generation

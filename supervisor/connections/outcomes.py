@@ -32,7 +32,6 @@ from traptor.supervisor.gaps.start import lived_until, safe_until, until_success
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
-from traptor.supervisor.workers.plausible import check_report, check_times
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -75,8 +74,7 @@ class Outcomes:
         now = time.monotonic()
         match message:
             case Report():
-                check_report(g, message, now)
-                g.heard(message, self._context.run_clock.read(now))
+                g.heard(message, now, self._context.run_clock.read(now))
                 return
             case Ready():
                 _on_ready(g)
@@ -85,7 +83,7 @@ class Outcomes:
             case OutboxFull():
                 self._on_outbox_full(self._connection(g), g, message.trouble, now)
             case Connected():
-                self._on_connected(self._connection(g), g, message)
+                self._on_connected(self._connection(g), g, message, now)
             case Disconnected():
                 self._on_disconnected(self._connection(g), g, message, now)
             case Drained():
@@ -102,13 +100,13 @@ class Outcomes:
 
     def on_fault(self, g: Generation, what: str) -> None:
         """A worker broke the protocol."""
-        g.fault = what
+        g.broke_protocol(what)
         self._wake(g.birth.connection)
 
     def on_gone(self, g: Generation, code: int | None) -> None:
         """A worker's process ended."""
         now = time.monotonic()
-        g.ending = g.ending or (Ending.DRAINED if g.birth.drains and not code else Ending.CRASH)
+        g.exited(code)
         c = self._connection(g)
         _log_end(g, code)
         try:
@@ -123,10 +121,10 @@ class Outcomes:
 
     # ---- a stream opened
 
-    def _on_connected(self, c: Connection, g: Generation, message: Connected) -> None:
+    def _on_connected(self, c: Connection, g: Generation, message: Connected, now: float) -> None:
         if g.state is GenerationState.DRAINING:
             return  # it was told to end while the answer was on its way
-        g.connected(message.at)
+        g.connected(message.at, now)
         assert g.lease is not None
         self._context.pool.connected(g.lease.key_id, message.at)
         c.gaps.streaming(g.birth.generation, instant(message.at))
@@ -150,9 +148,9 @@ class Outcomes:
         if old is not None:
             c.leaving.append(old)
             # In an overlap the old one reads on until the server closes its stream; else we close it soon.
-            old.overlaps = way is Way.OVERLAP and old.streams
-            supervisor = self._context.settings.supervisor
-            old.leave_by = now + (supervisor.overlap_timeout if old.overlaps else _LINGER_S)
+            overlaps = way is Way.OVERLAP and old.streams
+            overlap_s = self._context.settings.supervisor.overlap_timeout
+            old.replaced(now + (overlap_s if overlaps else _LINGER_S), overlaps=overlaps)
         if way is Way.OVERLAP and new.lease is not None:
             self._context.pool.overlap_worked(new.lease.key_id)
         log.info(
@@ -171,9 +169,8 @@ class Outcomes:
     # ---- a stream ended, or did not open
 
     def _on_disconnected(self, c: Connection, g: Generation, message: Disconnected, now: float) -> None:
-        check_times(g, message, now)
         lease, began, cause = g.lease, g.streaming_since, self._cause(c, g, message)
-        g.disconnected(message)
+        g.disconnected(message, now)
         if lease is None:
             raise ProtocolError("a disconnect without a connect")
         self._context.keys_changed = True
@@ -280,11 +277,11 @@ class Outcomes:
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
         at = instant(min(now, lived_until(g.safe_until_by_mark(), g.last_byte_at)))
         c.gaps.stopped(g.birth.generation, _crash_cause(g), at)
-        g.streaming_since, g.lease = None, None
+        g.stream_lost()
 
     def _leave_place(self, c: Connection, g: Generation, now: float) -> None:
         is_crash = g.ending is not Ending.DRAINED
-        g.lease = None
+        g.stream_lost()
         c.past = added(c.past, g.counters)
         if g in c.leaving:
             c.leaving.remove(g)

@@ -10,7 +10,7 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.workers.generation import Ending, Generation
-from traptor.supervisor.workers.hangs import hang_reason
+from traptor.supervisor.workers.health import hang_reason
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Overdue:
         log.error(
             "worker broke the protocol", extra=fields(connection=g.birth.connection, pid=g.pid, what=g.fault)
         )
-        g.ending = Ending.FAULT
+        g.ended_for_fault()
         self._context.fleet.kill(g)
 
     def _kill_when_due(self, g: Generation, now: float) -> None:
@@ -66,10 +66,9 @@ class Overdue:
     def _close_replaced(self, g: Generation, now: float) -> None:
         """In an overlap the server closes the older stream; where it does not, and in other ways, we do."""
         assert g.leave_by is not None
-        if now >= g.leave_by or not g.streams:
-            g.leave_by = None
-            if g.state not in (GenerationState.DRAINING, GenerationState.GONE):
-                self._context.fleet.drain(g, self._context.drain_s())
+        ends = g.state in (GenerationState.DRAINING, GenerationState.GONE)
+        if not ends and (now >= g.leave_by or not g.streams):
+            self._context.fleet.drain(g, self._context.drain_s())
 
 
 def _evidence(g: Generation, why: str) -> dict[str, object]:

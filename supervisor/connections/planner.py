@@ -19,9 +19,9 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import Instant, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.rules.groups import Group, Groups
-from traptor.supervisor.workers.generation import Spec
 from traptor.supervisor.workers.leftovers import parse_connection
 from traptor.supervisor.workers.settings import worker_settings
+from traptor.supervisor.workers.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from traptor.common.messages import OutboxTrouble
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.context import Context, connect_message, key_spec
+from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.overdue import Overdue
 from traptor.supervisor.connections.planner import Demand, Planner, order_demands, rank
@@ -26,6 +26,7 @@ from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.spec import connect_message, key_spec
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)

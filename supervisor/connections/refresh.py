@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable
 
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.context import Context, key_spec
+from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
-from traptor.supervisor.workers.generation import Generation, Spec
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.spec import Spec, key_spec
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,9 @@ from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
-from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.process import WorkerProcess
+from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -89,37 +90,30 @@ class Fleet:
 
     def close_stream(self, generation: Generation) -> None:
         """Have it close its stream and wait in READY."""
-        generation.closing = True
+        generation.told_to_close()
         self._send(generation, Close())
 
     def drain(self, generation: Generation, deadline_s: float) -> None:
         """Have it close its stream, deliver what it holds, and end; KILL follows when it does not."""
         now = time.monotonic()
-        if generation.state is not GenerationState.DRAINING:  # a drain worker is that from the beginning
-            generation.move(GenerationState.DRAINING)
-        generation.ending = generation.ending or Ending.DRAINED
-        generation.kill_at = now + deadline_s + min(GRACE_S, deadline_s)
+        generation.told_to_drain(now + deadline_s + min(GRACE_S, deadline_s))
         self._send(generation, Drain(deadline_s))
 
     def put_down(self, generation: Generation, ending: Ending) -> None:
         """End a worker that hangs: its stacks into its log, TERM, and KILL after a grace."""
-        if generation.state is not GenerationState.DRAINING:
-            generation.move(GenerationState.DRAINING)
-        generation.ending = ending
-        generation.kill_at = time.monotonic() + GRACE_S
+        generation.put_down(ending, time.monotonic() + GRACE_S)
         self._signal(generation, signal.SIGUSR2)
         self._signal(generation, signal.SIGTERM)
 
     def kill(self, generation: Generation) -> None:
         """End it at once."""
-        generation.kill_at, generation.killed = None, True
+        generation.was_killed()
         self._signal(generation, signal.SIGKILL)
 
     def kill_by(self, at: float) -> None:
         """Have those that drain be killed at `at`, if they would be later."""
         for generation in self.generations:
-            if generation.kill_at is not None:
-                generation.kill_at = min(generation.kill_at, at)
+            generation.kill_by(at)
 
     def reopen_logs(self) -> None:
         """Have every worker open its log files anew."""

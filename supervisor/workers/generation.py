@@ -1,11 +1,12 @@
-"""What the master knows of one generation: its state, its stream, what it last reported."""
+"""Keep what the master knows of one generation: its state, its stream, what it last reported."""
 
 from __future__ import annotations
 
-import enum
-import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+import psutil
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
@@ -13,30 +14,11 @@ from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
 from traptor.common.messages import Connect, Counters, Disconnected, OutboxTrouble, Report
 from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.workers.spec import KeySpec, Spec
 from traptor.supervisor.workers.states import GenerationState, check_move
-from traptor.supervisor.workers.vitals import Vitals
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a generation is made from: the half that is fixed at the fork."""
-
-    rules: str  # fingerprint
-    settings: str  # fingerprint
-    ticket: int  # of the group's hints, at the time its snapshot was read
-
-
-@dataclass(frozen=True, slots=True)
-class KeySpec:
-    """What a generation streams with: the half that each Connect sets."""
-
-    key_id: str
-    secrets: str  # fingerprint
-    source_address: str | None
-    proxy: str | None
-
-
-class Ending(enum.StrEnum):
+class Ending(StrEnum):
     """Why a generation ended, for the log and the next one's start."""
 
     DRAINED = "drained"  # as told
@@ -47,7 +29,25 @@ class Ending(enum.StrEnum):
     MEMORY = "memory"  # above max_memory
 
 
+_CLOCK_STEP_S = 1.0  # CLOCK_MONOTONIC is one for all processes of a host; this is for rounding alone
+_MOST = 2**53  # beyond it JSON readers lose digits
+
 PUT_DOWN = frozenset({Ending.HUNG, Ending.STOPPED, Ending.MEMORY})
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """One look at a process."""
+
+    anonymous_bytes: int  # memory that no file stands behind; what it still shares with the master counts
+    cpu_percent: float  # of one core, since the look before
+    descriptors: int
+    status: str  # as psutil names it: running, sleeping, stopped, ...
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether it was halted by SIGSTOP (a debugger's halt has another name)."""
+        return self.status == psutil.STATUS_STOPPED
 
 
 @dataclass(eq=False)
@@ -80,27 +80,27 @@ class Generation:
 
     @property
     def name(self) -> str:
-        """Names it in logs: `track:0#3`."""
+        """Return what names it in logs: `track:0#3`."""
         return self.birth.name
 
     @property
     def streams(self) -> bool:
-        """Whether it has an open stream."""
+        """Return whether it has an open stream."""
         return self.state is GenerationState.STREAMING
 
     @property
     def last_key_id(self) -> str | None:
-        """The key of its last connect."""
+        """Return the id of the key of its last connect."""
         return self.key.key_id if self.key is not None else None
 
     @property
     def key_name(self) -> str | None:
-        """The name of that key."""
+        """Return the name of that key."""
         return self.connect.key_name if self.connect is not None else None
 
     @property
     def counters(self) -> Counters:
-        """Its counters as last reported."""
+        """Return its counters as last reported."""
         return self.last_report.counters if self.last_report is not None else Counters()
 
     @property
@@ -114,47 +114,108 @@ class Generation:
         self.state = new
 
     def outbox_full(self, trouble: OutboxTrouble) -> None:
-        """It has no stream until its outbox has room; said again when the reason is another."""
+        """Record that it has no stream until its outbox has room; said again when the reason changes."""
         if self.state is not GenerationState.OUTBOX_FULL:
             self.move(GenerationState.OUTBOX_FULL)
         self.outbox_trouble = trouble
 
     def ask_to_connect(self) -> None:
-        """It waits for a permission from now on; a full outbox has room again."""
+        """Record that it waits for a permission from now on; a full outbox has room again."""
         if self.state is GenerationState.OUTBOX_FULL:
             self.move(GenerationState.READY)
         self.may_connect = True
 
     def asks_to_connect(self) -> bool:
-        """Whether it waits for a permission."""
+        """Return whether it waits for a permission."""
         return self.state is GenerationState.READY and self.may_connect
 
     def permitted(self, connect: Connect, key: KeySpec, lease: Lease) -> None:
-        """It was told to connect."""
+        """Record that the master permitted a connect."""
         self.move(GenerationState.CONNECTING)
         self.may_connect = False
         self.connect, self.key, self.lease = connect, key, lease
 
-    def heard(self, report: Report, run_now: float) -> None:
-        """It reported, at `run_now` on the master's run clock."""
+    def expected_from(self, run_now: float) -> None:
+        """Count its silence from `run_now` on the master's run clock."""
+        self.last_heard = run_now
+
+    def heard(self, report: Report, now: float, run_now: float) -> None:
+        """Take a report, at `run_now` on the run clock. Raises ProtocolError if it cannot be true."""
+        _check_report(self, report, now)
         if self.last_report is None or report.activity_since != self.last_report.activity_since:
             self.busy_since = run_now
         self.last_report, self.last_heard = report, run_now
 
-    def connected(self, at: float) -> None:
-        """Its stream is open since `at`. Raises ProtocolError when that cannot be."""
-        if not self.born_at <= at <= time.monotonic():
+    def connected(self, at: float, now: float) -> None:
+        """Record that its stream is open since `at`. Raises ProtocolError when that cannot be."""
+        if not self.born_at <= at <= now:
             raise ProtocolError(f"connected at an impossible time: {at}")
         self.move(GenerationState.STREAMING)
         self.streaming_since = at
 
-    def disconnected(self, _message: Disconnected) -> None:
-        """It has no stream (any more)."""
+    def disconnected(self, message: Disconnected, now: float) -> None:
+        """Record that it has no stream (any more). Raises ProtocolError when that cannot be."""
+        _check_times(self, message, now)
         if self.state is not GenerationState.DRAINING:
             self.move(GenerationState.READY)
-        self.streaming_since = None
         self.closing = False
-        self.lease = None
+        self.stream_lost()
+
+    def stream_lost(self) -> None:
+        """Record that its stream is gone, and with it its hold on the key."""
+        self.streaming_since, self.lease = None, None
+
+    # ---- what the master does with it
+
+    def told_to_close(self) -> None:
+        """Record that it was told to close its stream and to wait."""
+        self.closing = True
+
+    def replaced(self, leave_by: float, *, overlaps: bool) -> None:
+        """Record that another serves now: it reads on, at most until `leave_by`."""
+        self.overlaps, self.leave_by = overlaps, leave_by
+
+    def told_to_drain(self, kill_at: float) -> None:
+        """Record that it was told to drain, and is killed at `kill_at` if it has not ended."""
+        self._drains_by(kill_at)
+        self.ending = self.ending or Ending.DRAINED
+
+    def put_down(self, ending: Ending, kill_at: float) -> None:
+        """Record that it is ended for that reason, and killed at `kill_at`."""
+        self._drains_by(kill_at)
+        self.ending = ending
+
+    def kill_by(self, at: float) -> None:
+        """Have it killed at `at`, if it ends and would be killed later."""
+        if self.kill_at is not None:
+            self.kill_at = min(self.kill_at, at)
+
+    def was_killed(self) -> None:
+        """Record that KILL was sent."""
+        self.kill_at, self.killed = None, True
+
+    def broke_protocol(self, what: str) -> None:
+        """Record what it did wrong: it is to be ended."""
+        self.fault = what
+
+    def ended_for_fault(self) -> None:
+        """Record that it is ended for what it did wrong."""
+        self.ending = Ending.FAULT
+
+    def examined(self, vitals: Vitals, illness: Ending | None) -> None:
+        """Take what the kernel says, and why it is to be put down by that."""
+        self.vitals, self.illness = vitals, illness
+
+    def exited(self, code: int | None) -> None:
+        """Record that its process ended. By itself: a crash, except for a drain worker that was done."""
+        self.ending = self.ending or (Ending.DRAINED if self.birth.drains and not code else Ending.CRASH)
+
+    def _drains_by(self, kill_at: float) -> None:
+        if self.state is not GenerationState.DRAINING:  # a drain worker is that from the beginning
+            self.move(GenerationState.DRAINING)
+        self.leave_by, self.kill_at = None, kill_at
+
+    # ---- how far its data is safe
 
     @property
     def safe_until(self) -> float:
@@ -169,7 +230,30 @@ class Generation:
 
     @property
     def outbox(self) -> Path:
-        """The folder of its outbox."""
+        """Return the folder of its outbox."""
         return outbox_folder(self.birth.settings.outbox.state_dir, self.birth.connection) / str(
             self.birth.generation
         )
+
+
+def _check_times(g: Generation, message: Disconnected, now: float) -> None:
+    """Raise ProtocolError unless its times lie in order between the birth of `g` and now."""
+    earliest = g.born_at - _CLOCK_STEP_S
+    if not earliest <= message.last_byte_at <= message.at + _CLOCK_STEP_S <= now + 2 * _CLOCK_STEP_S:
+        raise ProtocolError("a disconnect at an impossible time")
+    if message.safe_until is not None and not earliest <= message.safe_until <= now + _CLOCK_STEP_S:
+        raise ProtocolError("a disconnect with an impossible time")
+
+
+def _check_report(g: Generation, report: Report, now: float) -> None:
+    """Raise ProtocolError when a time of it is impossible, or a counter fell or is too large."""
+    if not g.born_at - _CLOCK_STEP_S <= report.at <= now + _CLOCK_STEP_S:
+        raise ProtocolError("a report at an impossible time")
+    if not 0 <= report.activity_since <= now + _CLOCK_STEP_S:
+        raise ProtocolError("a report of something done since an impossible time")
+    before = g.counters
+    for name in Counters.__struct_fields__:
+        if name != "other" and not getattr(before, name) <= getattr(report.counters, name) < _MOST:
+            raise ProtocolError(f"a report with an impossible count of {name}")
+    if any(not before.other.get(kind, 0) <= count < _MOST for kind, count in report.counters.other.items()):
+        raise ProtocolError("a report with an impossible count of other messages")

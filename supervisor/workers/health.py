@@ -1,8 +1,4 @@
-"""What the kernel says about the worker processes, and which of them are ill by it.
-
-Hung workers are found by their reports (supervisor/workers/hangs.py); here are those
-that are stopped or too large.
-"""
+"""Say which workers are to be replaced: hung by their reports, or stopped or too large by the kernel."""
 
 from __future__ import annotations
 
@@ -10,8 +6,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from traptor.supervisor.workers.generation import Ending, Generation
-from traptor.supervisor.workers.vitals import Vitals
+from traptor.supervisor.workers.generation import Ending, Generation, Vitals
 
 
 def illness(now: Vitals, before: Vitals | None, max_memory_bytes: int) -> Ending | None:
@@ -20,6 +15,23 @@ def illness(now: Vitals, before: Vitals | None, max_memory_bytes: int) -> Ending
         return Ending.MEMORY
     if now.is_stopped and before is not None and before.is_stopped:
         return Ending.STOPPED
+    return None
+
+
+def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | None:
+    """Why `g` counts as hung, or None. `run_now` is read on the master's RunClock, as what `g` keeps was.
+
+    A worker that waits for the network, an order, or room in the sink is well, however long it waits.
+    """
+    silent_s = run_now - g.last_heard
+    if silent_s > hang_timeout_s:
+        return f"no report for {silent_s:.0f} s"
+    report = g.last_report
+    if report is None or report.activity.may_last:
+        return None
+    busy_s = run_now - g.busy_since
+    if busy_s > hang_timeout_s:
+        return f"{report.activity} for {busy_s:.0f} s"
     return None
 
 
@@ -40,7 +52,7 @@ class Health:
                 continue
             ill = illness(vitals, generation.vitals, max_memory_bytes)
             fell_ill |= ill is not None and generation.illness is None
-            generation.vitals, generation.illness = vitals, ill
+            generation.examined(vitals, ill)
         return fell_ill
 
     def _vitals(self, name: str, pid: int) -> Vitals | None:

@@ -44,15 +44,16 @@ from traptor.common.messages import (
 )
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.context import Context, connect_message, key_spec
+from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapCause, GapTracker
 from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
 from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
-from traptor.supervisor.workers.generation import Generation, Spec
+from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.runclock import RunClock
+from traptor.supervisor.workers.spec import Spec, connect_message, key_spec
 from traptor.supervisor.workers.states import GenerationState
 
 # ---- bytes

@@ -36,8 +36,9 @@ from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.snapshot import Snapshot
-from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.runclock import RunClock
+from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
 
 BEGAN_AT = 1_000.0

@@ -34,9 +34,10 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool, PoolLimits
-from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.workers.settings import worker_settings
+from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
 
 BORN_S_AGO = 55.0  # less than what makes a crash count as the first

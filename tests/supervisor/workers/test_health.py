@@ -14,9 +14,9 @@ from support.waiting import wait_for
 
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.supervisor.workers.generation import Ending, Generation, Spec
+from traptor.supervisor.workers.generation import Ending, Generation, Vitals
 from traptor.supervisor.workers.health import Health, illness
-from traptor.supervisor.workers.vitals import Vitals
+from traptor.supervisor.workers.spec import Spec
 
 MB = 1 << 20
 WELL = Vitals(anonymous_bytes=20 * MB, cpu_percent=1.0, descriptors=9, status="sleeping")
