@@ -29,7 +29,7 @@ _FAR_AWAY = "192.0.2.7"  # assigned to no host (RFC 5737)
 
 @dataclass(frozen=True)
 class _Case:
-    """What happens to the key that streams; the options are those of `[twitter]`."""
+    """One fate of the key that streams; the options are those of `[twitter]`."""
 
     name: str
     strike: Callable[[Collection, str], None]

@@ -12,7 +12,7 @@ from traptor.common.rules.rule import GroupId, Rule
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """Where messages go with `output = kafka`."""
+    """The options of `output = kafka`: where messages go, and how."""
 
     bootstrap_servers: str  # host:port pairs, separated by commas
     topic: str
@@ -29,7 +29,7 @@ class KafkaSettings:
 
 @dataclass(frozen=True)
 class OutboxSettings:
-    """How messages are kept until they are delivered."""
+    """The options of the outbox, which keeps messages until they are delivered."""
 
     state_dir: Path
     max_bytes: int  # per connection; above this the stream is closed until there is room

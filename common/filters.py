@@ -16,7 +16,7 @@ class FollowScope(StrEnum):
 
 
 class Meaning(msgspec.Struct, frozen=True, gc=False):
-    """What a filter stands for in one group: values in the form of `Rule.values`.
+    """The meaning of a filter for one group: values in the form of `Rule.values`.
 
     If the filter is not packed, its id alone says that all these values matched; if it is packed, the post
     must be compared with each value. A filter shared by two groups has a meaning for each.

@@ -20,7 +20,7 @@ HEADER = struct.Struct(">I")
 
 
 class Activity(StrEnum):
-    """What the worker's main thread is doing."""
+    """The activities of the worker's main thread."""
 
     STARTING = "starting"  # building the matcher, connecting to the sink
     WAITING = "waiting"  # for an order from the master
@@ -36,7 +36,7 @@ class Activity(StrEnum):
 
 
 class OutboxTrouble(StrEnum):
-    """Why an outbox accepts no more messages."""
+    """The reasons why an outbox accepts no more messages."""
 
     LIMIT = "limit"  # outbox_max_bytes is reached: the output is slower than the stream
     DISK = "disk"  # the disk that holds state_dir is full
@@ -44,7 +44,7 @@ class OutboxTrouble(StrEnum):
 
 
 class DisconnectKind(StrEnum):
-    """Why a stream, or an attempt to open one, ended."""
+    """The reasons for the end of a stream, or of an attempt to open one."""
 
     OWN_CLOSE = "own_close"
     SERVER_CLOSE = "server_close"  # end of the body of a 200 response

@@ -31,7 +31,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Trouble:
-    """What is known of the failures of one job. Times are monotonic seconds."""
+    """The failures of one job. Times are monotonic seconds."""
 
     def __init__(self, job: str) -> None:
         self.job = job

@@ -32,7 +32,7 @@ _TERM_DRAIN_S = 10.0
 
 
 class Serves(Protocol):
-    """What the link thread needs of the session."""
+    """The session as the link thread sees it."""
 
     def order(self, message: FromMaster) -> None:
         """Take an order."""

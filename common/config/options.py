@@ -17,7 +17,7 @@ _LIBRARY_SECRET = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.
 
 
 class Reload(StrEnum):
-    """What a reload does with a changed option."""
+    """The effect of a reload on a changed option."""
 
     LIVE = "live"  # takes effect at once
     REFRESH = "refresh"  # workers are replaced, with no gap when a spare slot or key is available

@@ -1,4 +1,4 @@
-"""Which rules go to which part of a group; pure.
+"""The distribution of a group's rules over its parts; pure.
 
 The master's planner calls it.
 """

@@ -27,7 +27,7 @@ class FaultKind(StrEnum):
 
 
 class Target(StrEnum):
-    """What a fault strikes."""
+    """The targets of faults."""
 
     CONNECTS = "connects"  # those to come
     STREAMS = "streams"  # those that are open now, at once

@@ -26,7 +26,7 @@ _SIZES = {
 
 @dataclass(slots=True)
 class Geo:
-    """Where a tweet was sent from: a point (longitude, latitude), a place, or both."""
+    """The origin of a tweet: a point (longitude, latitude), a place, or both."""
 
     place_name: str
     place_box: tuple[float, float, float, float]

@@ -14,7 +14,7 @@ _NEVER_BYTES = 1 << 50
 
 
 class Framing(StrEnum):
-    """How the client learns where the body ends."""
+    """The ways in which the client learns where the body ends."""
 
     CHUNKED = "chunked"  # compressed where the client accepts it
     CLOSE = "close"  # with the connection; not compressed

@@ -11,7 +11,7 @@ _FIRST_S = 1.0
 
 
 class Target(StrEnum):
-    """What a disturbance reserves for itself while it lasts."""
+    """The resources that a disturbance reserves while it lasts."""
 
     SUPERVISOR = "supervisor"
     WORKERS = "workers"
@@ -51,7 +51,7 @@ FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_KAFKA})
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How often a kind occurs in a round, what it reserves, and how long it lasts.
+    """The frequency of a kind in a round, what it reserves, and how long it lasts.
 
     `rest_s` is how long its target is left alone afterwards: a killed process has to come up again.
     """

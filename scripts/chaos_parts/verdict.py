@@ -26,7 +26,7 @@ _UNLOGGED_S = 10.0  # an overlap begun while nothing could be logged is open by 
 
 @dataclass(frozen=True)
 class Found:
-    """What was read at the end of a run; times are monotonic seconds."""
+    """The records read at the end of a run; times are monotonic seconds."""
 
     began_at: float
     wall_to_mono: float

@@ -1,1 +1,1 @@
-"""What the demo and the soak share: a collection on this machine, and its judge."""
+"""The shared parts of the demo and the soak: a collection on this machine, and its judge."""

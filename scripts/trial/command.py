@@ -22,7 +22,7 @@ class Report(Protocol):
 
     @property
     def breaches(self) -> list[str]:
-        """What did not hold."""
+        """The violated promises."""
 
     def lines(self) -> Iterable[str]:
         """Yield the report for people."""

@@ -46,7 +46,7 @@ class TrialFolder:
 
     @property
     def stderr(self) -> Path:
-        """What the supervisor prints when it cannot log."""
+        """The supervisor's output when it cannot log."""
         return self.logs / "stderr.txt"
 
     @property

@@ -16,7 +16,7 @@ from traptor.supervisor.keys.states import Hindrance, KeyState
 
 
 class Subject(StrEnum):
-    """What an alarm is about."""
+    """The kinds of things that an alarm can be about."""
 
     ALL = "all"
     CONNECTION = "connection"

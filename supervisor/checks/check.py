@@ -29,7 +29,7 @@ from traptor.supervisor.workers.settings import worker_settings
 
 @dataclass
 class Findings:
-    """What was found; the exit code follows from it."""
+    """The findings of a check; the exit code follows from them."""
 
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

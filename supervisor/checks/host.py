@@ -35,7 +35,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """What a file system has left; `inodes` is None when it does not count them."""
+    """The free space of a file system; `inodes` is None when it does not count them."""
 
     bytes: int
     inodes: int | None

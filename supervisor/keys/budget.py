@@ -11,7 +11,7 @@ RECOVERY_RESERVE = 2
 
 
 class Purpose(StrEnum):
-    """What a connect is for."""
+    """The purposes of a connect."""
 
     FRESH = "fresh"  # the connection has no stream: a start, or a recovery
     REFRESH = "refresh"  # the connection streams, and a new generation is to take over

@@ -15,7 +15,7 @@ WORTH_S = 1.0
 
 
 class Move(StrEnum):
-    """What a connection should do when its key may not connect now."""
+    """The choices of a connection whose key may not connect now."""
 
     STAY = "stay"
     GO = "go"  # only this key's own budget prevents a connect: any other key is better
@@ -24,7 +24,7 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyWait:
-    """Why a key may not connect, and for how long.
+    """The reason why a key may not connect, and its duration.
 
     `failing` is its last kind of failure, or None when it had a lasting stream (or no failure) since.
     """
@@ -36,7 +36,7 @@ class KeyWait:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What moves off failed keys have shown, over all connections; times are monotonic seconds.
+    """The results of moves off failed keys, over all connections; times are monotonic seconds.
 
     When every key fails for a common reason (say, the server limits this host's address), moves only waste
     connects. So one connection tries first, and others follow once a stream shows that another key works.
@@ -50,7 +50,7 @@ class Trial:
 
     @property
     def due(self) -> float:
-        """When the next move off a failed key may be made."""
+        """The earliest time of the next move off a failed key."""
         return self.not_before if self.opened_at is None else min(self.not_before, self.opened_at + LASTING_S)
 
     def moved(self, failure: FailureKind | None, limits: PoolLimits, now: float) -> Trial:

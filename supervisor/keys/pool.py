@@ -44,7 +44,7 @@ _Preference = tuple[float, bool, int, int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class PoolChange:
-    """What a reload changed, and which keys cannot be used on this host, by name."""
+    """The changes of a reload, and the keys that cannot be used on this host, by name."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class RefusedKeys:
 
 @dataclass(frozen=True, slots=True)
 class PoolNews:
-    """Who is affected by changes of keys since the last call.
+    """The connections affected by changes of keys since the last call.
 
     `holders` have leases of keys that changed. `is_relief`: a connection waiting for a key may find one now.
     """

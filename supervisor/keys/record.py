@@ -1,4 +1,4 @@
-"""What is remembered of one key, whether or not it is in the pool now, and how events change it."""
+"""The record of one key, whether or not it is in the pool now, and its changes by events."""
 
 from __future__ import annotations
 

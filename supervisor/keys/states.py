@@ -12,7 +12,7 @@ from traptor.supervisor.keys.record import KeyRecord
 
 
 class KeyState(StrEnum):
-    """Whether a key is lent out, and why not."""
+    """The states of a key: lent out or not, and why not."""
 
     OK = "OK"
     COOLING = "COOLING"  # rests after failures; lent only when nothing better is free
@@ -28,7 +28,7 @@ LOST = frozenset({KeyState.QUARANTINED, KeyState.UNUSABLE, KeyState.GONE})
 
 
 class Hindrance(StrEnum):
-    """Why a key may not connect now."""
+    """The reasons why a key may not connect now."""
 
     GONE = "gone"
     UNUSABLE = "unusable"
@@ -54,7 +54,7 @@ _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a connect is allowed now; if not, from when (None: waiting does not help) and why."""
+    """The answer to a request to connect; if refused, until when (None: waiting does not help) and why."""
 
     allowed: bool
     not_before: float | None

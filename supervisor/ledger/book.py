@@ -32,7 +32,7 @@ from traptor.supervisor.rules.snapshot import Snapshot
 
 @dataclass
 class _Page:
-    """What is kept of a connection besides its timeline."""
+    """The data kept of a connection besides its timeline."""
 
     began: Instant
     safe_until: Instant  # time up to which its streams' data is safe; in a gap, when that was last noted

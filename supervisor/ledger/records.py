@@ -129,7 +129,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a predecessor left. Instants are those of its boot."""
+    """The data that a predecessor left. Instants are those of its boot."""
 
     noted: Instant
     boot: str

@@ -1,4 +1,4 @@
-"""What the master keeps on disk, and the locks that make it the only one.
+"""The master's files, and the locks that make it the only one.
 
 Master, pool and fleet call it.
 """

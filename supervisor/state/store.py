@@ -1,4 +1,4 @@
-"""What the master keeps in state_dir across its own restarts: one SQLite file."""
+"""The master's state across its own restarts: one SQLite file in state_dir."""
 
 from __future__ import annotations
 

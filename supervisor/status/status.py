@@ -24,7 +24,7 @@ from traptor.supervisor.workers.generation import Generation
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the status shows besides groups, connections and keys."""
+    """The parts of the status besides groups, connections and keys."""
 
     log_lost: int
     ledger: dict[str, int]

@@ -23,7 +23,7 @@ _ASK_AGAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a producer needs to know of a cluster."""
+    """The facts of a cluster that a producer needs."""
 
     cluster: Cluster
     config: Config  # of a producer, with batches that the topics accept
