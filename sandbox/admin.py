@@ -1,4 +1,4 @@
-"""The API under /sandbox: what the sandbox did, and what it shall do."""
+"""The API under /sandbox: shows what the sandbox did, and takes orders."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Admin:
         for start in range(0, len(records), _LINES_AT_ONCE):
             slice_ = records[start : start + _LINES_AT_ONCE]
             await response.write(b"".join(orjson.dumps(record.as_json()) + b"\n" for record in slice_))
-            await asyncio.sleep(0)  # the streams go on
+            await asyncio.sleep(0)  # the streams continue meanwhile
         return response
 
     async def _get_attempts(self, _request: web.Request) -> web.Response:
@@ -203,7 +203,7 @@ class Admin:
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Answer bad input with 400 and one line, and what aiohttp refuses in the same form."""
+    """Answer bad input with 400 and one line, and put aiohttp's own refusals in the same form."""
     try:
         return await handler(request)
     except BadInput as problem:
@@ -242,5 +242,5 @@ def _json(content: object, status: int = 200) -> web.Response:
 def _dump(content: object) -> bytes:
     try:
         return orjson.dumps(content)
-    except TypeError:  # half a surrogate pair in a name that somebody gave
+    except TypeError:  # half a surrogate pair in a name from a request
         return twitter_json(content)

@@ -163,7 +163,7 @@ async def _serve(sandbox: Sandbox, redis_url: str | None, is_open: bool) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await sandbox.start()
-    with contextlib.suppress(BrokenPipeError):  # nobody has to read it
+    with contextlib.suppress(BrokenPipeError):  # the reader may be gone
         click.echo(f"sandbox listening on {sandbox.url}")
         if sandbox.tls_url:
             click.echo(f"by TLS on {sandbox.tls_url}")

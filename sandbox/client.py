@@ -47,19 +47,19 @@ class SandboxClient:
         return self._object("GET", "/sandbox/state")
 
     def rules(self) -> Json:
-        """Return what tweets are made for (`rules`) and when that was changed (`changes`)."""
+        """Return the rules that tweets are made for (`rules`) and when they were changed (`changes`)."""
         return self._object("GET", "/sandbox/rules")
 
     def set_rules(self, rules: Iterable[tuple[str, str]]) -> Json:
-        """Make tweets for these (type, value) from the next tweet on."""
+        """Make tweets for these (type, value) pairs from the next tweet on."""
         return self._object("PUT", "/sandbox/rules", [{"type": kind, "value": text} for kind, text in rules])
 
     def set_rate(self, rate: float) -> None:
-        """Make so many tweets a second."""
+        """Make this many tweets per second."""
         self._call("PUT", "/sandbox/rate", {"rate": rate})
 
     def stop_timeline(self) -> int:
-        """Make no more tweets, streams stay open; returns how many were made."""
+        """Stop making tweets, while streams stay open; return how many were made."""
         return int(self._object("POST", "/sandbox/stop-timeline")["made"])
 
     def start_timeline(self) -> None:
@@ -67,19 +67,19 @@ class SandboxClient:
         self._call("POST", "/sandbox/start-timeline")
 
     def burst(self, count: int, values: Sequence[str | Mapping[str, str]] | None = None) -> Json:
-        """Make so many tweets at once, for these values in turn or for the rules."""
+        """Make this many tweets at once, for these values in turn or for the rules."""
         return self._object("POST", "/sandbox/burst", {"n": count, "values": values})
 
     def set_accounts(self, accounts: Iterable[Mapping[str, Any]]) -> None:
-        """Let these accounts connect, and no others; an empty list lets everybody."""
+        """Let these accounts connect, and no others; an empty list admits everybody."""
         self._call("PUT", "/sandbox/accounts", list(accounts))
 
     def connections(self, with_values: bool = True) -> list[Json]:
-        """Return all connections there ever were, in the order of opening."""
+        """Return all connections ever opened, in the order of opening."""
         return self._list(f"/sandbox/connections?values={'yes' if with_values else 'no'}")
 
     def attempts(self) -> list[Json]:
-        """Return all connects that were tried, in order."""
+        """Return all attempted connects, in order."""
         return self._list("/sandbox/attempts")
 
     def tweets(self, since: int = 0) -> Iterator[Json]:
@@ -87,12 +87,12 @@ class SandboxClient:
         return self._lines(f"/sandbox/tweets?since={since}")
 
     def message(self, message: Mapping[str, Any], account: str | None = None) -> list[int]:
-        """Write a message to the open streams of one account or of all; returns their connections."""
+        """Write a message to the open streams of one account or of all; return their connections."""
         answer = self._object("POST", "/sandbox/messages", {"message": message, "account": account})
         return list(answer["written_to"])
 
     def fault(self, kind: str, **fields: Any) -> Json:
-        """Ask for a fault; `fields` are those of the API. Returns it with the connections it `struck`."""
+        """Request a fault; `fields` are those of the API. Return it with the connections it `struck`."""
         return self._object("POST", "/sandbox/faults", {"fault": kind, **fields})
 
     def faults(self) -> Json:
@@ -113,7 +113,7 @@ class SandboxClient:
         return self._object("GET", "/sandbox/soak")
 
     def end_soak(self) -> Json:
-        """Strike no more; returns what soak() does."""
+        """Stop striking; return the same as soak()."""
         return self._object("DELETE", "/sandbox/soak")
 
     def _lines(self, path: str) -> Iterator[Json]:
@@ -141,7 +141,7 @@ class SandboxClient:
         data = None if body is None else orjson.dumps(body)
         try:
             with requests.Session() as session:
-                session.trust_env = False  # no proxy of the environment comes between
+                session.trust_env = False  # a proxy from the environment must not come between
                 response = session.request(
                     method, f"{self.url}{path}", data=data, timeout=self._timeout_s, stream=stream
                 )

@@ -1,4 +1,4 @@
-"""The time, read once for both clocks."""
+"""The present time, read once for both clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the sandbox, apart from faults on demand.
+"""The errors of the sandbox, apart from faults on demand.
 
 SandboxError
 ├── BadInput     an option, a file or an API request cannot be used
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 
 class SandboxError(Exception):
-    """Base of all errors that are shown as one line and not as a traceback."""
+    """Base class of all errors that are shown as one line instead of a traceback."""
 
 
 class BadInput(SandboxError):
@@ -24,7 +24,7 @@ class Unreachable(SandboxError):
 
 
 class Refused(SandboxError):
-    """A connect is answered with `status`; `reason` is the text, most of it `text_after_s` later."""
+    """A connect is answered with `status`; `reason` is the text, most of it sent `text_after_s` later."""
 
     def __init__(
         self, status: int, reason: str, headers: Mapping[str, str] | None = None, text_after_s: float = 0.0

@@ -36,7 +36,7 @@ class SandboxProcess:
         return self._process.pid
 
     def start(self) -> SandboxProcess:
-        """Start it and wait until it listens. Raises Unreachable with what it said instead."""
+        """Start it and wait until it listens. Raises Unreachable with the process's error output."""
         command = [sys.executable, "-m", "traptor.sandbox", "--port", "0", *self._options]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -53,7 +53,7 @@ class SandboxProcess:
         return self
 
     def stop(self) -> int:
-        """End it by TERM, or by KILL when that takes too long; returns its exit status."""
+        """Stop it by TERM, or by KILL when that takes too long; return its exit status."""
         if self._process is None:
             return 0
         self._process.terminate()

@@ -1,4 +1,4 @@
-"""The record of the tweets that were made: what the collector is judged by."""
+"""The record of the tweets that were made, by which the collector is judged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from traptor.sandbox.tweets.values import Value
 
 @dataclass(slots=True)
 class TweetRecord:
-    """One tweet: when it was made, for which values, and to which connections it was written when."""
+    """One tweet: when it was made, for which values, and when it was written to which connections."""
 
     number: int
     id: int | None
@@ -23,7 +23,7 @@ class TweetRecord:
     made_at: float
     made_mono: float
     connections: tuple[int, ...] = ()
-    written_mono: tuple[float, ...] = ()  # in their order
+    written_mono: tuple[float, ...] = ()  # in the order of `connections`
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as the API shows it."""
@@ -41,7 +41,7 @@ class TweetRecord:
 
 
 class TweetLog:
-    """The last `keep` tweets, and how many of each type there ever were."""
+    """The last `keep` tweets, and the number of tweets ever made of each type."""
 
     def __init__(self, keep: int) -> None:
         self._records: deque[TweetRecord] = deque(maxlen=keep)
@@ -50,7 +50,7 @@ class TweetLog:
         self.noise = 0
 
     def add(self, tweet: Tweet, at: Instant) -> TweetRecord:
-        """Note a tweet before it is written to anybody."""
+        """Record a tweet before it is written to any connection."""
         self.made += 1
         self.made_by_type.update(value.type.value for value in tweet.values)
         self.noise += not tweet.values and not tweet.is_for_all

@@ -19,7 +19,7 @@ _TIMEOUT_S = 5.0
 _START_S = 5.0
 _TRY_AGAIN_S = 0.1
 _LOOK_EVERY_S = 2.0
-_REST_SHARE = 5  # rest at least so many times as long as a look took
+_REST_SHARE = 5  # rest at least this many times as long as a look took
 _FIELDS = ("value", "orig_type", "status")
 
 Take = Callable[[list[Rule], list[Value]], None]
@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 
 class RedisRules:
-    """Has tweets made for the rules of all groups in a Redis, and for others when they change."""
+    """Has tweets made for the rules of all groups in a Redis, and updates them on changes."""
 
     def __init__(self, url: str, take: Take, tell: Tell) -> None:
         try:
@@ -42,7 +42,7 @@ class RedisRules:
         self._is_away = False
 
     async def begin(self) -> None:
-        """Take the rules that are there; a Redis that is just starting is waited for.
+        """Load the present rules; wait for a Redis that is just starting.
 
         Raises BadInput when Redis cannot be asked.
         """
@@ -57,7 +57,7 @@ class RedisRules:
                 await asyncio.sleep(_TRY_AGAIN_S)
 
     async def follow(self) -> None:
-        """Take changes until cancelled."""
+        """Follow changes until cancelled."""
         try:
             while True:
                 began = time.monotonic()
@@ -110,7 +110,7 @@ def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _rule(key: bytes, reply: object) -> Rule | None:
-    """The rule of one hash; None where there is none, or one that is switched off."""
+    """Return the rule of one hash, or None when there is none or it is switched off."""
     kind = key.removeprefix(_PREFIX).partition(b":")[0].decode(errors="replace")
     if not isinstance(reply, list) or kind not in (*FilterType, "location"):
         return None
@@ -137,6 +137,6 @@ def _summary(count: int, skipped: int) -> str:
 
 
 def _said(problem: Exception) -> str:
-    """Return what went wrong on one line; a server may say anything."""
+    """Return the problem on one line; a server may send any text."""
     text = " ".join(str(problem).split()) or type(problem).__name__
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,4 +1,4 @@
-"""The sandbox put together: timeline, streams, faults and API in one event loop."""
+"""The whole sandbox: timeline, streams, faults and API in one event loop."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ class Sandbox:
         self.timeline.set_rules(list(rules), list(values))
 
     def _account_names(self) -> list[str]:
-        """Those that were given; of a sandbox that lets everybody in, those that stream."""
+        """Return the given accounts; if everybody is admitted, those that stream."""
         return self._accounts.names or list({stream.account.name for stream in self._connections.open()})
 
     async def start(self) -> None:
-        """Listen; afterwards `url` and `tls_url` are known. Raises BadInput when it cannot be."""
+        """Listen; afterwards `url` and `tls_url` are known. Raises BadInput when that fails."""
         await self._runner.setup()
         host, port = self._settings.host, self._settings.port
         try:
@@ -110,7 +110,7 @@ class Sandbox:
             self._soak.begin(self._settings.soak)
 
     async def run(self, until: asyncio.Event, *jobs: Coroutine[Any, Any, None]) -> None:
-        """Let the timeline and the jobs run until the event is set; an error in one ends this, too."""
+        """Run the timeline and the jobs until the event is set; an error in one of them ends this, too."""
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(job) for job in (self.timeline.run(), *jobs)]
             await until.wait()
@@ -150,5 +150,5 @@ def _runner(endpoint: FilterEndpoint, admin: Admin, v2: V2Service) -> web.AppRun
     app.router.add_get(FILTER_PATH, endpoint.handle, allow_head=False)
     app.add_routes(admin.routes())
     app.add_routes(v2.routes())
-    # A handler is cancelled when its client goes: that is how a stream learns of it.
+    # A handler is cancelled when its client disconnects, which is how a stream notices.
     return web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_S)

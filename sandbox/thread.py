@@ -47,7 +47,7 @@ class SandboxThread:
         return self
 
     def stop(self) -> None:
-        """End all streams and wait for the thread. Raises what ended the sandbox before its time."""
+        """End all streams and wait for the thread. Raises whatever ended the sandbox early."""
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()

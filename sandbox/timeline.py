@@ -1,4 +1,4 @@
-"""The public timeline: it makes tweets whether or not anybody is connected."""
+"""The public timeline: it makes tweets whether or not a client is connected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from traptor.sandbox.tweets.replay import Replay
 from traptor.sandbox.tweets.values import Value
 
 TICK_S = 0.02
-_LONGEST_TICK_S = 1.0  # after a pause of the process, no flood
+_LONGEST_TICK_S = 1.0  # prevents a flood after a pause of the process
 _BURST_SLICE = 50  # tweets between two turns of the event loop
 _KEEP_CHANGES = 10_000
 
@@ -22,10 +22,10 @@ Rule = dict[str, str]
 
 
 class Audience(Protocol):
-    """Those who read the timeline."""
+    """The readers of the timeline."""
 
     def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
-        """Hand a tweet to everybody who wants it, and note whom in its record."""
+        """Pass a tweet to every connection that wants it, and record which these were."""
 
 
 class Audiences:
@@ -41,7 +41,7 @@ class Audiences:
 
 
 class Timeline:
-    """Makes `rate` tweets a second and hands each to those who want it."""
+    """Makes `rate` tweets per second and passes each to the connections that want it."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Timeline:
 
     @property
     def left_to_replay(self) -> int | None:
-        """How many lines of the replayed file are to come; None without a file."""
+        """The number of unread lines of the replayed file; None without a file."""
         return None if self._replay is None else len(self._replay)
 
     def set_rules(self, rules: list[Rule], values: list[Value]) -> None:
@@ -90,9 +90,9 @@ class Timeline:
             last = now
 
     async def burst(self, count: int, values: list[Value]) -> tuple[int, int]:
-        """Make so many tweets at once, for these values in turn or, without any, as the timeline would.
+        """Make this many tweets at once, for these values in turn or, without any, as the timeline would.
 
-        Returns the numbers of the first and the last.
+        Return the numbers of the first and the last.
         """
         first = self._log.made + 1
         wanted = cycle(values) if values else None
@@ -103,7 +103,7 @@ class Timeline:
             else:
                 for value in islice(wanted, size):
                     self._publish(self._maker.make_for([value], self._clock().unix))
-            await asyncio.sleep(0)  # the connections write
+            await asyncio.sleep(0)  # lets the connections write
         return first, self._log.made
 
     def _tick(self, elapsed_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Faults on demand, and plans that trigger them by a random seed.
+"""Faults on demand, and plans that trigger them from a random seed.
 
-Streams ask what strikes them; the admin API and the command line give orders.
+Streams ask which faults strike them; the admin API and the command line give orders.
 """

@@ -1,4 +1,4 @@
-"""Faults on demand: what they are, how a request names them, and which are in force."""
+"""Faults on demand: their kinds, their form in a request, and the faults in force."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from traptor.sandbox.faults.waiting import Waiting
 
 
 class FaultKind(StrEnum):
-    """What may go wrong. The first four strike connects only."""
+    """The kinds of faults. The first four strike connects only."""
 
     STATUS = "status"  # the connect is answered with this HTTP status, its text `after` seconds later
     SLOW_START = "slow_start"  # the headers come `after` seconds late
     CLOSE_AFTER = "close_after"  # a 200, then a clean end `after` seconds later
-    REFUSE_SECOND = "refuse_second"  # one connection too many is refused; the older stays
+    REFUSE_SECOND = "refuse_second"  # a connection over the limit is refused; the older one stays
     STALL = "stall"  # no bytes, not even keep-alives
     HALF_OPEN = "half_open"  # no bytes and no FIN, ever, as if the peer had vanished
     RESET = "reset"  # half of a message, then RST
@@ -29,8 +29,8 @@ class FaultKind(StrEnum):
 class Target(StrEnum):
     """The targets of faults."""
 
-    CONNECTS = "connects"  # those to come
-    STREAMS = "streams"  # those that are open now, at once
+    CONNECTS = "connects"  # future ones
+    STREAMS = "streams"  # those open now, at once
 
 
 CONNECT_KINDS = frozenset(

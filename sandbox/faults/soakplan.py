@@ -14,21 +14,21 @@ from traptor.sandbox.faults.fault import CONNECT_KINDS, Fault, FaultKind, Target
 DEFAULT_EVERY_S = 10.0
 _FIELDS = ("seed", "every_s", "kinds", "accounts")
 _ENDINGS = (FaultKind.CLOSE, FaultKind.RESET, FaultKind.DISCONNECT)
-_WAIT_S = 60.0  # a fault of connects that nobody meets is forgotten
+_WAIT_S = 60.0  # a fault of connects that strikes nobody is forgotten
 _STALL_S = (1.0, 10.0)
 _LATE_S = (0.1, 2.0)
 _REFUSALS = ((503, 1), (500, 1), (420, 2), (429, 2))  # status, and the seconds of Retry-After
-_CODES = (4, 6, 9, 10, 12)  # Twitter, "Streaming message types": ends after which one connects again
+_CODES = (4, 6, 9, 10, 12)  # Twitter, "Streaming message types": codes after which a client reconnects
 
 
 @dataclass(frozen=True, slots=True)
 class SoakPlan:
-    """What a soak is made from: the same plan strikes the same accounts with the same faults."""
+    """The definition of a soak: the same plan strikes the same accounts with the same faults."""
 
     seed: int
     every_s: float = DEFAULT_EVERY_S  # on average
     kinds: tuple[FaultKind, ...] = tuple(FaultKind)
-    accounts: tuple[str, ...] = ()  # empty: those that the sandbox knows when it strikes
+    accounts: tuple[str, ...] = ()  # empty: those that the sandbox knows at the time of the strike
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as the API takes it."""
@@ -42,14 +42,14 @@ class SoakPlan:
 
 @dataclass(frozen=True, slots=True)
 class SoakStrike:
-    """One entry of the schedule: faults that come together upon one account."""
+    """One entry of the schedule: faults that strike one account together."""
 
-    due_s: float  # after the beginning
+    due_s: float  # after the start
     faults: tuple[Fault, ...]
-    lot: float  # 0 to 1: which of the accounts, in the order of their names
+    lot: float  # 0 to 1: picks one of the accounts, in the order of their names
 
     def account(self, names: list[str]) -> str | None:
-        """Return whom it strikes; None when there is nobody."""
+        """Return the account that it strikes, or None when there is none."""
         return sorted(names)[int(self.lot * len(names))] if names else None
 
 
@@ -66,7 +66,7 @@ def _faults(rng: Random, kinds: tuple[FaultKind, ...]) -> tuple[Fault, ...]:
     fault = _fault(rng, rng.choice(kinds))
     if fault.kind not in CONNECT_KINDS or fault.kind is FaultKind.REFUSE_SECOND:
         return (fault,)
-    # Only who has to connect meets it, so the stream ends as well.
+    # Only a client that has to connect meets it, so the stream ends as well.
     endings = [kind for kind in _ENDINGS if kind in kinds] or [FaultKind.CLOSE]
     return (fault, _fault(rng, rng.choice(endings)))
 

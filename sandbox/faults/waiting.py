@@ -36,7 +36,7 @@ class Waiting(Generic[F]):
     """The faults that wait."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[F, float]] = []  # with the monotonic second at which it ends
+        self._waiting: list[tuple[F, float]] = []  # with the monotonic second at which each ends
 
     def add(self, fault: F, now_mono_s: float) -> None:
         """Let a fault strike from now on."""
@@ -49,13 +49,13 @@ class Waiting(Generic[F]):
         return [fault for fault, _ in self._waiting]
 
     def clear(self, account: str | None) -> None:
-        """Forget the faults of one account, or with None all."""
+        """Forget the faults of one account, or all for None."""
         self._waiting = [one for one in self._waiting if account not in (None, one[0].account)]
 
     def take(
         self, account: str, now_mono_s: float, is_wanted: Callable[[F], bool], most: int | None = None
     ) -> list[F]:
-        """Return the wanted faults that strike this account now, at most so many, each used once more."""
+        """Return at most `most` wanted faults that strike this account now, and count one use of each."""
         taken: list[F] = []
         left: list[tuple[F, float]] = []
         for fault, ends in self._waiting:

@@ -1,4 +1,4 @@
-"""All that a tweet has besides what it is made for: chosen so that it matches no rule by accident."""
+"""Everything in a tweet besides its value: chosen so that it matches no rule by accident."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from traptor.sandbox.tweets.vocabulary import PLACES, pieces, words_without
 
 Box = tuple[float, float, float, float]
 _SLUG = string.ascii_letters + string.digits
-_WEB_TEXT = "http https www t co com pic twitter site example i web status photo 1 rt"  # of every link
+_WEB_TEXT = "http https www t co com pic twitter site example i web status photo 1 rt"  # parts of every link
 _WEB_PIECES = frozenset(_WEB_TEXT.split())
 _TRIES = 20
 
 
 class Filler:
-    """Makes words, people, links and places that none of the values finds."""
+    """Makes words, people, links and places that none of the values match."""
 
     def __init__(self, rng: Random, values: Collection[Value]) -> None:
         self.rng = rng
@@ -31,7 +31,7 @@ class Filler:
         self.may_link = _WEB_PIECES.isdisjoint(piece for phrase in phrases for piece in pieces(phrase))
 
     def draft(self) -> Draft:
-        """Return a tweet about nothing by nobody that anybody follows."""
+        """Return a tweet about nothing by a user that no rule follows."""
         rng = self.rng
         counts = (rng.randrange(9), rng.randrange(30), rng.randrange(90), rng.randrange(200))
         return Draft(self.stranger(), self.sentence(4, 14), self.slug(), counts=counts)
@@ -67,14 +67,14 @@ class Filler:
         return User(user_id, screen_name, f"{first} {second}", about, PLACES[user_id % len(PLACES)])
 
     def stranger(self) -> User:
-        """Return somebody whom no rule follows."""
+        """Return a user that no rule follows."""
         while True:
             user_id = self.rng.randrange(10**6, 10**18)
             if user_id not in self._followed:
                 return self.user(user_id)
 
     def slug(self) -> str:
-        """Return ten characters as at the end of a t.co link."""
+        """Return ten characters like those at the end of a t.co link."""
         return "".join(self.rng.choices(_SLUG, k=10))
 
     def page(self, words: list[str]) -> Token:

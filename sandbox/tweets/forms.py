@@ -1,6 +1,6 @@
-"""The ways in which a tweet can be about a value, after Twitter's documented semantics.
+"""The ways in which a tweet can match a value, by Twitter's documented semantics.
 
-Twitter, "Standard stream parameters": what track, follow and locations find.
+Twitter, "Standard stream parameters": what track, follow and locations match.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from traptor.sandbox.tweets.text import LONG_LIMIT, SHORT_LIMIT, hashtag, word
 from traptor.sandbox.tweets.values import FilterType, Value
 from traptor.sandbox.tweets.vocabulary import PLACES
 
-_LONGEST = 3900  # nearly what X lets people write
-_LONGEST_SHARE = 0.05  # of those beyond 280
+_LONGEST = 3900  # nearly the maximum that X allows
+_LONGEST_SHARE = 0.05  # of the tweets longer than 280
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Form:
 
 
 def can_match(value: Value) -> bool:
-    """Return False for a phrase that finds nothing at all: `www.` is never compared."""
+    """Tell whether the value can match at all: a phrase of only `www.` cannot, as that is never compared."""
     return value.type is not FilterType.TRACK or "www." not in value.text
 
 

@@ -1,4 +1,4 @@
-"""The maker of tweets: pure but for its own random numbers and the counting up of ids."""
+"""The maker of tweets: pure, apart from its own random numbers and its counter of ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tweet:
 
 
 class TweetMaker:
-    """Makes tweets for values, the same ones for the same seed, rules and calls."""
+    """Makes tweets for values; the same seed, rules and calls give the same tweets."""
 
     def __init__(self, seed: int) -> None:
         self._rng = Random(seed)
@@ -46,7 +46,7 @@ class TweetMaker:
     def make(self, now_unix_s: float, noise: float) -> Tweet:
         """Make the next tweet: with probability `noise` for no value, else for one or two of the rules'.
 
-        The types come equally often, however many values each has.
+        The types are equally frequent, however many values each has.
         """
         if not self._types or self._rng.random() < noise:
             return self._finish(self._noise(), (), NOISE, now_unix_s)
@@ -56,7 +56,7 @@ class TweetMaker:
         return self.make_for([self._rng.choice(self._by_type[kind]) for kind in kinds], now_unix_s)
 
     def make_for(self, values: list[Value], now_unix_s: float) -> Tweet:
-        """Make a tweet for these values, each of another type."""
+        """Make a tweet for these values, each of a different type."""
         draft = self._filler.draft()
         names = []
         for value in sorted(values, key=lambda value: value.type is FilterType.FOLLOW):

@@ -1,4 +1,4 @@
-"""Tweets out of a file of JSON lines instead of made ones."""
+"""Tweets read from a file of JSON lines instead of made ones."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CREATED_AT = "%a %b %d %H:%M:%S %z %Y"
 
 @dataclass(frozen=True, slots=True)
 class ReplayLine:
-    """One line; `at_ms` is the time that the tweet itself tells, None when it tells none."""
+    """One line; `at_ms` is the tweet's own time, or None when it has none."""
 
     tweet: Tweet
     at_ms: int | None
 
 
 class Replay:
-    """The lines of a file, in order: so many a second, or with `speed` after their own times."""
+    """The lines of a file, in order: at a fixed rate, or with `speed` by their own times."""
 
     def __init__(self, lines: list[ReplayLine], speed: float | None = None) -> None:
         self._lines = deque(lines)
@@ -38,7 +38,7 @@ class Replay:
         return len(self._lines)
 
     def due(self, elapsed_s: float) -> int | None:
-        """Return how many lines are due after so much more time; None when the rate decides."""
+        """Return how many lines are due after this time; None when the rate decides."""
         if self._speed is None:
             return None
         self._passed_ms += elapsed_s * 1000 * self._speed
@@ -50,7 +50,7 @@ class Replay:
         return count
 
     def pop(self) -> Tweet | None:
-        """Return the next tweet, None at the end."""
+        """Return the next tweet, or None at the end."""
         return self._lines.popleft().tweet if self._lines else None
 
 

@@ -12,7 +12,7 @@ Rule = dict[str, str]
 
 
 def parse_rules(content: object) -> tuple[list[Rule], list[Value]]:
-    """Read a list of rules; returns them and their values. Raises BadInput, naming the rule."""
+    """Read a list of rules; return them and their values. Raises BadInput, naming the rule."""
     if not isinstance(content, list):
         raise BadInput('rules: a list of objects like {"type": "track", "value": "flood"} is expected')
     rules: list[Rule] = []
@@ -27,7 +27,7 @@ def parse_rules(content: object) -> tuple[list[Rule], list[Value]]:
 
 
 def load_rules(path: Path) -> tuple[list[Rule], list[Value]]:
-    """Read a file with one rule a line. Raises BadInput, naming the line."""
+    """Read a file with one rule per line. Raises BadInput, naming the line."""
     rules: list[Rule] = []
     values: list[Value] = []
     try:

@@ -1,4 +1,4 @@
-"""Drafts of tweets, and how they read in the v1.1 streaming format."""
+"""Drafts of tweets, and their form in v1.1 streams."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Geo:
 
 @dataclass(slots=True)
 class Draft:
-    """A tweet to be; the forms fill it in."""
+    """An unfinished tweet; the forms fill it in."""
 
     author: User
     tokens: list[Token]
@@ -52,7 +52,7 @@ class Draft:
 
 
 def time_of(status_id: int) -> int:
-    """Return the milliseconds since 1970 that an id tells."""
+    """Return the milliseconds since 1970 that an id encodes."""
     return (status_id >> 22) + TWITTER_EPOCH_MS
 
 
@@ -99,7 +99,7 @@ def _retweet_body(inner: Draft) -> Json:
 
 
 def _truncated(tokens: list[Token], whole: Text, slug: str, status_id: int) -> Json:
-    """The cut text links to the tweet itself; the whole stands in extended_tweet."""
+    """Return the truncated form: its text links to the tweet itself, and extended_tweet holds the whole."""
     cut = compose(tokens, SHORT_LIMIT - 25)
     itself = link(slug[::-1], f"https://twitter.com/i/web/status/{status_id}")
     start = len(cut.text) + 1
@@ -203,7 +203,7 @@ def _inner(draft: Draft, status_id: int) -> Json:
 
 
 def _versions(draft: Draft, status_id: int) -> Json:
-    """Each edit is a tweet of its own; it names the earlier ones."""
+    """Return the edit history: each edit is a separate tweet that names the earlier ones."""
     if not draft.edits:
         return {}
     earlier = [str(_older(status_id, 60 * number)) for number in range(draft.edits, 0, -1)]

@@ -1,4 +1,4 @@
-"""Steps that the forms share: tokens for terms, where they stand in a text, points and places in a box."""
+"""Steps that the forms share: tokens for terms, their positions in a text, points and places in a box."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CASHTAG = re.compile(r"\$[a-z]{1,6}")
 
 
 def keeps_case(text: str) -> bool:
-    """Tell whether capitals and back leave a text as it is."""
+    """Tell whether converting a text to capitals and back leaves it unchanged."""
     return text.upper().lower() == text and text.title().lower() == text
 
 
@@ -43,7 +43,7 @@ def shuffled(filler: Filler, items: list[_Item]) -> list[_Item]:
 
 
 def term_token(filler: Filler, term: str) -> Token:
-    """Return a term as people write it: its own sign makes it a hashtag, a mention, a cashtag or a link."""
+    """Return a term as people write it: its own mark makes it a hashtag, a mention, a cashtag or a link."""
     if HASHTAG.fullmatch(term):
         return hashtag(term[1:])
     if term[0] == "@" and SCREEN_NAME.fullmatch(term[1:]):
@@ -77,7 +77,7 @@ def point_inside(filler: Filler, text: str) -> tuple[float, float]:
 def place_around(
     filler: Filler, text: str, longitude: float, latitude: float
 ) -> tuple[float, float, float, float]:
-    """Return a place that holds the point and may reach far over the box."""
+    """Return a place that contains the point and may extend far beyond the box."""
     west, south, east, north = Value(FilterType.LOCATIONS, text).box()
     half_x = filler.rng.uniform(0.01, 1.0) * (east - west)
     half_y = filler.rng.uniform(0.01, 1.0) * (north - south)

@@ -9,8 +9,8 @@ from typing import Any
 
 Entities = dict[str, list[dict[str, Any]]]
 
-SHORT_LIMIT = 140  # code points; what is longer goes into extended_tweet
-LONG_LIMIT = 280  # what is longer is a note at X API v2
+SHORT_LIMIT = 140  # code points; a longer text goes into extended_tweet
+LONG_LIMIT = 280  # a longer text is a note at X API v2
 
 
 @dataclass(frozen=True, slots=True)

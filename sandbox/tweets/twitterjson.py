@@ -21,7 +21,7 @@ def twitter_json(content: Any) -> bytes:
 
 
 def parse_json(text: bytes) -> Any:
-    """Return what a JSON text says, lone half surrogates in escapes as well: tweets have had them.
+    """Parse a JSON text, including lone half surrogates in escapes, which some tweets have had.
 
     Raises BadInput.
     """

@@ -1,4 +1,4 @@
-"""The people who write the tweets."""
+"""The users who write the tweets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A profile that depends on the id and the given words only: the same user always looks the same."""
+    """A profile that depends only on the id and the given words: the same user always looks the same."""
 
     id: int
     screen_name: str

@@ -16,7 +16,7 @@ _NUMBERS = re.compile(r"\s*-?[0-9.]+\s*(,\s*-?[0-9.]+\s*)+")
 
 
 class FilterType(StrEnum):
-    """The three parameters of statuses/filter that ask for tweets."""
+    """The three parameters of statuses/filter that request tweets."""
 
     TRACK = "track"
     FOLLOW = "follow"

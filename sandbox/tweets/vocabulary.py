@@ -48,9 +48,9 @@ def pieces(text: str) -> list[str]:
 
 
 def words_without(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the filler words that occur in none of the texts, nor a piece of them.
+    """Return the filler words that occur in none of the texts, not even in part.
 
-    A numbered word takes the place of a vocabulary that the rules use up.
+    A numbered word replaces a vocabulary that the rules use up.
     """
     used = {piece for text in texts for piece in (*pieces(text), *text.lower().split())}
     words = tuple(word for word in WORDS if word not in used)

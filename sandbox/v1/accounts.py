@@ -48,7 +48,7 @@ class _Verifiable(NamedTuple):
 
 
 class Accounts:
-    """The accounts that may connect; without any, every well-formed OAuth header is an account."""
+    """The accounts that may connect; if none are given, every well-formed OAuth header is one."""
 
     def __init__(
         self, accounts: Iterable[Account] = (), *, is_open: bool = False, max_connections: int = 1
@@ -69,15 +69,15 @@ class Accounts:
 
     @property
     def names(self) -> list[str]:
-        """Those of the accounts that were given."""
+        """The names of the given accounts."""
         return [one.name for one in self._by_credentials.values()]
 
     def replace(self, accounts: Iterable[Account]) -> None:
-        """Take these accounts from now on; streams that are open stay."""
+        """Use these accounts from now on; open streams stay."""
         self._by_credentials = {(one.consumer_key, one.access_token): one for one in accounts}
 
     def authenticate(self, request: SignedRequest, now_unix_s: float) -> Account:
-        """Return who signed the request. Raises Refused (401)."""
+        """Return the account that signed the request. Raises Refused (401)."""
         claims = _claims(request.authorization)
         credentials = (claims["oauth_consumer_key"], claims["oauth_token"])
         account = self._by_credentials.get(credentials)
@@ -95,7 +95,7 @@ class Accounts:
 
 
 def claimed_key(authorization: str) -> str | None:
-    """Return the consumer key that a header names, true or not; None when it is no OAuth header."""
+    """Return the consumer key that a header claims, true or not; None when it is not an OAuth header."""
     try:
         return _claims(authorization)["oauth_consumer_key"]
     except Refused:
@@ -130,7 +130,7 @@ def _check_signature(request: SignedRequest, claims: Mapping[str, str], account:
 
 
 def parse_accounts(entries: object, max_connections: int = 1) -> list[Account]:
-    """Read a list of account objects, as the accounts file and the API have it. Raises BadInput."""
+    """Read a list of account objects, in the form of the accounts file and the API. Raises BadInput."""
     if not isinstance(entries, list):
         raise BadInput("accounts: a list is expected")
     accounts = [_account(number, entry, max_connections) for number, entry in enumerate(entries, start=1)]

@@ -1,4 +1,4 @@
-"""Every connect that was tried, with its answer, and each account's budget of connects."""
+"""Every attempted connect, with its answer, and each account's budget of connects."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Attempts:
         self.count = 0
 
     def start(self, now: Instant, peer: tuple[str, int], consumer_key: str | None) -> Attempt:
-        """Note a connect as it comes in."""
+        """Record a connect as it comes in."""
         self.count += 1
         attempt = Attempt(self.count, now.unix, now.mono, *peer, consumer_key)
         self.log.append(attempt)
         return attempt
 
     def spend(self, account: str, now_mono_s: float) -> None:
-        """Take one connect out of the account's budget; refused ones count too, as at Twitter.
+        """Take one connect from the account's budget; refused ones count too, as with Twitter.
 
         Raises Refused (420) when there were too many.
         """

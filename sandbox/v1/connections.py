@@ -1,4 +1,4 @@
-"""All connections: which are open, who wants which tweet, and the record of those that were."""
+"""All connections: which are open, which tweets each wants, and the record of past ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Connections:
         return self.opened
 
     def add(self, stream: Stream) -> None:
-        """Take a stream in: from now on tweets are written to it."""
+        """Add a stream: from now on tweets are written to it."""
         self.records.append(stream.record)
         self._open[stream.record.id] = stream
         for value in stream.record.filter.wanted():
@@ -58,7 +58,7 @@ class Connections:
             self.send(Message(tweet.json + b"\r\n", record), receivers)
 
     def send(self, message: Message, receivers: Iterable[Stream]) -> None:
-        """Queue a message for these streams; one that reads too slowly is cut."""
+        """Queue a message for these streams; a stream that reads too slowly is cut."""
         now = self._clock().mono
         for stream in receivers:
             if not stream.offer(message, now):
@@ -73,7 +73,7 @@ class Connections:
         last: Message | None = None,
         tail: bytes = b"",
     ) -> None:
-        """Close a stream for new tweets; it writes what is queued and ends. A second call does nothing."""
+        """Close a stream for new tweets; it writes its queue and ends. A second call does nothing."""
         record = stream.record
         if self._open.pop(record.id, None) is None:
             return

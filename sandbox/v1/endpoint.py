@@ -1,4 +1,4 @@
-"""POST and GET /1.1/statuses/filter.json: who may connect, and the writing of the stream."""
+"""POST and GET /1.1/statuses/filter.json: admits clients, and writes their streams."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FilterEndpoint:
         self._streams = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a stream, or with the status that Twitter gives for what is wrong."""
+        """Answer with a stream, or with the status that Twitter gives for the error."""
         attempt = self._attempts.start(
             self._clock(), _peer(request), claimed_key(request.headers.get(hdrs.AUTHORIZATION, ""))
         )
@@ -97,7 +97,7 @@ class FilterEndpoint:
         try:
             await self._pump.run(account.name, stream, request, response, manner.wire)
         except ConnectionError:
-            pass  # the client is gone: the record below says so
+            pass  # the client is gone, as the record below says
         finally:
             for timer in timers:
                 timer.cancel()
@@ -105,7 +105,7 @@ class FilterEndpoint:
         return response
 
     def _open(self, request: web.Request, account: Account, wanted: StreamFilter, is_gzip: bool) -> Stream:
-        """Register the stream; then the oldest ones beyond the account's limit end."""
+        """Register the stream, then end the oldest ones beyond the account's limit."""
         number = self._connections.next_id()
         record = ConnectionRecord(number, account.name, *_peer(request), self._clock(), wanted, is_gzip)
         stream = Stream(record, account, self._settings.queue_messages)
@@ -121,7 +121,7 @@ class FilterEndpoint:
         return stream
 
     def _strike_new(self, account: Account, stream: Stream) -> list[asyncio.TimerHandle]:
-        """Arm the faults that strike a stream some time after its 200."""
+        """Schedule the faults that strike a stream some time after its 200."""
         is_for_streams = CONNECT_KINDS - {FaultKind.CLOSE_AFTER}
         faults = self._faults.take(
             account.name, self._clock().mono, lambda one: one.kind not in is_for_streams

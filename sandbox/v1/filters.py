@@ -13,7 +13,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many distinct values one connection may carry (Twitter, "Standard stream parameters")."""
+    """The most distinct values that one connection may carry (Twitter, "Standard stream parameters")."""
 
     track: int = 400
     follow: int = 5000
@@ -26,7 +26,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StreamFilter:
-    """What one connection asked for."""
+    """The filter that one connection asked for."""
 
     values: dict[FilterType, tuple[str, ...]]
     is_delimited: bool = False
@@ -40,8 +40,8 @@ class StreamFilter:
 def parse_filter(pairs: Pairs, limits: Limits) -> StreamFilter:
     """Read the request's parameters.
 
-    Raises Refused: 406 for a value that Twitter does not take or nothing to filter on, 413 for more values
-    than allowed, 416 for `count` (reserved to elevated roles).
+    Raises Refused: 406 for a value that Twitter does not accept or an empty filter, 413 for more values than
+    allowed, 416 for `count` (reserved to elevated roles).
     """
     form = _joined(pairs)
     if "count" in form:
@@ -57,7 +57,7 @@ def parse_filter(pairs: Pairs, limits: Limits) -> StreamFilter:
 
 
 def _joined(pairs: Pairs) -> dict[str, str]:
-    """A parameter that is given twice counts as one list."""
+    """Join a parameter that is given twice into one list."""
     form: dict[str, str] = {}
     for name, text in pairs:
         form[name] = f"{form[name]},{text}" if name in form else text

@@ -1,4 +1,4 @@
-"""How one sandbox is set up."""
+"""The settings of one sandbox."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 0
-    rate: float = 50.0  # tweets a second
-    noise: float = 0.2  # share of tweets that no rule asks for
+    rate: float = 50.0  # tweets per second
+    noise: float = 0.2  # share of tweets that no rule matches
     seed: int = 1
     keep: int = 1_000_000  # tweets in the record
-    connects: int = 5  # connects an account may make in connects_window_s; 0: any number
+    connects: int = 5  # connects an account may make in connects_window_s; 0: unlimited
     connects_window_s: float = 300.0
     keep_alive_s: float = 30.0
     chunking: Chunking = Chunking.WHOLE
     framing: Framing = Framing.CHUNKED
-    ca_file: Path | None = None  # streams come by TLS too; the certificate of its authority is written here
-    queue_messages: int = 10_000  # a connection with more to read is cut
-    says_replaced: bool = False  # a replaced connection gets disconnect code 7 before its end
+    ca_file: Path | None = None  # also stream over TLS, and write the certificate of the authority here
+    queue_messages: int = 10_000  # a connection with more unread messages is cut
+    says_replaced: bool = False  # a replaced connection receives disconnect code 7 before its end
     soak: SoakPlan | None = None  # strikes from the start on
     limits: Limits = field(default_factory=Limits)

@@ -1,4 +1,4 @@
-"""Soak mode: random accounts meet random faults again and again."""
+"""Soak mode: random faults strike random accounts, again and again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEEP_STRIKES = 100_000
 
 
 class Soak:
-    """Runs at most one plan at a time in the running event loop, and keeps the record of its strikes."""
+    """Runs at most one plan at a time in the running event loop, and records its strikes."""
 
     def __init__(self, strikes: Strikes, known_accounts: Callable[[], list[str]], clock: Clock) -> None:
         self._strikes = strikes
@@ -29,20 +29,20 @@ class Soak:
         self._record: deque[dict[str, Any]] = deque(maxlen=_KEEP_STRIKES)
 
     def begin(self, plan: SoakPlan) -> None:
-        """Strike by this plan from now on; the record starts anew."""
+        """Strike by this plan from now on; the record is emptied first."""
         self.end()
         self._record.clear()
         self._plan, self._began, self._schedule = plan, self._clock(), schedule(plan)
         self._wait_for_next(self._began)
 
     def end(self) -> None:
-        """Strike no more; faults that wait for connects stay until they end or are cleared."""
+        """Stop striking; faults that wait for connects stay until they end or are cleared."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the plan and what was done by it so far."""
+        """Return the plan and its strikes so far."""
         return {
             "running": self._timer is not None,
             "plan": self._plan.as_json() if self._plan else None,

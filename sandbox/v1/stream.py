@@ -1,4 +1,4 @@
-"""One open stream of an account, and the record of it."""
+"""One open stream of an account, and its record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from traptor.sandbox.wire.queue import ClosedBy, Message, StreamQueue
 
 @dataclass(slots=True)
 class ConnectionRecord:
-    """What is remembered of a connection, also after it is closed."""
+    """The record of a connection, kept after it is closed."""
 
     id: int
     account: str
@@ -29,7 +29,7 @@ class ConnectionRecord:
     messages: int = 0
     tweets: int = 0
     keep_alives: int = 0
-    payload_bytes: int = 0  # before chunking and compression, keep-alives not counted
+    payload_bytes: int = 0  # before chunking and compression, without keep-alives
 
     def as_json(self, with_values: bool = True) -> dict[str, Any]:
         """Return the record as the API shows it."""
@@ -69,7 +69,7 @@ class Stream(StreamQueue):
         self._alone = (record.id,)
 
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:
-        """Note in the record that these messages are on the wire."""
+        """Record that these messages are on the wire."""
         times = (now_mono_s,)
         for message in batch:
             self.record.messages += 1
@@ -82,5 +82,5 @@ class Stream(StreamQueue):
                 message.tweet.written_mono += times
 
     def kept_alive(self) -> None:
-        """Note a keep-alive in the record."""
+        """Record a keep-alive."""
         self.record.keep_alives += 1

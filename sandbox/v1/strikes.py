@@ -1,4 +1,4 @@
-"""How faults strike streams that are open, and who hands on those that wait for connects."""
+"""Apply faults to open streams, and pass on those that wait for connects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HALF = b'{"created_at":"Wed Sep 23 10:00:00 +0000 2026","id":900000000000000001
 
 
 class Strikes:
-    """Does to streams what faults say."""
+    """Applies faults to streams."""
 
     def __init__(self, connections: Connections, faults: Faults, clock: Clock) -> None:
         self._connections = connections
@@ -26,7 +26,7 @@ class Strikes:
         self.sockets = Sockets()
 
     def ask(self, fault: Fault) -> list[int]:
-        """Let the fault strike streams now, or wait for connects; returns the connections struck."""
+        """Let the fault strike streams now, or wait for connects; return the connections struck."""
         if fault.on is Target.CONNECTS:
             self._faults.add(fault, self._clock().mono)
             return []
@@ -36,7 +36,7 @@ class Strikes:
         return [stream.record.id for stream in streams]
 
     def strike(self, fault: Fault, stream: Stream) -> None:
-        """Let the fault happen to the stream now."""
+        """Apply the fault to the stream now."""
         match fault.kind:
             case FaultKind.STALL:
                 stream.stall(self._clock().mono + (math.inf if fault.seconds is None else fault.seconds))

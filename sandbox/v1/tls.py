@@ -1,4 +1,4 @@
-"""TLS with an authority of the sandbox's own."""
+"""TLS with the sandbox's own certificate authority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages as bytes of one HTTP answer: length prefixes, compression, and where chunks end."""
+"""Encode messages as the bytes of one HTTP response: length prefixes, compression, and chunk borders."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _FAST = 1
 
 _KEEP_ALIVE = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
-_MOST_AHEAD_BYTES = 6_000  # about a message and a half
+_MOST_AHEAD_BYTES = 6_000  # about one and a half messages
 
 
 class Chunking(StrEnum):
-    """Where the chunks of the HTTP answer end."""
+    """The ways to place the chunk borders of the HTTP response."""
 
     WHOLE = "whole"  # one chunk, one message
     ODD = "odd"  # anywhere: inside a character, between \\r and \\n, several messages in one
-    SPLIT = "split"  # within the next message: whole ones come in a chunk that is not yet whole
-    ANY = "any"  # each connection by one of these
+    SPLIT = "split"  # within the next message: whole messages come in an unfinished chunk
+    ANY = "any"  # one of these per connection
 
 
 class Wire:
-    """Turns messages into what is written; it keeps the state of one connection's compression and chunks.
+    """Turns messages into the bytes to write; keeps the state of one connection's compression and chunks.
 
-    `is_chunked`: split chunks are made here. All others are made by whoever writes, of each piece one.
+    `is_chunked`: split chunks are made here. For all others, the writer makes one chunk of each piece.
     """
 
     def __init__(
@@ -38,24 +38,24 @@ class Wire:
         self._deflate = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP_WINDOW) if is_gzip else None
         self._is_delimited = is_delimited
         self._rng = Random(seed)
-        self._left = 0  # of the chunk that was begun
+        self._left = 0  # bytes left of the unfinished chunk
         self.is_odd = chunking is Chunking.ODD
         self.is_split = is_chunked and chunking is Chunking.SPLIT
 
     def chunks(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Return what to write for these messages; a client that has it all can read them all."""
+        """Return the bytes to write for these messages; they suffice for the client to decode all of them."""
         if not self.is_odd:
             return [self.raw(self._framed(message)) for message in messages]
         return odd_pieces(self.raw(b"".join(map(self._framed, messages))), self._rng)
 
     def raw(self, data: bytes) -> bytes:
-        """Return bytes that are no whole message, compressed when the connection is."""
+        """Return bytes that are not a whole message, compressed if the connection is."""
         return self._split(self._flushed(data), self._rng.randrange(1, _MOST_AHEAD_BYTES))
 
     def finish(self) -> bytes:
-        """Return the bytes that end an answer properly."""
+        """Return the bytes that end a response properly."""
         end = b""
-        while self._left:  # what was announced must come: keep-alives
+        while self._left:  # the announced bytes must follow: keep-alives
             end += self._split(self._flushed(_KEEP_ALIVE), 0)
         if self._deflate is not None:
             end += self._split(self._deflate.flush(zlib.Z_FINISH), 0)
@@ -67,7 +67,7 @@ class Wire:
         return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
     def _split(self, data: bytes, ahead_bytes: int) -> bytes:
-        """Go on with the begun chunk; a new one goes on for so many bytes more than there are."""
+        """Continue the unfinished chunk; a new one announces `ahead_bytes` more than there are."""
         if not self.is_split:
             return data
         framed = b""
@@ -81,7 +81,7 @@ class Wire:
         return framed
 
     def _framed(self, message: bytes) -> bytes:
-        """`delimited=length`: the length counts the closing \\r\\n and stands on its own line."""
+        """Prefix a message for `delimited=length`: the length counts the closing \\r\\n, on its own line."""
         return b"%d\r\n%s" % (len(message), message) if self._is_delimited else message
 
 

@@ -1,4 +1,4 @@
-"""The headers of a stream's answer, and how the client learns where the body and its chunks end."""
+"""Choose the headers of a stream's response, and how the client learns where the body and its chunks end."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NEVER_BYTES = 1 << 50
 class Framing(StrEnum):
     """The ways in which the client learns where the body ends."""
 
-    CHUNKED = "chunked"  # compressed where the client accepts it
+    CHUNKED = "chunked"  # compressed if the client accepts it
     CLOSE = "close"  # with the connection; not compressed
-    LENGTH = "length"  # after more bytes than ever come; not compressed
-    GZIP = "gzip"  # with the connection; compressed where the client accepts it
-    ANY = "any"  # each connection by one of these
+    LENGTH = "length"  # after more bytes than will ever come; not compressed
+    GZIP = "gzip"  # with the connection; compressed if the client accepts it
+    ANY = "any"  # one of these per connection
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """In which framing and chunking one answer is written."""
+    """The framing and chunking of one response."""
 
     framing: Framing
     wire: Wire
@@ -33,7 +33,7 @@ class Manner:
 
 
 class _Unframed(web.StreamResponse):
-    """Writes bytes as they are given: framed already, or framed by the end of the connection."""
+    """Writes bytes unchanged: framed already, or framed by the end of the connection."""
 
     _length_check = False
 
@@ -41,7 +41,7 @@ class _Unframed(web.StreamResponse):
 def choose_manner(
     request: web.Request, framing: Framing, chunking: Chunking, seed: int, *, is_delimited: bool = False
 ) -> Manner:
-    """Return how this request is answered; the seed decides what the settings leave open."""
+    """Return how to answer this request; the seed decides what the settings leave open."""
     framing, chunking = _settle(framing, chunking, seed)
     if request.version < HttpVersion11 and framing is Framing.CHUNKED:
         framing = Framing.GZIP

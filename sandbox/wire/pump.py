@@ -1,4 +1,4 @@
-"""The writing of one stream from its queue to its end."""
+"""Write one stream from its queue to its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pump:
     async def run(
         self, owner: str, stream: StreamQueue, request: web.Request, response: web.StreamResponse, wire: Wire
     ) -> None:
-        """Write until the stream's end, and end its socket as it says.
+        """Write until the stream's end, and end its socket accordingly.
 
         Raises ConnectionError when the client has gone.
         """

@@ -1,4 +1,4 @@
-"""What waits to be written to one open stream, and how it ends."""
+"""The queue of one open stream, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH_MESSAGES = 16
 
 
 class ClosedBy(StrEnum):
-    """Who ended a connection."""
+    """The side that ended a connection."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -24,7 +24,7 @@ class ClosedBy(StrEnum):
 
 
 class Ending(StrEnum):
-    """What becomes of the socket once all messages are written."""
+    """The ways in which a socket ends once all messages are written."""
 
     CLEAN = "clean"  # the last chunk, then closed
     RESET = "reset"  # half of a message, then RST
@@ -48,14 +48,14 @@ class StreamQueue:
         self._wake = asyncio.Event()
         self._stalled_until_mono = -math.inf
         self.ending: Ending | None = None
-        self.tail = b""  # the piece of a message that a reset leaves behind
+        self.tail = b""  # the part of a message that a reset leaves behind
 
     def is_stalled(self, now_mono_s: float) -> bool:
         """Tell whether a fault keeps the stream silent."""
         return now_mono_s < self._stalled_until_mono
 
     def offer(self, message: Message, now_mono_s: float) -> bool:
-        """Queue a message; False when the queue is full. A stalled stream forgets it."""
+        """Queue a message and return True, or False when the queue is full; a stalled stream drops it."""
         if self.ending is not None or self.is_stalled(now_mono_s):
             return True
         if len(self._queue) >= self._queue_limit:
@@ -65,7 +65,7 @@ class StreamQueue:
         return True
 
     def stall(self, until_mono_s: float) -> None:
-        """Be silent until then; what waits is forgotten."""
+        """Be silent until then; queued messages are dropped."""
         self._stalled_until_mono = until_mono_s
         self._queue.clear()
 
@@ -74,14 +74,14 @@ class StreamQueue:
         self._stalled_until_mono = -math.inf
 
     def end(self, ending: Ending, last: Message | None = None, tail: bytes = b"") -> None:
-        """Write what is queued, then `last`, then end in the given way."""
+        """Write the queue, then `last`, then end in the given way."""
         self.ending, self.tail = ending, tail
         if last is not None:
             self._queue.append(last)
         self._wake.set()
 
     async def next_batch(self, timeout_s: float) -> list[Message] | None:
-        """Return what is to be written now: some messages, none after the timeout, None at the end."""
+        """Return what to write now: some messages, none after the timeout, None at the end."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self._queue and self.ending is None:
@@ -94,9 +94,9 @@ class StreamQueue:
         return [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MESSAGES))]
 
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:
-        """Note that these messages are on the wire."""
+        """Record that these messages are on the wire."""
         raise NotImplementedError
 
     def kept_alive(self) -> None:
-        """Note that a keep-alive is on the wire."""
+        """Record that a keep-alive is on the wire."""
         raise NotImplementedError

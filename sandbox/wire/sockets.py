@@ -1,4 +1,4 @@
-"""Sockets that end otherwise than properly: reset, or held open for ever."""
+"""Sockets that do not end properly: reset, or held open for ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLUSH_STEP_S = 0.01
 
 
 class Sockets:
-    """Ends sockets as their streams say, and keeps those that nobody may close."""
+    """Ends sockets as their streams require, and keeps those that must stay open."""
 
     def __init__(self) -> None:
         self._held: list[tuple[str, socket.socket]] = []
