@@ -10,7 +10,7 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
-from traptor.common.logs.throttle import Tally
+from traptor.common.logs.throttle import Allowance, Tally
 from traptor.common.messages import Counters
 from traptor.common.redis.state import RedisState
 from traptor.worker.counters.stats import Stats
@@ -40,8 +40,7 @@ class Pipeline:
         self._stats = stats
         self._counters = Counters()
         self._limit_notices = LimitNotices()
-        self._shown_since = 0.0
-        self._shown = 0
+        self._shown = Allowance(_SHOWN_A_MINUTE)
         self._tally = Tally()
 
     def open(self) -> None:
@@ -130,11 +129,7 @@ class Pipeline:
             self._stats.limited(delta)
 
     def _show(self, what: str, line: bytes) -> None:
-        now = time.monotonic()
-        if now - self._shown_since > 60:
-            self._shown_since, self._shown = now, 0
-        self._shown += 1
-        if self._shown <= _SHOWN_A_MINUTE:
+        if self._shown.take():
             log.warning(what, extra=fields(start=line[:_SHOWN_CHARS].decode(errors="replace")))
 
     # ---- the end

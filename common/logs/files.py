@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from traptor.common.files.names import FileId, id_of, leads_elsewhere
 from traptor.common.logs.throttle import Losses, loss_record
 from traptor.common.stdstream import StdStream
 
@@ -98,7 +99,7 @@ class LogFile(LineHandler):
         super().__init__(str(path), formatter, tell, clock)
         self._path = path
         self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        self._opened: tuple[int, int] | None = None  # device and inode
+        self._opened: FileId | None = None
         self._is_torn = False
         self.reopen()
 
@@ -134,22 +135,16 @@ class LogFile(LineHandler):
             self._fd = -1
 
     def _follow_name(self) -> None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
+        if leads_elsewhere(self._path, self._opened):
             self._open()
-        else:
-            if (status.st_dev, status.st_ino) != self._opened:
-                self._open()
 
     def _open(self) -> None:
         fd = os.open(self._path, _FLAGS, _MODE)
         try:
             os.dup2(fd, self._fd, inheritable=False)
-            status = os.fstat(fd)
+            self._opened = id_of(fd)
         finally:
             os.close(fd)
-        self._opened = (status.st_dev, status.st_ino)
         self._is_torn = False
 
 

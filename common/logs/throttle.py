@@ -33,6 +33,24 @@ class Tally:
         return rest
 
 
+class Allowance:
+    """Let the first few events of each SAY_INTERVAL_S be said, each by itself."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._since = float("-inf")
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Count an event; return whether it may be said."""
+        now = self._clock()
+        if now - self._since > SAY_INTERVAL_S:
+            self._since, self._taken = now, 0
+        self._taken += 1
+        return self._taken <= self._most
+
+
 class Losses:
     """A count that is reported in portions, at most one per SAY_INTERVAL_S."""
 

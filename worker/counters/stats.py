@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import redis
 
 from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.throttle import Tally
 from traptor.common.redis.client import state_after
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import Rule
@@ -18,7 +19,6 @@ from traptor.worker.counters.store import CounterStore, Tick
 log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL_S = 1.0
-_SAY_INTERVAL_S = 60.0
 
 
 class Stats:
@@ -42,7 +42,7 @@ class Stats:
         self._settling = Tick(clock())
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
-        self._say_next = 0.0
+        self._tally = Tally()
         self._said_at: float | None = None  # when a failed write was last logged
         self.redis: tuple[RedisState, str] = (RedisState.UNKNOWN, "")  # of the last attempt, with its error
 
@@ -93,8 +93,7 @@ class Stats:
     def _failed(self, error: Exception) -> None:
         now, said = time.monotonic(), self._store.described(error)
         self.redis = state_after(error), said
-        if now >= self._say_next:
-            self._say_next = now + _SAY_INTERVAL_S
+        if self._tally.add("not written"):
             self._said_at = self._said_at or now
             log.warning("counters are not written", extra=fields(error=said))
 

@@ -1,4 +1,4 @@
-"""A file of lines that overlapping generations append to, and in which no broken line stays.
+"""Write a file of lines that overlapping generations append to, and in which no broken line stays.
 
 One line is one write with O_APPEND. A full disk may accept only the beginning of a line, which is then cut
 off. Nothing else may write in between, hence the flock around each write; the kernel releases it when its
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from traptor.common.errors import SinkError
+from traptor.common.files.names import FileId, id_of, leads_elsewhere
 from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,13 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
 _TAIL_BYTES = 65_536
+# Another generation may be writing its line.
+_TRIES = 20
+_TRY_PAUSE_S = 0.0005
 
 
 class LineFile:
-    """Appends lines to a named file; creates it again when it was renamed or removed."""
+    """Append lines to a named file; create it again when it was renamed or removed."""
 
     is_all_or_nothing = True
 
@@ -37,7 +41,7 @@ class LineFile:
         self._path = path
         self._clock = clock
         self._fd = -1
-        self._inode: tuple[int, int] | None = None
+        self._opened: FileId | None = None
         self._is_regular = True
         self._end = -1  # end of the last whole line, as far as known
         self._next_look = 0.0
@@ -59,9 +63,7 @@ class LineFile:
     def write(self, line: bytes) -> bool:
         """Append one line; return False while another generation writes. Raises OSError."""
         self._follow_name()
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._lock():
             return False
         try:
             self._append(line)
@@ -82,6 +84,17 @@ class LineFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _lock(self) -> bool:
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_TRY_PAUSE_S)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return True
+        return False
 
     def _append(self, line: bytes) -> None:
         size = self._whole_size()
@@ -108,13 +121,8 @@ class LineFile:
         now = self._clock()
         if now < self._next_look and self._fd >= 0:
             return
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
+        if leads_elsewhere(self._path, self._opened):
             self._open()
-        else:
-            if (status.st_dev, status.st_ino) != self._inode:
-                self._open()
         self._next_look = now + _LOOK_INTERVAL_S
 
     def _open(self) -> None:
@@ -126,9 +134,8 @@ class LineFile:
             raise OSError(0, "it is not a file")
         fd = os.open(self._path, _FLAGS, _MODE)
         self.close()
-        status = os.fstat(fd)
-        self._fd, self._inode = fd, (status.st_dev, status.st_ino)
-        self._is_regular = stat.S_ISREG(status.st_mode)
+        self._fd, self._opened = fd, id_of(fd)
+        self._is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
         self._end = -1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.linefile import LineFile
@@ -15,10 +16,7 @@ from traptor.worker.sinks.linestdout import LineStdout
 
 log = logging.getLogger(__name__)
 
-_SAY_INTERVAL_S = 60.0
 # Another generation may be writing its line to the same file.
-_TRIES = 20
-_TRY_PAUSE_S = 0.0005
 
 
 class LineOutput(Protocol):
@@ -64,7 +62,7 @@ class LineSink:
         self._tweets = tweets
         self._others = others  # None: dropped
         self._in_hand: tuple[LineOutput, bytes, Ticket] | None = None  # the line being written
-        self._say_next = 0.0
+        self._tally = Tally()
         self._failing_since: float | None = None
         self._is_said = False
 
@@ -137,20 +135,16 @@ class LineSink:
 
     def _write(self, lines: LineOutput, line: bytes) -> bool:
         try:
-            for _ in range(_TRIES if lines.is_all_or_nothing else 1):
-                if lines.write(line):
-                    self._say_that_it_works()
-                    return True
-                time.sleep(_TRY_PAUSE_S)
+            if lines.write(line):
+                self._say_that_it_works()
+                return True
         except OSError as error:
             self._say(lines, error)
         return False
 
     def _say(self, lines: LineOutput, error: OSError) -> None:
-        now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        if now >= self._say_next:
-            self._say_next = now + _SAY_INTERVAL_S
+        self._failing_since = self._failing_since or time.monotonic()
+        if self._tally.add("waiting"):
             self._is_said = True
             log.error("waiting for the output", extra=fields(output=lines, error=error.strerror))
 

@@ -11,11 +11,11 @@ from traptor.common.files.mark import MARK, Mark, MarkFile, read_mark
 
 def test_the_last_mark_is_read_back(tmp_path: Path) -> None:
     file = MarkFile(tmp_path)
-    file.write(Mark(wall=1.5, mono=2.5, since=0.5))
-    file.write(Mark(wall=1_790_000_000.25, mono=77.125, since=70.0))
+    file.write(Mark(safe_until_wall=1.5, safe_until=2.5, since=0.5))
+    file.write(Mark(safe_until_wall=1_790_000_000.25, safe_until=77.125, since=70.0))
     file.close()
     mark = read_mark(tmp_path)
-    assert mark == Mark(wall=1_790_000_000.25, mono=77.125, since=70.0)
+    assert mark == Mark(safe_until_wall=1_790_000_000.25, safe_until=77.125, since=70.0)
     assert mark.since_wall == 1_789_999_993.125
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 
 import orjson
@@ -15,10 +14,6 @@ from traptor.worker.sinks.kafka.record import Record
 from traptor.worker.sinks.linefile import LineFile
 
 log = logging.getLogger(__name__)
-
-# Another generation of the connection may be writing to it.
-_TRIES = 20
-_TRY_PAUSE_S = 0.0005
 
 
 class DeadLetters:
@@ -63,11 +58,7 @@ class DeadLetters:
             file = LineFile(self.path)
             file.open()
             self._file = file
-        for _ in range(_TRIES):
-            if self._file.write(line):
-                return True
-            time.sleep(_TRY_PAUSE_S)
-        return False
+        return self._file.write(line)
 
 
 def line_of(record: Record, reason: str) -> bytes:
