@@ -58,8 +58,13 @@ def doubts_of_stops(stops: Iterable[Silence], streams: Sequence[OpenedStream]) -
     """Return the times in which a stopped worker's stream was unobserved, until it or a successor went on."""
     found = []
     for stop in stops:
-        later = [s.opened_at for s in streams if s.connection == stop.connection and s.opened_at > stop.since]
-        found.append(Silence(stop.connection, stop.since, min([stop.until, *later])))
+        # The stream of the stopped worker itself, if it was connecting, is logged only once it goes on.
+        successors = [
+            s.opened_at
+            for s in streams
+            if s.connection == stop.connection and s.opened_at > stop.since and s.logged_at <= stop.until
+        ]
+        found.append(Silence(stop.connection, stop.since, min([stop.until, *successors])))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trial.evidence import opened_streams
+from trial.evidence import generations, opened_streams
 from trial.judge import OpenedStream, Silence
 from trial.rulebook import CONNECTIONS
 from trial.silences import silences
@@ -73,7 +73,8 @@ def judged(found: Found) -> Verdict:
 
 
 def _overused_keys(found: Found) -> list[str]:
-    streams = key_streams(found.connections)
+    opened_by = generations(found.connections, found.events, found.wall_to_mono)
+    streams = key_streams(found.connections, opened_by)
     limits = {stream.account: found.max_connections for stream in streams}
     found_ = breaches(streams, limits, overlaps(found.events, found.wall_to_mono))
     return [str(breach) for breach in found_ if not _is_unlogged(breach, found.blind)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from trial.accounts import make_accounts, write_ini, write_key_file
-from trial.evidence import gather
+from trial.evidence import gather, generations
 from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
 from trial.judge import judge
@@ -184,8 +184,10 @@ class Soak:
 
     def _breaches(self, log: LogTail) -> list[Breach]:
         """Return connections beyond the limit of their keys; each key of a soak may have one."""
-        streams = key_streams(self._servers.sandbox.connections(with_values=False))
-        return breaches(streams, {}, overlaps(log.records, time.monotonic() - time.time()))
+        records = self._servers.sandbox.connections(with_values=False)
+        wall_to_mono = time.monotonic() - time.time()
+        streams = key_streams(records, generations(records, log.records, wall_to_mono))
+        return breaches(streams, {}, overlaps(log.records, wall_to_mono))
 
     def _counters(self) -> list[tuple[str, int, int]]:
         return [(c.name, c.received, c.delivered) for c in self._status.look().connections]

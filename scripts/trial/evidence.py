@@ -8,18 +8,26 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from traptor.sandbox.client import SandboxClient
 from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
 from trial.rules import Value
+from trial.slots import Generation
 
 Json = dict[str, Any]
 
 _LOG_STEP_S = 0.001  # the log's times are truncated to milliseconds
 _CLAIM_SLACK_S = 0.25  # a busy sandbox records a stream with many values only after its 200 is read
+
+
+class LoggedOpening(NamedTuple):
+    """A `stream connected` of supervisor.log: whose stream it is, and when it was logged (monotonic)."""
+
+    generation: Generation
+    at: float
 
 
 class _Line(msgspec.Struct):
@@ -60,28 +68,50 @@ def opened_streams(
 ) -> list[OpenedStream]:
     """Return the sandbox's connections, each with the name under which the supervisor logged its opening."""
     streams = sorted(records, key=lambda record: float(record["opened_mono"]))
-    names: dict[int, str] = {}
+    openings = logged_openings(streams, log_events, wall_to_mono)
+    return [_opened_stream(record, openings.get(record["id"])) for record in streams]
+
+
+def logged_openings(
+    records: Iterable[Json], log_events: Iterable[Json], wall_to_mono: float
+) -> dict[int, LoggedOpening]:
+    """Return what the supervisor logged of the openings of the sandbox's connections, by their ids."""
+    streams = sorted(records, key=lambda record: float(record["opened_mono"]))
+    found: dict[int, LoggedOpening] = {}
     for event in log_events:
         if event["message"] == "stream connected":
-            logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S + _CLAIM_SLACK_S
+            logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S
             # A key's streams follow each other: the last one opened before is meant.
             claimed = [
                 record
                 for record in streams
                 if record["account"] == event["key"]
-                and record["id"] not in names
-                and record["opened_mono"] <= logged_at
+                and record["id"] not in found
+                and record["opened_mono"] <= logged_at + _CLAIM_SLACK_S
             ]
             if claimed:
-                names[claimed[-1]["id"]] = event["connection"]
-    return [_opened_stream(record, names.get(record["id"])) for record in streams]
+                found[claimed[-1]["id"]] = LoggedOpening((event["connection"], event["gen"]), logged_at)
+    return found
 
 
-def _opened_stream(record: Json, name: str | None) -> OpenedStream:
-    values = frozenset((kind, text) for kind, texts in record["values"].items() for text in texts)
+def generations(
+    records: Iterable[Json], log_events: Iterable[Json], wall_to_mono: float
+) -> dict[int, Generation]:
+    """Return which generation opened which of the sandbox's connections, as far as it was logged."""
+    openings = logged_openings(records, log_events, wall_to_mono)
+    return {number: opening.generation for number, opening in openings.items()}
+
+
+def _opened_stream(record: Json, opening: LoggedOpening | None) -> OpenedStream:
     closed_at = record["closed_mono"]
-    opened_at = record["opened_mono"]
-    return OpenedStream(name, values, opened_at, math.inf if closed_at is None else closed_at, record["id"])
+    return OpenedStream(
+        connection=opening.generation[0] if opening else None,
+        values=frozenset((kind, text) for kind, texts in record["values"].items() for text in texts),
+        opened_at=record["opened_mono"],
+        closed_at=math.inf if closed_at is None else closed_at,
+        id=record["id"],
+        logged_at=opening.at if opening else math.inf,
+    )
 
 
 def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[ReportedGap]:

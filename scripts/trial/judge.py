@@ -43,6 +43,7 @@ class OpenedStream:
     opened_at: float
     closed_at: float
     id: int = 0  # in the sandbox's record
+    logged_at: float = math.inf  # when the supervisor logged its opening
 
     def is_open(self, at: float) -> bool:
         """Tell whether tweets were written to it at that time."""

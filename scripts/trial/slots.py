@@ -18,6 +18,9 @@ Json = dict[str, Any]
 LATE_S = 0.5
 """By how much later than the client a busy server may note that the client closed its connection."""
 
+Generation = tuple[str, int]
+"""A connection, and the number of its generation."""
+
 OVERLAP_S = 60.0
 """How long after it was begun an overlap may open its connection: the server may take its time to answer."""
 
@@ -31,6 +34,7 @@ class KeyStream:
     opened_at: float
     closed_at: float  # infinite while it is open
     is_closed_by_client: bool = False
+    opened_by: Generation | None = None  # None: the supervisor did not log its opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ class Overlap:
 
     account: str
     at: float
+    begun_for: Generation | None = None
+
+    def opened(self, stream: KeyStream) -> bool:
+        """Tell whether a stream of the key may be the one that it was begun for."""
+        is_of_another = None not in (self.begun_for, stream.opened_by) and self.begun_for != stream.opened_by
+        return self.at <= stream.opened_at <= self.at + OVERLAP_S and not is_of_another
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +75,15 @@ def breaches(
 ) -> list[Breach]:
     """Return every connection beyond its key's limit, in the order of opening; the default limit is one.
 
-    Each overlap excuses one connection: the first that its key opens after it, if it comes within OVERLAP_S.
+    Each overlap excuses one connection: the first that its key opens after it, if it comes within OVERLAP_S
+    and was not opened by another generation: a busy server may record the older stream late.
     """
     by_account: dict[str, list[KeyStream]] = defaultdict(list)
     for stream in streams:
         by_account[stream.account].append(stream)
-    meant: dict[str, list[float]] = defaultdict(list)
+    meant: dict[str, list[Overlap]] = defaultdict(list)
     for overlap in overlaps:
-        meant[overlap.account].append(overlap.at)
+        meant[overlap.account].append(overlap)
     found = [
         breach
         for account, its in by_account.items()
@@ -82,10 +93,10 @@ def breaches(
 
 
 def _of_one_key(
-    streams: Sequence[KeyStream], limit: int, overlaps: Sequence[float], late_s: float
+    streams: Sequence[KeyStream], limit: int, overlaps: Sequence[Overlap], late_s: float
 ) -> list[Breach]:
     ordered = sorted(streams, key=lambda stream: stream.opened_at)
-    excused = _excused([stream.opened_at for stream in ordered], overlaps)
+    excused = _excused(ordered, overlaps)
     found = []
     for number, stream in enumerate(ordered):
         older = tuple(one for one in ordered[:number] if _seen_until(one, late_s) > stream.opened_at)
@@ -95,11 +106,10 @@ def _of_one_key(
     return found
 
 
-def _excused(opened: Sequence[float], overlaps: Sequence[float]) -> set[int]:
+def _excused(ordered: Sequence[KeyStream], overlaps: Sequence[Overlap]) -> set[int]:
     """Return, for each overlap, the number of the connection that it opened."""
     firsts = (
-        next((n for n, at in enumerate(opened) if begun <= at <= begun + OVERLAP_S), None)
-        for begun in overlaps
+        next((n for n, stream in enumerate(ordered) if overlap.opened(stream)), None) for overlap in overlaps
     )
     return {first for first in firsts if first is not None}
 
@@ -111,8 +121,8 @@ def _seen_until(stream: KeyStream, late_s: float) -> float:
 # ---- from the records
 
 
-def key_streams(records: Iterable[Json]) -> list[KeyStream]:
-    """Return the connections of the sandbox's record."""
+def key_streams(records: Iterable[Json], opened_by: Mapping[int, Generation]) -> list[KeyStream]:
+    """Return the connections of the sandbox's record; `opened_by`: by id, what the supervisor logged."""
     return [
         KeyStream(
             id=record["id"],
@@ -120,6 +130,7 @@ def key_streams(records: Iterable[Json]) -> list[KeyStream]:
             opened_at=record["opened_mono"],
             closed_at=math.inf if record["closed_mono"] is None else record["closed_mono"],
             is_closed_by_client=record["closed_by"] == "client",
+            opened_by=opened_by.get(record["id"]),
         )
         for record in records
     ]
@@ -128,7 +139,11 @@ def key_streams(records: Iterable[Json]) -> list[KeyStream]:
 def overlaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Overlap]:
     """Return the overlaps that supervisor.log (in JSON lines) reports as begun."""
     return [
-        Overlap(event["key"], datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono)
+        Overlap(
+            event["key"],
+            datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono,
+            (event["connection"], event["gen"]),
+        )
         for event in log_events
         if event["message"] == "an overlap begins"
     ]

@@ -30,7 +30,7 @@ def entry(since: float, until: float, cause: str = "", connection: str = TRACK) 
 
 
 def stream(opened: float, closed: float, number: int = 1, connection: str | None = TRACK) -> OpenedStream:
-    return OpenedStream(connection, frozenset(), opened, closed, number)
+    return OpenedStream(connection, frozenset(), opened, closed, number, logged_at=opened)
 
 
 LEDGER = Timelines(
@@ -146,6 +146,14 @@ def test_a_stopped_worker_is_doubtful_until_it_goes_on_or_has_a_successor() -> N
     stop = Silence(TRACK, 20.0, 32.0)
     assert doubts_of_stops([stop], [stream(10.0, 25.0)]) == [stop]
     assert doubts_of_stops([stop], [stream(10.0, 25.0), stream(26.0, 99.0)]) == [Silence(TRACK, 20.0, 26.0)]
+
+
+def test_a_worker_stopped_while_it_connects_is_no_successor_of_its_own() -> None:
+    """The server opens the stream that it asked for; nobody knows of it before the worker goes on."""
+    stop = Silence(TRACK, 20.0, 32.0)
+    own = replace(stream(20.1, 50.0), logged_at=32.2)
+    assert doubts_of_stops([stop], [own]) == [stop]
+    assert doubts_of_stops([stop], [own, stream(26.0, 99.0)]) == [Silence(TRACK, 20.0, 26.0)]
 
 
 def test_time_without_a_plan_agrees_with_anything() -> None:

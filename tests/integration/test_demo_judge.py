@@ -171,8 +171,8 @@ def test_a_stream_is_the_connections_that_the_supervisor_opened_with_that_key_th
             "values": values,
         }
 
-    def event(at: str, key: str, connection: str) -> dict[str, str]:
-        return {"message": "stream connected", "time": at, "key": key, "connection": connection}
+    def event(at: str, key: str, connection: str) -> dict[str, object]:
+        return {"message": "stream connected", "time": at, "key": key, "connection": connection, "gen": 1}
 
     epoch = "1970-01-01T00:00:"
     streams = opened_streams(

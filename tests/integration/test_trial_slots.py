@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.collection import Collection, Key
 from support.waiting import wait_for
+from trial.evidence import generations
 from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps
 
 from traptor.sandbox.client import SandboxClient
@@ -45,6 +47,24 @@ def test_an_overlap_excuses_the_connection_that_it_was_begun_for_and_no_other() 
     assert breaches([replaced, SECOND, third], {}, [Overlap("k1", 14.9)]) == [Breach(third, (SECOND,), 1)]
     for other in (Overlap("k2", 14.9), Overlap("k1", 15.1), Overlap("k1", -60.0)):
         assert breaches([replaced, SECOND], {}, [other]) == [Breach(SECOND, (replaced,), 1)]
+
+
+OLD, NEW = ("track:0", 1), ("track:0", 2)
+
+
+@pytest.mark.parametrize("opened_by", [NEW, None])
+def test_an_older_stream_recorded_late_does_not_take_an_overlaps_excuse(
+    opened_by: tuple[str, int] | None,
+) -> None:
+    """A busy server records a stream after its 200 was read; the overlap may have begun by then."""
+    older = KeyStream(1, "k1", 14.95, 15.000_01, opened_by=OLD)
+    newer = replace(SECOND, opened_by=opened_by)
+    assert breaches([older, newer], {}, [Overlap("k1", 14.9, NEW)]) == []
+
+
+def test_an_overlap_excuses_no_connection_of_another_generation() -> None:
+    other = replace(SECOND, opened_by=("track:1", 2))
+    assert breaches([FIRST, other], {}, [Overlap("k1", 14.9, NEW)]) == [Breach(other, (FIRST,), 1)]
 
 
 def test_an_overlap_excuses_one_connection_too_many_and_not_two() -> None:
@@ -80,7 +100,8 @@ def check(collection: Collection) -> list[Breach]:
     """By the sandbox's record and the supervisor's log."""
     events = [orjson.loads(line) for line in collection.log().splitlines()]
     wall_to_mono = time.monotonic() - time.time()
-    streams = key_streams(collection.sandbox.connections(with_values=False))
+    records = collection.sandbox.connections(with_values=False)
+    streams = key_streams(records, generations(records, events, wall_to_mono))
     limits = {key.name: key.max_connections for key in collection.keys}
     return breaches(streams, limits, overlaps(events, wall_to_mono))
 
@@ -131,7 +152,7 @@ def test_a_refresh_by_overlap_is_found_in_the_record_and_excused_by_the_log(make
     collection.wait_new_pid("track:0", pid)
     collection.wait_log("an overlap begins")
     assert check(collection) == []
-    streams = key_streams(collection.sandbox.connections())
+    streams = key_streams(collection.sandbox.connections(), {})
     assert [breach.stream.id for breach in breaches(streams, {})] == [2], "without the log it is one"
 
 
