@@ -23,7 +23,6 @@ from traptor.common.rules.rule import GroupId
 from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
-from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.planner import Planner
@@ -50,7 +49,7 @@ from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.log import log_status
 from traptor.supervisor.status.status import Surroundings, status
-from traptor.supervisor.workers.fleet import Fleet, FleetEvents
+from traptor.supervisor.workers.fleet import Fleet
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
 
@@ -79,21 +78,21 @@ class Master:
         redis = settings.redis
         self._redis = redis_client(redis.url, redis.timeout, redis.ca_file)
         self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
-        self._uses = RedisUses(lambda: bool(self._context.fleet.generations))
-        connections: dict[str, Connection] = {}
+        fleet = Fleet(self._roster, self._workers_lock.fd)
+        self._uses = RedisUses(lambda: bool(fleet.generations))
         self._reserve = Reserve(settings.supervisor.state_dir / "reserve")
         self._reserve.make_room()
+        self._context = context = self._make_context(settings, fleet)
         self._ledger = LedgerKeeper(
             settings.supervisor.state_dir,
-            connections,
+            context.connections,
             self._redis,
-            keep_s=lambda: self._context.settings.supervisor.ledger_keep,
+            keep_s=lambda: context.settings.supervisor.ledger_keep,
             tell=self._uses.teller(RedisUse.GAP_MIRROR, self._redis),
             reserve=self._reserve,
         )
-        self._context = self._make_context(settings, connections)
         self._agenda = Agenda()
-        self._outcomes = Outcomes(self._context, self._wake_for)
+        fleet.report_to(Outcomes(context, self._wake_for))
         self._groups = Groups(self._context)
         self._planner = Planner(self._context, self._groups, self._ledger.ledger.timeline)
         self._reconciler = Reconciler(self._context, self._planner, self._agenda)
@@ -111,7 +110,7 @@ class Master:
             tell=self._uses.teller(RedisUse.SUBSCRIPTION, self._subscription),
         )
         self._reload = Reload(self._context, self._planner, logs)
-        self._files = FileChanges(lambda: self._ask_reload("a file changed"))
+        self._files = FileChanges(partial(self._ask_reload, "a file changed"))
         self._control = ControlServer(
             socket_path(settings.supervisor.run_dir),
             ControlHandlers(self._status, self._ledger.view, self._ledger.path),
@@ -129,23 +128,17 @@ class Master:
             self._context, self._groups, lambda: self._heartbeats.withheld, self._states_of_redis
         )
 
-    def _make_context(self, settings: Settings, connections: dict[str, Connection]) -> Context:
+    def _make_context(self, settings: Settings, fleet: Fleet) -> Context:
         rng = random.Random()
-        events = FleetEvents(
-            on_message=lambda g, message: self._outcomes.on_message(g, message),
-            on_fault=lambda g, what: self._outcomes.on_fault(g, what),
-            on_gone=lambda g, code: self._outcomes.on_gone(g, code),
-        )
         return Context(
             settings=settings,
             pool=KeyPool(pool_limits(settings), rng),
             pacer=Pacer(settings.twitter.connect_rate),
             store=StateStore(settings.supervisor.state_dir / "state.db", self._reserve),
             run_clock=RunClock(time.monotonic()),
-            fleet=Fleet(self._roster, self._workers_lock.fd, events),
+            fleet=fleet,
             leftovers=Leftovers(settings.supervisor.state_dir),
             rng=rng,
-            connections=connections,
         )
 
     def wake(self) -> None:

@@ -63,15 +63,18 @@ _CAUSE_OF_FAILURE = {
 class Outcomes:
     """Takes in what the fleet tells, and has `wake` called for the connection that may call for a step."""
 
-    def __init__(self, context: Context, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, context: Context, wake: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._context = context
+        self._clock = clock
         self._wake = wake
 
     # ---- what the fleet calls
 
     def on_message(self, g: Generation, message: FromWorker) -> None:
         """A worker said something. Raises ProtocolError when it may not say it in its state."""
-        now = time.monotonic()
+        now = self._clock()
         match message:
             case Report():
                 g.heard(message, now, self._context.run_clock.read(now))
@@ -105,7 +108,7 @@ class Outcomes:
 
     def on_gone(self, g: Generation, code: int | None) -> None:
         """A worker's process ended."""
-        now = time.monotonic()
+        now = self._clock()
         g.exited(code)
         c = self._connection(g)
         _log_end(g, code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from traptor.common.logs.event import fields
@@ -18,15 +18,14 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
+from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.overdue import Overdue
-from traptor.supervisor.connections.planner import Demand, Planner, order_demands, rank
+from traptor.supervisor.connections.planner import Demand, Planner, order_demands
 from traptor.supervisor.connections.refresh import Refresh
-from traptor.supervisor.connections.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
 from traptor.supervisor.workers.generation import Generation
-from traptor.supervisor.workers.spec import connect_message, key_spec
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -60,29 +59,27 @@ class Reconciler:
     A step looks at what the agenda names: the connections that an event concerns, or all of them.
     """
 
-    def __init__(self, context: Context, planner: Planner, agenda: Agenda) -> None:
+    def __init__(
+        self,
+        context: Context,
+        planner: Planner,
+        agenda: Agenda,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._context = context
         self._planner = planner
         self._agenda = agenda
         self._forks = Forks(context, planner)
+        self._gate = Gate(context, self._forks, agenda)
         self._waiting: set[str] = set()  # connections for which a free key may change something
-        self._starts = Turns()
-        self._paces: dict[str | None, Turns] = {}  # by source address
-        self._admitted: Connection | None = None  # whose turn it is
         self._replan: set[GroupId] = set()  # groups of what the last step looked at
-        self._refresh = Refresh(
-            context,
-            fork=self._fork,
-            permit=self._permit,
-            may_start=self._may_start,
-            take_pace=self._take_pace,
-            wait=self._wait,
-        )
+        self._refresh = Refresh(context, self._gate)
         self._overdue = Overdue(context, agenda)
 
     def reconcile(self) -> Step:
         """Do what can be done now; after a failure the next step looks at all connections."""
-        now = time.monotonic()
+        now = self._clock()
         named = self._agenda.take(now)
         try:
             return self._reconcile(named, now)
@@ -105,8 +102,7 @@ class Reconciler:
     def _look_at_all(self, now: float) -> set[str]:
         connections = self._context.connections
         self._context.pool.take_news(now)
-        for turns in self._lines():
-            turns.clear()
+        self._gate.clear()
         self._waiting.clear()
         self._overdue.end(connections.values(), now)
         self._give_back_leases(connections, now)
@@ -135,26 +131,17 @@ class Reconciler:
 
     def _take_turns(self, looked: set[str], now: float) -> None:
         """Let those go on who waited for others, as far as there is room for them."""
-        while (name := self._next_turn(now)) is not None:
+        while (name := self._gate.next_turn(now)) is not None:
             c = self._context.connections.get(name)
             if c is not None:
-                self._admitted = c
+                self._gate.admit(c)
                 self._try_step(c, now)
                 looked.add(name)
-        self._admitted = None
-
-    def _next_turn(self, now: float) -> str | None:
-        if self._starts and self._forks.may_start_one_more():
-            return self._starts.take()
-        for address, turns in self._paces.items():
-            if turns and self._context.pacer.next_at(address, now) <= now:
-                return turns.take()
-        return None
+        self._gate.admit(None)
 
     def _next_at(self, now: float) -> float | None:
         """The monotonic time of the next step that is due without any event."""
-        paces = [self._context.pacer.next_at(address, now) for address, turns in self._paces.items() if turns]
-        times = (self._agenda.next_at(now), self._context.pool.next_change(now), *paces)
+        times = (self._agenda.next_at(now), self._context.pool.next_change(now), self._gate.next_at(now))
         return min((at for at in times if at is not None), default=None)
 
     def _in_order(self, names: Iterable[str]) -> list[Connection]:
@@ -176,7 +163,7 @@ class Reconciler:
             log.exception("a reconcile step failed", extra=fields(connection=c.name))
             c.broken_until = now + _BROKEN_S
             text = "internal error, see supervisor.log"
-            self._wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)
+            self._gate.wait(c, Wait(WaitKind.STEP_FAILED, text, c.broken_until), now)
         self._note_wait(c)
         self._overdue.note(c)
 
@@ -188,11 +175,7 @@ class Reconciler:
         """Forget what the connection waited for: what it waits for now will show."""
         self._agenda.looked_at(c.name)
         self._waiting.discard(c.name)
-        for turns in self._lines():
-            turns.leave(c.name)
-
-    def _lines(self) -> tuple[Turns, ...]:
-        return (self._starts, *self._paces.values())
+        self._gate.leave(c.name)
 
     def _step(self, c: Connection, now: float) -> None:
         if self._context.stopping:
@@ -204,11 +187,11 @@ class Reconciler:
             c.gaps.unplanned(instant(now))
         elif self._is_refused(c, now):
             self._retire_all(c)
-            self._wait(c, _rules_refused(c), now)
+            self._gate.wait(c, _rules_refused(c), now)
         elif not self._has_key(c, now):
             self._retire_all(c)
             self._plan_gap(c, GapCause.NO_KEY, now)
-            self._wait(c, self._no_key(c, now), now)
+            self._gate.wait(c, self._no_key(c, now), now)
         else:
             self._plan_gap(c, GapCause.START, now)
             self._serve(c, now)
@@ -265,81 +248,31 @@ class Reconciler:
     def _start(self, c: Connection, now: float) -> None:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
-            self._wait(c, _no_worker_yet(c, not_before), now)
-        elif self._may_start(c):
-            c.serving = self._fork(c, now)
+            self._gate.wait(c, _no_worker_yet(c, not_before), now)
+        elif self._gate.may_start(c):
+            c.serving = self._gate.fork(c, now)
         else:
-            self._wait(c, Wait(WaitKind.TURN, "others are starting"), now)
-
-    def _may_start(self, c: Connection) -> bool:
-        """Whether it may fork a worker now; if not, it stands in line for that."""
-        if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
-            return True
-        self._starts.wait(c.name, rank(Demand.of(c)))
-        return False
+            self._gate.wait(c, Wait(WaitKind.TURN, "others are starting"), now)
 
     def _permit_serving(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease
         if g is not None and g.state is GenerationState.OUTBOX_FULL:
             text = _OUTBOX_TROUBLES[g.outbox_trouble or OutboxTrouble.LIMIT]
-            self._wait(c, Wait(WaitKind.OUTBOX_FULL, text), now)
+            self._gate.wait(c, Wait(WaitKind.OUTBOX_FULL, text), now)
         if g is None or lease is None or not g.asks_to_connect():
             return
         if c.handover.successor_first:
             return  # its successor connects
         if c.refusal is not None and c.refusal.rules == g.spec.rules and now < c.refusal.until:
             # What is wanted now is another set of rules: the successor takes over.
-            self._wait(c, _rules_refused(c), now)
+            self._gate.wait(c, _rules_refused(c), now)
             return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
         if not verdict.allowed:
             key = self._context.pool.key(lease.key_id).name
-            self._wait(c, Wait.for_key(verdict, key, c.network_error), now)
+            self._gate.wait(c, Wait.for_key(verdict, key, c.network_error), now)
         else:
-            self._permit(c, g, lease, now)
-
-    def _permit(self, c: Connection, g: Generation, lease: Lease, now: float) -> bool:
-        """Let a generation connect, unless its source address connected a moment ago."""
-        context = self._context
-        key = context.pool.key(lease.key_id)
-        if not c.handover.spend_pace() and not self._take_pace(c, key.source_address, now):
-            return False
-        context.pool.spend(lease.key_id, now)
-        context.save_keys(now)  # before the permission: a budget must not be forgotten
-        message, spec = connect_message(key), key_spec(key)
-        held_back = c.handover.held_back
-        if g is c.serving and held_back is not None and held_back[0] == lease.key_id == g.last_key_id:
-            # While a new secret is in doubt, the old generation returns with the one that worked.
-            assert g.connect is not None
-            assert g.key is not None
-            message, spec = g.connect, g.key
-        if any(other.lease == lease for other in c.generations):
-            # The one time at which a key has a connection too many: said before it can come.
-            log.info(
-                "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
-            )
-        g.permitted(message, spec, lease)
-        context.fleet.connect(g, message)
-        return True
-
-    def _take_pace(self, c: Connection, address: str | None, now: float) -> bool:
-        """Whether it may connect from `address` now, which is then counted; if not, it stands in line."""
-        pacer, line = self._context.pacer, self._paces.setdefault(address, Turns())
-        due = pacer.next_at(address, now)
-        if due <= now and (not line or c is self._admitted):
-            pacer.take(address, now)
-            return True
-        line.wait(c.name, rank(Demand.of(c)))
-        c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # at no time of its own: others go first
-        return False
-
-    def _fork(self, c: Connection, now: float) -> Generation | None:
-        generation = self._forks.fork(c, now)
-        if generation is None:
-            backoff = c.crashes if c.serving is None else c.refresh_crashes
-            self._agenda.due(c.name, backoff.crashed(now, 0.0))
-        c.fork_failed = generation is None
-        return generation
+            self._gate.permit(c, g, lease, now)
 
     def _no_key(self, c: Connection, now: float) -> Wait:
         """Say why no key is free: the server refused them all, or there are too few.
@@ -352,12 +285,6 @@ class Reconciler:
             return Wait(WaitKind.NO_KEY, "no key is free")
         names = ", ".join(refused.names)
         return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
-
-    def _wait(self, c: Connection, wait: Wait, now: float) -> None:
-        """Say why the connection waits, and book it where nothing streams meanwhile."""
-        c.wait = wait
-        self._agenda.due(c.name, wait.until)
-        c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now))
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
         c.gaps.planned(cause, instant(now))

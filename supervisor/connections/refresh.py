@@ -7,10 +7,10 @@ connect, in the first way that is allowed and possible. If it fails before it st
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
@@ -26,22 +26,9 @@ _CANNOT_BE_REFRESHED = (GenerationState.DRAINING, GenerationState.GONE)
 class Refresh:
     """The part of a reconcile step that concerns a connection's successor."""
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        fork: Callable[[Connection, float], Generation | None],
-        permit: Callable[[Connection, Generation, Lease, float], bool],
-        may_start: Callable[[Connection], bool],
-        take_pace: Callable[[Connection, str | None, float], bool],
-        wait: Callable[[Connection, Wait, float], None],
-    ) -> None:
+    def __init__(self, context: Context, gate: Gate) -> None:
         self._context = context
-        self._fork = fork
-        self._permit = permit
-        self._may_start = may_start
-        self._take_pace = take_pace
-        self._wait = wait
+        self._gate = gate
 
     def step(self, c: Connection, now: float) -> None:
         """Start, drop, or connect the successor as is due; `c.serving` lives and `c.lease` is set."""
@@ -91,10 +78,10 @@ class Refresh:
             c.refusal.until if c.refusal is not None and c.refused(now) else now,
         )
         if due > now:
-            self._wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
-        elif self._may_start(c):
+            self._gate.wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
+        elif self._gate.may_start(c):
             c.refreshed_at = now
-            c.handover.begin(self._fork(c, now))
+            c.handover.begin(self._gate.fork(c, now))
 
     # ---- how it gets its stream
 
@@ -139,7 +126,7 @@ class Refresh:
         for unused in [other for other in (slot, spare) if other is not None and other is not lease]:
             pool.give_back(unused, now)
         if way is None or lease is None:
-            self._wait(c, self._no_way(c, key_id, verdict), now)
+            self._gate.wait(c, self._no_way(c, key_id, verdict), now)
         elif way is Way.SERIAL:
             self._close_first(c, old, now)
         elif self._connect(c, new, lease, Purpose.REFRESH, now):
@@ -154,8 +141,8 @@ class Refresh:
         due = c.handover.serial_due
         if due is not None and due > now:
             text = "its successor failed a moment ago"
-            self._wait(c, Wait(WaitKind.REFRESH_DUE, text, due).of_refresh(), now)
-        elif self._take_pace(c, address, now):
+            self._gate.wait(c, Wait(WaitKind.REFRESH_DUE, text, due).of_refresh(), now)
+        elif self._gate.take_pace(c, address, now):
             c.handover.connect_in(Way.SERIAL)
             self._context.fleet.close_stream(old)
 
@@ -174,9 +161,9 @@ class Refresh:
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
         if not verdict.allowed:
             key = self._context.pool.key(lease.key_id).name
-            self._wait(c, Wait.for_key(verdict, key, c.network_error).of_refresh(), now)
+            self._gate.wait(c, Wait.for_key(verdict, key, c.network_error).of_refresh(), now)
             return False
-        return self._permit(c, new, lease, now)
+        return self._gate.permit(c, new, lease, now)
 
 
 def _is_same_but_for_ticket(one: Spec, other: Spec) -> bool:

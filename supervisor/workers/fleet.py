@@ -7,9 +7,9 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -33,13 +33,17 @@ _LAST_WORDS_S = 0.5
 _ROSTER_DELAY_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class FleetEvents:
-    """Who is told what a worker says, what it did wrong, and that it ended (with its exit code, if known)."""
+class FleetEvents(Protocol):
+    """Is told what workers say and do."""
 
-    on_message: Callable[[Generation, FromWorker], None]
-    on_fault: Callable[[Generation, str], None]
-    on_gone: Callable[[Generation, int | None], None]
+    def on_message(self, g: Generation, message: FromWorker) -> None:
+        """Take what a worker said. Raises ProtocolError when it may not say it in its state."""
+
+    def on_fault(self, g: Generation, what: str) -> None:
+        """Take that a worker broke the protocol."""
+
+    def on_gone(self, g: Generation, code: int | None) -> None:
+        """Take that a worker's process ended, with its exit code if it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,16 @@ class _Member:
 class Fleet:
     """All worker processes of this master."""
 
-    def __init__(self, roster: Roster, workers_lock_fd: int, events: FleetEvents) -> None:
+    def __init__(self, roster: Roster, workers_lock_fd: int) -> None:
         self._roster = roster
         self._workers_lock_fd = workers_lock_fd
-        self._events = events
+        self._events: FleetEvents
         self._members: dict[str, tuple[Generation, _Member]] = {}
         self._ends: set[asyncio.Task[None]] = set()
+
+    def report_to(self, events: FleetEvents) -> None:
+        """Have everything about the workers told there; to be called before the first fork."""
+        self._events = events
 
     @property
     def generations(self) -> tuple[Generation, ...]:

@@ -1,0 +1,121 @@
+"""Let connections start workers and connect, each in its turn: few start at once, and connects are paced."""
+
+from __future__ import annotations
+
+import logging
+
+from traptor.common.logs.event import fields
+from traptor.supervisor.connections.agenda import Agenda
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.forks import Forks
+from traptor.supervisor.connections.planner import Demand, rank
+from traptor.supervisor.connections.turns import Turns
+from traptor.supervisor.connections.waits import Wait, WaitKind
+from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.spec import connect_message, key_spec
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Forks and permits for the steps of connections; one that cannot go on stands in line, or waits."""
+
+    def __init__(self, context: Context, forks: Forks, agenda: Agenda) -> None:
+        self._context = context
+        self._forks = forks
+        self._agenda = agenda
+        self._starts = Turns()
+        self._paces: dict[str | None, Turns] = {}  # by source address
+        self._admitted: Connection | None = None  # whose turn it is
+
+    # ---- what a step asks for
+
+    def may_start(self, c: Connection) -> bool:
+        """Return whether it may fork a worker now; if not, it stands in line for that."""
+        if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
+            return True
+        self._starts.wait(c.name, rank(Demand.of(c)))
+        return False
+
+    def fork(self, c: Connection, now: float) -> Generation | None:
+        """Return a new generation of what is wanted; None when there can be none now: it is tried again."""
+        generation = self._forks.fork(c, now)
+        if generation is None:
+            backoff = c.crashes if c.serving is None else c.refresh_crashes
+            self._agenda.due(c.name, backoff.crashed(now, 0.0))
+        c.fork_failed = generation is None
+        return generation
+
+    def permit(self, c: Connection, g: Generation, lease: Lease, now: float) -> bool:
+        """Let a generation connect, unless its source address connected a moment ago."""
+        context = self._context
+        key = context.pool.key(lease.key_id)
+        if not c.handover.spend_pace() and not self.take_pace(c, key.source_address, now):
+            return False
+        context.pool.spend(lease.key_id, now)
+        context.save_keys(now)  # before the permission: a budget must not be forgotten
+        message, spec = connect_message(key), key_spec(key)
+        held_back = c.handover.held_back
+        if g is c.serving and held_back is not None and held_back[0] == lease.key_id == g.last_key_id:
+            # While a new secret is in doubt, the old generation returns with the one that worked.
+            assert g.connect is not None
+            assert g.key is not None
+            message, spec = g.connect, g.key
+        if any(other.lease == lease for other in c.generations):
+            # The one time at which a key has a connection too many: said before it can come.
+            log.info(
+                "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
+            )
+        g.permitted(message, spec, lease)
+        context.fleet.connect(g, message)
+        return True
+
+    def take_pace(self, c: Connection, address: str | None, now: float) -> bool:
+        """Return whether it may connect from `address` now, and count it; if not, it stands in line."""
+        pacer, line = self._context.pacer, self._paces.setdefault(address, Turns())
+        due = pacer.next_at(address, now)
+        if due <= now and (not line or c is self._admitted):
+            pacer.take(address, now)
+            return True
+        line.wait(c.name, rank(Demand.of(c)))
+        c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # at no time of its own: others go first
+        return False
+
+    def wait(self, c: Connection, wait: Wait, now: float) -> None:
+        """Say why the connection waits, and book it where nothing streams meanwhile."""
+        c.wait = wait
+        self._agenda.due(c.name, wait.until)
+        c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now))
+
+    # ---- the lines
+
+    def next_turn(self, now: float) -> str | None:
+        """Return who is next where there is room for one more; it stands in that line no longer."""
+        if self._starts and self._forks.may_start_one_more():
+            return self._starts.take()
+        for address, turns in self._paces.items():
+            if turns and self._context.pacer.next_at(address, now) <= now:
+                return turns.take()
+        return None
+
+    def admit(self, c: Connection | None) -> None:
+        """Let this connection go before those in line; None: nobody."""
+        self._admitted = c
+
+    def leave(self, name: str) -> None:
+        """Take a connection out of all lines."""
+        for turns in (self._starts, *self._paces.values()):
+            turns.leave(name)
+
+    def clear(self) -> None:
+        """Empty all lines."""
+        for turns in (self._starts, *self._paces.values()):
+            turns.clear()
+
+    def next_at(self, now: float) -> float | None:
+        """Return when the next connect of those in line is due."""
+        paces = (self._context.pacer.next_at(address, now) for address, turns in self._paces.items() if turns)
+        return min(paces, default=None)
