@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.supervisor.filters.clauses import Clause, filter_text
+from traptor.supervisor.filters.language.clauses import Clause, filter_text
 
 _FREE_SHARE = 20  # one in so many stays free, so that filters can be added before others are deleted
 _FREE_LEAST = 10

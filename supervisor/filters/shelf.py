@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 
-from traptor.supervisor.filters.clauses import OR, Clause, filter_text
+from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 from traptor.supervisor.filters.composition import Demand, Filter
 
 

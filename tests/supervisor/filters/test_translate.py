@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
 from traptor.common.rules.values import read_values
-from traptor.supervisor.filters.clauses import BoxClause, Clause, FollowClause, filter_text
-from traptor.supervisor.filters.differences import Difference
-from traptor.supervisor.filters.reading import FilterValue, read_filter
-from traptor.supervisor.filters.translate import translate
+from traptor.supervisor.filters.language.clauses import BoxClause, Clause, FollowClause, filter_text
+from traptor.supervisor.filters.language.differences import Difference
+from traptor.supervisor.filters.language.reading import FilterValue, read_filter
+from traptor.supervisor.filters.language.translate import translate
 
 NONE: set[Difference] = set()
 WORDS = {Difference.LINK_WORDS}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from traptor.supervisor.filters.clauses import Tile
+from traptor.supervisor.filters.language.clauses import Tile
 
 TILE_MILES = 24.9
 _MILES_PER_DEGREE = 69.41  # of latitude at the poles, where a degree is longest, and of longitude at most

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
 from traptor.common.text import shown
-from traptor.supervisor.filters.clauses import BoxClause, Clause, FollowClause, Term, TermKind, TrackClause
-from traptor.supervisor.filters.differences import Difference
-from traptor.supervisor.filters.tiles import tiles_of
+from traptor.supervisor.filters.language.clauses import BoxClause, Clause, FollowClause, Term, TermKind, TrackClause
+from traptor.supervisor.filters.language.differences import Difference
+from traptor.supervisor.filters.language.tiles import tiles_of
 
 _RESERVED = frozenset({"or", "and", "not"})  # whether X takes them in lower case for operators is not known
 _MENTION = re.compile(r"@([a-z0-9_]+)")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from traptor.supervisor.filters.clauses import (
+from traptor.supervisor.filters.language.clauses import (
     OR,
     BoxClause,
     Clause,
