@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from traptor.supervisor.filters.language.clauses import OR, Clause, FollowClause, filter_text
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter, Waiting
+from traptor.supervisor.filters.language.clauses import OR, Clause, FollowClause, filter_text
 from traptor.supervisor.filters.shelf import Shelf
 
 

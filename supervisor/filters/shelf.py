@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 
-from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 from traptor.supervisor.filters.composition import Demand, Filter
+from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 
 
 class Shelf:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
 from traptor.common.text import shown
-from traptor.supervisor.filters.language.clauses import BoxClause, Clause, FollowClause, Term, TermKind, TrackClause
+from traptor.supervisor.filters.language.clauses import (
+    BoxClause,
+    Clause,
+    FollowClause,
+    Term,
+    TermKind,
+    TrackClause,
+)
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.language.tiles import tiles_of
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.filters.language.clauses import Clause
 from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter
+from traptor.supervisor.filters.language.clauses import Clause
 from traptor.supervisor.filters.language.translate import translate
 
 FOLLOW, TRACK = GroupId.parse("follow:0"), GroupId.parse("track:0")
