@@ -10,8 +10,8 @@ from traptor.common.rules.rule import RuleType
 from traptor.common.rules.values import read_values
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.rule import parse_rule
-from traptor.supervisor.filters.clauses import filter_text
-from traptor.supervisor.filters.translate import translate
+from traptor.supervisor.filters.language.clauses import filter_text
+from traptor.supervisor.filters.language.translate import translate
 
 LENGTH = 1_024
 STOP_WORDS_ALONE = "stop word"
