@@ -163,8 +163,9 @@ def settings_in(folder: Path) -> WorkerSettings:
         redis_url="redis://127.0.0.1:1",
         redis_timeout_s=1.0,
         stats=True,
+        extras=True,
         log_dir=None,
         log_level="INFO",
         log_format="text",
-        outbox=OutboxSettings(folder, max_bytes=1 << 30, synced=False),
+        outbox=OutboxSettings(folder, max_bytes=1 << 30, synced=False, confirm_timeout_s=60.0),
     )

@@ -34,7 +34,7 @@ class OutboxSettings:
     state_dir: Path
     max_bytes: int  # per connection; above this the stream is closed until there is room
     synced: bool  # whether messages survive a crash of the host, not only of the processes
-    confirm_timeout_s: float = 60.0  # how long the output may go without confirming anything
+    confirm_timeout_s: float  # how long the output may go without confirming anything
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class WorkerSettings:
     redis_url: str = field(repr=False)
     redis_timeout_s: float
     stats: bool
+    extras: bool  # whether to add members to tweets that the original Traptor did not add
     log_dir: Path | None  # None: log to stdout
     log_level: str
     log_format: str
     outbox: OutboxSettings
     kafka: KafkaSettings | None = None  # None: another output is configured
-    extras: bool = True  # whether to add members to tweets that the original Traptor did not add
     redis_ca_file: Path | None = None
     stream_ca_file: Path | None = None  # None: the system's certificate authorities
     proxy_of_environment: bool = False  # for keys without a proxy

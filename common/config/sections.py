@@ -41,8 +41,10 @@ from traptor.common.config.kinds.kinds import (
 from traptor.common.config.kinds.urls import masked_url
 from traptor.common.config.librdkafka import REFUSED
 from traptor.common.config.options import Option, Reload, option, required_option
+from traptor.common.rules.rule import Limits
 
 LIVE, REFRESH, RESTART = Reload
+_LIMITS = Limits()
 
 STREAM_URL = "https://stream.twitter.com"
 KEEP_ALIVE_S = 30  # Twitter, "Connecting to a streaming endpoint", stalls
@@ -279,9 +281,9 @@ class TwitterSection(Section):
         REFRESH,
         "How long a stream may be silent before it is reopened; a healthy one sends something every 30 s.",
     )
-    follow_limit: Count = option("5000", LIVE, "How many users one connection may follow.")
-    track_limit: Count = option("400", LIVE, "How many phrases one connection may track.")
-    locations_limit: Count = option("25", LIVE, "How many boxes one connection may have.")
+    follow_limit: Count = option(str(_LIMITS.follow), LIVE, "How many users one connection may follow.")
+    track_limit: Count = option(str(_LIMITS.track), LIVE, "How many phrases one connection may track.")
+    locations_limit: Count = option(str(_LIMITS.locations), LIVE, "How many boxes one connection may have.")
     connects: Count = option(
         "5",
         LIVE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from traptor.common.backoff import CrashBackoff
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Counters, added
 from traptor.common.rules.rule import GroupId, Rule
@@ -13,6 +12,7 @@ from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.workers.crashes import CrashBackoff
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import ConnectionState, GenerationState

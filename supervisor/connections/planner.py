@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from traptor.common.backoff import CrashBackoff, RestartLimits
 from traptor.common.birth import WorkerSettings
 from traptor.common.config.settings import Settings
 from traptor.common.placement.assignment import Assignment
@@ -19,6 +18,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import Instant, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.rules.groups import Group, Groups
+from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.leftovers import parse_connection
 from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec

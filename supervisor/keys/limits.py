@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from traptor.common.config.sections import TwitterSection
+
+_DEFAULT = TwitterSection()
+
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """The options of `[twitter]` by name; durations in seconds.
+    """Hold the options of `[twitter]` by name; durations in seconds.
 
-    The defaults are those of v1.1. Steps: Twitter, "Connecting to a streaming endpoint"; the budget of 5
-    connects in 5 minutes: X, "Migrating from standard v1.1 statuses/filter".
+    The defaults are those of the options, and of v1.1. Steps: Twitter, "Connecting to a streaming endpoint";
+    the budget of 5 connects in 5 minutes: X, "Migrating from standard v1.1 statuses/filter".
     """
 
-    connects: int = 5
-    connects_window: float = 300.0
-    network_backoff: float = 0.25
-    network_backoff_max: float = 16.0
-    http_backoff: float = 5.0
-    http_backoff_max: float = 320.0
-    rate_limit_backoff: float = 60.0
-    rate_limit_backoff_max: float = 3600.0
-    quarantine: float = 900.0
-    quarantine_max: float = 86_400.0
+    connects: int = _DEFAULT.connects
+    connects_window: float = _DEFAULT.connects_window
+    network_backoff: float = _DEFAULT.network_backoff
+    network_backoff_max: float = _DEFAULT.network_backoff_max
+    http_backoff: float = _DEFAULT.http_backoff
+    http_backoff_max: float = _DEFAULT.http_backoff_max
+    rate_limit_backoff: float = _DEFAULT.rate_limit_backoff
+    rate_limit_backoff_max: float = _DEFAULT.rate_limit_backoff_max
+    quarantine: float = _DEFAULT.quarantine
+    quarantine_max: float = _DEFAULT.quarantine_max

@@ -19,7 +19,6 @@ from support.fuzzing import examples, mangled
 from support.keypools import make_key, make_pool
 from support.planted import SECRET
 
-from traptor.common.backoff import CrashBackoff, RestartLimits
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ProtocolError
 from traptor.common.files.outboxes import Left
@@ -51,6 +50,7 @@ from traptor.supervisor.gaps.timeline import GapCause, GapTracker
 from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
 from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
+from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.workers.spec import Spec, connect_message, key_spec
@@ -207,7 +207,7 @@ class World:
             rng=random.Random(0),
         )
         rng = self.context.rng
-        limits = RestartLimits()
+        limits = RestartLimits(1.0, 60.0, 60.0)
         self.gaps = GapTracker("track:0", instant(self.born_at))
         self.gaps.planned(GapCause.START, instant(self.born_at))
         self.connection = Connection(

@@ -23,9 +23,10 @@ def worker_settings(
         redis_url="redis://127.0.0.1:1/0",
         redis_timeout_s=1.0,
         stats=False,
+        extras=True,
         log_dir=folder,
         log_level="DEBUG",
         log_format="text",
-        outbox=OutboxSettings(state_dir=folder, max_bytes=max_bytes, synced=synced),
+        outbox=OutboxSettings(state_dir=folder, max_bytes=max_bytes, synced=synced, confirm_timeout_s=60.0),
     )
     return replace(settings, **others)

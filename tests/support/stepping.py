@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from support.keypools import make_key, on_host
-from traptor.common.backoff import CrashBackoff, RestartLimits
 from traptor.common.birth import Birth
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import load_settings
@@ -34,6 +33,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool, PoolLimits
+from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.workers.settings import worker_settings
@@ -129,7 +129,7 @@ class SteppedWorld:
     def connection(self, name: str, *words: str, part: int = 1) -> Connection:
         """A connection that is wanted with a rule for each word."""
         group = name.partition(".")[0]
-        backoffs = (CrashBackoff(RestartLimits(), self.context.rng) for _ in range(2))
+        backoffs = (CrashBackoff(RestartLimits(1.0, 60.0, 60.0), self.context.rng) for _ in range(2))
         timeline = GapTracker(name, instant(time.monotonic() - BORN_S_AGO))
         c = Connection(name, GroupId.parse(group), part, *backoffs, timeline)
         self.context.connections[name] = c

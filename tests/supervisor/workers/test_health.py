@@ -53,8 +53,9 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 def _generation(pid: int) -> Generation:
     settings = WorkerSettings(
         api="v1.1", output="jsonl:-", other_messages="topic", stream_url="", connect_timeout_s=1,
-        stall_timeout_s=1, redis_url="", redis_timeout_s=1, stats=False, log_dir=None, log_level="INFO",
-        log_format="text", outbox=OutboxSettings(Path("unused"), max_bytes=1, synced=False),
+        stall_timeout_s=1, redis_url="", redis_timeout_s=1, stats=False, extras=True, log_dir=None,
+        log_level="INFO", log_format="text",
+        outbox=OutboxSettings(Path("unused"), max_bytes=1, synced=False, confirm_timeout_s=60.0),
     )  # fmt: skip
     birth = Birth("track:0", 1, GroupId(RuleType.TRACK, "0"), (), settings)
     return Generation(birth, Spec("", "", 0), born_at=0.0, pid=pid)

@@ -70,7 +70,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     def make_one(output: Output, *, synced: bool = False) -> Delivery:
         birth = kafka_birth("127.0.0.1:1", tmp_path)
-        outbox = OutboxSettings(tmp_path, max_bytes=1 << 24, synced=synced)
+        outbox = OutboxSettings(tmp_path, max_bytes=1 << 24, synced=synced, confirm_timeout_s=60.0)
         delivery = Delivery(replace(birth, settings=replace(birth.settings, outbox=outbox)), output)
         delivery.open()
         made.append(delivery)

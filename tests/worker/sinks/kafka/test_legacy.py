@@ -52,7 +52,7 @@ def left(folder: Path, lines: Sequence[bytes], generation: int = 3, connection: 
 
 
 def settings(folder: Path) -> OutboxSettings:
-    return OutboxSettings(folder, max_bytes=1 << 20, synced=False)
+    return OutboxSettings(folder, max_bytes=1 << 20, synced=False, confirm_timeout_s=60.0)
 
 
 def imported(folder: Path, file: Path) -> int:
