@@ -1,0 +1,153 @@
+"""The answers of X's endpoints, checked for their form; members that are not listed here may be anything."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Number = Annotated[int, msgspec.Meta(ge=0)]  # X writes counts as numbers or as strings
+
+
+class ListedFilter(msgspec.Struct, frozen=True):
+    """A filter as it stands at X."""
+
+    id: Id
+    value: str
+    tag: str | None = None
+
+
+class PageMeta(msgspec.Struct, frozen=True):
+    """How a list goes on."""
+
+    next_token: str | None = None
+
+
+class FilterPage(msgspec.Struct, frozen=True):
+    """A page of the list of filters; an app without filters has no `data`."""
+
+    meta: PageMeta
+    data: tuple[ListedFilter, ...] = ()
+
+
+class AddSummary(msgspec.Struct, frozen=True):
+    """What became of a batch."""
+
+    created: Number
+    not_created: Number = 0
+
+
+class AddMeta(msgspec.Struct, frozen=True):
+    """Wraps the summary."""
+
+    summary: AddSummary
+
+
+class AddAnswer(msgspec.Struct, frozen=True):
+    """The answer to added filters: those that were taken, and problems for others."""
+
+    meta: AddMeta | None = None
+    data: tuple[ListedFilter, ...] = ()
+    errors: tuple[Any, ...] = ()
+
+
+class DeleteSummary(msgspec.Struct, frozen=True):
+    """How many filters were deleted."""
+
+    deleted: Number
+    not_deleted: Number = 0
+
+
+class DeleteMeta(msgspec.Struct, frozen=True):
+    """Wraps the summary."""
+
+    summary: DeleteSummary
+
+
+class DeleteAnswer(msgspec.Struct, frozen=True):
+    """The answer to deleted filters."""
+
+    meta: DeleteMeta
+
+
+class AppCount(msgspec.Struct, frozen=True):
+    """The filters of one app."""
+
+    rule_count: Number
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many filters the app may have, and has; None where X does not say."""
+
+    cap_per_client_app: Number | None = None
+    cap_per_project: Number | None = None
+    project_rules_count: Number | None = None
+    client_app_rules_count: AppCount | None = None
+
+
+class CountsAnswer(msgspec.Struct, frozen=True):
+    """Wraps the counts."""
+
+    data: Counts
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """A connection to the stream as X knows it; times are ISO 8601."""
+
+    id: Id
+    endpoint_name: str = ""
+    connected_at: str = ""
+    disconnected_at: str = ""
+    disconnect_reason: str = ""
+    client_ip: str = ""
+
+
+class ConnectionPage(msgspec.Struct, frozen=True):
+    """A page of connections."""
+
+    data: tuple[Connection, ...] = ()
+    meta: PageMeta = PageMeta()
+
+
+class KillResult(msgspec.Struct, frozen=True):
+    """What became of the request to end one connection."""
+
+    uuid: Id
+    success: bool
+
+
+class KillResults(msgspec.Struct, frozen=True):
+    """What became of each."""
+
+    results: tuple[KillResult, ...] = ()
+
+
+class KillAnswer(msgspec.Struct, frozen=True):
+    """Wraps the results."""
+
+    data: KillResults
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What X counted for the project in the billing month; None where X does not say."""
+
+    project_usage: Number | None = None
+    project_cap: Number | None = None
+    cap_reset_day: Number | None = None
+
+
+class UsageAnswer(msgspec.Struct, frozen=True):
+    """Wraps the usage."""
+
+    data: Usage
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """A bearer token."""
+
+    access_token: Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[!-~]+\Z")]
+    token_type: Literal["bearer", "Bearer"]
+
+    def __repr__(self) -> str:
+        return "TokenAnswer(...)"
