@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,28 +13,32 @@ from typing import Any, cast
 from support.keypools import make_key, on_host
 from traptor.common.birth import Birth
 from traptor.common.config.keys.key import ApiKey
-from traptor.common.config.settings import load_settings
+from traptor.common.config.settings import Settings, load_settings
 from traptor.common.messages import (
-    Close,
+    Connect,
     Connected,
     Disconnected,
     DisconnectKind,
-    FromMaster,
+    FromWorker,
     MayConnect,
     OutboxFull,
     OutboxTrouble,
     Ready,
 )
-from traptor.common.rules.rule import GroupId, Rule, fingerprint
+from traptor.common.rules.rule import GroupId, Limits, Rule, fingerprint
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.connections.reconcile import Reconciler
+from traptor.supervisor.connections.planner import Planner
+from traptor.supervisor.connections.reconcile import Reconciler, Step
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool, PoolLimits
+from traptor.supervisor.reload import pool_limits
+from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.runclock import RunClock
@@ -40,6 +46,17 @@ from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
 
+INI = """
+[traptor]
+output = jsonl:-
+[supervisor]
+run_dir = {folder}/run
+state_dir = {folder}/state
+log_dir = {folder}/log
+{supervisor}
+[twitter]
+{twitter}
+"""
 BORN_S_AGO = 55.0  # less than what makes a crash count as the first
 
 
@@ -48,91 +65,210 @@ def make_rules(group: str, *words: str) -> tuple[Rule, ...]:
     return tuple(Rule(f"traptor-{group}:{word}", word, group_id, (word,), b"{}") for word in words)
 
 
-class ObedientFleet:
+class PaperFleet:
     """Workers that are nothing but their generations; `error` is what the next forks fail with."""
 
-    def __init__(self) -> None:
-        self.generations: tuple[Generation, ...] = ()
-        self.sent: list[tuple[str, FromMaster]] = []
+    def __init__(self, clock: Callable[[], float], age_s: float) -> None:
+        self._clock = clock
+        self._age_s = age_s  # of every worker when it is forked
+        self.generations: list[Generation] = []
+        self.told: list[tuple[str, str]] = []  # (what, generation)
         self.error: Exception | None = None
 
     def fork(self, birth: Birth, spec: Spec) -> Generation:
         if self.error is not None:
             raise self.error
-        # Old enough for whatever it says to have happened since.
-        generation = Generation(birth, spec, born_at=time.monotonic() - BORN_S_AGO, pid=1)
-        self.generations += (generation,)
+        pid = 1_000 + len(self.told)
+        generation = Generation(birth, spec, born_at=self._clock() - self._age_s, pid=pid)
+        self.generations.append(generation)
+        self._tell("fork", generation)
         return generation
 
-    def connect(self, g: Generation, message: FromMaster) -> None:
-        self.sent.append((g.name, message))
+    def connect(self, g: Generation, _message: Connect) -> None:
+        self._tell("connect", g)
 
     def close_stream(self, g: Generation) -> None:
-        g.closing = True
-        self.sent.append((g.name, Close()))
+        g.told_to_close()
+        self._tell("close", g)
 
     def drain(self, g: Generation, deadline_s: float) -> None:
-        if g.state is not GenerationState.DRAINING:
-            g.move(GenerationState.DRAINING)
-        g.ending = g.ending or Ending.DRAINED
-        g.kill_at = time.monotonic() + deadline_s
+        g.told_to_drain(self._clock() + deadline_s)
+        self._tell("drain", g)
 
     def put_down(self, g: Generation, ending: Ending) -> None:
-        self.drain(g, 1.0)
-        g.ending = ending
+        g.put_down(ending, self._clock() + 1.0)
+        self._tell("put down", g)
 
     def kill(self, g: Generation) -> None:
-        g.killed = True
+        g.was_killed()
+        self._tell("kill", g)
 
-    def forget(self, g: Generation) -> None:
-        self.generations = tuple(one for one in self.generations if one is not g)
+    def _tell(self, what: str, g: Generation) -> None:
+        self.told.append((what, g.name))
 
 
-class SteppedWorld:
-    """Some keys and connections; `step` reconciles, and the other methods are what workers say."""
+@dataclass
+class _Numbers:
+    """What a store keeps, forgotten but for the numbers of generations."""
+
+    last: dict[str, int] = field(default_factory=dict)
+
+    def next_generation(self, connection: str) -> int:
+        self.last[connection] = self.last.get(connection, 0) + 1
+        return self.last[connection]
+
+    def save_keys(self, _dump: dict[str, Any]) -> None:
+        """Forget it."""
+
+
+class PaperWorld:
+    """Keys, connections and the step, without a process, a file or Redis, by the clock `now`.
+
+    The methods under "what workers say" are no steps by themselves.
+    """
+
+    def __init__(
+        self, settings: Settings, keys: Iterable[ApiKey], limits: PoolLimits, began_at: float, age_s: float
+    ) -> None:
+        self.now = began_at
+        self.settings = settings
+        self.fleet = PaperFleet(self.clock, age_s)
+        self.pool = KeyPool(limits, random.Random(0))
+        self.set_keys(*keys)
+        self.context = Context(
+            settings=settings,
+            pool=self.pool,
+            pacer=Pacer(settings.twitter.connect_rate),
+            store=cast(Any, _Numbers()),
+            run_clock=RunClock(began_at),
+            fleet=cast(Any, self.fleet),
+            leftovers=cast(Any, SimpleNamespace(due=frozenset())),
+            rng=random.Random(0),
+        )
+        self.agenda = Agenda()
+        self.reconciler = Reconciler(self.context, self.make_planner(), self.agenda, self.clock)
+        self.outcomes = Outcomes(self.context, lambda name: self.agenda.look_at([name]), self.clock)
+
+    def make_planner(self) -> Planner:
+        raise NotImplementedError
+
+    def clock(self) -> float:
+        return self.now
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        return self.context.connections
+
+    def set_keys(self, *keys: ApiKey) -> None:
+        self.pool.replace(keys, self.now, on_host)
+
+    # ---- what workers say
+
+    def say(self, g: Generation, message: FromWorker) -> None:
+        self.outcomes.on_message(g, message)
+
+    def ready(self, g: Generation) -> None:
+        """Its matcher is built, and it asks."""
+        self.say(g, Ready())
+        self.ask(g)
+
+    def ask(self, g: Generation) -> None:
+        self.say(g, MayConnect())
+
+    def connected(self, g: Generation, seconds_ago: float = 0.0) -> None:
+        self.say(g, Connected(at=self.now - seconds_ago))
+
+    def disconnected(self, g: Generation, kind: DisconnectKind, status: int | None = None) -> None:
+        """Its stream ended, or did not open; it asks again where it may."""
+        now, streamed = self.now, g.streams
+        self.say(g, Disconnected(kind=kind, status=status, at=now, last_byte_at=now, streamed=streamed))
+        if g.state is GenerationState.READY:
+            self.ask(g)
+
+    def end(self, g: Generation, code: int = 1) -> None:
+        """Its process ends."""
+        self.fleet.generations.remove(g)
+        g.move(GenerationState.GONE)
+        self.outcomes.on_gone(g, code)
+
+    # ---- steps
+
+    def step(self) -> Step:
+        return self.reconciler.reconcile()
+
+    def settle(self) -> list[Step]:
+        """Steps as the master's loop makes them, until nothing is due now."""
+        steps = [self.step()]
+        while (due := steps[-1].next_at) is not None and due <= self.now:
+            assert len(steps) < 50, "steps without an end"
+            steps.append(self.step())
+        return steps
+
+
+class PlannedWorld(PaperWorld):
+    """One whose connections follow from rules, as `set_rules` says that they are in Redis."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keys: int,
+        max_connections: int = 1,
+        supervisor: str = "",
+        twitter: str = "",
+    ) -> None:
+        ini = folder / "traptor.ini"
+        ini.write_text(INI.format(folder=folder, supervisor=supervisor, twitter=twitter))
+        settings = load_settings(ini)
+        configured = [make_key(f"k{number}", max_connections=max_connections) for number in range(keys)]
+        super().__init__(settings, configured, pool_limits(settings), began_at=1_000.0, age_s=0.0)
+
+    def make_planner(self) -> Planner:
+        self.groups = Groups(self.context)
+        return Planner(self.context, self.groups, GapTracker)
+
+    def set_rules(self, group: str, numbers: range) -> None:
+        """Have a look at Redis find these rules of one value each, and no others of the group."""
+        group_id = GroupId.parse(group)
+        rules = make_rules(group, *map(str, numbers))
+        self.groups.hint(group_id)
+        self.groups.take_look(
+            {group_id: Snapshot.of(group_id, rules, self.now)},
+            frozenset({group_id}),
+            self.groups.tickets(),
+            Limits(follow=5, track=5, locations=5),
+            everything=False,
+            now=self.now,
+        )
+        self.agenda.look_at_all()
+
+
+class SteppedWorld(PaperWorld):
+    """One whose connections the test plans itself; a look at all connections follows whatever happens."""
 
     def __init__(
         self, folder: Path, *keys: ApiKey, options: str = "", limits: PoolLimits | None = None
     ) -> None:
         ini = folder / "stepped.ini"
         ini.write_text(f"[traptor]\noutput = jsonl:{folder}\n{options}")
-        self.settings = load_settings(ini)
-        rng = random.Random(0)
-        self.pool = KeyPool(limits or PoolLimits(), rng)
-        self.set_keys(*keys)
-        self.fleet = ObedientFleet()
-        self.context = Context(
-            settings=self.settings,
-            pool=self.pool,
-            pacer=Pacer(1e9),
-            store=cast(Any, SimpleNamespace(next_generation=self._next, save_keys=lambda dump: None)),
-            run_clock=RunClock(time.monotonic()),
-            fleet=cast(Any, self.fleet),
-            leftovers=cast(Any, SimpleNamespace(due=frozenset())),
-            rng=rng,
-        )
-        self.planner: Any = SimpleNamespace(
+        settings = load_settings(ini)
+        # Workers are old enough for whatever they say to have happened since.
+        super().__init__(settings, keys, limits or PoolLimits(), time.monotonic(), BORN_S_AGO)
+        self.context.pacer.connect_rate = 1e18
+
+    def make_planner(self) -> Planner:
+        planner = SimpleNamespace(
             plan=lambda now: None, forget=lambda c: self.context.connections.pop(c.name)
         )
-        self._number = 0
-        self._agenda = Agenda()
-        self._reconciler = Reconciler(self.context, self.planner, self._agenda)
-        self.outcomes = Outcomes(self.context, lambda _name: None)
-
-    def _next(self, _name: str) -> int:
-        self._number += 1
-        return self._number
-
-    def set_keys(self, *keys: ApiKey) -> None:
-        self.pool.replace(keys, time.monotonic(), on_host)
+        return cast(Planner, planner)
 
     def connection(self, name: str, *words: str, part: int = 1) -> Connection:
         """A connection that is wanted with a rule for each word."""
         group = name.partition(".")[0]
         backoffs = (CrashBackoff(RestartLimits(1.0, 60.0, 60.0), self.context.rng) for _ in range(2))
-        timeline = GapTracker(name, instant(time.monotonic() - BORN_S_AGO))
+        timeline = GapTracker(name, instant(self.now - BORN_S_AGO))
         c = Connection(name, GroupId.parse(group), part, *backoffs, timeline)
-        self.context.connections[name] = c
+        self.connections[name] = c
         self.want(c, *words)
         return c
 
@@ -140,40 +276,36 @@ class SteppedWorld:
         rules, settings = make_rules(str(c.group), *words), worker_settings(self.settings)
         c.wanted = Wanted(rules, settings, Spec(fingerprint(rules), settings.fingerprint, 0))
 
-    def step(self) -> float | None:
-        self._agenda.look_at_all()
-        return self._reconciler.reconcile().next_at
+    def step(self) -> Step:
+        self.agenda.look_at_all()
+        return super().step()
 
-    # ---- what workers say
+    def after(self, seconds: float) -> None:
+        """Let time pass, in which the workers say that they live, and look."""
+        self.now += seconds
+        self.context.run_clock.tick(self.now)
+        for g in self.fleet.generations:
+            g.expected_from(self.context.run_clock.read(self.now))
+        self.step()
 
-    def serving(self, c: Connection) -> Generation:
-        assert c.serving is not None
-        return c.serving
-
-    def ready(self, g: Generation) -> None:
-        """Its matcher is built, and it asks."""
-        self.outcomes.on_message(g, Ready())
-        self.ask(g)
+    # ---- what workers say, and a step
 
     def ask(self, g: Generation) -> None:
-        self.outcomes.on_message(g, MayConnect())
+        super().ask(g)
         self.step()
 
     def connected(self, g: Generation, seconds_ago: float = 0.0) -> None:
-        self.outcomes.on_message(g, Connected(time.monotonic() - seconds_ago))
+        super().connected(g, seconds_ago)
         self.step()
 
     def outbox_full(self, g: Generation) -> None:
-        self.outcomes.on_message(g, OutboxFull(OutboxTrouble.LIMIT))
+        self.say(g, OutboxFull(OutboxTrouble.LIMIT))
         self.step()
 
     def ended(self, g: Generation, kind: DisconnectKind, status: int | None = None) -> None:
         """Its stream ended, or did not open; it asks again."""
-        now, streamed = time.monotonic(), g.streams
-        self.outcomes.on_message(
-            g, Disconnected(kind=kind, at=now, last_byte_at=now, streamed=streamed, status=status)
-        )
-        self.ask(g)
+        self.disconnected(g, kind, status)
+        self.step()
 
     def refused(self, g: Generation, status: int) -> None:
         """The server answered its connect with another status than 200; it asks again."""
@@ -181,10 +313,16 @@ class SteppedWorld:
 
     def gone(self, g: Generation, code: int = 1) -> None:
         """Its process ended."""
-        self.fleet.forget(g)
-        g.move(GenerationState.GONE)
-        self.outcomes.on_gone(g, code)
+        self.end(g, code)
         self.step()
+
+    def serving(self, c: Connection) -> Generation:
+        assert c.serving is not None
+        return c.serving
+
+    def successor(self, c: Connection) -> Generation:
+        assert c.successor is not None
+        return c.successor
 
     def start(self, c: Connection) -> Generation:
         """Have it forked, ready, and asking."""
@@ -197,6 +335,13 @@ class SteppedWorld:
         g = self.start(c)
         self.connected(g, seconds_ago)
         return g
+
+    def refresh(self, c: Connection, *words: str) -> Generation:
+        """Have other rules wanted, and its successor forked, ready, and asking."""
+        self.want(c, *words)
+        self.step()
+        self.ready(self.successor(c))
+        return self.successor(c)
 
 
 A, B = make_key("a"), make_key("b")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,7 +28,7 @@ def key_refused(world: SteppedWorld, c: Connection) -> None:
 
 def all_keys_known_to_be_refused(world: SteppedWorld, _c: Connection) -> None:
     """As after a restart: not this master asked."""
-    world.pool.failed(A.key_id, time.monotonic(), Failure(FailureKind.UNAUTHORIZED))
+    world.pool.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
     world.step()
 
 
@@ -69,7 +68,7 @@ def others_start(world: SteppedWorld, c: Connection) -> None:
 
 def paced(world: SteppedWorld, c: Connection) -> None:
     world.context.pacer.connect_rate = 0.01
-    world.context.pacer.take(None, time.monotonic())
+    world.context.pacer.take(None, world.now)
     world.start(c)
 
 
@@ -86,28 +85,28 @@ def step_failed(world: SteppedWorld, _c: Connection) -> None:
 
 def spent(world: SteppedWorld, c: Connection) -> None:
     for _ in range(5):
-        world.pool.spend(A.key_id, time.monotonic())
+        world.pool.spend(A.key_id, world.now)
     world.start(c)
 
 
 def spent_after_a_close(world: SteppedWorld, c: Connection) -> None:
     g = world.stream(c, seconds_ago=50)
     for _ in range(4):
-        world.pool.spend(A.key_id, time.monotonic())
+        world.pool.spend(A.key_id, world.now)
     world.ended(g, DisconnectKind.SERVER_CLOSE)
 
 
 def resting(failure: FailureKind) -> Prepare:
     def prepare(world: SteppedWorld, c: Connection) -> None:
         """The key rests already when the connection starts with it."""
-        world.pool.failed(A.key_id, time.monotonic(), Failure(failure, asked_s=100.0))
+        world.pool.failed(A.key_id, world.now, Failure(failure, asked_s=100.0))
         world.start(c)
 
     return prepare
 
 
 def rests_though_it_streamed(world: SteppedWorld, c: Connection) -> None:
-    now = time.monotonic()
+    now = world.now
     world.pool.failed(A.key_id, now - 50, Failure(FailureKind.RATE_LIMITED, asked_s=1000.0))
     world.pool.connected(A.key_id, now - 40)
     world.start(c)

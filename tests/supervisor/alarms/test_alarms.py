@@ -73,7 +73,7 @@ def test_each_way_to_wait_is_said_once_when_it_begins_and_when_it_ends(
     world = SteppedWorld(tmp_path, A)
     c = world.connection("track:0", "storm", "flood")
     prepare(world, c)
-    finder, watch, now = Finder(), Watch(), time.monotonic()
+    finder, watch, now = Finder(), Watch(), world.now
     for at in (now, now + LATER_S, now + 2 * LATER_S):
         watch.look(finder.of_connections(world.context.connections.values()), at)
     lines = said()
@@ -126,7 +126,7 @@ def test_every_state_of_a_connection_has_its_line_or_needs_none(tmp_path: Path) 
         c = world.connection("track:0", "storm")
         prepare(world, c)
         assert Finder().of_connections([c])
-        reached.add(c.state(time.monotonic()))
+        reached.add(c.state(world.now))
     assert reached == set(ConnectionState) - {ConnectionState.STOPPED}  # which nothing leads to yet
 
 
@@ -148,7 +148,7 @@ def test_a_start_is_no_alarm_and_one_that_never_ends_is(tmp_path: Path, said: Sa
     world = SteppedWorld(tmp_path, A)
     c = world.connection("track:0", "storm")
     world.step()
-    finder, watch, now = Finder(), Watch(), time.monotonic()
+    finder, watch, now = Finder(), Watch(), world.now
     watch.look(finder.of_connections([c]), now)
     watch.look(finder.of_connections([c]), now + 29)
     assert said() == []
@@ -162,7 +162,7 @@ def test_the_next_try_is_no_end_of_the_alarm(tmp_path: Path, said: Said) -> None
     c = world.connection("track:0", "storm")
     g = world.start(c)
     world.refused(g, 420)
-    finder, watch, now, wait = Finder(), Watch(), time.monotonic(), c.wait
+    finder, watch, now, wait = Finder(), Watch(), world.now, c.wait
     for number in range(4):
         g.state, c.wait = GenerationState.READY, wait
         watch.look(finder.of_connections([c]), now + number)
@@ -182,7 +182,7 @@ def test_a_part_beyond_the_keys_is_said_while_others_stream(tmp_path: Path, said
     first, second = world.connection("track:0", "a", "b"), world.connection("track:0.2", "c", part=2)
     world.stream(first)
     watch = Watch()
-    watch.look(Finder().of_connections([first, second]), time.monotonic())
+    watch.look(Finder().of_connections([first, second]), world.now)
     [(level, event, about)] = said()
     assert (level, event) == ("ERROR", "rules are not collected")
     assert (about["connection"], about["rules"], about["why"]) == ("track:0.2", 1, "no key is free")
@@ -197,7 +197,7 @@ def test_a_refresh_that_waits_says_how_many_rules_wait_and_is_no_error(tmp_path:
     assert c.successor is not None
     world.ready(c.successor)
     watch, finder = Watch(), Finder()
-    watch.look(finder.of_connections([c]), time.monotonic())
+    watch.look(finder.of_connections([c]), world.now)
     [(level, event, about)] = said()
     assert (level, event, about["rules"], about["key"]) == ("WARNING", "rules are not collected", 2, "a")
     assert about["why"].startswith("refresh waits: 1 of 3 connects in 300 s are used")
@@ -213,7 +213,7 @@ def test_a_refresh_for_which_no_rule_waits_is_intended(tmp_path: Path, said: Sai
     world.step()
     assert c.successor is not None
     world.ready(c.successor)
-    Watch().look(Finder().of_connections([c]), time.monotonic())
+    Watch().look(Finder().of_connections([c]), world.now)
     [(level, event, about)] = said()
     assert (level, event, about["rules"]) == ("INFO", "refresh waits", 0)
 
@@ -299,7 +299,7 @@ def test_no_state_is_forgotten_in_the_tables() -> None:
 
 def test_what_lasts_is_listed_with_all_its_parts_the_gravest_first(tmp_path: Path) -> None:
     world = SteppedWorld(tmp_path, A, B)
-    world.pool.failed(B.key_id, time.monotonic(), Failure(FailureKind.UNAUTHORIZED))
+    world.pool.failed(B.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
     world.stream(world.connection("track:1", "hail", "snow"))
     world.connection("track:0", "storm")
     world.step()
@@ -310,7 +310,7 @@ def test_what_lasts_is_listed_with_all_its_parts_the_gravest_first(tmp_path: Pat
         lambda: {GroupId.parse("track:0"): "no key is free"},
         lambda: {RedisUse.HEARTBEATS: UseState(RedisState.REFUSED, 1.0, "no right")},
     )
-    now = time.monotonic()
+    now = world.now
     alarms.look(now)
     listed = alarms.status(now + 5)
     assert [(one["what"], one["name"], one["level"]) for one in listed] == [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.reconciling import PaperMaster
+from support.stepping import PlannedWorld
 
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.connections.waits import WaitKind
@@ -21,23 +21,23 @@ GROUPS = 40
 
 
 @pytest.fixture
-def master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperMaster:
+def master(tmp_path: Path) -> PlannedWorld:
     """40 groups of one rule each, of which two may start at once."""
-    return started(PaperMaster(tmp_path, monkeypatch, keys=GROUPS, supervisor="start_parallel = 2"), GROUPS)
+    return started(PlannedWorld(tmp_path, keys=GROUPS, supervisor="start_parallel = 2"), GROUPS)
 
 
-def started(master: PaperMaster, groups: int) -> PaperMaster:
+def started(master: PlannedWorld, groups: int) -> PlannedWorld:
     for number in range(groups):
         master.set_rules(f"track:{number}", range(1))
     master.settle()
     return master
 
 
-def in_state(master: PaperMaster, state: GenerationState) -> list[Generation]:
+def in_state(master: PlannedWorld, state: GenerationState) -> list[Generation]:
     return [g for g in master.fleet.generations if g.state is state]
 
 
-def start_all(master: PaperMaster) -> int:
+def start_all(master: PlannedWorld) -> int:
     """Let every worker start and connect, one event at a time; how many looks the steps took."""
     looks = 0
     while in_state(master, GenerationState.STARTING) or in_state(master, GenerationState.READY):
@@ -54,7 +54,7 @@ def start_all(master: PaperMaster) -> int:
     return looks
 
 
-def test_an_event_makes_the_step_look_at_its_connection_alone(master: PaperMaster) -> None:
+def test_an_event_makes_the_step_look_at_its_connection_alone(master: PlannedWorld) -> None:
     start_all(master)
     master.settle()
     g = master.connections["track:7"].serving
@@ -67,22 +67,18 @@ def test_an_event_makes_the_step_look_at_its_connection_alone(master: PaperMaste
     assert [step.looked_at for step in master.settle()] == [{"track:7"}]
 
 
-def test_the_looks_of_a_start_grow_with_the_connections_and_not_with_their_square(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_looks_of_a_start_grow_with_the_connections_and_not_with_their_square(tmp_path: Path) -> None:
     looks = {}
     for count in (10, 40):
-        master = PaperMaster(tmp_path, monkeypatch, keys=count, supervisor="start_parallel = 2")
+        master = PlannedWorld(tmp_path, keys=count, supervisor="start_parallel = 2")
         looks[count] = start_all(started(master, count))
         assert len(in_state(master, GenerationState.STREAMING)) == count
     assert looks[40] <= 4.5 * looks[10]
     assert looks[40] <= 6 * 40, "forked, ready, permitted, connected, and a wait or two"
 
 
-def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    master = PaperMaster(tmp_path, monkeypatch, keys=4, supervisor="start_parallel = 1")
+def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(tmp_path: Path) -> None:
+    master = PlannedWorld(tmp_path, keys=4, supervisor="start_parallel = 1")
     for number, rules in enumerate((1, 2, 4, 3)):
         master.set_rules(f"track:{number}", range(rules))
     master.settle()
@@ -95,10 +91,8 @@ def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(
     assert forked == ["track:2", "track:3", "track:1", "track:0"]
 
 
-def test_a_worker_that_crashes_does_not_overtake_those_that_wait_to_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    master = PaperMaster(tmp_path, monkeypatch, keys=3, supervisor="start_parallel = 1")
+def test_a_worker_that_crashes_does_not_overtake_those_that_wait_to_start(tmp_path: Path) -> None:
+    master = PlannedWorld(tmp_path, keys=3, supervisor="start_parallel = 1")
     for number, rules in enumerate((3, 2, 1)):
         master.set_rules(f"track:{number}", range(rules))
     master.settle()
@@ -122,10 +116,8 @@ def test_a_worker_that_crashes_does_not_overtake_those_that_wait_to_start(
     assert [g.birth.connection for g in in_state(master, GenerationState.STARTING)] == ["track:1"]
 
 
-def test_a_connection_without_a_key_gets_the_one_that_becomes_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    master = started(PaperMaster(tmp_path, monkeypatch, keys=1), 2)
+def test_a_connection_without_a_key_gets_the_one_that_becomes_free(tmp_path: Path) -> None:
+    master = started(PlannedWorld(tmp_path, keys=1), 2)
     holder = next(c for c in master.connections.values() if c.lease is not None)
     other = next(c for c in master.connections.values() if c is not holder)
     assert other.wait is not None
@@ -141,10 +133,8 @@ def test_a_connection_without_a_key_gets_the_one_that_becomes_free(
     assert other.serving is not None
 
 
-def test_who_holds_a_refused_key_beside_another_is_looked_at_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    master = started(PaperMaster(tmp_path, monkeypatch, keys=1, max_connections=2), 2)
+def test_who_holds_a_refused_key_beside_another_is_looked_at_too(tmp_path: Path) -> None:
+    master = started(PlannedWorld(tmp_path, keys=1, max_connections=2), 2)
     one, two = master.connections.values()
     for c in (one, two):
         assert c.serving is not None
@@ -157,7 +147,7 @@ def test_who_holds_a_refused_key_beside_another_is_looked_at_too(
     assert two.lease is None
 
 
-def test_a_lost_event_is_made_up_for_by_the_look_at_all(master: PaperMaster) -> None:
+def test_a_lost_event_is_made_up_for_by_the_look_at_all(master: PlannedWorld) -> None:
     (first, *_) = in_state(master, GenerationState.STARTING)
     master.ready(first)
     master.agenda.take(master.now)  # lost
@@ -178,11 +168,9 @@ class EventsAgainstLooks(RuleBasedStateMachine):
         handover=st.sampled_from(["slot, spare, overlap, serial", "serial", "overlap", "spare"]),
     )
     def begin(self, keys: int, slots: int, parallel: int, handover: str) -> None:
-        self.patch = pytest.MonkeyPatch()
         self.folder = tempfile.TemporaryDirectory()
-        self.master = PaperMaster(
+        self.master = PlannedWorld(
             Path(self.folder.name),
-            self.patch,
             keys=keys,
             max_connections=slots,
             supervisor=f"start_parallel = {parallel}\nhandover = {handover}",
@@ -193,7 +181,6 @@ class EventsAgainstLooks(RuleBasedStateMachine):
     def teardown(self) -> None:
         logging.disable(logging.NOTSET)
         if hasattr(self, "master"):
-            self.patch.undo()
             self.folder.cleanup()
 
     def pick(self, number: int, *states: GenerationState) -> Generation | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ def test_the_rest_after_a_stall_is_part_of_the_stall(tmp_path: Path) -> None:
 
 def test_one_quarantined_key_is_not_why_a_connection_never_had_one(tmp_path: Path) -> None:
     world = SteppedWorld(tmp_path, A, B)
-    world.pool.failed(A.key_id, time.monotonic(), Failure(FailureKind.UNAUTHORIZED))
+    world.pool.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
     world.stream(world.connection("follow:0", "1", "2"))
     c = world.connection("track:0", "storm")
     world.step()
@@ -94,5 +93,5 @@ def test_a_refresh_that_waits_is_no_gap(tmp_path: Path) -> None:
     assert c.wait is not None
     assert c.wait.kind is WaitKind.BUDGET
     assert c.wait.text.startswith("refresh waits: 1 of 3 connects")
-    assert not world.pool.may_connect(A.key_id, Purpose.REFRESH, time.monotonic()).allowed
+    assert not world.pool.may_connect(A.key_id, Purpose.REFRESH, world.now).allowed
     assert c.gaps.kind is IntervalKind.STREAMING
