@@ -1,34 +1,17 @@
-"""From the drafts of keys to the pool's keys: each must be whole, and no two the same."""
+"""Make the pool's keys of drafts: each must be whole, and no two the same."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
-from typing import TypeVar
+
+from pydantic import ValidationError
 
 from traptor.common.config.keys.draft import KeyDraft
 from traptor.common.config.keys.key import OAUTH_PARTS, ApiKey
-from traptor.common.config.kinds.quantities import read_count
-from traptor.common.config.kinds.urls import read_proxy_url
+from traptor.common.config.keys.members import KeyMembers
 from traptor.common.config.report import Place, Report
-from traptor.common.config.source.expansion import Value
-
-T = TypeVar("T")
-
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_SECRET = re.compile(r"[!-~]+")
-_QUOTES = re.compile("[\"'`]")
-_PLACEHOLDER = re.compile(
-    r"(add|enter|fill|insert|my|paste|put|set|the|type|use|write)[ _-].*|(.*[ _-])?your[ _-].*|.*[ _-]here"
-    r"|change[ _-]?(me|it)|replace[ _-]?(me|it|with.*)|[x-]{3,}|\.{3,}|\*+|<.*>|\[.*\]|\{.*\}|\$\w+|%\w+%"
-    r"|(consumer|api|access|bearer)?[ _-]?(key|secret|token)([ _-]secret)?"
-    r"|to[ _-]?do|tbd|n/?a|none|null|example|dummy",
-    re.IGNORECASE,
-)
-_MOST_CONNECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +21,13 @@ class _Checked:
 
 
 class KeyChecks:
-    """Makes keys of drafts; all problems go to the report."""
+    """Make keys of drafts; all problems go to the report."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
     def keys(self, drafts: Iterable[KeyDraft]) -> tuple[ApiKey, ...]:
-        """The usable keys, each with a name and an identity of its own."""
+        """Return the usable keys, each with a name and an identity of its own."""
         checked = [one for draft in drafts if (one := self._check(draft)) is not None]
         distinct = self._without_doubles(checked, "is the same key as", lambda key: key.key_id)
         self._without_doubles(distinct, "has the same name as", lambda key: key.name)
@@ -54,38 +37,24 @@ class KeyChecks:
     # ---- one key
 
     def _check(self, draft: KeyDraft) -> _Checked | None:
-        problems = self._report.problem_count
-        name = None if draft.name is None else self._read(draft.name, _read_name, None)
-        key = self._key(draft)
-        if not self._is_for_v11(draft):
+        members = self._members(draft)
+        if not self._is_for_v11(draft) or members is None or None in draft.members.values():
             return None
-        if self._report.problem_count > problems or None in draft.members.values():
-            return None
-        return _Checked(replace(key, name=name or f"key-{key.key_id}"), draft.place)
+        key = ApiKey(**{"name": "", **members.model_dump(exclude_unset=True)})
+        return _Checked(key if key.name else replace(key, name=f"key-{key.key_id}"), draft.place)
 
-    def _key(self, draft: KeyDraft) -> ApiKey:
-        def read(member: str, reader: Callable[[str], T], default: T) -> T:
-            value = draft.members.get(member)
-            return default if value is None else self._read(value, reader, default)
-
-        return ApiKey(
-            name="",
-            consumer_key=read("consumer_key", _read_secret, ""),
-            consumer_secret=read("consumer_secret", _read_secret, ""),
-            access_token=read("access_token", _read_secret, ""),
-            access_token_secret=read("access_token_secret", _read_secret, ""),
-            bearer_token=read("bearer_token", _read_secret, "") or None,
-            source_address=read("source_address", _read_address, None),
-            proxy=read("proxy", _read_proxy, None),
-            max_connections=read("max_connections", _read_connections, 1),
-        )
-
-    def _read(self, value: Value, reader: Callable[[str], T], default: T) -> T:
+    def _members(self, draft: KeyDraft) -> KeyMembers | None:
+        given = {"name": draft.name, **draft.members}
+        values = {name: value for name, value in given.items() if value is not None}
         try:
-            return reader(value.text)
-        except ValueError as error:
-            self._report.problem(value.place, str(error))
-            return default
+            return KeyMembers.model_validate({name: value.text for name, value in values.items()})
+        except ValidationError as error:
+            # Nothing else of pydantic's error is used: its texts may quote values.
+            for detail in error.errors(include_url=False, include_input=False):
+                is_ours = detail["type"] == "value_error"
+                text = str(detail["ctx"]["error"]) if is_ours else "has characters that are no Unicode"
+                self._report.problem(values[str(detail["loc"][0])].place, text)
+            return None
 
     def _is_for_v11(self, draft: KeyDraft) -> bool:
         missing = [part for part in OAUTH_PARTS if part not in draft.members]
@@ -123,49 +92,3 @@ class KeyChecks:
                     others[0].place,
                     f"the keys {names} have one consumer_key: they share one app's limits",
                 )
-
-
-# ---- what members may be; no message repeats a value, which may be a secret in the wrong place
-
-
-def _read_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError("a key's name must be made of A-Z a-z 0-9 _ -")
-    return text
-
-
-def _read_secret(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
-    if _QUOTES.search(text):
-        raise ValueError(
-            "has a quotation mark, which no credential contains; write the credential without quotes"
-        )
-    if _PLACEHOLDER.fullmatch(text):
-        raise ValueError("is a placeholder; write the credential itself")
-    if not _SECRET.fullmatch(text):
-        raise ValueError("has a space, a line end or a character outside ASCII, which no credential contains")
-    return text
-
-
-def _read_address(text: str) -> str | None:
-    if not text:
-        return None
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError("must be an IP address of this host, such as 192.0.2.7") from None
-    if address.is_multicast or address.is_unspecified:
-        raise ValueError("must be the IP address of one interface of this host")
-    return str(address)
-
-
-def _read_proxy(text: str) -> str | None:
-    return read_proxy_url(text) if text else None
-
-
-def _read_connections(text: str) -> int:
-    count = read_count(text)
-    if not 1 <= count <= _MOST_CONNECTIONS:
-        raise ValueError(f"must be from 1 to {_MOST_CONNECTIONS}")
-    return count

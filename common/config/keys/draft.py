@@ -1,4 +1,4 @@
-"""One key as somebody wrote it, in whichever file: not yet checked."""
+"""Hold one key as somebody wrote it, in whichever file: not yet checked."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from traptor.common.config.keys.key import OAUTH_PARTS
+from traptor.common.config.keys.members import KeyMembers
 from traptor.common.config.report import Place, Report
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.ini import OVER_LINES, IniSection
 from traptor.common.config.spelling import unknown_member
 
 SECRET_MEMBERS = (*OAUTH_PARTS, "bearer_token")
-MEMBERS = (*SECRET_MEMBERS, "source_address", "proxy", "max_connections")
+MEMBERS = tuple(name for name in KeyMembers.model_fields if name != "name")
 SECTION_PREFIX = "key:"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDraft:
-    """The members of a key by name; None where the problem has been reported. `name` None: none is given."""
+    """Hold a key's members by name; None if the problem has been reported. `name` None: none is given."""
 
     place: Place
     members: Mapping[str, Value | None] = field(repr=False)
@@ -26,7 +27,7 @@ class KeyDraft:
 
 
 def draft_of_section(section: IniSection, expansion: Expansion, report: Report) -> KeyDraft:
-    """The draft that a `[key:NAME]` section is; problems go to the report."""
+    """Return the draft that a `[key:NAME]` section is; problems go to the report."""
     members: dict[str, Value | None] = {}
     for member, written in section.values.items():
         if member not in MEMBERS:
