@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -84,6 +85,12 @@ class Fault:
 
 class Faults(Waiting[Fault]):
     """The faults that wait for connects."""
+
+    def take(
+        self, account: str, now_mono_s: float, is_wanted: Callable[[FaultKind], bool], most: int | None = None
+    ) -> list[Fault]:
+        """Return the faults of wanted kinds that strike this account now, each used once more."""
+        return self.take_if(account, now_mono_s, lambda fault: is_wanted(fault.kind), most)
 
 
 def parse_fault(request: object) -> Fault:

@@ -52,7 +52,7 @@ class Waiting(Generic[F]):
         """Forget the faults of one account, or all for None."""
         self._waiting = [one for one in self._waiting if account not in (None, one[0].account)]
 
-    def take(
+    def take_if(
         self, account: str, now_mono_s: float, is_wanted: Callable[[F], bool], most: int | None = None
     ) -> list[F]:
         """Return at most `most` wanted faults that strike this account now, and count one use of each."""

@@ -77,7 +77,7 @@ class FilterEndpoint:
         return account, wanted
 
     def _take(self, account: Account, kind: FaultKind) -> list[Fault]:
-        return self._faults.take(account.name, self._clock().mono, lambda one: one.kind is kind, most=1)
+        return self._faults.take(account.name, self._clock().mono, lambda one: one is kind, most=1)
 
     async def _stream(
         self, request: web.Request, attempt: Attempt, account: Account, wanted: StreamFilter
@@ -123,9 +123,7 @@ class FilterEndpoint:
     def _strike_new(self, account: Account, stream: Stream) -> list[asyncio.TimerHandle]:
         """Schedule the faults that strike a stream some time after its 200."""
         is_for_streams = CONNECT_KINDS - {FaultKind.CLOSE_AFTER}
-        faults = self._faults.take(
-            account.name, self._clock().mono, lambda one: one.kind not in is_for_streams
-        )
+        faults = self._faults.take(account.name, self._clock().mono, lambda kind: kind not in is_for_streams)
         loop = asyncio.get_running_loop()
         return [loop.call_later(fault.after, self._strikes.strike, fault, stream) for fault in faults]
 

@@ -116,7 +116,7 @@ class V2Service:
 
     def _linger_s(self, app: str) -> float:
         """Return how long a slot of the app stays taken after a client that goes now."""
-        faults = self._faults.take(
+        faults = self._faults.take_if(
             app, self._clock().mono, lambda fault: fault.kind is V2FaultKind.LINGER, most=1
         )
         return faults[0].linger_s if faults else self._settings.linger_s

@@ -124,7 +124,7 @@ class Gate:
             raise fault.answer()
 
     def _take(self, app: str, endpoint: Endpoint, kind: V2FaultKind) -> list[V2Fault]:
-        return self._faults.take(
+        return self._faults.take_if(
             app, self._clock().mono, lambda fault: fault.kind is kind and fault.is_at(endpoint), most=1
         )
 

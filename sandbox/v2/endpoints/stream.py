@@ -97,7 +97,7 @@ class StreamEndpoint:
 
     def _strike_new(self, stream: PostStream) -> list[asyncio.TimerHandle]:
         """Arm the faults that strike a stream some time after its 200."""
-        faults = self._faults.take(
+        faults = self._faults.take_if(
             stream.app.name, self._clock().mono, lambda fault: fault.kind in _STRIKE_NEW
         )
         loop = asyncio.get_running_loop()

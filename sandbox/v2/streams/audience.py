@@ -57,7 +57,7 @@ class PostAudience:
             return False
         line = post.line(stream.fields, matching)
         data = line.json
-        if self._faults.take(stream.app.name, now.mono, _is_partial, most=1):
+        if self._faults.take_if(stream.app.name, now.mono, _is_partial, most=1):
             data = partial_errors(data)
         if not stream.offer(PostMessage(data + b"\r\n", record, line.reads), now.mono):
             self._slots.cut(stream)
