@@ -1,4 +1,4 @@
-"""Where a forked worker begins: the one module of this package that the supervisor knows."""
+"""The entry point of a forked worker: the one module of this package that the supervisor knows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run_worker(
 ) -> None:
     """Serve `birth` until drained. Raises SystemExit with an exit code when it cannot.
 
-    To be called in the child right after the fork, with HANDLED_SIGNALS blocked.
+    Call this in the child right after the fork, with HANDLED_SIGNALS blocked.
     """
     leave_master(master_pid, {*keep_fds, sock.fileno(), *bridge.keep_fds})
     set_title(birth.connection, "starting")
@@ -75,12 +75,13 @@ def run_worker(
     try:
         work.run()
     except SinkError as error:
-        log.error("the output cannot be used", extra=fields(error=str(error)))  # a sentence, no crash
+        log.error("the output cannot be used", extra=fields(error=str(error)))  # a sentence, not a crash
         delivery.drain(time.monotonic())
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")
-        delivery.drain(time.monotonic() + _LAST_WORDS_S)  # what is on its way to the output is not at fault
+        # messages on their way to the output are not at fault
+        delivery.drain(time.monotonic() + _LAST_WORDS_S)
         raise SystemExit(ExitCode.FAILURE) from None
     finally:
         link.finish(_LAST_WORDS_S)
@@ -88,7 +89,7 @@ def run_worker(
 
 
 def check_output(settings: WorkerSettings, answer: Connection) -> None:
-    """Try to reach the output and send (whether that worked, a sentence). To be called in a child."""
+    """Try to reach the output and send the result: success, and a sentence. Call this in a child."""
     try:
         assert settings.kafka is not None, "other outputs are files"
         answer.send((True, look_at_kafka(settings.kafka, settings.other_messages)))

@@ -1,4 +1,4 @@
-"""Take a line of the stream to its delivery: tell what it is, match it, and make what is delivered."""
+"""Take a line of the stream to its delivery: classify it, match it, and make the delivered message."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from traptor.worker.tweets.tweet import Tweet
 
 log = logging.getLogger(__name__)
 
-# Of broken lines and unknown messages so many a minute are shown; all are counted.
+# This many broken lines and unknown messages per minute are shown; all are counted.
 _SHOWN_A_MINUTE: Final = 10
 _SHOWN_CHARS: Final = 200
 
 
 class Pipeline:
-    """Handle every message of one generation; used by the main thread alone, but for what says otherwise."""
+    """Handles every message of one generation; for the main thread only, except where noted."""
 
     def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
         self._birth = birth
@@ -44,7 +44,7 @@ class Pipeline:
         self._tally = Tally()
 
     def open(self) -> None:
-        """Build the matcher and reach the output. Raises SinkError."""
+        """Build the matcher and connect to the output. Raises SinkError."""
         birth = self._birth
         self._matcher = Matcher(birth.rules)
         self._enricher = Enricher(
@@ -62,12 +62,12 @@ class Pipeline:
             self._stats.start()
 
     def stream_opened(self) -> None:
-        """Begin a new stream, of which the server counts what it withholds from zero."""
+        """Begin a new stream, for which the server counts withheld tweets from zero."""
         self._limit_notices.reset()
         self._delivery.stream_opened()
 
     def handle(self, line: bytes) -> None:
-        """Take one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
         self._counters.received_bytes += len(line)
         message = read_message(line)
         if message.tweet is not None:
@@ -145,7 +145,7 @@ class Pipeline:
 
     @property
     def redis(self) -> tuple[RedisState, str]:
-        """Return how Redis stands with the counters, with the error while it fails."""
+        """The state of Redis for the counters, with the error while it fails."""
         return self._stats.redis if self._stats is not None else (RedisState.UNKNOWN, "")
 
     def counters(self, log_lost: int) -> Counters:

@@ -1,4 +1,4 @@
-"""Live as a worker's main thread: wait for an order, stream once, ask again, and drain at the end."""
+"""The worker's main thread: wait for an order, stream once, ask again, and drain at the end."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from traptor.worker.stream.v1 import V1Stream
 
 log = logging.getLogger(__name__)
 
-# While an answer's headers are awaited nothing can interrupt the main thread; after this long the
-# link thread drains in its place: no message is in hand then.
+# While a response's headers are awaited nothing can interrupt the main thread; after this long the link
+# thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
 _ROOM_LOOK_S = 0.1
 _TROUBLES = {
@@ -53,7 +53,7 @@ _TROUBLES = {
 
 
 class Session:
-    """Serve one connection with one generation. `order` and `report` are called by the link thread."""
+    """Serves one connection with one generation. The link thread calls `order` and `report`."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Session:
             self._post(ended)
 
     def _dated(self, ended: Disconnected) -> Disconnected:
-        """Date the end to when all that came before was safe: what was read last may be in memory alone."""
+        """Date the end to when everything received was safe: what was read last may be in memory only."""
         is_kept = self._delivery.keep()
         if not ended.streamed or (is_kept and ended.kind is not DisconnectKind.OUTBOX_FULL):
             return ended
@@ -180,7 +180,7 @@ class Session:
     # ---- the link thread, or a signal
 
     def order(self, message: FromMaster) -> None:
-        """Take an order of the master."""
+        """Take an order from the master."""
         match message:
             case Connect():
                 self._orders.put(message)
@@ -236,14 +236,14 @@ def _secrets(order: Connect) -> list[str]:
 
 
 def _masked(ended: Disconnected, order: Connect) -> Disconnected:
-    """Return it without what a server or proxy may have repeated of the request."""
+    """Return it without credentials that a server or proxy may have repeated."""
     detail = ended.detail
     for secret in _secrets(order):
         detail = detail.replace(secret, "***")
     return msgspec.structs.replace(ended, detail=detail)
 
 
-# In an overlap the server's close is meant; else the gap that it makes is the warning.
+# In an overlap the server's close is intended; otherwise the gap that it causes is the warning.
 _MEANT = frozenset({DisconnectKind.OWN_CLOSE, DisconnectKind.SERVER_CLOSE})
 
 

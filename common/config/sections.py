@@ -1,8 +1,8 @@
 """The sections of traptor.ini and all their options: the one place where an option is declared.
 
-Each line is the option's name, its kind, its default as it would stand in the ini, what a reload does with a
-change, and its meaning. Checks, the sample ini and docs/configuration.md follow from here.
-Durations are seconds (float), sizes bytes (int).
+Each line is the option's name, its kind, its default as written in the ini, what a reload does with a change,
+and its meaning. Checks, the sample ini and docs/configuration.md follow from here. Durations are seconds
+(float), sizes bytes (int).
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ KEEP_ALIVE_S = 30  # Twitter, "Connecting to a streaming endpoint", stalls
 
 
 class Section(BaseModel):
-    """What all sections have in common."""
+    """The common part of all sections."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
     section: ClassVar[str]
     about: ClassVar[str]
-    passes_on: ClassVar[bool] = False  # names with a dot may stand in it, for a library
-    refused: ClassVar[dict[str, str]] = {}  # of these, with what to do instead
+    passes_on: ClassVar[bool] = False  # allows names with a dot, for a library
+    refused: ClassVar[dict[str, str]] = {}  # of these names, with what to do instead
     rising: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of options: the second is not less
 
     @classmethod
     def options(cls) -> tuple[Option, ...]:
-        """The section's rows of the option table."""
+        """Return the section's rows of the option table."""
         fields = cls.model_fields.items()
         return tuple(Option.of_field(cls.section, key, field) for key, field in fields)
 
     @classmethod
     def is_passed_on(cls, key: str) -> bool:
-        """Whether a name goes to a library as it is."""
+        """Tell whether a name is passed to a library unchanged."""
         return cls.passes_on and "." in key and key not in cls.refused
 
 
 class TraptorSection(Section):
-    """What is collected, and where it goes."""
+    """The rules to collect, and the output."""
 
     section = "traptor"
     about = "What is collected, and where it goes."
@@ -217,7 +217,7 @@ class SupervisorSection(Section):
 
 
 class RedisSection(Section):
-    """Redis, where the rules are."""
+    """Redis, which holds the rules."""
 
     section = "redis"
     about = "Redis, where the rules are."
@@ -244,12 +244,12 @@ class RedisSection(Section):
 
     @property
     def masked_url(self) -> str:
-        """The URL as it may be shown: without its password."""
+        """The URL for display: without its password."""
         return masked_url(self.url)
 
 
 class TwitterSection(Section):
-    """Twitter/X: the stream, its limits, and the waits between tries."""
+    """Twitter/X: the stream, its limits, and the waits between attempts."""
 
     section = "twitter"
     about = "Twitter/X: the stream, its limits, and the waits between tries."
@@ -352,12 +352,12 @@ class KafkaSection(Section):
 
     @property
     def library(self) -> tuple[tuple[str, str], ...]:
-        """What goes to librdkafka as it is, by name."""
+        """The options passed to librdkafka unchanged, by name."""
         return tuple(sorted((self.model_extra or {}).items()))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values among them that no log may show."""
+        """The values among them that must not appear in logs."""
         return tuple(v for key, v in self.library if Option.of_library(self.section, key).is_secret)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
@@ -365,7 +365,7 @@ class KafkaSection(Section):
 
 
 class LoggingSection(Section):
-    """How the logs are written."""
+    """The format and the place of the logs."""
 
     section = "logging"
     about = "How the logs are written; where to is [supervisor] log_dir."
@@ -382,7 +382,7 @@ class LoggingSection(Section):
 
 
 class KeysSection(Section):
-    """Where more keys are."""
+    """The place of more keys."""
 
     section = "keys"
     about = "A YAML file with keys, beside or instead of [key:NAME] sections; both are one pool."

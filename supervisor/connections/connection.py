@@ -1,4 +1,4 @@
-"""What the master knows of one connection: what it should carry, and who serves it."""
+"""The master's knowledge of one connection: what it should carry, and which generations serve it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new generation of the connection would be made from."""
+    """The inputs for a new generation of the connection."""
 
     rules: tuple[Rule, ...]
     settings: WorkerSettings
@@ -29,7 +29,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server refused these rules (404/406/413/416); tried again when they change, or at `until`."""
+    """A refusal of these rules by the server (404/406/413/416); retried when they change, or at `until`."""
 
     rules: str  # fingerprint
     status: int
@@ -48,47 +48,47 @@ class Connection:
     gaps: GapTracker
     wanted: Wanted | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
-    lease: Lease | None = None  # the key lent to it; its wanted key
+    lease: Lease | None = None  # the key lent to it, for its wanted generation
     serving: Generation | None = None
     handover: Handover = field(init=False)
     leaving: list[Generation] = field(default_factory=list)
     refreshed_at: float | None = None
     refusal: Refusal | None = None
-    held_for: tuple[int, ...] = ()  # parts that must stream first, before rules leave this one
+    held_for: tuple[int, ...] = ()  # parts that must stream before rules may leave this one
     past: Counters = field(default_factory=Counters)  # of generations that are gone
-    restarts: Counter[Ending] = field(default_factory=Counter)  # by how the one before ended
-    broken_until: float = 0.0  # its step failed: no other before
-    fork_failed: bool = False  # this host could not make its last worker
+    restarts: Counter[Ending] = field(default_factory=Counter)  # by how the previous generation ended
+    broken_until: float = 0.0  # its step failed: none is tried before
+    fork_failed: bool = False  # this host could not create its last worker
     wait: Wait | None = None  # why nothing happens now
-    network_error: str = ""  # of its last connect or stream that the network ended
+    network_error: str = ""  # of its last connect or stream that failed on the network
 
     def __post_init__(self) -> None:
         self.handover = Handover(self.gaps)
 
     @property
     def successor(self) -> Generation | None:
-        """Return the generation that is to take over from the serving one."""
+        """The generation that is to take over from the serving one."""
         return self.handover.successor
 
     @property
     def generations(self) -> tuple[Generation, ...]:
-        """All that live."""
+        """All living generations."""
         front = [generation for generation in (self.serving, self.successor) if generation is not None]
         return (*front, *self.leaving)
 
     @property
     def is_planned(self) -> bool:
-        """Whether it has rules to stream."""
+        """True when it has rules to stream."""
         return self.wanted is not None and bool(self.wanted.rules)
 
     @property
     def streams(self) -> bool:
-        """Whether it has an open stream."""
+        """True while it has an open stream."""
         return self.serving is not None and self.serving.streams
 
     @property
     def silence(self) -> Wait | None:
-        """Why it does not stream; None: it streams."""
+        """The reason why it does not stream, or None while it does."""
         if self.streams:
             return None
         if self.wait is not None:
@@ -106,14 +106,14 @@ class Connection:
 
     @property
     def asks(self) -> bool:
-        """Whether a generation waits for permission to connect while none streams or connects."""
+        """True when a generation waits for permission to connect while none streams or connects."""
         front = [generation for generation in (self.serving, self.successor) if generation is not None]
         busy = (GenerationState.STREAMING, GenerationState.CONNECTING)
         return any(g.asks_to_connect() for g in front) and not any(g.state in busy for g in front)
 
     @property
     def streaming_since(self) -> float | None:
-        """Since when its serving generation streams."""
+        """The time since which its serving generation streams."""
         return self.serving.streaming_since if self.serving is not None else None
 
     @property
@@ -128,24 +128,24 @@ class Connection:
         return frozenset().union(*(generation.birth.keys for generation in front))
 
     def forget_key(self) -> None:
-        """The lease ends; what was to be done with its key is void."""
+        """End the lease, and drop what was planned with its key."""
         self.lease = None
         self.handover.drop_held_back()
 
     def counters(self) -> Counters:
-        """What all its generations have counted; it only rises."""
+        """Return the totals of all its generations; they never decrease."""
         total = self.past
         for generation in self.generations:
             total = added(total, generation.counters)
         return total
 
     def outbox(self) -> tuple[int, int]:
-        """What its generations have still to deliver, as they last reported it: messages, bytes on disk."""
+        """Return what its generations still have to deliver, as last reported: messages, bytes on disk."""
         reports = [g.last_report for g in self.generations if g.last_report is not None]
         return sum(report.backlog for report in reports), sum(report.outbox_bytes for report in reports)
 
     def refused(self, now: float) -> bool:
-        """Whether the server refused the rules that are wanted now, lately."""
+        """Tell whether the server recently refused the rules that are wanted now."""
         return (
             self.refusal is not None
             and self.wanted is not None
@@ -154,7 +154,7 @@ class Connection:
         )
 
     def state(self, now: float) -> ConnectionState:
-        """Why it has a generation, or has none."""
+        """Return the state that tells why it has a generation, or none."""
         if not self.is_planned:
             return ConnectionState.QUIET
         if self.serving is not None and self.serving.state is not GenerationState.DRAINING:

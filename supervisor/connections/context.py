@@ -1,4 +1,4 @@
-"""What the master's steps work on: settings, keys, processes, connections, and what outlives the master."""
+"""The shared world of the master's steps: settings, keys, processes, connections, and persistent state."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 QUICK_S = 3.0  # for a stop that does not wait for the output
 
 _MARGIN_S = 0.5
-_LEAST_SHARE = 0.4  # of a drain_timeout that is too short for the above; the grace gets the same
+_LEAST_SHARE = 0.4  # of a drain_timeout too short for the above; the grace gets the same share
 
 
 @dataclass
 class Context:
-    """One master's world. `settings` is replaced by a reload."""
+    """One master's world. A reload replaces `settings`."""
 
     settings: Settings
     pool: KeyPool
@@ -41,21 +41,21 @@ class Context:
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False
     hurries: bool = False  # the stop does not wait for the output
-    keys_changed: bool = False  # the store does not have the pool's present state yet
+    keys_changed: bool = False  # the pool's present state is not stored yet
 
     @property
     def stop_within_s(self) -> float:
-        """How long a stop may take."""
+        """The maximum duration of a stop."""
         timeout_s = self.settings.supervisor.drain_timeout
         return min(QUICK_S, timeout_s) if self.hurries else timeout_s
 
     def drain_s(self) -> float:
-        """How long a worker may take to drain, so that it is gone within `drain_timeout` in any case."""
+        """The time a worker gets to drain, so that it is gone within `drain_timeout` in any case."""
         timeout_s = self.stop_within_s
         return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
 
     def save_keys(self, now: float) -> None:
-        """Keep budgets and states of the keys over a restart of the master."""
+        """Store budgets and states of the keys for the next master."""
         try:
             self.store.save_keys(self.pool.dump(now, instant(now).wall))
         except TraptorError as error:

@@ -25,19 +25,19 @@ class Forks:
         self._starting: list[Generation] = []  # and some that have started
 
     def may_start_one_more(self) -> bool:
-        """Return whether fewer are starting than may at once."""
+        """Tell whether fewer generations are starting than may at once."""
         self._starting = [g for g in self._starting if g.state is GenerationState.STARTING]
         return len(self._starting) < self._context.settings.supervisor.start_parallel
 
     def fork(self, c: Connection, now: float) -> Generation | None:
-        """Return a new generation of what is wanted; None, which is logged, when it cannot be."""
+        """Return a new generation made from what is wanted; None, which is logged, when that fails."""
         assert c.wanted is not None
         return self._fork(c, c.wanted, now, drains=False)
 
     def start_drain_workers(self, now: float) -> list[str]:
-        """Have what dead generations left be delivered where no other generation of the connection comes.
+        """Start drain workers where dead generations left messages and no other generation will come.
 
-        Returns the connections that got a drain worker.
+        Return the connections that got a drain worker.
         """
         served = []
         for name in sorted(self._context.leftovers.due):
@@ -56,7 +56,7 @@ class Forks:
 
     def _fork(self, c: Connection, wanted: Wanted, now: float, *, drains: bool) -> Generation | None:
         try:
-            # A drain worker is no generation: it needs no number, and so no room on the disk for one.
+            # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
             number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
             birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
             generation = self._context.fleet.fork(birth, wanted.spec)

@@ -1,4 +1,4 @@
-"""Hand a connection's stream over from one generation to the next: who comes, in which way, and what if not.
+"""Hand a connection's stream over from one generation to the next: by which way, and what happens on failure.
 
 The ways and their order are the design's: a free slot of the same key, a spare key, `overlap` (the server
 closes the older connection when the same key opens another), `serial` (close first, then open).
@@ -19,7 +19,7 @@ from traptor.supervisor.workers.generation import Generation
 
 
 class Way(StrEnum):
-    """How a new generation gets its stream while the old one has one; in the order of choice."""
+    """The ways in which a new generation gets its stream beside an old one, in the order of choice."""
 
     SLOT = "slot"
     SPARE = "spare"
@@ -29,16 +29,16 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """What each way would need, as it is now."""
+    """The present conditions for each way."""
 
     slot: bool  # the key has another slot and may connect
     spare: bool  # another key is free and may connect
-    overlap: bool  # the key may connect, and did not refuse overlaps
+    overlap: bool  # the key may connect, and has not refused overlaps
     serial: bool  # the key may connect
 
 
 def choose_way(allowed: Collection[Way], possible: Possible) -> Way | None:
-    """Return the first way that is allowed and possible; None: the old generation streams on."""
+    """Return the first way that is allowed and possible; None: the old generation keeps streaming."""
     for way in Way:
         if way in allowed and getattr(possible, way.value):
             return way
@@ -46,10 +46,10 @@ def choose_way(allowed: Collection[Way], possible: Possible) -> Way | None:
 
 
 class Handover:
-    """Owns the successor of a connection's serving generation, and how far it has come.
+    """Owns the successor of a connection's serving generation, and its progress.
 
-    It begins with a fork. The successor connects in a way, and then it succeeds or fails; a failed one stays
-    and asks again, unless it is gone. Until it streams it can be abandoned, or take the place of an old
+    A handover begins with a fork. The successor connects in a way, and then it succeeds or fails; a failed
+    one stays and asks again, unless it is gone. Until it streams it can be abandoned, or replace an old
     generation that has no stream.
     """
 
@@ -63,59 +63,59 @@ class Handover:
         self._has_pace = False
         self._held_back: tuple[str, Failure] | None = None
 
-    # ---- what it shows
+    # ---- state
 
     @property
     def successor(self) -> Generation | None:
-        """Return the generation that is to take over."""
+        """The generation that is to take over."""
         return self._successor
 
     @property
     def way(self) -> Way | None:
-        """Return the way in which the successor connects, from its choice until it streams or failed."""
+        """The way in which the successor connects, from its choice until it streams or fails."""
         return self._way
 
     @property
     def old_returns(self) -> bool:
-        """Return whether the old one connects first: the successor failed without a stream beside it."""
+        """True when the old generation connects first: the successor failed without a stream beside it."""
         return self._old_returns
 
     @property
     def serial_due(self) -> float | None:
-        """Return when `serial` may be tried again after such a failure."""
+        """The time at which `serial` may be tried again after such a failure."""
         return self._serial_due
 
     @property
     def held_back(self) -> tuple[str, Failure] | None:
-        """Return the key and the refusal of a new secret that the pool is not told of yet.
+        """The key, and the refusal of its new secret, that the pool has not been told of yet.
 
-        It is told once the old generation streams with its own secret again.
+        The pool is told once the old generation streams with its own secret again.
         """
         return self._held_back
 
     @property
     def successor_first(self) -> bool:
-        """Return whether the successor connects while nothing streams: the serving generation must not."""
+        """True when the successor connects while nothing streams: the serving generation must not."""
         return self._way is Way.SERIAL or self._overlapped is not None
 
-    # ---- the way there
+    # ---- progress
 
     def begin(self, successor: Generation | None) -> None:
-        """Take the generation that was forked to take over; None when it could not be forked."""
+        """Start a handover to the forked successor; None when the fork failed."""
         self._successor = successor
 
     def connect_in(self, way: Way) -> None:
-        """Note the way chosen; for `serial` the pace of the connect is taken before the old stream closes."""
+        """Record the chosen way; for `serial` its pace is taken before the old stream closes."""
         self._way = way
         self._has_pace = way is Way.SERIAL
 
     def spend_pace(self) -> bool:
-        """Return whether the pace of the next connect is taken already; it is good for one."""
+        """Tell whether the pace of the next connect is taken already, and use it up."""
         had, self._has_pace = self._has_pace, False
         return had
 
     def overlap_closed(self, old: Generation, message: Disconnected) -> None:
-        """Note that the server closed the old stream: the successor will show whether there is a gap."""
+        """Record that the server closed the old stream: the successor will show whether there is a gap."""
         self._overlapped = old, message
 
     def hold_back(self, key_id: str, failure: Failure) -> None:
@@ -126,7 +126,7 @@ class Handover:
         """Forget a refusal that was held back: it is settled, or void."""
         self._held_back = None
 
-    # ---- its ends
+    # ---- ends
 
     def succeed(self, at: float) -> None:
         """Record that the successor streams since `at`, and serves from now on."""
@@ -155,15 +155,15 @@ class Handover:
         return self._leave()
 
     def abandon(self) -> Generation | None:
-        """Return the successor, which is not to take over; what serves goes on."""
+        """Return the successor, which will not take over; the serving generation stays."""
         return self._leave()
 
     def end_unwanted(self, at: float) -> None:
-        """End what is under way, with no gap until `at`: nobody wants the connection any more."""
+        """End the handover, without a gap until `at`: the connection is no longer planned."""
         self._end(at)
 
     def end_return(self) -> None:
-        """End the old generation's precedence: it streams again, or will not."""
+        """End the old generation's precedence: it streams again, or never will."""
         self._old_returns = False
 
     def _leave(self) -> Generation | None:

@@ -1,4 +1,4 @@
-"""Workers whose time has come: that broke the protocol, do not end, were replaced, hang, or exceed limits."""
+"""End overdue workers: those that broke the protocol, do not end, were replaced, hang, or exceed limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Overdue:
         self._agenda = agenda
 
     def end(self, connections: Iterable[Connection], now: float) -> None:
-        """End the workers of these connections that are to be ended now."""
+        """End the workers of these connections that are due to be ended now."""
         run_now = self._context.run_clock.read(now)
         for g in [g for c in connections for g in c.generations]:
             if g.killed:
@@ -43,7 +43,7 @@ class Overdue:
                 self._context.fleet.put_down(g, g.illness)
 
     def note(self, c: Connection) -> None:
-        """Have the connection looked at when the next of its workers may be overdue."""
+        """Make the connection due when the next of its workers may be overdue."""
         for g in c.generations:
             if not g.killed:
                 self._agenda.due(c.name, g.kill_at if g.kill_at is not None else g.leave_by)
@@ -64,7 +64,7 @@ class Overdue:
             self._context.fleet.kill(g)
 
     def _close_replaced(self, g: Generation, now: float) -> None:
-        """In an overlap the server closes the older stream; where it does not, and in other ways, we do."""
+        """Close a replaced stream; in an overlap only if the server has not closed it."""
         assert g.leave_by is not None
         ends = g.state in (GenerationState.DRAINING, GenerationState.GONE)
         if not ends and (now >= g.leave_by or not g.streams):
@@ -72,7 +72,7 @@ class Overdue:
 
 
 def _evidence(g: Generation, why: str) -> dict[str, object]:
-    """What is known of a worker that is put down; its stacks go into its own log."""
+    """Return the facts about a worker that is put down; its stacks go into its own log."""
     report, vitals = g.last_report, g.vitals
     return fields(
         connection=g.birth.connection,

@@ -26,7 +26,7 @@ from traptor.supervisor.workers.spec import Spec
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One connection that is to have a key."""
+    """One connection that needs a key."""
 
     connection: str
     rules: int
@@ -42,12 +42,12 @@ Rank = tuple[bool, float, int, str]
 
 
 def order_demands(demands: Iterable[Demand]) -> tuple[Demand, ...]:
-    """Sort those that stream by start time (none is ever preempted), then by most rules, then by name."""
+    """Sort streaming ones by start time (none is ever preempted), the rest by most rules and by name."""
     return tuple(sorted(demands, key=rank))
 
 
 def rank(demand: Demand) -> Rank:
-    """Return what orders demands: the least comes first."""
+    """Return the sort key of demands: the lowest comes first."""
     if demand.streaming_since is not None:
         return (False, demand.streaming_since, 0, demand.connection)
     return (True, 0.0, -demand.rules, demand.connection)
@@ -63,17 +63,18 @@ def restart_limits(settings: Settings) -> RestartLimits:
 
 @dataclass
 class _Plan:
-    """What was decided for one group."""
+    """The decisions for one group."""
 
     group: Group
     assignment: Assignment | None = None
-    made_for: tuple[object, ...] | None = None  # its rules and what ran at the last planning; None: plan anew
+    # its rules and what ran at the last planning; None: plan afresh
+    made_for: tuple[object, ...] | None = None
 
 
 class Planner:
-    """Keeps the connections of the groups, and says what each of them should carry.
+    """Keeps the connections of the groups, and decides what each of them should carry.
 
-    `timeline_of` returns a connection's timeline, begun at the time given if it has none.
+    `timeline_of` returns a connection's timeline, begun at the given time if it has none.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Planner:
         self._parts: dict[GroupId, dict[int, Connection]] = {}
 
     def invalidate(self) -> None:
-        """Plan every group anew: settings changed."""
+        """Plan every group afresh: settings changed."""
         for plan in self._plans.values():
             plan.made_for = None
 
@@ -100,9 +101,9 @@ class Planner:
         self.plan_groups([group.id for group in self._groups.all()], now)
 
     def plan_groups(self, ids: Iterable[GroupId], now: float) -> set[str]:
-        """Do the same for these groups alone, and return the connections whose plan is another now.
+        """Plan these groups only, and return the connections whose plan changed.
 
-        Groups whose rules and streams are as they were at their last planning are left alone.
+        Groups whose rules and streams are the same as at their last planning are skipped.
         """
         settings = worker_settings(self._context.settings)
         changed: set[str] = set()
@@ -123,7 +124,7 @@ class Planner:
             del self._parts[c.group]
 
     def connection(self, name: str, now: float) -> Connection | None:
-        """Return the connection of this name, made where it is not planned; None when no such can be."""
+        """Return the connection of this name, created if it is not planned; None for an invalid name."""
         if (c := self._context.connections.get(name)) is not None:
             return c
         try:
@@ -132,7 +133,7 @@ class Planner:
             return None
 
     def wanted_of_drain_worker(self) -> Wanted:
-        """Return what a generation is made from that streams nothing."""
+        """Return the inputs of a generation that streams nothing."""
         settings = worker_settings(self._context.settings)
         return Wanted((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
 
@@ -140,7 +141,7 @@ class Planner:
 
     def _plan_of(self, group: Group) -> _Plan:
         plan = self._plans.get(group.id)
-        if plan is None or plan.group is not group:  # a group that went and came again is another one
+        if plan is None or plan.group is not group:  # a group that disappeared and reappeared is another one
             plan = self._plans[group.id] = _Plan(group)
         return plan
 

@@ -1,6 +1,6 @@
-"""Why a connection waits: each way once, with its gap cause, its level in the log, and what to do about it.
+"""The ways in which a connection waits, each with its gap cause, its log level, and what to do about it.
 
-A pure table. The reconcile step says which way it is; the gap ledger, the status, the log lines and the
+A pure table. The reconcile step tells which way applies; the gap ledger, the status, the log lines and the
 alarms follow from here.
 """
 
@@ -23,13 +23,13 @@ class WaitKind(StrEnum):
     KEYS_REFUSED = "keys_refused"  # no key is free, as the server refused keys
     RULES_REFUSED = "rules_refused"
     CRASHED = "crashed"
-    NO_WORKER = "no_worker"  # this host cannot fork one
-    TURN = "turn"  # others are starting
+    NO_WORKER = "no_worker"  # this host cannot fork a worker
+    TURN = "turn"  # other connections are starting
     PACED = "paced"
     OUTBOX_FULL = "outbox_full"
     STEP_FAILED = "step_failed"
     REFRESH_DUE = "refresh_due"
-    NO_WAY = "no_way"  # none that `handover` allows is open
+    NO_WAY = "no_way"  # none of the ways allowed by `handover` is open
     # Its key may not connect:
     KEY_GONE = "key_gone"
     KEY_UNUSABLE = "key_unusable"
@@ -62,11 +62,11 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one way to wait means.
+    """The meaning of one way to wait.
 
     `cause`: of the gap while nothing streams; None: the wait is part of what ended the last stream, or of the
-    start, and the gap keeps its cause. `level`: of the log line that says that rules are not collected, once
-    that has lasted `say_after_s` seconds; while an old generation streams on it is a warning at most.
+    start, and the gap keeps its cause. `level`: of the log line that reports uncollected rules, once that has
+    lasted `say_after_s` seconds; while an old generation keeps streaming, it is a warning at most.
     """
 
     cause: GapCause | None
@@ -75,7 +75,7 @@ class Meaning:
     todo: str
 
 
-_START_S = 30.0  # every worker waits for its turn and for its first answer; this is too long
+_START_S = 30.0  # every worker waits for its turn and for its first response; this is too long
 _BLIP_S = 5.0  # a network that fails for a moment: the key's first rests are shorter
 
 _ADD_KEY = "add a key, or wait; a rule without a key is not collected"
@@ -92,7 +92,7 @@ MEANINGS: dict[WaitKind, Meaning] = {
         0,
         "find the rule that the server refuses; a changed rule is tried at once",
     ),
-    # Its end said whether it crashed or hung.
+    # Its end was logged as a crash or a hang.
     WaitKind.CRASHED: Meaning(None, ERROR, 0, "read the connection's log; report it"),
     WaitKind.NO_WORKER: Meaning(
         GapCause.CRASH, ERROR, 0, "see `cannot fork a worker` in supervisor.log: memory, processes, disk"
@@ -135,7 +135,7 @@ MEANINGS: dict[WaitKind, Meaning] = {
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One wait: its kind, a text for people, until when (monotonic seconds; None: not known), which key."""
+    """One wait: its kind, a text for people, its end (monotonic seconds; None: unknown), and its key."""
 
     kind: WaitKind
     text: str
@@ -144,7 +144,7 @@ class Wait:
 
     @classmethod
     def for_key(cls, verdict: Verdict, key: str, network_error: str) -> Wait:
-        """Wait for a key that may not connect; of the network say what failed."""
+        """Return the wait for a key that may not connect; for the network, with the error."""
         assert verdict.hindrance is not None
         kind, text = OF_HINDRANCE[verdict.hindrance], verdict.reason
         if kind is WaitKind.NETWORK and network_error:
@@ -156,7 +156,7 @@ class Wait:
         return replace(self, text=f"refresh waits: {self.text}")
 
     def cause(self, present: GapCause) -> GapCause:
-        """Return the cause of a gap in which a connection waits so; `present` is the one that it has."""
+        """Return the cause of a gap during this wait; `present` is its cause so far."""
         if self.kind is WaitKind.NETWORK and present is GapCause.STALL:
             return present  # the key rests after the stall itself
         return MEANINGS[self.kind].cause or present

@@ -1,4 +1,4 @@
-"""Record what a connection did, from when to when, and why it did not stream."""
+"""Intervals of a connection's life, and the causes of those without a stream."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from enum import StrEnum
 
 
 class GapCause(StrEnum):
-    """Why a planned connection did not stream."""
+    """The causes for which a planned connection did not stream."""
 
     START = "start"
-    BUDGET = "budget"  # the connects of its key are spent
+    BUDGET = "budget"  # the connects of its key are used up
     REFRESH = "refresh"
     CRASH = "crash"
     HUNG = "hung"
@@ -30,11 +30,11 @@ class GapCause(StrEnum):
 
 
 class IntervalKind(StrEnum):
-    """What a connection was in an interval."""
+    """The kinds of intervals."""
 
     STREAMING = "streaming"
     GAP = "gap"
-    UNPLANNED = "unplanned"  # without a plan: no rules, not served, or merged away; no gap
+    UNPLANNED = "unplanned"  # without a plan: no rules, not served, or merged away; not a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def instant(mono: float) -> Instant:
 
 
 def iso(unix: float) -> str:
-    """Return a Unix time as people read it, in UTC, with milliseconds."""
+    """Return a Unix time in readable form, in UTC, with milliseconds."""
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One stretch of a connection's life; `cause` is given for gaps only.
+    """One stretch of a connection's life; `cause` is set for gaps only.
 
     `generation` is the last one that had streamed by its end.
     """
@@ -71,16 +71,16 @@ class Interval:
 
     @property
     def seconds(self) -> float:
-        """Return its length by the monotonic clock."""
+        """Its length by the monotonic clock."""
         return self.to.mono - self.from_.mono
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a timeline stands: what is needed to go on with it, over a restart of the master too."""
+    """The position of a timeline: all that is needed to continue it, even after a restart of the master."""
 
     kind: IntervalKind  # of the open interval
-    cause: GapCause  # of the open gap, if one is open
+    cause: GapCause  # of the open gap, if there is one
     is_planned: bool
     open_from: Instant
     generation: int | None
@@ -88,7 +88,7 @@ class Standing:
 
 @dataclass
 class Totals:
-    """Sums seconds over intervals."""
+    """Sums of seconds over intervals."""
 
     streaming_s: float = 0.0
     unplanned_s: float = 0.0
@@ -107,5 +107,5 @@ class Totals:
 
     @property
     def elapsed_s(self) -> float:
-        """Return the sum of all."""
+        """The sum of all."""
         return self.streaming_s + self.unplanned_s + sum(self.gaps_s.values())

@@ -1,4 +1,4 @@
-"""Say when a gap begins: up to when what came over a stream that ended is known to be collected.
+"""Decide when a gap begins: the time up to which all data of an ended stream is known to be collected.
 
 All times are monotonic seconds.
 """
@@ -15,10 +15,10 @@ KEEP_ALIVE_MISSED_S = 35.0
 
 
 def safe_until(message: Disconnected) -> float:
-    """Return when the stream's last message that was handled can have been sent.
+    """Return when the last handled message of the stream can have been sent.
 
-    An end of the answer's body comes after all that was sent. When we close, or the network breaks, what is
-    on its way is lost, and what had come and was not handled: the gap begins with the last byte, or at most
+    An end of the response's body follows everything that was sent. When we close, or the network breaks,
+    messages in transit are lost, and so are unhandled ones: the gap begins with the last byte, or at most
     ON_ITS_WAY_S before the end, or earlier when the worker was behind.
     """
     if _was_dead(message):
@@ -31,9 +31,10 @@ def safe_until(message: Disconnected) -> float:
 def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
     """Return the latest time the successor may connect without losing data.
 
-    What is sent once the successor's stream is open comes over that one too, so what was on its way to the
-    old one is not lost; what had come to the old one and was not handled is. In an overlap the server ends
-    the old stream after its 200 to the successor, whichever of the two we notice first: infinitely long then.
+    Once the successor's stream is open, everything sent comes over it too, so messages in transit to the old
+    stream are not lost; those that had arrived there and were not handled are. In an overlap the server ends
+    the old stream after its 200 to the successor, whichever of the two we notice first: then the time is
+    infinite.
     """
     if _was_dead(message):
         return message.last_byte_at
@@ -43,13 +44,13 @@ def covered_until(message: Disconnected, *, in_overlap: bool = False) -> float:
 
 
 def until_successor(message: Disconnected, successor_at: float, *, in_overlap: bool) -> float:
-    """Return the same as `safe_until`, of a stream whose successor's is open since `successor_at`."""
+    """Return the same as `safe_until`, for a stream whose successor's is open since `successor_at`."""
     covered = min(successor_at, covered_until(message, in_overlap=in_overlap))
     return max(safe_until(message), covered)
 
 
 def _was_dead(message: Disconnected) -> bool:
-    """Return whether nothing had come any more: without its keep-alive it was dead, whoever ended it."""
+    """Tell whether nothing had arrived lately: without its keep-alive the stream was dead."""
     silent_s = message.at - message.last_byte_at
     return message.kind is DisconnectKind.STALL or silent_s > KEEP_ALIVE_MISSED_S
 

@@ -16,10 +16,10 @@ class GapTracker:
     """Keeps the timeline of one connection, unplanned at first.
 
     `take` is called with each interval that an event completes, in order; together they cover the time
-    without a hole. `on_handover` is called when a stream has ended and another one goes on: that completes
-    nothing, but a next master has to know.
-    An event may lie in the past (a crash is dated to the last report), but not before what is already
-    completed: then it counts from there. A connection streams while any of its generations does.
+    without a hole. `on_handover` is called when a stream has ended and another one continues: that completes
+    nothing, but a next master has to know. An event may lie in the past (a crash is dated to the last
+    report), but not before what is already completed: then it counts from there. A connection streams while
+    any of its generations does.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class GapTracker:
         self._open_from = at
         self._is_planned = False
         self._left_plan_at = at
-        self._cause = GapCause.START  # of the open gap, if one is open
-        self._streams: dict[int, Instant] = {}  # generations that stream, since when
+        self._cause = GapCause.START  # of the open gap, if there is one
+        self._streams: dict[int, Instant] = {}  # generations that stream, with their start
         self._ended: list[tuple[Instant, Instant]] = []  # earlier streams of the open streaming interval
         self._solid_to = at  # up to here the open streaming interval cannot change any more
         self._generation: int | None = None  # the last that began to stream
@@ -51,7 +51,7 @@ class GapTracker:
         take: Take,
         on_handover: Callable[[], object],
     ) -> Self:
-        """Return a timeline that goes on where another one stood, with its sums of completed intervals."""
+        """Return a timeline that continues where another one stood, with its sums of completed intervals."""
         tracker = cls(connection, standing.open_from, take, on_handover)
         tracker._completed = totals
         tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
@@ -72,7 +72,7 @@ class GapTracker:
         self._is_planned, self._cause = True, cause
 
     def unplanned(self, at: Instant) -> None:
-        """Record that the connection is not wanted any more; a stream that is still open counts on."""
+        """Record that the connection is no longer wanted; a stream that is still open keeps counting."""
         if not self._is_planned:
             return
         self._left_plan_at = _later(at, self._open_from)
@@ -81,7 +81,7 @@ class GapTracker:
         self._is_planned = False
 
     def cause_changed(self, cause: GapCause, at: Instant) -> None:
-        """Split the open gap: it goes on for another cause. Without an open gap nothing happens."""
+        """Split the open gap: it continues for another cause. Without an open gap nothing happens."""
         if self.kind is IntervalKind.GAP and cause is not self._cause:
             self._complete(at)
             self._cause = cause
@@ -99,7 +99,7 @@ class GapTracker:
     def stopped(self, generation: int, cause: GapCause, at: Instant) -> None:
         """Record that a generation's stream ended at `at`.
 
-        Where that lies in the past, it may show a gap before the streams that are open now began.
+        If that lies in the past, it may reveal a gap before the streams that are open now began.
         """
         began = self._streams.pop(generation, None)
         if began is None:
@@ -116,29 +116,29 @@ class GapTracker:
     def shut_down(self, at: Instant) -> None:
         """Record that the master ends: a wanted connection is in a gap from here on, for that cause.
 
-        A stream that is still open is left so: it ends in a way that only the next master can date.
+        A stream that is still open is left so: only the next master can date its end.
         """
         if self.kind is IntervalKind.GAP:
             self._complete(at)
             self._cause = GapCause.SHUTDOWN
 
-    # ---- what it shows
+    # ---- state
 
     @property
     def kind(self) -> IntervalKind:
-        """Return what the connection is now."""
+        """The present kind of interval."""
         if self._streams:
             return IntervalKind.STREAMING
         return IntervalKind.GAP if self._is_planned else IntervalKind.UNPLANNED
 
     @property
     def is_planned(self) -> bool:
-        """Return whether the connection is wanted."""
+        """True while the connection is wanted."""
         return self._is_planned
 
     @property
     def standing(self) -> Standing:
-        """Return what a next master goes on from."""
+        """The position from which a next master continues."""
         return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
 
     def open(self, now: Instant) -> Interval:
@@ -155,7 +155,7 @@ class GapTracker:
     # ---- steps
 
     def _cut_holes(self, cause: GapCause, generation: int) -> Instant:
-        """Complete the gaps between streams, and return up to where the rest is covered for certain."""
+        """Complete the gaps between streams, and return up to when the rest is certainly covered."""
         first_open = min(self._streams.values(), key=_mono, default=None)
         spans = [span for span in self._ended if first_open is None or span[0].mono < first_open.mono]
         if first_open is not None:

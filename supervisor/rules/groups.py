@@ -1,4 +1,4 @@
-"""Keep the groups that this host serves, and what their rules are: a look at Redis replaces a snapshot."""
+"""The groups that this host serves, and their rules: each look at Redis replaces a snapshot."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Group:
-    """One group as last looked at. Times are monotonic seconds."""
+    """One group as of its last look. Times are monotonic seconds."""
 
     id: GroupId
     snapshot: Snapshot
-    limit: int  # of distinct values in a connection, as it was at that look
+    limit: int  # of distinct values per connection, as at that look
     rules: dict[str, Rule] = field(default_factory=dict)  # by Redis key
-    revision: int = 0  # counts up when something changed from which the plan follows
+    revision: int = 0  # counts up with every change that affects the plan
     ticket: int = 0  # of the hints that the snapshot answers
-    asked: int = 0  # the ticket of the last hint that is to refresh all parts though nothing changed
+    asked: int = 0  # the ticket of the last hint that refreshes all parts even without a change
     missing: frozenset[str] = frozenset()  # rules that the last look did not find
     suspect: bool = False
     changed_at: float = -math.inf
 
 
 class Configured(Protocol):
-    """Holds the settings that are in force; a reload replaces them."""
+    """Holds the settings in force; a reload replaces them."""
 
     @property
     def settings(self) -> Settings:
-        """Return them."""
+        """The settings in force."""
 
 
 class Groups:
-    """Holds all groups of this host as they were at their last look."""
+    """Holds all groups of this host as of their last look."""
 
     def __init__(self, configured: Configured) -> None:
         self._configured = configured
         self._groups: dict[GroupId, Group] = {}
         self._tickets: Counter[GroupId] = Counter()
-        self.are_known = False  # Redis was read by this master
+        self.are_known = False  # True once this master has read Redis
         self.strays: tuple[Rejected, ...] = ()
 
     @property
     def filter(self) -> GroupFilter:
-        """Return which groups this host serves."""
+        """The filter of the groups that this host serves."""
         return self._configured.settings.traptor.groups
 
     def all(self) -> tuple[Group, ...]:
@@ -67,26 +67,26 @@ class Groups:
 
     @property
     def check_interval_s(self) -> float:
-        """Return how often all groups are looked at without a hint."""
+        """The interval of looks at all groups without a hint."""
         return self._configured.settings.supervisor.rules_check_interval
 
     @property
     def honours_status(self) -> bool:
-        """Return whether rules that their status switches off are left out."""
+        """True when rules switched off by their status are left out."""
         return self._configured.settings.supervisor.honour_status
 
     def limits(self) -> Limits:
-        """Return how many values one connection carries."""
+        """Return the limits on the values of one connection."""
         return limits_of(self._configured.settings)
 
     # ---- Redis
 
     def hint(self, group: GroupId) -> None:
-        """Note that somebody asked for this group to be looked at."""
+        """Record a hint for this group."""
         self._tickets[group] += 1
 
     def tickets(self) -> Mapping[GroupId, int]:
-        """Return how often each group was asked for until now."""
+        """Return how often each group was hinted at until now."""
         return dict(self._tickets)
 
     def take_look(
@@ -99,7 +99,7 @@ class Groups:
         everything: bool,
         now: float,
     ) -> None:
-        """Take over what a look found; `tickets` and `limits` are those of the time when it began."""
+        """Store the result of a look; `tickets` and `limits` are those of its start."""
         self.are_known |= everything
         expected = {*hinted, *self.filter.named, *self._groups} if everything else hinted
         empty = {group: Snapshot.empty(group, now) for group in expected - seen.keys()}
@@ -109,7 +109,7 @@ class Groups:
             group = self._groups.get(group_id)
             if group is None:
                 if snapshot.is_empty and group_id not in self.filter.named:
-                    self._tickets.pop(group_id, None)  # anybody may hint at anything
+                    self._tickets.pop(group_id, None)  # hints may name any group
                     continue
                 group = self._groups[group_id] = Group(
                     group_id, Snapshot.empty(group_id, now), limits.of(group_id.type)
@@ -134,7 +134,7 @@ class Groups:
         group.snapshot = verdict.snapshot
 
     def take_strays(self, strays: Sequence[Rejected]) -> None:
-        """Take over which keys a look found that look like rules' and belong to no group."""
+        """Store the keys that look like rules' keys but belong to no group."""
         known = {rule.key for rule in self.strays}
         for rule in strays:
             if rule.key not in known:
@@ -153,7 +153,7 @@ class Groups:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return how many values one connection carries."""
+    """Return the limits on the values of one connection."""
     twitter = settings.twitter
     return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)
 

@@ -1,6 +1,6 @@
-"""Keep how each use of Redis stands, and log when that changes.
+"""Keep the state of each use of Redis, and log its changes.
 
-Each client tells what came of each try, so that the status never shows more than a try later that one fails.
+Each client reports the result of each attempt, so that the status is never more than one attempt behind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class RedisUse(StrEnum):
-    """What Redis is used for."""
+    """The uses of Redis."""
 
     RULES = "rules"
     SUBSCRIPTION = "subscription"
@@ -45,7 +45,7 @@ Tell = Callable[[BaseException | None], None]
 
 @dataclass(frozen=True, slots=True)
 class UseState:
-    """How one use stands since when (Unix time), and the last error while it fails."""
+    """The state of one use and since when (Unix time), and the last error while it fails."""
 
     state: RedisState = RedisState.UNKNOWN
     since: float | None = None
@@ -53,9 +53,9 @@ class UseState:
 
 
 class RedisUses:
-    """Keeps the states of all clients of Redis that the master has.
+    """Keeps the states of all Redis clients of the master.
 
-    That Redis is away is said once for all uses; that it refuses, for each: the reasons may differ.
+    An outage is logged once for all uses; a refusal for each, as the reasons may differ.
     """
 
     def __init__(self, something_runs: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
@@ -63,11 +63,11 @@ class RedisUses:
         self._clock = clock
         own = [use for use in RedisUse if use is not RedisUse.COUNTERS]
         self._uses: dict[RedisUse, UseState] = dict.fromkeys(own, UseState())
-        self._counters = UseState()  # the workers say what becomes of them
+        self._counters = UseState()  # the workers report their own
         self._away_is_said = False
 
     def teller(self, use: RedisUse, client: redis.asyncio.Redis) -> Tell:
-        """Return what the user of `client` is to call after each try."""
+        """Return the function that the user of `client` calls after each attempt."""
 
         def tell(error: BaseException | None) -> None:
             if error is None:
@@ -78,7 +78,7 @@ class RedisUses:
         return tell
 
     def states(self, reports: Iterable[Report | None] = ()) -> dict[RedisUse, UseState]:
-        """Return how each use stands; the counters' by `reports`, each worker's last one, if it made any."""
+        """Return the state of each use; the counters' by `reports`, each worker's last one, if any."""
         state, error = _counters([report for report in reports if report is not None])
         before = self._counters
         since = before.since if before.state is state else self._clock()
@@ -124,7 +124,7 @@ def overall(uses: Mapping[RedisUse, UseState]) -> RedisState:
 
 
 def _counters(reports: Sequence[Report]) -> tuple[RedisState, str | None]:
-    """Return the worst that workers report of their counters, with its error."""
+    """Return the worst state that workers report of their counters, with its error."""
     for state in (RedisState.AWAY, RedisState.REFUSED, RedisState.OK):
         for report in reports:
             if report.redis_state is state:

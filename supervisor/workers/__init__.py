@@ -1,4 +1,4 @@
-"""Worker processes: fork, talk, watch, end.
+"""Worker processes: fork them, exchange messages, watch and end them.
 
-Connections ask the fleet; nobody else knows a pid.
+Connections ask the fleet; nothing else knows a pid.
 """

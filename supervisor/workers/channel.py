@@ -1,4 +1,4 @@
-"""The master's end of the talk with one worker, on the event loop."""
+"""The master's end of the link to one worker, on the event loop."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from traptor.common.messages import HEADER, FromMaster, FromWorker, frame, from_
 
 log = logging.getLogger(__name__)
 
-# A worker's orders are a few hundred bytes each; one that leaves so many unread does not read at all.
+# A worker's orders are a few hundred bytes each; a worker with this much unread does not read at all.
 MAX_UNSENT_BYTES = 64 * 1024
 
 
 class Channel(asyncio.Protocol):
-    """Hands each message of a worker to `on_message`, and a broken one to `on_fault`.
+    """Passes each message of a worker to `on_message`, and a broken one to `on_fault`.
 
-    After a fault, or when it was let go of, it is deaf. It is a protocol, not a stream: every worker
-    reports once a second, and a task would have to be woken to read each report.
+    After a fault, or once closed, it ignores everything. It is a protocol, not a stream: every worker reports
+    once a second, and a task would have to be woken to read each report.
     """
 
     def __init__(
@@ -45,20 +45,20 @@ class Channel(asyncio.Protocol):
             self._unsent.append(message)
             return
         if self._transport.is_closing():
-            return  # its end will be noticed by the pidfd
+            return  # the pidfd will tell of its end
         self._transport.write(frame(message))
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             raise ProtocolError("the worker does not read the master's messages")
 
     async def read_to_end(self, timeout_s: float) -> None:
-        """Wait until all that the dead worker had sent was handed on."""
+        """Wait until everything that the dead worker had sent is handled."""
         try:
             await asyncio.wait_for(self._ended.wait(), timeout_s)
         except TimeoutError:
-            return  # somebody else holds the worker's end open
+            return  # another process holds the worker's end open
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._ended.set()
         self._opening.cancel()
         if self._transport is not None:
@@ -75,19 +75,19 @@ class Channel(asyncio.Protocol):
         self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Hand on every message that is complete."""
+        """Handle every complete message."""
         self._received += data
         try:
             while not self._ended.is_set() and (payload := self._next_payload()) is not None:
                 self._on_message(from_worker(payload))
         except ProtocolError as error:
             self._turn_deaf(error)
-        except Exception as error:  # whatever it said, it must not leave the master deaf to it
+        except Exception as error:  # whatever it said, the master must keep listening to it
             log.exception("a worker's message could not be handled")
             self._turn_deaf(ProtocolError(f"its message could not be handled: {type(error).__name__}"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The worker ended; its pidfd says so too."""
+        """Do nothing: the worker ended, and its pidfd tells so too."""
         self._ended.set()
 
     def _next_payload(self) -> bytes | None:

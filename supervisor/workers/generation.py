@@ -1,4 +1,4 @@
-"""Keep what the master knows of one generation: its state, its stream, what it last reported."""
+"""The master's knowledge of one generation: its state, its stream, its last report."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from traptor.supervisor.workers.states import GenerationState, check_move
 
 
 class Ending(StrEnum):
-    """Why a generation ended, for the log and the next one's start."""
+    """The reasons for a generation's end, for the log and its successor's start."""
 
     DRAINED = "drained"  # as told
     CRASH = "crash"
     HUNG = "hung"
-    FAULT = "fault"  # it sent nonsense
+    FAULT = "fault"  # it broke the protocol
     STOPPED = "stopped"  # by SIGSTOP
     MEMORY = "memory"  # above max_memory
 
 
-_CLOCK_STEP_S = 1.0  # CLOCK_MONOTONIC is one for all processes of a host; this is for rounding alone
-_MOST = 2**53  # beyond it JSON readers lose digits
+_CLOCK_STEP_S = 1.0  # CLOCK_MONOTONIC is the same for all processes of a host; this covers rounding
+_MOST = 2**53  # above it JSON readers lose digits
 
 PUT_DOWN = frozenset({Ending.HUNG, Ending.STOPPED, Ending.MEMORY})
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """One look at a process."""
+    """One sample of a process."""
 
-    anonymous_bytes: int  # memory that no file stands behind; what it still shares with the master counts
-    cpu_percent: float  # of one core, since the look before
+    anonymous_bytes: int  # anonymous memory; parts still shared with the master count
+    cpu_percent: float  # of one core, since the previous sample
     descriptors: int
     status: str  # as psutil names it: running, sleeping, stopped, ...
 
     @property
     def is_stopped(self) -> bool:
-        """Return whether it was halted by SIGSTOP (a debugger's halt has another name)."""
+        """True when SIGSTOP halted it (a debugger's halt has another name)."""
         return self.status == psutil.STATUS_STOPPED
 
 
@@ -68,7 +68,7 @@ class Generation:
     last_heard: float = 0.0  # on the master's run clock
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     outbox_trouble: OutboxTrouble | None = None  # of OUTBOX_FULL
-    closing: bool = False  # told to close its stream, for `serial`, and has it still
+    closing: bool = False  # told to close its stream, for `serial`, and still has it
     overlaps: bool = False  # its stream is the one that an overlap replaced
     leave_by: float | None = None  # replaced, it reads on, at most until then
     kill_at: float | None = None
@@ -80,41 +80,41 @@ class Generation:
 
     @property
     def name(self) -> str:
-        """Return what names it in logs: `track:0#3`."""
+        """Its name in logs: `track:0#3`."""
         return self.birth.name
 
     @property
     def streams(self) -> bool:
-        """Return whether it has an open stream."""
+        """True while it has an open stream."""
         return self.state is GenerationState.STREAMING
 
     @property
     def last_key_id(self) -> str | None:
-        """Return the id of the key of its last connect."""
+        """The id of the key of its last connect."""
         return self.key.key_id if self.key is not None else None
 
     @property
     def key_name(self) -> str | None:
-        """Return the name of that key."""
+        """The name of that key."""
         return self.connect.key_name if self.connect is not None else None
 
     @property
     def counters(self) -> Counters:
-        """Return its counters as last reported."""
+        """Its counters as last reported."""
         return self.last_report.counters if self.last_report is not None else Counters()
 
     @property
     def last_byte_at(self) -> float:
-        """Return when the last byte came over its stream, as last reported; 0: none yet."""
+        """The time of the last byte over its stream, as last reported; 0: none yet."""
         return self.last_report.last_byte_at if self.last_report is not None else 0.0
 
     def move(self, new: GenerationState) -> None:
-        """Change the state. Raises ProtocolError when the table of moves does not have it."""
+        """Change the state. Raises ProtocolError when the table of moves does not allow it."""
         check_move(self.state, new)
         self.state = new
 
     def outbox_full(self, trouble: OutboxTrouble) -> None:
-        """Record that it has no stream until its outbox has room; said again when the reason changes."""
+        """Record that it has no stream until its outbox has room; called again when the reason changes."""
         if self.state is not GenerationState.OUTBOX_FULL:
             self.move(GenerationState.OUTBOX_FULL)
         self.outbox_trouble = trouble
@@ -126,7 +126,7 @@ class Generation:
         self.may_connect = True
 
     def asks_to_connect(self) -> bool:
-        """Return whether it waits for a permission."""
+        """Tell whether it waits for a permission."""
         return self.state is GenerationState.READY and self.may_connect
 
     def permitted(self, connect: Connect, key: KeySpec, lease: Lease) -> None:
@@ -140,7 +140,7 @@ class Generation:
         self.last_heard = run_now
 
     def heard(self, report: Report, now: float, run_now: float) -> None:
-        """Take a report, at `run_now` on the run clock. Raises ProtocolError if it cannot be true."""
+        """Record a report, at `run_now` on the run clock. Raises ProtocolError if it cannot be true."""
         _check_report(self, report, now)
         if self.last_report is None or report.activity_since != self.last_report.activity_since:
             self.busy_since = run_now
@@ -165,14 +165,14 @@ class Generation:
         """Record that its stream is gone, and with it its hold on the key."""
         self.streaming_since, self.lease = None, None
 
-    # ---- what the master does with it
+    # ---- orders of the master
 
     def told_to_close(self) -> None:
         """Record that it was told to close its stream and to wait."""
         self.closing = True
 
     def replaced(self, leave_by: float, *, overlaps: bool) -> None:
-        """Record that another serves now: it reads on, at most until `leave_by`."""
+        """Record that another generation serves now: it reads on, at most until `leave_by`."""
         self.overlaps, self.leave_by = overlaps, leave_by
 
     def told_to_drain(self, kill_at: float) -> None:
@@ -186,7 +186,7 @@ class Generation:
         self.ending = ending
 
     def kill_by(self, at: float) -> None:
-        """Have it killed at `at`, if it ends and would be killed later."""
+        """Have it killed at `at`, if it is ending and would be killed later."""
         if self.kill_at is not None:
             self.kill_at = min(self.kill_at, at)
 
@@ -195,23 +195,23 @@ class Generation:
         self.kill_at, self.killed = None, True
 
     def broke_protocol(self, what: str) -> None:
-        """Record what it did wrong: it is to be ended."""
+        """Record its fault, for which it is to be ended."""
         self.fault = what
 
     def ended_for_fault(self) -> None:
-        """Record that it is ended for what it did wrong."""
+        """Record that it is ended for its fault."""
         self.ending = Ending.FAULT
 
     def examined(self, vitals: Vitals, illness: Ending | None) -> None:
-        """Take what the kernel says, and why it is to be put down by that."""
+        """Record a sample of the kernel, and why it is to be put down by that."""
         self.vitals, self.illness = vitals, illness
 
     def exited(self, code: int | None) -> None:
-        """Record that its process ended. By itself: a crash, except for a drain worker that was done."""
+        """Record that its process ended. Without an order it crashed, except for a finished drain worker."""
         self.ending = self.ending or (Ending.DRAINED if self.birth.drains and not code else Ending.CRASH)
 
     def _drains_by(self, kill_at: float) -> None:
-        if self.state is not GenerationState.DRAINING:  # a drain worker is that from the beginning
+        if self.state is not GenerationState.DRAINING:  # a drain worker has this state from the start
             self.move(GenerationState.DRAINING)
         self.leave_by, self.kill_at = None, kill_at
 
@@ -219,18 +219,18 @@ class Generation:
 
     @property
     def safe_until(self) -> float:
-        """Until when what came over its stream is known to be safe by its last report, one a second."""
+        """The time up to which its stream's data is known to be safe by its last report, one per second."""
         report = self.last_report
         return max(self.streaming_since or self.born_at, report.safe_until if report is not None else 0.0)
 
     def safe_until_by_mark(self) -> float:
-        """Return the same, by its mark too, which is written with every commit of its outbox."""
+        """Return the same, using also its mark, which is written with every commit of its outbox."""
         mark = read_mark(self.outbox)
         return max(self.safe_until, mark.safe_until if mark is not None else 0.0)
 
     @property
     def outbox(self) -> Path:
-        """Return the folder of its outbox."""
+        """The folder of its outbox."""
         return outbox_folder(self.birth.settings.outbox.state_dir, self.birth.connection) / str(
             self.birth.generation
         )
@@ -246,7 +246,7 @@ def _check_times(g: Generation, message: Disconnected, now: float) -> None:
 
 
 def _check_report(g: Generation, report: Report, now: float) -> None:
-    """Raise ProtocolError when a time of it is impossible, or a counter fell or is too large."""
+    """Raise ProtocolError when one of its times is impossible, or a counter fell or is too large."""
     if not g.born_at - _CLOCK_STEP_S <= report.at <= now + _CLOCK_STEP_S:
         raise ProtocolError("a report at an impossible time")
     if not 0 <= report.activity_since <= now + _CLOCK_STEP_S:

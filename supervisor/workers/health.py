@@ -1,4 +1,4 @@
-"""Say which workers are to be replaced: hung by their reports, or stopped or too large by the kernel."""
+"""Decide which workers to replace: hung by their reports, or stopped or too large by the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traptor.supervisor.workers.generation import Ending, Generation, Vitals
 
 
 def illness(now: Vitals, before: Vitals | None, max_memory_bytes: int) -> Ending | None:
-    """Why a worker is to be replaced, or None. Stopped counts when two looks in a row agree."""
+    """Return why a worker is to be replaced, or None. Stopped counts when two samples in a row agree."""
     if max_memory_bytes and now.anonymous_bytes > max_memory_bytes:
         return Ending.MEMORY
     if now.is_stopped and before is not None and before.is_stopped:
@@ -19,7 +19,7 @@ def illness(now: Vitals, before: Vitals | None, max_memory_bytes: int) -> Ending
 
 
 def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | None:
-    """Why `g` counts as hung, or None. `run_now` is read on the master's RunClock, as what `g` keeps was.
+    """Return why `g` counts as hung, or None; `run_now` is read on the master's RunClock, as its times were.
 
     A worker that waits for the network, an order, or room in the sink is well, however long it waits.
     """
@@ -36,13 +36,13 @@ def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | N
 
 
 class Health:
-    """Looks at the processes now and then; a look costs some 50 us a worker."""
+    """Samples the processes periodically; a sample costs some 50 us per worker."""
 
     def __init__(self) -> None:
         self._processes: dict[str, psutil.Process] = {}
 
     def look(self, generations: Iterable[Generation], max_memory_bytes: int) -> bool:
-        """Note each generation's vitals and illness. Whether one has fallen ill."""
+        """Record each generation's vitals and illness; return whether one has fallen ill."""
         living = {generation.name: generation for generation in generations}
         self._processes = {name: p for name, p in self._processes.items() if name in living}
         fell_ill = False
@@ -64,5 +64,5 @@ class Health:
                 cpu_percent, descriptors = process.cpu_percent(), process.num_fds()
                 status = process.status()
         except psutil.Error:
-            return None  # it has just ended; the pidfd says so
+            return None  # it has just ended; the pidfd tells so
         return Vitals(memory.rss - memory.shared, cpu_percent, descriptors, status)

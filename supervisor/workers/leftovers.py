@@ -1,4 +1,4 @@
-"""Outboxes that nobody delivers: of generations that died, where no other of their connection comes."""
+"""Find outboxes that nothing delivers: of dead generations whose connection gets no other."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _LONGEST_PAUSE_S = 600.0
 
 
 class Leftovers:
-    """Looks for them now and then; what is there in two looks in a row is to have a drain worker.
+    """Looks for them periodically; what two looks in a row find should get a drain worker.
 
-    In between a connection's next generation may come, which takes over what was left by itself. What is
-    still there after a drain worker (it cannot be read, or the output not be used) waits longer each time.
+    In between, a connection's next generation may come, which takes over the messages by itself. What a drain
+    worker leaves (it cannot be read, or the output cannot be used) waits longer each time.
     """
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self._seen: frozenset[str] = frozenset()
-        self._tries: dict[str, tuple[int, float]] = {}  # drain workers in vain, and when the next is due
+        self._tries: dict[str, tuple[int, float]] = {}  # vain drain workers, and when the next is due
         self.due: frozenset[str] = frozenset()
-        self.found: Mapping[str, Left] = {}  # what waits with nobody to deliver it, by connection
+        self.found: Mapping[str, Left] = {}  # undelivered messages that no process has, by connection
 
     def look(self, served: Collection[str], now: float) -> bool:
-        """Look again; `served` are the connections with a generation. Whether a drain worker is due."""
+        """Look again, and tell whether a drain worker is due; `served` are connections with a generation."""
         self.found = found = ownerless(self._state_dir)
         self._tries = {name: tried for name, tried in self._tries.items() if name in found or name in served}
         left = frozenset(found) - frozenset(served)
@@ -37,7 +37,7 @@ class Leftovers:
         return bool(self.due)
 
     def taken_care_of(self, connection: str, now: float) -> None:
-        """A drain worker was started."""
+        """Record that a drain worker was started."""
         tries = self._tries.get(connection, (0, 0.0))[0]
         self._tries[connection] = tries + 1, now + doubled(_FIRST_PAUSE_S, tries, _LONGEST_PAUSE_S)
         self.due -= {connection}
@@ -48,6 +48,6 @@ class Leftovers:
 
 
 def parse_connection(name: str) -> tuple[GroupId, int]:
-    """Group and part of a connection's name: `follow:0.2`. Raises ValueError when it is none."""
+    """Return group and part of a connection's name: `follow:0.2`. Raises ValueError for another form."""
     group, _, part = name.partition(".")
     return GroupId.parse(group), int(part or 1)

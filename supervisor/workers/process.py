@@ -21,13 +21,13 @@ from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.logs.worker import WorkerLogBridge
 from traptor.worker.entry import HANDLED_SIGNALS, run_worker, warm_up
 
-_UNKNOWN = 255  # exit code of a process that somebody else reaped
+_UNKNOWN = 255  # exit code of a process that was reaped elsewhere
 
 _fork = multiprocessing.get_context("fork")
 
 
 def prepare_forks(settings: WorkerSettings) -> None:
-    """Have in memory what all workers need: they share it until they write to it."""
+    """Load what all workers need into memory: they share it until they write to it."""
     warm_up(settings)
     gc.collect()
     gc.freeze()
@@ -38,7 +38,7 @@ class WorkerProcess:
     """A forked worker: its pid, its end of the socketpair, and a descriptor that tells of its death."""
 
     pid: int
-    created_at: float  # psutil's create_time; with the pid it names a process for good
+    created_at: float  # psutil's create_time; with the pid it identifies a process for good
     pidfd: int
     sock: socket.socket
     log_bridge: WorkerLogBridge
@@ -70,19 +70,19 @@ class WorkerProcess:
             pass
 
     def abandon(self) -> None:
-        """End a worker that cannot be watched, and wait for that."""
+        """End a worker that cannot be watched, and wait for its end."""
         self.send_signal(signal.SIGKILL)
         self.reap()
 
     def reap(self) -> int | None:
-        """Its exit code (negative: the signal that ended it); None where somebody else reaped it.
+        """Return its exit code (negative: the signal that ended it); None if it was reaped elsewhere.
 
-        To be called once its pidfd is readable.
+        Call this once its pidfd is readable.
         """
         self._handle.join()
         code = self._handle.exitcode
         if code is None:
-            # multiprocessing would go on to take it for alive, and signal whoever has the pid by then.
+            # multiprocessing would otherwise take it for alive, and signal whatever has the pid by then.
             self._handle._popen.returncode = _UNKNOWN  # type: ignore[attr-defined]
         self._handle.close()
         os.close(self.pidfd)
@@ -118,7 +118,7 @@ def _forked(
 
 
 def _close_pipes(error: OSError) -> None:
-    """Close the pipes of a fork that failed: multiprocessing forgets them, and forks are tried for ever."""
+    """Close the pipes of a failed fork: multiprocessing forgets them, and forks are retried for ever."""
     for frame, _ in walk_tb(error.__traceback__):
         if frame.f_code.co_name == "_launch":
             for name in ("parent_r", "child_w", "child_r", "parent_w"):
@@ -127,7 +127,7 @@ def _close_pipes(error: OSError) -> None:
 
 
 def _watched(handle: multiprocessing.process.BaseProcess) -> int:
-    """A descriptor that tells of its end; without one nobody would notice it: then it is killed."""
+    """Return a descriptor that tells of its end; if there is none, kill it, as its end would go unnoticed."""
     try:
         return os.pidfd_open(handle.pid or 0)
     except OSError:
@@ -137,7 +137,7 @@ def _watched(handle: multiprocessing.process.BaseProcess) -> int:
 
 
 def start_fork(handle: multiprocessing.process.BaseProcess) -> None:
-    """Start a process that was made with the fork context."""
+    """Start a process that was created with the fork context."""
     with warnings.catch_warnings():
         # Python 3.12+ warns of threads at a fork. Ours are log receivers and the file watcher: they hold no
         # lock that a worker takes (it replaces the log handlers first and never watches files).

@@ -1,4 +1,4 @@
-"""Choose what of the settings a worker is born with."""
+"""Select the settings that a worker is born with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from traptor.common.config.settings import Settings
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:
-    """Return the half of a spec that is settings; a change in it refreshes every connection."""
+    """Return the settings half of a spec; a change in it refreshes every connection."""
     return WorkerSettings(
         api=settings.traptor.api,
         output=settings.traptor.output,

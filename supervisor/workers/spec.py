@@ -1,4 +1,4 @@
-"""Describe what a generation is made from, and what it streams with: a difference calls for a refresh."""
+"""The inputs of a generation, and those of its stream: a difference requires a refresh."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traptor.common.messages import Connect
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a generation is made from: the half that is fixed at the fork."""
+    """The inputs of a generation: the half that is fixed at the fork."""
 
     rules: str  # fingerprint
     settings: str  # fingerprint
@@ -19,7 +19,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """What a generation streams with: the half that each Connect sets."""
+    """The inputs of a generation's stream: the half that each Connect sets."""
 
     key_id: str
     secrets: str  # fingerprint

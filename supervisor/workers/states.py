@@ -8,7 +8,7 @@ from traptor.common.errors import ProtocolError
 
 
 class ConnectionState(StrEnum):
-    """Why a planned connection has a running generation, or has none."""
+    """The states of a planned connection, with or without a running generation."""
 
     QUIET = "QUIET"  # no rules
     WAITING_FOR_KEY = "WAITING_FOR_KEY"
@@ -48,6 +48,6 @@ MOVES: frozenset[tuple[GenerationState, GenerationState]] = frozenset(
 
 
 def check_move(old: GenerationState, new: GenerationState) -> None:
-    """Raises ProtocolError when a generation may not go from `old` to `new`."""
+    """Raise ProtocolError when a generation may not go from `old` to `new`."""
     if (old, new) not in MOVES:
         raise ProtocolError(f"{old} -> {new} is not a legal move")

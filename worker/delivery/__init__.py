@@ -1,4 +1,4 @@
-"""The way from a matched message to its delivery report: batches, commits, backlog, and a watch on the sink.
+"""From a matched message to its delivery report: batches, commits, backlog, and a watch on the sink.
 
 The pipeline hands messages over; sinks implement the protocol in `sink`.
 """

@@ -1,9 +1,9 @@
 """Bring messages to the sink by way of the outbox: nothing is lost, whatever ends this process.
 
-A message is in the outbox before the sink is asked to deliver it, and leaves it when it is delivered. For
-that the messages of some milliseconds are committed as one batch, by the thread that brings them or, when the
-stream is quiet, by a small one of this module. What the sink has no room for waits on disk; once it has, that
-goes out in order, with the live messages in between (worker/delivery/outflow.py).
+A message is in the outbox before the sink is asked to deliver it, and leaves it once delivered. For this the
+messages of some milliseconds are committed as one batch, by the thread that brings them or, when the stream
+is quiet, by a small thread of this module. What the sink has no room for waits on disk; once there is room,
+it goes out in order, with the live messages in between (worker/delivery/outflow.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _IDLE_PAUSE_S = 1.0
 
 
 class Delivery:
-    """Take the messages of one generation, and those that earlier ones left, and deliver them."""
+    """Delivers the messages of one generation, and those that earlier ones left."""
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         settings = birth.settings.outbox
@@ -59,16 +59,16 @@ class Delivery:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
-    # ---- who brings messages
+    # ---- the thread that brings messages
 
     def follow(self, handled_until: Callable[[], float]) -> None:
-        """Have the caller tell until when all that came was given to `send`; 0: nothing ever came."""
+        """Set the function that tells until when everything received was given to `send`; 0: nothing was."""
         self._handled_until = handled_until
 
     def open(self) -> None:
-        """Make the outbox, take over those that were left, and reach the output. Raises SinkError.
+        """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.
 
-        A drain worker, which only delivers what was left, makes none; on a full disk it is made later.
+        A drain worker, which only delivers what was left, creates none; on a full disk it is created later.
         """
         if not self._drains:
             self._gathered.make_outbox()
@@ -80,11 +80,11 @@ class Delivery:
         self._thread.start()
 
     def stream_opened(self) -> None:
-        """Note that what comes from now on comes over a new stream."""
+        """Record that messages come over a new stream from now on."""
         self._marker.stream_opened(time.monotonic())
 
     def send(self, message: Outgoing) -> None:
-        """Take a message; it never waits. Where it cannot be kept, `has_room` is cleared: bring no more."""
+        """Take a message; never waits. If it cannot be kept, `has_room` is cleared: bring no more."""
         with self._lock:
             if not self._sink.takes(message):
                 return
@@ -99,13 +99,13 @@ class Delivery:
                 self._step()
 
     def keep(self) -> bool:
-        """Commit what was gathered; False when that cannot be done now, and a sudden end would lose it."""
+        """Commit the gathered messages; return False if that fails now, and a sudden end would lose them."""
         with self._lock:
             self._gathered.commit()
             return not self._gathered
 
     def drain(self, deadline: float) -> int:
-        """Deliver until `deadline` (monotonic) and let go; how many messages are left for others."""
+        """Deliver until `deadline` (monotonic), close, and return how many messages are left for others."""
         self._ended.set()
         self._bell.set()
         if self._thread.ident is not None:
@@ -126,36 +126,36 @@ class Delivery:
 
     @property
     def reaches_since(self) -> float | None:
-        """Return since when `open` waits for the output; None when it does not."""
+        """The time since which `open` waits for the output; None when it does not."""
         return self._reaches_since
 
     @property
     def has_room(self) -> threading.Event:
-        """Return an event that is set while what a stream brings can be kept."""
+        """An event that is set while messages of a stream can be kept."""
         return self._intake.has_room
 
     @property
     def outbox_trouble(self) -> OutboxTrouble | None:
-        """Return why there is no room."""
+        """The reason why there is no room."""
         return self._intake.trouble
 
     @property
     def backlog(self) -> int:
-        """Return how many messages are not yet delivered, with those that earlier generations left."""
+        """The number of undelivered messages, including those that earlier generations left."""
         return len(self._gathered) + self._outflow.backlog
 
     @property
     def outbox_bytes(self) -> int:
-        """Return how many bytes wait on disk."""
+        """The number of bytes waiting on disk."""
         return self._outflow.waiting_bytes
 
     @property
     def unconfirmed_since(self) -> float | None:
-        """Return since when the output confirms nothing; None: it works."""
+        """The time since which the output has confirmed nothing; None: it works."""
         return self._upkeep.unconfirmed_since
 
     def safe_until(self) -> float:
-        """Return the time (monotonic) up to which all that came is delivered or in the outbox."""
+        """Return the time (monotonic) up to which all received data is delivered or in the outbox."""
         return self._gathered.safe_until(self._handled_until())
 
     # ---- steps
@@ -170,7 +170,7 @@ class Delivery:
         self._look_for_room()
 
     def _remove_done(self) -> None:
-        """Have what is delivered leave the outbox, where no commit does it by the way."""
+        """Remove delivered messages from the outbox when no commit does it as well."""
         now = time.monotonic()
         is_due = self._removal.is_due(now) and now - self._gathered.committed_at >= COMMIT_S
         if not is_due and not self._ended.is_set():
@@ -178,14 +178,14 @@ class Delivery:
         self._removal.done(now)
         self._outflow.remove_done()
 
-    # ---- what else there is to do now and then
+    # ---- periodic work
 
     def _run(self) -> None:
         try:
             while not self._ended.is_set():
                 self._wait_for_work()
                 now = time.monotonic()
-                # A busy producer commits its own batches: a young one then means that this was just done.
+                # A busy producer commits its own batches: a young batch then means that this was just done.
                 is_due = not self._gathered or self._gathered.is_due(now)
                 if is_due or self._look_around.is_due(now):
                     with self._lock:
@@ -195,14 +195,15 @@ class Delivery:
                         self._upkeep.look(lambda: self.backlog, now)
         except Exception:
             log.critical("the delivery failed", exc_info=True)
-            os._exit(ExitCode.FAILURE)  # what is in the outbox is safe; the next generation goes on with it
+            # the messages in the outbox are safe; the next generation continues with it
+            os._exit(ExitCode.FAILURE)
 
     def _wait_for_work(self) -> None:
         if not self._gathered:
             self._bell.wait(self._pause_s())
             self._bell.clear()
         if self._gathered:
-            self._ended.wait(COMMIT_S)  # let it fill
+            self._ended.wait(COMMIT_S)  # lets a batch fill
 
     def _pause_s(self) -> float:
         if self._outflow.has_late:

@@ -24,7 +24,7 @@ _TRY_AGAIN_S = 1.0
 
 
 class Gathering:
-    """Gather messages and keep them in the generation's own outbox; used by one thread at a time.
+    """Gathers messages and keeps them in the generation's own outbox; used by one thread at a time.
 
     While they cannot be kept they stay in memory, and the intake is closed.
     """
@@ -38,25 +38,25 @@ class Gathering:
         self._messages: list[Outgoing] = []
         self._bytes = 0
         self._since = 0.0
-        self._safe_until = 0.0  # what came until then was given to us before the first gathered message
+        self._safe_until = 0.0  # everything received until then was gathered before the first message
         self._not_before = 0.0
         self._tally = Tally()
 
     @property
     def own(self) -> Waiting | None:
-        """Return the generation's own outbox; None where none could be made yet."""
+        """The generation's own outbox; None while none could be created."""
         return self._own
 
     @property
     def committed_at(self) -> float:
-        """Return when messages were last put into the outbox."""
+        """The time at which messages were last put into the outbox."""
         return self._committed_at
 
     def __len__(self) -> int:
         return len(self._messages)
 
     def add(self, message: Outgoing, handled_until: float) -> bool:
-        """Gather a message, before which all was handled that came until `handled_until`.
+        """Gather a message; everything received until `handled_until` was handled before it.
 
         Return whether it is time to commit.
         """
@@ -68,18 +68,18 @@ class Gathering:
         return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES or self.is_due(now)
 
     def is_due(self, now: float) -> bool:
-        """Return whether the first message waits for as long as it may."""
+        """Tell whether the first message has waited as long as it may."""
         return now - self._since >= COMMIT_S
 
     def safe_until(self, handled_until: float) -> float:
-        """Return the time up to which all is safe of what came until `handled_until` (any thread).
+        """Return the time up to which data received until `handled_until` is safe (any thread).
 
-        What is gathered is not: it came after the first message did, however much later it was handled.
+        Gathered messages are not: they came after the first one did, however much later they were handled.
         """
         return min(handled_until, self._safe_until) if self._messages else handled_until
 
     def commit(self) -> None:
-        """Keep what is gathered, and let it go out; where that failed, not at once again."""
+        """Keep the gathered messages, and let them go out; after a failure, not again at once."""
         if time.monotonic() < self._not_before:
             return
         own = self._own if self._own is not None else self.make_outbox()
@@ -98,7 +98,7 @@ class Gathering:
         self._can_keep()
 
     def make_outbox(self) -> Waiting | None:
-        """Make the outbox, the last of all; None, and tried again, on a full disk. Raises SinkError."""
+        """Create the outbox, after all others; None, with a later retry, on a full disk. Raises SinkError."""
         try:
             self._own = Waiting(self._folder.create(), is_adopted=False)
         except OutboxError as error:
@@ -110,7 +110,7 @@ class Gathering:
         return self._own
 
     def let_go(self) -> None:
-        """Forget the outbox; who has it closes it."""
+        """Forget the outbox; its owner closes it."""
         self._own = None
 
     def _cannot_keep(self, error: OutboxError) -> None:

@@ -1,4 +1,4 @@
-"""Whether a stream may bring messages: not while they cannot be kept, nor while too many wait."""
+"""Decide whether a stream may bring messages: not while they cannot be kept, nor while too many wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from traptor.common.messages import OutboxTrouble
 
-# There is room again when this share is left of what waited.
+# There is room again when no more than this share of the waiting messages is left.
 _ROOM_SHARE = 0.9
-# Or, after a full disk, when outboxes may take so much more of it.
+# Or, after a full disk, when outboxes may take this much more of it.
 _SPARE_BYTES = 2 << 20
 
 
 class Intake:
-    """Opened and closed by the thread that has the delivery's lock; `has_room` may be read by any."""
+    """Opened and closed by the thread that holds the delivery's lock; any thread may read `has_room`."""
 
     def __init__(self, max_bytes: int) -> None:
         self.has_room = threading.Event()
@@ -25,22 +25,22 @@ class Intake:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the last message that came could be kept."""
+        """True when the last message could be kept."""
         return self._is_kept
 
     def refused(self, trouble: OutboxTrouble, waiting_bytes: int) -> None:
-        """Close: a message could not be kept, while so much waited."""
+        """Close: a message could not be kept, while this much waited."""
         if self._is_kept:
             self._open_at_bytes = _ROOM_SHARE * waiting_bytes
         self._is_kept, self.trouble = False, trouble
         self.has_room.clear()
 
     def kept(self) -> None:
-        """All that came is kept now."""
+        """Record that everything received is kept now."""
         self._is_kept = True
 
     def look(self, waiting_bytes: int, spare_bytes: Callable[[], int]) -> None:
-        """Close or open by what waits, and by what outboxes may still take of the disk, asked if need be."""
+        """Close or open by the waiting bytes, and by the spare disk space, queried only if needed."""
         if waiting_bytes >= self._max_bytes and self._is_kept:
             self.trouble, self._open_at_bytes = OutboxTrouble.LIMIT, _ROOM_SHARE * self._max_bytes
             self.has_room.clear()
@@ -52,7 +52,7 @@ class Intake:
         if not self._is_kept or waiting_bytes >= self._max_bytes:
             return False
         match self.trouble:
-            case OutboxTrouble.DISK:  # a stream that is opened for the last free page is soon closed again
+            case OutboxTrouble.DISK:  # a stream opened for the last free page would soon be closed again
                 return waiting_bytes <= self._open_at_bytes or spare_bytes() >= _SPARE_BYTES
             case OutboxTrouble.LIMIT:
                 return waiting_bytes <= self._open_at_bytes

@@ -1,4 +1,4 @@
-"""Keep the mark of a generation up to date: until when all that came over its stream is safe."""
+"""Keep the mark of a generation up to date: the time up to which its stream's data is safe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from traptor.worker.delivery.upkeep import Every
 
 
 class Marker:
-    """Write the mark beside the generation's own outbox; used by one thread at a time."""
+    """Writes the mark beside the generation's own outbox; used by one thread at a time."""
 
     def __init__(self, gathered: Gathering) -> None:
         self._gathered = gathered
@@ -19,7 +19,7 @@ class Marker:
         self._turn = Every(COMMIT_S)
 
     def stream_opened(self, now: float) -> None:
-        """Note when the stream began that the next marks are about."""
+        """Record when the stream of the next marks began."""
         self._stream_since = now
 
     def mark_when_due(self, handled_until: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class Marker:
             self.mark(handled_until)
 
     def mark(self, handled_until: Callable[[], float]) -> None:
-        """Write the mark now; none is written before anything came, nor without an outbox."""
+        """Write the mark now; nothing is written before anything arrived, nor without an outbox."""
         safe_until, own = self._gathered.safe_until(handled_until()), self._gathered.own
         now = time.monotonic()
         self._turn.done(now)

@@ -1,4 +1,4 @@
-"""Move messages out of the outboxes into the sink: live ones, what waited, and what came back."""
+"""Move messages out of the outboxes into the sink: live ones, waiting ones, and returned ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRY_AGAIN_S = 1.0
 
 
 class _InHand:
-    """Hold a batch of which the sink has the first messages."""
+    """A batch whose first messages the sink has."""
 
     def __init__(self, handed: Handed, messages: Sequence[Outgoing]) -> None:
         self.handed = handed
@@ -34,9 +34,9 @@ class _InHand:
 
 
 class Outflow:
-    """Hand batches to the sink, and have those leave their outbox that are delivered.
+    """Hands batches to the sink, and removes delivered ones from their outbox.
 
-    Used by one thread at a time, and so are its methods that the sink calls.
+    Used by one thread at a time, including the methods that the sink calls.
     """
 
     def __init__(self, sink: Sink, counts: DeliveryCounts) -> None:
@@ -45,22 +45,22 @@ class Outflow:
         self._sink = sink
         self._counts = counts
         self._live: _InHand | None = None
-        self._late: _InHand | None = None  # of what waited
+        self._late: _InHand | None = None  # of those that waited
         self._in_flight = 0
-        self._out: deque[Handed] = deque()  # of which the sink has got messages, the oldest first
+        self._out: deque[Handed] = deque()  # batches partly or wholly with the sink, the oldest first
         self._again: deque[Ticket] = deque()
         self._again_at = 0.0
         self._done: dict[Outbox, list[Batch]] = {}
         self._tally = Tally()
 
-    # ---- its outboxes
+    # ---- outboxes
 
     def add_own(self, source: Waiting) -> None:
-        """Take the outbox of this generation, behind all others."""
+        """Add the outbox of this generation, behind all others."""
         self._sources.append(source)
 
     def adopt(self, outboxes: Iterable[Outbox]) -> None:
-        """Take the outboxes of earlier generations, behind those of others and before this one's own."""
+        """Add the outboxes of earlier generations, behind other such ones and before this one's own."""
         end = sum(source.is_adopted for source in self._sources)
         self._sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in outboxes]
 
@@ -75,10 +75,10 @@ class Outflow:
 
     @property
     def backlog(self) -> int:
-        """Return how many messages are in the outboxes."""
+        """The number of messages in the outboxes."""
         return sum(source.outbox.messages for source in self._sources)
 
-    # ---- how it moves
+    # ---- movement
 
     def begin_step(self) -> None:
         """Forget what has moved before."""
@@ -86,26 +86,26 @@ class Outflow:
 
     @property
     def has_moved(self) -> bool:
-        """Return whether the sink took a message, or told of one, since the step began."""
+        """True when the sink took a message, or reported one, since the step began."""
         return self._has_moved
 
     @property
     def has_late(self) -> bool:
-        """Return whether batches wait for their turn."""
+        """True when batches wait for their turn."""
         return self._late is not None or any(self._sources)
 
     @property
     def is_busy(self) -> bool:
-        """Return whether messages are on their way, or have still to leave their outbox."""
+        """True when messages are in flight, or still have to leave their outbox."""
         return bool(self._in_flight or self._done or self._again) or self._live is not None
 
     @property
     def waiting_bytes(self) -> int:
-        """Return how many bytes wait on disk."""
+        """The number of bytes waiting on disk."""
         return sum(source.outbox.bytes for source in self._sources)
 
     def front(self) -> Front | None:
-        """Return the oldest batch that the sink has, or has no room for; None where nothing waits for it."""
+        """The oldest batch that the sink has, or has no room for; None when nothing waits for it."""
         while self._out and not self._out[0].left:
             self._out.popleft()
         if self._out:
@@ -116,14 +116,14 @@ class Outflow:
         return None
 
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
-        """Take a batch that was just put into its outbox: as live, or behind what waits there."""
+        """Take a batch that was just put into its outbox: as live, or behind waiting ones."""
         if self._live is None:
             self._live = _InHand(Handed(source.outbox, batch, is_adopted=False), messages)
         else:
             source.add(batch)
 
     def pump(self) -> None:
-        """Hand to the sink what it has room for: what came back, then live messages, then what waited."""
+        """Give the sink what it has room for: returned messages, then live ones, then waiting ones."""
         self._sink.serve()
         until = time.monotonic() + _PUMP_S
         self._send_again()
@@ -137,18 +137,18 @@ class Outflow:
             self._late = None
 
     def done(self, outbox: Outbox) -> Sequence[Batch]:
-        """Return a portion of the batches that are delivered and still in this outbox."""
+        """Return a portion of the delivered batches that are still in this outbox."""
         return next(portions(self._done.get(outbox, ())), ())
 
     def forget_done(self, outbox: Outbox, portion: Sequence[Batch]) -> None:
-        """Note that the portion has left it."""
+        """Record that the portion has left the outbox."""
         if rest := self._done.get(outbox, [])[len(portion) :]:
             self._done[outbox] = rest
         else:
             self._done.pop(outbox, None)
 
     def remove_done(self) -> None:
-        """Take out of the outboxes what is delivered, and remove those of others that are empty then."""
+        """Remove delivered batches from the outboxes, and the outboxes of others that are empty then."""
         for outbox in list(self._done):
             try:
                 while portion := self.done(outbox):
@@ -161,12 +161,12 @@ class Outflow:
             source.outbox.delete()
 
     def give_back(self) -> None:
-        """Give the disk what the outboxes take there and do not need."""
+        """Return unused disk space of the outboxes."""
         for source in self._sources:
             source.outbox.give_back()
 
     def _remove_as_a_whole(self, outbox: Outbox, error: OutboxError) -> None:
-        """Empty an outbox that nothing can leave by itself, once all in it is delivered."""
+        """Empty an outbox from which nothing can be removed singly, once everything in it is delivered."""
         if sum(batch.size for batch in self._done[outbox]) < outbox.messages:
             self._say_unusable(error)
             return
@@ -177,10 +177,10 @@ class Outflow:
         else:
             del self._done[outbox]
 
-    # ---- what the sink calls
+    # ---- called by the sink
 
     def delivered(self, ticket: Ticket) -> None:
-        """Count it, and have it leave the outbox."""
+        """Count the message as delivered, and let it leave the outbox."""
         if ticket.handed.is_adopted:
             self._counts.redelivered += 1
         else:
@@ -188,12 +188,12 @@ class Outflow:
         self._settle(ticket)
 
     def is_dead(self, ticket: Ticket) -> None:
-        """Count it, and have it leave the outbox."""
+        """Count the message as a dead letter, and let it leave the outbox."""
         self._counts.dead_letters += 1
         self._settle(ticket)
 
     def came_back(self, ticket: Ticket) -> None:
-        """Send it again, soon."""
+        """Send the message again soon."""
         ticket.handed.is_repeated = True
         self._in_flight -= 1
         if not self._again:
@@ -203,7 +203,7 @@ class Outflow:
     # ---- steps
 
     def _hand_on(self, hand: _InHand) -> bool:
-        """Hand on what is left of it; return whether the sink has all of it now."""
+        """Hand on the rest of the batch; return whether the sink has all of it now."""
         while hand.next < len(hand.messages):
             if not self._hand(hand.messages[hand.next], Ticket(hand.handed, hand.next)):
                 return False
@@ -213,7 +213,7 @@ class Outflow:
         return True
 
     def _hand(self, message: Outgoing, ticket: Ticket) -> bool:
-        self._in_flight += 1  # before: the sink may tell at once what became of it
+        self._in_flight += 1  # before: the sink may report the result at once
         if self._sink.send(message, ticket):
             self._has_moved = True
             return True
@@ -236,10 +236,10 @@ class Outflow:
             if not self._hand(messages[ticket.position], ticket):
                 return
             self._again.popleft()
-        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for what came back meanwhile
+        self._again_at = time.monotonic() + _TRY_AGAIN_S  # for messages returned meanwhile
 
     def _next_late(self) -> _InHand | None:
-        """Return the next batch that waited: what earlier generations left comes first."""
+        """Return the next batch that waited; those of earlier generations come first."""
         for waiting in self._sources:
             try:
                 if (batch := waiting.next()) is not None:

@@ -1,4 +1,4 @@
-"""Decides since when an output confirms nothing of what waits for it: pure."""
+"""Decide since when an output has confirmed nothing of what waits for it. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Front(NamedTuple):
-    """The oldest batch that waits for the output to confirm it, and how many of its messages do."""
+    """The oldest batch that waits for the output's confirmation, and how many of its messages do."""
 
     batch: object
     left: int
@@ -15,8 +15,7 @@ class Front(NamedTuple):
 class Patience:
     """Watches the front of what waits for an output, which moves as long as the output works, however slowly.
 
-    Later messages may be confirmed all the while: one part of an output, such as a partition, can be stuck
-    alone.
+    Later messages may be confirmed meanwhile: one part of an output, such as a partition, can be stuck alone.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -25,7 +24,7 @@ class Patience:
         self._since = 0.0
 
     def look(self, front: Front | None, now: float) -> None:
-        """Take in where the front is now; None: nothing waits."""
+        """Record where the front is now; None: nothing waits."""
         if front != self._front:
             self._front, self._since = front, now
 

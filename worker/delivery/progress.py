@@ -1,4 +1,4 @@
-"""Lines about what waits in the outbox, so that an operator sees it grow and shrink."""
+"""Log what waits in the outbox, so that an operator sees it grow and shrink."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from traptor.common.logs.event import fields, lifecycle
 
 log = logging.getLogger(__name__)
 
-# What has waited for less is on its way.
+# Messages that have waited less than this are on their way.
 _LATE_S = 2.0
 _SAY_INTERVAL_S = 10.0
 
 
 class Progress:
-    """Says once that messages wait, every ten seconds how many, and once that all are delivered.
+    """Logs once that messages wait, every ten seconds how many, and once that all are delivered.
 
-    That they become more, ten seconds later, is an error, once: the output takes nothing, or too little.
+    If they are more ten seconds later, that is logged as an error, once: the output takes nothing, or too
+    little.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Progress:
         self._growth_is_said = False
 
     def say(self, messages: int, size_bytes: int, now: float) -> None:
-        """Take in what waits now (monotonic), and log what there is to say."""
+        """Record what waits at `now` (monotonic), and log what is due."""
         if not messages:
             self._end(now)
         elif self._waiting_since is None:

@@ -1,4 +1,4 @@
-"""Define what a sink promises, what comes with each message, and whom it tells what became of it."""
+"""The protocol of sinks: their promises, the ticket of each message, and the receiver of results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from traptor.worker.outbox.outbox import Batch, Outbox
 
 
 class Handed:
-    """Hold a batch of an outbox whose messages are on their way."""
+    """A batch of an outbox whose messages are on their way."""
 
     __slots__ = ("batch", "is_adopted", "is_repeated", "left", "outbox")
 
@@ -22,54 +22,54 @@ class Handed:
 
 
 class Ticket(NamedTuple):
-    """Say which message of which batch it is."""
+    """The position of a message: its batch, and its place there."""
 
     handed: Handed
     position: int  # of the message in the batch
 
 
 class Results(Protocol):
-    """Take in what became of messages, never from two threads at once."""
+    """Receives the results of messages, never from two threads at once."""
 
     def delivered(self, ticket: Ticket) -> None:
-        """Note that it was written, or confirmed by the output."""
+        """Record that it was written, or confirmed by the output."""
 
     def is_dead(self, ticket: Ticket) -> None:
-        """Note that it was refused for good, and put aside for the operator."""
+        """Record that it was permanently rejected, and set aside for the operator."""
 
     def came_back(self, ticket: Ticket) -> None:
-        """Note that it was not delivered now, or that this is not known: it is to be sent again."""
+        """Record that it was not delivered, or that this is unknown: it is to be sent again."""
 
 
 class Sink(Protocol):
-    """Deliver messages, and tell what becomes of each; used by one thread at a time."""
+    """Delivers messages, and reports the result of each; used by one thread at a time."""
 
     def open(self, results: Results) -> None:
-        """Reach the output, or begin to: it may be away. Raises SinkError, which says what to do."""
+        """Connect to the output, or start to: it may be away. Raises SinkError, which says what to do."""
 
     def takes(self, message: Outgoing) -> bool:
-        """Return whether messages of this kind are delivered at all."""
+        """Tell whether messages of this kind are delivered at all."""
 
     def deliver_at_once(self, message: Outgoing) -> bool:
-        """Deliver a message for good right now; False where that cannot be: nothing has happened then."""
+        """Deliver a message for good now; return False if that is impossible: then nothing has happened."""
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
-        """Take a message and tell later what became of it; False when there is no room for it now."""
+        """Take a message and report its result later; return False when there is no room for it now."""
 
     def serve(self) -> None:
-        """Tell what has become of messages. To be called again and again."""
+        """Report results. Call this repeatedly."""
 
     def confirms_none(self, since: float) -> None:
-        """Take in that nothing of the oldest messages is confirmed since then, and do what may help.
+        """Do what may help while none of the oldest messages has been confirmed since `since`.
 
-        To be told again and again, at least every two seconds, while it is so.
+        Called repeatedly, at least every two seconds, while that lasts.
         """
 
     def sync(self) -> None:
-        """Have what was delivered survive a power cut, as far as that is this host's business."""
+        """Make delivered messages survive a power cut, as far as this host is responsible."""
 
     def stop_waiting(self) -> None:
         """End the wait of `open` now (any thread)."""
 
     def close(self) -> None:
-        """Let go of the output; nothing is told any more of what it still has."""
+        """Close the output; the results of messages still in it are no longer reported."""

@@ -1,4 +1,4 @@
-"""Do what a delivery has to do now and then, beside the messages that come."""
+"""The periodic work of a delivery, beside the messages."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _GIVE_BACK_S = 5.0
 
 
 class Every:
-    """Tell when something is due that is done again and again; at first it is due at once."""
+    """Tells when a periodic task is due; at first it is due at once."""
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._done_at = 0.0
 
     def is_due(self, now: float) -> bool:
-        """Return whether the interval has passed since it was done."""
+        """Tell whether the interval has passed since it was done."""
         return now - self._done_at >= self._interval_s
 
     def done(self, now: float) -> None:
-        """Note that it was done."""
+        """Record that it was done."""
         self._done_at = now
 
     def take_turn(self, now: float) -> bool:
-        """Return whether it is due; it counts as done then."""
+        """Tell whether it is due, and count it as done then."""
         is_due = self.is_due(now)
         if is_due:
             self._done_at = now
@@ -40,7 +40,7 @@ class Every:
 
 
 class Upkeep:
-    """Sync the sink, adopt what dead generations left, give disk back, and say how the output does.
+    """Syncs the sink, adopts what dead generations left, returns disk space, and logs the output's state.
 
     Used by one thread at a time.
     """
@@ -58,7 +58,7 @@ class Upkeep:
 
     @property
     def unconfirmed_since(self) -> float | None:
-        """Return since when the output confirms nothing; None: it works (any thread)."""
+        """The time since which the output has confirmed nothing; None: it works (any thread)."""
         return self._watch.unconfirmed_since
 
     def look(self, backlog: Callable[[], int], now: float) -> None:
@@ -73,6 +73,6 @@ class Upkeep:
         self._progress.say(backlog(), self._outflow.waiting_bytes, now)
 
     def adopt(self, now: float) -> None:
-        """Take over what dead generations left; it goes out before what is this one's own."""
+        """Adopt what dead generations left; it goes out before this generation's own messages."""
         self._adoption.done(now)
         self._outflow.adopt(self._folder.adopt())

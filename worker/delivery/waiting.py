@@ -8,7 +8,7 @@ from traptor.worker.outbox.outbox import Batch, Outbox
 
 
 class Waiting:
-    """Hands out, in order, the batches that were added; those that were there before it came first."""
+    """Hands out, in order, the batches that were added; those that existed before come first."""
 
     def __init__(self, outbox: Outbox, *, is_adopted: bool) -> None:
         self.outbox = outbox
@@ -22,7 +22,7 @@ class Waiting:
         return bool(self._runs)
 
     def add(self, batch: Batch) -> None:
-        """Let a batch wait; it is newer than all others."""
+        """Add a batch, which is newer than all others."""
         if self._runs and self._runs[-1][1] == batch.number - 1:
             first, _ = self._runs.pop()
             self._runs.append((first, batch.number))
@@ -30,7 +30,7 @@ class Waiting:
             self._runs.append((batch.number, batch.number))
 
     def next(self) -> Batch | None:
-        """The next batch, which waits no more; None when there is none. Raises OutboxError."""
+        """Remove and return the next batch; None when there is none. Raises OutboxError."""
         while self._runs:
             first, last = self._runs[0]
             batch = self.outbox.after(first - 1)

@@ -1,4 +1,4 @@
-"""Watches whether the output confirms what waits for it, and says so when it does not, and does again."""
+"""Watch whether the output confirms what waits for it, and log when it stops and when it resumes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOK_S = 0.5
 
 
 class OutputWatch:
-    """Tells the sink, again and again, while nothing of the oldest messages is confirmed."""
+    """Notifies the sink repeatedly while none of the oldest messages is confirmed."""
 
     def __init__(self, sink: Sink, timeout_s: float) -> None:
         self.unconfirmed_since: float | None = None  # None: the output confirms (any thread)
@@ -23,7 +23,7 @@ class OutputWatch:
         self._looked_at = 0.0
 
     def look(self, front: Front | None, backlog: int, now: float) -> None:
-        """Look at the oldest messages; `backlog` is how many wait in all."""
+        """Check the oldest messages; `backlog` is how many wait in all."""
         if now - self._looked_at < _LOOK_S:
             return
         self._looked_at = now

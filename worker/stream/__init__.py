@@ -1,4 +1,4 @@
-"""The stream: one endless HTTP answer, read line by line.
+"""The stream: one endless HTTP response, read line by line.
 
 The session opens it and is called back with every line.
 """

@@ -1,4 +1,4 @@
-"""What has come over one connection, and until when all of it was handled."""
+"""Compare what arrived over one connection with what was handled."""
 
 from __future__ import annotations
 
@@ -17,53 +17,54 @@ from urllib3.util.ssltransport import SSLTransport
 # Linux 4.1, tcpi_bytes_received.
 _INFO = struct.Struct("=52xII68xQ")
 
-# What urllib3 connects: TLS within the TLS of a proxy is its SSLTransport.
+# The sockets of urllib3: TLS within the TLS of a proxy is its SSLTransport.
 Wire = socket.socket | SSLTransport
 
 
 class Arrivals:
     """Compares what the kernel received with what was handled.
 
-    Between the two lie the kernel's buffer, TLS, the framing, the decompressor and the begun line. The count
-    of all bytes that ever came sees every one of them, from any thread, also while a read of the socket waits
-    or has just returned.
+    Between the two lie the kernel's buffer, TLS, the framing, the decompressor and the unfinished line. The
+    kernel's count of received bytes covers all of them, from any thread, even while a read of the socket
+    waits or has just returned.
     """
 
     def __init__(self, wire: Wire, opened_at: float) -> None:
         self._wire = wire
         self._socket = _innermost(wire)
-        self._handled_bytes = -1  # of all that came; -1: something that came is not handled
+        self._handled_bytes = -1  # of all received; -1: something received is not handled
         self._handled_until = opened_at
         self._shut_at = math.inf
 
     @property
     def handled_until(self) -> float:
-        """The last time when all that had come was handled (any thread)."""
+        """The last time when everything received was handled (any thread)."""
         now = time.monotonic()  # before the look
         is_handled = self._received_bytes() == self._handled_bytes
         return min(now if is_handled else self._handled_until, self._shut_at)
 
     def note(self, *, is_handled: bool) -> None:
-        """Take down, before a read, whether all that was read before is handled."""
+        """Record, before a read, whether everything read before is handled."""
         self._handled_bytes = -1
         if not is_handled or _held_bytes(self._wire):
             return
         now = time.monotonic()
-        received_bytes = self._received_bytes()  # first: what comes meanwhile counts as unread
+        received_bytes = self._received_bytes()  # first: what arrives meanwhile counts as unread
         unread_bytes = _unread_bytes(self._socket)
         self._handled_bytes = received_bytes - unread_bytes
         if not unread_bytes:
             self._handled_until = now
 
     def shut(self) -> None:
-        """Count nothing that comes from now on (any thread)."""
+        """Count nothing that arrives from now on (any thread)."""
         self._handled_until = max(self._handled_until, self.handled_until)
         self._shut_at = min(self._shut_at, time.monotonic())
 
     def last_came_at(self) -> tuple[float, float]:
-        """Return when the last bytes came, and the last segment, be it the server's end of the connection.
+        """Return when the last bytes came, and the last segment, which may be the end of the connection.
 
-        The kernel's word, to some milliseconds: whoever reads may come late. Now where it cannot be asked.
+        The kernel's times, exact to some milliseconds: the reader may be late. The present time if they are
+        unavailable.
         """
         now = time.monotonic()
         data_ms, segment_ms, _ = self._info()
@@ -71,7 +72,7 @@ class Arrivals:
 
     def _received_bytes(self) -> int:
         *_, count = self._info()
-        return count or -2  # it is closed; or, as at least the answer's headers came, not counted
+        return count or -2  # it is closed; or not counted, as at least the response's headers arrived
 
     def _info(self) -> tuple[int, int, int]:
         try:
@@ -87,7 +88,7 @@ def _innermost(wire: Wire) -> socket.socket:
 
 
 def _held_bytes(wire: Wire) -> int:
-    """What TLS has of records that were begun to be read."""
+    """Return the bytes that TLS holds of partly read records."""
     if isinstance(wire, ssl.SSLSocket):
         return wire.pending()
     if isinstance(wire, SSLTransport):

@@ -1,4 +1,4 @@
-"""The body of one answer: its messages as they come."""
+"""The body of one response: its messages as they arrive."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from traptor.worker.stream.coding import Coding
 from traptor.worker.stream.framing import Framing
 from traptor.worker.stream.lines import Lines
 
-# Large reads cost half of tweepy's default 512 bytes; a read waits for no more than there is.
+# Large reads cost half of tweepy's default 512 bytes; a read does not wait for more than there is.
 READ_BYTES = 65_536
 
 
 class Body:
-    """Hands on each message as soon as its bytes have come, however they are framed.
+    """Yields each message as soon as its bytes have arrived, however they are framed.
 
     It reads the socket itself: a buffered reader, and urllib3's reads of a chunk, wait for bytes that come
-    later. `buffered` is what of the body came with the headers.
+    later. `buffered` is the part of the body that arrived with the headers.
     """
 
     def __init__(self, wire: Wire, buffered: bytes, framing: Framing, coding: Coding) -> None:
@@ -35,7 +35,7 @@ class Body:
 
     @property
     def handled_until(self) -> float:
-        """The last time when all that had come was handled (any thread)."""
+        """The last time when everything received was handled (any thread)."""
         return self._arrivals.handled_until
 
     def last_came_at(self) -> tuple[float, float]:
@@ -43,18 +43,18 @@ class Body:
         return self._ended or self._arrivals.last_came_at()
 
     def note_end(self) -> None:
-        """Note when its last bytes came: the connection is about to be closed."""
+        """Record when its last bytes came: the connection is about to be closed."""
         self._ended = self._ended or self._arrivals.last_came_at()
 
     def shut(self) -> None:
-        """Count nothing that comes from now on as handled (any thread)."""
+        """Count nothing that arrives from now on as handled (any thread)."""
         self._arrivals.shut()
 
     def messages(self, stall_s: float) -> Iterator[bytes]:
-        """Give every message; when the next is asked for, the one before counts as handled.
+        """Yield every message; the request for the next one marks the previous one as handled.
 
         Raises ReadTimeout (requests') when none ended for `stall_s`, ConnectionError (requests') and
-        ProtocolError (urllib3's) when the connection broke or was no HTTP.
+        ProtocolError (urllib3's) when the connection broke or was not HTTP.
         """
         self._wire.settimeout(stall_s)
         message_at = time.monotonic()
@@ -64,12 +64,12 @@ class Body:
             now = time.monotonic()
             if messages:
                 message_at = now
-            elif now - message_at > stall_s:  # bytes drip, and come to nothing
+            elif now - message_at > stall_s:  # bytes trickle without completing a message
                 raise requests.ReadTimeout(f"no whole message for {stall_s:g} s")
         yield from self._lines.finish()
 
     def start(self, most_bytes: int, within_s: float) -> bytes:
-        """Return the first bytes, what of them comes within a time. Raises as `messages` does."""
+        """Return the part of the first bytes that arrives within a time. Raises like `messages`."""
         deadline = time.monotonic() + within_s
         start = b""
         try:
@@ -84,7 +84,7 @@ class Body:
     def _pieces(self, deadline: float | None = None) -> Iterator[bytes]:
         data = self._buffered
         while True:
-            yield self._coding.take(self._framing.take(data))  # nothing, for framing alone
+            yield self._coding.take(self._framing.take(data))  # bytes of framing only
             while self._coding.has_more:
                 yield self._coding.more()
             if self._framing.is_ended:

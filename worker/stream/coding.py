@@ -1,4 +1,4 @@
-"""The compression of an answer's body (RFC 9110, 8.4.1)."""
+"""The compression of a response's body (RFC 9110, 8.4.1)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Protocol
 import urllib3
 
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-_ANY_HEADER = 32 + zlib.MAX_WBITS  # of gzip or zlib, whichever comes
-# A flush ends with an empty stored block (RFC 1951, 3.2.4): all that was sent before it can be decoded.
+_ANY_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever arrives
+# A flush ends with an empty stored block (RFC 1951, 3.2.4): everything sent before it can be decoded.
 _FLUSHED = b"\x00\x00\xff\xff"
 
 
 class Coding(Protocol):
-    """Takes the content of a body as it comes, and gives it decoded."""
+    """Takes the content of a body as it arrives, and decodes it."""
 
     @property
     def has_more(self) -> bool:
-        """Whether `more` may give something."""
+        """True when `more` may return something."""
 
     @property
     def is_flushed(self) -> bool:
-        """Whether nothing is kept of what came."""
+        """True when nothing received is held back."""
 
     def take(self, data: bytes) -> bytes:
         """Return what can be decoded of `data`, or its beginning. Raises urllib3's ProtocolError."""
@@ -47,28 +47,28 @@ class Plain:
 
 
 class Deflated:
-    """Compressed content; it is given in pieces of at most `most_bytes`, however much it grows."""
+    """Compressed content, decoded in pieces of at most `most_bytes`, however much it grows."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._inflate = zlib.decompressobj(_ANY_HEADER)
         self._rest = b""
         self._is_full = False  # the last piece had no room for all
-        self._last_bytes = b""  # of what came
-        self._gave = True  # something, since the last bytes came
+        self._last_bytes = b""  # received
+        self._gave = True  # something, since the last bytes arrived
         self._ends_in_flushes = False
 
     @property
     def has_more(self) -> bool:
-        """Whether `more` may give something."""
+        """True when `more` may return something."""
         return self._is_full or bool(self._rest)
 
     @property
     def is_flushed(self) -> bool:
-        """Whether nothing is kept of what came.
+        """True when nothing received is held back.
 
-        Of a server that flushes, exactly. One that never did keeps at most a part of a message back, and that
-        only after whole ones: of it, whether something could be decoded.
+        Exact for a server that flushes. One that never did holds back at most a part of a message, and only
+        after whole ones: then the answer is whether something could be decoded.
         """
         if self.has_more:
             return False
@@ -99,5 +99,5 @@ class Deflated:
 
 
 def coding_of(header: str, most_bytes: int) -> Coding:
-    """Return what decodes a body with this `Content-Encoding`; one that was not asked for stays as it is."""
+    """Return the decoder for this `Content-Encoding`; an encoding that was not requested is not decoded."""
     return Deflated(most_bytes) if header.strip().lower() in _CODINGS else Plain()

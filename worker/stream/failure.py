@@ -1,4 +1,4 @@
-"""What an error of requests, urllib3 or http.client says about a connection."""
+"""Interpret errors of requests, urllib3 and http.client about a connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PROXY_ERRORS = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError, 
 
 
 def never_reached(error: BaseException | None) -> bool:
-    """Return whether the server cannot know of this try: no connection came to be, also not by the proxy."""
+    """Tell whether the server cannot know of this attempt: no connection was made, not even by the proxy."""
     return isinstance(error, requests.ConnectTimeout) or any(
         isinstance(
             one, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ProxyError, socks.ProxyError)
@@ -23,14 +23,14 @@ def never_reached(error: BaseException | None) -> bool:
 
 
 def is_read_timeout(error: BaseException | None) -> bool:
-    """Return whether nothing came in time."""
+    """Tell whether nothing arrived in time."""
     return any(
         isinstance(one, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for one in _levels(error)
     )
 
 
 def short(error: BaseException | None) -> str:
-    """Return the kind and text of the error that is at the bottom of it: the ones around it tell no more."""
+    """Return kind and text of the innermost error: those around it tell no more."""
     levels = _levels(error)
     if not levels:
         return ""
@@ -40,7 +40,7 @@ def short(error: BaseException | None) -> str:
 
 
 def _levels(error: BaseException | None) -> list[BaseException]:
-    """The error and, in it, the ones that it was made from, each of which came before."""
+    """Return the error and those that it was made from, innermost last."""
     levels: list[BaseException] = []
     while error is not None and error not in levels and len(levels) < _MOST_LEVELS:
         levels.append(error)

@@ -1,4 +1,4 @@
-"""Tell the content of an HTTP answer's body from its framing, and where it ends (RFC 9112, 6 and 7).
+"""Extract the content of an HTTP response's body from its framing, and find its end (RFC 9112, 6 and 7).
 
 Why by hand: docs/decisions/0013-reading-the-body-by-hand.md.
 """
@@ -12,26 +12,26 @@ import urllib3
 
 _MOST_FRAMING_BYTES = 65_536
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
-_BETWEEN_CHUNKS = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")  # as nearly all come
+_BETWEEN_CHUNKS = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")  # as nearly all arrive
 
 
 class Framing(Protocol):
-    """Take the bytes of a body as they come and give its content at once."""
+    """Takes the bytes of a body as they arrive and returns its content at once."""
 
     @property
     def is_ended(self) -> bool:
-        """Return whether the body is complete: nothing more belongs to it."""
+        """True when the body is complete."""
 
     @property
     def may_end(self) -> bool:
-        """Return whether the connection may end here without tearing the body."""
+        """True when the connection may end here without truncating the body."""
 
     def take(self, data: bytes) -> bytes:
         """Return the content in `data`. Raises urllib3's ProtocolError."""
 
 
 class UntilClose:
-    """Frame a body that ends with its connection."""
+    """A body that ends with its connection."""
 
     is_ended = False
     may_end = True
@@ -42,49 +42,49 @@ class UntilClose:
 
 
 class Sized:
-    """Frame a body of a known length."""
+    """A body of a known length."""
 
     def __init__(self, size_bytes: int) -> None:
         self._left = size_bytes
 
     @property
     def is_ended(self) -> bool:
-        """Return whether all of it came."""
+        """True when all of it has arrived."""
         return not self._left
 
     @property
     def may_end(self) -> bool:
-        """Return whether all of it came."""
+        """True when all of it has arrived."""
         return self.is_ended
 
     def take(self, data: bytes) -> bytes:
-        """Return what of `data` belongs to it."""
+        """Return the part of `data` that belongs to the body."""
         content = data[: self._left]
         self._left -= len(content)
         return content
 
 
 class Chunked:
-    """Frame a body in chunks; its trailer is not waited for."""
+    """A body in chunks; its trailer is not waited for."""
 
     def __init__(self) -> None:
-        self._left = 0  # of the chunk
-        self._line = b""  # a begun line between chunks
+        self._left = 0  # bytes left of the chunk
+        self._line = b""  # an unfinished line between chunks
         self._is_after_chunk = False  # its CRLF comes next
         self._is_last = False
 
     @property
     def is_ended(self) -> bool:
-        """Return whether the last chunk came."""
+        """True when the last chunk has arrived."""
         return self._is_last
 
     @property
     def may_end(self) -> bool:
-        """Return whether the last chunk came."""
+        """True when the last chunk has arrived."""
         return self._is_last
 
     def take(self, data: bytes) -> bytes:
-        """Return the content of the chunks in `data`, of a part of one too."""
+        """Return the content of the chunks in `data`, including partial ones."""
         contents, at, end = [], 0, len(data)
         while at < end and not self._is_last:
             if not self._left:
@@ -100,7 +100,7 @@ class Chunked:
 
     def _end_chunk(self, data: bytes, at: int) -> int:
         between = _BETWEEN_CHUNKS.match(data, at)
-        if between is None:  # not all of it is there, or it is another form
+        if between is None:  # it is incomplete, or has another form
             self._is_after_chunk = True
             return at
         self._left = int(between[1], 16)
@@ -108,7 +108,7 @@ class Chunked:
         return between.end()
 
     def _take_line(self, data: bytes, start: int) -> int:
-        """Take a line between chunks, or its part that came; return where the next begins."""
+        """Take a line between chunks, or the part that arrived; return where the next begins."""
         end = data.find(b"\n", start) + 1
         self._line += data[start : end or len(data)]
         if len(self._line) > _MOST_FRAMING_BYTES:
@@ -131,7 +131,7 @@ class Chunked:
 
 
 def framing_of(length_bytes: int | None, *, is_chunked: bool) -> Framing:
-    """Return how a body is framed whose answer names this length, or none."""
+    """Return the framing of a body whose response names this length, or none."""
     if is_chunked:
         return Chunked()
     return UntilClose() if length_bytes is None else Sized(length_bytes)

@@ -1,4 +1,4 @@
-"""The messages of a stream, in whatever pieces it comes."""
+"""Split a stream into messages, in whatever pieces it arrives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from enum import Enum, auto
 import msgspec
 import urllib3
 
-# A tweet with all that is in it has some ten thousand bytes.
+# A tweet with everything in it has some ten thousand bytes.
 MOST_LINE_BYTES = 16 << 20
-# A message over several lines is a short notice, set for people to read.
+# A message over several lines is a short notice, formatted for people.
 _MOST_INNER_LINES = 256
 _MOST_INNER_BYTES = 64 << 10
 
@@ -18,33 +18,33 @@ _CR = b"\r"[0]
 
 
 class Lines:
-    """Cuts pieces into messages, and gives each as soon as its end has come.
+    """Cuts pieces into messages, and returns each as soon as its end has arrived.
 
-    CRLF ends a message. CR or LF alone ends one only where whole JSON stands before it: some servers end
-    messages with LF alone, others send JSON over several lines. The line ends inside become spaces. A blank
-    message is a keep-alive.
+    CRLF ends a message. CR or LF alone ends one only after complete JSON: some servers end messages with LF
+    alone, others send JSON over several lines. The line ends inside become spaces. A blank message is a
+    keep-alive.
     """
 
     def __init__(self) -> None:
-        self._begun: list[bytes] = []  # the line that the next piece goes on with
+        self._begun: list[bytes] = []  # the line that the next piece continues
         self._begun_bytes = 0
-        self._inner: list[bytes] = []  # ended lines of a message that goes on
+        self._inner: list[bytes] = []  # complete lines of an unfinished message
         self._inner_bytes = 0
 
     @property
     def is_between(self) -> bool:
-        """Whether nothing waits for the next piece."""
+        """True when nothing waits for the next piece."""
         return not (self._begun or self._inner)
 
     def take(self, piece: bytes) -> list[bytes]:
         """Return the messages ended by `piece`. Raises ProtocolError (urllib3's) for a line without end."""
         if self._begun and self._begun[-1].endswith(b"\r"):
-            piece = self._begun.pop() + piece  # where its LF may come first
+            piece = self._begun.pop() + piece  # its LF may come first there
             self._begun_bytes = sum(map(len, self._begun))
         messages: list[bytes] = []
         start = 0
         while end := piece.find(b"\n", start) + 1:
-            stop = end - 2  # of what nearly all come as: whole, with CRLF
+            stop = end - 2  # as nearly all arrive: whole, with CRLF
             if (
                 stop >= start
                 and piece[stop] == _CR
@@ -58,14 +58,14 @@ class Lines:
         return messages + self._go_on(piece[start:]) if start < len(piece) else messages
 
     def finish(self) -> list[bytes]:
-        """Return what only the end of the answer ends. Raises ProtocolError (urllib3's) within a message."""
+        """Return messages that only the response's end ends. Raises ProtocolError (urllib3's) for a part."""
         messages = self._end(self._line(b"")) if not self.is_between else []
         if any(_state(message) is not _Json.WHOLE for message in messages if message):
             raise urllib3.exceptions.ProtocolError("the answer ended within a message")
         return messages
 
     def _line(self, end: bytes) -> bytes:
-        """Return the begun line with its end."""
+        """Return the unfinished line with its end."""
         if not self._begun:
             return end
         line = b"".join((*self._begun, end))
@@ -79,7 +79,7 @@ class Lines:
         return [message for one in line.splitlines() for message in self._add(one)]
 
     def _go_on(self, piece: bytes) -> list[bytes]:
-        """Keep `piece`, in which there is no LF; return the messages that a lone CR ends."""
+        """Keep `piece`, which has no LF; return the messages that a lone CR ends."""
         messages: list[bytes] = []
         if cut := 1 + piece.rfind(b"\r", 0, -1):
             for line in self._line(piece[:cut]).splitlines():
@@ -92,7 +92,7 @@ class Lines:
         return messages
 
     def _add(self, line: bytes) -> list[bytes]:
-        """Take a line that a lone CR or LF ended; return the messages that are known to end with it."""
+        """Take a line that a lone CR or LF ended; return the messages that certainly end with it."""
         if not self._inner and not line:
             return [line]
         state = _state(b" ".join((*self._inner, line)))
@@ -127,7 +127,7 @@ class Lines:
 
 class _Json(Enum):
     WHOLE = auto()
-    BEGUN = auto()  # more may make it whole
+    BEGUN = auto()  # more may complete it
     BROKEN = auto()
 
 

@@ -1,4 +1,4 @@
-"""The opening of one connection: from the name of the server to the end of the answer's headers."""
+"""The opening of one connection: from the server's name to the end of the response's headers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ _SOCKS_PORT = 1080
 
 
 class Opening:
-    """Ends a connect that takes longer than `within_s` in all, however its bytes drip.
+    """Ends a connect that takes longer than `within_s` in all, however its bytes trickle.
 
-    Timeouts of sockets are for each read and each address. This one is for name, connection, proxy, TLS,
-    request, status and headers together: at its end the connection is shut, and whatever waits for it fails.
+    Timeouts of sockets apply to each read and each address. This one covers name, connection, proxy, TLS,
+    request, status and headers together: at its end the connection is shut down, and whatever waits for it
+    fails.
     """
 
     def __init__(self, within_s: float) -> None:
@@ -43,18 +44,18 @@ class Opening:
 
     @property
     def overdue(self) -> str:
-        """What to say of a connect that was ended here; empty: none was."""
+        """The error text of a connect that was ended here; empty: none was."""
         return f"no answer within {self._within_s:g} s" if self._is_over else ""
 
     def begin(self) -> None:
-        """Let the time run. Raises OSError when there is no thread for it."""
+        """Start the time limit. Raises OSError when there is no thread for it."""
         try:
             self._timer.start()
         except RuntimeError as error:
             raise OSError(f"the connect cannot be watched: {error}") from error
 
     def end(self) -> None:
-        """The headers came, or no connection came to be."""
+        """End the time limit: the headers arrived, or no connection was made."""
         self._timer.cancel()
         with self._lock:
             watched, self._watched = self._watched, []
@@ -62,11 +63,11 @@ class Opening:
             sock.close()
 
     def share_s(self, addresses: int) -> float:
-        """How long one of so many addresses may take, for the last one to have its turn."""
+        """Return the time for each of `addresses`, so that the last one has its turn."""
         return max(0.001, (self._deadline - time.monotonic()) / max(1, addresses))
 
     def watch(self, wire: Wire) -> None:
-        """Shut this connection at the deadline. Raises TimeoutError after it."""
+        """Shut this connection down at the deadline. Raises TimeoutError after it."""
         with self._lock:
             if self._is_over:
                 raise TimeoutError(self.overdue)
@@ -74,7 +75,7 @@ class Opening:
             self._watched.append(socket.socket(fileno=os.dup(wire.fileno())))
 
     def body(self, response: urllib3.BaseHTTPResponse) -> Body:
-        """Return the body of the answer that came."""
+        """Return the body of the response."""
         assert self.answer is not None
         framing = framing_of(self.answer.length, is_chunked=response.chunked)
         coding = coding_of(response.headers.get("content-encoding", ""), READ_BYTES)
@@ -89,7 +90,7 @@ class Opening:
 
 
 class OpeningAdapter(requests.adapters.HTTPAdapter):
-    """Connects by `opening`, from one address of this host where it is given."""
+    """Connects by `opening`, from one address of this host if one is given."""
 
     def __init__(self, opening: Opening, source_address: str | None) -> None:
         self._opening = opening
@@ -97,15 +98,15 @@ class OpeningAdapter(requests.adapters.HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As requests has it, with the source address."""
+        """Do as requests does, with the source address."""
         super().init_poolmanager(*args, source_address=self._source, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """As requests has it, with the source address."""
+        """Do as requests does, with the source address."""
         return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """As requests has it; its connections are watched, whatever their kind."""
+        """Do as requests does; its connections are watched, whatever their kind."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         kind = pool.ConnectionCls
         pool.ConnectionCls = type(kind.__name__, (_Watched, kind), {"opening": self._opening})
@@ -113,17 +114,17 @@ class OpeningAdapter(requests.adapters.HTTPAdapter):
 
 
 class _Watched:
-    """What is added to each class of connections."""
+    """The addition to each class of connections."""
 
     opening: Opening
     host: str
     port: int
     timeout: float
     source_address: tuple[str, int] | None
-    _socks_options: dict[str, Any]  # only of the connections by SOCKS
+    _socks_options: dict[str, Any]  # only of SOCKS connections
 
     def response_class(self, sock: Any, **kwargs: Any) -> _Answer:
-        """Make the answer; a proxy's comes first, and the last one counts."""
+        """Create the response; a proxy's comes first, and the last one counts."""
         self.opening.answer = _Answer(sock, **kwargs)
         return self.opening.answer
 
@@ -136,14 +137,14 @@ class _Watched:
         try:
             addresses = len(socket.getaddrinfo(self.host, None, type=_TCP))
         except (OSError, UnicodeError):
-            addresses = 1  # the connect says what is wrong
+            addresses = 1  # the connect will raise the error
         self.timeout = self.opening.share_s(addresses)
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # the class that this is added to
         self.opening.watch(sock)
         return sock
 
     def _by_socks(self) -> socket.socket:
-        """Connect as urllib3 does, but watched from the first byte to the proxy on. Raises OSError."""
+        """Connect as urllib3 does, but watched from the first byte to the proxy. Raises OSError."""
         options = self._socks_options
         host, port = options["proxy_host"].strip("[]"), int(options["proxy_port"] or _SOCKS_PORT)
         found = socket.getaddrinfo(host, port, type=_TCP)
@@ -167,7 +168,7 @@ class _Watched:
 
 
 class _Answer(http.client.HTTPResponse):
-    """Knows its connection, which is read past the buffer of the headers once they have come."""
+    """A response that knows its connection, to read past the buffer of the headers once they arrived."""
 
     def __init__(self, sock: Any, **kwargs: Any) -> None:
         super().__init__(sock, **kwargs)
@@ -177,7 +178,7 @@ class _Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._pausing)
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Return the status line, past all interim answers (RFC 9110, 15.2); http.client skips only 100."""
+        """Return the status line, past all interim responses (RFC 9110, 15.2); http.client skips only 100."""
         while True:
             line = super()._read_status()  # type: ignore[misc]  # not in typeshed
             version, status, reason = line
@@ -186,16 +187,16 @@ class _Answer(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
     def buffered(self) -> bytes:
-        """Return what of the body came with the headers; nothing more is read."""
+        """Return the part of the body that arrived with the headers; nothing more is read."""
         assert isinstance(self.fp, io.BufferedReader)
         self._pausing.is_paused = True
         return self.fp.peek()
 
 
 class _Pausing(io.RawIOBase):
-    """Reads a socket until it is paused; then it has nothing.
+    """Reads a socket until it is paused; from then on it has nothing.
 
-    Raises ConnectionError for an end within the headers, which http.client would take for their own.
+    Raises ConnectionError for an end within the headers, which http.client would take for their proper end.
     """
 
     def __init__(self, raw: io.RawIOBase) -> None:
@@ -204,11 +205,11 @@ class _Pausing(io.RawIOBase):
         self._raw = raw
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """As a socket has it; None: nothing has come."""
+        """Read as a socket does; return None when nothing has arrived."""
         if self.is_paused:
             return None
         count = self._raw.readinto(buffer)
@@ -218,10 +219,10 @@ class _Pausing(io.RawIOBase):
         return count
 
     def fileno(self) -> int:
-        """The socket's."""
+        """Return the socket's descriptor."""
         return self._raw.fileno()
 
     def close(self) -> None:
-        """Close the socket's side of it too."""
+        """Close the socket's side as well."""
         super().close()
         self._raw.close()

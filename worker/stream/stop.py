@@ -1,15 +1,15 @@
-"""Keep the order to end a stream."""
+"""The order to end a stream."""
 
 from __future__ import annotations
 
 from traptor.common.messages import DisconnectKind
 
-# How long what has arrived before the order may be handled after it.
+# Time to handle what had arrived before the order.
 _HANDLE_S = 0.5
 
 
 class Stop:
-    """Hold whether a stream is to end, and how that is called; any thread may order it."""
+    """Holds whether a stream is to end, and how that is called; any thread may order it."""
 
     def __init__(self) -> None:
         self._kind: DisconnectKind | None = None
@@ -17,14 +17,14 @@ class Stop:
 
     @property
     def kind(self) -> DisconnectKind | None:
-        """Return how the stream ends; None while nobody has ordered it."""
+        """The kind of end; None while none was ordered."""
         return self._kind
 
     def order(self, kind: DisconnectKind, now: float) -> None:
-        """Have the stream end; the first order says how, each gives what has arrived its time."""
+        """Order the stream's end; the first order sets the kind, each the time for what has arrived."""
         self._handle_by = now + _HANDLE_S
         self._kind = self._kind or kind
 
     def is_over(self, now: float) -> bool:
-        """Return whether what has arrived has had its time, too."""
+        """Tell whether what has arrived has had its time, too."""
         return self._kind is not None and now > self._handle_by

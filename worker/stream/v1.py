@@ -30,27 +30,27 @@ FILTER_PATH = "/1.1/statuses/filter.json"
 BACK_OFF_HEADERS = ("date", "retry-after", "x-rate-limit-reset")
 _HEADER_CHARS = 100  # a date has 29
 _TEXT_CHARS = 200
-# How long the text of a refusal is waited for, and how much of it is read.
+# Maximum time to wait for the text of a refusal, and maximum bytes to read of it.
 _TEXT_S = 1.0
 _TEXT_BYTES = 1_024
 
 
 class _Reply(NamedTuple):
-    """Hold what came of the request."""
+    """The response to the request."""
 
     response: requests.Response
     body: Body
 
     @property
     def streams(self) -> bool:
-        """Return whether it is a stream, and no refusal."""
+        """True when it is a stream, not a refusal."""
         return bool(self.response.status_code == requests.codes.ok)
 
 
 class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has no types
-    """Open one stream and hand each line to `on_line`; `stop` ends it from any thread.
+    """Opens one stream and passes each line to `on_line`; any thread may end it with `stop`.
 
-    `on_refused` is told of another answer than 200 as soon as its headers have come.
+    `on_refused` is called for a response other than 200 as soon as its headers have arrived.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     def _set_up_session(self, connect: Connect) -> None:
         self.session = _OneRequestSession()
-        # The environment is that of whoever started the supervisor; it counts only when the operator says so.
+        # The environment is that of whatever started the supervisor; it counts only when the operator says
+        # so.
         self.session.trust_env = self._settings.proxy_of_environment and not connect.proxy
         if self._settings.stream_ca_file is not None:
             self.verify = str(self._settings.stream_ca_file)
@@ -93,18 +94,18 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
 
     @property
     def is_open(self) -> bool:
-        """Return whether an answer came, so that `stop` can interrupt what reads it."""
+        """True once a response has arrived, so that `stop` can interrupt its reader."""
         return self._reply is not None
 
     @property
     def handled_until(self) -> float:
-        """Return the last time when all that had come was handled; 0: no stream yet (any thread)."""
+        """The last time when everything received was handled; 0: no stream yet (any thread)."""
         reply = self._reply
         return reply.body.handled_until if reply is not None and reply.streams else 0.0
 
     @property
     def last_byte_at(self) -> float:
-        """Return when the last byte came that was handled, or not long after it (any thread)."""
+        """The time of the last handled byte, or shortly after it (any thread)."""
         reply = self._reply
         if reply is None or not reply.streams:
             return self._handled_at
@@ -112,7 +113,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         return max(self._opened_at, min(self._handled_at, came_at))
 
     def run(self, rules: Sequence[Rule]) -> Disconnected:
-        """Stream until the server, the network or `stop` ends it, and say how it ended."""
+        """Stream until the server, the network or `stop` ends it, and return how it ended."""
         within_s = self._settings.connect_timeout_s
         try:
             self._opening.begin()
@@ -123,17 +124,17 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
                 body=filter_form(rules),
                 timeout=(within_s, within_s),  # of each read; all of them together have as long
             )
-        except OSError as error:  # of ours, before the request
+        except OSError as error:  # our own error, before the request
             return self._ended(DisconnectKind.NETWORK, detail=short(error), reached=False)
         finally:
             self._opening.end()
         return self._ending or self._ended(DisconnectKind.SERVER_CLOSE)
 
     def stop(self, kind: DisconnectKind = DisconnectKind.OWN_CLOSE) -> None:
-        """End the stream now, also while its read blocks; what has arrived is still handled (any thread).
+        """End the stream now, even while its read blocks; what has arrived is still handled (any thread).
 
-        `kind` is how it ends then. The socket is shut for reading below TLS: buffered records can still be
-        read, then comes the end.
+        `kind` tells how it ends then. The socket is shut down for reading below TLS: buffered records can
+        still be read, then comes the end.
         """
         self._stop.order(kind, time.monotonic())
         reply = self._reply
@@ -146,10 +147,10 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         except _CLOSED:
             pass  # in the meantime
 
-    # ---- what tweepy calls
+    # ---- called by tweepy
 
     def on_connect(self) -> None:
-        """Tell that a 200 came."""
+        """Report a 200."""
         self._handled_at = self._opened_at = time.monotonic()
         if self._stop.kind is not None:
             self.running = False
@@ -157,30 +158,30 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._on_open()
 
     def on_data(self, raw_data: bytes) -> None:
-        """Hand on a line."""
+        """Pass a line on."""
         self._handled_at = time.monotonic()
         self._on_line(raw_data)
         self._end_if_stopped()
 
     def on_keep_alive(self) -> None:
-        """Note that a blank line came."""
+        """Record a blank line."""
         self._handled_at = time.monotonic()
         self._end_if_stopped()
 
     def on_closed(self, response: requests.Response) -> None:
-        """Note that the body of the answer ended."""
+        """Record that the body of the response ended."""
         self.running = False
         self._ending = self._ended(DisconnectKind.SERVER_CLOSE)
 
     def on_request_error(self, status_code: int) -> None:
-        """Tell that another answer than 200 came, before its text is waited for."""
+        """Report a response other than 200, before its text is waited for."""
         self.running = False
         self._ending = self._ended(DisconnectKind.HTTP)
         self._on_refused(self._ending)
         self._ending = msgspec.structs.replace(self._ending, detail=self._text())
 
     def on_connection_error(self) -> None:
-        """Note that the connection broke, was silent for too long, or never came to be."""
+        """Record that the connection broke, was silent for too long, or was never made."""
         self.running = False
         error = sys.exception()
         is_stall = self._streamed and is_read_timeout(error)
@@ -189,14 +190,14 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         self._ending = self._ended(kind, detail=detail, reached=not never_reached(error))
 
     def on_exception(self, exception: Exception) -> None:
-        """Note what tweepy does not expect: a wrong URL, or an error of ours, which is raised on."""
+        """Record what tweepy does not expect: a wrong URL, or an error of ours, which is raised again."""
         kind = DisconnectKind.NETWORK if isinstance(exception, NETWORK_ERRORS) else DisconnectKind.WORKER
         self._ending = self._ending or self._ended(kind, detail=short(exception))
         if self._ending.kind is DisconnectKind.WORKER:
             raise exception
 
     def on_disconnect(self) -> None:
-        """Do nothing when tweepy's loop has ended; `run` says how."""
+        """Do nothing when tweepy's loop has ended; `run` returns how."""
 
     # ---- how it ended
 
@@ -225,7 +226,7 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         )
 
     def _server_closed_at(self) -> float:
-        """Return when the end of the answer came: whoever was stopped, or slow, reads it later."""
+        """Return when the end of the response arrived: a stopped or slow reader sees it later."""
         if self._reply is None:
             return time.monotonic()
         _, end_came_at = self._reply.body.last_came_at()
@@ -266,7 +267,7 @@ def filter_form(rules: Sequence[Rule]) -> dict[str, str]:
 
 
 class _OneRequestSession(requests.Session):
-    """Refuse a second request: a permission is for one connect, whatever the loop above it does."""
+    """Refuses a second request: a permission is for one connect, whatever tweepy's loop does."""
 
     _used = False
 
@@ -279,9 +280,9 @@ class _OneRequestSession(requests.Session):
         return super().request(*args, **kwargs)
 
     def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
-        """Follow none; to see where one leads, requests reads a whole body, and stumbles over no URL."""
+        """Follow none: to see where one leads, requests reads a whole body, and fails on missing URLs."""
         return iter(())
 
 
-# Of fileno and what it is used for; http.client's has no answer without a body.
+# Errors of fileno and its use; http.client's response has none without a body.
 _CLOSED = (ValueError, OSError, AttributeError)

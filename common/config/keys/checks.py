@@ -1,4 +1,4 @@
-"""Make the pool's keys of drafts: each must be whole, and no two the same."""
+"""Turn drafts of keys into the pool's keys: each must be complete, and no two the same."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class _Checked:
 
 
 class KeyChecks:
-    """Make keys of drafts; all problems go to the report."""
+    """Makes keys of drafts; all problems go to the report."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
     def keys(self, drafts: Iterable[KeyDraft]) -> tuple[ApiKey, ...]:
-        """Return the usable keys, each with a name and an identity of its own."""
+        """Return the usable keys, each with a unique name and identity."""
         checked = [one for draft in drafts if (one := self._check(draft)) is not None]
         distinct = self._without_doubles(checked, "is the same key as", lambda key: key.key_id)
         self._without_doubles(distinct, "has the same name as", lambda key: key.name)

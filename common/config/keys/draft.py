@@ -1,4 +1,4 @@
-"""Hold one key as somebody wrote it, in whichever file: not yet checked."""
+"""One key as an operator wrote it, in either file: not yet checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECTION_PREFIX = "key:"
 
 @dataclass(frozen=True, slots=True)
 class KeyDraft:
-    """Hold a key's members by name; None if the problem has been reported. `name` None: none is given."""
+    """The members of a key by name; None for a member with a reported problem. `name` None: none is given."""
 
     place: Place
     members: Mapping[str, Value | None] = field(repr=False)
@@ -27,7 +27,7 @@ class KeyDraft:
 
 
 def draft_of_section(section: IniSection, expansion: Expansion, report: Report) -> KeyDraft:
-    """Return the draft that a `[key:NAME]` section is; problems go to the report."""
+    """Return the draft in a `[key:NAME]` section; problems go to the report."""
     members: dict[str, Value | None] = {}
     for member, written in section.values.items():
         if member not in MEMBERS:

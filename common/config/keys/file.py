@@ -1,8 +1,8 @@
-"""Keys from a YAML file as Ansible's group_vars has them: the list `apikeys`, whatever else the file holds.
+"""Read keys from a YAML file like Ansible's group_vars: the list `apikeys`, whatever else the file holds.
 
 The file is composed into nodes and never constructed into objects, so that each value keeps its line, its
-text as written (a number stays as it was typed) and its tag. PyYAML's own messages quote the file, which
-holds secrets; they are not used.
+text as written (a number stays as typed) and its tag. PyYAML's own messages quote the file, which holds
+secrets; they are not used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KeyFile:
         self._report = report
 
     def read(self, text: str) -> list[KeyDraft]:
-        """The entries of the list `apikeys`, as far as they can be used."""
+        """Return the usable entries of the list `apikeys`."""
         if text.startswith(_VAULT_HEADER):
             self._report.problem(Place(self._file, 1), f"is encrypted with ansible-vault; {_VAULT_ADVICE}")
             return []
@@ -60,7 +60,7 @@ class KeyFile:
             self._report.problem(Place(self._file), "not YAML: it has characters that YAML does not allow")
         except RecursionError:
             self._report.problem(Place(self._file), "not a list of keys: it is nested too deeply")
-        except (ValueError, OverflowError):  # of int() and chr(), by which PyYAML reads escapes
+        except (ValueError, OverflowError):  # from int() and chr(), by which PyYAML reads escapes
             self._report.problem(Place(self._file), "not YAML: an escape such as \\U stands for no character")
         else:
             if isinstance(node, yaml.MappingNode):

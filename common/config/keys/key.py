@@ -15,7 +15,7 @@ OAUTH_PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One set of API credentials, and how it connects; a part that is not given is empty.
+    """One set of API credentials, and how it connects; a missing part is empty.
 
     `source_address`: the IP address of this host to connect from; None: the host's default.
     `max_connections`: how many streams it may hold at once.
@@ -31,30 +31,30 @@ class ApiKey:
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     max_connections: int = 1
 
-    @cached_property  # asked for at every step and in every status
+    @cached_property  # needed at every step and in every status
     def key_id(self) -> str:
-        """8 hex digits that stay the same when secrets are renewed: of consumer key and access token.
+        """8 hex digits, derived from consumer key and access token, that stay when secrets are renewed.
 
-        They begin the SHA-256 of the JSON array of both, or of the bearer token alone where there is no
-        consumer key: an array can be read in one way only, whatever characters its members have.
+        They begin the SHA-256 of the JSON array of both, or of the bearer token alone if there is no consumer
+        key: an array can be read in one way only, whatever characters its members have.
         """
         parts = [self.consumer_key, self.access_token] if self.consumer_key else [self.bearer_token or ""]
         return _digest(parts)[:8]
 
     @cached_property
     def secrets_fingerprint(self) -> str:
-        """16 hex digits that differ when any credential does; nothing can be read back from them."""
+        """16 hex digits that differ when any credential does; nothing can be derived from them."""
         parts = [self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret]
         return _digest([*parts, self.bearer_token])[:16]
 
     @property
     def masked_proxy(self) -> str | None:
-        """The proxy as it may be shown: without its password."""
+        """The proxy for display: without its password."""
         return None if self.proxy is None else masked_url(self.proxy)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Everything about the key that no log may show, its proxy's password included."""
+        """Everything about the key that must not appear in logs, including its proxy's password."""
         parts = (self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
         own = tuple(part for part in (*parts, self.bearer_token) if part)
         return own if self.proxy is None else (*own, *url_secrets(self.proxy))
