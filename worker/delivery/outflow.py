@@ -105,7 +105,7 @@ class Outflow:
         return sum(source.outbox.bytes for source in self._sources)
 
     def front(self) -> Front | None:
-        """The oldest batch that the sink has, or has no room for; None when nothing waits for it."""
+        """Return the oldest batch that the sink has, or has no room for; None when none waits for it."""
         while self._out and not self._out[0].left:
             self._out.popleft()
         if self._out:
