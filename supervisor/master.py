@@ -289,7 +289,7 @@ class Master:
         self._jobs.hurry()
         within_s = self._context.stop_within_s
         log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
-        # Should no step of ours end the workers in time, this does.
+        # If no other step ends the workers in time, this does.
         asyncio.get_running_loop().call_later(within_s + _LAST_RESORT_S, self._kill_all)
         self.wake()
 

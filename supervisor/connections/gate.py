@@ -1,4 +1,4 @@
-"""Let connections start workers and connect, each in its turn: few start at once, and connects are paced."""
+"""Admit connections in turn: few start a worker at once, and connects are paced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Forks and permits for the steps of connections; one that cannot go on stands in line, or waits."""
+    """Forks and permits on behalf of connections; a connection that cannot proceed is queued, or waits."""
 
     def __init__(self, context: Context, forks: Forks, agenda: Agenda) -> None:
         self._context = context
@@ -29,19 +29,19 @@ class Gate:
         self._agenda = agenda
         self._starts = Turns()
         self._paces: dict[str | None, Turns] = {}  # by source address
-        self._admitted: Connection | None = None  # whose turn it is
+        self._admitted: Connection | None = None  # the connection whose turn it is
 
-    # ---- what a step asks for
+    # ---- called by a step
 
     def may_start(self, c: Connection) -> bool:
-        """Return whether it may fork a worker now; if not, it stands in line for that."""
+        """Tell whether it may fork a worker now; if not, queue it."""
         if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
             return True
         self._starts.wait(c.name, rank(Demand.of(c)))
         return False
 
     def fork(self, c: Connection, now: float) -> Generation | None:
-        """Return a new generation of what is wanted; None when there can be none now: it is tried again."""
+        """Return a new generation made from what is wanted; None when that fails now: it is tried again."""
         generation = self._forks.fork(c, now)
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
@@ -65,7 +65,7 @@ class Gate:
             assert g.key is not None
             message, spec = g.connect, g.key
         if any(other.lease == lease for other in c.generations):
-            # The one time at which a key has a connection too many: said before it can come.
+            # The only time at which a key exceeds its connections: logged before it can happen.
             log.info(
                 "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
             )
@@ -74,26 +74,26 @@ class Gate:
         return True
 
     def take_pace(self, c: Connection, address: str | None, now: float) -> bool:
-        """Return whether it may connect from `address` now, and count it; if not, it stands in line."""
+        """Tell whether it may connect from `address` now, and count the connect; if not, queue it."""
         pacer, line = self._context.pacer, self._paces.setdefault(address, Turns())
         due = pacer.next_at(address, now)
         if due <= now and (not line or c is self._admitted):
             pacer.take(address, now)
             return True
         line.wait(c.name, rank(Demand.of(c)))
-        c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # at no time of its own: others go first
+        c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # has no time of its own: others go first
         return False
 
     def wait(self, c: Connection, wait: Wait, now: float) -> None:
-        """Say why the connection waits, and book it where nothing streams meanwhile."""
+        """Record why the connection waits, also in its timeline when nothing streams meanwhile."""
         c.wait = wait
         self._agenda.due(c.name, wait.until)
         c.gaps.cause_changed(wait.cause(c.gaps.standing.cause), instant(now))
 
-    # ---- the lines
+    # ---- queues
 
     def next_turn(self, now: float) -> str | None:
-        """Return who is next where there is room for one more; it stands in that line no longer."""
+        """Remove and return the next queued connection if there is room for one more; otherwise None."""
         if self._starts and self._forks.may_start_one_more():
             return self._starts.take()
         for address, turns in self._paces.items():
@@ -102,20 +102,20 @@ class Gate:
         return None
 
     def admit(self, c: Connection | None) -> None:
-        """Let this connection go before those in line; None: nobody."""
+        """Let this connection go before the queued ones; None: no connection."""
         self._admitted = c
 
     def leave(self, name: str) -> None:
-        """Take a connection out of all lines."""
+        """Remove a connection from all queues."""
         for turns in (self._starts, *self._paces.values()):
             turns.leave(name)
 
     def clear(self) -> None:
-        """Empty all lines."""
+        """Empty all queues."""
         for turns in (self._starts, *self._paces.values()):
             turns.clear()
 
     def next_at(self, now: float) -> float | None:
-        """Return when the next connect of those in line is due."""
+        """Return when the next connect of the queued connections is due."""
         paces = (self._context.pacer.next_at(address, now) for address, turns in self._paces.items() if turns)
         return min(paces, default=None)

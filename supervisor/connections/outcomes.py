@@ -1,4 +1,4 @@
-"""What a worker says, and its end, mean for its connection, its key, and the record of gaps.
+"""Apply a worker's messages, and its end, to its connection, its key, and the record of gaps.
 
 Nothing is started or stopped here: the reconcile step that follows does that.
 """
@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 # The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
-# A replaced stream is read for this much longer: the server may still hold tweets for it that it does not
-# send to the new one. A busy server wrote such tweets 193 ms after its 200. Reading on for too long only
-# costs doubles; closing too early loses tweets for good.
+# Keep reading a replaced stream this long: the server may still have tweets queued for it that it does not
+# send to the new one. A busy server wrote such tweets 193 ms after its 200. Reading too long only costs
+# duplicates; closing too early loses tweets for good.
 _LINGER_S = 0.5
 
 _CAUSE_OF_KIND = {
@@ -61,7 +61,7 @@ _CAUSE_OF_FAILURE = {
 
 
 class Outcomes:
-    """Takes in what the fleet tells, and has `wake` called for the connection that may call for a step."""
+    """Handles the fleet's events, and calls `wake` for a connection that may need a step."""
 
     def __init__(
         self, context: Context, wake: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -70,10 +70,10 @@ class Outcomes:
         self._clock = clock
         self._wake = wake
 
-    # ---- what the fleet calls
+    # ---- called by the fleet
 
     def on_message(self, g: Generation, message: FromWorker) -> None:
-        """A worker said something. Raises ProtocolError when it may not say it in its state."""
+        """Handle a worker's message. Raises ProtocolError when its state does not allow it."""
         now = self._clock()
         match message:
             case Report():
@@ -102,12 +102,12 @@ class Outcomes:
         self._wake(g.birth.connection)
 
     def on_fault(self, g: Generation, what: str) -> None:
-        """A worker broke the protocol."""
+        """Handle a violation of the protocol by a worker."""
         g.broke_protocol(what)
         self._wake(g.birth.connection)
 
     def on_gone(self, g: Generation, code: int | None) -> None:
-        """A worker's process ended."""
+        """Handle the end of a worker's process."""
         now = self._clock()
         g.exited(code)
         c = self._connection(g)
@@ -126,7 +126,7 @@ class Outcomes:
 
     def _on_connected(self, c: Connection, g: Generation, message: Connected, now: float) -> None:
         if g.state is GenerationState.DRAINING:
-            return  # it was told to end while the answer was on its way
+            return  # it was told to end while the response was on its way
         g.connected(message.at, now)
         assert g.lease is not None
         self._context.pool.connected(g.lease.key_id, message.at)
@@ -150,7 +150,8 @@ class Outcomes:
         c.refresh_crashes.reset()
         if old is not None:
             c.leaving.append(old)
-            # In an overlap the old one reads on until the server closes its stream; else we close it soon.
+            # In an overlap the old one reads on until the server closes its stream; otherwise we close it
+            # soon.
             overlaps = way is Way.OVERLAP and old.streams
             overlap_s = self._context.settings.supervisor.overlap_timeout
             old.replaced(now + (overlap_s if overlaps else _LINGER_S), overlaps=overlaps)
@@ -162,7 +163,7 @@ class Outcomes:
         )
 
     def _settle_held_back(self, c: Connection, g: Generation, now: float) -> None:
-        """The old secret streams again: now the pool may hear that the new one was refused."""
+        """Tell the pool that the new secret was refused, now that the old one streams again."""
         held_back = c.handover.held_back
         if held_back is not None and g.lease is not None and g.lease.key_id == held_back[0]:
             self._context.pool.failed(g.lease.key_id, now, held_back[1])
@@ -199,7 +200,7 @@ class Outcomes:
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
         ended_at = safe_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
-            ended_at = message.at  # we closed it because nobody wants it any more: that is no gap
+            ended_at = message.at  # we closed it because the connection is not wanted any more: no gap
         if is_overlapped:
             c.handover.overlap_closed(g, message)
             return
@@ -224,7 +225,7 @@ class Outcomes:
             return _CAUSE_OF_KIND[message.kind]
         if g.ending in PUT_DOWN:
             return GapCause.HUNG
-        # Drained because it lost its key; or somebody else's TERM.
+        # Drained because it lost its key; or a TERM from elsewhere.
         return GapCause.NO_KEY if c.lease is None else GapCause.CRASH
 
     def _on_refusal(
@@ -232,7 +233,7 @@ class Outcomes:
     ) -> None:
         if not message.reached:
             self._context.pool.refund(key_id)
-            look_at_addresses(self._context.pool)  # it may have had none to connect from
+            look_at_addresses(self._context.pool)  # the address may be missing on this host
         if message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:
@@ -274,7 +275,7 @@ class Outcomes:
     # ---- a process ended
 
     def _stream_lost(self, c: Connection, g: Generation, now: float) -> None:
-        """It ended with its stream open: what it read after its last report is not known to be delivered."""
+        """Record the loss of an open stream: what was read after the last report may not be delivered."""
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
             self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)

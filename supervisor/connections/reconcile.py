@@ -1,7 +1,7 @@
-"""The one step that compares what should run with what runs, and does the difference.
+"""Compare what should run with what runs, and carry out the difference: the one step of the master.
 
-Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and has this
-step run again. Nothing else starts, connects or drains a worker; only a second TERM kills them all at once.
+Whatever happens (a hint, a signal, an exit, a changed file, a timer) only marks what changed and triggers
+this step. Nothing else starts, connects or drains a worker; only a second TERM kills them all at once.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ _OUTBOX_TROUBLES = {
     OutboxTrouble.DISK: "its outbox cannot grow: the disk of state_dir is full",
     OutboxTrouble.BROKEN: "its outbox cannot be written, see its log",
 }
-_TURNS = frozenset({WaitKind.TURN, WaitKind.PACED})  # waits for others, whom a free key makes no faster
-_BROKEN_S = 10.0  # between tries of a step that fails: each leaves a traceback in the log
+# waits for other connections, which a free key does not shorten
+_TURNS = frozenset({WaitKind.TURN, WaitKind.PACED})
+_BROKEN_S = 10.0  # between attempts of a step that fails: each leaves a traceback in the log
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step did: the connections that it looked at (None: all), and when the next one is due.
+    """The result of a step: the connections it looked at (None: all), and when the next one is due.
 
     `next_at` is monotonic, None when nothing is due without an event.
     """
@@ -73,7 +74,7 @@ class Reconciler:
         self._forks = Forks(context, planner)
         self._gate = Gate(context, self._forks, agenda)
         self._waiting: set[str] = set()  # connections for which a free key may change something
-        self._replan: set[GroupId] = set()  # groups of what the last step looked at
+        self._replan: set[GroupId] = set()  # groups of the connections that the last step looked at
         self._refresh = Refresh(context, self._gate)
         self._overdue = Overdue(context, agenda)
 
@@ -113,7 +114,7 @@ class Reconciler:
         return set(connections)
 
     def _look_at(self, names: set[str], now: float) -> set[str]:
-        """Look at these connections, and at what concerns them."""
+        """Look at these connections, and at those that they affect."""
         connections = self._context.connections
         self._overdue.end((connections[name] for name in names & connections.keys()), now)
         is_relief = self._give_back_leases(names, now)
@@ -130,7 +131,7 @@ class Reconciler:
         return names
 
     def _take_turns(self, looked: set[str], now: float) -> None:
-        """Let those go on who waited for others, as far as there is room for them."""
+        """Step the connections that waited for others, as far as there is room for them."""
         while (name := self._gate.next_turn(now)) is not None:
             c = self._context.connections.get(name)
             if c is not None:
@@ -140,7 +141,7 @@ class Reconciler:
         self._gate.admit(None)
 
     def _next_at(self, now: float) -> float | None:
-        """The monotonic time of the next step that is due without any event."""
+        """Return the monotonic time of the next step that is due without an event."""
         times = (self._agenda.next_at(now), self._context.pool.next_change(now), self._gate.next_at(now))
         return min((at for at in times if at is not None), default=None)
 
@@ -151,7 +152,7 @@ class Reconciler:
     # ---- one connection
 
     def _try_step(self, c: Connection, now: float) -> None:
-        """One connection's trouble must not end the streams of the others."""
+        """Step one connection; its failure must not end the streams of the others."""
         self._leave_lines(c)
         if now < c.broken_until:
             self._agenda.due(c.name, c.broken_until)
@@ -172,7 +173,7 @@ class Reconciler:
             self._waiting.add(c.name)
 
     def _leave_lines(self, c: Connection) -> None:
-        """Forget what the connection waited for: what it waits for now will show."""
+        """Forget what the connection waited for: the step finds out what it waits for now."""
         self._agenda.looked_at(c.name)
         self._waiting.discard(c.name)
         self._gate.leave(c.name)
@@ -182,7 +183,8 @@ class Reconciler:
             self._retire_all(c)
         elif not c.is_planned:
             c.forget_key()
-            c.handover.end_unwanted(now)  # an overlap of ours closed what nobody wants any more: no gap
+            # an overlap of ours closed a stream that is no longer wanted: no gap
+            c.handover.end_unwanted(now)
             self._retire_all(c)
             c.gaps.unplanned(instant(now))
         elif self._is_refused(c, now):
@@ -197,7 +199,7 @@ class Reconciler:
             self._serve(c, now)
 
     def _is_refused(self, c: Connection, now: float) -> bool:
-        """Whether it has no stream to keep, and the rules that it would connect with are refused."""
+        """Tell whether it has no stream to keep, and the rules it would connect with are refused."""
         if not c.refused(now) or c.refusal is None:
             return False
         return c.serving is None or (c.serving.spec.rules == c.refusal.rules and not c.serving.streams)
@@ -205,7 +207,8 @@ class Reconciler:
     def _has_key(self, c: Connection, now: float) -> bool:
         pool = self._context.pool
         if c.lease is not None and not self._may_keep(c, c.lease, now):
-            c.forget_key()  # a generation that streams with it keeps its own hold on it until it has closed
+            # a generation that streams with the key keeps its own hold on it until it has closed
+            c.forget_key()
         if c.lease is None:
             c.lease = pool.lend(c.name, now)
         elif c.asks:
@@ -213,7 +216,7 @@ class Reconciler:
         return c.lease is not None
 
     def _leave_resting_key(self, c: Connection, lease: Lease, now: float) -> None:
-        """Without a stream, a spare that may connect now is better than a key that may not for long."""
+        """Move a connection without a stream from a key that rests long to a spare that may connect now."""
         pool = self._context.pool
         spare = pool.move(lease, now)
         if spare is None:
@@ -232,7 +235,7 @@ class Reconciler:
 
     def _may_keep(self, c: Connection, lease: Lease, now: float) -> bool:
         pool = self._context.pool
-        # A suspect is good for open streams, not for new ones.
+        # A suspect key is good for open streams, not for new ones.
         is_suspect = pool.state(lease.key_id, now) is KeyState.SUSPECT
         return pool.still_good(lease, now) and (c.streams or not is_suspect)
 
@@ -264,7 +267,7 @@ class Reconciler:
         if c.handover.successor_first:
             return  # its successor connects
         if c.refusal is not None and c.refusal.rules == g.spec.rules and now < c.refusal.until:
-            # What is wanted now is another set of rules: the successor takes over.
+            # A different set of rules is wanted now: the successor takes over.
             self._gate.wait(c, _rules_refused(c), now)
             return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
@@ -275,9 +278,10 @@ class Reconciler:
             self._gate.permit(c, g, lease, now)
 
     def _no_key(self, c: Connection, now: float) -> Wait:
-        """Say why no key is free: the server refused them all, or there are too few.
+        """Return why no key is free: the server refused them all, or there are too few.
 
-        Where it refused this connection's own connect, that stays the reason while a key is quarantined.
+        When the server refused this connection's own connect, that stays the reason while a key is
+        quarantined.
         """
         refused = self._context.pool.refused(now)
         was_refused = c.gaps.standing.cause is GapCause.KEY_REFUSED
@@ -314,7 +318,7 @@ class Reconciler:
                 self._replan.add(c.group)
 
     def _give_back_leases(self, holders: Iterable[str], now: float) -> bool:
-        """A lease is held by its connection, and by a generation that may have a stream with it."""
+        """Give back leases held neither by a connection nor by a generation that may have a stream."""
         pool, unheld = self._context.pool, []
         for name in holders:
             c = self._context.connections.get(name)

@@ -1,6 +1,6 @@
-"""Replacing a generation whose spec is not the wanted one, without losing its stream.
+"""Replace a generation whose spec is not the wanted one, without losing its stream.
 
-The new generation (the successor) is forked and made ready while the old one streams. Only then is it let
+The new generation (the successor) is forked and made ready while the old one streams. Only then may it
 connect, in the first way that is allowed and possible. If it fails before it streams, the old one stays.
 """
 
@@ -31,7 +31,7 @@ class Refresh:
         self._gate = gate
 
     def step(self, c: Connection, now: float) -> None:
-        """Start, drop, or connect the successor as is due; `c.serving` lives and `c.lease` is set."""
+        """Start, drop, or connect the successor, as is due; `c.serving` lives and `c.lease` is set."""
         if c.serving is None or c.serving.state in _CANNOT_BE_REFRESHED:
             return
         self._drop_stale_successor(c, now)
@@ -40,14 +40,14 @@ class Refresh:
         if c.successor is not None and c.successor.asks_to_connect():
             self._let_connect(c, c.serving, c.successor, now)
 
-    # ---- which generation is wanted
+    # ---- the wanted generation
 
     def _differs(self, c: Connection, g: Generation) -> bool:
         assert c.wanted is not None
         return g.spec != c.wanted.spec or self._key_differs(c, g)
 
     def _key_differs(self, c: Connection, g: Generation) -> bool:
-        """Whether it streams with another key, or other secrets, than it is to stream with now."""
+        """Tell whether it streams with another key, or other secrets, than the wanted ones."""
         assert c.lease is not None
         return g.streams and g.key != key_spec(self._context.pool.key(c.lease.key_id))
 
@@ -63,7 +63,7 @@ class Refresh:
             self.drop_successor(c)
 
     def drop_successor(self, c: Connection) -> None:
-        """Give the present successor up; the serving generation goes on."""
+        """Drop the present successor; the serving generation stays."""
         successor = c.handover.abandon()
         if successor is not None:
             c.leaving.append(successor)
@@ -83,12 +83,12 @@ class Refresh:
             c.refreshed_at = now
             c.handover.begin(self._gate.fork(c, now))
 
-    # ---- how it gets its stream
+    # ---- its stream
 
     def _let_connect(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None
         if old.state is GenerationState.CONNECTING or (old.closing and old.streams):
-            return  # what becomes of it is known in a moment
+            return  # its result is known in a moment
         if c.handover.way is Way.SERIAL:
             self._connect(c, new, c.lease, Purpose.FRESH, now)  # nothing streams now
         elif c.handover.old_returns:
@@ -101,7 +101,7 @@ class Refresh:
             self._choose(c, old, new, now)
 
     def _take_over(self, c: Connection, old: Generation) -> None:
-        """There is no stream to protect: the new one serves from now on."""
+        """Let the new generation serve from now on: there is no stream to protect."""
         c.leaving.append(old)
         self._context.fleet.drain(old, self._context.drain_s())
         c.serving = c.handover.take_place()
@@ -135,7 +135,7 @@ class Refresh:
             pool.give_back(lease, now)
 
     def _close_first(self, c: Connection, old: Generation, now: float) -> None:
-        """Close the old stream once nothing but the closing itself keeps the new one from connecting."""
+        """Close the old stream once only that still keeps the new one from connecting."""
         assert c.lease is not None
         address = self._context.pool.key(c.lease.key_id).source_address
         due = c.handover.serial_due
@@ -153,7 +153,7 @@ class Refresh:
         return Wait(WaitKind.NO_WAY, "no way allowed by handover is open").of_refresh()
 
     def _may_overlap(self, key_id: str) -> bool:
-        """Of several streams of one key the server closes the oldest, which may be another connection's."""
+        """Tell whether an overlap is safe: the server closes the key's oldest stream, whoever has it."""
         pool = self._context.pool
         return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
 
@@ -167,5 +167,5 @@ class Refresh:
 
 
 def _is_same_but_for_ticket(one: Spec, other: Spec) -> bool:
-    """A successor under way is good though somebody asked once more: that makes another refresh later."""
+    """Tell whether only the ticket differs: the successor under way stays, and another refresh follows."""
     return (one.rules, one.settings) == (other.rules, other.settings)

@@ -10,7 +10,7 @@ from traptor.common.backoff import doubled, extra
 
 @dataclass(frozen=True, slots=True)
 class RestartLimits:
-    """Hold the `[supervisor]` options that control restarts, in seconds, by name."""
+    """The `[supervisor]` options that control restarts, in seconds, by name."""
 
     restart_backoff: float
     restart_backoff_max: float
@@ -18,7 +18,7 @@ class RestartLimits:
 
 
 class CrashBackoff:
-    """Decide when a crashing connection may have its next worker; it never gives up.
+    """Decides when a crashing connection may have its next worker; it never gives up.
 
     The first crash, and the first one after a stable run, costs no wait; after that the wait is
     `restart_backoff`, doubled at each crash up to `restart_backoff_max`.

@@ -1,4 +1,4 @@
-"""The worker processes: the only place that forks, tells, and ends them."""
+"""The worker processes: the only place that forks, orders, and ends them."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
 
-# How long a worker may take to end after TERM, and after its drain's deadline.
+# Time for a worker to end after TERM, and after its drain's deadline.
 GRACE_S = 2.0
-# How long the master waits for the last words of a dead worker that are still in the socket.
+# Maximum time to wait for the last messages of a dead worker that are still in the socket.
 _LAST_WORDS_S = 0.5
 _ROSTER_DELAY_S = 0.1
 
 
 class FleetEvents(Protocol):
-    """Is told what workers say and do."""
+    """Receives what workers say and do."""
 
     def on_message(self, g: Generation, message: FromWorker) -> None:
-        """Take what a worker said. Raises ProtocolError when it may not say it in its state."""
+        """Handle a worker's message. Raises ProtocolError when its state does not allow it."""
 
     def on_fault(self, g: Generation, what: str) -> None:
-        """Take that a worker broke the protocol."""
+        """Handle a violation of the protocol by a worker."""
 
     def on_gone(self, g: Generation, code: int | None) -> None:
-        """Take that a worker's process ended, with its exit code if it is known."""
+        """Handle the end of a worker's process, with its exit code if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Fleet:
         self._ends: set[asyncio.Task[None]] = set()
 
     def report_to(self, events: FleetEvents) -> None:
-        """Have everything about the workers told there; to be called before the first fork."""
+        """Report everything about the workers to `events`; call this before the first fork."""
         self._events = events
 
     @property
@@ -73,7 +73,7 @@ class Fleet:
         return tuple(generation for generation, _ in self._members.values())
 
     def fork(self, birth: Birth, spec: Spec) -> Generation:
-        """Start a worker; it is STARTING. Raises OSError when this host has no room for one."""
+        """Start a worker, in the state STARTING. Raises OSError when this host has no room for one."""
         process = WorkerProcess.fork(birth, {self._workers_lock_fd})
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
         channel = Channel(
@@ -83,7 +83,7 @@ class Fleet:
         )
         try:
             asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
-        except OSError:  # nobody would notice its end
+        except OSError:  # nothing would notice its end
             channel.close()
             process.abandon()
             raise
@@ -97,12 +97,12 @@ class Fleet:
         self._send(generation, message)
 
     def close_stream(self, generation: Generation) -> None:
-        """Have it close its stream and wait in READY."""
+        """Make it close its stream and wait in READY."""
         generation.told_to_close()
         self._send(generation, Close())
 
     def drain(self, generation: Generation, deadline_s: float) -> None:
-        """Have it close its stream, deliver what it holds, and end; KILL follows when it does not."""
+        """Make it close its stream, deliver what it holds, and end; KILL follows if it does not."""
         now = time.monotonic()
         generation.told_to_drain(now + deadline_s + min(GRACE_S, deadline_s))
         self._send(generation, Drain(deadline_s))
@@ -114,17 +114,17 @@ class Fleet:
         self._signal(generation, signal.SIGTERM)
 
     def kill(self, generation: Generation) -> None:
-        """End it at once."""
+        """Kill it."""
         generation.was_killed()
         self._signal(generation, signal.SIGKILL)
 
     def kill_by(self, at: float) -> None:
-        """Have those that drain be killed at `at`, if they would be later."""
+        """Have draining workers killed at `at`, if that is earlier than planned."""
         for generation in self.generations:
             generation.kill_by(at)
 
     def reopen_logs(self) -> None:
-        """Have every worker open its log files anew."""
+        """Make every worker reopen its log files."""
         for generation in self.generations:
             self._send(generation, Reopen())
 
@@ -152,7 +152,7 @@ class Fleet:
         code = member.process.reap()
         del self._members[generation.name]
         generation.move(GenerationState.GONE)
-        # The next worker comes first. Nobody minds that a dead process is listed meanwhile.
+        # The next worker comes first. It does no harm to list a dead process meanwhile.
         asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
         try:
             self._events.on_gone(generation, code)

@@ -1,6 +1,6 @@
-"""Declare the members of a key, and read each from its text.
+"""The members of a key, and how each is read from its text.
 
-Their ValueErrors never repeat the text: it may be a secret in the wrong place.
+The ValueErrors never repeat the text: it may be a misplaced secret.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ Secret = Annotated[str, BeforeValidator(_read_secret), Field(repr=False)]
 
 
 class KeyMembers(BaseModel):
-    """Hold the members of a key that were given; those that were not count as unset (`model_fields_set`)."""
+    """The given members of a key; missing ones count as unset (`model_fields_set`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
