@@ -50,7 +50,7 @@ class Context:
         return min(QUICK_S, timeout_s) if self.hurries else timeout_s
 
     def drain_s(self) -> float:
-        """The time a worker gets to drain, so that it is gone within `drain_timeout` in any case."""
+        """Return the time a worker gets to drain, so that it is gone within `drain_timeout` in any case."""
         timeout_s = self.stop_within_s
         return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
 
