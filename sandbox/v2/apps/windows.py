@@ -32,6 +32,7 @@ _LIMITS = {
     Endpoint.USAGE: 50,
     Endpoint.TOKEN: 450,
 }
+_ANY_NUMBER = 1_000_000
 
 
 @dataclass(slots=True)
@@ -45,16 +46,14 @@ class Windows:
 
     def __init__(self, window_s: float, connects: int) -> None:
         self._window_s = window_s
-        self._limits = _LIMITS | {Endpoint.STREAM: connects or _LIMITS[Endpoint.STREAM]}
-        self._is_any_connect = not connects
+        self._limits = _LIMITS | {Endpoint.STREAM: connects or _ANY_NUMBER}
         self._windows: dict[tuple[str, Endpoint], _Window] = {}
 
     def spend(self, app: str, endpoint: Endpoint, now_unix_s: float) -> None:
         """Take one request out of the window. Raises Problem (429) when it is used up."""
         window = self._window(app, endpoint, now_unix_s)
         window.used += 1
-        is_unlimited = endpoint is Endpoint.STREAM and self._is_any_connect
-        if window.used > self._limits[endpoint] and not is_unlimited:
+        if window.used > self._limits[endpoint]:
             raise problems.rate_limited()
 
     def headers(self, app: str, endpoint: Endpoint, now_unix_s: float) -> dict[str, str]:

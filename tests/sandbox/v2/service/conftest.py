@@ -13,6 +13,7 @@ import requests
 from requests_oauthlib import OAuth1
 
 from traptor.sandbox.client import SandboxClient
+from traptor.sandbox.clock import Instant, system_clock
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.thread import SandboxThread
 from traptor.sandbox.v1.settings import Settings
@@ -126,12 +127,27 @@ class XApp:
         return self.call("GET", "/2/connections", **params).json().get("data", [])
 
 
+class StepClock:
+    """A clock that stands still until a test moves it on."""
+
+    def __init__(self) -> None:
+        self._began = system_clock()
+        self._passed_s = 0.0
+
+    def __call__(self) -> Instant:
+        return Instant(self._began.unix + self._passed_s, self._began.mono + self._passed_s)
+
+    def move_on(self, seconds: float) -> None:
+        self._passed_s += seconds
+
+
 class V2World:
     """One sandbox and apps that use it."""
 
-    def __init__(self, url: str, client: SandboxClient) -> None:
+    def __init__(self, url: str, client: SandboxClient, clock: StepClock | None) -> None:
         self.url = url
         self.client = client
+        self.clock = clock
         self.v2 = client.v2
         self.app = XApp(url, "t-one")
         self.other = XApp(url, "t-two")
@@ -144,14 +160,18 @@ class V2World:
 
 @pytest.fixture
 def start_v2() -> Iterator[Callable[..., V2World]]:
-    """Start sandboxes with v2 settings; filters act at once and any rate is allowed unless told otherwise."""
+    """Start sandboxes with v2 settings; filters act at once and any rate is allowed unless told otherwise.
+
+    `steps`: with a clock that the test moves on.
+    """
     started: list[tuple[V2World, SandboxThread]] = []
 
-    def starter(v1: dict[str, Any] | None = None, **settings: Any) -> V2World:
+    def starter(v1: dict[str, Any] | None = None, *, steps: bool = False, **settings: Any) -> V2World:
+        clock = StepClock() if steps else None
         usual = {"effect_s": 0.0, "rate": 0.0, "bearers": {"one": "t-one", "two": "t-two"}}
-        make = partial(Sandbox, v2=V2Settings(**{**usual, **settings}))
+        make = partial(Sandbox, v2=V2Settings(**{**usual, **settings}), clock=clock or system_clock)
         sandbox = SandboxThread(Settings(**{"rate": 0, "connects": 0, **(v1 or {})}), make).start()
-        started.append((V2World(sandbox.url, sandbox.client), sandbox))
+        started.append((V2World(sandbox.url, sandbox.client, clock), sandbox))
         return started[-1][0]
 
     yield starter

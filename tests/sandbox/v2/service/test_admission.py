@@ -40,18 +40,26 @@ def test_every_answer_tells_what_is_left_of_its_window(x, method, path, body, li
     assert int(x.other.call(method, path, body).headers["x-rate-limit-remaining"]) == limit - 1
 
 
-def test_a_used_up_window_refuses_until_it_ends(start_v2, until):
-    x = start_v2(connects=2, window_s=1.0)
+def test_a_used_up_window_refuses_until_it_ends(start_v2):
+    x = start_v2(steps=True, connects=2, window_s=60.0)
     x.app.add("flood")
     answers = [x.app.stream() for _ in range(3)]
     assert [stream.status for stream in answers] == [200, 429, 429]
-    assert answers[2].problem["title"] == "Too Many Requests"
+    assert [answer.problem["title"] for answer in answers[1:]] == ["ConnectionException", "Too Many Requests"]
     assert answers[2].response.headers["x-rate-limit-remaining"] == "0"
-    reset = int(answers[2].response.headers["x-rate-limit-reset"])
-    until(lambda: x.client.state()["now"] > reset, "the next window")
-    answers[0].close()
-    until(lambda: not x.app.connections(), "the free slot")
+    x.v2.fault("close")
+    x.clock.move_on(59.9)
+    assert x.app.stream().status == 429
+    x.clock.move_on(0.2)
     assert x.app.stream().status == 200
+
+
+def test_connects_without_a_limit(start_v2, until):
+    x = start_v2(connects=0)
+    x.app.add("flood")
+    statuses = [x.app.stream().status for _ in range(55)]
+    assert statuses == [200] + [429] * 54
+    assert {one["problem"] for one in x.v2.requests("stream")} == {"", "TooManyConnections"}
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer nope"}, {"Authorization": "Bearer "}])

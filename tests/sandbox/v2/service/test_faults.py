@@ -124,7 +124,7 @@ def test_rubbish_and_garbage_do_not_end_a_stream(following, until):
     assert stream.lines[3:6] == [b"{}", b"null", b"[]"]
     assert stream.lines[9:11] == [b'{"type":"connection_metadata"}', b"no JSON"]
     assert not stream.has_ended
-    assert x.v2.bill()[0]["posts"] == 5
+    until(lambda: x.v2.bill()[0]["posts"] == 5, "the bill of the posts alone")
 
 
 def test_some_posts_carry_partial_errors(following, until):
