@@ -12,6 +12,7 @@ from support.waiting import wait_for
 
 Make = Callable[..., Collection]
 
+_REFRESHES = 60  # in each way
 _QUEUED_S = 0.25  # as long as a tweet may wait in the sandbox's queue
 
 WAYS = {
@@ -148,17 +149,17 @@ def test_a_worker_that_dies_while_it_starts_does_not_cost_the_running_stream(mak
 @pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("way", list(WAYS))
-def test_two_hundred_refreshes_lose_nothing_outside_reported_gaps(make_collection: Make, way: str) -> None:
+def test_refresh_after_refresh_loses_nothing_outside_reported_gaps(make_collection: Make, way: str) -> None:
     collection = start_one(make_collection, way, refresh_min_interval="50ms")
     collection.sandbox.set_rules([("track", "storm")])
     collection.sandbox.set_rate(100)
-    for number in range(1, 201):
+    for number in range(1, _REFRESHES + 1):
         collection.hint("track:0")
         wait_for(lambda number=number: _refreshes(collection) == number, f"refresh {number}")
     collection.sandbox.stop_timeline()
     wait_for(lambda: not _lost(collection), "what was made outside of reported gaps is written")
     assert collection.stop() == 0
-    assert len(_written(collection)) > 1000
+    assert len(_written(collection)) > 5 * _REFRESHES
     assert not _lost(collection)
     if way != "serial":
         assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start", "shutdown"]

@@ -60,7 +60,7 @@ class Holdings:
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_a_thousand_restarts_leave_the_master_as_it_was(make_collection: Make) -> None:
+def test_hundreds_of_restarts_leave_the_master_as_it_was(make_collection: Make) -> None:
     """Half of them by hints, half by kills: descriptors, threads and memory stay flat."""
     collection, _ = start_many(
         make_collection,
@@ -74,12 +74,12 @@ def test_a_thousand_restarts_leave_the_master_as_it_was(make_collection: Make) -
     master = psutil.Process(collection.process.pid)
     restart_all(collection, rounds=20)
     early = Holdings.of(master)
-    restart_all(collection, rounds=105)
+    restart_all(collection, rounds=45)
     late = Holdings.of(master)
-    wait_for(lambda: generations(collection) >= 1000, "a thousand generations in the status")
+    wait_for(lambda: generations(collection) >= 500, "they are in the status")
     assert late.descriptors <= early.descriptors + 2
     assert late.threads <= early.threads + 2
-    assert late.rss_bytes - early.rss_bytes < 4_000_000
+    assert late.rss_bytes - early.rss_bytes < 3_000_000
     assert {child.status() for child in collection.children()}.isdisjoint({psutil.STATUS_ZOMBIE})
     assert collection.stop() == 0
 

@@ -117,7 +117,7 @@ def test_headers_that_come_late_are_waited_for(make_collection: Make) -> None:
 
 def test_headers_that_never_come_count_as_a_network_error(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
-    collection.options = {"twitter": {"stall_timeout": "1s"}}
+    collection.options = {"twitter": {"connect_timeout": "2s"}}
     collection.sandbox.fault("slow_start", after=60, times=1)
     collection.add_rules("track:0", ["storm"])
     collection.start()
