@@ -34,7 +34,7 @@ class SandboxClient:
         except SandboxError:
             return False
 
-    def wait_until_up(self, timeout_s: float = 10.0) -> None:
+    def wait_until_up(self, timeout_s: float = 30.0) -> None:
         """Return once the sandbox answers. Raises Unreachable."""
         ends = time.monotonic() + timeout_s
         while not self.is_up():

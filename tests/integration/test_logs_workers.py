@@ -140,7 +140,7 @@ def test_the_stacks_of_a_hung_worker_go_into_its_log_after_a_rotation_too(
     assert worker.end() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.long)])
 def test_kills_under_log_load_leave_threads_descriptors_and_the_masters_log_in_order(
     tmp_path: Path, master: MasterLogs, kills: int
 ) -> None:

@@ -22,13 +22,16 @@ Work = Callable[[WorkerLogs], object]
 
 @contextlib.contextmanager
 def logging_put_back() -> Iterator[None]:
-    """Undo what the block does to the process's loggers."""
+    """Undo what the block does to the process's loggers, and end the workers that a failed test left."""
     root, ours = logging.getLogger(), logging.getLogger("traptor")
     others = [one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     before = [(one, list(one.handlers), one.level, one.propagate) for one in {root, ours, *others}]
     try:
         yield
     finally:
+        for left in multiprocessing.active_children():
+            left.kill()
+            left.join()
         for logger, handlers, level, propagate in before:
             logger.handlers[:] = handlers
             logger.setLevel(level)
