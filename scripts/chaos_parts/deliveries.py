@@ -57,6 +57,7 @@ class Deliveries:
     lost: int  # due, and not on the topic
     arrived_in_gaps: int  # on the topic although not expected
     losses: tuple[str, ...]  # one line each, for people
+    sent_again: int = 0  # repeats on the topic that the sandbox sent over a second stream of the connection
 
 
 def account(
@@ -64,12 +65,14 @@ def account(
 ) -> Deliveries:
     """Check every delivery."""
     by_number = {stream.id: stream for stream in streams}
-    in_gaps = due = arrived_in_gaps = 0
+    in_gaps = due = arrived_in_gaps = sent_again = 0
     losses: list[str] = []
     anywhere = {tweet_id for _, tweet_id in topic.counts}
     for tweet in sent:
         for name, writes in _by_connection(tweet, by_number).items():
             is_there = tweet.id in anywhere if name is None else (name, tweet.id) in topic.counts
+            if name is not None and is_there:
+                sent_again += min(len(writes), topic.counts[name, tweet.id]) - 1
             outside = [at for _, at in writes if name is None or not ledger.in_gap(name, at)]
             if not outside:
                 in_gaps += 1
@@ -78,7 +81,7 @@ def account(
             due += 1
             if not is_there:
                 losses.append(f"{_loss(tweet.id, outside[0], name, ledger)}: {_told(writes)}")
-    return Deliveries(in_gaps + due, in_gaps, due, len(losses), arrived_in_gaps, tuple(losses))
+    return Deliveries(in_gaps + due, in_gaps, due, len(losses), arrived_in_gaps, tuple(losses), sent_again)
 
 
 def _by_connection(

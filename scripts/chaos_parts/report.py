@@ -53,8 +53,9 @@ class Report:
 
     @property
     def doubled_share(self) -> float:
-        """The share of repeats among all tweets on the topic."""
-        return self.topic.doubled / self.topic.messages if self.topic.messages else 0.0
+        """The share among all tweets on the topic of those repeated though the sandbox sent them once."""
+        repeated = self.topic.doubled - self.deliveries.sent_again
+        return repeated / self.topic.messages if self.topic.messages else 0.0
 
     @property
     def _most_doubled(self) -> float:
@@ -118,7 +119,10 @@ class Report:
         yield _row("lost", f"{deliveries.lost:,}")
         yield from (f"    {loss}" for loss in deliveries.losses[:_SHOWN])
         yield _row("on the topic", f"{topic.messages:,}")
-        yield _row("doubled", f"{topic.doubled:,}") + f"  ({self.doubled_share:.3%})"
+        yield _row("doubled", f"{topic.doubled:,}")
+        yield _row("of these sent over two streams", f"{deliveries.sent_again:,}") + (
+            f"  (the rest: {self.doubled_share:.3%})"
+        )
         yield _row("marked as redelivered", f"{topic.redelivered:,}")
 
     def _gap_lines(self) -> Iterable[str]:

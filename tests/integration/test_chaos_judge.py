@@ -99,6 +99,17 @@ def test_what_was_sent_on_a_stream_that_nobody_claims_must_be_somewhere() -> Non
     assert (found.due, found.lost) == (2, 1)
 
 
+def test_what_the_sandbox_sent_over_two_streams_may_come_twice() -> None:
+    """During a handover both streams of a connection bring it: that is no repeat of ours."""
+    twice, once = SentTweet("1", ((1, 20.0), (2, 20.0))), SentTweet("1", ((1, 20.0),))
+    for sent, copies, sent_again in [(twice, 2, 1), (twice, 3, 1), (twice, 1, 0), (once, 2, 0), (once, 0, 0)]:
+        topic = Topic(Counter({(TRACK, "1"): copies} if copies else {}), 0)
+        assert account([sent], STREAMS, LEDGER, topic).sent_again == sent_again
+    report = make_report()
+    brought = replace(report, topic=doubled, deliveries=replace(report.deliveries, sent_again=950))
+    assert brought.breaches == []
+
+
 def test_what_came_more_than_once_is_counted() -> None:
     assert (TOPIC.messages, TOPIC.doubled) == (4, 1)
 
