@@ -17,6 +17,7 @@ TIMEOUT_S = 30.0  # of a request from the connect to the last byte
 _MAX_ANSWER_BYTES = 32 << 20  # a thousand filters of 2,048 characters, escaped, are 12 MiB
 _MAX_HEADER_BYTES = 16 << 10
 _PIECE_BYTES = 1 << 16
+_SECRET_BYTES = 8  # anything shorter may stand in an answer by chance
 
 T = TypeVar("T")
 
@@ -141,7 +142,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _without(authorization: str, raw: bytes) -> bytes:
     """Return an answer without the credentials, which a server or proxy may repeat in an error."""
     secret = authorization.partition(" ")[2].encode()
-    return raw.replace(secret, b"***") if secret else raw
+    return raw.replace(secret, b"***") if len(secret) >= _SECRET_BYTES else raw
 
 
 def _encoded(body: Any) -> bytes | None:

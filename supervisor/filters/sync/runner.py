@@ -1,0 +1,254 @@
+"""Carries a sync out: one request after the other, within the budget, until there is nothing to do now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from traptor.common.backoff import doubled
+from traptor.common.logs.event import fields
+from traptor.supervisor.filters.sync.budget import RequestKind, RequestLimits, RuleBudget, load_budget
+from traptor.supervisor.filters.sync.difference import Difference, difference
+from traptor.supervisor.filters.sync.goal import Goal
+from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
+from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.filters.sync.steps import Add, Delete, Look, Settled, Step, Wait, next_step
+from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.xapi.answers import Counts, ListedFilter
+from traptor.supervisor.xapi.batch import NewFilter
+from traptor.supervisor.xapi.client import XClient
+from traptor.supervisor.xapi.failures import (
+    BadAnswer,
+    CapExceeded,
+    KeyRefused,
+    OutOfCredit,
+    RateLimited,
+    RequestRefused,
+    RuleCapExceeded,
+    ServerTrouble,
+    XFailure,
+)
+from traptor.supervisor.xapi.quota import Quota
+
+log = logging.getLogger(__name__)
+
+_FIRST_REST_S = 5.0
+_LAST_REST_S = 320.0
+_REST_S: Mapping[type[XFailure], float] = {
+    OutOfCredit: 1_800.0,
+    CapExceeded: 1_800.0,
+    KeyRefused: 900.0,
+    RequestRefused: 900.0,
+}
+_MOST_PAGES = 200
+_NO_GOAL = Goal("", {})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a sync came."""
+
+    difference: Difference
+    again_at: float | None = None  # when there is more to do (monotonic seconds)
+    trouble: XFailure | None = None  # what X refused, or why it cannot be asked
+    unplaced: tuple[str, ...] = ()  # wanted values without room
+
+
+class Sync:
+    """Keeps the filters of one app as they are wanted.
+
+    `clock` gives the time; `save` is called whenever what `dump` returns has changed, before each request
+    and after each answer.
+    """
+
+    def __init__(
+        self,
+        client: XClient,
+        limits: RequestLimits,
+        clock: Callable[[], Instant],
+        save: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.client = client  # may be replaced, when the bearer token changes
+        self.goal = _NO_GOAL
+        self.standing = Standing()
+        self.budget = RuleBudget(limits)
+        self._clock = clock
+        self._save = save
+        self._turn = asyncio.Lock()
+        self._is_changing = False  # a change was asked for, and its answer is not here
+        self._doubts = 0
+        self._rest_until = 0.0
+        self._troubles = 0
+        self._trouble: XFailure | None = None
+
+    def want(self, goal: Goal) -> None:
+        """Set what is wanted; a run that is under way goes on with it."""
+        self.goal = goal
+
+    def doubt(self) -> None:
+        """Have the next run list the filters: the periodic look, or a 409 of the stream."""
+        self._doubts += 1
+        self.standing = self.standing.doubted()
+
+    def saw(self, filter_id: str) -> None:
+        """Take note of a post that named a filter: it is in effect."""
+        self.standing = self.standing.seen(filter_id, self._clock().mono)
+
+    def retry(self) -> None:
+        """End a rest, when a key was replaced or the operator says so; the budget stays."""
+        self._rest_until, self._troubles, self._trouble = 0.0, 0, None
+
+    def dump(self) -> dict[str, Any]:
+        """Return what a next master needs, as JSON values."""
+        now = self._clock()
+        return {
+            "budget": self.budget.dump(now.mono, now.wall),
+            "standing": dump_standing(self.standing, now.mono, now.wall),
+        }
+
+    def load(self, dump: Mapping[str, Any]) -> None:
+        """Take over what an earlier master knew. Raises TraptorError."""
+        now = self._clock()
+        self.budget = load_budget(dump.get("budget", {}), self.budget.limits, now.mono, now.wall)
+        self.standing = load_standing(dump.get("standing", {}), now.mono, now.wall)
+
+    async def run(self) -> Outcome:
+        """Make requests until nothing can be done now; raises nothing that X may cause."""
+        async with self._turn:
+            if self._is_changing:  # an earlier run was ended before its answer came
+                self._in_doubt()
+            while True:
+                now = self._clock().mono
+                step = next_step(self.standing, self.goal, now)
+                if (ended := self._ended(step, now)) is not None:
+                    return ended
+                await self._carry_out(step)
+
+    def _ended(self, step: Step, now: float) -> Outcome | None:
+        """Return the outcome when the step is to wait; None when a request is to be made."""
+        found = difference(self.standing, self.goal, now)
+        if self._trouble is not None and now < self._rest_until:
+            return Outcome(found, self._rest_until, self._trouble)
+        match step:
+            case Settled(unplaced):
+                self.standing = self.standing.without_splits()
+                return Outcome(found, unplaced=unplaced)
+            case Wait(until):
+                return Outcome(found, until)
+        free_at = self.budget.free_at(_kind_of(step), now)
+        return Outcome(found, free_at, self._trouble) if free_at > now else None
+
+    async def _carry_out(self, step: Step) -> None:
+        try:
+            match step:
+                case Look():
+                    await self._look()
+                case Add(filters):
+                    await self._add(filters)
+                case Delete(ids):
+                    await self._delete(ids)
+        except RuleCapExceeded as failure:
+            await self._count(failure)
+        except XFailure as failure:
+            self._failed(failure, _kind_of(step))
+        else:
+            self.retry()
+
+    async def _look(self) -> None:
+        found: list[ListedFilter] = []
+        token, doubts = "", self._doubts
+        for _ in range(_MOST_PAGES):
+            self._spend(RequestKind.LIST)
+            page = await self.client.filter_page(token)
+            self._told(RequestKind.LIST, page.quota)
+            found += page.filters
+            token = page.next_token
+            now = self._clock().mono
+            if not token:
+                standing = self.standing.listed(found, now)
+                self._keep(standing if doubts == self._doubts else standing.doubted())
+                return
+            if self.budget.free_at(RequestKind.LIST, now) > now:
+                return  # the list begins anew when there are requests for it
+        raise BadAnswer(f"list filters: the list does not end after {_MOST_PAGES} pages")
+
+    async def _add(self, filters: Sequence[NewFilter]) -> None:
+        self._spend(RequestKind.CHANGE)
+        self._is_changing = True
+        answer, quota = await self.client.add(filters)
+        self._told(RequestKind.CHANGE, quota)
+        values = [one.value for one in filters]
+        self._keep(self.standing.added(values, answer, self._clock().mono))
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        self._spend(RequestKind.CHANGE)
+        self._is_changing = True
+        found_all, quota = await self.client.delete(ids)
+        self._told(RequestKind.CHANGE, quota)
+        self._keep(self.standing.deleted(ids, self._clock().mono, found_all=found_all))
+
+    async def _count(self, refusal: RuleCapExceeded) -> None:
+        """Learn how many more filters X takes; none where it does not tell."""
+        self._told(RequestKind.CHANGE, refusal.quota)
+        now = self._clock().mono
+        room = 0
+        if self.budget.free_at(RequestKind.LIST, now) <= now:
+            self._spend(RequestKind.LIST)
+            try:
+                room = _room(await self.client.counts())
+            except XFailure as failure:
+                log.debug("filters cannot be counted", extra=fields(error=str(failure)))
+        self._keep(self.standing.capped(room, self._clock().mono))
+
+    def _failed(self, failure: XFailure, kind: RequestKind) -> None:
+        now = self._clock()
+        if isinstance(failure, RateLimited):
+            self._is_changing = False
+            self.budget = self.budget.refused(kind, failure.quota, now.mono, now.wall)
+        elif isinstance(failure, ServerTrouble | BadAnswer):
+            self._in_doubt()
+            self.budget = self.budget.told(kind, failure.quota, now.mono, now.wall)
+        else:
+            self._told(kind, failure.quota)
+        rest_s = _REST_S.get(type(failure)) or doubled(_FIRST_REST_S, self._troubles, _LAST_REST_S)
+        self._rest_until = now.mono + rest_s
+        self._troubles += 1
+        self._trouble = failure
+        self._save()
+
+    def _spend(self, kind: RequestKind) -> None:
+        self.budget = self.budget.spend(kind, self._clock().mono)
+        self._save()
+
+    def _told(self, kind: RequestKind, quota: Quota) -> None:
+        """Take note of an answer that says for certain what became of the request."""
+        now = self._clock()
+        self._is_changing = False
+        self.budget = self.budget.told(kind, quota, now.mono, now.wall)
+
+    def _in_doubt(self) -> None:
+        self._is_changing = False
+        self.standing = self.standing.doubted()
+
+    def _keep(self, standing: Standing) -> None:
+        self.standing = standing
+        self._save()
+
+
+def _kind_of(step: Step) -> RequestKind:
+    return RequestKind.LIST if isinstance(step, Look) else RequestKind.CHANGE
+
+
+def _room(counts: Counts) -> int:
+    """Return how many filters the app's and the project's caps leave; 0 where X does not say."""
+    used = counts.client_app_rules_count
+    pairs = (
+        (counts.cap_per_client_app, used.rule_count if used else None),
+        (counts.cap_per_project, counts.project_rules_count),
+    )
+    return max(
+        0, min((cap - count for cap, count in pairs if cap is not None and count is not None), default=0)
+    )

@@ -1,0 +1,175 @@
+"""What stands in an app at X as far as it is known, and what was learnt while it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from traptor.supervisor.xapi.answers import ListedFilter
+from traptor.supervisor.xapi.batch import BatchAnswer
+
+EFFECT_S = 20.0  # from the answer until a change is in effect, by X's documents
+KNOWN_AFTER_S = 60.0  # a deleted filter may still be named by posts
+_REFUSED_S = 3_600.0  # before a refused value is tried again: X changes its mind, and its language
+_RETRY_S = 60.0
+_FULL_S = 300.0
+_MOST_TAKEN = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why X does not take a value, and until when it is not tried again."""
+
+    reason: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A filter that was deleted, or vanished."""
+
+    value: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The filters by id, and what is known of them; times are seconds of the caller's clock."""
+
+    filters: Mapping[str, ListedFilter] = field(default_factory=dict, repr=False)
+    is_fresh: bool = False  # the list is X's own, brought up to date by every answer since
+    effect_at: Mapping[str, float] = field(default_factory=dict, repr=False)
+    gone: Mapping[str, Gone] = field(default_factory=dict, repr=False)
+    same_as: Mapping[str, str] = field(default_factory=dict, repr=False)  # values that X writes its own way
+    refused: Mapping[str, Refusal] = field(default_factory=dict, repr=False)
+    left_alone: Mapping[str, float] = field(default_factory=dict, repr=False)  # until when, by id
+    taken: Mapping[str, None] = field(default_factory=dict, repr=False)  # digests of values taken before
+    splits: tuple[tuple[str, ...], ...] = ()  # parts of refused batches, to be tried on their own
+    full_at: int | None = None  # X refused more than so many filters
+    full_until: float = 0.0
+
+    def is_in_effect(self, filter_id: str, now: float) -> bool:
+        """Tell whether posts are delivered for a filter."""
+        return filter_id in self.filters and self.effect_at.get(filter_id, now) <= now
+
+    def was_taken(self, value: str) -> bool:
+        """Tell whether X has taken the value before."""
+        return digest(value) in self.taken
+
+    def room(self, capacity: int, now: float) -> int:
+        """Return how many filters can be added."""
+        most = capacity if self.full_at is None or now >= self.full_until else min(capacity, self.full_at)
+        return max(0, most - len(self.filters))
+
+    def listed(self, filters: Iterable[ListedFilter], now: float) -> Standing:
+        """Return it after a complete list. Filters not seen before are taken for new."""
+        by_id = {one.id: one for one in filters}
+        vanished = {key: Gone(one.value, now) for key, one in self.filters.items() if key not in by_id}
+        return replace(
+            self,
+            filters=by_id,
+            is_fresh=True,
+            effect_at={key: self.effect_at.get(key, now + EFFECT_S) for key in by_id},
+            gone=_recent({**self.gone, **vanished}, now, by_id),
+            same_as={value: key for value, key in self.same_as.items() if key in by_id},
+            taken=_with_taken(self.taken, [one.value for one in by_id.values()]),
+            left_alone={key: at for key, at in self.left_alone.items() if at > now},
+        )
+
+    def doubted(self) -> Standing:
+        """Return it after something that may have changed the filters unnoticed: they are listed next."""
+        return replace(self, is_fresh=False)
+
+    def seen(self, filter_id: str, now: float) -> Standing:
+        """Return it after a post that named the filter: it is in effect."""
+        if self.effect_at.get(filter_id, now) <= now:
+            return self
+        return replace(self, effect_at={**self.effect_at, filter_id: now})
+
+    def added(self, sent: Sequence[str], answer: BatchAnswer, now: float) -> Standing:
+        """Return it after the answer to a batch."""
+        filters = dict(self.filters)
+        same_as, refused = dict(self.same_as), dict(self.refused)
+        for value, one in answer.taken.items():
+            filters[one.id] = one
+            if one.value != value:
+                same_as[value] = one.id
+        for value, key in answer.existing.items():
+            if key:
+                same_as[value] = key
+            if key not in filters:  # counts only where the next list does not show it
+                refused[value] = Refusal(
+                    "X says that it stands there already, but does not list it", now + _RETRY_S
+                )
+        for value, reason in answer.refused.items():
+            refused[value] = Refusal(reason, now + _REFUSED_S)
+        new = {one.id: now + EFFECT_S for one in answer.taken.values()}
+        after = replace(
+            self,
+            filters=filters,
+            is_fresh=self.is_fresh and all(key in filters for key in answer.existing.values()),
+            effect_at={**self.effect_at, **new},
+            same_as=same_as,
+            refused=refused,
+            taken=_with_taken(self.taken, answer.taken),
+        )
+        told = {*answer.taken, *answer.existing, *answer.refused}
+        rest = [value for value in sent if value not in told]
+        if not rest or answer.refused or answer.existing:
+            return after
+        return after.halved(rest, answer.reason or "X does not take it and gives no reason", now)
+
+    def halved(self, batch: Sequence[str], reason: str, now: float) -> Standing:
+        """Return it after a refusal that names no value: a single one is refused, more are parted."""
+        if len(batch) == 1:
+            return replace(self, refused={**self.refused, batch[0]: Refusal(reason, now + _REFUSED_S)})
+        middle = len(batch) // 2
+        kept = [tuple(value for value in split if value not in set(batch)) for split in self.splits]
+        halves = (tuple(batch[:middle]), tuple(batch[middle:]))
+        return replace(self, splits=(*halves, *[split for split in kept if split]))
+
+    def without_splits(self) -> Standing:
+        """Return it when nothing of refused batches is left to try."""
+        return replace(self, splits=()) if self.splits else self
+
+    def deleted(self, ids: Sequence[str], now: float, *, found_all: bool) -> Standing:
+        """Return it after filters were deleted; if X did not find all of them, they are listed next."""
+        gone = {key: Gone(self.filters[key].value, now) for key in ids if key in self.filters}
+        after = replace(
+            self,
+            filters={key: one for key, one in self.filters.items() if key not in gone},
+            effect_at={key: at for key, at in self.effect_at.items() if key not in gone},
+            gone=_recent({**self.gone, **gone}, now, ()),
+        )
+        if found_all:
+            return after
+        left_alone = {**self.left_alone, **dict.fromkeys(ids, now + _RETRY_S)}
+        return replace(after, is_fresh=False, left_alone=left_alone)
+
+    def capped(self, room: int, now: float) -> Standing:
+        """Return it after X refused more filters; `room` is what its counts leave."""
+        return replace(self, full_at=len(self.filters) + room, full_until=now + _FULL_S)
+
+    def known(self, now: float) -> dict[str, str]:
+        """Return the values of all filters that posts may name, by id, as we wrote them."""
+        ours = {key: value for value, key in self.same_as.items()}
+        gone = {key: one.value for key, one in _recent(self.gone, now, self.filters).items()}
+        return {**gone, **{key: ours.get(key, one.value) for key, one in self.filters.items()}}
+
+
+def digest(value: str) -> str:
+    """Return what is kept of a value that X has taken."""
+    return hashlib.blake2b(value.encode(), digest_size=8).hexdigest()
+
+
+def _with_taken(taken: Mapping[str, None], values: Iterable[str]) -> dict[str, None]:
+    new = [key for key in map(digest, values) if key not in taken]
+    if not new:
+        return dict(taken)
+    return dict.fromkeys([*taken, *new][-_MOST_TAKEN:])
+
+
+def _recent(gone: Mapping[str, Gone], now: float, present: Iterable[str]) -> dict[str, Gone]:
+    here = set(present)
+    return {key: one for key, one in gone.items() if one.at + KNOWN_AFTER_S > now and key not in here}

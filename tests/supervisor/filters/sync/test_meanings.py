@@ -1,0 +1,93 @@
+"""Workers are told what each filter stands for, old ones too; and what a restart remembers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.toyx import ToyX
+
+from traptor.common.errors import TraptorError
+from traptor.common.filters import Meaning
+from traptor.common.rules.rule import GroupId
+from traptor.supervisor.filters.composition import Demand
+from traptor.supervisor.filters.language.translate import translate
+from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
+from traptor.supervisor.filters.sync.meanings import meanings
+from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
+from traptor.supervisor.filters.sync.standing import Refusal, Standing
+from traptor.supervisor.filters.sync.steps import Wait, next_step
+
+TRACK = GroupId.parse("track:0")
+WALL = 1_800_000_000.0
+
+
+def demand(*values: str, group: GroupId = TRACK) -> Demand:
+    return Demand(group, {translate(group.type, value).clause: (value,) for value in values})
+
+
+def goal(*values: str) -> Goal:
+    return Goal("default", dict.fromkeys(values, "track:0"), ForeignFilters.LEAVE)
+
+
+def standing(*values: str, tag: str = "traptor/default/track:0/1") -> Standing:
+    x = ToyX()
+    for value in values:
+        x.put(value, tag)
+    return Standing().listed(list(x.filters.values()), 0.0)
+
+
+def test_single_and_packed_filters_and_two_groups() -> None:
+    other = demand("b", group=GroupId.parse("track:1"))
+    found = meanings(standing("a", "b OR c"), goal("a", "b OR c"), [demand("a", "b", "c"), other], (), 1.0)
+    assert found == (
+        Meaning("100", "track:0", ("a",), is_packed=False),
+        Meaning("101", "track:0", ("b", "c"), is_packed=True),
+        Meaning("101", "track:1", ("b",), is_packed=True),
+    )
+
+
+def test_a_changed_rule_keeps_what_its_filter_stood_for_until_a_minute_after() -> None:
+    before = meanings(standing("old"), goal("old"), [demand("old")], (), 1.0)
+    after = standing("old").deleted(["100"], 100.0, found_all=True)
+    assert meanings(after, goal("new"), [demand("new")], before, 159.0) == before
+    assert meanings(after, goal("new"), [demand("new")], before, 160.0) == ()
+
+
+def test_a_foreign_filter_means_nothing_unless_it_is_used() -> None:
+    foreign = standing("a", "b", tag="somebody's")
+    found = meanings(foreign, goal("a"), [demand("a", "b")], (), 1.0)
+    assert [one.filter_id for one in found] == ["100"]
+
+
+def test_a_restart_remembers_effects_refusals_and_what_was_taken() -> None:
+    known = standing("a", "b").seen("100", 5.0)
+    known = known.halved(["bad"], "no", 10.0).deleted(["101"], 10.0, found_all=True)
+    dump = json.loads(json.dumps(dump_standing(known, 10.0, WALL)))
+    after = load_standing(dump, 500.0, WALL + 2)
+    assert not after.is_fresh
+    assert after.refused == {"bad": Refusal("no", 10.0 + 3_600 + 488)}
+    assert after.was_taken("a")
+    assert after.effect_at == {"100": 493.0}
+    assert after.known(500.0) == {"101": "b"}
+    listed = after.listed(list(known.filters.values()), 500.0)
+    assert listed.is_in_effect("100", 500.0)
+
+
+def test_after_a_restart_an_old_filter_stays_until_the_new_one_is_in_effect() -> None:
+    known = standing("a OR b", "a")
+    wait = next_step(known, goal("a"), 1.0)
+    assert wait == Wait(20.0)
+    after = load_standing(dump_standing(known, 1.0, WALL), 0.0, WALL)
+    assert next_step(after.listed(list(known.filters.values()), 0.0), goal("a"), 0.0) == Wait(19.0)
+
+
+def test_a_clock_that_was_set_back_stops_nothing_for_long() -> None:
+    dump = dump_standing(standing("a"), 0.0, WALL)
+    dump["effect_at"]["100"] = WALL * 2
+    assert load_standing(dump, 7.0, WALL).effect_at == {"100": 67.0}
+
+
+def test_what_is_no_dump_is_refused() -> None:
+    with pytest.raises(TraptorError, match="cannot be read"):
+        load_standing({"taken": 7}, 0.0, WALL)
