@@ -1,12 +1,11 @@
 """The command with the options of the X API v2, and tweepy as its client."""
 
-import subprocess
-import sys
-
 import pytest
 import requests
 import tweepy
+from click.testing import CliRunner
 
+from traptor.sandbox.cli import main
 from traptor.sandbox.process import SandboxProcess
 
 STREAM = "/2/tweets/search/stream"
@@ -68,13 +67,10 @@ def test_tweepy_reads_what_the_record_says_until_the_command_ends(process, until
     ],
 )
 def test_bad_options_are_refused_in_one_line(options, said):
-    command = [sys.executable, "-m", "traptor.sandbox", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert said in done.stderr.splitlines()[-1]
+    done = CliRunner().invoke(main, options)
+    assert done.exit_code == 2
+    assert said in done.output.splitlines()[-1]
 
 
 def test_a_wrong_bearer_option_is_not_repeated():
-    command = [sys.executable, "-m", "traptor.sandbox", "--bearer", "secret-token"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert "secret-token" not in done.stderr + done.stdout
+    assert "secret-token" not in CliRunner().invoke(main, ["--bearer", "secret-token"]).output
