@@ -16,7 +16,7 @@ from traptor.common.config.kinds.kinds import Allowed
 _LIBRARY_SECRET = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.config|jaas")
 
 
-class Reload(StrEnum):
+class OnReload(StrEnum):
     """The effect of a reload on a changed option."""
 
     LIVE = "live"  # takes effect at once
@@ -33,7 +33,7 @@ class Option:
     default: str | None
     sample: str  # what the sample ini shows
     allowed: Allowed
-    reload: Reload
+    reload: OnReload
     is_secret: bool
     meaning: str
 
@@ -51,7 +51,7 @@ class Option:
             default=None if field.is_required() else str(field.default),
             sample=str(extra["sample"]),
             allowed=next(item for item in field.metadata if isinstance(item, Allowed)),
-            reload=Reload(str(extra["reload"])),
+            reload=OnReload(str(extra["reload"])),
             is_secret=not field.repr,
             meaning=field.description or "",
         )
@@ -65,18 +65,18 @@ class Option:
             default="",
             sample="",
             allowed=Allowed("what librdkafka takes"),
-            reload=Reload.REFRESH,
+            reload=OnReload.REFRESH,
             is_secret=_LIBRARY_SECRET.search(key) is not None,
             meaning="",
         )
 
 
-def option(default: str, reload: Reload, meaning: str, *, secret: bool = False) -> Any:
+def option(default: str, reload: OnReload, meaning: str, *, secret: bool = False) -> Any:
     """Declare a field of a section: its default as written in the ini, and its meaning."""
     extra: dict[str, Any] = {"sample": default, "reload": reload.value}
     return Field(default, description=meaning, repr=not secret, json_schema_extra=extra)
 
 
-def required_option(sample: str, reload: Reload, meaning: str) -> Any:
+def required_option(sample: str, reload: OnReload, meaning: str) -> Any:
     """Declare a required field; the sample ini sets it to `sample`."""
     return Field(description=meaning, json_schema_extra={"sample": sample, "reload": reload.value})

@@ -12,7 +12,7 @@ from traptor.common.config.keys.draft import SECTION_PREFIX, KeyDraft, draft_of_
 from traptor.common.config.keys.file import KeyFile
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.kinds import Folder
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.sectionreader import SectionReader
 from traptor.common.config.sections import SECTIONS, Section
 from traptor.common.config.source.expansion import Expansion, Value, is_literal
@@ -28,14 +28,14 @@ class SettingsReader:
     """One reading of the configuration; problems and warnings accumulate in `report`."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
-        self.report = Report()
+        self.report = Problems()
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would lose a symlink that is swapped
         self._file = str(path)
         self._folder = self.path.parent
         self._expansion = Expansion(self._folder, environ)
         self._key_file: Path | None = None
         self._secrets: list[Value] = []  # from the ini
-        self._ini = self._read_text(self.path, Place(self._file))
+        self._ini = self._read_text(self.path, Position(self._file))
         text = "" if self._ini is None else self._ini.text
         self.report.raise_problems()
         self._sections = read_ini(self._file, text, self.report)
@@ -49,7 +49,7 @@ class SettingsReader:
 
     def section(self, model: type[SectionT]) -> SectionT | None:
         """Return one section, or None when it has a problem."""
-        missing = IniSection(model.section, Place(self._file, None, f"[{model.section}]"), {})
+        missing = IniSection(model.section, Position(self._file, None, f"[{model.section}]"), {})
         written = self._sections.get(model.section, missing)
         reader = SectionReader(model, written, self.report)
         section = reader.read(Folder(self._folder), self._expansion)
@@ -67,11 +67,11 @@ class SettingsReader:
         self._secrets += secret_values(in_ini)
         return KeyChecks(self.report).keys((*in_ini, *in_file))
 
-    def place(self, section: str, key: str) -> Place:
+    def place(self, section: str, key: str) -> Position:
         """Return the place where an option stands, or would stand."""
         written = self._sections.get(section)
         value = written.values.get(key) if written is not None else None
-        place = Place(self._file, None, f"[{section}]") if value is None else value.place
+        place = Position(self._file, None, f"[{section}]") if value is None else value.place
         return place.of(key)
 
     def finish(self) -> None:
@@ -84,11 +84,11 @@ class SettingsReader:
 
     # ---- steps
 
-    def _read_text(self, path: Path, place: Place) -> TextFile | None:
+    def _read_text(self, path: Path, place: Position) -> TextFile | None:
         try:
             return TextFile.read(path)
         except UnreadableText as error:
-            self.report.problem(Place(place.file, error.line, place.what), str(error))
+            self.report.problem(Position(place.file, error.line, place.what), str(error))
             return None
 
     def _read_key_file(self, path: Path) -> list[KeyDraft]:
@@ -96,7 +96,7 @@ class SettingsReader:
         named = self._sections["keys"].values["file"]
         # A name that is no file may be a misplaced secret, such as a URL with a password.
         may_be_shown = (is_literal(named) and "@" not in named.text) or os.path.lexists(path)
-        place = Place(str(path), None, "([keys] file)") if may_be_shown else named.place.of("file")
+        place = Position(str(path), None, "([keys] file)") if may_be_shown else named.place.of("file")
         file = self._read_text(path, place)
         if file is None:
             return []

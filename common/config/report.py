@@ -11,14 +11,14 @@ _PLACE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A position in the configuration: file, line if known, and name, as in "traptor.ini:12 [redis] url"."""
 
     file: str
     line: int | None = None
     what: str = ""
 
-    def of(self, what: str) -> Place:
+    def of(self, what: str) -> Position:
         """Return the place of a thing inside this one."""
         return replace(self, what=f"{self.what} {what}".lstrip())
 
@@ -27,18 +27,18 @@ class Place:
         return printable(f"{spot} {cut(self.what, _PLACE_CHARACTERS)}".rstrip())
 
 
-class Report:
+class Problems:
     """Problems and warnings in the order they are found; no message may hold a secret."""
 
     def __init__(self) -> None:
-        self._problems: list[tuple[Place, str]] = []
+        self._problems: list[tuple[Position, str]] = []
         self._warnings: list[str] = []
 
-    def problem(self, place: Place, message: str) -> None:
+    def problem(self, place: Position, message: str) -> None:
         """Record a problem that makes the configuration unusable."""
         self._problems.append((place, message))
 
-    def warn(self, place: Place, message: str) -> None:
+    def warn(self, place: Position, message: str) -> None:
         """Record something that the operator should know although the configuration is usable."""
         self._warnings.append(f"{place}: {message}")
 

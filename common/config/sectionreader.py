@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from traptor.common.config.kinds.kinds import JSONL, STDOUT, Folder
 from traptor.common.config.options import Option
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.sections import OPTIONS, Section, TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.exposure import url_secrets_of
@@ -30,7 +30,7 @@ _SHOWN_CHARACTERS = 10  # credentials are longer
 class SectionReader(Generic[SectionT]):
     """Reads one section of the ini; all its problems go to the report."""
 
-    def __init__(self, model: type[SectionT], written: IniSection, report: Report) -> None:
+    def __init__(self, model: type[SectionT], written: IniSection, report: Problems) -> None:
         self._model = model
         self._table = {option.key: option for option in model.options()}
         self._written = written
@@ -89,7 +89,7 @@ class SectionReader(Generic[SectionT]):
         self._report.problem(value.place, "stands in quotes, which are a part of the value; remove them")
         return None
 
-    def _report_unknown(self, key: str, line: Place) -> None:
+    def _report_unknown(self, key: str, line: Position) -> None:
         """Report a name that is not an option; repeat it only when it cannot be part of a secret."""
         hint = did_you_mean(key, self._table)
         home = next((option.section for option in OPTIONS if option.key == key), None)
@@ -143,7 +143,7 @@ class SectionReader(Generic[SectionT]):
             return {high: f"must not be less than {low}"}
         return {low: f"must not be more than {high}, which is {self._table[high].default}"}
 
-    def _place(self, key: str) -> Place:
+    def _place(self, key: str) -> Position:
         written = self._written.values.get(key)
         line = self._written.place if written is None else written.place
         is_named = not self._model.is_passed_on(key) or _LIBRARY_NAME.fullmatch(key)

@@ -40,10 +40,10 @@ from traptor.common.config.kinds.kinds import (
 )
 from traptor.common.config.kinds.urls import masked_url
 from traptor.common.config.librdkafka import REFUSED
-from traptor.common.config.options import Option, Reload, option, required_option
+from traptor.common.config.options import OnReload, Option, option, required_option
 from traptor.common.rules.rule import Limits
 
-LIVE, REFRESH, RESTART = Reload
+LIVE, REFRESH, RESTART = OnReload
 _LIMITS = Limits()
 
 STREAM_URL = "https://stream.twitter.com"

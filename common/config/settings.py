@@ -11,9 +11,9 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.config.kinds.kinds import KAFKA
 from traptor.common.config.kinds.urls import is_readable_on_the_way, url_secrets
-from traptor.common.config.options import Option, Reload
+from traptor.common.config.options import OnReload, Option
 from traptor.common.config.reader import SettingsReader
-from traptor.common.config.report import Place
+from traptor.common.config.report import Position
 from traptor.common.config.sections import (
     KEEP_ALIVE_S,
     OPTIONS,
@@ -76,8 +76,8 @@ class Settings:
         changed = [option for option in OPTIONS if self._value(option) != other._value(option)]
         passed_on = {key for key, _ in {*self.kafka.library} ^ {*other.kafka.library}}
         changed += [Option.of_library(KafkaSection.section, key) for key in sorted(passed_on)]
-        by_reload = {reload: tuple(o for o in changed if o.reload is reload) for reload in Reload}
-        return Changes(by_reload[Reload.LIVE], by_reload[Reload.REFRESH], by_reload[Reload.RESTART])
+        by_reload = {reload: tuple(o for o in changed if o.reload is reload) for reload in OnReload}
+        return Changes(by_reload[OnReload.LIVE], by_reload[OnReload.REFRESH], by_reload[OnReload.RESTART])
 
     def keeping_what_needs_a_restart(self, running: Settings) -> Settings:
         """Return these settings with the running supervisor's value of each option that needs a restart."""
@@ -86,7 +86,7 @@ class Settings:
 
     def _kept(self, attribute: str, running: Settings) -> Section:
         section: Section = getattr(self, attribute)
-        kept = [option.key for option in section.options() if option.reload is Reload.RESTART]
+        kept = [option.key for option in section.options() if option.reload is OnReload.RESTART]
         return section.model_copy(update={key: getattr(getattr(running, attribute), key) for key in kept})
 
     def _value(self, option: Option) -> object:
@@ -181,7 +181,7 @@ def _warn_of_doubts(
 ) -> None:
     if not keys:
         reader.report.warn(
-            Place(str(reader.path)),
+            Position(str(reader.path)),
             "has no usable key, nor has its key file: nothing is collected until there is one,"
             " in a [key:NAME] section or in the file that [keys] file names",
         )

@@ -59,7 +59,7 @@ def assign(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Share:
     """The rules that a part should stream now, by key.
 
     `held_for` is not empty when the part cannot take its new rules yet: it keeps its generation until the
@@ -74,7 +74,7 @@ def hold(
     target: Assignment,
     streaming: Mapping[int, AbstractSet[str]],
     starting: Mapping[int, AbstractSet[str]] = _NOTHING,
-) -> dict[int, Wanted]:
+) -> dict[int, Share]:
     """Return what each part should stream now; a part that is missing from the result is to be drained.
 
     `streaming` holds the rules that each part streams now, `starting` those of a generation that may take
@@ -100,8 +100,8 @@ def _needs_host(key: str, target: Assignment, lasting: Mapping[int, AbstractSet[
 
 def _wanted(
     target: Assignment, own: frozenset[str], now: AbstractSet[str], guests: Mapping[str, int]
-) -> Wanted:
+) -> Share:
     keys = own | guests.keys()
     if guests and target.distinct(keys) > target.limit:
-        return Wanted(frozenset(now), tuple(sorted(set(guests.values()))))
-    return Wanted(keys)
+        return Share(frozenset(now), tuple(sorted(set(guests.values()))))
+    return Share(keys)

@@ -21,7 +21,7 @@ _OLD = re.compile(r"(.+\.log)\.([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Rename:
     """One step: rename a file, or remove it when `to` is None."""
 
     name: str
@@ -38,7 +38,7 @@ def rotate_logs(log_dir: Path, max_bytes: int, keep: int) -> None:
         _make(log_dir, move)
 
 
-def moves(sizes: Mapping[str, int], max_bytes: int, keep: int) -> list[Move]:
+def moves(sizes: Mapping[str, int], max_bytes: int, keep: int) -> list[Rename]:
     """Return the steps, in order, that rotate these files (name -> size in bytes)."""
     old = _old_numbers(sizes)
     steps = []
@@ -48,11 +48,11 @@ def moves(sizes: Mapping[str, int], max_bytes: int, keep: int) -> list[Move]:
     return steps
 
 
-def _moves_of_one(name: str, old: set[int], keep: int) -> list[Move]:
-    steps = [Move(f"{name}.{number}", None) for number in sorted(old) if number >= keep]
+def _moves_of_one(name: str, old: set[int], keep: int) -> list[Rename]:
+    steps = [Rename(f"{name}.{number}", None) for number in sorted(old) if number >= keep]
     free = next(number for number in range(1, len(old) + 2) if number not in old or number >= keep)
-    steps += [Move(f"{name}.{number}", f"{name}.{number + 1}") for number in range(free - 1, 0, -1)]
-    steps.append(Move(name, f"{name}.1" if keep else None))
+    steps += [Rename(f"{name}.{number}", f"{name}.{number + 1}") for number in range(free - 1, 0, -1)]
+    steps.append(Rename(name, f"{name}.1" if keep else None))
     return steps
 
 
@@ -64,7 +64,7 @@ def _old_numbers(names: Iterable[str]) -> dict[str, set[int]]:
     return old
 
 
-def _make(log_dir: Path, move: Move) -> None:
+def _make(log_dir: Path, move: Rename) -> None:
     path = log_dir / move.name
     try:
         if move.to is None:

@@ -20,11 +20,11 @@ from traptor.supervisor.ledger.records import (
     KNOWN,
     NOTHING,
     Account,
-    Batch,
     Carried,
     Entry,
     Placement,
     Stored,
+    Unwritten,
 )
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
 from traptor.supervisor.rules.snapshot import Snapshot
@@ -138,9 +138,9 @@ class Ledger:
 
     # ---- writing
 
-    def batch(self, at: Instant, *, is_clean: bool = False) -> Batch:
+    def batch(self, at: Instant, *, is_clean: bool = False) -> Unwritten:
         """Return what is not on disk yet."""
-        return Batch(
+        return Unwritten(
             at,
             self._boot,
             is_clean,
@@ -150,7 +150,7 @@ class Ledger:
             [account for account in self._accounts() if self._written.get(account.connection) != account],
         )
 
-    def written(self, batch: Batch) -> None:
+    def written(self, batch: Unwritten) -> None:
         """Record that the batch is on disk now."""
         del self._forgotten[: len(batch.forgotten)]
         del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]

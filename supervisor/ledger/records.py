@@ -115,7 +115,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Unwritten:
     """The content of one transaction; writing it twice has the same effect as once."""
 
     noted: Instant

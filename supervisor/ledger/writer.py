@@ -16,7 +16,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Batch
+from traptor.supervisor.ledger.records import Unwritten
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class LedgerWriter:
             self._say(error)
         self._store.close()
 
-    def _batch(self) -> Batch:
+    def _batch(self) -> Unwritten:
         now = instant(time.monotonic())
         self._ledger.note(now)
         return self._ledger.batch(now)

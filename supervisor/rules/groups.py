@@ -120,18 +120,18 @@ class Groups:
             self._take_snapshot(group, snapshot, group_id in hinted, tickets.get(group_id, 0), now)
 
     def _take_snapshot(self, group: Group, seen: Snapshot, hinted: bool, ticket: int, now: float) -> None:
-        verdict = judge(group.snapshot, seen, group.missing, hinted)
-        _say(group, verdict.suspect, verdict.snapshot)
-        group.missing, group.suspect = verdict.missing, verdict.suspect
+        judged = judge(group.snapshot, seen, group.missing, hinted)
+        _say(group, judged.suspect, judged.snapshot)
+        group.missing, group.suspect = judged.missing, judged.suspect
         group.ticket = ticket
-        if verdict.snapshot.fingerprint != group.snapshot.fingerprint:
-            group.rules = {rule.key: rule for rule in verdict.snapshot.rules}
+        if judged.snapshot.fingerprint != group.snapshot.fingerprint:
+            group.rules = {rule.key: rule for rule in judged.snapshot.rules}
             group.changed_at = now
             group.revision += 1
         elif hinted and now - group.changed_at >= self._configured.settings.supervisor.refresh_min_interval:
             group.asked = ticket
             group.revision += 1
-        group.snapshot = verdict.snapshot
+        group.snapshot = judged.snapshot
 
     def take_strays(self, strays: Sequence[Rejected]) -> None:
         """Store the keys that look like rules' keys but belong to no group."""

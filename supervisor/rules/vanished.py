@@ -12,7 +12,7 @@ from traptor.supervisor.rules.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """The snapshot to use, and what to remember for the next look.
 
     `missing` are the keys of rules that were not seen and still count: they are gone if the next look misses
@@ -25,22 +25,22 @@ class Verdict:
     suspect: bool = False
 
 
-def judge(known: Snapshot | None, seen: Snapshot, last_missing: frozenset[str], hinted: bool) -> Verdict:
+def judge(known: Snapshot | None, seen: Snapshot, last_missing: frozenset[str], hinted: bool) -> Judgement:
     """Decide what counts of the look `seen`, given the snapshot in use and the `last_missing` kept with it.
 
     A look requested by a hint (or the operator) counts fully. A suspect look is not one of the two that must
     agree.
     """
     if known is None or hinted or seen.rules is known.rules:  # the last case: a look that found nothing new
-        return Verdict(seen)
+        return Judgement(seen)
     there = {rule.key for rule in seen.rules}
     there.update(seen.switched_off)
     there.update(rejected.key for rejected in seen.rejected)
     missing = frozenset(rule.key for rule in known.rules if rule.key not in there)
     if missing and not seen.rules:
-        return Verdict(known, suspect=True)
+        return Judgement(known, suspect=True)
     kept = missing - last_missing
     if not kept:
-        return Verdict(seen)
+        return Judgement(seen)
     still_counting = (rule for rule in known.rules if rule.key in kept)
-    return Verdict(seen.with_rules(still_counting), missing=kept)
+    return Judgement(seen.with_rules(still_counting), missing=kept)

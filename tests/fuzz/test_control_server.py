@@ -27,7 +27,7 @@ from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.ledger.disk.store import LedgerStore
-from traptor.supervisor.ledger.records import Batch, Entry, Placement
+from traptor.supervisor.ledger.records import Entry, Placement, Unwritten
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def place() -> Iterator[Place]:
         folder = Path(name)
         placements = [Placement(where, [RULE], 100.0) for where in ("known:track:0", "track:0")]
         with closing(LedgerStore(folder / "ledger.db")) as store:
-            store.write(Batch(NOW, "boot", entries=STORED, placements=placements))
+            store.write(Unwritten(NOW, "boot", entries=STORED, placements=placements))
             one = Place(folder)
             logging.getLogger().addHandler(one.records)
             yield one

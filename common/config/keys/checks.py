@@ -11,19 +11,19 @@ from pydantic import ValidationError
 from traptor.common.config.keys.draft import KeyDraft
 from traptor.common.config.keys.key import OAUTH_PARTS, ApiKey
 from traptor.common.config.keys.members import KeyMembers
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
     key: ApiKey
-    place: Place
+    place: Position
 
 
 class KeyChecks:
     """Makes keys of drafts; all problems go to the report."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Problems) -> None:
         self._report = report
 
     def keys(self, drafts: Iterable[KeyDraft]) -> tuple[ApiKey, ...]:

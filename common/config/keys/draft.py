@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from traptor.common.config.keys.key import OAUTH_PARTS
 from traptor.common.config.keys.members import KeyMembers
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.ini import OVER_LINES, IniSection
 from traptor.common.config.spelling import unknown_member
@@ -21,12 +21,12 @@ SECTION_PREFIX = "key:"
 class KeyDraft:
     """The members of a key by name; None for a member with a reported problem. `name` None: none is given."""
 
-    place: Place
+    place: Position
     members: Mapping[str, Value | None] = field(repr=False)
     name: Value | None
 
 
-def draft_of_section(section: IniSection, expansion: Expansion, report: Report) -> KeyDraft:
+def draft_of_section(section: IniSection, expansion: Expansion, report: Problems) -> KeyDraft:
     """Return the draft in a `[key:NAME]` section; problems go to the report."""
     members: dict[str, Value | None] = {}
     for member, written in section.values.items():

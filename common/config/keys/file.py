@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import yaml
 
 from traptor.common.config.keys.draft import MEMBERS, KeyDraft
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.source.expansion import Value
 from traptor.common.config.spelling import unknown_member
 
@@ -29,14 +29,14 @@ _TEMPLATE = "{{"
 class KeyFile:
     """Reads the drafts of keys from one file's text; all problems go to the report."""
 
-    def __init__(self, file: str, report: Report) -> None:
+    def __init__(self, file: str, report: Problems) -> None:
         self._file = file
         self._report = report
 
     def read(self, text: str) -> list[KeyDraft]:
         """Return the usable entries of the list `apikeys`."""
         if text.startswith(_VAULT_HEADER):
-            self._report.problem(Place(self._file, 1), f"is encrypted with ansible-vault; {_VAULT_ADVICE}")
+            self._report.problem(Position(self._file, 1), f"is encrypted with ansible-vault; {_VAULT_ADVICE}")
             return []
         document = self._compose(text)
         entries = None if document is None else self._list(document)
@@ -57,21 +57,23 @@ class KeyFile:
                 "not YAML: check quotes, colons and indentation in this line and above",
             )
         except yaml.YAMLError:
-            self._report.problem(Place(self._file), "not YAML: it has characters that YAML does not allow")
+            self._report.problem(Position(self._file), "not YAML: it has characters that YAML does not allow")
         except RecursionError:
-            self._report.problem(Place(self._file), "not a list of keys: it is nested too deeply")
+            self._report.problem(Position(self._file), "not a list of keys: it is nested too deeply")
         except (ValueError, OverflowError):  # from int() and chr(), by which PyYAML reads escapes
-            self._report.problem(Place(self._file), "not YAML: an escape such as \\U stands for no character")
+            self._report.problem(
+                Position(self._file), "not YAML: an escape such as \\U stands for no character"
+            )
         else:
             if isinstance(node, yaml.MappingNode):
                 return node
-            self._report.problem(Place(self._file), f"must have the list `{LIST_NAME}:` at its top level")
+            self._report.problem(Position(self._file), f"must have the list `{LIST_NAME}:` at its top level")
         return None
 
     def _list(self, document: yaml.MappingNode) -> yaml.SequenceNode | None:
         named = [(key, node) for key, node in document.value if key.value == LIST_NAME]
         if not named:
-            self._report.problem(Place(self._file), f"has no list `{LIST_NAME}:` at its top level")
+            self._report.problem(Position(self._file), f"has no list `{LIST_NAME}:` at its top level")
             return None
         for key, _ in named[1:]:
             self._report.problem(
@@ -95,11 +97,11 @@ class KeyFile:
                     place, _why_not(node, "the members of one key, such as consumer_key: ...")
                 )
 
-    def _draft(self, node: yaml.MappingNode, place: Place) -> KeyDraft:
+    def _draft(self, node: yaml.MappingNode, place: Position) -> KeyDraft:
         members: dict[str, Value | None] = {}
         lines: dict[str, int] = {}
         for key, value in node.value:
-            here = Place(self._file, _line(key), place.what)
+            here = Position(self._file, _line(key), place.what)
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if name not in _ENTRY_MEMBERS:
                 self._report.problem(here, _unknown(name))
@@ -111,7 +113,7 @@ class KeyFile:
         name_value = members.pop("name", None)
         return KeyDraft(place, members, name_value)
 
-    def _value(self, node: yaml.Node, place: Place) -> Value | None:
+    def _value(self, node: yaml.Node, place: Position) -> Value | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == _NULL_TAG:
             return Value("", place)
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _TEXT_TAGS:
@@ -124,11 +126,11 @@ class KeyFile:
             return None
         return Value(node.value, place)
 
-    def _mark(self, mark: yaml.Mark | None) -> Place:
-        return Place(self._file, None if mark is None else mark.line + 1)
+    def _mark(self, mark: yaml.Mark | None) -> Position:
+        return Position(self._file, None if mark is None else mark.line + 1)
 
-    def _place(self, node: yaml.Node, what: str) -> Place:
-        return Place(self._file, _line(node), what)
+    def _place(self, node: yaml.Node, what: str) -> Position:
+        return Position(self._file, _line(node), what)
 
 
 def _line(node: yaml.Node) -> int:

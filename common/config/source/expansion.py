@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.source.ini import IniValue
 from traptor.common.config.source.textfile import TextFile, UnreadableText
 from traptor.common.text import printable
@@ -22,7 +22,7 @@ class Value:
     """One expanded value."""
 
     text: str = field(repr=False)  # may be a secret
-    place: Place
+    place: Position
     is_literal: bool = True  # contains no reference
     files: tuple[TextFile, ...] = ()  # the files that its `${file:PATH}` references named
 
@@ -40,7 +40,7 @@ class Expansion:
         self._environ = environ
         self.paths: list[Path] = []  # of all files that were referred to, including missing ones
 
-    def expand(self, value: IniValue, report: Report) -> Value | None:
+    def expand(self, value: IniValue, report: Problems) -> Value | None:
         """Return the expanded value, or None when a problem was reported."""
         files: list[TextFile] = []
         try:

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 from traptor.common.config.keys.draft import SECRET_MEMBERS, KeyDraft
 from traptor.common.config.kinds.urls import url_secrets
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.source.expansion import Value
 from traptor.common.config.source.textfile import TextFile
 
 
-def warn_of_exposure(file: TextFile, report: Report) -> None:
+def warn_of_exposure(file: TextFile, report: Problems) -> None:
     """Warn if others may open a file that holds secrets."""
     if file.others_may_open:
         report.warn(
-            Place(str(file.path)),
+            Position(str(file.path)),
             f"holds secrets, and others may open it (mode {file.mode:04o}); chmod 600 it",
         )
 

@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 
 OVER_LINES = "spans several lines; an indented line belongs to the value above it"
 
@@ -27,7 +27,7 @@ class IniValue:
     """
 
     text: str = field(repr=False)  # may be a secret
-    place: Place
+    place: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class IniSection:
     """One section: its values by option name (in lower case)."""
 
     name: str
-    place: Place
+    place: Position
     values: dict[str, IniValue]
 
 
@@ -59,7 +59,7 @@ class _NumberedLines:
             yield line if header is None else f"[{self.number}:{header['header']}]\n"
 
 
-def read_ini(file: str, text: str, report: Report) -> dict[str, IniSection]:
+def read_ini(file: str, text: str, report: Problems) -> dict[str, IniSection]:
     """Return the sections of an ini by name; syntax errors and duplicates go to the report."""
     lines = _NumberedLines(text)
     options: list[_Option] = []
@@ -76,23 +76,23 @@ def read_ini(file: str, text: str, report: Report) -> dict[str, IniSection]:
         parser.read_file(lines)
     except configparser.ParsingError as error:  # the parts that could be parsed are available nevertheless
         for number, _ in error.errors:
-            place = Place(file, number - 1)
+            place = Position(file, number - 1)
             report.problem(place, "not a [section], a comment (# or ;) or `name = value`")
     return _sections(file, parser, options, report)
 
 
 def _sections(
-    file: str, parser: configparser.RawConfigParser, options: list[_Option], report: Report
+    file: str, parser: configparser.RawConfigParser, options: list[_Option], report: Problems
 ) -> dict[str, IniSection]:
     sections: dict[str, IniSection] = {}
     for numbered_name in parser.sections():
         number, _, name = numbered_name.partition(":")
         values = [
-            (option.name, IniValue(value, Place(file, option.line, f"[{name}]")))
+            (option.name, IniValue(value, Position(file, option.line, f"[{name}]")))
             for index, value in parser.items(numbered_name)
             for option in (options[int(index)],)
         ]
-        section = IniSection(name, Place(file, int(number), f"[{name}]"), _unique(values, report))
+        section = IniSection(name, Position(file, int(number), f"[{name}]"), _unique(values, report))
         if number == "0":
             _report_headless(section, report)
         elif name in sections:
@@ -102,7 +102,7 @@ def _sections(
     return sections
 
 
-def _unique(values: list[tuple[str, IniValue]], report: Report) -> dict[str, IniValue]:
+def _unique(values: list[tuple[str, IniValue]], report: Problems) -> dict[str, IniValue]:
     unique: dict[str, IniValue] = {}
     for name, value in values:
         if name in unique:
@@ -112,7 +112,7 @@ def _unique(values: list[tuple[str, IniValue]], report: Report) -> dict[str, Ini
     return unique
 
 
-def _report_headless(section: IniSection, report: Report) -> None:
+def _report_headless(section: IniSection, report: Problems) -> None:
     for value in section.values.values():
-        place = Place(value.place.file, value.place.line)
+        place = Position(value.place.file, value.place.line)
         report.problem(place, "stands before the first section; begin with a line such as [traptor]")

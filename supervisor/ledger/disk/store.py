@@ -16,7 +16,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import NO_ID, read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Batch, Entry, Placement, Stored
+from traptor.supervisor.ledger.records import Entry, Placement, Stored, Unwritten
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
 from traptor.supervisor.state.reserve import Reserve
 
@@ -79,7 +79,7 @@ class LedgerStore:
         with self._explained():
             return read_stored(self._db)
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Unwritten) -> None:
         """Write the whole batch, or raise TraptorError and write nothing."""
         with self._explained():
             try:
@@ -89,7 +89,7 @@ class LedgerStore:
                     raise
                 self._write(batch)
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: Unwritten) -> None:
         with self._transaction():
             for name in batch.forgotten:
                 self._forget(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from traptor.common.config.kinds.kinds import Folder
-from traptor.common.config.options import Reload
+from traptor.common.config.options import OnReload
 from traptor.common.config.sections import OPTIONS, SECTIONS, TwitterSection
 
 DEFAULTS = {
@@ -42,7 +42,7 @@ def test_every_option_says_what_it_is_for() -> None:
     for option in OPTIONS:
         assert option.meaning.endswith("."), option
         assert option.allowed.text, option
-        assert option.reload in Reload
+        assert option.reload in OnReload
 
 
 def test_only_options_that_may_hold_a_secret_are_hidden() -> None:

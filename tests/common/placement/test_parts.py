@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from traptor.common.placement.parts import Assignment, Wanted, assign, connection_name, hold
+from traptor.common.placement.parts import Assignment, Share, assign, connection_name, hold
 from traptor.common.rules.rule import GroupId, Rule
 
 GROUP = GroupId.parse("follow:0")
@@ -233,14 +233,14 @@ def test_no_part_is_above_the_limit_when_rules_and_limit_change(
 
 def test_what_streams_where_it_belongs_is_all_that_is_wanted() -> None:
     target = settled(numbered(0, 15), 10)
-    assert hold(target, {}) == {part: Wanted(members) for part, members in target.members.items()}
+    assert hold(target, {}) == {part: Share(members) for part, members in target.members.items()}
     assert hold(target, streaming(target)) == hold(target, {})
 
 
 def test_a_rule_stays_wanted_in_its_old_part_until_it_streams_in_the_new_one() -> None:
     target = settled({"a": ("a",), "b": ("b",)}, 2)
-    assert hold(target, {2: frozenset("b")}) == {1: Wanted(frozenset("ab")), 2: Wanted(frozenset("b"))}
-    assert hold(target, {1: frozenset("ab"), 2: frozenset("b")}) == {1: Wanted(frozenset("ab"))}
+    assert hold(target, {2: frozenset("b")}) == {1: Share(frozenset("ab")), 2: Share(frozenset("b"))}
+    assert hold(target, {1: frozenset("ab"), 2: frozenset("b")}) == {1: Share(frozenset("ab"))}
 
 
 def test_a_part_that_cannot_carry_its_guests_too_is_held_for_the_parts_that_they_wait_for() -> None:
@@ -250,23 +250,23 @@ def test_a_part_that_cannot_carry_its_guests_too_is_held_for_the_parts_that_they
     target = assign(rules_of(grown), 2, first, streaming(first))
     assert target.parts == {"a": 1, "b": 2}
     assert hold(target, streaming(first)) == {
-        1: Wanted(frozenset("ab"), held_for=(2,)),
-        2: Wanted(frozenset("b")),
+        1: Share(frozenset("ab"), held_for=(2,)),
+        2: Share(frozenset("b")),
     }
     assert hold(target, {**streaming(first), 2: frozenset("b")}) == {
-        1: Wanted(frozenset("a")),
-        2: Wanted(frozenset("b")),
+        1: Share(frozenset("a")),
+        2: Share(frozenset("b")),
     }
 
 
 def test_rules_that_were_deleted_hold_nothing() -> None:
     target = settled({"a": ("a",)}, 2)
-    assert hold(target, {1: frozenset("abc"), 2: frozenset("z")}) == {1: Wanted(frozenset("a"))}
+    assert hold(target, {1: frozenset("abc"), 2: frozenset("z")}) == {1: Share(frozenset("a"))}
 
 
 def test_a_rule_is_not_served_where_the_next_generation_comes_without_it() -> None:
     """Part 1 streams `b` still, but a generation without it is about to take over."""
     target = settled({"a": ("a",), "b": ("b",)}, 2)
     now = {1: frozenset("ab"), 2: frozenset("b")}
-    assert hold(target, now, {1: frozenset("a")})[2] == Wanted(frozenset("b"))
+    assert hold(target, now, {1: frozenset("a")})[2] == Share(frozenset("b"))
     assert 2 not in hold(target, now, {1: frozenset("ab")})

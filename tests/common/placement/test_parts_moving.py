@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from traptor.common.placement.parts import Assignment, Wanted, assign, hold
+from traptor.common.placement.parts import Assignment, Share, assign, hold
 from traptor.common.rules.rule import GroupId, Rule
 
 GROUP = GroupId.parse("track:0")
@@ -50,7 +50,7 @@ class World:
         self.limit = limit
         self.look()
 
-    def wanted(self) -> dict[int, Wanted]:
+    def wanted(self) -> dict[int, Share]:
         return hold(
             self.target,
             {part: now.keys() for part, now in self.streaming.items()},

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.supervisor.host.logrotate import Move, moves, rotate_logs
+from traptor.supervisor.host.logrotate import Rename, moves, rotate_logs
 
 NUMBERS = st.sets(st.integers(1, 12))
 
 
-def carry_out(files: dict[str, str], steps: list[Move]) -> dict[str, str]:
+def carry_out(files: dict[str, str], steps: list[Rename]) -> dict[str, str]:
     files = dict(files)
     for step in steps:
         content = files.pop(step.name)

@@ -16,7 +16,7 @@ from traptor.supervisor.ledger.answer import Answer, UnknownError, View, is_any
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Question
-from traptor.supervisor.ledger.records import Batch, Entry, Placement
+from traptor.supervisor.ledger.records import Entry, Placement, Unwritten
 
 NOW = Instant(150.0, 50.0)
 GROUP = GroupId.parse("track:0")
@@ -38,7 +38,7 @@ PLACED_LATELY = [Placement("track:0", [ONE, TWO], 130.0)]
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LedgerStore]:
     with closing(LedgerStore(tmp_path / "ledger.db")) as one:
-        one.write(Batch(NOW, "boot", entries=STORED, placements=PLACED))
+        one.write(Unwritten(NOW, "boot", entries=STORED, placements=PLACED))
         yield one
 
 
@@ -66,7 +66,9 @@ def test_disk_and_memory_make_one_answer(store: LedgerStore) -> None:
 
 def test_what_is_written_meanwhile_is_told_of_once(store: LedgerStore) -> None:
     store.write(
-        Batch(NOW, "boot", entries=[*UNWRITTEN, entry(4, "streaming", 130, 150)], placements=PLACED_LATELY)
+        Unwritten(
+            NOW, "boot", entries=[*UNWRITTEN, entry(4, "streaming", 130, 150)], placements=PLACED_LATELY
+        )
     )
     assert short(ask(store)) == ALL
     assert short(ask(store, rule="2")) == [("uncarried", 100, 130), ("streaming", 130, 150)]

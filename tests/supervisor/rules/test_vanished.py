@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, fingerprint
 from traptor.supervisor.rules.snapshot import Snapshot
-from traptor.supervisor.rules.vanished import Verdict, judge
+from traptor.supervisor.rules.vanished import Judgement, judge
 
 GROUP = GroupId.parse("track:0")
 NOTHING: frozenset[str] = frozenset()
@@ -36,7 +36,7 @@ def keys_of(snapshot: Snapshot) -> str:
 
 def test_the_first_look_counts() -> None:
     first = seen("ab")
-    assert judge(None, first, NOTHING, False) == Verdict(first)
+    assert judge(None, first, NOTHING, False) == Judgement(first)
 
 
 def test_a_rule_that_is_missed_once_goes_on_and_twice_is_gone() -> None:
@@ -71,7 +71,7 @@ def test_a_suspect_look_is_none_of_the_two_that_must_agree() -> None:
 
 def test_a_hint_makes_a_look_count_at_once() -> None:
     for found in (seen("ac"), seen("")):
-        assert judge(seen("abc"), found, NOTHING, True) == Verdict(found)
+        assert judge(seen("abc"), found, NOTHING, True) == Judgement(found)
 
 
 def test_new_and_changed_rules_count_at_once() -> None:
@@ -82,9 +82,9 @@ def test_new_and_changed_rules_count_at_once() -> None:
 
 def test_a_rule_that_was_switched_off_or_spoilt_has_not_vanished() -> None:
     found = seen("c", off="a", bad="b")
-    assert judge(seen("abc"), found, NOTHING, False) == Verdict(found)
+    assert judge(seen("abc"), found, NOTHING, False) == Judgement(found)
     nothing_left = seen("", off="ac", bad="b")
-    assert judge(seen("abc"), nothing_left, NOTHING, False) == Verdict(nothing_left)
+    assert judge(seen("abc"), nothing_left, NOTHING, False) == Judgement(nothing_left)
 
 
 def test_no_rules_left_and_some_missing_is_suspect_even_when_others_were_switched_off() -> None:

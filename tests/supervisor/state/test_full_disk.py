@@ -11,7 +11,7 @@ from support.smalldisk import MakeDisk, SmallDisk
 from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.disk.store import LedgerStore
-from traptor.supervisor.ledger.records import Batch
+from traptor.supervisor.ledger.records import Unwritten
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.state.reserve import SIZE_BYTES, Reserve
 from traptor.supervisor.state.roster import Roster, RosterEntry, write_anyhow
@@ -147,5 +147,5 @@ def write_until(ledger: LedgerStore, end: int) -> None:
         ledger.write(noted_at(float(number)))
 
 
-def noted_at(mono: float) -> Batch:
-    return Batch(Instant(mono, mono), "boot", False, (), (), (), [])
+def noted_at(mono: float) -> Unwritten:
+    return Unwritten(Instant(mono, mono), "boot", False, (), (), (), [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.config.report import Place, Report
+from traptor.common.config.report import Position, Problems
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.ini import IniValue
 
@@ -15,12 +15,12 @@ ENVIRON = {"NAME": "value", "DOLLAR": "${NAME}", "EMPTY": ""}
 
 
 @pytest.fixture
-def report() -> Report:
-    return Report()
+def report() -> Problems:
+    return Problems()
 
 
-def expand(text: str, folder: Path, report: Report) -> Value | None:
-    return Expansion(folder, ENVIRON).expand(IniValue(text, Place("t.ini", 3)), report)
+def expand(text: str, folder: Path, report: Problems) -> Value | None:
+    return Expansion(folder, ENVIRON).expand(IniValue(text, Position("t.ini", 3)), report)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,9 @@ def expand(text: str, folder: Path, report: Report) -> Value | None:
         ("${DOLLAR}", "${NAME}"),  # what was put in place is not looked at again
     ],
 )
-def test_a_reference_becomes_what_it_names(text: str, expanded: str, tmp_path: Path, report: Report) -> None:
+def test_a_reference_becomes_what_it_names(
+    text: str, expanded: str, tmp_path: Path, report: Problems
+) -> None:
     value = expand(text, tmp_path, report)
     assert value is not None
     assert value.text == expanded
@@ -45,7 +47,7 @@ def test_a_reference_becomes_what_it_names(text: str, expanded: str, tmp_path: P
 
 @pytest.mark.parametrize(("text", "is_literal"), [("x", True), ("$${x}", True), ("${NAME}", False)])
 def test_a_value_says_whether_it_stands_in_the_ini_itself(
-    text: str, is_literal: bool, tmp_path: Path, report: Report
+    text: str, is_literal: bool, tmp_path: Path, report: Problems
 ) -> None:
     value = expand(text, tmp_path, report)
     assert value is not None
@@ -53,25 +55,25 @@ def test_a_value_says_whether_it_stands_in_the_ini_itself(
 
 
 def test_a_file_is_read_relative_to_the_ini_without_white_space_around(
-    tmp_path: Path, report: Report
+    tmp_path: Path, report: Problems
 ) -> None:
     (tmp_path / "secret").write_text("  from the file\n\n")
     expansion = Expansion(tmp_path, ENVIRON)
-    value = expansion.expand(IniValue("<${file:secret}>", Place("t.ini")), report)
+    value = expansion.expand(IniValue("<${file:secret}>", Position("t.ini")), report)
     assert value is not None
     assert value.text == "<from the file>"
     assert [file.path for file in value.files] == expansion.paths == [tmp_path / "secret"]
 
 
-def test_a_missing_file_is_told_and_still_watched(tmp_path: Path, report: Report) -> None:
+def test_a_missing_file_is_told_and_still_watched(tmp_path: Path, report: Problems) -> None:
     expansion = Expansion(tmp_path, ENVIRON)
-    assert expansion.expand(IniValue("${file:nowhere}", Place("t.ini", 3)), report) is None
+    assert expansion.expand(IniValue("${file:nowhere}", Position("t.ini", 3)), report) is None
     (problem,) = report.problems
     assert str(problem) == f"t.ini:3: the file '{tmp_path}/nowhere' cannot be read: No such file or directory"
     assert expansion.paths == [tmp_path / "nowhere"]
 
 
-def test_a_missing_variable_is_told(tmp_path: Path, report: Report) -> None:
+def test_a_missing_variable_is_told(tmp_path: Path, report: Problems) -> None:
     assert expand("${NOPE}", tmp_path, report) is None
     assert "the environment has no variable NOPE" in str(report.problems[0])
 
@@ -79,13 +81,13 @@ def test_a_missing_variable_is_told(tmp_path: Path, report: Report) -> None:
 @pytest.mark.parametrize(
     "text", ["${", "${NAME", "${}", "${1x}", "${a b}", "${a-b}", "${ NAME}", "x${{NAME}}"]
 )
-def test_a_reference_that_is_none_is_told(text: str, tmp_path: Path, report: Report) -> None:
+def test_a_reference_that_is_none_is_told(text: str, tmp_path: Path, report: Problems) -> None:
     assert expand(text, tmp_path, report) is None
     assert "must be ${NAME} or ${file:PATH}" in str(report.problems[0])
 
 
 @pytest.mark.parametrize("name", ["", ".", "a\0b", "pipe", "binary"])
-def test_what_is_no_text_file_is_told(name: str, tmp_path: Path, report: Report) -> None:
+def test_what_is_no_text_file_is_told(name: str, tmp_path: Path, report: Problems) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert expand(f"${{file:{name}}}", tmp_path, report) is None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.config.report import Report
+from traptor.common.config.report import Problems
 from traptor.common.config.source.ini import IniSection, read_ini
 
 
 def read(text: str) -> tuple[dict[str, IniSection], list[str]]:
-    report = Report()
+    report = Problems()
     return read_ini("t.ini", text, report), [str(problem) for problem in report.problems]
 
 

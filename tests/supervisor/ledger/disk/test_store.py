@@ -16,7 +16,7 @@ from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, St
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Account, Batch, Carried, Entry, Placement
+from traptor.supervisor.ledger.records import Account, Carried, Entry, Placement, Unwritten
 
 NOW = Instant(1000.0, 50.0)
 ALWAYS = Period()
@@ -41,8 +41,8 @@ def account(name: str = "track:0") -> Account:
     return Account(name, NOW, standing, NOW, Carried("f00d", 7))
 
 
-def batch(**fields: object) -> Batch:
-    return Batch(NOW, "boot", **fields)  # type: ignore[arg-type]
+def batch(**fields: object) -> Unwritten:
+    return Unwritten(NOW, "boot", **fields)  # type: ignore[arg-type]
 
 
 def read(store: LedgerStore, period: Period = ALWAYS) -> list[Entry]:
