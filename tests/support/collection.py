@@ -61,7 +61,13 @@ QUICK: dict[str, dict[str, object]] = {
         "restart_backoff_max": "1s",
         "start_parallel": 8,
     },
-    "twitter": {"connect_rate": 100, "connects": 1000, "http_backoff": "500ms", "rate_limit_backoff": "1s"},
+    "twitter": {
+        "connect_rate": 100,
+        "connects": 1000,
+        "connect_timeout": "30s",  # a sandbox that a busy machine starves is no fault of the network
+        "http_backoff": "500ms",
+        "rate_limit_backoff": "1s",
+    },
 }
 
 _SHOWN_LINES = 12  # of a log in which something was missed
