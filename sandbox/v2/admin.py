@@ -1,4 +1,4 @@
-"""The API under /sandbox/v2: what the v2 side did, and what it shall do."""
+"""The API under /sandbox/v2: shows what the v2 side did, and takes orders."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class V2Admin:
         for start in range(0, len(matches), _LINES_AT_ONCE):
             slice_ = matches[start : start + _LINES_AT_ONCE]
             await response.write(b"".join(orjson.dumps(match.as_json()) + b"\n" for match in slice_))
-            await asyncio.sleep(0)  # the streams go on
+            await asyncio.sleep(0)  # the streams continue meanwhile
         return response
 
     async def _get_bill(self, _request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""What the rule language can ask about a post, read from its objects."""
+"""The facts that the rule language can ask about a post, read from its objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
 def facts_of(objects: Objects) -> Facts:
-    """Return the facts: a repost is searched as its original in full, a quote with the quoted post."""
+    """Return the facts: a repost is searched as its full original, a quote together with the quoted post."""
     data = objects.data
     reposted_id, quoted_id, replied_id = (
         _reference(data, kind) for kind in ("retweeted", "quoted", "replied_to")
@@ -55,7 +55,7 @@ def _user_names(user_id: str | None, objects: Objects) -> frozenset[str]:
 
 
 def _content(post: Json) -> Content:
-    """Return the content of a post; of a note the whole one, without its link to itself."""
+    """Return the content of a post; of a note the whole text, without its link to itself."""
     whole = post.get("note_tweet") or post
     entities = whole.get("entities") or {}
     return Content(
@@ -73,7 +73,7 @@ def _content(post: Json) -> Content:
 
 
 def _reposted(original: Json, objects: Objects) -> Content:
-    """Return the original's content behind `RT @name:`, which is a mention of its author."""
+    """Return the original's content after `RT @name:`, which mentions its author."""
     inner = _content(original)
     name = objects.users[original["author_id"]]["username"]
     return Content(

@@ -1,4 +1,4 @@
-"""What X would charge each app for a UTC day."""
+"""The amount that X would charge each app for a UTC day."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Prices:
 class Day:
     """The reads of one app on one UTC day.
 
-    A post counts once, where it came first: as the line's own or in its includes. A user in includes
-    counts each time.
+    A post counts once, where it came first: as the line's own or in its includes. A user in includes counts
+    each time.
     """
 
     app: str

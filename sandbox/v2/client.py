@@ -1,4 +1,4 @@
-"""The part of the sandbox's client that asks and tells the v2 side."""
+"""The part of the sandbox's client for the v2 side."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class V2Client:
         return list(self._get("apps"))
 
     def filters(self, app: str | None = None) -> list[Json]:
-        """Return all filters there ever were, of one app or of all, with their times."""
+        """Return all filters ever listed, of one app or of all, with their times."""
         return list(self._get(f"filters{_query(app)}"))
 
     def forget_filters(self, app: str | None = None) -> int:
-        """Let the filters of one app or of all vanish at once; returns how many were listed."""
+        """Remove the filters of one app or of all at once; return how many were listed."""
         return int(self._call("DELETE", f"/sandbox/v2/filters{_query(app)}", None)["forgotten"])
 
     def connections(self) -> list[Json]:
-        """Return all v2 connections there ever were, in the order of opening."""
+        """Return all v2 connections ever opened, in the order of opening."""
         return list(self._get("connections"))
 
     def requests(self, endpoint: str | None = None) -> list[Json]:
@@ -39,7 +39,7 @@ class V2Client:
         return [one for one in self._get("requests") if endpoint in (None, one["endpoint"])]
 
     def matches(self, since: int = 0) -> Iterator[Json]:
-        """Yield the record of every post that an app's filters found, with a number `n` above `since`."""
+        """Yield the record of every post that an app's filters matched, with a number `n` above `since`."""
         return self._lines(f"/sandbox/v2/matches?since={since}")
 
     def bill(self) -> list[Json]:
@@ -47,12 +47,12 @@ class V2Client:
         return list(self._get("bill"))
 
     def line(self, line: object, app: str | None = None) -> list[int]:
-        """Write a line, a text or JSON, to the open streams; returns their connections."""
+        """Write a line, a text or JSON, to the open streams; return their connections."""
         answer = self._call("POST", "/sandbox/v2/lines", {"line": line, "app": app})
         return list(answer["written_to"])
 
     def fault(self, kind: str, **fields: Any) -> Json:
-        """Ask for a fault; `fields` are those of the API. Returns it with the connections it `struck`."""
+        """Request a fault; `fields` are those of the API. Return it with the connections it `struck`."""
         return dict(self._call("POST", "/sandbox/v2/faults", {"fault": kind, **fields}))
 
     def faults(self) -> Json:

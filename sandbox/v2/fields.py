@@ -1,4 +1,4 @@
-"""Which fields and expansions a stream request asks for."""
+"""The fields and expansions that a stream request asks for."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ _SHOWN_BY = {
 
 
 class InvalidRequest(SandboxError):
-    """A request parameter that X does not know; answered with 400 and `problem()`."""
+    """A request parameter that X does not know; the response is 400 with `problem()`."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors
         super().__init__(errors[0]["message"])
 
     def problem(self) -> dict[str, Any]:
-        """Return the body of the answer."""
+        """Return the body of the response."""
         return {
             "errors": self.errors,
             "title": "Invalid Request",
@@ -83,7 +83,7 @@ class Fields:
     expansions: frozenset[str] = frozenset()
 
     def expands(self, *names: str) -> bool:
-        """Tell whether one of these expansions is asked for."""
+        """Tell whether one of these expansions is requested."""
         return not self.expansions.isdisjoint(names)
 
 

@@ -22,7 +22,7 @@ _SLUG = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(slots=True)
 class Objects:
-    """One post and all that it can be expanded to, by id; None stands for what has no value."""
+    """One post and everything that it can be expanded to, by id; None means no value."""
 
     data: Json
     posts: dict[str, Json] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Objects:
 
 
 def read_objects(status: Json) -> Objects:
-    """Return the objects of a v1.1 tweet. Raises KeyError, TypeError, ValueError for what is no tweet."""
+    """Return the objects of a v1.1 tweet. Raises KeyError, TypeError, ValueError if it is not a tweet."""
     objects = Objects({})
     objects.data = _post(status, objects)
     return objects
@@ -93,7 +93,7 @@ def _note(whole: Written) -> Json:
 
 
 def _references(status: Json, objects: Objects) -> list[Json]:
-    """Return the posts that this one refers to, and add those that are known."""
+    """Return the posts that this one refers to, and add the known ones."""
     found = []
     parent_id = status.get("in_reply_to_status_id_str")
     if parent_id:
@@ -104,7 +104,7 @@ def _references(status: Json, objects: Objects) -> list[Json]:
     for kind, name in (("retweeted", "retweeted_status"), ("quoted", "quoted_status")):
         inner = status.get(name)
         inner_id = inner["id_str"] if inner else status.get(f"{name}_id_str")
-        # A repost of a quote refers to the quote alone.
+        # A repost of a quote refers only to the quote.
         if not inner_id or (kind == "quoted" and status.get("retweeted_status")):
             continue
         if inner:
@@ -114,7 +114,7 @@ def _references(status: Json, objects: Objects) -> list[Json]:
 
 
 def _parent(status: Json, parent_id: str, objects: Objects) -> Json:
-    """Return a post in place of the one replied to, of which a v1.1 tweet tells ids only."""
+    """Return a stand-in for the post replied to, of which a v1.1 tweet gives only ids."""
     _add_parent_author(status, objects)
     return {
         "id": parent_id,
@@ -209,13 +209,13 @@ def _place(place: Json) -> Json:
 
 
 def _time_of_id(post_id: str) -> str:
-    """Return the time that an id tells, written as in a v1.1 tweet."""
+    """Return the time that an id encodes, written as in a v1.1 tweet."""
     return f"{datetime.fromtimestamp(time_of(int(post_id)) // 1000, UTC):{_CREATED_AT}}"
 
 
-@lru_cache(maxsize=4096)  # of users and of tweets of one second the times are equal
+@lru_cache(maxsize=4096)  # users and tweets of the same second share their times
 def _times(created_at: str) -> tuple[str, str]:
-    """Return a v1.1 time, and until when a tweet of that time could be edited, as X writes them."""
+    """Return a v1.1 time, and the end of a tweet's editing time, as X writes them."""
     created = datetime.strptime(created_at, _CREATED_AT).astimezone(UTC)
     return f"{created:{_ISO}}", f"{created + _EDITABLE:{_ISO}}"
 

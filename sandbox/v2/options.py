@@ -69,7 +69,7 @@ def v2_options(command: Command) -> Command:
 
 
 def v2_settings(options: dict[str, Any]) -> V2Settings:
-    """Return what the options say. Raises BadInput."""
+    """Return the settings given by the options. Raises BadInput."""
     return V2Settings(
         effect_s=options["v2_effect"],
         connections=options["v2_connections"],

@@ -1,6 +1,6 @@
 """The timeline's tweets as X API v2 posts.
 
-A post is made from the tweet's v1.1 JSON, so both readings of one timeline tell the same.
+A post is made from the tweet's v1.1 JSON, so both forms of one timeline have the same content.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_TWEET = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overfl
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What one line contains of the kinds that X bills."""
+    """The content of one line by the kinds that X bills."""
 
     post_id: str
     included_posts: tuple[str, ...] = ()
@@ -52,11 +52,11 @@ class Post:
 
     @cached_property
     def facts(self) -> Facts:
-        """What rules can ask about the post."""
+        """The facts that rules can ask about the post."""
         return facts_of(self._objects)
 
     def line(self, fields: Fields, matching: Matching) -> Line:
-        """Return the line for a stream with these fields, naming the filters that found the post."""
+        """Return the line for a stream with these fields, naming the filters that matched the post."""
         if fields not in self._bodies:
             self._bodies[fields] = _body(self._objects, fields)
         body, reads = self._bodies[fields]
@@ -65,10 +65,10 @@ class Post:
 
 
 def read_post(tweet: Tweet) -> Post | None:
-    """Return the tweet as a post; None for a replayed message that is no tweet."""
+    """Return the tweet as a post; None for a replayed message that is not a tweet."""
     try:
         post = Post(read_objects(parse_json(tweet.json)))
-        _ = post.facts.keys  # what cannot be understood shows here and not in the middle of a stream
+        _ = post.facts.keys  # errors in the tweet show here and not in the middle of a stream
     except _NO_TWEET:
         return None
     return post

@@ -1,4 +1,4 @@
-"""X's problem documents: how the API says what is wrong."""
+"""X's problem documents, which describe errors."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _USAGE_HEADERS = {"x-rate-limit-limit": "40000", "x-rate-limit-remaining": "3999
 
 
 class ProblemHost(StrEnum):
-    """Which host the `type` of a problem names."""
+    """The hosts that the `type` of a problem may name."""
 
     X = "api.x.com"
     TWITTER = "api.twitter.com"
-    ANY = "any"  # by turns
+    ANY = "any"  # alternating
 
 
 class Problem(SandboxError):
-    """An answer other than the wanted one: `status`, a problem document, and headers."""
+    """A response other than the requested one: `status`, a problem document, and headers."""
 
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.body = body
         self.headers = dict(headers or {})
-        self.text_after_s = 0.0  # most of the body comes so much later
+        self.text_after_s = 0.0  # delay before most of the body
         super().__init__(f"{status}: {self.name}")
 
     @property
     def name(self) -> str:
-        """What happened in one word, for the record."""
+        """The problem in one word, for the record."""
         return str(self.body.get("connection_issue") or self.body.get("title") or self.status)
 
 
@@ -69,13 +69,13 @@ def kind_of(name: str) -> str:
 
 
 def unauthorized() -> Problem:
-    """No or an unknown token."""
+    """Return the problem of a missing or unknown token."""
     body = {"title": "Unauthorized", "type": _BLANK, "status": 401, "detail": "Unauthorized"}
     return Problem(401, body)
 
 
 def unsupported_authentication() -> Problem:
-    """Another kind of credentials than the app's bearer token."""
+    """Return the problem of credentials other than the app's bearer token."""
     detail = "Authenticating with OAuth 1.0a is forbidden for this endpoint; use the app's bearer token."
     return Problem(
         403,
@@ -89,7 +89,7 @@ def unsupported_authentication() -> Problem:
 
 
 def client_forbidden() -> Problem:
-    """An app without access."""
+    """Return the problem of an app without access."""
     return Problem(
         403,
         {
@@ -104,7 +104,7 @@ def client_forbidden() -> Problem:
 
 
 def invalid_request(message: str, parameters: Mapping[str, list[str]] | None = None) -> Problem:
-    """A parameter or a body that cannot be used."""
+    """Return the problem of an unusable parameter or body."""
     return Problem(
         400,
         {
@@ -117,7 +117,7 @@ def invalid_request(message: str, parameters: Mapping[str, list[str]] | None = N
 
 
 def connection_issue(issue: str, detail: str) -> Json:
-    """Return the document that a connect or a stream gets for what is wrong with it."""
+    """Return the document that tells a connect or a stream what is wrong with it."""
     return {
         "title": "ConnectionException",
         "type": kind_of("streaming-connection"),
@@ -127,20 +127,20 @@ def connection_issue(issue: str, detail: str) -> Json:
 
 
 def no_rules() -> Problem:
-    """A stream without filters."""
+    """Return the problem of a stream without filters."""
     return Problem(
         409, connection_issue("RuleConfigurationIssue", "Define rules before connecting to the stream.")
     )
 
 
 def too_many_connections(most: int = 1) -> Problem:
-    """One connection more than the app may have."""
+    """Return the problem of a connection beyond the app's limit."""
     detail = f"This stream is currently at the maximum allowed connection limit ({most})."
     return Problem(429, connection_issue("TooManyConnections", detail))
 
 
 def credits_depleted() -> Problem:
-    """No credit, in the newer of the forms that were seen."""
+    """Return the problem of missing credit, in the newer of the observed forms."""
     return Problem(
         402,
         {
@@ -153,7 +153,7 @@ def credits_depleted() -> Problem:
 
 
 def credits_depleted_by_account() -> Problem:
-    """No credit, in the older of the forms that were seen."""
+    """Return the problem of missing credit, in the older of the observed forms."""
     return Problem(
         402,
         {
@@ -166,13 +166,13 @@ def credits_depleted_by_account() -> Problem:
 
 
 def rate_limited() -> Problem:
-    """A window that is used up."""
+    """Return the problem of a used-up window."""
     body = {"title": "Too Many Requests", "type": _BLANK, "status": 429, "detail": "Too Many Requests"}
     return Problem(429, body)
 
 
 def usage_capped() -> Problem:
-    """The cap of the month is reached; the rate limit is not."""
+    """Return the problem of the month's cap, unrelated to the rate limit."""
     return Problem(
         429,
         {
@@ -187,13 +187,13 @@ def usage_capped() -> Problem:
 
 
 def rule_cap(most: int = 1000) -> Problem:
-    """More filters than the app may have."""
+    """Return the problem of filters beyond the app's limit."""
     detail = f"The request exceeds the cap of {most} rules."
     return Problem(422, {"title": "RulesCapExceeded", "type": kind_of("rule-cap"), "detail": detail})
 
 
 def server_error(status: int) -> Problem:
-    """A failure of the server, or a status of which nothing more is known."""
+    """Return the problem of a failing server, or of any other status."""
     titles = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
     title = titles.get(status, f"HTTP {status}")
     return Problem(status, {"title": title, "type": _BLANK, "status": status, "detail": title})

@@ -1,4 +1,4 @@
-"""The X API v2 put together: apps, streams, endpoints, and the API that tells it what to do."""
+"""The whole X API v2: apps, streams, endpoints, and the API that gives it orders."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class V2Service:
         )
 
     def _linger_s(self, app: str) -> float:
-        """Return how long a slot of the app stays taken after a client that goes now."""
+        """Return how long a slot of the app stays taken after a client that disconnects now."""
         faults = self._faults.take_if(
             app, self._clock().mono, lambda fault: fault.kind is V2FaultKind.LINGER, most=1
         )

@@ -1,4 +1,4 @@
-"""How the sandbox's X API v2 is set up."""
+"""The settings of the sandbox's X API v2."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from traptor.sandbox.wire.framing import Framing
 
 
 class Batches(StrEnum):
-    """What becomes of a batch of new filters of which one is invalid."""
+    """The treatment of a batch of new filters that contains an invalid one."""
 
-    PART = "part"  # the valid ones are taken
-    WHOLE = "whole"  # none is taken
+    PART = "part"  # the valid ones are accepted
+    WHOLE = "whole"  # none is accepted
 
 
 @dataclass(frozen=True, slots=True)
 class V2Settings:
     """Everything that the command's `--v2-...` options set, with X's values as defaults."""
 
-    effect_s: float = 20.0  # until a change of filters is in effect
-    connections: int = 1  # of one app at once
+    effect_s: float = 20.0  # delay until a change of filters is in effect
+    connections: int = 1  # of one app at the same time
     rules: int = 1000  # filters of an app
     rule_length: int = 1024  # characters of a filter
-    rate: float = 250.0  # posts a second of one stream; 0: any number
+    rate: float = 250.0  # posts per second of one stream; 0: unlimited
     batches: Batches = Batches.PART
-    linger_s: float = 0.0  # a slot stays taken after its client has gone
+    linger_s: float = 0.0  # how long a slot stays taken after its client has gone
     keep_alive_s: float = 20.0
     window_s: float = 900.0  # of the rate limits
     connects: int = 50  # of the stream in a window

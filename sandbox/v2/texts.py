@@ -1,4 +1,4 @@
-"""The texts and entities of a post, read from a v1.1 tweet: whole, and cut where a note begins."""
+"""The texts and entities of a post, read from a v1.1 tweet: whole, and cut for the post of a note."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Written:
     media: tuple[Json, ...] = ()
 
     def is_note(self) -> bool:
-        """Tell whether the text is too long to stand in the post itself."""
+        """Tell whether the text is too long for the post itself."""
         return len(self.text) > LONG_LIMIT
 
 
 def written(status: Json) -> Written:
-    """Return the whole text of a tweet, without those that it retweets or quotes."""
+    """Return the whole text of a tweet, without that of its retweeted or quoted tweet."""
     whole = status.get("extended_tweet") or status
     text = whole.get("full_text") or status.get("text") or ""
     found = whole.get("entities") or {}
@@ -44,7 +44,7 @@ def written(status: Json) -> Written:
 
 
 def cut(whole: Written, slug: str, post_id: str) -> Written:
-    """Return the beginning of a note as it stands in `text`: at a blank, with a link to the post itself."""
+    """Return the beginning of a note for `text`: cut at a blank, with a link to the post itself."""
     end = whole.text.rfind(" ", 0, LONG_LIMIT - _LINK_LENGTH - 1)
     end = LONG_LIMIT - _LINK_LENGTH - 2 if end < 0 else end
     url = f"https://t.co/{slug}"
@@ -84,7 +84,7 @@ def _link(item: Json) -> Json:
 
 
 def _page(item: Json) -> Json:
-    """Return a link whose page X has looked at."""
+    """Return a link whose page X has fetched."""
     link = _link(item)
     return link | {"unwound_url": link["expanded_url"], "status": 200} if "expanded_url" in link else link
 

@@ -1,7 +1,7 @@
-"""Composes the filters of an app: as few as needed, not as few as possible, and close to those before.
+"""Compose the filters of an app: as few as needed, not as few as possible, and close to the previous ones.
 
 A filter of one clause names its rules by its id alone, so clauses stand alone while there is room; clauses of
-follow rules are always packed. Pure; docs/decisions says why it is so.
+follow rules are always packed. Pure; docs/decisions tells why.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from traptor.supervisor.filters.shelf import Shelf
 
 
 def compose(demands: Iterable[Demand], allowance: Allowance, before: Sequence[Filter] = ()) -> Composition:
-    """Return the filters that carry the demands, changed as little as may be from those of `before`.
+    """Return the filters that carry the demands, changed as little as possible from `before`.
 
-    A change of k clauses makes at most 2k + 1 filters that were not there; composing the result again
-    changes nothing.
+    A change of k clauses makes at most 2k + 1 new filters; composing the result again changes nothing.
     """
     ordered = sorted(demands, key=lambda demand: (-len(demand.clauses), demand.group))
     shelves: list[Shelf] = []
@@ -48,7 +47,7 @@ def _by_group(before: Sequence[Filter]) -> Mapping[object, list[Filter]]:
 
 
 def _measured(demand: Demand, length: int) -> tuple[list[Clause], list[Waiting]]:
-    """Part the clauses that fit into a filter from those that are too long for one."""
+    """Separate the clauses that fit into a filter from those that are too long for one."""
     fitting: list[Clause] = []
     too_long: list[Waiting] = []
     for clause in demand.clauses:
@@ -83,7 +82,7 @@ def _merged(shelves: Sequence[Shelf], most: int) -> int:
 
 
 def _leave_out(shelves: Sequence[Shelf], allowance: Allowance) -> list[Waiting]:
-    """Take filters away that have no room: new ones first, those of the smallest groups first."""
+    """Remove filters that have no room: new ones first, those of the smallest groups first."""
     reason = f"the app's filters are full: {allowance.usable} of {allowance.filters}, the rest is for changes"
     waiting: list[Waiting] = []
     for new in (True, False):
@@ -97,7 +96,7 @@ def _leave_out(shelves: Sequence[Shelf], allowance: Allowance) -> list[Waiting]:
 
 
 def _loosen(shelves: Sequence[Shelf], usable: int) -> None:
-    """Use the room that a change left, in as many steps as clauses changed: no change sets off a flood."""
+    """Use the room that a change left, with at most one step per changed clause: no change starts a flood."""
     steps = sum(shelf.changed for shelf in shelves)
     for shelf in shelves:
         steps -= shelf.merge(steps)

@@ -1,4 +1,4 @@
-"""What a composition is made from and consists of: demands of groups, filters, and what waits."""
+"""Inputs and results of a composition: demands of groups, filters, and waiting clauses."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from functools import cached_property
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.supervisor.filters.language.clauses import Clause, filter_text
 
-_FREE_SHARE = 20  # one in so many stays free, so that filters can be added before others are deleted
+_FREE_SHARE = 20  # one in twenty stays free, so that filters can be added before others are deleted
 _FREE_LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What an app may have: so many filters, each of so many characters."""
+    """The limits of an app: the number of its filters, and the characters of each."""
 
     filters: int
     length: int
 
     @property
     def usable(self) -> int:
-        """How many filters a composition may take; the rest stays free for changes."""
+        """The number of filters that a composition may use; the rest stays free for changes."""
         free = max(_FREE_LEAST, -(-self.filters // _FREE_SHARE))
         return self.filters - min(free, self.filters // 2)
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What one group wants: its clauses, each with the values that it stands for."""
+    """The demand of one group: its clauses, each with the values that it stands for."""
 
     group: GroupId
     clauses: Mapping[Clause, tuple[str, ...]] = field(repr=False)
@@ -37,7 +37,7 @@ class Demand:
 
     @property
     def packs(self) -> bool:
-        """Whether its clauses always share filters: whom a post is about can be told without asking X."""
+        """True when its clauses always share filters: a post's subject can be told without asking X."""
         return self.group.type is RuleType.FOLLOW
 
 
@@ -56,7 +56,7 @@ class Filter:
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is more than one clause."""
+        """True when it has more than one clause."""
         return len(self.clauses) > 1
 
 

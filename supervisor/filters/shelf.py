@@ -10,15 +10,16 @@ from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 
 
 class Shelf:
-    """Where each clause of a group stands: in bins, each of which becomes a filter."""
+    """The place of each clause of a group: in bins, each of which becomes a filter."""
 
     def __init__(
         self, demand: Demand, clauses: Iterable[Clause], length: int, before: Sequence[Filter]
     ) -> None:
         self.demand = demand
-        self.changed = 0  # clauses that came or went since `before`
+        self.changed = 0  # clauses added or removed since `before`
         self._sizes = {clause: len(str(clause)) + len(OR) for clause in clauses}
-        # What the clauses of a filter may take together, each with an OR, of which one is too many.
+        # The most that the clauses of a filter may take together, each with an OR, of which one is
+        # superfluous.
         self._room = length + len(OR) - len(filter_text([], demand.suffix))
         self._bins: list[_Bin] = []
         self._missing: list[Clause] = []
@@ -37,7 +38,7 @@ class Shelf:
         self.changed += len(self._missing)
 
     def place_missing(self) -> None:
-        """Place the clauses that stand nowhere: alone, or where they are always packed, with others."""
+        """Place the clauses without a bin: alone, or if they are always packed, with others."""
         roomiest = _Roomiest(self._bins if self.demand.packs else ())
         for clause in self._missing:
             size = self._sizes[clause]
@@ -66,7 +67,7 @@ class Shelf:
         self._forget_empty()
 
     def take_away(self, most: int, *, new: bool) -> list[Clause]:
-        """Take the last filters away, at most so many: those made now, or those there were; their clauses."""
+        """Remove at most `most` of the last filters, either new or old ones, and return their clauses."""
         leaving = [one for one in reversed(self._bins) if one.is_new is new][:most]
         taken = [clause for one in leaving for clause in one.clauses]
         for one in leaving:
@@ -75,7 +76,7 @@ class Shelf:
         return taken
 
     def merge(self, most: int) -> int:
-        """Make one filter of two packed ones that fit into one, at most so often; how often."""
+        """Merge two packed filters that fit into one, at most `most` times, and return how often."""
         done = 0
         packed = sorted((one for one in self._bins if not one.is_single or self.demand.packs), key=_Bin.key)
         for source, target in zip(packed[::2], packed[1::2], strict=False):
@@ -89,7 +90,7 @@ class Shelf:
         return done
 
     def unpack(self, most: int) -> int:
-        """Let at most so many clauses of packed filters stand alone again; how many."""
+        """Let at most `most` clauses of packed filters stand alone again, and return how many."""
         if self.demand.packs:
             return 0
         done = 0
@@ -119,19 +120,19 @@ class _Bin:
     def __init__(self, clauses: list[Clause], size: int, *, is_new: bool) -> None:
         self.clauses = clauses
         self.size = size
-        self.is_new = is_new  # no filter of before became it
+        self.is_new = is_new  # no previous filter became it
 
     @property
     def is_single(self) -> bool:
         return len(self.clauses) == 1
 
     def key(self) -> int:
-        """Order bins by size."""
+        """Return the sort key, which orders bins by size."""
         return self.size
 
 
 class _Roomiest:
-    """Finds the bin with the most room: where that has none for a clause, no other has."""
+    """Finds the bin with the most room: if a clause does not fit there, it fits nowhere."""
 
     def __init__(self, bins: Iterable[_Bin]) -> None:
         self._heap = [(one.size, number, one) for number, one in enumerate(bins)]
@@ -143,7 +144,7 @@ class _Roomiest:
         heapq.heappush(self._heap, (one.size, self._count, one))
 
     def take(self, clause: Clause, size: int, room: int) -> bool:
-        """Put the clause into the roomiest bin; False where it does not fit."""
+        """Put the clause into the roomiest bin; return False when it does not fit."""
         if not self._heap or self._heap[0][0] + size > room:
             return False
         _, number, one = self._heap[0]

@@ -24,7 +24,7 @@ class Filter:
     added_at: float
     in_effect_at: float
     deleted_at: float | None = None
-    gone_at: float | None = None  # from then on it finds nothing
+    gone_at: float | None = None  # from then on it matches nothing
 
     @property
     def value(self) -> str:
@@ -32,7 +32,7 @@ class Filter:
         return self.rule.value
 
     def as_listed(self) -> dict[str, str]:
-        """Return the filter as X lists it: without a tag where it has none."""
+        """Return the filter as X lists it; a filter without a tag has no such member."""
         listed = {"id": self.id, "value": self.value}
         return listed | {"tag": self.tag} if self.tag else listed
 
@@ -58,7 +58,7 @@ class _Change:
 
 
 class FilterSet:
-    """Takes changes at once, and puts them into effect after a while."""
+    """Accepts changes at once, and puts them into effect after a while."""
 
     def __init__(self) -> None:
         self._listed: dict[str, Filter] = {}
@@ -73,7 +73,7 @@ class FilterSet:
         return len(self._listed)
 
     def listed(self) -> list[Filter]:
-        """Return the filters that stand in the list, the oldest first."""
+        """Return the listed filters, the oldest first."""
         return list(self._listed.values())
 
     def get(self, filter_id: str) -> Filter | None:
@@ -85,7 +85,7 @@ class FilterSet:
         return self._by_value.get(value)
 
     def add(self, filter_id: str, rule: Rule, tag: str | None, now: Instant, effect_s: float) -> Filter:
-        """List a filter; it is in effect `effect_s` later."""
+        """List a filter; it takes effect `effect_s` later."""
         one = Filter(filter_id, rule, tag, now.unix, now.unix + effect_s)
         self._listed[filter_id] = self._by_value[rule.value] = one
         self.record.append(one)
@@ -93,7 +93,7 @@ class FilterSet:
         return one
 
     def remove(self, filters: Iterable[Filter], now: Instant, effect_s: float) -> None:
-        """Take filters off the list; they find posts for `effect_s` more."""
+        """Remove filters from the list; they match posts for another `effect_s`."""
         for one in filters:
             del self._listed[one.id]
             del self._by_value[one.value]
@@ -101,7 +101,7 @@ class FilterSet:
             self._change(one, now.mono + effect_s, is_addition=False)
 
     def vanish(self, now: Instant) -> int:
-        """Forget all filters at once, in effect or not; returns how many were listed."""
+        """Forget all filters at once, in effect or not; return how many were listed."""
         count_ = len(self)
         for one in {**self._listed, **self._in_effect}.values():
             one.deleted_at = one.deleted_at or now.unix
@@ -116,7 +116,7 @@ class FilterSet:
         return not self._in_effect
 
     def matching(self, facts: Facts, now_mono_s: float) -> list[tuple[str, str | None]]:
-        """Return id and tag of the filters in effect that find the post."""
+        """Return id and tag of the filters in effect that match the post."""
         self._advance(now_mono_s)
         return [(name, self._in_effect[name].tag) for name in self._index.matching(facts)]
 

@@ -1,4 +1,4 @@
-"""The apps, and who may speak for them: bearer tokens, and consumer keys to get one with."""
+"""The apps, and their credentials: bearer tokens, and consumer keys to obtain one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BEARER, _BASIC, _OAUTH = "bearer ", "basic ", "oauth "
 
 
 class Credentials(Protocol):
-    """An account of the sandbox, as far as it is an app."""
+    """An account of the sandbox in its role as an app."""
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class App:
 
 
 class BadCredentials(problems.Problem):
-    """No token is given for these consumer keys; the body is not a problem document."""
+    """There is no token for these consumer keys; the body is not a problem document."""
 
     def __init__(self) -> None:
         error = {
@@ -59,7 +59,7 @@ class BadCredentials(problems.Problem):
 
 
 class Apps:
-    """All apps there ever were; each keeps its filters while the sandbox runs."""
+    """All apps ever seen; each keeps its filters while the sandbox runs."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class Apps:
         self._bearers = dict(bearers)
         self._is_open = is_open
         self._apps: dict[str, App] = {}
-        self._issued: dict[str, str] = {}  # name by token, where anybody may come
+        self._issued: dict[str, str] = {}  # name by token, when everybody is admitted
 
     def all(self) -> list[App]:
-        """Return the apps that ever made a request, and those that are known."""
+        """Return the apps that ever made a request, and the configured ones."""
         for name in self._tokens().values():
             self._app(name)
         return list(self._apps.values())
@@ -88,7 +88,7 @@ class Apps:
         return next((app for app in self.all() if app.name == name), None)
 
     def authenticate(self, authorization: str) -> App:
-        """Return whose token this is. Raises Problem (401 or 403)."""
+        """Return the app that the token belongs to. Raises Problem (401 or 403)."""
         kind, token = _split(authorization)
         if kind == _OAUTH:
             raise problems.unsupported_authentication()
@@ -160,7 +160,7 @@ def _basic(authorization: str) -> tuple[str, str]:
 
 
 def _derived(consumer_key: str, consumer_secret: str) -> str:
-    """A token that looks like X's, with a character that has to be sent as it stands."""
+    """Return a token that looks like X's, including a character that must be sent unescaped."""
     return f"{'A' * 22}{_digest(f'{consumer_key}:{consumer_secret}')}%3D"
 
 

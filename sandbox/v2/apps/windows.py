@@ -1,4 +1,4 @@
-"""How many requests an app may make to each endpoint, and how many are left."""
+"""The request windows of an app: how many requests each endpoint allows, and how many are left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traptor.sandbox.v2 import problems
 
 
 class Endpoint(StrEnum):
-    """What has a window of its own."""
+    """The endpoints that have a window of their own."""
 
     STREAM = "stream"
     RULES_LIST = "rules_list"
@@ -50,7 +50,7 @@ class Windows:
         self._windows: dict[tuple[str, Endpoint], _Window] = {}
 
     def spend(self, app: str, endpoint: Endpoint, now_unix_s: float) -> None:
-        """Take one request out of the window. Raises Problem (429) when it is used up."""
+        """Take one request from the window. Raises Problem (429) when it is used up."""
         window = self._window(app, endpoint, now_unix_s)
         window.used += 1
         if window.used > self._limits[endpoint]:

@@ -1,4 +1,4 @@
-"""X's own endpoints: who is admitted, what a request asks for, and how it is answered.
+"""X's own endpoints: admission, the requests' content, and the responses.
 
 The service gives them their routes; `gate` stands before each of them.
 """

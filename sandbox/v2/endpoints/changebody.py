@@ -1,4 +1,4 @@
-"""What a POST to the rules endpoint asks for."""
+"""The content of a POST to the rules endpoint."""
 
 from __future__ import annotations
 

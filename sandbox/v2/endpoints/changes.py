@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class _Judged:
-    """What becomes of a batch."""
+    """The judgement of a batch."""
 
     good: list[tuple[Wanted, Rule]] = field(default_factory=list)
     errors: list[Json] = field(default_factory=list)
@@ -44,7 +44,7 @@ class RuleChanges:
         self._ids = count(_FIRST_ID)
 
     async def change(self, request: web.Request, call: Call) -> web.Response:
-        """Carry the request out and answer with what became of it. Raises Problem."""
+        """Carry out the request and respond with the results. Raises Problem."""
         change = parse_change(request.query, await request.read())
         if change.add:
             return self._add(call.app, change)
@@ -67,7 +67,7 @@ class RuleChanges:
         return self._answer(created, summary, judged.errors, 400 if is_bad else 201)
 
     def _judge(self, filters: FilterSet, batch: Sequence[Wanted]) -> _Judged:
-        """Tell the filters that can be added from those that are there or are invalid."""
+        """Separate the filters that can be added from duplicates and invalid ones."""
         judged = _Judged()
         seen: set[str] = set()
         for wanted in batch:

@@ -1,4 +1,4 @@
-"""What all endpoints share: who asks, how often, with which faults, and how problems are answered."""
+"""The common part of all endpoints: authentication, rate limits, faults, and problem responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOBODY = ""
 
 @dataclass(slots=True)
 class Call:
-    """One admitted request: its app, its record, and the headers that its answer carries."""
+    """One admitted request: its app, its record, and the headers of its response."""
 
     app: App
     record: RequestRecord
@@ -36,7 +36,7 @@ AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Gate:
-    """Stands before every endpoint that wants a bearer token."""
+    """Stands before every endpoint that requires a bearer token."""
 
     def __init__(
         self, apps: Apps, windows: Windows, faults: Waiting[V2Fault], spelling: Spelling, clock: Clock
@@ -70,7 +70,7 @@ class Gate:
         return handle
 
     def open(self, endpoint: Endpoint, handler: AioHandler) -> AioHandler:
-        """Return a handler that wants no token; it gets faults that are for everybody."""
+        """Return a handler that requires no token; faults without an app apply to it."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             record = self._note(request, endpoint)
@@ -146,7 +146,7 @@ class Gate:
 
 
 def answer_json(content: object, status: int = 200) -> web.Response:
-    """Return an answer whose body is JSON."""
+    """Return a response whose body is JSON."""
     return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
 
 

@@ -53,9 +53,9 @@ def choices(query: Mapping[str, str], name: str, allowed: Collection[str], usual
 
 
 def page(items: Sequence[Item], query: Mapping[str, str], size: int) -> tuple[Sequence[Item], str | None]:
-    """Return the page that `pagination_token` asks for, and the token of the next one.
+    """Return the page that `pagination_token` names, and the token of the next one.
 
-    Raises Problem (400) for a token that was not given here.
+    Raises Problem (400) for a token that was not issued here.
     """
     start = _start(query.get("pagination_token"))
     end = start + size

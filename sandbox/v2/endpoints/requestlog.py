@@ -34,7 +34,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """The last requests, in order."""
+    """The most recent requests, in order."""
 
     def __init__(self) -> None:
         self.records: deque[RequestRecord] = deque(maxlen=KEEP_REQUESTS)
@@ -43,7 +43,7 @@ class RequestLog:
     def start(
         self, now: Instant, peer: tuple[str, int], method: str, path: str, endpoint: str
     ) -> RequestRecord:
-        """Note a request as it comes in."""
+        """Record a request as it comes in."""
         self.count += 1
         record = RequestRecord(self.count, now.unix, now.mono, *peer, method, path, endpoint)
         self.records.append(record)

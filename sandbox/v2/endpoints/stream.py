@@ -76,13 +76,13 @@ class StreamEndpoint:
         try:
             await self._pump.run(stream.app.name, stream, request, response, manner.wire)
         except ConnectionError:
-            pass  # the client is gone: the record says so
+            pass  # the client is gone, as the record says
         finally:
             for timer in timers:
                 timer.cancel()
 
     def _open(self, request: web.Request, call: Call, fields: Fields, manner: Manner) -> PostStream:
-        """Take a slot, before anything is awaited."""
+        """Take a slot, before the first await."""
         record = self._slots.new_record(
             call.app.name, peer_of(request), dict(request.query), is_gzip=manner.is_gzip
         )
@@ -96,7 +96,7 @@ class StreamEndpoint:
         self._bill.add(app, reads, self._clock().unix)
 
     def _strike_new(self, stream: PostStream) -> list[asyncio.TimerHandle]:
-        """Arm the faults that strike a stream some time after its 200."""
+        """Schedule the faults that strike a stream some time after its 200."""
         faults = self._faults.take_if(
             stream.app.name, self._clock().mono, lambda fault: fault.kind in _STRIKE_NEW
         )

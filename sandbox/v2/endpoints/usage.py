@@ -1,4 +1,4 @@
-"""GET /2/usage/tweets: what X thinks that an app has read."""
+"""GET /2/usage/tweets: the reads of an app as counted by X."""
 
 from __future__ import annotations
 

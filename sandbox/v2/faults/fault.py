@@ -1,4 +1,4 @@
-"""Faults of the v2 side on demand, and how a request names them."""
+"""Faults of the v2 side on demand, and their form in a request."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def parse_v2_fault(request: object) -> V2Fault:
 
 
 def _details(given: dict[str, Any]) -> dict[str, Any]:
-    """Read the fields that are there; the others keep their defaults."""
+    """Read the fields that are present; the others keep their defaults."""
     read: dict[str, Callable[[object], Any]] = {
         "endpoint": lambda item: _choice("endpoint", item, (*Endpoint, _ANY)),
         "status": lambda item: _whole("status", item, 400, 599),

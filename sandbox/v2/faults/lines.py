@@ -31,12 +31,12 @@ def disconnect_line(disconnect_type: str, spelling: Spelling) -> bytes:
 
 
 def issue_line(issue: str, spelling: Spelling) -> bytes:
-    """Return the line that tells of a connection issue."""
+    """Return the line that reports a connection issue."""
     return line(spelling.spell(connection_issue(issue, "The stream cannot go on.")))
 
 
 def rubbish_lines(spelling: Spelling) -> list[bytes]:
-    """Return lines that are no posts, as they were met in the wild, and one of 2 MB."""
+    """Return lines that are not posts, as observed in the wild, and one of 2 MB."""
     errors = {"errors": [{"title": "Internal Error", "type": kind_of("unexpected"), "detail": "..."}]}
     return [
         line(spelling.spell(errors)),
@@ -50,7 +50,7 @@ def rubbish_lines(spelling: Spelling) -> list[bytes]:
 
 
 def partial_errors(post: bytes) -> bytes:
-    """Return the line of a post with the error of an expansion that is missing."""
+    """Return the line of a post with the error of an unavailable expansion."""
     error: dict[str, Any] = {
         "value": "900000000000000002",
         "resource_id": "900000000000000002",

@@ -1,7 +1,7 @@
-"""Terms about where a post was sent from.
+"""Terms about the place that a post was sent from.
 
-They look at the exact point; only without one at the place, which must lie fully inside. A repost has
-no geography, and that of a quoted post does not count.
+They use the exact point; only without one the place, which must lie fully inside. A repost has no geography,
+and that of a quoted post does not count.
 """
 
 from __future__ import annotations

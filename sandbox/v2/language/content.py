@@ -22,7 +22,7 @@ def phrase(tokens: list[str]) -> Term:
 def near(tokens: list[str], distance: int) -> Term:
     """Return a term for tokens with at most `distance` others in between, in any order.
 
-    As X says for two: in the opposite order they may be `distance` - 2 apart.
+    By X's rule for two tokens, in the opposite order they may be `distance` - 2 apart.
     """
 
     def test(facts: Facts) -> bool:
@@ -60,7 +60,7 @@ def url(tokens: list[str]) -> Term:
 
 
 def url_contains(text: str) -> Term:
-    """Return a term for a piece of a link, letter by letter."""
+    """Return a term for a part of a link, letter by letter."""
     piece = fold(text)
     return Term(lambda facts: any(piece in link for content in facts.contents for link in content.urls))
 
@@ -80,14 +80,14 @@ def url_description(tokens: list[str]) -> Term:
 
 
 def _rarest(tokens: list[str]) -> str:
-    """Guess the token that fewest posts have: no stop word, and long."""
+    """Guess the token that the fewest posts have: not a stop word, and long."""
     return max(tokens, key=lambda token: (token not in STOP_WORDS, len(token)))
 
 
 def _spread(content: Content, tokens: list[str]) -> float:
-    """Return by how many tokens the closest occurrence is off the phrase itself; infinite without one.
+    """Return by how many tokens the closest occurrence deviates from the phrase; infinite without one.
 
-    Each token's position is taken relative to its place in the phrase: of a perfect phrase all are equal.
+    Each token's position is taken relative to its place in the phrase: for an exact phrase all are equal.
     """
     if not set(tokens) <= content.keys:
         return float("inf")

@@ -1,4 +1,4 @@
-"""Why a filter's value is refused."""
+"""The error for a value that X would refuse."""
 
 from __future__ import annotations
 

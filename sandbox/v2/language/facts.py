@@ -1,4 +1,4 @@
-"""What rules can ask about a post."""
+"""The facts that rules can ask about a post."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from traptor.sandbox.v2.language.geometry import Box, Point, keys_of_point
 from traptor.sandbox.v2.language.words import fold, spaced, split
 
-Names = frozenset[str]  # the id of a user and its name in lower case
+Names = frozenset[str]  # a user's id, and the name in lower case
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Content:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """All by which rules about this content are found."""
+        """All keys by which rules about this content are found."""
         return frozenset(
             {
                 *self.tokens,
@@ -61,7 +61,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Profile:
-    """What the author says of themselves, as it is written: few rules ask."""
+    """The author's description of themselves, as written: few rules ask for it."""
 
     bio: str = ""
     name: str = ""
@@ -70,7 +70,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the operators look at; strings are folded, ids are strings of digits."""
+    """Everything that the operators examine; strings are folded, ids are strings of digits."""
 
     post_id: str
     contents: tuple[Content, ...]  # its own (of a repost, the original's), then the quoted post's
@@ -90,7 +90,7 @@ class Facts:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """All by which the index finds rules for this post."""
+        """All keys by which the index finds rules for this post."""
         return frozenset(
             {
                 *(key for content in self.contents for key in content.keys),

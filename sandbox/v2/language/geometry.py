@@ -42,7 +42,7 @@ class Box(NamedTuple):
         )
 
     def size_mi(self) -> tuple[float, float]:
-        """Return width, where it is widest, and height in miles."""
+        """Return width, at its widest, and height in miles."""
         widest = 0.0 if self.south <= 0 <= self.north else min(abs(self.south), abs(self.north))
         width = math.radians(self.east - self.west) * math.cos(math.radians(widest)) * EARTH_RADIUS_MI
         return width, math.radians(self.north - self.south) * EARTH_RADIUS_MI
@@ -63,7 +63,7 @@ class Circle(NamedTuple):
         return all(self.holds(corner) for corner in box.corners())
 
     def around(self) -> Box:
-        """Return a box that holds the whole circle."""
+        """Return a box that contains the whole circle."""
         longitude, latitude = self.centre
         high = math.degrees(self.radius_mi / EARTH_RADIUS_MI) * 1.01
         steepest = min(abs(latitude) + high, 90.0)
@@ -81,7 +81,7 @@ def distance_mi(one: Point, other: Point) -> float:
 
 
 def keys_of_area(box: Box) -> frozenset[str]:
-    """Return keys of which a point in the box has one."""
+    """Return keys such that every point in the box has one of them."""
     columns = _range(box.west, box.east)
     rows = _range(box.south, box.north)
     if len(columns) * len(rows) > _MOST_CELLS or box.west < -180 or box.east > 180:
@@ -90,7 +90,7 @@ def keys_of_area(box: Box) -> frozenset[str]:
 
 
 def keys_of_point(point: Point) -> Iterator[str]:
-    """Return the keys that areas around the point are found by."""
+    """Yield the keys by which areas around the point are found."""
     yield _ANYWHERE
     yield f"cell:{_cell(point[0])}:{_cell(point[1])}"
 

@@ -1,4 +1,4 @@
-"""Many filters at once: which of them find a post, at a cost that hardly grows with their number."""
+"""Match a post against many filters, at a cost that hardly grows with their number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from traptor.sandbox.v2.language.rule import Rule
 
 
 class FilterIndex:
-    """The filters in force, by id; only those are evaluated of which a post has a necessary key."""
+    """The filters in force, by id; only filters with a necessary key in the post are evaluated."""
 
     def __init__(self) -> None:
         self._rules: dict[str, tuple[int, Rule]] = {}
@@ -21,7 +21,7 @@ class FilterIndex:
         return len(self._rules)
 
     def add(self, filter_id: str, rule: Rule) -> None:
-        """Put a filter in force, in place of one with the same id."""
+        """Put a filter in force, replacing one with the same id."""
         self.remove(filter_id)
         self._rules[filter_id] = next(self._numbers), rule
         keys = rule.root.necessary()
@@ -31,7 +31,7 @@ class FilterIndex:
             self._by_key.setdefault(key, set()).add(filter_id)
 
     def remove(self, filter_id: str) -> None:
-        """Take a filter out; an unknown id is ignored."""
+        """Remove a filter; an unknown id is ignored."""
         if filter_id not in self._rules:
             return
         _, rule = self._rules.pop(filter_id)
@@ -43,13 +43,13 @@ class FilterIndex:
                 del self._by_key[key]
 
     def candidates(self, facts: Facts) -> set[str]:
-        """Return the ids of the filters that may find the post."""
+        """Return the ids of the filters that may match the post."""
         found = set(self._without_keys)
         for key in facts.keys:
             found.update(self._by_key.get(key, ()))
         return found
 
     def matching(self, facts: Facts) -> list[str]:
-        """Return the ids of the filters that find the post, in the order in which they were added."""
+        """Return the ids of the filters that match the post, in the order in which they were added."""
         found = [name for name in self.candidates(facts) if self._rules[name][1].matches(facts)]
         return sorted(found, key=lambda name: self._rules[name][0])

@@ -1,4 +1,4 @@
-"""A rule as a tree: what finds a post, what makes a rule acceptable, and by which keys it is indexed."""
+"""A rule as a tree: how it matches a post, what makes it acceptable, and the keys by which it is indexed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Keys = frozenset[str]
 
 
 class Sign(StrEnum):
-    """With or without a minus in front."""
+    """Whether a minus may or must stand in front."""
 
     EITHER = "either"
     POSITIVE = "positive"  # cannot be negated
@@ -21,7 +21,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One operator with its argument; a post that `test` finds has one of the `keys`, unless None."""
+    """One operator with its argument; a post that `test` matches has one of the `keys`, unless None."""
 
     test: Callable[[Facts], bool]
     keys: Keys | None = None
@@ -30,7 +30,7 @@ class Term:
     sign: Sign = Sign.EITHER
 
     def matches(self, facts: Facts) -> bool:
-        """Tell whether the post is found."""
+        """Tell whether the post matches."""
         return self.test(facts)
 
     def is_selective(self) -> bool:
@@ -38,11 +38,11 @@ class Term:
         return self.may_stand_alone
 
     def is_meaningful(self) -> bool:
-        """Tell whether this holds a clause that stands alone and is no stop word."""
+        """Tell whether this contains a clause that stands alone and is not a stop word."""
         return self.may_stand_alone and not self.is_stop_word
 
     def necessary(self) -> Keys | None:
-        """Return keys of which each post found has at least one; None when there are none such."""
+        """Return keys such that each matching post has at least one; None when there are no such keys."""
         return self.keys
 
 
@@ -53,7 +53,7 @@ class Not:
     term: Term
 
     def matches(self, facts: Facts) -> bool:
-        """Tell whether the post is found."""
+        """Tell whether the post matches."""
         return not self.term.test(facts)
 
     def is_selective(self) -> bool:
@@ -71,12 +71,12 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Parts that must all find the post."""
+    """Parts that must all match the post."""
 
     parts: tuple[Node, ...]
 
     def matches(self, facts: Facts) -> bool:
-        """Tell whether the post is found."""
+        """Tell whether the post matches."""
         return all(part.matches(facts) for part in self.parts)
 
     def is_selective(self) -> bool:
@@ -95,12 +95,12 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Parts of which one must find the post."""
+    """Parts of which one must match the post."""
 
     parts: tuple[Node, ...]
 
     def matches(self, facts: Facts) -> bool:
-        """Tell whether the post is found."""
+        """Tell whether the post matches."""
         return any(part.matches(facts) for part in self.parts)
 
     def is_selective(self) -> bool:

@@ -1,4 +1,4 @@
-"""The operators `name:argument`: what arguments they take, and the terms that they make."""
+"""The operators `name:argument`: the arguments they take, and the terms they make."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SAME_LANGUAGES = {"he": "iw", "id": "in"}
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What stands behind the colon, and where; `form` is the sign it is wrapped in: `"`, `[` or none."""
+    """The text after the colon, and its position; `form` is the mark around it: `"`, `[` or none."""
 
     text: str
     position: int

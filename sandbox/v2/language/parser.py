@@ -21,7 +21,7 @@ _DISTANCE = re.compile(r"~([0-9]*)")
 _HASHTAG = re.compile(r'#([^\s()"]+)')
 _MENTION = re.compile(r"@([A-Za-z0-9_]{1,20})")
 _CASHTAG = re.compile(r"\$([A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?)")
-# Marks that X's open-source text library takes for a part of a hashtag, though they are punctuation.
+# Characters that X's open-source text library accepts in a hashtag, although they are punctuation.
 _IN_HASHTAGS = dict.fromkeys(
     map(ord, "_\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u301c\u3003\u30a0\u30fb\uff5e\ua67e"), "x"
 )
@@ -34,7 +34,7 @@ def parse(text: str) -> Node:
 
 
 class _Parser:
-    """Reads a rule from left to right; `_at` is where it is."""
+    """Reads a rule from left to right; `_at` is its position."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -14,18 +14,18 @@ MAX_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A valid value; finds posts by their facts."""
+    """A valid value; matches posts by their facts."""
 
     value: str
     root: Node = field(repr=False, compare=False)
 
     def matches(self, facts: Facts) -> bool:
-        """Tell whether the post is found."""
+        """Tell whether the post matches."""
         return self.root.matches(facts)
 
 
 def parse_rule(value: str, max_length: int = MAX_LENGTH) -> Rule:
-    """Read a value. Raises InvalidRule, whose `details` X would put into its problem document."""
+    """Read a value. Raises InvalidRule, with the `details` for X's problem document."""
     if not value.strip():
         raise InvalidRule("rules must not be empty")
     if len(value) > max_length:

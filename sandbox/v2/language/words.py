@@ -1,7 +1,7 @@
-"""How a text falls into the tokens that keywords and phrases are compared with.
+"""Split a text into the tokens that keywords and phrases are compared with.
 
 X, "Filtered stream operators": tokens end at punctuation, symbols and separators; case does not matter,
-accents do. An emoji with its modifiers is a token of its own.
+accents do. An emoji with its modifiers is one token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STOP_WORDS = frozenset(_FREQUENT.split())
 
 
 class _Breaks(dict[int, str]):
-    """Maps each character to itself or, where a token ends, to a blank; looked up in Unicode once."""
+    """Maps each character to itself or, if it ends a token, to a blank; looked up in Unicode once."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -44,7 +44,7 @@ def is_of_token(char: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return the text as it is compared: composed, in lower case, emoji without style."""
+    """Return the text as used for comparison: composed, in lower case, emoji without style."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFC", text).lower().replace("ς", "\u03c3")
@@ -62,5 +62,5 @@ def split(text: str) -> list[str]:
 
 
 def spaced(tokens: list[str]) -> str:
-    """Return the tokens with a blank around each, so that a phrase is found as a substring."""
+    """Return the tokens with a blank around each, so that a phrase is a substring."""
     return f" {' '.join(tokens)} "

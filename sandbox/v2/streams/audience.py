@@ -1,4 +1,4 @@
-"""Hands the timeline's tweets as posts to the apps whose filters find them."""
+"""Pass the timeline's tweets as posts to the apps whose filters match them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PostAudience:
         self._clock = clock
 
     def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
-        """Queue a tweet for the streams of every app whose filters in effect find it."""
+        """Queue a tweet for the streams of every app whose filters in effect match it."""
         now = self._clock()
         apps = [app for app in self._apps.seen() if not app.filters.is_silent(now.mono)]
         post = read_post(tweet) if apps else None
@@ -51,7 +51,7 @@ class PostAudience:
     def _offer(
         self, stream: PostStream, post: Post, matching: Matching, record: TweetRecord, now: Instant
     ) -> bool:
-        """Queue a post for one stream; False when the rate leaves no room for it."""
+        """Queue a post for one stream; return False when the rate leaves no room for it."""
         if not stream.pace.allows(now.mono):
             stream.record.over_rate += 1
             return False

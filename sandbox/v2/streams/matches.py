@@ -1,4 +1,4 @@
-"""The record of which posts an app's filters found, whether or not anybody read them."""
+"""The record of the posts that an app's filters matched, whether or not anybody read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from traptor.sandbox.v2.posts import Matching
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One post that was found: by which filters, when, and for which connections it was queued."""
+    """One matched post: by which filters, when, and for which connections it was queued."""
 
     number: int
     post_id: str
@@ -54,7 +54,7 @@ class MatchLog:
         *,
         over_rate: bool,
     ) -> None:
-        """Note a match."""
+        """Record a match."""
         self.count += 1
         ids = tuple(filter_id for filter_id, _ in matching)
         self._matches.append(Match(self.count, post_id, app, ids, at, connections, over_rate))

@@ -1,4 +1,4 @@
-"""Which connections hold the slots of an app: open streams, and those whose client has gone unnoticed."""
+"""The connections that hold an app's slots: open streams, and those of clients that vanished unnoticed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Slots:
         self, next_id: Callable[[], int], linger_s: Callable[[str], float], spelling: Spelling, clock: Clock
     ) -> None:
         self._next_id = next_id
-        self._linger_s = linger_s  # of the client of an app that goes now
+        self._linger_s = linger_s  # of the client of an app that disconnects now
         self._spelling = spelling
         self._clock = clock
         self._open: dict[int, PostStream] = {}
-        self._holders: dict[str, StreamRecord] = {}  # by uuid: all that hold a slot, or did so a moment ago
+        self._holders: dict[str, StreamRecord] = {}  # by uuid: all that hold a slot, or recently did
         self.records: deque[StreamRecord] = deque(maxlen=KEEP_CONNECTIONS)
 
     def new_record(
         self, app: str, peer: tuple[str, int], query: dict[str, str], *, is_gzip: bool = False
     ) -> StreamRecord:
-        """Return the record of a connection that opens now; it holds a slot from here on."""
+        """Return the record of a connection that opens now; it holds a slot from now on."""
         record = StreamRecord(
             self._next_id(), str(uuid4()), app, *peer, self._clock(), query, is_gzip=is_gzip
         )
@@ -42,11 +42,11 @@ class Slots:
         return record
 
     def add(self, stream: PostStream) -> None:
-        """Take a stream in: from now on posts are written to it."""
+        """Add a stream: from now on posts are written to it."""
         self._open[stream.record.id] = stream
 
     def add_zombie(self, app: str, client_ip: str, seconds: float | None) -> StreamRecord:
-        """Let a connection that nobody reads hold a slot."""
+        """Make a connection without a reader hold a slot."""
         record = self.new_record(app, (client_ip, 0), {})
         now = record.opened
         record.is_zombie, record.reason = True, "zombie"
@@ -77,7 +77,7 @@ class Slots:
         last: Message | None = None,
         tail: bytes = b"",
     ) -> None:
-        """Close a stream for new posts; it writes what is queued and ends. A second call does nothing."""
+        """Close a stream for new posts; it writes its queue and ends. A second call does nothing."""
         record = stream.record
         if self._open.pop(record.id, None) is None:
             return
@@ -92,7 +92,7 @@ class Slots:
         self.end(stream, ClosedBy.SERVER, "SlowReader", last=last)
 
     def kill(self, app: str, uuid: str) -> bool:
-        """End an active connection at its owner's wish; False when there is none."""
+        """End an active connection at its owner's request; return False when there is none."""
         record = next((one for one in self.active(app) if one.uuid == uuid), None)
         if record is None:
             return False

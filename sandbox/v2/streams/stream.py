@@ -1,4 +1,4 @@
-"""One open v2 stream, and the record of it."""
+"""One open v2 stream, and its record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Charge = Callable[[str, Reads], None]
 
 @dataclass(slots=True, eq=False)
 class StreamRecord:
-    """What is remembered of a connection, also after it is closed."""
+    """The record of a connection, kept after it is closed."""
 
     id: int
     uuid: str
@@ -34,7 +34,7 @@ class StreamRecord:
     is_zombie: bool = False
     messages: int = 0
     posts: int = 0
-    over_rate: int = 0  # posts that found no room below the rate
+    over_rate: int = 0  # posts dropped because of the rate
     keep_alives: int = 0
     payload_bytes: int = 0
 
@@ -80,7 +80,7 @@ class PostMessage(Message):
 
 
 class Pace:
-    """Lets at most `rate` through in a second; a quiet second may be made up for."""
+    """Lets at most `rate` posts per second through; a quiet second may be made up for."""
 
     def __init__(self, rate: float, now_mono_s: float) -> None:
         self._rate = rate
@@ -88,7 +88,7 @@ class Pace:
         self._last_mono_s = now_mono_s
 
     def allows(self, now_mono_s: float) -> bool:
-        """Take one through, or tell that there is no room for it."""
+        """Let one through and return True, or return False when there is no room for it."""
         if not self._rate:
             return True
         self._credit += (now_mono_s - self._last_mono_s) * self._rate
@@ -121,7 +121,7 @@ class PostStream(StreamQueue):
         self._alone = (record.id,)
 
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:
-        """Note in the record that these messages are on the wire, and charge for the posts."""
+        """Record that these messages are on the wire, and charge for the posts."""
         for message in batch:
             self.record.messages += 1
             self.record.payload_bytes += len(message.data)
@@ -134,5 +134,5 @@ class PostStream(StreamQueue):
                 message.tweet.written_mono += (now_mono_s,)
 
     def kept_alive(self) -> None:
-        """Note a keep-alive in the record."""
+        """Record a keep-alive."""
         self.record.keep_alives += 1

@@ -1,4 +1,4 @@
-"""How faults strike v2 streams, and who hands on those that wait."""
+"""Apply faults to v2 streams, and pass on those that wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from traptor.sandbox.wire.sockets import Sockets
 
 
 class V2Strikes:
-    """Does to streams and slots what faults say."""
+    """Applies faults to streams and slots."""
 
     def __init__(
         self, slots: Slots, faults: Waiting[V2Fault], sockets: Sockets, spelling: Spelling, clock: Clock
@@ -38,7 +38,7 @@ class V2Strikes:
         self._clock = clock
 
     def ask(self, fault: V2Fault) -> list[int]:
-        """Let the fault strike now, or wait; returns the connections struck or made."""
+        """Let the fault strike now, or wait; return the connections struck or made."""
         if fault.kind is V2FaultKind.ZOMBIE:
             if fault.account is None:
                 raise BadInput("app: the name of an app is expected")
@@ -52,7 +52,7 @@ class V2Strikes:
         return [stream.record.id for stream in streams]
 
     def strike(self, fault: V2Fault, stream: PostStream) -> None:
-        """Let the fault happen to the stream now."""
+        """Apply the fault to the stream now."""
         match fault.kind:
             case V2FaultKind.STALL:
                 stream.stall(self._clock().mono + (math.inf if fault.seconds is None else fault.seconds))
@@ -74,7 +74,7 @@ class V2Strikes:
                 self._slots.end(stream, ClosedBy.FAULT, fault.kind)
 
     def write(self, streams: Sequence[PostStream], lines: Sequence[bytes]) -> None:
-        """Queue lines that are no posts."""
+        """Queue lines that are not posts."""
         now = self._clock().mono
         for stream in streams:
             if not all(stream.offer(Message(line), now) for line in lines):

@@ -1,4 +1,4 @@
-"""What a value of a rule becomes in X's rule language, and what a filter that stands at X means; pure.
+"""Translate values of rules into X's rule language, and filters at X back into clauses; pure.
 
 `translate` makes clauses, `clauses` writes filters from them, `reading` reads these back; the room above
 calls all three.

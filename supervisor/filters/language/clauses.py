@@ -1,4 +1,4 @@
-"""Clauses: what one value of a rule becomes in X's rule language, and how a filter is written from them.
+"""Clauses: the form of a rule's value in X's rule language, and the filters written from them.
 
 X's pages "Build a rule" and "Operators" (reference of 2026) fix the language: a space is AND and binds
 tighter than OR, a word with punctuation stands in double quotes, every character counts towards the length.
@@ -16,7 +16,7 @@ OR = " OR "
 
 
 class TermKind(Enum):
-    """How a term of a track phrase is written."""
+    """The ways to write a term of a track phrase."""
 
     WORD = "{}"
     QUOTED = '"{}"'
@@ -56,7 +56,7 @@ _FOLLOW_OPERATORS = {
 
 @dataclass(frozen=True, slots=True)
 class FollowClause:
-    """What one account does and, by `scope`, what others do with its posts."""
+    """The posts of one account and, by `scope`, those of others that refer to them."""
 
     user_id: str
     scope: FollowScope
@@ -105,6 +105,6 @@ Clause = TrackClause | FollowClause | BoxClause
 
 
 def filter_text(clauses: Sequence[Clause], suffix: str = "") -> str:
-    """Return the value of a filter that finds what any of the clauses finds, and the suffix as well."""
+    """Return the value of a filter that matches what any of the clauses matches, and the suffix as well."""
     text = OR.join(map(str, clauses))
     return f"({text}) {suffix}" if suffix else text

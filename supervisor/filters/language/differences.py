@@ -1,4 +1,4 @@
-"""What a clause finds less, or more, than the v1.1 value that it stands for; each difference has a name."""
+"""The differences between a clause and the v1.1 value that it stands for, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _About:
 
 
 class Difference(Enum):
-    """The named losses and extras of the translation; `text` says what is lost or added, for operators."""
+    """The named losses and extras of the translation; `text` tells operators what is lost or added."""
 
     LINK_WORDS = _About(True, "words that stand only in the address behind a link are not found")
     MANUAL_REPLIES = _About(True, "replies typed by hand are found only where X takes them for replies")
@@ -26,10 +26,10 @@ class Difference(Enum):
 
     @property
     def is_loss(self) -> bool:
-        """Whether something is lost, not added."""
+        """True when something is lost, not added."""
         return self.value.is_loss
 
     @property
     def text(self) -> str:
-        """What is lost or added."""
+        """The loss or the extra, as text."""
         return self.value.text

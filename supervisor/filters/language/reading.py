@@ -1,4 +1,4 @@
-"""What a filter that stands at X means: its value read back into clauses, as far as this program wrote it."""
+"""Read a filter's value at X back into clauses, as far as this program wrote it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from traptor.supervisor.filters.language.clauses import (
 _FOLLOW = re.compile(r"(from|to|retweets_of):([0-9]+)")
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _TILE = re.compile(rf"bounding_box:\[({_NUMBER}) ({_NUMBER}) ({_NUMBER}) ({_NUMBER})\]")
-# The longest forms first; a word has no mark of another kind in it.
+# The longest forms first; a word contains no mark of another kind.
 _TERM = re.compile(
     r'url:"(?P<LINK>[^"]+)"|"(?P<QUOTED>[^"]+)"|#(?P<HASHTAG>[^\s"():]+)|@(?P<MENTION>\w+)'
     r'|\$(?P<CASHTAG>[^\s"():]+)|(?P<WORD>[^\s"():\[\]#@$]+)'
@@ -39,7 +39,7 @@ class FilterValue:
 
 
 def read_filter(text: str) -> FilterValue | None:
-    """Return the clauses and the suffix of which `filter_text` makes `text`; None where there are none."""
+    """Return the clauses and the suffix from which `filter_text` makes `text`, or None."""
     inner, suffix = _without_suffix(text)
     alternatives = _alternatives(inner)
     clauses = alternatives and _clauses(alternatives)
@@ -59,7 +59,7 @@ def _without_suffix(text: str) -> tuple[str, str]:
 
 
 def _outside(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what stands outside of quotes and parentheses, the closing ones included."""
+    """Yield the text outside of quotes and parentheses, with the closing ones."""
     quoted, depth = False, 0
     for at, char in enumerate(text):
         if char == '"':
@@ -71,7 +71,7 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _alternatives(text: str) -> list[str]:
-    """Part the text at each OR that stands outside of quotes and parentheses."""
+    """Split the text at each OR outside of quotes and parentheses."""
     starts = [at for at, char in _outside(text) if char == " " and text.startswith(OR, at)]
     bounds = zip([0, *(at + len(OR) for at in starts)], [*starts, len(text)], strict=True)
     return [text[start:end] for start, end in bounds]

@@ -1,6 +1,6 @@
-"""Boxes cut into tiles that X takes.
+"""Boxes cut into tiles that X accepts.
 
-`bounding_box:` takes boxes of less than 25 miles in width and height, and finds a post by its place only
+`bounding_box:` accepts boxes of less than 25 miles in width and height, and finds a post by its place only
 when the place lies fully inside (X, "Operators", as of 2022 to 2024). So the tiles overlap by half: a place
 of up to half a tile in size lies in one of them, wherever it is.
 """
@@ -25,7 +25,7 @@ def tiles_of(west: float, south: float, east: float, north: float) -> Iterator[T
 
 
 def _rounded(degrees: float) -> float:
-    """Return a number that is written as it is: to a metre, which the width of a tile leaves room for."""
+    """Return the number rounded as it is written: to a metre, for which the width of a tile leaves room."""
     return round(degrees, 5) + 0.0  # -0.0 becomes 0.0
 
 

@@ -1,6 +1,6 @@
-"""From the value of a rule to a clause of X's rule language, with what is lost and added on the way.
+"""Translate the value of a rule into a clause of X's rule language, with the losses and extras.
 
-The table of docs/rules.md is compared with this module by a test.
+A test compares the table of docs/rules.md with this module.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from traptor.supervisor.filters.language.clauses import (
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.language.tiles import tiles_of
 
-_RESERVED = frozenset({"or", "and", "not"})  # whether X takes them in lower case for operators is not known
+_RESERVED = frozenset({"or", "and", "not"})  # it is unknown whether X takes them in lower case for operators
 _MENTION = re.compile(r"@([a-z0-9_]+)")
 _CASHTAG = re.compile(r"\$([a-z]{1,6}(?:[._][a-z]{1,2})?)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _LINK = re.compile(rf"(?:https?://)?({_LABEL}(?:\.{_LABEL})*\.[a-z]{{2,}}(?:/[^\s\"]*)?)")
-_IN_HASHTAGS = "_\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # what stands inside tags and parts words
-_UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is nowhere said
+_IN_HASHTAGS = "_\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # allowed inside tags, but separate words
+_UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is documented nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Translation:
 def translate(rule_type: RuleType, value: str, scope: FollowScope = FollowScope.FULL) -> Translation:
     """Return the clause of one normalised value (`Rule.values`); `scope` is for follow.
 
-    Raises ValueError, a sentence for the rule's owner, where no clause finds it.
+    Raises ValueError, a sentence for the rule's owner, when no clause can express it.
     """
     match rule_type:
         case RuleType.TRACK:
@@ -123,5 +123,5 @@ def _is_of_a_word(char: str) -> bool:
 
 
 def _counts(char: str) -> bool:
-    """Whether a token can consist of it: punctuation only parts tokens."""
+    """Tell whether a token can consist of the character: punctuation only separates tokens."""
     return unicodedata.category(char)[0] in "LMNS"
