@@ -54,6 +54,7 @@ def read_value(value: str) -> FilterValue | None:
     return read_filter(value)
 
 
+@lru_cache(8_192)
 def subjects(value: str) -> frozenset[object]:
     """Return what a filter is about, whatever its scope and suffix; nothing where it cannot be read."""
     read = read_value(value)
