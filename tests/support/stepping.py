@@ -146,7 +146,8 @@ class PaperWorld:
             rng=random.Random(0),
         )
         self.agenda = Agenda()
-        self.reconciler = Reconciler(self.context, self.make_planner(), self.agenda, self.clock)
+        self.planner = self.make_planner()
+        self.reconciler = Reconciler(self.context, self.planner, self.agenda, self.clock)
         self.outcomes = Outcomes(self.context, lambda name: self.agenda.look_at([name]), self.clock)
 
     def make_planner(self) -> Planner:
