@@ -19,11 +19,11 @@ class Limited(Protocol):
 
     @property
     def times(self) -> int | None:
-        """How often it strikes; None means without limit."""
+        """The number of strikes; None means without limit."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it waits; None means until it is cleared."""
+        """The duration of its wait; None means until it is cleared."""
 
     def concerns(self, account: str) -> bool:
         """Tell whether the fault is for this account."""

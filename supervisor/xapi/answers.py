@@ -19,7 +19,7 @@ class ListedFilter(msgspec.Struct, frozen=True):
 
 
 class PageMeta(msgspec.Struct, frozen=True):
-    """How a list goes on."""
+    """The continuation of a list."""
 
     next_token: str | None = None
 
@@ -32,7 +32,7 @@ class FilterPage(msgspec.Struct, frozen=True):
 
 
 class AddSummary(msgspec.Struct, frozen=True):
-    """What became of a batch."""
+    """The result of a batch."""
 
     created: Number
     not_created: Number = 0
@@ -53,7 +53,7 @@ class AddAnswer(msgspec.Struct, frozen=True):
 
 
 class DeleteSummary(msgspec.Struct, frozen=True):
-    """How many filters were deleted."""
+    """The number of deleted filters."""
 
     deleted: Number
     not_deleted: Number = 0
@@ -78,7 +78,7 @@ class AppCount(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many filters the app may have, and has; None where X does not say."""
+    """The number of filters the app may have, and has; None where X does not say."""
 
     cap_per_client_app: Number | None = None
     cap_per_project: Number | None = None
@@ -111,14 +111,14 @@ class ConnectionPage(msgspec.Struct, frozen=True):
 
 
 class KillResult(msgspec.Struct, frozen=True):
-    """What became of the request to end one connection."""
+    """The result of a request to end one connection."""
 
     uuid: Id
     success: bool
 
 
 class KillResults(msgspec.Struct, frozen=True):
-    """What became of each."""
+    """The result for each connection."""
 
     results: tuple[KillResult, ...] = ()
 
@@ -130,7 +130,7 @@ class KillAnswer(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What X counted for the project in the billing month; None where X does not say."""
+    """The usage that X counted for the project in the billing month; None where X does not say."""
 
     project_usage: Number | None = None
     project_cap: Number | None = None

@@ -1,4 +1,4 @@
-"""What became of each filter of a batch that was added."""
+"""Read the fate of each filter of a batch that was added."""
 
 from __future__ import annotations
 

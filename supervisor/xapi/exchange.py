@@ -44,7 +44,7 @@ class Reply:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx; X answers some requests with 201 where the documents say 200."""
+        """True when the status is 2xx; X answers some requests with 201 where the documents say 200."""
         return 200 <= self.status < 300
 
 

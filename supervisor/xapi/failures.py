@@ -1,4 +1,4 @@
-"""What can go wrong with a request to X: one error for each way to go on.
+"""The failures of a request to X: one error for each way to continue.
 
 XFailure
 ├── RateLimited        the window is used up: again at `until`

@@ -63,7 +63,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """What it is in one word: the connection issue, the last path segment of its type, or its title."""
+        """The problem in one word: the connection issue, the last path segment of its type, or its title."""
         segment = self.type.rstrip("/").rpartition("/")[2] if isinstance(self.type, str) else ""
         if isinstance(self.connection_issue, str) and self.connection_issue:
             return self.connection_issue
@@ -73,7 +73,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """What X says about it, in one line made safe to show."""
+        """X's explanation, in one line made safe to show."""
         details = self.details if isinstance(self.details, list) else []
         texts = [*details, self.detail, self.message, self.title]
         said = next((text for text in texts if isinstance(text, str) and text.strip()), "no reason given")

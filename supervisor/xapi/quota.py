@@ -1,4 +1,4 @@
-"""What X says of a rate limit, in the headers of every answer."""
+"""The state of a rate limit, from the headers of every response."""
 
 from __future__ import annotations
 

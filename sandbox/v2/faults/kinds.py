@@ -30,7 +30,7 @@ class V2FaultKind(StrEnum):
 
 
 class Then(StrEnum):
-    """What may follow the last line."""
+    """The possibilities after the last line."""
 
     CLOSE = "close"
     SILENCE = "silence"  # an open socket without a byte

@@ -12,7 +12,7 @@ Keys = frozenset[str]
 
 
 class Sign(StrEnum):
-    """Whether a minus may or must stand in front."""
+    """The need for a minus in front: allowed, impossible or required."""
 
     EITHER = "either"
     POSITIVE = "positive"  # cannot be negated
