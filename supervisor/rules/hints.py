@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
 import redis.asyncio
 import redis.exceptions
 
 from traptor.common.logs.event import fields
+from traptor.common.logs.throttle import Tally
 from traptor.common.redis.client import REDIS_ERRORS, ask, pubsub_message
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.rules.redisuses import Tell
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 PING_INTERVAL_S = 10.0
 _RETRY_S = 0.5
 _RETRY_MAX_S = 5.0
-_SAY_EVERY_S = 60.0
 
 
 class HintListener:
@@ -48,7 +47,7 @@ class HintListener:
         self._tell = tell
         self._ping_interval_s = ping_interval_s
         self._retry_s = _RETRY_S
-        self._malformed_said_at = -_SAY_EVERY_S
+        self._tally = Tally()
         self.malformed = 0
 
     async def run(self) -> None:
@@ -100,9 +99,7 @@ class HintListener:
 
     def _count_malformed(self) -> None:
         self.malformed += 1
-        now = time.monotonic()
-        if now - self._malformed_said_at >= _SAY_EVERY_S:
-            self._malformed_said_at = now
+        if self._tally.add("malformed"):
             log.warning(
                 "messages on the channel are not type:id, ignored",
                 extra=fields(channel=self._channel, count=self.malformed),
