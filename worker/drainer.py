@@ -1,4 +1,4 @@
-"""The main thread of a drain worker: deliver what earlier generations left, and end."""
+"""Live as the main thread of a drain worker: deliver what earlier generations left, and end."""
 
 from __future__ import annotations
 

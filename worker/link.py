@@ -1,4 +1,4 @@
-"""The worker's end of the link to the master, on a separate thread: the main thread streams."""
+"""Talk with the master on a separate thread: the main thread streams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TERM_DRAIN_S = 10.0
 
 
 class Serves(Protocol):
-    """The session as the link thread sees it."""
+    """Serve a connection, as the link thread sees it."""
 
     def order(self, message: FromMaster) -> None:
         """Take an order."""

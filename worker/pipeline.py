@@ -10,7 +10,7 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
-from traptor.common.logs.throttle import Allowance, Tally
+from traptor.common.logs.throttle import Ration, Tally
 from traptor.common.messages import Counters
 from traptor.common.redis.state import RedisState
 from traptor.worker.counters.stats import Stats
@@ -40,7 +40,7 @@ class Pipeline:
         self._stats = stats
         self._counters = Counters()
         self._limit_notices = LimitNotices()
-        self._shown = Allowance(_SHOWN_A_MINUTE)
+        self._shown = Ration(_SHOWN_A_MINUTE)
         self._tally = Tally()
 
     def open(self) -> None:

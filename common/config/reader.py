@@ -11,7 +11,7 @@ from traptor.common.config.keys.checks import KeyChecks
 from traptor.common.config.keys.draft import SECTION_PREFIX, KeyDraft, draft_of_section
 from traptor.common.config.keys.file import KeyFile
 from traptor.common.config.keys.key import ApiKey
-from traptor.common.config.kinds.kinds import Folder
+from traptor.common.config.kinds.kinds import IniFolder
 from traptor.common.config.report import Position, Problems
 from traptor.common.config.sectionreader import SectionReader
 from traptor.common.config.sections import SECTIONS, Section
@@ -52,7 +52,7 @@ class SettingsReader:
         missing = IniSection(model.section, Position(self._file, None, f"[{model.section}]"), {})
         written = self._sections.get(model.section, missing)
         reader = SectionReader(model, written, self.report)
-        section = reader.read(Folder(self._folder), self._expansion)
+        section = reader.read(IniFolder(self._folder), self._expansion)
         self._secrets += reader.secret_values
         return section
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from traptor.common.config.kinds.kinds import JSONL, STDOUT, Folder
+from traptor.common.config.kinds.kinds import JSONL, STDOUT, IniFolder
 from traptor.common.config.options import Option
 from traptor.common.config.report import Position, Problems
 from traptor.common.config.sections import OPTIONS, Section, TraptorSection
@@ -37,7 +37,7 @@ class SectionReader(Generic[SectionT]):
         self._report = report
         self._values: dict[str, Value | None] = {}  # None: a problem was reported
 
-    def read(self, folder: Folder, expansion: Expansion) -> SectionT | None:
+    def read(self, folder: IniFolder, expansion: Expansion) -> SectionT | None:
         """Return the validated section, or None when it has a problem."""
         self._take_known_values(expansion)
         texts = {key: value.text for key, value in self._values.items() if value is not None}

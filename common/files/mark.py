@@ -1,4 +1,4 @@
-"""The mark of a generation: when its stream began, and the time up to which all received data is safe.
+"""Keep the mark of a generation: when its stream began, and the time up to which all received data is safe.
 
 The worker writes it (24 bytes, one write) with every commit of its outbox and once a second; the master reads
 it after the worker, or an earlier master, died.
@@ -18,7 +18,7 @@ _NOTHING_CAME = bytes(_FORM.size)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The time up to which all received data is safe, and the time at which the stream began (`since`).
+    """Hold the time up to which all received data is safe, and the time at which the stream began (`since`).
 
     Both are times of CLOCK_MONOTONIC, valid only until the host reboots; `safe_until_wall` is Unix time.
     """
@@ -29,7 +29,7 @@ class Mark:
 
     @property
     def since_wall(self) -> float:
-        """The start of the stream in Unix time."""
+        """Return the start of the stream in Unix time."""
         return self.safe_until_wall - (self.safe_until - self.since)
 
 

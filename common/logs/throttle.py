@@ -11,7 +11,7 @@ SAY_INTERVAL_S = 60.0
 
 
 class Tally:
-    """Counts events by kind, and tells how many to report."""
+    """Count events by kind, and tell how many to report."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,7 +33,7 @@ class Tally:
         return rest
 
 
-class Allowance:
+class Ration:
     """Let the first few events of each SAY_INTERVAL_S be said, each by itself."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class Allowance:
 
 
 class Losses:
-    """A count that is reported in portions, at most one per SAY_INTERVAL_S."""
+    """Keep a count that is reported in portions, at most one per SAY_INTERVAL_S."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.total = 0

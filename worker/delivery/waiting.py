@@ -1,4 +1,4 @@
-"""The batches of an outbox that wait for their turn."""
+"""Keep the batches of an outbox that wait for their turn."""
 
 from __future__ import annotations
 

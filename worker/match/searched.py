@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from traptor.worker.match.tokens import unescape
-from traptor.worker.tweets.tweet import Entities, Link, Tweet
+from traptor.worker.tweets.tweet import Entities, Tweet, UrlEntity
 
 _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
@@ -108,7 +108,7 @@ def _add_entities(parts: set[str], names: list[str], entities: Entities, own_add
         _add_links(parts, entities.media, None)
 
 
-def _add_links(parts: set[str], links: tuple[Link, ...], own_address: str | None) -> None:
+def _add_links(parts: set[str], links: tuple[UrlEntity, ...], own_address: str | None) -> None:
     for link in links:
         expanded, displayed = link.expanded_url, link.display_url
         if own_address is not None and expanded and expanded.endswith(own_address):

@@ -1,4 +1,4 @@
-"""The sink that writes messages as JSON lines."""
+"""Write messages as JSON lines."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Wire = socket.socket | SSLTransport
 
 
 class Arrivals:
-    """Compares what the kernel received with what was handled.
+    """Compare what the kernel received with what was handled.
 
     Between the two lie the kernel's buffer, TLS, the framing, the decompressor and the unfinished line. The
     kernel's count of received bytes covers all of them, from any thread, even while a read of the socket

@@ -32,7 +32,7 @@ class Coding(Protocol):
 
 
 class Plain:
-    """Content that is not compressed."""
+    """Give content that is not compressed as it is."""
 
     has_more = False
     is_flushed = True

@@ -16,7 +16,7 @@ from traptor.worker.tweets.tweet import Tweet, tolerant_tweet, well_formed
 
 
 class Kind(StrEnum):
-    """The kinds of messages; those without a comment came on `statuses/filter`."""
+    """Name the kinds of messages; those without a comment came on `statuses/filter`."""
 
     TWEET = "tweet"
     DELETE = "delete"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message of the stream, with the fields that the worker acts on."""
+    """Hold one message of the stream, with the fields that the worker acts on."""
 
     kind: Kind
     tweet: Tweet | None = None

@@ -32,7 +32,7 @@ class Tag(_Part, frozen=True, gc=False):
     text: str | None = None
 
 
-class Link(_Part, frozen=True, gc=False):
+class UrlEntity(_Part, frozen=True, gc=False):
     """A link in the text, or of a media item."""
 
     expanded_url: str | None = None
@@ -52,8 +52,8 @@ class Entities(_Part, frozen=True, gc=False):
     hashtags: tuple[Tag, ...] | None = None
     symbols: tuple[Tag, ...] | None = None
     user_mentions: tuple[Mention, ...] | None = None
-    urls: tuple[Link, ...] | None = None
-    media: tuple[Link, ...] | None = None
+    urls: tuple[UrlEntity, ...] | None = None
+    media: tuple[UrlEntity, ...] | None = None
 
 
 class ExtendedTweet(_Part, frozen=True, gc=False):

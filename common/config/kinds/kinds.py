@@ -61,13 +61,13 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class IniFolder:
     """The folder of the ini; the context of a validation."""
 
     path: Path
 
     @classmethod
-    def of(cls, info: ValidationInfo) -> Folder:
+    def of(cls, info: ValidationInfo) -> IniFolder:
         """Return the folder that was passed as the context of a validation."""
         assert isinstance(info.context, cls)
         return info.context
@@ -84,7 +84,7 @@ def read_list(text: str) -> tuple[str, ...]:
 def _path(text: str, info: ValidationInfo) -> Path:
     if not text or "\0" in text:
         raise ValueError("must be a path")
-    return Folder.of(info).path / text
+    return IniFolder.of(info).path / text
 
 
 def _log_folder(text: str, info: ValidationInfo) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from traptor.common.config.kinds.kinds import Folder
+from traptor.common.config.kinds.kinds import IniFolder
 from traptor.common.config.options import OnReload
 from traptor.common.config.sections import OPTIONS, SECTIONS, TwitterSection
 
@@ -52,7 +52,7 @@ def test_only_options_that_may_hold_a_secret_are_hidden() -> None:
 def test_every_sample_is_valid(tmp_path: Path) -> None:
     for section in SECTIONS:
         samples = {option.key: option.sample for option in section.options()}
-        section.model_validate(samples, context=Folder(tmp_path))
+        section.model_validate(samples, context=IniFolder(tmp_path))
 
 
 def test_a_section_cannot_be_changed() -> None:

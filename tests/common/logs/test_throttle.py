@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traptor.common.logs.throttle import SAY_INTERVAL_S, Allowance, Tally
+from traptor.common.logs.throttle import SAY_INTERVAL_S, Ration, Tally
 
 
 class Clock:
@@ -31,9 +31,9 @@ def test_what_was_not_said_is_the_rest() -> None:
 
 def test_an_allowance_is_for_each_minute() -> None:
     clock = Clock()
-    allowance = Allowance(2, clock)
-    assert [allowance.take() for _ in range(4)] == [True, True, False, False]
+    ration = Ration(2, clock)
+    assert [ration.take() for _ in range(4)] == [True, True, False, False]
     clock.now += SAY_INTERVAL_S
-    assert not allowance.take()
+    assert not ration.take()
     clock.now += 0.1
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
+    assert [ration.take() for _ in range(3)] == [True, True, False]

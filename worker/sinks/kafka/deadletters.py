@@ -1,4 +1,4 @@
-"""The file of messages that Kafka permanently rejects: nothing that was read is dropped without a trace."""
+"""Keep the file of messages that Kafka permanently rejects: nothing that was read just vanishes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class DeadLetters:
-    """A JSON object per message: reason, topic, key, time_ms, headers, and the message as `value`.
+    """Write a JSON object per message: reason, topic, key, time_ms, headers, and the message as `value`.
 
     The file is created with the first one.
     """

@@ -22,8 +22,8 @@ _ASK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The facts of a cluster that a producer needs."""
+class ClusterFacts:
+    """Hold the facts of a cluster that a producer needs."""
 
     cluster: Cluster
     config: Config  # of a producer, with batches that the topics accept
@@ -44,7 +44,7 @@ class Lookout:
         settings: KafkaSettings,
         names: Sequence[str],
         *,
-        on_found: Callable[[Found], None],
+        on_found: Callable[[ClusterFacts], None],
         on_away: Callable[[float], None],
         tally: Tally,
     ) -> None:
@@ -118,7 +118,7 @@ class Lookout:
         self.error = error
         self.settled.set()
 
-    def _find(self) -> Found:
+    def _find(self) -> ClusterFacts:
         with Topics(self._config, self._stopped) as topics:
             cluster, created = need_topics(topics, self._names, self._settings.create_topic)
             if created:
@@ -126,7 +126,7 @@ class Lookout:
             dead_letter_topic = self._found_dead_letter_topic(topics)
             most_bytes = topics.largest_message_bytes(self._names)
         config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
-        return Found(cluster, config, dead_letter_topic, most_bytes, time.monotonic())
+        return ClusterFacts(cluster, config, dead_letter_topic, most_bytes, time.monotonic())
 
     def _found_dead_letter_topic(self, topics: Topics) -> str | None:
         name = self._settings.dead_letter_topic

@@ -1,4 +1,4 @@
-"""One producer of librdkafka."""
+"""Run one producer of librdkafka."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NOTHING_IS_SENT = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTI
 About = TypeVar("About")
 
 
-class Failure(NamedTuple):
-    """A record that was not delivered, and why; `is_local`: no broker was asked."""
+class Undelivered(NamedTuple):
+    """Tell of a record that was not delivered, and why; `is_local`: no broker was asked."""
 
     record: Record
     error: KafkaError
@@ -44,7 +44,7 @@ class KafkaProducer(Generic[About]):
         config: Config,
         *,
         on_delivered: Callable[[About], None],
-        on_failed: Callable[[About, Failure], None],
+        on_failed: Callable[[About, Undelivered], None],
         on_lost: Callable[[], None],
     ) -> None:
         """Create it; `on_lost` is called when no broker can be reached. Raises as `made_with` does."""
@@ -102,7 +102,9 @@ class KafkaProducer(Generic[About]):
         assert topic is not None
         assert isinstance(value, bytes)
         assert not isinstance(key, str)
-        self._on_failed(about, Failure(Record(topic, key, value, headers, time_ms), error, is_local=False))
+        self._on_failed(
+            about, Undelivered(Record(topic, key, value, headers, time_ms), error, is_local=False)
+        )
 
     def _refused(self, record: Record, about: About, error: KafkaError) -> bool:
         """Tell whether librdkafka is done with a record that it rejected."""
@@ -111,7 +113,7 @@ class KafkaProducer(Generic[About]):
             return False
         if error.code() == KafkaError._QUEUE_FULL:
             return False
-        self._on_failed(about, Failure(record, error, is_local=True))
+        self._on_failed(about, Undelivered(record, error, is_local=True))
         return True
 
     def _on_error(self, error: KafkaError) -> None:

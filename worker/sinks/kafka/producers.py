@@ -14,8 +14,8 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.sinks.kafka.config import Config
 from traptor.worker.sinks.kafka.errors import text_of
-from traptor.worker.sinks.kafka.lookout import Found, Lookout
-from traptor.worker.sinks.kafka.producer import Failure, KafkaProducer
+from traptor.worker.sinks.kafka.lookout import ClusterFacts, Lookout
+from traptor.worker.sinks.kafka.producer import KafkaProducer, Undelivered
 from traptor.worker.sinks.kafka.record import Record
 from traptor.worker.sinks.kafka.revival import Cluster, FatalPace, Revival, changes
 
@@ -49,10 +49,10 @@ class KafkaProducers(Generic[About]):
         *,
         confirm_timeout_s: float,
         on_delivered: Callable[[About], None],
-        on_failed: Callable[[About, Failure], None],
+        on_failed: Callable[[About, Undelivered], None],
         tally: Tally,
     ) -> None:
-        self.found: Found | None = None  # by the last search
+        self.found: ClusterFacts | None = None  # by the last search
         self._on_delivered = on_delivered
         self._on_failed = on_failed
         self._revival = Revival(confirm_timeout_s)
@@ -138,7 +138,7 @@ class KafkaProducers(Generic[About]):
         log.warning("the Kafka producer is restarted", extra=fields(error=text_of(broken.broken)))
         self._take_over(self._new_producer(self.found))
 
-    def _new_producer(self, found: Found) -> KafkaProducer[About]:
+    def _new_producer(self, found: ClusterFacts) -> KafkaProducer[About]:
         return KafkaProducer(
             found.config, on_delivered=self._delivered, on_failed=self._on_failed, on_lost=self._lookout.look
         )
@@ -149,7 +149,7 @@ class KafkaProducers(Generic[About]):
 
     # ---- called by the lookout, in its thread
 
-    def _on_found(self, found: Found) -> None:
+    def _on_found(self, found: ClusterFacts) -> None:
         """Create a producer if there is none, or if the present one cannot go on. Raises SinkError."""
         if self.found is None:
             self._made.put(self._new_producer(found))
@@ -159,7 +159,7 @@ class KafkaProducers(Generic[About]):
             self._revival.begun(self._unconfirmed.since, found.at)
         self.found = found
 
-    def _why_anew(self, before: Cluster, found: Found) -> str:
+    def _why_anew(self, before: Cluster, found: ClusterFacts) -> str:
         """Return why the producer must be replaced; empty when it need not be."""
         if changed := changes(before, found.cluster):
             return ", ".join(changed)

@@ -1,4 +1,4 @@
-"""The sink that sends messages to Kafka."""
+"""Send messages to Kafka."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from traptor.worker.sinks.kafka.errors import (
     size_advice,
     text_of,
 )
-from traptor.worker.sinks.kafka.producer import Failure
+from traptor.worker.sinks.kafka.producer import Undelivered
 from traptor.worker.sinks.kafka.producers import KafkaProducers
 from traptor.worker.sinks.kafka.record import Record, Recorder, dead_letter, topics_of
 from traptor.worker.tweets.truncated import truncated_body
@@ -122,7 +122,7 @@ class KafkaSink:
         else:
             self._results.is_dead(sent.ticket)
 
-    def _failed(self, sent: _Sent, failure: Failure) -> None:
+    def _failed(self, sent: _Sent, failure: Undelivered) -> None:
         """Send the message again, or make it a dead letter if it would fail again."""
         error = failure.error
         if not lasts(error):
@@ -142,7 +142,7 @@ class KafkaSink:
             self._say_refused(failure, self._dead_letters.path)
             self._put_aside(sent.ticket, sent.refused or _Refused(failure.record, text_of(error)))
 
-    def _has_gone_shorter(self, sent: _Sent, failure: Failure) -> bool:
+    def _has_gone_shorter(self, sent: _Sent, failure: Undelivered) -> bool:
         """Resend a tweet that is too large with its rules cut to their ids; return False if that fails."""
         if not is_too_large(failure.error):
             return False
@@ -167,26 +167,26 @@ class KafkaSink:
         if count := self._tally.add(text):
             log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
 
-    def _say_truncated(self, failure: Failure) -> None:
+    def _say_truncated(self, failure: Undelivered) -> None:
         topic, size_bytes = failure.record.topic, failure.record.size_bytes
         if count := self._tally.add(f"truncated {topic}"):
             about = fields(topic=topic, bytes=size_bytes, count=count)
             log.warning("rules of a tweet are cut to their ids", extra=about)
 
-    def _say_missing(self, failure: Failure) -> None:
+    def _say_missing(self, failure: Undelivered) -> None:
         topic, error = failure.record.topic, failure.error
         if count := self._tally.add(f"missing {topic}"):
             about = fields(topic=topic, error=text_of(error), count=count, advice=advice(error))
             log.error("the topic is gone, messages wait for it", extra=about)
 
-    def _say_refused(self, failure: Failure, dead_letters: str | Path) -> None:
+    def _say_refused(self, failure: Undelivered, dead_letters: str | Path) -> None:
         text = text_of(failure.error)
         helps = self._advice(failure)
         if count := self._tally.add(f"{failure.record.topic}: {text}: {failure.is_local}"):
             about = fields(error=text, count=count, advice=helps, dead_letters=dead_letters)
             log.error("Kafka rejects messages", extra=about)
 
-    def _advice(self, failure: Failure) -> str:
+    def _advice(self, failure: Undelivered) -> str:
         if not is_too_large(failure.error):
             return advice(failure.error)
         return size_advice(failure.record.size_bytes, self._most_bytes, is_local=failure.is_local)
