@@ -16,6 +16,9 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
@@ -393,6 +396,35 @@ def test_a_message_too_large_for_its_topic_goes_to_the_dead_letter_topic_where_t
     (said,) = [r for r in caplog.records if r.message == "Kafka rejects messages"]
     assert said.fields["advice"].startswith("raise max.message.bytes of the topic above 5")  # type: ignore[attr-defined]  # ours
     assert put_aside(tmp_path) == []
+
+
+def lower_limit(kafka: KafkaProcess, topic: str, most_bytes: int) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    entry = ConfigEntry("max.message.bytes", str(most_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(DEADLINE_S)
+
+
+def test_small_messages_go_in_smaller_batches_when_the_topics_limit_is_lowered(
+    kafka: KafkaProcess, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Together they are too large for it, and each by itself is not."""
+    kafka.create_topic("lowered", partitions=1)
+    delivery = make(kafka.bootstrap_servers, topic="lowered", compression_type="none", linger_ms="500")
+    delivery.open()
+    delivery.send(tweet(1, filler=200))
+    wait_for(lambda: delivery.counts.delivered == 1, "the first arrives")
+    lower_limit(kafka, "lowered", 3000)
+    for number in range(2, 60):
+        delivery.send(tweet(number, filler=5000 if number == 7 else 200))
+    wait_for(lambda: delivery.backlog == 0, "all are delivered or put aside")
+    assert delivery.drain(soon()) == 0
+    assert (delivery.counts.delivered, delivery.counts.dead_letters) == (58, 1)
+    assert sorted(set(ids(all_messages(kafka, "lowered")))) == [n for n in range(1, 60) if n != 7]
+    assert [letter["key"] for letter in put_aside(tmp_path)] == ["7"]
+    assert "the topics take batches up to 3000 bytes now" in str(
+        [getattr(record, "fields", {}) for record in caplog.records]
+    )
 
 
 @pytest.mark.parametrize("refused_by", ["librdkafka", "the broker"])

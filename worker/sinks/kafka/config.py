@@ -58,6 +58,11 @@ def fitted(config: Config, most_bytes: int, settings: KafkaSettings) -> Config:
     return {**config, "batch.size": min(most_bytes, _BATCH_BYTES)}
 
 
+def batch_bytes(config: Config) -> int:
+    """Return the largest batch that a producer with this configuration sends."""
+    return int(str(config.get("batch.size", _BATCH_BYTES)))
+
+
 class _LibraryLog:
     """Receives librdkafka's log, which repeats itself at each reconnect; errors that matter also raise."""
 

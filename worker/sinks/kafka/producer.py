@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
-from traptor.worker.sinks.kafka.config import Config
+from traptor.worker.sinks.kafka.config import Config, batch_bytes
 from traptor.worker.sinks.kafka.errors import error_of, text_of
 from traptor.worker.sinks.kafka.record import Headers, Record
 from traptor.worker.sinks.kafka.topics import made_with
@@ -30,6 +30,7 @@ class Undelivered(NamedTuple):
     record: Record
     error: KafkaError
     is_local: bool
+    batch_bytes: int  # the largest batch of the producer that sent it
 
 
 class KafkaProducer(Generic[About]):
@@ -52,6 +53,7 @@ class KafkaProducer(Generic[About]):
         self._on_delivered = on_delivered
         self._on_failed = on_failed
         self._on_lost = on_lost
+        self._batch_bytes = batch_bytes(config)
         self._producer = made_with(Producer, {**config, "error_cb": self._on_error})
         self._tally = Tally()
 
@@ -102,9 +104,8 @@ class KafkaProducer(Generic[About]):
         assert topic is not None
         assert isinstance(value, bytes)
         assert not isinstance(key, str)
-        self._on_failed(
-            about, Undelivered(Record(topic, key, value, headers, time_ms), error, is_local=False)
-        )
+        record = Record(topic, key, value, headers, time_ms)
+        self._on_failed(about, Undelivered(record, error, is_local=False, batch_bytes=self._batch_bytes))
 
     def _refused(self, record: Record, about: About, error: KafkaError) -> bool:
         """Tell whether librdkafka is done with a record that it rejected."""
@@ -113,7 +114,7 @@ class KafkaProducer(Generic[About]):
             return False
         if error.code() == KafkaError._QUEUE_FULL:
             return False
-        self._on_failed(about, Undelivered(record, error, is_local=True))
+        self._on_failed(about, Undelivered(record, error, is_local=True, batch_bytes=self._batch_bytes))
         return True
 
     def _on_error(self, error: KafkaError) -> None:

@@ -12,12 +12,12 @@ from typing import Generic, NamedTuple, TypeVar
 from traptor.common.birth import KafkaSettings
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
-from traptor.worker.sinks.kafka.config import Config
+from traptor.worker.sinks.kafka.config import Config, batch_bytes
 from traptor.worker.sinks.kafka.errors import text_of
 from traptor.worker.sinks.kafka.lookout import ClusterFacts, Lookout
 from traptor.worker.sinks.kafka.producer import KafkaProducer, Undelivered
 from traptor.worker.sinks.kafka.record import Record
-from traptor.worker.sinks.kafka.revival import Cluster, FatalPace, Revival, changes
+from traptor.worker.sinks.kafka.revival import FatalPace, Revival, changes
 
 log = logging.getLogger(__name__)
 
@@ -153,16 +153,18 @@ class KafkaProducers(Generic[About]):
         """Create a producer if there is none, or if the present one cannot go on. Raises SinkError."""
         if self.found is None:
             self._made.put(self._new_producer(found))
-        elif why := self._why_anew(self.found.cluster, found):
+        elif why := self._why_anew(self.found, found):
             log.warning("the Kafka producer is restarted", extra=fields(error=why))
             self._made.put(self._new_producer(found))
             self._revival.begun(self._unconfirmed.since, found.at)
         self.found = found
 
-    def _why_anew(self, before: Cluster, found: ClusterFacts) -> str:
+    def _why_anew(self, before: ClusterFacts, found: ClusterFacts) -> str:
         """Return why the producer must be replaced; empty when it need not be."""
-        if changed := changes(before, found.cluster):
+        if changed := changes(before.cluster, found.cluster):
             return ", ".join(changed)
+        if batch_bytes(found.config) < batch_bytes(before.config):
+            return f"the topics take batches up to {found.most_bytes} bytes now"
         if found.at - self._unconfirmed.told_at > _TOLD_S:
             return ""
         if any(topic.leaderless for topic in found.cluster.topics.values()):

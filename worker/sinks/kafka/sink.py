@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
-from traptor.worker.sinks.kafka.config import client_config
+from traptor.worker.sinks.kafka.config import batch_bytes, client_config
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
 from traptor.worker.sinks.kafka.errors import (
     advice,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 REACH_S = 5.0
 # The most that Kafka adds to a message: the header of a batch, and lengths.
 _FRAME_BYTES = 512
+# Once looked up after a rejected batch, the topics' limits count as known for this long.
+_LIMITS_KNOWN_S = 5.0
 
 
 class _Refused(NamedTuple):
@@ -59,6 +62,7 @@ class KafkaSink:
         self._recorder = Recorder(birth, settings)
         self._dead_letters = DeadLetters(settings.dead_letter_dir / f"{birth.connection}.jsonl")
         self._tally = Tally()
+        self._limits_doubted_at: float | None = None
         self._producers: KafkaProducers[_Sent] = KafkaProducers(
             client_config(settings, birth.connection),
             settings,
@@ -132,6 +136,9 @@ class KafkaSink:
             self._say_missing(failure)
             self._results.came_back(sent.ticket)
             self._producers.look()
+        elif sent.refused is None and self._fits_smaller_batches(failure):
+            self._say_again(error)
+            self._results.came_back(sent.ticket)
         elif sent.refused is None and self._has_gone_shorter(sent, failure):
             self._say_truncated(failure)
         elif sent.refused is None and self._dead_letter_topic is not None:
@@ -142,12 +149,31 @@ class KafkaSink:
             self._say_refused(failure, self._dead_letters.path)
             self._put_aside(sent.ticket, sent.refused or _Refused(failure.record, text_of(error)))
 
+    def _fits_smaller_batches(self, failure: Undelivered) -> bool:
+        """Tell whether a smaller batch may take the message: the topic's limit may have been lowered."""
+        found = self._producers.found
+        is_batch = is_too_large(failure.error) and not failure.is_local and self._fits(failure.record)
+        if found is None or not is_batch:
+            return False
+        now = time.monotonic()
+        if self._limits_doubted_at is None or now - max(found.at, self._limits_doubted_at) > _LIMITS_KNOWN_S:
+            self._limits_doubted_at = now
+            self._producers.look()
+        if found.at < self._limits_doubted_at:
+            return True  # decided once the present limit is known
+        return batch_bytes(found.config) < failure.batch_bytes
+
+    def _fits(self, record: Record) -> bool:
+        """Tell whether the topics take a batch of this message alone."""
+        most_bytes = self._most_bytes
+        return most_bytes is not None and record.size_bytes + _FRAME_BYTES <= most_bytes
+
     def _has_gone_shorter(self, sent: _Sent, failure: Undelivered) -> bool:
         """Resend a tweet that is too large with its rules cut to their ids; return False if that fails."""
         if not is_too_large(failure.error):
             return False
-        record, most_bytes = failure.record, self._most_bytes
-        if not failure.is_local and most_bytes is not None and record.size_bytes + _FRAME_BYTES <= most_bytes:
+        record = failure.record
+        if not failure.is_local and self._fits(record):
             return False  # the batch was too large, not the message
         body = truncated_body(record.value)
         return body is not None and self._producers.send(msgspec.structs.replace(record, value=body), sent)
