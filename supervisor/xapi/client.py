@@ -29,6 +29,7 @@ from traptor.supervisor.xapi.quota import Quota
 _RULES = "/2/tweets/search/stream/rules"
 _CONNECTIONS = "/2/connections"
 _CONNECTION_FIELDS = "id,endpoint_name,connected_at,disconnected_at,disconnect_reason,client_ip"
+_NOT_ABOUT_FILTERS = {401, 402, 429}  # of the refusals
 _MOST_UUIDS = 100
 _MOST_PAGES = 200  # of lists: an Enterprise app has 25 of filters
 
@@ -77,11 +78,11 @@ class XClient:
         wanted = [{"value": one.value, "tag": one.tag} for one in filters]
         ask = Ask("add filters", "POST", _RULES, body={"add": wanted})
         reply = await self._exchange.ask(ask, self._authorization)
-        if not reply.is_success and (refused := batch_answer(filters, reply.status, reply.raw)):
-            return refused, reply.quota
-        decoded(ask, reply, AddAnswer)
+        if not (400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_FILTERS):
+            decoded(ask, reply, AddAnswer)
         answer = batch_answer(filters, reply.status, reply.raw)
         if answer is None:
+            decoded(ask, reply, AddAnswer)
             raise BadAnswer("add filters: the answer does not tell what became of them", reply.quota)
         return answer, reply.quota
 

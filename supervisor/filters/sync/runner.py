@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_REST_S = 5.0
 _LAST_REST_S = 320.0
+_LONGEST_REST_S = 86_400.0  # that X may ask for
 _REST_S: Mapping[type[XFailure], float] = {
     OutOfCredit: 1_800.0,
     CapExceeded: 1_800.0,
@@ -214,7 +215,8 @@ class Sync:
         else:
             self._told(kind, failure.quota)
         rest_s = _REST_S.get(type(failure)) or doubled(_FIRST_REST_S, self._troubles, _LAST_REST_S)
-        self._rest_until = now.mono + rest_s
+        asked_s = min(failure.quota.retry_after_s or 0.0, _LONGEST_REST_S)
+        self._rest_until = now.mono + max(rest_s, asked_s)
         self._troubles += 1
         self._trouble = failure
         self._save()

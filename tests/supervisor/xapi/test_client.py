@@ -132,6 +132,14 @@ def test_a_batch_refused_without_a_name_says_why() -> None:
     assert answer.reason == "bad"
 
 
+@pytest.mark.parametrize(
+    ("status", "failure"), [(503, ServerTrouble), (402, OutOfCredit), (429, RateLimited)]
+)
+def test_a_trouble_of_another_kind_refuses_no_value(status: int, failure: type[XFailure]) -> None:
+    with pytest.raises(failure):
+        asked_of(always({"errors": [invalid("bad")]}, status), lambda client: client.add(SENT))
+
+
 def test_a_value_that_x_writes_its_own_way_is_paired_by_order() -> None:
     body = b'{"data":[{"id":"1","value":"GOOD"}],"meta":{"summary":{"created":1}}}'
     answer = batch_answer(SENT[:1], 201, body)

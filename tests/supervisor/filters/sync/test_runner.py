@@ -304,6 +304,18 @@ def test_500s_queue_changes_and_waits_grow(world: World) -> None:
     assert world.values == ["ant", "bee7"]
 
 
+def test_a_wait_that_x_asks_for_is_kept(world: World) -> None:
+    async def use(client: XClient) -> Outcome:
+        sync = world.sync(client)
+        sync.want(goal("ant"))
+        world.x.fault("status", endpoint="rules_list", status=503, headers={"Retry-After": "77"}, times=1)
+        return await sync.run()
+
+    outcome = world.talk(use)
+    assert outcome.again_at
+    assert round(outcome.again_at - world.clock().mono) == 77
+
+
 HEADERS: list[tuple[dict[str, str | None], int]] = [
     ({"x-rate-limit-limit": "1"}, 1),
     ({"x-rate-limit-limit": "40000", "x-rate-limit-remaining": "39999"}, 6),
