@@ -56,7 +56,7 @@ def test_the_standard_library_reads_the_same(
 @pytest.mark.parametrize("line", WRONG)
 @pytest.mark.parametrize("size", [1, 100])
 def test_what_is_no_chunk_is_an_error(line: bytes, size: int) -> None:
-    with pytest.raises(urllib3.exceptions.ProtocolError, match="no HTTP"):
+    with pytest.raises(urllib3.exceptions.ProtocolError, match="not HTTP"):
         taken(Chunked(), pieces(framed([b"before"], b"", b"") + line, size))
 
 
