@@ -76,7 +76,13 @@ class KafkaProducer(Generic[About]):
 
     def serve(self) -> None:
         """Handle the reports that have arrived."""
-        self._producer.poll(0)
+        try:
+            self._producer.poll(0)
+        except KafkaException as exception:  # the binding may raise a fatal error besides reporting it
+            error = error_of(exception)
+            if not error.fatal():
+                raise
+            self.broken = self.broken or error
 
     def give_back(self) -> None:
         """Make `serve` report everything unconfirmed as failed; close the producer when `has_given_back`."""
