@@ -43,8 +43,8 @@ class UnknownTypes:
         """Yield a sentence for each type, the most frequent first."""
         for word, count in self.counts.most_common(_MOST_TYPES):
             yield (
-                f"{counted(count, 'key')} such as {self.examples[word][:100]}: {word[:40]!r} is no type of"
-                f" rules (follow, track or locations), so nothing of it is collected"
+                f"{counted(count, 'key')} such as {self.examples[word][:100]}: {word[:40]!r} is not a"
+                " type of rule (follow, track or locations), so nothing of it is collected"
             )
 
 

@@ -135,7 +135,7 @@ def test_check_without_redis_fails_but_still_says_the_rest(make_collection: Make
     assert done.returncode == 1
     said = spaceless(done.stdout)
     assert "error: Redis at 127.0.0.1:1 (db 0):" in said
-    assert "warning: key k1: source_address 192.0.2.7 is not on this host" in said
+    assert "warning: key k1 is not used: source_address 192.0.2.7 is not on this host" in said
     assert "SECRET" not in done.stdout + done.stderr
     done = on_ini(collection, "--plan")
     assert done.returncode == 1
