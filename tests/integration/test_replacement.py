@@ -81,7 +81,8 @@ def test_a_refresh_with_a_way_to_overlap_leaves_no_gap(make_collection: Make, wa
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]
     one, two = collection.sandbox.connections()
     # In an overlap the server closes; else we do, when what it had in hand for the old stream has come too.
-    assert one["closed_at"] - two["opened_at"] >= (0.0 if way == "overlap" else 1.0)
+    # The sandbox notes an opening when its 200 is on the way already: on a busy machine somewhat later.
+    assert one["closed_at"] - two["opened_at"] >= (0.0 if way == "overlap" else 0.7)
 
 
 def test_a_serial_refresh_records_the_gap_that_the_server_saw(make_collection: Make) -> None:
