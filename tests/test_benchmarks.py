@@ -60,6 +60,13 @@ def test_where_stdout_is_no_terminal_every_row_is_one_whole_line() -> None:
         assert cell in row
 
 
+def test_several_are_named_with_commas_and_an_unknown_one_is_said() -> None:
+    assert report("--only", "restart,many").stdout.count(" ...") == 3
+    done = report("--only", "path,mani")
+    assert done.returncode == 2
+    assert "mani: not one of path, " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"), [(("missed",), 0), (("missed", "--strict"), 1), (("--strict",), 0)]
 )

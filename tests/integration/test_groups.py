@@ -54,7 +54,6 @@ class Served:
 
     def remove(self, values: Iterable[str]) -> None:
         values = list(values)
-        values = list(values)
         for value in values:
             self._there[value][-1] = (self._there[value][-1][0], time.time())
         if values:
@@ -88,6 +87,7 @@ class Served:
 
 
 _MS = 0.001  # logs cut times to it
+_NOTED_LATE_S = 0.2  # the sandbox notes an opening when its 200 is on the way already
 
 
 def _holes(
@@ -95,7 +95,7 @@ def _holes(
 ) -> list[tuple[float, float]]:
     holes = []
     for opened, closed, _ in [*spans, (until, until, "")]:
-        if covered_to < opened <= until:
+        if covered_to + _NOTED_LATE_S < opened <= until:
             holes.append((covered_to, opened))
         covered_to = max(covered_to, closed)
     return holes
@@ -402,11 +402,11 @@ def test_a_rule_whose_status_is_switched_off_is_kept_but_not_streamed(make_colle
     collection.redis.hset("traptor-track:0:flood", "status", "paused")
     collection.hint("track:0")
     pid = collection.wait_new_pid("track:0", pid)
-    assert open_values(collection) == ["storm"]
+    wait_for(lambda: open_values(collection) == ["storm"], "the rule is not streamed any more")
     collection.options = {"supervisor": {"honour_status": "no"}}
     collection.write_ini()
     pid = collection.wait_new_pid("track:0", pid)
-    assert open_values(collection) == ["flood", "hail", "storm"]
+    wait_for(lambda: open_values(collection) == ["flood", "hail", "storm"], "all rules are streamed")
     collection.options = {}
     for word in ("storm", "flood", "hail"):
         collection.redis.hset(f"traptor-track:0:{word}", "status", "off")

@@ -322,7 +322,7 @@ def test_a_rule_that_vanishes_unannounced_counts_after_two_looks(make_own: Make)
     assert collection.streaming() == {"track:0": pid}
     collection.remove_rules("track:0", ["flood"])
     collection.wait_new_pid("track:0", pid)
-    assert open_values(collection) == {"storm", "hail"}
+    wait_for(lambda: open_values(collection) == {"storm", "hail"}, "the rule counts as gone")
 
 
 # ---- answers, but not with what was asked for
