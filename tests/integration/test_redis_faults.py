@@ -224,7 +224,7 @@ def test_a_redis_that_restarts_with_its_data_changes_nothing(make_own: Make, own
     at = collection.status()["at"]
     wait_for(lambda: collection.status()["at"] > at + 1, "it has looked")
     assert collection.streaming() == before
-    assert collection.status()["redis"] == "ok"
+    wait_for(lambda: collection.status()["redis"] == "ok", "every use of Redis has tried again")
     assert not lines_with(collection, "rules suspect")
 
 
