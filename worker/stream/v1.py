@@ -213,12 +213,14 @@ class V1Stream(tweepy.streaming.BaseStream):  # type: ignore[misc]  # tweepy has
         response = self._reply.response if self._reply is not None else None
         headers: Mapping[str, str] = response.headers if response is not None else {}
         kind = self._stop.kind or kind
+        at = self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic()
         return Disconnected(
             kind=kind,
-            at=self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic(),
+            at=at,
             last_byte_at=self.last_byte_at,
             streamed=self._streamed,
-            safe_until=self.handled_until or None,
+            # The kernel tells the close to some milliseconds: nothing is safe for longer than it streamed.
+            safe_until=min(self.handled_until, at) or None,
             reached=reached,
             status=response.status_code if response is not None else None,
             headers={name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers},
