@@ -20,6 +20,10 @@ _MIGRATIONS: Migrations = (
         "CREATE TABLE generations (connection TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE TABLE keys (id INTEGER PRIMARY KEY CHECK (id = 1), dump TEXT NOT NULL)",
     ),
+    (
+        "CREATE TABLE apps (key_id TEXT NOT NULL, what TEXT NOT NULL, dump TEXT NOT NULL,"
+        " PRIMARY KEY (key_id, what)) WITHOUT ROWID",
+    ),
 )
 # Reserved together, so that only one restart in eight waits for the disk. The next master skips what is left
 # when this one dies.
@@ -29,6 +33,10 @@ _RESERVE = """
     ON CONFLICT (connection) DO UPDATE SET last = last + excluded.last RETURNING last"""
 _GIVE_BACK = "UPDATE generations SET last = ? WHERE connection = ?"
 _SAVE_KEYS = "INSERT INTO keys (id, dump) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET dump = excluded.dump"
+_SAVE_APP = """
+    INSERT INTO apps (key_id, what, dump) VALUES (?, ?, ?)
+    ON CONFLICT (key_id, what) DO UPDATE SET dump = excluded.dump"""
+_LOAD_APP = "SELECT dump FROM apps WHERE key_id = ? AND what = ?"
 _LOG_PAGES = 100
 _LOCK_TIMEOUT_S = 1.0  # the event loop waits too; only an operator's sqlite3 shell can hold the lock
 
@@ -76,6 +84,17 @@ class StateStore:
         """Return what was saved last, or None."""
         with self._explained():
             return _read_keys(self._db)
+
+    def save_app(self, key_id: str, what: str, dump: dict[str, Any]) -> None:
+        """Save one kind of knowledge about an app at X in place of the previous one."""
+        with self._explained():
+            self._written(_SAVE_APP, (key_id, what, orjson.dumps(dump).decode()))
+
+    def load_app(self, key_id: str, what: str) -> dict[str, Any] | None:
+        """Return what was saved last of this kind, or None."""
+        with self._explained():
+            row = self._db.execute(_LOAD_APP, (key_id, what)).fetchone()
+            return None if row is None else _decoded(row[0], f"the facts on the app {key_id} in it")
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -134,14 +153,16 @@ def kept_keys(path: Path) -> dict[str, Any] | None:
 
 def _read_keys(db: sqlite3.Connection) -> dict[str, Any] | None:
     row = db.execute("SELECT dump FROM keys").fetchone()
-    if row is None:
-        return None
+    return None if row is None else _decoded(row[0], "the key states in it")
+
+
+def _decoded(text: Any, what: str) -> dict[str, Any]:
     try:
-        dump = orjson.loads(row[0])
+        dump = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise sqlite3.DataError("the key states in it are not JSON") from None
+        raise sqlite3.DataError(f"{what} are not JSON") from None
     if not isinstance(dump, dict):
-        raise sqlite3.DataError("the key states in it are not a JSON object")
+        raise sqlite3.DataError(f"{what} are not a JSON object")
     return dump
 
 

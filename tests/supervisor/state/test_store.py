@@ -186,3 +186,26 @@ def test_no_database_is_opened_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "state.db").symlink_to(tmp_path / "real.db")
     with pytest.raises(TraptorError, match="link"):
         StateStore(tmp_path / "state.db")
+
+
+def test_facts_on_apps_are_kept_by_app_and_kind(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_app("k1", "sync", {"a": 1})
+        store.save_app("k1", "account", {"b": 2})
+        store.save_app("k2", "sync", {"c": 3})
+        store.save_app("k1", "sync", {"a": 4})
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.load_app("k1", "sync") == {"a": 4}
+        assert store.load_app("k1", "account") == {"b": 2}
+        assert store.load_app("k2", "account") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_facts_on_an_app_that_cannot_be_read_are_an_error(tmp_path: Path, text: str) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_app("k1", "sync", {})
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        database.execute("UPDATE apps SET dump = ?", (text,))
+    database.close()
+    with StateStore(tmp_path / "state.db") as store, pytest.raises(TraptorError, match=r"app k1 in it are"):
+        store.load_app("k1", "sync")
