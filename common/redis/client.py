@@ -151,6 +151,18 @@ def _value_and_lifetime(value: Any, lifetime_ms: Any) -> tuple[bytes | None, int
     raise _unexpected("a value and its lifetime", (value, lifetime_ms))
 
 
+def values(count: int) -> Callable[[Any], list[bytes | None]]:
+    """Return the shape of the reply to MGET of `count` keys."""
+
+    def shape(reply: Any) -> list[bytes | None]:
+        items = _replies(reply, count)
+        if all(isinstance(item, bytes | None) for item in items):
+            return items
+        raise _unexpected("values", reply)
+
+    return shape
+
+
 def was_pong(reply: Any) -> None:
     """Check a reply to PING. Raises UnexpectedReply."""
     if reply != b"PONG":

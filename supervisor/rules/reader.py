@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Protocol
@@ -12,11 +12,13 @@ from typing import Protocol
 import redis.asyncio
 from redis.exceptions import ResponseError
 
+from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, unavailable
 from traptor.common.redis.raw import RawConnection, raw_connection, unpacked
 from traptor.common.rules.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
 from traptor.supervisor.rules.memory import SLICE, LookMemory, Page, Slice, digest_of, digest_of_page
+from traptor.supervisor.rules.revisions import moved, read_revisions
 from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 
 __all__ = ["RuleReader", "Snapshot"]
@@ -24,6 +26,7 @@ __all__ = ["RuleReader", "Snapshot"]
 SCAN_COUNT = 1_000  # keys that Redis examines per SCAN
 _TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
 _HOLD_S = 0.005  # maximum time to hold the event loop at once
+_MOST_READS = 5  # of a group that is written each time while it is read
 
 Hash = dict[bytes, bytes] | ResponseError
 
@@ -59,28 +62,63 @@ class RuleReader:
         self.honour_status = honour_status
         self.limits = limits or Limits()
         self.strays: tuple[Rejected, ...] = ()
+        self._seen: frozenset[GroupId] = frozenset()  # by the last full look
         self._terms: object = None  # with which the content of memory was read
         self._memory = LookMemory()
 
     async def read_group(self, group: GroupId) -> Snapshot:
-        """Return the present rules of one group, perhaps none. Raises RedisUnavailable."""
+        """Return the present rules of one group, perhaps none; never some of a change without the others.
+
+        Raises RedisUnavailable.
+        """
+        revision = await self._revisions((group,))
+        for _ in range(_MOST_READS):
+            snapshot = await self._read_once(group)
+            before, revision = revision, await self._revisions((group,))
+            if before == revision:
+                return snapshot
+        raise RedisUnavailable(f"{group} was changed each time it was read; it is read again soon")
+
+    async def read_all(self, groups: GroupFilter) -> dict[GroupId, Snapshot]:
+        """Return all served groups that have keys, and those listed by name. Raises RedisUnavailable.
+
+        Only what differs from the last look is parsed. A group that was written meanwhile is read again.
+        """
+        terms = (groups, self.honour_status, self.limits)
+        if self._terms != terms:
+            self._terms, self._memory = terms, LookMemory()
+        before = await self._revisions(self._seen or await self._find_groups(groups))
+        look = _Look(self._clock(), groups.serves, groups.named)
+        snapshots = await self._take(look, "traptor-*:*", self._memory)
+        self.strays = tuple(look.strays)
+        after = await self._revisions(before.keys() | snapshots.keys())
+        for group in moved(before, after):
+            snapshots[group] = await self.read_group(group)
+            if snapshots[group].is_empty and group not in groups.named:
+                del snapshots[group]
+        self._seen = frozenset(snapshots)
+        return dict(sorted(snapshots.items()))
+
+    async def _read_once(self, group: GroupId) -> Snapshot:
         spelling = "location*" if group.type is RuleType.LOCATIONS else group.type
         look = _Look(self._clock(), lambda found: found == group, (group,))
         snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", LookMemory())
         return snapshots[group]
 
-    async def read_all(self, groups: GroupFilter) -> dict[GroupId, Snapshot]:
-        """Return all served groups that have keys, and those listed by name. Raises RedisUnavailable.
+    async def _find_groups(self, groups: GroupFilter) -> frozenset[GroupId]:
+        """Return the groups that have keys now; only the first full look needs to ask."""
+        look, memory = _Look(self._clock(), groups.serves, groups.named), LookMemory()
+        try:
+            pages = [look.page(memory, number, keys) async for number, keys in self._scan("traptor-*:*")]
+        except REDIS_ERRORS as error:
+            raise unavailable(self._client, error) from error
+        return frozenset(parse_key(key)[0] for page in pages for key in page.keys)
 
-        Only what differs from the last look is parsed.
-        """
-        terms = (groups, self.honour_status, self.limits)
-        if self._terms != terms:
-            self._terms, self._memory = terms, LookMemory()
-        look = _Look(self._clock(), groups.serves, groups.named)
-        snapshots = await self._take(look, "traptor-*:*", self._memory)
-        self.strays = tuple(look.strays)
-        return snapshots
+    async def _revisions(self, groups: Collection[GroupId]) -> dict[GroupId, bytes | None]:
+        try:
+            return await read_revisions(self._client, groups)
+        except REDIS_ERRORS as error:
+            raise unavailable(self._client, error) from error
 
     async def _take(self, look: _Look, pattern: str, memory: LookMemory) -> dict[GroupId, Snapshot]:
         pause = _Pause()

@@ -112,6 +112,9 @@ class Redis:
     async def scan(self, _cursor: int, *, match: str, count: int) -> list[Any]:
         return [b"0", list(self._content)]
 
+    async def mget(self, keys: list[str]) -> list[None]:
+        return [None for _ in keys]
+
     async def get_connection(self) -> Connection:
         return Connection(self._content)
 

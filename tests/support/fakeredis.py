@@ -76,6 +76,8 @@ class FakeRedis:
             return self.answers[name]
         if name == b"SUBSCRIBE":
             return b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(command[1]), command[1])
+        if name == b"MGET":
+            return b"*%d\r\n" % (len(command) - 1) + NIL * (len(command) - 1)
         return _GOOD.get(name, b"+OK\r\n")
 
 

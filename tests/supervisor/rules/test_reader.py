@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -272,6 +272,103 @@ def test_others_have_their_turn_between_rules_of_thousands_of_values_too(db: red
 
     _, progress = progress_seen_by_others(port, GroupId.parse("follow:0"))
     assert max(after - before for before, after in pairwise(progress)) == 1
+
+
+# ---- groups that are written in one step
+
+
+def write_in_one_step(client: redis.Redis, group: str, values: Mapping[str, str]) -> None:
+    """As a loader does: all rules of the group, and its revision, in one MULTI."""
+    with client.pipeline(transaction=True) as pipeline:
+        for key in [*client.scan_iter(f"traptor-{group}:*")]:
+            pipeline.delete(key)
+        for rule_id, value in values.items():
+            pipeline.hset(f"traptor-{group}:{rule_id}", "value", value)
+        pipeline.incr(f"traptor:rev:{group}")
+        pipeline.execute()
+
+
+class Interrupted(RuleReader):
+    """Lets something happen between the scan of the keys and the reading of the hashes."""
+
+    def __init__(self, client: redis.asyncio.Redis, happens: list[Callable[[], None]]) -> None:
+        super().__init__(client)
+        self._happens = happens
+        self.reads = 0
+
+    async def _is_as_before(self, *args) -> bool:
+        self.reads += 1
+        if self._happens:
+            self._happens.pop(0)()
+        return await super()._is_as_before(*args)
+
+
+def old_and_new(db: redis.Redis) -> tuple[Callable[[], None], set[str]]:
+    """A group whose rules all change in one step; its keys partly stay."""
+    write_in_one_step(db, "track:0", {str(number): f"old {number}" for number in range(3 * SLICE)})
+    new = {str(number): f"new {number}" for number in range(SLICE, 4 * SLICE)}
+    return (lambda: write_in_one_step(db, "track:0", new)), set(new.values())
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_group_that_is_written_while_it_is_read_is_read_again(
+    db: redis.Redis, port: int, everything: bool
+) -> None:
+    change, new = old_and_new(db)
+
+    async def main() -> Snapshot:
+        async with client_of(f"redis://127.0.0.1:{port}/0") as client:
+            reader = Interrupted(client, [change])
+            return (await reader.read_all(Serving()))[TRACK] if everything else await reader.read_group(TRACK)
+
+    assert asyncio.run(main()).values == new
+
+
+def test_a_group_that_is_created_or_deleted_while_all_are_read_is_whole_or_gone(
+    db: redis.Redis, port: int
+) -> None:
+    old_and_new(db)
+    created = {str(number): f"other {number}" for number in range(2 * SLICE)}
+
+    def change() -> None:
+        write_in_one_step(db, "track:0", {})
+        write_in_one_step(db, "track:1", created)
+
+    async def main() -> list[dict[GroupId, Snapshot]]:
+        async with client_of(f"redis://127.0.0.1:{port}/0") as client:
+            reader = Interrupted(client, [change])
+            return [await reader.read_all(Serving()) for _ in range(2)]
+
+    during, after = asyncio.run(main())
+    assert TRACK not in during
+    assert set(after) == {GroupId.parse("track:1")}
+    assert after[GroupId.parse("track:1")].values == set(created.values())
+
+
+def test_a_group_that_is_written_at_every_read_is_left_for_the_next_look(db: redis.Redis, port: int) -> None:
+    write_in_one_step(db, "track:0", {"1": "word"})
+
+    async def main() -> str:
+        async with client_of(f"redis://127.0.0.1:{port}/0") as client:
+            reader = Interrupted(client, [lambda: write_in_one_step(db, "track:0", {"1": "word"})] * 20)
+            with pytest.raises(RedisUnavailable) as caught:
+                await reader.read_group(TRACK)
+            assert reader.reads < 20
+            return str(caught.value)
+
+    assert "track:0 was changed each time" in asyncio.run(main())
+
+
+def test_groups_without_a_revision_are_read_once(db: redis.Redis, port: int) -> None:
+    add(db, "traptor-track:0:1", "word")
+
+    async def main() -> int:
+        async with client_of(f"redis://127.0.0.1:{port}/0") as client:
+            reader = Interrupted(client, [lambda: add(db, "traptor-track:0:2", "other")])
+            await reader.read_all(Serving())
+            return reader.reads
+
+    assert asyncio.run(main()) == 1
 
 
 # ---- Redis that cannot be asked
