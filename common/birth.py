@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from traptor.common.filters import Meaning
 from traptor.common.rules.rule import GroupId, Rule
 
 
@@ -59,6 +60,8 @@ class WorkerSettings:
     redis_ca_file: Path | None = None
     stream_ca_file: Path | None = None  # None: the system's certificate authorities
     proxy_of_environment: bool = False  # for keys without a proxy
+    # v2: the fields and expansions of the request, which has no other parameters
+    stream_query: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -76,14 +79,17 @@ class Birth:
     """One generation of one connection at the time of its fork.
 
     `drains` marks a drain worker, which opens no stream and only delivers what earlier generations left.
+    `group` is None for a connection that carries several groups. Rules and filters are those at the fork;
+    under v2 Rules messages replace them.
     """
 
     connection: str
     generation: int
-    group: GroupId
+    group: GroupId | None
     rules: tuple[Rule, ...] = field(repr=False)
     settings: WorkerSettings
     drains: bool = False
+    filters: tuple[Meaning, ...] = field(default=(), repr=False)  # v2: the filters that posts may name
 
     @cached_property
     def keys(self) -> frozenset[str]:

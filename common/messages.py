@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from traptor.common.counts import Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.redis.state import RedisState
 
@@ -55,36 +56,6 @@ class DisconnectKind(StrEnum):
     OUTBOX_FULL = "outbox_full"  # closed by the worker: there was no room to keep new messages
 
 
-class Counters(msgspec.Struct, kw_only=True):
-    """Totals of one generation since it started; they never decrease."""
-
-    received: int = 0  # tweets
-    received_bytes: int = 0  # of all messages
-    matched: int = 0  # tweets matched by at least one rule under the documented semantics
-    inferred: int = 0  # tweets matched only by the wider interpretation
-    unmatched: int = 0
-    limited: int = 0  # tweets that the server reports as withheld
-    broken: int = 0  # lines that are not JSON objects
-    other: dict[str, int] = {}  # messages that are not tweets, by kind
-    accepted: int = 0  # accepted for delivery
-    delivered: int = 0  # written, or confirmed by the recipient
-    dead_letters: int = 0  # permanently rejected by the recipient and set aside
-    redelivered: int = 0  # delivered from outboxes of earlier generations
-    log_lost: int = 0  # log records that could not be written
-
-
-def added(one: Counters, other: Counters) -> Counters:
-    """Return the sums of both."""
-    sums: dict[str, Any] = {
-        name: getattr(one, name) + getattr(other, name)
-        for name in Counters.__struct_fields__
-        if name != "other"
-    }
-    kinds = one.other.keys() | other.other.keys()
-    by_kind = {kind: one.other.get(kind, 0) + other.other.get(kind, 0) for kind in sorted(kinds)}
-    return Counters(**sums, other=by_kind)
-
-
 # ---- worker to master
 
 
@@ -106,7 +77,10 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     """The stream ended, or could not be opened (then `streamed` is False).
 
     `at` is when it ended. Everything received until `safe_until` is safe; what came later may be lost.
-    `headers` holds the response headers that say when to retry, names in lower case.
+    `headers` holds the response headers that say when to retry, names in lower case. `problem` names the
+    reason that API v2 gave, in the response or in the stream: a connection issue (`TooManyConnections`,
+    `RuleConfigurationIssue`, ...), a disconnect type (`InternalError`, ...), or else the last segment of a
+    problem's type (`rate-limit-exceeded`, `usage-capped`, `credits-depleted`, ...); empty if it gave none.
     """
 
     kind: DisconnectKind
@@ -118,6 +92,7 @@ class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True
     status: int | None = None
     headers: dict[str, str] = {}
     detail: str = ""
+    problem: str = ""
 
 
 class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
@@ -148,6 +123,7 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     redis_state: RedisState = RedisState.UNKNOWN
     redis_error: str = ""
     unconfirmed_since: float | None = None  # since when the output has confirmed nothing
+    rules_change: int = 0  # number of the last Rules in effect
 
 
 class Drained(msgspec.Struct, tag="drained", frozen=True):
@@ -160,14 +136,18 @@ class Drained(msgspec.Struct, tag="drained", frozen=True):
 
 
 class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
-    """Permission for one connect, with the credentials for it; its repr shows only the key's name."""
+    """Permission for one connect, with the credentials for it; its repr shows only the key's name.
+
+    Under API v2 the credentials are `bearer_token` alone.
+    """
 
     key_id: str
     key_name: str
-    consumer_key: str
-    consumer_secret: str
-    access_token: str
-    access_token_secret: str
+    consumer_key: str = ""
+    consumer_secret: str = ""
+    access_token: str = ""
+    access_token_secret: str = ""
+    bearer_token: str = ""
     source_address: str | None = None
     proxy: str | None = None
 
@@ -177,6 +157,22 @@ class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
 
 class Close(msgspec.Struct, tag="close", frozen=True):
     """Close the stream and wait for the next order (the `serial` way of a refresh)."""
+
+
+class Rules(msgspec.Struct, tag="rules", frozen=True):
+    """One piece of all rules and filters' meanings that replace the worker's, without a reconnect (v2).
+
+    `change` counts up from 1 in each generation; the change takes effect when its last piece has arrived.
+    `common.pieces` cuts and joins.
+    """
+
+    change: int
+    piece: int  # from 0
+    is_last: bool
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"Rules(change={self.change}, piece={self.piece}, is_last={self.is_last})"
 
 
 class Drain(msgspec.Struct, tag="drain", frozen=True):
@@ -190,7 +186,7 @@ class Reopen(msgspec.Struct, tag="reopen", frozen=True):
 
 
 FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Drained
-FromMaster = Connect | Close | Drain | Reopen
+FromMaster = Connect | Close | Rules | Drain | Reopen
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)

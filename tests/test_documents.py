@@ -18,8 +18,8 @@ from support.paths import ROOT
 
 from traptor.common.config.sections import OPTIONS
 from traptor.common.config.settings import load_settings
+from traptor.common.counts import Counters
 from traptor.common.errors import ExitCode
-from traptor.common.messages import Counters
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.sandbox.cli import main as sandbox_command

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from traptor.common.birth import Birth
+from traptor.common.counts import Counters
 from traptor.common.logs.event import lifecycle
 from traptor.common.logs.worker import WorkerLogs
-from traptor.common.messages import Activity, Counters, Drain, Drained, FromMaster, FromWorker, Reopen, Report
+from traptor.common.messages import Activity, Drain, Drained, FromMaster, FromWorker, Reopen, Report
 from traptor.worker.afterfork import set_title
 from traptor.worker.delivery.delivery import Delivery
 

@@ -104,4 +104,5 @@ def _stats(birth: Birth) -> Stats | None:
     if not settings.stats:
         return None
     client = blocking_redis_client(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
-    return Stats(str(birth.group), birth.rules, client)
+    name = birth.connection if birth.group is None else str(birth.group)
+    return Stats(name, birth.rules, client)

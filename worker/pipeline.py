@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from traptor.common.birth import Birth
+from traptor.common.counts import BY_KIND, Counters
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Ration, Tally
-from traptor.common.messages import Counters
 from traptor.common.redis.state import RedisState
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -153,7 +153,7 @@ class Pipeline:
         counts = self._delivery.counts
         return msgspec.structs.replace(
             self._counters,
-            other=dict(self._counters.other),
+            **{kind: dict(getattr(self._counters, kind)) for kind in BY_KIND},
             accepted=counts.accepted,
             delivered=counts.delivered,
             dead_letters=counts.dead_letters,

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from traptor.common.birth import WorkerSettings
-from traptor.common.messages import Counters, added
+from traptor.common.counts import Counters, added
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from traptor.common.counts import added
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.messages import (
@@ -22,7 +23,6 @@ from traptor.common.messages import (
     OutboxTrouble,
     Ready,
     Report,
-    added,
 )
 from traptor.supervisor.connections.connection import Connection, Refusal
 from traptor.supervisor.connections.context import Context

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable
 
 from traptor.common.errors import ProtocolError
-from traptor.common.messages import HEADER, FromMaster, FromWorker, frame, from_worker, payload_size
+from traptor.common.messages import HEADER, FromMaster, FromWorker, Rules, frame, from_worker, payload_size
+from traptor.common.pieces import PIECE_BYTES
 
 log = logging.getLogger(__name__)
 
-# A worker's orders are a few hundred bytes each; a worker with this much unread does not read at all.
-MAX_UNSENT_BYTES = 64 * 1024
+# A worker's orders are a few hundred bytes each, and of large ones it gets a piece at a time; a worker with
+# this much unread does not read at all.
+MAX_UNSENT_BYTES = 2 * PIECE_BYTES
 
 
 class Channel(asyncio.Protocol):
@@ -33,21 +36,16 @@ class Channel(asyncio.Protocol):
         self._on_message = on_message
         self._on_fault = on_fault
         self._transport: asyncio.Transport | None = None
-        self._unsent: list[FromMaster] = []
+        self._unsent: deque[FromMaster] = deque()
         self._received = bytearray()
         self._ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._opening = loop.create_task(loop.create_connection(lambda: self, sock=sock), name="channel")
 
     def send(self, message: FromMaster) -> None:
-        """Send without waiting. Raises ProtocolError when the worker leaves too much unread."""
-        if self._transport is None:
-            self._unsent.append(message)
-            return
-        if self._transport.is_closing():
-            return  # the pidfd will tell of its end
-        self._transport.write(frame(message))
-        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+        """Send without waiting, in order. Raises ProtocolError when the worker leaves too much unread."""
+        self._unsent.append(message)
+        if self._transport is not None and self._write(self._transport) > MAX_UNSENT_BYTES:
             raise ProtocolError("the worker does not read the master's messages")
 
     async def read_to_end(self, timeout_s: float) -> None:
@@ -70,9 +68,13 @@ class Channel(asyncio.Protocol):
         """Send what had to wait until now."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        for message in self._unsent:
-            transport.write(frame(message))
-        self._unsent.clear()
+        transport.set_write_buffer_limits(high=0)
+        self._write(transport)
+
+    def resume_writing(self) -> None:
+        """Send the next piece of what is large: everything before it was read."""
+        assert self._transport is not None
+        self._write(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Handle every complete message."""
@@ -89,6 +91,15 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Do nothing: the worker ended, and its pidfd tells so too."""
         self._ended.set()
+
+    def _write(self, transport: asyncio.Transport) -> int:
+        """Write what may be written now, and return the number of bytes that the worker has not read."""
+        while self._unsent and not transport.is_closing():  # else the pidfd will tell of its end
+            unread_bytes = transport.get_write_buffer_size()
+            if unread_bytes and isinstance(self._unsent[0], Rules):
+                return unread_bytes
+            transport.write(frame(self._unsent.popleft()))
+        return transport.get_write_buffer_size()
 
     def _next_payload(self) -> bytes | None:
         if len(self._received) < HEADER.size:

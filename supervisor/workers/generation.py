@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 
 from traptor.common.birth import Birth
+from traptor.common.counts import Counters, flat
 from traptor.common.errors import ProtocolError
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
-from traptor.common.messages import Connect, Counters, Disconnected, OutboxTrouble, Report
+from traptor.common.messages import Connect, Disconnected, OutboxTrouble, Report
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.spec import KeySpec, Spec
 from traptor.supervisor.workers.states import GenerationState, check_move
@@ -251,9 +252,7 @@ def _check_report(g: Generation, report: Report, now: float) -> None:
         raise ProtocolError("a report at an impossible time")
     if not 0 <= report.activity_since <= now + _CLOCK_STEP_S:
         raise ProtocolError("a report of something done since an impossible time")
-    before = g.counters
-    for name in Counters.__struct_fields__:
-        if name != "other" and not getattr(before, name) <= getattr(report.counters, name) < _MOST:
+    before = flat(g.counters)
+    for name, count in flat(report.counters).items():
+        if not before.get(name, 0) <= count < _MOST:
             raise ProtocolError(f"a report with an impossible count of {name}")
-    if any(not before.other.get(kind, 0) <= count < _MOST for kind, count in report.counters.other.items()):
-        raise ProtocolError("a report with an impossible count of other messages")

@@ -13,12 +13,11 @@ from traptor.common.messages import (
     Close,
     Connect,
     Connected,
-    Counters,
     Disconnected,
     DisconnectKind,
     Drain,
     MayConnect,
-    added,
+    Rules,
     frame,
     from_master,
     from_worker,
@@ -31,6 +30,7 @@ CONNECT = Connect(
     consumer_secret="SECRET-cs",
     access_token="SECRET-at",
     access_token_secret="SECRET-ats",
+    bearer_token="SECRET-bt",
     proxy="http://u:SECRET-pw@p:1",
 )
 ENDED = Disconnected(
@@ -50,7 +50,7 @@ def test_what_a_worker_sends_arrives_as_it_was(message: object) -> None:
     assert from_worker(data[HEADER.size :]) == message
 
 
-@pytest.mark.parametrize("message", [CONNECT, Close(), Drain(30.0)])
+@pytest.mark.parametrize("message", [CONNECT, Close(), Rules(1, 0, True, b"\xff"), Drain(30.0)])
 def test_what_the_master_sends_arrives_as_it_was(message: object) -> None:
     assert from_master(frame(message)[HEADER.size :]) == message
 
@@ -80,9 +80,3 @@ def test_a_frame_that_is_too_large_is_refused_before_it_is_sent() -> None:
     )
     with pytest.raises(ProtocolError, match="larger than"):
         frame(message)
-
-
-def test_counters_add_up_kind_by_kind() -> None:
-    one = Counters(received=1, other={"delete": 2})
-    two = Counters(received=4, dead_letters=1, other={"delete": 1, "limit": 1})
-    assert added(one, two) == Counters(received=5, dead_letters=1, other={"delete": 3, "limit": 1})

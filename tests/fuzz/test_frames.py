@@ -20,6 +20,7 @@ from support.keypools import make_key, make_pool
 from support.planted import SECRET
 
 from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.counts import Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.files.outboxes import Left
 from traptor.common.messages import (
@@ -27,7 +28,6 @@ from traptor.common.messages import (
     Activity,
     Connect,
     Connected,
-    Counters,
     Disconnected,
     DisconnectKind,
     Drain,

@@ -12,12 +12,12 @@ from support.fuzzing import examples, mangled
 from support.planted import SECRET
 from support.waiting import DEADLINE_S
 
+from traptor.common.counts import Counters
 from traptor.common.errors import ExitCode
 from traptor.common.messages import (
     HEADER,
     Activity,
     Connect,
-    Counters,
     Drain,
     FromMaster,
     Reopen,

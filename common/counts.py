@@ -1,0 +1,64 @@
+"""The counts of one generation, as its worker reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """Totals of one generation since it started; they never decrease.
+
+    `reads` is what X bills, by kind: `posts` (each id once per UTC day, as a line's own post or in its
+    includes), `included_posts` (those of them that stood in includes), `included_users` (each time). A
+    generation does not know what others read, so a post that two of them received counts in both: X charges
+    for it once, and the sum over generations errs on the safe side.
+    """
+
+    received: int = 0  # tweets
+    received_bytes: int = 0  # of all messages
+    matched: int = 0  # tweets matched by at least one rule under the documented semantics
+    inferred: int = 0  # tweets matched only by the wider interpretation
+    unmatched: int = 0
+    limited: int = 0  # tweets that the server reports as withheld
+    broken: int = 0  # lines that are not JSON objects
+    other: dict[str, int] = {}  # messages that are not tweets, by kind
+    accepted: int = 0  # accepted for delivery
+    delivered: int = 0  # written, or confirmed by the recipient
+    dead_letters: int = 0  # permanently rejected by the recipient and set aside
+    redelivered: int = 0  # delivered from outboxes of earlier generations
+    log_lost: int = 0  # log records that could not be written
+    foreign: int = 0  # posts delivered for foreign filters only (v2)
+    unattributed: int = 0  # posts of our packed filters in which none of their values was found (v2)
+    reads: dict[str, int] = {}  # what X bills, by kind (v2)
+    errors: dict[str, int] = {}  # errors in the stream and in posts, by kind (v2)
+
+
+BY_KIND = ("other", "reads", "errors")
+
+
+def flat(counters: Counters) -> dict[str, int]:
+    """Return all counts under one name each, like `received` and `other.delete`."""
+    counts: dict[str, int] = {}
+    for name in Counters.__struct_fields__:
+        value = getattr(counters, name)
+        if name in BY_KIND:
+            counts.update((f"{name}.{kind}", count) for kind, count in value.items())
+        else:
+            counts[name] = value
+    return counts
+
+
+def added(one: Counters, other: Counters) -> Counters:
+    """Return the sums of both."""
+    sums: dict[str, Any] = {}
+    for name in Counters.__struct_fields__:
+        mine, others = getattr(one, name), getattr(other, name)
+        sums[name] = _added_by_kind(mine, others) if name in BY_KIND else mine + others
+    return Counters(**sums)
+
+
+def _added_by_kind(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {kind: one.get(kind, 0) + other.get(kind, 0) for kind in sorted(one.keys() | other.keys())}
