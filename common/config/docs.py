@@ -65,7 +65,8 @@ A key is one set of credentials. Keys stand in sections `[key:NAME]` of the ini,
 | member | |
 | --- | --- |
 | `consumer_key` `consumer_secret` `access_token` `access_token_secret` | the four parts that API v1.1 needs |
-| `bearer_token` | for API v2; a key that has only this is not used by this version, and a warning says so |
+| `bearer_token` | what API v2 needs; without it, it is fetched with `consumer_key` and `consumer_secret` |
+| `groups` | the groups that the key's app serves with API v2, such as `follow:*, track:3` |
 | `source_address` | the IP address of this host to connect from; by default the system chooses |
 | `proxy` | `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port |
 | `max_connections` | how many streams the key may hold at once, 1 to 50; by default 1 |
@@ -96,6 +97,9 @@ vaults, merges (`<<`) and members that are not in the table are problems.
 - An empty credential, one in quotes and a placeholder (`YOUR_INFO`, `changeme`, `xxx`, ...) are problems.
 - A file with secrets that others than its owner can open causes a warning; `chmod 600` it.
 - Without any key the supervisor starts and waits for one.
+- With API v2 a key is an app of X. A single key serves all groups. Of several keys, each has `groups`, and a
+  group that two of them claim, or none, is a problem: X's policy allows one app for one use case, so which
+  groups form a use case is your decision. Two keys of one app are a problem too.
 
 Secrets appear in no message, log or process title. Messages about a key name its place in the file,
 never its value.

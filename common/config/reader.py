@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from traptor.common.config.keys.checks import KeyChecks
+from traptor.common.config.keys.checks import KeyChecks, KeyNeeds
 from traptor.common.config.keys.draft import SECTION_PREFIX, KeyDraft, draft_of_section
 from traptor.common.config.keys.file import KeyFile
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.kinds import IniFolder
+from traptor.common.config.kinds.v2 import V1, V2
+from traptor.common.config.options import Option
 from traptor.common.config.report import Position, Problems
 from traptor.common.config.sectionreader import SectionReader
-from traptor.common.config.sections import SECTIONS, Section
+from traptor.common.config.sections import SECTIONS, Section, TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value, is_literal
 from traptor.common.config.source.exposure import secret_values, warn_of_exposure
 from traptor.common.config.source.ini import IniSection, read_ini
@@ -40,6 +42,7 @@ class SettingsReader:
         self.report.raise_problems()
         self._sections = read_ini(self._file, text, self.report)
         self._report_unknown_sections()
+        self.api = self._written_api()
 
     @property
     def watched(self) -> tuple[Path, ...]:
@@ -48,15 +51,17 @@ class SettingsReader:
         return tuple(dict.fromkeys(path for path in files if path is not None))
 
     def section(self, model: type[SectionT]) -> SectionT | None:
-        """Return one section, or None when it has a problem."""
+        """Return one section, or None when it has a problem; [traptor], which names the API, comes first."""
         missing = IniSection(model.section, Position(self._file, None, f"[{model.section}]"), {})
         written = self._sections.get(model.section, missing)
         reader = SectionReader(model, written, self.report)
-        section = reader.read(IniFolder(self._folder), self._expansion)
+        section = reader.read(IniFolder(self._folder, self.api), self._expansion)
         self._secrets += reader.secret_values
+        if isinstance(section, TraptorSection):
+            self.api = section.api
         return section
 
-    def keys(self, key_file: Path | None) -> tuple[ApiKey, ...]:
+    def keys(self, key_file: Path | None, needs: KeyNeeds) -> tuple[ApiKey, ...]:
         """Return the usable keys of the ini and of the key file."""
         in_ini = [
             draft_of_section(section, self._expansion, self.report)
@@ -65,7 +70,12 @@ class SettingsReader:
         ]
         in_file = [] if key_file is None else self._read_key_file(key_file)
         self._secrets += secret_values(in_ini)
-        return KeyChecks(self.report).keys((*in_ini, *in_file))
+        return KeyChecks(self.report, needs).keys((*in_ini, *in_file))
+
+    def is_set(self, option: Option) -> bool:
+        """Tell whether an option stands in the ini."""
+        written = self._sections.get(option.section)
+        return written is not None and option.key in written.values
 
     def place(self, section: str, key: str) -> Position:
         """Return the place where an option stands, or would stand."""
@@ -83,6 +93,12 @@ class SettingsReader:
         self.report.raise_problems()
 
     # ---- steps
+
+    def _written_api(self) -> str:
+        """Return the API that [traptor] names, for the case that the section has a problem elsewhere."""
+        written = self._sections.get(TraptorSection.section)
+        value = None if written is None else written.values.get("api")
+        return V2 if value is not None and value.text == V2 else V1
 
     def _read_text(self, path: Path, place: Position) -> TextFile | None:
         try:

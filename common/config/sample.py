@@ -41,7 +41,11 @@ access_token_secret = ${file:/run/secrets/traptor-token-secret}
 source_address = 192.0.2.7
 proxy = http://user:password@proxy.example:3128
 # How many streams the key may hold at once:
-max_connections = 1"""
+max_connections = 1
+# With api = v2 a bearer token is enough, and so are consumer_key and consumer_secret. Of several
+# keys, each says which groups its app serves:
+bearer_token = ${file:/run/secrets/traptor-bearer-token}
+groups = follow:*, track:3"""
 
 
 def sample_ini() -> str:

@@ -13,7 +13,6 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from traptor.common.config.kinds.kinds import (
-    Api,
     AtLeast,
     Brokers,
     CaFile,
@@ -39,6 +38,20 @@ from traptor.common.config.kinds.kinds import (
     YesNo,
 )
 from traptor.common.config.kinds.urls import masked_url
+from traptor.common.config.kinds.v2 import (
+    Api,
+    Collection,
+    Connects,
+    ConnectsWindow,
+    DollarCap,
+    Dollars,
+    Expansion,
+    ForeignPolicy,
+    PostCap,
+    Scopes,
+    StallTimeout,
+    Suffixes,
+)
 from traptor.common.config.librdkafka import REFUSED
 from traptor.common.config.options import OnReload, Option, option, required_option
 from traptor.common.rules.rule import Limits
@@ -47,7 +60,7 @@ LIVE, REFRESH, RESTART = OnReload
 _LIMITS = Limits()
 
 STREAM_URL = "https://stream.twitter.com"
-KEEP_ALIVE_S = 30  # Twitter, "Connecting to a streaming endpoint", stalls
+API_URL = "https://api.x.com"
 
 
 class Section(BaseModel):
@@ -79,7 +92,9 @@ class TraptorSection(Section):
     section = "traptor"
     about = "What is collected, and where it goes."
 
-    api: Api = option("v1.1", RESTART, "API of Twitter/X to collect with.")
+    api: Api = option(
+        "v1.1", RESTART, "API of Twitter/X to collect with; `v2` is the one that X serves today."
+    )
     groups: Groups = option(
         "*",
         LIVE,
@@ -104,6 +119,40 @@ class TraptorSection(Section):
         REFRESH,
         "Whether delivered tweets have the members `collection` and `inferred`, which the original Traptor "
         "did not add; `no` is for readers with a strict schema.",
+    )
+    collection: Collection = option(
+        "default",
+        RESTART,
+        "v2: Name of this collection in the tags of its filters at X; a filter with another tag is foreign. "
+        "Supervisors that share an app need different names.",
+    )
+    follow_scope: Scopes = option(
+        "full",
+        LIVE,
+        "v2: Posts wanted of a followed account: `author`, those by the account; `replies`, also replies to "
+        "it; `full`, also reposts of its posts by others, as v1.1 delivered. A line such as "
+        "`follow:3 author` is for one group, `follow:* author` for all; a rule's field `scope` is for it "
+        "alone.",
+    )
+    suffix: Suffixes = option(
+        "",
+        LIVE,
+        "v2: Operators of X that the filters of a group end with, a line for each group: "
+        "`track:* lang:en -is:retweet`.",
+    )
+    expand: Expansion = option(
+        "none",
+        REFRESH,
+        "v2: Objects that come along with a post, each of which X bills like a delivered one: `posts`, the "
+        "post that it reposts, quotes or replies to; `users`, its author; `all`, both, media, places and "
+        "the other posts' authors.",
+    )
+    foreign_filters: ForeignPolicy = option(
+        "refuse",
+        LIVE,
+        "v2: What happens when the app has filters that are not of this collection: `refuse`, no connection "
+        "opens; `leave`, they stay, and their posts are delivered and billed; `adopt`, those that this "
+        "program could have written become its own; `remove`, they are deleted.",
     )
 
 
@@ -260,7 +309,8 @@ class TwitterSection(Section):
         ("quarantine", "quarantine_max"),
     )
 
-    stream_url: ServerUrl = option(STREAM_URL, REFRESH, "Server of the stream.")
+    stream_url: ServerUrl = option(STREAM_URL, REFRESH, "v1.1: Server of the stream.")
+    api_url: ServerUrl = option(API_URL, REFRESH, "v2: Server of the stream and of all other requests.")
     stream_ca_file: CaFile = option(
         "",
         REFRESH,
@@ -276,20 +326,32 @@ class TwitterSection(Section):
         REFRESH,
         "Maximum time for a whole connect: connection, proxy, TLS, and the answer's status and headers.",
     )
-    stall_timeout: Duration = option(
-        "90s",
+    stall_timeout: StallTimeout = option(
+        "auto",
         REFRESH,
-        "How long a stream may be silent before it is reopened; a healthy one sends something every 30 s.",
+        "How long a stream may be silent before it is reopened; a healthy one sends something every 30 s "
+        "(v1.1) or 20 s (v2). `auto`: 90s with v1.1, 30s with v2.",
     )
-    follow_limit: Count = option(str(_LIMITS.follow), LIVE, "How many users one connection may follow.")
-    track_limit: Count = option(str(_LIMITS.track), LIVE, "How many phrases one connection may track.")
-    locations_limit: Count = option(str(_LIMITS.locations), LIVE, "How many boxes one connection may have.")
-    connects: Count = option(
-        "5",
+    follow_limit: Count = option(str(_LIMITS.follow), LIVE, "v1.1: How many users one connection may follow.")
+    track_limit: Count = option(str(_LIMITS.track), LIVE, "v1.1: How many phrases one connection may track.")
+    locations_limit: Count = option(
+        str(_LIMITS.locations), LIVE, "v1.1: How many boxes one connection may have."
+    )
+    rules_per_app: Count = option(
+        "1000",
         LIVE,
-        "How many connects a key may make within `connects_window`; a refresh leaves two for recovery.",
+        "v2: How many filters an app may have. One in twenty of them, at least 10, stays free for changes.",
     )
-    connects_window: Duration = option("300s", LIVE, "Period over which `connects` are counted.")
+    rule_length: Count = option("1024", LIVE, "v2: How many characters a filter may have.")
+    connects: Connects = option(
+        "auto",
+        LIVE,
+        "How many connects a key may make within `connects_window`; a refresh leaves two for recovery. "
+        "`auto`: 5 with v1.1, 50 with v2.",
+    )
+    connects_window: ConnectsWindow = option(
+        "auto", LIVE, "Period over which `connects` are counted. `auto`: 300s with v1.1, 900s with v2."
+    )
     network_backoff: Duration = option(
         "250ms", LIVE, "How much the wait grows with each network error in a row."
     )
@@ -321,6 +383,23 @@ class TwitterSection(Section):
     quarantine_max: Duration = option("24h", LIVE, "Maximum quarantine.")
     connect_rate: Rate = option(
         "2", LIVE, "Maximum number of new connections a second from each source address."
+    )
+    post_price: Dollars = option("0.005", LIVE, "v2: Dollars that X bills for one post.")
+    user_price: Dollars = option("0.010", LIVE, "v2: Dollars that X bills for one user that comes along.")
+    daily_posts: PostCap = option(
+        "none",
+        LIVE,
+        "v2: Posts that an app may read in a UTC day, including those that come along; then its connection "
+        "is closed until the next day, or until this is raised.",
+    )
+    daily_dollars: DollarCap = option(
+        "none", LIVE, "v2: Dollars that an app may cost in a UTC day, by the prices above; as `daily_posts`."
+    )
+    monthly_dollars: DollarCap = option(
+        "none", LIVE, "v2: Dollars that an app may cost in X's billing month; as `daily_posts`."
+    )
+    credit_retry: Duration = option(
+        "30m", LIVE, "v2: Time until an app whose account has no credit left is tried again."
     )
 
 

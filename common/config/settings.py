@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from traptor.common.config.apis import warn_of_idle_options
+from traptor.common.config.keys.checks import KeyNeeds
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.config.kinds.kinds import KAFKA
 from traptor.common.config.kinds.urls import is_readable_on_the_way, url_secrets
+from traptor.common.config.kinds.v2 import V1, V2
 from traptor.common.config.options import OnReload, Option
 from traptor.common.config.reader import SettingsReader
 from traptor.common.config.report import Position
 from traptor.common.config.sections import (
-    KEEP_ALIVE_S,
+    API_URL,
     OPTIONS,
     STREAM_URL,
     KafkaSection,
@@ -80,8 +83,13 @@ class Settings:
         return Changes(by_reload[OnReload.LIVE], by_reload[OnReload.REFRESH], by_reload[OnReload.RESTART])
 
     def keeping_what_needs_a_restart(self, running: Settings) -> Settings:
-        """Return these settings with the running supervisor's value of each option that needs a restart."""
-        sections = {name: self._kept(name, running) for name in _ATTRIBUTES.values()}
+        """Return these settings with the running supervisor's value of each option that needs a restart.
+
+        With another API, the keys and the options of [twitter] were checked for that one, and are kept too.
+        """
+        sections: dict[str, object] = {name: self._kept(name, running) for name in _ATTRIBUTES.values()}
+        if self.traptor.api != running.traptor.api:
+            sections |= {"twitter": running.twitter, "keys": running.keys}
         return replace(self, **sections)  # type: ignore[arg-type] # each is of its own attribute's class
 
     def _kept(self, attribute: str, running: Settings) -> Section:
@@ -92,6 +100,15 @@ class Settings:
     def _value(self, option: Option) -> object:
         return getattr(getattr(self, _ATTRIBUTES[option.section]), option.key)
 
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    option: str
+    url: str
+    keep_alive_s: int  # "Connecting to a streaming endpoint", stalls
+
+
+_SERVERS = {V1: _Server("stream_url", STREAM_URL, 30), V2: _Server("api_url", API_URL, 20)}
 
 _ATTRIBUTES = {
     TraptorSection.section: "traptor",
@@ -117,7 +134,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     kafka = reader.section(KafkaSection)
     logging = reader.section(LoggingSection)
     key_options = reader.section(KeysSection)
-    keys = reader.keys(key_options.file if key_options else None)
+    needs = KeyNeeds(reader.api) if traptor is None else _key_needs(reader, traptor)
+    keys = reader.keys(key_options.file if key_options else None, needs)
     if traptor is not None and kafka is not None:
         _require_brokers(reader, traptor, kafka)
     reader.finish()
@@ -129,6 +147,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     assert logging is not None
     assert key_options is not None
     _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
+    warn_of_idle_options(reader, traptor.api)
     return Settings(
         path=reader.path,
         traptor=traptor,
@@ -142,6 +161,10 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         watched=reader.watched,
         warnings=reader.report.warnings,
     )
+
+
+def _key_needs(reader: SettingsReader, traptor: TraptorSection) -> KeyNeeds:
+    return KeyNeeds(traptor.api, traptor.groups, reader.place(TraptorSection.section, "groups"))
 
 
 def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: KafkaSection) -> None:
@@ -185,14 +208,16 @@ def _warn_of_doubts(
             "has no usable key, nor has its key file: nothing is collected until there is one,"
             " in a [key:NAME] section or in the file that [keys] file names",
         )
-    if twitter.stall_timeout <= KEEP_ALIVE_S and twitter.stream_url == STREAM_URL:
+    server = _SERVERS[traptor.api]
+    url = getattr(twitter, server.option)
+    if twitter.stall_timeout <= server.keep_alive_s and url == server.url:
         reader.report.warn(
             reader.place(TwitterSection.section, "stall_timeout"),
-            f"would end streams that are merely quiet: a keep-alive comes every {KEEP_ALIVE_S} s",
+            f"would end streams that are merely quiet: a keep-alive comes every {server.keep_alive_s} s",
         )
-    if is_readable_on_the_way(twitter.stream_url):
+    if is_readable_on_the_way(url):
         reader.report.warn(
-            reader.place(TwitterSection.section, "stream_url"),
+            reader.place(TwitterSection.section, server.option),
             "is http:// and leads to another host: anyone on the way can read what is collected and the"
             " signed requests; write https:// where the server has it",
         )

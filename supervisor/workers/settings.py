@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
+from traptor.supervisor.workers.expansions import stream_query
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:
     """Return the settings half of a spec; a change in it refreshes every connection."""
+    is_v2 = settings.traptor.api == V2
     return WorkerSettings(
         api=settings.traptor.api,
         output=settings.traptor.output,
         other_messages=settings.traptor.other_messages,
-        stream_url=settings.twitter.stream_url,
+        stream_url=settings.twitter.api_url if is_v2 else settings.twitter.stream_url,
+        stream_query=stream_query(settings.traptor.expand) if is_v2 else (),
         connect_timeout_s=settings.twitter.connect_timeout,
         stall_timeout_s=settings.twitter.stall_timeout,
         redis_url=settings.redis.url,

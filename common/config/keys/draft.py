@@ -15,6 +15,7 @@ from traptor.common.config.spelling import unknown_member
 SECRET_MEMBERS = (*OAUTH_PARTS, "bearer_token")
 MEMBERS = tuple(name for name in KeyMembers.model_fields if name != "name")
 SECTION_PREFIX = "key:"
+_LISTS = frozenset({"groups"})  # may span lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def draft_of_section(section: IniSection, expansion: Expansion, report: Problems
             report.problem(written.place, unknown_member(member, MEMBERS))
             continue
         named = replace(written, place=written.place.of(member))
-        if "\n" in written.text:
+        if "\n" in written.text and member not in _LISTS:
             report.problem(named.place, OVER_LINES)
             members[member] = None
         else:

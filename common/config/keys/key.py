@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.config.kinds.urls import masked_url, url_secrets
 
-OAUTH_PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+APP_PARTS = ("consumer_key", "consumer_secret")
+OAUTH_PARTS = (*APP_PARTS, "access_token", "access_token_secret")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class ApiKey:
 
     `source_address`: the IP address of this host to connect from; None: the host's default.
     `max_connections`: how many streams it may hold at once.
+    `groups`: the groups that its app serves under API v2; None: all that this host serves.
     """
 
     name: str
@@ -30,6 +33,7 @@ class ApiKey:
     source_address: str | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     max_connections: int = 1
+    groups: GroupFilter | None = None
 
     @cached_property  # needed at every step and in every status
     def key_id(self) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from traptor.common.config.kinds.groupfilter import GroupFilter
+from traptor.common.config.kinds.kinds import read_list
 from traptor.common.config.kinds.quantities import read_count
 from traptor.common.config.kinds.urls import read_proxy_url
 
@@ -70,6 +72,10 @@ def _read_connections(text: str) -> int:
     return count
 
 
+def _read_groups(text: str) -> GroupFilter:
+    return GroupFilter.parse(read_list(text))
+
+
 Secret = Annotated[str, BeforeValidator(_read_secret), Field(repr=False)]
 
 
@@ -87,3 +93,4 @@ class KeyMembers(BaseModel):
     source_address: Annotated[str | None, BeforeValidator(_read_address)] = None
     proxy: Annotated[str | None, BeforeValidator(_read_proxy), Field(repr=False)] = None
     max_connections: Annotated[int, BeforeValidator(_read_connections)] = 1
+    groups: Annotated[GroupFilter | None, BeforeValidator(_read_groups)] = None

@@ -62,9 +62,10 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class IniFolder:
-    """The folder of the ini; the context of a validation."""
+    """The folder of the ini, and the API that it names; the context of a validation."""
 
     path: Path
+    api: str = "v1.1"
 
     @classmethod
     def of(cls, info: ValidationInfo) -> IniFolder:
@@ -111,14 +112,6 @@ def _ca_file(text: str, info: ValidationInfo) -> Path | None:
 def _proxy(text: str) -> str:
     if text not in ("none", ENVIRONMENT):
         raise ValueError("must be none or environment; a key's proxy is set in the key's own section")
-    return text
-
-
-def _api(text: str) -> str:
-    if text == "v2":
-        raise ValueError("this version does not support v2; set v1.1")
-    if text != "v1.1":
-        raise ValueError("must be v1.1")
     return text
 
 
@@ -193,7 +186,6 @@ def _groups(text: str) -> GroupFilter:
 
 _A_COUNT = Allowed("a whole number")
 
-Api = Annotated[str, BeforeValidator(_api), Allowed("`v1.1`")]
 Groups = Annotated[
     GroupFilter,
     BeforeValidator(_groups),

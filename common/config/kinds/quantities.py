@@ -56,6 +56,13 @@ def read_rate(text: str) -> float:
     return float(text)
 
 
+def read_amount(text: str) -> float:
+    """Return an amount of money, 0 or more. Raises ValueError."""
+    if not _PLAIN_NUMBER.fullmatch(text):
+        raise ValueError("not an amount; write a number such as 25 or 0.005")
+    return float(text)
+
+
 def read_yes_no(text: str) -> bool:
     """Tell whether the text says yes. Raises ValueError."""
     word = text.lower()

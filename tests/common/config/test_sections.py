@@ -11,7 +11,8 @@ from traptor.common.config.options import OnReload
 from traptor.common.config.sections import OPTIONS, SECTIONS, TwitterSection
 
 DEFAULTS = {
-    "traptor": "api=v1.1 groups=* output=None other_messages=topic extras=yes",
+    "traptor": "api=v1.1 groups=* output=None other_messages=topic extras=yes collection=default"
+    " follow_scope=full suffix= expand=none foreign_filters=refuse",
     "supervisor": "run_dir=run state_dir=state log_dir=logs rules_check_interval=60s refresh_min_interval=10s"
     " heartbeat_interval=5s heartbeat_empty=1h honour_status=yes handover=slot,spare,overlap,serial"
     " hang_timeout=30s health_interval=5s max_memory=0 overlap_timeout=10s drain_timeout=30s"
@@ -19,11 +20,14 @@ DEFAULTS = {
     " restart_backoff=1s restart_backoff_max=60s"
     " restart_reset_after=60s ledger_keep=90d",
     "redis": "url=redis://127.0.0.1:6379/0 channel=traptor-notify timeout=5s ca_file= stats=yes",
-    "twitter": "stream_url=https://stream.twitter.com stream_ca_file= proxy=none connect_timeout=10s"
-    " stall_timeout=90s follow_limit=5000"
-    " track_limit=400 locations_limit=25 connects=5 connects_window=300s network_backoff=250ms"
+    "twitter": "stream_url=https://stream.twitter.com api_url=https://api.x.com stream_ca_file= proxy=none"
+    " connect_timeout=10s stall_timeout=auto follow_limit=5000"
+    " track_limit=400 locations_limit=25 rules_per_app=1000 rule_length=1024"
+    " connects=auto connects_window=auto network_backoff=250ms"
     " network_backoff_max=16s http_backoff=5s http_backoff_max=320s rate_limit_backoff=60s"
-    " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2",
+    " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2"
+    " post_price=0.005 user_price=0.010 daily_posts=none daily_dollars=none monthly_dollars=none"
+    " credit_retry=30m",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "logging": "level=INFO format=text rotate_size=0 rotate_keep=5",
     "keys": "file=",

@@ -109,8 +109,7 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("section", "line", "problem"),
         [
-            ("traptor", "api = v2", "this version does not support v2; set v1.1 (found 'v2')"),
-            ("traptor", "api = 1.1", "must be v1.1 (found '1.1')"),
+            ("traptor", "api = 1.1", "must be v1.1 or v2 (found '1.1')"),
             ("traptor", "groups = track:0, tracks:1", "item 2 names no group"),
             ("traptor", "groups =", "names nothing (found nothing; to use the default, remove the line)"),
             ("traptor", "other_messages = a b", "must be topic, drop, or a name"),
