@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import multiprocessing
 import sys
@@ -35,6 +36,8 @@ from traptor.supervisor.workers.process import prepare_forks
 from traptor.supervisor.workers.settings import worker_settings
 
 log = logging.getLogger(__name__)
+
+_STDERR = 2
 
 
 @click.command(
@@ -80,6 +83,7 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
 def _run(settings: Settings) -> ExitCode:
     locks = _take_locks(settings.supervisor)
     raise_descriptor_limit()
+    faulthandler.enable(_STDERR)  # the watchdog of systemd sends ABRT: the stacks tell where the master hung
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )

@@ -31,8 +31,9 @@ from traptor.supervisor.control.handlers import ControlHandlers
 from traptor.supervisor.control.server import ControlServer, socket_path
 from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.host.filechanges import FileChanges
+from traptor.supervisor.host.notify import ServiceManager
 from traptor.supervisor.host.stdoutwatch import StdoutWatch
-from traptor.supervisor.jobs import Jobs
+from traptor.supervisor.jobs import Jobs, every
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.ledger.keeper import LedgerKeeper
@@ -47,6 +48,7 @@ from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
+from traptor.supervisor.status.headline import headline
 from traptor.supervisor.status.log import log_status
 from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 
 _WORKERS_LOCK_POLL_S = 0.05
 _LAST_RESORT_S = 1.0
+_MANAGER_INTERVAL_S = 1.0
 
 
 class Master:
@@ -68,6 +71,7 @@ class Master:
         """Begin; `say` receives one line for the terminal once the plan is known."""
         self._logs = logs
         self._greet: Callable[[str], None] | None = say
+        self._manager = ServiceManager()
         self._stdout = StdoutWatch(self._mind_stdout)
         self._jobs = Jobs()
         self._event = asyncio.Event()
@@ -165,6 +169,7 @@ class Master:
             ("hints", self._hints.run),
             ("heartbeats", self._heartbeats.run),
             ("alarms", self._alarms.run),
+            ("service manager", every(lambda: _MANAGER_INTERVAL_S, self._tell_manager)),
         ]
         for name, job in (*outside, *self._ledger.jobs(), *self._chores.jobs()):
             self._jobs.start(name, job)
@@ -186,7 +191,8 @@ class Master:
             jobs.attempt("greet", self._say_that_it_runs, None)
             if self._context.stopping and not self._context.fleet.generations:
                 return self._exit_code
-            times = (step.next_at, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
+            fed_until = self._manager.feed_watchdog(time.monotonic())
+            times = (step.next_at, fed_until, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
             await self._wait_until(min((at for at in times if at is not None), default=None))
 
     def _say_that_it_runs(self) -> None:
@@ -194,6 +200,14 @@ class Master:
         if self._greet is not None and rules is not RedisState.UNKNOWN:
             greet, self._greet = self._greet, None
             greet(greeting(self._context.settings, self._context.connections.values(), rules))
+            self._tell_manager()
+
+    def _tell_manager(self) -> None:
+        if self._context.stopping or self._greet is not None:
+            return
+        self._manager.ready()
+        alarms = self._alarms.status(time.monotonic())
+        self._manager.status(headline(alarms, self._context.connections.values()))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -289,6 +303,7 @@ class Master:
         self._jobs.hurry()
         within_s = self._context.stop_within_s
         log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
+        self._manager.stopping(within_s)
         # If no other step ends the workers in time, this does.
         asyncio.get_running_loop().call_later(within_s + _LAST_RESORT_S, self._kill_all)
         self.wake()
@@ -303,7 +318,11 @@ class Master:
 
     def _take_reload(self) -> None:
         self._files.note()
-        self._reload.run(self._reload_asked or "")
+        self._manager.reloading()
+        try:
+            self._reload.run(self._reload_asked or "")
+        finally:
+            self._manager.reloaded()
         self._reload_asked = None
         self._files.watch(self._context.settings.watched)
         self._rules.look_at_all()

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Collection
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -30,6 +31,7 @@ HANDLED_SIGNALS = frozenset(
 EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MOST_FD = (1 << 32) - 1
+_OOM_SCORE = 300  # of 1,000: before anything of this host that does not ask for it
 _libc = ctypes.CDLL(None)
 
 
@@ -39,6 +41,7 @@ def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
     for number in HANDLED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _die_with_master(master_pid)
+    _offer_to_oom_killer()
     # Nothing inherited may be finalised here: its descriptor number may be reused by then.
     gc.freeze()
     _close_all_but(keep_fds)
@@ -71,6 +74,16 @@ def _die_with_master(master_pid: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != master_pid:  # the master died before the call above
         os._exit(1)
+
+
+def _offer_to_oom_killer() -> None:
+    """When memory runs out, have the kernel end a worker: the master replaces it, and nobody the master."""
+    score = Path("/proc/self/oom_score_adj")
+    try:
+        if int(score.read_text()) < _OOM_SCORE:
+            score.write_text(str(_OOM_SCORE))
+    except (OSError, ValueError):
+        pass  # without it the kernel chooses by size alone
 
 
 def _close_all_but(keep_fds: Collection[int]) -> None:

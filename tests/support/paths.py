@@ -5,3 +5,4 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 SCRIPTS = ROOT / "scripts"
+DEPLOY = ROOT / "deploy"
