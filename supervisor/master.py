@@ -27,8 +27,9 @@ from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.planner import Planner
 from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
-from traptor.supervisor.control.handlers import ControlHandlers
-from traptor.supervisor.control.server import ControlServer, socket_path
+from traptor.supervisor.control.doors import socket_path
+from traptor.supervisor.control.routes import Api
+from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.host.filechanges import FileChanges
 from traptor.supervisor.host.notify import ServiceManager
@@ -115,9 +116,9 @@ class Master:
         )
         self._reload = Reload(self._context, self._planner, logs)
         self._files = FileChanges(partial(self._ask_reload, "a file changed"))
+        self._api = Api(self._status, self._ledger.view, self._ledger.path)
         self._control = ControlServer(
-            socket_path(settings.supervisor.run_dir),
-            ControlHandlers(self._status, self._ledger.view, self._ledger.path),
+            socket_path(settings.supervisor.run_dir), self._api.routes(), lambda: context.settings.http
         )
         self._chores = Chores(self._context, self._files, self._reserve, self._status, self.wake)
         self._heartbeats = Heartbeats(
@@ -170,6 +171,7 @@ class Master:
             ("heartbeats", self._heartbeats.run),
             ("alarms", self._alarms.run),
             ("service manager", every(lambda: _MANAGER_INTERVAL_S, self._tell_manager)),
+            ("http", self._control.serve_tcp),
         ]
         for name, job in (*outside, *self._ledger.jobs(), *self._chores.jobs()):
             self._jobs.start(name, job)
@@ -247,6 +249,7 @@ class Master:
             ("close files", self._files.close),
             ("close chores", self._chores.close),
             ("close the control socket", self._control.close),
+            ("close the API", self._api.close),
             ("close the ledger", self._ledger.close),
             ("save keys", lambda: self._context.save_keys(time.monotonic())),
             ("close the store", self._context.store.close),

@@ -23,7 +23,9 @@ from traptor.common.config.kinds.kinds import (
     FolderPath,
     Groups,
     Handover,
+    HostNames,
     Level,
+    Listen,
     LogFolder,
     LogFormat,
     OptionalPath,
@@ -34,6 +36,7 @@ from traptor.common.config.kinds.kinds import (
     RedisUrl,
     ServerUrl,
     Size,
+    Token,
     Topic,
     YesNo,
 )
@@ -443,6 +446,42 @@ class KafkaSection(Section):
         yield from ((key, getattr(self, key)) for key in type(self).model_fields)
 
 
+class HttpSection(Section):
+    """The API over TCP."""
+
+    section = "http"
+    about = (
+        "The API over TCP, beside the control socket in run_dir. It only reads, unless a request brings\n"
+        "the token."
+    )
+
+    listen: Listen = option(
+        "",
+        RESTART,
+        "Address to serve HTTP on; a port alone is one of 127.0.0.1. Whoever reaches it can read the status, "
+        "but no tweets. Empty: only the control socket answers.",
+    )
+    token: Token = option(
+        "",
+        LIVE,
+        "Secret that allows a request over TCP to change something, or to read tweets: "
+        "`Authorization: Bearer TOKEN`. Empty: none may.",
+        secret=True,
+    )
+    hosts: HostNames = option(
+        "",
+        LIVE,
+        "Names under which browsers and programs reach it, besides the address itself and localhost: those "
+        "of a proxy in front of it. Requests under another name are refused.",
+    )
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on, or None."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if self.listen else None
+
+
 class LoggingSection(Section):
     """The format and the place of the logs."""
 
@@ -477,6 +516,7 @@ SECTIONS: tuple[type[Section], ...] = (
     RedisSection,
     TwitterSection,
     KafkaSection,
+    HttpSection,
     LoggingSection,
     KeysSection,
 )

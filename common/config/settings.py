@@ -12,7 +12,7 @@ from traptor.common.config.keys.checks import KeyNeeds
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
 from traptor.common.config.kinds.kinds import KAFKA
-from traptor.common.config.kinds.urls import is_readable_on_the_way, url_secrets
+from traptor.common.config.kinds.urls import is_loopback, is_readable_on_the_way, url_secrets
 from traptor.common.config.kinds.v2 import V1, V2
 from traptor.common.config.options import OnReload, Option
 from traptor.common.config.reader import SettingsReader
@@ -21,6 +21,7 @@ from traptor.common.config.sections import (
     API_URL,
     OPTIONS,
     STREAM_URL,
+    HttpSection,
     KafkaSection,
     KeysSection,
     LoggingSection,
@@ -57,6 +58,7 @@ class Settings:
     redis: RedisSection
     twitter: TwitterSection
     kafka: KafkaSection
+    http: HttpSection
     logging: LoggingSection
     key_options: KeysSection
     keys: tuple[ApiKey, ...]
@@ -72,7 +74,8 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not appear in logs."""
         of_keys = (secret for key in self.keys for secret in key.secrets)
-        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets)))
+        of_http = [self.http.token] if self.http.token else []
+        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets, *of_http)))
 
     def changes(self, other: Settings) -> Changes:
         """Return the options that differ in another settings; the pool compares keys itself."""
@@ -116,6 +119,7 @@ _ATTRIBUTES = {
     RedisSection.section: "redis",
     TwitterSection.section: "twitter",
     KafkaSection.section: "kafka",
+    HttpSection.section: "http",
     LoggingSection.section: "logging",
     KeysSection.section: "key_options",
 }
@@ -132,6 +136,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     redis = reader.section(RedisSection)
     twitter = reader.section(TwitterSection)
     kafka = reader.section(KafkaSection)
+    http = reader.section(HttpSection)
     logging = reader.section(LoggingSection)
     key_options = reader.section(KeysSection)
     needs = KeyNeeds(reader.api) if traptor is None else _key_needs(reader, traptor)
@@ -144,10 +149,12 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     assert redis is not None
     assert twitter is not None
     assert kafka is not None
+    assert http is not None
     assert logging is not None
     assert key_options is not None
     _warn_of_doubts(reader, traptor, supervisor, twitter, keys)
     warn_of_idle_options(reader, traptor.api)
+    _warn_of_listening(reader, http)
     return Settings(
         path=reader.path,
         traptor=traptor,
@@ -155,6 +162,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         redis=redis,
         twitter=twitter,
         kafka=kafka,
+        http=http,
         logging=logging,
         key_options=key_options,
         keys=keys,
@@ -225,4 +233,13 @@ def _warn_of_doubts(
         reader.report.warn(
             reader.place(SupervisorSection.section, "log_dir"),
             "is stdout, and so is [traptor] output: readers get log lines between the tweets",
+        )
+
+
+def _warn_of_listening(reader: SettingsReader, http: HttpSection) -> None:
+    if http.address is not None and not is_loopback(http.address[0]):
+        reader.report.warn(
+            reader.place(HttpSection.section, "listen"),
+            "other hosts can reach it, read the status, and read the token on the way; better listen on"
+            " 127.0.0.1, behind a proxy with TLS",
         )

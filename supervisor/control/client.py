@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.control.server import socket_path
+from traptor.supervisor.control.doors import socket_path
 
 _ANSWER_S = 10.0
 
@@ -101,7 +101,7 @@ async def ask_status(run_dir: Path, within_s: float = _ANSWER_S) -> SeenStatus:
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(str(path)), timeout=aiohttp.ClientTimeout(within_s)
             ) as session,
-            session.get("http://localhost/status") as response,
+            session.get("http://localhost/api/status") as response,
         ):
             body = await response.read()
     except (TimeoutError, aiohttp.ClientError, OSError) as error:

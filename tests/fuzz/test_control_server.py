@@ -20,8 +20,9 @@ from support.fuzzing import examples, mangled
 from support.planted import SECRET
 from support.waiting import DEADLINE_S
 
+from traptor.common.config.sections import HttpSection
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.control.handlers import ControlHandlers
+from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
@@ -80,8 +81,8 @@ class Place:
         async def whole() -> T:
             # One after the other: asyncio does not wait where the backlog of a unix socket is full.
             self._connecting = asyncio.Lock()
-            handlers = ControlHandlers(lambda: self.status(), lambda: VIEW, self.folder / "ledger.db")
-            server = ControlServer(Path(self.socket), handlers, IDLE_S)
+            api = Api(lambda: self.status(), lambda: VIEW, self.folder / "ledger.db")
+            server = ControlServer(Path(self.socket), api.routes(), HttpSection, IDLE_S)
             await server.start()
             try:
                 result = await talk()
@@ -90,6 +91,7 @@ class Place:
                 return result
             finally:
                 await server.close()
+                api.close()
 
         del self.records.told[:]
         result = asyncio.run(whole())
@@ -256,7 +258,7 @@ BROKEN = st.sampled_from(
 )
 QUERIES = st.lists(st.one_of(PARAMETERS, PARAMETERS, BROKEN), max_size=4).map("&".join)
 ENDPOINTS = st.sampled_from(
-    ["/gaps", "/intervals", "/totals", "/gaps", "/intervals", "/totals", "/status", "/gap"]
+    ["/api/gaps", "/api/intervals", "/api/totals", "/gaps", "/intervals", "/totals", "/api/status", "/gap"]
 )
 
 
@@ -271,7 +273,7 @@ def test_any_parameters_are_answered_in_json_or_refused_with_a_sentence(
     for status, body in place.with_server(talk):
         assert status in (200, 400, 404), body
         lines = [json.loads(line, parse_constant=pytest.fail) for line in body.splitlines()]
-        assert status == 200 or list(lines[0]) == ["error"]
+        assert status == 200 or lines[0]["detail"]
         assert len(body) < 2_000
         assert SECRET.encode() not in body
 

@@ -31,7 +31,7 @@ def start(make: Make) -> tuple[Collection, Path]:
 def test_it_answers_what_it_is_asked_and_refuses_the_rest_with_a_sentence(make_collection: Make) -> None:
     collection, path = start(make_collection)
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
-    status, body = get(path, "/status")
+    status, body = get(path, "/api/status")
     assert status == 200
     assert json.loads(body).keys() == collection.status().keys()
     (first, last) = lines(path, "intervals", connection="track:0")
@@ -44,15 +44,15 @@ def test_it_answers_what_it_is_asked_and_refuses_the_rest_with_a_sentence(make_c
     (part,) = lines(path, "totals", since=first["from_unix"])
     assert part["adds_up"]
     for target, code, words in (
-        ("/gaps?since=yesterday", 400, "since must be how long ago it is"),
-        ("/gaps?rul=1", 400, "there is no parameter 'rul'"),
-        ("/totals?connection=track:9", 404, "the ledger knows of no connection 'track:9'"),
-        ("/intervals?rule=nobody", 404, "the ledger knows of no rule"),
-        ("/nowhere", 404, "no such path; the paths are /gaps, /intervals, /status, /totals"),
+        ("/api/gaps?since=yesterday", 400, "since must be how long ago it is"),
+        ("/api/gaps?rul=1", 400, "there is no parameter 'rul'"),
+        ("/api/totals?connection=track:9", 404, "the ledger knows of no connection 'track:9'"),
+        ("/api/intervals?rule=nobody", 404, "the ledger knows of no rule"),
+        ("/nowhere", 404, "no such path; /api/openapi.yaml describes them all"),
     ):
         status, body = get(path, target)
         assert status == code, body
-        assert words in json.loads(body)["error"]
+        assert words in json.loads(body)["detail"]
 
 
 def test_nonsense_on_the_socket_harms_nobody(make_collection: Make) -> None:

@@ -36,6 +36,6 @@ def get(path: Path, target: str) -> tuple[int, bytes]:
 
 def lines(path: Path, endpoint: str, **parameters: object) -> list[dict[str, Any]]:
     """The JSON lines of an answer."""
-    status, body = get(path, f"/{endpoint}?{urlencode(parameters)}")
+    status, body = get(path, f"/api/{endpoint}?{urlencode(parameters)}")
     assert status == 200, body
     return [json.loads(line) for line in body.splitlines()]

@@ -31,11 +31,15 @@ STDOUT = "-"
 JSONL = "jsonl:"
 KAFKA = "kafka"
 ENVIRONMENT = "environment"
+LOOPBACK = "127.0.0.1"
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CHANNEL = re.compile(r"[!-~]+")
 # Kafka, org.apache.kafka.common.internals.Topic
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 _BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+_LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")  # RFC 6750, 2.1
+_HOST_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,31 @@ def _channel(text: str) -> str:
     return text
 
 
+def _listen(text: str) -> str:
+    if not text:
+        return ""
+    parts = _LISTEN.fullmatch(text)
+    if parts is None or not 0 < int(parts["port"]) < 65_536:
+        raise ValueError("must be host:port or a port, such as 127.0.0.1:8080 or 8080")
+    return f"{parts['host'] or LOOPBACK}:{parts['port']}"
+
+
+def _token(text: str) -> str:
+    if text and not _TOKEN.fullmatch(text):
+        raise ValueError(
+            "must have at least 16 characters, of A-Z a-z 0-9 - . _ ~ + / and = (`openssl rand -hex 32` makes"
+            " one)"
+        )
+    return text
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    names = read_list(text) if text else ()
+    if not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError("must be a list of host names, each with its port where that is not the scheme's")
+    return tuple(name.lower() for name in names)
+
+
 def _level(text: str) -> str:
     if text.upper() not in LEVELS:
         raise ValueError(f"must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
@@ -218,5 +247,10 @@ RedisUrl = Annotated[
 ]
 ServerUrl = Annotated[str, BeforeValidator(read_server_url), Allowed("`https://...` or `http://...`")]
 Channel = Annotated[str, BeforeValidator(_channel), Allowed("a name")]
+Listen = Annotated[str, BeforeValidator(_listen), Allowed("`host:port`, a port, or nothing")]
+Token = Annotated[str, BeforeValidator(_token), Allowed("at least 16 characters, or nothing")]
+HostNames = Annotated[
+    tuple[str, ...], BeforeValidator(_host_names), Allowed("a list of host names, or nothing", is_list=True)
+]
 Level = Annotated[str, BeforeValidator(_level), Allowed("`DEBUG`, `INFO`, `WARNING` or `ERROR`")]
 LogFormat = Annotated[str, BeforeValidator(_log_format), Allowed("`text` or `json`")]

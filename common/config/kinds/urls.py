@@ -70,10 +70,11 @@ def read_server_url(text: str) -> str:
 def is_readable_on_the_way(text: str) -> bool:
     """Tell whether data sent to this server leaves the host unencrypted."""
     url = urlsplit(text)
-    return url.scheme == "http" and not _is_loopback(url.hostname or "")
+    return url.scheme == "http" and not is_loopback(url.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address leads to this host itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from traptor.supervisor.control.handlers import ControlHandlers
+from traptor.common.config.sections import HttpSection
+from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.answer import View
@@ -26,13 +27,14 @@ def folder() -> Iterator[Path]:
 def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]) -> None:
     async def run() -> None:
         path = folder / "control.sock"
-        handlers = ControlHandlers(lambda: {"it": "runs"}, _no_view, folder / "none.db")
-        server = ControlServer(path, handlers, most_connections=most)
+        api = Api(lambda: {"it": "runs"}, _no_view, folder / "none.db")
+        server = ControlServer(path, api.routes(), HttpSection, most_connections=most)
         await server.start()
         try:
             await talk(path)
         finally:
             await server.close()
+            api.close()
         assert not path.exists()
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""Answer requests on the control socket: the present state, and the gap ledger."""
+"""Answer requests for the past: gaps, intervals and sums, from the gap ledger."""
 
 from __future__ import annotations
 
@@ -25,35 +25,30 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
+_PREFIXES = ("/api", "")  # the second for callers of earlier versions
 _LINES_AT_ONCE = 500
 _ANSWER_WITHIN_S = 10.0  # for one portion of an answer
 _THREADS = 2  # further requests wait
 
 
-class ControlHandlers:
-    """The endpoints. `status` returns the content of status.json, `view` the ledger in memory."""
+class History:
+    """The endpoints of the gap ledger; `view` returns the ledger in memory, `ledger` is its file."""
 
-    def __init__(self, status: Callable[[], Json], view: Callable[[], View], ledger: Path) -> None:
-        self._status = status
+    def __init__(self, view: Callable[[], View], ledger: Path) -> None:
         self._view = view
         self._ledger = ledger
         self._threads = ThreadPoolExecutor(_THREADS, "control")
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
+        handlers = {"gaps": self._get_gaps, "intervals": self._get_intervals, "totals": self._get_totals}
         return [
-            web.get("/status", self._get_status),
-            web.get("/gaps", self._get_gaps),
-            web.get("/intervals", self._get_intervals),
-            web.get("/totals", self._get_totals),
+            web.get(f"{prefix}/{name}", handler) for prefix in _PREFIXES for name, handler in handlers.items()
         ]
 
     def close(self) -> None:
         """Stop answering."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _get_status(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(body=orjson.dumps(self._status()), content_type="application/json")
 
     async def _get_gaps(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, lambda answer: answer.intervals(_is_gap))

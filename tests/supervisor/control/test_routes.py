@@ -1,0 +1,79 @@
+"""The description of the API and its routes are the same, and errors have one form."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import validate
+from support.api import AnApi
+
+from traptor.supervisor.control.views import description
+
+EARLIER = {"/status", "/gaps", "/intervals", "/totals"}  # paths of earlier versions, not described
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(description())
+    return content
+
+
+def test_the_description_is_valid(described: dict[str, Any]) -> None:
+    validate(described)
+
+
+def test_every_route_is_described_and_every_description_has_its_route(
+    described: dict[str, Any], api: AnApi
+) -> None:
+    routes = {(route.method.lower(), route.path) for route in api.routes if route.path not in EARLIER}
+    methods = {"get", "post", "put", "delete", "patch"}
+    assert routes == {
+        (method, path) for path, item in described["paths"].items() for method in item if method in methods
+    }
+
+
+def test_parameters_of_paths_are_described(described: dict[str, Any]) -> None:
+    for path, item in described["paths"].items():
+        names = {
+            parameter["name"] for parameter in item.get("parameters", []) if parameter.get("in") == "path"
+        }
+        assert names == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_errors_are_problem_details_whatever_went_wrong(api: AnApi) -> None:
+    for method, target, status, words in (
+        ("GET", "/nowhere", 404, "no such path"),
+        ("POST", "/api/status", 405, "the methods of this path are GET, HEAD"),
+        ("GET", "/api/gaps?rul=1", 400, "there is no parameter"),
+    ):
+        answer = api.ask(method, target)
+        assert answer.status == status
+        assert answer.content_type == "application/problem+json"
+        assert answer.json.keys() == {"type", "title", "status", "detail"}
+        assert words in answer.json["detail"]
+
+
+def test_over_tcp_a_request_may_read_and_needs_the_token_for_more(api: AnApi) -> None:
+    assert api.ask("GET", "/api/status", tcp=True).json["version"] == "1"
+    answer = api.ask("POST", "/api/status", tcp=True)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    token = {"Authorization": f"Bearer {api.token}"}
+    assert api.ask("POST", "/api/status", tcp=True, headers=token).status == 405
+    assert api.ask("GET", "/api/status", tcp=True, headers={"Host": "evil.example"}).status == 421
+    assert api.ask("GET", "/api/status", tcp=True, headers={"Origin": "http://evil.example"}).status == 403
+
+
+def test_events_bring_a_status_at_once_and_again(api: AnApi) -> None:
+    first, second = api.frames("/api/events", 2)
+    assert first.startswith(b"event: status\ndata: {")
+    assert second.startswith(b"event: status\ndata: {")
+
+
+def test_one_answer_that_goes_on_too_many_is_refused_and_others_are_not(api: AnApi) -> None:
+    refused, status = api.while_listening("/api/events", api.most_live, ["/api/events", "/api/status"])
+    assert refused.status == 503
+    assert status.status == 200
