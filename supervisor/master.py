@@ -51,6 +51,7 @@ from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.headline import headline
 from traptor.supervisor.status.log import log_status
+from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet
 from traptor.supervisor.workers.leftovers import Leftovers
@@ -97,6 +98,7 @@ class Master:
             reserve=self._reserve,
         )
         self._agenda = Agenda()
+        self._rates = Rates()
         fleet.report_to(Outcomes(context, self._wake_for))
         self._groups = Groups(self._context)
         self._planner = Planner(self._context, self._groups, self._ledger.ledger.timeline)
@@ -344,6 +346,7 @@ class Master:
             jobs=self._jobs.status(lambda at: time.time() + at - now),
             redis=self._states_of_redis(),
             alarms=self._alarms.status(now),
+            rates=self._rates,
         )
         return status(self._context, self._groups, around, now)
 

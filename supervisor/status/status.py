@@ -19,6 +19,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pool import KeyStatus
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
+from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.workers.generation import Generation
 
 
@@ -33,6 +34,7 @@ class Surroundings:
     jobs: list[dict[str, Any]]  # jobs that failed
     redis: Mapping[RedisUse, UseState]
     alarms: list[dict[str, Any]]
+    rates: Rates
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -51,7 +53,8 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [
-            _connection(c, context.leftovers.found.get(c.name, Left()), now) for c in _by_name(context)
+            _connection(c, context.leftovers.found.get(c.name, Left()), around.rates, now)
+            for c in _by_name(context)
         ],
         "ownerless": [
             {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
@@ -91,13 +94,14 @@ def _heartbeat(withheld: str | None, use: UseState) -> tuple[str, str | None]:
     return ("written", None) if use.error is None else ("not written", use.error)
 
 
-def _connection(c: Connection, left: Left, now: float) -> dict[str, Any]:
+def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str, Any]:
     totals = c.gaps.totals(instant(now))
     outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
         "state": c.state(now),
         "rules": len(c.wanted.rules) if c.wanted else 0,
+        "tweets_per_second": _rounded(rates.per_second(c.name)),
         "restarts": c.restarts.total(),
         "restart_reasons": {str(ending): count for ending, count in c.restarts.items()},
         "waits_for": c.wait.text if c.wait else None,
@@ -143,6 +147,10 @@ def _key(key: KeyStatus, now: float) -> dict[str, Any]:
         "not_before": _wall(key.not_before, now),
         "source_address": key.source_address,
     }
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 2)
 
 
 def _wall(at: float | None, now: float) -> float | None:
