@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import ROOT
+from support.waiting import DEADLINE_S
 
 BENCHMARKS = (
     "path",
@@ -49,7 +50,9 @@ command.main()
 def report(*arguments: str) -> subprocess.CompletedProcess[str]:
     """What the command prints into a pipe of figures that nobody measured."""
     command = [sys.executable, "-c", MADE_UP, "--only", "path", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environ(), capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, cwd=ROOT, env=environ(), capture_output=True, text=True, timeout=DEADLINE_S
+    )
 
 
 def test_where_stdout_is_no_terminal_every_row_is_one_whole_line() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import SCRIPTS
+from support.waiting import DEADLINE_S
 
 # Nothing is fetched: pip is only noted.
 SCRIPT = """
@@ -54,7 +55,7 @@ def set_up(project: Path, extra: str = "sandbox", **environ: str) -> str:
         env={"PATH": path, "HOME": str(project), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     assert done.stdout.splitlines()[-1] == str(project / ".venv/bin/python")

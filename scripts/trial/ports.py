@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 
 # Below the ports that the kernel gives to outgoing connections (32768 and up), so that none of these takes
 # the port of a server that is down for a while.
 _FIRST, _LAST = 20_000, 32_000
-_BLOCK = 1_500  # per process of a parallel test run
 
 _draw = random.SystemRandom()  # tests seed the other generator alike
+_claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nothing listens.
+    """Return a port of 127.0.0.1 on which nothing listens, and that nobody else gets from here.
 
-    Parallel test processes (pytest-xdist) draw from separate blocks.
+    It stays the caller's until this process ends, though a server on it may be down.
     """
-    first, last = _block(os.environ.get("PYTEST_XDIST_WORKER", ""))
     while True:
-        port = _draw.randrange(first, last)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        port = _draw.randrange(_FIRST, _LAST)
+        if _is_free(port) and _claim(port):
             return port
 
 
-def _block(worker: str) -> tuple[int, int]:
-    if not worker.startswith("gw"):
-        return _FIRST, _LAST
-    first = _FIRST + int(worker[2:]) * _BLOCK % (_LAST - _FIRST)
-    return first, first + _BLOCK
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _claim(port: int) -> bool:
+    """Tell whether the port is ours now: a name outside of all folders, which goes with this process."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0traptor-trial-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True

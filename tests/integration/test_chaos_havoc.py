@@ -12,7 +12,7 @@ import psutil
 import pytest
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.schedule import FULL_DISKS, HABITS, Disturbance, Kind
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 
 class Recorder:
@@ -134,7 +134,7 @@ def test_a_stopped_worker_goes_on_and_its_stop_is_remembered(on: Any, sleeper: p
 def test_a_worker_is_killed_for_good(on: Any, sleeper: psutil.Process) -> None:
     on.status.workers["track:0"] = sleeper.pid
     havoc(on, one(Kind.KILL_WORKER)).go_on(1.0)
-    assert sleeper.wait(20) == -signal.SIGKILL
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 def test_every_kind_is_done_and_undone(on: Any, sleeper: psutil.Process) -> None:

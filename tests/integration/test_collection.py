@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import psutil
 from support.collection import Collection, Key
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
@@ -90,7 +90,7 @@ def test_two_supervisors_on_one_run_dir_do_not_run(make_collection: Make) -> Non
     first = collection.start()
     collection.wait_streaming("track:0")
     second = collection.start()
-    assert second.wait(30) == 75
+    assert second.wait(DEADLINE_S) == 75
     assert f"pid {first.pid}" in (collection.folder / "stderr.txt").read_text()
     collection.process = first
     collection.wait_streaming("track:0")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.collection import Collection, Key
 from support.kafka import KafkaProcess, all_messages, header, running_kafka
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
@@ -53,7 +53,7 @@ def read_to_the_end(collection: Collection) -> int:
 def check(collection: Collection) -> subprocess.CompletedProcess[str]:
     collection.write_ini()
     command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini), "--check"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
 
 def delivered(collection: Collection) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.collection import Collection, Key
 from support.control import get, lines
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
@@ -99,9 +99,9 @@ def test_a_path_too_long_for_a_socket_is_a_problem_of_the_configuration(make_col
     collection = make_collection(Key("k1"))
     collection.options = {"supervisor": {"run_dir": "r" * 100}}
     process = collection.start()
-    assert process.wait(30) == 78
+    assert process.wait(DEADLINE_S) == 78
     collection.program = ("-m", "traptor.supervisor", "--check")
-    assert collection.start().wait(30) == 78
+    assert collection.start().wait(DEADLINE_S) == 78
     said, check_said = (collection.folder / "stderr.txt").read_text().split("\n", 1)
     assert "[supervisor] run_dir: the path of its control socket" in check_said
     assert "[supervisor] run_dir: the path of its control socket" in said
@@ -114,6 +114,6 @@ def test_something_else_in_the_sockets_place_is_said_and_left_alone(make_collect
     path.parent.mkdir()
     path.write_text("mine")
     process = collection.start()
-    assert process.wait(30) == 1
+    assert process.wait(DEADLINE_S) == 1
     assert "the control socket cannot be made" in (collection.folder / "stderr.txt").read_text()
     assert path.read_text() == "mine"

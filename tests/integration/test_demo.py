@@ -21,7 +21,7 @@ from demo_parts.screen import Screen
 from rich.cells import cell_len
 from rich.console import Console
 from support.paths import SCRIPTS
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 from trial.rules import CHANGED, changed_track_rules, follow_rules, track_rules
 from trial.view import ConnectionView, KeyView, View
 
@@ -147,7 +147,7 @@ def run_demo(tmp_path: Path) -> Iterator[Callable[..., RunningDemo]]:
         while one.process.poll() is None:  # a test failed: TERM, and at once
             one.process.terminate()
             try:
-                one.process.wait(20)
+                one.process.wait(DEADLINE_S)
             except subprocess.TimeoutExpired:
                 continue
 
@@ -248,6 +248,6 @@ def test_a_second_ctrl_c_ends_at_once_with_nothing_left(run_demo: Callable[..., 
 def test_the_demo_does_not_mix_with_the_output_of_another_run(tmp_path: Path) -> None:
     (tmp_path / "old.jsonl").touch()
     command = [sys.executable, str(SCRIPTS / "demo.py"), "--output", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert ended.returncode == 1
     assert ended.stderr == f"error: {tmp_path}: is not empty; name a new folder with --output\n"

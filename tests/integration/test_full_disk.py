@@ -11,7 +11,7 @@ import pytest
 from support.collection import Collection
 from support.pair import lines_with, lost, settle, start_two, times
 from support.smalldisk import MakeDisk, SmallDisk
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.files.outboxes import outboxes, ownerless
 
@@ -145,7 +145,7 @@ def test_what_waits_on_a_full_disk_goes_out_after_a_restart_of_the_supervisor(
     if end == "kill":
         collection.signal(signal.SIGKILL)
         assert collection.process is not None
-        collection.process.wait(10)
+        collection.process.wait(DEADLINE_S)
     else:
         assert collection.stop() == 0
     wait_for(lambda: "track:0" in ownerless(disk.folder / "state"), "the worker is dead too")

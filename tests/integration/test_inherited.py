@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.collection import Collection, Key
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
@@ -73,7 +73,7 @@ def test_what_goes_to_a_closed_stdout_is_refused(
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=DEADLINE_S,
     )
     assert ended.returncode == 78
     assert f"[{section}] {next(iter(option))}: is stdout, but stdout is closed" in ended.stderr
@@ -145,7 +145,7 @@ def test_quit_stops_without_waiting_for_the_output_and_keeps_what_waits(make_col
     wait_for(lambda: collection.connection("track:0")["outbox"]["messages"] > 5, "messages that wait")
     collection.signal(signal.SIGQUIT)
     assert collection.process is not None
-    assert collection.process.wait(30) == 0
+    assert collection.process.wait(DEADLINE_S) == 0
     collection.output.unlink()
     away.rename(collection.output)
     collection.start()
@@ -173,6 +173,8 @@ def test_a_folder_that_others_may_write_to_is_refused(make_collection: Make, opt
     collection.write_ini()
     command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)]
     for more in ((), ("--check",)):
-        ended = subprocess.run([*command, *more], capture_output=True, text=True, check=False, timeout=60)
+        ended = subprocess.run(
+            [*command, *more], capture_output=True, text=True, check=False, timeout=DEADLINE_S
+        )
         assert ended.returncode == 78
         assert f"everybody may write to {folder}: `chmod go-w {folder}`" in ended.stdout + ended.stderr

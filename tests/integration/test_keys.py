@@ -14,6 +14,7 @@ import pytest
 from support.collection import Collection, Json, Key
 from support.seen import attempts, open_now, states, watch
 from support.waiting import wait_for
+from trial.ports import free_port
 
 from traptor.sandbox.process import SandboxProcess
 
@@ -396,8 +397,7 @@ def test_the_proxy_of_a_key_is_used_for_its_streams_and_for_no_other(
 
 @pytest.mark.long
 def test_a_proxy_that_is_away_is_backed_off_from_like_a_server_that_is(make_collection: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     collection = make_collection(Key("k1", proxy=f"http://user:SECRET-pw@127.0.0.1:{port}"))
     collection.options = {"twitter": {"network_backoff": "200ms"}}
     collection.add_rules("track:0", ["storm"])

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from support.collection import Collection, Key
 from support.pair import lines_with, start_two, tell
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
@@ -128,7 +128,7 @@ def test_a_second_term_ends_everything_at_once(make_collection: Make) -> None:
     assert collection.process is not None
     assert collection.process.poll() is None
     collection.signal(signal.SIGTERM)
-    assert collection.process.wait(30) == 1
+    assert collection.process.wait(DEADLINE_S) == 1
     assert not psutil.pid_exists(pids["track:0"])
 
 
@@ -218,7 +218,7 @@ def test_a_worker_that_outlived_its_master_is_ended_before_any_key_is_used(make_
             (collection.run_dir / "workers.json").write_text(roster)
             collection.start()
             collection.wait_streaming("track:0")
-            assert leftover.wait(10) == -signal.SIGKILL
+            assert leftover.wait(DEADLINE_S) == -signal.SIGKILL
             assert bystander.poll() is None
         line = collection.wait_log("a dead supervisor's worker was killed", f"pid={leftover.pid}")
         assert collection.log().index(line) < collection.log().index("worker forked")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 from support.collection import Collection
 from support.pair import lines_with, lost, settle, start_two, times, wait_gap
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.files.outboxes import outboxes
 
@@ -92,7 +92,7 @@ def test_what_waits_when_the_supervisor_ends_is_delivered_by_the_next_one(
     if end == "kill":
         collection.signal(signal.SIGKILL)
         assert collection.process is not None
-        collection.process.wait(10)
+        collection.process.wait(DEADLINE_S)
     else:
         collection.sandbox.stop_timeline()
         assert collection.stop() == 0

@@ -74,8 +74,8 @@ def test_redis_may_go_away_and_come_back() -> None:
 
 def test_a_redis_that_is_just_starting_is_waited_for() -> None:
     """As when both are started by one shell: the first try fails, a later one does not."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
+    port = free_port()
+    listener = socket.create_server(("127.0.0.1", port))
     url = f"redis://127.0.0.1:{port}/0"
     command = [sys.executable, "-m", "traptor.sandbox", "--port", "0", "--redis", url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sandbox:
@@ -101,7 +101,7 @@ def test_a_redis_that_is_just_starting_is_waited_for() -> None:
 )
 def test_what_cannot_be_is_one_line(arguments: tuple[str, ...], words: str) -> None:
     command = [sys.executable, "-m", "traptor.sandbox", "--port", "0", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr

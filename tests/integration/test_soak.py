@@ -10,6 +10,7 @@ import orjson
 import psutil
 import pytest
 from support.paths import SCRIPTS
+from support.waiting import DEADLINE_S
 from trial.measure import Gauge, Sample, trends
 from trial.rulebook import GROUPS, Rulebook
 from trial.rules import Rule
@@ -88,12 +89,12 @@ def test_a_child_that_outlives_its_master_is_found() -> None:
     child = psutil.Process(master.pid).children()[0]
     try:
         master.stdin.close()
-        master.wait(20)
+        master.wait(DEADLINE_S)
         assert gauge.orphans() == [child.pid]
     finally:
         child.kill()
         master.stdout.close()
-    psutil.wait_procs([child], timeout=20)
+    psutil.wait_procs([child], timeout=DEADLINE_S)
     assert gauge.orphans() == []
 
 

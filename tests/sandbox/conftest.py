@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
 import pytest
-import requests
 from requests_oauthlib import OAuth1
+from support.streamreader import StreamReader
+from support.waiting import wait_for
 
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.process import SandboxProcess
@@ -18,91 +16,38 @@ from traptor.sandbox.server import Sandbox
 from traptor.sandbox.thread import SandboxThread
 from traptor.sandbox.v1.settings import Settings
 
-DEADLINE_S = 20.0
 FILTER = "/1.1/statuses/filter.json"
 Params = dict[str, str]
 
 
-def wait_until(is_true: Callable[[], object], what: str) -> None:
-    """Wait for an observable fact; fail with `what` when it does not come about."""
-    ends = time.monotonic() + DEADLINE_S
-    while not is_true():
-        if time.monotonic() > ends:
-            pytest.fail(f"waited {DEADLINE_S:g} s for {what}")
-        time.sleep(0.01)
-
-
-class Reader:
-    """A collector: one connection, read by a thread."""
+class Reader(StreamReader):
+    """A collector that takes each chunk when it is whole."""
 
     def __init__(self, url: str, params: Params, account: str = "a", **options: Any) -> None:
-        self.chunks: list[bytes] = []
-        self.error: Exception | None = None
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self.response = self._session.post(
+        super().__init__(
+            "POST",
             f"{url}{FILTER}",
             data=params,
             auth=OAuth1(f"{account}-ck", f"{account}-cs", f"{account}-at", f"{account}-ats"),
-            stream=True,
-            timeout=DEADLINE_S,
             headers={"Accept-Encoding": "identity", **options},
         )
-        self.status = self.response.status_code
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        try:
-            for chunk in self._pieces():
-                self.chunks.append(chunk)
-        except Exception as problem:
-            self.error = problem
 
     def _pieces(self) -> Iterator[bytes]:
-        """Give each chunk when it is whole."""
         return self.response.raw.stream(65_536, decode_content=True)
 
     @property
-    def data(self) -> bytes:
-        return b"".join(self.chunks)
-
-    @property
-    def lines(self) -> list[bytes]:
-        """All complete messages so far."""
-        return [line for line in self.data.split(b"\r\n")[:-1] if line]
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in self.lines]
-
-    @property
     def ids(self) -> list[str]:
-        return [message["id_str"] for message in self.messages if "id_str" in message]
-
-    @property
-    def has_ended(self) -> bool:
-        return not self._thread.is_alive()
-
-    def wait_for_end(self) -> None:
-        wait_until(lambda: self.has_ended, "the end of the stream")
+        return self.tweet_ids
 
     def wait_for_tweets(self, count: int) -> None:
-        wait_until(lambda: len(self.lines) >= count, f"{count} messages")
-
-    def close(self) -> None:
-        if not self.has_ended:
-            self.response.raw.shutdown()
-        self._thread.join()
-        self.response.close()
-        self._session.close()
+        wait_for(lambda: len(self.lines) >= count, f"{count} messages")
 
 
 class EagerReader(Reader):
     """Takes what has come, whatever is still to come of it."""
 
     def _pieces(self) -> Iterator[bytes]:
-        return iter(lambda: self.response.raw.read1(65_536, decode_content=True), b"")
+        return StreamReader._pieces(self)
 
 
 class World:
@@ -187,4 +132,4 @@ def eager() -> type[Reader]:
 @pytest.fixture
 def until() -> Callable[[Callable[[], object], str], None]:
     """Wait for an observable fact."""
-    return wait_until
+    return wait_for

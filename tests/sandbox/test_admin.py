@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import requests
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.errors import SandboxError, Unreachable
@@ -39,7 +40,7 @@ from traptor.sandbox.v1.settings import Settings
     ],
 )
 def test_bad_requests_are_answered_with_one_line(world, method, path, body):
-    answer = requests.request(method, f"{world.url}/sandbox/{path}", data=body, timeout=20)
+    answer = requests.request(method, f"{world.url}/sandbox/{path}", data=body, timeout=DEADLINE_S)
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
     assert "\n" not in answer.json()["error"]
@@ -54,7 +55,7 @@ def test_a_bad_change_of_rules_changes_nothing(world):
 
 
 def test_what_is_not_there_is_404_in_the_same_form(world):
-    answer = requests.get(f"{world.url}/nothing", timeout=20)
+    answer = requests.get(f"{world.url}/nothing", timeout=DEADLINE_S)
     assert (answer.status_code, list(answer.json())) == (404, ["error"])
 
 
@@ -104,7 +105,7 @@ def test_the_client_waits_for_a_sandbox_that_is_up(world):
 
 def run(*options):
     command = [sys.executable, "-m", "traptor.sandbox", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_term_and_int_end_it_with_status_0(number):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("sandbox listening on http://127.0.0.1:")
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0
     assert "Traceback" not in said
     assert "signatures are not checked" in said
@@ -173,7 +174,7 @@ def test_rules_and_accounts_come_from_files(tmp_path):
 def test_a_message_may_hold_half_a_surrogate_pair(world):
     reader = world.read()
     body = rb'{"message": {"text": "cut \ud83d"}}'
-    answer = requests.post(f"{world.url}/sandbox/messages", data=body, timeout=10)
+    answer = requests.post(f"{world.url}/sandbox/messages", data=body, timeout=DEADLINE_S)
     assert answer.status_code == 200
     reader.wait_for_tweets(1)
     assert reader.lines[0] == rb'{"text":"cut \ud83d"}'

@@ -5,6 +5,7 @@ import shlex
 import pytest
 import requests
 from support.paths import ROOT
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.cli import main
 from traptor.sandbox.faults.fault import FaultKind
@@ -22,7 +23,7 @@ def test_every_request_shown_is_answered(world, line):
     method = words[words.index("-X") + 1] if "-X" in words else "GET"
     body = words[words.index("-d") + 1] if "-d" in words else None
     url = next(word for word in words if word.startswith("localhost:8080"))
-    answer = requests.request(method, url.replace("localhost:8080", world.url), data=body, timeout=20)
+    answer = requests.request(method, url.replace("localhost:8080", world.url), data=body, timeout=DEADLINE_S)
     assert answer.status_code == 200, answer.text
 
 

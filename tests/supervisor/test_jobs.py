@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.supervisor import jobs as jobs_module
 from traptor.supervisor.jobs import LONGEST_PAUSE_S, STEADY_S, Jobs, Trouble, every
@@ -52,7 +53,7 @@ def failing_once(error: BaseException, done: asyncio.Event) -> Run:
 async def keep(run: Run, done: asyncio.Event) -> Jobs:
     jobs = Jobs()
     jobs.start("it", run)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         await done.wait()
     await jobs.end()
     return jobs

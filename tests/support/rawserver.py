@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from support.waiting import DEADLINE_S
+
 Answer = Callable[[bytes], Iterable[bytes]]
 
 
@@ -46,7 +48,7 @@ class RawServer:
             for piece in self.answer(wire.receive()):
                 wire.send(piece)
             connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(5)
+            connection.settimeout(DEADLINE_S)
             while connection.recv(65_536):  # else the close would throw away what was sent
                 pass
 
@@ -73,7 +75,7 @@ class _Plain:
     def _wait_until_it_came(self) -> None:
         """On a busy host a packet of the loopback, too, is on its way for some milliseconds."""
         unacknowledged = array.array("i", [1])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + DEADLINE_S
         while unacknowledged[0] and time.monotonic() < deadline:
             fcntl.ioctl(self._connection, termios.TIOCOUTQ, unacknowledged)
             time.sleep(0.001)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.answers import CONNECT, SETTINGS
 from support.rawserver import RawServer
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Disconnected
 from traptor.worker.stream.v1 import V1Stream
@@ -55,7 +55,7 @@ class StreamClient:
         with self._more:
             self._pieces.append(piece)
             self._more.notify_all()
-            assert self._more.wait_for(lambda: not self._pieces or self.ended, 10)
+            assert self._more.wait_for(lambda: not self._pieces or self.ended, DEADLINE_S)
 
     def wait_for_lines(self, count: int) -> None:
         """Wait until so many lines were given on."""
@@ -69,7 +69,7 @@ class StreamClient:
 
     def end(self) -> Disconnected:
         """Wait for the end, and return how it was."""
-        self._thread.join(10)
+        self._thread.join(DEADLINE_S)
         assert self.ended is not None
         return self.ended
 
@@ -77,7 +77,7 @@ class StreamClient:
         """End all."""
         self.handles.set()
         self.stream.stop()
-        self._thread.join(10)
+        self._thread.join(DEADLINE_S)
         self.send(None)
         self._server.close()
 
@@ -86,7 +86,7 @@ class StreamClient:
 
     def _on_line(self, line: bytes) -> None:
         self.lines.append(line)
-        self.handles.wait(10)
+        self.handles.wait(DEADLINE_S)
 
     def _answer(self, _request: bytes) -> Iterator[bytes]:
         while True:

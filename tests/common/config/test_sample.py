@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.paths import ROOT
+from support.waiting import DEADLINE_S
 
 from traptor.common.config.docs import configuration_page
 from traptor.common.config.sample import sample_ini
@@ -72,11 +73,13 @@ def test_the_keys_on_the_page_can_be_read(config: Configuration) -> None:
 @pytest.mark.parametrize(("what", "text"), [("ini", sample_ini()), ("docs", configuration_page())])
 def test_the_command_prints_them(what: str, text: str) -> None:
     command = [sys.executable, "-m", "traptor.common.config.sample", what]
-    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout == text
+    assert (
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=DEADLINE_S).stdout == text
+    )
 
 
 def test_the_command_without_a_word_is_a_usage_error() -> None:
     command = [sys.executable, "-m", "traptor.common.config.sample"]
-    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
     assert result.returncode == 2
     assert "usage:" in result.stderr

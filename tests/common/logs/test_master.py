@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.logworkers import logging_put_back
+from support.waiting import DEADLINE_S
 
 from traptor.common.errors import ConfigError
 from traptor.common.logs.event import fields
@@ -128,7 +129,7 @@ def test_a_stdout_that_nobody_reads_stops_nobody_and_what_it_shows_is_whole() ->
     first = os.read(reading, 1 << 20)
     lost = finish(process)
     text = (first + read_all(reading)).decode()
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     process.stderr.close()
     os.close(reading)
     lines = text.splitlines()
@@ -168,7 +169,7 @@ def test_a_socket_as_stdout_is_never_waited_for() -> None:
     assert ready, "the process is held up by its stdout"
     assert finish(process) > 0
     read_all(ours.fileno())
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     process.stderr.close()
     ours.close()
 
@@ -179,7 +180,7 @@ def test_a_file_as_stdout_gets_every_line_also_after_what_was_in_it(tmp_path: Pa
         out.flush()
         process = run_to_stdout(100, out.fileno())
     assert finish(process) == 0
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert process.stderr is not None
     process.stderr.close()
     lines = (tmp_path / "out").read_text().splitlines()
@@ -191,7 +192,7 @@ def test_writing_to_stdout_leaves_its_shared_flags_alone() -> None:
     reading, writing = os.pipe()
     process = run_to_stdout(1, writing)
     finish(process)
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert process.stderr is not None
     process.stderr.close()
     assert os.get_blocking(writing)

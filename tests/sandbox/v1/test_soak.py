@@ -6,6 +6,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.fault import CONNECT_KINDS, FaultKind, Target
@@ -116,5 +117,5 @@ def test_a_sandbox_can_soak_from_its_start_on(until):
 def test_what_is_no_plan_is_refused(world, body):
     with pytest.raises(BadInput):
         parse_soak(body)
-    assert requests.post(f"{world.url}/sandbox/soak", json=body, timeout=20).status_code == 400
+    assert requests.post(f"{world.url}/sandbox/soak", json=body, timeout=DEADLINE_S).status_code == 400
     assert world.client.soak()["running"] is False

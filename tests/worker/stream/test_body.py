@@ -15,12 +15,12 @@ import trustme
 from support.answers import CONNECT, SETTINGS
 from support.rawserver import RawServer, Torn
 from support.streamclient import CHUNKED, HEAD, StreamClient
+from support.waiting import DEADLINE_S
 
 from traptor.common.messages import DisconnectKind
 from traptor.worker.stream.v1 import V1Stream
 
 SHORT = replace(SETTINGS, stall_timeout_s=0.5)
-SOON_S = 20.0
 Connected = Callable[[bytes], StreamClient]
 LINES = [b'{"id_str":"%d"}' % number for number in range(1, 10)]
 BODY = b"".join(line + b"\r\n" for line in LINES)
@@ -88,7 +88,7 @@ def connected(request: pytest.FixtureRequest, authority: tuple[ssl.SSLContext, P
         tls = context if request.param == "tls" else None
         client = StreamClient(HEAD + headers, SETTINGS, tls, ca_file=file)
         clients.append(client)
-        assert client.opened.wait(10)
+        assert client.opened.wait(DEADLINE_S)
         return client
 
     yield make
@@ -166,7 +166,7 @@ def test_bytes_that_drip_and_come_to_nothing_are_a_stall(headers: bytes, start: 
     server = RawServer(lambda _request: dripping(headers, start))
     settings, began = replace(SHORT, stream_url=server.url), time.monotonic()
     stream = V1Stream(CONNECT, settings, on_open=lambda: None, on_line=lambda _line: None)
-    watch = threading.Timer(SOON_S, stream.stop)
+    watch = threading.Timer(DEADLINE_S, stream.stop)
     watch.start()
     try:
         ended = stream.run(())
@@ -174,4 +174,4 @@ def test_bytes_that_drip_and_come_to_nothing_are_a_stall(headers: bytes, start: 
         watch.cancel()
         server.close()
     assert ended.kind is DisconnectKind.STALL
-    assert time.monotonic() - began < SOON_S
+    assert time.monotonic() - began < DEADLINE_S

@@ -21,7 +21,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 @pytest.fixture
 def client() -> Iterator[StreamClient]:
-    client = StreamClient(settings=replace(SETTINGS, stall_timeout_s=5.0))
+    client = StreamClient(settings=replace(SETTINGS, stall_timeout_s=60.0))
     yield client
     client.close()
 

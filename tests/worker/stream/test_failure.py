@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
 import msgspec
 import pytest
 from support.answers import CONNECT, SETTINGS
 from support.rawserver import RawServer
+from trial.ports import free_port
 
 from traptor.common.messages import Disconnected, DisconnectKind
 from traptor.worker.stream.failure import short
@@ -19,9 +18,7 @@ from traptor.worker.stream.v1 import V1Stream
 
 @pytest.fixture
 def closed_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port: int = server.getsockname()[1]
-    return port
+    return free_port()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +10,8 @@ import orjson
 import pytest
 import requests
 from requests_oauthlib import OAuth1
+from support.streamreader import StreamReader
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.clock import Instant, system_clock
@@ -19,48 +20,18 @@ from traptor.sandbox.thread import SandboxThread
 from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v2.settings import V2Settings
 
-TIMEOUT_S = 20.0
 STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
 FOLLOW = "from:12 OR to:12 OR retweets_of:12"
 
 
-class Stream:
-    """One connection, read by a thread."""
+class Stream(StreamReader):
+    """A collector of an app's posts."""
 
     def __init__(self, url: str, bearer: str, params: dict[str, str]) -> None:
-        self.chunks: list[bytes] = []
-        self.error: Exception | None = None
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self.response = self._session.get(
-            f"{url}{STREAM}",
-            params=params,
-            headers={"Authorization": f"Bearer {bearer}"},
-            stream=True,
-            timeout=TIMEOUT_S,
+        super().__init__(
+            "GET", f"{url}{STREAM}", params=params, headers={"Authorization": f"Bearer {bearer}"}
         )
-        self.status = self.response.status_code
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        try:
-            self.chunks.extend(iter(lambda: self.response.raw.read1(65_536, decode_content=True), b""))
-        except Exception as problem:
-            self.error = problem
-
-    @property
-    def data(self) -> bytes:
-        return b"".join(self.chunks)
-
-    @property
-    def lines(self) -> list[bytes]:
-        return [line for line in self.data.split(b"\r\n")[:-1] if line]
-
-    @property
-    def messages(self) -> list[Any]:
-        return [orjson.loads(line) for line in self.lines]
 
     @property
     def posts(self) -> list[dict[str, Any]]:
@@ -73,19 +44,8 @@ class Stream:
     @property
     def problem(self) -> dict[str, Any]:
         """The body of a refusal."""
-        self._thread.join()
+        self.wait_for_end()
         return orjson.loads(self.data)
-
-    @property
-    def has_ended(self) -> bool:
-        return not self._thread.is_alive()
-
-    def close(self) -> None:
-        if not self.has_ended:
-            self.response.raw.shutdown()
-        self._thread.join()
-        self.response.close()
-        self._session.close()
 
 
 class XApp:
@@ -105,7 +65,7 @@ class XApp:
                 data=None if body is None else orjson.dumps(body),
                 params={name.replace("__", "."): item for name, item in params.items()},
                 headers={"Authorization": f"Bearer {self.bearer}", "Content-Type": "application/json"},
-                timeout=TIMEOUT_S,
+                timeout=DEADLINE_S,
             )
 
     def add(self, *values: str, tag: str | None = None, **params: Any) -> requests.Response:
@@ -193,28 +153,16 @@ def following(x: V2World) -> V2World:
     return x
 
 
-class OldStream(Stream):
+class OldStream(StreamReader):
     """A v1.1 connection for the same user."""
 
     def __init__(self, url: str) -> None:
-        self.chunks = []
-        self.error = None
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self.response = self._session.post(
-            f"{url}/1.1/statuses/filter.json",
-            data={"follow": "12"},
-            auth=OAuth1("a-ck", "a-cs", "a-at", "a-ats"),
-            stream=True,
-            timeout=TIMEOUT_S,
-        )
-        self.status = self.response.status_code
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
+        auth = OAuth1("a-ck", "a-cs", "a-at", "a-ats")
+        super().__init__("POST", f"{url}/1.1/statuses/filter.json", data={"follow": "12"}, auth=auth)
 
     @property
     def ids(self) -> list[str]:
-        return [message["id_str"] for message in self.messages]
+        return self.tweet_ids
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import base64
 import pytest
 import requests
 from requests_oauthlib import OAuth1
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.v2.problems import ProblemHost
 
@@ -27,7 +28,9 @@ KEY = {
 
 
 def token(url, key="ck", secret="cs", grant="client_credentials"):
-    return requests.post(f"{url}/oauth2/token", data={"grant_type": grant}, auth=(key, secret), timeout=20)
+    return requests.post(
+        f"{url}/oauth2/token", data={"grant_type": grant}, auth=(key, secret), timeout=DEADLINE_S
+    )
 
 
 @pytest.mark.parametrize(("method", "path", "body", "limit"), LIMITS)
@@ -64,7 +67,7 @@ def test_connects_without_a_limit(start_v2, until):
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer nope"}, {"Authorization": "Bearer "}])
 def test_an_unknown_token_is_unauthorized(x, header):
-    answer = requests.get(f"{x.url}{RULES}", headers=header, timeout=20)
+    answer = requests.get(f"{x.url}{RULES}", headers=header, timeout=DEADLINE_S)
     assert answer.status_code == 401
     assert answer.json() == {
         "title": "Unauthorized",
@@ -76,7 +79,7 @@ def test_an_unknown_token_is_unauthorized(x, header):
 
 
 def test_oauth_1_is_an_unsupported_authentication(x):
-    answer = requests.get(f"{x.url}{RULES}", auth=OAuth1("ck", "cs", "at", "ats"), timeout=20)
+    answer = requests.get(f"{x.url}{RULES}", auth=OAuth1("ck", "cs", "at", "ats"), timeout=DEADLINE_S)
     assert (answer.status_code, answer.json()["title"]) == (403, "Unsupported Authentication")
 
 
@@ -124,7 +127,7 @@ def test_the_header_for_a_token_may_be_nonsense(x):
             f"{x.url}/oauth2/token",
             data={"grant_type": "client_credentials"},
             headers={"Authorization": text},
-            timeout=20,
+            timeout=DEADLINE_S,
         )
         assert answer.status_code == 403
 
@@ -149,7 +152,7 @@ def test_no_token_is_shown_by_the_sandbox(x):
     x.app.add("flood")
     x.app.stream()
     for path in ("apps", "filters", "connections", "requests", "bill", "faults"):
-        assert "t-one" not in requests.get(f"{x.url}/sandbox/v2/{path}", timeout=20).text
+        assert "t-one" not in requests.get(f"{x.url}/sandbox/v2/{path}", timeout=DEADLINE_S).text
 
 
 def test_every_request_is_on_record(x):

@@ -4,6 +4,7 @@ import pytest
 import requests
 import tweepy
 from click.testing import CliRunner
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.cli import main
 from traptor.sandbox.process import SandboxProcess
@@ -36,7 +37,7 @@ def process():
 
 def call(url, method, path, **options):
     return requests.request(
-        method, f"{url}{path}", headers={"Authorization": "Bearer t-one"}, timeout=20, **options
+        method, f"{url}{path}", headers={"Authorization": "Bearer t-one"}, timeout=DEADLINE_S, **options
     )
 
 
@@ -52,7 +53,7 @@ def test_tweepy_reads_what_the_record_says_until_the_command_ends(process, until
     until(lambda: len(collector.lines) == 50, "all posts")
     assert len(list(process.client.v2.matches())) == 50
     assert process.stop() == 0
-    thread.join(20)
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()
 
 

@@ -4,6 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.sandbox.wire.encoding import Chunking
 from traptor.sandbox.wire.framing import Framing
@@ -198,7 +199,7 @@ def test_a_reader_that_is_too_slow_is_cut_with_a_reason(start_v2, until):
     x = start_v2({"queue_messages": 5})
     x.app.add(FOLLOW)
     host = urlsplit(x.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as slow:
+    with socket.create_connection((host.hostname, host.port), timeout=DEADLINE_S) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(
             b"GET /2/tweets/search/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t-one\r\n\r\n"
