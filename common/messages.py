@@ -68,9 +68,10 @@ class MayConnect(msgspec.Struct, tag="may_connect", frozen=True):
 
 
 class Connected(msgspec.Struct, tag="connected", frozen=True):
-    """The server answered 200 at `at`."""
+    """The server answered 200 at `at`; `headers` as in Disconnected."""
 
     at: float
+    headers: dict[str, str] = {}
 
 
 class Disconnected(msgspec.Struct, tag="disconnected", frozen=True, kw_only=True):

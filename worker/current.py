@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traptor.common.messages import DisconnectKind
-from traptor.worker.stream.v1 import V1Stream
+from traptor.worker.stream.http import HttpStream
 
 # What is on its way from the server, also within a busy host, was sent at most so long ago.
 _ON_ITS_WAY_S = 0.1
@@ -13,14 +13,14 @@ class CurrentStream:
     """Hold one stream after the other; the main thread changes it, any thread may read or stop it."""
 
     def __init__(self) -> None:
-        self._stream: V1Stream | None = None
+        self._stream: HttpStream | None = None
         self._connected_at = 0.0
         self._last_byte_at = 0.0
         self._left_handled_until = 0.0  # of the last stream
 
     # ---- the main thread
 
-    def begin(self, stream: V1Stream) -> None:
+    def begin(self, stream: HttpStream) -> None:
         """Have a stream, which is not open yet."""
         self._stream = stream
 
@@ -53,6 +53,12 @@ class CurrentStream:
         """Return when the last byte came that was handled."""
         stream = self._stream
         return stream.last_byte_at if stream is not None else self._last_byte_at
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the response's headers that say when a request may follow."""
+        stream = self._stream
+        return stream.headers if stream is not None else {}
 
     @property
     def is_uninterruptible(self) -> bool:

@@ -37,13 +37,16 @@ from traptor.worker.current import CurrentStream
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.phase import Phase
 from traptor.worker.pipeline import Pipeline
+from traptor.worker.stream.http import HttpStream
 from traptor.worker.stream.v1 import V1Stream
+from traptor.worker.stream.v2 import V2Stream
 
 log = logging.getLogger(__name__)
 
 # While a response's headers are awaited nothing can interrupt the main thread; after this long the link
 # thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
+_STREAMS: dict[str, type[HttpStream]] = {"v1.1": V1Stream, "v2": V2Stream}
 _ROOM_LOOK_S = 0.1
 _TROUBLES = {
     OutboxTrouble.LIMIT: "outbox_max_bytes is reached",
@@ -115,12 +118,12 @@ class Session:
         self._enter(Activity.READING, "connecting")
         self._logs.know(_secrets(order))
         log.info("connecting", extra=fields(key=order.key_name, source_address=order.source_address))
-        stream = V1Stream(
+        stream = _STREAMS[self._birth.settings.api](
             order,
             self._birth.settings,
             on_open=self._opened,
             on_line=self._take_line,
-            on_refused=self._post,  # at once: the key's next way need not wait for the refusal's text
+            on_refused=lambda refused: self._post(_masked(refused, order)),
         )
         self._current.begin(stream)
         if self._drain_by is not None:
@@ -146,7 +149,7 @@ class Session:
         self._pipeline.stream_opened()
         now = time.monotonic()
         self._current.opened(now)
-        self._post(Connected(now))
+        self._post(Connected(now, self._current.headers))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
         give_memory_back()
@@ -230,6 +233,7 @@ def _secrets(order: Connect) -> list[str]:
         order.consumer_secret,
         order.access_token,
         order.access_token_secret,
+        order.bearer_token,
         password,
     )
     return [secret for secret in secrets if secret]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from traptor.common.problem import Problem, listed_problems, problems_in
 from traptor.supervisor.xapi.answers import AddAnswer, ListedFilter
-from traptor.supervisor.xapi.problems import Problem, listed_problems, problems_in
 
 _DUPLICATE = {"duplicate-rules", "DuplicateRule"}
 _INVALID = {"invalid-rules", "noncompliant-rules", "RulesInvalidIssue", "UnprocessableEntity"}

@@ -1,0 +1,70 @@
+"""X's problem documents: whole bodies, items of `errors`, and lines of a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from traptor.common.text import cut, printable
+
+_SAID_CHARACTERS = 200
+_KIND_CHARACTERS = 60
+_OLD_RATE_LIMIT = 88  # the code of v1.1, which some answers still have
+RATE_LIMIT = "rate-limit-exceeded"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem document, or one of the `errors` of an answer; only texts are taken."""
+
+    title: Any = None
+    type: Any = None
+    detail: Any = None
+    details: Any = None
+    message: Any = None
+    code: Any = None
+    connection_issue: Any = None
+    disconnect_type: Any = None
+    period: Any = None
+    value: Any = None
+    id: Any = None
+    errors: Any = None
+
+    @property
+    def kind(self) -> str:
+        """The problem in one word: connection issue, disconnect type, last segment of its type, or title.
+
+        A used-up window is `rate-limit-exceeded`, in whichever form X says so.
+        """
+        for name in (self.connection_issue, self.disconnect_type, self._segment, self.title):
+            if isinstance(name, str) and name:
+                return RATE_LIMIT if name == "Too Many Requests" else cut(printable(name), _KIND_CHARACTERS)
+        return RATE_LIMIT if self.code == _OLD_RATE_LIMIT else ""
+
+    @property
+    def _segment(self) -> str:
+        segment = self.type.rstrip("/").rpartition("/")[2] if isinstance(self.type, str) else ""
+        return "" if segment == "about:blank" else segment
+
+    @property
+    def reason(self) -> str:
+        """X's explanation, in one line made safe to show."""
+        details = self.details if isinstance(self.details, list) else []
+        texts = [*details, self.detail, self.message, self.title]
+        said = next((text for text in texts if isinstance(text, str) and text.strip()), "no reason given")
+        return cut(printable(said.strip()), _SAID_CHARACTERS)
+
+
+def problems_in(raw: bytes) -> tuple[Problem, ...]:
+    """Return the problems of a body, itself first; none where it is no JSON object."""
+    try:
+        whole = msgspec.json.decode(raw, type=Problem)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ()
+    return (whole, *listed_problems(whole.errors))
+
+
+def listed_problems(errors: object) -> tuple[Problem, ...]:
+    """Return the problems of an answer's `errors`; what is no object is left out."""
+    items = errors if isinstance(errors, list) else []
+    return tuple(msgspec.convert(item, Problem) for item in items if isinstance(item, dict))
