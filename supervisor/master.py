@@ -51,6 +51,7 @@ from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.headline import headline
 from traptor.supervisor.status.log import log_status
+from traptor.supervisor.status.rates import INTERVAL_S as RATE_INTERVAL_S
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet
@@ -172,6 +173,7 @@ class Master:
             ("hints", self._hints.run),
             ("heartbeats", self._heartbeats.run),
             ("alarms", self._alarms.run),
+            ("rates", every(lambda: RATE_INTERVAL_S, self._note_rates)),
             ("service manager", every(lambda: _MANAGER_INTERVAL_S, self._tell_manager)),
             ("http", self._control.serve_tcp),
         ]
@@ -349,6 +351,10 @@ class Master:
             rates=self._rates,
         )
         return status(self._context, self._groups, around, now)
+
+    def _note_rates(self) -> None:
+        connections = self._context.connections.values()
+        self._rates.note({c.name: c.counters().received for c in connections}, time.monotonic())
 
     def _states_of_redis(self) -> dict[RedisUse, UseState]:
         return self._uses.states(g.last_report for g in self._context.fleet.generations)

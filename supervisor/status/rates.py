@@ -10,6 +10,7 @@ SPAN_S = 60.0
 """The time over which a present rate is taken, and the length of one step of the history."""
 
 STEPS = 60
+INTERVAL_S = 5.0  # between notes
 
 
 @dataclass

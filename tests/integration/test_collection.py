@@ -22,6 +22,7 @@ def test_tweets_arrive_with_their_rules(make_collection: Make) -> None:
     collection.sandbox.set_rules([("track", "flood warning"), ("track", "storm"), ("follow", "42")])
     wait_for(lambda: len(collection.tweets("track:0")) > 20, "tweets of track:0")
     wait_for(lambda: len(collection.tweets("follow:7")) > 10, "tweets of follow:7")
+    wait_for(lambda: collection.connection("track:0")["tweets_per_second"], "a rate of tweets")
     assert collection.stop() == 0
     made_for = {tweet["id"]: set(tweet["for"]) for tweet in collection.sandbox.tweets()}
     for name, own in (("track:0", {"flood warning", "storm"}), ("follow:7", {"42"})):
