@@ -14,8 +14,9 @@ from traptor.supervisor.filters.sync.standing import Standing
 def filters_before(standing: Standing, goal: Goal, demands: Sequence[Demand]) -> tuple[Filter, ...]:
     """Return our filters that say anything wanted, each for the group that wants most of it.
 
-    `goal` tells whose a filter is; its values do not matter. Filters are in the order of their ids, so that
-    two masters compose alike.
+    `goal` tells whose a filter is; its values do not matter. Filters that say nothing unwanted come first:
+    where a sync was interrupted, they are its new ones, and the rest are those that they replace. Otherwise
+    filters are in the order of their ids, so that two masters compose alike.
     """
     by_clause: dict[object, list[Demand]] = {}
     for demand in demands:
@@ -29,7 +30,7 @@ def filters_before(standing: Standing, goal: Goal, demands: Sequence[Demand]) ->
         wanting = _most_wanting(read, by_clause) if read is not None else None
         if read is not None and wanting is not None:
             found.append(Filter(wanting.group, read.clauses, read.suffix))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: not by_clause.keys() >= set(one.clauses)))
 
 
 def _most_wanting(read: FilterValue, by_clause: dict[object, list[Demand]]) -> Demand | None:

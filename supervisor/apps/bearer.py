@@ -1,0 +1,101 @@
+"""The bearer token of one app: given by the operator, or fetched with its consumer key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from traptor.common.backoff import doubled
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.logs.event import fields
+from traptor.supervisor.apps.hold import Hold, HoldKind
+from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.xapi.client import fetch_bearer
+from traptor.supervisor.xapi.exchange import Exchange
+from traptor.supervisor.xapi.failures import KeyRefused, XFailure
+
+log = logging.getLogger(__name__)
+
+_FIRST_REST_S = 5.0
+_LAST_REST_S = 320.0
+_REFUSED_S = 900.0
+
+
+class Bearer:
+    """Owns the token; no method logs it. `on_secret` is called with a fetched one before anybody uses it."""
+
+    def __init__(self, key: ApiKey, clock: Callable[[], Instant], on_secret: Callable[[str], object]) -> None:
+        self._key = key
+        self._clock = clock
+        self._on_secret = on_secret
+        self._fetched = ""
+        self._refused = ""  # a token that X does not take
+        self._failures = 0
+        self._rest_until = 0.0
+        self._failure: XFailure | None = None
+
+    @property
+    def token(self) -> str:
+        """The token, or "" when there is none that X may take."""
+        token = self._key.bearer_token or self._fetched
+        return "" if token == self._refused else token
+
+    def change(self, key: ApiKey) -> None:
+        """Take over changed credentials; they are tried at once."""
+        if key.secrets_fingerprint != self._key.secrets_fingerprint:
+            self._fetched = self._refused = ""
+            self._failures, self._rest_until, self._failure = 0, 0.0, None
+        self._key = key
+
+    def refused(self, token: str, why: str) -> None:
+        """Record that X does not take this token; a fetched one is fetched anew."""
+        if not token or token != self.token:
+            return  # it was replaced meanwhile
+        self._refused = token
+        self._failure = KeyRefused(why)
+        if self._key.bearer_token:
+            self._rest_until = self._clock().mono + _REFUSED_S
+        log.warning("bearer token refused", extra=fields(key=self._key.name, why=why))
+
+    async def fetch(self, exchange: Exchange) -> None:
+        """Fetch a token where one is needed and may be asked for now."""
+        now = self._clock().mono
+        if self.token or now < self._rest_until:
+            return
+        if self._key.bearer_token:  # a given one: after a while it is tried once more
+            self._refused, self._failure = "", None
+            return
+        try:
+            token = await fetch_bearer(exchange, self._key.consumer_key, self._key.consumer_secret)
+        except XFailure as failure:
+            self._failed(failure)
+            return
+        self._on_secret(token)
+        if token == self._refused:  # the same again
+            self._failed(KeyRefused("X gives a bearer token that it then refuses"))
+            self._fetched = self._refused = ""
+            return
+        self._fetched, self._failures, self._failure = token, 0, None
+        log.info("bearer token fetched", extra=fields(key=self._key.name))
+
+    def again_at(self) -> float | None:
+        """Return when `fetch` should be tried (monotonic seconds); None while there is a token."""
+        return None if self.token else max(self._rest_until, self._clock().mono)
+
+    def hold(self) -> Hold | None:
+        """Return why there is no token."""
+        if self.token:
+            return None
+        now = self._clock()
+        until = now.wall + self._rest_until - now.mono if self._rest_until > now.mono else None
+        if isinstance(self._failure, KeyRefused):
+            return Hold(HoldKind.BEARER_REFUSED, str(self._failure), until)
+        return Hold(HoldKind.NO_BEARER, str(self._failure or "its bearer token is being fetched"), until)
+
+    def _failed(self, failure: XFailure) -> None:
+        is_refusal = isinstance(failure, KeyRefused)
+        rest_s = _REFUSED_S if is_refusal else doubled(_FIRST_REST_S, self._failures, _LAST_REST_S)
+        self._rest_until = self._clock().mono + max(rest_s, failure.quota.retry_after_s or 0.0)
+        self._failures += 1
+        self._failure = failure
+        log.warning("bearer token not fetched", extra=fields(key=self._key.name, error=str(failure)))

@@ -1,0 +1,70 @@
+"""Log lines about an app's filters: each finding once, when it appears and when it goes."""
+
+from __future__ import annotations
+
+import logging
+
+from traptor.common.logs.event import fields
+from traptor.supervisor.apps.composed import Composed
+from traptor.supervisor.filters.sync.runner import Outcome
+from traptor.supervisor.xapi.failures import XFailure
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 5
+
+
+class Findings:
+    """Remembers what was said about one app."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._refused: frozenset[tuple[str, str]] = frozenset()
+        self._waiting = 0
+        self._foreign: frozenset[str] = frozenset()
+        self._trouble = ""
+
+    def take(self, composed: Composed, outcome: Outcome | None) -> None:
+        """Log what changed of the rules without a filter, and of filters that are not ours."""
+        refused = {(rule.key, rule.reason): rule for rule in composed.refused}
+        for place in refused.keys() - self._refused:
+            rule = refused[place]
+            log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
+        self._refused = frozenset(refused)
+        self._take_waiting(composed)
+        foreign = outcome.difference.foreign if outcome is not None else ()
+        if (ids := frozenset(one.id for one in foreign)) != self._foreign:
+            self._foreign = ids
+            values = [one.value for one in foreign[:_SHOWN]]
+            log.warning(
+                "filters of others stand in the app",
+                extra=fields(key=self._name, filters=len(foreign), first=values),
+            )
+
+    def take_trouble(self, trouble: XFailure | None) -> None:
+        """Log a trouble of the sync when it begins or changes in kind, and its end."""
+        kind = type(trouble).__name__ if trouble is not None else ""
+        if kind == self._trouble:
+            return
+        self._trouble = kind
+        if trouble is not None:
+            log.warning(
+                "filters cannot be changed; the stream goes on",
+                extra=fields(key=self._name, error=str(trouble)),
+            )
+        else:
+            log.info("filters can be changed again", extra=fields(key=self._name))
+
+    def _take_waiting(self, composed: Composed) -> None:
+        waiting = composed.waiting
+        if len(waiting) == self._waiting:
+            return
+        self._waiting = len(waiting)
+        if waiting:
+            first = waiting[0]
+            log.error(
+                "rules wait for a filter",
+                extra=fields(key=self._name, rules=len(waiting), first=first.shown_key, reason=first.reason),
+            )
+        else:
+            log.info("no rule waits for a filter", extra=fields(key=self._name))

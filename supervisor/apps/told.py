@@ -1,0 +1,46 @@
+"""The rules that a worker must know of: those wanted now, and earlier ones that posts may still come for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from traptor.common.filters import Meaning
+from traptor.common.rules.rule import Rule
+
+_Values = set[tuple[str, str]]  # a group and one of its values
+
+
+class ToldRules:
+    """Keeps what rules were while a filter at X still stands for it, or did a minute ago. Pure."""
+
+    def __init__(self) -> None:
+        self._wanted: tuple[Rule, ...] = ()
+        self._earlier: tuple[Rule, ...] = ()
+
+    def want(self, rules: Iterable[Rule]) -> None:
+        """Take over what is wanted. Values that nobody wants any more stay with the rules that had them."""
+        wanted = tuple(rules)
+        values = {(str(rule.group), value) for rule in wanted for value in rule.values}
+        kept = {rule.digest for rule in wanted}
+        left = (rule for rule in (*self._earlier, *self._wanted) if rule.digest not in kept)
+        self._earlier = tuple(one for rule in left if (one := _with(rule, values, wanted=False)).values)
+        self._wanted = wanted
+
+    def forget(self, meanings: Iterable[Meaning]) -> None:
+        """Forget earlier rules for which no filter stands any more."""
+        if self._earlier:
+            meant = {(one.group, value) for one in meanings for value in one.values}
+            self._earlier = tuple(rule for rule in self._earlier if _with(rule, meant, wanted=True).values)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the wanted rules and, after them, the earlier ones."""
+        return (*self._wanted, *self._earlier)
+
+
+def _with(rule: Rule, values: _Values, *, wanted: bool) -> Rule:
+    """Return the rule with those of its values that are, or are not, among these."""
+    group = str(rule.group)
+    kept = tuple(value for value in rule.values if ((group, value) in values) is wanted)
+    return rule if kept == rule.values else msgspec.structs.replace(rule, values=kept)

@@ -1,0 +1,432 @@
+"""One app against the sandbox: what it asks X, and what it tells about its stream and its rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+import pytest
+from support.appworld import AppWorld
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.supervisor.apps.app import App, AppSettings
+from traptor.supervisor.apps.composed import AppLimits
+from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.apps.spending import Terms
+from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.money.caps import Caps
+from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.xapi.batch import NewFilter
+from traptor.supervisor.xapi.exchange import TIMEOUT_S, Ask, Exchange, Reply
+
+
+def kind(app: App) -> HoldKind | None:
+    hold = app.hold()
+    return None if hold is None else hold.kind
+
+
+def keys(app: App) -> list[str]:
+    return [rule.rule_id for rule in app.in_effect.rules]
+
+
+def put(world: AppWorld, *values: str, tag: str = "") -> None:
+    async def adding(app: App) -> None:
+        await app.client.add([NewFilter(value, tag) for value in values])
+
+    groups, world.groups = world.groups, None
+    world.use(adding)
+    world.groups = groups
+
+
+def allows(world: AppWorld, policy: ForeignFilters) -> None:
+    world.settings = AppSettings(AppLimits("default", policy))
+
+
+# ---- filters
+
+
+def test_rules_become_filters_and_are_in_effect_after_a_while(world: AppWorld) -> None:
+    world.serve(track=["storm", "flood warning"], follow=["12", "13"])
+
+    async def watch(app: App) -> list[list[str]]:
+        assert kind(app) is HoldKind.SYNCING
+        await app.turn()
+        assert kind(app) is None
+        before = keys(app)
+        await world.settled(app)
+        return [before, keys(app)]
+
+    assert world.use(watch) == [[], ["0", "1", "0", "1"]]
+    assert len(world.values) == 3
+    assert world.asked() == ["rules_list 200", "rules_change 201"]
+
+
+def test_a_post_that_names_a_filter_shows_that_it_is_in_effect(world: AppWorld) -> None:
+    world.serve(track=["storm", "flood"])
+
+    async def watch(app: App) -> list[str]:
+        await app.turn()
+        [storm] = [one.filter_id for one in app.meanings if one.values == ("storm",)]
+        app.saw([storm, "of somebody else"])
+        await app.turn()
+        return keys(app)
+
+    assert world.use(watch) == ["0"]
+
+
+def test_nothing_is_changed_at_x_before_the_rules_are_known(world: AppWorld) -> None:
+    put(world, "storm", tag="traptor/default/track:0/1")
+    world.groups = None
+    app = world.use(world.settled)
+    assert world.values == ["storm"]
+    assert world.asked() == ["rules_change 201", "rules_list 200"]
+    assert kind(app) is HoldKind.SYNCING
+
+
+def test_filters_that_x_loses_are_put_back_by_a_look(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        world.x.forget_filters()
+        world.clock.pass_to(world.clock().mono + world.settings.look_s)
+        await world.settled(app)
+        assert keys(app) == ["0"]
+
+    world.use(watch)
+    assert world.values == ["storm"]
+
+
+def test_a_refused_stream_makes_it_look_at_once(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        world.x.forget_filters()
+        app.doubt()
+        await app.turn()
+
+    world.use(watch)
+    assert world.values == ["storm"]
+
+
+def test_a_restart_changes_nothing(world: AppWorld) -> None:
+    world.serve(track=["storm", "flood"], follow=[str(number) for number in range(100, 140)])
+    world.brought()
+    asked = world.asked()
+    world.brought()
+    assert world.asked() == [*asked, "rules_list 200"]
+
+
+class Killed(Exception):
+    """Stands for kill -9."""
+
+
+class DyingExchange(Exchange):
+    """Dies when X has carried out a change, before anybody hears of it."""
+
+    async def ask(self, ask: Ask, authorization: str, timeout_s: float = TIMEOUT_S) -> Reply:
+        reply = await super().ask(ask, authorization, timeout_s)
+        if ask.method == "POST":
+            raise Killed
+        return reply
+
+
+def test_masters_killed_after_each_request_of_a_sync_leave_nothing_twice(world: AppWorld) -> None:
+    world.serve(track=[f"storm {number}" for number in range(250)], follow=[str(n) for n in range(1, 60)])
+    world.brought()
+    world.serve(track=[f"flood {number}" for number in range(250)], follow=[str(n) for n in range(40, 99)])
+    before = len(world.asked("rules_change"))
+    killed = 0
+    while killed < 20:
+        try:
+            world.use(world.settled, closes=False, exchange=DyingExchange)
+        except Killed:
+            killed += 1
+        else:
+            break
+    assert len(world.asked("rules_change")) - before == killed
+    assert 6 <= killed <= 7, "three batches of new filters, and the old ones in as many"
+    wanted = world.use(lambda app: _texts(world, app))
+    assert world.values == wanted
+
+
+async def _texts(world: AppWorld, app: App) -> list[str]:
+    await world.settled(app)
+    return sorted(app.composed.composition.by_text)
+
+
+# ---- rules that X does not take
+
+
+def test_what_x_refuses_goes_back_to_its_rule_and_the_rest_goes_in(
+    start: Callable[..., AppWorld], caplog: pytest.LogCaptureFixture
+) -> None:
+    for batches in ("part", "whole"):
+        world = start(batches=batches)
+        world.state = world.state.with_name(f"{batches}.db")
+        world.serve(track=["the", *[f"storm {number}" for number in range(48)], "and the"])
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            app = world.brought()
+        refused = {one.key: one.reason for one in app.composed.refused}
+        assert list(refused) == ["traptor-track:0:0", "traptor-track:0:49"]
+        assert all("stop word" in reason for reason in refused.values())
+        assert len(world.values) == 48
+        lines = [record.fields["key"] for record in caplog.records if record.getMessage() == "rule rejected"]
+        assert sorted(lines) == ["traptor-track:0:0", "traptor-track:0:49"]
+        assert kind(app) is None
+
+
+def test_a_refused_clause_does_not_keep_others_of_its_filter_out(start: Callable[..., AppWorld]) -> None:
+    world = start(rules=22)
+    world.settings = AppSettings(AppLimits("default", filters=22))
+    world.serve(track=[*[f"storm {number}" for number in range(40)], "the"])
+    app = world.brought()
+    assert [one.key for one in app.composed.refused] == ["traptor-track:0:40"]
+    assert len(app.in_effect.rules) == 40
+    assert not app.composed.waiting
+
+
+def test_an_app_without_a_valid_filter_is_never_connected(world: AppWorld) -> None:
+    world.serve(track=["the"])
+    app = world.brought()
+    assert kind(app) is HoldKind.NO_FILTERS
+
+
+def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> None:
+    world = start(rules=20)
+    world.settings = AppSettings(AppLimits("default", filters=20, length=30))
+    world.serve(track=[f"storm number {number}" for number in range(20)])
+    app = world.brought()
+    assert len(world.values) == 10
+    assert len(app.composed.waiting) == 10
+    assert "full" in app.composed.waiting[0].reason
+    assert len(app.in_effect.rules) == 10
+
+
+# ---- filters of others
+
+
+def test_foreign_filters_hold_the_stream_and_are_named(world: AppWorld) -> None:
+    put(world, "kittens", "puppies", "goslings", "foals")
+    world.serve(track=["storm"])
+    app = world.brought()
+    hold = app.hold()
+    assert hold is not None
+    assert hold.kind is HoldKind.FOREIGN_FILTERS
+    assert "'kittens', 'puppies', 'goslings' and 1 more" in hold.text
+    assert world.values == ["foals", "goslings", "kittens", "puppies"], "nothing is changed"
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"),
+    [
+        (ForeignFilters.LEAVE, ["kittens has:media", "puppies", "storm"]),
+        (ForeignFilters.ADOPT, ["kittens has:media", "storm"]),
+        (ForeignFilters.REMOVE, ["storm"]),
+    ],
+)
+def test_foreign_filters_are_left_adopted_or_removed(
+    world: AppWorld, policy: ForeignFilters, left: list[str]
+) -> None:
+    put(world, "kittens has:media", "puppies")
+    allows(world, policy)
+    world.serve(track=["storm"])
+    app = world.brought()
+    assert world.values == left
+    assert kind(app) is None
+
+
+def test_filters_of_others_take_room(start: Callable[..., AppWorld]) -> None:
+    world = start(rules=30)
+    put(world, *[f"kittens {number}" for number in range(5)])
+    world.settings = AppSettings(AppLimits("default", ForeignFilters.LEAVE, filters=30))
+    world.serve(track=[f"storm {number}" for number in range(20)])
+    app = world.brought()
+    assert len(app.composed.composition.filters) == 15, "of 25, ten stay free"
+    assert len(app.in_effect.rules) == 20
+
+
+# ---- the bearer token
+
+
+def test_a_key_of_v11_fetches_its_bearer_token(world: AppWorld) -> None:
+    world.key = ApiKey("old", "ck", "cs", "at", "ats")
+    world.serve(track=["storm"])
+    put_in = world.use(world.settled)
+    # The sandbox knows only the given token; the account of this key has none.
+    assert kind(put_in) is HoldKind.BEARER_REFUSED
+    assert world.asked("token", "rules_list") == ["token 403"]
+
+
+def test_a_fetched_token_is_fetched_anew_when_it_is_refused(start: Callable[..., AppWorld]) -> None:
+    world = start(bearers={})
+    world.key = ApiKey("old", "ck", "cs", "at", "ats")
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        assert kind(app) is None
+        first = app.bearer.token
+        assert world.secrets == [first]
+        world.x.fault("status", endpoint="rules_list", problem="unauthorized", times=1)
+        app.doubt()
+        await app.turn()
+        assert world.asked("token") == ["token 200"]
+        await app.turn()
+        assert world.asked("token") == ["token 200"] * 2
+
+    world.use(watch)
+
+
+def test_a_given_token_that_is_refused_holds_the_stream_until_it_changes(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+    wrong = dataclasses.replace(world.key, bearer_token="wrong-secret-token")
+
+    async def watch(app: App) -> None:
+        app.change(wrong, world.settings)
+        await app.turn()
+        assert kind(app) is HoldKind.BEARER_REFUSED
+        app.change(world.key, world.settings)
+        await app.turn()
+        assert kind(app) is None
+
+    world.use(watch)
+
+
+# ---- money
+
+
+def capped_at(posts: int) -> AppSettings:
+    return AppSettings(AppLimits("default"), Terms(caps=Caps(daily_posts=posts)))
+
+
+def test_a_cap_holds_the_stream_until_it_is_raised(world: AppWorld) -> None:
+    world.settings = capped_at(1_000)
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        app.read(Reads(posts=999))
+        assert kind(app) is None
+        changes = world.changes
+        app.read(Reads(posts=101))
+        assert world.changes == changes + 1
+        hold = app.hold()
+        assert hold is not None
+        assert hold.closes
+        assert "daily_posts is reached: 1,100 of 1,000" in hold.text
+        app.change(world.key, capped_at(2_000))
+        assert kind(app) is None
+
+    world.use(watch)
+
+
+def test_a_cap_that_is_reached_holds_after_kill_9_too(world: AppWorld) -> None:
+    world.settings = capped_at(1_000)
+    world.serve(track=["storm"])
+
+    async def spend(app: App) -> None:
+        app.read(Reads(posts=800))
+        app.read(Reads(posts=200))
+
+    world.use(spend, closes=False)
+    assert kind(world.brought()) is HoldKind.CAPPED
+
+
+def test_what_a_killed_master_did_not_hear_of_is_counted_once_more(world: AppWorld) -> None:
+    async def spend(app: App) -> None:
+        app.read(Reads(posts=200))
+
+    async def count(app: App) -> int:
+        return app.spending.account.today.posts
+
+    world.use(spend, closes=False)
+    assert world.use(count, closes=False) == 400
+    assert world.use(count, closes=False) == 400, "only once"
+    world.use(spend)
+    assert world.use(count) == 600, "an orderly end leaves nothing uncounted"
+
+
+@pytest.mark.parametrize("problem", ["credits", "credits-depleted", "usage-capped", "usage-capped-daily"])
+def test_an_app_out_of_credit_is_not_asked_for_half_an_hour(world: AppWorld, problem: str) -> None:
+    world.serve(track=["storm"])
+    world.x.fault("status", endpoint="rules_change", problem=problem, times=1)
+
+    async def watch(app: App) -> None:
+        await app.turn()
+        hold = app.hold()
+        assert hold is not None
+        assert hold.kind is HoldKind.OUT_OF_CREDIT
+        assert hold.until is not None
+        # A cap of the day may end before, at the end of the day.
+        assert 0 < hold.until - world.clock().wall <= 1_800
+
+    world.use(watch, closes=False)
+    world.clock.added_s += 1_800
+    assert kind(world.use(world.settled)) is None, "after that it is asked again"
+
+
+def test_being_out_of_credit_outlives_the_master(world: AppWorld) -> None:
+    async def refuse(app: App) -> None:
+        app.out_of_credit("402")
+
+    async def look(app: App) -> HoldKind | None:
+        await app.turn()
+        return kind(app)
+
+    world.use(refuse, closes=False)
+    assert world.use(look) is HoldKind.OUT_OF_CREDIT
+
+
+def test_x_s_own_count_is_asked_once_an_hour(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        assert app.usage.last is not None
+        assert app.usage.last.project_usage == 0
+        world.clock.pass_to(world.clock().mono + 3_600)
+        await world.settled(app)
+
+    world.use(watch)
+    assert world.asked("usage") == ["usage 200"] * 2
+
+
+# ---- what a worker is told
+
+
+def test_a_changed_rule_is_known_in_both_forms_until_its_old_filter_is_forgotten(world: AppWorld) -> None:
+    world.serve(track=["storm", "flood"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        world.serve(track=["storm", "hail"])
+        assert world.groups is not None
+        app.serve(world.groups)
+        await app.turn()
+        assert sorted(one.values for one in app.meanings) == [("flood",), ("hail",), ("storm",)]
+        assert [(rule.rule_id, rule.values) for rule in app.rules] == [
+            ("0", ("storm",)),
+            ("1", ("hail",)),
+            ("1", ("flood",)),
+        ]
+        await world.settled(app)
+        assert sorted(one.values for one in app.meanings) == [("hail",), ("storm",)]
+        assert [rule.values for rule in app.rules] == [("storm",), ("hail",)]
+
+    world.use(watch)
+    assert world.values == ["hail", "storm"]
+
+
+# ---- secrets
+
+
+def test_no_token_is_in_any_log_line(world: AppWorld, caplog: pytest.LogCaptureFixture) -> None:
+    world.serve(track=["storm", "the"])
+    world.x.fault("status", endpoint="rules_change", problem="unauthorized", times=1)
+    with caplog.at_level(logging.DEBUG):
+        world.brought()
+    assert "secret" not in "".join(f"{record.__dict__}" for record in caplog.records)
