@@ -129,7 +129,7 @@ def silences(
     """Return every group that should beat, with why it must not: it has rules, and no part of it streams."""
     parts: dict[GroupId, list[Connection]] = {}
     for c in connections:
-        if c.is_planned:
+        if c.is_planned and c.group is not None:
             parts.setdefault(c.group, []).append(c)
     groups = dict.fromkeys((*known, *emptied))
     return [(group, _silence(parts.get(group, []))) for group in groups]

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from traptor.common.config.kinds.kinds import JSONL, STDOUT
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.logs.event import fields
@@ -25,7 +26,10 @@ from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.context import QUICK_S, Context
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.connections.planner import Planner
+from traptor.supervisor.connections.planning.byapps import AppPlanner
+from traptor.supervisor.connections.planning.byparts import PartPlanner
+from traptor.supervisor.connections.planning.planner import Planner
+from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.doors import socket_path
 from traptor.supervisor.control.routes import Api
@@ -102,7 +106,7 @@ class Master:
         self._rates = Rates()
         fleet.report_to(Outcomes(context, self._wake_for))
         self._groups = Groups(self._context)
-        self._planner = Planner(self._context, self._groups, self._ledger.ledger.timeline)
+        self._planner = self._make_planner(settings)
         self._reconciler = Reconciler(self._context, self._planner, self._agenda)
         self._rules = RuleWatch(
             RuleReader(self._redis),
@@ -135,6 +139,11 @@ class Master:
         self._alarms = Alarms(
             self._context, self._groups, lambda: self._heartbeats.withheld, self._states_of_redis
         )
+
+    def _make_planner(self, settings: Settings) -> Planner:
+        roll = Roll(self._context, self._ledger.ledger.timeline)
+        plans = AppPlanner if settings.traptor.api == V2 else PartPlanner
+        return plans(self._context, self._groups, roll)
 
     def _make_context(self, settings: Settings, fleet: Fleet) -> Context:
         rng = random.Random()

@@ -11,7 +11,8 @@ from traptor.common.errors import ConfigError
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.planner import Planner, restart_limits
+from traptor.supervisor.connections.planning.planner import Planner
+from traptor.supervisor.connections.planning.roll import restart_limits
 from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
 from traptor.supervisor.keys.pool import PoolLimits
 

@@ -11,7 +11,7 @@ from traptor.common.config.settings import Settings
 from traptor.common.placement.parts import assign, connection_name
 from traptor.common.redis.client import redis_client
 from traptor.common.rules.rule import GroupId, Rejected, Rule
-from traptor.supervisor.connections.planner import Demand, order_demands
+from traptor.supervisor.connections.planning.demand import Demand, order_demands
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits

@@ -41,11 +41,12 @@ class Connection:
     """One planned connection. Times are monotonic seconds."""
 
     name: str
-    group: GroupId
+    group: GroupId | None  # None: it is an app's, and carries several (v2)
     part: int
     crashes: CrashBackoff
     refresh_crashes: CrashBackoff  # of generations that were to take over
     gaps: GapTracker
+    app: str | None = None  # the id of the only key that may serve it (v2)
     wanted: Wanted | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
     lease: Lease | None = None  # the key lent to it, for its wanted generation

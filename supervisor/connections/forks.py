@@ -9,7 +9,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.planner import Planner
+from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 

@@ -9,7 +9,7 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
-from traptor.supervisor.connections.planner import Demand, rank
+from traptor.supervisor.connections.planning.demand import Demand, rank
 from traptor.supervisor.connections.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 from traptor.common.logs.event import fields
 from traptor.common.messages import OutboxTrouble
-from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.overdue import Overdue
-from traptor.supervisor.connections.planner import Demand, Planner, order_demands
+from traptor.supervisor.connections.planning.demand import Demand, order_demands
+from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
+from traptor.supervisor.keys.pool import KeyState, Lease, Purpose, RefusedKeys
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 
@@ -74,7 +74,7 @@ class Reconciler:
         self._forks = Forks(context, planner)
         self._gate = Gate(context, self._forks, agenda)
         self._waiting: set[str] = set()  # connections for which a free key may change something
-        self._replan: set[GroupId] = set()  # groups of the connections that the last step looked at
+        self._replan: set[str] = set()  # connections that the last step looked at
         self._refresh = Refresh(context, self._gate)
         self._overdue = Overdue(context, agenda)
 
@@ -123,8 +123,7 @@ class Reconciler:
         if not self._context.stopping:
             if is_relief or news.is_relief:
                 names |= self._waiting
-            ids = self._replan | {connections[name].group for name in names & connections.keys()}
-            names |= self._planner.plan_groups(ids, now)
+            names |= self._planner.plan_around(self._replan | names, now)
         self._replan = set()
         for c in self._in_order(names & connections.keys()):
             self._try_step(c, now)
@@ -210,8 +209,8 @@ class Reconciler:
             # a generation that streams with the key keeps its own hold on it until it has closed
             c.forget_key()
         if c.lease is None:
-            c.lease = pool.lend(c.name, now)
-        elif c.asks:
+            c.lease = pool.lend(c.name, now) if c.app is None else pool.lend_slot(c.app, c.name, now)
+        elif c.asks and c.app is None:
             self._leave_resting_key(c, c.lease, now)
         return c.lease is not None
 
@@ -235,6 +234,8 @@ class Reconciler:
 
     def _may_keep(self, c: Connection, lease: Lease, now: float) -> bool:
         pool = self._context.pool
+        if c.app not in (None, lease.key_id):
+            return False
         # A suspect key is good for open streams, not for new ones.
         is_suspect = pool.state(lease.key_id, now) is KeyState.SUSPECT
         return pool.still_good(lease, now) and (c.streams or not is_suspect)
@@ -284,11 +285,23 @@ class Reconciler:
         quarantined.
         """
         refused = self._context.pool.refused(now)
+        if c.app is not None:
+            return self._no_app(c.app, refused, now)
         was_refused = c.gaps.standing.cause is GapCause.KEY_REFUSED
         if not refused.names or not (was_refused or refused.is_all):
             return Wait(WaitKind.NO_KEY, "no key is free")
         names = ", ".join(refused.names)
         return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
+
+    def _no_app(self, app: str, refused: RefusedKeys, now: float) -> Wait:
+        """Return why a connection does not have the only key that may serve it."""
+        pool = self._context.pool
+        name = next((key.name for key in self._context.settings.keys if key.key_id == app), app)
+        if pool.state(app, now) is KeyState.QUARANTINED:
+            return Wait(WaitKind.KEYS_REFUSED, "its key is quarantined", refused.until, name)
+        if pool.state(app, now) is KeyState.UNUSABLE:
+            return Wait(WaitKind.KEY_UNUSABLE, "its key's source address is not on this host", None, name)
+        return Wait(WaitKind.NO_KEY, "its key still has a stream that ends", None, name)
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
         c.gaps.planned(cause, instant(now))
@@ -315,7 +328,7 @@ class Reconciler:
                 self._leave_lines(c)
                 self._planner.forget(c)
             elif c is not None:
-                self._replan.add(c.group)
+                self._replan.add(name)
 
     def _give_back_leases(self, holders: Iterable[str], now: float) -> bool:
         """Give back leases held neither by a connection nor by a generation that may have a stream."""

@@ -111,14 +111,14 @@ class Refresh:
         pool, key_id = self._context.pool, c.lease.key_id
         verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
         slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
-        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now)
+        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now) if c.app is None else None
         allowed = self._context.settings.supervisor.handover
         way = choose_way(
             [Way(name) for name in allowed],
             Possible(
                 slot=slot is not None,
                 spare=spare is not None,
-                overlap=verdict.allowed and self._may_overlap(key_id),
+                overlap=verdict.allowed and c.app is None and self._may_overlap(key_id),
                 serial=verdict.allowed,
             ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from traptor.supervisor.connections.planner import Rank
+from traptor.supervisor.connections.planning.demand import Rank
 
 
 class Turns:

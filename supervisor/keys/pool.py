@@ -34,6 +34,7 @@ __all__ = [
     "PoolChange",
     "PoolLimits",
     "Purpose",
+    "RefusedKeys",
     "Verdict",
 ]
 

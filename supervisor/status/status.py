@@ -68,7 +68,7 @@ def _redis_use(use: RedisUse, state: UseState) -> dict[str, Any]:
 
 
 def _by_name(context: Context) -> list[Connection]:
-    return sorted(context.connections.values(), key=lambda c: (c.group, c.part))
+    return sorted(context.connections.values(), key=lambda c: (str(c.group), c.part, c.name))
 
 
 def _group(group: Group, around: Surroundings) -> dict[str, Any]:

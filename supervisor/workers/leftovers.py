@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from traptor.common.backoff import doubled
 from traptor.common.files.outboxes import Left, ownerless
 from traptor.common.rules.rule import GroupId
 
+_APP = "v2:"
 _FIRST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 600.0
 
@@ -45,6 +47,16 @@ class Leftovers:
 
     def _not_before(self, name: str) -> float:
         return self._tries.get(name, (0, 0.0))[1]
+
+
+def app_connection(key_name: str) -> str:
+    """Return the name of the connection of an app (v2): `v2:first`."""
+    return f"{_APP}{key_name}"
+
+
+def is_app_connection(name: str) -> bool:
+    """Tell whether a connection is that of an app (v2)."""
+    return re.fullmatch(rf"{_APP}[A-Za-z0-9_-]+", name) is not None
 
 
 def parse_connection(name: str) -> tuple[GroupId, int]:

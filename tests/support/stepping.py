@@ -30,7 +30,9 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.connections.planner import Planner
+from traptor.supervisor.connections.planning.byparts import PartPlanner
+from traptor.supervisor.connections.planning.planner import Planner
+from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.connections.reconcile import Reconciler, Step
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapTracker
@@ -226,7 +228,7 @@ class PlannedWorld(PaperWorld):
 
     def make_planner(self) -> Planner:
         self.groups = Groups(self.context)
-        return Planner(self.context, self.groups, GapTracker)
+        return PartPlanner(self.context, self.groups, Roll(self.context, GapTracker))
 
     def set_rules(self, group: str, numbers: range) -> None:
         """Have a look at Redis find these rules of one value each, and no others of the group."""

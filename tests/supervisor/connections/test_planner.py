@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.stepping import PlannedWorld
 
-from traptor.supervisor.connections.planner import Demand, order_demands
+from traptor.supervisor.connections.planning.demand import Demand, order_demands
 
 demands = st.lists(
     st.builds(

@@ -1,0 +1,86 @@
+"""Plan for v2: each key is an app with one connection, which carries all groups that the app serves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import chain
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.planning.roll import Roll
+from traptor.supervisor.rules.groups import Group, Groups
+from traptor.supervisor.workers.leftovers import app_connection
+from traptor.supervisor.workers.settings import worker_settings
+from traptor.supervisor.workers.spec import Spec
+
+_ANY_RULES = "any"  # of a spec: rules change under the stream, and need no other generation
+
+
+class AppPlanner:
+    """Keeps the connections of the apps, and decides what each of them should carry."""
+
+    def __init__(self, context: Context, groups: Groups, roll: Roll) -> None:
+        self._context = context
+        self._groups = groups
+        self._roll = roll
+        self._made_for: dict[str, object] = {}  # what each connection's plan followed from
+
+    def invalidate(self) -> None:
+        """Plan everything afresh next time: settings changed."""
+        self._made_for.clear()
+
+    def plan(self, now: float) -> None:
+        """Set what each connection should carry."""
+        self._groups.drop_unserved()
+        keys = {app_connection(key.name): key for key in self._context.settings.keys}
+        for c in self._context.connections.values():
+            if c.name not in keys:
+                c.wanted = None
+                self._made_for.pop(c.name, None)
+        for name, key in keys.items():
+            self._plan_app(name, key, now)
+        self._forget_empty_groups()
+
+    def plan_around(self, names: Collection[str], now: float) -> set[str]:
+        """Plan everything: there are few apps, and what did not change costs nothing."""
+        before = {c.name: c.wanted for c in self._context.connections.values()}
+        self.plan(now)
+        return {c.name for c in self._context.connections.values() if c.wanted is not before.get(c.name)}
+
+    def forget(self, c: Connection) -> None:
+        """Forget a connection that is not planned and has no process."""
+        self._roll.forget(c)
+
+    def connection(self, name: str, now: float) -> Connection | None:
+        """Return the connection of this name, created if it is not planned; None for an invalid name."""
+        return self._roll.connection(name, now)
+
+    def wanted_of_drain_worker(self) -> Wanted:
+        """Return the inputs of a generation that streams nothing."""
+        return self._roll.wanted_of_drain_worker()
+
+    # ---- one app
+
+    def _plan_app(self, name: str, key: ApiKey, now: float) -> None:
+        c = self._roll.connection(name, now)
+        assert c is not None
+        c.app = key.key_id
+        groups = [group for group in self._groups.all() if key.groups is None or key.groups.serves(group.id)]
+        made_for = (key.key_id, tuple((group.id, group.snapshot.fingerprint) for group in groups))
+        if c.wanted is not None and self._made_for.get(name) == made_for:
+            return
+        self._made_for[name] = made_for
+        settings = worker_settings(self._context.settings)
+        rules = tuple(chain.from_iterable(group.snapshot.rules for group in groups))
+        c.wanted = Wanted(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0))
+
+    def _forget_empty_groups(self) -> None:
+        for group in self._groups.all():
+            if _is_empty(group) and group.id not in self._groups.filter.named:
+                self._groups.forget(group.id)
+
+
+def _is_empty(group: Group) -> bool:
+    snapshot = group.snapshot
+    return not (group.rules or snapshot.rejected or snapshot.inactive)
