@@ -60,6 +60,7 @@ class AppSettings:
     requests: RequestLimits = field(default_factory=RequestLimits)
     look_s: float = 300.0  # between two looks at the filters at X
     usage_s: float = 3_600.0  # between two looks at X's own count
+    credit_retry_s: float = 1_800.0
 
 
 class App:
@@ -87,7 +88,7 @@ class App:
         self._wake = asyncio.Event()
         self.bearer = Bearer(key, clock, on_secret)
         self.spending = Spending(key.name, settings.terms, clock().wall, self._save_account)
-        self.credit = Credit(key.name, self._save_credit)
+        self.credit = Credit(key.name, settings.credit_retry_s, self._save_credit)
         self._usage = UsageWatch(key.name, settings.usage_s)
         self._sync = Sync(self._client(), settings.requests, clock, self._save_sync)
         self._groups: Sequence[Translated] | None = None  # None: Redis was not read yet
@@ -130,6 +131,7 @@ class App:
         self.key, self._settings = key, settings
         self.bearer.change(key)
         self.spending.agree(settings.terms)
+        self.credit.retry_s = settings.credit_retry_s
         self.look()
 
     def saw(self, filter_ids: Iterable[str]) -> None:

@@ -11,23 +11,22 @@ from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 1_800.0
 _MOST_REASON_CHARACTERS = 500
 
 
 class Credit:
     """Owns this state of one app; times are Unix seconds, `save` is called after each change."""
 
-    def __init__(self, name: str, save: Callable[[], object], retry_s: float = RETRY_S) -> None:
+    def __init__(self, name: str, retry_s: float, save: Callable[[], object]) -> None:
+        self.retry_s = retry_s
         self._name = name
         self._save = save
-        self._retry_s = retry_s
         self._until = 0.0
         self._why = ""
 
     def out(self, why: str, wall_now: float, reset_at: float | None = None) -> None:
         """Record that X refused for money; it is asked again after a while, or at the reset before that."""
-        until = wall_now + self._retry_s
+        until = wall_now + self.retry_s
         if reset_at is not None and wall_now < reset_at < until:
             until = reset_at
         if not self._why:
@@ -45,7 +44,7 @@ class Credit:
     def missing(self, wall_now: float) -> tuple[str, float] | None:
         """Return why the app must not ask for posts, and until when; None while it may."""
         # A wait longer than any that this class sets comes from a clock that was set back.
-        until = min(self._until, wall_now + self._retry_s)
+        until = min(self._until, wall_now + self.retry_s)
         return (self._why, until) if self._why and self._until > wall_now else None
 
     def dump(self) -> dict[str, Any]:

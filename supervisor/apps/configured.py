@@ -1,0 +1,64 @@
+"""What the operator's settings say about each app."""
+
+from __future__ import annotations
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.kinds.kinds import ENVIRONMENT
+from traptor.common.config.settings import Settings
+from traptor.common.filters import FollowScope
+from traptor.common.rules.rule import GroupId
+from traptor.supervisor.apps.app import AppSettings
+from traptor.supervisor.apps.apps import Route
+from traptor.supervisor.apps.composed import AppLimits
+from traptor.supervisor.apps.spending import Terms
+from traptor.supervisor.apps.translated import Wording
+from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.money.caps import Caps
+from traptor.supervisor.money.reads import Prices
+
+
+def app_settings(settings: Settings) -> AppSettings:
+    """Return the settings of every app."""
+    return AppSettings(
+        limits=app_limits(settings),
+        terms=terms(settings),
+        look_s=settings.supervisor.rules_check_interval,
+        credit_retry_s=settings.twitter.credit_retry,
+    )
+
+
+def app_limits(settings: Settings) -> AppLimits:
+    """Return what an app at X may have."""
+    return AppLimits(
+        collection=settings.traptor.collection,
+        policy=ForeignFilters(settings.traptor.foreign_filters),
+        filters=settings.twitter.rules_per_app,
+        length=settings.twitter.rule_length,
+    )
+
+
+def terms(settings: Settings) -> Terms:
+    """Return prices and caps."""
+    twitter = settings.twitter
+    return Terms(
+        Prices(twitter.post_price, twitter.user_price),
+        Caps(twitter.daily_posts, twitter.daily_dollars, twitter.monthly_dollars),
+    )
+
+
+def route(settings: Settings, key: ApiKey) -> Route:
+    """Return how the master reaches X for the key's app: as its worker does."""
+    proxy = key.proxy
+    if proxy is None and settings.twitter.proxy == ENVIRONMENT:
+        url = settings.twitter.api_url
+        proxy = select_proxy(url, get_environ_proxies(url))
+    return Route(settings.twitter.api_url, settings.twitter.stream_ca_file, proxy, key.source_address)
+
+
+def wording(settings: Settings, group: GroupId) -> Wording:
+    """Return how the rules of a group are said at X."""
+    return Wording(
+        FollowScope(settings.traptor.follow_scope.of(group)), settings.traptor.suffix.of(group).strip()
+    )
