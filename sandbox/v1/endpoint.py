@@ -17,7 +17,7 @@ from traptor.sandbox.v1.filters import Pairs, StreamFilter, parse_filter
 from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v1.stream import ConnectionRecord, Stream
 from traptor.sandbox.v1.strikes import Strikes
-from traptor.sandbox.wire.framing import answer, choose_manner
+from traptor.sandbox.wire.framing import Manner, answer, choose_manner
 from traptor.sandbox.wire.pump import Pump
 from traptor.sandbox.wire.queue import ClosedBy
 
@@ -90,35 +90,51 @@ class FilterEndpoint:
             self._settings.seed + self._streams,
             is_delimited=wanted.is_delimited,
         )
-        response = await answer(request, manner)
         stream = self._open(request, account, wanted, manner.is_gzip)
         attempt.status, attempt.connection = 200, stream.record.id
+        try:
+            response = await answer(request, manner)
+            self._replace_older(account, stream)
+            await self._write(account, stream, request, response, manner)
+        finally:
+            self._connections.end(stream, ClosedBy.CLIENT)
+        return response
+
+    async def _write(
+        self,
+        account: Account,
+        stream: Stream,
+        request: web.Request,
+        response: web.StreamResponse,
+        manner: Manner,
+    ) -> None:
         timers = self._strike_new(account, stream)
         try:
             await self._pump.run(account.name, stream, request, response, manner.wire)
         except ConnectionError:
-            pass  # the client is gone, as the record below says
+            pass  # the client is gone, as the record says
         finally:
             for timer in timers:
                 timer.cancel()
-            self._connections.end(stream, ClosedBy.CLIENT)
-        return response
 
     def _open(self, request: web.Request, account: Account, wanted: StreamFilter, is_gzip: bool) -> Stream:
-        """Register the stream, then end the oldest ones beyond the account's limit."""
+        """Register the stream, before its 200 is sent: from now on tweets are queued for it."""
         number = self._connections.next_id()
         record = ConnectionRecord(number, account.name, *_peer(request), self._clock(), wanted, is_gzip)
         stream = Stream(record, account, self._settings.queue_messages)
         self._connections.add(stream)
+        return stream
+
+    def _replace_older(self, account: Account, stream: Stream) -> None:
+        """End the oldest streams beyond the account's limit, once the 200 of this one is sent."""
         for older in self._connections.open(account.name)[: -account.max_connections]:
             last = disconnect_message(REPLACED, "newer connection", account.name)
             self._connections.end(
                 older,
                 ClosedBy.REPLACED,
-                f"by connection {number}",
+                f"by connection {stream.record.id}",
                 last=last if self._settings.says_replaced else None,
             )
-        return stream
 
     def _strike_new(self, account: Account, stream: Stream) -> list[asyncio.TimerHandle]:
         """Schedule the faults that strike a stream some time after its 200."""

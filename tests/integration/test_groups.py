@@ -87,7 +87,6 @@ class Served:
 
 
 _MS = 0.001  # logs cut times to it
-_NOTED_LATE_S = 0.2  # the sandbox notes an opening when its 200 is on the way already
 
 
 def _holes(
@@ -95,7 +94,7 @@ def _holes(
 ) -> list[tuple[float, float]]:
     holes = []
     for opened, closed, _ in [*spans, (until, until, "")]:
-        if covered_to + _NOTED_LATE_S < opened <= until:
+        if covered_to < opened <= until:
             holes.append((covered_to, opened))
         covered_to = max(covered_to, closed)
     return holes
