@@ -105,7 +105,7 @@ class Apps:
         finally:
             await self._end_tasks()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """End all of it; what was counted is kept."""
         for app in self._apps.values():
             app.close()
