@@ -33,9 +33,11 @@ _FOREIGN_BREAK = re.compile(
     rf"{FOREIGN}(?:(?P<piece>(?<={SYMBOL})(?:{_REST_OF_EMOJI})|(?<={IDEOGRAPH}){IDEOGRAPH}*)"
     rf"|(?<!{WORD})(?!(?<={JOINER})(?<={PLAIN}{JOINER}){PLAIN}))"
 )
-_JOINED = re.compile(rf"{IDEOGRAPH}|{FLAG_HALF}|{JOINER}|{MODIFIER}")
+_JOINED = re.compile(rf"{FLAG_HALF}|{JOINER}|{MODIFIER}")
+_IDEOGRAPHS = re.compile(rf"({FOREIGN}(?<={IDEOGRAPH}){IDEOGRAPH}*)")
+_IDEOGRAPH = (b"", b"")  # the change of an ideograph: none by itself
 # A screen name is ASCII; a word would go on.
-_NAME_IN_WORD = re.compile(r"@[A-Za-z0-9]++[^\W\x00-\x7f]")
+_NAME_IN_WORD = re.compile(rf"@[\ufe0e\ufe0f]*[A-Za-z0-9]++{FOREIGN}(?<={WORD})")
 _ASCII = bytes(range(0x80))
 _ASCII_FOLDED_AND_BLANKED = bytes(
     code if code > 0x7F else ord(chr(code).lower()) if chr(code).isalnum() else ord(" ")
@@ -73,12 +75,15 @@ def blanked_pieces(text: str) -> bytes:
     # Non-ASCII characters are handled separately: a search through the whole text takes ten times as long.
     foreign = set(pieces.translate(None, _ASCII).decode())
     changes = set(map(_changes.__getitem__, foreign))
-    if None in changes or _has_tags_unlike_words(text, foreign):
+    has_ideographs = _IDEOGRAPH in changes
+    if None in changes or _has_tags_unlike_words(text, foreign, has_ideographs):
         return _pieces_beside_tags(fold(text))
     pieces = pieces.translate(_ASCII_FOLDED_AND_BLANKED)
     for change in changes:
         if change:
             pieces = pieces.replace(*change)
+    if has_ideographs:  # a run of them is one piece
+        pieces = " ".join(_IDEOGRAPHS.split(pieces.decode())).encode()
     return pieces
 
 
@@ -92,9 +97,9 @@ def _pieces_beside_tags(text: str) -> bytes:
     return b"%b%b " % (pieces, names.encode())
 
 
-def _has_tags_unlike_words(text: str, foreign: set[str]) -> bool:
+def _has_tags_unlike_words(text: str, foreign: set[str], has_ideographs: bool) -> bool:
     """Tell whether a tag may end where a word does not; `foreign` holds the non-ASCII characters."""
-    if not ONLY_IN_TAGS.isdisjoint(foreign) and ("#" in text or "＃" in text):
+    if (has_ideographs or not ONLY_IN_TAGS.isdisjoint(foreign)) and ("#" in text or "＃" in text):
         return True
     return "＠" in foreign or ("@" in text and _NAME_IN_WORD.search(text) is not None)
 
@@ -102,10 +107,12 @@ def _has_tags_unlike_words(text: str, foreign: set[str]) -> bool:
 def _change_of(character: str) -> tuple[bytes, bytes] | tuple[()] | None:
     """Return the character and its replacement; empty when it stays as it is.
 
-    None when it may form one piece with the next character, or a separate piece beside a word.
+    `_IDEOGRAPH` for ideographs; None for other characters that may form one piece with the next one.
     """
     if _JOINED.match(character) is not None:
         return None
+    if _IDEOGRAPHS.match(character) is not None:
+        return _IDEOGRAPH
     pieces = fold(character).encode().translate(_ASCII_FOLDED_AND_BLANKED)
     instead = _FOREIGN_BREAK.sub(_blanks_around_piece, pieces.decode()).encode()
     return () if instead == character.encode() else (character.encode(), instead)

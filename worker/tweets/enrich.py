@@ -72,9 +72,8 @@ class Enricher:
             self._on_truncated(len(matched))
             texts = [truncated_json(rules[number]) for number in matched]
             members = b",".join(_marked(texts) if is_marked else texts)
-        return b"".join(
+        added = b"".join(
             (
-                (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1],
                 _head(rules[matched[0]].group) if matched and self._group is None else self._head,
                 _created_at_member(tweet.created_at),
                 b',"collection_rules":[',
@@ -85,6 +84,8 @@ class Enricher:
                 self._end,
             )
         )
+        # Joined with the rest, the tweet itself would take twice the time.
+        return (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1] + added
 
 
 def _marked(texts: Sequence[bytes]) -> list[bytes]:
