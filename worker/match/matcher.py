@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from traptor.common.rules.rule import Rule, RuleType
 from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.locations import LocationsIndex
-from traptor.worker.match.searched import authors_of, searched_of, tags_of
+from traptor.worker.match.searched import authors_of, searched_of
 from traptor.worker.match.substrings import SubstringIndex
 from traptor.worker.match.tokens import fold
 from traptor.worker.match.track import TrackIndex
@@ -31,8 +31,7 @@ class Matcher:
         if self._track is None:
             found: set[int] = set()
         else:
-            text, names = searched_of(tweet)
-            found = self._track.match(text, names, tweet)
+            found = self._track.match(*searched_of(tweet))
         if self._follow is not None:
             found |= self._follow.match(tweet)
         if self._locations is not None:
@@ -46,8 +45,8 @@ class Matcher:
         """
         found: set[int] = set()
         if self._substrings is not None:
-            text, _ = searched_of(tweet)
-            found |= self._substrings.match(fold("\n".join((text, *tags_of(tweet), authors_of(tweet)))))
+            text, tags = searched_of(tweet)
+            found |= self._substrings.match(fold("\n".join((text, *tags, authors_of(tweet)))))
         if self._follow is not None:
             found |= self._follow.infer(tweet)
         return sorted(found)

@@ -1,42 +1,46 @@
-"""Hashtags, mentions and cashtags named by entities: each is one word, whatever characters it has.
-
-Tags here include their mark.
-"""
+"""Hashtags, mentions and cashtags named by entities: each is one word, whatever characters it has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Sequence
 
 from traptor.worker.match.characters import WORD
-from traptor.worker.match.searched import tags_of
 from traptor.worker.match.tags import is_tag
 from traptor.worker.match.tokens import blanked_pieces, fold
-from traptor.worker.tweets.tweet import Tweet
 
 _JOINERS = "\u200c\u200d"
+_MARKS = b"#@$"
+_IN_PLAIN_NAMES = (string.ascii_letters + string.digits + "_").encode()
 
 
-def folded_tags(tweet: Tweet) -> list[str]:
-    """Return the tags in the form used for comparison; a joiner at the end of a word is dropped."""
-    return [folded[0] + folded[1:].strip(_JOINERS) for folded in map(fold, tags_of(tweet))]
+def with_named(text: str, tags: Sequence[str]) -> tuple[str, bytes, bytes]:
+    """Return `text` without the tags that would be split in it, the named tags, and all pieces.
 
-
-def with_names(text: str, names: Iterable[str], tweet: Tweet) -> tuple[str, bytes]:
-    """Return `text` without the tags that would be split in it, and its pieces, with `names` among them.
-
-    Pieces have the form of `blanked_pieces`; `text` and `names` are the searched parts of the tweet.
+    `text` and `tags` are the parts that `searched_of` returns. The tags, with their mark and without, are in
+    the form of `blanked_pieces`, as are the pieces: those of the text, and the tags without their marks.
     """
-    blanked = (" ".join(names) + " ").encode().lower()
-    if not blanked.translate(None, b" _").isalnum():  # the rest is for ASCII only
-        tags = folded_tags(tweet)
-        blanked = "".join([f"{tag[1:]} " for tag in tags]).encode()
-        text = _without(text, tags)
-    return text, blanked_pieces(text) + blanked
+    marked = f" {' '.join(tags)} ".encode()
+    if len(marked.translate(None, _IN_PLAIN_NAMES)) == 2 * len(tags) + 1:  # nothing but marks and blanks
+        marked = marked.lower()
+        names = marked.translate(None, _MARKS)
+    else:
+        folded = [_folded(tag) for tag in tags]
+        marked = "".join([f" {tag} " for tag in folded]).encode()
+        names = "".join([f" {tag[1:]} " for tag in folded]).encode()
+        text = _without(text, folded)
+    return text, marked + names, blanked_pieces(text) + names
 
 
-def _without(text: str, folded_tags: Iterable[str]) -> str:
-    odd = [tag for tag in folded_tags if not is_tag(tag)]
+def _folded(tag: str) -> str:
+    """Return a tag in the form used for comparison; a joiner at the end of a word is dropped."""
+    folded = fold(tag)
+    return folded[0] + folded[1:].strip(_JOINERS)
+
+
+def _without(text: str, folded_tags: Sequence[str]) -> str:
+    odd = {tag for tag in folded_tags if not is_tag(tag)}
     if not odd:
         return text
     folded = fold(text)

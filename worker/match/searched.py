@@ -15,44 +15,22 @@ _NOTHING_OR_LINK = re.compile(r"\s*(?:https?://\S+\s*)?")
 
 
 def searched_of(tweet: Tweet) -> tuple[str, list[str]]:
-    """Return the searched text, with its parts on separate lines in no particular order, and the names.
+    """Return the searched text, with its parts on separate lines in no particular order, and the tags.
 
-    Names are those given by entities, without the marks of `tags_of`.
+    Tags are the hashtags, cashtags and mentions given by entities, each with its mark.
     """
     retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
     parts: set[str] = set()
-    names: list[str] = []
+    tags: list[str] = []
     if retweeted is not None:
-        _add_status(parts, names, tweet, True)
-        _add_status(parts, names, retweeted, retweeted.truncated)
+        _add_status(parts, tags, tweet, True)
+        _add_status(parts, tags, retweeted, retweeted.truncated)
         quoted = quoted or retweeted.quoted_status
     else:
-        _add_status(parts, names, tweet, tweet.truncated)
+        _add_status(parts, tags, tweet, tweet.truncated)
     if quoted is not None:
-        _add_status(parts, names, quoted, quoted.truncated)
-    return "\n".join(parts), names
-
-
-def tags_of(tweet: Tweet) -> set[str]:
-    """Return the hashtags, cashtags and mentions given by entities, each with its mark."""
-    retweeted, quoted = tweet.retweeted_status, tweet.quoted_status
-    if retweeted is not None:
-        quoted = quoted or retweeted.quoted_status
-    tags: set[str] = set()
-    for status in (tweet, retweeted, quoted):
-        entities = _entities_of(status) if status is not None else None
-        if entities is not None:
-            tags.update(f"#{hashtag.text}" for hashtag in entities.hashtags or () if hashtag.text)
-            tags.update(f"${cashtag.text}" for cashtag in entities.symbols or () if cashtag.text)
-            mentions = entities.user_mentions or ()
-            tags.update(f"@{mention.screen_name}" for mention in mentions if mention.screen_name)
-    return tags
-
-
-def _entities_of(status: Tweet) -> Entities | None:
-    extended = status.extended_tweet
-    is_extended = extended is not None and extended.full_text is not None
-    return extended.entities if extended is not None and is_extended else status.entities
+        _add_status(parts, tags, quoted, quoted.truncated)
+    return "\n".join(parts), tags
 
 
 def authors_of(tweet: Tweet) -> str:
@@ -62,7 +40,7 @@ def authors_of(tweet: Tweet) -> str:
     return "\n".join(user.screen_name for user in users if user is not None and user.screen_name)
 
 
-def _add_status(parts: set[str], names: list[str], status: Tweet, is_cut: bool | None) -> None:
+def _add_status(parts: set[str], tags: list[str], status: Tweet, is_cut: bool | None) -> None:
     """Add one tweet; when `is_cut`, the last word of its outer text is incomplete and is left out."""
     extended = status.extended_tweet
     if extended is not None and (text := extended.full_text) is not None:
@@ -78,7 +56,7 @@ def _add_status(parts: set[str], names: list[str], status: Tweet, is_cut: bool |
     if text is not None:
         parts.add(unescape(text))
     if entities is not None:
-        _add_entities(parts, names, entities, own_address)
+        _add_entities(parts, tags, entities, own_address)
     if more is not None and more.media:  # it has the second and further media
         _add_links(parts, more.media, None)
 
@@ -94,14 +72,14 @@ def _without_cut_word(text: str) -> str:
     return f"{head} {tail}"
 
 
-def _add_entities(parts: set[str], names: list[str], entities: Entities, own_address: str | None) -> None:
+def _add_entities(parts: set[str], tags: list[str], entities: Entities, own_address: str | None) -> None:
     """Add what entities name; entities without a name are left out."""
     if entities.hashtags:
-        names += [hashtag.text for hashtag in entities.hashtags if hashtag.text]
+        tags += [f"#{hashtag.text}" for hashtag in entities.hashtags if hashtag.text]
     if entities.symbols:
-        names += [cashtag.text for cashtag in entities.symbols if cashtag.text]
+        tags += [f"${cashtag.text}" for cashtag in entities.symbols if cashtag.text]
     if entities.user_mentions:
-        names += [mention.screen_name for mention in entities.user_mentions if mention.screen_name]
+        tags += [f"@{mention.screen_name}" for mention in entities.user_mentions if mention.screen_name]
     if entities.urls:
         _add_links(parts, entities.urls, own_address)
     if entities.media:

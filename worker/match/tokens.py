@@ -61,6 +61,11 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def blanked(piece: str) -> bytes:
+    """Return one piece in the form of `blanked_pieces`."""
+    return f" {piece} ".encode()
+
+
 def blanked_pieces(text: str) -> bytes:
     """Return the pieces of `text`, folded or not, in UTF-8, each between blanks.
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 import ahocorasick_rs
 
-from traptor.worker.match.named import with_names
+from traptor.worker.match.named import with_named
 from traptor.worker.match.tags import MARKS, is_tag
-from traptor.worker.match.tokens import blanked_pieces, pieces_of
+from traptor.worker.match.tokens import blanked, blanked_pieces, pieces_of
 from traptor.worker.match.words import Words
-from traptor.worker.tweets.tweet import Tweet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class Phrase:
         terms = frozenset(text.split())
         pieces = frozenset(term for term in terms if pieces_of(term) == [term])
         tags = frozenset(term for term in terms - pieces if is_tag(term))
-        blanked = tuple(_blanked(piece) for piece in pieces)
-        return cls(terms, pieces, tags, terms - pieces - tags, tuple(rules), blanked)
+        return cls(terms, pieces, tags, terms - pieces - tags, tuple(rules), tuple(map(blanked, pieces)))
 
     def is_in(self, words: Words) -> bool:
         """Tell whether every term occurs."""
@@ -76,10 +74,6 @@ def _readings(term: str) -> list[frozenset[str]]:
     return [] if frozenset() in readings else list(readings)
 
 
-def _blanked(piece: str) -> bytes:
-    return f" {piece} ".encode()
-
-
 def _rarest(words: Iterable[str], shared: Mapping[str, int]) -> str:
     return min(words, key=lambda word: (shared[word], -len(word), word))
 
@@ -100,16 +94,16 @@ class TrackIndex:
             for key in {_rarest(reading, shared) for reading in readings}:
                 files.setdefault(key, _File()).add(key, phrase)
         # Blanks around the words turn a substring search into a word search.
-        automaton = ahocorasick_rs.BytesAhoCorasick([_blanked(key) for key in files])
+        automaton = ahocorasick_rs.BytesAhoCorasick([blanked(key) for key in files])
         self._find = automaton.find_matches_as_indexes
         self._files = list(files.values())
 
-    def match(self, text: str, names: Sequence[str] = (), tweet: Tweet | None = None) -> set[int]:
-        """Return the indexes of the rules that match a text and the names in a tweet's entities."""
-        if names and tweet is not None:
-            text, pieces = with_names(text, names, tweet)
+    def match(self, text: str, tags: Sequence[str] = ()) -> set[int]:
+        """Return the indexes of the rules that match a text and the tags that entities name in it."""
+        if tags:
+            text, named, pieces = with_named(text, tags)
         else:
-            pieces = blanked_pieces(text)
+            named, pieces = b"", blanked_pieces(text)
         found: set[int] = set()
         phrases = self._unfiled
         for number in {number for number, _start, _end in self._find(pieces, True)}:  # a word may occur often
@@ -125,7 +119,7 @@ class TrackIndex:
             if file.phrases:
                 phrases = phrases + file.phrases
         if phrases:
-            words = Words(text, tweet, pieces)
+            words = Words(text, named, pieces)
             for phrase in phrases:
                 if phrase.is_in(words):
                     found.update(phrase.rules)
@@ -143,7 +137,7 @@ class _File:
     def add(self, key: str, phrase: Phrase) -> None:
         if phrase.terms != phrase.pieces:
             self.phrases.append(phrase)
-        elif others := tuple(map(_blanked, phrase.pieces - {key})):
+        elif others := tuple(map(blanked, phrase.pieces - {key})):
             self.worded.append((others, phrase.rules))
         else:
             self.rules.extend(phrase.rules)
