@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 import redis
 
-from traptor.common.redis.client import REDIS_ERRORS, UnexpectedReply, unavailable
-from traptor.common.rules.rule import GroupId
+from traptor.common.redis.client import REDIS_ERRORS, UnexpectedReply, scan_page, unavailable
+from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.change import Fields, GroupChange, Kind, RuleChange
 
 MOST_ENTRIES = 100  # of a group
 _PREFIX = "traptor:history:"
+_SCAN_COUNT = 5_000
 _LEVEL = 1  # of compression: loads are written while somebody waits
 
 
@@ -85,6 +86,30 @@ def read_history(client: redis.Redis, group: GroupId, most: int) -> list[Entry]:
         return list(_entries(group, reply))
     except REDIS_ERRORS as error:
         raise unavailable(client, error) from error
+
+
+def groups_with_history(client: redis.Redis, rule_type: RuleType) -> list[GroupId]:
+    """Return the groups of a type that have a history, also those without rules. Raises RedisUnavailable."""
+    try:
+        cursor, found = 0, set[bytes]()
+        while True:
+            page = client.scan(cursor, match=f"{_PREFIX}{rule_type}:*", count=_SCAN_COUNT)
+            cursor, keys = scan_page(page)
+            found.update(keys)
+            if not cursor:
+                break
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+    names = [key.decode(errors="replace").removeprefix(_PREFIX) for key in found]
+    return sorted(GroupId.parse(name) for name in names if _is_group(name))
+
+
+def _is_group(name: str) -> bool:
+    try:
+        GroupId.parse(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _entries(group: GroupId, reply: Any) -> Iterator[Entry]:

@@ -1,0 +1,122 @@
+"""Make a change: read what stands, work the change out, show it, write it under the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import redis
+
+from traptor.common.rules.rule import GroupId, RuleType
+from traptor.common.text import counted
+from traptor.rulekit.changes.change import GroupChange, Kind
+from traptor.rulekit.changes.holdings import Holdings
+from traptor.rulekit.commands.given import progress_bar
+from traptor.rulekit.commands.kit import Kit, say, say_json, who_asks
+from traptor.rulekit.keeping.lock import locked
+from traptor.rulekit.keeping.reading import read_holdings
+from traptor.rulekit.keeping.writing import GroupWriter, Signature
+
+Steps = Sequence[Sequence[GroupChange]]
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a change is made: `command` describes it in the history."""
+
+    command: str
+    wait_s: float = 0.0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command did, or would do."""
+
+    steps: Steps
+    dry_run: bool
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> list[GroupChange]:
+        """The changes of all groups."""
+        return sorted((one for step in self.steps for one in step), key=lambda one: one.group)
+
+    def show(self, as_json: bool) -> None:
+        """Print it."""
+        if as_json:
+            say_json(self.as_json())
+            return
+        verb = "would be" if self.dry_run else "are"
+        for change in self.changes:
+            counts = ", ".join(f"{change.count(kind)} {kind}" for kind in Kind if change.count(kind))
+            print(f"{change.group}: {counts}")  # noqa: T201 - the answer
+        if not self.changes:
+            print("nothing changes, and nothing is published")  # noqa: T201 - the answer
+        else:
+            total = sum(len(change.rules) for change in self.changes)
+            say(f"{counted(total, 'rule')} in {counted(len(self.changes), 'group')} {verb} changed")
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        return {
+            "dry_run": self.dry_run,
+            **{str(kind): sum(one.count(kind) for one in self.changes) for kind in Kind},
+            "groups": [
+                {"group": str(one.group), **{str(kind): one.count(kind) for kind in Kind}}
+                for one in self.changes
+            ],
+            **self.more,
+        }
+
+
+def make_change(
+    kit: Kit,
+    rule_type: RuleType,
+    manner: Manner,
+    work_out: Callable[[redis.Redis, Holdings], Steps],
+) -> Steps:
+    """Work a change out on what stands in Redis, and write it unless it is a dry run.
+
+    Raises RedisUnavailable, LockedByAnother, ChangedMeanwhile, LoadInterrupted, and what `work_out` raises.
+    """
+    with kit.redis() as client:
+        if manner.dry_run:
+            return work_out(client, read_shown(client, rule_type))
+        with locked(client, rule_type, who_asks(), manner.wait_s, say) as lock:
+            holdings = read_shown(client, rule_type)
+            steps = work_out(client, holdings)
+            groups = {change.group for step in steps for change in step}
+            revisions = {group: holdings.revisions.get(group) for group in groups}
+            signature = Signature(who_asks(), manner.command)
+            with progress_bar("writing") as show:
+                writer = GroupWriter(client, kit.settings.redis.channel, lock, signature)
+                writer.write_all(steps, revisions, show)
+            return steps
+
+
+def read_shown(client: redis.Redis, rule_type: RuleType, group: GroupId | None = None) -> Holdings:
+    """Read rules with a progress bar. Raises RedisUnavailable."""
+    with progress_bar("reading Redis") as show:
+        return read_holdings(client, rule_type, group, show)
+
+
+def list_changes(changes: Sequence[GroupChange], most: int = _SHOWN) -> list[str]:
+    """Return a line for each rule that changes, as a diff shows it; at most `most` of a group."""
+    lines = []
+    signs = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
+    for change in changes:
+        for one in change.rules[:most]:
+            before, after = one.before or {}, one.after or {}
+            differing = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+            what = (after or before).get("value", "")
+            if one.kind is Kind.CHANGED:
+                what = "; ".join(
+                    f"{name}: {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
+                    for name in sorted(differing)
+                )
+            lines.append(f"{signs[one.kind]} {one.key}  {what}")
+        if len(change.rules) > most:
+            lines.append(f"  ... and {len(change.rules) - most} more in {change.group}")
+    return lines

@@ -1,0 +1,27 @@
+"""The group of commands `rules`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from traptor.rulekit.commands.editing import history, move, remove, undo
+from traptor.rulekit.commands.kit import RulesGroup
+from traptor.rulekit.commands.loading import add, diff, load
+from traptor.rulekit.commands.reading import export, list_rules, show
+
+
+@click.group(cls=RulesGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The ini, if it was not named before.",
+)
+def rules(config: Path | None) -> None:
+    """Load, list, change and count rules; no supervisor needs to run."""
+
+
+for command in (load, diff, add, remove, move, list_rules, show, export, history, undo):
+    rules.add_command(command)

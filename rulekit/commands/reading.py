@@ -1,0 +1,177 @@
+"""`list`, `show` and `export`: the rules that stand in Redis."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+import orjson
+
+from traptor.common.errors import TraptorError
+from traptor.common.rules.normalise import Found
+from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, RuleType
+from traptor.common.terminal import report_console
+from traptor.rulekit.changes.holdings import Holdings, Stored
+from traptor.rulekit.commands.changing import read_shown
+from traptor.rulekit.commands.editing import NoSuchRule
+from traptor.rulekit.commands.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.tables import table
+
+
+@click.command(name="list")
+@click.argument("where", type=a_place, required=False, metavar="[TYPE[:ID]]")
+@json_option
+@click.pass_context
+def list_rules(ctx: click.Context, where: Where | None, as_json: bool) -> None:
+    """List the groups of all types or of one, or the rules of a group."""
+    kit = kit_of(ctx)
+    if where is not None and where.group is not None:
+        _list_group(kit, where.group, as_json)
+    else:
+        _list_groups(kit, [where.type] if where else list(RuleType), as_json)
+
+
+@click.command()
+@click.argument("where", type=a_place, metavar="TYPE[:ID]")
+@click.argument("rule_id")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, where: Where, rule_id: str, as_json: bool) -> None:
+    """Show all fields of a rule, named by its id or key, and what becomes of it."""
+    kit = kit_of(ctx)
+    with kit.redis() as client:
+        holdings = read_shown(client, where.type, where.group)
+    rules = [rule for rule in holdings.rules if rule_id in (rule.rule_id, rule.key)]
+    if not rules:
+        unusable = next((one for one in holdings.unusable if one.key == rule_id), None)
+        why = f"{rule_id} is {unusable.reason}" if unusable else f"no {where} rule has the id {rule_id}"
+        raise NoSuchRule(why)
+    found = [_rule_json(rule, _judged(kit, rule)) for rule in rules]
+    if as_json:
+        say_json(found)
+        return
+    for one in found:
+        fields = one.pop("fields")
+        assert isinstance(fields, dict)
+        rows = [*one.items(), *((f"  {name}", text) for name, text in fields.items())]
+        report_console().print(table(("", ""), rows))
+
+
+@click.command()
+@click.argument("where", type=a_place, metavar="TYPE[:ID]")
+@click.option("--to", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, not stdout.")
+@click.pass_context
+def export(ctx: click.Context, where: Where, form: str, output: Path | None) -> None:
+    """Write rules in a form that `load` reads."""
+    with kit_of(ctx).redis() as client:
+        holdings = read_shown(client, where.type, where.group)
+    for one in holdings.unusable:
+        say(f"left out: {one.shown_key}: {one.reason}")
+    try:
+        if output is None:
+            _write(sys.stdout, holdings.rules, form)
+        else:
+            with output.open("w", encoding="utf-8", newline="") as stream:
+                _write(stream, holdings.rules, form)
+    except BrokenPipeError:
+        raise click.exceptions.Exit(0) from None
+    except OSError as error:
+        raise TraptorError(f"{output or 'stdout'} cannot be written: {error.strerror}") from None
+
+
+def _write(stream: TextIO, rules: Sequence[Stored], form: str) -> None:
+    rows: Iterator[dict[str, str]] = ({**rule.fields, "rule_id": rule.rule_id} for rule in rules)
+    if form == "jsonl":
+        for row in rows:
+            stream.write(orjson.dumps(row).decode() + "\n")
+        return
+    names = sorted({name for rule in rules for name in rule.fields} - {"rule_id", "value", "tag"})
+    writer = csv.DictWriter(stream, ["rule_id", "value", "tag", *names], restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _list_groups(kit: Kit, types: Sequence[RuleType], as_json: bool) -> None:
+    rows = []
+    with kit.redis() as client:
+        for rule_type in types:
+            holdings = read_shown(client, rule_type)
+            rows += [_group_json(kit, group, holdings.of([group])) for group in holdings.groups]
+            for one in holdings.unusable:
+                say(f"no rule: {one.shown_key}: {one.reason}")
+    if as_json:
+        say_json(rows)
+        return
+    heads = ("group", "rules", "values", "limit", "connections", "inactive", "invalid")
+    report_console().print(table(heads, [[row[head] for head in heads] for row in rows], heads[1:]))
+
+
+def _group_json(kit: Kit, group: GroupId, holdings: Holdings) -> dict[str, object]:
+    found = [_judged(kit, rule) for rule in holdings.rules]
+    values = {value for one in found if isinstance(one, Rule) for value in one.values}
+    limit = kit.limits.of(group.type)
+    return {
+        "group": str(group),
+        "rules": len(holdings.rules),
+        "values": len(values),
+        "limit": limit,
+        "connections": -(-len(values) // limit),
+        "inactive": sum(isinstance(one, Inactive) for one in found),
+        "invalid": sum(isinstance(one, Rejected) for one in found),
+    }
+
+
+def _list_group(kit: Kit, group: GroupId, as_json: bool) -> None:
+    with kit.redis() as client:
+        holdings = read_shown(client, group.type, group)
+    rows = [_rule_json(rule, _judged(kit, rule)) for rule in holdings.rules]
+    rows += [
+        {
+            "key": one.key,
+            "rule_id": "",
+            "group": str(group),
+            "state": f"no rule: {one.reason}",
+            "values": [],
+            "fields": {},
+        }
+        for one in holdings.unusable
+    ]
+    if as_json:
+        say_json(rows)
+        return
+    shown = []
+    for row in rows:
+        fields = row["fields"]
+        assert isinstance(fields, dict)
+        shown.append((row["rule_id"], fields.get("value", ""), fields.get("tag", ""), row["state"]))
+    report_console().print(table(("rule_id", "value", "tag", "state"), shown))
+
+
+def _judged(kit: Kit, rule: Stored) -> Found:
+    return rule.judged(kit.honour_status, kit.limits)
+
+
+def _rule_json(rule: Stored, found: Found) -> dict[str, object]:
+    match found:
+        case Rule():
+            state, values = (
+                ("streamed" if not found.doubt else f"streamed; {found.doubt}"),
+                list(found.values),
+            )
+        case Inactive():
+            state, values = f"not streamed: status {found.status}", []
+        case Rejected():
+            state, values = f"invalid: {found.reason}", []
+    return {
+        "key": rule.key,
+        "rule_id": rule.rule_id,
+        "group": str(rule.group),
+        "state": state,
+        "values": values,
+        "fields": dict(rule.fields),
+    }
