@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import click
+import orjson
 
 from traptor.common import __version__
 from traptor.common.config.sections import SupervisorSection
@@ -23,7 +24,7 @@ from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.checks import host
 from traptor.supervisor.checks.check import check
-from traptor.supervisor.checks.preview import preview
+from traptor.supervisor.checks.preview import preview, preview_json
 from traptor.supervisor.host.inherited import (
     open_missing_streams,
     raise_descriptor_limit,
@@ -60,9 +61,12 @@ _STDERR = 2
     help="Check ini, keys, Redis and Kafka, report every problem, and exit.",
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Print the connections that would run, and exit.")
+@click.option("--json", "as_json", is_flag=True, help="With --plan: print JSON, for programs.")
 @click.version_option(__version__, prog_name="traptor-supervisor")
-def main(config: Path, only_check: bool, only_plan: bool) -> None:
+def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None:
     """Run a collection in the foreground: one worker process for each connection that the rules need."""
+    if as_json and not only_plan:
+        raise click.UsageError("--json goes with --plan")
     missing_streams = open_missing_streams()
     reset_signals()
     # Whatever Python's default is (3.14: forkserver), a worker must be forked.
@@ -71,6 +75,9 @@ def main(config: Path, only_check: bool, only_plan: bool) -> None:
         if only_check:
             sys.exit(asyncio.run(check(config, report_console())))
         settings = load_settings(config)
+        if only_plan and as_json:
+            click.echo(orjson.dumps(asyncio.run(preview_json(settings)), option=orjson.OPT_INDENT_2))
+            sys.exit(ExitCode.OK)
         if only_plan:
             sys.exit(asyncio.run(preview(settings, report_console())))
         require_stdout(settings, missing_streams)

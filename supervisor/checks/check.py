@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +17,21 @@ from traptor.common.redis.client import REDIS_ERRORS, ask, redis_client, unavail
 from traptor.common.terminal import say
 from traptor.common.text import counted
 from traptor.supervisor.checks import host
+from traptor.supervisor.checks.appplan import AppPlan, planned_apps, plans_of_apps
+from traptor.supervisor.checks.appreport import (
+    by_rule,
+    differences_of,
+    filters_of,
+    foreign_of,
+    load_of,
+    price_of,
+)
 from traptor.supervisor.checks.keys import idle_keys
 from traptor.supervisor.checks.plan import Look, cold_plan, fresh_pool, read_rules, remembered_pool
 from traptor.supervisor.checks.probe import probe_output
 from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
 from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
+from traptor.supervisor.filters.sync.goal import ForeignFilters
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.state.locks import lock_holder
@@ -151,7 +162,8 @@ async def _check_rules(
     settings: Settings, pool: KeyPool, running: Running | None, found: Findings, now: float
 ) -> None:
     look = await read_rules(settings)
-    planned = cold_plan(settings, look.snapshots, pool, now)
+    apps = await plans_of_apps(settings, look)
+    planned = planned_apps(apps) if apps else cold_plan(settings, look.snapshots, pool, now)
     rules = sum(len(snapshot.rules) for snapshot in look.snapshots.values())
     counts = (
         counted(len(look.snapshots), "group"),
@@ -161,12 +173,29 @@ async def _check_rules(
     found.facts.append(f"Redis answers: {', '.join(counts)}.")
     found.warnings += [f"{rejected.shown_key}: {rejected.reason}" for rejected in look.rejected]
     found.warnings += [f"{rule.shown_key}: {rule.doubt}" for rule in look.doubtful]
+    _check_apps(apps, found)
     waiting = sorted(row.name for row in planned if row.key is None)
     if waiting and running is None:
         found.warnings.append(f"no key for {', '.join(waiting)}: add keys, or they wait")
     if len(planned) > host.connections_that_fit():
         found.warnings.append("more connections than the limit of open files allows: raise LimitNOFILE")
     await _check_what_else_is_in_redis(settings, look, running, found)
+
+
+def _check_apps(apps: Sequence[AppPlan], found: Findings) -> None:
+    for plan in apps:
+        found.facts.append(f"{plan.connection}: {filters_of(plan)}; {load_of(plan)}; {price_of(plan)}.")
+        if plan.trouble:
+            found.failures.append(
+                f"{plan.connection}: X does not tell which filters stand there: {plan.trouble}"
+            )
+        holds = plan.foreign and plan.limits.policy is ForeignFilters.REFUSE
+        (found.failures if holds else found.warnings).extend(foreign_of(plan))
+        found.warnings += by_rule("no filter for", plan.composed.waiting)
+        found.warnings += by_rule("v2 cannot express", plan.composed.refused)
+        found.warnings += by_rule("doubtful", plan.doubts)
+    if apps:
+        found.facts += differences_of(apps)
 
 
 async def _check_what_else_is_in_redis(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +15,8 @@ from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.terminal import say
 from traptor.common.text import counted, one_line
+from traptor.supervisor.checks.appplan import planned_apps, plans_of_apps
+from traptor.supervisor.checks.appreport import as_json, print_apps
 from traptor.supervisor.checks.difference import UNKNOWN, Comparison, compare
 from traptor.supervisor.checks.keys import idle_keys
 from traptor.supervisor.checks.plan import (
@@ -40,14 +44,33 @@ async def preview(settings: Settings, console: Console) -> ExitCode:
         raise
     now = time.monotonic()
     pool = _pool(settings, console, now)
-    planned = cold_plan(settings, look.snapshots, pool, now)
+    apps = await plans_of_apps(settings, look)
+    planned = planned_apps(apps) if apps else cold_plan(settings, look.snapshots, pool, now)
     if running is not None:
         _print_running(console, running, planned)
     if running is None or running.status is None:
         _print_planned(console, planned, len(settings.keys))
         _warn(console, idle_keys(pool.statuses(now), now))
+    if apps:
+        print_apps(console, apps)
     _print_left_out(console, look)
     return ExitCode.OK
+
+
+async def preview_json(settings: Settings) -> dict[str, Any]:
+    """Return the plan of a supervisor that starts now, for programs. Raises RedisUnavailable."""
+    look = await read_rules(settings)
+    apps = await plans_of_apps(settings, look)
+    now = time.monotonic()
+    planned = planned_apps(apps) or cold_plan(settings, look.snapshots, remembered_pool(settings, now), now)
+    return {
+        "api": settings.traptor.api,
+        "connections": [asdict(row) for row in sorted(planned, key=lambda row: row.name)],
+        "apps": [as_json(plan) for plan in apps],
+        "rejected": [{"key": rule.key, "reason": rule.reason} for rule in look.rejected],
+        "doubtful": [{"key": rule.key, "reason": rule.doubt} for rule in look.doubtful],
+        "inactive": {str(group): one.inactive for group, one in sorted(look.snapshots.items())},
+    }
 
 
 def _pool(settings: Settings, console: Console, now: float) -> KeyPool:

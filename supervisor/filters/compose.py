@@ -65,7 +65,7 @@ def _too_long(clause: Clause, size: int, length: int) -> str:
         return f"it takes {size} characters, and a filter may have {length}"
     return (
         f"the box takes {pieces} tiles of {size} characters in all, and a filter may have {length}: draw a"
-        " smaller box, or several"
+        " smaller box, or several; a whole country is found by track rules with the suffix place_country:XX"
     )
 
 

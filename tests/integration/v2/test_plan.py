@@ -1,0 +1,166 @@
+"""`--plan` and `--check` under v2, with a real Redis and the sandbox as X."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+from rich.console import Console
+from support.collection import Collection, Json, Key
+from support.waiting import DEADLINE_S
+
+from traptor.common.config.settings import load_settings
+from traptor.supervisor.checks.check import check
+from traptor.supervisor.checks.preview import preview, preview_json
+
+Make = Callable[..., Collection]
+OF_TRAPTOR = ("follow_scope", "foreign_filters")
+FIRST_ID = 1_100_000_000_000_000_000
+
+
+def configured(collection: Collection, **options: object) -> Path:
+    """Return an old ini plus `api = v2`, the sandbox's address, and these options."""
+    of_traptor = {name: value for name, value in options.items() if name in OF_TRAPTOR}
+    of_twitter = {name: value for name, value in options.items() if name not in OF_TRAPTOR}
+    collection.options["traptor"] = {"api": "v2", **of_traptor}
+    collection.options["twitter"] = {"api_url": collection.sandbox.url, **of_twitter}
+    collection.write_ini()
+    return collection.ini
+
+
+def console_on(text: io.StringIO) -> Console:
+    return Console(file=text, markup=False, emoji=False, highlight=False, width=10_000)
+
+
+def shown(collection: Collection, **options: object) -> str:
+    """Return what `--plan` prints."""
+    text = io.StringIO()
+    settings = load_settings(configured(collection, **options))
+    assert asyncio.run(preview(settings, console_on(text))) == 0
+    return text.getvalue()
+
+
+def checked(collection: Collection, **options: object) -> tuple[int, str]:
+    """Return the exit code of `--check`, and what it prints."""
+    text = io.StringIO()
+    code = asyncio.run(check(configured(collection, **options), console_on(text)))
+    return code, text.getvalue()
+
+
+def planned(collection: Collection, **options: object) -> Json:
+    """Return the plan of the only app, as `--plan --json` prints it."""
+    plan = asyncio.run(preview_json(load_settings(configured(collection, **options))))
+    [app] = json.loads(json.dumps(plan))["apps"]
+    return dict(app)
+
+
+def add_filters(collection: Collection, *values: str) -> None:
+    """Put filters of somebody else into the only app."""
+    token = requests.post(
+        f"{collection.sandbox.url}/oauth2/token",
+        auth=("ck-old", "SECRET-cs-old"),
+        data={"grant_type": "client_credentials"},
+        timeout=DEADLINE_S,
+    ).json()["access_token"]
+    requests.post(
+        f"{collection.sandbox.url}/2/tweets/search/stream/rules",
+        headers={"Authorization": f"Bearer {token}"},
+        json={"add": [{"value": value} for value in values]},
+        timeout=DEADLINE_S,
+    ).raise_for_status()
+
+
+def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    collection.add_rules("follow:0", [str(FIRST_ID + number * 7_919) for number in range(5_500)])
+    collection.add_rules("track:0", [f"storm warning {number}" for number in range(352)])
+
+    text = shown(collection)
+    assert "v2:old: 852 of 1,000 filters: 500 packed, 352 single." in text
+    assert "v2:old: 9 rule requests, in effect after about 29 s; 1,000 posts cost $5.00 with" in text
+
+    app = planned(collection)
+    assert (app["filters"], app["packed"], app["single"], app["free"]) == (852, 500, 352, 148)
+    assert app["dollars_per_1000_posts"] == {"plain": 5.0, "with_another": 5.0}
+    assert planned(collection, follow_scope="author")["filters"] == 505
+
+    app = planned(collection, rules_per_app=500)
+    assert app["filters"] == 475
+    assert len(app["waiting"]) == 627
+    assert app["waiting"][0]["key"].startswith("traptor-follow:0:")
+    assert "waits: and 607 more rules (--plan --json names all)" in shown(collection, rules_per_app=500)
+    assert collection.sandbox.v2.filters() == [], "a plan changes nothing"
+
+
+def test_a_check_of_an_old_ini_says_what_v2_does_otherwise(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    collection.add_rules("follow:0", ["42", "43"])
+    collection.add_rules("track:0", ["storm", "covid-19", "#a-b"])
+    code, report = checked(collection)
+    assert code == 0, report
+    for text in (
+        "v2: deletions and withheld notices do not come at all; every post that comes costs money.",
+        "v2: lost for 2 rules of v2:old: replies typed by hand are found only where X takes them for",
+        "v2: lost for 2 rules of v2:old: words that stand only in the address behind a link are not found.",
+        "v2: added for 1 rule of v2:old: the same words with other punctuation between them are found too.",
+        "1,000 posts cost $5.00 with expand = none",
+        "warning: v2 cannot express: traptor-track:0:#a-b: '#a-b' is no hashtag",
+    ):
+        assert text in report
+    asked = [one["endpoint"] for one in collection.sandbox.v2.requests()]
+    assert asked == ["token", "rules_list"], "the bearer token is fetched with the old key"
+
+
+def test_filters_of_others_are_listed_by_value(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    collection.add_rules("track:0", ["storm"])
+    add_filters(collection, "kittens", "puppies has:media", "storm")
+    code, report = checked(collection)
+    assert code == 1
+    for value in ("'kittens'", "'puppies has:media'"):
+        assert f"error: v2:old: a filter of others stands there: {value}: no connection opens" in report
+    assert "'storm'" not in report, "the very value that is wanted is used"
+
+    code, report = checked(collection, foreign_filters="leave")
+    assert code == 0
+    assert "warning: v2:old: a filter of others stands there: 'kittens': they stay" in report
+    assert "a filter of others stands there: 'kittens'" in shown(collection)
+    app = planned(collection)
+    assert [one["value"] for one in app["foreign"]] == ["kittens", "puppies has:media"]
+    assert app["rule_requests"] == 0, "its only filter stands there"
+
+
+def test_a_plan_is_made_although_x_does_not_answer(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    collection.add_rules("track:0", ["storm"])
+    collection.sandbox.v2.fault("status", endpoint="any", status=503)
+    text = shown(collection)
+    assert "v2:old: 1 of 1,000 filters: 0 packed, 1 single." in text
+    assert (
+        "warning: v2:old: X does not tell which filters stand there: fetch bearer token: X answered" in text
+    )
+    assert "SECRET" not in text
+    assert checked(collection)[0] == 1
+
+
+def test_the_plan_of_v11_has_json_too(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    collection.add_rules("track:0", ["storm", "x" * 61])
+    collection.write_ini()
+    done = subprocess.run(
+        [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini), "--plan", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    plan = json.loads(done.stdout)
+    assert [(one["name"], one["rules"], one["key"]) for one in plan["connections"]] == [("track:0", 1, "old")]
+    assert plan["apps"] == []
+    assert len(plan["rejected"]) == 1
