@@ -127,6 +127,20 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     rules_change: int = 0  # number of the last Rules in effect
 
 
+class Sample(msgspec.Struct, tag="sample", frozen=True):
+    """One piece of an answer to TakeSample: whole messages as they were given to the output, oldest first.
+
+    `skipped` counts those that were not kept since the last TakeSample: the newest ones are.
+    """
+
+    messages: list[bytes]
+    skipped: int
+    is_last: bool
+
+    def __repr__(self) -> str:
+        return f"Sample({len(self.messages)} messages, skipped={self.skipped}, is_last={self.is_last})"
+
+
 class Drained(msgspec.Struct, tag="drained", frozen=True):
     """The worker's last message: `undelivered` messages stay in its outbox for another worker to deliver."""
 
@@ -182,12 +196,16 @@ class Drain(msgspec.Struct, tag="drain", frozen=True):
     deadline_s: float
 
 
+class TakeSample(msgspec.Struct, tag="take_sample", frozen=True):
+    """Send the messages kept since the last TakeSample, and keep further ones for some seconds."""
+
+
 class Reopen(msgspec.Struct, tag="reopen", frozen=True):
     """Reopen the log files."""
 
 
-FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Drained
-FromMaster = Connect | Close | Rules | Drain | Reopen
+FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Sample | Drained
+FromMaster = Connect | Close | Rules | Drain | TakeSample | Reopen
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)

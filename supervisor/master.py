@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,12 @@ from traptor.supervisor.jobs import Jobs, every
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.ledger.keeper import LedgerKeeper
+from traptor.supervisor.orders.connections import ConnectionOrders
+from traptor.supervisor.orders.desk import Desk
+from traptor.supervisor.orders.foresight import foresee
+from traptor.supervisor.orders.keys import KeyOrders
+from traptor.supervisor.orders.sampling import Sampling
+from traptor.supervisor.orders.whereabouts import last_matches, rules_named
 from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
@@ -51,6 +58,7 @@ from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import Roster, end_process
+from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.headline import headline
@@ -123,7 +131,7 @@ class Master:
         )
         self._reload = Reload(self._context, self._planner, logs)
         self._files = FileChanges(partial(self._ask_reload, "a file changed"))
-        self._api = Api(self._status, self._ledger.view, self._ledger.path)
+        self._api = Api(self._make_desk())
         self._control = ControlServer(
             socket_path(settings.supervisor.run_dir), self._api.routes(), lambda: context.settings.http
         )
@@ -147,15 +155,32 @@ class Master:
 
     def _make_context(self, settings: Settings, fleet: Fleet) -> Context:
         rng = random.Random()
+        store = StateStore(settings.supervisor.state_dir / "state.db", self._reserve)
         return Context(
             settings=settings,
             pool=KeyPool(pool_limits(settings), rng),
             pacer=Pacer(settings.twitter.connect_rate),
-            store=StateStore(settings.supervisor.state_dir / "state.db", self._reserve),
+            store=store,
             run_clock=RunClock(time.monotonic()),
             fleet=fleet,
             leftovers=Leftovers(settings.supervisor.state_dir),
             rng=rng,
+            stops=Stops(store),
+        )
+
+    def _make_desk(self) -> Desk:
+        context, groups = self._context, self._groups
+        return Desk(
+            status=self._status,
+            view=self._ledger.view,
+            ledger=self._ledger.path,
+            foresee=partial(foresee, context, groups),
+            reload=self._reload_now,
+            find=partial(rules_named, context, groups),
+            last_matches=partial(last_matches, self._redis),
+            connections=ConnectionOrders(context, self._planner, self._wake_for),
+            keys=KeyOrders(context, self.wake),
+            sampling=Sampling(context),
         )
 
     def wake(self) -> None:
@@ -331,6 +356,16 @@ class Master:
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why
         self.wake()
+
+    async def _reload_now(self, accept_empty: bool) -> dict[str, Any]:
+        """Reload, wait for what comes of it, and say which groups are taken for empty from now on."""
+        outcome_comes = self._reload.next_outcome()
+        self._ask_reload("an operator's order")
+        outcome = await outcome_comes
+        empty = [group.id for group in self._groups.all() if group.suspect and accept_empty]
+        for group in empty if not outcome.refused else []:
+            self._rules.hint(group)
+        return {**asdict(outcome), "accepted": [str(group) for group in empty]}
 
     def _take_reload(self) -> None:
         self._files.note()

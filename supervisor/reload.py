@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from traptor.common.config.settings import Settings, load_settings
-from traptor.common.errors import ConfigError
+from traptor.common.errors import ConfigError, Problem
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
 from traptor.supervisor.connections.context import Context
@@ -19,6 +20,15 @@ from traptor.supervisor.keys.pool import PoolLimits
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a reload at `at` (Unix time): refused for these reasons, or applied but for `restart`."""
+
+    at: float
+    refused: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()  # changed options that need a restart
+
+
 class Reload:
     """Reads the ini and the key file again and applies the differences."""
 
@@ -26,23 +36,32 @@ class Reload:
         self._context = context
         self._planner = planner
         self._logs = logs
+        self.last: Outcome | None = None  # None: none was asked for
+        self._awaited: list[asyncio.Future[Outcome]] = []
+
+    def next_outcome(self) -> asyncio.Future[Outcome]:
+        """Return what the next reload will come to."""
+        self._awaited.append(asyncio.get_running_loop().create_future())
+        return self._awaited[-1]
 
     def run(self, why: str) -> None:
         """Apply the files' present content, or log what is wrong with them."""
-        old = self._context.settings
         try:
-            new = load_settings(old.path)
+            new = read_again(self._context.settings)
         except ConfigError as error:
             for problem in error.problems:
                 log.warning("reload refused", extra=fields(problem=str(problem)))
-            return
-        if old.keys and not new.keys:
-            log.warning("reload refused", extra=fields(problem=f"{old.path}: no key is left"))
-            return
-        self._apply(old, new, why)
+            self.last = Outcome(time.time(), refused=tuple(map(str, error.problems)))
+        else:
+            self.last = self._apply(self._context.settings, new, why)
+        for future in self._awaited:
+            if not future.done():  # whoever asked may be gone
+                future.set_result(self.last)
+        self._awaited.clear()
 
-    def _apply(self, old: Settings, new: Settings, why: str) -> None:
-        for option in new.changes(old).restart:
+    def _apply(self, old: Settings, new: Settings, why: str) -> Outcome:
+        restart = tuple(str(option) for option in new.changes(old).restart)
+        for option in restart:
             log.warning("option changed, but needs a restart", extra=fields(option=option))
         for warning in new.warnings:
             log.warning("configuration", extra=fields(warning=warning))
@@ -57,6 +76,15 @@ class Reload:
         take_keys(context, now)
         self._planner.invalidate()
         log.info("reloaded", extra=fields(why=why))
+        return Outcome(time.time(), restart=restart)
+
+
+def read_again(old: Settings) -> Settings:
+    """Return the files' present content. Raises ConfigError when a reload refuses it."""
+    new = load_settings(old.path)
+    if old.keys and not new.keys:
+        raise ConfigError([Problem(str(old.path), "no key is left")])
+    return new
 
 
 def take_keys(context: Context, now: float) -> None:

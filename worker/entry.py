@@ -27,8 +27,9 @@ from traptor.worker.session import Session
 from traptor.worker.sinks.kafka.legacy import take_over_undelivered
 from traptor.worker.sinks.kafka.topics import look_at_kafka
 from traptor.worker.sinks.outputs import sink_of
+from traptor.worker.trial import try_key
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "warm_up"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "try_key", "warm_up"]
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
+from traptor.worker.sampler import Sampler
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.limit_notices import LimitNotices
@@ -42,6 +43,7 @@ class Pipeline:
         self._limit_notices = LimitNotices()
         self._shown = Ration(_SHOWN_A_MINUTE)
         self._tally = Tally()
+        self.sampler = Sampler()
 
     def open(self) -> None:
         """Build the matcher and connect to the output. Raises SinkError."""
@@ -90,6 +92,7 @@ class Pipeline:
         if self._stats is not None:
             self._stats.received(matched)
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
+        self.sampler.offer(body)
         rules = self._birth.rules
         self._delivery.send(
             Outgoing(

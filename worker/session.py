@@ -31,6 +31,7 @@ from traptor.common.messages import (
     Ready,
     Reopen,
     Report,
+    TakeSample,
 )
 from traptor.worker.afterfork import give_memory_back, set_title
 from traptor.worker.current import CurrentStream
@@ -191,6 +192,9 @@ class Session:
                 self._current.stop()
             case Drain():
                 self._drain_soon(message)
+            case TakeSample():
+                for piece in self._pipeline.sampler.take(time.monotonic()):
+                    self._post(piece)
             case Reopen():
                 self._logs.reopen()
 

@@ -49,6 +49,8 @@ class Connection:
     app: str | None = None  # the id of the only key that may serve it (v2)
     wanted: Wanted | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
+    orders: int = 0  # how often the operator ordered a restart
+    is_stopped: bool = False  # by the operator
     lease: Lease | None = None  # the key lent to it, for its wanted generation
     serving: Generation | None = None
     handover: Handover = field(init=False)
@@ -128,6 +130,14 @@ class Connection:
         front = (generation for generation in (self.serving, self.successor) if generation is not None)
         return frozenset().union(*(generation.birth.keys for generation in front))
 
+    def restart_ordered(self) -> None:
+        """Want another generation, now: what kept the last one from its stream no longer counts."""
+        self.orders += 1
+        self.crashes.reset()
+        self.refresh_crashes.reset()
+        self.refusal = None
+        self.broken_until = 0.0
+
     def forget_key(self) -> None:
         """End the lease, and drop what was planned with its key."""
         self.lease = None
@@ -158,6 +168,8 @@ class Connection:
         """Return the state that tells why it has a generation, or none."""
         if not self.is_planned:
             return ConnectionState.QUIET
+        if self.is_stopped:
+            return ConnectionState.STOPPED
         if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
             return ConnectionState.UP
         if self.refused(now):

@@ -13,10 +13,12 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.workers.fleet import GRACE_S, Fleet
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
+from traptor.supervisor.workers.samples import Samples
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class Context:
     fleet: Fleet
     leftovers: Leftovers
     rng: random.Random
+    stops: Stops
+    samples: Samples = field(default_factory=Samples)
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False
     hurries: bool = False  # the stop does not wait for the output

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from traptor.common.counts import added
 from traptor.common.errors import ProtocolError
@@ -23,6 +24,7 @@ from traptor.common.messages import (
     OutboxTrouble,
     Ready,
     Report,
+    Sample,
 )
 from traptor.supervisor.connections.connection import Connection, Refusal
 from traptor.supervisor.connections.context import Context
@@ -78,6 +80,9 @@ class Outcomes:
         match message:
             case Report():
                 g.heard(message, now, self._context.run_clock.read(now))
+                return
+            case Sample():
+                self._context.samples.take(g.birth.connection, message)
                 return
             case Ready():
                 _on_ready(g)
@@ -219,6 +224,8 @@ class Outcomes:
     def _cause(self, c: Connection, g: Generation, message: Disconnected) -> GapCause:
         if self._context.stopping:
             return GapCause.SHUTDOWN
+        if c.is_stopped and message.kind is DisconnectKind.OWN_CLOSE:
+            return GapCause.OPERATOR_STOP
         if g.closing or (g in c.leaving and message.kind is DisconnectKind.OWN_CLOSE):
             return GapCause.REFRESH
         if message.kind is not DisconnectKind.OWN_CLOSE:
@@ -237,7 +244,7 @@ class Outcomes:
         if message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:
-            self._key_failed(c, g, _failure(message), key_id, now)
+            self._key_failed(c, g, failure_of(message), key_id, now)
         if g is c.successor:
             c.handover.fail(c.serving, self._serial_due(now))
 
@@ -318,10 +325,12 @@ def _crash_cause(g: Generation) -> GapCause:
     return GapCause.HUNG if g.ending in PUT_DOWN else GapCause.CRASH
 
 
-def _failure(message: Disconnected) -> Failure:
+def failure_of(message: Disconnected) -> Failure:
+    """Return what a connect that did not succeed means for its key."""
     if message.status is not None and message.kind is DisconnectKind.HTTP:
-        return Failure.of_answer(message.status, message.headers, time.time())
-    return Failure(FailureKind.NETWORK)
+        failure = Failure.of_answer(message.status, message.headers, time.time())
+        return replace(failure, text=f"{failure.text}: {message.detail}") if message.detail else failure
+    return Failure(FailureKind.NETWORK, text=message.detail)
 
 
 def _log_end(g: Generation, code: int | None) -> None:

@@ -186,6 +186,8 @@ class Reconciler:
             c.handover.end_unwanted(now)
             self._retire_all(c)
             c.gaps.unplanned(instant(now))
+        elif c.is_stopped:
+            self._stop(c, now)
         elif self._is_refused(c, now):
             self._retire_all(c)
             self._gate.wait(c, _rules_refused(c), now)
@@ -196,6 +198,14 @@ class Reconciler:
         else:
             self._plan_gap(c, GapCause.START, now)
             self._serve(c, now)
+
+    def _stop(self, c: Connection, now: float) -> None:
+        """End its stream and free its key, until the operator starts it again."""
+        c.forget_key()
+        c.handover.end_unwanted(now)
+        self._retire_all(c)
+        self._plan_gap(c, GapCause.OPERATOR_STOP, now)
+        self._gate.wait(c, Wait(WaitKind.STOPPED, "stopped by the operator"), now)
 
     def _is_refused(self, c: Connection, now: float) -> bool:
         """Tell whether it has no stream to keep, and the rules it would connect with are refused."""

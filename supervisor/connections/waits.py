@@ -29,6 +29,7 @@ class WaitKind(StrEnum):
     OUTBOX_FULL = "outbox_full"
     STEP_FAILED = "step_failed"
     REFRESH_DUE = "refresh_due"
+    STOPPED = "stopped"  # by the operator
     NO_WAY = "no_way"  # none of the ways allowed by `handover` is open
     # Its key may not connect:
     KEY_GONE = "key_gone"
@@ -110,6 +111,9 @@ MEANINGS: dict[WaitKind, Meaning] = {
     ),
     WaitKind.REFRESH_DUE: Meaning(
         None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"
+    ),
+    WaitKind.STOPPED: Meaning(
+        GapCause.OPERATOR_STOP, INFO, 0, "start it when it is to collect again: traptorctl start"
     ),
     WaitKind.NO_WAY: Meaning(None, ERROR, 0, "add a spare key, or allow more ways in [supervisor] handover"),
     WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),

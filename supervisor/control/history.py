@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ class History:
     def close(self) -> None:
         """Stop answering."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def gaps(self, question: Question) -> list[Json]:
+        """Return all gaps of a question. Raises UnknownError, and TraptorError for an unreadable file."""
+        view = self._view()
+        with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
+            ask = partial(_all_gaps, reader, view, question)
+            gaps: list[Json] = await self._in_thread(ask)
+            return gaps
 
     async def _get_gaps(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, lambda answer: answer.intervals(_is_gap))
@@ -93,6 +102,10 @@ class History:
 
 def _next_portion(lines: Iterator[Json]) -> bytes:
     return b"".join(orjson.dumps(line) + b"\n" for line in islice(lines, _LINES_AT_ONCE))
+
+
+def _all_gaps(reader: LedgerReader, view: View, question: Question) -> list[Json]:
+    return list(Answer(reader, view, question).intervals(_is_gap))
 
 
 def _is_gap(entry: Entry) -> bool:

@@ -12,6 +12,7 @@ from aiohttp import web
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.supervisor.ledger.answer import UnknownError
 from traptor.supervisor.ledger.question import BadQuestionError
+from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,10 @@ async def as_problem_details(request: web.Request, handler: Handler) -> web.Stre
         return refusal(404, str(error))
     except ConfigError as error:
         return refusal(409, "the configuration cannot be used", [str(one) for one in error.problems])
+    except UnknownNameError as error:
+        return refusal(404, str(error))
+    except NotNowError as error:
+        return refusal(409, str(error))
     except TraptorError as error:
         return refusal(503, str(error))
     except web.HTTPNotFound:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 from aiohttp import web
 
+from traptor.supervisor.control.commands import Commands
+from traptor.supervisor.control.explanations import Explanations
 from traptor.supervisor.control.history import History
 from traptor.supervisor.control.live import Events, Places
+from traptor.supervisor.control.passing import Passing
 from traptor.supervisor.control.views import Views
-from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.orders.desk import Desk
 
 
 class Api:
     """The endpoints of one supervisor, and what they hold."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]], view: Callable[[], View], ledger: Path) -> None:
-        """Take what returns the status as of now and the ledger in memory, and the ledger's file."""
+    def __init__(self, desk: Desk) -> None:
         places = Places()
-        self._history = History(view, ledger)
-        self._rooms = (Views(status), self._history, Events(status, places))
+        self._history = History(desk.view, desk.ledger)
+        self._rooms = (
+            Views(desk.status),
+            self._history,
+            Explanations(desk, self._history),
+            Commands(desk),
+            Events(desk.status, places),
+            Passing(desk.sampling, places),
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""

@@ -79,7 +79,7 @@ def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[s
 def _is_plausible(record: KeyRecord, saved_at: float) -> bool:
     """Tell whether the record was possible at `saved_at`; if not, a key might rest or connect for ever."""
     backoff = record.backoff
-    past = (*record.budget.connects, *record.open_since, record.failed_at)
+    past = (*record.budget.connects, *record.open_since, record.failed_at, record.last_used_at)
     rests = (backoff.until, record.quarantine_until)
     counts = (
         backoff.network,

@@ -41,6 +41,7 @@ class Failure:
 
     kind: FailureKind
     asked_s: float | None = None
+    text: str = ""  # for people
 
     @classmethod
     def of_answer(cls, status: int, headers: Mapping[str, str], wall_now: float) -> Failure:
@@ -49,16 +50,16 @@ class Failure:
         Using the server's own `date` makes wrong clocks on either side harmless.
         """
         if status in KEY_REFUSED_STATUSES:
-            return cls(FailureKind.UNAUTHORIZED)
+            return cls(FailureKind.UNAUTHORIZED, text=f"HTTP {status}")
         server_now = _http_date(headers.get("date", ""))
         reference = wall_now if server_now is None else server_now
         retry_after_s = _retry_after_s(headers.get("retry-after", ""), reference)
         if status not in RATE_LIMIT_STATUSES:
-            return cls(FailureKind.HTTP, _sensible(retry_after_s))
+            return cls(FailureKind.HTTP, _sensible(retry_after_s), f"HTTP {status}")
         # Any response may carry the reset time of its rate limit; it matters only when the limit was
         # exceeded.
         reset_s = _until_s(_number(headers.get("x-rate-limit-reset", "")), reference)
-        return cls(FailureKind.RATE_LIMITED, _sensible(retry_after_s, reset_s))
+        return cls(FailureKind.RATE_LIMITED, _sensible(retry_after_s, reset_s), f"HTTP {status}")
 
     @classmethod
     def of_short_stream(cls, kind: DisconnectKind) -> Failure | None:
@@ -68,9 +69,9 @@ class Failure:
         """
         match kind:
             case DisconnectKind.NETWORK | DisconnectKind.STALL:
-                return cls(FailureKind.NETWORK)
+                return cls(FailureKind.NETWORK, text=f"the stream ended soon after its 200: {kind}")
             case DisconnectKind.SERVER_CLOSE | DisconnectKind.HTTP:
-                return cls(FailureKind.CLOSED)
+                return cls(FailureKind.CLOSED, text="the server closed the stream soon after its 200")
             case DisconnectKind.OWN_CLOSE | DisconnectKind.WORKER | DisconnectKind.OUTBOX_FULL:
                 return None
 

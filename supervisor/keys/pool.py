@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,20 @@ class KeyPool:
         """Return the configured key. Raises KeyError when there is none."""
         return self._keys[key_id]
 
+    def named(self, name: str) -> ApiKey | None:
+        """Return the configured key of this name, or None."""
+        return next((key for key in self._keys.values() if key.name == name), None)
+
+    def difference(self, keys: Iterable[ApiKey], usable_addresses: Callable[[str], bool]) -> PoolChange:
+        """Return what `replace` would change."""
+        new = {key.key_id: key for key in keys}
+        return _change(self._keys, new, _without_address(new, usable_addresses))
+
+    def release(self, key_id: str) -> None:
+        """End the rests, the quarantine and the suspicion of a key; its budget stays as it is."""
+        self._keep(key_id, self._record(key_id).released())
+        self._is_relief = True
+
     def state(self, key_id: str, now: float) -> KeyState:
         """Return the state of one key."""
         if key_id not in self._keys:
@@ -227,6 +241,10 @@ class KeyPool:
     def may_connect(self, key_id: str, purpose: Purpose, now: float) -> Verdict:
         """Tell whether a holder of this key may connect now."""
         return judge(self.state(key_id, now), self._record(key_id), purpose, self._limits, now)
+
+    def budget_free_at(self, key_id: str, purpose: Purpose, now: float) -> float:
+        """Return the earliest time, not before `now`, at which the key's budget has a connect left."""
+        return self._record(key_id).budget.free_at(purpose, self._limits, now)
 
     def spend(self, key_id: str, now: float) -> None:
         """Count a connect; call this when the permission is given, not when the outcome is known."""
@@ -358,11 +376,7 @@ class KeyPool:
         return self._records.get(key_id, _BLANK)
 
     def _without_address(self, usable_addresses: Callable[[str], bool]) -> frozenset[str]:
-        return frozenset(
-            key_id
-            for key_id, key in self._keys.items()
-            if key.source_address is not None and not usable_addresses(key.source_address)
-        )
+        return _without_address(self._keys, usable_addresses)
 
     def _has_free_slot(self, key_id: str, now: float) -> bool:
         if self.state(key_id, now) not in LENDABLE:
@@ -402,18 +416,21 @@ class KeyPool:
         return [at for at in (rests_until, *verdicts) if at is not None]
 
     def _status(self, key: ApiKey, now: float) -> KeyStatus:
-        verdict = self.may_connect(key.key_id, Purpose.FRESH, now)
+        verdict, record = self.may_connect(key.key_id, Purpose.FRESH, now), self._record(key.key_id)
         return KeyStatus(
             name=key.name,
             key_id=key.key_id,
             state=self.state(key.key_id, now),
             lent=len(self._book.of(key.key_id)),
             max_connections=key.max_connections,
-            budget_left=self._record(key.key_id).budget.left(self._limits, now),
+            budget_left=record.budget.left(self._limits, now),
             not_before=verdict.not_before,
             source_address=key.source_address,
             hindrance=verdict.hindrance,
             reason=verdict.reason,
+            last_error=record.last_error,
+            failed_at=record.failed_at,
+            last_used_at=record.last_used_at,
         )
 
     def _forget_blank_records(self, now: float) -> None:
@@ -448,6 +465,14 @@ def _change(old: dict[str, ApiKey], new: dict[str, ApiKey], off_host: frozenset[
             new[key_id].name for key_id in both if old[key_id].max_connections != new[key_id].max_connections
         ),
         unusable=_names(new, off_host),
+    )
+
+
+def _without_address(keys: Mapping[str, ApiKey], usable_addresses: Callable[[str], bool]) -> frozenset[str]:
+    return frozenset(
+        key_id
+        for key_id, key in keys.items()
+        if key.source_address is not None and not usable_addresses(key.source_address)
     )
 
 

@@ -27,6 +27,8 @@ class KeyRecord:
     budget: Budget = field(default_factory=Budget)
     backoff: KeyBackoff = field(default_factory=KeyBackoff)
     failed_at: float | None = None
+    last_error: str = ""  # of that failure, for people
+    last_used_at: float | None = None  # of its last permitted connect
     quarantine_until: float | None = None
     quarantine_level: int = 0
     is_suspect: bool = False
@@ -49,7 +51,12 @@ class KeyRecord:
 
     def is_blank(self, limits: PoolLimits, now: float) -> bool:
         """Tell whether dropping the record would change nothing."""
-        fresh = KeyRecord(terms=self.terms, failed_at=self.failed_at)
+        fresh = KeyRecord(
+            terms=self.terms,
+            failed_at=self.failed_at,
+            last_error=self.last_error,
+            last_used_at=self.last_used_at,
+        )
         faded = replace(
             self,
             budget=Budget() if self.budget.used(limits, now) == 0 else self.budget,
@@ -70,7 +77,7 @@ class KeyRecord:
 
     def spent(self, limits: PoolLimits, now: float) -> KeyRecord:
         """Return the record after a connect was permitted."""
-        return replace(self, budget=self.budget.spend(limits, now))
+        return replace(self, budget=self.budget.spend(limits, now), last_used_at=now)
 
     def refunded(self) -> KeyRecord:
         """Return the record after a permitted connect that never reached the server."""
@@ -82,7 +89,7 @@ class KeyRecord:
 
     def failed(self, failure: Failure, now: float, limits: PoolLimits, rng: random.Random) -> KeyRecord:
         """Return the record after a connect that did not become a lasting stream."""
-        settled = replace(self.settled(now), failed_at=now)
+        settled = replace(self.settled(now), failed_at=now, last_error=failure.text)
         if failure.kind is FailureKind.UNAUTHORIZED:
             # A key that streams is good, even if an extra connect is refused; but it gets no second chance.
             return replace(settled, is_suspect=True) if self.open_since else settled._quarantined(limits, now)
@@ -100,6 +107,17 @@ class KeyRecord:
             ended = ended.failed(failure, now, limits, rng)
         return ended.judged(limits, now)
 
+    def released(self) -> KeyRecord:
+        """Return the record after the operator ended its rests; connects that were made still count."""
+        return replace(
+            self,
+            backoff=KeyBackoff(),
+            quarantine_until=None,
+            quarantine_level=0,
+            is_suspect=False,
+            overlap_refusals=0,
+        )
+
     def without_streams(self, limits: PoolLimits, now: float) -> KeyRecord:
         """Return the record once every stream has certainly ended."""
         return replace(self.settled(now), open_since=()).judged(limits, now)
@@ -115,6 +133,7 @@ class KeyRecord:
             budget=Budget(tuple(at + by_s for at in self.budget.connects)),
             backoff=replace(self.backoff, until=_moved(self.backoff.until, by_s)),
             failed_at=_moved(self.failed_at, by_s),
+            last_used_at=_moved(self.last_used_at, by_s),
             quarantine_until=_moved(self.quarantine_until, by_s),
             open_since=(),
         )

@@ -80,6 +80,9 @@ class KeyStatus:
     source_address: str | None
     hindrance: Hindrance | None = None
     reason: str = ""
+    last_error: str = ""
+    failed_at: float | None = None
+    last_used_at: float | None = None
 
 
 def state_of(record: KeyRecord, now: float) -> KeyState:

@@ -24,6 +24,7 @@ _MIGRATIONS: Migrations = (
         "CREATE TABLE apps (key_id TEXT NOT NULL, what TEXT NOT NULL, dump TEXT NOT NULL,"
         " PRIMARY KEY (key_id, what)) WITHOUT ROWID",
     ),
+    ("CREATE TABLE stops (connection TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID",),
 )
 # Reserved together, so that only one restart in eight waits for the disk. The next master skips what is left
 # when this one dies.
@@ -37,6 +38,8 @@ _SAVE_APP = """
     INSERT INTO apps (key_id, what, dump) VALUES (?, ?, ?)
     ON CONFLICT (key_id, what) DO UPDATE SET dump = excluded.dump"""
 _LOAD_APP = "SELECT dump FROM apps WHERE key_id = ? AND what = ?"
+_SAVE_STOP = "INSERT INTO stops (connection, since) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_FORGET_STOP = "DELETE FROM stops WHERE connection = ?"
 _LOG_PAGES = 100
 _LOCK_TIMEOUT_S = 1.0  # the event loop waits too; only an operator's sqlite3 shell can hold the lock
 
@@ -95,6 +98,21 @@ class StateStore:
         with self._explained():
             row = self._db.execute(_LOAD_APP, (key_id, what)).fetchone()
             return None if row is None else _decoded(row[0], f"the facts on the app {key_id} in it")
+
+    def save_stop(self, connection: str, since: float) -> None:
+        """Keep that the operator stopped a connection at `since` (Unix time)."""
+        with self._explained():
+            self._written(_SAVE_STOP, (connection, since))
+
+    def forget_stop(self, connection: str) -> None:
+        """Forget it: the operator started the connection again."""
+        with self._explained():
+            self._written(_FORGET_STOP, (connection,))
+
+    def load_stops(self) -> dict[str, float]:
+        """Return the stopped connections, and since when (Unix time)."""
+        with self._explained():
+            return {str(name): float(since) for name, since in self._db.execute("SELECT * FROM stops")}
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""

@@ -16,7 +16,7 @@ import msgspec
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
-from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen
+from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen, TakeSample
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.generation import Ending, Generation
@@ -122,6 +122,11 @@ class Fleet:
         """Have draining workers killed at `at`, if that is earlier than planned."""
         for generation in self.generations:
             generation.kill_by(at)
+
+    def take_sample(self, generation: Generation) -> None:
+        """Make it send the tweets that passed since the last time; it keeps further ones for some seconds."""
+        if generation.name in self._members:
+            self._send(generation, TakeSample())
 
     def reopen_logs(self) -> None:
         """Make every worker reopen its log files."""

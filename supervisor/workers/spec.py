@@ -15,6 +15,7 @@ class Spec:
     rules: str  # fingerprint
     settings: str  # fingerprint
     ticket: int  # of the group's hints, at the time its snapshot was read
+    orders: int = 0  # the operator's orders to restart the connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from urllib.parse import quote_from_bytes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.api import make_desk
 from support.fuzzing import examples, mangled
 from support.planted import SECRET
 from support.waiting import DEADLINE_S
@@ -81,7 +82,7 @@ class Place:
         async def whole() -> T:
             # One after the other: asyncio does not wait where the backlog of a unix socket is full.
             self._connecting = asyncio.Lock()
-            api = Api(lambda: self.status(), lambda: VIEW, self.folder / "ledger.db")
+            api = Api(make_desk(self.folder, lambda: self.status(), lambda: VIEW))
             server = ControlServer(Path(self.socket), api.routes(), HttpSection, IDLE_S)
             await server.start()
             try:

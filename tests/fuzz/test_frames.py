@@ -48,6 +48,7 @@ from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapCause, GapTracker
 from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
+from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
@@ -205,6 +206,7 @@ class World:
             fleet=cast(Any, None),
             leftovers=cast(Any, None),
             rng=random.Random(0),
+            stops=cast(Any, ()),
         )
         rng = self.context.rng
         limits = RestartLimits(1.0, 60.0, 60.0)
@@ -267,7 +269,7 @@ def test_whatever_a_worker_says_the_master_keeps_sense(said: list[FromWorker], p
 def check_status(world: World, now: float) -> None:
     """What is shown can be written, the timeline adds up, and no wait is endless."""
     shown = [
-        _connection(world.connection, Left(1, 2, 3), now),
+        _connection(world.connection, Left(1, 2, 3), Rates(), now),
         *map(_plain_key(now), world.pool.statuses(now)),
     ]
     assert json.loads(orjson.dumps(shown), parse_constant=None)

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from unittest.mock import MagicMock
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +22,7 @@ from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.orders.desk import Desk
 
 T = TypeVar("T")
 
@@ -43,6 +45,23 @@ def no_view() -> View:
     return View(Instant(0.0, 0.0), [], [], [], [])
 
 
+def make_desk(folder: Path, status: Callable[[], dict[str, Any]], view: Callable[[], View] = no_view) -> Desk:
+    """What a master hands to the API; orders reach nobody."""
+    nobody = cast(Any, MagicMock())
+    return Desk(
+        status=status,
+        view=view,
+        ledger=folder / "ledger.db",
+        foresee=lambda: {"refused": []},
+        reload=nobody,
+        find=lambda _name: [],
+        last_matches=nobody,
+        connections=nobody,
+        keys=nobody,
+        sampling=nobody,
+    )
+
+
 class AnApi:
     """A new server for every question."""
 
@@ -53,7 +72,7 @@ class AnApi:
         self._socket = folder / "s"
         self._port = free_port()
         self._http = HttpSection(listen=str(self._port), token=self.token)
-        self._make = lambda: Api(status, no_view, folder / "none.db")
+        self._make = lambda: Api(make_desk(folder, status))
 
     @property
     def routes(self) -> list[web.RouteDef]:

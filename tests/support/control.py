@@ -25,9 +25,20 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def get(path: Path, target: str) -> tuple[int, bytes]:
     """Status and body of the answer to one GET."""
+    return ask(path, "GET", target)
+
+
+def post(path: Path, target: str, body: object = None) -> tuple[int, Any]:
+    """Status and JSON of the answer to one POST."""
+    status, answer = ask(path, "POST", target, b"" if body is None else json.dumps(body).encode())
+    return status, json.loads(answer)
+
+
+def ask(path: Path, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+    """Status and body of the answer to one request."""
     connection = _UnixConnection(path)
     try:
-        connection.request("GET", target)
+        connection.request(method, target, body)
         response = connection.getresponse()
         return response.status, response.read()
     finally:

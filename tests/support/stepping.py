@@ -41,6 +41,7 @@ from traptor.supervisor.keys.pool import KeyPool, PoolLimits
 from traptor.supervisor.reload import pool_limits
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.snapshot import Snapshot
+from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.runclock import RunClock
@@ -122,6 +123,15 @@ class _Numbers:
     def save_keys(self, _dump: dict[str, Any]) -> None:
         """Forget it."""
 
+    def load_stops(self) -> dict[str, float]:
+        return {}
+
+    def save_stop(self, _connection: str, _since: float) -> None:
+        """Forget it."""
+
+    def forget_stop(self, _connection: str) -> None:
+        """Forget it."""
+
 
 class PaperWorld:
     """Keys, connections and the step, without a process, a file or Redis, by the clock `now`.
@@ -146,6 +156,7 @@ class PaperWorld:
             fleet=cast(Any, self.fleet),
             leftovers=cast(Any, SimpleNamespace(due=frozenset())),
             rng=random.Random(0),
+            stops=Stops(cast(Any, _Numbers())),
         )
         self.agenda = Agenda()
         self.planner = self.make_planner()

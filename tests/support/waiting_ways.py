@@ -112,6 +112,15 @@ def rests_though_it_streamed(world: SteppedWorld, c: Connection) -> None:
     world.start(c)
 
 
+def stopped(world: SteppedWorld, c: Connection) -> None:
+    """The operator stops a streaming connection."""
+    g = world.stream(c)
+    c.is_stopped = True
+    world.step()
+    world.ended(g, DisconnectKind.OWN_CLOSE)
+    world.gone(g, 0)
+
+
 WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (no_key, WaitKind.NO_KEY, GapCause.NO_KEY),
     (key_refused, WaitKind.KEYS_REFUSED, GapCause.KEY_REFUSED),
@@ -131,4 +140,5 @@ WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (resting(FailureKind.CLOSED), WaitKind.SHORT_STREAMS, GapCause.SERVER_CLOSE),
     (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
     (rests_though_it_streamed, WaitKind.RESTS, GapCause.START),
+    (stopped, WaitKind.STOPPED, GapCause.OPERATOR_STOP),
 ]

@@ -73,7 +73,7 @@ class AppPlanner:
         self._made_for[name] = made_for
         settings = worker_settings(self._context.settings)
         rules = tuple(chain.from_iterable(group.snapshot.rules for group in groups))
-        c.wanted = Wanted(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0))
+        c.wanted = Wanted(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0, c.orders))
 
     def _forget_empty_groups(self) -> None:
         for group in self._groups.all():

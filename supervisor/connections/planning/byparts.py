@@ -136,6 +136,6 @@ def _want(c: Connection, group: Group, keys: Iterable[str], settings: WorkerSett
     rules_print = fingerprint(rules)
     if c.wanted is None or c.wanted.spec.rules != rules_print:
         c.ticket = group.ticket
-    spec = Spec(rules_print, settings.fingerprint, c.ticket)
+    spec = Spec(rules_print, settings.fingerprint, c.ticket, c.orders)
     if c.wanted is None or c.wanted.spec != spec:
         c.wanted = Wanted(rules, settings, spec)

@@ -46,6 +46,7 @@ class Roll:
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
             gaps=self._timeline_of(name, instant(now)),
+            is_stopped=name in self._context.stops,
         )
         if group is not None:
             self._parts.setdefault(group, {})[part] = c

@@ -10,13 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.api import make_desk
 from support.waiting import DEADLINE_S
 
 from traptor.common.config.sections import HttpSection
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
-from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.ledger.answer import View
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def folder() -> Iterator[Path]:
 def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]) -> None:
     async def run() -> None:
         path = folder / "control.sock"
-        api = Api(lambda: {"it": "runs"}, _no_view, folder / "none.db")
+        api = Api(make_desk(folder, lambda: {"it": "runs"}))
         server = ControlServer(path, api.routes(), HttpSection, most_connections=most)
         await server.start()
         try:
@@ -39,10 +38,6 @@ def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]
         assert not path.exists()
 
     asyncio.run(run())
-
-
-def _no_view() -> View:
-    return View(Instant(0.0, 0.0), [], [], [], [])
 
 
 async def ask(path: Path, target: str = "/status") -> tuple[int, object]:

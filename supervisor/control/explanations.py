@@ -1,0 +1,80 @@
+"""Answer where a connection or a rule is, since when, and what it missed in the last day."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aiohttp import web
+
+from traptor.supervisor.control.history import History
+from traptor.supervisor.control.refusals import Refused
+from traptor.supervisor.control.views import answer
+from traptor.supervisor.ledger.answer import UnknownError
+from traptor.supervisor.ledger.question import Period, Question
+from traptor.supervisor.orders.desk import Desk
+
+Json = dict[str, Any]
+
+_DAY_S = 86_400.0
+_MOST_GAPS = 1000
+_MOST_RULES = 20  # of one name: rule managers of several groups may use the same ids
+
+
+class Explanations:
+    """The endpoint that explains one thing."""
+
+    def __init__(self, desk: Desk, history: History) -> None:
+        self._desk = desk
+        self._history = history
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for the server."""
+        return [web.get("/api/explain", self._explain)]
+
+    async def _explain(self, request: web.Request) -> web.StreamResponse:
+        """Answer `?of=track:0`, or `?rule=17`."""
+        match dict(request.query):
+            case {"of": str() as connection, **rest} if not rest and connection:
+                return answer(await self._connection(connection))
+            case {"rule": str() as rule, **rest} if not rest and rule:
+                return answer(await self._rule(rule))
+        raise Refused(400, "ask for one thing: ?of=CONNECTION, such as track:0, or ?rule=ID")
+
+    async def _connection(self, name: str) -> Json:
+        shown = next((c for c in self._desk.status()["connections"] if c["connection"] == name), None)
+        gaps = await self._gaps(Question(connection=name, period=_last_day()))
+        if shown is None and gaps is None:
+            raise Refused(404, "there is no such connection, and there was none")
+        return {"connection": shown, "gaps": gaps or []}
+
+    async def _rule(self, name: str) -> Json:
+        rules = self._desk.find(name)[:_MOST_RULES]
+        gaps = await self._gaps(Question(rule=name, period=_last_day()))
+        if not rules and gaps is None:
+            raise Refused(404, "there is no rule with this rule_id or Redis key, and there was none")
+        matches = await self._desk.last_matches(rules)
+        by_name = {c["connection"]: c for c in self._desk.status()["connections"]}
+        return {
+            "rules": [
+                {
+                    **rule,
+                    "last_match": matches.get(rule["rule"]) if matches is not None else None,
+                    "matches_known": matches is not None,
+                    "carrier": by_name.get(rule["connection"]),
+                }
+                for rule in rules
+            ],
+            "gaps": gaps or [],
+        }
+
+    async def _gaps(self, question: Question) -> list[Json] | None:
+        """Return the latest gaps, the oldest first; None when the ledger does not know the name."""
+        try:
+            return (await self._history.gaps(question))[-_MOST_GAPS:]
+        except UnknownError:
+            return None
+
+
+def _last_day() -> Period:
+    return Period(since=time.time() - _DAY_S)
