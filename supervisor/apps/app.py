@@ -28,7 +28,7 @@ from traptor.supervisor.filters.sync.budget import RequestLimits
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.meanings import meanings
 from traptor.supervisor.filters.sync.runner import Outcome, Sync
-from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S
+from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S, Standing
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.xapi.client import XClient
@@ -196,6 +196,31 @@ class App:
     def outcome(self) -> Outcome | None:
         """How far its last sync came; None before the first."""
         return self._outcome
+
+    @property
+    def standing(self) -> Standing:
+        """What stands at X, as far as it is known."""
+        return self._sync.standing
+
+    @property
+    def settings(self) -> AppSettings:
+        """The operator's settings for it."""
+        return self._settings
+
+    @property
+    def rules_wanted(self) -> int:
+        """The number of rules that its groups have, and X's language can express."""
+        return sum(len(group.rules) for group in self._groups or ())
+
+    @property
+    def again_at(self) -> float | None:
+        """When its sync goes on (monotonic seconds); None when it waits for nothing."""
+        return self._again_at
+
+    @property
+    def trouble(self) -> XFailure | None:
+        """Why filters cannot be changed now."""
+        return self._trouble
 
     @property
     def usage(self) -> UsageWatch:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.appworld import AppWorld
@@ -13,10 +15,11 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.supervisor.apps.app import App, AppSettings
 from traptor.supervisor.apps.composed import AppLimits
 from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.apps.spending import Terms
 from traptor.supervisor.filters.sync.goal import ForeignFilters
 from traptor.supervisor.money.caps import Caps
-from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.money.reads import Expand, Reads
 from traptor.supervisor.xapi.batch import NewFilter
 from traptor.supervisor.xapi.exchange import TIMEOUT_S, Ask, Exchange, Reply
 
@@ -430,3 +433,32 @@ def test_no_token_is_in_any_log_line(world: AppWorld, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.DEBUG):
         world.brought()
     assert "secret" not in "".join(f"{record.__dict__}" for record in caplog.records)
+
+
+# ---- what is shown
+
+
+def test_an_app_as_it_is_shown(start: Callable[..., AppWorld]) -> None:
+    world = start()
+    put(world, "kittens")
+    limits = AppLimits("default", ForeignFilters.LEAVE)
+    world.settings = AppSettings(limits, Terms(caps=Caps(daily_dollars=10.0)))
+    world.serve(track=["storm", "the", "#a-b"], follow=["12", "13"])
+
+    async def shown(app: App) -> dict[str, Any]:
+        await world.settled(app)
+        app.read(Reads(posts=1_000, included_users=100))
+        return overview(app, Expand.USERS, world.clock())
+
+    seen = world.use(shown)
+    assert json.loads(json.dumps(seen)) == seen
+    assert (seen["key"], seen["hold"], seen["rules"], seen["rules_in_effect"]) == ("one", None, 4, 3)
+    assert [one["key"] for one in seen["rejected_first"]] == ["traptor-track:0:2", "traptor-track:0:1"]
+    filters = seen["filters"]
+    assert (filters["single"], filters["packed"], filters["standing"]) == (1, 1, 3)
+    assert (filters["in_effect"], filters["foreign_first"]) == (3, ["kittens"])
+    assert seen["today"]["dollars"] == 6.0
+    assert seen["caps"][0]["percent"] == 60.0
+    assert seen["dollars_per_1000_posts"] == {"plain": 15.0, "with_another": 25.0, "observed": 6.0}
+    assert seen["usage"]["posts"] == 0
+    assert "secret" not in json.dumps(seen)

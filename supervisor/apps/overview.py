@@ -1,0 +1,116 @@
+"""An app as status.json, the control socket and the terminal show it: plain JSON values without a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from traptor.common.rules.rule import Rejected
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.money.account import Account
+from traptor.supervisor.money.caps import spent
+from traptor.supervisor.money.reads import (
+    Expand,
+    Prices,
+    Reads,
+    observed_price_of_1000,
+    price_of_1000,
+)
+
+_MOST_LISTED = 20
+
+Wall = Callable[[float | None], float | None]
+
+
+def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
+    """Return the state of one app; times are Unix seconds."""
+
+    def wall(mono: float | None) -> float | None:
+        return None if mono is None else round(now.wall + mono - now.mono, 3)
+
+    hold = app.hold()
+    return {
+        "key": app.key.name,
+        "key_id": app.key.key_id,
+        "hold": None if hold is None else hold.kind,
+        "hold_why": None if hold is None else hold.text,
+        "hold_until": None if hold is None else hold.until,
+        "rules": app.rules_wanted,
+        "rules_in_effect": len(app.in_effect.rules),
+        "waiting": len(app.composed.waiting),
+        "waiting_first": _rules(app.composed.waiting),
+        "rejected": len(app.composed.refused),
+        "rejected_first": _rules(app.composed.refused),
+        "filters": _filters(app, now),
+        "sync": {
+            "again_at": wall(app.again_at),
+            "trouble": None if app.trouble is None else str(app.trouble),
+        },
+        **_money(app, expand, now),
+    }
+
+
+def _filters(app: App, now: Instant) -> dict[str, Any]:
+    standing, allowed = app.standing, app.settings.limits.filters
+    foreign = app.outcome.difference.foreign if app.outcome is not None else ()
+    return {
+        "allowed": allowed,
+        "wanted": len(app.composed.composition.by_text),
+        "single": app.composed.single,
+        "packed": app.composed.packed,
+        "standing": len(standing.filters),
+        "in_effect": sum(standing.is_in_effect(key, now.mono) for key in standing.filters),
+        "free": max(0, allowed - len(standing.filters)),
+        "foreign": len(foreign),
+        "foreign_first": [one.value for one in foreign[:_MOST_LISTED]],
+        "foreign_policy": app.settings.limits.policy,
+    }
+
+
+def _money(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
+    terms = app.spending.terms
+    account: Account = app.spending.account.at(now.wall)
+    price = price_of_1000(terms.prices, expand)
+    usage = app.usage.last
+    return {
+        "today": {"from": account.day.isoformat(), **_reads(account.today, terms.prices)},
+        "month": {"from": account.month_from.isoformat(), **_reads(account.month, terms.prices)},
+        "caps": [
+            {
+                "cap": one.kind,
+                "used": round(one.used, 4),
+                "of": one.cap,
+                "percent": round(one.percent, 1),
+                "until": one.ends_at,
+            }
+            for one in spent(account, terms.caps, terms.prices)
+        ],
+        "dollars_per_1000_posts": {
+            "plain": price.plain,
+            "with_another": price.with_another,
+            "observed": observed_price_of_1000(terms.prices, account.today),
+        },
+        "usage": None
+        if usage is None
+        else {
+            "at": app.usage.at,
+            "posts": usage.project_usage,
+            "cap": usage.project_cap,
+            "counted_here": app.usage.ours,
+        },
+    }
+
+
+def _reads(reads: Reads, prices: Prices) -> dict[str, Any]:
+    return {
+        "posts": reads.posts,
+        "included_posts": reads.included_posts,
+        "included_users": reads.included_users,
+        "foreign": reads.foreign,
+        "dollars": round(reads.dollars(prices), 4),
+    }
+
+
+def _rules(rules: Sequence[Rejected]) -> list[dict[str, str]]:
+    return [{"key": rule.key, "reason": rule.reason} for rule in rules[:_MOST_LISTED]]
