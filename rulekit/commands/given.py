@@ -68,9 +68,7 @@ def source_options(command: F) -> F:
     for option in reversed(
         (
             click.argument("file", required=False, type=click.Path(path_type=Path)),
-            click.option(
-                "--type", "rule_type", type=a_type, required=True, help="follow, track or locations."
-            ),
+            click.option("--type", "rule_type", type=a_type, help="follow, track or locations; required."),
             click.option(
                 "--from",
                 "form",
@@ -102,6 +100,8 @@ def given_of(options: dict[str, Any]) -> Given:
     """Take the options of a source out of a command's."""
     names = ("file", "rule_type", "form", "sql", "query", "skips_bad")
     taken = {name: options.pop(name) for name in names}
+    if taken["rule_type"] is None:
+        raise click.UsageError("--type says what the rules are: follow, track or locations")
     if taken["file"] is not None:
         taken["sql"] = None  # from the environment, perhaps
     return Given(**taken)

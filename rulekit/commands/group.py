@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from traptor.rulekit.commands.editing import history, move, remove, undo
+from traptor.rulekit.commands.foreseeing import plan, validate
 from traptor.rulekit.commands.kit import RulesGroup
 from traptor.rulekit.commands.loading import add, diff, load
 from traptor.rulekit.commands.reading import export, list_rules, show
@@ -23,5 +24,5 @@ def rules(config: Path | None) -> None:
     """Load, list, change and count rules; no supervisor needs to run."""
 
 
-for command in (load, diff, add, remove, move, list_rules, show, export, history, undo):
+for command in (load, diff, plan, validate, add, remove, move, list_rules, show, export, history, undo):
     rules.add_command(command)

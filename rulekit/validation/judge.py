@@ -72,7 +72,7 @@ def judge(kind: ValueKind, value: object, limits: Limits) -> Verdict:
 
 
 def judge_item(item: object, limits: Limits) -> Verdict:
-    """Judge `{"type": kind, "value": value}`, as requests hold it. Raises ValueError when it has another form."""
+    """Judge `{"type": kind, "value": value}`, as requests hold it. Raises ValueError for another form."""
     if not isinstance(item, Mapping) or "value" not in item or not isinstance(item.get("type"), str):
         raise ValueError('expected an object such as {"type": "keyword", "value": "flood warning"}')
     return judge(read_kind(item["type"]), item["value"], limits)

@@ -1,0 +1,166 @@
+"""`plan` and `validate`: what would come of rules, before they are anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+import redis
+
+from traptor.common.rules.rule import Limits, RuleType
+from traptor.common.terminal import report_console
+from traptor.common.text import counted
+from traptor.rulekit.changes.change import GroupChange
+from traptor.rulekit.changes.effects import Act, Effect, changed_holdings, effects, streamed
+from traptor.rulekit.changes.holdings import Holdings
+from traptor.rulekit.changes.wanted import wanted_rule
+from traptor.rulekit.commands.changing import Manner, Steps, make_change
+from traptor.rulekit.commands.given import Given, collect, given_of, progress_bar, settle_bad, source_options
+from traptor.rulekit.commands.kit import Kit, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.loading import Loading, id_option, replace_option, target_of
+from traptor.rulekit.commands.seams import seams_of
+from traptor.rulekit.commands.tables import table
+from traptor.rulekit.sources.row import BadRow
+from traptor.rulekit.validation.judge import judge
+from traptor.rulekit.validation.kinds import read_kind
+
+_MOST_BAD = 1_000  # kept of a file of any size
+_SHOW_EVERY = 5_000
+_V2 = "v2"
+
+
+@click.command()
+@source_options
+@id_option
+@replace_option
+@json_option
+@click.pass_context
+def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
+    """Show what `load` would start, stop, refresh, sync and cost; nothing is changed."""
+    given = given_of(options)
+    kit = kit_of(ctx)
+    collected = collect(given, kit.limits)
+    loading = Loading(collected, target_of(given.rule_type, kit.limits, options), given.skips_bad)
+    foresight = Foresight(kit, loading)
+    make_change(kit, given.rule_type, Manner("plan", dry_run=True), foresight.steps)
+    outlook = seams_of(ctx).filters if kit.settings.traptor.api == _V2 else None
+    lines = [] if outlook is None else list(outlook(kit.settings, foresight.before, foresight.after))
+    if as_json:
+        say_json({**loading.as_json(), **foresight.as_json(), "filters": lines})
+        return
+    foresight.show()
+    for line in lines:
+        click.echo(line)
+    if kit.settings.traptor.api == _V2 and outlook is None:
+        say("what becomes of the app's filters, and their price, only traptorctl tells")
+
+
+class Foresight:
+    """Works out what becomes of connections when a load is made."""
+
+    def __init__(self, kit: Kit, loading: Loading) -> None:
+        self._kit = kit
+        self._loading = loading
+        self._changes: list[GroupChange] = []
+        self._effects: list[Effect] = []
+        self.before: dict[Any, Any] = {}
+        self.after: dict[Any, Any] = {}
+
+    def steps(self, client: redis.Redis, holdings: Holdings) -> Steps:
+        """Return the steps of the load, and keep what they do."""
+        steps = self._loading.steps(client, holdings)
+        kit = self._kit
+        self._changes = [change for step in steps for change in step]
+        changed = [change.group for change in self._changes]
+        after = changed_holdings(holdings, self._changes)
+        self.before = streamed(holdings.of(changed), kit.honour_status, kit.limits)
+        self.after = streamed(after.of(changed), kit.honour_status, kit.limits)
+        self._effects = effects(self.before, self.after, kit.limits)
+        return steps
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        return {
+            "groups": [str(change.group) for change in self._changes],
+            "connections": [asdict(effect) for effect in self._effects],
+            "more_connections": self._more,
+            "keys": len(self._kit.settings.keys),
+        }
+
+    def show(self) -> None:
+        """Print it for people."""
+        if not self._changes:
+            click.echo("nothing changes")
+            return
+        rows = [(one.connection, one.act, one.before, one.after) for one in self._effects]
+        heads = ("connection", "what happens", "values", "values then")
+        report_console().print(table(heads, rows, heads[2:]))
+        if self._kit.settings.traptor.api != _V2:
+            keys = counted(len(self._kit.settings.keys), "key")
+            change = f"{self._more:+d} connections" if self._more else "as many connections as before"
+            click.echo(
+                f"{change}; each needs a key, and the pool has {keys}. With API v1.1 it costs nothing."
+            )
+
+    @property
+    def _more(self) -> int:
+        acts = [effect.act for effect in self._effects]
+        return acts.count(Act.START) - acts.count(Act.STOP)
+
+
+@click.command()
+@click.option("--value", help="One value, instead of a FILE.")
+@click.option("--kind", help="Its kind: keyword, hashtag, username, userid or geo.", default="keyword")
+@source_options
+@json_option
+@click.pass_context
+def validate(ctx: click.Context, /, value: str | None, kind: str, as_json: bool, **options: Any) -> None:
+    """Check the rules of a file of any size, or one value, without Redis."""
+    if value is not None:
+        _validate_value(kit_of(ctx).limits, kind, value, as_json)
+        return
+    given = given_of(options)
+    good, bad, count = _checked(given, given.rule_type, kit_of(ctx).limits)
+    if as_json:
+        told = [{"row": row.number, "reason": row.reason} for row in bad]
+        say_json({"valid": good, "invalid": count, "bad": told})
+    else:
+        click.echo(f"{counted(good, 'valid rule')}, {counted(count, 'bad row')}")
+    settle_bad([] if as_json else bad, skips=True)
+    if count and not given.skips_bad:
+        ctx.exit(1)
+
+
+def _validate_value(limits: Limits, kind: str, value: str, as_json: bool) -> None:
+    try:
+        verdict = judge(read_kind(kind), value, limits)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    told = verdict.as_json()
+    if as_json:
+        say_json(told)
+    else:
+        report_console().print(table(("", ""), told.items()))
+    if not verdict.is_valid:
+        click.get_current_context().exit(1)
+
+
+def _checked(given: Given, rule_type: RuleType, limits: Limits) -> tuple[int, list[BadRow], int]:
+    """Return how many rules are valid, the first bad rows, and how many there are."""
+    good, count = 0, 0
+    bad: list[BadRow] = []
+    with given.rows() as rows, progress_bar("checking") as show:
+        for row in rows:
+            try:
+                if isinstance(row, BadRow):
+                    raise ValueError(row.reason)  # noqa: TRY004 - the row is wrong
+                wanted_rule(row, rule_type, limits)
+                good += 1
+            except ValueError as error:
+                count += 1
+                if len(bad) < _MOST_BAD:
+                    bad.append(BadRow(row.number, str(error)))
+            if (good + count) % _SHOW_EVERY == 0:
+                show(good + count, 0)
+    return good, bad, count

@@ -1,0 +1,71 @@
+"""`rules plan` and `validate`."""
+
+from __future__ import annotations
+
+from click.testing import CliRunner
+from support.rulekit_desk import Desk
+
+from traptor.rulekit.commands.group import rules
+from traptor.rulekit.commands.seams import KEY, Seams
+
+
+def some(*names: str) -> list[dict[str, str]]:
+    return [{"rule_id": name, "value": f"word {name}", "tag": "t"} for name in names]
+
+
+def acts(desk: Desk, *words: str) -> dict[str, str]:
+    return {one["connection"]: one["act"] for one in desk.json("plan", *words)["connections"]}
+
+
+def test_a_plan_tells_what_starts_stops_and_is_refreshed_and_changes_nothing(desk: Desk) -> None:
+    words = (desk.jsonl("r.jsonl", *some(*"abcd")), "--type", "track")
+    assert acts(desk, *words) == {"track:0": "start", "track:1": "start"}
+    told = desk.run("plan", *words).stdout
+    assert "+2 connections; each needs a key, and the pool has 1 key" in told
+    assert desk.names() == []
+    desk.run("load", *words)
+    assert acts(desk, *words) == {}
+    assert "nothing changes" in desk.run("plan", *words).stdout
+    tagged = desk.jsonl("n.jsonl", {"rule_id": "a", "value": "word a", "tag": "new"})
+    assert acts(desk, tagged, "--type", "track") == {"track:0": "refresh"}
+    assert acts(desk, tagged, "--type", "track", "--replace") == {"track:0": "refresh", "track:1": "stop"}
+
+
+def test_a_group_beyond_the_limit_is_planned_in_parts(desk: Desk) -> None:
+    words = (desk.jsonl("r.jsonl", *some(*"abcd")), "--type", "track", "--id", "all")
+    assert acts(desk, *words) == {"track:all": "start", "track:all.2": "start"}
+
+
+def test_the_supervisors_side_tells_of_filters(desk: Desk) -> None:
+    desk.ini.write_text(desk.ini.read_text().replace("[redis]", "api = v2\n[redis]", 1))
+    file = desk.jsonl("r.jsonl", *some("a"))
+
+    def outlook(_settings, before, after) -> list[str]:
+        return [f"{sum(map(len, before.values()))} rules, then {sum(map(len, after.values()))}"]
+
+    meta = {KEY: Seams(filters=outlook)}
+    runner = CliRunner()
+    with rules.make_context("rules", ["-c", str(desk.ini), "plan", file, "--type", "track"]) as ctx:
+        ctx.meta.update(meta)
+        with runner.isolation() as (out, _err, _):
+            rules.invoke(ctx)
+            said = out.getvalue().decode()
+    assert "0 rules, then 1" in said
+
+
+def test_a_file_is_validated_without_redis(desk: Desk) -> None:
+    desk.ini.write_text(desk.ini.read_text().replace("url = ", "url = redis://127.0.0.1:1/0\n# "))
+    file = desk.write("r.txt", "flood\n" + "x" * 61 + "\nstorm\n")
+    result = desk.run("validate", file, "--type", "track", exit_code=1)
+    assert "2 valid rules, 1 bad row" in result.stdout
+    assert "row 2: the phrase" in result.stderr
+    assert desk.json("validate", file, "--type", "track", exit_code=1)["bad"][0]["row"] == 2
+    desk.run("validate", file, "--type", "track", "--skip-bad")
+    assert "--type says" in desk.error("validate", file, exit_code=2)
+
+
+def test_one_value_is_judged(desk: Desk) -> None:
+    verdict = desk.json("validate", "--value", "Flood", "--kind", "hashtag")
+    assert (verdict["valid"], verdict["values"], verdict["limit"]["per_connection"]) == (True, ["#flood"], 3)
+    assert "61 bytes" in desk.run("validate", "--value", "x" * 61, exit_code=1).stdout
+    assert "is not a kind of value" in desk.error("validate", "--value", "x", "--kind", "y", exit_code=2)
