@@ -18,6 +18,7 @@ from traptor.sandbox.v2.bill import Bill
 from traptor.sandbox.v2.endpoints.gate import answer_json
 from traptor.sandbox.v2.endpoints.requestlog import RequestLog
 from traptor.sandbox.v2.faults.fault import V2Fault, parse_v2_fault
+from traptor.sandbox.v2.people import People
 from traptor.sandbox.v2.streams.matches import MatchLog
 from traptor.sandbox.v2.streams.slots import Slots
 from traptor.sandbox.v2.streams.strikes import V2Strikes
@@ -37,6 +38,7 @@ class V2Admin:
         strikes: V2Strikes,
         matches: MatchLog,
         bill: Bill,
+        people: People,
         requests: RequestLog,
         clock: Clock,
     ) -> None:
@@ -47,6 +49,7 @@ class V2Admin:
         self._strikes = strikes
         self._matches = matches
         self._bill = bill
+        self._people = people
         self._requests = requests
         self._clock = clock
 
@@ -61,6 +64,7 @@ class V2Admin:
             web.get("/sandbox/v2/matches", self._get_matches),
             web.get("/sandbox/v2/bill", self._get_bill),
             web.post("/sandbox/v2/lines", self._write_line),
+            web.post("/sandbox/v2/users", self._tell_of_user),
             web.get("/sandbox/v2/faults", self._get_faults),
             web.post("/sandbox/v2/faults", self._add_fault),
             web.delete("/sandbox/v2/faults", self._clear_faults),
@@ -116,6 +120,9 @@ class V2Admin:
 
     async def _get_bill(self, _request: web.Request) -> web.Response:
         return answer_json(self._bill.as_json())
+
+    async def _tell_of_user(self, request: web.Request) -> web.Response:
+        return answer_json(self._people.tell(await _body(request)))
 
     async def _write_line(self, request: web.Request) -> web.Response:
         body = await _body(request)

@@ -31,6 +31,7 @@ class Day:
     posts: int = 0
     included_posts: int = 0
     included_users: int = 0
+    looked_up_users: int = 0
     _seen: set[str] = field(default_factory=set, repr=False)
 
     def add(self, reads: Reads) -> None:
@@ -42,7 +43,7 @@ class Day:
 
     def dollars(self, prices: Prices) -> float:
         """Return the price of the day."""
-        return round((self.posts + self.included_posts) * prices.post + self.included_users * prices.user, 6)
+        return round((self.posts + self.included_posts) * prices.post + self._users * prices.user, 6)
 
     def as_json(self, prices: Prices) -> dict[str, Any]:
         """Return the day as the API shows it."""
@@ -53,8 +54,13 @@ class Day:
             "posts": self.posts,
             "included_posts": self.included_posts,
             "included_users": self.included_users,
+            "looked_up_users": self.looked_up_users,
             "dollars": self.dollars(prices),
         }
+
+    @property
+    def _users(self) -> int:
+        return self.included_users + self.looked_up_users
 
     def _is_first(self, post_id: str) -> bool:
         before = len(self._seen)

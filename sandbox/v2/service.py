@@ -18,9 +18,12 @@ from traptor.sandbox.v2.endpoints.gate import Gate
 from traptor.sandbox.v2.endpoints.listing import RuleListing
 from traptor.sandbox.v2.endpoints.stream import StreamEndpoint
 from traptor.sandbox.v2.endpoints.token import TokenEndpoint
+from traptor.sandbox.v2.endpoints.tweetcounts import TweetCountsEndpoint
 from traptor.sandbox.v2.endpoints.usage import UsageEndpoint
+from traptor.sandbox.v2.endpoints.users import UsersEndpoint
 from traptor.sandbox.v2.faults.fault import V2Fault
 from traptor.sandbox.v2.faults.kinds import V2FaultKind
+from traptor.sandbox.v2.people import People
 from traptor.sandbox.v2.problems import Spelling
 from traptor.sandbox.v2.settings import V2Settings
 from traptor.sandbox.v2.streams.audience import PostAudience
@@ -53,6 +56,7 @@ class V2Service:
         self._spelling = Spelling(settings.problem_host)
         self._sockets = Sockets()
         self._bill = Bill(settings.prices)
+        self._people = People()
         self._apps = Apps(known, settings.bearers, is_open)
         self._windows = Windows(settings.window_s, settings.connects)
         self._slots = Slots(next_id, self._linger_s, self._spelling, clock)
@@ -63,7 +67,8 @@ class V2Service:
 
     def routes(self) -> list[web.RouteDef]:
         """Return X's endpoints and those of the sandbox's own API."""
-        return [*self._rule_routes(), *self._other_routes(), *self._admin().routes()]
+        admin = self._admin().routes()
+        return [*self._rule_routes(), *self._other_routes(), *self._reading_routes(), *admin]
 
     def stop(self) -> None:
         """End all streams properly and close the held sockets."""
@@ -101,6 +106,16 @@ class V2Service:
             web.post("/oauth2/token", self._gate.open(Endpoint.TOKEN, TokenEndpoint(self._apps).give)),
         ]
 
+    def _reading_routes(self) -> list[web.RouteDef]:
+        users = UsersEndpoint(self._people, self._bill, self._clock)
+        counts = TweetCountsEndpoint(self.audience.recent, self._clock)
+        guard = self._gate.guard
+        return [
+            web.get("/2/users", guard(Endpoint.USERS, users.by_id), allow_head=False),
+            web.get("/2/users/by", guard(Endpoint.USERS, users.by_name), allow_head=False),
+            web.get("/2/tweets/counts/recent", guard(Endpoint.TWEET_COUNTS, counts.count), allow_head=False),
+        ]
+
     def _admin(self) -> V2Admin:
         return V2Admin(
             self._apps,
@@ -110,6 +125,7 @@ class V2Service:
             self._strikes,
             self._matches,
             self._bill,
+            self._people,
             self._gate.log,
             self._clock,
         )

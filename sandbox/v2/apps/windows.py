@@ -19,6 +19,8 @@ class Endpoint(StrEnum):
     CONNECTIONS_LIST = "connections_list"
     CONNECTIONS_KILL = "connections_kill"
     USAGE = "usage"
+    USERS = "users"
+    TWEET_COUNTS = "tweet_counts"
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
 
 
@@ -30,6 +32,8 @@ _LIMITS = {
     Endpoint.CONNECTIONS_LIST: 450,
     Endpoint.CONNECTIONS_KILL: 25,
     Endpoint.USAGE: 50,
+    Endpoint.USERS: 300,
+    Endpoint.TWEET_COUNTS: 300,
     Endpoint.TOKEN: 450,
 }
 _ANY_NUMBER = 1_000_000

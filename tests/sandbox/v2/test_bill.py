@@ -25,6 +25,7 @@ def test_a_post_is_charged_once_a_day_and_app_wherever_it_stands():
         "posts": 2,
         "included_posts": 1,
         "included_users": 0,
+        "looked_up_users": 0,
         "dollars": 0.015,
     }
     assert found["b", "2026-09-22"]["posts"] == 1
