@@ -17,6 +17,7 @@ import click
 import orjson
 from rich.table import Table
 
+from benchmarks.apps import one_app
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.idle import full_look, many_connections, weight
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "weight": weight,
     "full_look": full_look,
     "many": many_connections,
+    "one_app": one_app,
 }
 
 

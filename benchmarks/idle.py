@@ -101,7 +101,7 @@ def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # lets work left by the start finish
-        percent = [_idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
+        percent = [idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
         assert len(collection.streaming()) == count
         uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
     bare.append(bare_forks_s(count))
@@ -121,7 +121,7 @@ def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
     ]
 
 
-def _idle_percent(collection: Collection, wall_s: float) -> float:
+def idle_percent(collection: Collection, wall_s: float) -> float:
     """Return the master's CPU over this time, in percent of a core."""
     before = _cpu_s(collection)
     time.sleep(wall_s)

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "weight",
     "full_look",
     "many",
+    "one_app",
 )
 
 
