@@ -1,7 +1,8 @@
 """Write the heartbeats that rule managers check: `<type>:<id>:heartbeat`, as the original Traptor wrote them.
 
 A group beats while any part of it streams, and while it has no rules: a manager assigns work to groups that
-beat. A group whose rules are all waiting does not beat, and that is logged.
+beat. A group whose rules are all waiting does not beat, and that is logged. Under v2 a rule waits until its
+filters are in effect at X.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 import redis.asyncio
 import redis.exceptions
 
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.logs.event import fields
 from traptor.common.redis.client import REDIS_ERRORS, ask, done, values_and_lifetimes
 from traptor.common.rules.rule import GroupId
@@ -46,6 +48,7 @@ class Heartbeats:
         self._redis = client
         self._tell = tell
         self._pulse = Pulse()
+        self._known_at: dict[GroupId, float] = {}  # v2: when a group last had something in Redis
 
     @property
     def withheld(self) -> dict[GroupId, str]:
@@ -79,6 +82,10 @@ class Heartbeats:
     def _emptied(self, now: float) -> list[GroupId]:
         """Return the groups that lost their last rule not long ago."""
         keep_s = self._context.settings.supervisor.heartbeat_empty
+        if self._context.settings.traptor.api == V2:  # no timeline is a group's own
+            self._known_at |= dict.fromkeys((group.id for group in self._groups.all()), now)
+            self._known_at = {group: at for group, at in self._known_at.items() if now - at < keep_s}
+            return [group for group in self._known_at if self._groups.filter.serves(group)]
         lately = [name for name, since in self._ledger.unplanned() if now - since.mono < keep_s]
         return [group for name in lately if (group := _group(name)) and self._groups.filter.serves(group)]
 
@@ -126,13 +133,14 @@ def heartbeat_key(group: GroupId) -> str:
 def silences(
     known: Iterable[GroupId], connections: Iterable[Connection], emptied: Iterable[GroupId]
 ) -> list[tuple[GroupId, str]]:
-    """Return every group that should beat, with why it must not: it has rules, and no part of it streams."""
+    """Return every group that should beat, with why it must not: it has rules, and none of them streams."""
     parts: dict[GroupId, list[Connection]] = {}
     for c in connections:
-        if c.is_planned and c.group is not None:
-            parts.setdefault(c.group, []).append(c)
+        if c.is_planned:
+            for group in c.groups:
+                parts.setdefault(group, []).append(c)
     groups = dict.fromkeys((*known, *emptied))
-    return [(group, _silence(parts.get(group, []))) for group in groups]
+    return [(group, _silence(group, parts.get(group, []))) for group in groups]
 
 
 def _group(connection: str) -> GroupId | None:
@@ -144,8 +152,13 @@ def _group(connection: str) -> GroupId | None:
     return group if part == 1 else None
 
 
-def _silence(parts: list[Connection]) -> str:
-    if any(c.streams for c in parts):
-        return ""
-    reasons = (c.silence.text for c in parts if c.silence is not None)
+def _silence(group: GroupId, parts: list[Connection]) -> str:
+    reasons: list[str] = []
+    for c in parts:
+        if c.silence is not None:
+            reasons.append(c.silence.text)
+        elif c.app is not None and (c.in_effect is None or group not in c.in_effect.groups):
+            reasons.append("none of its rules has a filter in effect at X")
+        else:
+            return ""
     return ", ".join(dict.fromkeys(reasons))

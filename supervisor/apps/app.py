@@ -101,7 +101,7 @@ class App:
         self._trouble: XFailure | None = None
         self._findings = Findings(key.name)
         self._told = ToldRules()
-        self._in_effect = InEffect()
+        self._in_effect: InEffect | None = None
         self._meanings: tuple[Meaning, ...] = ()
         self._said: tuple[object, ...] = ()
         self._save_fails = False
@@ -173,8 +173,8 @@ class App:
         return self._sync.client
 
     @property
-    def in_effect(self) -> InEffect:
-        """The rules that its filters find posts for now."""
+    def in_effect(self) -> InEffect | None:
+        """The rules that its filters find posts for now; None until rules and filters are known."""
         return self._in_effect
 
     @property
@@ -343,7 +343,8 @@ class App:
         """Work out what the filters stand for now, and tell when that changed."""
         now = self._clock().mono
         standing, groups = self._sync.standing, self._groups or ()
-        self._in_effect = in_effect(groups, standing, now)
+        if self._is_composed:
+            self._in_effect = in_effect(groups, standing, now)
         self._meanings = meanings(standing, self._composed.goal, self._composed.demands, self._meanings, now)
         self._told.forget(self._meanings)
         self._findings.take(self._composed, self._outcome)

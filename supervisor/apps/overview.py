@@ -37,7 +37,7 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
         "hold_why": None if hold is None else hold.text,
         "hold_until": None if hold is None else hold.until,
         "rules": app.rules_wanted,
-        "rules_in_effect": len(app.in_effect.rules),
+        "rules_in_effect": 0 if app.in_effect is None else len(app.in_effect.rules),
         "waiting": len(app.composed.waiting),
         "waiting_first": _rules(app.composed.waiting),
         "rejected": len(app.composed.refused),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from traptor.common.birth import WorkerSettings
 from traptor.common.counts import Counters, added
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.supervisor.apps.effect import InEffect
 from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
@@ -64,9 +65,11 @@ class Connection:
     fork_failed: bool = False  # this host could not create its last worker
     wait: Wait | None = None  # why nothing happens now
     network_error: str = ""  # of its last connect or stream that failed on the network
+    in_effect: InEffect | None = None  # its app's rules that find posts; None: not known yet (v2)
 
     def __post_init__(self) -> None:
         self.handover = Handover(self.gaps)
+        self._groups: tuple[Wanted | None, frozenset[GroupId]] | None = None
 
     @property
     def successor(self) -> Generation | None:
@@ -78,6 +81,16 @@ class Connection:
         """All living generations."""
         front = [generation for generation in (self.serving, self.successor) if generation is not None]
         return (*front, *self.leaving)
+
+    @property
+    def groups(self) -> frozenset[GroupId]:
+        """The groups that it should carry rules of."""
+        if self.group is not None:
+            return frozenset((self.group,))
+        if self._groups is None or self._groups[0] is not self.wanted:
+            rules = self.wanted.rules if self.wanted is not None else ()
+            self._groups = self.wanted, frozenset(rule.group for rule in rules)
+        return self._groups[1]
 
     @property
     def is_planned(self) -> bool:

@@ -15,7 +15,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.ledger.gaplog import GapLog
-from traptor.supervisor.ledger.membership import Membership, carried_by
+from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
 from traptor.supervisor.ledger.records import (
     KNOWN,
     NOTHING,
@@ -99,6 +99,8 @@ class Ledger:
         for name in names:
             if (c := self._connections.get(name)) is None:
                 self._close(name, at)
+                continue
+            if not is_told(c):
                 continue
             carried, rules = carried_by(c)
             self._placements += self._membership.look(name, carried.rules, rules, at.wall)

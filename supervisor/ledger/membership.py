@@ -33,8 +33,19 @@ class Membership:
         return [Placement(place, (), at)]
 
 
+def is_told(c: Connection) -> bool:
+    """Tell whether it is known what the connection carries: its app may not have told yet (v2)."""
+    return c.app is None or c.in_effect is not None or not c.is_planned
+
+
 def carried_by(c: Connection) -> tuple[Carried, Sequence[Rule]]:
-    """Return what its stream carries; without a stream, the rules for which it waits for a key."""
+    """Return what its stream carries; without a stream, the rules for which it waits for a key.
+
+    The connection of an app carries the rules whose filters are in effect, whether or not it streams (v2).
+    """
+    if c.app is not None:
+        found = c.in_effect if c.is_planned else None
+        return (NOTHING, ()) if found is None else (Carried(found.fingerprint, len(found.rules)), found.rules)
     streaming = [g for g in c.generations if g.streaming_since is not None]
     if streaming:
         newest = max(streaming, key=lambda g: g.birth.generation)

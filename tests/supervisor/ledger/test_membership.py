@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.ledger.membership import Membership, carried_by
+from traptor.supervisor.apps.effect import InEffect
+from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
 from traptor.supervisor.ledger.records import Carried, Placement
 
 ONE, TWO = (Rule(f"traptor-track:0:{n}", n, GroupId.parse("track:0"), (n,), b"{}") for n in ("1", "2"))
@@ -22,7 +23,9 @@ def generation(number: int, rules: tuple[Rule, ...], streaming_since: float | No
 def connection(*generations: Any, wanted: tuple[Rule, ...] | None) -> Any:
     spec = SimpleNamespace(rules="wanted print")
     return SimpleNamespace(
-        generations=generations, wanted=None if wanted is None else SimpleNamespace(rules=wanted, spec=spec)
+        app=None,
+        generations=generations,
+        wanted=None if wanted is None else SimpleNamespace(rules=wanted, spec=spec),
     )
 
 
@@ -52,3 +55,15 @@ def test_a_stream_carries_its_own_rules_and_not_those_that_are_wanted() -> None:
 def test_a_connection_without_a_stream_carries_what_it_waits_with() -> None:
     assert carried_by(connection(wanted=(ONE, TWO))) == (Carried("wanted print", 2), (ONE, TWO))
     assert carried_by(connection(generation(1, (ONE,), None), wanted=None)) == (Carried(), ())
+
+
+def test_the_connection_of_an_app_carries_what_is_in_effect_at_x() -> None:
+    """Whether or not it streams; a gap of its own counts for these rules, and the others are uncarried."""
+    c = connection(generation(1, (ONE, TWO), 5.0), wanted=(ONE, TWO))
+    c.app, c.is_planned, c.in_effect = "k1", True, None
+    assert not is_told(c), "nobody has told yet"
+    c.in_effect = InEffect((TWO,), "print of two", frozenset({TWO.group}))
+    assert is_told(c)
+    assert carried_by(c) == (Carried("print of two", 1), (TWO,))
+    c.is_planned = False
+    assert carried_by(c) == (Carried(), ())
