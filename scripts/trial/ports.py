@@ -24,6 +24,11 @@ def free_port() -> int:
             return port
 
 
+def claimed() -> frozenset[int]:
+    """Return the descriptors that keep the ports drawn by this process."""
+    return frozenset(claim.fileno() for claim in _claims)
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:

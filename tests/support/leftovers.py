@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.waiting import wait_for
+from trial.ports import claimed
 
 _SELF = Path("/proc/self")
 
@@ -37,9 +38,11 @@ def _threads() -> set[str]:
 
 
 def _descriptors() -> set[str]:
-    """Numbers with what they stand for: a number alone may be given anew."""
+    """Numbers with what they stand for: a number alone may be given anew. Claims of ports stay on purpose."""
     found = set()
     for link in (_SELF / "fd").iterdir():
+        if int(link.name) in claimed():
+            continue
         try:
             found.add(f"descriptor {link.name}: {link.readlink()}")
         except FileNotFoundError:  # the one of this listing, or of another thread
