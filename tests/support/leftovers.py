@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.waiting import wait_for
 from trial.ports import claimed
+
+from support.waiting import wait_for
 
 _SELF = Path("/proc/self")
 

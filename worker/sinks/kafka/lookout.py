@@ -29,7 +29,8 @@ class ClusterFacts:
     config: Config  # of a producer, with batches that the topics accept
     dead_letter_topic: str | None  # None: there is none
     most_bytes: int | None  # size of a message or batch that all topics accept; None: unknown
-    at: float  # when it was found (monotonic)
+    asked_at: float  # when the search for it began (monotonic)
+    at: float  # when it was found
 
 
 class Lookout:
@@ -119,6 +120,7 @@ class Lookout:
         self.settled.set()
 
     def _find(self) -> ClusterFacts:
+        asked_at = time.monotonic()
         with Topics(self._config, self._stopped) as topics:
             cluster, created = need_topics(topics, self._names, self._settings.create_topic)
             if created:
@@ -126,7 +128,7 @@ class Lookout:
             dead_letter_topic = self._found_dead_letter_topic(topics)
             most_bytes = topics.largest_message_bytes(self._names)
         config = self._config if most_bytes is None else fitted(self._config, most_bytes, self._settings)
-        return ClusterFacts(cluster, config, dead_letter_topic, most_bytes, time.monotonic())
+        return ClusterFacts(cluster, config, dead_letter_topic, most_bytes, asked_at, time.monotonic())
 
     def _found_dead_letter_topic(self, topics: Topics) -> str | None:
         name = self._settings.dead_letter_topic

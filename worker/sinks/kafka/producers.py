@@ -39,6 +39,10 @@ class KafkaProducers(Generic[About]):
 
     Used by one thread at a time, like a producer. `on_failed` receives all that a producer had when another
     one replaced it.
+
+    While no broker can be reached, nothing new is sent: the next one to answer may belong to another cluster.
+    That may give the next producer the id that the present one has, and would take the first messages of one
+    to a partition for repeats of the other's.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class KafkaProducers(Generic[About]):
         self._producer: KafkaProducer[About] | None = None
         self._leaving: list[KafkaProducer[About]] = []
         self._unconfirmed = _Unconfirmed(0.0, float("-inf"))
+        self._lost_at = float("-inf")
 
     def open(self, within_s: float) -> None:
         """Find Kafka, or continue searching after `within_s`. Raises SinkError."""
@@ -89,6 +94,12 @@ class KafkaProducers(Generic[About]):
 
     def send(self, record: Record, about: About) -> bool:
         """Send a record; return False while Kafka is not found or librdkafka has no room."""
+        if self._is_lost or not self._made.empty():
+            return False
+        return self.send_instead(record, about)
+
+    def send_instead(self, record: Record, about: About) -> bool:
+        """Send a record in place of one that Kafka just rejected; return False if that is impossible now."""
         return self._producer is not None and self._producer.send(record, about)
 
     def serve(self) -> None:
@@ -98,6 +109,8 @@ class KafkaProducers(Generic[About]):
         if self._producer is not None:
             self._producer.serve()
             self._replace_broken(self._producer)
+        if self._is_lost:
+            self._lookout.look()  # one that began before the loss tells nothing
 
     def close(self) -> None:
         """Disconnect from Kafka; unconfirmed records are no longer reported."""
@@ -140,8 +153,17 @@ class KafkaProducers(Generic[About]):
 
     def _new_producer(self, found: ClusterFacts) -> KafkaProducer[About]:
         return KafkaProducer(
-            found.config, on_delivered=self._delivered, on_failed=self._on_failed, on_lost=self._lookout.look
+            found.config, on_delivered=self._delivered, on_failed=self._on_failed, on_lost=self._lose
         )
+
+    @property
+    def _is_lost(self) -> bool:
+        """True from the loss of all brokers until the cluster that answers again is known."""
+        return self.found is not None and self.found.asked_at < self._lost_at
+
+    def _lose(self) -> None:
+        self._lost_at = time.monotonic()
+        self._lookout.look()
 
     def _delivered(self, about: About) -> None:
         self._pace.confirmed()

@@ -3,7 +3,8 @@
 librdkafka keeps what it once learnt of a topic. After a cluster was rebuilt, or a topic deleted and created
 again, leader epochs restart at 0; librdkafka regards those as outdated, asks for metadata once a second, and
 never sends again (librdkafka #4898). It also keeps its producer id, which the new cluster may give to another
-client: messages of one could then be taken for repeats of the other's.
+client: messages of one could then be taken for repeats of the other's. `KafkaProducers` therefore holds back
+new messages until the cluster is known.
 """
 
 from __future__ import annotations

@@ -176,7 +176,9 @@ class KafkaSink:
         if not failure.is_local and self._fits(record):
             return False  # the batch was too large, not the message
         body = truncated_body(record.value)
-        return body is not None and self._producers.send(msgspec.structs.replace(record, value=body), sent)
+        return body is not None and self._producers.send_instead(
+            msgspec.structs.replace(record, value=body), sent
+        )
 
     @property
     def _dead_letter_topic(self) -> str | None:
@@ -219,7 +221,7 @@ class KafkaSink:
 
     def _send_dead(self, ticket: Ticket, refused: _Refused, error: KafkaError, topic: str) -> None:
         letter = dead_letter(refused.record, topic, error.name(), refused.reason)
-        if not self._producers.send(letter, _Sent(ticket, refused)):
+        if not self._producers.send_instead(letter, _Sent(ticket, refused)):
             self._put_aside(ticket, refused)
 
     def _put_aside(self, ticket: Ticket, refused: _Refused) -> None:
