@@ -69,6 +69,7 @@ from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
+from traptor.supervisor.xside import XSide
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Master:
             reserve=self._reserve,
         )
         self._agenda = Agenda()
+        self._x = self._make_xside(settings)
         self._rates = Rates()
         fleet.report_to(Outcomes(context, self._wake_for))
         self._groups = Groups(self._context)
@@ -147,6 +149,11 @@ class Master:
         self._alarms = Alarms(
             self._context, self._groups, lambda: self._heartbeats.withheld, self._states_of_redis
         )
+
+    def _make_xside(self, settings: Settings) -> XSide | None:
+        if settings.traptor.api != V2:
+            return None
+        return XSide(self._context, self._wake_for, lambda secret: self._logs.know([secret]))
 
     def _make_planner(self, settings: Settings) -> Planner:
         roll = Roll(self._context, self._ledger.ledger.timeline)
@@ -211,7 +218,8 @@ class Master:
             ("service manager", every(lambda: _MANAGER_INTERVAL_S, self._tell_manager)),
             ("http", self._control.serve_tcp),
         ]
-        for name, job in (*outside, *self._ledger.jobs(), *self._chores.jobs()):
+        of_x = self._x.jobs() if self._x is not None else ()
+        for name, job in (*outside, *of_x, *self._ledger.jobs(), *self._chores.jobs()):
             self._jobs.start(name, job)
         try:
             return await self._loop()
@@ -289,6 +297,7 @@ class Master:
             ("close the control socket", self._control.close),
             ("close the API", self._api.close),
             ("close the ledger", self._ledger.close),
+            ("close the apps", self._x.aclose if self._x is not None else lambda: None),
             ("save keys", lambda: self._context.save_keys(time.monotonic())),
             ("close the store", self._context.store.close),
             ("take the reserve", self._reserve.take_rest),

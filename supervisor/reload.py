@@ -7,10 +7,12 @@ import logging
 import time
 from dataclasses import asdict, dataclass
 
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, Problem
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs
+from traptor.supervisor.apps.configured import app_settings, route
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import restart_limits
@@ -91,6 +93,10 @@ def take_keys(context: Context, now: float) -> None:
     """Give the pool the configured keys, and log the changes."""
     change = context.pool.replace(context.settings.keys, now, is_on_this_host)
     context.keys_changed = True
+    settings = context.settings
+    if settings.traptor.api == V2:
+        apps = [(key, app_settings(settings), route(settings, key)) for key in settings.keys]
+        context.apps.take_keys(apps)
     said = {name: ",".join(names) for name, names in asdict(change).items() if names}
     if said:
         log.info("keys", extra=fields(**said))
@@ -112,6 +118,7 @@ def pool_limits(settings: Settings) -> PoolLimits:
         http_backoff_max=twitter.http_backoff_max,
         rate_limit_backoff=twitter.rate_limit_backoff,
         rate_limit_backoff_max=twitter.rate_limit_backoff_max,
+        closes_at_once=1 if settings.traptor.api == V2 else 0,
         quarantine=twitter.quarantine,
         quarantine_max=twitter.quarantine_max,
     )

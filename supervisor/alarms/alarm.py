@@ -76,6 +76,7 @@ KEYS: Mapping[KeyState, Meaning | None] = {
 COOLING: Mapping[Hindrance, bool] = {
     Hindrance.RATE_LIMITED: True,
     Hindrance.CLOSED: True,
+    Hindrance.SLOT_HELD: True,
     # The network or the server is to blame, and the connection reports it.
     Hindrance.NETWORK: False,
     Hindrance.HTTP: False,

@@ -20,7 +20,7 @@ from traptor.supervisor.apps.effect import InEffect, in_effect, next_effect
 from traptor.supervisor.apps.findings import Findings
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.spending import Spending, Terms
-from traptor.supervisor.apps.told import ToldRules
+from traptor.supervisor.apps.told import Knowledge, ToldRules
 from traptor.supervisor.apps.translated import Translated
 from traptor.supervisor.apps.usage import UsageWatch
 from traptor.supervisor.filters.composition import Composition
@@ -103,6 +103,7 @@ class App:
         self._told = ToldRules()
         self._in_effect: InEffect | None = None
         self._meanings: tuple[Meaning, ...] = ()
+        self._knowledge = Knowledge()
         self._said: tuple[object, ...] = ()
         self._save_fails = False
         self._load()
@@ -122,6 +123,7 @@ class App:
     def doubt(self) -> None:
         """Have it ask X which filters stand there: the stream was refused for want of them."""
         self._sync.doubt()
+        self._is_seen = False
         self.look()
 
     def change(self, key: ApiKey, settings: AppSettings) -> None:
@@ -166,6 +168,16 @@ class App:
         self.look()
 
     # ---- what others ask
+
+    @property
+    def token(self) -> str:
+        """The bearer token, or "" when there is none that X may take."""
+        return self.bearer.token
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What its workers match by: another object whenever it has changed."""
+        return self._knowledge
 
     @property
     def client(self) -> XClient:
@@ -349,7 +361,9 @@ class App:
         self._told.forget(self._meanings)
         self._findings.take(self._composed, self._outcome)
         hold = self.hold()
-        said = (hold, self._in_effect, self._meanings, self.rules, self.bearer.token)
+        if (knowledge := Knowledge(self.rules, self._meanings)) != self._knowledge:
+            self._knowledge = knowledge
+        said = (hold, self._in_effect, self._knowledge, self.bearer.token)
         if said != self._said:
             self._said = said
             self._changed()

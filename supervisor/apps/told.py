@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import msgspec
 
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a worker matches by: rules, and what the filters stand for that posts may name."""
+
+    rules: tuple[Rule, ...] = field(default=(), repr=False)
+    meanings: tuple[Meaning, ...] = field(default=(), repr=False)
+
 
 _Values = set[tuple[str, str]]  # a group and one of its values
 

@@ -64,6 +64,7 @@ class Connection:
     broken_until: float = 0.0  # its step failed: none is tried before
     fork_failed: bool = False  # this host could not create its last worker
     wait: Wait | None = None  # why nothing happens now
+    without_filters: int = 0  # times in a row that X had none for it (v2)
     network_error: str = ""  # of its last connect or stream that failed on the network
     in_effect: InEffect | None = None  # its app's rules that find posts; None: not known yet (v2)
 
@@ -183,6 +184,8 @@ class Connection:
             return ConnectionState.QUIET
         if self.is_stopped:
             return ConnectionState.STOPPED
+        if self.wait is not None and self.wait.kind is WaitKind.CAPPED:
+            return ConnectionState.CAPPED
         if self.serving is not None and self.serving.state is not GenerationState.DRAINING:
             return ConnectionState.UP
         if self.refused(now):

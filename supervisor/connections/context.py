@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
+from traptor.supervisor.connections.appview import AppsView, AppView, NoApps, NoSlots, SlotsView
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer
@@ -42,6 +43,8 @@ class Context:
     rng: random.Random
     stops: Stops
     samples: Samples = field(default_factory=Samples)
+    apps: AppsView = field(default_factory=NoApps)
+    slots: SlotsView = field(default_factory=NoSlots)
     connections: dict[str, Connection] = field(default_factory=dict)
     stopping: bool = False
     hurries: bool = False  # the stop does not wait for the output
@@ -57,6 +60,10 @@ class Context:
         """Return the time a worker gets to drain, so that it is gone within `drain_timeout` in any case."""
         timeout_s = self.stop_within_s
         return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
+
+    def app_of(self, c: Connection) -> AppView | None:
+        """Return the app of a connection; None under v1.1, or while there is none yet."""
+        return None if c.app is None else self.apps.get(c.app)
 
     def save_keys(self, now: float) -> None:
         """Store budgets and states of the keys for the next master."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from traptor.common.birth import NO_GENERATION, Birth
 from traptor.common.errors import TraptorError
@@ -58,8 +59,13 @@ class Forks:
         try:
             # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
             number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
+            app = None if drains else self._context.app_of(c)
             birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
+            if app is not None:
+                knowledge = app.knowledge
+                birth = replace(birth, rules=knowledge.rules, filters=knowledge.meanings)
             generation = self._context.fleet.fork(birth, wanted.spec)
+            generation.told = app.knowledge if app is not None else None
         except (OSError, TraptorError) as error:
             log.error("cannot fork a worker", extra=fields(connection=c.name, error=str(error)))
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.agenda import Agenda
@@ -10,10 +11,10 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.planning.demand import Demand, rank
-from traptor.supervisor.connections.turns import Turns
+from traptor.supervisor.connections.planning.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.keys.pool import Lease, Verdict
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message, key_spec
 
@@ -57,7 +58,9 @@ class Gate:
             return False
         context.pool.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
-        message, spec = connect_message(key), key_spec(key)
+        context.slots.connecting(lease.key_id)
+        app = context.app_of(c)
+        message, spec = connect_message(key, app.token if app is not None else ""), key_spec(key)
         held_back = c.handover.held_back
         if g is c.serving and held_back is not None and held_back[0] == lease.key_id == g.last_key_id:
             # While a new secret is in doubt, the old generation returns with the one that worked.
@@ -83,6 +86,26 @@ class Gate:
         line.wait(c.name, rank(Demand.of(c)))
         c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # has no time of its own: others go first
         return False
+
+    def is_held(self, c: Connection, lease: Lease, now: float) -> bool:
+        """Tell whether the connection's app keeps it from connecting; if so, record the wait."""
+        if c.app is None:
+            return False
+        app, key = self._context.app_of(c), self._context.pool.key(lease.key_id).name
+        hold = app.hold() if app is not None else None
+        if app is not None and hold is None:
+            return False
+        if hold is None:
+            self.wait(c, Wait(WaitKind.NO_APP, "its app is not known yet", key=key), now)
+        else:
+            self.wait(c, Wait.for_app(hold, key, instant(now).wall, now), now)
+        return True
+
+    def key_wait(self, c: Connection, verdict: Verdict, key_id: str) -> Wait:
+        """Return why a connection waits for its key."""
+        wait = Wait.for_key(verdict, self._context.pool.key(key_id).name, c.network_error)
+        holder = self._context.slots.holder(key_id) if wait.kind is WaitKind.SLOT_HELD else ""
+        return replace(wait, text=f"{wait.text}: {holder}") if holder else wait
 
     def wait(self, c: Connection, wait: Wait, now: float) -> None:
         """Record why the connection waits, also in its timeline when nothing streams meanwhile."""

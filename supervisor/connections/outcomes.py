@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from traptor.common.counts import added
+from traptor.common.counts import Counters, added
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.messages import (
@@ -33,8 +33,10 @@ from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.money.reads import Reads, reads_between
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
 from traptor.supervisor.workers.states import GenerationState
+from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +56,17 @@ _CAUSE_OF_KIND = {
     DisconnectKind.WORKER: GapCause.CRASH,
     DisconnectKind.OUTBOX_FULL: GapCause.OUTBOX_FULL,
 }
+_CAUSE_OF_CURE = {
+    Cure.MONEY: GapCause.COST,
+    Cure.SLOT: GapCause.SLOT_HELD,
+    Cure.FILTERS: GapCause.RULES_REFUSED,
+    Cure.BEARER: GapCause.KEY_REFUSED,
+}
 _CAUSE_OF_FAILURE = {
     FailureKind.NETWORK: GapCause.NETWORK,
     FailureKind.HTTP: GapCause.NETWORK,
     FailureKind.RATE_LIMITED: GapCause.RATE_LIMITED,
+    FailureKind.SLOT_HELD: GapCause.SLOT_HELD,
     FailureKind.UNAUTHORIZED: GapCause.KEY_REFUSED,
 }
 
@@ -79,7 +88,9 @@ class Outcomes:
         now = self._clock()
         match message:
             case Report():
+                before = g.counters
                 g.heard(message, now, self._context.run_clock.read(now))
+                self._count_reads(g, before)
                 return
             case Sample():
                 self._context.samples.take(g.birth.connection, message)
@@ -135,6 +146,10 @@ class Outcomes:
         g.connected(message.at, now)
         assert g.lease is not None
         self._context.pool.connected(g.lease.key_id, message.at)
+        if (app := self._context.app_of(c)) is not None:
+            app.connected()
+            c.without_filters = 0
+            self._context.slots.connected(g.lease.key_id, instant(message.at).wall)
         c.gaps.streaming(g.birth.generation, instant(message.at))
         if c.refusal is not None and c.refusal.rules == g.spec.rules:
             c.refusal = None
@@ -203,6 +218,8 @@ class Outcomes:
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
+        if c.app is not None and (cure := cure_of(message)) is not None and not is_ours:
+            self._cure(c, g, cure, message, message.at)
         ended_at = safe_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because the connection is not wanted any more: no gap
@@ -226,7 +243,9 @@ class Outcomes:
             return GapCause.SHUTDOWN
         if c.is_stopped and message.kind is DisconnectKind.OWN_CLOSE:
             return GapCause.OPERATOR_STOP
-        if g.closing or (g in c.leaving and message.kind is DisconnectKind.OWN_CLOSE):
+        if g.closing is not None:
+            return g.closing
+        if g in c.leaving and message.kind is DisconnectKind.OWN_CLOSE:
             return GapCause.REFRESH
         if message.kind is not DisconnectKind.OWN_CLOSE:
             return _CAUSE_OF_KIND[message.kind]
@@ -241,12 +260,49 @@ class Outcomes:
         if not message.reached:
             self._context.pool.refund(key_id)
             look_at_addresses(self._context.pool)  # the address may be missing on this host
-        if message.status in RULES_REFUSED_STATUSES:
+        cure = cure_of(message) if c.app is not None else None
+        if cure is not None:
+            self._cure(c, g, cure, message, now)
+        elif message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:
             self._key_failed(c, g, failure_of(message), key_id, now)
         if g is c.successor:
             c.handover.fail(c.serving, self._serial_due(now))
+
+    def _cure(self, c: Connection, g: Generation, cure: Cure, message: Disconnected, now: float) -> None:
+        """Have what only v2 knows looked after; the connection waits until that is done."""
+        app = self._context.app_of(c)
+        if app is None or c.app is None:
+            return
+        pool, said = self._context.pool, why(message)
+        match cure:
+            case Cure.MONEY:
+                app.out_of_credit(said, reset_at(message))
+            case Cure.SLOT:
+                pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD))
+                self._context.slots.taken(c.app)
+            case Cure.FILTERS:
+                c.without_filters += 1
+                if c.without_filters > 1:  # it was looked at a moment ago
+                    pool.failed(c.app, now, Failure(FailureKind.HTTP))
+                app.doubt()
+            case Cure.BEARER:
+                is_given = bool(pool.key(c.app).bearer_token)
+                kind = FailureKind.UNAUTHORIZED if is_given else FailureKind.HTTP
+                pool.failed(c.app, now, Failure(kind))
+                app.refused(g.connect.bearer_token if g.connect is not None else "", said)
+        if g is c.serving:
+            c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now))
+        log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
+
+    def _count_reads(self, g: Generation, before: Counters) -> None:
+        """Tell the app what a worker read since its last report."""
+        c = self._connection(g)
+        app = self._context.app_of(c)
+        reads = reads_between(before, g.counters)
+        if app is not None and reads != Reads():
+            app.read(reads)
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry

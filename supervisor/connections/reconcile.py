@@ -178,6 +178,8 @@ class Reconciler:
         self._gate.leave(c.name)
 
     def _step(self, c: Connection, now: float) -> None:
+        if (app := self._context.app_of(c)) is not None:
+            c.in_effect = app.in_effect
         if self._context.stopping:
             self._retire_all(c)
         elif not c.is_planned:
@@ -197,6 +199,8 @@ class Reconciler:
             self._gate.wait(c, self._no_key(c, now), now)
         else:
             self._plan_gap(c, GapCause.START, now)
+            self._close_for_app(c)
+            self._tell_rules(c)  # before a connect is permitted
             self._serve(c, now)
 
     def _stop(self, c: Connection, now: float) -> None:
@@ -259,6 +263,27 @@ class Reconciler:
         self._refresh.step(c, now)
         self._permit_serving(c, now)
 
+    def _close_for_app(self, c: Connection) -> None:
+        """Close the streams of an app that may read no more."""
+        app = self._context.app_of(c)
+        hold = app.hold() if app is not None else None
+        if hold is None or not hold.closes:
+            return
+        for g in c.generations:
+            if g.streams and g.closing is None:
+                self._context.fleet.close_stream(g, GapCause.COST)
+
+    def _tell_rules(self, c: Connection) -> None:
+        """Tell the workers of an app what they match by now."""
+        app = self._context.app_of(c)
+        if app is None:
+            return
+        knowledge = app.knowledge
+        for g in c.generations:
+            is_able = g.state not in (GenerationState.DRAINING, GenerationState.GONE) and g.fault is None
+            if is_able and g.told is not knowledge:
+                self._context.fleet.tell_rules(g, knowledge, knowledge.rules, knowledge.meanings)
+
     def _start(self, c: Connection, now: float) -> None:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
@@ -282,9 +307,10 @@ class Reconciler:
             self._gate.wait(c, _rules_refused(c), now)
             return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
+        if self._gate.is_held(c, lease, now):
+            return
         if not verdict.allowed:
-            key = self._context.pool.key(lease.key_id).name
-            self._gate.wait(c, Wait.for_key(verdict, key, c.network_error), now)
+            self._gate.wait(c, self._gate.key_wait(c, verdict, lease.key_id), now)
         else:
             self._gate.permit(c, g, lease, now)
 

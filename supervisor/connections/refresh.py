@@ -13,6 +13,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
+from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import Spec, key_spec
@@ -144,12 +145,11 @@ class Refresh:
             self._gate.wait(c, Wait(WaitKind.REFRESH_DUE, text, due).of_refresh(), now)
         elif self._gate.take_pace(c, address, now):
             c.handover.connect_in(Way.SERIAL)
-            self._context.fleet.close_stream(old)
+            self._context.fleet.close_stream(old, GapCause.REFRESH)
 
     def _no_way(self, c: Connection, key_id: str, verdict: Verdict) -> Wait:
         if not verdict.allowed:
-            key = self._context.pool.key(key_id).name
-            return Wait.for_key(verdict, key, c.network_error).of_refresh()
+            return self._gate.key_wait(c, verdict, key_id).of_refresh()
         return Wait(WaitKind.NO_WAY, "no way allowed by handover is open").of_refresh()
 
     def _may_overlap(self, key_id: str) -> bool:
@@ -158,10 +158,11 @@ class Refresh:
         return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
 
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
+        if self._gate.is_held(c, lease, now):
+            return False
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
         if not verdict.allowed:
-            key = self._context.pool.key(lease.key_id).name
-            self._gate.wait(c, Wait.for_key(verdict, key, c.network_error).of_refresh(), now)
+            self._gate.wait(c, self._gate.key_wait(c, verdict, lease.key_id).of_refresh(), now)
             return False
         return self._gate.permit(c, new, lease, now)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from logging import ERROR, INFO
 
+from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.states import Hindrance, Verdict
 
@@ -41,7 +42,17 @@ class WaitKind(StrEnum):
     SERVER_ERRORS = "server_errors"
     SHORT_STREAMS = "short_streams"
     RATE_LIMITED = "rate_limited"
+    SLOT_HELD = "slot_held"
     RESTS = "rests"  # after a failure that a lasting stream has made up for
+    # Its app may not be connected to (v2):
+    NO_APP = "no_app"
+    NO_BEARER = "no_bearer"
+    BEARER_REFUSED = "bearer_refused"
+    OUT_OF_CREDIT = "out_of_credit"
+    CAPPED = "capped"
+    FOREIGN_FILTERS = "foreign_filters"
+    SYNCING = "syncing"
+    NO_FILTERS = "no_filters"
 
 
 PASSING = frozenset({WaitKind.STARTING, WaitKind.CONNECTING, WaitKind.TURN, WaitKind.PACED})
@@ -57,6 +68,7 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
     Hindrance.HTTP: WaitKind.SERVER_ERRORS,
     Hindrance.CLOSED: WaitKind.SHORT_STREAMS,
     Hindrance.RATE_LIMITED: WaitKind.RATE_LIMITED,
+    Hindrance.SLOT_HELD: WaitKind.SLOT_HELD,
     Hindrance.RESTS: WaitKind.RESTS,
 }
 
@@ -133,7 +145,25 @@ MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.RATE_LIMITED: Meaning(
         GapCause.RATE_LIMITED, ERROR, 0, "find out who else uses the key or this address; or add a spare key"
     ),
+    WaitKind.SLOT_HELD: Meaning(
+        GapCause.SLOT_HELD, ERROR, 0, "find out who holds the app's connection, or wait until X ends it"
+    ),
     WaitKind.RESTS: Meaning(None, ERROR, _BLIP_S, "wait, or add a spare key"),
+    WaitKind.NO_APP: Meaning(None, ERROR, _START_S, "wait; report it when it lasts"),
+    WaitKind.NO_BEARER: Meaning(None, ERROR, _BLIP_S, "look at the network, the proxy and the server"),
+    WaitKind.BEARER_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.OUT_OF_CREDIT: Meaning(GapCause.COST, ERROR, 0, "buy credit, or raise X's spending limit"),
+    WaitKind.CAPPED: Meaning(GapCause.COST, ERROR, 0, "wait until counting begins anew, or raise the cap"),
+    WaitKind.FOREIGN_FILTERS: Meaning(
+        GapCause.FOREIGN_FILTERS,
+        ERROR,
+        0,
+        "delete these filters at X, or choose another [traptor] foreign_filters",
+    ),
+    WaitKind.SYNCING: Meaning(None, ERROR, _START_S, "look at the network and at X's status"),
+    WaitKind.NO_FILTERS: Meaning(
+        GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see why the rules have no filter: --plan tells"
+    ),
 }
 
 
@@ -154,6 +184,12 @@ class Wait:
         if kind is WaitKind.NETWORK and network_error:
             text = f"{text} ({network_error})"
         return cls(kind, text, verdict.not_before, key)
+
+    @classmethod
+    def for_app(cls, hold: Hold, key: str, wall_now: float, now: float) -> Wait:
+        """Return the wait for an app whose stream may not open."""
+        until = None if hold.until is None else hold.until - wall_now + now
+        return cls(WaitKind(hold.kind.value), hold.text, until, key)
 
     def of_refresh(self) -> Wait:
         """Return the same wait of a successor."""

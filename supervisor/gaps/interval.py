@@ -27,6 +27,9 @@ class GapCause(StrEnum):
     OPERATOR_STOP = "operator_stop"
     SHUTDOWN = "shutdown"
     MASTER_DOWN = "master_down"
+    COST = "cost"  # a cap of the operator's, or the account's credit or usage cap (v2)
+    SLOT_HELD = "slot_held"  # the app's connection is taken by another, perhaps a dead one (v2)
+    FOREIGN_FILTERS = "foreign_filters"  # filters of others stand in the app (v2)
 
 
 class IntervalKind(StrEnum):

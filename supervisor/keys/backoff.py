@@ -15,6 +15,8 @@ from traptor.common.backoff import doubled, extra
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.keys.limits import PoolLimits
 
+_SLOT = FailureKind.SLOT_HELD
+
 
 @dataclass(frozen=True, slots=True)
 class KeyBackoff:
@@ -23,6 +25,7 @@ class KeyBackoff:
     network: int = 0
     http: int = 0
     rate_limited: int = 0
+    closed: int = 0
     until: float | None = None
     last: FailureKind | None = None  # the latest failure since the last success
 
@@ -33,12 +36,17 @@ class KeyBackoff:
             return self
         # The wait that the server asked for is a minimum; the jitter added to it is that of our own step.
         until = now + max(step, failure.asked_s or 0.0) + extra(step, rng)
-        return replace(self._counted(failure.kind), until=max(until, self.until or until), last=failure.kind)
+        counted = self._counted(failure.kind, step)
+        return replace(counted, until=max(until, self.until or until), last=failure.kind)
 
     @property
     def is_clear(self) -> bool:
         """True when no failure counts."""
-        return self.last is None and not (self.network or self.http or self.rate_limited)
+        return self.last is None and not (self.network or self.http or self.rate_limited or self.closed)
+
+    def slot_freed(self) -> KeyBackoff:
+        """Return the backoff once the connection that was taken is free: a connect is due at once."""
+        return replace(self, rate_limited=0, until=None, last=None) if self.last is _SLOT else self
 
     def cleared(self) -> KeyBackoff:
         """Return the backoff after a success: the present rest continues, but the steps start over."""
@@ -52,17 +60,21 @@ class KeyBackoff:
         match kind:
             case FailureKind.NETWORK:
                 return min(limits.network_backoff * (self.network + 1), limits.network_backoff_max)
+            case FailureKind.CLOSED if self.closed < limits.closes_at_once:
+                return 0.0
             case FailureKind.HTTP | FailureKind.CLOSED:
                 return doubled(limits.http_backoff, self.http, limits.http_backoff_max)
-            case FailureKind.RATE_LIMITED:
+            case FailureKind.RATE_LIMITED | FailureKind.SLOT_HELD:
                 return doubled(limits.rate_limit_backoff, self.rate_limited, limits.rate_limit_backoff_max)
             case FailureKind.UNAUTHORIZED:
                 return None  # left to the quarantine
 
-    def _counted(self, kind: FailureKind) -> KeyBackoff:
+    def _counted(self, kind: FailureKind, step: float) -> KeyBackoff:
         match kind:
             case FailureKind.NETWORK:
                 return replace(self, network=self.network + 1)
+            case FailureKind.CLOSED if step == 0:
+                return replace(self, closed=self.closed + 1)
             case FailureKind.HTTP | FailureKind.CLOSED:
                 return replace(self, http=self.http + 1)
             case _:

@@ -29,6 +29,7 @@ class FailureKind(StrEnum):
     HTTP = "http"
     CLOSED = "closed"  # cleanly, soon after its 200
     RATE_LIMITED = "rate_limited"
+    SLOT_HELD = "slot_held"  # 429 of v2: the app has as many connections as it may have
     UNAUTHORIZED = "unauthorized"
 
 

@@ -25,5 +25,6 @@ class PoolLimits:
     http_backoff_max: float = _DEFAULT.http_backoff_max
     rate_limit_backoff: float = _DEFAULT.rate_limit_backoff
     rate_limit_backoff_max: float = _DEFAULT.rate_limit_backoff_max
+    closes_at_once: int = 0  # closes soon after a 200, in a row, after which a connect is due at once
     quarantine: float = _DEFAULT.quarantine
     quarantine_max: float = _DEFAULT.quarantine_max

@@ -275,6 +275,10 @@ class KeyPool:
         """Record a connect answered with another status than 200, or not at all."""
         self._keep(key_id, self._record(key_id).failed(failure, now, self._limits, self._rng))
 
+    def slot_freed(self, key_id: str) -> None:
+        """Record that the app's connection, which was taken, is free: a connect is due at once."""
+        self._keep(key_id, self._record(key_id).slot_freed())
+
     # ---- overlap
 
     def overlap_allowed(self, key_id: str) -> bool:

@@ -138,6 +138,10 @@ class KeyRecord:
             open_since=(),
         )
 
+    def slot_freed(self) -> KeyRecord:
+        """Return the record once the app's connection that was taken is free."""
+        return replace(self, backoff=self.backoff.slot_freed())
+
     def overlap_answered(self, *, refused: bool) -> KeyRecord:
         """Return the record after the server's response to an overlap."""
         return replace(self, overlap_refusals=self.overlap_refusals + 1 if refused else 0)

@@ -40,6 +40,7 @@ class Hindrance(StrEnum):
     HTTP = "http"
     CLOSED = "closed"
     RATE_LIMITED = "rate_limited"
+    SLOT_HELD = "slot_held"
     RESTS = "rests"  # a stream that lasted has made up for them
 
 
@@ -48,6 +49,7 @@ _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
     FailureKind.HTTP: (Hindrance.HTTP, "the key rests: the server answered with an error"),
     FailureKind.CLOSED: (Hindrance.CLOSED, "the key rests: its stream was closed soon after the 200"),
     FailureKind.RATE_LIMITED: (Hindrance.RATE_LIMITED, "the key rests: the server answered 420 or 429"),
+    FailureKind.SLOT_HELD: (Hindrance.SLOT_HELD, "the app's connection is taken"),
     None: (Hindrance.RESTS, "the key rests after an earlier failure"),
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from traptor.common.counts import Counters
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -43,6 +45,18 @@ class Reads:
     def dollars(self, prices: Prices) -> float:
         """Return the price."""
         return self.billed_posts * prices.post + self.included_users * prices.user
+
+
+def reads_between(before: Counters, after: Counters) -> Reads:
+    """Return what a worker read between two of its reports."""
+    new = {kind: count - before.reads.get(kind, 0) for kind, count in after.reads.items()}
+    included = new.get("included_posts", 0)
+    return Reads(
+        posts=new.get("posts", 0) - included,
+        included_posts=included,
+        included_users=new.get("included_users", 0),
+        foreign=after.foreign - before.foreign,
+    )
 
 
 class Expand(StrEnum):

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,8 +16,12 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
+from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen, TakeSample
+from traptor.common.pieces import cut
+from traptor.common.rules.rule import Rule
+from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.generation import Ending, Generation
@@ -96,10 +101,17 @@ class Fleet:
         """Permit one connect."""
         self._send(generation, message)
 
-    def close_stream(self, generation: Generation) -> None:
-        """Make it close its stream and wait in READY."""
-        generation.told_to_close()
+    def close_stream(self, generation: Generation, cause: GapCause) -> None:
+        """Make it close its stream and wait in READY; the gap has that cause."""
+        generation.told_to_close(cause)
         self._send(generation, Close())
+
+    def tell_rules(
+        self, generation: Generation, knowledge: object, rules: Sequence[Rule], meanings: Sequence[Meaning]
+    ) -> None:
+        """Replace what it matches by, while its stream goes on."""
+        for piece in cut(generation.told_rules(knowledge), rules, meanings):
+            self._send(generation, piece)
 
     def drain(self, generation: Generation, deadline_s: float) -> None:
         """Make it close its stream, deliver what it holds, and end; KILL follows if it does not."""

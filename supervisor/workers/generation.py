@@ -14,6 +14,7 @@ from traptor.common.errors import ProtocolError
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
 from traptor.common.messages import Connect, Disconnected, OutboxTrouble, Report
+from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.spec import KeySpec, Spec
 from traptor.supervisor.workers.states import GenerationState, check_move
@@ -69,7 +70,9 @@ class Generation:
     last_heard: float = 0.0  # on the master's run clock
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     outbox_trouble: OutboxTrouble | None = None  # of OUTBOX_FULL
-    closing: bool = False  # told to close its stream, for `serial`, and still has it
+    closing: GapCause | None = None  # told to close its stream and still has it: the cause of the gap
+    told: object = None  # the knowledge of its app that it matches by (v2)
+    changes: int = 0  # how often that was replaced
     overlaps: bool = False  # its stream is the one that an overlap replaced
     leave_by: float | None = None  # replaced, it reads on, at most until then
     kill_at: float | None = None
@@ -159,7 +162,7 @@ class Generation:
         _check_times(self, message, now)
         if self.state is not GenerationState.DRAINING:
             self.move(GenerationState.READY)
-        self.closing = False
+        self.closing = None
         self.stream_lost()
 
     def stream_lost(self) -> None:
@@ -168,9 +171,15 @@ class Generation:
 
     # ---- orders of the master
 
-    def told_to_close(self) -> None:
+    def told_to_close(self, cause: GapCause) -> None:
         """Record that it was told to close its stream and to wait."""
-        self.closing = True
+        self.closing = cause
+
+    def told_rules(self, knowledge: object) -> int:
+        """Record what it matches by from now on, and return the number of this change."""
+        self.told = knowledge
+        self.changes += 1
+        return self.changes
 
     def replaced(self, leave_by: float, *, overlaps: bool) -> None:
         """Record that another generation serves now: it reads on, at most until `leave_by`."""

@@ -33,8 +33,16 @@ def key_spec(key: ApiKey) -> KeySpec:
     return KeySpec(key.key_id, key.secrets_fingerprint, key.source_address, key.proxy)
 
 
-def connect_message(key: ApiKey) -> Connect:
-    """Return the permission to connect with `key`."""
+def connect_message(key: ApiKey, bearer_token: str = "") -> Connect:
+    """Return the permission to connect with `key`; under v2 with the bearer token of its app alone."""
+    if bearer_token:
+        return Connect(
+            key_id=key.key_id,
+            key_name=key.name,
+            bearer_token=bearer_token,
+            source_address=key.source_address,
+            proxy=key.proxy,
+        )
     return Connect(
         key_id=key.key_id,
         key_name=key.name,

@@ -14,6 +14,7 @@ class ConnectionState(StrEnum):
     WAITING_FOR_KEY = "WAITING_FOR_KEY"
     BACKOFF = "BACKOFF"  # its worker crashed; the next one is forked later
     REFUSED = "REFUSED"  # the server refuses its rules
+    CAPPED = "CAPPED"  # a cap on its app's reads or dollars is reached (v2)
     STOPPED = "STOPPED"  # by the operator
     UP = "UP"
 

@@ -34,7 +34,7 @@ from traptor.supervisor.connections.planning.byparts import PartPlanner
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.connections.reconcile import Reconciler, Step
-from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool, PoolLimits
@@ -90,9 +90,13 @@ class PaperFleet:
     def connect(self, g: Generation, _message: Connect) -> None:
         self._tell("connect", g)
 
-    def close_stream(self, g: Generation) -> None:
-        g.told_to_close()
+    def close_stream(self, g: Generation, cause: GapCause) -> None:
+        g.told_to_close(cause)
         self._tell("close", g)
+
+    def tell_rules(self, g: Generation, knowledge: object, _rules: object, _meanings: object) -> None:
+        g.told_rules(knowledge)
+        self._tell("rules", g)
 
     def drain(self, g: Generation, deadline_s: float) -> None:
         g.told_to_drain(self._clock() + deadline_s)
@@ -192,10 +196,15 @@ class PaperWorld:
     def connected(self, g: Generation, seconds_ago: float = 0.0) -> None:
         self.say(g, Connected(at=self.now - seconds_ago))
 
-    def disconnected(self, g: Generation, kind: DisconnectKind, status: int | None = None) -> None:
+    def disconnected(
+        self, g: Generation, kind: DisconnectKind, status: int | None = None, problem: str = ""
+    ) -> None:
         """Its stream ended, or did not open; it asks again where it may."""
         now, streamed = self.now, g.streams
-        self.say(g, Disconnected(kind=kind, status=status, at=now, last_byte_at=now, streamed=streamed))
+        message = Disconnected(
+            kind=kind, status=status, at=now, last_byte_at=now, streamed=streamed, problem=problem
+        )
+        self.say(g, message)
         if g.state is GenerationState.READY:
             self.ask(g)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from support.paperapp import PaperApp, PaperApps
 from support.stepping import A, B, SteppedWorld
 from traptor.common.messages import DisconnectKind, Ready
+from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause
@@ -121,6 +124,22 @@ def stopped(world: SteppedWorld, c: Connection) -> None:
     world.gone(g, 0)
 
 
+def no_app(world: SteppedWorld, c: Connection) -> None:
+    c.app = A.key_id
+    world.start(c)
+
+
+def held(kind: HoldKind) -> Prepare:
+    def prepare(world: SteppedWorld, c: Connection) -> None:
+        """Its app keeps its stream from opening."""
+        c.app = A.key_id
+        until = time.time() + 100.0
+        world.context.apps = PaperApps({A.key_id: PaperApp(held=Hold(kind, "the app's reason", until))})
+        world.start(c)
+
+    return prepare
+
+
 WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (no_key, WaitKind.NO_KEY, GapCause.NO_KEY),
     (key_refused, WaitKind.KEYS_REFUSED, GapCause.KEY_REFUSED),
@@ -139,6 +158,15 @@ WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (resting(FailureKind.HTTP), WaitKind.SERVER_ERRORS, GapCause.NETWORK),
     (resting(FailureKind.CLOSED), WaitKind.SHORT_STREAMS, GapCause.SERVER_CLOSE),
     (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
+    (resting(FailureKind.SLOT_HELD), WaitKind.SLOT_HELD, GapCause.SLOT_HELD),
+    (no_app, WaitKind.NO_APP, GapCause.START),
+    (held(HoldKind.NO_BEARER), WaitKind.NO_BEARER, GapCause.START),
+    (held(HoldKind.BEARER_REFUSED), WaitKind.BEARER_REFUSED, GapCause.KEY_REFUSED),
+    (held(HoldKind.OUT_OF_CREDIT), WaitKind.OUT_OF_CREDIT, GapCause.COST),
+    (held(HoldKind.CAPPED), WaitKind.CAPPED, GapCause.COST),
+    (held(HoldKind.FOREIGN_FILTERS), WaitKind.FOREIGN_FILTERS, GapCause.FOREIGN_FILTERS),
+    (held(HoldKind.SYNCING), WaitKind.SYNCING, GapCause.START),
+    (held(HoldKind.NO_FILTERS), WaitKind.NO_FILTERS, GapCause.RULES_REFUSED),
     (rests_though_it_streamed, WaitKind.RESTS, GapCause.START),
     (stopped, WaitKind.STOPPED, GapCause.OPERATOR_STOP),
 ]

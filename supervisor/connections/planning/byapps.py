@@ -6,6 +6,7 @@ from collections.abc import Collection
 from itertools import chain
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.supervisor.apps.configured import wording
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
@@ -67,12 +68,17 @@ class AppPlanner:
         assert c is not None
         c.app = key.key_id
         groups = [group for group in self._groups.all() if key.groups is None or key.groups.serves(group.id)]
-        made_for = (key.key_id, tuple((group.id, group.snapshot.fingerprint) for group in groups))
+        is_known = self._groups.are_known
+        prints = tuple((group.id, group.snapshot.fingerprint) for group in groups)
+        made_for = (key.key_id, is_known, c.orders, prints)
         if c.wanted is not None and self._made_for.get(name) == made_for:
             return
         self._made_for[name] = made_for
         settings = worker_settings(self._context.settings)
         rules = tuple(chain.from_iterable(group.snapshot.rules for group in groups))
+        if is_known:  # before that, an app would find that it needs no filters
+            said = [(group.snapshot, wording(self._context.settings, group.id)) for group in groups]
+            self._context.apps.serve(key.key_id, said)
         c.wanted = Wanted(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0, c.orders))
 
     def _forget_empty_groups(self) -> None:

@@ -1,0 +1,147 @@
+"""Frees the connections of an app that dead workers of ours still hold at X."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.supervisor.keys.addresses import is_on_this_host
+from traptor.supervisor.slots.journal import Journal, dump_journal, load_journal
+from traptor.supervisor.slots.verdict import address_of, judge
+from traptor.supervisor.xapi.client import XClient
+from traptor.supervisor.xapi.failures import XFailure
+
+log = logging.getLogger(__name__)
+
+_WHAT = "connects"
+_LEARN_AFTER_S = 2.0
+
+
+class SlotStore(Protocol):
+    """Keeps facts on apps; StateStore does."""
+
+    def save_app(self, key_id: str, what: str, dump: dict[str, Any]) -> None:
+        """Save one kind of facts. Raises TraptorError."""
+
+    def load_app(self, key_id: str, what: str) -> dict[str, Any] | None:
+        """Return what was saved last. Raises TraptorError."""
+
+
+class SlotWorld(Protocol):
+    """What it needs of the rest of the master."""
+
+    def client(self, key_id: str) -> XClient | None:
+        """Return a client of the app, or None when there is no app or no token."""
+
+    def streams(self, key_id: str) -> Sequence[float]:
+        """Return when the streams that the app has now were opened (Unix time)."""
+
+    def freed(self, key_id: str) -> None:
+        """Have the app's connection tried at once."""
+
+
+class Slots:
+    """Keeps a journal of each app's connects, and asks X about an app whose connection is taken."""
+
+    def __init__(self, store: SlotStore, world: SlotWorld, wall: Callable[[], float]) -> None:
+        self._store = store
+        self._world = world
+        self._wall = wall
+        self._journals: dict[str, Journal] = {}
+        self._holders: dict[str, str] = {}
+        self._asked: asyncio.Queue[tuple[str, float | None]] = asyncio.Queue()
+
+    # ---- what connections tell and ask
+
+    def connecting(self, key_id: str) -> None:
+        """Record a connect before it is made: a worker may die before it tells how it went."""
+        self._keep(key_id, self._journal(key_id).connected(self._wall()))
+
+    def connected(self, key_id: str, at: float) -> None:
+        """Record the time of a 200, and learn from X which address of ours it sees."""
+        self._holders.pop(key_id, None)
+        self._keep(key_id, self._journal(key_id).connected(at))
+        if not self._journal(key_id).knows_address(at):
+            self._asked.put_nowait((key_id, at))
+
+    def taken(self, key_id: str) -> None:
+        """Have the app's connections looked at: X says that it has too many."""
+        self._asked.put_nowait((key_id, None))
+
+    def holder(self, key_id: str) -> str:
+        """Return who holds the app's connection, as far as it is not a dead worker of ours."""
+        return self._holders.get(key_id, "")
+
+    # ---- the work
+
+    async def run(self) -> None:
+        """Look at what is asked for, for ever."""
+        while True:
+            key_id, stream_at = await self._asked.get()
+            try:
+                if stream_at is None:
+                    await self._free(key_id)
+                else:
+                    await asyncio.sleep(_LEARN_AFTER_S)
+                    await self._learn(key_id, stream_at)
+            except XFailure as failure:
+                log.warning("connections of an app not known", extra=fields(key=key_id, error=str(failure)))
+
+    async def _free(self, key_id: str) -> None:
+        client = self._world.client(key_id)
+        if client is None:
+            return
+        active = await client.connections()
+        verdict = judge(active, self._journal(key_id), self._world.streams(key_id), _is_ours)
+        if verdict.dead:
+            ended = await client.end_connections(verdict.dead)
+            log.warning("a dead worker's connection ended at X", extra=fields(key=key_id, ended=len(ended)))
+        if verdict.others and verdict.others != self._holders.get(key_id):
+            log.warning("an app's connection is taken", extra=fields(key=key_id, by=verdict.others))
+        self._holders[key_id] = verdict.others
+        if verdict.dead or not active:
+            self._world.freed(key_id)
+
+    async def _learn(self, key_id: str, stream_at: float) -> None:
+        client = self._world.client(key_id)
+        if client is None:
+            return
+        address = address_of(await client.connections(), stream_at)
+        if address:
+            self._keep(key_id, self._journal(key_id).came_from(address, self._wall()))
+
+    # ---- state_dir
+
+    def _journal(self, key_id: str) -> Journal:
+        if key_id not in self._journals:
+            self._journals[key_id] = self._loaded(key_id)
+        return self._journals[key_id]
+
+    def _loaded(self, key_id: str) -> Journal:
+        try:
+            dump = self._store.load_app(key_id, _WHAT)
+            return Journal() if dump is None else load_journal(dump)
+        except TraptorError as error:
+            log.warning("facts on an app are lost", extra=fields(key=key_id, error=str(error)))
+            return Journal()
+
+    def _keep(self, key_id: str, journal: Journal) -> None:
+        self._journals[key_id] = journal
+        try:
+            self._store.save_app(key_id, _WHAT, dump_journal(journal))
+        except TraptorError as error:
+            log.warning("facts on an app are not saved", extra=fields(key=key_id, error=str(error)))
+
+
+def _is_ours(address: str) -> bool:
+    """Tell whether an address is one of this host's."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return is_on_this_host(address)

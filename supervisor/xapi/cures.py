@@ -1,0 +1,53 @@
+"""What is to be done about the end of a v2 stream, or of an attempt to open one. Pure.
+
+A status alone says too little: X answers 429 for a used-up window, for a used-up cap, and for one connection
+too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from traptor.common.messages import Disconnected
+
+
+class Cure(StrEnum):
+    """The reactions that v1.1 does not know."""
+
+    MONEY = "money"  # the account gives no more posts: no other key of it helps
+    SLOT = "slot"  # look who holds the app's connection
+    FILTERS = "filters"  # look at the app's filters: none stands there
+    BEARER = "bearer"  # its token is not valid: fetch another
+
+
+_BY_PROBLEM: Mapping[str, Cure] = {
+    "usage-capped": Cure.MONEY,
+    "UsageCapExceeded": Cure.MONEY,
+    "credits": Cure.MONEY,
+    "credits-depleted": Cure.MONEY,
+    "CreditsDepleted": Cure.MONEY,
+    "TooManyConnections": Cure.SLOT,
+    "RuleConfigurationIssue": Cure.FILTERS,
+}
+_BY_STATUS: Mapping[int, Cure] = {401: Cure.BEARER, 402: Cure.MONEY, 409: Cure.FILTERS}
+
+
+def cure_of(ended: Disconnected) -> Cure | None:
+    """Return what is to be done, or None: it waits as under v1.1."""
+    return _BY_PROBLEM.get(ended.problem) or (_BY_STATUS.get(ended.status) if ended.status else None)
+
+
+def reset_at(ended: Disconnected) -> float | None:
+    """Return when X gives again (Unix time), as far as its headers say so."""
+    try:
+        return float(ended.headers.get("x-rate-limit-reset", ""))
+    except ValueError:
+        return None
+
+
+def why(ended: Disconnected) -> str:
+    """Return a sentence for people."""
+    said = ": ".join(text for text in (ended.problem, ended.detail) if text)
+    status = f"X answered {ended.status}" if ended.status else "X ended the stream"
+    return f"{status}: {said}" if said else status

@@ -1,0 +1,61 @@
+"""The master's side of API v2: the apps at X and their connections, as far as X counts them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from traptor.supervisor.apps.apps import Apps
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.slots.slots import Slots
+from traptor.supervisor.workers.leftovers import app_connection
+from traptor.supervisor.xapi.client import XClient
+
+
+class XSide:
+    """Builds apps and slots, and answers what they ask of the rest of the master."""
+
+    def __init__(
+        self, context: Context, wake: Callable[[str], None], on_secret: Callable[[str], object]
+    ) -> None:
+        self._context = context
+        self._wake = wake
+        self.apps = Apps(context.store, lambda: instant(time.monotonic()), self._changed, on_secret)
+        self.slots = Slots(context.store, self, time.time)
+        context.apps, context.slots = self.apps, self.slots
+
+    def jobs(self) -> Sequence[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        """Return the jobs to be run, with their names."""
+        return (("apps", self.apps.run), ("slots", self.slots.run))
+
+    async def aclose(self) -> None:
+        """End the work for the apps; what was counted is kept."""
+        await self.apps.close()
+
+    # ---- asked by slots
+
+    def client(self, key_id: str) -> XClient | None:
+        """Return a client of the app, or None when there is no app or no token."""
+        app = self.apps.get(key_id)
+        return app.client if app is not None and app.token else None
+
+    def streams(self, key_id: str) -> Sequence[float]:
+        """Return when the streams that the app has now were opened (Unix time)."""
+        return [
+            instant(g.streaming_since).wall
+            for g in self._context.fleet.generations
+            if g.streaming_since is not None and g.last_key_id == key_id
+        ]
+
+    def freed(self, key_id: str) -> None:
+        """Have the app's connection tried at once."""
+        self._context.pool.slot_freed(key_id)
+        self._context.keys_changed = True
+        self._changed(key_id)
+
+    def _changed(self, key_id: str) -> None:
+        for key in self._context.settings.keys:
+            if key.key_id == key_id:
+                self._wake(app_connection(key.name))

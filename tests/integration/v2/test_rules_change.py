@@ -1,0 +1,28 @@
+"""Rules change while the stream goes on: the same connection, the same process, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from support.collection import Collection, Key
+from support.v2 import SANDBOX, connects, on_v2, wait_filters
+
+Make = Callable[..., Collection]
+
+
+def test_fifty_rules_come_and_go_under_one_stream(make_collection: Make) -> None:
+    collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    before = collection.wait_streaming("v2:app")
+    words = [f"w{number}" for number in range(50)]
+    for word in words:
+        collection.add_rules("track:0", [word])
+        collection.hint("track:0")
+    wait_filters(collection, "storm", *words)
+    for word in words:
+        collection.remove_rules("track:0", [word])
+        collection.hint("track:0")
+    wait_filters(collection, "storm")
+    assert collection.streaming() == before
+    assert len(connects(collection)) == 1

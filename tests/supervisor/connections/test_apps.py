@@ -1,0 +1,153 @@
+"""With v2, a connection asks its app before it connects, and tells it what X says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from support.paperapp import PaperApp, PaperApps, PaperSlots
+from support.stepping import A, B, SteppedWorld, make_rules
+
+from traptor.common.counts import Counters
+from traptor.common.messages import Activity, DisconnectKind, Report
+from traptor.supervisor.apps.hold import Hold, HoldKind
+from traptor.supervisor.apps.told import Knowledge
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.waits import WaitKind
+from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.workers.states import ConnectionState
+
+
+class World(SteppedWorld):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, A, B)
+        self.app, self.slots = PaperApp(), PaperSlots()
+        self.context.apps, self.context.slots = PaperApps({A.key_id: self.app}), self.slots
+        self.c = self.connection("track:0", "storm")
+        self.c.app = A.key_id
+
+    def told(self, what: str) -> int:
+        return sum(one == what for one, _ in self.fleet.told)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def wait_of(c: Connection) -> WaitKind | None:
+    return c.wait.kind if c.wait is not None else None
+
+
+def test_it_connects_with_its_apps_token_alone(world: World) -> None:
+    g = world.stream(world.c)
+    assert g.connect is not None
+    assert (g.connect.bearer_token, g.connect.consumer_key) == (world.app.token, "")
+    assert world.app.heard == ["connected"]
+    assert world.slots.heard == ["connecting", "connected"]
+
+
+def test_no_other_key_serves_it(world: World) -> None:
+    world.refused(world.start(world.c), 403)
+    assert world.pool.state(A.key_id, world.now) is KeyState.QUARANTINED
+    assert (world.c.lease, wait_of(world.c)) == (None, WaitKind.KEYS_REFUSED)
+
+
+def test_rules_are_told_to_the_worker_that_streams_and_before_a_connect(world: World) -> None:
+    g = world.start(world.c)
+    world.app.knowledge = Knowledge(make_rules("track:0", "storm", "flood"))
+    world.connected(g)
+    assert [what for what, _ in world.fleet.told] == ["fork", "connect", "rules"]
+    world.after(1.0)
+    assert world.told("rules") == 1, "once for each change"
+    assert world.told("fork") == 1
+
+
+def test_a_held_app_is_not_connected_to_until_it_lets_go(world: World) -> None:
+    world.app.held = Hold(HoldKind.FOREIGN_FILTERS, "filters of others: 'kittens'")
+    world.start(world.c)
+    assert (world.told("connect"), wait_of(world.c)) == (0, WaitKind.FOREIGN_FILTERS)
+    world.app.held = None
+    world.step()
+    assert world.told("connect") == 1
+
+
+def test_a_cap_closes_the_stream_and_its_end_opens_it(world: World) -> None:
+    g = world.stream(world.c, seconds_ago=20)
+    world.app.held = Hold(HoldKind.CAPPED, "daily_posts is reached", time.time() + 100)
+    world.step()
+    assert world.told("close") == 1
+    world.ended(g, DisconnectKind.OWN_CLOSE)
+    assert world.c.gaps.standing.cause is GapCause.COST
+    assert world.c.state(world.now) is ConnectionState.CAPPED
+    world.app.held = None
+    world.step()
+    assert (world.told("connect"), world.told("fork")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "heard", "cause"),
+    [
+        (402, "credits", "out of credit until None: X answered 402: credits", GapCause.COST),
+        (429, "usage-capped", "out of credit until None: X answered 429: usage-capped", GapCause.COST),
+        (409, "RuleConfigurationIssue", "doubt", GapCause.RULES_REFUSED),
+    ],
+)
+def test_what_x_says_reaches_the_app_and_the_key_does_not_rest(
+    world: World, status: int, problem: str, heard: str, cause: GapCause
+) -> None:
+    g = world.start(world.c)
+    world.app.held = Hold(HoldKind.SYNCING, "what the app does about it")
+    world.disconnected(g, DisconnectKind.HTTP, status, problem)
+    assert world.app.heard == [heard]
+    assert world.c.gaps.standing.cause is cause
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    world.app.held = None
+    world.step()
+    assert world.told("connect") == 2
+
+
+def test_a_second_answer_that_there_are_no_filters_is_waited_out(world: World) -> None:
+    g = world.start(world.c)
+    for _ in range(2):
+        world.disconnected(g, DisconnectKind.HTTP, 409, "RuleConfigurationIssue")
+        world.step()
+    assert (world.told("connect"), wait_of(world.c)) == (2, WaitKind.SERVER_ERRORS)
+
+
+def test_a_taken_connection_is_looked_at_and_waited_for_until_it_is_free(world: World) -> None:
+    g = world.start(world.c)
+    world.slots.by = "held from 203.0.113.9 since noon"
+    world.disconnected(g, DisconnectKind.HTTP, 429, "TooManyConnections")
+    world.step()
+    assert world.slots.heard[-1] == "taken"
+    assert world.c.gaps.standing.cause is GapCause.SLOT_HELD
+    assert world.c.wait is not None
+    assert world.c.wait.text == "the app's connection is taken: held from 203.0.113.9 since noon"
+    world.pool.slot_freed(A.key_id)
+    world.step()
+    assert world.told("connect") == 2
+
+
+def test_the_app_hears_what_a_worker_read_since_its_last_report(world: World) -> None:
+    g = world.stream(world.c, seconds_ago=20)
+    for posts in (3, 5):
+        counters = Counters(foreign=1, reads={"posts": posts, "included_posts": 1, "included_users": 2})
+        world.say(g, _report(world.now, counters))
+    assert world.app.reads == Reads(posts=4, included_posts=1, included_users=2, foreign=1)
+
+
+def _report(now: float, counters: Counters) -> Report:
+    return Report(
+        at=now,
+        activity=Activity.READING,
+        activity_since=now,
+        last_byte_at=now,
+        safe_until=now,
+        backlog=0,
+        outbox_bytes=0,
+        counters=counters,
+    )

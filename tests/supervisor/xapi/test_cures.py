@@ -1,0 +1,56 @@
+"""What X means by a refusal, by its problem document rather than by its status."""
+
+from __future__ import annotations
+
+import pytest
+
+from traptor.common.messages import Disconnected, DisconnectKind
+from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
+
+
+def refused(status: int | None, problem: str = "", **headers: str) -> Disconnected:
+    return Disconnected(
+        kind=DisconnectKind.HTTP,
+        at=1.0,
+        last_byte_at=1.0,
+        streamed=False,
+        status=status,
+        problem=problem,
+        detail="the reason",
+        headers={name.replace("_", "-"): text for name, text in headers.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "cure"),
+    [
+        (429, "TooManyConnections", Cure.SLOT),
+        (None, "TooManyConnections", Cure.SLOT),
+        (429, "usage-capped", Cure.MONEY),
+        (429, "UsageCapExceeded", Cure.MONEY),
+        (429, "rate-limit-exceeded", None),
+        (429, "", None),
+        (402, "", Cure.MONEY),
+        (402, "credits", Cure.MONEY),
+        (402, "credits-depleted", Cure.MONEY),
+        (409, "RuleConfigurationIssue", Cure.FILTERS),
+        (409, "", Cure.FILTERS),
+        (401, "Unauthorized", Cure.BEARER),
+        (403, "client-forbidden", None),
+        (503, "", None),
+        (None, "UpstreamOperationalDisconnect", None),
+    ],
+)
+def test_a_refusal_has_its_cure(status: int | None, problem: str, cure: Cure | None) -> None:
+    assert cure_of(refused(status, problem)) is cure
+
+
+def test_it_is_said_what_x_answered() -> None:
+    assert why(refused(402, "credits")) == "X answered 402: credits: the reason"
+    assert why(refused(None, "TooManyConnections")) == "X ended the stream: TooManyConnections: the reason"
+
+
+def test_the_reset_is_read_from_the_headers() -> None:
+    assert reset_at(refused(429, "usage-capped", x_rate_limit_reset="1790000000")) == 1_790_000_000.0
+    assert reset_at(refused(429, "usage-capped", x_rate_limit_reset="soon")) is None
+    assert reset_at(refused(429, "usage-capped")) is None

@@ -1,0 +1,83 @@
+"""An app at X that is nothing but what a test says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.supervisor.apps.app import AppSettings
+from traptor.supervisor.apps.apps import Route
+from traptor.supervisor.apps.effect import InEffect
+from traptor.supervisor.apps.hold import Hold
+from traptor.supervisor.apps.told import Knowledge
+from traptor.supervisor.apps.translated import Wording
+from traptor.supervisor.connections.appview import AppView
+from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.rules.snapshot import Snapshot
+
+
+@dataclass
+class PaperApp:
+    token: str = "bearer-of-the-app"
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    in_effect: InEffect = field(default_factory=InEffect)
+    held: Hold | None = None
+    heard: list[str] = field(default_factory=list)  # what connections told it
+    reads: Reads = field(default_factory=Reads)
+
+    def hold(self) -> Hold | None:
+        return self.held
+
+    def connected(self) -> None:
+        self.heard.append("connected")
+
+    def doubt(self) -> None:
+        self.heard.append("doubt")
+
+    def refused(self, token: str, why: str) -> None:
+        self.heard.append(f"refused {token}: {why}")
+
+    def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
+        self.heard.append(f"out of credit until {reset_at}: {why}")
+
+    def read(self, reads: Reads) -> None:
+        self.reads += reads
+
+
+@dataclass
+class PaperApps:
+    """Apps by key_id, and which groups each was told to serve."""
+
+    apps: dict[str, PaperApp] = field(default_factory=dict)
+    served: dict[str, list[str]] = field(default_factory=dict)
+
+    def get(self, key_id: str) -> AppView | None:
+        return self.apps.get(key_id)
+
+    def take_keys(self, keys: Iterable[tuple[ApiKey, AppSettings, Route]]) -> None:
+        for key, _, _ in keys:
+            self.apps.setdefault(key.key_id, PaperApp())
+
+    def serve(self, key_id: str, groups: Sequence[tuple[Snapshot, Wording]]) -> None:
+        self.served[key_id] = [str(snapshot.group) for snapshot, _ in groups]
+
+
+@dataclass
+class PaperSlots:
+    """Who is said to hold an app's connection, and what connections told."""
+
+    by: str = ""
+    heard: list[str] = field(default_factory=list)
+
+    def connecting(self, key_id: str) -> None:
+        self.heard.append("connecting")
+
+    def connected(self, key_id: str, at: float) -> None:
+        self.heard.append("connected")
+
+    def taken(self, key_id: str) -> None:
+        self.heard.append("taken")
+
+    def holder(self, key_id: str) -> str:
+        return self.by

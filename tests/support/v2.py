@@ -1,0 +1,34 @@
+"""A collection on API v2: the sandbox's accounts are apps, and the supervisor's keys fetch their tokens."""
+
+from __future__ import annotations
+
+from support.collection import Collection, Json
+from support.waiting import wait_for
+
+# Quick versions of what X takes its time for.
+SANDBOX = ("--v2-effect", "0.3", "--v2-keep-alive", "1")
+
+
+def on_v2(collection: Collection, **twitter: object) -> Collection:
+    """Have the collection use v2, with these options of [twitter]."""
+    collection.options["traptor"] = {"api": "v2", **collection.options.get("traptor", {})}
+    collection.options["twitter"] = {
+        "api_url": collection.sandbox.url,
+        **collection.options.get("twitter", {}),
+        **twitter,
+    }
+    return collection
+
+
+def filters(collection: Collection) -> set[str]:
+    """The values of the filters that are listed now."""
+    return {one["value"] for one in collection.sandbox.v2.filters() if one["deleted_at"] is None}
+
+
+def connects(collection: Collection) -> list[Json]:
+    """The requests for a stream, in order."""
+    return collection.sandbox.v2.requests("stream")
+
+
+def wait_filters(collection: Collection, *values: str) -> None:
+    wait_for(lambda: filters(collection) == set(values), f"the filters are {values}")
