@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from traptor.common.files.mark import Mark
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
-from traptor.worker.delivery.upkeep import Every
 
 
 class Marker:
@@ -16,7 +15,7 @@ class Marker:
     def __init__(self, gathered: Gathering) -> None:
         self._gathered = gathered
         self._stream_since = 0.0
-        self._turn = Every(COMMIT_S)
+        self._due_at = 0.0
 
     def stream_opened(self, now: float) -> None:
         """Record when the stream of the next marks began."""
@@ -24,13 +23,13 @@ class Marker:
 
     def mark_when_due(self, handled_until: Callable[[], float]) -> None:
         """Write the mark, unless that was just done. `handled_until` costs system calls."""
-        if self._turn.is_due(time.monotonic()):
+        if time.monotonic() >= self._due_at:
             self.mark(handled_until)
 
     def mark(self, handled_until: Callable[[], float]) -> None:
         """Write the mark now; nothing is written before anything arrived, nor without an outbox."""
         safe_until, own = self._gathered.safe_until(handled_until()), self._gathered.own
         now = time.monotonic()
-        self._turn.done(now)
+        self._due_at = now + COMMIT_S
         if safe_until and own is not None:
             own.outbox.mark(Mark(time.time() - (now - safe_until), safe_until, self._stream_since))
