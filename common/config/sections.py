@@ -313,7 +313,11 @@ class TwitterSection(Section):
     )
 
     stream_url: ServerUrl = option(STREAM_URL, REFRESH, "v1.1: Server of the stream.")
-    api_url: ServerUrl = option(API_URL, REFRESH, "v2: Server of the stream and of all other requests.")
+    api_url: ServerUrl = option(
+        API_URL,
+        REFRESH,
+        "Server of API v2: of the stream with `api = v2`, and of what `traptorctl rules` asks X.",
+    )
     stream_ca_file: CaFile = option(
         "",
         REFRESH,
@@ -387,8 +391,15 @@ class TwitterSection(Section):
     connect_rate: Rate = option(
         "2", LIVE, "Maximum number of new connections a second from each source address."
     )
-    post_price: Dollars = option("0.005", LIVE, "v2: Dollars that X bills for one post.")
-    user_price: Dollars = option("0.010", LIVE, "v2: Dollars that X bills for one user that comes along.")
+    post_price: Dollars = option("0.005", LIVE, "Dollars that X bills for one post, with API v2.")
+    user_price: Dollars = option(
+        "0.010", LIVE, "Dollars that X bills for one user that comes along or is looked up, with API v2."
+    )
+    counts_price: Dollars = option(
+        "0.010",
+        LIVE,
+        "Dollars that X bills for one request of counts, which `traptorctl rules price` makes.",
+    )
     daily_posts: PostCap = option(
         "none",
         LIVE,

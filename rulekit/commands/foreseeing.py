@@ -16,10 +16,11 @@ from traptor.rulekit.changes.effects import Act, Effect, changed_holdings, effec
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.commands.changing import Manner, Steps, make_change
-from traptor.rulekit.commands.given import Given, collect, given_of, progress_bar, settle_bad, source_options
+from traptor.rulekit.commands.given import Given, given_of, progress_bar, settle_bad, source_options
 from traptor.rulekit.commands.kit import Kit, json_option, kit_of, say, say_json
-from traptor.rulekit.commands.loading import Loading, id_option, replace_option, target_of
+from traptor.rulekit.commands.loading import Loading, gathered, id_option, replace_option, target_of
 from traptor.rulekit.commands.seams import seams_of
+from traptor.rulekit.commands.spending import key_option, yes_option
 from traptor.rulekit.commands.tables import table
 from traptor.rulekit.sources.row import BadRow
 from traptor.rulekit.validation.judge import judge
@@ -34,13 +35,15 @@ _V2 = "v2"
 @source_options
 @id_option
 @replace_option
+@key_option
+@yes_option
 @json_option
 @click.pass_context
 def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """Show what `load` would start, stop, refresh, sync and cost; nothing is changed."""
     given = given_of(options)
     kit = kit_of(ctx)
-    collected = collect(given, kit.limits)
+    collected = gathered(given, kit, options)
     loading = Loading(collected, target_of(given.rule_type, kit.limits, options), given.skips_bad)
     foresight = Foresight(kit, loading)
     make_change(kit, given.rule_type, Manner("plan", dry_run=True), foresight.steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.text import counted, one_line
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.kit import a_type, say, stderr_console
+from traptor.rulekit.lookups.names import apart
 from traptor.rulekit.sources.database import read_database
 from traptor.rulekit.sources.opening import Form, form_of, opened
-from traptor.rulekit.sources.row import BadRow, Rows, SourceError
+from traptor.rulekit.sources.row import BadRow, Row, Rows, SourceError
 
 MOST_RULES = 1_000_000  # in one load: 200 ids of 5,000
 _SHOWN_ROWS = 20
@@ -107,17 +108,30 @@ def given_of(options: dict[str, Any]) -> Given:
     return Given(**taken)
 
 
-def collect(given: Given, limits: Limits) -> Collected:
-    """Read all rules. Raises SourceError and BadRows; bad rows are said on stderr."""
+IdsFor = Callable[[Sequence[Row]], Iterable[Row | BadRow]]
+
+
+def collect(given: Given, limits: Limits, ids_for: IdsFor | None = None) -> Collected:
+    """Read all rules; `ids_for` finds the ids for rows with the names of accounts.
+
+    Raises SourceError, BadRows and what `ids_for` raises; bad rows are said on stderr.
+    """
     collected = Collected()
+    named: list[Row] = []
     with given.rows() as rows, progress_bar("reading") as show:
-        for count in collected.take(rows, given.rule_type, limits):
+        unnamed = rows if ids_for is None else apart(rows, given.rule_type, named)
+        for count in collected.take(unnamed, given.rule_type, limits):
             if count % _SHOW_EVERY == 0:
                 show(count, 0)
-            if len(collected.rules) > MOST_RULES:
+            if len(collected.rules) + len(named) > MOST_RULES:
                 raise SourceError(
                     f"{given.name} has more than {MOST_RULES:,} rules; load it in parts (nothing was changed)"
                 )
+    if ids_for is not None and named:
+        if not given.skips_bad:
+            settle_bad(collected.bad, skips=False)  # before anything is paid for
+        for _ in collected.take(ids_for(named), given.rule_type, limits):
+            pass
     settle_bad(collected.bad, given.skips_bad)
     for rule in list(collected.rules.values()):
         if rule.doubt:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from traptor.rulekit.commands.asking import price, refresh_names
 from traptor.rulekit.commands.editing import history, move, remove, undo
 from traptor.rulekit.commands.foreseeing import plan, validate
 from traptor.rulekit.commands.kit import RulesGroup
@@ -24,5 +25,20 @@ def rules(config: Path | None) -> None:
     """Load, list, change and count rules; no supervisor needs to run."""
 
 
-for command in (load, diff, plan, validate, add, remove, move, list_rules, show, export, history, undo):
+for command in (
+    load,
+    diff,
+    plan,
+    validate,
+    price,
+    add,
+    remove,
+    move,
+    list_rules,
+    show,
+    export,
+    history,
+    undo,
+    refresh_names,
+):
     rules.add_command(command)

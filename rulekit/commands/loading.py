@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -13,9 +14,12 @@ from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.changes.loading import LoadPlan, Target, plan_load
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.changing import Manner, Outcome, Steps, list_changes, make_change
-from traptor.rulekit.commands.given import BadRows, collect, given_of, settle_bad, source_options
-from traptor.rulekit.commands.kit import a_type, json_option, kit_of, wait_option
-from traptor.rulekit.sources.row import Row
+from traptor.rulekit.commands.given import BadRows, Given, collect, given_of, settle_bad, source_options
+from traptor.rulekit.commands.kit import Kit, a_type, json_option, kit_of, wait_option
+from traptor.rulekit.commands.naming import Naming
+from traptor.rulekit.commands.spending import key_option, yes_option
+from traptor.rulekit.lookups.names import names_in
+from traptor.rulekit.sources.row import BadRow, Row
 
 id_option = click.option(
     "--id", "group_id", help="Put all rules into this id, instead of spreading them over as few as needed."
@@ -31,6 +35,8 @@ replace_option = click.option(
 @source_options
 @id_option
 @replace_option
+@key_option
+@yes_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @wait_option
 @json_option
@@ -43,7 +49,7 @@ def load(ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, **o
     """
     given = given_of(options)
     kit = kit_of(ctx)
-    collected = collect(given, kit.limits)
+    collected = gathered(given, kit, options)
     target = target_of(given.rule_type, kit.limits, options)
     work = Loading(collected, target, given.skips_bad)
     manner = Manner(f"load {given.name}", wait_s, dry_run)
@@ -55,6 +61,8 @@ def load(ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, **o
 @source_options
 @id_option
 @replace_option
+@key_option
+@yes_option
 @click.option("--all", "shows_all", is_flag=True, help="Show every rule, not the first twenty of each group.")
 @json_option
 @click.pass_context
@@ -62,7 +70,7 @@ def diff(ctx: click.Context, /, as_json: bool, shows_all: bool, **options: Any) 
     """Show rule by rule what `load` would change."""
     given = given_of(options)
     kit = kit_of(ctx)
-    collected = collect(given, kit.limits)
+    collected = gathered(given, kit, options)
     work = Loading(collected, target_of(given.rule_type, kit.limits, options), given.skips_bad)
     steps = make_change(kit, given.rule_type, Manner("diff", dry_run=True), work.steps)
     outcome = Outcome(steps, True, {**work.as_json(), "rules": _rules(work.plan)} if as_json else {})
@@ -80,6 +88,8 @@ def diff(ctx: click.Context, /, as_json: bool, shows_all: bool, **options: Any) 
 @click.option("--rule-id", help="The rule's id; by default it is derived from the value.")
 @click.option("--field", "extra", multiple=True, metavar="NAME=TEXT", help="Another field; may be repeated.")
 @id_option
+@key_option
+@yes_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @wait_option
 @json_option
@@ -92,6 +102,8 @@ def add(
     rule_id: str | None,
     extra: tuple[str, ...],
     group_id: str | None,
+    key_name: str | None,
+    may_spend: bool,
     dry_run: bool,
     wait_s: float,
     as_json: bool,
@@ -101,7 +113,10 @@ def add(
     fields |= {name: text for name, text in (("tag", tag), ("rule_id", rule_id)) if text is not None}
     kit = kit_of(ctx)
     collected = Collected()
-    for _ in collected.take([Row(1, fields)], rule_type, kit.limits):
+    rows: Iterable[Row | BadRow] = [Row(1, fields)]
+    if rule_type is RuleType.FOLLOW and list(names_in(value)):
+        rows = Naming(kit, may_spend, key_name).ids_for([Row(1, fields)])
+    for _ in collected.take(rows, rule_type, kit.limits):
         pass
     if collected.bad:
         raise BadRows(f"{collected.bad[0].reason}; nothing was changed")
@@ -109,6 +124,14 @@ def add(
     work = Loading(collected, target_of(rule_type, kit.limits, options), False)
     steps = make_change(kit, rule_type, Manner(f"add {value}"[:200], wait_s, dry_run), work.steps)
     Outcome(steps, dry_run, work.as_json()).show(as_json)
+
+
+def gathered(given: Given, kit: Kit, options: dict[str, Any]) -> Collected:
+    """Read all rules, with ids for the names of accounts.
+
+    Raises SourceError, BadRows, and for names NotAgreed, XRefused and RedisUnavailable.
+    """
+    return collect(given, kit.limits, Naming(kit, options["may_spend"], options["key_name"]).ids_for)
 
 
 def _field(text: str) -> tuple[str, str]:

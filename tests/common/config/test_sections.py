@@ -26,7 +26,8 @@ DEFAULTS = {
     " connects=auto connects_window=auto network_backoff=250ms"
     " network_backoff_max=16s http_backoff=5s http_backoff_max=320s rate_limit_backoff=60s"
     " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2"
-    " post_price=0.005 user_price=0.010 daily_posts=none daily_dollars=none monthly_dollars=none"
+    " post_price=0.005 user_price=0.010 counts_price=0.010 daily_posts=none"
+    " daily_dollars=none monthly_dollars=none"
     " credit_retry=30m",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "http": "listen= token= hosts=",
