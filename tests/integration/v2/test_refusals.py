@@ -1,0 +1,91 @@
+"""What X refuses is told apart: money, missing filters, its own errors, streams that it closes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from support.collection import Collection, Key
+from support.v2 import SANDBOX, connects, filters, on_v2, wait_filters
+from support.waiting import wait_for
+
+Make = Callable[..., Collection]
+
+
+def statuses(collection: Collection) -> list[int]:
+    return [one["status"] for one in connects(collection)]
+
+
+def started(make_collection: Make, **twitter: object) -> Collection:
+    collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX), **twitter)
+    collection.add_rules("track:0", ["storm"])
+    return collection
+
+
+def test_an_app_without_credit_is_asked_again_after_a_while_and_not_before(make_collection: Make) -> None:
+    collection = started(make_collection, credit_retry="2s")
+    collection.start()
+    collection.wait_streaming("v2:app")
+    v2 = collection.sandbox.v2
+    for number, problem in enumerate(("credits", "credits-depleted", "usage-capped"), start=1):
+        v2.fault("status", app="app", endpoint="stream", problem=problem, times=1)
+        v2.fault("close", app="app")
+        collection.wait_log("gap connection=v2:app cause=server_close")
+        wait_for(lambda n=number: len(connects(collection)) == 1 + 2 * n, "it is asked again")
+        collection.wait_streaming("v2:app")
+    assert statuses(collection) == [200, 402, 200, 402, 200, 429, 200]
+    tried = [one["at_mono"] for one in connects(collection)]
+    assert all(later - earlier >= 2.0 for earlier, later in zip(tried[1::2], tried[2::2], strict=True))
+    assert [gap["cause"] for gap in collection.gaps("v2:app")].count("cost") == 3
+
+
+def test_missing_filters_are_put_back_and_the_stream_opens_at_once(make_collection: Make) -> None:
+    collection = started(make_collection, http_backoff="100s")
+    collection.options["supervisor"] = {"rules_check_interval": "10m"}
+    collection.start()
+    before = collection.wait_streaming("v2:app")
+    collection.sandbox.v2.forget_filters("app")
+    collection.sandbox.v2.fault("close", app="app")
+    wait_for(lambda: statuses(collection) == [200, 409, 200], f"409, then 200; not {statuses(collection)}")
+    wait_filters(collection, "storm")
+    assert collection.wait_streaming("v2:app") == before, "the same worker"
+
+
+def test_filters_that_vanish_under_a_stream_are_put_back_under_it(make_collection: Make) -> None:
+    collection = started(make_collection)
+    collection.options["supervisor"] = {"rules_check_interval": "1s"}
+    collection.start()
+    before = collection.wait_streaming("v2:app")
+    collection.sandbox.v2.forget_filters("app")
+    wait_filters(collection, "storm")
+    assert (collection.streaming(), statuses(collection)) == (before, [200])
+
+
+def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growing_waits(
+    make_collection: Make,
+) -> None:
+    collection = started(make_collection, http_backoff="2s")
+    collection.sandbox.v2.fault("close_after", app="app", after=0.0, times=4)
+    collection.start()
+    wait_for(
+        lambda: "closed soon after the 200" in (collection.connection("v2:app").get("waits_for") or ""),
+        "the status says why",
+    )
+    wait_for(lambda: len(connects(collection)) >= 4, "it is tried again")
+    first, second, third, fourth = [one["at_mono"] for one in connects(collection)][:4]
+    assert second - first < third - second < fourth - third
+    assert third - second >= 2.0
+    assert fourth - third >= 4.0
+
+
+def test_errors_of_the_rules_endpoint_leave_the_stream_alone(make_collection: Make) -> None:
+    collection = started(make_collection)
+    collection.start()
+    before = collection.wait_streaming("v2:app")
+    collection.sandbox.v2.fault("status", app="app", endpoint="rules_change", status=500)
+    collection.add_rules("track:0", ["flood"])
+    collection.hint("track:0")
+    collection.wait_log("filters cannot be changed; the stream goes on", "500")
+    assert filters(collection) == {"storm"}
+    collection.sandbox.v2.clear_faults()
+    wait_filters(collection, "storm", "flood")
+    assert (collection.streaming(), statuses(collection)) == (before, [200])
