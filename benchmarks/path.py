@@ -23,7 +23,7 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
-from traptor.worker.pipeline import Pipeline
+from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.received import read_message
 
@@ -96,11 +96,11 @@ def many_rules(effort: Effort) -> list[Figure]:
     return figures
 
 
-def _pipeline(rules: Sequence[Rule], folder: Path) -> Pipeline:
+def _pipeline(rules: Sequence[Rule], folder: Path) -> TweetPipeline:
     group = rules[0].group
     birth = Birth(f"{group}", 1, group, tuple(rules), settings_in(folder))
     stats = UnwrittenStats(str(group), rules, blocking_redis_client("redis://127.0.0.1:1", 1.0))
-    pipeline = Pipeline(birth, Delivery(birth, NoSink()), stats)
+    pipeline = TweetPipeline(birth, Delivery(birth, NoSink()), stats)
     pipeline.open()
     return pipeline
 

@@ -31,10 +31,10 @@ from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Sink
-from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.linefile import LineFile
 from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.stream.v1 import V1Stream
+from traptor.worker.tweetpipeline import TweetPipeline
 
 _CHUNK_BYTES = 16_384
 _TIMES = 10  # the corpus is sent this often in one round
@@ -120,7 +120,7 @@ def _our_rate(way: _Way, url: str, rules: Sequence[Rule], generation: int) -> fl
         birth.connection, birth.rules, blocking_redis_client(birth.settings.redis_url, 1.0)
     )
     delivery = way.deliver(birth, sink_of(birth))
-    pipeline = Pipeline(birth, delivery, stats)  # type: ignore[arg-type]
+    pipeline = TweetPipeline(birth, delivery, stats)  # type: ignore[arg-type]
     pipeline.open()
     rate = _rate(settings, rules, pipeline.handle, lambda: pipeline.drain(time.monotonic() + _DRAIN_S))
     assert delivery.backlog == 0, "something is not delivered"

@@ -10,6 +10,8 @@ from pathlib import Path
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import GroupId, Rule
 
+API_V2 = "v2"
+
 
 @dataclass(frozen=True)
 class KafkaSettings:

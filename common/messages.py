@@ -125,6 +125,9 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     redis_error: str = ""
     unconfirmed_since: float | None = None  # since when the output has confirmed nothing
     rules_change: int = 0  # number of the last Rules in effect
+    # v2: filters of the last change that a post has named for the first time since the previous report: they
+    # are in effect at X
+    seen_filters: tuple[str, ...] = ()
 
 
 class Sample(msgspec.Struct, tag="sample", frozen=True):

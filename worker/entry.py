@@ -5,30 +5,34 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from multiprocessing.connection import Connection
 
 import requests
 import tweepy
 from confluent_kafka import Producer
 
-from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.birth import API_V2, Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.bridge import WorkerLogBridge
 from traptor.common.logs.event import fields
 from traptor.common.logs.worker import configure_worker_logging
 from traptor.common.redis.client import blocking_redis_client
+from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
+from traptor.worker.counters.growing import CountedRules
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
 from traptor.worker.link import Link
 from traptor.worker.pipeline import Pipeline
+from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.session import Session
 from traptor.worker.sinks.kafka.legacy import take_over_undelivered
 from traptor.worker.sinks.kafka.topics import look_at_kafka
 from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.trial import try_key
+from traptor.worker.tweetpipeline import TweetPipeline
 
 __all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "try_key", "warm_up"]
 
@@ -72,7 +76,7 @@ def run_worker(
     if birth.drains:
         work = Drainer(birth, delivery, logs, link.post)
     else:
-        work = Session(birth, delivery, Pipeline(birth, delivery, _stats(birth)), logs, link.post)
+        work = Session(birth, delivery, _pipeline(birth, delivery), logs, link.post)
     link.start(work)
     try:
         work.run()
@@ -101,10 +105,16 @@ def check_output(settings: WorkerSettings, answer: Connection) -> None:
         answer.send((False, f"{type(error).__name__}: {error}"))
 
 
-def _stats(birth: Birth) -> Stats | None:
-    settings = birth.settings
+def _pipeline(birth: Birth, delivery: Delivery) -> Pipeline:
+    if birth.settings.api == API_V2:
+        rules = CountedRules()
+        stats = _stats(birth.connection, rules.by_number, birth.settings)
+        return PostPipeline(birth, delivery, stats, rules)
+    return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
+
+
+def _stats(name: str, rules: Sequence[Rule], settings: WorkerSettings) -> Stats | None:
     if not settings.stats:
         return None
     client = blocking_redis_client(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
-    name = birth.connection if birth.group is None else str(birth.group)
-    return Stats(name, birth.rules, client)
+    return Stats(name, rules, client)

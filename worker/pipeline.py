@@ -1,29 +1,28 @@
-"""Take a line of the stream to its delivery: classify it, match it, and make the delivered message."""
+"""Take a line of the stream to its delivery: what the pipelines of both APIs have in common."""
 
 from __future__ import annotations
 
+import abc
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.counts import BY_KIND, Counters
+from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Ration, Tally
+from traptor.common.messages import Rules
 from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.match.matcher import Matcher
-from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sampler import Sampler
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
-from traptor.worker.tweets.limit_notices import LimitNotices
-from traptor.worker.tweets.received import Kind, Message, read_message
-from traptor.worker.tweets.timestamps import unix_ms_of_created_at
-from traptor.worker.tweets.tweet import Tweet
 
 log = logging.getLogger(__name__)
 
@@ -32,138 +31,99 @@ _SHOWN_A_MINUTE: Final = 10
 _SHOWN_CHARS: Final = 200
 
 
-class Pipeline:
+class Pipeline(abc.ABC):
     """Handles every message of one generation; for the main thread only, except where noted."""
 
     def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
-        self._birth = birth
-        self._delivery = delivery
-        self._stats = stats
-        self._counters = Counters()
-        self._limit_notices = LimitNotices()
+        self.birth = birth
+        self.delivery = delivery
+        self.stats = stats
+        self.tally = Counters()
+        self.problem = ""  # of API v2: named by the last message, if it was an error
+        self.is_over = False  # the server announced that the stream ends
         self._shown = Ration(_SHOWN_A_MINUTE)
-        self._tally = Tally()
         self.sampler = Sampler()
+        self._said = Tally()
 
+    @abc.abstractmethod
     def open(self) -> None:
-        """Build the matcher and connect to the output. Raises SinkError."""
-        birth = self._birth
-        self._matcher = Matcher(birth.rules)
-        self._enricher = Enricher(
-            birth.rules,
-            birth.connection,
-            birth.generation,
-            birth.settings.api,
-            birth.group,
-            extras=birth.settings.extras,
-            most_bytes=most_bytes(birth.settings),
-            on_truncated=self._say_truncated,
-        )
-        self._delivery.open()
-        if self._stats is not None:
-            self._stats.start()
+        """Prepare matching and connect to the output. Raises SinkError."""
 
-    def stream_opened(self) -> None:
-        """Begin a new stream, for which the server counts withheld tweets from zero."""
-        self._limit_notices.reset()
-        self._delivery.stream_opened()
-
+    @abc.abstractmethod
     def handle(self, line: bytes) -> None:
         """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
-        self._counters.received_bytes += len(line)
-        message = read_message(line)
-        if message.tweet is not None:
-            self._take_tweet(line, message.tweet)
-        else:
-            self._take_other(line, message)
 
-    def _take_tweet(self, line: bytes, tweet: Tweet) -> None:
-        counters = self._counters
-        counters.received += 1
-        matched = self._matcher.match(tweet)
-        inferred = False
-        if matched:
-            counters.matched += 1
-        elif matched := self._matcher.infer(tweet):
-            inferred = True
-            counters.inferred += 1
-        else:
-            counters.unmatched += 1
-        if self._stats is not None:
-            self._stats.received(matched)
-        body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
-        self.sampler.offer(body)
-        rules = self._birth.rules
-        self._delivery.send(
-            Outgoing(
-                body=body,
-                tweet_id=tweet.id_str,
-                rule_ids=tuple([rules[i].rule_id for i in matched]),
-                created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
-            )
+    def open_output(self) -> None:
+        """Connect to the output and begin to count. Raises SinkError."""
+        self.delivery.open()
+        if self.stats is not None:
+            self.stats.start()
+
+    def stream_opened(self) -> None:
+        """Begin a new stream."""
+        self.problem, self.is_over = "", False
+        self.delivery.stream_opened()
+
+    def enricher(self, rules: Sequence[Rule], group: GroupId | None) -> Enricher:
+        """Return what enriches tweets with these rules."""
+        return Enricher(
+            rules,
+            self.birth.connection,
+            self.birth.generation,
+            self.birth.settings.api,
+            group,
+            extras=self.birth.settings.extras,
+            most_bytes=most_bytes(self.birth.settings),
+            on_truncated=self._say_truncated,
         )
 
-    def _say_truncated(self, rules: int) -> None:
-        if count := self._tally.add("truncated"):
-            log.warning("rules of a tweet are cut to their ids", extra=fields(rules=rules, count=count))
-
-    def _take_other(self, line: bytes, message: Message) -> None:
-        counters = self._counters
-        if message.kind is Kind.BROKEN:
-            counters.broken += 1
-            self._show("a line of the stream is no JSON object", line)
-            return
-        counters.other[message.kind] = counters.other.get(message.kind, 0) + 1
-        match message.kind:
-            case Kind.LIMIT if message.withheld is not None:
-                self._take_limit(message.withheld)
-            case Kind.DISCONNECT:
-                log.warning("the server announces a disconnect", extra=_details(message))
-            case Kind.WARNING:
-                log.warning("the server warns", extra=_details(message))
-            case Kind.UNKNOWN:
-                self._show("a message of an unknown kind", line)
-        self._delivery.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
-
-    def _take_limit(self, total: int) -> None:
-        delta = self._limit_notices.newly_withheld(total)
-        self._counters.limited += delta
-        if self._stats is not None and delta:
-            self._stats.limited(delta)
-
     def _show(self, what: str, line: bytes) -> None:
+        """Log the start of a line, unless many were shown just now."""
         if self._shown.take():
             log.warning(what, extra=fields(start=line[:_SHOWN_CHARS].decode(errors="replace")))
+
+    def _say_truncated(self, rules: int) -> None:
+        if count := self._said.add("truncated"):
+            log.warning("rules of a tweet are cut to their ids", extra=fields(rules=rules, count=count))
 
     # ---- the end
 
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); return how many messages are left for another generation."""
-        left = self._delivery.drain(deadline)
-        if self._stats is not None:
-            self._stats.stop(max(0.0, min(1.0, deadline - time.monotonic())))
+        left = self.delivery.drain(deadline)
+        if self.stats is not None:
+            self.stats.stop(max(0.0, min(1.0, deadline - time.monotonic())))
         return left
 
     # ---- any thread
 
     @property
+    def rules_change(self) -> int:
+        """The number of the last change of rules in force."""
+        return 0
+
+    def change_rules(self, message: Rules) -> None:
+        """Take a piece of a change of rules. Raises ProtocolError where rules cannot be changed."""
+        raise ProtocolError(f"change {message.change} of rules that are fixed")
+
+    def newly_seen_filters(self) -> tuple[str, ...]:
+        """Return the filters that a post has named for the first time since the last call."""
+        return ()
+
+    @property
     def redis(self) -> tuple[RedisState, str]:
         """The state of Redis for the counters, with the error while it fails."""
-        return self._stats.redis if self._stats is not None else (RedisState.UNKNOWN, "")
+        return self.stats.redis if self.stats is not None else (RedisState.UNKNOWN, "")
 
     def counters(self, log_lost: int) -> Counters:
         """Return a snapshot of all counters."""
-        counts = self._delivery.counts
+        counts = self.delivery.counts
         return msgspec.structs.replace(
-            self._counters,
-            **{kind: dict(getattr(self._counters, kind)) for kind in BY_KIND},
+            self.tally,
+            **{kind: dict(getattr(self.tally, kind)) for kind in BY_KIND},
             accepted=counts.accepted,
             delivered=counts.delivered,
             dead_letters=counts.dead_letters,
             redelivered=counts.redelivered,
             log_lost=log_lost,
         )
-
-
-def _details(message: Message) -> dict[str, object]:
-    return fields(code=message.code, reason=message.reason, percent_full=message.percent_full)

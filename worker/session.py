@@ -7,7 +7,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -31,23 +30,22 @@ from traptor.common.messages import (
     Ready,
     Reopen,
     Report,
+    Rules,
     TakeSample,
 )
 from traptor.worker.afterfork import give_memory_back, set_title
+from traptor.worker.credentials import masked, secrets_of
 from traptor.worker.current import CurrentStream
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.phase import Phase
 from traptor.worker.pipeline import Pipeline
-from traptor.worker.stream.http import HttpStream
-from traptor.worker.stream.v1 import V1Stream
-from traptor.worker.stream.v2 import V2Stream
+from traptor.worker.stream.byapi import STREAMS
 
 log = logging.getLogger(__name__)
 
 # While a response's headers are awaited nothing can interrupt the main thread; after this long the link
 # thread drains in its place: no message is in hand then.
 _UNINTERRUPTIBLE_S = 0.5
-_STREAMS: dict[str, type[HttpStream]] = {"v1.1": V1Stream, "v2": V2Stream}
 _ROOM_LOOK_S = 0.1
 _TROUBLES = {
     OutboxTrouble.LIMIT: "outbox_max_bytes is reached",
@@ -117,21 +115,23 @@ class Session:
 
     def _serve(self, order: Connect) -> None:
         self._enter(Activity.READING, "connecting")
-        self._logs.know(_secrets(order))
+        self._logs.know(secrets_of(order))
         log.info("connecting", extra=fields(key=order.key_name, source_address=order.source_address))
-        stream = _STREAMS[self._birth.settings.api](
+        stream = STREAMS[self._birth.settings.api](
             order,
             self._birth.settings,
             on_open=self._opened,
             on_line=self._take_line,
-            on_refused=lambda refused: self._post(_masked(refused, order)),
+            on_refused=lambda refused: self._post(masked(refused, order)),
         )
         self._current.begin(stream)
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._current.leave()
-        ended = _masked(self._dated(ended), order)
+        ended = self._dated(masked(ended, order))
+        if ended.streamed:
+            ended = msgspec.structs.replace(ended, problem=self._pipeline.problem)
         self._current.ended(ended.last_byte_at)
         _log_end(ended, order.key_name)
         is_refused = ended.status is not None and not ended.streamed
@@ -163,6 +163,8 @@ class Session:
             self._pipeline.handle(line)
         finally:
             self._phase.message_handled()
+        if self._pipeline.is_over:
+            self._current.stop(DisconnectKind.SERVER_CLOSE)
         if not self._delivery.has_room.is_set():
             self._current.stop(DisconnectKind.OUTBOX_FULL)
 
@@ -190,6 +192,8 @@ class Session:
                 self._orders.put(message)
             case Close():
                 self._current.stop()
+            case Rules():
+                self._pipeline.change_rules(message)
             case Drain():
                 self._drain_soon(message)
             case TakeSample():
@@ -227,28 +231,9 @@ class Session:
             counters=self._pipeline.counters(log_lost=self._logs.lost),
             redis_state=redis_state,
             redis_error=redis_error,
+            rules_change=self._pipeline.rules_change,
+            seen_filters=self._pipeline.newly_seen_filters(),
         )
-
-
-def _secrets(order: Connect) -> list[str]:
-    password = urlsplit(order.proxy).password if order.proxy else None
-    secrets = (
-        order.consumer_key,
-        order.consumer_secret,
-        order.access_token,
-        order.access_token_secret,
-        order.bearer_token,
-        password,
-    )
-    return [secret for secret in secrets if secret]
-
-
-def _masked(ended: Disconnected, order: Connect) -> Disconnected:
-    """Return it without credentials that a server or proxy may have repeated."""
-    detail = ended.detail
-    for secret in _secrets(order):
-        detail = detail.replace(secret, "***")
-    return msgspec.structs.replace(ended, detail=detail)
 
 
 # In an overlap the server's close is intended; otherwise the gap that it causes is the warning.
@@ -256,6 +241,12 @@ _MEANT = frozenset({DisconnectKind.OWN_CLOSE, DisconnectKind.SERVER_CLOSE})
 
 
 def _log_end(ended: Disconnected, key: str) -> None:
-    about = lifecycle(key=key, kind=ended.kind, status=ended.status, detail=ended.detail or None)
+    about = lifecycle(
+        key=key,
+        kind=ended.kind,
+        status=ended.status,
+        problem=ended.problem or None,
+        detail=ended.detail or None,
+    )
     level = logging.INFO if ended.kind in _MEANT else logging.WARNING
     log.log(level, "stream ended" if ended.streamed else "connect failed", extra=about)

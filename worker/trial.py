@@ -10,7 +10,7 @@ from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.afterfork import leave_master, set_title
-from traptor.worker.stream.v1 import V1Stream
+from traptor.worker.stream.byapi import STREAMS
 
 _WORD = "traptor"
 _RULES = (Rule(f"traptor-track:0:{_WORD}", _WORD, GroupId.parse("track:0"), (_WORD,), b"{}"),)
@@ -23,5 +23,5 @@ def try_key(order: Connect, settings: WorkerSettings, answer: Connection, master
     """
     leave_master(master_pid, {answer.fileno()})
     set_title(f"key {order.key_name}", "test")
-    stream = V1Stream(order, settings, on_open=lambda: stream.stop(), on_line=lambda _line: None)
+    stream = STREAMS[settings.api](order, settings, on_open=lambda: stream.stop(), on_line=lambda _line: None)
     answer.send_bytes(msgspec.msgpack.encode(stream.run(_RULES)))

@@ -18,8 +18,8 @@ from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rule
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
-from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.kafka.record import Recorder
+from traptor.worker.tweetpipeline import TweetPipeline
 
 KINDS = ["limit", "disconnect", "warning", "delete", "scrub_geo", "status_withheld", "friends", "event", "x"]
 DETAILS = ["track", "code", "reason", "message", "percent_full", "stream_name"]
@@ -119,7 +119,7 @@ def check(line: bytes, message: Outgoing) -> None:
 @given(line=LINES)
 def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
     kept = Kept()
-    pipeline = Pipeline(BIRTH, kept, None)
+    pipeline = TweetPipeline(BIRTH, kept, None)
     pipeline.open()
     pipeline.handle(line)
     counters = pipeline.counters(log_lost=0)

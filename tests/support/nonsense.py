@@ -22,7 +22,7 @@ from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.status.status import status
 from traptor.worker import entry
 from traptor.worker.link import Link
-from traptor.worker.pipeline import Pipeline
+from traptor.worker.tweetpipeline import TweetPipeline
 
 log = logging.getLogger("traptor.test")
 
@@ -47,18 +47,18 @@ def is_told(deed: str, connection: str) -> bool:
         return False
 
 
-class BadPipeline(Pipeline):
+class BadPipeline(TweetPipeline):
     """Cannot start (`dies`), stays in a message for ever (`loops`), or logs a lot (`chatters`)."""
 
     def open(self) -> None:
-        if is_told("dies", self._birth.connection):
+        if is_told("dies", self.birth.connection):
             raise RuntimeError("told to die")
         super().open()
 
     def handle(self, line: bytes) -> None:
-        while is_told("loops", self._birth.connection):
+        while is_told("loops", self.birth.connection):
             pass
-        if is_told("chatters", self._birth.connection):
+        if is_told("chatters", self.birth.connection):
             for number in range(200):
                 log.warning("chatter", extra=fields(n=number, filler="x" * 80))
         super().handle(line)
@@ -96,6 +96,6 @@ def bad_addresses(address: str) -> bool:
 if __name__ == "__main__":
     master.status = bad_status
     addresses.is_on_this_host = bad_addresses
-    entry.Pipeline = BadPipeline  # type: ignore[misc]
+    entry.TweetPipeline = BadPipeline  # type: ignore[misc]
     entry.Link = BadLink  # type: ignore[misc]
     main()

@@ -16,8 +16,8 @@ from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Ticket
 from traptor.worker.outbox.message import Outgoing
-from traptor.worker.pipeline import Pipeline
 from traptor.worker.sinks.outputs import most_bytes
+from traptor.worker.tweetpipeline import TweetPipeline
 
 RULES = tuple(rule("track:0", number, "storm", tag="t" * 5000) for number in range(4))
 LARGE = json.dumps(tweet_fields("a storm")).encode()
@@ -47,7 +47,7 @@ def kafka_settings(folder: Path, **library: str) -> WorkerSettings:
 def delivered(settings: WorkerSettings, *lines: bytes) -> list[bytes]:
     sink = KeepingSink()
     birth = Birth("track:0", 1, RULES[0].group, RULES, settings)
-    pipeline = Pipeline(birth, Delivery(birth, sink), None)
+    pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
     pipeline.open()
     for line in lines:
         pipeline.handle(line)

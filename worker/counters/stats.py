@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import redis
 
@@ -35,7 +35,7 @@ class Stats:
         client: redis.Redis,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the group's (or connection's) name, and the rules that indexes refer to."""
+        """Take the group's (or connection's) name, and the rules that indexes refer to, which may grow."""
         self._clock = clock
         self._store = CounterStore(name, rules, client)  # connects at the first write
         self._live = Tick(clock())
@@ -59,6 +59,13 @@ class Stats:
             matches = tick.matches
             for index in rules:
                 matches[index] = matches.get(index, 0) + 1
+
+    def received_for(self, rules: Sequence[int], groups: Iterable[str]) -> None:
+        """Count a tweet of a connection that carries several groups, and the groups of its rules."""
+        self.received(rules)
+        counts = self._live.groups
+        for group in groups:
+            counts[group] = counts.get(group, 0) + 1
 
     def limited(self, delta: int) -> None:
         """Count tweets that the server withheld."""

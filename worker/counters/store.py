@@ -5,9 +5,10 @@
   that no two processes write the same member. Older members leave within 10 s; an idle set expires.
 - `limit:<type>:<id>`: a sorted set with a member `<time>:<delta>` for each second of the last 900 s in which
   the server withheld tweets.
-- `traptor:totals:<type>:<id>` (or the connection, when it carries several groups): a hash of exact totals
-  over all workers ever: `received`, `matched` and `limited` tweets, and matches by rule, each under the name
-  that follows `stats:`.
+- `traptor:totals:<type>:<id>`: a hash of exact totals over all workers ever: `received`, `matched` and
+  `limited` tweets, and matches by rule, each under the name that follows `stats:`.
+- `traptor:totals:<connection>`, when a connection carries several groups: `received` and `matched` tweets of
+  all; only it has `received`, as a tweet is received for the connection.
 - `traptor:totals:<...>:batch:<writer>`: number of the last batch of totals from one process, for a day.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -51,12 +52,27 @@ class Tick:
     matched: int = 0  # tweets matched by at least one rule
     limited: int = 0  # tweets that the server withheld
     matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
+    groups: dict[str, int] = field(default_factory=dict)  # matched tweets by group, if there are several
 
-    def totals(self, name_of: Callable[[int], str]) -> Counter[str]:
-        """Return the counts as fields of the totals' hash."""
-        counts = Counter({name_of(index): count for index, count in self.matches.items()})
-        counts.update(received=self.received, matched=self.matched, limited=self.limited)
-        return +counts
+    def totals(self, name: str, rule_of: Callable[[int], Rule]) -> dict[str, Counter[str]]:
+        """Return the counts as fields of the totals' hashes: of `name`, and of the rules' groups."""
+        counts = defaultdict(Counter[str], {name: Counter[str]()})
+        for index, count in self.matches.items():
+            rule = rule_of(index)
+            counts[str(rule.group)][named(rule)] += count
+        for group, count in self.groups.items():
+            counts[group]["matched"] += count
+        counts[name].update(received=self.received, matched=self.matched, limited=self.limited)
+        return {hash_name: +fields for hash_name, fields in counts.items()}
+
+
+def named(rule: Rule) -> str:
+    """Return the rule as named in keys."""
+    return f"{rule.group}:{rule.rule_id}"
+
+
+def _totals_key(name: str) -> str:
+    return f"traptor:totals:{name}"
 
 
 def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str, float]:
@@ -66,7 +82,7 @@ def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str,
 
 @dataclass(slots=True)
 class Unsent:
-    """Totals that Redis does not have yet.
+    """Totals of one hash that Redis does not have yet.
 
     They are sent in numbered batches. A batch whose reply was lost is sent again unchanged under its number,
     by which Redis recognises it: nothing is counted twice.
@@ -101,10 +117,10 @@ class CounterStore:
         rng = random.SystemRandom()
         self._rules = rules
         self._limit_key = f"limit:{name}"
-        self._totals_key = f"traptor:totals:{name}"
-        self._batch_key = f"{self._totals_key}:batch:{rng.getrandbits(64):016x}"
+        self._name = name
+        self._writer = f"{rng.getrandbits(64):016x}"
         self._numbers = itertools.count(rng.getrandbits(48))
-        self._unsent = Unsent()
+        self._unsent: dict[str, Unsent] = {name: Unsent()}  # by group or connection
         self._written: dict[str, float] = {}  # sorted sets, with the time of the last write
         self._next_trim = 0.0
         self._client = client  # made by `blocking_redis_client`
@@ -122,10 +138,13 @@ class CounterStore:
             raise
 
     def _write(self, tick: Tick, now: float) -> None:
-        self._unsent.later.update(tick.totals(self._name_of))
-        if not self._unsent.is_waiting:  # otherwise an idle worker would not notice that Redis is away
-            self._run((("EXISTS", self._totals_key),))
-        self._send_totals()
+        for name, counts in tick.totals(self._name, self._rules.__getitem__).items():
+            self._unsent.setdefault(name, Unsent()).later.update(counts)
+        waiting = [name for name, unsent in self._unsent.items() if unsent.is_waiting]
+        if not waiting:  # otherwise an idle worker would not notice that Redis is away
+            self._run((("EXISTS", _totals_key(self._name)),))
+        for name in waiting:
+            self._send_totals(_totals_key(name), self._unsent[name])
         self._run(self._add(tick))
         if now >= self._next_trim:
             self._run(self._trim(now))
@@ -139,29 +158,24 @@ class CounterStore:
         """Close the connection."""
         self._client.close()
 
-    def _name_of(self, index: int) -> str:
-        """Return the rule as named in keys; made on demand, as few of the rules match in a second."""
-        rule = self._rules[index]
-        return f"{rule.group}:{rule.rule_id}"
-
-    def _send_totals(self) -> None:
-        while batch := self._unsent.next_batch():
+    def _send_totals(self, key: str, unsent: Unsent) -> None:
+        while batch := unsent.next_batch():
             arguments = itertools.chain.from_iterable(batch.items())
             reply = self._client.eval(
                 _ADD_BATCH,
                 2,
-                self._totals_key,
-                self._batch_key,
-                str(self._unsent.number),
+                key,
+                f"{key}:batch:{self._writer}",
+                str(unsent.number),
                 str(_BATCH_LIFETIME_S),
                 *(str(argument) for argument in arguments),
             )
             was_done(reply)
-            self._unsent.was_taken()
+            unsent.was_taken()
 
     def _add(self, tick: Tick) -> Iterable[Command]:
         sets = {
-            f"stats:{self._name_of(index)}": match_members(tick.began, count, self._numbers)
+            f"stats:{named(self._rules[index])}": match_members(tick.began, count, self._numbers)
             for index, count in tick.matches.items()
         }
         if tick.limited:

@@ -13,21 +13,21 @@ from traptor.worker.match.tokens import fold
 from traptor.worker.match.track import TrackIndex
 from traptor.worker.tweets.tweet import Tweet
 
+Numbered = Mapping[str, tuple[int, ...]]
 
-class Matcher:
-    """Attributes tweets to rules, of one type or of several."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        track = _rules_by_phrase(_rules_by_value(rules, RuleType.TRACK))
-        follow = _rules_by_value(rules, RuleType.FOLLOW)
-        locations = _rules_by_value(rules, RuleType.LOCATIONS)
+class ValueMatcher:
+    """Finds the values that a tweet matches, and returns the numbers given to them."""
+
+    def __init__(self, track: Numbered, follow: Numbered, locations: Numbered) -> None:
+        track = _folded(track)
         self._track = TrackIndex(track) if track else None
         self._substrings = SubstringIndex(track) if track else None
-        self._follow = FollowIndex(follow) if follow else None
+        self._follow = FollowIndex(dict(follow)) if follow else None
         self._locations = LocationsIndex(locations) if locations else None
 
     def match(self, tweet: Tweet) -> list[int]:
-        """Return the indexes of all rules that match by Twitter's documented semantics, ascending."""
+        """Return the numbers of all values that match by Twitter's documented semantics, ascending."""
         if self._track is None:
             found: set[int] = set()
         else:
@@ -39,7 +39,7 @@ class Matcher:
         return sorted(found)
 
     def infer(self, tweet: Tweet) -> list[int]:
-        """Return the indexes of the rules found by the original's wider interpretation, ascending.
+        """Return the numbers of the values found by the original's wider interpretation, ascending.
 
         For tweets in which `match` finds none.
         """
@@ -52,6 +52,17 @@ class Matcher:
         return sorted(found)
 
 
+class Matcher(ValueMatcher):
+    """Attributes tweets to rules, of one type or of several; the numbers are the rules' indexes."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__(
+            _rules_by_value(rules, RuleType.TRACK),
+            _rules_by_value(rules, RuleType.FOLLOW),
+            _rules_by_value(rules, RuleType.LOCATIONS),
+        )
+
+
 def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, tuple[int, ...]]:
     by_value: dict[str, tuple[int, ...]] = {}
     for number, rule in enumerate(rules):
@@ -61,7 +72,7 @@ def _rules_by_value(rules: Sequence[Rule], rule_type: RuleType) -> dict[str, tup
     return by_value
 
 
-def _rules_by_phrase(by_value: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+def _folded(by_value: Numbered) -> Numbered:
     """Fold the phrases; a phrase that folds to nothing is dropped, as no tweet can be said to contain it."""
     by_phrase: dict[str, tuple[int, ...]] = {}
     for value, numbers in by_value.items():

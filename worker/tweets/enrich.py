@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 import orjson
@@ -17,10 +18,21 @@ import orjson
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time
 from traptor.worker.tweets.truncated import truncated_json
-from traptor.worker.tweets.tweet import Tweet
 
 _NUMERIC = re.compile("-?[0-9]+")
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Collected(Protocol):
+    """A tweet or a post as decoded from its line."""
+
+    @property
+    def created_at(self) -> str | None:
+        """Its time, as the server wrote it."""
+
+    @property
+    def has_traptor(self) -> bool:
+        """True when the JSON already has a member `traptor`, whatever it holds."""
 
 
 class Enricher:
@@ -57,7 +69,7 @@ class Enricher:
         self._end = b'"' + closing + b"}}" if extras else b"}}"
 
     def enrich(
-        self, raw: bytes, tweet: Tweet, matched: Sequence[int], inferred: bool, received_at_s: float
+        self, raw: bytes, tweet: Collected, matched: Sequence[int], inferred: bool, received_at_s: float
     ) -> bytes:
         """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from traptor.worker.tweets.tweet import Tweet, tolerant_tweet, well_formed
+from traptor.worker.tweets.tweet import Tweet, tolerant, well_formed
 
 
 class Kind(StrEnum):
@@ -62,7 +62,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
-_decode_odd = json.JSONDecoder(parse_constant=_refuse).decode
+decode_odd = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def read_message(line: bytes) -> Message:
@@ -82,10 +82,10 @@ def _read_odd_message(line: bytes) -> Message:
     The standard library's parser also accepts half surrogate pairs, which occur in some truncated tweets.
     """
     try:
-        fields = _decode_odd(line.decode())
+        fields = decode_odd(line.decode())
         if not isinstance(fields, dict):
             return _BROKEN
-        tweet = tolerant_tweet(fields)
+        tweet = cast(Tweet, tolerant(fields, Tweet))
     except (ValueError, RecursionError):
         return _BROKEN
     if tweet.is_complete:

@@ -15,38 +15,38 @@ from typing import Any
 import msgspec
 
 
-class _Part(msgspec.Struct, frozen=True, gc=False):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A part of a tweet; tuples and strings only, so the garbage collector need not visit it."""
 
 
-class User(_Part, frozen=True, gc=False):
+class User(Part, frozen=True, gc=False):
     """An author."""
 
     id_str: str | None = None
     screen_name: str | None = None
 
 
-class Tag(_Part, frozen=True, gc=False):
+class Tag(Part, frozen=True, gc=False):
     """A hashtag or a cashtag, without its mark."""
 
     text: str | None = None
 
 
-class UrlEntity(_Part, frozen=True, gc=False):
+class UrlEntity(Part, frozen=True, gc=False):
     """A link in the text, or of a media item."""
 
     expanded_url: str | None = None
     display_url: str | None = None
 
 
-class Mention(_Part, frozen=True, gc=False):
+class Mention(Part, frozen=True, gc=False):
     """A user mentioned in the text."""
 
     id_str: str | None = None
     screen_name: str | None = None
 
 
-class Entities(_Part, frozen=True, gc=False):
+class Entities(Part, frozen=True, gc=False):
     """The entities that Twitter found in a text."""
 
     hashtags: tuple[Tag, ...] | None = None
@@ -56,7 +56,7 @@ class Entities(_Part, frozen=True, gc=False):
     media: tuple[UrlEntity, ...] | None = None
 
 
-class ExtendedTweet(_Part, frozen=True, gc=False):
+class ExtendedTweet(Part, frozen=True, gc=False):
     """The full form of a tweet whose outer text is cut."""
 
     full_text: str | None = None
@@ -64,28 +64,28 @@ class ExtendedTweet(_Part, frozen=True, gc=False):
     extended_entities: Entities | None = None
 
 
-class Point(_Part, frozen=True, gc=False):
+class Point(Part, frozen=True, gc=False):
     """GeoJSON point: longitude, latitude."""
 
     coordinates: tuple[float, ...] | None = None
 
 
-class Polygon(_Part, frozen=True, gc=False):
+class Polygon(Part, frozen=True, gc=False):
     """GeoJSON polygon: rings of longitude, latitude pairs."""
 
     coordinates: tuple[tuple[tuple[float, ...], ...], ...] | None = None
 
 
-class Place(_Part, frozen=True, gc=False):
+class Place(Part, frozen=True, gc=False):
     """A region that the author named."""
 
     bounding_box: Polygon | None = None
 
 
-_NO_MEMBER = msgspec.Raw()
+NO_MEMBER = msgspec.Raw()
 
 
-class Tweet(_Part, frozen=True, gc=False):
+class Tweet(Part, frozen=True, gc=False):
     """One tweet, also one inside another (`retweeted_status`, `quoted_status`)."""
 
     created_at: str | None = None
@@ -102,12 +102,12 @@ class Tweet(_Part, frozen=True, gc=False):
     extended_tweet: ExtendedTweet | None = None
     entities: Entities | None = None
     extended_entities: Entities | None = None
-    traptor: msgspec.Raw = _NO_MEMBER  # present when another program enriched the tweet before us
+    traptor: msgspec.Raw = NO_MEMBER  # present when another program enriched the tweet before us
 
     @property
     def has_traptor(self) -> bool:
         """True when the JSON already has a member `traptor`, whatever it holds."""
-        return self.traptor is not _NO_MEMBER
+        return self.traptor is not NO_MEMBER
 
     @property
     def is_complete(self) -> bool:
@@ -117,9 +117,9 @@ class Tweet(_Part, frozen=True, gc=False):
         )
 
 
-def tolerant_tweet(fields: Mapping[str, Any]) -> Tweet:
-    """Build a Tweet from decoded JSON, leaving out fields that are not of the documented type."""
-    return typing.cast(Tweet, _as_struct(fields, Tweet))
+def tolerant(fields: Mapping[str, Any], struct: type[Part]) -> Part:
+    """Build a part from decoded JSON, leaving out fields that are not of the documented type."""
+    return _as_struct(fields, struct)
 
 
 def well_formed(text: str) -> str:
@@ -130,7 +130,7 @@ def well_formed(text: str) -> str:
 _type_hints = functools.cache(typing.get_type_hints)
 
 
-def _as_struct(fields: Mapping[str, Any], struct: type[_Part]) -> _Part:
+def _as_struct(fields: Mapping[str, Any], struct: type[Part]) -> Part:
     hints = _type_hints(struct)
     return struct(**{name: _as_type(fields[name], hint) for name, hint in hints.items() if name in fields})
 
@@ -142,7 +142,7 @@ def _as_type(value: Any, hint: Any) -> Any:
     (wanted,) = (option for option in typing.get_args(hint) if option is not NoneType)
     if typing.get_origin(wanted) is tuple:
         return _as_tuple(value, typing.get_args(wanted)[0])
-    if issubclass(wanted, _Part):
+    if issubclass(wanted, Part):
         return _as_struct(value, wanted) if isinstance(value, Mapping) else None
     if wanted is str and isinstance(value, (str, int)) and not isinstance(value, bool):
         return well_formed(str(value))
@@ -152,7 +152,7 @@ def _as_type(value: Any, hint: Any) -> Any:
 def _as_tuple(value: Any, item: Any) -> Any:
     if not isinstance(value, list):
         return None
-    if isinstance(item, type) and issubclass(item, _Part):
+    if isinstance(item, type) and issubclass(item, Part):
         return tuple(_as_struct(one, item) for one in value if isinstance(one, Mapping))
     try:
         # Numbers: a point or ring with an invalid number says nothing about the tweet's location.

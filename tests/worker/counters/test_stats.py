@@ -152,7 +152,7 @@ def test_a_batch_whose_answer_was_lost_is_not_added_twice(
 ) -> None:
     store = make_store()
     store.write(Tick(NOW, received=3), NOW)
-    store._unsent.batch = {"received": 3}  # as if no answer had come
+    store._unsent["track:0"].batch = {"received": 3}  # as if no answer had come
     store.write(Tick(NOW + 1, received=4), NOW + 1)
     assert totals(client) == {"received": 7}
 
@@ -276,5 +276,5 @@ def test_what_is_answered_with_nonsense_is_sent_again_on_a_fresh_connection(answ
         server.answers.clear()
         store.write(Tick(NOW, received=1), NOW)
         assert server.asked.count(b"EVAL") >= 1
-        assert store._unsent.next_batch() == {}
+        assert store._unsent["track:0"].next_batch() == {}
         store.close()

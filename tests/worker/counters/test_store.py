@@ -7,6 +7,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.making_tweets import rule
 
 from traptor.worker.counters.store import MOST_A_SECOND, Tick, Unsent, match_members
 
@@ -35,8 +36,20 @@ def test_whatever_is_lost_on_the_way_every_count_is_added_once(
 
 def test_a_ticks_totals_name_rules_and_leave_zeros_out() -> None:
     tick = Tick(0.0, received=5, matched=2, matches={0: 2, 1: 1})
-    names = {0: "track:0:a", 1: "track:0:b"}
-    assert tick.totals(names.__getitem__) == {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
+    rules = [rule("track:0", "a", "x"), rule("track:0", "b", "x")]
+    assert tick.totals("track:0", rules.__getitem__) == {
+        "track:0": {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
+    }
+
+
+def test_rules_of_several_groups_are_counted_under_their_groups() -> None:
+    tick = Tick(0.0, received=5, matched=3, matches={0: 2, 1: 1}, groups={"track:0": 2, "follow:a": 1})
+    rules = [rule("track:0", "a", "x"), rule("follow:a", "b:c", "12")]
+    assert tick.totals("v2:one", rules.__getitem__) == {
+        "v2:one": {"received": 5, "matched": 3},
+        "track:0": {"track:0:a": 2, "matched": 2},
+        "follow:a": {"follow:a:b:c": 1, "matched": 1},
+    }
 
 
 @given(st.integers(0, 200), st.floats(0, 2e9))

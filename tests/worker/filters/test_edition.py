@@ -1,0 +1,166 @@
+"""The rules of a post, by the filters that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.making_posts import decoded_post, packed, post_fields, repost_of, single
+from support.making_tweets import rule
+
+from traptor.common.filters import Meaning
+from traptor.common.rules.rule import Rule
+from traptor.worker.filters.edition import Edition, Source
+from traptor.worker.posts.post import PostLine
+
+STORM = rule("track:0", "storm", "storm")
+FLOOD = rule("track:0", "flood", "flood warning", "high water")
+ALSO_STORM = rule("track:0", "also", "storm", "hail")
+ANN, BO, CY = (rule("follow:0", user, user) for user in ("42", "7", "9"))
+OSLO = rule("locations:0", "oslo", "10,59,11,60")
+RULES = (STORM, FLOOD, ALSO_STORM, ANN, BO, CY, OSLO)
+MEANINGS = (
+    single("1", "track:0", "storm"),
+    single("2", "track:0", "flood warning"),
+    packed("3", "track:0", ("high water", "hail")),
+    packed("4", "follow:0", ("42", "7")),
+    packed("5", "follow:0", ("9",)),
+    packed("6", "locations:0", ("10,59,11,60",)),
+)
+EDITION = Edition(RULES, (), MEANINGS)
+
+
+def found(line: PostLine, edition: Edition = EDITION) -> tuple[Source, list[str]]:
+    attribution = edition.attribute(line)
+    return attribution.source, [edition.rules[index].rule_id for index in attribution.rules]
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        (decoded_post(post_fields("nothing of it"), "1"), ["storm", "also"]),
+        (decoded_post(post_fields(), "2"), ["flood"]),
+        (decoded_post(post_fields(), "2", "1"), ["flood", "storm", "also"]),
+        (decoded_post(post_fields("Hail!"), "3"), ["also"]),
+        (decoded_post(post_fields("HIGH or low water"), "3"), ["flood"]),
+        (decoded_post(post_fields("hail, high water"), "3", "1"), ["flood", "also", "storm"]),
+        (decoded_post(post_fields(author_id="42"), "4"), ["42"]),
+        (decoded_post(post_fields(author_id="8", in_reply_to_user_id="7"), "4"), ["7"]),
+        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="7"), "4"), ["42", "7"]),
+        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="9"), "4", "5"), ["42", "9"]),
+        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="9"), "5"), ["9"]),
+        (decoded_post(repost_of(post_fields(author_id="7", id="19"), author_id="8"), "4"), ["7"]),
+        (
+            decoded_post(
+                post_fields(geo={"coordinates": {"type": "Point", "coordinates": [10.5, 59.5]}}), "6"
+            ),
+            ["oslo"],
+        ),
+        (
+            decoded_post(
+                post_fields(geo={"place_id": "aa"}),
+                "6",
+                includes={"places": [{"id": "aa", "geo": {"bbox": [10.4, 59.8, 10.9, 60.1]}}]},
+            ),
+            ["oslo"],
+        ),
+    ],
+)
+def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
+    line: PostLine, rules: list[str]
+) -> None:
+    assert found(line) == (Source.MATCHED, rules)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        decoded_post(post_fields(), "77"),
+        decoded_post(post_fields(), "77", "78"),
+        decoded_post(post_fields()),
+    ],
+)
+def test_posts_of_filters_that_nobody_told_of_are_foreign(line: PostLine) -> None:
+    assert found(line) == (Source.FOREIGN, [])
+
+
+def test_a_foreign_filter_beside_one_of_ours_changes_nothing() -> None:
+    assert found(decoded_post(post_fields(), "77", "1")) == (Source.MATCHED, ["storm", "also"])
+
+
+def test_a_value_that_only_the_wider_reading_finds_is_inferred() -> None:
+    assert found(decoded_post(post_fields("hailstorm"), "3")) == (Source.INFERRED, ["also"])
+    mention = {"mentions": [{"id": "7", "username": "bo"}]}
+    line = decoded_post(post_fields(author_id="1", entities=mention), "4")
+    assert found(line) == (Source.INFERRED, ["7"])
+
+
+def test_a_post_in_which_no_value_of_a_packed_filter_is_found_has_no_rule() -> None:
+    assert found(decoded_post(post_fields("nothing"), "3")) == (Source.UNATTRIBUTED, [])
+    assert found(decoded_post(post_fields("nothing"), "3", "77")) == (Source.UNATTRIBUTED, [])
+    assert found(decoded_post(post_fields("nothing"), "3", "1")) == (Source.MATCHED, ["storm", "also"])
+
+
+@pytest.mark.parametrize("is_expanded", [True, False])
+def test_a_term_beyond_280_characters_is_found_in_the_note(is_expanded: bool) -> None:
+    note = {"text": "x " * 300 + "high water", "entities": {"hashtags": [{"tag": "hail"}]}}
+    long = post_fields("x " * 100 + "…", id="18", note_tweet=note)
+    assert found(decoded_post(long, "3")) == (Source.MATCHED, ["flood", "also"])
+    includes = {"tweets": [long]} if is_expanded else {}
+    expected = (Source.MATCHED, ["flood", "also"]) if is_expanded else (Source.UNATTRIBUTED, [])
+    assert found(decoded_post(repost_of(long), "3", includes=includes)) == expected
+    quote = post_fields("see", referenced_tweets=[{"type": "quoted", "id": "18"}])
+    assert found(decoded_post(quote, "3", includes=includes)) == expected
+    assert found(decoded_post(quote, "1", includes=includes)) == (Source.MATCHED, ["storm", "also"])
+
+
+def test_both_spellings_of_posts_in_includes_are_read() -> None:
+    other = post_fields("hail", id="18", author_id="7")
+    for referenced, included in (("referenced_tweets", "tweets"), ("referenced_posts", "posts")):
+        repost = post_fields("…", author_id="1", **{referenced: [{"type": "retweeted", "id": "18"}]})
+        line = decoded_post(repost, "3", "4", includes={included: [other]})
+        assert found(line) == (Source.MATCHED, ["also", "7"])
+
+
+def test_a_filter_that_two_groups_share_names_the_rules_of_both() -> None:
+    other = rule("track:b", "other", "storm")
+    edition = Edition((STORM, other), (), (single("1", "track:0", "storm"), single("1", "track:b", "storm")))
+    assert found(decoded_post(post_fields(), "1"), edition) == (Source.MATCHED, ["storm", "other"])
+    mixed = Edition((STORM, other), (), (single("1", "track:0", "storm"), packed("1", "track:b", ("storm",))))
+    assert found(decoded_post(post_fields("a storm"), "1"), mixed) == (Source.MATCHED, ["storm", "other"])
+    assert found(decoded_post(post_fields(), "1"), mixed) == (Source.MATCHED, ["storm"])
+
+
+WORDS = [f"w{letter}x" for letter in "abcdefgh"]
+VALUES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Rule], list[Meaning]]:
+    """Rules over few words, and filters that stand for their values, each value in one filter."""
+    rules = [rule("track:0", str(n), *values) for n, values in enumerate(draw(st.lists(VALUES, max_size=6)))]
+    values = sorted({value for one in rules for value in one.values})
+    bins: dict[int, list[str]] = {}
+    for value in values:
+        bins.setdefault(draw(st.integers(0, 3)), []).append(value)
+    return rules, [Meaning(str(key), "track:0", tuple(held), len(held) > 1) for key, held in bins.items()]
+
+
+def filters_finding(text: str, meanings: Sequence[Meaning]) -> list[str]:
+    return [one.filter_id for one in meanings if set(one.values) & set(text.split())]
+
+
+@given(worlds(), st.lists(st.sampled_from([*WORDS, "and", "or"]), max_size=6))
+def test_however_values_are_packed_the_rules_are_those_that_the_text_has(
+    world: tuple[list[Rule], list[Meaning]], words: list[str]
+) -> None:
+    rules, meanings = world
+    text = " ".join(words)
+    filters = filters_finding(text, meanings)
+    attribution = Edition(rules, (), meanings).attribute(decoded_post(post_fields(text), *filters))
+    expected = {n for n, one in enumerate(rules) if set(one.values) & set(words)}
+    assert set(attribution.rules) == expected
+    assert len(attribution.rules) == len(expected)
+    assert attribution.source is (Source.MATCHED if filters else Source.FOREIGN)

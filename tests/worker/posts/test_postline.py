@@ -1,0 +1,105 @@
+"""The kind of any line of an API v2 stream."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.making_posts import decoded_post, post_fields, post_line
+
+from traptor.worker.posts.postline import LineKind, name_of, read_line
+
+DISCONNECT = {
+    "title": "operational-disconnect",
+    "disconnect_type": "UpstreamOperationalDisconnect",
+    "type": "https://api.twitter.com/2/problems/operational-disconnect",
+}
+ISSUE = {"title": "ConnectionException", "connection_issue": "TooManyConnections", "type": "https://x/a"}
+ERROR = {"title": "Internal Error", "type": "https://api.x.com/2/problems/unexpected", "detail": "..."}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = st.sampled_from(["data", "errors", "title", "type", "includes", "matching_rules", "id", "traptor"])
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "names"),
+    [
+        ({"errors": [DISCONNECT]}, LineKind.DISCONNECT, ["UpstreamOperationalDisconnect"]),
+        (
+            {"errors": [ERROR, DISCONNECT]},
+            LineKind.DISCONNECT,
+            ["UpstreamOperationalDisconnect", "unexpected"],
+        ),
+        (
+            {"errors": [{**DISCONNECT, "disconnect_type": None}]},
+            LineKind.DISCONNECT,
+            ["operational-disconnect"],
+        ),
+        ({"errors": [{"title": "operational-disconnect"}]}, LineKind.DISCONNECT, ["operational-disconnect"]),
+        (DISCONNECT, LineKind.DISCONNECT, ["UpstreamOperationalDisconnect"]),
+        ({**DISCONNECT, "disconnect_type": "Never heard of"}, LineKind.DISCONNECT, ["Never heard of"]),
+        (ISSUE, LineKind.DISCONNECT, ["TooManyConnections"]),
+        ({"errors": [ISSUE]}, LineKind.DISCONNECT, ["TooManyConnections"]),
+        ({"errors": [ERROR]}, LineKind.PROBLEMS, ["unexpected"]),
+        (ERROR, LineKind.PROBLEMS, ["unexpected"]),
+        ({"errors": [{"message": "..."}]}, LineKind.PROBLEMS, ["unnamed"]),
+        ({"type": "connection_metadata"}, LineKind.METADATA, []),
+        ({"errors": []}, LineKind.UNKNOWN, []),
+        ({"errors": "x"}, LineKind.UNKNOWN, []),
+        ({"data": {"id": None}}, LineKind.UNKNOWN, []),
+        ({"data": [1]}, LineKind.UNKNOWN, []),
+        ({}, LineKind.UNKNOWN, []),
+        (None, LineKind.BROKEN, []),
+        ([], LineKind.BROKEN, []),
+        ("text", LineKind.BROKEN, []),
+    ],
+)
+def test_the_lines_that_x_sends(document: object, kind: LineKind, names: list[str]) -> None:
+    found = read_line(json.dumps(document).encode())
+    assert (found.kind, [name_of(one) for one in found.problems]) == (kind, names)
+    assert found.line is None
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * (2 << 20), b"\xff\xfe", b'{"data":', b"[" * 100_000, b"NaN", b'{"a":"\xff"}']
+)
+def test_rubbish_is_broken(line: bytes) -> None:
+    assert read_line(line).kind is LineKind.BROKEN
+
+
+def test_a_post_with_partial_errors_is_a_post() -> None:
+    found = read_line(post_line(post_fields("a"), "1", errors=[{"title": "Not Found Error", "type": "x/y"}]))
+    assert found.kind is LineKind.POST
+    assert [name_of(one) for one in found.problems] == ["y"]
+    for errors in ([], None, "x", {"title": "a"}):
+        found = read_line(post_line(post_fields("a"), errors=errors))
+        assert (found.kind, found.problems) == (LineKind.POST, ())
+
+
+def test_a_post_with_undocumented_types_is_still_a_post() -> None:
+    line = decoded_post(
+        post_fields("a", id=900000000000000020, author_id=42, entities=[], geo="x", note_tweet=7),
+        "1",
+        includes={"tweets": [1, {"id": "5"}], "users": "x"},
+    )
+    assert (line.post.id, line.post.author_id, line.post.text) == ("900000000000000020", "42", "a")
+    assert [one.id for one in line.matching_rules or ()] == ["1"]
+    assert [one.id for one in line.included_posts] == ["5"]
+
+
+def test_half_a_surrogate_pair_does_not_lose_the_post() -> None:
+    found = read_line(b'{"data":{"id":"1","text":"\\ud83d"},"matching_rules":[{"id":"2"}]}')
+    assert found.line is not None
+    assert (found.line.post.id, found.line.post.text) == ("1", "?")
+
+
+@given(st.dictionaries(MEMBERS, JSON, max_size=4), st.binary(max_size=3))
+def test_no_line_is_fatal(document: dict[str, object], more: bytes) -> None:
+    for line in (json.dumps(document).encode(), json.dumps(document).encode() + more, more):
+        found = read_line(line)
+        assert (found.line is not None) == (found.kind is LineKind.POST)

@@ -1,0 +1,215 @@
+"""From a line of an API v2 stream to what the delivery is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.births import worker_settings
+from support.gatesink import GateSink
+from support.making_posts import packed, post_fields, post_line, single
+from support.making_tweets import rule
+
+from traptor.common.birth import Birth, KafkaSettings
+from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
+from traptor.common.pieces import cut
+from traptor.common.rules.rule import GroupId
+from traptor.worker.counters.growing import CountedRules
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.sinks.kafka.record import Recorder
+
+STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
+MEANINGS = (single("11", "track:0", "storm"), packed("12", "track:b", ("flood", "hail")))
+BIRTH = Birth("v2:app", 3, None, (STORM, FLOOD), replace(worker_settings(Path()), api="v2"), filters=MEANINGS)
+
+
+class Kept:
+    """Keeps every message; no delivery beyond that."""
+
+    def __init__(self) -> None:
+        self.messages: list[Outgoing] = []
+        self.counts = Delivery(BIRTH, GateSink()).counts
+
+    def open(self) -> None:
+        """Nothing is opened."""
+
+    def stream_opened(self) -> None:
+        """Nothing is noted."""
+
+    def send(self, message: Outgoing) -> None:
+        self.messages.append(message)
+
+
+def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:
+    kept = Kept()
+    pipeline = PostPipeline(birth, kept, None, CountedRules())  # type: ignore[arg-type]
+    pipeline.open()
+    pipeline.stream_opened()
+    for line in lines:
+        pipeline.handle(line)
+    return pipeline, kept.messages
+
+
+def added(message: Outgoing) -> dict[str, Any]:
+    member: dict[str, Any] = json.loads(message.body)["traptor"]
+    return member
+
+
+def test_a_post_is_its_own_bytes_with_the_member_at_the_end() -> None:
+    line = post_line(post_fields("Ünë 嵐 \\/"), "11").replace(b'"text": ', b'"text" :  ')
+    _, (message,) = handled(line + b"\r\n")
+    assert message.body.startswith(line[:-1] + b',"traptor":{"id_str":0,')
+    assert (message.tweet_id, message.rule_ids) == ("900000000000000020", ("1",))
+    assert message.created_at_ms == 1790157600000
+    member = added(message)
+    assert member["created_at_iso"] == "2026-09-23T10:00:00+00:00"
+    assert member["collection"] | {"received_at": ""} == {
+        "connection": "v2:app",
+        "generation": 3,
+        "received_at": "",
+        "api": "v2",
+    }
+
+
+def test_a_member_traptor_that_came_with_the_post_is_replaced() -> None:
+    _, (message,) = handled(post_line(post_fields("storm"), "11", traptor={"id_str": 9}))
+    assert message.body.count(b'"traptor"') == 1
+    assert added(message)["id_str"] == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "filters", "id_str", "ids"),
+    [
+        (None, ("11",), 0, ["1"]),
+        (None, ("12", "11"), "b", ["2", "1"]),
+        (None, ("12",), "b", ["2"]),
+        (GroupId.parse("track:0"), ("11",), 0, ["1"]),
+    ],
+)
+def test_the_id_is_that_of_the_group_whose_rule_came_first(
+    group: GroupId | None, filters: tuple[str, ...], id_str: object, ids: list[str]
+) -> None:
+    _, (message,) = handled(post_line(post_fields("a flood"), *filters), birth=replace(BIRTH, group=group))
+    assert list(message.rule_ids) == ids
+    assert added(message)["id_str"] == id_str
+
+
+@pytest.mark.parametrize(
+    ("group", "filters", "group_id"),
+    [
+        (None, ("12",), None),
+        (None, ("99",), None),
+        (GroupId.parse("track:b"), ("12",), "b"),
+        (GroupId.parse("track:b"), ("99",), None),
+    ],
+)
+def test_a_post_without_a_rule_says_so(
+    group: GroupId | None, filters: tuple[str, ...], group_id: str | None
+) -> None:
+    pipeline, (message,) = handled(post_line(post_fields("x"), *filters), birth=replace(BIRTH, group=group))
+    member = added(message)
+    assert (member["id_str"], member["id"], member["collection_rules"]) == (group_id, group_id, [])
+    assert (member["rule_type"], member["rule_tag"], member["rule_value"]) == (
+        "track",
+        "Not Found",
+        "Not Found",
+    )
+    counters = pipeline.counters(0)
+    assert counters.unmatched == 1
+    assert (counters.unattributed, counters.foreign) == ((1, 0) if filters == ("12",) else (0, 1))
+
+
+def test_the_header_names_the_form_of_the_payload() -> None:
+    kafka = KafkaSettings("127.0.0.1:1", "posts", False, (), (), Path())
+    _, (message,) = handled(post_line(post_fields("x"), "11"))
+    record = Recorder(BIRTH, kafka).record(message, 3, is_repeated=False)
+    assert record is not None
+    assert record.key == b"900000000000000020"
+    assert ("traptor-payload", b"native") in record.headers
+    v1 = Recorder(replace(BIRTH, settings=worker_settings(Path())), kafka)
+    record = v1.record(message, 3, is_repeated=False)
+    assert record is not None
+    assert "traptor-payload" not in dict(record.headers)
+
+
+def test_no_server_can_make_the_counters_grow_without_end() -> None:
+    lines = [json.dumps({"errors": [{"title": f"t{n}"}]}).encode() for n in range(500)]
+    pipeline, messages = handled(*lines)
+    counters = pipeline.counters(0)
+    assert messages == []
+    assert sum(counters.errors.values()) == 500
+    assert len(counters.errors) <= 51
+    assert not pipeline.is_over
+
+
+def test_the_last_error_is_the_problem_until_a_post_comes() -> None:
+    error = b'{"title":"UsageCapExceeded","type":"https://api.x.com/2/problems/usage-capped"}'
+    pipeline, _ = handled(error)
+    assert pipeline.problem == "usage-capped"
+    pipeline.handle(post_line(post_fields("x"), "11"))
+    assert pipeline.problem == ""
+    pipeline.handle(b'{"errors":[{"title":"operational-disconnect","disconnect_type":"SlowReader"}]}')
+    assert (pipeline.problem, pipeline.is_over) == ("SlowReader", True)
+    pipeline.stream_opened()
+    assert (pipeline.problem, pipeline.is_over) == ("", False)
+
+
+def test_a_change_of_rules_is_used_from_the_next_post_on() -> None:
+    pipeline, messages = handled(post_line(post_fields("x"), "11"))
+    new = rule("track:0", "7", "hail")
+    for piece in cut(1, [new], [single("13", "track:0", "hail")]):
+        pipeline.change_rules(piece)
+    for filter_id in ("13", "11"):
+        pipeline.handle(post_line(post_fields("x"), filter_id))
+    assert [message.rule_ids for message in messages] == [("1",), ("7",), ("1",)]
+    assert pipeline.rules_change == 1
+    assert pipeline.newly_seen_filters() == ("11", "13")
+
+
+def test_matches_are_counted_by_rule_over_a_change() -> None:
+    counted = CountedRules()
+    counted.use((STORM, FLOOD))
+    assert counted.of((1,)) == ([0], ("track:b",))
+    assert counted.of((0, 1)) == ([1, 0], {"track:0", "track:b"})
+    changed = rule("track:b", "2", "wind")
+    counted.use((changed,))
+    assert counted.of((0,)) == ([0], ("track:b",))
+    assert [one.rule_id for one in counted.by_number] == ["2", "1"]
+    assert counted.of(()) == ([], set())
+
+
+IDS = st.sampled_from(["11", "12", "99", ""])
+TEXTS = st.sampled_from(["storm", "flood", "", "嵐", "\ud83d"])
+
+
+@given(st.lists(st.tuples(TEXTS, st.lists(IDS, max_size=3)), max_size=4), st.binary(max_size=20))
+def test_any_line_is_delivered_as_json_or_counted(posts: list[tuple[str, list[str]]], rubbish: bytes) -> None:
+    lines = [
+        json.dumps({"data": post_fields(text), "matching_rules": [{"id": key} for key in keys]}).encode()
+        for text, keys in posts
+    ]
+    pipeline, messages = handled(*lines, rubbish)
+    counters = pipeline.counters(0)
+    assert counters.received == len(posts) == len(messages)
+    assert counters.matched + counters.inferred + counters.unmatched == len(posts)
+    assert counters.broken + sum(counters.other.values()) == 1
+    for message, (text, _) in zip(messages, posts, strict=True):
+        assert json.loads(message.body)["data"]["text"] == text
+    report = Report(
+        at=1.0,
+        activity=Activity.READING,
+        activity_since=1.0,
+        last_byte_at=1.0,
+        safe_until=1.0,
+        backlog=0,
+        outbox_bytes=0,
+        counters=counters,
+    )
+    assert from_worker(frame(report)[HEADER.size :]) == report

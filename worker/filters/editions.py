@@ -1,0 +1,121 @@
+"""Change the rules and filters of a worker while its stream runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from traptor.common.filters import Meaning
+from traptor.common.messages import Rules
+from traptor.common.pieces import Joint, RulesChange
+from traptor.common.rules.rule import Rule
+from traptor.worker.filters.edition import Edition, Value
+from traptor.worker.posts.post import PostLine
+
+# Posts may name a filter that is gone at X: X brings changes into effect within a minute.
+KNOWN_AFTER_S = 60.0
+
+
+class Editions:
+    """Holds the edition in force; the link thread changes it, the main thread reads it for every post."""
+
+    def __init__(self, rules: tuple[Rule, ...], meanings: tuple[Meaning, ...]) -> None:
+        """Take the rules and filters at the fork; `open` makes an edition from them."""
+        self._born_with = RulesChange(rules, meanings)
+        self._lock = threading.Lock()
+        self._joint = Joint()
+        self._edition = Edition((), (), ())
+        self._is_open = False
+        self._gone: dict[str, float] = {}  # until when a filter that is gone is known
+        self._change = 0
+        self._unseen: set[str] = set()
+        self._seen: deque[str] = deque()
+
+    def open(self) -> None:
+        """Make the first edition, unless a change has come already."""
+        with self._lock:
+            if not self._is_open:
+                self._replace(self._born_with, time.monotonic())
+
+    @property
+    def now(self) -> Edition:
+        """The edition in force."""
+        return self._edition
+
+    # ---- the link thread
+
+    def take(self, message: Rules) -> bool:
+        """Take a piece of a change; return True when it was the last and the change is in force.
+
+        Raises ProtocolError.
+        """
+        change = self._joint.take(message)
+        if change is not None:
+            self.replace(change, message.change, time.monotonic())
+        return change is not None
+
+    def replace(self, change: RulesChange, number: int, now: float) -> None:
+        """Put a change into force at `now` (monotonic)."""
+        with self._lock:
+            self._replace(change, now)
+            self._change = number
+
+    @property
+    def change(self) -> int:
+        """The number of the last change in force; 0: none came."""
+        return self._change
+
+    def newly_seen(self) -> tuple[str, ...]:
+        """Return the filters that a post has named for the first time since the last call."""
+        return tuple([self._seen.popleft() for _ in range(len(self._seen))])
+
+    # ---- the main thread
+
+    @property
+    def has_unseen(self) -> bool:
+        """True when there are filters that no post has named yet."""
+        return bool(self._unseen)
+
+    def note(self, line: PostLine) -> None:
+        """Record the filters that a post names."""
+        unseen = self._unseen
+        for one in line.matching_rules or ():
+            if one.id in unseen:
+                unseen.discard(one.id)
+                self._seen.append(one.id)
+
+    # ---- changes
+
+    def _replace(self, change: RulesChange, now: float) -> None:
+        before = self._edition
+        listed = {meaning.filter_id for meaning in change.meanings}
+        known = {meaning.filter_id for meaning in before.meanings}
+        self._unseen = (self._unseen & listed) | (listed - known)
+        kept = self._kept(before, listed, now)
+        meanings = (*change.meanings, *kept)
+        retired = _retired(before, change.rules, meanings)
+        self._edition = Edition(change.rules, retired, meanings)
+        self._is_open = True
+
+    def _kept(self, before: Edition, listed: set[str], now: float) -> list[Meaning]:
+        """Return the meanings of filters that are gone, and still known."""
+        gone = {one.filter_id for one in before.meanings} - listed
+        self._gone = {key: self._gone.get(key, now + KNOWN_AFTER_S) for key in gone}
+        return [one for one in before.meanings if self._gone.get(one.filter_id, now) > now]
+
+
+def _retired(before: Edition, rules: Iterable[Rule], meanings: Iterable[Meaning]) -> list[Rule]:
+    """Return the earlier rules for values that no rule wants now, but that filters still stand for."""
+    names: dict[object, str] = {}
+    wanted = {value for rule in rules for value in _values_of(rule, names)}
+    missing = {(one.group, value) for one in meanings for value in one.values} - wanted
+    if not missing:
+        return []
+    return [rule for rule in before.rules if not missing.isdisjoint(_values_of(rule, names))]
+
+
+def _values_of(rule: Rule, names: dict[object, str]) -> list[Value]:
+    group = names.get(rule.group) or names.setdefault(rule.group, str(rule.group))
+    return [(group, value) for value in rule.values]

@@ -1,0 +1,164 @@
+"""Take a line of an API v2 stream to its delivery: find its rules by its filters, and count what it costs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+from traptor.common.birth import Birth
+from traptor.common.counts import Counters
+from traptor.common.logs.event import fields, lifecycle
+from traptor.common.logs.throttle import Tally
+from traptor.common.messages import Rules
+from traptor.common.problem import Problem
+from traptor.worker.counters.growing import CountedRules
+from traptor.worker.counters.stats import Stats
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.filters.edition import Attribution, Edition, Source
+from traptor.worker.filters.editions import Editions
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.posts.paid import PaidReads
+from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.postline import LineKind, StreamLine, name_of, read_line
+from traptor.worker.tweets.timestamps import unix_ms_of_created_at
+
+log = logging.getLogger(__name__)
+
+# The names come from X; beyond this many, errors are counted together.
+_MOST_KINDS: Final = 50
+_OTHER_KINDS: Final = "others"
+
+
+class PostPipeline(Pipeline):
+    """Handles the lines of the filtered stream; only posts are delivered."""
+
+    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None, rules: CountedRules) -> None:
+        """Take the rules that `stats` counts by."""
+        super().__init__(birth, delivery, stats)
+        self._editions = Editions(birth.rules, birth.filters)
+        self._edition = self._editions.now
+        self._counted = rules
+        self._reads = PaidReads()
+        self._told = Tally()
+
+    def open(self) -> None:
+        """Prepare matching and connect to the output. Raises SinkError."""
+        self._editions.open()
+        self._use(self._editions.now)
+        self.open_output()
+
+    def handle(self, line: bytes) -> None:
+        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+        self.tally.received_bytes += len(line)
+        found = read_line(line)
+        if found.line is not None:
+            self._take_post(line, found.line)
+            if found.problems:
+                self._count_problems(found.problems)
+        else:
+            self._take_other(line, found)
+
+    def _take_post(self, raw: bytes, line: PostLine) -> None:
+        received_at_s = time.time()
+        self.problem = ""
+        if self._editions.now is not self._edition:
+            self._use(self._editions.now)
+        if self._editions.has_unseen:
+            self._editions.note(line)
+        self.tally.received += 1
+        self._reads.count(line, received_at_s)
+        found = self._edition.attribute(line)
+        self._count(found)
+        rules, matched = self._edition.rules, found.rules
+        enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
+        body = enricher.enrich(raw, line, matched, found.source is Source.INFERRED, received_at_s)
+        self.sampler.offer(body)
+        created_at = line.created_at
+        self.delivery.send(
+            Outgoing(
+                body=body,
+                tweet_id=line.post.id,
+                rule_ids=tuple([rules[index].rule_id for index in matched]),
+                created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
+            )
+        )
+
+    def _use(self, edition: Edition) -> None:
+        """Match by another edition from now on."""
+        self._edition = edition
+        self._enricher = self.enricher(edition.rules, self.birth.group)
+        self._foreign = self.enricher(edition.rules, None)
+        self._counted.use(edition.rules)
+
+    def _count(self, found: Attribution) -> None:
+        tally = self.tally
+        match found.source:
+            case Source.MATCHED:
+                tally.matched += 1
+            case Source.INFERRED:
+                tally.inferred += 1
+            case Source.UNATTRIBUTED:
+                tally.unmatched += 1
+                tally.unattributed += 1
+            case Source.FOREIGN:
+                tally.unmatched += 1
+                tally.foreign += 1
+        if self.stats is not None:
+            self.stats.received_for(*self._counted.of(found.rules))
+
+    # ---- lines that are not posts
+
+    def _take_other(self, line: bytes, found: StreamLine) -> None:
+        match found.kind:
+            case LineKind.BROKEN:
+                self.tally.broken += 1
+                self._show("a line of the stream is no JSON object", line)
+                return
+            case LineKind.UNKNOWN:
+                self._show("a message of an unknown kind", line)
+            case LineKind.PROBLEMS | LineKind.DISCONNECT:
+                self._count_problems(found.problems)
+                self._take_problem(found)
+        self.tally.other[found.kind] = self.tally.other.get(found.kind, 0) + 1
+
+    def _take_problem(self, found: StreamLine) -> None:
+        first = found.problems[0]
+        self.problem = name_of(first)
+        about = {"problem": self.problem, "reason": first.reason}
+        if found.kind is LineKind.DISCONNECT:
+            self.is_over = True
+            log.warning("X announces a disconnect", extra=lifecycle(**about))
+        elif count := self._told.add(self.problem):
+            log.warning("X reports an error in the stream", extra=fields(**about, count=count))
+
+    def _count_problems(self, problems: tuple[Problem, ...]) -> None:
+        errors = self.tally.errors
+        for name in map(name_of, problems):
+            if name not in errors and len(errors) >= _MOST_KINDS:
+                name = _OTHER_KINDS
+            errors[name] = errors.get(name, 0) + 1
+
+    # ---- any thread
+
+    def change_rules(self, message: Rules) -> None:
+        """Take a piece of a change, which is in force after its last piece. Raises ProtocolError."""
+        if self._editions.take(message):
+            rules = len(self._editions.now.rules)
+            log.info("rules changed", extra=lifecycle(change=self._editions.change, rules=rules))
+
+    @property
+    def rules_change(self) -> int:
+        """The number of the last change in force."""
+        return self._editions.change
+
+    def newly_seen_filters(self) -> tuple[str, ...]:
+        """Return the filters that a post has named for the first time since the last call."""
+        return self._editions.newly_seen()
+
+    def counters(self, log_lost: int) -> Counters:
+        """Return a snapshot of all counters."""
+        counters = super().counters(log_lost)
+        counters.reads = self._reads.so_far()
+        return counters

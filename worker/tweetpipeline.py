@@ -1,0 +1,103 @@
+"""Take a line of the v1.1 stream to its delivery: classify it, match it, and make the delivered message."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from traptor.common.birth import Birth
+from traptor.common.logs.event import fields
+from traptor.worker.counters.stats import Stats
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.match.matcher import Matcher
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.tweets.limit_notices import LimitNotices
+from traptor.worker.tweets.received import Kind, Message, read_message
+from traptor.worker.tweets.timestamps import unix_ms_of_created_at
+from traptor.worker.tweets.tweet import Tweet
+
+log = logging.getLogger(__name__)
+
+
+class TweetPipeline(Pipeline):
+    """Handles the messages of `statuses/filter`."""
+
+    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
+        super().__init__(birth, delivery, stats)
+        self._limit_notices = LimitNotices()
+
+    def open(self) -> None:
+        """Build the matcher and connect to the output. Raises SinkError."""
+        rules = self.birth.rules
+        self._matcher = Matcher(rules)
+        self._enricher = self.enricher(rules, self.birth.group)
+        self.open_output()
+
+    def stream_opened(self) -> None:
+        """Begin a new stream, for which the server counts withheld tweets from zero."""
+        self._limit_notices.reset()
+        super().stream_opened()
+
+    def handle(self, line: bytes) -> None:
+        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+        self.tally.received_bytes += len(line)
+        message = read_message(line)
+        if message.tweet is not None:
+            self._take_tweet(line, message.tweet)
+        else:
+            self._take_other(line, message)
+
+    def _take_tweet(self, line: bytes, tweet: Tweet) -> None:
+        counters = self.tally
+        counters.received += 1
+        matched = self._matcher.match(tweet)
+        inferred = False
+        if matched:
+            counters.matched += 1
+        elif matched := self._matcher.infer(tweet):
+            inferred = True
+            counters.inferred += 1
+        else:
+            counters.unmatched += 1
+        if self.stats is not None:
+            self.stats.received(matched)
+        body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
+        self.sampler.offer(body)
+        rules = self.birth.rules
+        self.delivery.send(
+            Outgoing(
+                body=body,
+                tweet_id=tweet.id_str,
+                rule_ids=tuple([rules[i].rule_id for i in matched]),
+                created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
+            )
+        )
+
+    def _take_other(self, line: bytes, message: Message) -> None:
+        counters = self.tally
+        if message.kind is Kind.BROKEN:
+            counters.broken += 1
+            self._show("a line of the stream is no JSON object", line)
+            return
+        counters.other[message.kind] = counters.other.get(message.kind, 0) + 1
+        match message.kind:
+            case Kind.LIMIT if message.withheld is not None:
+                self._take_limit(message.withheld)
+            case Kind.DISCONNECT:
+                log.warning("the server announces a disconnect", extra=_details(message))
+            case Kind.WARNING:
+                log.warning("the server warns", extra=_details(message))
+            case Kind.UNKNOWN:
+                self._show("a message of an unknown kind", line)
+        self.delivery.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
+
+    def _take_limit(self, total: int) -> None:
+        delta = self._limit_notices.newly_withheld(total)
+        self.tally.limited += delta
+        if self.stats is not None and delta:
+            self.stats.limited(delta)
+
+
+def _details(message: Message) -> dict[str, object]:
+    return fields(code=message.code, reason=message.reason, percent_full=message.percent_full)
