@@ -32,7 +32,7 @@ from traptor.supervisor.connections.planning.byparts import PartPlanner
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
-from traptor.supervisor.control.doors import socket_path
+from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.heartbeats import Heartbeats
@@ -179,6 +179,7 @@ class Master:
         context, groups = self._context, self._groups
         return Desk(
             status=self._status,
+            rates=self._rates.history,
             view=self._ledger.view,
             ledger=self._ledger.path,
             foresee=partial(foresee, context, groups),

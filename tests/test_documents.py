@@ -24,6 +24,7 @@ from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.sandbox.cli import main as sandbox_command
 from traptor.supervisor.cli import main as supervisor_command
+from traptor.supervisor.ctl.cli import main as ctl_command
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.workers.states import MOVES, ConnectionState, GenerationState
@@ -160,14 +161,33 @@ def command_lines() -> list[tuple[str, list[str]]]:
 
 
 def unknown_options(command: click.Command, words: list[str]) -> set[str]:
-    known = {name for option in command.get_params(click.Context(command)) for name in option.opts}
-    return {word for word in words if word.startswith("-")} - known
+    """The options that neither the command nor the subcommands that are named have."""
+    context = click.Context(command)
+    known = {
+        name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)
+    }
+    for word in words[1:]:
+        if isinstance(command, click.Group) and (next_one := command.get_command(context, word)) is not None:
+            command, context = next_one, click.Context(next_one, parent=context)
+            known |= {name for option in command.get_params(context) for name in option.opts}
+    wanting = (
+        {command.name or ""} if isinstance(command, click.Group) and needs_subcommand(command) else set()
+    )
+    return ({word.partition("=")[0] for word in words if word.startswith("-")} - known) | wanting
+
+
+def needs_subcommand(group: click.Group) -> bool:
+    return not group.invoke_without_command
 
 
 def test_every_command_that_is_shown_exists_with_its_options() -> None:
     lines = command_lines()
     assert lines
-    commands = {"traptor-supervisor": supervisor_command, "traptor-sandbox": sandbox_command}
+    commands = {
+        "traptor-supervisor": supervisor_command,
+        "traptor-sandbox": sandbox_command,
+        "traptorctl": ctl_command,
+    }
     for document, words in lines:
         name = Path(words[0]).name
         if name in commands:

@@ -12,7 +12,7 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.sections import SupervisorSection, TraptorSection
 from traptor.common.errors import ConfigError
 from traptor.common.files.folders import who_may_change
-from traptor.supervisor.control.doors import socket_path
+from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.keys.addresses import is_on_this_host
 
 # Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.

@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.control.doors import socket_path
+from traptor.supervisor.control.place import socket_path
 
 _ANSWER_S = 10.0
 

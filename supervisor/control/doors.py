@@ -12,14 +12,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from traptor.common.errors import ConfigError, Problem, TraptorError
+from traptor.common.errors import TraptorError
 from traptor.supervisor.control.refusals import CONTENT_TYPE, details
 
-SOCKET_NAME = "control.sock"
 MOST_CONNECTIONS = 32
 """Of each way in. The rest of the master needs descriptors, too."""
 
-_MAX_PATH_BYTES = 107  # unix(7): 108 with the terminating null byte
 _MODE = 0o660
 _READ_BYTES = 65536
 _BUSY = details(503, "too many connections; try again")
@@ -27,18 +25,6 @@ _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: %b\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (CONTENT_TYPE.encode(), len(_BUSY), _BUSY)
 )
-
-
-def socket_path(run_dir: Path) -> Path:
-    """Return the path of the control socket. Raises ConfigError when it is too long for a unix socket."""
-    path = run_dir / SOCKET_NAME
-    length = len(os.fsencode(path))
-    if length > _MAX_PATH_BYTES:
-        what = f"the path of its control socket, {path}, has {length} bytes, and a socket's may have"
-        raise ConfigError(
-            [Problem("[supervisor] run_dir", f"{what} {_MAX_PATH_BYTES}; name a folder with a shorter path")]
-        )
-    return path
 
 
 def listen_at(path: Path) -> socket.socket:

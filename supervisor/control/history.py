@@ -19,7 +19,7 @@ from aiohttp import web
 from traptor.common.errors import TraptorError
 from traptor.supervisor.ledger.answer import Answer, View, is_any
 from traptor.supervisor.ledger.disk.reader import LedgerReader
-from traptor.supervisor.ledger.question import Question
+from traptor.supervisor.ledger.question import Period, Question
 from traptor.supervisor.ledger.records import Entry
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,17 @@ class History:
 
     async def gaps(self, question: Question) -> list[Json]:
         """Return all gaps of a question. Raises UnknownError, and TraptorError for an unreadable file."""
+        return await self._all(question, _is_gap)
+
+    async def intervals(self, since: float) -> list[Json]:
+        """Return all intervals since a Unix time. Raises TraptorError for an unreadable file."""
+        return await self._all(Question(period=Period(since=since)), is_any)
+
+    async def _all(self, question: Question, wanted: Callable[[Entry], bool]) -> list[Json]:
         view = self._view()
         with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
-            ask = partial(_all_gaps, reader, view, question)
-            gaps: list[Json] = await self._in_thread(ask)
-            return gaps
+            found: list[Json] = await self._in_thread(partial(_all, reader, view, question, wanted))
+            return found
 
     async def _get_gaps(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, lambda answer: answer.intervals(_is_gap))
@@ -104,8 +110,8 @@ def _next_portion(lines: Iterator[Json]) -> bytes:
     return b"".join(orjson.dumps(line) + b"\n" for line in islice(lines, _LINES_AT_ONCE))
 
 
-def _all_gaps(reader: LedgerReader, view: View, question: Question) -> list[Json]:
-    return list(Answer(reader, view, question).intervals(_is_gap))
+def _all(reader: LedgerReader, view: View, question: Question, wanted: Callable[[Entry], bool]) -> list[Json]:
+    return list(Answer(reader, view, question).intervals(wanted))
 
 
 def _is_gap(entry: Entry) -> bool:

@@ -8,6 +8,7 @@ from traptor.supervisor.control.commands import Commands
 from traptor.supervisor.control.explanations import Explanations
 from traptor.supervisor.control.history import History
 from traptor.supervisor.control.live import Events, Places
+from traptor.supervisor.control.page.watchers import Page
 from traptor.supervisor.control.passing import Passing
 from traptor.supervisor.control.views import Views
 from traptor.supervisor.orders.desk import Desk
@@ -26,6 +27,7 @@ class Api:
             Commands(desk),
             Events(desk.status, places),
             Passing(desk.sampling, places),
+            Page(desk.status, desk.rates, self._history.intervals, places),
         )
 
     def routes(self) -> list[web.RouteDef]:

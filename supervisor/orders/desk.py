@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ Json = dict[str, Any]
 class Desk:
     """What the master hands to the API.
 
-    `status` returns the content of status.json as of now, `view` the ledger in memory, `ledger` is its file.
+    `status` returns the content of status.json as of now, `rates` the tweets a second of a connection's last
+    hour, a minute each. `view` returns the ledger in memory, `ledger` is its file.
     `foresee` tells what a reload would change; `reload` makes one, and may accept that the rules of suspect
     groups are gone. `find` returns the rules of a name, `last_matches` when each matched last.
     """
 
     status: Callable[[], Json]
+    rates: Callable[[str], Sequence[float]]
     view: Callable[[], View]
     ledger: Path
     foresee: Callable[[], Json]

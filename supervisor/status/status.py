@@ -99,7 +99,10 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
     outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
+        "groups": [str(c.group)] if c.group is not None else [],
         "state": c.state(now),
+        "collecting": c.streams,
+        "since": round(c.gaps.open(instant(now)).from_.wall, 3),
         "rules": len(c.wanted.rules) if c.wanted else 0,
         "tweets_per_second": _rounded(rates.per_second(c.name)),
         "restarts": c.restarts.total(),

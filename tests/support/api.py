@@ -50,6 +50,7 @@ def make_desk(folder: Path, status: Callable[[], dict[str, Any]], view: Callable
     nobody = cast(Any, MagicMock())
     return Desk(
         status=status,
+        rates=lambda _name: [],
         view=view,
         ledger=folder / "ledger.db",
         foresee=lambda: {"refused": []},

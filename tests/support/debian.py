@@ -53,11 +53,21 @@ def debian_program(name: str, *packages: str) -> Program:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "unpacked").exists():
             _fetch(folder, packages)
-    libraries = os.pathsep.join(str(place) for place in (folder / "unpacked").glob("**/x86_64-linux-gnu"))
+    libraries = os.pathsep.join(sorted({str(one.parent) for one in (folder / "unpacked").glob("**/*.so*")}))
     for place in _FOLDERS:
         if (path := folder / "unpacked" / place / name).exists():
             return Program(path, {"LD_LIBRARY_PATH": libraries} if libraries else {})
     raise AssertionError(f"{packages[0]} has no program {name}")
+
+
+def with_what_it_needs(package: str) -> tuple[str, ...]:
+    """A package and all that it needs and that is not installed; the package alone without apt-get."""
+    if shutil.which("apt-get") is None:
+        return (package,)
+    command = ["apt-get", "install", "--print-uris", "-qq", "--no-install-recommends", package]
+    lines = _run(Path.cwd(), command).stdout.splitlines()
+    needed = [line.split()[1].partition("_")[0] for line in lines if line.startswith("'")]
+    return (package, *(name for name in needed if name != package))
 
 
 def _fetch(folder: Path, packages: tuple[str, ...]) -> None:

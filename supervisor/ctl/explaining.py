@@ -1,0 +1,165 @@
+"""The commands that explain: `explain`, and `plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from traptor.common.text import counted, one_line
+from traptor.supervisor.ctl.printing import as_json, print_json
+from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.status.terms import age, local_time, number, since
+
+Json = Mapping[str, Any]
+
+_SHOWN_GAPS = 10
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True, metavar="CONNECTION | rule RULE_ID")
+@as_json
+@pass_target
+def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
+    """Tell about one connection (`explain track:0`) or one rule (`explain rule 17`).
+
+    Where it is, since when, its gaps of the last day, its last match.
+    """
+    match what:
+        case ("rule", rule):
+            answer = target.client.get("explain", rule=rule)
+            lines = _about_rules(answer)
+        case (connection,):
+            answer = target.client.get("explain", of=connection)
+            lines = _about_connection(connection, answer)
+        case _:
+            raise click.UsageError("name a connection, such as `explain track:0`, or `explain rule 17`")
+    if as_json:
+        print_json(answer)
+        return
+    for line in lines:
+        click.echo(one_line(line))
+
+
+@click.command()
+@as_json
+@pass_target
+def plan(target: Target, as_json: bool) -> None:
+    """Show what a reload would change, before it is made."""
+    foreseen = target.client.get("plan")
+    if as_json:
+        print_json(foreseen)
+        return
+    for line in _foreseen_lines(foreseen):
+        click.echo(one_line(line))
+
+
+def _foreseen_lines(foreseen: Json) -> Iterator[str]:
+    """Yield what a reload would change: nothing, or a line for each kind of thing."""
+    for reason in foreseen["refused"]:
+        yield f"refused: {reason}"
+    words = {"live": "apply at once", "refresh": "replace workers", "restart": "need a restart"}
+    changes = False
+    for kind, options in foreseen["options"].items():
+        if options:
+            changes = True
+            yield f"options that {words[kind]}: {', '.join(options)}"
+    for what, names in foreseen["keys"].items():
+        if names:
+            changes = True
+            yield f"{counted(len(names), 'key')} {what}: {', '.join(names)}"
+    for one in foreseen["connections"]:
+        changes = True
+        yield f"{one['connection']} {one['effect']}: {one['why']}"
+    for group in foreseen["suspect"]:
+        yield f"{group}: its rules vanished from Redis and stream on; `reload --accept-empty` lets them go"
+    for warning in foreseen["warnings"]:
+        yield f"warning: {warning}"
+    if not changes and not foreseen["refused"]:
+        yield "nothing differs from what runs"
+
+
+def _about_connection(name: str, answer: Json) -> Iterator[str]:
+    one = answer["connection"]
+    if one is None:
+        yield f"{name}: there was such a connection; it is no longer planned"
+    else:
+        yield f"{name}: {_stands(one)}"
+        yield from _generation_lines(one)
+        total = one["total"]
+        yield (
+            f"  received {number(total['received'])}, matched {number(total['matched'])},"
+            f" delivered {number(total['delivered'])}; in the outbox {number(one['outbox']['messages'])}"
+        )
+    yield from _gap_lines(answer["gaps"])
+
+
+def _about_rules(answer: Json) -> Iterator[str]:
+    for rule in answer["rules"]:
+        yield f"{rule['rule']}: {_carried(rule)}"
+        if rule["rejected"] is None:
+            yield f"  {_last_match(rule)}"
+    if not answer["rules"]:
+        yield "there is no such rule now; there was one"
+    yield from _gap_lines(answer["gaps"])
+
+
+def _carried(rule: Json) -> str:
+    if rule["rejected"] is not None:
+        return f"NOT COLLECTED: {rule['rejected']}"
+    if rule["connection"] is None:
+        return "NOT COLLECTED: no connection carries it; see `status`"
+    carrier = rule["carrier"]
+    if rule["collected"]:
+        return f"collected by {rule['connection']} {_for(carrier)}".rstrip()
+    stands = f" ({_stands(carrier)})" if carrier is not None else ""
+    return f"NOT COLLECTED: {rule['connection']} is to carry it{stands}"
+
+
+def _last_match(rule: Json) -> str:
+    if not rule["matches_known"]:
+        return "when it matched last is not known: Redis does not answer"
+    at = rule["last_match"]
+    if at is None:
+        return "no match in the last 15 minutes"
+    return f"last match {local_time(at)} ({since(at)} ago)"
+
+
+def _stands(one: Json) -> str:
+    if one["collecting"]:
+        return f"collecting {counted(one['rules'], 'rule')} {_for(one)}".rstrip()
+    why = one["waits_for"] or one["state"].lower()
+    until = f", until {local_time(one['waits_until'])}" if one["waits_until"] else ""
+    return f"NOT COLLECTING {counted(one['rules'], 'rule')} {_for(one)}: {why}{until}"
+
+
+def _for(one: Json | None) -> str:
+    return "" if one is None or one["since"] is None else f"for {since(one['since'])}"
+
+
+def _generation_lines(one: Json) -> Iterator[str]:
+    for role in ("serving", "successor"):
+        g = one[role]
+        if g is not None:
+            key = f", key {g['key']}" if g["key"] else ""
+            address = f", from {g['source_address']}" if g["source_address"] else ""
+            state = g["state"].lower()
+            yield f"  {role}: generation {g['generation']}, pid {g['pid']}, {state}{key}{address}"
+
+
+def _gap_lines(gaps: Sequence[Json]) -> Iterator[str]:
+    if not gaps:
+        yield "  no gaps in the last 24 h"
+        return
+    total = sum(gap["seconds"] for gap in gaps)
+    yield f"  {counted(len(gaps), 'gap')} in the last 24 h, {age(total)} in all; the latest:"
+    for gap in gaps[-_SHOWN_GAPS:]:
+        ends = "now" if gap["open"] else local_time(gap["to_unix"])
+        yield (
+            f"    {local_time(gap['from_unix'])} to {ends}, {age(gap['seconds'])}:"
+            f" {gap['cause'] or gap['kind']}"
+        )
+
+
+COMMANDS = (explain, plan)

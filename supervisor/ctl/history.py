@@ -1,0 +1,60 @@
+"""The commands that ask the gap ledger: `gaps`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from traptor.supervisor.ctl.client import Client
+from traptor.supervisor.ctl.completion import connection_names
+from traptor.supervisor.ctl.printing import as_json, print_json_line, print_table, table
+from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.status.terms import age, local_time
+
+_COLUMNS = ("CONNECTION", "FROM", "TO", "LASTED", "CAUSE", "RULES")
+
+
+@click.command()
+@click.argument("connection", required=False, shell_complete=connection_names)
+@click.option("--since", default="24h", show_default=True, help="How long ago, such as 1h; or an ISO time.")
+@click.option("--until", help="As --since; default: now.")
+@click.option("--rule", help="Only the gaps of one rule, by its rule_id or its whole Redis key.")
+@as_json
+@pass_target
+def gaps(
+    target: Target, connection: str | None, since: str, until: str | None, rule: str | None, as_json: bool
+) -> None:
+    """Show the gaps: when what was not collected, and why."""
+    wanted = {"connection": connection, "since": since, "until": until, "rule": rule}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    found = _lines(target.client, given)
+    if as_json:
+        for one in found:
+            print_json_line(one)
+    elif not found:
+        click.echo("no gaps in this time")
+    else:
+        print_table(table(_COLUMNS, map(_row, found), numbers=("LASTED", "RULES")))
+
+
+def last_gaps(client: Client) -> dict[str, dict[str, Any]]:
+    """Return the latest gap of the last day of each connection, by its name."""
+    found = _lines(client, {"since": "24h"})
+    return {gap["connection"]: gap for gap in found if gap["kind"] == "gap"}
+
+
+def _lines(client: Client, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in client.lines("gaps", **parameters)]
+
+
+def _row(gap: dict[str, Any]) -> Sequence[str]:
+    until = "now" if gap["open"] else local_time(gap["to_unix"])
+    what = gap["cause"] or gap["kind"]
+    name = gap["connection"] or gap.get("rule", "")
+    return name, local_time(gap["from_unix"]), until, age(gap["seconds"]), what, str(gap["rule_count"] or "")
+
+
+COMMANDS = (gaps,)

@@ -1,0 +1,71 @@
+"""The commands about keys: `keys`, `keys release`, `keys test`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from traptor.common.errors import ExitCode
+from traptor.common.text import one_line
+from traptor.supervisor.ctl.completion import key_names
+from traptor.supervisor.ctl.printing import as_json, print_json, print_table, table
+from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.status.terms import local_time, since
+
+_COLUMNS = ("KEY", "STATE", "LENT", "CONNECTS LEFT", "UNTIL", "REASON", "LAST USED", "ADDRESS")
+_name = click.argument("name", shell_complete=key_names)
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def keys(ctx: click.Context, as_json: bool) -> None:
+    """Show the keys: state, connects that are left, and why and until when one rests."""
+    if ctx.invoked_subcommand is not None:
+        return
+    found = ctx.find_object(Target).client.get("keys")  # type: ignore[union-attr] # the root makes one
+    if as_json:
+        print_json(found)
+    else:
+        print_table(table(_COLUMNS, map(_row, found), numbers=("CONNECTS LEFT",)))
+
+
+@keys.command()
+@_name
+@pass_target
+def release(target: Target, name: str) -> None:
+    """End the quarantine or the rest of the key NAME: it may be tried at once."""
+    answer = target.client.post("keys", name, "release")
+    click.echo(f"{name}: released, now {answer['state']}; it may be tried at once")
+
+
+@keys.command()
+@_name
+@pass_target
+def test(target: Target, name: str) -> None:
+    """Make one connect attempt with the key NAME, within its budget, and print the server's answer."""
+    answer = target.client.post("keys", name, "test")
+    said = one_line(answer["detail"])
+    status = f"{answer['status']} " if answer["status"] is not None else ""
+    click.echo(f"{name}: {'accepted' if answer['good'] else 'NOT ACCEPTED'}: {status}{said}".rstrip(": "))
+    if not answer["good"]:
+        sys.exit(ExitCode.FAILURE)
+
+
+def _row(key: Mapping[str, Any]) -> Sequence[str]:
+    return (
+        key["key"],
+        key["state"],
+        f"{key['lent']} of {key['max_connections']}",
+        str(key["budget_left"]),
+        "" if key["not_before"] is None else local_time(key["not_before"]),
+        key.get("reason") or "",
+        f"{since(key['last_used'])} ago" if key.get("last_used") else "",
+        key["source_address"] or "",
+    )
+
+
+COMMANDS = (keys,)

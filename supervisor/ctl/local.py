@@ -1,0 +1,24 @@
+"""The command that needs no supervisor: `check`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from traptor.common.terminal import report_console
+from traptor.supervisor.ctl.target import Target, pass_target
+
+
+@click.command()
+@pass_target
+def check(target: Target) -> None:
+    """Check ini, keys, Redis and Kafka, as `traptor-supervisor --check` does. Needs -c."""
+    # Imported here: it takes longer than any other command.
+    from traptor.supervisor.checks.check import check as run_check
+
+    sys.exit(asyncio.run(run_check(target.config, report_console())))
+
+
+COMMANDS = (check,)

@@ -1,0 +1,115 @@
+"""The overview that `traptorctl status` prints: problems first, then each connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from traptor.common.text import one_line
+from traptor.supervisor.ctl.printing import table
+from traptor.supervisor.status.phrases import problems, state_words, summary
+from traptor.supervisor.status.terms import age, number, since, size
+
+Json = Mapping[str, Any]
+
+_NUMBERS = ("RULES", "TWEETS/S", "MATCHED", "DELIVERED", "OUTBOX", "OLDEST", "RESTARTS", "MEMORY", "PID")
+# What a narrow terminal does without, in this order.
+_FIRST_TO_GO = (
+    "ADDRESS",
+    "GROUPS",
+    "MEMORY",
+    "DELIVERED",
+    "OLDEST",
+    "LAST GAP",
+    "RESTARTS",
+    "PID",
+    "MATCHED",
+    "KEY",
+)
+_UNLIMITED = 10_000
+_STYLES = {"good": "green", "bad": "bold red", "idle": "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One status with the last gap of each connection by its name; adapts to the width of the terminal."""
+
+    status: Json
+    last_gaps: Mapping[str, Json]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield what is shown."""
+        yield Text(summary(self.status))
+        yield from self._problems()
+        rows = [_row(one, self.last_gaps.get(one["connection"])) for one in self.status["connections"]]
+        if rows:
+            yield Text()
+            yield _fitting(rows, console, options)
+
+    def _problems(self) -> Iterator[RenderableType]:
+        found = problems(self.status)
+        if not found:
+            yield Text("no problems", style="green")
+        for one in found:
+            style = "bold red" if one["level"] == "ERROR" else "yellow"
+            yield Text.assemble(("! ", style), one_line(one["sentence"]))
+
+
+def _row(one: Json, last_gap: Json | None) -> dict[str, str | Text]:
+    g, total = one["serving"] or {}, one["total"]
+    vitals = g.get("vitals") or {}
+    tweets = total["received"]
+    matched = f"{(total['matched'] + total['inferred']) / tweets:.0%}" if tweets else ""
+    rate = one["tweets_per_second"]
+    return {
+        "CONNECTION": one["connection"],
+        "GROUPS": ", ".join(one["groups"]),
+        "STATE": _state(one),
+        "SINCE": since(one["since"]),
+        "RULES": number(one["rules"]),
+        "TWEETS/S": "" if rate is None else f"{rate:.1f}",
+        "MATCHED": matched,
+        "DELIVERED": number(total["delivered"]),
+        "OUTBOX": number(one["outbox"]["messages"]),
+        "OLDEST": since(g.get("unconfirmed_since")),
+        "KEY": g.get("key") or "",
+        "PID": str(g.get("pid", "")),
+        "RESTARTS": number(one["restarts"]),
+        "LAST GAP": "" if last_gap is None else _gap(last_gap),
+        "MEMORY": size(vitals["anonymous_bytes"]) if vitals else "",
+        "ADDRESS": g.get("source_address") or "",
+    }
+
+
+def _state(one: Json) -> Text:
+    words, tone = state_words(one)
+    return Text(words, _STYLES[tone])
+
+
+def _gap(gap: Json) -> str:
+    ago = "now" if gap["open"] else f"{since(gap['to_unix'])} ago"
+    return f"{ago}, {age(gap['seconds'])}: {gap['cause']}"
+
+
+def _fitting(rows: Iterable[Mapping[str, str | Text]], console: Console, options: ConsoleOptions) -> Table:
+    """Return the table with as many columns as have room; a column without content takes none."""
+    rows = list(rows)
+    unlimited = options.update(max_width=_UNLIMITED)
+    columns = [name for name in rows[0] if any(str(row[name]) for row in rows)]
+    for name in (*_FIRST_TO_GO, None):
+        shown = table(columns, [[row[column] for column in columns] for row in rows], numbers=_NUMBERS)
+        if name is None or Measurement.get(console, unlimited, shown).maximum <= options.max_width:
+            return shown
+        columns = [column for column in columns if column != name]
+    raise AssertionError("unreachable")
+
+
+def watching(overview: Overview, note: str) -> Group:
+    """Return the overview with a line below it that says how to leave."""
+    return Group(overview, Text(), Text(note, style="dim"))

@@ -1,0 +1,53 @@
+"""Find the supervisor that a command is about: by its socket, or by its ini without reading any key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from traptor.common.config.settings import load_sections, load_settings
+from traptor.supervisor.control.place import socket_path
+from traptor.supervisor.ctl.client import Client
+
+USUAL_SOCKETS = (Path("run/control.sock"), Path("/run/traptor/control.sock"))
+
+
+class Target:
+    """What the operator named on the command line."""
+
+    def __init__(self, config: Path | None, socket: Path | None) -> None:
+        self._config = config
+        self._socket = socket
+
+    @property
+    def client(self) -> Client:
+        """The client of the supervisor. Raises click.UsageError and ConfigError."""
+        return Client(self._socket or self._of_config() or self._usual())
+
+    @property
+    def config(self) -> Path:
+        """The ini, for commands that work without a supervisor. Raises click.UsageError."""
+        if self._config is None:
+            raise click.UsageError("name the ini: traptorctl -c traptor.ini ... (or set TRAPTOR_CONFIG)")
+        return self._config
+
+    def _of_config(self) -> Path | None:
+        if self._config is None:
+            return None
+        supervisor = load_sections(self._config).supervisor
+        # An ini with a problem in this very section: read it whole, for the sake of the error.
+        run_dir = (load_settings(self._config).supervisor if supervisor is None else supervisor).run_dir
+        return socket_path(run_dir)
+
+    def _usual(self) -> Path:
+        for path in USUAL_SOCKETS:
+            if path.exists():
+                return path
+        places = " and ".join(map(str, USUAL_SOCKETS))
+        raise click.UsageError(
+            f"name the supervisor: traptorctl -c traptor.ini ..., or --socket PATH; there is none at {places}"
+        )
+
+
+pass_target = click.make_pass_decorator(Target)

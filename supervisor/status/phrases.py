@@ -1,0 +1,60 @@
+"""Phrases about a status, the same at the terminal and on the page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from traptor.common.text import counted
+from traptor.supervisor.status.terms import local_time, since
+
+Json = Mapping[str, Any]
+
+
+def problems(status: Json) -> list[dict[str, str]]:
+    """Return a sentence for each thing that is wrong now, the worst first, with its level."""
+    return [{"level": one["level"], "sentence": _sentence(one)} for one in status["alarms"]]
+
+
+def _sentence(alarm: Json) -> str:
+    about = "" if alarm["what"] == "all" else f"{alarm['name']}: "
+    rules = f"{counted(alarm['rules'], 'rule')} NOT COLLECTED " if alarm["rules"] else ""
+    until = f", until {local_time(alarm['until'])}" if alarm["until"] is not None else ""
+    begin = f"since {local_time(alarm['since'])} ({since(alarm['since'])})"
+    return f"{about}{rules}{begin}: {alarm['why']}{until}; {alarm['todo']}"
+
+
+def health(status: Json) -> str:
+    """Return `ok`, `degraded`, or `down`: nothing that is wanted is collected."""
+    wanted = [one for one in status["connections"] if one["state"] not in ("QUIET", "STOPPED")]
+    if wanted and not any(one["collecting"] for one in wanted):
+        return "down"
+    return "degraded" if status["alarms"] else "ok"
+
+
+def summary(status: Json) -> str:
+    """Return the sentence that sums a status up."""
+    wanted = [one for one in status["connections"] if one["state"] != "QUIET"]
+    collecting = sum(one["collecting"] for one in wanted)
+    rate = sum(one["tweets_per_second"] or 0.0 for one in wanted)
+    ending = ", stopping" if status["stopping"] else ""
+    return (
+        f"traptor-supervisor {status['version']}, pid {status['pid']}{ending}:"
+        f" {collecting} of {counted(len(wanted), 'connection')} collect,"
+        f" {rate:.1f} tweets/s, {counted(len(status['keys']), 'key')}"
+    )
+
+
+def state_words(one: Json) -> tuple[str, str]:
+    """Return a connection's state and its tone; one that should stream and does not is never a plain UP."""
+    if one["collecting"]:
+        return "collecting", "good"
+    match one["state"]:
+        case "QUIET":
+            return "no rules", "idle"
+        case "STOPPED":
+            return "stopped", "idle"
+        case "UP":
+            return "NOT COLLECTING", "bad"
+        case state:
+            return f"NOT COLLECTING ({state.lower().replace('_', ' ')})", "bad"

@@ -1,0 +1,53 @@
+"""What `traptorctl status` prints."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from rich.console import Console
+from support.shown import a_connection, a_status, an_alarm, silent
+
+from traptor.supervisor.ctl.overview import Overview
+
+
+def printed(width: int, last_gaps: dict[str, object] | None = None, **changes: object) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, markup=False, emoji=False, highlight=False)
+    console.print(Overview(a_status(**changes), last_gaps or {}))  # type: ignore[arg-type] # any JSON
+    return out.getvalue()
+
+
+def test_problems_come_first_then_each_connection() -> None:
+    text = printed(
+        250,
+        alarms=[an_alarm()],
+        connections=[silent(), a_connection()],
+    )
+    head, first, _, titles, *rows = text.splitlines()
+    assert head.startswith(
+        "traptor-supervisor 0.9, pid 4700: 1 of 2 connections collect, 12.3 tweets/s, 1 key"
+    )
+    assert first.startswith("! follow:0: 400 rules NOT COLLECTED since ")
+    assert first.endswith("(12 min): k1 and k2 are refused (401); mend keys.yml")
+    assert titles.split()[:3] == ["CONNECTION", "GROUPS", "STATE"]
+    assert "NOT COLLECTING (waiting for key)" in rows[0]
+    for part in ("track:0", "collecting", "12 min", "352", "12.3", "95%", "1,990", "k1", "4711", "20 MiB"):
+        assert part in rows[1], part
+
+
+def test_the_last_gap_is_shown_with_its_cause() -> None:
+    gap = {"open": False, "to_unix": time.time() - 3605, "seconds": 12.0, "cause": "crash"}
+    assert "1 h ago, 12 s: crash" in printed(250, {"track:0": gap})
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_narrow_terminal_gets_fewer_columns_and_no_torn_ones(width: int) -> None:
+    lines = printed(width, connections=[silent(), a_connection()]).splitlines()
+    assert all(len(line) <= width for line in lines)
+    table = [line for line in lines if line.startswith(("CONNECTION", "follow:0", "track:0"))]
+    assert len(table) == 3, "every row takes one line"
+    assert "…" not in "".join(table)
+    for needed in ("STATE", "SINCE", "RULES", "TWEETS/S"):
+        assert needed in table[0]

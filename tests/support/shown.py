@@ -1,0 +1,94 @@
+"""A status as the API shows it, for tests of what is made of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def a_connection(name: str = "track:0", **changes: Any) -> Json:
+    """A connection that collects, with changes."""
+    return {
+        "connection": name,
+        "groups": [name],
+        "state": "UP",
+        "collecting": True,
+        "since": time.time() - 740.0,
+        "rules": 352,
+        "tweets_per_second": 12.345,
+        "restarts": 2,
+        "waits_for": None,
+        "waits_until": None,
+        "outbox": {"messages": 3, "bytes": 4096, "oldest": None},
+        "serving": {
+            "generation": 4,
+            "pid": 4711,
+            "state": "STREAMING",
+            "key": "k1",
+            "source_address": None,
+            "vitals": {"anonymous_bytes": 21_000_000},
+        },
+        "successor": None,
+        "total": {"received": 2000, "matched": 1800, "inferred": 100, "delivered": 1990},
+        **changes,
+    }
+
+
+def a_key(name: str = "k1", **changes: Any) -> Json:
+    """A key that is well, with changes."""
+    return {
+        "key": name,
+        "state": "OK",
+        "lent": 1,
+        "max_connections": 1,
+        "budget_left": 4,
+        "not_before": None,
+        "reason": None,
+        "last_used": time.time() - 740.0,
+        "source_address": None,
+        **changes,
+    }
+
+
+def an_alarm(name: str = "follow:0", **changes: Any) -> Json:
+    """Something wrong with a connection, with changes."""
+    return {
+        "what": "connection",
+        "name": name,
+        "level": "ERROR",
+        "why": "k1 and k2 are refused (401)",
+        "since": time.time() - 720.0,
+        "until": None,
+        "todo": "mend keys.yml",
+        "key": None,
+        "rules": 400,
+        **changes,
+    }
+
+
+def a_status(**changes: Any) -> Json:
+    """The status of a supervisor with one connection and one key, all well, with changes."""
+    return {
+        "version": "0.9",
+        "pid": 4700,
+        "stopping": False,
+        "alarms": [],
+        "connections": [a_connection()],
+        "keys": [a_key()],
+        **changes,
+    }
+
+
+def silent(name: str = "follow:0", **changes: Any) -> Json:
+    """A connection that does not collect."""
+    return a_connection(
+        name,
+        collecting=False,
+        waits_for="k1 and k2 are refused (401)",
+        waits_until=time.time() + 60.0,
+        tweets_per_second=0.0,
+        serving=None,
+        **{"state": "WAITING_FOR_KEY", **changes},
+    )
