@@ -189,6 +189,7 @@ class Master:
             connections=ConnectionOrders(context, self._planner, self._wake_for),
             keys=KeyOrders(context, self.wake),
             sampling=Sampling(context),
+            settings=lambda: context.settings,
         )
 
     def wake(self) -> None:
