@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from traptor.common.text import counted
-from traptor.rulekit.commands.given import progress_bar
-from traptor.rulekit.commands.kit import Kit
-from traptor.rulekit.commands.spending import agree
+from traptor.rulekit.commands.parts.given import progress_bar
+from traptor.rulekit.commands.parts.kit import Kit
+from traptor.rulekit.commands.parts.spending import agree
 from traptor.rulekit.lookups.accounts import TOGETHER, Account, by_names
 from traptor.rulekit.lookups.cache import NameCache
 from traptor.rulekit.lookups.names import names_in, with_ids

@@ -7,7 +7,7 @@ import sys
 import click
 
 from traptor.common.errors import TraptorError
-from traptor.rulekit.commands.kit import say
+from traptor.rulekit.commands.parts.kit import say
 
 yes_option = click.option(
     "--yes", "may_spend", is_flag=True, help="Ask X without asking back about the price."
