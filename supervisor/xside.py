@@ -7,8 +7,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from traptor.supervisor.apps.apps import Apps
+from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.money.reads import Expand
 from traptor.supervisor.slots.slots import Slots
 from traptor.supervisor.workers.leftovers import app_connection
 from traptor.supervisor.xapi.client import XClient
@@ -33,6 +35,11 @@ class XSide:
     async def aclose(self) -> None:
         """End the work for the apps; what was counted is kept."""
         await self.apps.close()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return the apps as the status shows them."""
+        expand, now = Expand(self._context.settings.traptor.expand), instant(time.monotonic())
+        return [overview(app, expand, now) for app in self.apps]
 
     # ---- asked by slots
 

@@ -239,6 +239,12 @@ class App:
         """X's own count."""
         return self._usage
 
+    @property
+    def is_refusing(self) -> bool:
+        """True while it changes nothing, since filters of others stand there."""
+        is_found = self._outcome is not None and bool(self._outcome.difference.foreign)
+        return is_found and self._settings.limits.policy is ForeignFilters.REFUSE
+
     def hold(self) -> Hold | None:
         """Return the gravest reason for which its stream may not open, or None."""
         now = self._clock()
@@ -258,7 +264,7 @@ class App:
             why = f": {self._trouble}" if self._trouble is not None else ""
             return Hold(HoldKind.SYNCING, f"X has not told yet which filters stand in its app{why}")
         foreign = self._outcome.difference.foreign
-        if foreign and self._settings.limits.policy is ForeignFilters.REFUSE:
+        if self.is_refusing:
             values = ", ".join(repr(one.value) for one in foreign[:3])
             more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")

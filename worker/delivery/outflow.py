@@ -62,8 +62,7 @@ class Outflow:
     def adopt(self, outboxes: Iterable[Outbox]) -> None:
         """Add the outboxes of earlier generations, behind other such ones and before this one's own."""
         end = sum(source.is_adopted for source in self._sources)
-        now = time.monotonic()
-        self._sources[end:end] = [Waiting(outbox, is_adopted=True, now=now) for outbox in outboxes]
+        self._sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in outboxes]
 
     def let_go(self) -> None:
         """Close every outbox, and remove those that are empty."""
@@ -116,19 +115,12 @@ class Outflow:
                 return Front(hand.handed, hand.handed.left)
         return None
 
-    def oldest_at(self) -> float | None:
-        """Return about when the oldest undelivered message was put into an outbox, or found there."""
-        front = self.front()
-        handed = [front.batch.at] if front is not None and isinstance(front.batch, Handed) else []
-        return min([*handed, *(at for one in self._sources if (at := one.since) is not None)], default=None)
-
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
         """Take a batch that was just put into its outbox: as live, or behind waiting ones."""
-        now = time.monotonic()
         if self._live is None:
-            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False, at=now), messages)
+            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False), messages)
         else:
-            source.add(batch, now)
+            source.add(batch)
 
     def pump(self) -> None:
         """Give the sink what it has room for: returned messages, then live ones, then waiting ones."""
@@ -250,9 +242,8 @@ class Outflow:
         """Return the next batch that waited; those of earlier generations come first."""
         for waiting in self._sources:
             try:
-                since = waiting.since
                 if (batch := waiting.next()) is not None:
-                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted, at=since or 0.0)
+                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted)
                     return _InHand(handed, waiting.outbox.read(batch))
             except OutboxError as error:
                 self._say_unusable(error)

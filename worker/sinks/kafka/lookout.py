@@ -51,7 +51,6 @@ class Lookout:
     ) -> None:
         self.settled = threading.Event()
         self.error: SinkError | None = None
-        self.trouble = ""  # why the running search has not found Kafka yet (any thread)
         self._config = config
         self._settings = settings
         self._names = names
@@ -94,7 +93,6 @@ class Lookout:
                 return
             except SinkError as error:
                 is_said = True
-                self.trouble = str(error)
                 self._on_away(time.monotonic())
                 self._say_unreached(error)
             except Exception:
@@ -106,7 +104,6 @@ class Lookout:
                     waited_s = round(time.monotonic() - began, 3)
                     log.info("Kafka is reached", extra=lifecycle(waited_s=waited_s))
                 self.error = None
-                self.trouble = ""
                 self.settled.set()
                 return
             self._stopped.wait(_ASK_AGAIN_S)
