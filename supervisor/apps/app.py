@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 40  # of composing and syncing in one turn; a batch of 100 is halved 7 times
 _AGAIN_S = 60.0
+_NO_TOKEN_S = 1.0  # until there may be a bearer token
 
 
 class AppStore(Protocol):
@@ -275,15 +277,30 @@ class App:
     # ---- the work
 
     async def run(self) -> None:
-        """Do what is to be done, and wait until there is more, for ever."""
+        """Keep the filters as they are wanted, and ask for X's own count, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_filters())
+            tasks.create_task(self._keep_usage())
+
+    async def _keep_filters(self) -> None:
         while True:
             self._wake.clear()
             due = await self.turn()
             timeout_s = max(0.0, due - self._clock().mono)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), timeout_s)
-            except TimeoutError:
-                continue
+
+    async def _keep_usage(self) -> None:
+        while True:
+            wait_s = await self.look_at_usage()
+            await asyncio.sleep(wait_s)
+
+    async def look_at_usage(self) -> float:
+        """Ask X for its own count where it is time, and return in how many seconds it is again."""
+        if not self.bearer.token:
+            return _NO_TOKEN_S
+        await self._usage.look(self._client(), self.spending, self._clock())
+        return max(_NO_TOKEN_S, self._usage.due - self._clock().mono)
 
     async def turn(self) -> float:
         """Do what can be done now, and return when there is more to do (monotonic seconds)."""
@@ -298,7 +315,6 @@ class App:
         if not self.bearer.token:
             return
         self._sync.client = self._client()
-        await self._usage.look(self._sync.client, self.spending, self._clock())
         if not self._is_seen and not await self._first_look():
             return
         if self._groups is None:
@@ -383,12 +399,11 @@ class App:
         times = (
             self._again_at,
             next_effect(standing, now.mono),
-            self._look_at,
-            self._usage.due,
+            self._look_at if standing.is_fresh else None,  # else a look is under way
             min((at for at in leaving if at > now.mono), default=None),
             now.mono + hold.until - now.wall if hold is not None and hold.until is not None else None,
         )
-        return min(at for at in times if at is not None)
+        return min((at for at in times if at is not None), default=now.mono + self._settings.look_s)
 
     def _client(self) -> XClient:
         return XClient(self.exchange, self.bearer.token)

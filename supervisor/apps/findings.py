@@ -35,6 +35,9 @@ class Findings:
         foreign = outcome.difference.foreign if outcome is not None else ()
         if (ids := frozenset(one.id for one in foreign)) != self._foreign:
             self._foreign = ids
+            if not ids:
+                log.info("filters of others are gone", extra=fields(key=self._name))
+                return
             values = [one.value for one in foreign[:_SHOWN]]
             log.warning(
                 "filters of others stand in the app",

@@ -49,6 +49,9 @@ class AppView(Protocol):
     def read(self, reads: Reads) -> None:
         """Count what a worker read since it last told."""
 
+    def saw(self, filter_ids: Iterable[str]) -> None:
+        """Take note of posts that named these filters: they are in effect."""
+
 
 class AppsView(Protocol):
     """All apps; `supervisor.apps.apps.Apps` is it."""

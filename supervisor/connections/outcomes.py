@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from traptor.common.counts import Counters, added
@@ -90,7 +90,7 @@ class Outcomes:
             case Report():
                 before = g.counters
                 g.heard(message, now, self._context.run_clock.read(now))
-                self._count_reads(g, before)
+                self._tell_app(g, before, message.seen_filters)
                 return
             case Sample():
                 self._context.samples.take(g.birth.connection, message)
@@ -296,12 +296,13 @@ class Outcomes:
             c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now))
         log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
 
-    def _count_reads(self, g: Generation, before: Counters) -> None:
-        """Tell the app what a worker read since its last report."""
+    def _tell_app(self, g: Generation, before: Counters, seen: Sequence[str]) -> None:
+        """Tell the app what a worker read since its last report, and the filters that posts named."""
         c = self._connection(g)
         app = self._context.app_of(c)
         if app is not None:
             app.read(reads_between(before, g.counters))
+            app.saw(seen)
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry

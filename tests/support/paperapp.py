@@ -44,6 +44,9 @@ class PaperApp:
     def read(self, reads: Reads) -> None:
         self.reads += reads
 
+    def saw(self, filter_ids: Iterable[str]) -> None:
+        self.heard += [f"saw {filter_id}" for filter_id in filter_ids]
+
 
 @dataclass
 class PaperApps:

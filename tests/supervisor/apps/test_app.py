@@ -161,6 +161,24 @@ async def _texts(world: AppWorld, app: App) -> list[str]:
     return sorted(app.composed.composition.by_text)
 
 
+def test_while_x_is_away_it_is_asked_no_more_than_the_waits_allow(world: AppWorld) -> None:
+    """A turn that can do nothing says when it can do more, also when a look is due."""
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> list[float]:
+        await world.settled(app)
+        world.x.fault("status", endpoint="rules_list", status=503)
+        world.clock.pass_to(world.clock().mono + world.settings.look_s)
+        waits = []
+        for _ in range(4):
+            due = await app.turn()
+            waits.append(due - world.clock().mono)
+            world.clock.pass_to(due)
+        return waits
+
+    assert [round(wait) for wait in world.use(watch)] == [5, 10, 20, 40]
+
+
 # ---- rules that X does not take
 
 
@@ -390,10 +408,12 @@ def test_x_s_own_count_is_asked_once_an_hour(world: AppWorld) -> None:
 
     async def watch(app: App) -> None:
         await world.settled(app)
+        assert 3_590 < await app.look_at_usage() <= 3_600
+        await app.look_at_usage()
         assert app.usage.last is not None
         assert app.usage.last.project_usage == 0
         world.clock.pass_to(world.clock().mono + 3_600)
-        await world.settled(app)
+        await app.look_at_usage()
 
     world.use(watch)
     assert world.asked("usage") == ["usage 200"] * 2
@@ -448,6 +468,7 @@ def test_an_app_as_it_is_shown(start: Callable[..., AppWorld]) -> None:
 
     async def shown(app: App) -> dict[str, Any]:
         await world.settled(app)
+        await app.look_at_usage()
         app.read(Reads(posts=1_000, included_users=100))
         return overview(app, Expand.USERS, world.clock())
 
