@@ -228,7 +228,7 @@ class Outcomes:
             return
         if g in c.leaving and c.streaming_since is not None:
             ended_at = until_successor(message, c.streaming_since, in_overlap=g.overlaps)
-        c.gaps.stopped(g.birth.generation, cause, instant(ended_at))
+        c.gaps.stopped(g.birth.generation, cause, instant(ended_at), message.problem)
 
     def _on_outbox_full(self, c: Connection, g: Generation, trouble: OutboxTrouble, now: float) -> None:
         if g.state is GenerationState.DRAINING:
@@ -293,7 +293,7 @@ class Outcomes:
                 pool.failed(c.app, now, Failure(kind))
                 app.refused(g.connect.bearer_token if g.connect is not None else "", said)
         if g is c.serving:
-            c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now))
+            c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now), message.problem)
         log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
 
     def _tell_app(self, g: Generation, before: Counters, seen: Sequence[str]) -> None:

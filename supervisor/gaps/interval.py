@@ -60,7 +60,7 @@ def iso(unix: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One stretch of a connection's life; `cause` is set for gaps only.
+    """One stretch of a connection's life; `cause` is set for gaps only, and `why` where X named a reason.
 
     `generation` is the last one that had streamed by its end.
     """
@@ -71,6 +71,7 @@ class Interval:
     from_: Instant
     to: Instant
     generation: int | None = None
+    why: str = ""
 
     @property
     def seconds(self) -> float:

@@ -37,6 +37,7 @@ class GapTracker:
         self._is_planned = False
         self._left_plan_at = at
         self._cause = GapCause.START  # of the open gap, if there is one
+        self._why = ""  # as X named it: a problem, a type of disconnect
         self._streams: dict[int, Instant] = {}  # generations that stream, with their start
         self._ended: list[tuple[Instant, Instant]] = []  # earlier streams of the open streaming interval
         self._solid_to = at  # up to here the open streaming interval cannot change any more
@@ -69,7 +70,7 @@ class GapTracker:
             return
         if not self._streams:
             self._complete(at)
-        self._is_planned, self._cause = True, cause
+        self._is_planned, self._cause, self._why = True, cause, ""
 
     def unplanned(self, at: Instant) -> None:
         """Record that the connection is no longer wanted; a stream that is still open keeps counting."""
@@ -80,11 +81,11 @@ class GapTracker:
             self._complete(at)
         self._is_planned = False
 
-    def cause_changed(self, cause: GapCause, at: Instant) -> None:
+    def cause_changed(self, cause: GapCause, at: Instant, why: str = "") -> None:
         """Split the open gap: it continues for another cause. Without an open gap nothing happens."""
         if self.kind is IntervalKind.GAP and cause is not self._cause:
             self._complete(at)
-            self._cause = cause
+            self._cause, self._why = cause, why
 
     def streaming(self, generation: int, at: Instant) -> None:
         """Record that a generation got its 200."""
@@ -96,8 +97,8 @@ class GapTracker:
         self._streams[generation] = _later(at, self._open_from)
         self._generation = generation
 
-    def stopped(self, generation: int, cause: GapCause, at: Instant) -> None:
-        """Record that a generation's stream ended at `at`.
+    def stopped(self, generation: int, cause: GapCause, at: Instant, why: str = "") -> None:
+        """Record that a generation's stream ended at `at`; `why` is the reason that X named, if any.
 
         If that lies in the past, it may reveal a gap before the streams that are open now began.
         """
@@ -105,6 +106,7 @@ class GapTracker:
         if began is None:
             return
         self._ended.append((began, _later(at, began)))
+        self._why = why
         covered_to = self._cut_holes(cause, generation)
         if self._streams:
             self._solid_to = covered_to
@@ -120,7 +122,7 @@ class GapTracker:
         """
         if self.kind is IntervalKind.GAP:
             self._complete(at)
-            self._cause = GapCause.SHUTDOWN
+            self._cause, self._why = GapCause.SHUTDOWN, ""
 
     # ---- state
 
@@ -191,8 +193,10 @@ class GapTracker:
     def _interval(
         self, kind: IntervalKind, cause: GapCause | None, to: Instant, generation: int | None = None
     ) -> Interval:
-        gap_cause = cause if kind is IntervalKind.GAP else None
-        return Interval(self.connection, kind, gap_cause, self._open_from, to, generation or self._generation)
+        is_gap = kind is IntervalKind.GAP
+        gap_cause, why = (cause, self._why) if is_gap else (None, "")
+        last = generation or self._generation
+        return Interval(self.connection, kind, gap_cause, self._open_from, to, last, why)
 
 
 def _mono(at: Instant) -> float:

@@ -50,6 +50,7 @@ def _write(interval: Interval) -> None:
         extra=fields(
             connection=interval.connection,
             cause=interval.cause,
+            why=interval.why or None,
             since=iso(interval.from_.wall),
             until=iso(interval.to.wall),
             seconds=round(interval.seconds, 3),

@@ -43,6 +43,7 @@ class Entry:
     limited: int = 0
     id: int = 0
     is_open: bool = False
+    why: str = ""  # the reason of a gap as X named it
 
     @classmethod
     def of(cls, interval: Interval, carried: Carried, limited: int, id_: int = 0) -> Entry:
@@ -59,6 +60,7 @@ class Entry:
             limited,
             id_,
             is_open=not id_,
+            why=interval.why,
         )
 
     @property
@@ -72,6 +74,7 @@ class Entry:
             "connection": self.connection,
             "kind": self.kind,
             "cause": self.cause,
+            "why": self.why or None,
             "from": iso(self.from_unix),
             "to": iso(self.to_unix),
             "from_unix": round(self.from_unix, 3),

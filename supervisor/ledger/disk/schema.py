@@ -42,6 +42,7 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX stays_that_last ON stays (place) WHERE to_unix IS NULL",
         "CREATE INDEX stays_that_ended ON stays (to_unix) WHERE to_unix IS NOT NULL",
     ),
+    ("ALTER TABLE intervals ADD COLUMN why TEXT NOT NULL DEFAULT ''",),
 )
 
 
@@ -58,14 +59,27 @@ def entry_row(entry: Entry) -> tuple[Any, ...]:
         *_of_carried(entry.carried),
         entry.limited,
         entry.id,
+        entry.why,
     )
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of `intervals`."""
-    connection, kind, cause, from_unix, to_unix, seconds, generation, rules, count, limited, id_ = row
-    carried = Carried(rules, count)
-    return Entry(connection, kind, cause, from_unix, to_unix, seconds, generation, carried, limited, id_)
+    connection, kind, cause, from_unix, to_unix, seconds, generation = row[:7]
+    rules, count, limited, id_, why = row[7:]
+    return Entry(
+        connection,
+        kind,
+        cause,
+        from_unix,
+        to_unix,
+        seconds,
+        generation,
+        Carried(rules, count),
+        limited,
+        id_,
+        why=why,
+    )
 
 
 # Not dataclasses.astuple, which takes ten times as long: a supervisor may end with 100,000 connections.

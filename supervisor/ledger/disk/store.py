@@ -26,7 +26,7 @@ _NOTE = """
     INSERT INTO run VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,
     noted_unix = excluded.noted_unix, noted_mono = excluded.noted_mono, is_clean = excluded.is_clean"""
 _ADD_ENTRY = """
-    INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+    INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 _ADD_SECONDS = """
     INSERT INTO sums VALUES (?, ?, ?, ?)
     ON CONFLICT (connection, kind, cause) DO UPDATE SET seconds = seconds + excluded.seconds"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from support.collection import Collection, Json, Key
 from support.v2 import SANDBOX, connects, on_v2
 from support.waiting import wait_for
@@ -44,3 +45,15 @@ def test_a_silent_stream_is_given_up_and_its_gap_begins_with_its_last_byte(make_
     collection.wait_log("gap connection=v2:app cause=stall")
     [gap] = [gap for gap in collection.gaps("v2:app") if gap["cause"] == "stall"]
     assert float(gap["seconds"]) >= 3.9, "the silence belongs to it"
+
+
+@pytest.mark.parametrize("then", ["close", "silence"])
+def test_an_operational_disconnect_is_left_at_once_and_its_gap_names_the_type(
+    make_collection: Make, then: str
+) -> None:
+    collection = started(make_collection, stall_timeout="100s")
+    for number, kind in enumerate(("UpstreamOperationalDisconnect", "SomethingNew"), start=2):
+        fault = {"app": "app", "disconnect_type": kind, "then": then}
+        wait_for(lambda: collection.sandbox.v2.fault("disconnect", **fault)["struck"], "a stream is struck")  # noqa: B023
+        wait_for(lambda: len(opened(collection)) == number, f"stream {number} opens after {kind}")  # noqa: B023
+        collection.wait_log("gap connection=v2:app", f"why={kind}")
