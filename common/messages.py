@@ -124,6 +124,8 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     redis_state: RedisState = RedisState.UNKNOWN
     redis_error: str = ""
     unconfirmed_since: float | None = None  # since when the output has confirmed nothing
+    oldest_at: float | None = None  # about when the oldest undelivered message was put into an outbox
+    output_trouble: str = ""  # why the output does not deliver now
     rules_change: int = 0  # number of the last Rules in effect
     # v2: filters of the last change that a post has named for the first time since the previous report: they
     # are in effect at X

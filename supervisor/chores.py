@@ -14,6 +14,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.host.filechanges import FileChanges
 from traptor.supervisor.host.logrotate import rotate_logs
+from traptor.supervisor.host.orphans import is_init, reap_orphans
 from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.state.reserve import Reserve
@@ -63,6 +64,7 @@ class Chores:
             ("files", looks(self._files.compare)),
             ("addresses", looks(lambda: look_at_addresses(self._context.pool))),
             ("log rotation", looks(self._rotate_logs)),
+            *([("orphans", looks(reap_orphans))] if is_init() else []),
             ("reserve", every(lambda: _LOOK_AROUND_INTERVAL_S, self._reserve.take)),
         ]
 

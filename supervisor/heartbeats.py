@@ -22,6 +22,7 @@ from traptor.common.redis.client import REDIS_ERRORS, ask, done, values_and_life
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.waits import STOPPED_TEXT
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.pulse import LIFETIMES, Found, Pulse, Sent
 from traptor.supervisor.rules.groups import Groups
@@ -73,7 +74,8 @@ class Heartbeats:
         connections = self._context.connections.values()
         self._pulse.look(silences([g.id for g in self._groups.all()], connections, self._emptied(now)), now)
         for group, why in self._pulse.missed(interval_s, now):
-            log.warning("heartbeat withheld", extra=fields(group=group, why=why))
+            level = logging.INFO if why == STOPPED_TEXT else logging.WARNING
+            log.log(level, "heartbeat withheld", extra=fields(group=group, why=why))
         for group in self._pulse.recovered():
             log.info("heartbeat is written again", extra=fields(group=group))
         if due := self._pulse.due(interval_s, now):

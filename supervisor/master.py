@@ -22,7 +22,6 @@ from traptor.common.logs.master import MasterLogs
 from traptor.common.redis.client import redis_client
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.alarms.alarms import Alarms
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.context import QUICK_S, Context
@@ -49,6 +48,7 @@ from traptor.supervisor.orders.foresight import foresee
 from traptor.supervisor.orders.keys import KeyOrders
 from traptor.supervisor.orders.sampling import Sampling
 from traptor.supervisor.orders.whereabouts import last_matches, rules_named
+from traptor.supervisor.problems.board import Board, health
 from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
@@ -146,13 +146,7 @@ class Master:
             self._uses.teller(RedisUse.HEARTBEATS, self._redis),
         )
 
-        self._alarms = Alarms(
-            self._context,
-            self._groups,
-            lambda: self._heartbeats.withheld,
-            self._states_of_redis,
-            self._x.apps if self._x is not None else (),
-        )
+        self._board = Board()
 
     def _make_xside(self, settings: Settings) -> XSide | None:
         if settings.traptor.api != V2:
@@ -193,6 +187,7 @@ class Master:
             connections=ConnectionOrders(context, self._planner, self._wake_for),
             keys=KeyOrders(context, self.wake),
             sampling=Sampling(context),
+            settings=lambda: context.settings,
         )
 
     def wake(self) -> None:
@@ -218,7 +213,6 @@ class Master:
             ("rules", self._rules.run),
             ("hints", self._hints.run),
             ("heartbeats", self._heartbeats.run),
-            ("alarms", self._alarms.run),
             ("rates", every(lambda: RATE_INTERVAL_S, self._note_rates)),
             ("service manager", every(lambda: _MANAGER_INTERVAL_S, self._tell_manager)),
             ("http", self._control.serve_tcp),
@@ -259,8 +253,8 @@ class Master:
         if self._context.stopping or self._greet is not None:
             return
         self._manager.ready()
-        alarms = self._alarms.status(time.monotonic())
-        self._manager.status(headline(alarms, self._context.connections.values()))
+        lines = self._board.steady_lines(time.time())
+        self._manager.status(headline(lines, self._context.connections.values()))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -405,11 +399,14 @@ class Master:
             foreign=beats.foreign,
             jobs=self._jobs.status(lambda at: time.time() + at - now),
             redis=self._states_of_redis(),
-            alarms=self._alarms.status(now),
+            reload=self._reload.last,
             rates=self._rates,
             apps=self._x.status() if self._x is not None else [],
         )
-        return status(self._context, self._groups, around, now)
+        shown = status(self._context, self._groups, around, now)
+        self._jobs.attempt("problems", lambda: self._board.look(shown, now), None)
+        problems = self._board.listed(shown["at"])
+        return {**shown, "health": health(problems), "problems": problems}
 
     def _note_rates(self) -> None:
         connections = self._context.connections.values()

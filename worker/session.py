@@ -228,6 +228,8 @@ class Session:
             backlog=self._delivery.backlog,
             outbox_bytes=self._delivery.outbox_bytes,
             unconfirmed_since=self._delivery.unconfirmed_since,
+            oldest_at=self._delivery.oldest_at,
+            output_trouble=self._delivery.output_trouble,
             counters=self._pipeline.counters(log_lost=self._logs.lost),
             redis_state=redis_state,
             redis_error=redis_error,

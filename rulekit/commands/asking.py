@@ -15,13 +15,23 @@ from traptor.rulekit.changes.change import RuleChange, by_group
 from traptor.rulekit.changes.editing import Edits
 from traptor.rulekit.changes.holdings import Holdings, Stored, values_of
 from traptor.rulekit.changes.wanted import Collected
-from traptor.rulekit.commands.changing import Manner, Outcome, Steps, make_change
-from traptor.rulekit.commands.given import BadRows, collect, given_of, progress_bar, source_options
-from traptor.rulekit.commands.kit import Kit, Where, a_place, json_option, kit_of, say, say_json, wait_option
-from traptor.rulekit.commands.spending import agree, asking, key_option, yes_option
-from traptor.rulekit.commands.tables import table
+from traptor.rulekit.commands.parts.changing import Manner, Outcome, Steps, make_change
+from traptor.rulekit.commands.parts.given import BadRows, collect, given_of, progress_bar, source_options
+from traptor.rulekit.commands.parts.kit import (
+    Kit,
+    Where,
+    a_place,
+    json_option,
+    kit_of,
+    say,
+    say_json,
+    wait_option,
+)
+from traptor.rulekit.commands.parts.spending import agree, key_option, yes_option
+from traptor.rulekit.commands.parts.tables import table
 from traptor.rulekit.lookups.accounts import Account, by_ids
 from traptor.rulekit.lookups.names import FIELD
+from traptor.rulekit.lookups.question import asker_of
 from traptor.rulekit.lookups.volume import Inquiry, Volume, inquiry, volumes
 from traptor.rulekit.sources.row import Row
 
@@ -72,7 +82,7 @@ def _asked(kit: Kit, inquiries: Sequence[Inquiry], key_name: str | None, may_spe
     requests = sum(len(one.queries) for one in inquiries)
     what = f"to count {counted(len(inquiries), 'rule')} at X ({counted(requests, 'request')})"
     agree(what, requests * kit.settings.twitter.counts_price, agreed=may_spend)
-    with asking(kit, key_name) as asker, progress_bar("asking X") as show:
+    with asker_of(kit.settings, key_name) as asker, progress_bar("asking X") as show:
         return volumes(asker, inquiries, show)
 
 
@@ -166,7 +176,7 @@ class _NameWork:
             return []
         what = f"to ask X for {counted(len(ids), 'account')}"
         agree(what, len(ids) * self._kit.settings.twitter.user_price, agreed=self._may_spend)
-        with asking(self._kit, self._key_name) as asker, progress_bar("asking X") as show:
+        with asker_of(self._kit.settings, self._key_name) as asker, progress_bar("asking X") as show:
             accounts = by_ids(asker, ids, show)
         edits: Edits = [(rule.group, change) for rule in rules for change in self._compared(rule, accounts)]
         return [[change] for change in by_group(edits)]

@@ -8,9 +8,10 @@ import click
 
 from traptor.rulekit.commands.asking import price, refresh_names
 from traptor.rulekit.commands.editing import history, move, remove, undo
+from traptor.rulekit.commands.figures import stats
 from traptor.rulekit.commands.foreseeing import plan, validate
-from traptor.rulekit.commands.kit import RulesGroup
 from traptor.rulekit.commands.loading import add, diff, load
+from traptor.rulekit.commands.parts.kit import RulesGroup
 from traptor.rulekit.commands.reading import export, list_rules, show
 
 
@@ -37,6 +38,7 @@ for command in (
     list_rules,
     show,
     export,
+    stats,
     history,
     undo,
     refresh_names,

@@ -16,10 +16,10 @@ from traptor.common.rules.normalise import Found
 from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, RuleType
 from traptor.common.terminal import report_console
 from traptor.rulekit.changes.holdings import Holdings, Stored
-from traptor.rulekit.commands.changing import read_shown
 from traptor.rulekit.commands.editing import NoSuchRule
-from traptor.rulekit.commands.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
-from traptor.rulekit.commands.tables import table
+from traptor.rulekit.commands.parts.changing import read_shown
+from traptor.rulekit.commands.parts.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.parts.tables import table
 
 
 @click.command(name="list")

@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.text import cut, printable
 
@@ -95,6 +96,20 @@ class Asker:
                 f"{path}: X answered {answer.status_code}: {_reason(content)}; nothing was changed"
             )
         return content
+
+
+def asker_of(settings: Settings, key_name: str | None = None) -> Asker:
+    """Return what asks X, with the named key or the first that can. Raises TraptorError when none can."""
+    able = [key for key in settings.keys if key.bearer_token or key.consumer_secret]
+    key = next((key for key in able if key_name in (None, key.name)), None)
+    if key is None:
+        known = ", ".join(one.name for one in able) or "there is none"
+        wanted = key_name or "with a bearer token or a consumer key"
+        raise TraptorError(f"no key {wanted} to ask X with: {known}")
+    twitter = settings.twitter
+    proxy = twitter.proxy if twitter.proxy not in (None, "none", "environment") else None
+    ca_file = str(twitter.stream_ca_file) if twitter.stream_ca_file else None
+    return Asker(key, twitter.api_url, proxy, ca_file)
 
 
 def _reason(content: object) -> str:

@@ -5,19 +5,14 @@ It answered 500 for a value that it did not like, and called a box of two points
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from traptor.common.rules.rule import Limits
-from traptor.rulekit.validation.judge import judge
-from traptor.rulekit.validation.kinds import ValueKind
 from traptor.rulekit.validation.shapes import read_polygons
 
 TYPES = ("hashtag", "geo", "keyword", "username")
 Answer = tuple[dict[str, Any], int]
-RateOf = Callable[[ValueKind, str], float]
-IdOf = Callable[[str], str]
 
 
 def bad_request(detail: str) -> Answer:
@@ -42,14 +37,6 @@ def problem_of(rule: object) -> str:
 def answered(rule: Mapping[str, Any], result: Mapping[str, Any]) -> Answer:
     """Return the answer with a result: 200 if its status is ok, else 500."""
     return {"context": rule, **result}, 200 if result["status"] == "ok" else 500
-
-
-def track_result(kind: ValueKind, value: object, limits: Limits, rate_of: RateOf) -> dict[str, Any]:
-    """Return the result for a keyword or hashtag, with the tweets a second that it would bring."""
-    verdict = judge(kind, value, limits)
-    if not verdict.is_valid:
-        return {"status": "error", "error": verdict.reason}
-    return {"tweets_per_second": rate_of(kind, verdict.value), "status": "ok"}
 
 
 def geo_result(value: object) -> tuple[object, dict[str, Any]]:

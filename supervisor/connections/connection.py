@@ -29,6 +29,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class LastError:
+    """What went wrong last with a connection, and when (monotonic seconds)."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A refusal of these rules by the server (404/406/413/416); retried when they change, or at `until`."""
 
@@ -65,8 +73,12 @@ class Connection:
     fork_failed: bool = False  # this host could not create its last worker
     wait: Wait | None = None  # why nothing happens now
     without_filters: int = 0  # times in a row that X had none for it (v2)
+    last_error: LastError | None = None
     network_error: str = ""  # of its last connect or stream that failed on the network
     in_effect: InEffect | None = None  # its app's rules that find posts; None: not known yet (v2)
+
+    # specs, and how many rules of the first one the second does not carry
+    _missing: tuple[tuple[str, str], int] = field(default=(("", ""), 0), repr=False)
 
     def __post_init__(self) -> None:
         self.handover = Handover(self.gaps)
@@ -120,6 +132,18 @@ class Connection:
                 return Wait(WaitKind.STARTING, "its worker is being replaced")
             case _:
                 return Wait(WaitKind.STARTING, "its worker is starting")
+
+    def uncollected(self) -> int:
+        """Return how many of the wanted rules its stream does not carry; counting is slow, so it is kept."""
+        if self.wanted is None:
+            return 0
+        if self.serving is None or not self.serving.streams:
+            return len(self.wanted.rules)
+        prints = (self.wanted.spec.rules, self.serving.spec.rules)
+        if self._missing[0] != prints:
+            same = prints[0] == prints[1]
+            self._missing = prints, 0 if same else len({*self.wanted.rules} - {*self.serving.birth.rules})
+        return self._missing[1]
 
     @property
     def asks(self) -> bool:

@@ -26,7 +26,7 @@ from traptor.common.messages import (
     Report,
     Sample,
 )
-from traptor.supervisor.connections.connection import Connection, Refusal
+from traptor.supervisor.connections.connection import Connection, LastError, Refusal
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
@@ -198,6 +198,7 @@ class Outcomes:
         if lease is None:
             raise ProtocolError("a disconnect without a connect")
         self._context.keys_changed = True
+        _note_error(c, message, began is not None)
         if message.kind is DisconnectKind.NETWORK:
             c.network_error = message.detail
         if began is not None:
@@ -356,6 +357,7 @@ class Outcomes:
             c.serving = None
             c.handover.lose_old()
             if is_crash:
+                c.last_error = LastError(now, f"its worker ended: {g.ending or Ending.CRASH}")
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 c.gaps.cause_changed(_crash_cause(g), instant(now))
@@ -363,6 +365,16 @@ class Outcomes:
             c.handover.lose_successor(c.serving, self._serial_due(now))
             if is_crash:
                 c.refresh_crashes.crashed(now, now - g.born_at)
+
+
+def _note_error(c: Connection, message: Disconnected, streamed: bool) -> None:
+    """Keep for the status why a stream ended, or did not open, unless we closed it."""
+    if message.kind is DisconnectKind.OWN_CLOSE:
+        return
+    what = "the stream ended" if streamed else "no stream"
+    status = f"HTTP {message.status}" if message.status is not None and not streamed else message.kind
+    detail = f": {message.detail}" if message.detail else ""
+    c.last_error = LastError(message.at, f"{what}: {status}{detail}")
 
 
 def _is_connecting(g: Generation | None) -> bool:

@@ -22,7 +22,7 @@ from traptor.supervisor.connections.overdue import Overdue
 from traptor.supervisor.connections.planning.demand import Demand, order_demands
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.refresh import Refresh
-from traptor.supervisor.connections.waits import Wait, WaitKind
+from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose, RefusedKeys
 from traptor.supervisor.workers.generation import Generation
@@ -209,7 +209,7 @@ class Reconciler:
         c.handover.end_unwanted(now)
         self._retire_all(c)
         self._plan_gap(c, GapCause.OPERATOR_STOP, now)
-        self._gate.wait(c, Wait(WaitKind.STOPPED, "stopped by the operator"), now)
+        self._gate.wait(c, Wait(WaitKind.STOPPED, STOPPED_TEXT), now)
 
     def _is_refused(self, c: Connection, now: float) -> bool:
         """Tell whether it has no stream to keep, and the rules it would connect with are refused."""

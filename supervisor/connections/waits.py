@@ -1,7 +1,7 @@
 """The ways in which a connection waits, each with its gap cause, its log level, and what to do about it.
 
 A pure table. The reconcile step tells which way applies; the gap ledger, the status, the log lines and the
-alarms follow from here.
+problems follow from here.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class Meaning:
     say_after_s: float
     todo: str
 
+
+STOPPED_TEXT = "stopped by the operator"
 
 _START_S = 30.0  # every worker waits for its turn and for its first response; this is too long
 _BLIP_S = 5.0  # a network that fails for a moment: the key's first rests are shorter

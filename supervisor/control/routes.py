@@ -10,6 +10,7 @@ from traptor.supervisor.control.history import History
 from traptor.supervisor.control.live import Events, Places
 from traptor.supervisor.control.page.watchers import Page
 from traptor.supervisor.control.passing import Passing
+from traptor.supervisor.control.rulerooms import RuleRooms
 from traptor.supervisor.control.views import Views
 from traptor.supervisor.orders.desk import Desk
 
@@ -28,6 +29,7 @@ class Api:
             Events(desk.status, places),
             Passing(desk.sampling, places),
             Page(desk.status, desk.rates, self._history.intervals, places),
+            RuleRooms(desk.settings),
         )
 
     def routes(self) -> list[web.RouteDef]:

@@ -12,6 +12,7 @@ from aiohttp import web
 from traptor.common.config.sections import HttpSection
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
+from traptor.rulekit.service.validation import PATH as VALIDATE_PATH
 from traptor.supervisor.control.access import Asked, denial
 from traptor.supervisor.control.doors import MOST_CONNECTIONS, Door, is_local, listen_at
 from traptor.supervisor.control.refusals import Handler, as_problem_details, refusal
@@ -111,7 +112,7 @@ class ControlServer:
             return await handler(request)
         options, headers = self._http(), request.headers
         asked = Asked(
-            method=request.method,
+            method="GET" if request.path == VALIDATE_PATH else request.method,
             is_private=request.path.endswith(_PRIVATE),
             host=headers.get("Host", ""),
             origin=headers.get("Origin"),

@@ -11,10 +11,11 @@ import orjson
 from aiohttp import web
 
 from traptor.supervisor.control.refusals import DESCRIPTION_PATH
+from traptor.supervisor.problems.board import Health
 
 Json = dict[str, Any]
 
-_PARTS = ("connections", "keys")
+_PARTS = ("problems", "connections", "keys")
 
 
 class Views:
@@ -31,11 +32,20 @@ class Views:
             web.get("/status", self._get_status),
             web.get(DESCRIPTION_PATH, self._get_description),
             web.get("/healthz", _get_health),
+            web.get("/readyz", self._get_readiness),
             *parts,
         ]
 
     async def _get_status(self, _request: web.Request) -> web.StreamResponse:
         return answer(self._status())
+
+    async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
+        """Answer 503, and why, while nothing is collected that should be."""
+        status = self._status()
+        is_ready = status["health"] != Health.DOWN and not status["stopping"]
+        why = [problem["sentence"] for problem in status["problems"]]
+        content = {"ready": is_ready, "health": status["health"], "why": why}
+        return answer(content, 200 if is_ready else 503)
 
     def _part(self, name: str) -> Callable[[web.Request], Any]:
         async def get_part(_request: web.Request) -> web.StreamResponse:

@@ -36,6 +36,7 @@ class GapTracker:
         self._open_from = at
         self._is_planned = False
         self._left_plan_at = at
+        self._quiet_from = at
         self._cause = GapCause.START  # of the open gap, if there is one
         self._why = ""  # as X named it: a problem, a type of disconnect
         self._streams: dict[int, Instant] = {}  # generations that stream, with their start
@@ -57,6 +58,7 @@ class GapTracker:
         tracker._completed = totals
         tracker._is_planned, tracker._cause = standing.is_planned, standing.cause
         tracker._generation = standing.generation
+        tracker._quiet_from = standing.open_from
         if standing.kind is IntervalKind.STREAMING:
             assert standing.generation is not None
             tracker._streams[standing.generation] = standing.open_from
@@ -70,6 +72,7 @@ class GapTracker:
             return
         if not self._streams:
             self._complete(at)
+            self._quiet_from = _later(at, self._open_from)
         self._is_planned, self._cause, self._why = True, cause, ""
 
     def unplanned(self, at: Instant) -> None:
@@ -143,6 +146,11 @@ class GapTracker:
         """The position from which a next master continues."""
         return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
 
+    @property
+    def since(self) -> Instant:
+        """Since when it streams, or, whatever the causes, since when it does not although it is wanted."""
+        return self._open_from if self._streams else self._quiet_from
+
     def open(self, now: Instant) -> Interval:
         """Return the interval that is not completed, up to now."""
         return self._interval(self.kind, self._cause, _later(now, self._open_from))
@@ -172,7 +180,7 @@ class GapTracker:
 
     def _end_streaming(self, cause: GapCause, at: Instant) -> None:
         self._complete_as(IntervalKind.STREAMING, None, at)
-        self._cause = cause
+        self._cause, self._quiet_from = cause, self._open_from
         if not self._is_planned:
             # It may have crashed before it was unplanned: up to then it was wanted.
             self._complete_as(IntervalKind.GAP, cause, self._left_plan_at)

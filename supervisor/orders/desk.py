@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from traptor.common.config.settings import Settings
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.orders.connections import ConnectionOrders
 from traptor.supervisor.orders.keys import KeyOrders
@@ -36,3 +37,4 @@ class Desk:
     connections: ConnectionOrders
     keys: KeyOrders
     sampling: Sampling
+    settings: Callable[[], Settings]  # those in force

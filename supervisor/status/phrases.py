@@ -6,30 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from traptor.common.text import counted
-from traptor.supervisor.status.terms import local_time, since
 
 Json = Mapping[str, Any]
 
 
 def problems(status: Json) -> list[dict[str, str]]:
     """Return a sentence for each thing that is wrong now, the worst first, with its level."""
-    return [{"level": one["level"], "sentence": _sentence(one)} for one in status["alarms"]]
-
-
-def _sentence(alarm: Json) -> str:
-    about = "" if alarm["what"] == "all" else f"{alarm['name']}: "
-    rules = f"{counted(alarm['rules'], 'rule')} NOT COLLECTED " if alarm["rules"] else ""
-    until = f", until {local_time(alarm['until'])}" if alarm["until"] is not None else ""
-    begin = f"since {local_time(alarm['since'])} ({since(alarm['since'])})"
-    return f"{about}{rules}{begin}: {alarm['why']}{until}; {alarm['todo']}"
+    return [{"level": one["level"], "sentence": one["sentence"]} for one in status["problems"]]
 
 
 def health(status: Json) -> str:
     """Return `ok`, `degraded`, or `down`: nothing that is wanted is collected."""
-    wanted = [one for one in status["connections"] if one["state"] not in ("QUIET", "STOPPED")]
-    if wanted and not any(one["collecting"] for one in wanted):
-        return "down"
-    return "degraded" if status["alarms"] else "ok"
+    word: str = status["health"]
+    return word
 
 
 def summary(status: Json) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,15 +12,20 @@ import msgspec
 
 from traptor.common import __version__
 from traptor.common.files.outboxes import Left
-from traptor.common.rules.rule import GroupId
+from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pool import KeyStatus
+from traptor.supervisor.reload import Outcome
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
+from traptor.supervisor.status.output import output
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.states import ConnectionState, GenerationState
+
+_MOST_REJECTED = 100  # of each group
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Surroundings:
     foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # jobs that failed
     redis: Mapping[RedisUse, UseState]
-    alarms: list[dict[str, Any]]
+    reload: Outcome | None  # of the last one
     rates: Rates
     apps: list[dict[str, Any]]  # under v2
 
@@ -45,12 +50,16 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "pid": os.getpid(),
         "at": time.time(),
         "stopping": context.stopping,
+        "ready": groups.are_known,
         "redis": overall(around.redis),
         "redis_uses": [_redis_use(use, state) for use, state in around.redis.items()],
         "strays": len(groups.strays),
+        "stray_keys": _rejected(groups.strays),
         "log_lost": around.log_lost,
         "ledger": around.ledger,
-        "alarms": around.alarms,
+        "reload": _reload(around.reload),
+        "heartbeat": _heartbeats(groups, around),
+        "output": output(context, now),
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [
@@ -63,6 +72,23 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "keys": [_key(key, now) for key in context.pool.statuses(now)],
         "apps": around.apps,
     }
+
+
+def _reload(outcome: Outcome | None) -> dict[str, Any]:
+    refused = outcome.refused if outcome is not None else ()
+    return {"at": outcome.at if outcome is not None else None, "refused": list(refused)}
+
+
+def _heartbeats(groups: Groups, around: Surroundings) -> dict[str, Any]:
+    """Return how many groups have a heartbeat, how many have none, and why."""
+    is_written = around.redis[RedisUse.HEARTBEATS].error is None
+    withheld = {str(group): why for group, why in around.withheld.items()}
+    beating = len({group.id for group in groups.all()} - around.withheld.keys())
+    return {"written": beating if is_written else 0, "withheld": len(withheld), "why": withheld}
+
+
+def _rejected(rules: Sequence[Rejected]) -> list[dict[str, str]]:
+    return [{"key": rule.shown_key, "reason": rule.reason} for rule in rules[:_MOST_REJECTED]]
 
 
 def _redis_use(use: RedisUse, state: UseState) -> dict[str, Any]:
@@ -80,6 +106,7 @@ def _group(group: Group, around: Surroundings) -> dict[str, Any]:
         "group": str(group.id),
         "rules": len(snapshot.rules),
         "rejected": len(snapshot.rejected),
+        "rejected_rules": _rejected(snapshot.rejected),
         "inactive": snapshot.inactive,
         "suspect": group.suspect,
         "hints": group.ticket,
@@ -103,23 +130,58 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
         "connection": c.name,
         "groups": [str(c.group)] if c.group is not None else [],
         "state": c.state(now),
-        "collecting": c.streams,
-        "since": round(c.gaps.open(instant(now)).from_.wall, 3),
         "rules": len(c.wanted.rules) if c.wanted else 0,
         "tweets_per_second": _rounded(rates.per_second(c.name)),
         "restarts": c.restarts.total(),
         "restart_reasons": {str(ending): count for ending, count in c.restarts.items()},
+        "collecting": c.streams,
+        "since": round(c.gaps.since.wall, 3),
+        "shown_state": _shown_state(c, now),
+        "uncollected": c.uncollected(),
+        "wait": _wait(c, now),
+        "last_error": _last_error(c, now),
         "waits_for": c.wait.text if c.wait else None,
         "waits_until": _wall(c.wait.until if c.wait else None, now),
         "held_for": [f"part {part}" for part in c.held_for],
         "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
         "streaming_seconds": round(totals.streaming_s, 3),
-        "outbox": {"messages": outbox_messages + left.messages, "bytes": outbox_bytes + left.bytes},
+        "outbox": {
+            "messages": outbox_messages + left.messages,
+            "bytes": outbox_bytes + left.bytes,
+            "oldest": _wall(_oldest(c), now),
+        },
         "serving": _generation(c.serving, now),
         "successor": _generation(c.successor, now),
         "leaving": [_generation(g, now) for g in c.leaving],
         "total": msgspec.to_builtins(c.counters()),
     }
+
+
+def _shown_state(c: Connection, now: float) -> str:
+    """Return the state for people: UP only while it streams, else what its generation is about."""
+    state = c.state(now)
+    if state is not ConnectionState.UP or c.streams:
+        return state
+    return c.serving.state if c.serving is not None else GenerationState.STARTING
+
+
+def _wait(c: Connection, now: float) -> dict[str, Any] | None:
+    """Return why it does not stream, or for what its refresh waits."""
+    wait = (c.wait if c.streams else c.silence) if c.is_planned else None
+    if wait is None:
+        return None
+    return {"kind": wait.kind, "why": wait.text, "until": _wall(wait.until, now), "key": wait.key}
+
+
+def _last_error(c: Connection, now: float) -> dict[str, Any] | None:
+    error = c.last_error
+    return None if error is None else {"at": _wall(error.at, now), "what": error.text}
+
+
+def _oldest(c: Connection) -> float | None:
+    """Return about when the oldest undelivered message of its generations came (monotonic)."""
+    reports = [g.last_report for g in c.generations if g.last_report is not None]
+    return min((report.oldest_at for report in reports if report.oldest_at is not None), default=None)
 
 
 def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
@@ -150,6 +212,12 @@ def _key(key: KeyStatus, now: float) -> dict[str, Any]:
         "max_connections": key.max_connections,
         "budget_left": key.budget_left,
         "not_before": _wall(key.not_before, now),
+        "until": _wall(key.not_before, now),
+        "hindrance": key.hindrance,
+        "reason": key.reason,
+        "last_error": key.last_error,
+        "failed_at": _wall(key.failed_at, now),
+        "last_used": _wall(key.last_used_at, now),
         "source_address": key.source_address,
     }
 

@@ -16,7 +16,7 @@ SABOTAGE = ROOT / "tests" / "support" / "sabotage.py"
 STEPS = {"reload", "reconcile", "look at the ledger", "greet"}
 JOBS = {
     *("rules", "hints", "ledger", "gap mirror", "clock", "status", "heartbeats", "health", "leftovers"),
-    *("steps", "files", "addresses", "log rotation", "alarms", "reserve"),
+    *("steps", "files", "addresses", "log rotation", "reserve"),
 }
 COMMANDS = b"SCAN HGETALL GET PTTL PSETEX EVAL ZADD EXEC".split()
 

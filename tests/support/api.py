@@ -60,6 +60,7 @@ def make_desk(folder: Path, status: Callable[[], dict[str, Any]], view: Callable
         connections=nobody,
         keys=nobody,
         sampling=nobody,
+        settings=nobody,
     )
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,14 +153,15 @@ class Collection:
 
     # ---- the supervisor
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start it, by the command `before` where there is one."""
         self.folder.mkdir(exist_ok=True)
         if not self.ini.exists():
             self.write_ini()
         self.output.mkdir(exist_ok=True)
         with (self.folder / "stderr.txt").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, *self.program, "-c", str(self.ini)],
+                [*before, sys.executable, *self.program, "-c", str(self.ini)],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

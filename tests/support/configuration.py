@@ -55,3 +55,10 @@ class Configuration:
     def option(self, section: str, line: str) -> str:
         """An ini with one more line in a section."""
         return f"{MINIMAL}{line}\n{KEY}" if section == "traptor" else f"{MINIMAL}{KEY}[{section}]\n{line}\n"
+
+
+def own_key_file(path: Path) -> None:
+    """A key file with one key, which its owner alone may open."""
+    parts = "\n".join(f"    {name}: {name}-1" for name in ("access_token", "consumer_secret"))
+    path.write_text(f"apikeys:\n  - consumer_key: ck1\n    access_token_secret: ats1\n{parts}\n")
+    path.chmod(0o600)

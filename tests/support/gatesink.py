@@ -25,6 +25,7 @@ class GateSink:
         self.dead: set[str] = set()
         self.not_in_outbox: list[str] = []
         self.syncs = 0
+        self.trouble = ""
         self.unconfirmed: list[float] = []  # each time that it was told so
         self._held: list[tuple[Outgoing, Ticket]] = []
         self._told: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from support.systemctl import Unit
 
 ANSIBLE = DEPLOY / "ansible"
 _RUN_S = 600
-_CODE = ("common", "worker", "supervisor", "sandbox", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 @dataclass
@@ -112,16 +113,22 @@ def recap(output: str) -> dict[str, dict[str, int]]:
     }
 
 
+def package_folders() -> list[str]:
+    """The folders of the repository that are packages."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options"]["package_dir"].strip().splitlines()
+    return [line.partition("=")[2].strip() for line in lines]
+
+
 def build_wheel(folder: Path, version: str) -> Path:
     """The working tree as a wheel of this version, made without a network."""
     tree = folder / f"tree-{version}"
     tree.mkdir(parents=True)
-    for name in _CODE:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tree / name)
+    for name in package_folders():
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in _FILES:
+        shutil.copy(ROOT / name, tree / name)
     init = tree / "common" / "__init__.py"
     init.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', init.read_text()))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "."]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from logging import ERROR
 from typing import Any
+
+from traptor.supervisor.problems.problem import OpenProblem, Subject
+from traptor.supervisor.problems.sentence import sentence
 
 Json = dict[str, Any]
 
@@ -52,20 +56,20 @@ def a_key(name: str = "k1", **changes: Any) -> Json:
     }
 
 
-def an_alarm(name: str = "follow:0", **changes: Any) -> Json:
+def a_problem(name: str = "follow:0", **changes: Any) -> Json:
     """Something wrong with a connection, with changes."""
-    return {
-        "what": "connection",
-        "name": name,
-        "level": "ERROR",
+    since = time.time() - 720.0
+    parts = {
+        "kind": "no_key",
         "why": "k1 and k2 are refused (401)",
-        "since": time.time() - 720.0,
         "until": None,
         "todo": "mend keys.yml",
         "key": None,
         "rules": 400,
         **changes,
     }
+    said = sentence(OpenProblem(Subject.CONNECTION, name, level=ERROR, **parts), since, time.time())
+    return {"what": "connection", "name": name, "level": "ERROR", "since": since, **parts, "sentence": said}
 
 
 def a_status(**changes: Any) -> Json:
@@ -74,7 +78,8 @@ def a_status(**changes: Any) -> Json:
         "version": "0.9",
         "pid": 4700,
         "stopping": False,
-        "alarms": [],
+        "health": "ok",
+        "problems": [],
         "connections": [a_connection()],
         "keys": [a_key()],
         **changes,

@@ -158,7 +158,7 @@ class PaperWorld:
             store=cast(Any, _Numbers()),
             run_clock=RunClock(began_at),
             fleet=cast(Any, self.fleet),
-            leftovers=cast(Any, SimpleNamespace(due=frozenset())),
+            leftovers=cast(Any, SimpleNamespace(due=frozenset(), found={})),
             rng=random.Random(0),
             stops=Stops(cast(Any, _Numbers())),
         )

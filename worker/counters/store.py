@@ -9,6 +9,7 @@
   `limited` tweets, and matches by rule, each under the name that follows `stats:`.
 - `traptor:totals:<connection>`, when a connection carries several groups: `received` and `matched` tweets of
   all; only it has `received`, as a tweet is received for the connection.
+- `traptor:totals:<...>:last`, `:first`, `:hour:<hour>`: of each rule; see `batches`.
 - `traptor:totals:<...>:batch:<writer>`: number of the last batch of totals from one process, for a day.
 """
 
@@ -22,23 +23,15 @@ from dataclasses import dataclass, field
 
 import redis
 
-from traptor.common.redis.client import done, unavailable, was_done
+from traptor.common.redis.client import done, unavailable
 from traptor.common.rules.rule import Rule
+from traptor.worker.counters.batches import Unsent, send_totals
 
 WINDOW_S = 900
 TRIM_INTERVAL_S = 10.0
 # The sorted sets show rates, not totals: more members of a busy rule would only cost memory.
 MOST_A_SECOND = 50
-_BATCH_LIFETIME_S = 86_400
 _PIPELINE_COMMANDS = 1000
-
-# Adds a batch unless it was added before: the reply to a batch may be lost although the batch arrived.
-_ADD_BATCH = """
-if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
-for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
-return 1
-"""
 
 Command = tuple[str | int | float, ...]
 
@@ -80,35 +73,6 @@ def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str,
     return {f"{int(began)}.{next(numbers)}": began for _ in range(min(count, MOST_A_SECOND))}
 
 
-@dataclass(slots=True)
-class Unsent:
-    """Totals of one hash that Redis does not have yet.
-
-    They are sent in numbered batches. A batch whose reply was lost is sent again unchanged under its number,
-    by which Redis recognises it: nothing is counted twice.
-    """
-
-    number: int = 0
-    batch: dict[str, int] = field(default_factory=dict)
-    later: Counter[str] = field(default_factory=Counter)
-
-    def next_batch(self) -> dict[str, int]:
-        """Return what to send now under `number`; empty when there is nothing."""
-        if not self.batch and self.later:
-            self.number += 1
-            self.batch, self.later = dict(self.later), Counter()
-        return self.batch
-
-    @property
-    def is_waiting(self) -> bool:
-        """True when there is something to send."""
-        return bool(self.batch or self.later)
-
-    def was_taken(self) -> None:
-        """Record that Redis has the batch."""
-        self.batch = {}
-
-
 class CounterStore:
     """Writes ticks to Redis; used by one thread. Totals that could not be written go with the next tick."""
 
@@ -144,7 +108,7 @@ class CounterStore:
         if not waiting:  # otherwise an idle worker would not notice that Redis is away
             self._run((("EXISTS", _totals_key(self._name)),))
         for name in waiting:
-            self._send_totals(_totals_key(name), self._unsent[name])
+            send_totals(self._client, _totals_key(name), self._writer, self._unsent[name], tick.began)
         self._run(self._add(tick))
         if now >= self._next_trim:
             self._run(self._trim(now))
@@ -157,21 +121,6 @@ class CounterStore:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
-
-    def _send_totals(self, key: str, unsent: Unsent) -> None:
-        while batch := unsent.next_batch():
-            arguments = itertools.chain.from_iterable(batch.items())
-            reply = self._client.eval(
-                _ADD_BATCH,
-                2,
-                key,
-                f"{key}:batch:{self._writer}",
-                str(unsent.number),
-                str(_BATCH_LIFETIME_S),
-                *(str(argument) for argument in arguments),
-            )
-            was_done(reply)
-            unsent.was_taken()
 
     def _add(self, tick: Tick) -> Iterable[Command]:
         sets = {

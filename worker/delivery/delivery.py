@@ -19,6 +19,7 @@ from traptor.common.errors import ExitCode
 from traptor.common.files.disk import spare_bytes
 from traptor.common.logs.event import fields
 from traptor.common.messages import OutboxTrouble
+from traptor.common.text import cut
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
 from traptor.worker.delivery.intake import Intake
 from traptor.worker.delivery.marker import Marker
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_S = 0.005
 _WATCH_PAUSE_S = 0.05
 _IDLE_PAUSE_S = 1.0
+_TROUBLE_CHARS = 500
 
 
 class Delivery:
@@ -153,6 +155,16 @@ class Delivery:
     def unconfirmed_since(self) -> float | None:
         """The time since which the output has confirmed nothing; None: it works."""
         return self._upkeep.unconfirmed_since
+
+    @property
+    def oldest_at(self) -> float | None:
+        """About when the oldest undelivered message came into an outbox; None: none waits."""
+        return self._upkeep.oldest_at
+
+    @property
+    def output_trouble(self) -> str:
+        """Why the output does not deliver now; empty: nothing is known."""
+        return cut(self._sink.trouble, _TROUBLE_CHARS)
 
     def safe_until(self) -> float:
         """Return the time (monotonic) up to which all received data is delivered or in the outbox."""

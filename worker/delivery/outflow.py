@@ -62,7 +62,8 @@ class Outflow:
     def adopt(self, outboxes: Iterable[Outbox]) -> None:
         """Add the outboxes of earlier generations, behind other such ones and before this one's own."""
         end = sum(source.is_adopted for source in self._sources)
-        self._sources[end:end] = [Waiting(outbox, is_adopted=True) for outbox in outboxes]
+        now = time.monotonic()
+        self._sources[end:end] = [Waiting(outbox, is_adopted=True, now=now) for outbox in outboxes]
 
     def let_go(self) -> None:
         """Close every outbox, and remove those that are empty."""
@@ -115,12 +116,19 @@ class Outflow:
                 return Front(hand.handed, hand.handed.left)
         return None
 
+    def oldest_at(self) -> float | None:
+        """Return about when the oldest undelivered message was put into an outbox, or found there."""
+        front = self.front()
+        handed = [front.batch.at] if front is not None and isinstance(front.batch, Handed) else []
+        return min([*handed, *(at for one in self._sources if (at := one.since) is not None)], default=None)
+
     def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
         """Take a batch that was just put into its outbox: as live, or behind waiting ones."""
+        now = time.monotonic()
         if self._live is None:
-            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False), messages)
+            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False, at=now), messages)
         else:
-            source.add(batch)
+            source.add(batch, now)
 
     def pump(self) -> None:
         """Give the sink what it has room for: returned messages, then live ones, then waiting ones."""
@@ -242,8 +250,9 @@ class Outflow:
         """Return the next batch that waited; those of earlier generations come first."""
         for waiting in self._sources:
             try:
+                since = waiting.since
                 if (batch := waiting.next()) is not None:
-                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted)
+                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted, at=since or 0.0)
                     return _InHand(handed, waiting.outbox.read(batch))
             except OutboxError as error:
                 self._say_unusable(error)

@@ -11,11 +11,12 @@ from traptor.worker.outbox.outbox import Batch, Outbox
 class Handed:
     """A batch of an outbox whose messages are on their way."""
 
-    __slots__ = ("batch", "is_adopted", "is_repeated", "left", "outbox")
+    __slots__ = ("at", "batch", "is_adopted", "is_repeated", "left", "outbox")
 
-    def __init__(self, outbox: Outbox, batch: Batch, *, is_adopted: bool) -> None:
+    def __init__(self, outbox: Outbox, batch: Batch, *, is_adopted: bool, at: float = 0.0) -> None:
         self.outbox = outbox
         self.batch = batch
+        self.at = at  # when it was put into the outbox, or found there (monotonic)
         self.left = batch.size  # messages that are neither delivered nor dead letters yet
         self.is_adopted = is_adopted  # an earlier generation left them
         self.is_repeated = is_adopted  # they may have been delivered before
@@ -64,6 +65,10 @@ class Sink(Protocol):
 
         Called repeatedly, at least every two seconds, while that lasts.
         """
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not deliver now, for people; empty: nothing is known (any thread)."""
 
     def sync(self) -> None:
         """Make delivered messages survive a power cut, as far as this host is responsible."""

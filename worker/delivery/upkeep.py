@@ -51,6 +51,7 @@ class Upkeep:
         self._folder = folder
         self._outflow = outflow
         self._progress = Progress()
+        self.oldest_at: float | None = None  # about when the oldest message came (any thread)
         self._watch = OutputWatch(sink, settings.confirm_timeout_s)
         self._sync = Every(SYNC_S)
         self._adoption = Every(_ADOPT_S)
@@ -70,6 +71,7 @@ class Upkeep:
         if self._give_back.take_turn(now):
             self._outflow.give_back()
         self._watch.look(self._outflow.front(), backlog(), now)
+        self.oldest_at = self._outflow.oldest_at()
         self._progress.say(backlog(), self._outflow.waiting_bytes, now)
 
     def adopt(self, now: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final
 
 
@@ -15,8 +16,9 @@ def _runs() -> Iterator[tuple[str, int, int]]:
     """Yield the runs of characters of one Unicode category: category, first and last code point."""
     # Beyond the emoji planes there are only more ideographs, private use, and the selectors at U+E0100.
     codes = (*range(0x80, 0x20000), *range(0xE0100, 0xE01F0))
-    for category, run in itertools.groupby(codes, lambda code: unicodedata.category(chr(code))):
-        members = list(run)
+    categories = zip(map(unicodedata.category, map(chr, codes)), codes, strict=True)
+    for category, run in itertools.groupby(categories, itemgetter(0)):
+        members = [code for _, code in run]
         yield category, members[0], members[-1]
 
 
@@ -25,9 +27,8 @@ _RUNS: Final = tuple(_runs())
 
 def _members(*categories: str) -> str:
     """Return the inside of a character class: all characters of these categories beyond ASCII."""
-    return "".join(
-        f"\\U{first:08x}-\\U{last:08x}" for category, first, last in _RUNS if category in categories
-    )
+    # Not as escapes: re would take a call for each character of them, 300,000 at every start.
+    return "".join(f"{chr(first)}-{chr(last)}" for category, first, last in _RUNS if category in categories)
 
 
 _LETTERS: Final = _members("Lu", "Ll", "Lt", "Lm", "Lo") + r"\U00020000-\U0003ffff"

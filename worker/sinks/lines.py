@@ -64,6 +64,7 @@ class LineSink:
         self._in_hand: tuple[LineOutput, bytes, Ticket] | None = None  # the line being written
         self._tally = Tally()
         self._failing_since: float | None = None
+        self.trouble = ""  # why the output cannot be written; empty: it can (any thread)
         self._is_said = False
 
     def open(self, results: Results) -> None:
@@ -144,6 +145,7 @@ class LineSink:
 
     def _say(self, lines: LineOutput, error: OSError) -> None:
         self._failing_since = self._failing_since or time.monotonic()
+        self.trouble = f"{lines}: {error.strerror}"
         if self._tally.add("waiting"):
             self._is_said = True
             log.error("waiting for the output", extra=fields(output=lines, error=error.strerror))
@@ -154,4 +156,4 @@ class LineSink:
         if self._is_said:
             waited_s = round(time.monotonic() - self._failing_since, 3)
             log.info("the output works again", extra=lifecycle(waited_s=waited_s))
-        self._failing_since, self._is_said = None, False
+        self._failing_since, self._is_said, self.trouble = None, False, ""

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from support.rulekit_desk import Desk
 
 from traptor.rulekit.commands.group import rules
-from traptor.rulekit.commands.seams import KEY, Seams
+from traptor.rulekit.commands.parts.seams import KEY, Seams
 
 
 def some(*names: str) -> list[dict[str, str]]:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from traptor.common.rules.rule import Limits
-from traptor.rulekit.validation.kinds import ValueKind
-from traptor.rulekit.validation.legacy import answered, geo_result, problem_of, track_result
+from traptor.rulekit.validation.legacy import answered, geo_result, problem_of
 
 
 def feature(*points: list[float]) -> dict[str, Any]:
@@ -43,17 +41,6 @@ def test_what_is_no_area_is_an_error(value: object, error: str) -> None:
     _, result = geo_result(value)
     assert result["status"] == "error"
     assert error in result["error"]
-
-
-def test_a_keyword_has_its_tweets_a_second() -> None:
-    def rate_of(_kind: ValueKind, value: str) -> float:
-        return float(len(value))
-
-    assert track_result(ValueKind.KEYWORD, "news", Limits(), rate_of) == {
-        "tweets_per_second": 4.0,
-        "status": "ok",
-    }
-    assert track_result(ValueKind.KEYWORD, "x" * 61, Limits(), rate_of)["status"] == "error"
 
 
 def test_the_answer_has_the_rule_as_its_context_and_500_for_an_error() -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from rich.console import Console
-from support.shown import a_connection, a_status, an_alarm, silent
+from support.shown import a_connection, a_problem, a_status, silent
 
 from traptor.supervisor.ctl.overview import Overview
 
@@ -22,14 +22,14 @@ def printed(width: int, last_gaps: dict[str, object] | None = None, **changes: o
 def test_problems_come_first_then_each_connection() -> None:
     text = printed(
         250,
-        alarms=[an_alarm()],
+        problems=[a_problem()],
         connections=[silent(), a_connection()],
     )
     head, first, _, titles, *rows = text.splitlines()
     assert head.startswith(
         "traptor-supervisor 0.9, pid 4700: 1 of 2 connections collect, 12.3 tweets/s, 1 key"
     )
-    assert first.startswith("! follow:0: 400 rules NOT COLLECTED since ")
+    assert first.startswith("! follow:0 NOT COLLECTING 400 rules since ")
     assert first.endswith("(12 min): k1 and k2 are refused (401); mend keys.yml")
     assert titles.split()[:3] == ["CONNECTION", "GROUPS", "STATE"]
     assert "NOT COLLECTING (waiting for key)" in rows[0]

@@ -116,6 +116,25 @@ def test_a_busy_rule_has_50_members_a_second_and_exact_totals(
     assert totals(client) == {"received": 1000, "matched": 1000, "track:0:a": 1000}
 
 
+def test_each_rule_has_its_first_and_last_match_and_its_matches_by_hour(
+    make_store: Callable[[], CounterStore], client: redis.Redis
+) -> None:
+    client.hset("traptor:totals:track:0", "track:0:b", 40)  # counted before first matches were noted
+    store = make_store()
+    store.write(Tick(NOW, received=2, matched=2, matches={0: 2, 1: 1}), NOW)
+    store.write(Tick(NOW + 3600, received=3, matched=3, matches={0: 3}), NOW + 3600)
+    began, hour = int(NOW), int(NOW) // 3600
+    assert text_of(client, "last") == {"track:0:a": str(began + 3600), "track:0:b": str(began)}
+    assert text_of(client, "first") == {"track:0:a": f"{began}:0", "track:0:b": f"{began}:40"}
+    assert text_of(client, f"hour:{hour}") == {"track:0:a": "2", "track:0:b": "1"}
+    assert text_of(client, f"hour:{hour + 1}") == {"track:0:a": "3"}
+    assert 0 < client.ttl(f"traptor:totals:track:0:hour:{hour}") <= 25 * 3600
+
+
+def text_of(client: redis.Redis, name: str) -> dict[str, str]:
+    return client.hgetall(f"traptor:totals:track:0:{name}")
+
+
 def test_two_generations_in_the_same_second_add_up(
     make_store: Callable[[], CounterStore], client: redis.Redis
 ) -> None:

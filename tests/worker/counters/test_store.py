@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.making_tweets import rule
 
-from traptor.worker.counters.store import MOST_A_SECOND, Tick, Unsent, match_members
+from traptor.worker.counters.batches import Unsent
+from traptor.worker.counters.store import MOST_A_SECOND, Tick, match_members
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)).map(Counter)
 

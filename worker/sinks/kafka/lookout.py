@@ -51,6 +51,7 @@ class Lookout:
     ) -> None:
         self.settled = threading.Event()
         self.error: SinkError | None = None
+        self.trouble = ""  # why the running search has not found Kafka yet (any thread)
         self._config = config
         self._settings = settings
         self._names = names
@@ -93,6 +94,7 @@ class Lookout:
                 return
             except SinkError as error:
                 is_said = True
+                self.trouble = str(error)
                 self._on_away(time.monotonic())
                 self._say_unreached(error)
             except Exception:
@@ -104,6 +106,7 @@ class Lookout:
                     waited_s = round(time.monotonic() - began, 3)
                     log.info("Kafka is reached", extra=lifecycle(waited_s=waited_s))
                 self.error = None
+                self.trouble = ""
                 self.settled.set()
                 return
             self._stopped.wait(_ASK_AGAIN_S)

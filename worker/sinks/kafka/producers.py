@@ -83,6 +83,11 @@ class KafkaProducers(Generic[About]):
         """End the wait of `open` now (any thread)."""
         self._lookout.settled.set()
 
+    @property
+    def trouble(self) -> str:
+        """Why Kafka is not found; empty: it is, or is not sought (any thread)."""
+        return self._lookout.trouble
+
     def look(self) -> None:
         """Check whether Kafka is still the same."""
         self._lookout.look()

@@ -63,6 +63,7 @@ class KafkaSink:
         self._dead_letters = DeadLetters(settings.dead_letter_dir / f"{birth.connection}.jsonl")
         self._tally = Tally()
         self._limits_doubted_at: float | None = None
+        self._came_back = ""  # the error of the last message that did, until one is confirmed
         self._producers: KafkaProducers[_Sent] = KafkaProducers(
             client_config(settings, birth.connection),
             settings,
@@ -103,6 +104,11 @@ class KafkaSink:
         """Check whether Kafka answers; if it does, switch to another producer."""
         self._producers.confirms_none(since)
 
+    @property
+    def trouble(self) -> str:
+        """Why Kafka does not take what it is sent; empty: nothing is known (any thread)."""
+        return self._producers.trouble or self._came_back
+
     def sync(self) -> None:
         """Flush the dead letters to disk; confirmed messages are Kafka's responsibility."""
         self._dead_letters.sync()
@@ -121,6 +127,7 @@ class KafkaSink:
     # ---- called by the producer
 
     def _delivered(self, sent: _Sent) -> None:
+        self._came_back = ""
         if sent.refused is None:
             self._results.delivered(sent.ticket)
         else:
@@ -191,7 +198,7 @@ class KafkaSink:
         return found.most_bytes if found is not None else None
 
     def _say_again(self, error: KafkaError) -> None:
-        text = text_of(error)
+        self._came_back = text = text_of(error)
         if count := self._tally.add(text):
             log.warning("messages are sent to Kafka again", extra=fields(error=text, count=count))
 
@@ -203,6 +210,7 @@ class KafkaSink:
 
     def _say_missing(self, failure: Undelivered) -> None:
         topic, error = failure.record.topic, failure.error
+        self._came_back = f"{topic}: {text_of(error)}"
         if count := self._tally.add(f"missing {topic}"):
             about = fields(topic=topic, error=text_of(error), count=count, advice=advice(error))
             log.error("the topic is gone, messages wait for it", extra=about)

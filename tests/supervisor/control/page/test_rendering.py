@@ -7,7 +7,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from support.shown import a_connection, a_key, a_status, an_alarm, silent
+from support.shown import a_connection, a_key, a_problem, a_status, silent
 
 from traptor.supervisor.control.page.rendering import PARTS, page, parts, policy
 from traptor.supervisor.control.page.seen import Seen, seen
@@ -40,8 +40,8 @@ def test_a_connection_that_should_collect_and_does_not_is_said_in_words() -> Non
 
 
 def test_problems_are_first_and_their_absence_is_said() -> None:
-    whole = page(shown(alarms=[an_alarm()]))
-    assert whole.index("follow:0: 400 rules NOT COLLECTED") < whole.index('id="connections"')
+    whole = page(shown(problems=[a_problem()]))
+    assert whole.index("follow:0 NOT COLLECTING 400 rules") < whole.index('id="connections"')
     assert "No problems" in parts(shown())["problems"]
 
 
@@ -57,7 +57,7 @@ def test_names_from_outside_stay_text() -> None:
         shown(
             connections=[a_connection(NASTY, waits_for=NASTY)],
             keys=[a_key(NASTY, reason=NASTY)],
-            alarms=[an_alarm(NASTY, why=NASTY, todo=NASTY)],
+            problems=[a_problem(NASTY, why=NASTY, todo=NASTY)],
         )
     )
     tags = _Tags()

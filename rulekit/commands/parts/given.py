@@ -15,7 +15,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.text import counted, one_line
 from traptor.rulekit.changes.wanted import Collected
-from traptor.rulekit.commands.kit import a_type, say, stderr_console
+from traptor.rulekit.commands.parts.kit import a_type, say, stderr_console
 from traptor.rulekit.lookups.names import apart
 from traptor.rulekit.sources.database import read_database
 from traptor.rulekit.sources.opening import Form, form_of, opened

@@ -11,8 +11,8 @@ from support.waiting import wait_for
 Make = Callable[..., Collection]
 
 
-def alarms(collection: Collection) -> dict[tuple[str, str], Json]:
-    return {(one["what"], one["name"]): one for one in collection.status().get("alarms", ())}
+def problems(collection: Collection) -> dict[tuple[str, str], Json]:
+    return {(one["what"], one["name"]): one for one in collection.status().get("problems", ())}
 
 
 def test_a_part_without_a_key_is_said_until_a_key_comes(make_collection: Make) -> None:
@@ -24,14 +24,16 @@ def test_a_part_without_a_key_is_said_until_a_key_comes(make_collection: Make) -
     line = collection.wait_log(" ERROR ", "rules are not collected", "connection=track:0.2 ", "rules=1 ")
     assert 'why="no key is free"' in line
     assert 'todo="add a key' in line
-    alarm = wait_for(lambda: alarms(collection).get(("connection", "track:0.2")), "it is in the status")
-    assert (alarm["level"], alarm["why"], alarm["rules"]) == ("ERROR", "no key is free", 1)
+    problem = wait_for(lambda: problems(collection).get(("connection", "track:0.2")), "it is in the status")
+    assert (problem["level"], problem["why"], problem["rules"]) == ("ERROR", "no key is free", 1)
     assert "nothing streams" not in collection.log()
+    assert problem["sentence"].startswith("track:0.2 NOT COLLECTING 1 rule since ")
+    assert collection.status()["health"] == "degraded"
     collection.keys.append(Key("k2"))
     collection.set_accounts()
     collection.write_ini()
     collection.wait_log(" INFO ", "rules no longer wait", "connection=track:0.2")
-    wait_for(lambda: not alarms(collection), "all is well")
+    wait_for(lambda: not problems(collection), "all is well")
     assert collection.log().count("rules are not collected") == 1
 
 

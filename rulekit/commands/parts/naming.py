@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from traptor.common.text import counted
-from traptor.rulekit.commands.given import progress_bar
-from traptor.rulekit.commands.kit import Kit
-from traptor.rulekit.commands.spending import agree, asking
+from traptor.rulekit.commands.parts.given import progress_bar
+from traptor.rulekit.commands.parts.kit import Kit
+from traptor.rulekit.commands.parts.spending import agree
 from traptor.rulekit.lookups.accounts import TOGETHER, Account, by_names
 from traptor.rulekit.lookups.cache import NameCache
 from traptor.rulekit.lookups.names import names_in, with_ids
+from traptor.rulekit.lookups.question import asker_of
 from traptor.rulekit.sources.row import BadRow, Row
 
 
@@ -42,7 +43,7 @@ class Naming:
                 requests = counted(-(-len(missing) // TOGETHER), "request")
                 what = f"to look up {counted(len(missing), 'name')} at X ({requests})"
                 agree(what, price, agreed=self.may_spend)
-                with asking(self.kit, self.key_name) as asker, progress_bar("asking X") as show:
+                with asker_of(self.kit.settings, self.key_name) as asker, progress_bar("asking X") as show:
                     new = by_names(asker, missing, show)
                 cache.keep(new, now)
                 found |= new

@@ -11,8 +11,8 @@ from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.text import counted
 from traptor.rulekit.changes.change import GroupChange, Kind
 from traptor.rulekit.changes.holdings import Holdings
-from traptor.rulekit.commands.given import progress_bar
-from traptor.rulekit.commands.kit import Kit, say, say_json, who_asks
+from traptor.rulekit.commands.parts.given import progress_bar
+from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
 from traptor.rulekit.keeping.lock import locked
 from traptor.rulekit.keeping.reading import read_holdings
 from traptor.rulekit.keeping.writing import GroupWriter, Signature

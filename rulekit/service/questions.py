@@ -1,0 +1,72 @@
+"""What the original's API asked Twitter: an account's id, its name, and how busy a word is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from traptor.common.config.settings import Settings
+from traptor.common.errors import TraptorError
+from traptor.common.redis.client import blocking_redis_client
+from traptor.common.rules.rule import RuleType
+from traptor.rulekit.lookups.accounts import Account, by_ids, by_names
+from traptor.rulekit.lookups.cache import NameCache
+from traptor.rulekit.lookups.question import XRefused, asker_of
+from traptor.rulekit.lookups.volume import inquiry, volumes
+
+_DAY_S = 86_400.0
+
+
+class Questions:
+    """Asks X in a thread, and pays for it; names that were looked up are kept in Redis."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+
+    async def id_of(self, name: str) -> str:
+        """Return the id of the account. Raises TraptorError."""
+        return (await asyncio.to_thread(self._by_name, name.lower())).id
+
+    async def name_of(self, user_id: str) -> str:
+        """Return the name of the account. Raises TraptorError."""
+        return (await asyncio.to_thread(self._by_id, user_id)).username
+
+    async def tweets_a_second(self, values: tuple[str, ...]) -> float:
+        """Return how many posts these phrases find, by X's counts of the last days. Raises TraptorError."""
+        return await asyncio.to_thread(self._rate, values)
+
+    def _by_name(self, name: str) -> Account:
+        of = self._settings().redis
+        client = blocking_redis_client(of.url, of.timeout, of.ca_file)
+        try:
+            cache, now = NameCache(client), time.time()
+            found = cache.known([name], now)
+            if name not in found:
+                with asker_of(self._settings()) as asker:
+                    found = by_names(asker, [name], _quiet)
+                cache.keep(found, now)
+        finally:
+            client.close()
+        return _existing(found[name])
+
+    def _by_id(self, user_id: str) -> Account:
+        with asker_of(self._settings()) as asker:
+            return _existing(by_ids(asker, [user_id], _quiet)[user_id])
+
+    def _rate(self, values: tuple[str, ...]) -> float:
+        with asker_of(self._settings()) as asker:
+            [volume] = volumes(asker, [inquiry(RuleType.TRACK, "", "", values)], _quiet)
+        if volume.reason:
+            raise XRefused(volume.reason)
+        return volume.posts_a_day / _DAY_S
+
+
+def _existing(account: Account) -> Account:
+    if account.gone:
+        raise TraptorError(account.gone)
+    return account
+
+
+def _quiet(_done: int, _total: int) -> None:
+    """Show no progress."""

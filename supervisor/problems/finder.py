@@ -1,0 +1,239 @@
+"""Derive the problems from a status: one pure function, whose input is the content of status.json."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from logging import INFO, WARNING
+from operator import attrgetter
+from typing import Any
+
+from traptor.common.redis.state import RedisState
+from traptor.common.text import counted
+from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
+from traptor.supervisor.keys.states import Hindrance, KeyState
+from traptor.supervisor.problems import meanings
+from traptor.supervisor.problems.meanings import Meaning
+from traptor.supervisor.problems.problem import OpenProblem, Subject
+
+Json = Mapping[str, Any]
+
+
+def find(status: Json) -> list[OpenProblem]:
+    """Return everything that is wrong, the worst first; what has not lasted long enough is among it."""
+    connections = list(_of_connections(status))
+    problems = [
+        *_of_all(status, connections),
+        *connections,
+        *_of_apps(status),
+        *_of_output(status),
+        *_of_groups(status),
+        *_of_keys(status),
+        *_of_heartbeats(status),
+        *_of_redis(status),
+        *_of_host(status),
+    ]
+    return sorted(problems, key=attrgetter("rank"))
+
+
+# ---- connections
+
+
+def _of_connections(status: Json) -> Iterator[OpenProblem]:
+    """Yield a problem for each connection that waits with rules."""
+    for c in status["connections"]:
+        wait = c["wait"]
+        if wait is None or not c["rules"]:
+            continue
+        if c["collecting"]:  # by the old generation, while a refresh waits
+            level = min(MEANINGS[WaitKind(wait["kind"])].level, WARNING) if c["uncollected"] else INFO
+            yield _waiting(c, status, level, None)
+        else:
+            yield _waiting(c, status, MEANINGS[WaitKind(wait["kind"])].level, c["since"])
+
+
+def _waiting(c: Json, status: Json, level: int, since: float | None) -> OpenProblem:
+    wait = c["wait"]
+    kind = WaitKind(wait["kind"])
+    meaning = MEANINGS[kind]
+    return OpenProblem(
+        Subject.CONNECTION,
+        c["connection"],
+        kind,
+        wait["why"] + _errors_of(wait["key"], status),
+        meaning.todo,
+        level,
+        meaning.say_after_s,
+        since=since,
+        until=wait["until"],
+        key=wait["key"],
+        rules=c["uncollected"],
+        is_passing=kind in PASSING,
+        is_said_elsewhere=kind is WaitKind.STOPPED,
+    )
+
+
+def _errors_of(names: str | None, status: Json) -> str:
+    """Return the last errors of the keys that are to blame, as ` (k1: HTTP 401, k2: HTTP 401)`."""
+    if names is None:
+        return ""
+    by_name = {key["key"]: key for key in status["keys"]}
+    named = [name for name in names.split(", ") if name in by_name]
+    refused = [KeyState.QUARANTINED, KeyState.SUSPECT]
+    said = [f"{name}: {by_name[name]['last_error']}" for name in named if by_name[name]["state"] in refused]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
+    """Yield one problem when nothing streams; it counts when the last connection's does (no start counts)."""
+    if not status["ready"]:
+        yield _plain(Subject.ALL, "", "not_ready", "no rules are known yet", meanings.NOT_READY)
+        return
+    planned = [c for c in status["connections"] if c["rules"] and c["state"] != "STOPPED"]
+    waiting = [one for one in found if one.kind != WaitKind.STOPPED]
+    if not planned or not waiting or any(c["collecting"] for c in planned):
+        return
+    [(why, _)] = Counter(one.why for one in waiting).most_common(1)
+    yield OpenProblem(
+        Subject.ALL,
+        "",
+        "nothing_streams",
+        why,
+        meanings.NOTHING_STREAMS.todo,
+        meanings.NOTHING_STREAMS.level,
+        max(one.say_after_s for one in waiting),
+        since=max(c["since"] for c in planned),
+        rules=sum(c["rules"] for c in planned),
+        connections=len(planned),
+    )
+
+
+# ---- keys and apps
+
+
+def _of_keys(status: Json) -> Iterator[OpenProblem]:
+    """Yield a problem for each key that cannot be used as intended."""
+    for key in status["keys"]:
+        state = KeyState(key["state"])
+        meaning, rests = meanings.KEYS[state], state is KeyState.COOLING
+        hindrance = Hindrance(key["hindrance"]) if key["hindrance"] is not None else None
+        if meaning is None or (rests and (hindrance is None or not meanings.COOLING[hindrance])):
+            continue
+        error = f": {key['last_error']}" if key["last_error"] and state is not KeyState.UNUSABLE else ""
+        yield _plain(
+            Subject.KEY,
+            key["key"],
+            f"{state}:{hindrance}" if rests else state,
+            f"{key['reason']}{error}",
+            meaning,
+            until=key["until"],
+        )
+
+
+def _of_apps(status: Json) -> Iterator[OpenProblem]:
+    """Yield the problems of each app of API v2."""
+    for app in status.get("apps", ()):
+        name, filters = app["key"], app["filters"]
+        meaning = meanings.HOLDS[HoldKind(app["hold"])] if app["hold"] is not None else None
+        if meaning is not None:
+            why = app["hold_why"] or app["hold"]
+            yield _plain(Subject.APP, name, app["hold"], why, meaning, until=app["hold_until"])
+        if app["waiting"]:
+            why = _first(app["waiting_first"], "no filter is free")
+            yield _plain(Subject.APP, name, "unfit", why, meanings.RULES_UNFIT, rules=app["waiting"])
+        if app["rejected"]:
+            why = _first(app["rejected_first"], "")
+            yield _plain(Subject.APP, name, "rejected", why, meanings.RULES_REJECTED, rules=app["rejected"])
+        if app["sync"]["trouble"] is not None:
+            yield _plain(Subject.APP, name, "sync", app["sync"]["trouble"], meanings.SYNC_FAILS)
+        if filters["foreign"] and app["hold"] != HoldKind.FOREIGN_FILTERS:
+            why = f"{counted(filters['foreign'], 'filter')} of others stand in it"
+            yield _plain(Subject.APP, name, "foreign", why, meanings.FOREIGN_FILTERS)
+
+
+def _first(rules: list[Json], otherwise: str) -> str:
+    return f"{rules[0]['key']}: {rules[0]['reason']}" if rules else otherwise
+
+
+# ---- rules
+
+
+def _of_groups(status: Json) -> Iterator[OpenProblem]:
+    """Yield a problem for each group whose rules are suspect, and for rules that cannot be streamed."""
+    for group in status["groups"]:
+        name = group["group"]
+        if group["suspect"]:
+            why = "Redis no longer has any of its rules; the known ones stream on"
+            yield _plain(Subject.GROUP, name, "rules_suspect", why, meanings.RULES_SUSPECT)
+        if group["rejected"]:
+            why, number = _first(group["rejected_rules"], ""), group["rejected"]
+            yield _plain(Subject.RULES, name, "rejected", why, meanings.RULES_REJECTED, rules=number)
+    if status["strays"]:
+        why = _first(status["stray_keys"], "")
+        yield _plain(Subject.RULES, "strays", "strays", why, meanings.STRAYS, rules=status["strays"])
+
+
+def _of_heartbeats(status: Json) -> Iterator[OpenProblem]:
+    for name, why in status["heartbeat"]["why"].items():
+        meaning = meanings.HEARTBEAT_OF_STOPPED if why == STOPPED_TEXT else meanings.HEARTBEAT
+        yield _plain(Subject.HEARTBEAT, name, "withheld", why, meaning)
+    for group in status["groups"]:
+        if group["heartbeat_shared"]:
+            why = "somebody else writes it too: another supervisor, or the original, serves this group"
+            yield _plain(Subject.HEARTBEAT, group["group"], "shared", why, meanings.HEARTBEAT_SHARED)
+
+
+# ---- Redis, the output, and this process
+
+
+def _of_redis(status: Json) -> Iterator[OpenProblem]:
+    for use in status["redis_uses"]:
+        if (meaning := meanings.REDIS[RedisState(use["state"])]) is not None:
+            why = use["error"] or use["state"]
+            yield _plain(Subject.REDIS, use["used_for"], use["state"], why, meaning, since=use["since"])
+
+
+def _of_output(status: Json) -> Iterator[OpenProblem]:
+    output = status["output"]
+    if (meaning := meanings.OUTPUT[output["state"]]) is not None:
+        why = output["error"] or "the oldest undelivered message waits for long"
+        since = output["since"] or output["oldest"]
+        yield _plain(Subject.OUTPUT, output["kind"], output["state"], why, meaning, since=since)
+
+
+def _of_host(status: Json) -> Iterator[OpenProblem]:
+    reload = status["reload"]
+    if reload["refused"]:
+        why, at = reload["refused"][0], reload["at"]
+        yield _plain(Subject.RELOAD, "", "refused", why, meanings.RELOAD_REFUSED, since=at)
+    for job in status["jobs"]:
+        if job["error"] is not None:
+            until = job["retry_at"]
+            yield _plain(Subject.JOB, job["job"], "failing", job["error"], meanings.JOB_FAILS, until=until)
+
+
+def _plain(
+    subject: Subject,
+    name: str,
+    kind: str,
+    why: str,
+    meaning: Meaning,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    rules: int | None = None,
+) -> OpenProblem:
+    return OpenProblem(
+        subject,
+        name,
+        kind,
+        why,
+        meaning.todo,
+        meaning.level,
+        meaning.say_after_s,
+        since,
+        until,
+        rules=rules,
+        is_said_elsewhere=meaning.is_said_elsewhere,
+    )

@@ -1,0 +1,125 @@
+"""What states of keys, groups, Redis, apps and the rest mean for an operator, and what to do about them.
+
+The ways in which a connection waits have their rows in `connections/waits.py`; this module covers the other
+states. Pure tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from logging import ERROR, INFO, WARNING
+
+from traptor.common.redis.state import RedisState
+from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.keys.states import Hindrance, KeyState
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The severity of a state, and what to do about it."""
+
+    level: int
+    todo: str
+    is_said_elsewhere: bool = False
+    say_after_s: float = 0.0
+
+
+_CHECK_KEY = "check the key's secrets and this host's clock; a changed key is tried at once"
+_ANOTHER_USER = "find out who else uses the key"
+
+KEYS: Mapping[KeyState, Meaning | None] = {
+    KeyState.OK: None,
+    KeyState.COOLING: Meaning(WARNING, _ANOTHER_USER),
+    KeyState.SUSPECT: Meaning(WARNING, _CHECK_KEY),
+    KeyState.QUARANTINED: Meaning(WARNING, _CHECK_KEY),
+    KeyState.UNUSABLE: Meaning(
+        WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
+    ),
+    KeyState.GONE: None,  # an operator removed it
+}
+
+COOLING: Mapping[Hindrance, bool] = {
+    Hindrance.RATE_LIMITED: True,
+    Hindrance.CLOSED: True,
+    Hindrance.SLOT_HELD: True,
+    # The network or the server is to blame, and the connection reports it.
+    Hindrance.NETWORK: False,
+    Hindrance.HTTP: False,
+    Hindrance.RESTS: False,
+    Hindrance.BUDGET: False,
+    # Covered by other states of a key.
+    Hindrance.GONE: False,
+    Hindrance.UNUSABLE: False,
+    Hindrance.SUSPECT: False,
+    Hindrance.QUARANTINED: False,
+}
+"""Whether a key that rests for it is a problem of its own."""
+
+REDIS: Mapping[RedisState, Meaning | None] = {
+    RedisState.UNKNOWN: None,
+    RedisState.OK: None,
+    RedisState.AWAY: Meaning(WARNING, "bring it back, or correct [redis]", is_said_elsewhere=True),
+    RedisState.REFUSED: Meaning(WARNING, "do what the error says", is_said_elsewhere=True),
+}
+
+HOLDS: Mapping[HoldKind, Meaning | None] = {
+    HoldKind.BEARER_REFUSED: Meaning(ERROR, "check the app's secrets", is_said_elsewhere=True),
+    HoldKind.NO_BEARER: Meaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
+    HoldKind.OUT_OF_CREDIT: Meaning(
+        ERROR, "buy credit at X, or wait for the new month", is_said_elsewhere=True
+    ),
+    HoldKind.CAPPED: Meaning(ERROR, "wait, or raise the cap in [twitter]", is_said_elsewhere=True),
+    HoldKind.FOREIGN_FILTERS: Meaning(
+        ERROR,
+        "delete these filters at X, or choose another [traptor] foreign_filters",
+        is_said_elsewhere=True,
+    ),
+    HoldKind.SYNCING: Meaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=60.0),
+    HoldKind.NO_FILTERS: None,  # nothing is wanted of it, or its rules wait or are rejected
+}
+
+
+class OutputState:
+    """The states of the output, as the status has them."""
+
+    UNKNOWN = "unknown"  # no worker has reported yet
+    OK = "ok"
+    FAILING = "failing"  # it cannot be written, or confirms nothing
+    BEHIND = "behind"  # it takes messages, but the oldest one waits for long
+
+
+OUTPUT: Mapping[str, Meaning | None] = {
+    OutputState.UNKNOWN: None,
+    OutputState.OK: None,
+    OutputState.FAILING: Meaning(ERROR, "look at the output; nothing is lost", is_said_elsewhere=True),
+    OutputState.BEHIND: Meaning(
+        WARNING, "look at the output: it takes less than comes in", is_said_elsewhere=True
+    ),
+}
+
+RULES_SUSPECT = Meaning(
+    ERROR,
+    "restore the rules in Redis, or accept that they are gone: a hint, or a reload with accept_empty",
+    is_said_elsewhere=True,
+)
+RULES_REJECTED = Meaning(WARNING, "correct the rules, or delete them", is_said_elsewhere=True)
+STRAYS = Meaning(WARNING, "correct the names of these keys, or delete them", is_said_elsewhere=True)
+RULES_UNFIT = Meaning(
+    ERROR,
+    "raise [twitter] rules_per_app if the app may have more, or give some groups an app of their own",
+    is_said_elsewhere=True,
+)
+SYNC_FAILS = Meaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
+FOREIGN_FILTERS = Meaning(WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True)
+HEARTBEAT = Meaning(WARNING, "see why no part of the group streams", is_said_elsewhere=True)
+HEARTBEAT_OF_STOPPED = Meaning(INFO, "start the connection", is_said_elsewhere=True)
+HEARTBEAT_SHARED = Meaning(
+    WARNING, "stop the other one, or part the groups by [traptor] groups", is_said_elsewhere=True
+)
+NOTHING_STREAMS = Meaning(ERROR, "see why each connection waits")
+RELOAD_REFUSED = Meaning(
+    WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
+)
+JOB_FAILS = Meaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
+NOT_READY = Meaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)

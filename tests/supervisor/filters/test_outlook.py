@@ -1,0 +1,24 @@
+"""A value shows what it becomes at X before it is a rule."""
+
+from __future__ import annotations
+
+from traptor.common.rules.rule import RuleType
+from traptor.supervisor.filters.composition import Allowance
+from traptor.supervisor.filters.outlook import outlook
+
+ALLOWANCE = Allowance(1_000, 1_024)
+
+
+def test_words_are_filters_of_their_own_and_followed_accounts_share_one() -> None:
+    told = outlook(RuleType.TRACK, ["flood warning", "#storm"], ALLOWANCE)
+    assert (told["clauses"], told["filters"], told["refused"]) == (["flood warning", "#storm"], 2, [])
+    told = outlook(RuleType.FOLLOW, ["1", "2", "3"], ALLOWANCE)
+    assert told["filters"] == 1
+    assert told["losses"] == ["replies typed by hand are found only where X takes them for replies"]
+
+
+def test_what_x_cannot_say_is_refused_by_value() -> None:
+    told = outlook(RuleType.LOCATIONS, ["-20,30,40,70"], ALLOWANCE)
+    assert told["filters"] == 0
+    [refused] = told["refused"]  # type: ignore[misc]  # JSON
+    assert "draw a smaller box" in refused["reason"]

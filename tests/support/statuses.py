@@ -1,0 +1,52 @@
+"""The status of a world without processes, as status.json would have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from support.stepping import PaperWorld
+from traptor.common.redis.state import RedisState
+from traptor.common.rules.rule import GroupId, Rejected
+from traptor.supervisor.reload import Outcome
+from traptor.supervisor.rules.redisuses import RedisUse, UseState
+from traptor.supervisor.status.rates import Rates
+from traptor.supervisor.status.status import Surroundings, status
+
+Json = dict[str, Any]
+
+WORKS = dict.fromkeys(RedisUse, UseState(RedisState.OK, 1.0))
+
+
+def status_of(
+    world: PaperWorld,
+    *,
+    groups: Sequence[Any] = (),
+    strays: tuple[Rejected, ...] = (),
+    known: bool = True,
+    redis: Mapping[RedisUse, UseState] = WORKS,
+    withheld: Mapping[GroupId, str] | None = None,
+    foreign: frozenset[GroupId] = frozenset(),
+    reload: Outcome | None = None,
+    jobs: Sequence[Json] = (),
+) -> Json:
+    around = Surroundings(
+        log_lost=0,
+        ledger={},
+        withheld=withheld or {},
+        foreign=foreign,
+        jobs=list(jobs),
+        redis=redis,
+        reload=reload,
+        rates=Rates(),
+        apps=[],
+    )
+    known_groups = SimpleNamespace(all=lambda: tuple(groups), strays=strays, are_known=known)
+    return status(world.context, cast(Any, known_groups), around, world.now)
+
+
+def group(name: str, *, suspect: bool = False, rejected: tuple[Rejected, ...] = ()) -> Any:
+    """A group as the status asks for it."""
+    snapshot = SimpleNamespace(rules=(), rejected=rejected, inactive=0)
+    return SimpleNamespace(id=GroupId.parse(name), snapshot=snapshot, suspect=suspect, ticket=0)
