@@ -41,9 +41,11 @@ OTHERS_COMMANDS |= {
     "ansible-playbook",
     "docker",
     "install",
+    "mkdir",
     "systemctl",
     "systemd-sysusers",
     "systemd-tmpfiles",
+    "tar",
 }
 
 every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

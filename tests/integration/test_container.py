@@ -98,15 +98,26 @@ def test_the_images_steps_deliver_to_kafka_in_a_plain_environment(
             wait_for(collection.streaming, "a stream")
             collection.sandbox.set_rules([("track", "storm")])
             wait_for(lambda: len(all_messages(kafka, "tweets")) > 10, "tweets in Kafka")
+            assert is_healthy(tmp_path, environment)
             [init] = psutil.Process(process.pid).children()
             init.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 0
+            assert not is_healthy(tmp_path, environment)
         finally:
             process.kill()
             process.wait()
     text = (tmp_path / "stdout.txt").read_text()
     assert json.loads(text.splitlines()[-1])["message"] == "supervisor stopped"
     assert "SECRET" not in text
+
+
+def is_healthy(root: Path, environment: dict[str, str]) -> bool:
+    """What the image's health check says."""
+    [words] = re.findall(
+        r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (CONTAINER / "Dockerfile").read_text(), re.MULTILINE
+    )
+    command = [word.replace("/run/traptor", f"{root}/run") for word in json.loads(words)]
+    return subprocess.run(command, env=environment, check=False, timeout=DEADLINE_S).returncode == 0
 
 
 def entry_point(root: Path) -> list[str]:

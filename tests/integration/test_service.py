@@ -73,7 +73,7 @@ def test_a_collection_in_the_units_limits_tells_what_it_does(
 
     collection.add_rules("follow:0", ["12"])
     collection.hint("follow:0")
-    wanted = "STATUS=connection follow:0: 1 rule NOT COLLECTED since "
+    wanted = "STATUS=follow:0 NOT COLLECTING 1 rule since "
     wait_for(lambda: manager.has_heard(*reload, wanted), "the first problem is told")
     assert "chmod 600" not in collection.log()
 

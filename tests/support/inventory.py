@@ -121,14 +121,19 @@ def package_folders() -> list[str]:
     return [line.partition("=")[2].strip() for line in lines]
 
 
-def build_wheel(folder: Path, version: str) -> Path:
-    """The working tree as a wheel of this version, made without a network."""
-    tree = folder / f"tree-{version}"
+def copy_tree(tree: Path) -> Path:
+    """A copy of what a package is built from."""
     tree.mkdir(parents=True)
     for name in package_folders():
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in _FILES:
         shutil.copy(ROOT / name, tree / name)
+    return tree
+
+
+def build_wheel(folder: Path, version: str) -> Path:
+    """The working tree as a wheel of this version, made without a network."""
+    tree = copy_tree(folder / f"tree-{version}")
     init = tree / "common" / "__init__.py"
     init.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', init.read_text()))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "."]
@@ -140,13 +145,20 @@ def build_wheel(folder: Path, version: str) -> Path:
 def make_environment(place: Path) -> None:
     """A virtual environment with all that this one has but for the project itself, without a network."""
     venv.create(place, symlinks=True, with_pip=False)
+    link_packages(place)
+    pip = place / "bin" / "pip"
+    script = "import sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
+    pip.write_text(f"#!{place}/bin/python\n{script}")
+    pip.chmod(0o755)
+
+
+def link_packages(place: Path) -> None:
+    """Put what this environment has into another one, but for the project and what is there already."""
     [ours] = (Path(sys.executable).parent.parent / "lib").glob("python*/site-packages")
     [theirs] = place.glob("lib/python*/site-packages")
+    for old in theirs.glob("setuptools*"):  # what a new environment may have is too old
+        shutil.rmtree(old)
     for package in ours.iterdir():
-        if "traptor" not in package.name and not package.name.startswith(("__", "_virtualenv")):
+        is_ours = "traptor" in package.name or package.name.startswith(("__", "_virtualenv"))
+        if not is_ours and not (theirs / package.name).exists():
             (theirs / package.name).symlink_to(package)
-    pip = place / "bin" / "pip"
-    pip.write_text(
-        f"#!{place}/bin/python\nimport sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
-    )
-    pip.chmod(0o755)

@@ -78,12 +78,14 @@ def main(words: list[str]) -> int:
         with (folder / "actions").open("a") as actions:
             actions.write(f"{verb} {unit.name}\n")
     match verb:
-        case "show":
+        case "show" | "status":
             unit.show()
         case "is-enabled":
             return 0 if unit.file("enabled").exists() else 1
         case "enable":
             unit.file("enabled").touch()
+            if "--now" in words:
+                unit.start()
         case "disable":
             unit.file("enabled").unlink(missing_ok=True)
         case "start":
