@@ -62,6 +62,7 @@ class WorkerSettings:
     redis_ca_file: Path | None = None
     stream_ca_file: Path | None = None  # None: the system's certificate authorities
     proxy_of_environment: bool = False  # for keys without a proxy
+    rate_limits: tuple[tuple[str, str], ...] = ()  # patterns of groups, each with a rate and a capacity
     # v2: the fields and expansions of the request, which has no other parameters
     stream_query: tuple[tuple[str, str], ...] = ()
 

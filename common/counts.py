@@ -22,6 +22,7 @@ class Counters(msgspec.Struct, kw_only=True):
     matched: int = 0  # tweets matched by at least one rule under the documented semantics
     inferred: int = 0  # tweets matched only by the wider interpretation
     unmatched: int = 0
+    held: int = 0  # matched tweets that are not delivered, because all their rules exceed their rate limits
     limited: int = 0  # tweets that the server reports as withheld
     broken: int = 0  # lines that are not JSON objects
     other: dict[str, int] = {}  # messages that are not tweets, by kind

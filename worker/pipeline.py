@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ from traptor.common.logs.throttle import Ration, Tally
 from traptor.common.messages import Rules
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.worker.counters.buckets import Buckets
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.sampler import Sampler
@@ -44,6 +45,7 @@ class Pipeline(abc.ABC):
         self._shown = Ration(_SHOWN_A_MINUTE)
         self.sampler = Sampler()
         self._said = Tally()
+        self._buckets = Buckets(birth.settings.rate_limits)
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -76,6 +78,20 @@ class Pipeline(abc.ABC):
             most_bytes=most_bytes(self.birth.settings),
             on_truncated=self._say_truncated,
         )
+
+    def limit_rates(self, rules: Sequence[Rule]) -> None:
+        """Limit the rates of these rules, to which indexes refer from now on."""
+        self._buckets.use(rules)
+        if self._buckets.unreadable:
+            log.warning("rate limits of rules cannot be read", extra=fields(rules=self._buckets.unreadable))
+
+    def exceeding(self, rules: Sequence[Rule], matched: Sequence[int]) -> Collection[int]:
+        """Return which of the matched rules (indexes) exceed their rate limits now, and say so."""
+        exceeding = self._buckets.exceeding(matched)
+        if exceeding and (count := self._said.add("held")):
+            rule = rules[next(iter(exceeding))]
+            log.warning("a rule exceeds its rate limit", extra=fields(rule=rule.shown_key, count=count))
+        return exceeding
 
     def _show(self, what: str, line: bytes) -> None:
         """Log the start of a line, unless many were shown just now."""

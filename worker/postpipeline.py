@@ -72,6 +72,13 @@ class PostPipeline(Pipeline):
         found = self._edition.attribute(line)
         self._count(found)
         rules, matched = self._edition.rules, found.rules
+        if exceeding := self.exceeding(rules, matched):
+            if self.stats is not None:
+                self.stats.held(self._counted.of(list(exceeding))[0])
+            matched = tuple(index for index in matched if index not in exceeding)
+            if not matched:
+                self.tally.held += 1
+                return
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
         body = enricher.enrich(raw, line, matched, found.source is Source.INFERRED, received_at_s)
         self.sampler.offer(body)
@@ -91,6 +98,7 @@ class PostPipeline(Pipeline):
         self._enricher = self.enricher(edition.rules, self.birth.group)
         self._foreign = self.enricher(edition.rules, None)
         self._counted.use(edition.rules)
+        self.limit_rates(edition.rules)
 
     def _count(self, found: Attribution) -> None:
         tally = self.tally

@@ -32,6 +32,7 @@ class TweetPipeline(Pipeline):
         rules = self.birth.rules
         self._matcher = Matcher(rules)
         self._enricher = self.enricher(rules, self.birth.group)
+        self.limit_rates(rules)
         self.open_output()
 
     def stream_opened(self) -> None:
@@ -62,9 +63,16 @@ class TweetPipeline(Pipeline):
             counters.unmatched += 1
         if self.stats is not None:
             self.stats.received(matched)
+        rules = self.birth.rules
+        if exceeding := self.exceeding(rules, matched):
+            if self.stats is not None:
+                self.stats.held(exceeding)
+            matched = [index for index in matched if index not in exceeding]
+            if not matched:
+                counters.held += 1
+                return
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
         self.sampler.offer(body)
-        rules = self.birth.rules
         self.delivery.send(
             Outgoing(
                 body=body,

@@ -40,6 +40,7 @@ from traptor.common.config.kinds.kinds import (
     Topic,
     YesNo,
 )
+from traptor.common.config.kinds.ratelimits import RateLimits
 from traptor.common.config.kinds.urls import masked_url
 from traptor.common.config.kinds.v2 import (
     Api,
@@ -128,6 +129,14 @@ class TraptorSection(Section):
         RESTART,
         "v2: Name of this collection in the tags of its filters at X; a filter with another tag is foreign. "
         "Supervisors that share an app need different names.",
+    )
+    rate_limit: RateLimits = option(
+        "",
+        REFRESH,
+        "Matches of a rule that are delivered, a line for each group: `track:* 2 600` is 2 a second in the "
+        "long run and 600 at once (by default as many as in a minute), for each rule by itself. A rule's "
+        "fields `rate` and `capacity` are for it alone; `rate` `none` frees it. Matches beyond are counted "
+        "and not delivered.",
     )
     follow_scope: Scopes = option(
         "full",

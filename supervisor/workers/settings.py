@@ -35,6 +35,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         ),
         kafka=_kafka_settings(settings) if settings.traptor.output == KAFKA else None,
         extras=settings.traptor.extras,
+        rate_limits=settings.traptor.rate_limit.rows,
         stream_ca_file=settings.twitter.stream_ca_file,
         proxy_of_environment=settings.twitter.proxy == ENVIRONMENT,
     )

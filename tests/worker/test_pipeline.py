@@ -13,6 +13,8 @@ from support.gatesink import GateSink
 from support.making_tweets import rule, tweet_fields
 
 from traptor.common.birth import Birth, KafkaSettings, WorkerSettings
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Ticket
 from traptor.worker.outbox.message import Outgoing
@@ -101,3 +103,26 @@ def test_extras_are_left_out_where_the_settings_say_so(tmp_path: Path) -> None:
     )
     assert "collection" in with_them
     assert "collection" not in without
+
+
+def test_a_tweet_is_delivered_with_the_rules_that_are_within_their_rate_limits(tmp_path: Path) -> None:
+    limited = {"value": "storm", "rule_id": "1", "rate": "0.0001", "capacity": "2"}
+    first = read_rule("traptor-track:0:1", limited, True, Limits())
+    assert isinstance(first, Rule)
+    rules = (first, rule("track:0", 2, "flood"))
+    sink, settings = KeepingSink(), worker_settings(tmp_path)
+    birth = Birth("track:0", 1, rules[0].group, rules, settings)
+    pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
+    pipeline.open()
+    for text in ("storm", "storm and flood", "storm and flood", "storm", "flood"):
+        pipeline.handle(json.dumps(tweet_fields(text)).encode())
+    pipeline.drain(float("inf"))
+    ids = [[one["rule_id"] for one in collection_rules(message.body)] for message in sink.messages]
+    assert ids == [["1"], ["1", "2"], ["2"], ["2"]]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.matched, counters.held, counters.accepted) == (5, 5, 1, 4)
+
+
+def test_a_limit_of_the_ini_holds_for_each_rule_of_its_groups(tmp_path: Path) -> None:
+    settings = worker_settings(tmp_path, rate_limits=(("track:*", "0.0001 1"),))
+    assert len(delivered(settings, LARGE, LARGE, LARGE)) == 1

@@ -213,3 +213,12 @@ def test_any_line_is_delivered_as_json_or_counted(posts: list[tuple[str, list[st
         counters=counters,
     )
     assert from_worker(frame(report)[HEADER.size :]) == report
+
+
+def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered() -> None:
+    settings = replace(BIRTH.settings, rate_limits=(("track:0", "0.0001 1"),))
+    birth = replace(BIRTH, settings=settings)
+    lines = [post_line(post_fields("storm"), "11")] * 2 + [post_line(post_fields("a flood"), "11", "12")]
+    pipeline, messages = handled(*lines, birth=birth)
+    assert [message.rule_ids for message in messages] == [("1",), ("2",)]
+    assert (pipeline.tally.received, pipeline.tally.held) == (3, 1)

@@ -67,6 +67,12 @@ class Stats:
         for group in groups:
             counts[group] = counts.get(group, 0) + 1
 
+    def held(self, rules: Iterable[int]) -> None:
+        """Count matches of rules (indexes) that their rate limits keep from being delivered."""
+        counts = self._live.held
+        for index in rules:
+            counts[index] = counts.get(index, 0) + 1
+
     def limited(self, delta: int) -> None:
         """Count tweets that the server withheld."""
         self._live.limited += delta

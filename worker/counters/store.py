@@ -9,6 +9,7 @@
   `limited` tweets, and matches by rule, each under the name that follows `stats:`.
 - `traptor:totals:<connection>`, when a connection carries several groups: `received` and `matched` tweets of
   all; only it has `received`, as a tweet is received for the connection.
+- `traptor:totals:<type>:<id>:held`: matches by rule that a rate limit kept from being delivered.
 - `traptor:totals:<...>:last`, `:first`, `:hour:<hour>`: of each rule; see `batches`.
 - `traptor:totals:<...>:batch:<writer>`: number of the last batch of totals from one process, for a day.
 """
@@ -45,6 +46,7 @@ class Tick:
     matched: int = 0  # tweets matched by at least one rule
     limited: int = 0  # tweets that the server withheld
     matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
+    held: dict[int, int] = field(default_factory=dict)  # matches beyond rate limits, by index of the rule
     groups: dict[str, int] = field(default_factory=dict)  # matched tweets by group, if there are several
 
     def totals(self, name: str, rule_of: Callable[[int], Rule]) -> dict[str, Counter[str]]:
@@ -53,6 +55,9 @@ class Tick:
         for index, count in self.matches.items():
             rule = rule_of(index)
             counts[str(rule.group)][named(rule)] += count
+        for index, count in self.held.items():
+            rule = rule_of(index)
+            counts[f"{rule.group}:held"][named(rule)] += count
         for group, count in self.groups.items():
             counts[group]["matched"] += count
         counts[name].update(received=self.received, matched=self.matched, limited=self.limited)

@@ -45,6 +45,13 @@ class PerGroup:
                 every.append(text)
         return cls(groups, types, every[0] if every else "")
 
+    @property
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """The pairs that `parse` reads, in an order of their own."""
+        groups = [(str(group), text) for group, text in sorted(self.groups.items())]
+        types = [(f"{rule_type}:{_ALL}", text) for rule_type, text in sorted(self.types.items())]
+        return (*groups, *types, *([(_ALL, self.every)] if self.every else ()))
+
     def of(self, group: GroupId) -> str:
         """Return the text for a group; "" when no line is about it."""
         return self.groups.get(group, self.types.get(group.type, self.every))

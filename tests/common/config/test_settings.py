@@ -427,3 +427,21 @@ def test_a_value_in_quotes_is_told(config: Configuration, section: str, line: st
     told = config.problem(config.option(section, line))
     name = line.split(" ")[0]
     assert told.endswith(f"[{section}] {name}: stands in quotes, which are a part of the value; remove them")
+
+
+def test_rate_limits_are_lines_of_a_group_a_rate_and_a_capacity(config: Configuration) -> None:
+    settings = config.load(config.option("traptor", "rate_limit = track:* 2 600\n  follow:3 0.5"))
+    assert settings.traptor.rate_limit.rows == (("follow:3", "0.5"), ("track:*", "2 600"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("track:*", "line 1 must be a group, a rate and a capacity"),
+        ("track:* 0", "line 1: the rate must be"),
+        ("track:* 2 0", "line 1: the capacity must be"),
+        ("tracks:* 2", "line 1 begins with no group"),
+    ],
+)
+def test_a_rate_limit_that_cannot_be_read_says_where(config: Configuration, text: str, says: str) -> None:
+    assert says in config.problem(config.option("traptor", f"rate_limit = {text}"))
