@@ -400,6 +400,7 @@ class Master:
             jobs=self._jobs.status(lambda at: time.time() + at - now),
             redis=self._states_of_redis(),
             reload=self._reload.last,
+            reloads=self._reload.made,
             rates=self._rates,
             apps=self._x.status() if self._x is not None else [],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from traptor.common.config.kinds.v2 import V2
@@ -39,6 +40,7 @@ class Reload:
         self._planner = planner
         self._logs = logs
         self.last: Outcome | None = None  # None: none was asked for
+        self.made: Counter[str] = Counter()  # `applied` and `refused`, since the start
         self._awaited: list[asyncio.Future[Outcome]] = []
 
     def next_outcome(self) -> asyncio.Future[Outcome]:
@@ -56,6 +58,7 @@ class Reload:
             self.last = Outcome(time.time(), refused=tuple(map(str, error.problems)))
         else:
             self.last = self._apply(self._context.settings, new, why)
+        self.made["refused" if self.last.refused else "applied"] += 1
         for future in self._awaited:
             if not future.done():  # whoever asked may be gone
                 future.set_result(self.last)

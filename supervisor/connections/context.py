@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 
 from traptor.common.config.settings import Settings
@@ -46,6 +47,7 @@ class Context:
     apps: AppsView = field(default_factory=NoApps)
     slots: SlotsView = field(default_factory=NoSlots)
     connections: dict[str, Connection] = field(default_factory=dict)
+    openings: Counter[tuple[str, str]] = field(default_factory=Counter)  # of streams, by key and outcome
     stopping: bool = False
     hurries: bool = False  # the stop does not wait for the output
     keys_changed: bool = False  # the pool's present state is not stored yet

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from traptor.common.counts import Counters, added
 from traptor.common.errors import ProtocolError
@@ -28,6 +27,13 @@ from traptor.common.messages import (
 )
 from traptor.supervisor.connections.connection import Connection, LastError, Refusal
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.endings import (
+    RULES_REFUSED_STATUSES,
+    Opening,
+    error_of,
+    failure_of,
+    opening_of,
+)
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
@@ -39,9 +45,6 @@ from traptor.supervisor.workers.states import GenerationState
 from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
 
 log = logging.getLogger(__name__)
-
-# The rules are to blame, not the key (Twitter, "Connecting to a streaming endpoint").
-RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
 # Keep reading a replaced stream this long: the server may still have tweets queued for it that it does not
 # send to the new one. Busy servers wrote such tweets 0.19 s and 0.63 s after their 200. Reading too long only
@@ -88,6 +91,7 @@ class Outcomes:
         now = self._clock()
         match message:
             case Report():
+                _note_delivery(self._connection(g), g, message)
                 before = g.counters
                 g.heard(message, now, self._context.run_clock.read(now))
                 self._tell_app(g, before, message.seen_filters)
@@ -138,6 +142,9 @@ class Outcomes:
     def _connection(self, g: Generation) -> Connection:
         return self._context.connections[g.birth.connection]
 
+    def _count_opening(self, g: Generation, outcome: Opening) -> None:
+        self._context.openings[g.key_name or "", outcome] += 1
+
     # ---- a stream opened
 
     def _on_connected(self, c: Connection, g: Generation, message: Connected, now: float) -> None:
@@ -145,6 +152,7 @@ class Outcomes:
             return  # it was told to end while the response was on its way
         g.connected(message.at, now)
         assert g.lease is not None
+        self._count_opening(g, Opening.STREAM)
         self._context.pool.connected(g.lease.key_id, message.at)
         if (app := self._context.app_of(c)) is not None:
             app.connected()
@@ -198,7 +206,8 @@ class Outcomes:
         if lease is None:
             raise ProtocolError("a disconnect without a connect")
         self._context.keys_changed = True
-        _note_error(c, message, began is not None)
+        if message.kind is not DisconnectKind.OWN_CLOSE:
+            c.last_error = LastError(message.at, error_of(message))
         if message.kind is DisconnectKind.NETWORK:
             c.network_error = message.detail
         if began is not None:
@@ -258,6 +267,7 @@ class Outcomes:
     def _on_refusal(
         self, c: Connection, g: Generation, message: Disconnected, key_id: str, now: float
     ) -> None:
+        self._count_opening(g, opening_of(message))
         if not message.reached:
             self._context.pool.refund(key_id)
             look_at_addresses(self._context.pool)  # the address may be missing on this host
@@ -367,14 +377,11 @@ class Outcomes:
                 c.refresh_crashes.crashed(now, now - g.born_at)
 
 
-def _note_error(c: Connection, message: Disconnected, streamed: bool) -> None:
-    """Keep for the status why a stream ended, or did not open, unless we closed it."""
-    if message.kind is DisconnectKind.OWN_CLOSE:
-        return
-    what = "the stream ended" if streamed else "no stream"
-    status = f"HTTP {message.status}" if message.status is not None and not streamed else message.kind
-    detail = f": {message.detail}" if message.detail else ""
-    c.last_error = LastError(message.at, f"{what}: {status}{detail}")
+def _note_delivery(c: Connection, g: Generation, report: Report) -> None:
+    """Keep when messages were last delivered, as far as the reports tell."""
+    before, now = g.counters, report.counters
+    if (now.delivered, now.redelivered) != (before.delivered, before.redelivered):
+        c.delivered_at = report.at
 
 
 def _is_connecting(g: Generation | None) -> bool:
@@ -391,14 +398,6 @@ def _on_ready(g: Generation) -> None:
 
 def _crash_cause(g: Generation) -> GapCause:
     return GapCause.HUNG if g.ending in PUT_DOWN else GapCause.CRASH
-
-
-def failure_of(message: Disconnected) -> Failure:
-    """Return what a connect that did not succeed means for its key."""
-    if message.status is not None and message.kind is DisconnectKind.HTTP:
-        failure = Failure.of_answer(message.status, message.headers, time.time())
-        return replace(failure, text=f"{failure.text}: {message.detail}") if message.detail else failure
-    return Failure(FailureKind.NETWORK, text=message.detail)
 
 
 def _log_end(g: Generation, code: int | None) -> None:

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from traptor.supervisor.control.refusals import DESCRIPTION_PATH
+from traptor.supervisor.metrics.exposition import CONTENT_TYPE_LATEST, Exposition
 from traptor.supervisor.problems.board import Health
 
 Json = dict[str, Any]
@@ -23,6 +24,7 @@ class Views:
 
     def __init__(self, status: Callable[[], Json]) -> None:
         self._status = status
+        self._exposition = Exposition(status)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -32,12 +34,17 @@ class Views:
             web.get("/status", self._get_status),
             web.get(DESCRIPTION_PATH, self._get_description),
             web.get("/healthz", _get_health),
+            web.get("/metrics", self._get_metrics),
             web.get("/readyz", self._get_readiness),
             *parts,
         ]
 
     async def _get_status(self, _request: web.Request) -> web.StreamResponse:
         return answer(self._status())
+
+    async def _get_metrics(self, _request: web.Request) -> web.StreamResponse:
+        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+        return web.Response(body=self._exposition.text(), headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
         """Answer 503, and why, while nothing is collected that should be."""

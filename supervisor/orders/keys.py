@@ -12,7 +12,7 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
 from traptor.common.messages import Disconnected
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.outcomes import RULES_REFUSED_STATUSES, failure_of
+from traptor.supervisor.connections.endings import RULES_REFUSED_STATUSES, failure_of
 from traptor.supervisor.keys.budget import Purpose
 from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.keys.states import KeyState

@@ -39,6 +39,7 @@ class Surroundings:
     jobs: list[dict[str, Any]]  # jobs that failed
     redis: Mapping[RedisUse, UseState]
     reload: Outcome | None  # of the last one
+    reloads: Mapping[str, int]  # made since the start, by outcome
     rates: Rates
     apps: list[dict[str, Any]]  # under v2
 
@@ -58,6 +59,11 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "log_lost": around.log_lost,
         "ledger": around.ledger,
         "reload": _reload(around.reload),
+        "reloads": dict(around.reloads),
+        "openings": [
+            {"key": key, "outcome": outcome, "count": count}
+            for (key, outcome), count in sorted(context.openings.items())
+        ],
         "heartbeat": _heartbeats(groups, around),
         "output": output(context, now),
         "jobs": around.jobs,
@@ -140,6 +146,7 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
         "uncollected": c.uncollected(),
         "wait": _wait(c, now),
         "last_error": _last_error(c, now),
+        "last_delivery": _wall(c.delivered_at, now),
         "waits_for": c.wait.text if c.wait else None,
         "waits_until": _wall(c.wait.until if c.wait else None, now),
         "held_for": [f"part {part}" for part in c.held_for],
@@ -196,6 +203,7 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
         "born_at": _wall(g.born_at, now),
         "streaming_since": _wall(g.streaming_since, now),
         "activity": g.last_report.activity if g.last_report else None,
+        "last_byte": _wall(g.last_byte_at or None, now),
         "backlog": g.last_report.backlog if g.last_report else 0,
         "unconfirmed_since": _wall(g.last_report.unconfirmed_since if g.last_report else None, now),
         "vitals": msgspec.to_builtins(g.vitals) if g.vitals else None,

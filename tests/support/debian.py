@@ -23,12 +23,12 @@ class Program:
     env: dict[str, str]
 
     def run(
-        self, *arguments: str | Path, env: dict[str, str] | None = None
+        self, *arguments: str | Path, env: dict[str, str] | None = None, stdin: Path = Path(os.devnull)
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.path, *arguments],
             env={**os.environ, **self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            input=stdin.read_text(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

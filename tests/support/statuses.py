@@ -39,6 +39,7 @@ def status_of(
         jobs=list(jobs),
         redis=redis,
         reload=reload,
+        reloads={},
         rates=Rates(),
         apps=[],
     )
