@@ -17,21 +17,29 @@ class SecretMask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
+        self._compiled = _compiled(self._known)
         self.know(secrets)
 
     def know(self, secrets: Iterable[str]) -> None:
         """Hide these too, from now on."""
         forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        if forms <= self._known:
-            return
-        self._known |= forms
-        longest_first = sorted(self._known, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        if not forms <= self._known:
+            self._known |= forms
 
     def hide(self, text: str) -> str:
         """Return the text with `***` in place of every known secret."""
-        return self._pattern.sub(_MASK, text) if self._pattern is not None else text
+        known = self._known
+        if not known:
+            return text
+        compiled = self._compiled
+        if compiled[0] is not known:  # only now: secrets become known one after the other
+            compiled = self._compiled = _compiled(known)
+        return compiled[1].sub(_MASK, text)
+
+
+def _compiled(known: frozenset[str]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """Return the secrets with their pattern, together: another thread may add to them meanwhile."""
+    return known, re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
 
 
 def _forms(secret: str) -> set[str]:

@@ -83,8 +83,10 @@ def replace_handlers(handlers: Collection[logging.Handler]) -> None:
 def set_level(level: str) -> None:
     """Log from `level` up; libraries at INFO or above: their DEBUG shows requests and signatures."""
     number = logging.getLevelNamesMapping()[level]
-    logging.getLogger("traptor").setLevel(number)
-    logging.getLogger().setLevel(max(number, logging.INFO))
+    for name, wanted in (("traptor", number), (None, max(number, logging.INFO))):
+        logger = logging.getLogger(name)
+        if logger.level != wanted:  # a worker has its master's: setting it takes a look at every logger
+            logger.setLevel(wanted)
 
 
 def _prepare(log_dir: Path) -> None:
