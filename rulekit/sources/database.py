@@ -54,9 +54,12 @@ def _rows(engine: Engine, query: str) -> Rows:
         result = streaming.execute(sqlalchemy.text(query))
         if not result.returns_rows:
             raise SourceError("the query returns no rows; it must be a SELECT")
-        names = _names(list(result.keys()))
-        for number, cells in enumerate(result, start=1):
-            yield row_of(number, dict(zip(names, cells, strict=True)))
+        try:
+            names = _names(list(result.keys()))
+            for number, cells in enumerate(result, start=1):
+                yield row_of(number, dict(zip(names, cells, strict=True)))
+        finally:
+            result.close()  # MySQL's driver reads what is left; it has no other way to end a query
 
 
 def _target(url: str) -> URL:
