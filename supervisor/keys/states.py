@@ -19,6 +19,7 @@ class KeyState(StrEnum):
     SUSPECT = "SUSPECT"  # streams, but an extra connect was refused (401/403): no new connects
     QUARANTINED = "QUARANTINED"
     UNUSABLE = "UNUSABLE"  # its source address is not on this host
+    OUT_OF_CREDIT = "OUT_OF_CREDIT"  # as its app knows: X gives no more for money (v2)
     GONE = "GONE"  # no longer configured
 
 
@@ -110,7 +111,7 @@ def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimi
         case KeyState.QUARANTINED:
             reason = "quarantined after a refusal (401/403)"
             return Verdict(False, record.quarantined_until(now), reason, Hindrance.QUARANTINED)
-        case KeyState.OK | KeyState.COOLING:
+        case KeyState.OK | KeyState.COOLING | KeyState.OUT_OF_CREDIT:
             return _judge_waits(record, purpose, limits, now)
 
 

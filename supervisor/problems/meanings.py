@@ -36,6 +36,7 @@ KEYS: Mapping[KeyState, Meaning | None] = {
     KeyState.UNUSABLE: Meaning(
         WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
     ),
+    KeyState.OUT_OF_CREDIT: None,  # its connection tells
     KeyState.GONE: None,  # an operator removed it
 }
 

@@ -30,6 +30,7 @@ def test_an_app_without_credit_is_asked_again_after_a_while_and_not_before(make_
         v2.fault("status", app="app", endpoint="stream", problem=problem, times=1)
         v2.fault("close", app="app")
         collection.wait_log("gap connection=v2:app cause=server_close")
+        wait_for(lambda: collection.key("app")["state"] == "OUT_OF_CREDIT", "the key says so")
         wait_for(lambda n=number: len(connects(collection)) == 1 + 2 * n, "it is asked again")
         collection.wait_streaming("v2:app")
     assert statuses(collection) == [200, 402, 200, 402, 200, 429, 200]
