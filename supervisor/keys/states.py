@@ -117,7 +117,7 @@ def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimi
 
 def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
     rests_until = record.backoff.rests_until(now) or now
-    free_at = record.budget.free_at(purpose, limits, now)
+    free_at = record.free_at(purpose, limits, now)
     if max(rests_until, free_at) <= now:
         return Verdict(True, None, "")
     if rests_until >= free_at:
@@ -127,6 +127,7 @@ def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: f
 
 
 def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:
+    limits = record.limits(limits)
     used = f"{record.budget.used(limits, now)} of {limits.connects} connects in {limits.connects_window:g} s"
     kept = reserve(purpose, limits)
     return f"{used} are used" + (f", and {kept} are kept for recovery" if kept else "")
