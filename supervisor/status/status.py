@@ -77,7 +77,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "ownerless": [
             {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
         ],
-        "keys": [_key(key, context.apps.get(key.key_id), now) for key in context.pool.statuses(now)],
+        "keys": [_key(key, now, context.apps.get(key.key_id)) for key in context.pool.statuses(now)],
         "apps": around.apps,
     }
 
@@ -213,7 +213,7 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
     }
 
 
-def _key(key: KeyStatus, app: AppView | None, now: float) -> dict[str, Any]:
+def _key(key: KeyStatus, now: float, app: AppView | None = None) -> dict[str, Any]:
     hold = app.hold() if app is not None else None
     is_broke = hold is not None and hold.kind is HoldKind.OUT_OF_CREDIT
     ends_at = hold.until if hold is not None and is_broke else _wall(key.not_before, now)
