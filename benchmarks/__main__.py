@@ -17,6 +17,7 @@ import click
 import orjson
 from rich.table import Table
 
+from benchmarks.answers import answers
 from benchmarks.apps import one_app
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "full_look": full_look,
     "many": many_connections,
     "one_app": one_app,
+    "answers": answers,
 }
 
 

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "full_look",
     "many",
     "one_app",
+    "answers",
 )
 
 
