@@ -20,7 +20,6 @@ from traptor.common.logs.worker import configure_worker_logging
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
-from traptor.worker.counters.growing import CountedRules
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
@@ -107,9 +106,7 @@ def check_output(settings: WorkerSettings, answer: Connection) -> None:
 
 def _pipeline(birth: Birth, delivery: Delivery) -> Pipeline:
     if birth.settings.api == API_V2:
-        rules = CountedRules()
-        stats = _stats(birth.connection, rules.by_number, birth.settings)
-        return PostPipeline(birth, delivery, stats, rules)
+        return PostPipeline(birth, delivery, _stats(birth.connection, (), birth.settings))
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+
+import msgspec
 
 from traptor.common.rules.rule import RuleType
 from traptor.worker.match.matcher import ValueMatcher
-from traptor.worker.posts.astweet import reposted_author, tweet_of
-from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.astweet import tweet_of
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import whole_post
 
-_ONLY_FOLLOW = {RuleType.FOLLOW}
+
+class PackedFilter(msgspec.Struct, frozen=True):
+    """The values of a packed filter, by their numbers."""
+
+    numbers: frozenset[int]
+    is_of_users: bool
 
 
 class PackedValues:
@@ -20,30 +28,26 @@ class PackedValues:
         by_type: dict[RuleType, dict[str, tuple[int, ...]]] = {kind: {} for kind in RuleType}
         for kind, value, number in values:
             by_type[kind][value] = (*by_type[kind].get(value, ()), number)
-        track, follow, locations = map(
-            by_type.__getitem__, (RuleType.TRACK, RuleType.FOLLOW, RuleType.LOCATIONS)
+        self._users: dict[str | None, tuple[int, ...]] = dict(by_type[RuleType.FOLLOW].items())
+        self._matcher = ValueMatcher(
+            by_type[RuleType.TRACK], by_type[RuleType.FOLLOW], by_type[RuleType.LOCATIONS]
         )
-        self._users = follow
-        self._matcher = ValueMatcher(track, follow, locations)
 
-    def documented(self, line: PostLine, kinds: Collection[RuleType]) -> set[int]:
-        """Return the values of these types that match by the documented semantics, and maybe others."""
-        return self._by_users(line) if kinds == _ONLY_FOLLOW else set(self._matcher.match(tweet_of(line)))
-
-    def wider(self, line: PostLine) -> set[int]:
-        """Return the values found by the wider interpretation, for posts in which `documented` has none."""
-        return set(self._matcher.infer(tweet_of(line)))
-
-    def _by_users(self, line: PostLine) -> set[int]:
+    def users(self, head: PostHead) -> list[int]:
         """Return the followed users who wrote the post, are answered by it, or are reposted in it."""
-        users, post = self._users, line.post
-        found: set[int] = set()
-        if post.author_id in users:
-            found.update(users[post.author_id])
-        if post.in_reply_to_user_id in users:
-            found.update(users[post.in_reply_to_user_id])
-        if post.referenced_tweets or post.referenced_posts:
-            author = reposted_author(line)
-            if author in users:
-                found.update(users[author])
+        users, post = self._users, head.data
+        assert post is not None
+        found = list(users.get(post.author_id, ()))
+        if post.in_reply_to_user_id is not None:
+            found += users.get(post.in_reply_to_user_id, ())
+        if post.referenced_tweets is not None or post.referenced_posts is not None:
+            found += users.get(head.reposted_author, ())
         return found
+
+    def documented(self, raw: bytes) -> list[int]:
+        """Return the values of all types that match a post's line by the documented semantics."""
+        return self._matcher.match(tweet_of(whole_post(raw)))
+
+    def wider(self, raw: bytes) -> list[int]:
+        """Return the values found by the wider interpretation, for posts in which `documented` has none."""
+        return self._matcher.infer(tweet_of(whole_post(raw)))
