@@ -8,9 +8,9 @@ from itertools import chain
 
 import msgspec
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import GroupId, Rule, RuleType
-from traptor.worker.filters.packed import PackedFilter, PackedValues
+from traptor.worker.filters.packed import PackedFilter, PackedValue, PackedValues
 from traptor.worker.posts.head import PostHead
 
 Value = tuple[str, str]  # group and value
@@ -78,14 +78,13 @@ class Edition:
         packed = [one for filter_id in ids for one in self._packed.get(filter_id, ())]
         if not packed and not any(filter_id in self._single for filter_id in ids):
             return _FOREIGN
-        if all(one.is_of_users for one in packed):
-            found = self._values.users(head)
-        else:
-            found = self._values.documented(raw)
-        rules = self._rules(ids, set(found))
+        found = set(self._values.users(head)) if packed else set[int]()
+        if not all(one.is_of_users for one in packed):
+            found.update(self._values.texts(raw))
+        rules = self._rules(ids, found)
         if rules:
             return Attribution(Source.MATCHED, rules)
-        wider = self._rules(ids, set(self._values.wider(raw))) if packed else ()
+        wider = self._rules(ids, self._values.wider(raw)) if packed else ()
         return Attribution(Source.INFERRED, wider) if wider else _UNATTRIBUTED
 
     def knows(self, filter_id: str) -> bool:
@@ -117,7 +116,7 @@ class Edition:
     # ---- at the beginning
 
     def _file(self, indexes: Mapping[Value, tuple[int, ...]]) -> PackedValues:
-        numbers: dict[Value, int] = {}
+        numbers: dict[tuple[Value, FollowScope], int] = {}
         for meaning in self.meanings:
             values = [(meaning.group, value) for value in meaning.values]
             if meaning.is_packed:
@@ -127,13 +126,17 @@ class Edition:
             rules = self._each_once((*known, *(i for value in values for i in indexes.get(value, ()))))
             source = Source.MATCHED if rules else Source.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
-        self._rules_of = [self._each_once(indexes.get(value, ())) for value in numbers]
+        self._rules_of = [self._each_once(indexes.get(value, ())) for value, _ in numbers]
         return PackedValues(
-            {(GroupId.parse(group).type, value, number) for (group, value), number in numbers.items()}
+            PackedValue(GroupId.parse(group).type, text, scope) for (group, text), scope in numbers
         )
 
-    def _file_packed(self, meaning: Meaning, values: Iterable[Value], numbers: dict[Value, int]) -> None:
-        its_numbers = frozenset([numbers.setdefault(value, len(numbers)) for value in values])
+    def _file_packed(
+        self, meaning: Meaning, values: Sequence[Value], numbers: dict[tuple[Value, FollowScope], int]
+    ) -> None:
+        scopes = meaning.scopes or (FollowScope.FULL,) * len(values)
+        keys = zip(values, scopes, strict=True)
+        its_numbers = frozenset([numbers.setdefault(key, len(numbers)) for key in keys])
         packed = PackedFilter(its_numbers, GroupId.parse(meaning.group).type is RuleType.FOLLOW)
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
+from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.matcher import ValueMatcher
 from traptor.worker.posts.astweet import tweet_of
 from traptor.worker.posts.head import PostHead
@@ -20,34 +22,60 @@ class PackedFilter(msgspec.Struct, frozen=True):
     is_of_users: bool
 
 
+class PackedValue(msgspec.Struct, frozen=True):
+    """A value in the form of rules, with what it is compared by."""
+
+    kind: RuleType
+    text: str
+    scope: FollowScope = FollowScope.FULL
+
+
+_Users = dict[str | None, tuple[int, ...]]
+
+
 class PackedValues:
     """Finds values in posts, by the numbers given to the values."""
 
-    def __init__(self, values: Iterable[tuple[RuleType, str, int]]) -> None:
-        """Take the values in the form of rules, with their types and numbers."""
-        by_type: dict[RuleType, dict[str, tuple[int, ...]]] = {kind: {} for kind in RuleType}
-        for kind, value, number in values:
-            by_type[kind][value] = (*by_type[kind].get(value, ()), number)
-        self._users: dict[str | None, tuple[int, ...]] = dict(by_type[RuleType.FOLLOW].items())
-        self._matcher = ValueMatcher(
-            by_type[RuleType.TRACK], by_type[RuleType.FOLLOW], by_type[RuleType.LOCATIONS]
-        )
+    def __init__(self, values: Iterable[PackedValue]) -> None:
+        """Take the values in the order of their numbers."""
+        track, locations = dict[str, tuple[int, ...]](), dict[str, tuple[int, ...]]()
+        self._authors: _Users = {}
+        self._answered: _Users = {}
+        self._reposted: _Users = {}
+        for number, value in enumerate(values):
+            if value.kind is RuleType.FOLLOW:
+                self._add_user(value, number)
+            else:
+                by_text = track if value.kind is RuleType.TRACK else locations
+                by_text[value.text] = (*by_text.get(value.text, ()), number)
+        self._texts = ValueMatcher(track, {}, locations)
+        self._mentioned = FollowIndex({user: numbers for user, numbers in self._reposted.items() if user})
+
+    def _add_user(self, value: PackedValue, number: int) -> None:
+        wanted = [self._authors]
+        if value.scope is not FollowScope.AUTHOR:
+            wanted.append(self._answered)
+        if value.scope is FollowScope.FULL:
+            wanted.append(self._reposted)
+        for users in wanted:
+            users[value.text] = (*users.get(value.text, ()), number)
 
     def users(self, head: PostHead) -> list[int]:
         """Return the followed users who wrote the post, are answered by it, or are reposted in it."""
-        users, post = self._users, head.data
+        post = head.data
         assert post is not None
-        found = list(users.get(post.author_id, ()))
+        found = list(self._authors.get(post.author_id, ()))
         if post.in_reply_to_user_id is not None:
-            found += users.get(post.in_reply_to_user_id, ())
+            found += self._answered.get(post.in_reply_to_user_id, ())
         if post.referenced_tweets is not None or post.referenced_posts is not None:
-            found += users.get(head.reposted_author, ())
+            found += self._reposted.get(head.reposted_author, ())
         return found
 
-    def documented(self, raw: bytes) -> list[int]:
-        """Return the values of all types that match a post's line by the documented semantics."""
-        return self._matcher.match(tweet_of(whole_post(raw)))
+    def texts(self, raw: bytes) -> list[int]:
+        """Return the values of track and locations that match a post's line by the documented semantics."""
+        return self._texts.match(tweet_of(whole_post(raw)))
 
-    def wider(self, raw: bytes) -> list[int]:
-        """Return the values found by the wider interpretation, for posts in which `documented` has none."""
-        return self._matcher.infer(tweet_of(whole_post(raw)))
+    def wider(self, raw: bytes) -> set[int]:
+        """Return the values found by the wider interpretation, for posts in which there is none otherwise."""
+        tweet = tweet_of(whole_post(raw))
+        return self._mentioned.infer(tweet) | set(self._texts.infer(tweet))

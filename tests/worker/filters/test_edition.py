@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.making_posts import head_of, packed, post_fields, post_line, repost_of, single
+from support.making_posts import Json, head_of, packed, post_fields, post_line, repost_of, single
 from support.making_tweets import rule
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import Rule
 from traptor.worker.filters.edition import Edition, Source
 
@@ -119,6 +119,28 @@ def test_both_spellings_of_posts_in_includes_are_read() -> None:
         repost = post_fields("…", author_id="1", **{referenced: [{"type": "retweeted", "id": "18"}]})
         line = post_line(repost, "3", "4", includes={included: [other]})
         assert found(line) == (Source.MATCHED, ["also", "7"])
+
+
+A, R, F = FollowScope.AUTHOR, FollowScope.REPLIES, FollowScope.FULL
+
+
+@pytest.mark.parametrize(
+    ("post", "rules"),
+    [
+        (post_fields(author_id="42", in_reply_to_user_id="7"), ["42", "7"]),
+        (post_fields(author_id="7", in_reply_to_user_id="42"), ["7"]),
+        (post_fields(author_id="9", in_reply_to_user_id="7"), ["9", "7"]),
+        (repost_of(post_fields(author_id="7", id="19"), author_id="42"), ["42"]),
+        (repost_of(post_fields(author_id="9", id="19"), author_id="42"), ["42", "9"]),
+        (repost_of(post_fields(author_id="42", id="19"), author_id="9"), ["9"]),
+    ],
+)
+def test_users_of_a_packed_filter_count_within_their_scopes(post: Json, rules: list[str]) -> None:
+    meaning = Meaning("1", "follow:0", ("42", "7", "9"), True, (A, R, F))
+    edition = Edition((ANN, BO, CY), (), (meaning,))
+    assert sorted(found(post_line(post, "1"), edition)[1]) == sorted(rules)
+    beside = Edition((ANN, BO, CY, STORM), (), (meaning, packed("2", "track:0", ("storm", "hail"))))
+    assert sorted(found(post_line(post, "1", "2"), beside)[1]) == sorted(rules)
 
 
 def test_a_filter_that_two_groups_share_names_the_rules_of_both() -> None:
