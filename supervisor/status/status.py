@@ -35,7 +35,7 @@ class Surroundings:
     """The parts of the status besides groups, connections and keys."""
 
     log_lost: int
-    ledger: dict[str, int]
+    ledger: Mapping[str, int | str | None]
     withheld: Mapping[GroupId, str]  # groups without a heartbeat, and why
     foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # jobs that failed
