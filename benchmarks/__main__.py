@@ -17,13 +17,11 @@ import click
 import orjson
 from rich.table import Table
 
-from benchmarks.answers import answers
 from benchmarks.apps import one_app
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.idle import full_look, many_connections, weight
 from benchmarks.path import full_path, many_rules
-from benchmarks.posts import posts
 from benchmarks.restart import refresh, restart
 from benchmarks.socketsink import socket_to_sink
 from traptor.common.errors import ExitCode
@@ -33,7 +31,6 @@ from traptor.common.text import counted
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "path": full_path,
     "many_rules": many_rules,
-    "posts": posts,
     "socket_to_sink": socket_to_sink,
     "restart": restart,
     "refresh": refresh,
@@ -42,7 +39,6 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "full_look": full_look,
     "many": many_connections,
     "one_app": one_app,
-    "answers": answers,
 }
 
 

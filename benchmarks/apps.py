@@ -25,6 +25,7 @@ _COMPOSED_S = 1.0
 _ASKED_MS = 100.0
 _IDLE_PERCENT = 1.0
 _UP_WITHIN_S = 120.0
+_APART_S = 0.5  # looks at Redis are a quarter of a second apart at least
 _SETTLED_S = 25.0  # until the filters of the first load are taken to be in effect
 
 
@@ -84,6 +85,7 @@ def _running(effort: Effort) -> list[Figure]:
 
 def _change_s(collection: Collection, number: int) -> float:
     """Return the time from a hint about a new rule to the request for its filter, by X's own record."""
+    time.sleep(_APART_S)
     before = _changes(collection)
     collection.redis.hset(
         f"traptor-track:0:new-{number}", mapping={"rule_id": f"new-{number}", "value": f"novelty {number}"}

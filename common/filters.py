@@ -26,4 +26,3 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
     group: str
     values: tuple[str, ...]
     is_packed: bool
-    scopes: tuple[FollowScope, ...] = ()  # of the values of follow rules, in their order; empty: all FULL

@@ -23,7 +23,6 @@ BENCHMARKS = (
     "full_look",
     "many",
     "one_app",
-    "answers",
 )
 
 

@@ -26,6 +26,7 @@ def make_accounts(count: int) -> list[Account]:
 def write_ini(
     folder: TrialFolder,
     redis_url: str,
+    stream_url: str,
     accounts: Sequence[Account] = (),
     options: Options | None = None,
 ) -> None:
@@ -38,7 +39,7 @@ def write_ini(
             "log_dir": folder.logs.name,
         },
         "redis": {"url": redis_url},
-        "twitter": {"connect_rate": "5"},
+        "twitter": {"stream_url": stream_url, "connect_rate": "5"},
         "logging": {"format": "json"},
     }
     sections |= {

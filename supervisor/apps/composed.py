@@ -83,8 +83,10 @@ def composed(
 
 def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand], now: float) -> int:
     """Return how many filters of others take room; those of the very value that is wanted are used."""
-    wanted = {filter_text([clause], one.suffix) for one in demands for clause in one.clauses}
     found = difference(standing, owner, now).foreign
+    if not found:
+        return 0
+    wanted = {filter_text([clause], one.suffix) for one in demands for clause in one.clauses}
     return sum(one.value not in wanted for one in found)
 
 
@@ -103,7 +105,7 @@ def _without(demand: Demand, bad: Mapping[Clause, str]) -> Demand:
 
 
 def _parted(found: Composition, refused: Mapping[str, str]) -> Composition:
-    if not any(one.text in refused for one in found.filters):
+    if not refused or not any(one.text in refused for one in found.filters):
         return found
     return replace(found, filters=tuple(part for one in found.filters for part in _parts(one, refused)))
 

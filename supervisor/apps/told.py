@@ -32,11 +32,12 @@ class ToldRules:
     def want(self, rules: Iterable[Rule]) -> None:
         """Take over what is wanted. Values that nobody wants any more stay with the rules that had them."""
         wanted = tuple(rules)
-        values = {(str(rule.group), value) for rule in wanted for value in rule.values}
         kept = {rule.digest for rule in wanted}
-        left = (rule for rule in (*self._earlier, *self._wanted) if rule.digest not in kept)
-        self._earlier = tuple(one for rule in left if (one := _with(rule, values, wanted=False)).values)
-        self._wanted = wanted
+        left = [rule for rule in (*self._earlier, *self._wanted) if rule.digest not in kept]
+        self._earlier, self._wanted = (), wanted
+        if left:
+            values = {(str(rule.group), value) for rule in wanted for value in rule.values}
+            self._earlier = tuple(one for rule in left if (one := _with(rule, values, wanted=False)).values)
 
     def forget(self, meanings: Iterable[Meaning]) -> None:
         """Forget earlier rules for which no filter stands any more."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,16 +20,11 @@ _PARTS = ("problems", "connections", "keys")
 
 
 class Views:
-    """The endpoints that show the status.
+    """The endpoints that show the status; `status` returns the content of status.json as of now."""
 
-    `status` returns the content of status.json as of now, `in_thread` the result of a call in a thread.
-    """
-
-    def __init__(self, status: Callable[[], Json], in_thread: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, status: Callable[[], Json]) -> None:
         self._status = status
-        self._exposition = Exposition()
-        self._scrapes = asyncio.Lock()
-        self._in_thread = in_thread
+        self._exposition = Exposition(status)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -50,10 +44,7 @@ class Views:
 
     async def _get_metrics(self, _request: web.Request) -> web.StreamResponse:
         headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
-        async with self._scrapes:
-            # The text takes longer than the status: the loop has other work meanwhile.
-            text = await self._in_thread(self._exposition.text, self._status())
-        return web.Response(body=text, headers=headers)
+        return web.Response(body=self._exposition.text(), headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
         """Answer 503, and why, while nothing is collected that should be."""

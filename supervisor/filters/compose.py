@@ -50,8 +50,9 @@ def _measured(demand: Demand, length: int) -> tuple[list[Clause], list[Waiting]]
     """Separate the clauses that fit into a filter from those that are too long for one."""
     fitting: list[Clause] = []
     too_long: list[Waiting] = []
+    around = len(filter_text([], demand.suffix))
     for clause in demand.clauses:
-        size = len(filter_text([clause], demand.suffix))
+        size = around + len(str(clause))
         if size <= length:
             fitting.append(clause)
         else:

@@ -33,7 +33,7 @@ class Shelf:
             size = sum(self._sizes[clause] for clause in kept)
             if kept and one.suffix == self.demand.suffix and size <= self._room:
                 placed.update(kept)
-                self._bins.append(_Bin(kept, size, is_new=False))
+                self._bins.append(_Bin(kept, size, is_new=False, origin=one))
         self._missing = sorted((clause for clause in self._sizes if clause not in placed), key=str)
         self.changed += len(self._missing)
 
@@ -106,7 +106,11 @@ class Shelf:
     def filters(self) -> Iterator[Filter]:
         """Yield the filters as they should be."""
         for one in self._bins:
-            yield Filter(self.demand.group, tuple(one.clauses), self.demand.suffix)
+            clauses = tuple(one.clauses)
+            if one.origin is not None and one.origin.clauses == clauses:
+                yield one.origin  # its text is known
+            else:
+                yield Filter(self.demand.group, clauses, self.demand.suffix)
 
     def _forget_empty(self) -> None:
         self._bins = [one for one in self._bins if one.clauses]
@@ -115,12 +119,15 @@ class Shelf:
 class _Bin:
     """Clauses that share a filter, and the characters that they take, each with an OR."""
 
-    __slots__ = ("clauses", "is_new", "size")
+    __slots__ = ("clauses", "is_new", "origin", "size")
 
-    def __init__(self, clauses: list[Clause], size: int, *, is_new: bool) -> None:
+    def __init__(
+        self, clauses: list[Clause], size: int, *, is_new: bool, origin: Filter | None = None
+    ) -> None:
         self.clauses = clauses
         self.size = size
         self.is_new = is_new  # no previous filter became it
+        self.origin = origin  # the previous filter that became it
 
     @property
     def is_single(self) -> bool:

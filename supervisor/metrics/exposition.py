@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -16,31 +16,29 @@ __all__ = ["CONTENT_TYPE_LATEST", "Exposition"]
 
 
 class Exposition:
-    """Makes the text from a status, with the metrics of this process; for one thread at a time.
+    """Makes the text from the status of the moment, with the metrics of this process.
 
     A counter never falls while the supervisor runs: a stream whose end is dated back makes its seconds fewer,
     and then the last value stays until it is passed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
         self._registry = CollectorRegistry()
-        self._collector = _StatusCollector()
-        self._registry.register(self._collector)
+        self._registry.register(_StatusCollector(status))
         ProcessCollector(registry=self._registry)
 
-    def text(self, status: Mapping[str, Any]) -> bytes:
+    def text(self) -> bytes:
         """Return all metrics, in Prometheus' text format."""
-        self._collector.status = status
         return generate_latest(self._registry)
 
 
 class _StatusCollector(Collector):
-    def __init__(self) -> None:
-        self.status: Mapping[str, Any] | None = None
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        self._status = status
         self._marks = HighWaterMarks()
 
     def collect(self) -> Iterable[Metric]:
-        return self._marks.kept(families(self.status)) if self.status is not None else ()
+        return self._marks.kept(families(self._status()))
 
     def describe(self) -> Iterable[Metric]:
         return ()  # nothing is asked before the first scrape

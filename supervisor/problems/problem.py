@@ -20,7 +20,6 @@ class Subject(StrEnum):
     REDIS = "redis"
     RELOAD = "reload"
     JOB = "job"
-    LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,6 @@ def subject_of(problem: OpenProblem) -> str:
             return f"output {name} {_capitals(problem.kind)}"
         case Subject.RELOAD:
             return "reload REFUSED"
-        case Subject.LEDGER:
-            return "gap ledger NOT WRITTEN"
         case Subject.JOB:
             return f"job {name!r} FAILING"
 

@@ -2,6 +2,7 @@
 
 X's pages "Build a rule" and "Operators" (reference of 2026) fix the language: a space is AND and binds
 tighter than OR, a word with punctuation stands in double quotes, every character counts towards the length.
+The text of a clause is asked for at every composition, so it is made once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from traptor.common.filters import FollowScope
 
@@ -37,13 +39,20 @@ class Term:
         return self.kind.value.format(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrackClause:
     """All of these terms, in any order."""
 
     terms: tuple[Term, ...]
 
     def __str__(self) -> str:
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @cached_property
+    def _text(self) -> str:
         return " ".join(map(str, self.terms))
 
 
@@ -54,7 +63,7 @@ _FOLLOW_OPERATORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FollowClause:
     """The posts of one account and, by `scope`, those of others that refer to them."""
 
@@ -62,6 +71,13 @@ class FollowClause:
     scope: FollowScope
 
     def __str__(self) -> str:
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @cached_property
+    def _text(self) -> str:
         return OR.join(f"{operator}:{self.user_id}" for operator in _FOLLOW_OPERATORS[self.scope])
 
     @classmethod
@@ -90,13 +106,20 @@ class Tile:
         return self.west, self.south, self.east, self.north
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoxClause:
     """A box of the map, as the tiles that cover it."""
 
     tiles: tuple[Tile, ...]
 
     def __str__(self) -> str:
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @cached_property
+    def _text(self) -> str:
         tiles = OR.join(map(str, self.tiles))
         return tiles if len(self.tiles) == 1 else f"({tiles})"
 

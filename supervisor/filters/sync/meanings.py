@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from traptor.common.filters import FollowScope, Meaning
+from traptor.common.filters import Meaning
 from traptor.supervisor.filters.composition import Demand
-from traptor.supervisor.filters.language.clauses import FollowClause
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import Goal, read_value
 from traptor.supervisor.filters.sync.standing import Standing
@@ -38,12 +37,9 @@ def _meant(filter_id: str, value: str, demands: Iterable[Demand]) -> Iterator[Me
     if read is None:
         return
     for demand in demands:
-        scopes: dict[str, FollowScope] = {}
-        for clause in read.clauses:
-            scope = clause.scope if isinstance(clause, FollowClause) else FollowScope.FULL
-            _add(scopes, dict.fromkeys(demand.clauses.get(clause, ()), scope))
-        if scopes:
-            yield _meaning(filter_id, str(demand.group), scopes, is_packed=len(read.clauses) > 1)
+        values = [one for clause in read.clauses for one in demand.clauses.get(clause, ())]
+        if values:
+            yield Meaning(filter_id, str(demand.group), tuple(values), len(read.clauses) > 1)
 
 
 def _joined(parts: Iterable[Meaning]) -> Iterator[Meaning]:
@@ -52,21 +48,5 @@ def _joined(parts: Iterable[Meaning]) -> Iterator[Meaning]:
     for one in parts:
         groups.setdefault(one.group, []).append(one)
     for group, several in groups.items():
-        scopes: dict[str, FollowScope] = {}
-        for one in several:
-            full = (FollowScope.FULL,) * len(one.values)
-            _add(scopes, dict(zip(one.values, one.scopes or full, strict=True)))
-        yield _meaning(several[0].filter_id, group, scopes, is_packed=any(one.is_packed for one in several))
-
-
-def _add(scopes: dict[str, FollowScope], more: Mapping[str, FollowScope]) -> None:
-    """Add values with their scopes; of a value with two the wider one counts."""
-    order = list(FollowScope)
-    for value, scope in more.items():
-        scopes[value] = max(scope, scopes.get(value, scope), key=order.index)
-
-
-def _meaning(filter_id: str, group: str, scopes: Mapping[str, FollowScope], *, is_packed: bool) -> Meaning:
-    named = tuple(scopes.values())
-    is_narrow = any(scope is not FollowScope.FULL for scope in named)
-    return Meaning(filter_id, group, tuple(scopes), is_packed, named if is_narrow else ())
+        values = tuple(dict.fromkeys(value for one in several for value in one.values))
+        yield Meaning(several[0].filter_id, group, values, any(one.is_packed for one in several))

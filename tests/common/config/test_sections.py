@@ -31,7 +31,7 @@ DEFAULTS = {
     " credit_retry=30m",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "http": "listen= token= hosts=",
-    "logging": "level=INFO format=text rotate_size=0 rotate_keep=5 sentry_dsn=",
+    "logging": "level=INFO format=text rotate_size=0 rotate_keep=5",
     "keys": "file=",
 }
 
@@ -52,11 +52,7 @@ def test_every_option_says_what_it_is_for() -> None:
 
 
 def test_only_options_that_may_hold_a_secret_are_hidden() -> None:
-    assert [str(option) for option in OPTIONS if option.is_secret] == [
-        "[redis] url",
-        "[http] token",
-        "[logging] sentry_dsn",
-    ]
+    assert [str(option) for option in OPTIONS if option.is_secret] == ["[redis] url", "[http] token"]
 
 
 def test_every_sample_is_valid(tmp_path: Path) -> None:
