@@ -253,8 +253,9 @@ class Master:
         if self._context.stopping or self._greet is not None:
             return
         self._manager.ready()
-        lines = self._board.steady_lines(time.time())
-        self._manager.status(headline(lines, self._context.connections.values()))
+        if self._manager.is_there:
+            worst = self._board.worst(time.time())
+            self._manager.status(headline(worst, len(self._board), self._context.connections.values()))
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())

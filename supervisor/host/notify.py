@@ -33,6 +33,11 @@ class ServiceManager:
         self._status: str | None = None
         self._fails = False
 
+    @property
+    def is_there(self) -> bool:
+        """True when a service manager listens."""
+        return self._address is not None
+
     def ready(self) -> None:
         """Report, once, that the collection runs."""
         if not self._is_ready:

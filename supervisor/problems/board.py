@@ -36,12 +36,19 @@ class Board:
         """Return the problems that last, the worst first, as plain JSON values; `at` is Unix time."""
         return [_shown(problem, since, at) for problem, since in self._lasting()]
 
-    def steady_lines(self, at: float) -> list[str]:
-        """Return the sentences of the same list without ages: they change only with the problems."""
-        return [steady_sentence(problem, since, at) for problem, since in self._lasting()]
+    def worst(self, at: float) -> str | None:
+        """Return the sentence of the worst problem, without its age: it changes only with the problem.
+
+        None: there is no problem.
+        """
+        worst = min(self._watch.lasting(), key=_rank, default=None)
+        return steady_sentence(*worst, at) if worst is not None else None
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._watch.lasting())
 
     def _lasting(self) -> list[tuple[OpenProblem, float]]:
-        return sorted(self._watch.lasting(), key=lambda one: (one[0].rank, one[1]))
+        return sorted(self._watch.lasting(), key=_rank)
 
 
 def health(problems: Sequence[Mapping[str, Any]]) -> Health:
@@ -50,6 +57,11 @@ def health(problems: Sequence[Mapping[str, Any]]) -> Health:
         return Health.DOWN
     levels = {problem["level"] for problem in problems} - {logging.getLevelName(logging.INFO)}
     return Health.DEGRADED if levels else Health.OK
+
+
+def _rank(one: tuple[OpenProblem, float]) -> tuple[Any, ...]:
+    problem, since = one
+    return problem.rank, since
 
 
 def _shown(problem: OpenProblem, since: float, at: float) -> dict[str, Any]:

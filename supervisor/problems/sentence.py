@@ -6,6 +6,7 @@ What is not collected, since when, why, until when, what to do:
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, tzinfo
 from logging import INFO
 
@@ -83,5 +84,10 @@ def _capitals(kind: str) -> str:
 
 def _clock(unix: float, at: float, zone: tzinfo | None) -> str:
     """Return a time of today to the minute, of another day with its date."""
-    moment, now = (datetime.fromtimestamp(one, zone).astimezone(zone) for one in (unix, at))
+    return _minute(int(unix // _MINUTE_S), int(at // _MINUTE_S), zone)
+
+
+@functools.lru_cache(maxsize=256)  # thousands of connections may wait since the same minute
+def _minute(number: int, today: int, zone: tzinfo | None) -> str:
+    moment, now = (datetime.fromtimestamp(one * _MINUTE_S, zone).astimezone(zone) for one in (number, today))
     return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from traptor.common.text import counted
 from traptor.supervisor.connections.connection import Connection
 
 
-def headline(problems: Sequence[str], connections: Iterable[Connection]) -> str:
-    """Return the sentence of the worst problem, or how much is collected."""
-    if not problems:
+def headline(worst: str | None, problems: int, connections: Iterable[Connection]) -> str:
+    """Return the sentence of the worst problem and how many others there are, or how much is collected."""
+    if worst is None:
         return _counts(connections)
-    others = len(problems) - 1
-    return f"{problems[0]} (and {others} more)" if others else problems[0]
+    return f"{worst} (and {problems - 1} more)" if problems > 1 else worst
 
 
 def _counts(connections: Iterable[Connection]) -> str:

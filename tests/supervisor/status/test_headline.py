@@ -15,10 +15,10 @@ def connection(rules: int, streams: bool, is_planned: bool = True) -> Connection
 
 
 def test_all_well_is_counted() -> None:
-    line = headline([], [connection(5000, True), connection(352, False), connection(0, False, False)])
+    line = headline(None, 0, [connection(5000, True), connection(352, False), connection(0, False, False)])
     assert line == "1 of 2 connections streaming, 5352 rules"
 
 
 def test_the_worst_problem_is_the_line() -> None:
-    assert headline(["follow:0 NOT COLLECTING"], []) == "follow:0 NOT COLLECTING"
-    assert headline(["worst", "b", "c"], []) == "worst (and 2 more)"
+    assert headline("follow:0 NOT COLLECTING", 1, []) == "follow:0 NOT COLLECTING"
+    assert headline("worst", 3, []) == "worst (and 2 more)"
