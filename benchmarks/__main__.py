@@ -20,6 +20,7 @@ from rich.table import Table
 from benchmarks.apps import one_app
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
+from benchmarks.filters import many_filters
 from benchmarks.idle import full_look, many_connections, weight
 from benchmarks.path import full_path, many_rules
 from benchmarks.restart import refresh, restart
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "weight": weight,
     "full_look": full_look,
     "many": many_connections,
+    "many_filters": many_filters,
     "one_app": one_app,
 }
 

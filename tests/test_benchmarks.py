@@ -22,6 +22,7 @@ BENCHMARKS = (
     "weight",
     "full_look",
     "many",
+    "many_filters",
     "one_app",
 )
 

@@ -58,6 +58,7 @@ def translated(snapshot: Snapshot, wording: Wording) -> Translated:
     refused: list[Rejected] = []
     doubts: list[Rejected] = []
     widest: dict[str, FollowScope] = {}
+    clauses: dict[str, Clause] = {}
     differences: dict[Difference, list[Rule]] = {}
     for rule in snapshot.rules:
         scope = _scope_of(rule, wording.scope, doubts)
@@ -67,13 +68,12 @@ def translated(snapshot: Snapshot, wording: Wording) -> Translated:
             refused.append(Rejected(rule.key, rule.group, str(error)))
             continue
         rules.append(rule)
-        for value in rule.values:
-            widest[value] = max(scope, widest.get(value, scope), key=_SCOPES.index)
-        for difference in set().union(*(one.differences for one in found)):
+        for value, one in zip(rule.values, found, strict=True):
+            known = widest.get(value)
+            if known is None or _SCOPES.index(scope) > _SCOPES.index(known):
+                widest[value], clauses[value] = scope, one.clause
+        for difference in {difference for one in found for difference in one.differences}:
             differences.setdefault(difference, []).append(rule)
-    clauses = {
-        value: _translation(snapshot.group.type, value, scope).clause for value, scope in widest.items()
-    }
     return Translated(
         Demand(snapshot.group, _by_clause(clauses), wording.suffix),
         tuple(rules),

@@ -52,7 +52,7 @@ def _measured(demand: Demand, length: int) -> tuple[list[Clause], list[Waiting]]
     too_long: list[Waiting] = []
     around = len(filter_text([], demand.suffix))
     for clause in demand.clauses:
-        size = around + len(str(clause))
+        size = demand.sizes[clause] + around
         if size <= length:
             fitting.append(clause)
         else:

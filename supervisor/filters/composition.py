@@ -35,6 +35,11 @@ class Demand:
     clauses: Mapping[Clause, tuple[str, ...]] = field(repr=False)
     suffix: str = ""
 
+    @cached_property
+    def sizes(self) -> Mapping[Clause, int]:
+        """The number of characters of each clause."""
+        return {clause: len(str(clause)) for clause in self.clauses}
+
     @property
     def packs(self) -> bool:
         """True when its clauses always share filters: a post's subject can be told without asking X."""
@@ -82,7 +87,7 @@ class Composition:
     @cached_property
     def by_text(self) -> Mapping[str, tuple[Filter, ...]]:
         """The filters by their value at X, which is one filter there."""
-        found: dict[str, list[Filter]] = {}
+        found: dict[str, tuple[Filter, ...]] = {}
         for one in self.filters:
-            found.setdefault(one.text, []).append(one)
-        return {text: tuple(filters) for text, filters in found.items()}
+            found[one.text] = (*found.get(one.text, ()), one)
+        return found

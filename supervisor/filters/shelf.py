@@ -17,7 +17,7 @@ class Shelf:
     ) -> None:
         self.demand = demand
         self.changed = 0  # clauses added or removed since `before`
-        self._sizes = {clause: len(str(clause)) + len(OR) for clause in clauses}
+        self._sizes = {clause: demand.sizes[clause] + len(OR) for clause in clauses}
         # The most that the clauses of a filter may take together, each with an OR, of which one is
         # superfluous.
         self._room = length + len(OR) - len(filter_text([], demand.suffix))
@@ -27,11 +27,14 @@ class Shelf:
 
     def _take_over(self, before: Sequence[Filter]) -> None:
         placed: set[Clause] = set()
+        sizes = self._sizes
         for one in before:
-            kept = [clause for clause in one.clauses if clause in self._sizes and clause not in placed]
+            kept = [clause for clause in one.clauses if clause in sizes and clause not in placed]
             self.changed += len(one.clauses) - len(kept)
-            size = sum(self._sizes[clause] for clause in kept)
-            if kept and one.suffix == self.demand.suffix and size <= self._room:
+            if not kept or one.suffix != self.demand.suffix:
+                continue
+            size = sum(map(sizes.__getitem__, kept))
+            if size <= self._room:
                 placed.update(kept)
                 self._bins.append(_Bin(kept, size, is_new=False, origin=one))
         self._missing = sorted((clause for clause in self._sizes if clause not in placed), key=str)
@@ -52,6 +55,8 @@ class Shelf:
 
     def pack(self, most: int) -> None:
         """Pack clauses that stand alone until `most` filters are saved, or none can be."""
+        if most <= 0:
+            return
         alone = sorted((one for one in self._bins if one.is_single), key=lambda one: not one.is_new)
         roomiest = _Roomiest(one for one in self._bins if not one.is_single)
         saved = 0
@@ -77,6 +82,8 @@ class Shelf:
 
     def merge(self, most: int) -> int:
         """Merge two packed filters that fit into one, at most `most` times, and return how often."""
+        if most <= 0:
+            return 0
         done = 0
         packed = sorted((one for one in self._bins if not one.is_single or self.demand.packs), key=_Bin.key)
         for source, target in zip(packed[::2], packed[1::2], strict=False):

@@ -2,15 +2,15 @@
 
 X's pages "Build a rule" and "Operators" (reference of 2026) fix the language: a space is AND and binds
 tighter than OR, a word with punctuation stands in double quotes, every character counts towards the length.
-The text of a clause is asked for at every composition, so it is made once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import lru_cache
+
+import msgspec
 
 from traptor.common.filters import FollowScope
 
@@ -28,8 +28,7 @@ class TermKind(Enum):
     LINK = 'url:"{}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One term of a track phrase; `text` is without the marks of its kind."""
 
     kind: TermKind
@@ -39,21 +38,18 @@ class Term:
         return self.kind.value.format(self.text)
 
 
-@dataclass(frozen=True)
-class TrackClause:
+@lru_cache(65_536)  # an app has 25,000 filters at most, and each composition asks for all of them
+def _text_of_terms(terms: tuple[Term, ...]) -> str:
+    return " ".join(map(str, terms))
+
+
+class TrackClause(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """All of these terms, in any order."""
 
     terms: tuple[Term, ...]
 
     def __str__(self) -> str:
-        return self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    @cached_property
-    def _text(self) -> str:
-        return " ".join(map(str, self.terms))
+        return _text_of_terms(self.terms)
 
 
 _FOLLOW_OPERATORS = {
@@ -63,22 +59,20 @@ _FOLLOW_OPERATORS = {
 }
 
 
-@dataclass(frozen=True)
-class FollowClause:
+_FOLLOW_TEXTS = {
+    scope: OR.join(f"{operator}:{{0}}" for operator in operators)
+    for scope, operators in _FOLLOW_OPERATORS.items()
+}
+
+
+class FollowClause(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The posts of one account and, by `scope`, those of others that refer to them."""
 
     user_id: str
     scope: FollowScope
 
     def __str__(self) -> str:
-        return self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    @cached_property
-    def _text(self) -> str:
-        return OR.join(f"{operator}:{self.user_id}" for operator in _FOLLOW_OPERATORS[self.scope])
+        return _FOLLOW_TEXTS[self.scope].format(self.user_id)
 
     @classmethod
     def from_operators(cls, user_id: str, operators: tuple[str, ...]) -> FollowClause | None:
@@ -87,8 +81,7 @@ class FollowClause:
         return None if scope is None else cls(user_id, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A box small enough for `bounding_box:`, in degrees."""
 
     west: float
@@ -106,20 +99,12 @@ class Tile:
         return self.west, self.south, self.east, self.north
 
 
-@dataclass(frozen=True)
-class BoxClause:
+class BoxClause(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A box of the map, as the tiles that cover it."""
 
     tiles: tuple[Tile, ...]
 
     def __str__(self) -> str:
-        return self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    @cached_property
-    def _text(self) -> str:
         tiles = OR.join(map(str, self.tiles))
         return tiles if len(self.tiles) == 1 else f"({tiles})"
 

@@ -29,15 +29,16 @@ def difference(standing: Standing, goal: Goal, now: float) -> Difference:
     refused: dict[str, str] = {}
     for value in goal.groups:
         key = by_value.get(value) or standing.same_as.get(value, "")
-        refusal = standing.refused.get(value)
         if key in standing.filters:
             carried[value] = key
-        elif refusal is not None and refusal.until > now:
+        elif (refusal := standing.refused.get(value)) is not None and refusal.until > now:
             refused[value] = refusal.reason
         else:
             missing.append(value)
     used = set(carried.values())
-    unused = [one for one in standing.filters.values() if one.id not in used]
-    ours = tuple(one for one in unused if goal.owns(one.tag, one.value))
-    foreign = tuple(one for one in unused if not goal.owns(one.tag, one.value))
-    return Difference(carried, tuple(missing), refused, ours, foreign)
+    ours: list[ListedFilter] = []
+    foreign: list[ListedFilter] = []
+    for key, one in standing.filters.items():
+        if key not in used:
+            (ours if goal.owns(one.tag, one.value) else foreign).append(one)
+    return Difference(carried, tuple(missing), refused, tuple(ours), tuple(foreign))

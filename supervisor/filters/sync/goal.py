@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from traptor.supervisor.filters.composition import Composition
 from traptor.supervisor.filters.language.clauses import Clause, FollowClause
@@ -36,7 +36,7 @@ class Goal:
         groups = {text: str(filters[0].group) for text, filters in composition.by_text.items()}
         return cls(collection, groups, policy, capacity)
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """What the tags of our filters begin with."""
         return f"traptor/{self.collection}/"
@@ -48,13 +48,13 @@ class Goal:
         return self.policy is ForeignFilters.ADOPT and read_value(value) is not None
 
 
-@lru_cache(8_192)
+@lru_cache(65_536)  # more than any app has filters: a smaller one would read all of them anew each time
 def read_value(value: str) -> FilterValue | None:
     """Read a value; the same ones are read again and again."""
     return read_filter(value)
 
 
-@lru_cache(8_192)
+@lru_cache(65_536)
 def subjects(value: str) -> frozenset[object]:
     """Return what a filter is about, whatever its scope and suffix; nothing where it cannot be read."""
     read = read_value(value)

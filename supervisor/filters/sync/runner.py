@@ -123,14 +123,14 @@ class Sync:
                 self._in_doubt()
             while True:
                 now = self._clock().mono
-                step = next_step(self.standing, self.goal, now)
-                if (ended := self._ended(step, now)) is not None:
+                found = difference(self.standing, self.goal, now)
+                step = next_step(self.standing, self.goal, now, found)
+                if (ended := self._ended(step, found, now)) is not None:
                     return ended
                 await self._carry_out(step)
 
-    def _ended(self, step: Step, now: float) -> Outcome | None:
+    def _ended(self, step: Step, found: Difference, now: float) -> Outcome | None:
         """Return the outcome when the step is to wait; None when a request is to be made."""
-        found = difference(self.standing, self.goal, now)
         if self._trouble is not None and now < self._rest_until:
             return Outcome(found, self._rest_until, self._trouble)
         match step:

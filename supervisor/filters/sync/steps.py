@@ -56,11 +56,11 @@ class Settled:
 Step = Look | Add | Delete | Wait | Settled
 
 
-def next_step(standing: Standing, goal: Goal, now: float) -> Step:
-    """Return what to do next."""
+def next_step(standing: Standing, goal: Goal, now: float, found: Difference | None = None) -> Step:
+    """Return what to do next; `found` is the difference, where the caller knows it."""
     if not standing.is_fresh:
         return Look()
-    found = difference(standing, goal, now)
+    found = found if found is not None else difference(standing, goal, now)
     if found.foreign and goal.policy is ForeignFilters.REFUSE:
         return Settled()
     room = standing.room(goal.capacity, now)
@@ -94,15 +94,19 @@ def _batch(missing: Sequence[str], standing: Standing) -> Sequence[str]:
 
 def _deletable(found: Difference, standing: Standing, now: float) -> tuple[list[ListedFilter], list[float]]:
     """Return the surplus that nobody misses, and when the filters take effect that the rest waits for."""
+    surplus = _not_left_alone(found.surplus, standing, now)
+    if not surplus:
+        return [], []
     coming = {value: key for value, key in found.carried.items() if not standing.is_in_effect(key, now)}
-    covered = subjects_of(value for value in found.carried if value not in coming)
-    needed = subjects_of([*found.missing, *coming]) - covered
+    needed = subjects_of([*found.missing, *coming]) & subjects_of(one.value for one in surplus)
+    if needed:
+        needed -= subjects_of(value for value in found.carried if value not in coming)
     effect_of = {
         subject: standing.effect_at[key] for value, key in coming.items() for subject in subjects(value)
     }
     deletable: list[ListedFilter] = []
     effects: list[float] = []
-    for one in _not_left_alone(found.surplus, standing, now):
+    for one in surplus:
         missed = subjects(one.value) & needed
         if not missed:
             deletable.append(one)
