@@ -1,0 +1,202 @@
+"""One run of the chaos under v2: start, disturb, let it calm down, stop in order, and judge."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaos_parts.deliveries import Topic
+from chaos_parts.evidence import sent_tweets
+from chaos_parts.ledger import read_ledger
+from chaos_parts.masters import Masters
+from trial.accounts import make_accounts, write_ini
+from trial.clocks import wall_to_mono_s
+from trial.evidence import written_tweets
+from trial.folder import TrialFolder
+from trial.interrupt import Interrupt
+from trial.logtail import LogTail
+from trial.rulebook import Rulebook
+from trial.servers import Servers
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
+from appchaos_parts.havoc import Havoc, Victims
+from appchaos_parts.judge import Found, judged
+from appchaos_parts.report import Report
+from appchaos_parts.troubles import Kind, troubles
+from traptor.supervisor.ledger.accounting import imbalances
+
+_START_S = 180.0
+_CALM_S = 240.0  # connects may be used up, and rest for so long
+_READ_ON_S = 60.0
+_STOP_S = 45.0
+_KEEP = 1_000_000
+_CALM_WINDOW_S = "900"
+_SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1", "--v2-window", _CALM_WINDOW_S)
+# Short waits, so that each kind of trouble occurs many times. The connects of 15 minutes stay X's own.
+_OPTIONS: dict[str, dict[str, str]] = {
+    "traptor": {"api": "v2"},
+    "supervisor": {"restart_backoff_max": "5s", "rules_check_interval": "10s"},
+    "twitter": {
+        "stall_timeout": "5s",
+        "connect_rate": "20",
+        "http_backoff": "500ms",
+        "http_backoff_max": "4s",
+        "rate_limit_backoff": "1s",
+        "rate_limit_backoff_max": "4s",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's options."""
+
+    minutes: float
+    rate: float  # tweets per second
+    seed: int
+    every_s: float  # between troubles
+
+
+class AppChaos:
+    """Runs once; `say` receives progress messages."""
+
+    def __init__(
+        self, options: Options, folder: TrialFolder, interrupt: Interrupt, say: Callable[[str], None]
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._interrupt = interrupt
+        self._say = say
+        self._accounts = make_accounts(1)
+        self._app = self._accounts[0]["name"]
+        self._status = StatusReader(folder.run / "status.json")
+        self._log = LogTail(folder.logs / "supervisor.log")
+        self._supervisor = Supervisor(folder)
+        self._masters = Masters(self._supervisor, self._status)
+        self._failures: list[str] = []
+
+    def run(self) -> Report:
+        """Return the report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
+        options = self._options
+        timeline = ("--rate", str(options.rate), "--seed", str(options.seed), "--keep", str(_KEEP))
+        with Servers(self._folder, self._accounts, *timeline, *_SANDBOX) as servers:
+            try:
+                return self._run(servers)
+            finally:
+                self._interrupt.be_deaf()
+                self._supervisor.kill()
+
+    def _run(self, servers: Servers) -> Report:
+        self._servers = servers
+        wall_to_mono = wall_to_mono_s()
+        rules = Rulebook(servers, self._options.seed)
+        rules.load()
+        twitter = {**_OPTIONS["twitter"], "api_url": servers.stream_url}
+        write_ini(self._folder, servers.redis_url, self._accounts, {**_OPTIONS, "twitter": twitter})
+        self._masters.start()
+        victims = Victims(self._app, servers, self._masters, self._supervisor, self._status, rules)
+        self._havoc = Havoc(victims, troubles(self._options.seed, self._options.every_s))
+        if self._wait(self._is_settled, _START_S):
+            self._say("all rules are in effect")
+            self._disturb()
+            servers.sandbox.v2.clear_faults()
+            self._say("no more troubles")
+        if not self._wait(self._is_settled, _CALM_S) and not self._interrupt.asked:
+            self._failures.append(f"not all rules are in effect {_CALM_S:g} s after the last trouble")
+        counted = self._let_it_drain()
+        self._stop()
+        return self._report(counted, wall_to_mono)
+
+    def _disturb(self) -> None:
+        began = time.monotonic()
+
+        def is_over() -> bool:
+            elapsed_s = time.monotonic() - began
+            if elapsed_s >= self._options.minutes * 60:
+                return True
+            for told in self._havoc.go_on(elapsed_s):
+                self._say(f"{elapsed_s:7.1f} s: {told}")
+            return False
+
+        self._wait(is_over, float("inf"))
+
+    # ---- the end
+
+    def _let_it_drain(self) -> int:
+        """Return how many posts the supervisor counted, once everything is delivered and told."""
+        made = self._servers.sandbox.stop_timeline()
+        self._say(f"no more tweets are made; there were {made:,}")
+        seen = [-1, -2]
+
+        def is_still() -> bool:
+            view = self._status.look()
+            seen.append(view.total("received"))
+            return seen[-1] == seen[-2] == seen[-3] and view.total("backlog") == 0
+
+        def is_quiet() -> bool:
+            time.sleep(1.0)  # the workers tell once a second
+            return is_still()
+
+        if not self._interrupt.sit_out(is_quiet, _READ_ON_S):
+            self._failures.append(f"not all is delivered {_READ_ON_S:g} s after the last tweet")
+        view = self._status.look()
+        return sum(app.posts for app in view.apps)
+
+    def _stop(self) -> None:
+        self._supervisor.terminate()
+        if not self._interrupt.sit_out(lambda: self._supervisor.exit_code is not None, _STOP_S):
+            self._failures.append(f"traptor-supervisor did not end within {_STOP_S:g} s of TERM")
+        elif self._supervisor.exit_code:
+            self._failures.append(f"traptor-supervisor ended with {self._supervisor.exit_code}")
+        if orphans := self._masters.orphans():
+            self._failures.append(f"processes left behind: {orphans}")
+
+    def _report(self, counted: int, wall_to_mono: float) -> Report:
+        self._log.read_on()
+        sandbox, done = self._servers.sandbox, self._havoc.done
+        connection = f"v2:{self._app}"
+        ledger_file = self._folder.state / "ledger.db"
+        ids = written_tweets(self._folder.output).get(connection, Counter[str]())
+        found = Found(
+            connection=connection,
+            streams=sandbox.v2.connections(),
+            requests=sandbox.v2.requests("stream"),
+            sent=tuple(sent_tweets(sandbox)),
+            written=Topic(Counter({(connection, one): count for one, count in ids.items()}), 0),
+            ledger=read_ledger(ledger_file, wall_to_mono),
+            billed=sum(day["posts"] for day in sandbox.v2.bill()),
+            counted=counted,
+            kills=done[Kind.KILL_WORKER] + done[Kind.KILL_SUPERVISOR],
+            rate=self._options.rate,
+        )
+        return Report(
+            minutes=self._options.minutes,
+            seed=self._options.seed,
+            rate=self._options.rate,
+            troubles=done,
+            missed=self._havoc.missed,
+            supervisors=self._masters.count,
+            generations=Counter(r["why"] for r in self._log.records if r["message"] == "worker ended"),
+            found=found,
+            verdict=judged(found),
+            failures=[*self._failures, *imbalances(ledger_file)],
+        )
+
+    # ---- steps
+
+    def _is_settled(self) -> bool:
+        view = self._status.look()
+        return self._masters.is_up and bool(view.pids()) and all(app.is_settled for app in view.apps)
+
+    def _wait(self, fact: Callable[[], bool], within_s: float) -> bool:
+        def is_over() -> bool:
+            self._masters.sample()
+            if self._masters.died:
+                self._failures.append(f"traptor-supervisor ended by itself: {self._supervisor.last_words()}")
+                self._masters.start()
+            return fact()
+
+        return self._interrupt.wait_until(is_over, within_s)

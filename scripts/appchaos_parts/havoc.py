@@ -1,0 +1,119 @@
+"""Carry troubles out on a running collection."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from chaos_parts.masters import Masters
+from trial.rulebook import GROUPS, Rulebook
+from trial.servers import Servers
+from trial.supervisor import Supervisor
+from trial.view import StatusReader
+
+from appchaos_parts.troubles import Kind, Trouble, drawn
+from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
+
+_RULES_FAIL_S = 8.0
+
+
+@dataclass(frozen=True)
+class Victims:
+    """Everything that can be disturbed; `app` is the one at the sandbox."""
+
+    app: str
+    servers: Servers
+    masters: Masters
+    supervisor: Supervisor
+    status: StatusReader
+    rules: Rulebook
+
+
+class Havoc:
+    """Carries troubles out when they are due; `done` counts by kind, `missed` those that found nobody."""
+
+    def __init__(self, victims: Victims, troubles: Iterator[Trouble]) -> None:
+        self._on = victims
+        self._troubles = troubles
+        self._next = next(troubles)
+        self._ways: dict[Kind, Callable[[Trouble], None]] = {
+            Kind.KILL_WORKER: self._kill_worker,
+            Kind.KILL_SUPERVISOR: self._kill_supervisor,
+            Kind.CLOSE: lambda _: self._fault("close"),
+            Kind.RESET: lambda _: self._fault("reset"),
+            Kind.VANISH: lambda _: self._fault("half_open"),
+            Kind.DISCONNECT: self._disconnect,
+            Kind.RATE_LIMITED: lambda _: self._refuse(problem="rate-limit", times=1),
+            Kind.UNAVAILABLE: lambda _: self._refuse(status=503, times=2),
+            Kind.RULES_ERROR: self._fail_rules,
+            Kind.RULES_LOST: self._lose_answer,
+            Kind.RUBBISH: lambda _: self._fault("rubbish"),
+            Kind.PARTIAL_ERRORS: lambda _: self._fault("partial_errors", times=5),
+            Kind.CHANGE_RULES: self._change_rules,
+            Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
+            Kind.RELOAD: self._reload,
+        }
+        self.done: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+
+    def go_on(self, elapsed_s: float) -> list[str]:
+        """Do what is due by now; return what was done."""
+        told = []
+        while self._next.at_s <= elapsed_s:
+            told.append(self._do(self._next))
+            self._next = next(self._troubles)
+        return told
+
+    def _do(self, trouble: Trouble) -> str:
+        name = str(trouble.kind)
+        try:
+            self._ways[trouble.kind](trouble)
+        except ProcessLookupError:
+            self.missed[name] += 1
+            return f"{name}: nobody was there"
+        self.done[name] += 1
+        return name
+
+    def _kill_worker(self, _: Trouble) -> None:
+        serving = self._on.status.look().serving() if self._on.masters.is_up else {}
+        if not serving:
+            raise ProcessLookupError
+        os.kill(next(iter(serving.values())), signal.SIGKILL)
+
+    def _kill_supervisor(self, _: Trouble) -> None:
+        self._on.masters.kill()
+        self._on.masters.start()
+
+    def _reload(self, _: Trouble) -> None:
+        if not self._on.masters.is_up:  # a starting one would die of a signal
+            raise ProcessLookupError
+        self._on.supervisor.reload()
+
+    def _fault(self, kind: str, **fields: object) -> None:
+        self._on.servers.sandbox.v2.fault(kind, app=self._on.app, **fields)
+
+    def _disconnect(self, trouble: Trouble) -> None:
+        then = drawn(("close", "silence"), trouble.second_lot)
+        self._fault("disconnect", disconnect_type=drawn(DISCONNECT_TYPES, trouble.lot), then=then)
+
+    def _refuse(self, **answer: object) -> None:
+        """Have the next connects refused, and see to it that there is one."""
+        self._fault("status", **answer)
+        self._fault("close")
+
+    def _fail_rules(self, _: Trouble) -> None:
+        self._fault("status", endpoint="rules_change", status=500, seconds=_RULES_FAIL_S)
+
+    def _lose_answer(self, trouble: Trouble) -> None:
+        self._fault("lost_answer", endpoint="rules_change", times=1)
+        self._change_rules(trouble)
+
+    def _change_rules(self, trouble: Trouble) -> None:
+        self._change_rules_silently(trouble)
+        self._on.rules.hint(drawn(GROUPS, trouble.lot))
+
+    def _change_rules_silently(self, trouble: Trouble) -> None:
+        self._on.rules.change(drawn(GROUPS, trouble.lot))

@@ -1,0 +1,103 @@
+"""Judge a run by the sandbox's records: posts, connects, filters, and the bill. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from chaos_parts.agreement import Disagreement, disagreements
+from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
+from chaos_parts.ledger import LedgerRecord
+from chaos_parts.timeline import Timelines
+from trial.judge import OpenedStream
+
+Json = Mapping[str, Any]
+
+MOST_CONNECTS, WINDOW_S = 50, 900.0
+MOST_APART_S = 1.5
+_TOO_MANY = "TooManyConnections"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The records read at the end of a run; times are monotonic seconds."""
+
+    connection: str
+    streams: Sequence[Json]  # the sandbox's
+    requests: Sequence[Json]  # for streams
+    sent: Iterable[SentTweet]
+    written: Topic
+    ledger: LedgerRecord
+    billed: int  # posts
+    counted: int  # by the supervisor
+    kills: int  # of processes that had counted more than they had told
+    rate: float  # posts a second, at most
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The figures, and what must not be."""
+
+    deliveries: Deliveries
+    disagreements: Sequence[Disagreement]
+    gap_seconds: Mapping[str, float]
+    connects: int
+    most_in_window: int
+    unread: int  # sent, and never received
+    breaches: Sequence[str]
+
+
+def judged(found: Found) -> Verdict:
+    """Compare all records with each other."""
+    streams = [_opened(found.connection, one) for one in found.streams]
+    ledger = Timelines(found.ledger.entries)
+    deliveries = account(found.sent, streams, ledger, found.written)
+    apart = disagreements(ledger, streams, (), found.ledger.until)
+    most = _most_in_window([one["at_mono"] for one in found.requests])
+    unread = deliveries.in_gaps - deliveries.arrived_in_gaps
+    breaches = [
+        *([f"{deliveries.lost} posts were lost"] if deliveries.lost else []),
+        *([f"{most} connects in {WINDOW_S:g} s"] if most > MOST_CONNECTS else []),
+        *(f"ledger and server differ: {one}" for one in apart if one.seconds > MOST_APART_S),
+        *_doubled_connections(found.requests, streams),
+        *_bill(found, unread),
+    ]
+    seconds = ledger.gap_seconds().get(found.connection, {})
+    return Verdict(deliveries, apart, seconds, len(found.requests), most, unread, breaches)
+
+
+def _opened(connection: str, record: Json) -> OpenedStream:
+    closed = record["closed_mono"]
+    return OpenedStream(
+        connection,
+        frozenset(),
+        record["opened_mono"],
+        float("inf") if closed is None else closed,
+        record["id"],
+    )
+
+
+def _most_in_window(times: Sequence[float]) -> int:
+    return max((sum(at <= other < at + WINDOW_S for other in times) for at in times), default=0)
+
+
+def _doubled_connections(requests: Sequence[Json], streams: Sequence[OpenedStream]) -> Iterable[str]:
+    """Yield the connects that X refused because we still had one, and streams that overlapped."""
+    refused = sum(one["status"] == 429 and _TOO_MANY.lower() in one["problem"].lower() for one in requests)
+    if refused:
+        yield f"{refused} connects met a connection of our own"
+    overlaps = sum(earlier.closed_at > later.opened_at for earlier, later in pairwise(streams))
+    if overlaps:
+        yield f"{overlaps} streams were opened before their predecessor was closed"
+
+
+def _bill(found: Found, unread: int) -> Iterable[str]:
+    """Yield where our count cannot be explained: what was never read is billed, what was not told is lost."""
+    untold = found.kills * found.rate
+    if not found.billed - unread - untold <= found.counted <= found.billed:
+        yield (
+            f"billed {found.billed:,} posts, counted {found.counted:,}; {unread:,} never read, at most"
+            f" {untold:,.0f} read by processes that were killed before they told"
+        )

@@ -1,0 +1,64 @@
+"""What happens to an app's collection, and when, fixed by a seed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+_FIRST_S = 1.0
+
+
+class Kind(StrEnum):
+    """All kinds of troubles, named as in the report."""
+
+    KILL_WORKER = "worker killed"
+    KILL_SUPERVISOR = "supervisor killed, the next one started"
+    CLOSE = "stream closed"
+    RESET = "stream reset"
+    VANISH = "stream half open"
+    DISCONNECT = "operational disconnect"
+    RATE_LIMITED = "429 at the next connect"
+    UNAVAILABLE = "503 at the next connects"
+    RULES_ERROR = "rules endpoint answers 500"
+    RULES_LOST = "answer of a rule change lost"
+    RUBBISH = "rubbish in the stream"
+    PARTIAL_ERRORS = "partial errors"
+    CHANGE_RULES = "rules changed, with a hint"
+    CHANGE_RULES_SILENTLY = "rules changed, without a hint"
+    RELOAD = "reload by SIGHUP"
+
+
+PER_ROUND = dict.fromkeys(Kind, 1) | {
+    Kind.CHANGE_RULES: 6,
+    Kind.CHANGE_RULES_SILENTLY: 2,
+    Kind.KILL_WORKER: 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One entry: its start, and numbers from 0 to 1 that pick what is left open."""
+
+    kind: Kind
+    at_s: float
+    lot: float
+    second_lot: float
+
+
+def troubles(seed: int, every_s: float) -> Iterator[Trouble]:
+    """Yield troubles without end, in shuffled rounds; the same arguments give the same."""
+    rng = Random(seed)
+    at_s = _FIRST_S
+    while True:
+        one_round = [kind for kind, count in PER_ROUND.items() for _ in range(count)]
+        rng.shuffle(one_round)
+        for kind in one_round:
+            yield Trouble(kind, at_s, rng.random(), rng.random())
+            at_s += every_s * rng.uniform(0.5, 1.5)
+
+
+def drawn(choices: Sequence[str], lot: float) -> str:
+    """Return the choice that a number from 0 to 1 picks."""
+    return choices[int(lot * len(choices))]

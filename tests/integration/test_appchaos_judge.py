@@ -1,0 +1,98 @@
+"""The judge of the chaos under v2: what it must not overlook, and what it must not blame."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from appchaos_parts.judge import Found, judged
+from appchaos_parts.troubles import PER_ROUND, Kind, troubles
+from chaos_parts.deliveries import SentTweet, Topic
+from chaos_parts.ledger import LedgerRecord
+from chaos_parts.timeline import Entry
+from chaos_parts.timeline import Kind as Interval
+
+NAME = "v2:app"
+
+
+def found(**changes: Any) -> Found:
+    """A stream from 10 to 100, with a gap before it, and three posts."""
+    entries = (
+        Entry(NAME, Interval.GAP, "start", 0.0, 10.0, 10.0),
+        Entry(NAME, Interval.STREAMING, "", 10.0, 100.0, 90.0),
+    )
+    usual: dict[str, Any] = {
+        "connection": NAME,
+        "streams": [{"id": 1, "opened_mono": 10.0, "closed_mono": 100.0}],
+        "requests": [{"at_mono": 10.0, "status": 200, "problem": ""}],
+        "sent": [SentTweet(str(n), ((1, 20.0 + n),)) for n in range(3)],
+        "written": Topic(Counter({(NAME, str(n)): 1 for n in range(3)}), 0),
+        "ledger": LedgerRecord(entries, 100.0),
+        "billed": 3,
+        "counted": 3,
+        "kills": 0,
+        "rate": 100.0,
+    }
+    return Found(**{**usual, **changes})
+
+
+def test_all_is_well() -> None:
+    assert judged(found()).breaches == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"written": Topic(Counter({(NAME, "0"): 1, (NAME, "1"): 1}), 0)}, "1 posts were lost"),
+        ({"counted": 2}, "billed 3 posts, counted 2"),
+        ({"counted": 4, "kills": 5}, "billed 3 posts, counted 4"),
+        (
+            {"requests": [{"at_mono": 10.0 + n, "status": 200, "problem": ""} for n in range(51)]},
+            "51 connects in 900 s",
+        ),
+        (
+            {"requests": [{"at_mono": 10.0, "status": 429, "problem": "TooManyConnections"}]},
+            "1 connects met a connection of our own",
+        ),
+        (
+            {
+                "streams": [
+                    {"id": 1, "opened_mono": 10.0, "closed_mono": 50.0},
+                    {"id": 2, "opened_mono": 49.0, "closed_mono": 100.0},
+                ]
+            },
+            "1 streams were opened before",
+        ),
+        (
+            {"streams": [{"id": 1, "opened_mono": 10.0, "closed_mono": 90.0}]},
+            "ledger and server differ",
+        ),
+    ],
+)
+def test_what_must_not_be_is_named(changes: dict[str, Any], words: str) -> None:
+    breaches = judged(found(**changes)).breaches
+    assert len(breaches) == 1, breaches
+    assert words in breaches[0]
+
+
+def test_posts_of_a_gap_are_billed_and_not_lost() -> None:
+    """Written to a socket whose worker was dead."""
+    entries = (
+        Entry(NAME, Interval.STREAMING, "", 10.0, 21.5, 11.5),
+        Entry(NAME, Interval.GAP, "crash", 21.5, 23.0, 1.5),
+        Entry(NAME, Interval.STREAMING, "", 23.0, 100.0, 77.0),
+    )
+    written = Topic(Counter({(NAME, "0"): 1, (NAME, "1"): 1}), 0)
+    verdict = judged(found(ledger=LedgerRecord(entries, 100.0), written=written, counted=2))
+    assert (verdict.breaches, verdict.unread) == ([], 1)
+
+
+def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them() -> None:
+    size = sum(PER_ROUND.values())
+    one, other = troubles(7, 5.0), troubles(7, 5.0)
+    for _ in range(3):
+        first = [next(one) for _ in range(size)]
+        assert first == [next(other) for _ in range(size)]
+        assert {trouble.kind for trouble in first} == set(Kind)
+        assert [trouble.at_s for trouble in first] == sorted(trouble.at_s for trouble in first)
