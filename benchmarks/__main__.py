@@ -17,12 +17,14 @@ import click
 import orjson
 from rich.table import Table
 
+from benchmarks.answers import answers
 from benchmarks.apps import one_app
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.filters import many_filters
 from benchmarks.idle import full_look, many_connections, weight
 from benchmarks.path import full_path, many_rules
+from benchmarks.posts import posts
 from benchmarks.restart import refresh, restart
 from benchmarks.socketsink import socket_to_sink
 from traptor.common.errors import ExitCode
@@ -32,6 +34,7 @@ from traptor.common.text import counted
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "path": full_path,
     "many_rules": many_rules,
+    "posts": posts,
     "socket_to_sink": socket_to_sink,
     "restart": restart,
     "refresh": refresh,
@@ -41,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "many": many_connections,
     "many_filters": many_filters,
     "one_app": one_app,
+    "answers": answers,
 }
 
 

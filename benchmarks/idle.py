@@ -44,7 +44,7 @@ def many_connections(effort: Effort) -> list[Figure]:
 def weight(effort: Effort) -> list[Figure]:
     """Measure the private memory of one worker with 5,000 follow rules, once it streams, for each output."""
     count = 5_000 // effort.scale
-    figures = [_weight(f"{count:,} follow rules, jsonl sink", count, effort, None)]
+    figures = [_weight(f"{count:,} follow rules, jsonl sink", count, effort, None), _weight_of_app(effort)]
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder, kafka_broker(Path(folder)) as broker:
         if broker is not None:
             figures.append(_weight(f"{count:,} follow rules, Kafka producer", count, effort, broker))
@@ -67,6 +67,23 @@ def _weight(name: str, rules: int, effort: Effort, broker: KafkaProcess | None) 
             uss.append(_uss_mib(pid))
     at_most = _MOST_MIB if rules > 20 and broker is not None else None
     return Figure.of("weight", f"USS of a worker, {name}", "MiB", uss, at_most=at_most)
+
+
+def _weight_of_app(effort: Effort) -> Figure:
+    """Measure the worker of one app of API v2, with 852 filters for 5,852 rules."""
+    uss = []
+    for _ in range(min(effort.rounds, 3)):
+        with stage(1, max_connections=1) as collection:
+            collection.options["traptor"] = {"api": "v2"}
+            collection.options["twitter"] = {"api_url": collection.sandbox.url}
+            load_rules(collection.redis, follow_rules(5_500 // effort.scale))
+            load_rules(collection.redis, track_rules(352 // effort.scale))
+            collection.start()
+            pid = collection.wait_streaming("v2:key-0", within_s=_UP_WITHIN_S)["v2:key-0"]
+            time.sleep(_SETTLED_S)
+            uss.append(_uss_mib(pid))
+    name = "USS of a worker, API v2, 5,500 follow and 352 track rules, jsonl sink"
+    return Figure.of("weight", name, "MiB", uss, at_most=_MOST_MIB)
 
 
 def full_look(effort: Effort) -> list[Figure]:

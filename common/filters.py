@@ -26,3 +26,4 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
     group: str
     values: tuple[str, ...]
     is_packed: bool
+    scopes: tuple[FollowScope, ...] = ()  # of the values of follow rules, in their order; empty: all FULL

@@ -1,40 +1,56 @@
 """Cut rules and the meanings of filters into Rules messages, and join them again.
 
-All of them travel at each change, so a worker needs no memory of earlier changes to have the right ones; a
-rule may be larger than a frame has room for, so the cuts fall anywhere.
+A change names all rules by their digests, and brings those that the worker does not have yet; meanings always
+come whole. A rule may be larger than a frame has room for, so the cuts fall anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
 from traptor.common.messages import Rules
-from traptor.common.rules.rule import Rule
+from traptor.common.rules.rule import GroupId, Rule
 
 PIECE_BYTES = 1 << 18
 
 
 class RulesChange(msgspec.Struct, frozen=True):
-    """Everything that a worker matches by from now on."""
+    """Everything that a worker matches by from now on: its rules by digest, and those among them to learn."""
 
-    rules: tuple[Rule, ...] = ()
+    digests: tuple[int, ...] = ()
+    new: tuple[Rule, ...] = ()
     meanings: tuple[Meaning, ...] = ()
+
+    def rules(self, known: Iterable[Rule]) -> tuple[Rule, ...]:
+        """Return the rules, those that are known as they are. Raises ProtocolError if one is missing."""
+        found = {rule.digest: rule for rule in self.new} | {rule.digest: rule for rule in known}
+        try:
+            return tuple([found[digest] for digest in self.digests])
+        except KeyError:
+            raise ProtocolError("a change of the rules names one that never came") from None
+
+
+def change_to(rules: Sequence[Rule], meanings: Sequence[Meaning], known: Iterable[Rule] = ()) -> RulesChange:
+    """Return the change for a worker that has the rules `known`."""
+    there = {rule.digest for rule in known}
+    new = tuple(rule for rule in rules if rule.digest not in there)
+    return RulesChange(tuple(rule.digest for rule in rules), new, tuple(meanings))
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RulesChange)
 
 
-def cut(change: int, rules: Sequence[Rule], meanings: Sequence[Meaning]) -> Iterator[Rules]:
-    """Yield the messages that tell a worker of its change number `change`, in order."""
-    data = _encoder.encode(RulesChange(tuple(rules), tuple(meanings)))
+def cut(number: int, change: RulesChange) -> Iterator[Rules]:
+    """Yield the messages that tell a worker of its change number `number`, in order."""
+    data = _encoder.encode(change)
     for piece, start in enumerate(range(0, len(data), PIECE_BYTES)):
         end = start + PIECE_BYTES
-        yield Rules(change, piece, end >= len(data), data[start:end])
+        yield Rules(number, piece, end >= len(data), data[start:end])
 
 
 class Joint:
@@ -58,6 +74,15 @@ class Joint:
             return None
         data, self._pieces = b"".join(self._pieces), []
         try:
-            return _decoder.decode(data)
+            change = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise ProtocolError(f"change {message.change} of the rules cannot be read") from None
+        _share_groups(change.new)
+        return change
+
+
+def _share_groups(rules: Sequence[Rule]) -> None:
+    """Give all rules of a group the same group, as they have it in the master."""
+    groups: dict[GroupId, GroupId] = {}
+    for rule in rules:
+        msgspec.structs.force_setattr(rule, "group", groups.setdefault(rule.group, rule.group))

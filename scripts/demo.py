@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 from demo_parts.demo import Demo, Options
+from demo_parts.live import LiveFilters
 from demo_parts.outputs import FileOutput, KafkaOutput, Output
 from demo_parts.picture import Show
 from demo_parts.plain import PlainLines
+from demo_parts.replaced import ReplacedWorker
 from demo_parts.screen import Screen
+from demo_parts.story import Story
 from redis.exceptions import RedisError
 from rich.console import Console
 from trial.folder import TrialFolder, default_place
@@ -39,15 +42,29 @@ _INTERRUPTED = 130  # as shells report it
 @click.option(
     "--kafka", "with_kafka", is_flag=True, help="Deliver to a real Kafka, which needs Java and Maven here."
 )
+@click.option(
+    "--api",
+    default="v1.1",
+    show_default=True,
+    type=click.Choice(["v1.1", "v2"]),
+    help="v2: all rules on one app at X, which counts what it costs.",
+)
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR in the environment does the same.")
 def main(
-    seconds: float | None, output: Path | None, rate: float, seed: int, with_kafka: bool, no_color: bool
+    seconds: float | None,
+    output: Path | None,
+    rate: float,
+    seed: int,
+    with_kafka: bool,
+    api: str,
+    no_color: bool,
 ) -> None:
     """Run a whole collection on this machine: Redis with 5,500 follow rules and 352 track rules, a local
     Twitter, and traptor-supervisor with three workers. After a while some track rules change, and one worker
-    is replaced.
+    is replaced. With --api v2 one worker serves all rules; they change while it streams.
 
-    The exit status is 0 when no tweet was lost and the supervisor did what it should.
+    The exit status is 0 when no tweet was lost and the supervisor did what it should; with --api v2, when the
+    bill agrees with its own count, too.
     """
     interrupt = Interrupt()
     take_any_text()
@@ -55,17 +72,25 @@ def main(
     try:
         folder = TrialFolder(output or default_place("demo-output"))
         place = KafkaOutput(folder) if with_kafka else FileOutput(folder)
-        sys.exit(_run(Options(seconds, rate, seed), folder, place, interrupt, console))
+        story: Story = LiveFilters() if api == LiveFilters.api else ReplacedWorker()
+        sys.exit(_run(Options(seconds, rate, seed), story, folder, place, interrupt, console))
     except (TraptorError, SandboxError, RedisError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.FAILURE)
 
 
-def _run(options: Options, folder: TrialFolder, place: Output, interrupt: Interrupt, console: Console) -> int:
+def _run(
+    options: Options,
+    story: Story,
+    folder: TrialFolder,
+    place: Output,
+    interrupt: Interrupt,
+    console: Console,
+) -> int:
     is_plain = not console.is_terminal or console.is_dumb_terminal
     show: Show = PlainLines(console) if is_plain else Screen(console)
     try:
-        summary = Demo(options, folder, place, interrupt, show).run()
+        summary = Demo(options, story, folder, place, interrupt, show).run()
     except KeyboardInterrupt:
         summary = None
     finally:

@@ -94,6 +94,8 @@ def _run(settings: Settings) -> ExitCode:
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )
+    if settings.logging.sentry_dsn:
+        logs.report_to(settings.logging.sentry_dsn)
     folders = host.folders(settings.traptor, settings.supervisor)
     for warning in (*settings.warnings, *host.shared_folders(folders)):
         log.warning("configuration", extra=fields(warning=warning))

@@ -13,6 +13,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.money.reads import Expand
 from traptor.supervisor.slots.slots import Slots
 from traptor.supervisor.workers.leftovers import app_connection
+from traptor.supervisor.workers.states import GenerationState
 from traptor.supervisor.xapi.client import XClient
 
 
@@ -55,6 +56,13 @@ class XSide:
             for g in self._context.fleet.generations
             if g.streaming_since is not None and g.last_key_id == key_id
         ]
+
+    def is_connecting(self, key_id: str) -> bool:
+        """Tell whether a worker waits for X's answer."""
+        return any(
+            g.state is GenerationState.CONNECTING and g.last_key_id == key_id
+            for g in self._context.fleet.generations
+        )
 
     def freed(self, key_id: str) -> None:
         """Have the app's connection tried at once."""

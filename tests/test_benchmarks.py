@@ -24,6 +24,7 @@ BENCHMARKS = (
     "many",
     "many_filters",
     "one_app",
+    "answers",
 )
 
 

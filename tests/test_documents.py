@@ -215,11 +215,6 @@ def test_no_place_of_one_machine_and_no_issue_is_named(path: Path) -> None:
     assert not re.findall(r"/work/|/tmp/|\bissues? #?\d", path.read_text())
 
 
-def test_the_picture_in_the_readme_is_the_one_that_was_taken() -> None:
-    pictures = [content for language, content in blocks(text_of("README.md")) if language == "text"]
-    assert text_of("docs/demo.txt") in pictures
-
-
 # ---- operations.md: log lines, states, causes, exit codes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from multiprocessing.connection import Connection
 
 import requests
@@ -20,21 +20,25 @@ from traptor.common.logs.worker import configure_worker_logging
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
-from traptor.worker.counters.growing import CountedRules
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
 from traptor.worker.link import Link
+from traptor.worker.match.matcher import Matcher
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.posts.astweet import tweet_of
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import read_line, whole_post
 from traptor.worker.session import Session
 from traptor.worker.sinks.kafka.legacy import take_over_undelivered
 from traptor.worker.sinks.kafka.topics import look_at_kafka
 from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.trial import try_key
 from traptor.worker.tweetpipeline import TweetPipeline
+from traptor.worker.tweets.received import read_message
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "run_worker", "try_key", "warm_up"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "matching", "run_worker", "try_key", "warm_up"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,20 @@ _LAST_WORDS_S = 2.0
 _NOWHERE = "http://localhost/"
 # CPython specialises a function's code after some calls (PEP 659): here, in memory that is shared.
 _TIMES = 10
+
+
+def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
+    """Return what tells which of the rules (indexes) a message matches; None for one that is no tweet."""
+    matcher = Matcher(rules)
+
+    def matches(line: bytes) -> Sequence[int] | None:
+        tweet = read_message(line).tweet
+        if tweet is None:
+            is_post = isinstance(read_line(line), PostHead)
+            tweet = tweet_of(whole_post(line)) if is_post else None
+        return None if tweet is None else matcher.match(tweet)
+
+    return matches
 
 
 def warm_up(settings: WorkerSettings) -> None:
@@ -107,9 +125,7 @@ def check_output(settings: WorkerSettings, answer: Connection) -> None:
 
 def _pipeline(birth: Birth, delivery: Delivery) -> Pipeline:
     if birth.settings.api == API_V2:
-        rules = CountedRules()
-        stats = _stats(birth.connection, rules.by_number, birth.settings)
-        return PostPipeline(birth, delivery, stats, rules)
+        return PostPipeline(birth, delivery, _stats(birth.connection, (), birth.settings))
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

@@ -12,17 +12,18 @@ from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import Rules
 from traptor.common.problem import Problem
-from traptor.worker.counters.growing import CountedRules
+from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.filters.edition import Attribution, Edition, Source
 from traptor.worker.filters.editions import Editions
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
+from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import PaidReads
-from traptor.worker.posts.post import PostLine
-from traptor.worker.posts.postline import LineKind, StreamLine, name_of, read_line
+from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
+from traptor.worker.tweets.tweet import NO_MEMBER
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,10 @@ _OTHER_KINDS: Final = "others"
 class PostPipeline(Pipeline):
     """Handles the lines of the filtered stream; only posts are delivered."""
 
-    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None, rules: CountedRules) -> None:
-        """Take the rules that `stats` counts by."""
+    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
         super().__init__(birth, delivery, stats)
         self._editions = Editions(birth.rules, birth.filters)
         self._edition = self._editions.now
-        self._counted = rules
         self._reads = PaidReads()
         self._told = Tally()
 
@@ -53,40 +52,41 @@ class PostPipeline(Pipeline):
         """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
         self.tally.received_bytes += len(line)
         found = read_line(line)
-        if found.line is not None:
-            self._take_post(line, found.line)
-            if found.problems:
-                self._count_problems(found.problems)
+        if isinstance(found, PostHead):
+            self._take_post(line, found)
         else:
             self._take_other(line, found)
 
-    def _take_post(self, raw: bytes, line: PostLine) -> None:
+    def _take_post(self, raw: bytes, head: PostHead) -> None:
         received_at_s = time.time()
-        self.problem = ""
-        if self._editions.now is not self._edition:
-            self._use(self._editions.now)
-        if self._editions.has_unseen:
-            self._editions.note(line)
-        self.tally.received += 1
-        self._reads.count(line, received_at_s)
-        found = self._edition.attribute(line)
+        editions = self._editions
+        if editions.now is not self._edition:
+            self._use(editions.now)
+        if editions.unseen:
+            editions.note(head)
+        if head.errors is not NO_MEMBER:
+            self._count_problems(partial_errors(head))
+        self._reads.count(head, received_at_s)
+        edition = self._edition
+        found = edition.attribute(head, raw)
         self._count(found)
-        rules, matched = self._edition.rules, found.rules
+        rules, matched = edition.rules, found.rules
         if exceeding := self.exceeding(rules, matched):
             if self.stats is not None:
-                self.stats.held(self._counted.of(list(exceeding))[0])
+                self.stats.held_for(rules, exceeding)
             matched = tuple(index for index in matched if index not in exceeding)
             if not matched:
                 self.tally.held += 1
                 return
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
-        body = enricher.enrich(raw, line, matched, found.source is Source.INFERRED, received_at_s)
+        body = enricher.enrich(raw, head, matched, found.source is Source.INFERRED, received_at_s)
         self.sampler.offer(body)
-        created_at = line.created_at
+        assert head.data is not None
+        created_at = head.data.created_at
         self.delivery.send(
             Outgoing(
                 body=body,
-                tweet_id=line.post.id,
+                tweet_id=head.data.id,
                 rule_ids=tuple([rules[index].rule_id for index in matched]),
                 created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
             )
@@ -97,28 +97,27 @@ class PostPipeline(Pipeline):
         self._edition = edition
         self._enricher = self.enricher(edition.rules, self.birth.group)
         self._foreign = self.enricher(edition.rules, None)
-        self._counted.use(edition.rules)
         self.limit_rates(edition.rules)
 
     def _count(self, found: Attribution) -> None:
+        self.problem = ""
         tally = self.tally
-        match found.source:
-            case Source.MATCHED:
-                tally.matched += 1
-            case Source.INFERRED:
-                tally.inferred += 1
-            case Source.UNATTRIBUTED:
-                tally.unmatched += 1
-                tally.unattributed += 1
-            case Source.FOREIGN:
-                tally.unmatched += 1
-                tally.foreign += 1
+        tally.received += 1
+        if found.source is Source.MATCHED:
+            tally.matched += 1
+        elif found.source is Source.INFERRED:
+            tally.inferred += 1
+        else:
+            tally.unmatched += 1
+            is_foreign = found.source is Source.FOREIGN
+            tally.foreign += is_foreign
+            tally.unattributed += not is_foreign
         if self.stats is not None:
-            self.stats.received_for(*self._counted.of(found.rules))
+            self.stats.received_for(self._edition.rules, found.rules)
 
     # ---- lines that are not posts
 
-    def _take_other(self, line: bytes, found: StreamLine) -> None:
+    def _take_other(self, line: bytes, found: OtherLine) -> None:
         match found.kind:
             case LineKind.BROKEN:
                 self.tally.broken += 1
@@ -131,7 +130,7 @@ class PostPipeline(Pipeline):
                 self._take_problem(found)
         self.tally.other[found.kind] = self.tally.other.get(found.kind, 0) + 1
 
-    def _take_problem(self, found: StreamLine) -> None:
+    def _take_problem(self, found: OtherLine) -> None:
         first = found.problems[0]
         self.problem = name_of(first)
         about = {"problem": self.problem, "reason": first.reason}
@@ -153,6 +152,7 @@ class PostPipeline(Pipeline):
     def change_rules(self, message: Rules) -> None:
         """Take a piece of a change, which is in force after its last piece. Raises ProtocolError."""
         if self._editions.take(message):
+            give_memory_back()
             rules = len(self._editions.now.rules)
             log.info("rules changed", extra=lifecycle(change=self._editions.change, rules=rules))
 

@@ -34,6 +34,7 @@ from traptor.common.config.kinds.kinds import (
     Proxy,
     Rate,
     RedisUrl,
+    SentryDsn,
     ServerUrl,
     Size,
     Token,
@@ -517,6 +518,13 @@ class LoggingSection(Section):
         "program (logrotate).",
     )
     rotate_keep: Count = option("5", LIVE, "How many renamed files are kept of each log.")
+    sentry_dsn: SentryDsn = option(
+        "",
+        RESTART,
+        "DSN of a Sentry project that receives what is logged at ERROR and above, with secrets masked. It "
+        "needs `pip install 'traptor-supervisor[sentry]'`. Empty: nothing is sent.",
+        secret=True,
+    )
 
 
 class KeysSection(Section):

@@ -74,8 +74,10 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not appear in logs."""
         of_keys = (secret for key in self.keys for secret in key.secrets)
-        of_http = [self.http.token] if self.http.token else []
-        return tuple(dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets, *of_http)))
+        of_options = [secret for secret in (self.http.token, self.logging.sentry_dsn) if secret]
+        return tuple(
+            dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets, *of_options))
+        )
 
     def changes(self, other: Settings) -> Changes:
         """Return the options that differ in another settings; the pool compares keys itself."""

@@ -12,6 +12,7 @@ from traptor.common.files.folders import make_private
 from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter
 from traptor.common.logs.mask import SecretMask
+from traptor.common.logs.sentry import flush_sentry, sentry_handler
 
 STDOUT, STDERR = 1, 2
 
@@ -22,6 +23,7 @@ class MasterLogs:
     def __init__(self, handler: LineHandler, mask: SecretMask) -> None:
         self._handler = handler
         self._mask = mask
+        self._reports = False
 
     @property
     def lost(self) -> int:
@@ -37,12 +39,19 @@ class MasterLogs:
         self._handler.setFormatter(formatter(log_format, self._mask))
         set_level(level)
 
+    def report_to(self, sentry_dsn: str) -> None:
+        """Send errors to Sentry too, from now on; the extra `sentry` must be installed."""
+        self._reports = True
+        logging.getLogger().addHandler(sentry_handler(sentry_dsn, self._mask))
+
     def reopen(self) -> None:
         """Reopen the log file, for example after its rotation."""
         self._handler.reopen()
 
     def close(self) -> None:
         """Stop logging."""
+        if self._reports:
+            flush_sentry()
         logging.getLogger().removeHandler(self._handler)
         self._handler.close()
 

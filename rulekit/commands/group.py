@@ -13,6 +13,7 @@ from traptor.rulekit.commands.foreseeing import plan, validate
 from traptor.rulekit.commands.loading import add, diff, load
 from traptor.rulekit.commands.parts.kit import RulesGroup
 from traptor.rulekit.commands.reading import export, list_rules, show
+from traptor.rulekit.commands.trying import try_value
 
 
 @click.group(cls=RulesGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +33,7 @@ for command in (
     plan,
     validate,
     price,
+    try_value,
     add,
     remove,
     move,

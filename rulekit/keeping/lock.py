@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
-from redis.exceptions import LockError, LockNotOwnedError
+from psutil import pid_exists
+from redis.exceptions import LockError, LockNotOwnedError, WatchError
 from redis.lock import Lock
 
 from traptor.common.errors import TraptorError
@@ -19,6 +21,7 @@ from traptor.common.text import cut, printable
 
 EXPIRY_S = 30.0
 _RETRY_S = 0.2
+_HOLDER = re.compile(r", pid (?P<pid>[0-9]{1,9}) on (?P<host>.+) \[[0-9a-f]+\]$")
 
 
 class LockedByAnother(TraptorError):
@@ -37,6 +40,9 @@ class LoaderLock:
 
     def take(self, wait_s: float, say: Callable[[str], None]) -> None:
         """Take the lock, waiting for another holder. Raises LockedByAnother and RedisUnavailable."""
+        if self._lock.acquire(blocking=False, token=self.token):
+            return
+        self._end_orphan()
         if self._lock.acquire(blocking=False, token=self.token):
             return
         if wait_s:
@@ -69,6 +75,21 @@ class LoaderLock:
             self._lock.release()
         except (LockError, *REDIS_ERRORS):
             pass
+
+    def _end_orphan(self) -> None:
+        """Delete the lock of a process of this host that is gone; the others' expire."""
+        with self._client.pipeline() as pipeline:
+            pipeline.watch(self.key)  # type: ignore[no-untyped-call]  # redis-py has no types here
+            raw = self._client.get(self.key)
+            holder = _HOLDER.search(raw.decode(errors="replace")) if isinstance(raw, bytes) else None
+            if holder is None or holder["host"] != socket.gethostname() or pid_exists(int(holder["pid"])):
+                return
+            pipeline.multi()
+            pipeline.delete(self.key)
+            try:
+                pipeline.execute()
+            except WatchError:
+                pass  # it has another holder now
 
     def _holder(self) -> str:
         raw = self._client.get(self.key)

@@ -21,10 +21,17 @@ MAX_CONNECTIONS = 1  # of each key
 _KEYS = 9  # five for the connections, the rest as spares
 _KEY_FILE = "keys.yml"
 _CA_FILE = "ca.pem"
-_SANDBOX_OPTIONS = ("--connects", "0", "--keep-alive", "1", "--max-connections", str(MAX_CONNECTIONS))
+_SANDBOX_OPTIONS: tuple[str, ...] = (
+    "--connects",
+    "0",
+    "--keep-alive",
+    "1",
+    "--max-connections",
+    str(MAX_CONNECTIONS),
+)
 _SANDBOX_OPTIONS += ("--framing", "any", "--chunking", "any")
 # Short waits, so that each kind of trouble occurs many times; budgets that never run out.
-_OPTIONS = {
+_OPTIONS: dict[str, dict[str, str]] = {
     "traptor": {"output": "kafka"},
     "supervisor": {
         "refresh_min_interval": "2s",
@@ -82,11 +89,10 @@ class Stage:
         self.keyring = Keyring(self._accounts, self._folder.path / _KEY_FILE, self.servers)
         self.keyring.write()
         kafka = {"bootstrap_servers": self.kafka.bootstrap_servers, "topic": TOPIC}
-        options = {**_OPTIONS, "kafka": kafka}
-        stream_url = self.servers.stream_url
+        twitter = {"stream_url": self.servers.stream_url}
         if self._seed % 2:  # every other seed uses TLS
-            stream_url = self.servers.tls_stream_url
-            options["twitter"] = {**options["twitter"], "stream_ca_file": _CA_FILE}
-        write_ini(self._folder, self.servers.redis_url, stream_url, options=options)
+            twitter = {"stream_url": self.servers.tls_stream_url, "stream_ca_file": _CA_FILE}
+        options = {**_OPTIONS, "kafka": kafka, "twitter": {**_OPTIONS["twitter"], **twitter}}
+        write_ini(self._folder, self.servers.redis_url, options=options)
         self.kafka.wait_until_up()
         self.kafka.ensure_topics([TOPIC, DEAD_LETTERS])

@@ -6,14 +6,14 @@ import itertools
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from trial.accounts import make_accounts, write_ini
-from trial.evidence import gather
+from trial.accounts import Options as Sections
+from trial.accounts import write_ini
 from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
-from trial.judge import judge
 from trial.logtail import LogTail, told
+from trial.ports import free_port
 from trial.servers import CHANNEL, Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
@@ -21,12 +21,10 @@ from trial.view import StatusReader
 from demo_parts.outputs import Output
 from demo_parts.picture import Picture, Show
 from demo_parts.rulebook import CHANGED_GROUP, Rulebook
-from demo_parts.summary import Replacement, Summary
+from demo_parts.story import Ending, Story, Told
 
-_CONNECTIONS = {"follow:0", "follow:0.2", CHANGED_GROUP}
-_KEYS = 5  # three for the connections; two spares, so that a refresh leaves no gap
 _START_S = 60.0
-_REFRESH_S = 30.0
+_CHANGE_S = 60.0
 _READ_ON_S = 20.0
 _STOP_S = 45.0  # longer than the supervisor's own drain_timeout
 _UNTIL_STOP = ("starting", "collecting")
@@ -46,9 +44,16 @@ class Demo:
     """Runs once; `show` displays it meanwhile."""
 
     def __init__(
-        self, options: Options, folder: TrialFolder, output: Output, interrupt: Interrupt, show: Show
+        self,
+        options: Options,
+        story: Story,
+        folder: TrialFolder,
+        output: Output,
+        interrupt: Interrupt,
+        show: Show,
     ) -> None:
         self._options = options
+        self._story = story
         self._output = output
         self._folder = folder
         self._interrupt = interrupt
@@ -56,50 +61,51 @@ class Demo:
         self._status = StatusReader(folder.run / "status.json")
         self._log = LogTail(folder.logs / "supervisor.log")
         self._supervisor = Supervisor(folder)
-        self._accounts = make_accounts(_KEYS)
+        self._port = free_port()
         self._doing = "starting"
         self._collects_since: float | None = None
         self._first_pids: dict[str, int] = {}
-        self._pids_before: dict[str, int] | None = None  # set while a change is in progress
-        self._replacements: list[Replacement] = []
         self._failures: list[str] = []
 
-    def run(self) -> Summary | None:
+    def run(self) -> Told | None:
         """Return the summary; None when it was stopped before anything was collected.
 
         Raises KeyboardInterrupt at the second Ctrl-C, with all children ended.
         """
         self._show.say(f"starting {self._output.start_words}")
+        story = self._story
         options = ("--rate", str(self._options.rate), "--seed", str(self._options.seed))
-        with self._output, Servers(self._folder, self._accounts, *options) as servers:
+        with (
+            self._output,
+            Servers(self._folder, story.accounts, *options, *story.sandbox_options()) as servers,
+        ):
             try:
                 return self._run(servers)
             finally:
                 self._interrupt.be_deaf()
                 self._supervisor.kill()
 
-    def _run(self, servers: Servers) -> Summary | None:
+    def _run(self, servers: Servers) -> Told | None:
         self._servers = servers
         self._rules = Rulebook(servers, self._options.seed)
         self._rules.load()
-        write_ini(
-            self._folder, servers.redis_url, servers.stream_url, self._accounts, self._output.sections()
-        )
+        page = {"http": {"listen": str(self._port)}}
+        options = merged(self._output.sections(), self._story.sections(servers.stream_url), page)
+        write_ini(self._folder, servers.redis_url, self._story.accounts, options)
+        self._story.begin(servers)
         if self._interrupt.asked:
             return None
         self._show.say(f"rules loaded; starting traptor-supervisor -c {self._folder.ini}")
+        self._show.say(f"status page: {self._page}")
         self._supervisor.start()
-        if self._wait(self._all_stream, _START_S):
+        if self._wait(lambda: self._story.collects(self._status.view), _START_S):
             self._collect()
         elif not self._interrupt.asked:
-            self._fail(f"not all connections stream after {_START_S:g} s")
+            self._fail(f"not everything is collected after {_START_S:g} s")
         self._stop()
-        return self._summary()
+        return self._end()
 
     # ---- collecting
-
-    def _all_stream(self) -> bool:
-        return set(self._status.view.pids()) == _CONNECTIONS
 
     def _collect(self) -> None:
         self._collects_since = time.monotonic()
@@ -110,13 +116,14 @@ class Demo:
                 return
             self._change_rules()
         if self._options.seconds is not None and self._collect_until(self._options.seconds):
-            self._wait_for_the_new_worker()
+            self._wait_for_the_change()
 
-    def _wait_for_the_new_worker(self) -> None:
-        if self._pids_before is not None:
-            self._doing = "waiting for the new worker"
-        if not self._wait(lambda: self._pids_before is None, _REFRESH_S) and not self._interrupt.asked:
-            self._fail(f"{CHANGED_GROUP} has no new worker {_REFRESH_S:g} s after its rules changed")
+    def _wait_for_the_change(self) -> None:
+        story = self._story
+        if story.is_changing:
+            self._doing = f"waiting for {story.awaited}"
+        if not self._wait(lambda: not story.is_changing, _CHANGE_S) and not self._interrupt.asked:
+            self._fail(f"{_CHANGE_S:g} s after rules changed there is nothing yet of {story.awaited}")
 
     def _change_times_s(self) -> Iterable[float]:
         if self._options.seconds is not None:
@@ -127,27 +134,9 @@ class Demo:
         return self._wait(lambda: self._elapsed_s() >= elapsed_s, elapsed_s + 1)
 
     def _change_rules(self) -> None:
-        self._pids_before = self._status.view.pids()
+        self._story.change(self._status.view)
         count = self._rules.change_track_rules()
         self._show.say(f"{count} track rules replaced in Redis; published {CHANGED_GROUP} on {CHANNEL}")
-
-    def _note_replacement(self) -> None:
-        before, now = self._pids_before, self._status.view.pids()
-        if before is None or now.keys() < before.keys() or now[CHANGED_GROUP] == before[CHANGED_GROUP]:
-            return
-        others = before.keys() - {CHANGED_GROUP}
-        replacement = Replacement(
-            connection=CHANGED_GROUP,
-            old_pid=before[CHANGED_GROUP],
-            new_pid=now[CHANGED_GROUP],
-            kept=tuple(sorted(name for name in others if now[name] == before[name])),
-            moved=tuple(sorted(name for name in others if now[name] != before[name])),
-        )
-        self._pids_before = None
-        self._replacements.append(replacement)
-        self._show.say(str(replacement))
-        if replacement.moved:
-            self._fail(f"{', '.join(replacement.moved)} changed workers without a reason")
 
     # ---- the end
 
@@ -175,33 +164,24 @@ class Demo:
         return self._supervisor.exit_code == -signal.SIGTERM and not self._status.view.at
 
     def _all_read(self) -> bool:
-        """Tell whether each stream's worker has received and delivered what was written to the stream."""
         self._look()
-        sent = {
-            stream["account"]: stream["tweets"]
-            for stream in self._servers.sandbox.connections(with_values=False)
-            if stream["closed_at"] is None
-        }
-        return self._supervisor.exit_code is not None or all(
-            c.worker_received >= sent.get(c.key or "", 0) and c.delivered >= c.received
-            for c in self._status.view.connections
-        )
+        return self._supervisor.exit_code is not None or self._story.all_read(self._status.view)
 
     def _has_ended(self) -> bool:
         self._look()
         return self._supervisor.exit_code is not None
 
-    def _summary(self) -> Summary:
-        found = gather(self._servers.sandbox, self._log.records, self._folder.output, self._rules.history)
-        evidence = replace(found, written=self._output.written())
-        return Summary(
-            verdict=judge(evidence),
-            view=self._status.view,
-            gaps=tuple(evidence.gaps),
-            replacements=tuple(self._replacements),
-            failures=tuple(self._failures),
-            output=self._output.place,
-            logs=str(self._folder.logs),
+    def _end(self) -> Told:
+        return self._story.end(
+            Ending(
+                servers=self._servers,
+                rules=self._rules,
+                output=self._output,
+                log=self._log.records,
+                view=self._status.view,
+                failures=tuple(self._failures),
+                logs=str(self._folder.logs),
+            )
         )
 
     # ---- steps
@@ -221,7 +201,10 @@ class Demo:
         for record in self._log.read_on():
             if text := told(record):
                 self._show.say(text)
-        self._note_replacement()
+        for text in self._story.look(self._status.view):
+            self._show.say(text)
+        for failure in self._story.failures():
+            self._fail(failure)
         if self._supervisor.exit_code is not None and self._doing in _UNTIL_STOP:
             code, words = self._supervisor.exit_code, self._supervisor.last_words()
             self._fail(f"traptor-supervisor ended by itself with {code}. {words}".strip())
@@ -239,7 +222,13 @@ class Demo:
             view=self._status.view,
             first_pids=self._first_pids,
             samples=self._output.samples(),
+            expected=len(self._story.connections),
+            page=self._page,
         )
+
+    @property
+    def _page(self) -> str:
+        return f"http://127.0.0.1:{self._port}/"
 
     def _elapsed_s(self) -> float:
         return 0.0 if self._collects_since is None else time.monotonic() - self._collects_since
@@ -248,3 +237,12 @@ class Demo:
         if failure not in self._failures:
             self._failures.append(failure)
             self._show.say(failure)
+
+
+def merged(*sections: Sections) -> Sections:
+    """Return all sections together; later options win."""
+    whole: dict[str, dict[str, str]] = {}
+    for one in sections:
+        for name, options in one.items():
+            whole[name] = {**whole.get(name, {}), **options}
+    return whole

@@ -25,6 +25,8 @@ class Picture:
     view: View
     first_pids: dict[str, int]  # of each connection, when all first streamed
     samples: Sequence[Sample]
+    expected: int  # connections
+    page: str  # the address of the status page
 
     def is_new(self, connection: str, pid: int | None) -> bool:
         """Tell whether a different worker from the first serves the connection."""

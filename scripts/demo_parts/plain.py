@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 from rich.console import Console
-from trial.view import ConnectionView
+from trial.view import AppView, ConnectionView
 
 from demo_parts.picture import Picture
 from traptor.common.terminal import say
@@ -29,7 +29,8 @@ class PlainLines:
         if picture.doing == self._doing and now - self._printed_at < _INTERVAL_S:
             return
         self._printed_at, self._doing = now, picture.doing
-        parts = [picture.clock(), picture.doing, *map(_connection, picture.view.connections)]
+        view = picture.view
+        parts = [picture.clock(), picture.doing, *map(_connection, view.connections), *map(_app, view.apps)]
         self._print(" | ".join(parts))
 
     def say(self, text: str) -> None:
@@ -41,6 +42,13 @@ class PlainLines:
 
     def _print(self, line: str) -> None:
         say(self._console, line)
+
+
+def _app(app: AppView) -> str:
+    return (
+        f"{app.standing:,} of {app.allowed:,} filters, {app.in_effect:,} act,"
+        f" ${app.dollars:,.2f} today, ${app.dollars_per_1000:,.2f} for 1,000 posts"
+    )
 
 
 def _connection(c: ConnectionView) -> str:

@@ -39,5 +39,5 @@ def sample_of(connection: str, line: bytes) -> Sample:
     """Return what is shown of a delivered tweet."""
     tweet = orjson.loads(line)
     rules = tweet.get("traptor", {}).get("collection_rules") or [{}]
-    text = " ".join(tweet.get("text", "").split())
+    text = " ".join(tweet.get("data", tweet).get("text", "").split())
     return Sample(connection, rules[0].get("tag", ""), text)

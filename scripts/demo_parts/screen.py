@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-from trial.view import ConnectionView, KeyView
+from trial.view import AppView, ConnectionView, KeyView
 
 from demo_parts.picture import Picture
 from demo_parts.samples import Sample
@@ -54,7 +54,8 @@ class Screen:
             Text(),
             _connections(picture, is_wide),
             Text(),
-            _keys(picture.view.keys),
+            *map(_app, picture.view.apps),
+            *([_keys(picture.view.keys)] * (not picture.view.apps)),
             Text(),
             Text("Newest tweets, and the tags of their rules", style="bold"),
             *_samples(picture),
@@ -63,7 +64,16 @@ class Screen:
             *self._last_events(size.height),
         )
         title = Text.assemble((" Traptor ", "bold"), f"— {picture.doing} — {picture.clock()} ")
-        return Panel(body, title=title, title_align="left", box=box.ROUNDED, border_style="cyan", width=width)
+        return Panel(
+            body,
+            title=title,
+            title_align="left",
+            subtitle=f" status page: {picture.page} ",
+            subtitle_align="left",
+            box=box.ROUNDED,
+            border_style="cyan",
+            width=width,
+        )
 
     def _last_events(self, height: int) -> list[Text]:
         count = min(max(height - _ROWS_BESIDE_EVENTS - 1, _FEWEST_EVENTS), _MOST_EVENTS)
@@ -101,7 +111,7 @@ def _connections(picture: Picture, is_wide: bool) -> Table:
         table.add_column("gaps", justify="right")
     for connection in picture.view.connections:
         table.add_row(*_row(picture, connection, is_wide))
-    for _ in range(3 - len(picture.view.connections)):
+    for _ in range(picture.expected - len(picture.view.connections)):
         table.add_row("…")
     return table
 
@@ -124,6 +134,20 @@ def _row(picture: Picture, c: ConnectionView, is_wide: bool) -> list[RenderableT
     return cells
 
 
+def _app(app: AppView) -> Text:
+    state = "all act" if app.is_settled else f"{app.in_effect:,} act"
+    return _line(
+        Text.assemble(
+            ("Filters  ", "bold"),
+            f"{app.standing:,} of {app.allowed:,}, {state}",
+            ("   Today  ", "bold"),
+            f"{app.posts:,} posts, ${app.dollars:,.2f}",
+            ("   1,000 posts  ", "bold"),
+            f"${app.dollars_per_1000:,.2f}",
+        )
+    )
+
+
 def _keys(keys: tuple[KeyView, ...]) -> Text:
     spare = (f"{key.name} ({_condition(key)})" for key in keys if not key.connections)
     return _line(Text.assemble(("Spare keys  ", "bold"), ", ".join(spare) or "…"))
@@ -136,7 +160,7 @@ def _condition(key: KeyView) -> str:
 def _samples(picture: Picture) -> list[Text]:
     by_name: dict[str, Sample] = {sample.connection: sample for sample in picture.samples}
     return [_sample(c.name, by_name.get(c.name)) for c in picture.view.connections] + [
-        Text("…", style="dim") for _ in range(3 - len(picture.view.connections))
+        Text("…", style="dim") for _ in range(picture.expected - len(picture.view.connections))
     ]
 
 

@@ -95,7 +95,8 @@ class Soak:
         self._rules = Rulebook(servers, self._options.seed)
         self._rules.load()
         write_key_file(self._folder.path / _KEY_FILE, self._accounts)
-        write_ini(self._folder, servers.redis_url, servers.stream_url, options=_OPTIONS)
+        twitter = {**_OPTIONS["twitter"], "stream_url": servers.stream_url}
+        write_ini(self._folder, servers.redis_url, options={**_OPTIONS, "twitter": twitter})
         self._supervisor.start()
         self._gauge = Gauge(self._supervisor.pid)
         if self._wait(self._all_stream, _START_S):

@@ -26,7 +26,6 @@ def make_accounts(count: int) -> list[Account]:
 def write_ini(
     folder: TrialFolder,
     redis_url: str,
-    stream_url: str,
     accounts: Sequence[Account] = (),
     options: Options | None = None,
 ) -> None:
@@ -39,7 +38,7 @@ def write_ini(
             "log_dir": folder.logs.name,
         },
         "redis": {"url": redis_url},
-        "twitter": {"stream_url": stream_url, "connect_rate": "5"},
+        "twitter": {"connect_rate": "5"},
         "logging": {"format": "json"},
     }
     sections |= {

@@ -30,10 +30,21 @@ class LoggedOpening(NamedTuple):
     at: float
 
 
+class _Post(msgspec.Struct):
+    """A post of API v2."""
+
+    id: str = ""
+
+
 class _Line(msgspec.Struct):
     """The relevant part of a line of the output; other messages have no id."""
 
     id_str: str = ""
+    data: _Post | None = None
+
+    @property
+    def tweet_id(self) -> str:
+        return self.data.id if self.data is not None else self.id_str
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
@@ -136,7 +147,7 @@ def written_tweets(output: Path) -> dict[str, Counter[str]]:
 
 def _tweet_ids(path: Path) -> Counter[str]:
     with path.open("rb") as lines:
-        return Counter(line.id_str for line in map(_decode_line, lines) if line.id_str)
+        return Counter(line.tweet_id for line in map(_decode_line, lines) if line.tweet_id)
 
 
 def _unix_s(iso: str) -> float:

@@ -29,6 +29,7 @@ class Servers:
     """Redis, and a sandbox that admits these accounts; a context manager that ends both."""
 
     def __init__(self, folder: TrialFolder, accounts: Sequence[Account], *sandbox_options: str) -> None:
+        self.folder = folder
         self._accounts = accounts
         self._redis_port = free_port()
         self._valkey = ValkeyServer(port=self._redis_port, data_dir=folder.redis, config=_REDIS_OPTIONS)

@@ -46,6 +46,29 @@ class KeyView:
 
 
 @dataclass(frozen=True, slots=True)
+class AppView:
+    """One app at X: its filters, its rules, and what it cost today."""
+
+    name: str
+    filters: int
+    allowed: int
+    standing: int
+    in_effect: int
+    rules: int
+    rules_in_effect: int
+    posts: int
+    dollars: float
+    dollars_per_1000: float
+    hold: str | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether exactly the wanted filters stand and act."""
+        wanted = self.filters == self.standing == self.in_effect
+        return wanted and self.filters > 0 and self.rules_in_effect == self.rules
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The supervisor at one moment."""
 
@@ -53,6 +76,7 @@ class View:
     connections: tuple[ConnectionView, ...] = ()
     keys: tuple[KeyView, ...] = ()
     pid: int = 0
+    apps: tuple[AppView, ...] = ()
 
     def pids(self) -> dict[str, int]:
         """Return the workers of the connections that stream."""
@@ -106,7 +130,25 @@ def make_view(status: Json, before: View) -> View:
         KeyView(key["key"], key["state"], key["budget_left"], tuple(users.get(key["key"], ())))
         for key in status["keys"]
     )
-    return View(status["at"], connections, keys, status["pid"])
+    apps = tuple(_app(app) for app in status["apps"])
+    return View(status["at"], connections, keys, status["pid"], apps)
+
+
+def _app(app: Json) -> AppView:
+    filters, today = app["filters"], app["today"]
+    return AppView(
+        name=app["key"],
+        filters=filters["wanted"],
+        allowed=filters["allowed"],
+        standing=filters["standing"],
+        in_effect=filters["in_effect"],
+        rules=app["rules"],
+        rules_in_effect=app["rules_in_effect"],
+        posts=today["posts"] + today["included_posts"],
+        dollars=today["dollars"],
+        dollars_per_1000=app["dollars_per_1000_posts"]["plain"],
+        hold=app["hold_why"],
+    )
 
 
 def _connection(c: Json, before: ConnectionView | None, elapsed_s: float) -> ConnectionView:

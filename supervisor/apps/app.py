@@ -160,6 +160,14 @@ class App:
         self.credit.out(why, self._clock().wall, reset_at)
         self._changed()
 
+    def retry(self) -> None:
+        """End its waits for credit, for a valid token and for X: the operator says that it may be asked."""
+        self.credit.forget()
+        self.bearer.retry()
+        self._sync.retry()
+        self.look()
+        self._changed()
+
     def connected(self) -> None:
         """Record that X opened the stream."""
         self.credit.good()

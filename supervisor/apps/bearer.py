@@ -43,9 +43,13 @@ class Bearer:
     def change(self, key: ApiKey) -> None:
         """Take over changed credentials; they are tried at once."""
         if key.secrets_fingerprint != self._key.secrets_fingerprint:
-            self._fetched = self._refused = ""
-            self._failures, self._rest_until, self._failure = 0, 0.0, None
+            self.retry()
         self._key = key
+
+    def retry(self) -> None:
+        """Forget what X refused: a given token may be used again, any other is fetched anew."""
+        self._fetched = self._refused = ""
+        self._failures, self._rest_until, self._failure = 0, 0.0, None
 
     def refused(self, token: str, why: str) -> None:
         """Record that X does not take this token; a fetched one is fetched anew."""

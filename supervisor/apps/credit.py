@@ -38,8 +38,12 @@ class Credit:
         """Record that X gave what was asked for."""
         if self._why:
             log.info("credit again", extra=fields(key=self._name))
-            self._until, self._why = 0.0, ""
-            self._save()
+            self.forget()
+
+    def forget(self) -> None:
+        """Let the app ask at once: the operator says that there is credit."""
+        self._until, self._why = 0.0, ""
+        self._save()
 
     def missing(self, wall_now: float) -> tuple[str, float] | None:
         """Return why the app must not ask for posts, and until when; None while it may."""

@@ -17,7 +17,7 @@ from traptor.supervisor.keys.addresses import is_on_this_host
 
 # Per connection the master holds a socket, a pidfd, a log queue and two pipes; twice that during a refresh.
 _DESCRIPTORS_PER_CONNECTION = 12
-_DESCRIPTORS_OF_MASTER = 64
+_DESCRIPTORS_OF_MASTER = 96
 
 _MIB = 1 << 20
 _LEAST_INODES = 1_000

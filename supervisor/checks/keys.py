@@ -12,6 +12,7 @@ _WHY = {
     KeyState.QUARANTINED: "the server answered 401 or 403; check the secrets and the clock of this host",
     KeyState.SUSPECT: "it streams, but another connect was answered with 401 or 403; check the secrets",
     KeyState.COOLING: "it rests after failures",
+    KeyState.OUT_OF_CREDIT: "X gives its app no more posts for money",
     KeyState.UNUSABLE: "its source_address is not on this host",
 }
 

@@ -46,6 +46,9 @@ class AppView(Protocol):
     def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
         """Record that X refused the stream for money; `reset_at` (Unix time) is when X will give again."""
 
+    def retry(self) -> None:
+        """End its waits for credit, for a valid token and for X: the operator says that it may be asked."""
+
     def read(self, reads: Reads) -> None:
         """Count what a worker read since it last told."""
 

@@ -63,7 +63,9 @@ class Forks:
             birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
             if app is not None:
                 knowledge = app.knowledge
-                birth = replace(birth, rules=knowledge.rules, filters=knowledge.meanings)
+                # Rules that come with the fork are shared, even if their filters come later.
+                rules = knowledge.rules or wanted.rules
+                birth = replace(birth, rules=rules, filters=knowledge.meanings)
             generation = self._context.fleet.fork(birth, wanted.spec)
             generation.told = app.knowledge if app is not None else None
         except (OSError, TraptorError) as error:

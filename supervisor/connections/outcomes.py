@@ -43,6 +43,7 @@ from traptor.supervisor.money.reads import reads_between
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
 from traptor.supervisor.workers.states import GenerationState
 from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
+from traptor.supervisor.xapi.quota import quota_of
 
 log = logging.getLogger(__name__)
 
@@ -208,6 +209,8 @@ class Outcomes:
         self._context.keys_changed = True
         if message.kind is not DisconnectKind.OWN_CLOSE:
             c.last_error = LastError(message.at, error_of(message))
+        if c.app is not None and message.headers:
+            self._take_limit(lease.key_id, message, now)
         if message.kind is DisconnectKind.NETWORK:
             c.network_error = message.detail
         if began is not None:
@@ -306,6 +309,12 @@ class Outcomes:
         if g is c.serving:
             c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now), message.problem)
         log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
+
+    def _take_limit(self, key_id: str, message: Disconnected, now: float) -> None:
+        """Tell the pool what X announced of its limit on connects."""
+        quota = quota_of(message.headers)
+        reset_at = None if quota.reset_at is None else quota.reset_at - instant(now).wall + now
+        self._context.pool.told(key_id, quota.limit, quota.remaining, reset_at, now)
 
     def _tell_app(self, g: Generation, before: Counters, seen: Sequence[str]) -> None:
         """Tell the app what a worker read since its last report, and the filters that posts named."""

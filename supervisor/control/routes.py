@@ -10,7 +10,7 @@ from traptor.supervisor.control.history import History
 from traptor.supervisor.control.live import Events, Places
 from traptor.supervisor.control.page.watchers import Page
 from traptor.supervisor.control.passing import Passing
-from traptor.supervisor.control.rulerooms import RuleRooms
+from traptor.supervisor.control.rules.rooms import RuleRooms
 from traptor.supervisor.control.views import Views
 from traptor.supervisor.orders.desk import Desk
 
@@ -22,7 +22,7 @@ class Api:
         places = Places()
         self._history = History(desk.view, desk.ledger)
         self._rooms = (
-            Views(desk.status),
+            Views(desk.status, self._history.in_thread),
             self._history,
             Explanations(desk, self._history),
             Commands(desk),

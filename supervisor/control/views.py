@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,11 +21,16 @@ _PARTS = ("problems", "connections", "keys")
 
 
 class Views:
-    """The endpoints that show the status; `status` returns the content of status.json as of now."""
+    """The endpoints that show the status.
 
-    def __init__(self, status: Callable[[], Json]) -> None:
+    `status` returns the content of status.json as of now, `in_thread` the result of a call in a thread.
+    """
+
+    def __init__(self, status: Callable[[], Json], in_thread: Callable[..., Awaitable[Any]]) -> None:
         self._status = status
-        self._exposition = Exposition(status)
+        self._exposition = Exposition()
+        self._scrapes = asyncio.Lock()
+        self._in_thread = in_thread
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -44,7 +50,10 @@ class Views:
 
     async def _get_metrics(self, _request: web.Request) -> web.StreamResponse:
         headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
-        return web.Response(body=self._exposition.text(), headers=headers)
+        async with self._scrapes:
+            # The text takes longer than the status: the loop has other work meanwhile.
+            text = await self._in_thread(self._exposition.text, self._status())
+        return web.Response(body=text, headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
         """Answer 503, and why, while nothing is collected that should be."""

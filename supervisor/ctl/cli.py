@@ -10,6 +10,8 @@ import click
 from traptor.common import __version__
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.common.text import one_line
+from traptor.rulekit.commands.parts.seams import KEY as SEAMS
+from traptor.rulekit.commands.parts.seams import Seams
 from traptor.supervisor.ctl import actions, completion, explaining, history, keys, local, passing, state
 from traptor.supervisor.ctl.target import Target
 
@@ -69,7 +71,15 @@ class _Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, socket: Path | None) -> None:
     """Look at a running supervisor, and act on it."""
-    ctx.obj = Target(config, socket)
+    ctx.obj = target = Target(config, socket)
+    ctx.meta[SEAMS] = lambda: _seams(target)
+
+
+def _seams(target: Target) -> Seams:
+    """Return what the commands of the rule kit may ask of this side; imported when one asks."""
+    from traptor.supervisor.ctl.rules.seams import seams_of
+
+    return seams_of(target)
 
 
 for module in (state, explaining, history, actions, keys, passing, local, completion):

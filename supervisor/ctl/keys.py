@@ -61,9 +61,9 @@ def _row(key: Mapping[str, Any]) -> Sequence[str]:
         key["state"],
         f"{key['lent']} of {key['max_connections']}",
         str(key["budget_left"]),
-        "" if key["not_before"] is None else local_time(key["not_before"]),
-        key.get("reason") or "",
-        f"{since(key['last_used'])} ago" if key.get("last_used") else "",
+        "" if key["until"] is None else local_time(key["until"]),
+        key["reason"] or "",
+        "" if key["last_used"] is None else f"{since(key['last_used'])} ago",
         key["source_address"] or "",
     )
 

@@ -13,12 +13,27 @@ from rich.text import Text
 
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.printing import table
-from traptor.supervisor.status.phrases import problems, state_words, summary
-from traptor.supervisor.status.terms import age, number, since, size
+from traptor.supervisor.status.phrases import app_filters, app_state, problems, state_words, summary
+from traptor.supervisor.status.terms import age, dollars, number, since, size
 
 Json = Mapping[str, Any]
 
-_NUMBERS = ("RULES", "TWEETS/S", "MATCHED", "DELIVERED", "OUTBOX", "OLDEST", "RESTARTS", "MEMORY", "PID")
+_NUMBERS = (
+    "WAITING",
+    "POSTS TODAY",
+    "TODAY",
+    "MONTH",
+    "1,000 POSTS",
+    "RULES",
+    "TWEETS/S",
+    "MATCHED",
+    "DELIVERED",
+    "OUTBOX",
+    "OLDEST",
+    "RESTARTS",
+    "MEMORY",
+    "PID",
+)
 # What a narrow terminal does without, in this order.
 _FIRST_TO_GO = (
     "ADDRESS",
@@ -51,6 +66,9 @@ class Overview:
         if rows:
             yield Text()
             yield _fitting(rows, console, options)
+        if apps := [_app_row(app) for app in self.status["apps"]]:
+            yield Text()
+            yield _fitting(apps, console, options)
 
     def _problems(self) -> Iterator[RenderableType]:
         found = problems(self.status)
@@ -77,13 +95,27 @@ def _row(one: Json, last_gap: Json | None) -> dict[str, str | Text]:
         "MATCHED": matched,
         "DELIVERED": number(total["delivered"]),
         "OUTBOX": number(one["outbox"]["messages"]),
-        "OLDEST": since(g.get("unconfirmed_since")),
+        "OLDEST": since(one["outbox"]["oldest"]),
         "KEY": g.get("key") or "",
         "PID": str(g.get("pid", "")),
         "RESTARTS": number(one["restarts"]),
         "LAST GAP": "" if last_gap is None else _gap(last_gap),
         "MEMORY": size(vitals["anonymous_bytes"]) if vitals else "",
         "ADDRESS": g.get("source_address") or "",
+    }
+
+
+def _app_row(app: Json) -> dict[str, str | Text]:
+    today, month = app["today"], app["month"]
+    return {
+        "APP": app["key"],
+        "STATE": app_state(app),
+        "FILTERS": app_filters(app),
+        "WAITING": number(app["waiting"]),
+        "POSTS TODAY": number(today["posts"] + today["included_posts"]),
+        "TODAY": dollars(today["dollars"]),
+        "MONTH": dollars(month["dollars"]),
+        "1,000 POSTS": dollars(app["dollars_per_1000_posts"]["plain"]),
     }
 
 

@@ -275,6 +275,12 @@ class KeyPool:
         """Record a connect answered with another status than 200, or not at all."""
         self._keep(key_id, self._record(key_id).failed(failure, now, self._limits, self._rng))
 
+    def told(
+        self, key_id: str, limit: int | None, remaining: int | None, reset_at: float | None, now: float
+    ) -> None:
+        """Record what the server announced of its own limit of connects; the smaller of both counts."""
+        self._keep(key_id, self._record(key_id).told(limit, remaining, reset_at, now))
+
     def slot_freed(self, key_id: str) -> None:
         """Record that the app's connection, which was taken, is free: a connect is due at once."""
         self._keep(key_id, self._record(key_id).slot_freed())
@@ -427,7 +433,7 @@ class KeyPool:
             state=self.state(key.key_id, now),
             lent=len(self._book.of(key.key_id)),
             max_connections=key.max_connections,
-            budget_left=record.budget.left(self._limits, now),
+            budget_left=record.budget.left(record.limits(self._limits), now),
             not_before=verdict.not_before,
             source_address=key.source_address,
             hindrance=verdict.hindrance,

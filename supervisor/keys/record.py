@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from traptor.common.backoff import doubled
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.keys.backoff import KeyBackoff
-from traptor.supervisor.keys.budget import Budget
-from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
+from traptor.supervisor.keys.budget import Budget, Purpose
+from traptor.supervisor.keys.failures import LASTING_S, LONGEST_ASKED_S, Failure, FailureKind
 from traptor.supervisor.keys.limits import PoolLimits
 
 OVERLAP_TRIES = 2
@@ -34,6 +34,8 @@ class KeyRecord:
     is_suspect: bool = False
     overlap_refusals: int = 0
     open_since: tuple[float, ...] = ()  # of its open streams
+    server_limit: int | None = None  # connects in a window, as the server last announced (v2)
+    closed_until: float | None = None  # the server's window is used up, by its own count (v2)
 
     # ---- present state
 
@@ -56,16 +58,34 @@ class KeyRecord:
             failed_at=self.failed_at,
             last_error=self.last_error,
             last_used_at=self.last_used_at,
+            server_limit=self.server_limit,
         )
         faded = replace(
             self,
             budget=Budget() if self.budget.used(limits, now) == 0 else self.budget,
             backoff=self.backoff if self.backoff.rests_until(now) else replace(self.backoff, until=None),
             quarantine_until=self.quarantined_until(now),
+            closed_until=self.closed_until if (self.closed_until or now) > now else None,
         )
         return faded == fresh
 
+    def limits(self, ours: PoolLimits) -> PoolLimits:
+        """Return the limits that count: the server's number of connects where it is the smaller."""
+        if self.server_limit is None or self.server_limit >= ours.connects:
+            return ours
+        return replace(ours, connects=max(1, self.server_limit))
+
+    def free_at(self, purpose: Purpose, ours: PoolLimits, now: float) -> float:
+        """Return the earliest time, not before `now`, at which a connect for `purpose` fits."""
+        return max(self.budget.free_at(purpose, self.limits(ours), now), self.closed_until or now)
+
     # ---- events
+
+    def told(self, limit: int | None, remaining: int | None, reset_at: float | None, now: float) -> KeyRecord:
+        """Return the record after the server announced its own limit of connects."""
+        is_used_up = remaining == 0 and reset_at is not None and reset_at > now
+        until = min(reset_at or now, now + LONGEST_ASKED_S) if is_used_up else None
+        return replace(self, server_limit=limit, closed_until=until)
 
     def with_terms(self, terms: str) -> KeyRecord:
         """Return the record under these terms: new ones end quarantine, suspicion and the ban on overlaps."""
@@ -135,6 +155,7 @@ class KeyRecord:
             failed_at=_moved(self.failed_at, by_s),
             last_used_at=_moved(self.last_used_at, by_s),
             quarantine_until=_moved(self.quarantine_until, by_s),
+            closed_until=_moved(self.closed_until, by_s),
             open_since=(),
         )
 

@@ -19,6 +19,7 @@ class KeyState(StrEnum):
     SUSPECT = "SUSPECT"  # streams, but an extra connect was refused (401/403): no new connects
     QUARANTINED = "QUARANTINED"
     UNUSABLE = "UNUSABLE"  # its source address is not on this host
+    OUT_OF_CREDIT = "OUT_OF_CREDIT"  # as its app knows: X gives no more for money (v2)
     GONE = "GONE"  # no longer configured
 
 
@@ -110,13 +111,13 @@ def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimi
         case KeyState.QUARANTINED:
             reason = "quarantined after a refusal (401/403)"
             return Verdict(False, record.quarantined_until(now), reason, Hindrance.QUARANTINED)
-        case KeyState.OK | KeyState.COOLING:
+        case KeyState.OK | KeyState.COOLING | KeyState.OUT_OF_CREDIT:
             return _judge_waits(record, purpose, limits, now)
 
 
 def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
     rests_until = record.backoff.rests_until(now) or now
-    free_at = record.budget.free_at(purpose, limits, now)
+    free_at = record.free_at(purpose, limits, now)
     if max(rests_until, free_at) <= now:
         return Verdict(True, None, "")
     if rests_until >= free_at:
@@ -126,6 +127,7 @@ def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: f
 
 
 def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:
+    limits = record.limits(limits)
     used = f"{record.budget.used(limits, now)} of {limits.connects} connects in {limits.connects_window:g} s"
     kept = reserve(purpose, limits)
     return f"{used} are used" + (f", and {kept} are kept for recovery" if kept else "")

@@ -67,9 +67,13 @@ class LedgerKeeper:
         """Return the ledger in memory now."""
         return View.of(self.ledger, instant(time.monotonic()))
 
-    def status(self) -> dict[str, int]:
-        """Return figures on the progress of writing."""
-        return {"unwritten": self.ledger.unwritten, "write_failures": self._writer.failures}
+    def status(self) -> dict[str, int | str | None]:
+        """Return figures on the progress of writing, and why it fails now."""
+        return {
+            "unwritten": self.ledger.unwritten,
+            "write_failures": self._writer.failures,
+            "error": self._writer.error,
+        }
 
     def close(self) -> None:
         """Write the rest for an orderly stop of the master."""

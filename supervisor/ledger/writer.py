@@ -35,6 +35,7 @@ class LedgerWriter:
     ) -> None:
         """Prepare the writer; `news` is set when something was completed."""
         self.failures = 0
+        self.error: str | None = None  # of the last write, while it fails
         self._ledger = ledger
         self._store = store
         self._keep_s = keep_s
@@ -91,11 +92,12 @@ class LedgerWriter:
             return False
         if self._fails:
             log.info("the gap ledger is written again")
-        self._fails = False
+        self._fails, self.error = False, None
         return True
 
     def _say(self, error: TraptorError) -> None:
         self.failures += 1
+        self.error = str(error)
         if not self._fails:
             log.warning("the gap ledger is not written, it is kept in memory", extra=fields(error=str(error)))
         self._fails = True

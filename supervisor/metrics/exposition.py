@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -16,29 +16,31 @@ __all__ = ["CONTENT_TYPE_LATEST", "Exposition"]
 
 
 class Exposition:
-    """Makes the text from the status of the moment, with the metrics of this process.
+    """Makes the text from a status, with the metrics of this process; for one thread at a time.
 
     A counter never falls while the supervisor runs: a stream whose end is dated back makes its seconds fewer,
     and then the last value stays until it is passed.
     """
 
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_StatusCollector(status))
+        self._collector = _StatusCollector()
+        self._registry.register(self._collector)
         ProcessCollector(registry=self._registry)
 
-    def text(self) -> bytes:
+    def text(self, status: Mapping[str, Any]) -> bytes:
         """Return all metrics, in Prometheus' text format."""
+        self._collector.status = status
         return generate_latest(self._registry)
 
 
 class _StatusCollector(Collector):
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
-        self._status = status
+    def __init__(self) -> None:
+        self.status: Mapping[str, Any] | None = None
         self._marks = HighWaterMarks()
 
     def collect(self) -> Iterable[Metric]:
-        return self._marks.kept(families(self._status()))
+        return self._marks.kept(families(self.status)) if self.status is not None else ()
 
     def describe(self) -> Iterable[Metric]:
         return ()  # nothing is asked before the first scrape

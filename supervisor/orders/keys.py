@@ -40,6 +40,8 @@ class KeyOrders:
         """End the rests and the quarantine of a key; the connects of its budget stay spent."""
         key = self._known(name)
         self._context.pool.release(key.key_id)
+        if (app := self._context.apps.get(key.key_id)) is not None:
+            app.retry()
         self._context.keys_changed = True
         log.info("the operator gave an order", extra=fields(key=name, order="release"))
         self._wake()

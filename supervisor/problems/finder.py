@@ -88,7 +88,9 @@ def _errors_of(names: str | None, status: Json) -> str:
 def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
     """Yield one problem when nothing streams; it counts when the last connection's does (no start counts)."""
     if not status["ready"]:
-        yield _plain(Subject.ALL, "", "not_ready", "no rules are known yet", meanings.NOT_READY)
+        errors = [use["error"] for use in status["redis_uses"] if use["error"]]
+        why = f"no rules are known yet: {errors[0] if errors else 'they are being read'}"
+        yield _plain(Subject.ALL, "", "not_ready", why, meanings.NOT_READY)
         return
     planned = [c for c in status["connections"] if c["rules"] and c["state"] != "STOPPED"]
     waiting = [one for one in found if one.kind != WaitKind.STOPPED]
@@ -207,6 +209,9 @@ def _of_host(status: Json) -> Iterator[OpenProblem]:
     if reload["refused"]:
         why, at = reload["refused"][0], reload["at"]
         yield _plain(Subject.RELOAD, "", "refused", why, meanings.RELOAD_REFUSED, since=at)
+    if error := status["ledger"].get("error"):
+        why = f"it is kept in memory: {error}"
+        yield _plain(Subject.LEDGER, "", "failing", why, meanings.LEDGER_FAILS)
     for job in status["jobs"]:
         if job["error"] is not None:
             until = job["retry_at"]

@@ -36,6 +36,7 @@ KEYS: Mapping[KeyState, Meaning | None] = {
     KeyState.UNUSABLE: Meaning(
         WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
     ),
+    KeyState.OUT_OF_CREDIT: None,  # its connection tells
     KeyState.GONE: None,  # an operator removed it
 }
 
@@ -120,6 +121,9 @@ HEARTBEAT_SHARED = Meaning(
 NOTHING_STREAMS = Meaning(ERROR, "see why each connection waits")
 RELOAD_REFUSED = Meaning(
     WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
+)
+LEDGER_FAILS = Meaning(
+    WARNING, "make room in state_dir, or correct its owner or mode", is_said_elsewhere=True
 )
 JOB_FAILS = Meaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
 NOT_READY = Meaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)

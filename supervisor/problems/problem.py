@@ -20,6 +20,7 @@ class Subject(StrEnum):
     REDIS = "redis"
     RELOAD = "reload"
     JOB = "job"
+    LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ def subject_of(problem: OpenProblem) -> str:
             return f"output {name} {_capitals(problem.kind)}"
         case Subject.RELOAD:
             return "reload REFUSED"
+        case Subject.LEDGER:
+            return "gap ledger NOT WRITTEN"
         case Subject.JOB:
             return f"job {name!r} FAILING"
 

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _WHAT = "connects"
 _LEARN_AFTER_S = 2.0
+_POLL_S = 0.2
 
 
 class SlotStore(Protocol):
@@ -40,6 +41,9 @@ class SlotWorld(Protocol):
 
     def streams(self, key_id: str) -> Sequence[float]:
         """Return when the streams that the app has now were opened (Unix time)."""
+
+    def is_connecting(self, key_id: str) -> bool:
+        """Tell whether a worker waits for X's answer: X may count its connection before we know of it."""
 
     def freed(self, key_id: str) -> None:
         """Have the app's connection tried at once."""
@@ -93,10 +97,15 @@ class Slots:
                 log.warning("connections of an app not known", extra=fields(key=key_id, error=str(failure)))
 
     async def _free(self, key_id: str) -> None:
+        while self._world.is_connecting(key_id):  # noqa: ASYNC110 - no event tells of its answer
+            await asyncio.sleep(_POLL_S)
         client = self._world.client(key_id)
         if client is None:
             return
         active = await client.connections()
+        if self._world.is_connecting(key_id):
+            self.taken(key_id)
+            return
         verdict = judge(active, self._journal(key_id), self._world.streams(key_id), _is_ours)
         if verdict.dead:
             ended = await client.end_connections(verdict.dead)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from traptor.common.text import counted
+from traptor.supervisor.status.terms import number
 
 Json = Mapping[str, Any]
 
@@ -47,3 +48,18 @@ def state_words(one: Json) -> tuple[str, str]:
             return "NOT COLLECTING", "bad"
         case state:
             return f"NOT COLLECTING ({state.lower().replace('_', ' ')})", "bad"
+
+
+def app_state(app: Json) -> str:
+    """Return what an app at X does: it reads, or why it does not."""
+    if app["hold"] is not None:
+        return f"{app['hold']}: {app['hold_why']}"
+    waits = app["rules"] - app["rules_in_effect"]
+    return "all rules in effect" if not waits else f"{number(waits)} of {number(app['rules'])} rules not yet"
+
+
+def app_filters(app: Json) -> str:
+    """Return how many filters stand in an app: `852 of 1,000 (500 packed)`."""
+    filters = app["filters"]
+    packed = f" ({number(filters['packed'])} packed)" if filters["packed"] else ""
+    return f"{number(filters['standing'])} of {number(filters['allowed'])}{packed}"

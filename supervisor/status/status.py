@@ -13,10 +13,12 @@ import msgspec
 from traptor.common import __version__
 from traptor.common.files.outboxes import Left
 from traptor.common.rules.rule import GroupId, Rejected
+from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.connections.appview import AppView
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.keys.pool import KeyStatus
+from traptor.supervisor.keys.pool import KeyState, KeyStatus
 from traptor.supervisor.reload import Outcome
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
@@ -33,7 +35,7 @@ class Surroundings:
     """The parts of the status besides groups, connections and keys."""
 
     log_lost: int
-    ledger: dict[str, int]
+    ledger: Mapping[str, int | str | None]
     withheld: Mapping[GroupId, str]  # groups without a heartbeat, and why
     foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # jobs that failed
@@ -75,7 +77,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "ownerless": [
             {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
         ],
-        "keys": [_key(key, now) for key in context.pool.statuses(now)],
+        "keys": [_key(key, now, context.apps.get(key.key_id)) for key in context.pool.statuses(now)],
         "apps": around.apps,
     }
 
@@ -211,18 +213,21 @@ def _generation(g: Generation | None, now: float) -> dict[str, Any] | None:
     }
 
 
-def _key(key: KeyStatus, now: float) -> dict[str, Any]:
+def _key(key: KeyStatus, now: float, app: AppView | None = None) -> dict[str, Any]:
+    hold = app.hold() if app is not None else None
+    is_broke = hold is not None and hold.kind is HoldKind.OUT_OF_CREDIT
+    ends_at = hold.until if hold is not None and is_broke else _wall(key.not_before, now)
     return {
         "key": key.name,
         "key_id": key.key_id,
-        "state": key.state,
+        "state": KeyState.OUT_OF_CREDIT if is_broke else key.state,
         "lent": key.lent,
         "max_connections": key.max_connections,
         "budget_left": key.budget_left,
-        "not_before": _wall(key.not_before, now),
-        "until": _wall(key.not_before, now),
+        "not_before": ends_at,
+        "until": ends_at,
         "hindrance": key.hindrance,
-        "reason": key.reason,
+        "reason": hold.text if hold is not None and is_broke else key.reason,
         "last_error": key.last_error,
         "failed_at": _wall(key.failed_at, now),
         "last_used": _wall(key.last_used_at, now),

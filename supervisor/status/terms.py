@@ -42,6 +42,11 @@ def size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def dollars(amount: float) -> str:
+    """Return an amount to the cent: `$1,234.50`."""
+    return f"${amount:,.2f}"
+
+
 def number(count: float) -> str:
     """Return a whole number with its thousands apart: `12,345`."""
     return f"{count:,.0f}"

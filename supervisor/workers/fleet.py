@@ -20,7 +20,7 @@ from traptor.common.filters import Meaning
 from traptor.common.logs.bridge import LogReceiver
 from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen, TakeSample
-from traptor.common.pieces import cut
+from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
@@ -112,7 +112,8 @@ class Fleet:
         self, generation: Generation, knowledge: object, rules: Sequence[Rule], meanings: Sequence[Meaning]
     ) -> None:
         """Replace what it matches by, while its stream goes on."""
-        for piece in cut(generation.told_rules(knowledge), rules, meanings):
+        change = change_to(rules, meanings, known=generation.rules)
+        for piece in cut(generation.told_rules(knowledge, rules), change):
             self._send(generation, piece)
 
     def drain(self, generation: Generation, deadline_s: float) -> None:

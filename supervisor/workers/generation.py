@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ from traptor.common.errors import ProtocolError
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
 from traptor.common.messages import Connect, Disconnected, OutboxTrouble, Report
+from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.spec import KeySpec, Spec
@@ -71,6 +73,7 @@ class Generation:
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     outbox_trouble: OutboxTrouble | None = None  # of OUTBOX_FULL
     closing: GapCause | None = None  # told to close its stream and still has it: the cause of the gap
+    new_rules: Sequence[Rule] | None = field(default=None, repr=False)  # those of the last change (v2)
     told: object = None  # the knowledge of its app that it matches by (v2)
     changes: int = 0  # how often that was replaced
     overlaps: bool = False  # its stream is the one that an overlap replaced
@@ -175,9 +178,14 @@ class Generation:
         """Record that it was told to close its stream and to wait."""
         self.closing = cause
 
-    def told_rules(self, knowledge: object) -> int:
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules that it has: those of its birth, or of the last change."""
+        return self.birth.rules if self.new_rules is None else self.new_rules
+
+    def told_rules(self, knowledge: object, rules: Sequence[Rule]) -> int:
         """Record what it matches by from now on, and return the number of this change."""
-        self.told = knowledge
+        self.told, self.new_rules = knowledge, rules
         self.changes += 1
         return self.changes
 

@@ -9,7 +9,7 @@ import pytest
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
 from traptor.common.messages import MAX_FRAME_BYTES, Rules, frame
-from traptor.common.pieces import PIECE_BYTES, Joint, RulesChange, cut
+from traptor.common.pieces import PIECE_BYTES, Joint, RulesChange, change_to, cut
 from traptor.common.rules.rule import GroupId, Rule
 
 GROUP = GroupId.parse("track:0")
@@ -28,22 +28,23 @@ def joined(messages: list[Rules], joint: Joint | None = None) -> list[RulesChang
 
 @pytest.mark.parametrize("rules", [(), RULES, (*RULES, LARGE)], ids=["none", "some", "a large one"])
 def test_a_change_arrives_whole_with_its_last_piece(rules: tuple[Rule, ...]) -> None:
-    messages = list(cut(1, rules, MEANINGS))
+    messages = list(cut(1, change_to(rules, MEANINGS)))
     assert [message.is_last for message in messages] == [False] * (len(messages) - 1) + [True]
     assert all(len(frame(message)) < MAX_FRAME_BYTES for message in messages)
     *before, last = joined(messages)
     assert before == [None] * (len(messages) - 1)
-    assert last == RulesChange(rules, MEANINGS)
+    assert last is not None
+    assert (last.rules(()), last.meanings) == (rules, MEANINGS)
 
 
 def test_a_new_change_replaces_one_that_did_not_end() -> None:
-    cut_short = list(cut(1, (LARGE,), ()))[:-1]
-    (*_, last) = joined([*cut_short, *cut(2, RULES, MEANINGS)])
-    assert last == RulesChange(RULES, MEANINGS)
+    cut_short = list(cut(1, change_to((LARGE,), ())))[:-1]
+    (*_, last) = joined([*cut_short, *cut(2, change_to(RULES, MEANINGS))])
+    assert last == change_to(RULES, MEANINGS)
 
 
 def test_pieces_out_of_order_are_refused() -> None:
-    first, second, *rest = cut(3, (LARGE,), ())
+    first, second, *rest = cut(3, change_to((LARGE,), ()))
     for wrong in ([second], [first, first], [first, rest[0]], [first, Rules(4, 1, False, b"")]):
         with pytest.raises(ProtocolError, match="out of order"):
             joined(wrong)
@@ -54,7 +55,7 @@ def test_pieces_out_of_order_are_refused() -> None:
 
 
 def test_rubbish_is_refused_and_the_rules_are_not_shown() -> None:
-    (message,) = cut(1, RULES, MEANINGS)
+    (message,) = cut(1, change_to(RULES, MEANINGS))
     random.seed(5)
     for _ in range(50):
         data = bytearray(message.data)

@@ -187,9 +187,19 @@ def test_what_does_not_fit_is_said_without_secrets(pool: list[dict[str, str]], s
 def test_a_host_that_is_to_have_more_keys_gets_them() -> None:
     hostvars: dict[str, dict[str, Any]] = {host: {} for host in INVENTORY["traptor-nodes"]}
     hostvars["server03"]["traptor_keys_wanted"] = 3
-    found = layout.layout(INVENTORY, hostvars, keys(7), "server03")
+    found = layout.layout(INVENTORY, hostvars, keys(7), "server03", "v1.1")
     assert found["groups"] == ["track:0"]
     assert len(found["keys"]) == 3
+
+
+def test_with_api_v2_each_host_gets_one_app_and_no_spare() -> None:
+    hostvars: dict[str, dict[str, Any]] = {host: {} for host in INVENTORY["traptor-nodes"]}
+    hostvars["server01"]["traptor_ids"] = [0, 2]
+    hosts = INVENTORY["traptor-nodes"]
+    found = {host: layout.layout(INVENTORY, hostvars, keys(9), host, "v2") for host in hosts}
+    assert found["server01"]["groups"] == ["follow:0", "follow:2"]
+    assert [len(found[host]["keys"]) for host in hosts] == [1] * 5
+    assert len({own["keys"][0]["consumer_key"] for own in found.values()}) == 5
 
 
 # ---- what is on a host already

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
 import re
 import sys
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.debian import Program, debian_program
 from support.paths import DEPLOY
+from support.rotation import rotation_of
 
 from traptor.common.config.settings import load_settings
 
@@ -73,14 +71,7 @@ def test_logrotate_renames_the_logs_and_makes_new_ones_of_the_same_kind(tmp_path
     logs.mkdir(mode=0o750)
     (logs / "track:0.log").write_text("first\n")
     (logs / "supervisor.log").write_text("")
-    user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
-    text = (DEPLOY / "logrotate" / "traptor").read_text()
-    assert "traptor traptor" in text
-    config = tmp_path / "logrotate.conf"
-    config.write_text(
-        text.replace("/var/log/traptor", str(logs)).replace("traptor traptor", f"{user} {group}")
-    )
-    config.chmod(0o644)
+    config = rotation_of(logs, tmp_path / "logrotate.conf")
     dry = logrotate.run("-d", "-s", tmp_path / "state", config)
     assert dry.returncode == 0, dry.stdout
     assert "error" not in dry.stdout

@@ -157,6 +157,7 @@ def second_run_changes_nothing(hosts: Hosts) -> None:
 def a_key_and_a_host_are_added(hosts: Hosts) -> None:
     before, pids = keys_of(hosts, *THREE), {host: hosts.unit(host).pid for host in THREE}
     hosts.groups["traptor-location-nodes"].append("server04")
+    hosts.host_lines["server04"] = "traptor_ids=[0]"
     hosts.variables["apikeys"].append(POOL[3].account())
     played(hosts, "site")
     wait_streaming(hosts, *GROUPS)

@@ -76,7 +76,7 @@ def test_the_images_steps_deliver_to_kafka_in_a_plain_environment(
     make_collection: Make, as_init: tuple[str, ...], tmp_path: Path
 ) -> None:
     """The wheel in an environment, the image's command, variables and settings, in folders of the test."""
-    collection = make_collection(Key("k1"))
+    collection = make_collection(Key("k1"), sandbox=("--v2-effect", "0", "--v2-rate", "0"))
     collection.add_rules("track:0", ["storm"])
     place = tmp_path / "opt" / "traptor"
     make_environment(place)
@@ -90,7 +90,7 @@ def test_the_images_steps_deliver_to_kafka_in_a_plain_environment(
             "TRAPTOR_REDIS_URL": collection.redis_url,
             "TRAPTOR_KAFKA": kafka.bootstrap_servers,
             "TRAPTOR_TOPIC": "tweets",
-            "TRAPTOR_STREAM_URL": collection.sandbox.url,
+            "TRAPTOR_API_URL": collection.sandbox.url,
         }
         command = [*as_init, *entry_point(tmp_path)]
         process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stdout)

@@ -34,6 +34,9 @@ def test_it_answers_what_it_is_asked_and_refuses_the_rest_with_a_sentence(make_c
     status, body = get(path, "/api/status")
     assert status == 200
     assert json.loads(body).keys() == collection.status().keys()
+    status, body = get(path, "/metrics")
+    assert (status, b'traptor_stream_connected{connection="track:0"} 1.0' in body) == (200, True)
+    assert json.loads(get(path, "/readyz")[1]) == {"ready": True, "health": "ok", "why": []}
     (first, last) = lines(path, "intervals", connection="track:0")
     assert list(first) == FIELDS
     assert (first["kind"], first["cause"], first["open"]) == ("gap", "start", False)

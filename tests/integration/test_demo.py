@@ -52,7 +52,20 @@ def picture(pid: int = 4_000_123) -> Picture:
     samples = [Sample(name, "a rather long tag of a rule", "很长的推文 " * 40) for name in names]
     view = View(1.0, connections, keys)
     first = dict.fromkeys(names, 3_999_999)
-    return Picture("collecting", 61.0, 120.0, 5500, 352, 150.0, "output", view, first, samples)
+    return Picture(
+        "collecting",
+        61.0,
+        120.0,
+        5500,
+        352,
+        150.0,
+        "output",
+        view,
+        first,
+        samples,
+        3,
+        "http://127.0.0.1:65535/",
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (200, 60)])
@@ -70,7 +83,16 @@ def test_the_screen_fits_the_terminal(width: int, height: int) -> None:
     assert len(lines) < height
     assert max(map(cell_len, lines)) <= width
     text = "\n".join(lines)
-    for promised in ("follow:0.2", "CONNECTING", "key-1", "4000123", "1234", "12,345,678", "kept theirs"):
+    for promised in (
+        "http://127.0.0.1:65535/",
+        "follow:0.2",
+        "CONNECTING",
+        "key-1",
+        "4000123",
+        "1234",
+        "12,345,678",
+        "kept theirs",
+    ):
         assert promised in text
 
 
@@ -172,6 +194,27 @@ def test_the_demo_ends_by_itself_and_accounts_for_every_tweet(run_demo: Callable
         assert f"gap seconds of {connection}: " in text
     assert "\x1b" not in text
     assert sorted(path.name for path in demo.output.iterdir()) == ["logs", "output", "traptor.ini"]
+
+
+@pytest.mark.long
+def test_the_demo_of_v2_changes_rules_live_and_agrees_with_the_bill(
+    run_demo: Callable[..., RunningDemo],
+) -> None:
+    demo = run_demo("--api", "v2", "--seconds", "8")
+    code = demo.end()
+    text = demo.text
+    assert code == 0, text
+    numbers = counts(text)
+    assert numbers["posts that X sent us"] > 300
+    assert (numbers["- lost"], numbers["reconnects"]) == (0, 0)
+    assert numbers["= written"] == numbers["posts that X sent us"] + numbers["+ doubled"]
+    bills = re.findall(r"(?:X's bill|our count) +(.+)", text)
+    assert len(bills) == 2
+    assert bills[0] == bills[1]
+    assert re.search(
+        r"filters changed live: 12 added, 12 deleted; the same pid \d+, the same connection", text
+    )
+    assert "status page: http://127.0.0.1:" in text
 
 
 @pytest.mark.long

@@ -139,6 +139,7 @@ def test_an_installation_by_systemd_and_its_upgrade(root: Root, make_collection:
     start = lines.index("systemctl daemon-reload")
     for line in lines[:start]:
         root.run(line)
+    root.run(commands("operations.md", "Install")[-1])
     etc = root.path / "etc"
     assert "traptor:" in (etc / "passwd").read_text()
     assert (etc / "traptor").stat().st_mode & 0o777 == 0o750

@@ -14,7 +14,8 @@ from support.collection import Collection, Key
 from support.debian import debian_program
 from support.manager import Manager
 from support.paths import DEPLOY, ROOT
-from support.waiting import wait_for
+from support.rotation import rotation_of
+from support.waiting import DEADLINE_S, wait_for
 
 UNIT = DEPLOY / "systemd" / "traptor.service"
 
@@ -79,6 +80,44 @@ def test_a_collection_in_the_units_limits_tells_what_it_does(
 
     assert collection.stop() == 0
     assert manager.has_heard(wanted, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=20000000")
+
+
+def test_logs_are_rotated_by_logrotate_while_they_are_written(
+    make_collection: Callable[..., Collection], tmp_path: Path
+) -> None:
+    """Nobody is signalled: the supervisor and its worker notice that their files were renamed."""
+    logrotate = debian_program("logrotate", "logrotate", "libpopt0")
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["flood"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.logs.chmod(0o750)
+    config = rotation_of(collection.logs, tmp_path / "logrotate.conf")
+    done = logrotate.run("-f", "-s", tmp_path / "rotated", config)
+    assert done.returncode == 0, done.stdout
+    collection.signal(signal.SIGHUP)
+    collection.wait_log("reloaded")
+    assert collection.stop() == 0
+    collection.wait_log("drained", name="track:0")
+    assert "reloaded" not in (collection.logs / "supervisor.log.1").read_text()
+    assert "streaming" in (collection.logs / "track:0.log.1").read_text()
+
+
+def test_a_hung_supervisor_that_systemd_ends_leaves_its_stacks_and_no_worker(
+    make_collection: Callable[..., Collection],
+) -> None:
+    """systemd sends ABRT when the sign of life does not come (WatchdogSec)."""
+    collection = make_collection(Key("k1"))
+    collection.add_rules("track:0", ["flood"])
+    collection.start()
+    worker = psutil.Process(collection.wait_streaming("track:0")["track:0"])
+    collection.signal(signal.SIGABRT)
+    assert collection.process is not None
+    assert collection.process.wait(DEADLINE_S) == -signal.SIGABRT
+    stacks = (collection.folder / "stderr.txt").read_text()
+    assert "Fatal Python error: Aborted" in stacks
+    assert "supervisor/cli.py" in stacks
+    wait_for(lambda: not worker.is_running(), "the worker ends with it")
 
 
 def process_status(pid: int, name: str) -> str:

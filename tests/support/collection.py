@@ -31,6 +31,7 @@ class Key:
     max_connections: int = 1
     consumer_secret: str = ""
     proxy: str | None = None
+    groups: str | None = None
 
     def account(self) -> Json:
         return {
@@ -43,7 +44,12 @@ class Key:
         }
 
     def section(self) -> str:
-        fields = {**self.account(), "source_address": self.source_address, "proxy": self.proxy}
+        fields = {
+            **self.account(),
+            "source_address": self.source_address,
+            "proxy": self.proxy,
+            "groups": self.groups,
+        }
         name = fields.pop("name")
         lines = [f"{option} = {value}" for option, value in fields.items() if value is not None]
         return "\n".join([f"[key:{name}]", *lines, ""])

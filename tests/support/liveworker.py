@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from support.waiting import wait_for
 from support.xsandbox import XSandbox
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
+from traptor.common.logs.bridge import LogReceiver
 from traptor.common.messages import (
     HEADER,
     Connect,
@@ -26,7 +26,7 @@ from traptor.common.messages import (
     frame,
     from_worker,
 )
-from traptor.common.pieces import cut
+from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.workers.process import WorkerProcess
 
@@ -47,9 +47,11 @@ class LiveWorker:
     def __init__(self, birth: Birth, connect: Connect) -> None:
         self._birth = birth
         self._connect = connect
-        self._process = WorkerProcess.fork(birth, ())
+        self._logs = LogReceiver()
+        self._process = WorkerProcess.fork(birth, self._logs, ())
         self._said: list[FromWorker] = []
         self._change = 0
+        self._rules: tuple[Rule, ...] = birth.rules
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -89,8 +91,9 @@ class LiveWorker:
     def change_rules(self, rules: Sequence[Rule], meanings: Sequence[Meaning]) -> None:
         """Send a change, and wait until it is in force."""
         self._change += 1
-        for message in cut(self._change, rules, meanings):
+        for message in cut(self._change, change_to(rules, meanings, self._rules)):
             self.send(message)
+        self._rules = tuple(rules)
         wait_for(lambda: self.report.rules_change == self._change, "the change in force")
 
     @property
@@ -110,10 +113,7 @@ class LiveWorker:
         self._reader.join(_DRAIN_S)
         code = self._process.reap()
         self._process.sock.close()
-        wait_for(lambda: self._process.log_bridge.finished, "the last log record")
-        logging.getLogger().handlers = [
-            one for one in logging.getLogger().handlers if one is not self._process.log_bridge
-        ]
+        wait_for(lambda: not self._logs._bridges, "the last log record")
         return code
 
     def _read(self) -> None:

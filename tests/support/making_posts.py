@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from traptor.common.filters import Meaning
-from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.postline import read_line
 
 Json = dict[str, Any]
@@ -31,11 +31,11 @@ def post_line(fields: Json, *filters: str, **members: Any) -> bytes:
     return json.dumps({"data": fields, **members, "matching_rules": named}, ensure_ascii=False).encode()
 
 
-def decoded_post(fields: Json, *filters: str, **members: Any) -> PostLine:
-    """The same as the worker reads it."""
-    found = read_line(post_line(fields, *filters, **members)).line
-    assert found is not None
-    return found
+def head_of(raw: bytes) -> PostHead:
+    """The head of a line that is a post."""
+    head = read_line(raw)
+    assert isinstance(head, PostHead)
+    return head
 
 
 def repost_of(fields: Json, **members: Any) -> Json:

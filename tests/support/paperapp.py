@@ -41,6 +41,9 @@ class PaperApp:
     def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
         self.heard.append(f"out of credit until {reset_at}: {why}")
 
+    def retry(self) -> None:
+        self.heard.append("retry")
+
     def read(self, reads: Reads) -> None:
         self.reads += reads
 

@@ -48,7 +48,7 @@ def a_key(name: str = "k1", **changes: Any) -> Json:
         "lent": 1,
         "max_connections": 1,
         "budget_left": 4,
-        "not_before": None,
+        "until": None,
         "reason": None,
         "last_used": time.time() - 740.0,
         "source_address": None,
@@ -72,6 +72,25 @@ def a_problem(name: str = "follow:0", **changes: Any) -> Json:
     return {"what": "connection", "name": name, "level": "ERROR", "since": since, **parts, "sentence": said}
 
 
+def an_app(name: str = "app", **changes: Any) -> Json:
+    """An app at X whose rules are all in effect, with changes."""
+    reads = {"posts": 1000, "included_posts": 0, "included_users": 0, "foreign": 0, "dollars": 5.0}
+    return {
+        "key": name,
+        "hold": None,
+        "hold_why": None,
+        "hold_until": None,
+        "rules": 5852,
+        "rules_in_effect": 5852,
+        "waiting": 3,
+        "filters": {"allowed": 1000, "standing": 852, "packed": 500},
+        "today": reads,
+        "month": {**reads, "dollars": 1234.5},
+        "dollars_per_1000_posts": {"plain": 5.0},
+        **changes,
+    }
+
+
 def a_status(**changes: Any) -> Json:
     """The status of a supervisor with one connection and one key, all well, with changes."""
     return {
@@ -81,6 +100,7 @@ def a_status(**changes: Any) -> Json:
         "health": "ok",
         "problems": [],
         "connections": [a_connection()],
+        "apps": [],
         "keys": [a_key()],
         **changes,
     }

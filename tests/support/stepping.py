@@ -94,8 +94,8 @@ class PaperFleet:
         g.told_to_close(cause)
         self._tell("close", g)
 
-    def tell_rules(self, g: Generation, knowledge: object, _rules: object, _meanings: object) -> None:
-        g.told_rules(knowledge)
+    def tell_rules(self, g: Generation, knowledge: object, rules: Any, _meanings: object) -> None:
+        g.told_rules(knowledge, rules)
         self._tell("rules", g)
 
     def drain(self, g: Generation, deadline_s: float) -> None:

@@ -17,9 +17,8 @@ from support.making_tweets import rule
 
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
-from traptor.common.pieces import cut
+from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
-from traptor.worker.counters.growing import CountedRules
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.postpipeline import PostPipeline
@@ -49,7 +48,7 @@ class Kept:
 
 def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:
     kept = Kept()
-    pipeline = PostPipeline(birth, kept, None, CountedRules())  # type: ignore[arg-type]
+    pipeline = PostPipeline(birth, kept, None)  # type: ignore[arg-type]
     pipeline.open()
     pipeline.stream_opened()
     for line in lines:
@@ -164,25 +163,13 @@ def test_the_last_error_is_the_problem_until_a_post_comes() -> None:
 def test_a_change_of_rules_is_used_from_the_next_post_on() -> None:
     pipeline, messages = handled(post_line(post_fields("x"), "11"))
     new = rule("track:0", "7", "hail")
-    for piece in cut(1, [new], [single("13", "track:0", "hail")]):
+    for piece in cut(1, change_to([new], [single("13", "track:0", "hail")])):
         pipeline.change_rules(piece)
     for filter_id in ("13", "11"):
         pipeline.handle(post_line(post_fields("x"), filter_id))
     assert [message.rule_ids for message in messages] == [("1",), ("7",), ("1",)]
     assert pipeline.rules_change == 1
     assert pipeline.newly_seen_filters() == ("11", "13")
-
-
-def test_matches_are_counted_by_rule_over_a_change() -> None:
-    counted = CountedRules()
-    counted.use((STORM, FLOOD))
-    assert counted.of((1,)) == ([0], ("track:b",))
-    assert counted.of((0, 1)) == ([1, 0], {"track:0", "track:b"})
-    changed = rule("track:b", "2", "wind")
-    counted.use((changed,))
-    assert counted.of((0,)) == ([0], ("track:b",))
-    assert [one.rule_id for one in counted.by_number] == ["2", "1"]
-    assert counted.of(()) == ([], set())
 
 
 IDS = st.sampled_from(["11", "12", "99", ""])

@@ -14,7 +14,8 @@ from traptor.common.logs.throttle import Tally
 from traptor.common.redis.client import state_after
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import Rule
-from traptor.worker.counters.store import CounterStore, Tick
+from traptor.worker.counters.store import CounterStore
+from traptor.worker.counters.tick import Tick
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Stats:
         client: redis.Redis,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the group's (or connection's) name, and the rules that indexes refer to, which may grow."""
+        """Take the group's (or connection's) name, and the rules that `received` refers to."""
         self._clock = clock
         self._store = CounterStore(name, rules, client)  # connects at the first write
         self._live = Tick(clock())
@@ -60,17 +61,23 @@ class Stats:
             for index in rules:
                 matches[index] = matches.get(index, 0) + 1
 
-    def received_for(self, rules: Sequence[int], groups: Iterable[str]) -> None:
-        """Count a tweet of a connection that carries several groups, and the groups of its rules."""
-        self.received(rules)
-        counts = self._live.groups
-        for group in groups:
-            counts[group] = counts.get(group, 0) + 1
+    def received_for(self, rules: Sequence[Rule], matched: tuple[int, ...]) -> None:
+        """Count a tweet, and the rules that it matched by their indexes in a sequence, which may change."""
+        tick = self._live
+        tick.received += 1
+        tweets = tick.part(rules).tweets
+        tweets[matched] = tweets.get(matched, 0) + 1
 
     def held(self, rules: Iterable[int]) -> None:
         """Count matches of rules (indexes) that their rate limits keep from being delivered."""
         counts = self._live.held
         for index in rules:
+            counts[index] = counts.get(index, 0) + 1
+
+    def held_for(self, rules: Sequence[Rule], held: Iterable[int]) -> None:
+        """Do as `held`, by the indexes of rules in a sequence, which may change."""
+        counts = self._live.part(rules).held
+        for index in held:
             counts[index] = counts.get(index, 0) + 1
 
     def limited(self, delta: int) -> None:

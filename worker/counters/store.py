@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
 import redis
 
 from traptor.common.redis.client import done, unavailable
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.batches import Unsent, send_totals
+from traptor.worker.counters.tick import Tick
 
 WINDOW_S = 900
 TRIM_INTERVAL_S = 10.0
@@ -35,38 +34,6 @@ MOST_A_SECOND = 50
 _PIPELINE_COMMANDS = 1000
 
 Command = tuple[str | int | float, ...]
-
-
-@dataclass(slots=True)
-class Tick:
-    """Counts since `began` (unix time)."""
-
-    began: float
-    received: int = 0  # tweets
-    matched: int = 0  # tweets matched by at least one rule
-    limited: int = 0  # tweets that the server withheld
-    matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
-    held: dict[int, int] = field(default_factory=dict)  # matches beyond rate limits, by index of the rule
-    groups: dict[str, int] = field(default_factory=dict)  # matched tweets by group, if there are several
-
-    def totals(self, name: str, rule_of: Callable[[int], Rule]) -> dict[str, Counter[str]]:
-        """Return the counts as fields of the totals' hashes: of `name`, and of the rules' groups."""
-        counts = defaultdict(Counter[str], {name: Counter[str]()})
-        for index, count in self.matches.items():
-            rule = rule_of(index)
-            counts[str(rule.group)][named(rule)] += count
-        for index, count in self.held.items():
-            rule = rule_of(index)
-            counts[f"{rule.group}:held"][named(rule)] += count
-        for group, count in self.groups.items():
-            counts[group]["matched"] += count
-        counts[name].update(received=self.received, matched=self.matched, limited=self.limited)
-        return {hash_name: +fields for hash_name, fields in counts.items()}
-
-
-def named(rule: Rule) -> str:
-    """Return the rule as named in keys."""
-    return f"{rule.group}:{rule.rule_id}"
 
 
 def _totals_key(name: str) -> str:
@@ -107,7 +74,7 @@ class CounterStore:
             raise
 
     def _write(self, tick: Tick, now: float) -> None:
-        for name, counts in tick.totals(self._name, self._rules.__getitem__).items():
+        for name, counts in tick.totals(self._name, self._rules).items():
             self._unsent.setdefault(name, Unsent()).later.update(counts)
         waiting = [name for name, unsent in self._unsent.items() if unsent.is_waiting]
         if not waiting:  # otherwise an idle worker would not notice that Redis is away
@@ -129,8 +96,8 @@ class CounterStore:
 
     def _add(self, tick: Tick) -> Iterable[Command]:
         sets = {
-            f"stats:{named(self._rules[index])}": match_members(tick.began, count, self._numbers)
-            for index, count in tick.matches.items()
+            f"stats:{name}": match_members(tick.began, count, self._numbers)
+            for (_, name), count in tick.by_rule(self._rules).items()
         }
         if tick.limited:
             sets[self._limit_key] = {f"{tick.began:.6f}:{tick.limited}": tick.began}

@@ -8,10 +8,10 @@ from itertools import chain
 
 import msgspec
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import GroupId, Rule, RuleType
-from traptor.worker.filters.packed import PackedValues
-from traptor.worker.posts.post import PostLine
+from traptor.worker.filters.packed import PackedFilter, PackedValue, PackedValues
+from traptor.worker.posts.head import PostHead
 
 Value = tuple[str, str]  # group and value
 
@@ -32,13 +32,6 @@ class Attribution(msgspec.Struct, frozen=True, gc=False):
     rules: tuple[int, ...] = ()
 
 
-class _PackedFilter(msgspec.Struct, frozen=True):
-    """The values of a packed filter, by their numbers."""
-
-    kind: RuleType
-    numbers: frozenset[int]
-
-
 _FOREIGN = Attribution(Source.FOREIGN)
 _UNATTRIBUTED = Attribution(Source.UNATTRIBUTED)
 
@@ -49,39 +42,54 @@ class Edition:
     def __init__(self, rules: Sequence[Rule], retired: Sequence[Rule], meanings: Iterable[Meaning]) -> None:
         """Take the rules wanted now, and `retired` ones whose filters may still find posts.
 
-        A value means the retired rules only where no rule wants it now.
+        A value means the retired rules only where no rule wants it now. Of rules with one key, the first
+        counts.
         """
         self.rules = (*rules, *retired)
         self.meanings = tuple(meanings)
-        self._current = len(rules)
         self._single: dict[str, Attribution] = {}
-        self._packed: dict[str, tuple[_PackedFilter, ...]] = {}
+        self._packed: dict[str, tuple[PackedFilter, ...]] = {}
         self._rules_of: list[tuple[int, ...]] = []  # by number of a packed value
         self._values = self._file(indexes_by_value(rules, retired))
-        # A filter that two groups share may be packed for one of them.
+        # Nearly every post names one filter. One that two groups share may be both single and packed.
         self._sole = {key: one for key, one in self._single.items() if key not in self._packed}
+        self._sole_of_users = {
+            key: filters[0].numbers
+            for key, filters in self._packed.items()
+            if len(filters) == 1 and filters[0].is_of_users and key not in self._single
+        }
 
-    def attribute(self, line: PostLine) -> Attribution:
-        """Return the rules of a post."""
-        named = line.matching_rules or ()
-        if len(named) == 1 and (sole := self._sole.get(named[0].id or "")) is not None:
-            return sole
-        ids = [one.id or "" for one in named]
+    def attribute(self, head: PostHead, raw: bytes) -> Attribution:
+        """Return the rules of a post; `raw` is its line."""
+        named = head.matching_rules or ()
+        if len(named) == 1:
+            filter_id = named[0].id or ""
+            sole = self._sole.get(filter_id)
+            if sole is not None:
+                return sole
+            numbers = self._sole_of_users.get(filter_id)
+            if numbers is not None:
+                users = [number for number in self._values.users(head) if number in numbers]
+                if len(users) == 1:
+                    return Attribution(Source.MATCHED, self._rules_of[users[0]])
+        return self._of_several([one.id or "" for one in named], head, raw)
+
+    def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:
         packed = [one for filter_id in ids for one in self._packed.get(filter_id, ())]
         if not packed and not any(filter_id in self._single for filter_id in ids):
             return _FOREIGN
-        rules = self._rules(ids, self._found(line, packed))
+        found = set(self._values.users(head)) if packed else set[int]()
+        if not all(one.is_of_users for one in packed):
+            found.update(self._values.texts(raw))
+        rules = self._rules(ids, found)
         if rules:
             return Attribution(Source.MATCHED, rules)
-        wider = self._rules(ids, self._values.wider(line)) if packed else ()
+        wider = self._rules(ids, self._values.wider(raw)) if packed else ()
         return Attribution(Source.INFERRED, wider) if wider else _UNATTRIBUTED
 
     def knows(self, filter_id: str) -> bool:
         """Tell whether it is a filter of ours."""
         return filter_id in self._single or filter_id in self._packed
-
-    def _found(self, line: PostLine, packed: Sequence[_PackedFilter]) -> set[int]:
-        return self._values.documented(line, {one.kind for one in packed}) if packed else set()
 
     def _rules(self, ids: Iterable[str], found: set[int]) -> tuple[int, ...]:
         """Return the rules of filters, of packed ones those of the values found."""
@@ -95,17 +103,20 @@ class Edition:
         return self._each_once(rules)
 
     def _each_once(self, indexes: Iterable[int]) -> tuple[int, ...]:
-        """Return each rule once: as it is now, where it is also retired with another value."""
+        """Return each rule once: as it is now, where an earlier one of its key is among them too."""
         found = tuple(dict.fromkeys(indexes))
-        if all(index < self._current for index in found):
+        if len(found) < 2:
             return found
-        now = {self.rules[index].key for index in found if index < self._current}
-        return tuple([i for i in found if i < self._current or self.rules[i].key not in now])
+        first: dict[str, int] = {}
+        for index in found:
+            key = self.rules[index].key
+            first[key] = min(index, first.get(key, index))
+        return tuple(first.values())
 
     # ---- at the beginning
 
     def _file(self, indexes: Mapping[Value, tuple[int, ...]]) -> PackedValues:
-        numbers: dict[Value, int] = {}
+        numbers: dict[tuple[Value, FollowScope], int] = {}
         for meaning in self.meanings:
             values = [(meaning.group, value) for value in meaning.values]
             if meaning.is_packed:
@@ -115,14 +126,18 @@ class Edition:
             rules = self._each_once((*known, *(i for value in values for i in indexes.get(value, ()))))
             source = Source.MATCHED if rules else Source.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
-        self._rules_of = [indexes.get(value, ()) for value in numbers]
+        self._rules_of = [self._each_once(indexes.get(value, ())) for value, _ in numbers]
         return PackedValues(
-            {(GroupId.parse(group).type, value, number) for (group, value), number in numbers.items()}
+            PackedValue(GroupId.parse(group).type, text, scope) for (group, text), scope in numbers
         )
 
-    def _file_packed(self, meaning: Meaning, values: Iterable[Value], numbers: dict[Value, int]) -> None:
-        its_numbers = frozenset([numbers.setdefault(value, len(numbers)) for value in values])
-        packed = _PackedFilter(GroupId.parse(meaning.group).type, its_numbers)
+    def _file_packed(
+        self, meaning: Meaning, values: Sequence[Value], numbers: dict[tuple[Value, FollowScope], int]
+    ) -> None:
+        scopes = meaning.scopes or (FollowScope.FULL,) * len(values)
+        keys = zip(values, scopes, strict=True)
+        its_numbers = frozenset([numbers.setdefault(key, len(numbers)) for key in keys])
+        packed = PackedFilter(its_numbers, GroupId.parse(meaning.group).type is RuleType.FOLLOW)
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from traptor.common.filters import Meaning
 from traptor.common.messages import Rules
-from traptor.common.pieces import Joint, RulesChange
+from traptor.common.pieces import Joint, RulesChange, change_to
 from traptor.common.rules.rule import Rule
 from traptor.worker.filters.edition import Edition, Value
-from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.head import PostHead
 
 # Posts may name a filter that is gone at X: X brings changes into effect within a minute.
 KNOWN_AFTER_S = 60.0
@@ -23,26 +23,22 @@ class Editions:
 
     def __init__(self, rules: tuple[Rule, ...], meanings: tuple[Meaning, ...]) -> None:
         """Take the rules and filters at the fork; `open` makes an edition from them."""
-        self._born_with = RulesChange(rules, meanings)
+        self._born_with = rules
+        self._at_first = change_to(rules, meanings, known=rules)
         self._lock = threading.Lock()
         self._joint = Joint()
-        self._edition = Edition((), (), ())
+        self.now = Edition((), (), ())  # read for every post: a property would cost more than the match
         self._is_open = False
         self._gone: dict[str, float] = {}  # until when a filter that is gone is known
         self._change = 0
-        self._unseen: set[str] = set()
+        self.unseen: set[str] = set()  # filters that no post has named yet
         self._seen: deque[str] = deque()
 
     def open(self) -> None:
         """Make the first edition, unless a change has come already."""
         with self._lock:
             if not self._is_open:
-                self._replace(self._born_with, time.monotonic())
-
-    @property
-    def now(self) -> Edition:
-        """The edition in force."""
-        return self._edition
+                self._replace(self._at_first, time.monotonic())
 
     # ---- the link thread
 
@@ -57,7 +53,7 @@ class Editions:
         return change is not None
 
     def replace(self, change: RulesChange, number: int, now: float) -> None:
-        """Put a change into force at `now` (monotonic)."""
+        """Put a change into force at `now` (monotonic). Raises ProtocolError if it names unknown rules."""
         with self._lock:
             self._replace(change, now)
             self._change = number
@@ -73,15 +69,10 @@ class Editions:
 
     # ---- the main thread
 
-    @property
-    def has_unseen(self) -> bool:
-        """True when there are filters that no post has named yet."""
-        return bool(self._unseen)
-
-    def note(self, line: PostLine) -> None:
+    def note(self, head: PostHead) -> None:
         """Record the filters that a post names."""
-        unseen = self._unseen
-        for one in line.matching_rules or ():
+        unseen = self.unseen
+        for one in head.matching_rules or ():
             if one.id in unseen:
                 unseen.discard(one.id)
                 self._seen.append(one.id)
@@ -89,14 +80,14 @@ class Editions:
     # ---- changes
 
     def _replace(self, change: RulesChange, now: float) -> None:
-        before = self._edition
+        before = self.now
+        rules = change.rules(before.rules if self._is_open else self._born_with)
         listed = {meaning.filter_id for meaning in change.meanings}
         known = {meaning.filter_id for meaning in before.meanings}
-        self._unseen = (self._unseen & listed) | (listed - known)
+        self.unseen = (self.unseen & listed) | (listed - known)
         kept = self._kept(before, listed, now)
         meanings = (*change.meanings, *kept)
-        retired = _retired(before, change.rules, meanings)
-        self._edition = Edition(change.rules, retired, meanings)
+        self.now = Edition(rules, _retired(before, rules, meanings), meanings)
         self._is_open = True
 
     def _kept(self, before: Edition, listed: set[str], now: float) -> list[Meaning]:

@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
+import msgspec
+
+from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
+from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.matcher import ValueMatcher
-from traptor.worker.posts.astweet import reposted_author, tweet_of
-from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.astweet import tweet_of
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import whole_post
 
-_ONLY_FOLLOW = {RuleType.FOLLOW}
+
+class PackedFilter(msgspec.Struct, frozen=True):
+    """The values of a packed filter, by their numbers."""
+
+    numbers: frozenset[int]
+    is_of_users: bool
+
+
+class PackedValue(msgspec.Struct, frozen=True):
+    """A value in the form of rules, with what it is compared by."""
+
+    kind: RuleType
+    text: str
+    scope: FollowScope = FollowScope.FULL
+
+
+_Users = dict[str | None, tuple[int, ...]]
 
 
 class PackedValues:
     """Finds values in posts, by the numbers given to the values."""
 
-    def __init__(self, values: Iterable[tuple[RuleType, str, int]]) -> None:
-        """Take the values in the form of rules, with their types and numbers."""
-        by_type: dict[RuleType, dict[str, tuple[int, ...]]] = {kind: {} for kind in RuleType}
-        for kind, value, number in values:
-            by_type[kind][value] = (*by_type[kind].get(value, ()), number)
-        track, follow, locations = map(
-            by_type.__getitem__, (RuleType.TRACK, RuleType.FOLLOW, RuleType.LOCATIONS)
-        )
-        self._users = follow
-        self._matcher = ValueMatcher(track, follow, locations)
+    def __init__(self, values: Iterable[PackedValue]) -> None:
+        """Take the values in the order of their numbers."""
+        track, locations = dict[str, tuple[int, ...]](), dict[str, tuple[int, ...]]()
+        self._authors: _Users = {}
+        self._answered: _Users = {}
+        self._reposted: _Users = {}
+        for number, value in enumerate(values):
+            if value.kind is RuleType.FOLLOW:
+                self._add_user(value, number)
+            else:
+                by_text = track if value.kind is RuleType.TRACK else locations
+                by_text[value.text] = (*by_text.get(value.text, ()), number)
+        self._texts = ValueMatcher(track, {}, locations)
+        self._mentioned = FollowIndex({user: numbers for user, numbers in self._reposted.items() if user})
 
-    def documented(self, line: PostLine, kinds: Collection[RuleType]) -> set[int]:
-        """Return the values of these types that match by the documented semantics, and maybe others."""
-        return self._by_users(line) if kinds == _ONLY_FOLLOW else set(self._matcher.match(tweet_of(line)))
+    def _add_user(self, value: PackedValue, number: int) -> None:
+        wanted = [self._authors]
+        if value.scope is not FollowScope.AUTHOR:
+            wanted.append(self._answered)
+        if value.scope is FollowScope.FULL:
+            wanted.append(self._reposted)
+        for users in wanted:
+            users[value.text] = (*users.get(value.text, ()), number)
 
-    def wider(self, line: PostLine) -> set[int]:
-        """Return the values found by the wider interpretation, for posts in which `documented` has none."""
-        return set(self._matcher.infer(tweet_of(line)))
-
-    def _by_users(self, line: PostLine) -> set[int]:
+    def users(self, head: PostHead) -> list[int]:
         """Return the followed users who wrote the post, are answered by it, or are reposted in it."""
-        users, post = self._users, line.post
-        found: set[int] = set()
-        if post.author_id in users:
-            found.update(users[post.author_id])
-        if post.in_reply_to_user_id in users:
-            found.update(users[post.in_reply_to_user_id])
-        if post.referenced_tweets or post.referenced_posts:
-            author = reposted_author(line)
-            if author in users:
-                found.update(users[author])
+        post = head.data
+        assert post is not None
+        found = list(self._authors.get(post.author_id, ()))
+        if post.in_reply_to_user_id is not None:
+            found += self._answered.get(post.in_reply_to_user_id, ())
+        if post.referenced_tweets is not None or post.referenced_posts is not None:
+            found += self._reposted.get(head.reposted_author, ())
         return found
+
+    def texts(self, raw: bytes) -> list[int]:
+        """Return the values of track and locations that match a post's line by the documented semantics."""
+        return self._texts.match(tweet_of(whole_post(raw)))
+
+    def wider(self, raw: bytes) -> set[int]:
+        """Return the values found by the wider interpretation, for posts in which there is none otherwise."""
+        tweet = tweet_of(whole_post(raw))
+        return self._mentioned.infer(tweet) | set(self._texts.infer(tweet))

@@ -9,8 +9,6 @@ from __future__ import annotations
 from traptor.worker.posts.post import Post, PostLine, XEntities, XLink
 from traptor.worker.tweets.tweet import Entities, Mention, Place, Polygon, Tag, Tweet, UrlEntity, User
 
-_REPOST_MARK = "RT @"
-
 
 def tweet_of(line: PostLine) -> Tweet:
     """Return the line's post with whatever of its reposted and quoted posts is known."""
@@ -24,25 +22,12 @@ def tweet_of(line: PostLine) -> Tweet:
     return _tweet(post, line, retweeted_status=inner, truncated=True)
 
 
-def reposted_author(line: PostLine) -> str | None:
-    """Return the id of the user whose post it reposts; None: it is no repost, or nothing tells whose."""
-    post = line.post
-    post_id = post.referenced("retweeted")
-    if post_id is None:
-        return None
-    reposted = line.included_post(post_id)
-    if reposted is not None and reposted.author_id is not None:
-        return reposted.author_id
-    is_marked = post.text is not None and post.text.startswith(_REPOST_MARK)
-    mentions = post.entities.mentions if post.entities is not None else None
-    return mentions[0].id if is_marked and mentions else None
-
-
 def _reposted(line: PostLine, post: Post) -> Post | None:
     post_id = post.referenced("retweeted")
     if post_id is None:
         return None
-    return line.included_post(post_id) or Post(id=post_id, author_id=reposted_author(line))
+    mentions = post.entities.mentions if post.entities is not None else None
+    return line.included_post(post_id) or Post(id=post_id, author_id=mentions[0].id if mentions else None)
 
 
 def _quoted(line: PostLine, post: Post) -> Tweet | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from traptor.worker.posts.post import PostLine
+from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.seenids import SeenIds
 
-POSTS, INCLUDED_POSTS, INCLUDED_USERS = "posts", "included_posts", "included_users"
 _DAY_S: Final = 86_400
 # A day with more posts costs some thousand dollars. What is further back than this is counted again, on the
 # safe side; the memory stays below 16 MiB.
@@ -24,29 +23,31 @@ class PaidReads:
     """Counts reads by kind, for one worker."""
 
     def __init__(self, least_ids: int = _LEAST_IDS) -> None:
-        self._counts = {POSTS: 0, INCLUDED_POSTS: 0, INCLUDED_USERS: 0}
+        self._posts = self._included_posts = self._included_users = 0
         self._seen = SeenIds(least_ids)
-        self._day = 0
+        self._day_begins = self._day_ends = 0.0
 
-    def count(self, line: PostLine, received_at_s: float) -> None:
+    def count(self, head: PostHead, received_at_s: float) -> None:
         """Count a line with a post, received at this unix time."""
-        day = int(received_at_s // _DAY_S)
-        if day != self._day:
-            self._day = day
+        if not self._day_begins <= received_at_s < self._day_ends:
+            self._day_begins = received_at_s // _DAY_S * _DAY_S
+            self._day_ends = self._day_begins + _DAY_S
             self._seen.clear()
-        counts = self._counts
-        if self._is_first(line.post.id):
-            counts[POSTS] += 1
-        includes = line.includes
+        assert head.data is not None
+        self._posts += self._is_first(head.data.id)
+        includes = head.includes
         if includes is not None:
-            counts[INCLUDED_USERS] += len(includes.users or ())
-            for post in line.included_posts:
-                if self._is_first(post.id):
-                    counts[INCLUDED_POSTS] += 1
+            self._included_users += len(includes.users or ())
+            for post in head.included_posts:
+                self._included_posts += self._is_first(post.id)
 
     def so_far(self) -> dict[str, int]:
         """Return the counts, by kind (any thread)."""
-        return dict(self._counts)
+        return {
+            "posts": self._posts,
+            "included_posts": self._included_posts,
+            "included_users": self._included_users,
+        }
 
     def _is_first(self, post_id: str | None) -> bool:
         """Tell whether the post is new today; what has no usual id is new each time."""

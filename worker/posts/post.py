@@ -1,4 +1,4 @@
-"""The parts of a post's line that matching, enrichment and the bill need, decoded from its JSON.
+"""The parts of a post's line that its text is matched by, decoded from its JSON.
 
 Only the fields named here are built; the decoder skips everything else. Names are those of X API v2; X is
 renaming tweets to posts, so both spellings of a member are read.
@@ -6,9 +6,7 @@ renaming tweets to posts, so both spellings of a member are read.
 
 from __future__ import annotations
 
-import msgspec
-
-from traptor.worker.tweets.tweet import NO_MEMBER, Part, Point
+from traptor.worker.tweets.tweet import Part, Point
 
 
 class XHashtag(Part, frozen=True, gc=False):
@@ -68,7 +66,6 @@ class Post(Part, frozen=True, gc=False):
     id: str | None = None
     text: str | None = None
     author_id: str | None = None
-    created_at: str | None = None
     in_reply_to_user_id: str | None = None
     referenced_tweets: tuple[Reference, ...] | None = None
     referenced_posts: tuple[Reference, ...] | None = None
@@ -126,46 +123,20 @@ class NamedFilter(Part, frozen=True, gc=False):
 
 
 class PostLine(Part, frozen=True, gc=False):
-    """One line of the stream, if `data` is a post."""
+    """One line of the stream, of which `data` is a post."""
 
     data: Post | None = None
     includes: Includes | None = None
-    matching_rules: tuple[NamedFilter, ...] | None = None
-    errors: msgspec.Raw = NO_MEMBER
-    traptor: msgspec.Raw = NO_MEMBER  # present when another program enriched the post before us
 
     @property
     def post(self) -> Post:
-        """The line's own post, which `is_post` must have promised."""
+        """The line's own post."""
         assert self.data is not None
         return self.data
 
-    @property
-    def is_post(self) -> bool:
-        """True when the line is a post, whatever else it holds."""
-        return self.data is not None and self.data.id is not None
-
-    @property
-    def has_errors(self) -> bool:
-        """True when something of the post could not be expanded."""
-        return self.errors is not NO_MEMBER
-
-    @property
-    def has_traptor(self) -> bool:
-        """True when the JSON already has a member `traptor`, whatever it holds."""
-        return self.traptor is not NO_MEMBER
-
-    @property
-    def created_at(self) -> str | None:
-        """The post's time as X wrote it."""
-        return self.data.created_at if self.data is not None else None
-
-    @property
-    def included_posts(self) -> tuple[Post, ...]:
-        """The posts in the includes."""
-        includes = self.includes
-        return () if includes is None else includes.tweets or includes.posts or ()
-
     def included_post(self, post_id: str | None) -> Post | None:
         """Return the post of that id in the includes."""
-        return next((one for one in self.included_posts if one.id == post_id), None) if post_id else None
+        includes = self.includes
+        if post_id is None or includes is None:
+            return None
+        return next((one for one in includes.tweets or includes.posts or () if one.id == post_id), None)

@@ -9,15 +9,15 @@ from typing import Any, cast
 import msgspec
 
 from traptor.common.problem import Problem, listed_problems
+from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.post import PostLine
 from traptor.worker.tweets.received import decode_odd
 from traptor.worker.tweets.tweet import tolerant
 
 
 class LineKind(StrEnum):
-    """The kinds of lines."""
+    """The kinds of lines that are not posts."""
 
-    POST = "post"
     PROBLEMS = "problems"  # errors, or one bare problem
     DISCONNECT = "disconnect"  # problems of which one says that the stream ends
     METADATA = "connection_metadata"
@@ -25,35 +25,46 @@ class LineKind(StrEnum):
     BROKEN = "broken"  # not a JSON object
 
 
-class StreamLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of the stream, with what the worker acts on."""
+class OtherLine(msgspec.Struct, frozen=True, gc=False):
+    """A line that is not a post; of its problems, one that ends the stream comes first."""
 
     kind: LineKind
-    line: PostLine | None = None  # of a post
     problems: tuple[Problem, ...] = ()
-    """Of PROBLEMS and DISCONNECT all, the one that ends the stream first; of a POST its partial errors."""
 
 
 _UNNAMED = "unnamed"
 _DISCONNECT = "operational-disconnect"
-_POST = LineKind.POST
-_BROKEN = StreamLine(LineKind.BROKEN)
-_decode = msgspec.json.Decoder(PostLine).decode
+_BROKEN = OtherLine(LineKind.BROKEN)
+_decode_head = msgspec.json.Decoder(PostHead).decode
+_decode_whole = msgspec.json.Decoder(PostLine).decode
 
 
-def read_line(raw: bytes) -> StreamLine:
+def read_line(raw: bytes) -> PostHead | OtherLine:
     """Return what `raw` is; never raises, whatever the bytes are."""
     try:
-        line = _decode(raw)
+        head = _decode_head(raw)
         if not raw.isascii():
             raw.decode()  # the decoder does not check parts that it skips for invalid UTF-8
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_odd_line(raw)
-    if not line.is_post:
-        return _read_odd_line(raw)
-    if not line.has_errors:
-        return StreamLine(_POST, line)
-    return StreamLine(_POST, line, _partial_errors(bytes(line.errors)))
+    post = head.data
+    return head if post is not None and post.id is not None else _read_odd_line(raw)
+
+
+def whole_post(raw: bytes) -> PostLine:
+    """Return everything that matching may need of a line that `read_line` took for a post."""
+    try:
+        return _decode_whole(raw)
+    except (msgspec.MsgspecError, ValueError):
+        return cast(PostLine, tolerant(decode_odd(raw.decode()), PostLine))
+
+
+def partial_errors(head: PostHead) -> tuple[Problem, ...]:
+    """Return the reasons why something of a post could not be expanded."""
+    try:
+        return listed_problems(json.loads(bytes(head.errors)))
+    except (ValueError, RecursionError):
+        return ()
 
 
 def name_of(problem: Problem) -> str:
@@ -61,31 +72,32 @@ def name_of(problem: Problem) -> str:
     return problem.kind or _UNNAMED
 
 
-def _read_odd_line(raw: bytes) -> StreamLine:
+def _read_odd_line(raw: bytes) -> PostHead | OtherLine:
     """Read a line other than a post, or a post with a member of an undocumented type."""
     try:
         members = decode_odd(raw.decode())
         if not isinstance(members, dict):
             return _BROKEN
-        line = cast(PostLine, tolerant(members, PostLine))
+        head = cast(PostHead, tolerant(members, PostHead))
     except (ValueError, RecursionError):
         return _BROKEN
-    errors = listed_problems(members.get("errors"))
-    if line.is_post:
-        return StreamLine(_POST, line, errors)
-    return _without_post(members, errors)
+    if not head.is_post:
+        return _without_post(members)
+    if "errors" in members:
+        head = msgspec.structs.replace(head, errors=msgspec.Raw(json.dumps(members["errors"]).encode()))
+    return head
 
 
-def _without_post(members: dict[str, Any], errors: tuple[Problem, ...]) -> StreamLine:
+def _without_post(members: dict[str, Any]) -> OtherLine:
     whole = msgspec.convert({name: members[name] for name in _PROBLEM_MEMBERS & members.keys()}, Problem)
-    problems = errors or ((whole,) if _is_problem(whole) else ())
+    problems = listed_problems(members.get("errors")) or ((whole,) if _is_problem(whole) else ())
     ending = [one for one in problems if _ends_the_stream(one)]
     if ending:
-        return StreamLine(LineKind.DISCONNECT, problems=(*ending, *(p for p in problems if p not in ending)))
+        return OtherLine(LineKind.DISCONNECT, (*ending, *(one for one in problems if one not in ending)))
     if problems:
-        return StreamLine(LineKind.PROBLEMS, problems=problems)
+        return OtherLine(LineKind.PROBLEMS, problems)
     is_metadata = members.get("type") == LineKind.METADATA
-    return StreamLine(LineKind.METADATA if is_metadata else LineKind.UNKNOWN)
+    return OtherLine(LineKind.METADATA if is_metadata else LineKind.UNKNOWN)
 
 
 _PROBLEM_MEMBERS = frozenset(Problem.__struct_fields__)
@@ -99,10 +111,3 @@ def _ends_the_stream(problem: Problem) -> bool:
     if isinstance(problem.connection_issue, str) or isinstance(problem.disconnect_type, str):
         return True
     return problem.kind == _DISCONNECT
-
-
-def _partial_errors(raw: bytes) -> tuple[Problem, ...]:
-    try:
-        return listed_problems(json.loads(raw))
-    except (ValueError, RecursionError):
-        return ()

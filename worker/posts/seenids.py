@@ -1,4 +1,4 @@
-"""The ids that were seen, in 16 bytes each at least, forgetting the oldest when there are too many."""
+"""The ids that were seen, in 16 bytes each or more, forgetting the oldest when there are too many."""
 
 from __future__ import annotations
 
@@ -11,66 +11,82 @@ _WORD: Final = (1 << 64) - 1
 
 
 class SeenIds:
-    """Remembers at least the last `least` ids, and at most twice as many."""
+    """Remembers at least the last `least` ids, and at most twice as many.
+
+    The ids lie in tables of slots, each at the first free slot from its own on: a Python set takes ten times
+    the memory.
+    """
 
     def __init__(self, least: int) -> None:
         self._least = least
-        self._young = _Table(_FIRST_SLOTS)
-        self._old = _Table(_FIRST_SLOTS)
+        self._old: _Table | None = None
+        self._young = _Table(_FIRST_SLOTS, self._least)
 
     def add(self, number: int) -> bool:
         """Remember an id from 1 to 2^64 - 1; return False when it was known."""
-        if number in self._old or not self._young.add(number):
+        spread = number * _SPREAD & _WORD
+        if self._old is not None and self._old.has(number, spread):
             return False
-        if len(self._young) >= self._least:
-            self._old, self._young = self._young, _Table(_FIRST_SLOTS)
+        young = self._young
+        slots, mask = young.slots, young.mask
+        at = spread >> young.shift
+        while found := slots[at]:
+            if found == number:
+                return False
+            at = (at + 1) & mask
+        slots[at] = number
+        young.count += 1
+        if young.count >= young.most:
+            self._make_room()
         return True
 
     def clear(self) -> None:
         """Forget all."""
-        self._young = _Table(_FIRST_SLOTS)
-        self._old = _Table(_FIRST_SLOTS)
+        self._old, self._young = None, _Table(_FIRST_SLOTS, self._least)
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that the tables take."""
+        tables = [table for table in (self._old, self._young) if table is not None]
+        return sum(len(table.slots) * table.slots.itemsize for table in tables)
+
+    def _make_room(self) -> None:
+        if self._young.count < self._least:
+            self._young = self._young.doubled()
+        else:
+            self._old, self._young = self._young, _Table(_FIRST_SLOTS, self._least)
 
 
 class _Table:
-    """A set of numbers in one array: a Python set of as many takes ten times the memory."""
+    """Slots of which at most half are taken; 0 is free."""
 
-    __slots__ = ("_count", "_mask", "_shift", "_slots")
+    __slots__ = ("count", "least", "mask", "most", "shift", "slots")
 
-    def __init__(self, slots: int) -> None:
-        self._slots = array("Q", bytes(8 * slots))
-        self._mask = slots - 1
-        self._shift = 65 - slots.bit_length()
-        self._count = 0
+    def __init__(self, slots: int, least: int) -> None:
+        self.slots = array("Q", bytes(8 * slots))
+        self.mask = slots - 1
+        self.most = min(slots // 2, least)
+        self.least = least
+        self.shift = 65 - slots.bit_length()
+        self.count = 0
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __contains__(self, number: int) -> bool:
-        slots, mask = self._slots, self._mask
-        at = (number * _SPREAD & _WORD) >> self._shift
+    def has(self, number: int, spread: int) -> bool:
+        slots, mask = self.slots, self.mask
+        at = spread >> self.shift
         while found := slots[at]:
             if found == number:
                 return True
             at = (at + 1) & mask
         return False
 
-    def add(self, number: int) -> bool:
-        slots, mask = self._slots, self._mask
-        at = (number * _SPREAD & _WORD) >> self._shift
-        while found := slots[at]:
-            if found == number:
-                return False
-            at = (at + 1) & mask
-        slots[at] = number
-        self._count += 1
-        if 2 * self._count > mask + 1:
-            self._grow()
-        return True
-
-    def _grow(self) -> None:
-        larger = _Table(2 * len(self._slots))
-        for number in self._slots:
+    def doubled(self) -> _Table:
+        larger = _Table(2 * len(self.slots), self.least)
+        slots, mask, shift = larger.slots, larger.mask, larger.shift
+        for number in self.slots:
             if number:
-                larger.add(number)
-        self._slots, self._mask, self._shift = larger._slots, larger._mask, larger._shift  # its own kind
+                at = (number * _SPREAD & _WORD) >> shift
+                while slots[at]:
+                    at = (at + 1) & mask
+                slots[at] = number
+        larger.count = self.count
+        return larger

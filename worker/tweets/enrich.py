@@ -59,6 +59,7 @@ class Enricher:
         self._rules = rules
         self._group = group
         self._head = _head(group)
+        self._heads: dict[int, bytes] = {}  # by identity of a rule's group
         self._not_found = _not_found(rules, group)
         self._extras = extras
         self._most_bytes = most_bytes
@@ -78,15 +79,18 @@ class Enricher:
         """
         rules = self._rules
         is_marked = inferred and self._extras
-        texts = [rules[number].json for number in matched]
-        members = b",".join(_marked(texts) if is_marked else texts)
+        if len(matched) == 1 and not is_marked:
+            members = rules[matched[0]].json
+        else:
+            texts = [rules[number].json for number in matched]
+            members = b",".join(_marked(texts) if is_marked else texts)
         if len(raw) + len(members) > self._most_bytes and matched:
             self._on_truncated(len(matched))
             texts = [truncated_json(rules[number]) for number in matched]
             members = b",".join(_marked(texts) if is_marked else texts)
         added = b"".join(
             (
-                _head(rules[matched[0]].group) if matched and self._group is None else self._head,
+                self._head_of(rules[matched[0]].group) if matched else self._head,
                 _created_at_member(tweet.created_at),
                 b',"collection_rules":[',
                 members,
@@ -98,6 +102,13 @@ class Enricher:
         )
         # Joined with the rest, the tweet itself would take twice the time.
         return (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1] + added
+
+    def _head_of(self, group: GroupId) -> bytes:
+        """Return the head for a rule of this group, by its identity: its hash takes longer than the rest."""
+        head = self._heads.get(id(group))
+        if head is None:
+            head = self._heads[id(group)] = _head(group) if self._group is None else self._head
+        return head
 
 
 def _marked(texts: Sequence[bytes]) -> list[bytes]:

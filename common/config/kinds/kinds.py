@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,7 @@ _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 _BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")  # RFC 6750, 2.1
+_DSN = re.compile(r"https?://[A-Za-z0-9:]+@[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._/-]*)?/[0-9]+")
 _HOST_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -191,6 +193,14 @@ def _host_names(text: str) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
 
+def _sentry_dsn(text: str) -> str:
+    if text and not _DSN.fullmatch(text):
+        raise ValueError("must be the DSN of a Sentry project, such as https://KEY@sentry.example/1")
+    if text and find_spec("sentry_sdk") is None:
+        raise ValueError("needs the Sentry SDK: pip install 'traptor-supervisor[sentry]'")
+    return text
+
+
 def _level(text: str) -> str:
     if text.upper() not in LEVELS:
         raise ValueError(f"must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
@@ -252,5 +262,6 @@ Token = Annotated[str, BeforeValidator(_token), Allowed("at least 16 characters,
 HostNames = Annotated[
     tuple[str, ...], BeforeValidator(_host_names), Allowed("a list of host names, or nothing", is_list=True)
 ]
+SentryDsn = Annotated[str, BeforeValidator(_sentry_dsn), Allowed("a DSN, or nothing")]
 Level = Annotated[str, BeforeValidator(_level), Allowed("`DEBUG`, `INFO`, `WARNING` or `ERROR`")]
 LogFormat = Annotated[str, BeforeValidator(_log_format), Allowed("`text` or `json`")]

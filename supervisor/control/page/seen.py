@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from traptor.supervisor.control.page.drawing import NO_STRIP, Spark, Strip, spark
-from traptor.supervisor.status.phrases import problems, state_words, summary
+from traptor.supervisor.status.phrases import app_filters, app_state, problems, state_words, summary
 from traptor.supervisor.status.rates import STEPS
-from traptor.supervisor.status.terms import local_time, number, since
+from traptor.supervisor.status.terms import dollars, local_time, number, since
 
 Json = Mapping[str, Any]
 
@@ -125,10 +125,20 @@ def _key(key: Json) -> KeyRow:
         tone="good" if key["state"] == "OK" else "worried",
         lent=f"{key['lent']} of {key['max_connections']}",
         left=str(key["budget_left"]),
-        until="" if key["not_before"] is None else local_time(key["not_before"]),
-        reason=key.get("reason") or "",
+        until="" if key["until"] is None else local_time(key["until"]),
+        reason=key["reason"] or "",
     )
 
 
 def _app(app: Json) -> AppRow:
-    raise NotImplementedError
+    today = app["today"]
+    return AppRow(
+        name=app["key"],
+        state=app_state(app),
+        filters=app_filters(app),
+        waiting=number(app["waiting"]),
+        posts=number(today["posts"] + today["included_posts"]),
+        today=dollars(today["dollars"]),
+        month=dollars(app["month"]["dollars"]),
+        price=dollars(app["dollars_per_1000_posts"]["plain"]),
+    )

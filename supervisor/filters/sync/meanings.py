@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.supervisor.filters.composition import Demand
-from traptor.supervisor.filters.language.clauses import Clause
+from traptor.supervisor.filters.language.clauses import Clause, FollowClause
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import Goal, read_value
 from traptor.supervisor.filters.sync.standing import Standing
@@ -44,12 +44,13 @@ def _meant(
         return
     is_packed = len(read.clauses) > 1
     for group, clauses in wanted:
-        if is_packed:
-            values = tuple(one for clause in read.clauses for one in clauses.get(clause, ()))
-        else:
-            values = clauses.get(read.clauses[0], ())
-        if values:
-            yield Meaning(filter_id, group, values, is_packed)
+        scopes: dict[str, FollowScope] = {}
+        for clause in read.clauses:
+            if values := clauses.get(clause):
+                scope = clause.scope if isinstance(clause, FollowClause) else FollowScope.FULL
+                _add(scopes, dict.fromkeys(values, scope))
+        if scopes:
+            yield _meaning(filter_id, group, scopes, is_packed=is_packed)
 
 
 def _joined(parts: Iterable[Meaning]) -> Iterator[Meaning]:
@@ -58,5 +59,21 @@ def _joined(parts: Iterable[Meaning]) -> Iterator[Meaning]:
     for one in parts:
         groups.setdefault(one.group, []).append(one)
     for group, several in groups.items():
-        values = tuple(dict.fromkeys(value for one in several for value in one.values))
-        yield Meaning(several[0].filter_id, group, values, any(one.is_packed for one in several))
+        scopes: dict[str, FollowScope] = {}
+        for one in several:
+            full = (FollowScope.FULL,) * len(one.values)
+            _add(scopes, dict(zip(one.values, one.scopes or full, strict=True)))
+        yield _meaning(several[0].filter_id, group, scopes, is_packed=any(one.is_packed for one in several))
+
+
+def _add(scopes: dict[str, FollowScope], more: Mapping[str, FollowScope]) -> None:
+    """Add values with their scopes; of a value with two the wider one counts."""
+    order = list(FollowScope)
+    for value, scope in more.items():
+        scopes[value] = max(scope, scopes.get(value, scope), key=order.index)
+
+
+def _meaning(filter_id: str, group: str, scopes: Mapping[str, FollowScope], *, is_packed: bool) -> Meaning:
+    named = tuple(scopes.values())
+    is_narrow = any(scope is not FollowScope.FULL for scope in named)
+    return Meaning(filter_id, group, tuple(scopes), is_packed, named if is_narrow else ())

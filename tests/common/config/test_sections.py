@@ -31,7 +31,7 @@ DEFAULTS = {
     " credit_retry=30m",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "http": "listen= token= hosts=",
-    "logging": "level=INFO format=text rotate_size=0 rotate_keep=5",
+    "logging": "level=INFO format=text rotate_size=0 rotate_keep=5 sentry_dsn=",
     "keys": "file=",
 }
 
@@ -52,7 +52,11 @@ def test_every_option_says_what_it_is_for() -> None:
 
 
 def test_only_options_that_may_hold_a_secret_are_hidden() -> None:
-    assert [str(option) for option in OPTIONS if option.is_secret] == ["[redis] url", "[http] token"]
+    assert [str(option) for option in OPTIONS if option.is_secret] == [
+        "[redis] url",
+        "[http] token",
+        "[logging] sentry_dsn",
+    ]
 
 
 def test_every_sample_is_valid(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_an_app_without_credit_is_asked_again_after_a_while_and_not_before(make_
         v2.fault("status", app="app", endpoint="stream", problem=problem, times=1)
         v2.fault("close", app="app")
         collection.wait_log("gap connection=v2:app cause=server_close")
+        wait_for(lambda: collection.key("app")["state"] == "OUT_OF_CREDIT", "the key says so")
         wait_for(lambda n=number: len(connects(collection)) == 1 + 2 * n, "it is asked again")
         collection.wait_streaming("v2:app")
     assert statuses(collection) == [200, 402, 200, 402, 200, 429, 200]
@@ -89,3 +90,34 @@ def test_errors_of_the_rules_endpoint_leave_the_stream_alone(make_collection: Ma
     collection.sandbox.v2.clear_faults()
     wait_filters(collection, "storm", "flood")
     assert (collection.streaming(), statuses(collection)) == (before, [200])
+
+
+def test_connects_keep_to_the_smaller_limit_that_x_announces(make_collection: Make) -> None:
+    collection = started(make_collection)
+    headers = {"x-rate-limit-limit": "1", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1"}
+    collection.sandbox.v2.fault("headers", app="app", endpoint="stream", headers=headers)
+    collection.start()
+    collection.wait_streaming("v2:app")
+    collection.sandbox.v2.fault("close", app="app")
+    waits = wait_for(
+        lambda: (
+            (text := collection.connection("v2:app").get("waits_for")) and "1 of 1 connects" in text and text
+        ),
+        "its connects are spent, by X's limit",
+    )
+    assert waits == "1 of 1 connects in 900 s are used"
+    assert statuses(collection) == [200]
+
+
+def test_errors_of_the_stream_are_waited_out_with_one_line_at_each_end(make_collection: Make) -> None:
+    collection = started(make_collection, http_backoff="3s")
+    collection.sandbox.v2.fault("status", app="app", endpoint="stream", status=503, times=2)
+    collection.start()
+    wait_for(lambda: statuses(collection) == [503, 503, 200], "503, 503, 200")
+    first, second, third = [one["at_mono"] for one in connects(collection)]
+    assert second - first >= 3.0
+    assert third - second >= 6.0
+    collection.wait_log("rules no longer wait", "v2:app")
+    lines = collection.log().splitlines()
+    assert sum(" rules are not collected " in line for line in lines) == 1
+    assert sum(" rules no longer wait " in line for line in lines) == 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 from click.testing import CliRunner
 from support.rulekit_desk import Desk
 
-from traptor.rulekit.commands.group import rules
-from traptor.rulekit.commands.parts.seams import KEY, Seams
+from traptor.supervisor.ctl.cli import main as ctl
 
 
 def some(*names: str) -> list[dict[str, str]]:
@@ -36,21 +35,19 @@ def test_a_group_beyond_the_limit_is_planned_in_parts(desk: Desk) -> None:
     assert acts(desk, *words) == {"track:all": "start", "track:all.2": "start"}
 
 
-def test_the_supervisors_side_tells_of_filters(desk: Desk) -> None:
+def test_with_v2_traptorctl_tells_of_the_apps_filters(desk: Desk) -> None:
     desk.ini.write_text(desk.ini.read_text().replace("[redis]", "api = v2\n[redis]", 1))
-    file = desk.jsonl("r.jsonl", *some("a"))
-
-    def outlook(_settings, before, after) -> list[str]:
-        return [f"{sum(map(len, before.values()))} rules, then {sum(map(len, after.values()))}"]
-
-    meta = {KEY: Seams(filters=outlook)}
-    runner = CliRunner()
-    with rules.make_context("rules", ["-c", str(desk.ini), "plan", file, "--type", "track"]) as ctx:
-        ctx.meta.update(meta)
-        with runner.isolation() as (out, _err, _):
-            rules.invoke(ctx)
-            said = out.getvalue().decode()
-    assert "0 rules, then 1" in said
+    file = desk.jsonl("r.jsonl", *some("a", "b"), {"value": "x y", "tag": "c"})
+    result = CliRunner().invoke(ctl, ["-c", str(desk.ini), "rules", "plan", file, "--type", "track"])
+    assert result.exit_code == 0, result.output
+    assert (
+        "app first: 3 filters added, 0 deleted, 0 -> 3 of 1000 for these groups; 1 request" in result.output
+    )
+    assert "1,000 posts cost $5.00" in result.output
+    desk.run("load", file, "--type", "track")
+    changed = desk.jsonl("n.jsonl", {"rule_id": "a", "value": "other"})
+    result = CliRunner().invoke(ctl, ["-c", str(desk.ini), "rules", "plan", changed, "--type", "track"])
+    assert "app first: 1 filter added, 1 deleted, 3 -> 3" in result.output
 
 
 def test_a_file_is_validated_without_redis(desk: Desk) -> None:

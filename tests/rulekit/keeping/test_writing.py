@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -105,6 +108,19 @@ def test_a_second_loader_may_wait_until_the_first_is_done(client: redis.Redis) -
 def test_a_lock_expires_when_its_holder_is_gone(client: redis.Redis) -> None:
     LoaderLock(client, RuleType.TRACK, "ann").take(0, silent)
     assert 0 < client.pttl("traptor:lock:track") <= 30_000
+
+
+def test_the_lock_of_a_process_of_this_host_that_is_gone_stops_nobody(client: redis.Redis) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = socket.gethostname()
+    client.set("traptor:lock:track", f"ann, pid {gone.pid} on {host} [0a]", px=30_000)
+    with locked(client, RuleType.TRACK, "bob", 0, silent):
+        pass
+    for token in (f"ann, pid {os.getpid()} on {host} [0a]", f"ann, pid {gone.pid} on elsewhere [0a]", "x"):
+        client.set("traptor:lock:track", token, px=30_000)
+        with pytest.raises(LockedByAnother), locked(client, RuleType.TRACK, "bob", 0, silent):
+            pass
 
 
 def test_a_loader_whose_lock_expired_writes_nothing(client: redis.Redis) -> None:

@@ -484,3 +484,17 @@ def test_an_app_as_it_is_shown(start: Callable[..., AppWorld]) -> None:
     assert seen["dollars_per_1000_posts"] == {"plain": 15.0, "with_another": 25.0, "observed": 6.0}
     assert seen["usage"]["posts"] == 0
     assert "secret" not in json.dumps(seen)
+
+
+def test_the_operator_may_have_an_app_without_credit_asked_at_once(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+
+    async def release(app: App) -> list[HoldKind | None]:
+        await world.settled(app)
+        app.out_of_credit("402")
+        held = kind(app)
+        app.retry()
+        await world.settled(app)
+        return [held, kind(app)]
+
+    assert world.use(release) == [HoldKind.OUT_OF_CREDIT, None]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from rich.console import Console
-from support.shown import a_connection, a_problem, a_status, silent
+from support.shown import a_connection, a_problem, a_status, an_app, silent
 
 from traptor.supervisor.ctl.overview import Overview
 
@@ -35,6 +35,15 @@ def test_problems_come_first_then_each_connection() -> None:
     assert "NOT COLLECTING (waiting for key)" in rows[0]
     for part in ("track:0", "collecting", "12 min", "352", "12.3", "95%", "1,990", "k1", "4711", "20 MiB"):
         assert part in rows[1], part
+
+
+def test_an_app_shows_its_filters_and_its_dollars() -> None:
+    text = printed(250, apps=[an_app(), an_app("other", hold="capped", hold_why="$20 of $20 today")])
+    first, second = text.splitlines()[-2:]
+    for part in ("app", "all rules in effect", "852 of 1,000 (500 packed)", "3", "$5.00", "$1,234.50"):
+        assert part in first, part
+    assert "capped: $20 of $20 today" in second
+    assert "9 of 5,852 rules not yet" in printed(250, apps=[an_app(rules_in_effect=5843)])
 
 
 def test_the_last_gap_is_shown_with_its_cause() -> None:

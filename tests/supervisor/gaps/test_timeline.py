@@ -261,3 +261,19 @@ def test_every_cause_can_be_told(cause: GapCause) -> None:
     timeline = tracker()
     timeline.planned(cause, at(0))
     assert timeline.totals(at(3)).gaps_s == {cause: 3}
+
+
+def test_since_when_it_collects_or_does_not_whatever_the_causes() -> None:
+    timeline = GapTracker("track:0", at(0))
+    timeline.planned(GapCause.START, at(5))
+    assert timeline.since == at(5)
+    timeline.cause_changed(GapCause.NO_KEY, at(7))
+    assert timeline.since == at(5)
+    timeline.streaming(1, at(10))
+    assert timeline.since == at(10)
+    timeline.streaming(2, at(20))
+    timeline.stopped(1, GapCause.REFRESH, at(21))
+    assert timeline.since == at(10)
+    timeline.stopped(2, GapCause.CRASH, at(30))
+    timeline.cause_changed(GapCause.BUDGET, at(33))
+    assert timeline.since == at(30)

@@ -40,7 +40,7 @@ def values(text: bytes) -> Values:
 
 
 def scraped(status: dict[str, Any]) -> Values:
-    return values(Exposition(lambda: status).text())
+    return values(Exposition().text(status))
 
 
 def test_a_connection_that_streams_and_one_that_waits(world: SteppedWorld) -> None:
@@ -119,18 +119,18 @@ def test_no_counter_falls_though_the_status_does_and_what_is_gone_is_forgotten(w
     world.stream(c)
     status = shown(world)
     [shown_c] = status["connections"]
-    exposition = Exposition(lambda: status)
+    exposition = Exposition()
     name = ("traptor_streaming_seconds_total", ("track:0",))
     seen = []
     for seconds in (50.0, 45.0, 48.0, 51.0):
         shown_c["streaming_seconds"] = seconds
-        seen.append(values(exposition.text())[name])
+        seen.append(values(exposition.text(status))[name])
     assert seen == [50.0, 50.0, 50.0, 51.0]
     status["connections"] = []
-    assert name not in values(exposition.text())
+    assert name not in values(exposition.text(status))
     status["connections"] = [shown_c]
     shown_c["streaming_seconds"] = 1.0
-    assert values(exposition.text())[name] == 1.0
+    assert values(exposition.text(status))[name] == 1.0
 
 
 def test_counters_go_on_over_generations(world: SteppedWorld) -> None:
@@ -153,7 +153,7 @@ def reported(g: Any, **counts: int) -> Report:
 
 def test_names_have_the_prefix_and_labels_are_never_of_rules(world: SteppedWorld) -> None:
     world.stream(world.connection("track:0", "storm"))
-    for family in text_string_to_metric_families(Exposition(lambda: shown(world)).text().decode()):
+    for family in text_string_to_metric_families(Exposition().text(shown(world)).decode()):
         assert re.fullmatch(r"(traptor|process)_[a-z_]+", family.name)
         assert family.documentation.endswith(".") or family.name.startswith("process_")
         for sample in family.samples:

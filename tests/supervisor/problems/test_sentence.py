@@ -13,6 +13,10 @@ from traptor.supervisor.problems.sentence import age, sentence, steady_sentence,
 AT = datetime(2026, 11, 23, 3, 3, tzinfo=UTC).timestamp()
 
 
+def test_every_subject_has_its_words() -> None:
+    assert all(subject_of(problem(subject)) for subject in Subject)
+
+
 def problem(subject: Subject = Subject.CONNECTION, name: str = "follow:0", **parts: object) -> OpenProblem:
     usual: dict[str, object] = {
         "kind": "no_key",
@@ -67,6 +71,7 @@ def test_what_comes_from_outside_stays_on_one_line() -> None:
         (problem(Subject.REDIS, "rules", kind="away"), "Redis AWAY for rules"),
         (problem(Subject.RELOAD, ""), "reload REFUSED"),
         (problem(Subject.JOB, "hints"), "job 'hints' FAILING"),
+        (problem(Subject.LEDGER, ""), "gap ledger NOT WRITTEN"),
     ],
 )
 def test_each_subject_is_named_with_its_state_in_capitals(one: OpenProblem, expected: str) -> None:

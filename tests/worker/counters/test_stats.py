@@ -21,7 +21,8 @@ from traptor.common.redis.client import blocking_redis_client
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.stats import Stats
-from traptor.worker.counters.store import CounterStore, Tick
+from traptor.worker.counters.store import CounterStore
+from traptor.worker.counters.tick import Tick
 
 GROUP = GroupId.parse("track:0")
 NOW = 1_795_514_400.25

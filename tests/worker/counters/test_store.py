@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.making_tweets import rule
 
 from traptor.worker.counters.batches import Unsent
-from traptor.worker.counters.store import MOST_A_SECOND, Tick, match_members
+from traptor.worker.counters.store import MOST_A_SECOND, match_members
+from traptor.worker.counters.tick import Tick
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)).map(Counter)
 
@@ -38,18 +39,21 @@ def test_whatever_is_lost_on_the_way_every_count_is_added_once(
 def test_a_ticks_totals_name_rules_and_leave_zeros_out() -> None:
     tick = Tick(0.0, received=5, matched=2, matches={0: 2, 1: 1})
     rules = [rule("track:0", "a", "x"), rule("track:0", "b", "x")]
-    assert tick.totals("track:0", rules.__getitem__) == {
+    assert tick.totals("track:0", rules) == {
         "track:0": {"track:0:a": 2, "track:0:b": 1, "received": 5, "matched": 2}
     }
 
 
-def test_rules_of_several_groups_are_counted_under_their_groups() -> None:
-    tick = Tick(0.0, received=5, matched=3, matches={0: 2, 1: 1}, groups={"track:0": 2, "follow:a": 1})
-    rules = [rule("track:0", "a", "x"), rule("follow:a", "b:c", "12")]
-    assert tick.totals("v2:one", rules.__getitem__) == {
-        "v2:one": {"received": 5, "matched": 3},
-        "track:0": {"track:0:a": 2, "matched": 2},
-        "follow:a": {"follow:a:b:c": 1, "matched": 1},
+def test_rules_of_several_groups_are_counted_under_their_groups_while_they_change() -> None:
+    before = (rule("track:0", "a", "x"), rule("follow:a", "b:c", "12"))
+    after = (rule("follow:a", "b:c", "13"), rule("track:0", "d", "y"))
+    tick = Tick(0.0, received=9)
+    tick.part(before).tweets.update({(0,): 2, (0, 1): 1, (): 3})
+    tick.part(after).tweets.update({(0,): 1, (0, 1): 2})
+    assert tick.totals("v2:one", ()) == {
+        "v2:one": {"received": 9, "matched": 6},
+        "track:0": {"track:0:a": 3, "track:0:d": 2, "matched": 5},
+        "follow:a": {"follow:a:b:c": 4, "matched": 4},
     }
 
 

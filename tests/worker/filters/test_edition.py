@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.making_posts import decoded_post, packed, post_fields, repost_of, single
+from support.making_posts import Json, head_of, packed, post_fields, post_line, repost_of, single
 from support.making_tweets import rule
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import Rule
 from traptor.worker.filters.edition import Edition, Source
-from traptor.worker.posts.post import PostLine
 
 STORM = rule("track:0", "storm", "storm")
 FLOOD = rule("track:0", "flood", "flood warning", "high water")
@@ -32,34 +31,32 @@ MEANINGS = (
 EDITION = Edition(RULES, (), MEANINGS)
 
 
-def found(line: PostLine, edition: Edition = EDITION) -> tuple[Source, list[str]]:
-    attribution = edition.attribute(line)
+def found(line: bytes, edition: Edition = EDITION) -> tuple[Source, list[str]]:
+    attribution = edition.attribute(head_of(line), line)
     return attribution.source, [edition.rules[index].rule_id for index in attribution.rules]
 
 
 @pytest.mark.parametrize(
     ("line", "rules"),
     [
-        (decoded_post(post_fields("nothing of it"), "1"), ["storm", "also"]),
-        (decoded_post(post_fields(), "2"), ["flood"]),
-        (decoded_post(post_fields(), "2", "1"), ["flood", "storm", "also"]),
-        (decoded_post(post_fields("Hail!"), "3"), ["also"]),
-        (decoded_post(post_fields("HIGH or low water"), "3"), ["flood"]),
-        (decoded_post(post_fields("hail, high water"), "3", "1"), ["flood", "also", "storm"]),
-        (decoded_post(post_fields(author_id="42"), "4"), ["42"]),
-        (decoded_post(post_fields(author_id="8", in_reply_to_user_id="7"), "4"), ["7"]),
-        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="7"), "4"), ["42", "7"]),
-        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="9"), "4", "5"), ["42", "9"]),
-        (decoded_post(post_fields(author_id="42", in_reply_to_user_id="9"), "5"), ["9"]),
-        (decoded_post(repost_of(post_fields(author_id="7", id="19"), author_id="8"), "4"), ["7"]),
+        (post_line(post_fields("nothing of it"), "1"), ["storm", "also"]),
+        (post_line(post_fields(), "2"), ["flood"]),
+        (post_line(post_fields(), "2", "1"), ["flood", "storm", "also"]),
+        (post_line(post_fields("Hail!"), "3"), ["also"]),
+        (post_line(post_fields("HIGH or low water"), "3"), ["flood"]),
+        (post_line(post_fields("hail, high water"), "3", "1"), ["flood", "also", "storm"]),
+        (post_line(post_fields(author_id="42"), "4"), ["42"]),
+        (post_line(post_fields(author_id="8", in_reply_to_user_id="7"), "4"), ["7"]),
+        (post_line(post_fields(author_id="42", in_reply_to_user_id="7"), "4"), ["42", "7"]),
+        (post_line(post_fields(author_id="42", in_reply_to_user_id="9"), "4", "5"), ["42", "9"]),
+        (post_line(post_fields(author_id="42", in_reply_to_user_id="9"), "5"), ["9"]),
+        (post_line(repost_of(post_fields(author_id="7", id="19"), author_id="8"), "4"), ["7"]),
         (
-            decoded_post(
-                post_fields(geo={"coordinates": {"type": "Point", "coordinates": [10.5, 59.5]}}), "6"
-            ),
+            post_line(post_fields(geo={"coordinates": {"type": "Point", "coordinates": [10.5, 59.5]}}), "6"),
             ["oslo"],
         ),
         (
-            decoded_post(
+            post_line(
                 post_fields(geo={"place_id": "aa"}),
                 "6",
                 includes={"places": [{"id": "aa", "geo": {"bbox": [10.4, 59.8, 10.9, 60.1]}}]},
@@ -69,7 +66,7 @@ def found(line: PostLine, edition: Edition = EDITION) -> tuple[Source, list[str]
     ],
 )
 def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
-    line: PostLine, rules: list[str]
+    line: bytes, rules: list[str]
 ) -> None:
     assert found(line) == (Source.MATCHED, rules)
 
@@ -77,60 +74,82 @@ def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
 @pytest.mark.parametrize(
     "line",
     [
-        decoded_post(post_fields(), "77"),
-        decoded_post(post_fields(), "77", "78"),
-        decoded_post(post_fields()),
+        post_line(post_fields(), "77"),
+        post_line(post_fields(), "77", "78"),
+        post_line(post_fields()),
     ],
 )
-def test_posts_of_filters_that_nobody_told_of_are_foreign(line: PostLine) -> None:
+def test_posts_of_filters_that_nobody_told_of_are_foreign(line: bytes) -> None:
     assert found(line) == (Source.FOREIGN, [])
 
 
 def test_a_foreign_filter_beside_one_of_ours_changes_nothing() -> None:
-    assert found(decoded_post(post_fields(), "77", "1")) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(post_fields(), "77", "1")) == (Source.MATCHED, ["storm", "also"])
 
 
 def test_a_value_that_only_the_wider_reading_finds_is_inferred() -> None:
-    assert found(decoded_post(post_fields("hailstorm"), "3")) == (Source.INFERRED, ["also"])
+    assert found(post_line(post_fields("hailstorm"), "3")) == (Source.INFERRED, ["also"])
     mention = {"mentions": [{"id": "7", "username": "bo"}]}
-    line = decoded_post(post_fields(author_id="1", entities=mention), "4")
+    line = post_line(post_fields(author_id="1", entities=mention), "4")
     assert found(line) == (Source.INFERRED, ["7"])
 
 
 def test_a_post_in_which_no_value_of_a_packed_filter_is_found_has_no_rule() -> None:
-    assert found(decoded_post(post_fields("nothing"), "3")) == (Source.UNATTRIBUTED, [])
-    assert found(decoded_post(post_fields("nothing"), "3", "77")) == (Source.UNATTRIBUTED, [])
-    assert found(decoded_post(post_fields("nothing"), "3", "1")) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(post_fields("nothing"), "3")) == (Source.UNATTRIBUTED, [])
+    assert found(post_line(post_fields("nothing"), "3", "77")) == (Source.UNATTRIBUTED, [])
+    assert found(post_line(post_fields("nothing"), "3", "1")) == (Source.MATCHED, ["storm", "also"])
 
 
 @pytest.mark.parametrize("is_expanded", [True, False])
 def test_a_term_beyond_280_characters_is_found_in_the_note(is_expanded: bool) -> None:
     note = {"text": "x " * 300 + "high water", "entities": {"hashtags": [{"tag": "hail"}]}}
     long = post_fields("x " * 100 + "…", id="18", note_tweet=note)
-    assert found(decoded_post(long, "3")) == (Source.MATCHED, ["flood", "also"])
+    assert found(post_line(long, "3")) == (Source.MATCHED, ["flood", "also"])
     includes = {"tweets": [long]} if is_expanded else {}
     expected = (Source.MATCHED, ["flood", "also"]) if is_expanded else (Source.UNATTRIBUTED, [])
-    assert found(decoded_post(repost_of(long), "3", includes=includes)) == expected
+    assert found(post_line(repost_of(long), "3", includes=includes)) == expected
     quote = post_fields("see", referenced_tweets=[{"type": "quoted", "id": "18"}])
-    assert found(decoded_post(quote, "3", includes=includes)) == expected
-    assert found(decoded_post(quote, "1", includes=includes)) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(quote, "3", includes=includes)) == expected
+    assert found(post_line(quote, "1", includes=includes)) == (Source.MATCHED, ["storm", "also"])
 
 
 def test_both_spellings_of_posts_in_includes_are_read() -> None:
     other = post_fields("hail", id="18", author_id="7")
     for referenced, included in (("referenced_tweets", "tweets"), ("referenced_posts", "posts")):
         repost = post_fields("…", author_id="1", **{referenced: [{"type": "retweeted", "id": "18"}]})
-        line = decoded_post(repost, "3", "4", includes={included: [other]})
+        line = post_line(repost, "3", "4", includes={included: [other]})
         assert found(line) == (Source.MATCHED, ["also", "7"])
+
+
+A, R, F = FollowScope.AUTHOR, FollowScope.REPLIES, FollowScope.FULL
+
+
+@pytest.mark.parametrize(
+    ("post", "rules"),
+    [
+        (post_fields(author_id="42", in_reply_to_user_id="7"), ["42", "7"]),
+        (post_fields(author_id="7", in_reply_to_user_id="42"), ["7"]),
+        (post_fields(author_id="9", in_reply_to_user_id="7"), ["9", "7"]),
+        (repost_of(post_fields(author_id="7", id="19"), author_id="42"), ["42"]),
+        (repost_of(post_fields(author_id="9", id="19"), author_id="42"), ["42", "9"]),
+        (repost_of(post_fields(author_id="42", id="19"), author_id="9"), ["9"]),
+    ],
+)
+def test_users_of_a_packed_filter_count_within_their_scopes(post: Json, rules: list[str]) -> None:
+    meaning = Meaning("1", "follow:0", ("42", "7", "9"), True, (A, R, F))
+    edition = Edition((ANN, BO, CY), (), (meaning,))
+    assert sorted(found(post_line(post, "1"), edition)[1]) == sorted(rules)
+    beside = Edition((ANN, BO, CY, STORM), (), (meaning, packed("2", "track:0", ("storm", "hail"))))
+    assert sorted(found(post_line(post, "1", "2"), beside)[1]) == sorted(rules)
 
 
 def test_a_filter_that_two_groups_share_names_the_rules_of_both() -> None:
     other = rule("track:b", "other", "storm")
     edition = Edition((STORM, other), (), (single("1", "track:0", "storm"), single("1", "track:b", "storm")))
-    assert found(decoded_post(post_fields(), "1"), edition) == (Source.MATCHED, ["storm", "other"])
+    assert found(post_line(post_fields(), "1"), edition) == (Source.MATCHED, ["storm", "other"])
     mixed = Edition((STORM, other), (), (single("1", "track:0", "storm"), packed("1", "track:b", ("storm",))))
-    assert found(decoded_post(post_fields("a storm"), "1"), mixed) == (Source.MATCHED, ["storm", "other"])
-    assert found(decoded_post(post_fields(), "1"), mixed) == (Source.MATCHED, ["storm"])
+    assert found(post_line(post_fields("a storm"), "1"), mixed) == (Source.MATCHED, ["storm", "other"])
+    assert found(post_line(post_fields(), "1"), mixed) == (Source.MATCHED, ["storm"])
 
 
 WORDS = [f"w{letter}x" for letter in "abcdefgh"]
@@ -159,7 +178,8 @@ def test_however_values_are_packed_the_rules_are_those_that_the_text_has(
     rules, meanings = world
     text = " ".join(words)
     filters = filters_finding(text, meanings)
-    attribution = Edition(rules, (), meanings).attribute(decoded_post(post_fields(text), *filters))
+    line = post_line(post_fields(text), *filters)
+    attribution = Edition(rules, (), meanings).attribute(head_of(line), line)
     expected = {n for n, one in enumerate(rules) if set(one.values) & set(words)}
     assert set(attribution.rules) == expected
     assert len(attribution.rules) == len(expected)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from support.making_posts import decoded_post, packed, post_fields, single
+from support.making_posts import head_of, packed, post_fields, post_line, single
 from support.making_tweets import rule
 
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
 from traptor.common.messages import Rules
-from traptor.common.pieces import RulesChange, cut
+from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
 from traptor.worker.filters.edition import Source
 from traptor.worker.filters.editions import KNOWN_AFTER_S, Editions
@@ -27,13 +27,14 @@ def opened(rules: Sequence[Rule], meanings: Sequence[Meaning]) -> Editions:
 
 
 def found(editions: Editions, text: str, *filters: str) -> tuple[Source, list[tuple[str, ...]]]:
-    attribution = editions.now.attribute(decoded_post(post_fields(text), *filters))
+    line = post_line(post_fields(text), *filters)
+    attribution = editions.now.attribute(head_of(line), line)
     return attribution.source, [editions.now.rules[index].values for index in attribution.rules]
 
 
 def test_during_a_change_each_post_goes_to_what_its_filter_stood_for() -> None:
     editions = opened([OLD], BOTH[:1])
-    editions.replace(RulesChange((NEW,), BOTH), 1, 100.0)
+    editions.replace(change_to((NEW,), BOTH), 1, 100.0)
     assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
     assert found(editions, "", "2") == (Source.MATCHED, [("flood",)])
     assert found(editions, "", "1", "2") == (Source.MATCHED, [("flood",)])  # one rule: as it is now
@@ -42,54 +43,58 @@ def test_during_a_change_each_post_goes_to_what_its_filter_stood_for() -> None:
 def test_the_same_in_packed_filters() -> None:
     other = rule("track:0", "o", "hail")
     editions = opened([OLD, other], [packed("1", "track:0", ("storm", "hail"))])
-    change = RulesChange((NEW, other), (packed("1", "track:0", ("storm", "hail")), BOTH[1]))
+    change = change_to((NEW, other), (packed("1", "track:0", ("storm", "hail")), BOTH[1]))
     editions.replace(change, 1, 100.0)
     assert found(editions, "a storm", "1") == (Source.MATCHED, [("storm",)])
     assert found(editions, "hail storm", "1") == (Source.MATCHED, [("storm",), ("hail",)])
-    assert found(editions, "hail storm", "1", "2") == (Source.MATCHED, [("hail",), ("flood",)])
+    assert found(editions, "hail storm", "1", "2") == (Source.MATCHED, [("flood",), ("hail",)])
 
 
 def test_a_filter_that_is_gone_is_known_for_a_minute_and_not_for_ever() -> None:
     editions = opened([OLD], BOTH[:1])
-    editions.replace(RulesChange((NEW,), BOTH[1:]), 1, 100.0)
+    editions.replace(change_to((NEW,), BOTH[1:]), 1, 100.0)
     assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
-    editions.replace(RulesChange((NEW,), BOTH[1:]), 2, 100.0 + KNOWN_AFTER_S - 1)
+    editions.replace(change_to((NEW,), BOTH[1:]), 2, 100.0 + KNOWN_AFTER_S - 1)
     assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
-    editions.replace(RulesChange((NEW,), BOTH[1:]), 3, 100.0 + KNOWN_AFTER_S)
+    editions.replace(change_to((NEW,), BOTH[1:]), 3, 100.0 + KNOWN_AFTER_S)
     assert found(editions, "", "1") == (Source.FOREIGN, [])
     assert editions.now.rules == (NEW,)
 
 
 def test_a_filter_that_comes_back_is_known_as_long_as_it_is_there() -> None:
     editions = opened([OLD], BOTH[:1])
-    editions.replace(RulesChange((), ()), 1, 100.0)
-    editions.replace(RulesChange((OLD,), BOTH[:1]), 2, 110.0)
-    editions.replace(RulesChange((OLD,), BOTH[:1]), 3, 300.0)
+    editions.replace(change_to((), ()), 1, 100.0)
+    editions.replace(change_to((OLD,), BOTH[:1]), 2, 110.0)
+    editions.replace(change_to((OLD,), BOTH[:1]), 3, 300.0)
     assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
-    editions.replace(RulesChange((), ()), 4, 310.0)
+    editions.replace(change_to((), ()), 4, 310.0)
     assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
 
 
 def test_a_rule_whose_value_is_wanted_by_another_rule_goes_at_once() -> None:
-    other = rule("track:0", "o", "storm")
+    other = rule("track:0", "o", "storm", "wind")
     editions = opened([OLD, other], BOTH[:1])
-    editions.replace(RulesChange((NEW, other), BOTH), 1, 100.0)
-    assert [
-        editions.now.rules[i].rule_id for i in editions.now.attribute(decoded_post(post_fields(), "1")).rules
-    ] == ["o"]
+    editions.replace(change_to((NEW, other), BOTH), 1, 100.0)
+    assert found(editions, "", "1") == (Source.MATCHED, [("storm", "wind")])
+
+
+def test_a_rule_told_in_two_forms_counts_once_and_as_the_first() -> None:
+    editions = opened([NEW, OLD], BOTH)
+    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
+    assert found(editions, "", "1", "2") == (Source.MATCHED, [("flood",)])
 
 
 def test_a_rule_that_only_changed_its_fields_is_delivered_as_it_is_now() -> None:
     retagged = rule("track:0", "r", "storm", tag="another")
     editions = opened([OLD], BOTH[:1])
-    editions.replace(RulesChange((retagged,), BOTH[:1]), 1, 100.0)
+    editions.replace(change_to((retagged,), BOTH[:1]), 1, 100.0)
     assert editions.now.rules == (retagged,)
 
 
 def test_a_change_is_in_force_with_its_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("traptor.common.pieces.PIECE_BYTES", 20)
     editions = opened([OLD], BOTH[:1])
-    *before, last = cut(7, (NEW,), BOTH)
+    *before, last = cut(7, change_to((NEW,), BOTH))
     assert before
     assert not any(map(editions.take, before))
     assert (editions.change, editions.now.rules) == (0, (OLD,))
@@ -99,9 +104,21 @@ def test_a_change_is_in_force_with_its_last_piece(monkeypatch: pytest.MonkeyPatc
         editions.take(Rules(7, 1, True, b""))
 
 
+def test_a_change_brings_only_rules_that_are_not_there() -> None:
+    other = rule("track:0", "o", "hail")
+    editions = opened([OLD], BOTH[:1])
+    change = change_to((OLD, other), BOTH, known=(OLD,))
+    assert change.new == (other,)
+    editions.replace(change, 1, 100.0)
+    assert editions.now.rules == (OLD, other)
+    assert editions.now.rules[0] is OLD
+    with pytest.raises(ProtocolError, match="never came"):
+        editions.replace(change_to((NEW,), BOTH, known=(NEW,)), 2, 100.0)
+
+
 def test_a_change_that_comes_before_the_start_is_over_is_kept() -> None:
     editions = Editions((OLD,), BOTH[:1])
-    editions.replace(RulesChange((NEW,), BOTH[1:]), 1, 100.0)
+    editions.replace(change_to((NEW,), BOTH[1:]), 1, 100.0)
     editions.open()
     assert editions.now.rules == (NEW,)
 
@@ -109,11 +126,11 @@ def test_a_change_that_comes_before_the_start_is_over_is_kept() -> None:
 def test_each_filter_is_told_of_once_when_a_post_first_names_it() -> None:
     editions = opened([OLD], BOTH[:1])
     for _ in range(2):
-        editions.note(decoded_post(post_fields(), "1", "99"))
+        editions.note(head_of(post_line(post_fields(), "1", "99")))
     assert editions.newly_seen() == ("1",)
-    assert not editions.has_unseen
-    editions.replace(RulesChange((NEW,), BOTH), 1, 100.0)
-    assert editions.has_unseen
-    editions.note(decoded_post(post_fields(), "1", "2"))
+    assert not editions.unseen
+    editions.replace(change_to((NEW,), BOTH), 1, 100.0)
+    assert editions.unseen
+    editions.note(head_of(post_line(post_fields(), "1", "2")))
     assert editions.newly_seen() == ("2",)
     assert editions.newly_seen() == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.making_posts import decoded_post, post_fields
+from support.making_posts import head_of, post_fields, post_line
 
 from traptor.worker.posts.paid import PaidReads
 from traptor.worker.posts.seenids import SeenIds
@@ -25,7 +25,7 @@ def test_each_post_counts_once_a_day_and_each_user_each_time(
             now += DAY_S
             seen.clear()
         includes = {"tweets": [{"id": str(one)} for one in included], "users": [{"id": "7"}] * users}
-        reads.count(decoded_post(post_fields(id=str(post_id)), includes=includes), now)
+        reads.count(head_of(post_line(post_fields(id=str(post_id)), includes=includes)), now)
         expected["included_users"] += users
         for kind, one in [("posts", post_id), *(("included_posts", one) for one in included)]:
             expected[kind] += one not in seen
@@ -35,7 +35,7 @@ def test_each_post_counts_once_a_day_and_each_user_each_time(
 
 def test_the_day_is_that_of_utc_midnight() -> None:
     reads = PaidReads()
-    line = decoded_post(post_fields())
+    line = head_of(post_line(post_fields()))
     midnight = 20_000 * DAY_S
     for at in (midnight - 0.1, midnight - 0.001, midnight, midnight + 0.1):
         reads.count(line, at)
@@ -45,7 +45,7 @@ def test_the_day_is_that_of_utc_midnight() -> None:
 def test_ids_that_are_no_numbers_count_each_time() -> None:
     reads = PaidReads()
     for post_id in ("x", "x", "-5", "0", str(1 << 64)):
-        reads.count(decoded_post(post_fields(id=post_id)), 1.0)
+        reads.count(head_of(post_line(post_fields(id=post_id))), 1.0)
     assert reads.so_far()["posts"] == 5
 
 
@@ -67,6 +67,5 @@ def test_ids_take_no_more_memory_than_promised() -> None:
     seen = SeenIds(1 << 12)
     for number in range(1, 1 << 15):
         assert seen.add(number << 22)
-    tables = (seen._young._slots, seen._old._slots)
-    assert sum(len(slots) * slots.itemsize for slots in tables) <= 32 * (1 << 12)
+    assert seen.size_bytes <= 32 * (1 << 12)
     assert not seen.add(((1 << 15) - 1) << 22)

@@ -7,9 +7,17 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.making_posts import decoded_post, post_fields, post_line
+from support.making_posts import head_of, post_fields, post_line
 
-from traptor.worker.posts.postline import LineKind, name_of, read_line
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import (
+    LineKind,
+    OtherLine,
+    name_of,
+    partial_errors,
+    read_line,
+    whole_post,
+)
 
 DISCONNECT = {
     "title": "operational-disconnect",
@@ -61,45 +69,55 @@ MEMBERS = st.sampled_from(["data", "errors", "title", "type", "includes", "match
 )
 def test_the_lines_that_x_sends(document: object, kind: LineKind, names: list[str]) -> None:
     found = read_line(json.dumps(document).encode())
+    assert isinstance(found, OtherLine)
     assert (found.kind, [name_of(one) for one in found.problems]) == (kind, names)
-    assert found.line is None
 
 
 @pytest.mark.parametrize(
     "line", [b"x" * (2 << 20), b"\xff\xfe", b'{"data":', b"[" * 100_000, b"NaN", b'{"a":"\xff"}']
 )
 def test_rubbish_is_broken(line: bytes) -> None:
-    assert read_line(line).kind is LineKind.BROKEN
+    assert read_line(line) == OtherLine(LineKind.BROKEN)
 
 
 def test_a_post_with_partial_errors_is_a_post() -> None:
-    found = read_line(post_line(post_fields("a"), "1", errors=[{"title": "Not Found Error", "type": "x/y"}]))
-    assert found.kind is LineKind.POST
-    assert [name_of(one) for one in found.problems] == ["y"]
+    head = head_of(post_line(post_fields("a"), "1", errors=[{"title": "Not Found Error", "type": "x/y"}]))
+    assert head.has_errors
+    assert [name_of(one) for one in partial_errors(head)] == ["y"]
     for errors in ([], None, "x", {"title": "a"}):
-        found = read_line(post_line(post_fields("a"), errors=errors))
-        assert (found.kind, found.problems) == (LineKind.POST, ())
+        head = head_of(post_line(post_fields("a"), errors=errors))
+        assert partial_errors(head) == ()
 
 
 def test_a_post_with_undocumented_types_is_still_a_post() -> None:
-    line = decoded_post(
+    raw = post_line(
         post_fields("a", id=900000000000000020, author_id=42, entities=[], geo="x", note_tweet=7),
         "1",
-        includes={"tweets": [1, {"id": "5"}], "users": "x"},
+        includes={"tweets": [1, {"id": "5", "text": "b"}], "users": "x"},
+        errors=[{"title": "odd"}],
     )
-    assert (line.post.id, line.post.author_id, line.post.text) == ("900000000000000020", "42", "a")
-    assert [one.id for one in line.matching_rules or ()] == ["1"]
-    assert [one.id for one in line.included_posts] == ["5"]
+    head, whole = head_of(raw), whole_post(raw)
+    assert (head.post.id, head.post.author_id, whole.post.text) == ("900000000000000020", "42", "a")
+    assert [one.id for one in head.matching_rules or ()] == ["1"]
+    assert [one.id for one in head.included_posts if one.id] == ["5"]
+    assert [name_of(one) for one in partial_errors(head)] == ["odd"]
+    included = whole.included_post("5")
+    assert included is not None
+    assert included.text == "b"
 
 
 def test_half_a_surrogate_pair_does_not_lose_the_post() -> None:
-    found = read_line(b'{"data":{"id":"1","text":"\\ud83d"},"matching_rules":[{"id":"2"}]}')
-    assert found.line is not None
-    assert (found.line.post.id, found.line.post.text) == ("1", "?")
+    raw = (
+        b'{"data":{"id":"1","text":"\\ud83d","note_tweet":{"text":"\\ud83d"}},"matching_rules":[{"id":"2"}]}'
+    )
+    assert head_of(raw).post.id == "1"
+    assert whole_post(raw).post.text == "?"
 
 
 @given(st.dictionaries(MEMBERS, JSON, max_size=4), st.binary(max_size=3))
 def test_no_line_is_fatal(document: dict[str, object], more: bytes) -> None:
     for line in (json.dumps(document).encode(), json.dumps(document).encode() + more, more):
         found = read_line(line)
-        assert (found.line is not None) == (found.kind is LineKind.POST)
+        if isinstance(found, PostHead):
+            assert found.post.id
+            whole_post(line)

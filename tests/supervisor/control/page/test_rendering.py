@@ -7,7 +7,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from support.shown import a_connection, a_key, a_problem, a_status, silent
+from support.shown import a_connection, a_key, a_problem, a_status, an_app, silent
 
 from traptor.supervisor.control.page.rendering import PARTS, page, parts, policy
 from traptor.supervisor.control.page.seen import Seen, seen
@@ -43,6 +43,13 @@ def test_problems_are_first_and_their_absence_is_said() -> None:
     whole = page(shown(problems=[a_problem()]))
     assert whole.index("follow:0 NOT COLLECTING 400 rules") < whole.index('id="connections"')
     assert "No problems" in parts(shown())["problems"]
+
+
+def test_apps_are_shown_with_filters_and_dollars_and_only_where_there_are_any() -> None:
+    html = parts(shown(apps=[an_app()]))["apps"]
+    for part in ("all rules in effect", "852 of 1,000 (500 packed)", "$5.00", "$1,234.50"):
+        assert part in html, part
+    assert parts(shown())["apps"] == ""
 
 
 def test_a_stopped_connection_can_only_be_started() -> None:

@@ -8,9 +8,10 @@ import pytest
 from support.toyx import ToyX
 
 from traptor.common.errors import TraptorError
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.filters.composition import Demand
+from traptor.supervisor.filters.language.clauses import FollowClause, filter_text
 from traptor.supervisor.filters.language.translate import translate
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.meanings import meanings
@@ -45,6 +46,18 @@ def test_single_and_packed_filters_and_two_groups() -> None:
         Meaning("101", "track:0", ("b", "c"), is_packed=True),
         Meaning("101", "track:1", ("b",), is_packed=True),
     )
+
+
+def test_accounts_of_narrow_scopes_are_told_with_them() -> None:
+    clauses = {FollowClause("7", FollowScope.AUTHOR): ("7",), FollowClause("9", FollowScope.FULL): ("9",)}
+    follow = Demand(GroupId.parse("follow:0"), clauses)
+    narrow, full = filter_text(list(clauses)), "from:9 OR to:9 OR retweets_of:9"
+    found = meanings(standing(narrow, full), goal(narrow, full), [follow], (), 1.0)
+    assert found == (
+        Meaning("100", "follow:0", ("7", "9"), True, (FollowScope.AUTHOR, FollowScope.FULL)),
+        Meaning("101", "follow:0", ("9",), is_packed=False),
+    )
+    assert meanings(standing(narrow), goal(narrow), [follow], found, 2.0)[0] == found[0]
 
 
 def test_a_changed_rule_keeps_what_its_filter_stood_for_until_a_minute_after() -> None:

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleFilterError
 
 Key = Mapping[str, Any]
 
+V2 = "v2"
 NODES = "traptor-nodes"
 TYPES = {
     "traptor-follow-nodes": "follow",
@@ -83,14 +84,30 @@ def slices(keys: Sequence[Key], wanted: Mapping[str, int]) -> dict[str, list[Key
     where they hash. Raises LayoutError when there are too few keys.
     """
     ids = _distinct_ids(keys)
-    owner = _named(keys, ids, wanted)
-    for spares in (0, 1):
-        _fill(ids, {host: number + spares for host, number in wanted.items()}, owner)
-        if not spares:
-            _require_enough(len(keys), wanted, Counter(owner.values()))
+    owner = _needed(keys, ids, wanted)
+    _fill(ids, {host: number + 1 for host, number in wanted.items()}, owner)
     if wanted:
         owner |= {one: max(wanted, key=lambda host: _score(one, host)) for one in ids if one not in owner}
-    found: dict[str, list[Key]] = {host: [] for host in wanted}
+    return _by_host(keys, ids, owner, wanted)
+
+
+def slices_without_spares(keys: Sequence[Key], wanted: Mapping[str, int]) -> dict[str, list[Key]]:
+    """Return the same without spares: API v2 has no use for an app that serves no group."""
+    ids = _distinct_ids(keys)
+    return _by_host(keys, ids, _needed(keys, ids, wanted), wanted)
+
+
+def _needed(keys: Sequence[Key], ids: Sequence[str], wanted: Mapping[str, int]) -> dict[str, str]:
+    owner = _named(keys, ids, wanted)
+    _fill(ids, wanted, owner)
+    _require_enough(len(keys), wanted, Counter(owner.values()))
+    return owner
+
+
+def _by_host(
+    keys: Sequence[Key], ids: Sequence[str], owner: Mapping[str, str], hosts: Iterable[str]
+) -> dict[str, list[Key]]:
+    found: dict[str, list[Key]] = {host: [] for host in hosts}
     for one, key in zip(ids, keys, strict=True):
         if one in owner:
             found[owner[one]].append({name: value for name, value in key.items() if name != "host"})
@@ -181,13 +198,17 @@ def _options(text: str) -> dict[str, str]:
 # ---- for Ansible
 
 
-def layout(members: Mapping[str, Any], hostvars: Mapping[str, Any], keys: Sequence[Key], host: str) -> Any:
-    """Return the groups and keys of one host."""
+def layout(
+    members: Mapping[str, Any], hostvars: Mapping[str, Any], keys: Sequence[Key], host: str, api: str
+) -> Any:
+    """Return the groups and keys of one host. With API v2, one app serves all groups of a host."""
     hosts = members.get(NODES, ())
     pinned = {one: [int(number) for number in hostvars[one].get("traptor_ids") or ()] for one in hosts}
     found = groups_of_hosts(members, pinned)
-    wanted = {one: int(hostvars[one].get("traptor_keys_wanted") or len(found[one]) or 1) for one in hosts}
-    return {"groups": found[host], "keys": slices(keys, wanted)[host]}
+    connections = {one: 1 if api == V2 else len(found[one]) or 1 for one in hosts}
+    wanted = {one: int(hostvars[one].get("traptor_keys_wanted") or connections[one]) for one in hosts}
+    divide = slices_without_spares if api == V2 else slices
+    return {"groups": found[host], "keys": divide(keys, wanted)[host]}
 
 
 def first_step(

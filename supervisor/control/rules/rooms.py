@@ -9,6 +9,7 @@ from aiohttp import web
 
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import Limits
+from traptor.rulekit.service.figures import Figures
 from traptor.rulekit.service.manager import Manager
 from traptor.rulekit.service.questions import Questions
 from traptor.rulekit.service.validation import Validation
@@ -20,16 +21,18 @@ _ALLOWANCE = Allowance(filters=1_000, length=1_024)  # of an app that pays per u
 
 
 class RuleRooms:
-    """Validation, in our form and in the original's; `settings` returns those in force."""
+    """Validation, figures, and the original's Manager API; `settings` returns those in force."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._validation = Validation(self._limits, _at_x)
+        self._figures = Figures(settings)
         self._manager = Manager(self._limits, Questions(settings))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
-        return [*self._validation.routes(), *self._manager.routes()]
+        rooms = (self._validation, self._figures, self._manager)
+        return [route for room in rooms for route in room.routes()]
 
     def _limits(self) -> Limits:
         twitter = self._settings().twitter

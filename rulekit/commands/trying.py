@@ -1,0 +1,151 @@
+"""`try`: what a rule would have found among recent tweets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.text import Text
+
+from traptor.common.errors import TraptorError
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Rejected, Rule, RuleType
+from traptor.common.terminal import report_console
+from traptor.common.text import counted, printable
+from traptor.rulekit.commands.parts.kit import Kit, a_type, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.parts.seams import Seams, seams_of
+
+_SHOWN = 5
+_MOST_FILES = 50
+_END_BYTES = 4 << 20  # of each file
+_LINES = "jsonl:"
+_STDOUT = "-"
+
+
+class CannotTry(TraptorError):
+    """There is nothing to try a rule on."""
+
+
+@dataclass
+class Tried:
+    """What a rule found: how many tweets were looked at, how many it matches, and the last few of them."""
+
+    seen: int = 0
+    matched: int = 0
+    texts: list[str] = field(default_factory=list)
+
+
+@click.command(name="try")
+@click.argument("value")
+@click.option(
+    "--type", "rule_type", type=a_type, default="track", show_default=True, help="The type of rule."
+)
+@click.option("--hashtag", is_flag=True, help="Take the words for hashtags.")
+@click.option(
+    "--within", default="10s", show_default=True, help="How long to listen where no output files can be read."
+)
+@json_option
+@click.pass_context
+def try_value(
+    ctx: click.Context, value: str, rule_type: RuleType, hashtag: bool, within: str, as_json: bool
+) -> None:
+    """Count what a rule with VALUE would have found among recent tweets, and show five of them.
+
+    Recent tweets are the ends of the output's files; without them, what a running supervisor delivers now.
+    """
+    kit, seams = kit_of(ctx), seams_of(ctx)
+    rule = _rule(kit, value, rule_type, hashtag)
+    if seams.matching is None:
+        raise CannotTry("only traptorctl can match tweets")
+    lines = list(_recent(kit)) or list(_listened(seams, within))
+    tried = _tried(seams, rule, lines)
+    if as_json:
+        say_json({"seen": tried.seen, "matched": tried.matched, "values": rule.values, "texts": tried.texts})
+        return
+    _show(rule, tried)
+
+
+def _rule(kit: Kit, value: str, rule_type: RuleType, hashtag: bool) -> Rule:
+    fields = {"value": value, **({"orig_type": "hashtag"} if hashtag else {})}
+    found = read_rule(f"traptor-{rule_type}:0:try", fields, True, kit.limits)
+    if isinstance(found, Rejected):
+        raise CannotTry(found.reason)
+    assert isinstance(found, Rule)
+    return found
+
+
+def _recent(kit: Kit) -> Iterator[bytes]:
+    """Yield the last lines of the output's files, as far as there are any."""
+    output = kit.settings.traptor.output
+    if not output.startswith(_LINES) or output == f"{_LINES}{_STDOUT}":
+        return
+    files = Path(output.removeprefix(_LINES)).glob("*.jsonl")
+    newest = sorted((path for path in files if path.is_file()), key=lambda path: -path.stat().st_mtime)
+    for path in newest[:_MOST_FILES]:
+        try:
+            with path.open("rb") as stream:
+                start = max(stream.seek(0, os.SEEK_END) - _END_BYTES, 0)
+                stream.seek(start)
+                lines = stream.read(_END_BYTES).splitlines()
+        except OSError as error:
+            say(f"{path} cannot be read: {error.strerror}")
+            continue
+        yield from lines[1:] if start else lines
+
+
+def _listened(seams: Seams, within: str) -> Iterable[bytes]:
+    if seams.sample is None:
+        raise CannotTry("there are no output files to look at, and no supervisor to listen to")
+    say(f"listening for {within}")
+    return seams.sample(within)
+
+
+def _tried(seams: Seams, rule: Rule, lines: Iterable[bytes]) -> Tried:
+    assert seams.matching is not None
+    matches, tried = seams.matching([rule]), Tried()
+    found: list[bytes] = []
+    for line in lines:
+        matched = matches(line)
+        if matched is None:
+            continue
+        tried.seen += 1
+        if matched:
+            tried.matched += 1
+            found = [*found[-_SHOWN + 1 :], line]
+    tried.texts = [text for line in found if (text := _text_of(line))]
+    return tried
+
+
+def _text_of(line: bytes) -> str:
+    try:
+        tweet: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return ""
+    post = tweet.get("data") if isinstance(tweet.get("data"), dict) else tweet
+    assert isinstance(post, dict)
+    places = (
+        (post.get("note_tweet") or {}).get("text"),
+        (post.get("extended_tweet") or {}).get("full_text"),
+        post.get("full_text"),
+        post.get("text"),
+    )
+    return next((text for text in places if isinstance(text, str)), "")
+
+
+def _show(rule: Rule, tried: Tried) -> None:
+    matches = "1 match" if tried.matched == 1 else f"{tried.matched} matches"
+    click.echo(f"{matches} in {counted(tried.seen, 'tweet')}")
+    console = report_console()
+    terms = {word.lstrip("#@$") for value in rule.values for word in value.split()}
+    for text in islice(tried.texts, _SHOWN):
+        shown = Text(printable(text.replace("\n", " ")))
+        shown.highlight_words(
+            sorted(filter(None, terms), key=len, reverse=True), "bold reverse", case_sensitive=False
+        )
+        console.print(shown, soft_wrap=True)

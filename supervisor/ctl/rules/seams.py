@@ -1,0 +1,41 @@
+"""What only this side can tell the commands of the rule kit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from traptor.common.rules.rule import Rule
+from traptor.rulekit.commands.parts.seams import Seams
+from traptor.supervisor.ctl.client import Client
+from traptor.supervisor.ctl.rules.filters import filter_lines
+from traptor.supervisor.ctl.target import Target
+
+_AT_ONCE = 8  # connections that are listened to; the API accepts a few more
+_MESSAGES = 500
+
+
+def seams_of(target: Target) -> Seams:
+    """Return what can be asked, of the supervisor that the command line names."""
+    return Seams(
+        filters=filter_lines, matching=_matching, sample=lambda within: _sample(target.client, within)
+    )
+
+
+def _matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
+    from traptor.worker.entry import matching  # it takes half a second, and few commands match
+
+    return matching(rules)
+
+
+def _sample(client: Client, within: str) -> Iterator[bytes]:
+    """Yield what connections deliver within a duration. Raises NotRunning and ErrorAnswer."""
+    names = [one["connection"] for one in client.get("connections") if one.get("serving")][:_AT_ONCE]
+
+    def listen(name: str) -> list[bytes]:
+        parameters = {"messages": str(_MESSAGES), "within": within}
+        return list(Client(client.path).lines("connections", name, "sample", **parameters))
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        for lines in pool.map(listen, names):
+            yield from lines
