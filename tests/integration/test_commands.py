@@ -39,9 +39,12 @@ def command(
 def on_ini(
     collection: Collection, *arguments: str, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command with the collection's ini."""
+    """Run the command with the collection's ini; another environment is for an interpreter that begins."""
     collection.write_ini()
-    return command("-c", collection.ini, *arguments, environ=environ)
+    arguments = ("-c", str(collection.ini), *arguments)
+    if environ or collection.programs is None:
+        return command(*arguments, environ=environ)
+    return collection.programs.run(["-m", "traptor.supervisor", *arguments], {"COLUMNS": "60"})
 
 
 def spaceless(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import redis
 
+from support.programs import Program, Programs
 from support.waiting import DEADLINE_S, wait_for
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.errors import SandboxError
@@ -76,6 +77,8 @@ QUICK: dict[str, dict[str, object]] = {
     },
 }
 
+_FORKED = {"-m", "nonsense.py", "sabotage.py"}  # the others change what an interpreter begins with
+
 _SHOWN_LINES = 12  # of a log in which something was missed
 _EVIDENCE_LINES = 40  # of each log of a failed test
 
@@ -91,7 +94,8 @@ class Collection:
     keys: list[Key]
     options: dict[str, dict[str, object]] = field(default_factory=dict)
     program: tuple[str, ...] = ("-m", "traptor.supervisor")
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Program | None = None
+    programs: Programs | None = None  # None: every start is one of a fresh interpreter
 
     # ---- set-up
 
@@ -159,19 +163,23 @@ class Collection:
 
     # ---- the supervisor
 
-    def start(self, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    def start(self, before: Sequence[str] = ()) -> subprocess.Popen[bytes] | Program:
         """Start it, by the command `before` where there is one."""
         self.folder.mkdir(exist_ok=True)
         if not self.ini.exists():
             self.write_ini()
         self.output.mkdir(exist_ok=True)
         with (self.folder / "stderr.txt").open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [*before, sys.executable, *self.program, "-c", str(self.ini)],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-            )
+            command = [*self.program, "-c", str(self.ini)]
+            if self.programs is not None and Path(self.program[0]).name in _FORKED and not before:
+                self.process = self.programs.start(command, stderr.fileno(), stderr.fileno())
+            else:
+                self.process = subprocess.Popen(
+                    [*before, sys.executable, *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stderr,
+                    stderr=stderr,
+                )
         return self.process
 
     def signal(self, number: int) -> None:
