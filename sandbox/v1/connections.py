@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 import orjson
 
-from traptor.sandbox.clock import Clock
+from traptor.sandbox.clock import Clock, Instant
 from traptor.sandbox.record import TweetRecord
 from traptor.sandbox.tweets.maker import Tweet
 from traptor.sandbox.tweets.values import Value
 from traptor.sandbox.v1.stream import ConnectionRecord, Stream
-from traptor.sandbox.wire.queue import ClosedBy, Ending, Message
+from traptor.sandbox.wire.queue import ClosedBy, Message
+from traptor.sandbox.wire.register import Register
 
 KEEP_CONNECTIONS = 100_000
 
@@ -25,12 +26,11 @@ def disconnect_message(code: int, reason: str, account: str) -> Message:
     return Message(orjson.dumps({"disconnect": body}) + b"\r\n")
 
 
-class Connections:
-    """The register of streams."""
+class Connections(Register[Stream]):
+    """The register of streams, and of what each of them wants."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._open: dict[int, Stream] = {}
+        super().__init__(clock)
         self._by_value: dict[Value, dict[int, Stream]] = {}
         self.records: deque[ConnectionRecord] = deque(maxlen=KEEP_CONNECTIONS)
         self.opened = 0
@@ -42,14 +42,10 @@ class Connections:
 
     def add(self, stream: Stream) -> None:
         """Add a stream: from now on tweets are written to it."""
+        super().add(stream)
         self.records.append(stream.record)
-        self._open[stream.record.id] = stream
         for value in stream.record.filter.wanted():
             self._by_value.setdefault(value, {})[stream.record.id] = stream
-
-    def open(self, account: str | None = None) -> list[Stream]:
-        """Return the open streams, of one account or of all, the oldest first."""
-        return [one for one in self._open.values() if account in (None, one.account.name)]
 
     def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
         """Queue a tweet for every open connection that asked for one of its values."""
@@ -64,26 +60,12 @@ class Connections:
             if not stream.offer(message, now):
                 self._cut(stream)
 
-    def end(
-        self,
-        stream: Stream,
-        closed_by: ClosedBy,
-        reason: str = "",
-        ending: Ending = Ending.CLEAN,
-        last: Message | None = None,
-        tail: bytes = b"",
-    ) -> None:
-        """Close a stream for new tweets; it writes its queue and ends. A second call does nothing."""
-        record = stream.record
-        if self._open.pop(record.id, None) is None:
-            return
-        record.closed, record.closed_by, record.reason = self._clock(), closed_by, reason
-        for value in record.filter.wanted():
+    def _forget(self, stream: Stream, now: Instant) -> None:
+        for value in stream.record.filter.wanted():
             streams = self._by_value[value]
-            del streams[record.id]
+            del streams[stream.record.id]
             if not streams:
                 del self._by_value[value]
-        stream.end(ending, last, tail)
 
     def _receivers(self, values: Iterable[Value]) -> list[Stream]:
         found: dict[int, Stream] = {}

@@ -68,6 +68,11 @@ class Stream(StreamQueue):
         self.account = account
         self._alone = (record.id,)
 
+    @property
+    def owner(self) -> str:
+        """The name of the account."""
+        return self.account.name
+
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:
         """Record that these messages are on the wire."""
         times = (now_mono_s,)

@@ -22,7 +22,9 @@ from traptor.supervisor.ledger.accounting import balances
 Make = Callable[..., Collection]
 Span = tuple[float, float]
 
-AGREES_WITHIN_S = 1.5
+_KNOWN_S = 2.0  # a stream counts once the ledger says that it has lasted so long
+_CLOCKS_S = 0.1  # between the supervisor's clocks and the sandbox's
+_NOTICED_S = 10.0  # of a machine that does much else: an end, or a 200
 
 
 def start(make: Make, *keys: Key, **options: dict[str, object]) -> Collection:
@@ -53,7 +55,7 @@ def streams_again(collection: Collection, streams: int) -> None:
 
     def lasts() -> bool:
         last = ask(collection, "intervals")[-1]
-        return last["kind"] == "streaming" and last["seconds"] > 2.0
+        return last["kind"] == "streaming" and last["seconds"] > _KNOWN_S
 
     wait_for(lambda: len(collection.sandbox.connections()) >= streams, f"{streams} streams")
     wait_for(lasts, "the ledger knows of it")
@@ -110,15 +112,13 @@ def test_every_gap_agrees_with_the_servers_record_of_connections(make_collection
 
     found = gaps(collection)
     records = collection.sandbox.connections(with_values=False)
-    expected = [
-        (began.get(number, one["closed_at"]), two["opened_at"])
-        for number, (one, two) in enumerate(itertools.pairwise(records))
-    ]
     spans = merged(found)[1:]  # the first one is before the first stream
-    assert len(spans) == len(expected), (found, expected)
-    for span, truth in zip(spans, expected, strict=True):
-        assert abs(span[0] - truth[0]) < AGREES_WITHIN_S, (span, truth, found)
-        assert abs(span[1] - truth[1]) < AGREES_WITHIN_S, (span, truth, found)
+    assert len(spans) == len(records) - 1, (found, records)
+    for number, (span, (one, two)) in enumerate(zip(spans, itertools.pairwise(records), strict=True)):
+        truth = began.get(number, one["closed_at"]), two["opened_at"]
+        # From the last that is known of a stream, which is dated back after a crash, to the next 200.
+        assert one["opened_at"] + _KNOWN_S - _CLOCKS_S < span[0] < truth[0] + _NOTICED_S, (span, truth, found)
+        assert truth[1] - _CLOCKS_S < span[1] < truth[1] + _NOTICED_S, (span, truth, found)
     causes = [gap["cause"] for gap in found]
     assert causes[:5] == ["start", "crash", "stall", "network", "refresh"]
     assert {"key_refused", "shutdown", "master_down"} <= set(causes[5:])

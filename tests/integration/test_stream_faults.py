@@ -80,11 +80,11 @@ def test_a_silent_stream_is_given_up_and_its_gap_begins_with_the_last_byte(
     make_collection: Make, fault: str
 ) -> None:
     collection, pid = start_one(make_collection, twitter={"stall_timeout": "2s"})
-    silent_from = collection.status()["at"]
     collection.sandbox.fault(fault)
+    silent_from = time.time()
     since, until = wait_gap(collection, "stall")
     assert until - since >= 2.0
-    assert since < silent_from + 1.5
+    assert since < silent_from + 0.1
     assert collection.wait_streaming("track:0") == {"track:0": pid}
     collection.wait_log("stream ended", "kind=stall", name="track:0")
     collection.sandbox.clear_faults()

@@ -6,27 +6,27 @@ from collections import deque
 from collections.abc import Callable
 from uuid import uuid4
 
-from traptor.sandbox.clock import Clock
+from traptor.sandbox.clock import Clock, Instant
 from traptor.sandbox.v2.faults.lines import disconnect_line
 from traptor.sandbox.v2.problems import Spelling
 from traptor.sandbox.v2.streams.stream import PostStream, StreamRecord
-from traptor.sandbox.wire.queue import ClosedBy, Ending, Message
+from traptor.sandbox.wire.queue import ClosedBy, Message
+from traptor.sandbox.wire.register import Register
 
 KEEP_CONNECTIONS = 100_000
 KILLED = "ForceDisconnect"
 
 
-class Slots:
+class Slots(Register[PostStream]):
     """The register of v2 connections."""
 
     def __init__(
         self, next_id: Callable[[], int], linger_s: Callable[[str], float], spelling: Spelling, clock: Clock
     ) -> None:
+        super().__init__(clock)
         self._next_id = next_id
         self._linger_s = linger_s  # of the client of an app that disconnects now
         self._spelling = spelling
-        self._clock = clock
-        self._open: dict[int, PostStream] = {}
         self._holders: dict[str, StreamRecord] = {}  # by uuid: all that hold a slot, or recently did
         self.records: deque[StreamRecord] = deque(maxlen=KEEP_CONNECTIONS)
 
@@ -41,10 +41,6 @@ class Slots:
         self._holders[record.uuid] = record
         return record
 
-    def add(self, stream: PostStream) -> None:
-        """Add a stream: from now on posts are written to it."""
-        self._open[stream.record.id] = stream
-
     def add_zombie(self, app: str, client_ip: str, seconds: float | None) -> StreamRecord:
         """Make a connection without a reader hold a slot."""
         record = self.new_record(app, (client_ip, 0), {})
@@ -53,10 +49,6 @@ class Slots:
         record.closed, record.closed_by = now, ClosedBy.FAULT
         record.freed_at = None if seconds is None else now.unix + seconds
         return record
-
-    def open(self, app: str | None = None) -> list[PostStream]:
-        """Return the open streams, of one app or of all, the oldest first."""
-        return [one for one in self._open.values() if app in (None, one.app.name)]
 
     def active(self, app: str) -> list[StreamRecord]:
         """Return the connections that hold a slot of the app, the oldest first."""
@@ -67,24 +59,6 @@ class Slots:
     def of(self, app: str) -> list[StreamRecord]:
         """Return all connections of the app, the oldest first."""
         return [one for one in self.records if one.app == app]
-
-    def end(
-        self,
-        stream: PostStream,
-        closed_by: ClosedBy,
-        reason: str = "",
-        ending: Ending = Ending.CLEAN,
-        last: Message | None = None,
-        tail: bytes = b"",
-    ) -> None:
-        """Close a stream for new posts; it writes its queue and ends. A second call does nothing."""
-        record = stream.record
-        if self._open.pop(record.id, None) is None:
-            return
-        now = self._clock()
-        record.closed, record.closed_by, record.reason = now, closed_by, reason
-        record.freed_at = now.unix + (self._linger_s(record.app) if closed_by is ClosedBy.CLIENT else 0.0)
-        stream.end(ending, last, tail)
 
     def cut(self, stream: PostStream) -> None:
         """End the stream of a client that reads too slowly."""
@@ -103,3 +77,8 @@ class Slots:
             self.end(stream, ClosedBy.SERVER, KILLED, last=last)
         record.reason = KILLED
         return True
+
+    def _forget(self, stream: PostStream, now: Instant) -> None:
+        record = stream.record
+        lingers_s = self._linger_s(record.app) if record.closed_by is ClosedBy.CLIENT else 0.0
+        record.freed_at = now.unix + lingers_s

@@ -120,6 +120,11 @@ class PostStream(StreamQueue):
         self._charge = charge
         self._alone = (record.id,)
 
+    @property
+    def owner(self) -> str:
+        """The name of the app."""
+        return self.app.name
+
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:
         """Record that these messages are on the wire, and charge for the posts."""
         for message in batch:
