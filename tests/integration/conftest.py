@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from support import smalldisk
 from support.collection import Collection, Key
 from support.programs import ForkedSandbox, Programs
 from trial.ports import free_port
@@ -40,6 +41,7 @@ def valkey() -> Iterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def programs() -> Iterator[Programs]:
     """What starts supervisors and sandboxes, so that each test need not wait for their imports."""
+    smalldisk.refusal()
     with Programs() as programs:
         yield programs
 

@@ -20,8 +20,11 @@ MakeDisk = Callable[[Path, int], SmallDisk]
 
 
 @cache
-def _refusal() -> str:
-    """Why this test run can have no disk of its own; empty when it can."""
+def refusal() -> str:
+    """Why this test run can have no disk of its own; empty when it can.
+
+    Only what is started after the first call sees such disks.
+    """
     try:
         enter_mount_namespace()
     except NoSmallDisk as error:
@@ -31,8 +34,8 @@ def _refusal() -> str:
 
 def mount(folder: Path, size_bytes: int, until: ExitStack) -> SmallDisk:
     """A disk on `folder` that is gone with `until`; the test is skipped where there can be none."""
-    if refusal := _refusal():
-        pytest.skip(refusal)
+    if why := refusal():
+        pytest.skip(why)
     disk = SmallDisk(folder, size_bytes)
     until.callback(disk.unmount)
     return disk
