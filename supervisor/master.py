@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import random
 import signal
@@ -350,6 +351,7 @@ class Master:
 
     def _stop(self) -> None:
         self._context.stopping = True
+        gc.freeze()  # nothing of it is garbage until the end, and each look at all of it takes long
         self._jobs.hurry()
         within_s = self._context.stop_within_s
         log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -75,6 +78,33 @@ def test_the_looks_of_a_start_grow_with_the_connections_and_not_with_their_squar
         assert len(in_state(master, GenerationState.STREAMING)) == count
     assert looks[40] <= 4.5 * looks[10]
     assert looks[40] <= 6 * 40, "forked, ready, permitted, connected, and a wait or two"
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many of Python's functions are called, which no load of the machine changes."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_the_work_of_a_stop_grows_with_the_groups_and_not_with_their_square(tmp_path: Path) -> None:
+    calls = {}
+    for count in (50, 200):  # without keys: all of them wait
+        master = started(PlannedWorld(tmp_path, keys=0), count)
+        master.context.stopping = True
+        master.agenda.look_at_all()
+        calls[count] = calls_of(master.settle)
+    assert calls[200] <= 4.5 * calls[50]
+    assert calls[200] <= 100 * 200, "a look or two at each"
 
 
 def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(tmp_path: Path) -> None:
