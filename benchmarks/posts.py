@@ -55,16 +55,17 @@ def posts(effort: Effort) -> list[Figure]:
     both = _standing([*follow, *track], filters=1_000)
     full = _standing(track_rules(3_520 // effort.scale), filters=500 // effort.scale)
     figures = []
-    for name, standing, rules, expand, at_least in (
-        ("single", both, track, "none", 0.6),
-        ("packed follow", both, follow, "none", 0.6),
-        ("packed track", full, full.rules, "none", None),
-        ("single, expand = all", both, track, "all", None),
+    for name, standing, rules, expand, payload, at_least in (
+        ("single", both, track, "none", "native", 0.6),
+        ("packed follow", both, follow, "none", "native", 0.6),
+        ("packed track", full, full.rules, "none", "native", None),
+        ("single, expand = all", both, track, "all", "native", None),
+        ("single, payload = v1.1", both, track, "none", "v1.1", 0.3),
+        ("single, payload = v1.1, expand = all", both, track, "all", "v1.1", 0.3),
     ):
         lines = list(itertools.islice(_lines(standing, rules, expand), effort.tweets))
-        figures += _beside_floor(
-            f"{len(standing.index):,} filters, {name}", standing, lines, effort, at_least
-        )
+        case = f"{len(standing.index):,} filters, {name}"
+        figures += _beside_floor(case, standing, payload, lines, effort, at_least)
     return figures
 
 
@@ -99,10 +100,15 @@ def _fields(expand: str) -> Fields:
 
 
 def _beside_floor(
-    name: str, standing: Standing, lines: Sequence[bytes], effort: Effort, at_least: float | None
+    name: str,
+    standing: Standing,
+    payload: str,
+    lines: Sequence[bytes],
+    effort: Effort,
+    at_least: float | None,
 ) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
-        pipeline = _pipeline(standing, Path(folder))
+        pipeline = _pipeline(standing, payload, Path(folder))
         gc.freeze()  # as a worker does after its fork
         jobs = {"floor": lambda: floor_of(lines), "ours": lambda: _all(pipeline, lines)}
         spent = interleaved(jobs, effort.rounds)
@@ -125,8 +131,8 @@ def _beside_floor(
     ]
 
 
-def _pipeline(standing: Standing, folder: Path) -> PostPipeline:
-    settings = replace(settings_in(folder), api="v2")
+def _pipeline(standing: Standing, payload: str, folder: Path) -> PostPipeline:
+    settings = replace(settings_in(folder), api="v2", payload=payload)
     birth = Birth("v2:benchmark", 1, None, standing.rules, settings, filters=standing.meanings)
     client = blocking_redis_client("redis://127.0.0.1:1", 1.0)
     stats = UnwrittenStats("v2:benchmark", (), client)

@@ -65,6 +65,7 @@ class WorkerSettings:
     rate_limits: tuple[tuple[str, str], ...] = ()  # patterns of groups, each with a rate and a capacity
     # v2: the fields and expansions of the request, which has no other parameters
     stream_query: tuple[tuple[str, str], ...] = ()
+    payload: str = "native"  # v2: the form of delivered posts, or v1.1
 
     @cached_property
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.filters.edition import Attribution, Edition, Source
 from traptor.worker.filters.editions import Editions
 from traptor.worker.outbox.message import Outgoing
+from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import PaidReads
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 # The names come from X; beyond this many, errors are counted together.
 _MOST_KINDS: Final = 50
 _OTHER_KINDS: Final = "others"
+_NATIVE: Final = "native"
+_NOT_REBUILT: Final = "not rebuilt"
 
 
 class PostPipeline(Pipeline):
@@ -41,6 +44,7 @@ class PostPipeline(Pipeline):
         self._edition = self._editions.now
         self._reads = PaidReads()
         self._told = Tally()
+        self._rebuilds = birth.settings.payload != _NATIVE
 
     def open(self) -> None:
         """Prepare matching and connect to the output. Raises SinkError."""
@@ -79,7 +83,9 @@ class PostPipeline(Pipeline):
                 self.tally.held += 1
                 return
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
-        body = enricher.enrich(raw, head, matched, found.source is Source.INFERRED, received_at_s)
+        tweet = self._rebuilt(raw) if self._rebuilds else None
+        text, about = (raw, head) if tweet is None else (tweet, Rebuilt(head.created_at))
+        body = enricher.enrich(text, about, matched, found.source is Source.INFERRED, received_at_s)
         self.sampler.offer(body)
         assert head.data is not None
         created_at = head.data.created_at
@@ -89,8 +95,17 @@ class PostPipeline(Pipeline):
                 tweet_id=head.data.id,
                 rule_ids=tuple([rules[index].rule_id for index in matched]),
                 created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
+                payload=_NATIVE if tweet is None else self.birth.settings.payload,
             )
         )
+
+    def _rebuilt(self, raw: bytes) -> bytes | None:
+        """Return the post as a tweet of v1.1; one that cannot be rebuilt is delivered as it came."""
+        tweet = rebuilt(raw)
+        if tweet is None:
+            self._count_error(_NOT_REBUILT)
+            self._show("a post cannot be rebuilt as a tweet of v1.1", raw)
+        return tweet
 
     def _use(self, edition: Edition) -> None:
         """Match by another edition from now on."""
@@ -141,11 +156,14 @@ class PostPipeline(Pipeline):
             log.warning("X reports an error in the stream", extra=fields(**about, count=count))
 
     def _count_problems(self, problems: tuple[Problem, ...]) -> None:
+        for problem in problems:
+            self._count_error(name_of(problem))
+
+    def _count_error(self, name: str) -> None:
         errors = self.tally.errors
-        for name in map(name_of, problems):
-            if name not in errors and len(errors) >= _MOST_KINDS:
-                name = _OTHER_KINDS
-            errors[name] = errors.get(name, 0) + 1
+        if name not in errors and len(errors) >= _MOST_KINDS:
+            name = _OTHER_KINDS
+        errors[name] = errors.get(name, 0) + 1
 
     # ---- any thread
 

@@ -52,6 +52,7 @@ from traptor.common.config.kinds.v2 import (
     Dollars,
     Expansion,
     ForeignPolicy,
+    Payload,
     PostCap,
     Scopes,
     StallTimeout,
@@ -159,6 +160,13 @@ class TraptorSection(Section):
         "v2: Objects that come along with a post, each of which X bills like a delivered one: `posts`, the "
         "post that it reposts, quotes or replies to; `users`, its author; `all`, both, media, places and "
         "the other posts' authors.",
+    )
+    payload: Payload = option(
+        "native",
+        REFRESH,
+        "v2: Form of delivered posts: `native`, as X sends them; `v1.1`, rebuilt as tweets of v1.1, for "
+        "readers that were made for these. It needs `expand` to be set too, which decides what such a tweet "
+        "lacks and what it costs.",
     )
     foreign_filters: ForeignPolicy = option(
         "refuse",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
-from traptor.common.config.kinds.v2 import V2
+from traptor.common.config.kinds.v2 import NATIVE, V2
 from traptor.common.config.settings import Settings
 from traptor.supervisor.workers.expansions import stream_query
 
@@ -18,6 +18,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         other_messages=settings.traptor.other_messages,
         stream_url=settings.twitter.api_url if is_v2 else settings.twitter.stream_url,
         stream_query=stream_query(settings.traptor.expand) if is_v2 else (),
+        payload=settings.traptor.payload if is_v2 else NATIVE,
         connect_timeout_s=settings.twitter.connect_timeout,
         stall_timeout_s=settings.twitter.stall_timeout,
         redis_url=settings.redis.url,

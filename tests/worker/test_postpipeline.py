@@ -127,15 +127,47 @@ def test_a_post_without_a_rule_says_so(
 
 def test_the_header_names_the_form_of_the_payload() -> None:
     kafka = KafkaSettings("127.0.0.1:1", "posts", False, (), (), Path())
-    _, (message,) = handled(post_line(post_fields("x"), "11"))
-    record = Recorder(BIRTH, kafka).record(message, 3, is_repeated=False)
-    assert record is not None
-    assert record.key == b"900000000000000020"
-    assert ("traptor-payload", b"native") in record.headers
-    v1 = Recorder(replace(BIRTH, settings=worker_settings(Path())), kafka)
-    record = v1.record(message, 3, is_repeated=False)
+    _, (native,) = handled(post_line(post_fields("x"), "11"))
+    _, (old,) = handled(post_line(post_fields("x"), "11"), birth=AS_TWEETS)
+    for message, form in ((native, b"native"), (old, b"v1.1")):
+        record = Recorder(BIRTH, kafka).record(message, 3, is_repeated=False)
+        assert record is not None
+        assert record.key == b"900000000000000020"
+        assert ("traptor-payload", form) in record.headers
+    of_v1 = Outgoing(body=b"{}", tweet_id="1", rule_ids=())
+    record = Recorder(BIRTH, kafka).record(of_v1, 3, is_repeated=False)
     assert record is not None
     assert "traptor-payload" not in dict(record.headers)
+
+
+AS_TWEETS = replace(BIRTH, settings=replace(BIRTH.settings, payload="v1.1"))
+
+
+def test_a_post_can_be_delivered_as_the_tweet_that_v1_would_have_sent() -> None:
+    line = post_line(post_fields("a flood", lang="en"), "11", "12", traptor={"id_str": 9})
+    pipeline, (message,) = handled(line, birth=AS_TWEETS)
+    tweet = json.loads(message.body)
+    assert (tweet["id_str"], tweet["text"], tweet["user"]) == (
+        "900000000000000020",
+        "a flood",
+        {"id": 42, "id_str": "42"},
+    )
+    assert "data" not in tweet
+    assert list(tweet)[-1] == "traptor"
+    member = added(message)
+    assert [one["rule_id"] for one in member["collection_rules"]] == ["1", "2"]
+    assert member["created_at_iso"] == "2026-09-23T10:00:00+00:00"
+    assert member["collection"]["api"] == "v2"
+    assert (message.tweet_id, message.rule_ids) == ("900000000000000020", ("1", "2"))
+    assert pipeline.counters(0).reads["posts"] == 1
+
+
+def test_a_post_that_cannot_be_rebuilt_is_delivered_as_it_came() -> None:
+    line = post_line(post_fields("x", geo={"coordinates": {"coordinates": [1]}}), "11")
+    pipeline, (message,) = handled(line, birth=AS_TWEETS)
+    assert message.body.startswith(line[:-1])
+    assert message.payload == "native"
+    assert pipeline.counters(0).errors == {"not rebuilt": 1}
 
 
 def test_no_server_can_make_the_counters_grow_without_end() -> None:

@@ -17,6 +17,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
     rule_ids: tuple[str, ...]
     created_at_ms: int | None = None
     """When the tweet was written, in unix milliseconds; None: not known."""
+    payload: str | None = None
+    """The form of a post of API v2: native, or v1.1."""
 
 
 class DeliveryCounts(msgspec.Struct):

@@ -72,6 +72,14 @@ class TestOptions:
     def test_a_wrong_amount_is_told(self, config: Configuration, line: str, problem: str) -> None:
         assert problem in config.problem(f"{V2}{APP}[twitter]\n{line}\n")
 
+    def test_a_rebuilt_payload_needs_an_expansion_that_was_chosen(self, config: Configuration) -> None:
+        payload = "payload = v1.1\n"
+        assert "needs `expand` to be set" in config.problem(V2 + payload + APP)
+        for expand in ("none", "all"):
+            traptor = config.load(f"{V2}{payload}expand = {expand}\n{APP}").traptor
+            assert (traptor.payload, traptor.expand) == ("v1.1", expand)
+        assert config.load(V2 + APP).traptor.payload == "native"
+
     def test_options_of_the_other_api_are_a_warning(self, config: Configuration) -> None:
         (warning,) = config.warnings(f"{V2}{APP}[twitter]\ntrack_limit = 10\n")
         assert warning == (

@@ -38,13 +38,16 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
     """Starts workers of the connection `v2:app`, whose output and logs are in `tmp_path`."""
     started: list[LiveWorker] = []
 
-    def start(x: XSandbox, rules: Sequence[Rule], meanings: Sequence[Meaning]) -> LiveWorker:
+    def start(
+        x: XSandbox, rules: Sequence[Rule], meanings: Sequence[Meaning], payload: str = "native"
+    ) -> LiveWorker:
         settings = replace(
             worker_settings(tmp_path),
             api="v2",
             output=f"jsonl:{tmp_path}",
             stream_url=x.url,
             stream_query=QUERY,
+            payload=payload,
             connect_timeout_s=20.0,
             stall_timeout_s=30.0,
         )

@@ -254,6 +254,21 @@ def test_rules_change_while_the_stream_stays(start_x: StartX, start_worker: Star
     assert len(worker.said(Connected)) == 1
 
 
+def test_posts_can_be_delivered_as_tweets_of_v1(start_x: StartX, start_worker: StartWorker) -> None:
+    x = start_x()
+    (ours,) = x.add("storm")
+    worker = start_worker(x, [STORM], [single(ours, "track:0", "storm")], payload="v1.1")
+    worker.connect()
+    x.client.burst(50, ["storm"])
+    matches = list(x.v2.matches())
+    wait_for(lambda: worker.report.counters.received == len(matches), "all posts")
+    tweets = worker.delivered
+    assert [tweet["id_str"] for tweet in tweets] == [match["id"] for match in matches]
+    assert all(tweet["user"]["screen_name"] and "data" not in tweet for tweet in tweets)
+    assert {tuple(rules_of(tweet)) for tweet in tweets} == {("storm",)}
+    assert worker.report.counters.errors.get("not rebuilt", 0) == 0
+
+
 def test_the_token_is_in_no_log_of_a_worker_at_debug(
     start_x: StartX, start_worker: StartWorker, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from traptor.common.birth import API_V2, Birth, KafkaSettings
+from traptor.common.birth import Birth, KafkaSettings
 from traptor.worker.outbox.message import Outgoing
 
 Headers = list[tuple[str, str | bytes | None]]  # as librdkafka accepts them; ours are bytes
@@ -45,7 +45,6 @@ class Recorder:
         self._others_topic = {"topic": settings.topic, "drop": None}.get(other, other)
         self._clock = clock
         self._connection = birth.connection
-        self._is_v2 = birth.settings.api == API_V2
         self._heads: dict[tuple[int, bool], Headers] = {}
 
     def topic(self, message: Outgoing) -> str | None:
@@ -63,6 +62,8 @@ class Recorder:
         headers = self._head(generation, is_repeated)
         if message.tweet_id is None:
             return Record(topic, None, message.body, headers, 0)
+        if message.payload is not None:
+            headers = [*headers, ("traptor-payload", message.payload.encode())]
         if message.rule_ids:
             headers = [*headers, ("traptor-rules", ",".join(message.rule_ids).encode())]
         key, time_ms = message.tweet_id.encode(), self._time_ms(message.created_at_ms)
@@ -76,8 +77,6 @@ class Recorder:
                 ("traptor-connection", self._connection.encode()),
                 ("traptor-generation", str(generation).encode()),
             ]
-            if self._is_v2:
-                head.append(("traptor-payload", b"native"))
             if is_repeated:
                 head.append(("traptor-redelivered", b"true"))
             self._heads[generation, is_repeated] = head
