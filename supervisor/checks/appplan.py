@@ -70,6 +70,11 @@ class AppPlan:
         return sum(len(group.rules) for group in self.groups)
 
     @property
+    def rules_in_redis(self) -> int:
+        """The number of rules that its connection has, whether or not X's language can express them."""
+        return sum(len(group.rules) + len(group.refused) for group in self.groups)
+
+    @property
     def values(self) -> int:
         """The number of their distinct values."""
         return sum(len(group.clauses) for group in self.groups)
@@ -141,6 +146,8 @@ async def plans_of_apps(settings: Settings, look: Look) -> tuple[AppPlan, ...]:
 def planned_apps(plans: Sequence[AppPlan]) -> tuple[PlannedConnection, ...]:
     """Return the rows of the plan: one connection for each app."""
     return tuple(
-        PlannedConnection(plan.connection, plan.rules, plan.values, plan.key.name, plan.key.source_address)
+        PlannedConnection(
+            plan.connection, plan.rules_in_redis, plan.values, plan.key.name, plan.key.source_address
+        )
         for plan in plans
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.paperapp import PaperApp, PaperApps
 from support.stepping import A, SteppedWorld
 
 from traptor.common.rules.rule import GroupId
+from traptor.supervisor.apps.effect import InEffect
 from traptor.supervisor.heartbeats import silences
 from traptor.supervisor.pulse import Found, Pulse, Sent
 
@@ -48,6 +50,24 @@ def test_groups_without_rules_beat_and_so_do_those_that_lost_theirs_lately(tmp_p
     world.step()
     said = silences([TRACK], world.context.connections.values(), [FOLLOW, TRACK])
     assert said == [(TRACK, ""), (FOLLOW, "")]
+
+
+def test_a_group_of_an_app_beats_while_a_rule_of_it_is_in_effect_at_x(tmp_path: Path) -> None:
+    world = SteppedWorld(tmp_path, A)
+    app = PaperApp()
+    world.context.apps = PaperApps({A.key_id: app})
+    c = world.connection("track:0", "storm")
+    c.app, c.group = A.key_id, None
+
+    def said() -> list[tuple[GroupId, str]]:
+        world.step()
+        return silences([TRACK, FOLLOW], world.context.connections.values(), [])
+
+    assert said() == [(TRACK, "its worker is starting"), (FOLLOW, "")]
+    world.stream(c)
+    assert said() == [(TRACK, "none of its rules has a filter in effect at X"), (FOLLOW, "")]
+    app.in_effect = InEffect((), "", frozenset((TRACK,)))
+    assert said() == [(TRACK, ""), (FOLLOW, "")]
 
 
 def test_a_beat_is_due_an_interval_after_the_last_or_at_once_after_a_silence() -> None:
