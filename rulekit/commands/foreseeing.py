@@ -144,6 +144,9 @@ def _validate_value(limits: Limits, kind: str, value: str, as_json: bool) -> Non
     if as_json:
         say_json(told)
     else:
+        limit = told.pop("limit", None)
+        if isinstance(limit, dict):
+            told["limit"] = f"{limit['counts']} of {limit['per_connection']} of a connection"
         report_console().print(table(("", ""), told.items()))
     if not verdict.is_valid:
         click.get_current_context().exit(1)

@@ -44,7 +44,13 @@ class Tried:
 @click.command(name="try")
 @click.argument("value")
 @click.option(
-    "--type", "rule_type", type=a_type, default="track", show_default=True, help="The type of rule."
+    "--type",
+    "rule_type",
+    type=a_type,
+    metavar="TYPE",
+    default="track",
+    show_default=True,
+    help="The type of rule.",
 )
 @click.option("--hashtag", is_flag=True, help="Take the words for hashtags.")
 @click.option(

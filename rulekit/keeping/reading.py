@@ -69,6 +69,14 @@ def read_revisions(client: redis.Redis, groups: Sequence[GroupId]) -> dict[Group
     return dict(zip(groups, values(len(groups))(reply), strict=True))
 
 
+def revisions_of(client: redis.Redis, groups: Sequence[GroupId]) -> dict[GroupId, bytes | None]:
+    """Return the revision of each group. Raises RedisUnavailable."""
+    try:
+        return read_revisions(client, groups)
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+
+
 def _pattern(rule_type: RuleType, group: GroupId | None) -> str:
     spelling = "location*" if rule_type is RuleType.LOCATIONS else str(rule_type)
     return f"traptor-{spelling}:{group.id}:*" if group else f"traptor-{spelling}:*"

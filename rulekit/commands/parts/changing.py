@@ -14,7 +14,7 @@ from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
 from traptor.rulekit.keeping.lock import locked
-from traptor.rulekit.keeping.reading import read_holdings
+from traptor.rulekit.keeping.reading import read_holdings, revisions_of
 from traptor.rulekit.keeping.writing import GroupWriter, Signature
 
 Steps = Sequence[Sequence[GroupChange]]
@@ -48,7 +48,7 @@ class Outcome:
         if as_json:
             say_json(self.as_json())
             return
-        verb = "would be" if self.dry_run else "are"
+        verb = "would change" if self.dry_run else "changed"
         for change in self.changes:
             counts = ", ".join(f"{change.count(kind)} {kind}" for kind in Kind if change.count(kind))
             print(f"{change.group}: {counts}")  # noqa: T201 - the answer
@@ -56,7 +56,7 @@ class Outcome:
             print("nothing changes, and nothing is published")  # noqa: T201 - the answer
         else:
             total = sum(len(change.rules) for change in self.changes)
-            say(f"{counted(total, 'rule')} in {counted(len(self.changes), 'group')} {verb} changed")
+            say(f"{verb} {counted(total, 'rule')} in {counted(len(self.changes), 'group')}")
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
@@ -88,7 +88,9 @@ def make_change(
             holdings = read_shown(client, rule_type)
             steps = work_out(client, holdings)
             groups = {change.group for step in steps for change in step}
-            revisions = {group: holdings.revisions.get(group) for group in groups}
+            # Groups without rules keep the revision of their last change.
+            empty = revisions_of(client, sorted(groups - holdings.revisions.keys()))
+            revisions = {**holdings.revisions, **empty}
             signature = Signature(who_asks(), manner.command)
             with progress_bar("writing") as show:
                 writer = GroupWriter(client, kit.settings.redis.channel, lock, signature)

@@ -69,7 +69,13 @@ def source_options(command: F) -> F:
     for option in reversed(
         (
             click.argument("file", required=False, type=click.Path(path_type=Path)),
-            click.option("--type", "rule_type", type=a_type, help="follow, track or locations; required."),
+            click.option(
+                "--type",
+                "rule_type",
+                type=a_type,
+                metavar="TYPE",
+                help="follow, track or locations; required.",
+            ),
             click.option(
                 "--from",
                 "form",

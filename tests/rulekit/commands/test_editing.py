@@ -119,3 +119,17 @@ def test_a_change_over_two_groups_is_taken_back_in_both_or_not_at_all(desk: Desk
     assert "track:1 was changed since: undo track:1 first" in said
     desk.run("undo", "track:1")
     assert "traptor-track:1:a" in desk.names()
+
+
+def test_a_group_that_was_emptied_is_loaded_again_and_a_move_is_undone_and_redone(desk: Desk) -> None:
+    load(desk, *"ab")
+    desk.run("remove", "track:0", "--all")
+    load(desk, *"ab")
+    assert desk.names() == ["traptor-track:0:a", "traptor-track:0:b"]
+    desk.run("move", "track", "a", "b", "--to", "7")
+    moved = desk.names()
+    for group in ("track:7", "track:0", "track:7"):
+        desk.run("undo", group)
+    assert desk.names() == ["traptor-track:0:a", "traptor-track:0:b"]
+    desk.run("undo", "track:0")
+    assert desk.names() == moved

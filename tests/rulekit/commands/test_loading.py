@@ -135,6 +135,7 @@ def test_one_rule_is_added_changed_and_refused(desk: Desk) -> None:
     assert "traptor-track:press:r" in desk.names()
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_rules_are_20_ids(desk: Desk) -> None:
     with (desk.folder / "r.jsonl").open("w") as file:
         file.writelines(f'{{"rule_id": "{n}", "value": "{n + 1}", "tag": "t"}}\n' for n in range(100_000))
