@@ -43,7 +43,7 @@ def test_a_collection_in_the_units_limits_tells_what_it_does(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """System calls, address families and capabilities as in the unit; keys as credentials."""
+    """Files, system calls, address families and capabilities as in the unit; keys as credentials."""
     debian_program("systemd-analyze", "systemd", "libsystemd-shared", "libseccomp2")  # names the system calls
     credentials = tmp_path / "credentials"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
@@ -51,7 +51,11 @@ def test_a_collection_in_the_units_limits_tells_what_it_does(
     write_credentials(credentials, *collection.keys)
     collection.keys = []
     collection.options = {"keys": {"file": "${CREDENTIALS_DIRECTORY}/apikeys.yml"}}
-    collection.program = (str(ROOT / "tests" / "support" / "confined.py"), str(UNIT))
+    folders = [tmp_path / name for name in ("run", "state", "logs", "output")]
+    for folder in folders:
+        folder.mkdir(mode=0o750)
+    confined = ROOT / "tests" / "support" / "confined.py"
+    collection.program = (str(confined), str(UNIT), ":".join(map(str, folders)))
     collection.add_rules("track:0", ["flood", "storm"])
     collection.start()
 
@@ -59,6 +63,8 @@ def test_a_collection_in_the_units_limits_tells_what_it_does(
     master = psutil.Process(collection.status()["pid"])
     assert {process_status(pid, "Seccomp") for pid in (master.pid, pids["track:0"])} == {"2"}
     assert int(process_status(master.pid, "CapBnd"), 16) == 0
+    if os.geteuid() == 0:
+        assert "ro" in mount_options(master.pid, "/")
     assert oom_score(pids["track:0"]) > oom_score(master.pid)
     wait_for(
         lambda: manager.has_heard("READY=1", "STATUS=1 of 1 connection streaming, 2 rules"), "it is ready"
@@ -123,6 +129,11 @@ def test_a_hung_supervisor_that_systemd_ends_leaves_its_stacks_and_no_worker(
 def process_status(pid: int, name: str) -> str:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines)[name].strip()
+
+
+def mount_options(pid: int, point: str) -> list[str]:
+    mounts = [line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    return next(words[5].split(",") for words in mounts if words[4] == point)
 
 
 def oom_score(pid: int) -> int:

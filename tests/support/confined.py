@@ -1,6 +1,9 @@
-"""Runs the supervisor as a unit of systemd confines it: its system calls, address families and capabilities.
+"""Runs the supervisor as a unit of systemd confines it: files, system calls, address families, capabilities.
 
-    python confined.py UNIT ARGUMENTS ...
+    python confined.py UNIT FOLDERS ARGUMENTS ...
+
+FOLDERS, with colons between, can be written to, and nothing else (ProtectSystem=strict); processes of other
+users are hidden (ProtectProc=invisible).
 
 What systemd itself would do before the exec is done here by the kernel's own calls: no systemd needs to run.
 """
@@ -17,6 +20,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+_CLONE_NEWNS = 0x20000  # linux/sched.h
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND = 1, 0x20, 0x1000  # linux/mount.h
+_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _PR_CAPBSET_DROP = 24  # linux/prctl.h
 _PR_SET_MDWE = 65
 _MDWE_REFUSE_EXEC_GAIN = 1
@@ -69,6 +75,29 @@ def allowed_calls(unit: Path) -> set[str]:
     return allowed
 
 
+def protect_files(writable: list[str]) -> None:
+    """Make all files read-only for this process and its children, but in these folders, /dev and /proc."""
+    _check(_libc.unshare(_CLONE_NEWNS))
+    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    for folder in writable:
+        _mount(folder, folder, None, _MS_BIND)
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for point in points:
+        if point not in writable and not point.startswith(("/dev", "/proc", "/sys")):
+            _mount("none", point, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY)
+    _mount("proc", "/proc", "proc", 0, b"hidepid=2")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, options: bytes | None = None) -> None:
+    kind_bytes = kind.encode() if kind else None
+    _check(_libc.mount(source.encode(), target.encode(), kind_bytes, ctypes.c_ulong(flags), options), target)
+
+
+def _check(result: int, what: str = "") -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), what)
+
+
 def confine(unit: Path) -> None:
     """Confine this process, and what it will execute."""
     for capability in range(_LAST_CAPABILITY + 1):
@@ -91,5 +120,10 @@ def confine(unit: Path) -> None:
 
 
 if __name__ == "__main__":
-    confine(Path(sys.argv[1]))
-    os.execv(sys.executable, [sys.executable, "-m", "traptor.supervisor", *sys.argv[2:]])
+    unit, folders, *arguments = sys.argv[1:]
+    if os.geteuid() == 0:  # nobody else may mount
+        protect_files(folders.split(":"))
+    confine(Path(unit))
+    # The coverage of what it runs could be written nowhere.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    os.execve(sys.executable, [sys.executable, "-m", "traptor.supervisor", *arguments], environ)
