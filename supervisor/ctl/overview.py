@@ -60,8 +60,10 @@ class Overview:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield what is shown."""
-        yield Text(summary(self.status))
-        yield from self._problems()
+        found = list(self._problems())
+        head = Text(summary(self.status))
+        # What is wrong is the first line that the person on call reads.
+        yield from (*found, head) if found else (head, Text("no problems", style="green"))
         rows = [_row(one, self.last_gaps.get(one["connection"])) for one in self.status["connections"]]
         if rows:
             yield Text()
@@ -71,10 +73,7 @@ class Overview:
             yield _fitting(apps, console, options)
 
     def _problems(self) -> Iterator[RenderableType]:
-        found = problems(self.status)
-        if not found:
-            yield Text("no problems", style="green")
-        for one in found:
+        for one in problems(self.status):
             style = "bold red" if one["level"] == "ERROR" else "yellow"
             yield Text.assemble(("! ", style), one_line(one["sentence"]))
 

@@ -97,15 +97,17 @@ def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
     if not planned or not waiting or any(c["collecting"] for c in planned):
         return
     [(why, _)] = Counter(one.why for one in waiting).most_common(1)
+    alike = [one for one in waiting if one.why == why]
     yield OpenProblem(
         Subject.ALL,
         "",
         "nothing_streams",
         why,
-        meanings.NOTHING_STREAMS.todo,
-        meanings.NOTHING_STREAMS.level,
+        alike[0].todo,
+        meanings.NOTHING_STREAMS,
         max(one.say_after_s for one in waiting),
         since=max(c["since"] for c in planned),
+        until=min((one.until for one in alike if one.until is not None), default=None),
         rules=sum(c["rules"] for c in planned),
         connections=len(planned),
     )

@@ -118,7 +118,7 @@ HEARTBEAT_OF_STOPPED = Meaning(INFO, "start the connection", is_said_elsewhere=T
 HEARTBEAT_SHARED = Meaning(
     WARNING, "stop the other one, or part the groups by [traptor] groups", is_said_elsewhere=True
 )
-NOTHING_STREAMS = Meaning(ERROR, "see why each connection waits")
+NOTHING_STREAMS = ERROR  # with what most connections wait for, and what to do about it
 RELOAD_REFUSED = Meaning(
     WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
 )

@@ -25,7 +25,7 @@ def test_problems_come_first_then_each_connection() -> None:
         problems=[a_problem()],
         connections=[silent(), a_connection()],
     )
-    head, first, _, titles, *rows = text.splitlines()
+    first, head, _, titles, *rows = text.splitlines()
     assert head.startswith(
         "traptor-supervisor 0.9, pid 4700: 1 of 2 connections collect, 12.3 tweets/s, 1 key"
     )
