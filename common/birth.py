@@ -66,6 +66,7 @@ class WorkerSettings:
     # v2: the fields and expansions of the request, which has no other parameters
     stream_query: tuple[tuple[str, str], ...] = ()
     payload: str = "native"  # v2: the form of delivered posts, or v1.1
+    repeated: str = "mark"  # v2: what happens to a post that comes again, or drop
 
     @cached_property
     def fingerprint(self) -> str:

@@ -31,6 +31,7 @@ class Counters(msgspec.Struct, kw_only=True):
     dead_letters: int = 0  # permanently rejected by the recipient and set aside
     redelivered: int = 0  # delivered from outboxes of earlier generations
     log_lost: int = 0  # log records that could not be written
+    repeated: int = 0  # posts that came again, marked or dropped (v2)
     foreign: int = 0  # posts delivered for foreign filters only (v2)
     unattributed: int = 0  # posts of our packed filters in which none of their values was found (v2)
     reads: dict[str, int] = {}  # what X bills, by kind (v2)

@@ -23,6 +23,7 @@ from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import PaidReads
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
+from traptor.worker.posts.recent import RecentPosts
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import NO_MEMBER
 
@@ -43,6 +44,8 @@ class PostPipeline(Pipeline):
         self._editions = Editions(birth.rules, birth.filters)
         self._edition = self._editions.now
         self._reads = PaidReads()
+        self._recent = RecentPosts()
+        self._drops_repeated = birth.settings.repeated == "drop"
         self._told = Tally()
         self._rebuilds = birth.settings.payload != _NATIVE
 
@@ -63,6 +66,7 @@ class PostPipeline(Pipeline):
 
     def _take_post(self, raw: bytes, head: PostHead) -> None:
         received_at_s = time.time()
+        assert head.data is not None
         editions = self._editions
         if editions.now is not self._edition:
             self._use(editions.now)
@@ -71,6 +75,12 @@ class PostPipeline(Pipeline):
         if head.errors is not NO_MEMBER:
             self._count_problems(partial_errors(head))
         self._reads.count(head, received_at_s)
+        is_repeated = self._recent.was_seen(head.data.id)
+        if is_repeated:
+            self.tally.repeated += 1
+            if self._drops_repeated:
+                self.tally.received += 1
+                return
         edition = self._edition
         found = edition.attribute(head, raw)
         self._count(found)
@@ -85,9 +95,10 @@ class PostPipeline(Pipeline):
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
         tweet = self._rebuilt(raw) if self._rebuilds else None
         text, about = (raw, head) if tweet is None else (tweet, Rebuilt(head.created_at))
-        body = enricher.enrich(text, about, matched, found.source is Source.INFERRED, received_at_s)
+        body = enricher.enrich(
+            text, about, matched, found.source is Source.INFERRED, received_at_s, is_repeated
+        )
         self.sampler.offer(body)
-        assert head.data is not None
         created_at = head.data.created_at
         self.delivery.send(
             Outgoing(

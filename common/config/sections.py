@@ -54,6 +54,7 @@ from traptor.common.config.kinds.v2 import (
     ForeignPolicy,
     Payload,
     PostCap,
+    Repeated,
     Scopes,
     StallTimeout,
     Suffixes,
@@ -167,6 +168,12 @@ class TraptorSection(Section):
         "v2: Form of delivered posts: `native`, as X sends them; `v1.1`, rebuilt as tweets of v1.1, for "
         "readers that were made for these. It needs `expand` to be set too, which decides what such a tweet "
         "lacks and what it costs.",
+    )
+    repeated: Repeated = option(
+        "mark",
+        REFRESH,
+        "v2: What happens to a post that comes again within the last 260,000 (at least 10 minutes): `mark`, "
+        "it is delivered with `repeated` in its member `traptor`; `drop`, it is counted only.",
     )
     foreign_filters: ForeignPolicy = option(
         "refuse",

@@ -170,6 +170,37 @@ def test_a_post_that_cannot_be_rebuilt_is_delivered_as_it_came() -> None:
     assert pipeline.counters(0).errors == {"not rebuilt": 1}
 
 
+def test_a_post_that_comes_again_is_marked_and_counted() -> None:
+    one, other = (post_line(post_fields("x", id=key), "11") for key in ("5", "6"))
+    pipeline, messages = handled(one, other, one, one, other)
+    assert [added(message).get("repeated") for message in messages] == [None, None, True, True, True]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated, counters.matched) == (5, 3, 5)
+    assert counters.reads["posts"] == 2
+    strict = replace(BIRTH, settings=replace(BIRTH.settings, extras=False))
+    _, messages = handled(one, one, birth=strict)
+    assert [set(added(message)) for message in messages] == [
+        {"id_str", "created_at_iso", "collection_rules"}
+    ] * 2
+
+
+def test_a_post_that_comes_again_is_dropped_where_that_is_wanted() -> None:
+    dropping = replace(BIRTH, settings=replace(BIRTH.settings, repeated="drop"))
+    one, other = (post_line(post_fields("x", id=key), "11") for key in ("5", "6"))
+    pipeline, messages = handled(one, one, other, one, birth=dropping)
+    assert [message.tweet_id for message in messages] == ["5", "6"]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated, counters.matched) == (4, 2, 2)
+
+
+def test_a_post_that_stood_in_includes_before_is_no_repetition() -> None:
+    quoted = post_fields("x", id="5")
+    quote = post_line(post_fields("y", id="6"), "11", includes={"tweets": [quoted]})
+    pipeline, messages = handled(quote, post_line(quoted, "11"))
+    assert [added(message).get("repeated") for message in messages] == [None, None]
+    assert pipeline.counters(0).reads == {"posts": 1, "included_posts": 1, "included_users": 0}
+
+
 def test_no_server_can_make_the_counters_grow_without_end() -> None:
     lines = [json.dumps({"errors": [{"title": f"t{n}"}]}).encode() for n in range(500)]
     pipeline, messages = handled(*lines)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.seenids import SeenIds
+from traptor.worker.posts.seenids import SeenIds, number_of
 
 _DAY_S: Final = 86_400
 # A day with more posts costs some thousand dollars. What is further back than this is counted again, on the
 # safe side; the memory stays below 16 MiB.
 _LEAST_IDS: Final = 1 << 19
-_MOST_ID: Final = (1 << 64) - 1
 
 
 class PaidReads:
@@ -51,8 +50,5 @@ class PaidReads:
 
     def _is_first(self, post_id: str | None) -> bool:
         """Tell whether the post is new today; what has no usual id is new each time."""
-        try:
-            number = int(post_id or "")
-        except ValueError:
-            return True
-        return not 0 < number <= _MOST_ID or self._seen.add(number)
+        number = number_of(post_id)
+        return number is None or self._seen.add(number)

@@ -10,6 +10,15 @@ _SPREAD: Final = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: spreads
 _WORD: Final = (1 << 64) - 1
 
 
+def number_of(post_id: str | None) -> int | None:
+    """Return an id as a number; None for what is no usual id."""
+    try:
+        number = int(post_id or "")
+    except ValueError:
+        return None
+    return number if 0 < number <= _WORD else None
+
+
 class SeenIds:
     """Remembers at least the last `least` ids, and at most twice as many.
 

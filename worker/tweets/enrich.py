@@ -70,12 +70,18 @@ class Enricher:
         self._end = b'"' + closing + b"}}" if extras else b"}}"
 
     def enrich(
-        self, raw: bytes, tweet: Collected, matched: Sequence[int], inferred: bool, received_at_s: float
+        self,
+        raw: bytes,
+        tweet: Collected,
+        matched: Sequence[int],
+        inferred: bool,
+        received_at_s: float,
+        repeated: bool = False,
     ) -> bytes:
         """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
 
         `matched` holds indexes of rules; `inferred` tells that only the wider interpretation found them;
-        `received_at_s` is unix time.
+        `received_at_s` is unix time; `repeated` tells that it came before.
         """
         rules = self._rules
         is_marked = inferred and self._extras
@@ -95,6 +101,7 @@ class Enricher:
                 b',"collection_rules":[',
                 members,
                 b"]" if matched else self._not_found,
+                b',"repeated":true' if repeated and self._extras else b"",
                 self._collection,
                 _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b"",
                 self._end,

@@ -17,6 +17,8 @@ V1, V2 = "v1.1", "v2"
 EXPANSIONS = ("none", "posts", "users", "all")
 NATIVE = "native"
 PAYLOADS = (NATIVE, V1)
+MARK = "mark"
+REPEATED = (MARK, "drop")
 POLICIES = ("refuse", "leave", "adopt", "remove")  # about filters of others in the app
 AUTO = "auto"
 NONE = "none"
@@ -97,6 +99,7 @@ _A_DURATION = Allowed("a duration, or `auto`")
 
 Api = Annotated[str, BeforeValidator(_api), Allowed("`v1.1` or `v2`")]
 Collection = Annotated[str, BeforeValidator(_collection), Allowed("a name")]
+Repeated = Annotated[str, _one_of(*REPEATED), Allowed("`mark` or `drop`")]
 Payload = Annotated[str, _one_of(*PAYLOADS), Allowed("`native` or `v1.1`")]
 Expansion = Annotated[str, _one_of(*EXPANSIONS), Allowed("`none`, `posts`, `users` or `all`")]
 ForeignPolicy = Annotated[str, _one_of(*POLICIES), Allowed("`refuse`, `leave`, `adopt` or `remove`")]
