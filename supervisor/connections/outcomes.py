@@ -231,7 +231,9 @@ class Outcomes:
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
-        if c.app is not None and (cure := cure_of(message)) is not None and not is_ours:
+        cure = cure_of(message) if c.app is not None and not is_ours else None
+        if cure is not None:
+            cause = _CAUSE_OF_CURE[cure]
             self._cure(c, g, cure, message, message.at)
         ended_at = safe_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:

@@ -21,7 +21,7 @@ class Cure(StrEnum):
     BEARER = "bearer"  # its token is not valid: fetch another
 
 
-_BY_PROBLEM: Mapping[str, Cure] = {
+_BY_PROBLEM: Mapping[str, Cure | None] = {
     "usage-capped": Cure.MONEY,
     "UsageCapExceeded": Cure.MONEY,
     "credits": Cure.MONEY,
@@ -29,13 +29,17 @@ _BY_PROBLEM: Mapping[str, Cure] = {
     "CreditsDepleted": Cure.MONEY,
     "TooManyConnections": Cure.SLOT,
     "RuleConfigurationIssue": Cure.FILTERS,
+    "RulesInvalidIssue": Cure.FILTERS,
+    "ProvisioningSubscription": None,  # X is not ready yet, and says so with a 409, too
 }
 _BY_STATUS: Mapping[int, Cure] = {401: Cure.BEARER, 402: Cure.MONEY, 409: Cure.FILTERS}
 
 
 def cure_of(ended: Disconnected) -> Cure | None:
     """Return what is to be done, or None: it waits as under v1.1."""
-    return _BY_PROBLEM.get(ended.problem) or (_BY_STATUS.get(ended.status) if ended.status else None)
+    if ended.problem in _BY_PROBLEM:
+        return _BY_PROBLEM[ended.problem]
+    return _BY_STATUS.get(ended.status) if ended.status is not None else None
 
 
 def reset_at(ended: Disconnected) -> float | None:

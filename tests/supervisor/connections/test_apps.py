@@ -132,6 +132,17 @@ def test_a_taken_connection_is_looked_at_and_waited_for_until_it_is_free(world: 
     assert world.told("connect") == 2
 
 
+@pytest.mark.parametrize(
+    ("problem", "cause"), [("usage-capped", GapCause.COST), ("TooManyConnections", GapCause.SLOT_HELD)]
+)
+def test_a_stream_that_ends_for_such_a_reason_has_that_cause(
+    world: World, problem: str, cause: GapCause
+) -> None:
+    g = world.stream(world.c, seconds_ago=20)
+    world.disconnected(g, DisconnectKind.SERVER_CLOSE, problem=problem)
+    assert world.c.gaps.standing.cause is cause
+
+
 def test_the_app_hears_what_a_worker_read_since_its_last_report(world: World) -> None:
     g = world.stream(world.c, seconds_ago=20)
     for posts in (3, 5):

@@ -35,6 +35,8 @@ def refused(status: int | None, problem: str = "", **headers: str) -> Disconnect
         (402, "credits-depleted", Cure.MONEY),
         (409, "RuleConfigurationIssue", Cure.FILTERS),
         (409, "", Cure.FILTERS),
+        (409, "RulesInvalidIssue", Cure.FILTERS),
+        (409, "ProvisioningSubscription", None),
         (401, "Unauthorized", Cure.BEARER),
         (403, "client-forbidden", None),
         (503, "", None),
