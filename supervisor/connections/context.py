@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.connections.appview import AppsView, AppView, NoApps, NoSlots, SlotsView
+from traptor.supervisor.apps.view import AppsView, AppView, NoApps, NoSlots, SlotsView
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from traptor.common.logs.event import fields
+from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
@@ -19,6 +20,8 @@ from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message, key_spec
 
 log = logging.getLogger(__name__)
+
+_ABOUT_TOKEN = frozenset({HoldKind.BEARER_REFUSED, HoldKind.NO_BEARER})
 
 
 class Gate:
@@ -87,19 +90,17 @@ class Gate:
         c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # has no time of its own: others go first
         return False
 
-    def is_held(self, c: Connection, lease: Lease, now: float) -> bool:
-        """Tell whether the connection's app keeps it from connecting; if so, record the wait."""
+    def hold_wait(self, c: Connection, key_id: str, now: float) -> Wait | None:
+        """Return why the connection's app keeps it from connecting, or None."""
         if c.app is None:
-            return False
-        app, key = self._context.app_of(c), self._context.pool.key(lease.key_id).name
-        hold = app.hold() if app is not None else None
-        if app is not None and hold is None:
-            return False
-        if hold is None:
-            self.wait(c, Wait(WaitKind.NO_APP, "its app is not known yet", key=key), now)
-        else:
-            self.wait(c, Wait.for_app(hold, key, instant(now).wall, now), now)
-        return True
+            return None
+        app, key = self._context.app_of(c), self._context.pool.key(key_id).name
+        if app is None:
+            return Wait(WaitKind.NO_APP, "its app is not known yet", key=key)
+        hold = app.hold()
+        if hold is None or (c.handover.held_back is not None and hold.kind in _ABOUT_TOKEN):
+            return None  # a new token is in doubt: the old generation returns with the one that worked
+        return Wait.for_app(hold, key, instant(now).wall, now)
 
     def key_wait(self, c: Connection, verdict: Verdict, key_id: str) -> Wait:
         """Return why a connection waits for its key."""

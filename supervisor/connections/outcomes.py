@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from traptor.common.counts import Counters, added
+from traptor.common.counts import added
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.messages import (
@@ -25,6 +25,7 @@ from traptor.common.messages import (
     Report,
     Sample,
 )
+from traptor.supervisor.connections.appnews import CAUSES, AppNews
 from traptor.supervisor.connections.connection import Connection, LastError, Refusal
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.endings import (
@@ -39,11 +40,9 @@ from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.money.reads import reads_between
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
 from traptor.supervisor.workers.states import GenerationState
-from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
-from traptor.supervisor.xapi.quota import quota_of
+from traptor.supervisor.xapi.cures import cure_of
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +58,6 @@ _CAUSE_OF_KIND = {
     DisconnectKind.HTTP: GapCause.NETWORK,
     DisconnectKind.WORKER: GapCause.CRASH,
     DisconnectKind.OUTBOX_FULL: GapCause.OUTBOX_FULL,
-}
-_CAUSE_OF_CURE = {
-    Cure.MONEY: GapCause.COST,
-    Cure.SLOT: GapCause.SLOT_HELD,
-    Cure.FILTERS: GapCause.RULES_REFUSED,
-    Cure.BEARER: GapCause.KEY_REFUSED,
 }
 _CAUSE_OF_FAILURE = {
     FailureKind.NETWORK: GapCause.NETWORK,
@@ -84,6 +77,7 @@ class Outcomes:
         self._context = context
         self._clock = clock
         self._wake = wake
+        self._news = AppNews(context)
 
     # ---- called by the fleet
 
@@ -95,7 +89,7 @@ class Outcomes:
                 _note_delivery(self._connection(g), g, message)
                 before = g.counters
                 g.heard(message, now, self._context.run_clock.read(now))
-                self._tell_app(g, before, message.seen_filters)
+                self._news.reported(self._connection(g), g, before, message.seen_filters)
                 return
             case Sample():
                 self._context.samples.take(g.birth.connection, message)
@@ -155,10 +149,7 @@ class Outcomes:
         assert g.lease is not None
         self._count_opening(g, Opening.STREAM)
         self._context.pool.connected(g.lease.key_id, message.at)
-        if (app := self._context.app_of(c)) is not None:
-            app.connected()
-            c.without_filters = 0
-            self._context.slots.connected(g.lease.key_id, instant(message.at).wall)
+        self._news.connected(c, g.lease.key_id, message.at)
         c.gaps.streaming(g.birth.generation, instant(message.at))
         if c.refusal is not None and c.refusal.rules == g.spec.rules:
             c.refusal = None
@@ -209,8 +200,7 @@ class Outcomes:
         self._context.keys_changed = True
         if message.kind is not DisconnectKind.OWN_CLOSE:
             c.last_error = LastError(message.at, error_of(message))
-        if c.app is not None and message.headers:
-            self._take_limit(lease.key_id, message, now)
+        self._news.announced(c, message, now)
         if message.kind is DisconnectKind.NETWORK:
             c.network_error = message.detail
         if began is not None:
@@ -233,8 +223,8 @@ class Outcomes:
         self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
         cure = cure_of(message) if c.app is not None and not is_ours else None
         if cure is not None:
-            cause = _CAUSE_OF_CURE[cure]
-            self._cure(c, g, cure, message, message.at)
+            cause = CAUSES[cure]
+            self._news.cure(c, g, cure, message, message.at)
         ended_at = safe_until(message)
         if not c.is_planned and message.kind is DisconnectKind.OWN_CLOSE:
             ended_at = message.at  # we closed it because the connection is not wanted any more: no gap
@@ -278,53 +268,13 @@ class Outcomes:
             look_at_addresses(self._context.pool)  # the address may be missing on this host
         cure = cure_of(message) if c.app is not None else None
         if cure is not None:
-            self._cure(c, g, cure, message, now)
+            self._news.cure(c, g, cure, message, now)
         elif message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)
         else:
             self._key_failed(c, g, failure_of(message), key_id, now)
         if g is c.successor:
             c.handover.fail(c.serving, self._serial_due(now))
-
-    def _cure(self, c: Connection, g: Generation, cure: Cure, message: Disconnected, now: float) -> None:
-        """Have what only v2 knows looked after; the connection waits until that is done."""
-        app = self._context.app_of(c)
-        if app is None or c.app is None:
-            return
-        pool, said = self._context.pool, why(message)
-        match cure:
-            case Cure.MONEY:
-                app.out_of_credit(said, reset_at(message))
-            case Cure.SLOT:
-                pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD))
-                self._context.slots.taken(c.app)
-            case Cure.FILTERS:
-                c.without_filters += 1
-                if c.without_filters > 1:  # it was looked at a moment ago
-                    pool.failed(c.app, now, Failure(FailureKind.HTTP))
-                app.doubt()
-            case Cure.BEARER:
-                is_given = bool(pool.key(c.app).bearer_token)
-                kind = FailureKind.UNAUTHORIZED if is_given else FailureKind.HTTP
-                pool.failed(c.app, now, Failure(kind))
-                app.refused(g.connect.bearer_token if g.connect is not None else "", said)
-        if g is c.serving:
-            c.gaps.cause_changed(_CAUSE_OF_CURE[cure], instant(now), message.problem)
-        log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
-
-    def _take_limit(self, key_id: str, message: Disconnected, now: float) -> None:
-        """Tell the pool what X announced of its limit on connects."""
-        quota = quota_of(message.headers)
-        reset_at = None if quota.reset_at is None else quota.reset_at - instant(now).wall + now
-        self._context.pool.told(key_id, quota.limit, quota.remaining, reset_at, now)
-
-    def _tell_app(self, g: Generation, before: Counters, seen: Sequence[str]) -> None:
-        """Tell the app what a worker read since its last report, and the filters that posts named."""
-        c = self._connection(g)
-        app = self._context.app_of(c)
-        if app is not None:
-            app.read(reads_between(before, g.counters))
-            app.saw(seen)
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry

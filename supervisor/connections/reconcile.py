@@ -307,7 +307,8 @@ class Reconciler:
             self._gate.wait(c, _rules_refused(c), now)
             return
         verdict = self._context.pool.may_connect(lease.key_id, Purpose.FRESH, now)
-        if self._gate.is_held(c, lease, now):
+        if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:
+            self._gate.wait(c, held, now)
             return
         if not verdict.allowed:
             self._gate.wait(c, self._gate.key_wait(c, verdict, lease.key_id), now)

@@ -110,6 +110,9 @@ class Refresh:
     def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None
         pool, key_id = self._context.pool, c.lease.key_id
+        if (held := self._gate.hold_wait(c, key_id, now)) is not None:
+            self._gate.wait(c, held.of_refresh(), now)  # before anything is closed for it
+            return
         verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
         slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
         spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now) if c.app is None else None
@@ -158,7 +161,8 @@ class Refresh:
         return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
 
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
-        if self._gate.is_held(c, lease, now):
+        if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:
+            self._gate.wait(c, held.of_refresh(), now)
             return False
         verdict = self._context.pool.may_connect(lease.key_id, purpose, now)
         if not verdict.allowed:

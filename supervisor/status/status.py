@@ -14,7 +14,7 @@ from traptor.common import __version__
 from traptor.common.files.outboxes import Left
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.hold import HoldKind
-from traptor.supervisor.connections.appview import AppView
+from traptor.supervisor.apps.view import AppView
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import instant

@@ -12,7 +12,7 @@ from traptor.supervisor.apps.effect import InEffect
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.apps.told import Knowledge
 from traptor.supervisor.apps.translated import Wording
-from traptor.supervisor.connections.appview import AppView
+from traptor.supervisor.apps.view import AppView
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.rules.snapshot import Snapshot
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import ConnectionState
 
 
@@ -162,3 +164,46 @@ def _report(now: float, counters: Counters) -> Report:
         outbox_bytes=0,
         counters=counters,
     )
+
+
+def changed(world: World, token: str) -> Generation:
+    """A reload gives its key another token; the successor is ready and asks."""
+    key = replace(A, bearer_token=token)
+    world.set_keys(key)
+    world.app.token = token
+    world.step()
+    world.ready(world.successor(world.c))
+    return world.successor(world.c)
+
+
+def test_a_changed_token_replaces_the_worker_one_after_the_other(world: World) -> None:
+    old = world.stream(world.c, seconds_ago=20)
+    new = changed(world, "new-token")
+    assert world.fleet.told[-1] == ("close", old.name)
+    world.ended(old, DisconnectKind.OWN_CLOSE)
+    assert new.connect is not None
+    assert new.connect.bearer_token == "new-token"
+    assert world.c.gaps.standing.cause is GapCause.REFRESH
+
+
+def test_no_stream_is_closed_for_a_token_that_x_does_not_take(world: World) -> None:
+    old = world.stream(world.c, seconds_ago=20)
+    world.app.held = Hold(HoldKind.BEARER_REFUSED, "X does not take the consumer key")
+    changed(world, "new-token")
+    assert (old.streams, world.told("close")) == (True, 0)
+    assert world.c.wait is not None
+    assert world.c.wait.text == "refresh waits: X does not take the consumer key"
+
+
+def test_the_old_worker_returns_with_its_token_when_the_new_one_is_refused(world: World) -> None:
+    old = world.stream(world.c, seconds_ago=20)
+    assert old.connect is not None
+    token = old.connect.bearer_token
+    new = changed(world, "new-token")
+    world.ended(old, DisconnectKind.OWN_CLOSE)
+    world.app.held = Hold(HoldKind.BEARER_REFUSED, "X does not take the new token")
+    world.disconnected(new, DisconnectKind.HTTP, 401, "Unauthorized")
+    assert [one for one in world.fleet.told if one[0] == "connect"][-1] == ("connect", old.name)
+    assert old.connect.bearer_token == token
+    world.connected(old)
+    assert world.pool.state(A.key_id, world.now) is KeyState.SUSPECT, "the new token is not tried again"

@@ -1,0 +1,94 @@
+"""Tell an app what X says to its workers (v2), and have done what only v2 asks for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from traptor.common.counts import Counters
+from traptor.common.logs.event import fields
+from traptor.common.messages import Disconnected
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.handover import Way
+from traptor.supervisor.gaps.interval import GapCause, instant
+from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.money.reads import reads_between
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.xapi.cures import Cure, reset_at, why
+from traptor.supervisor.xapi.quota import quota_of
+
+log = logging.getLogger(__name__)
+
+CAUSES: Mapping[Cure, GapCause] = {
+    Cure.MONEY: GapCause.COST,
+    Cure.SLOT: GapCause.SLOT_HELD,
+    Cure.FILTERS: GapCause.RULES_REFUSED,
+    Cure.BEARER: GapCause.KEY_REFUSED,
+}
+
+
+class AppNews:
+    """Passes news on; under v1.1, where no connection has an app, it does nothing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def connected(self, c: Connection, key_id: str, at: float) -> None:
+        """Record that X opened the stream at `at` (monotonic seconds)."""
+        app = self._context.app_of(c)
+        if app is not None:
+            app.connected()
+            c.without_filters = 0
+            self._context.slots.connected(key_id, instant(at).wall)
+
+    def reported(self, c: Connection, g: Generation, before: Counters, seen: Sequence[str]) -> None:
+        """Tell what a worker read since its last report, and the filters that posts named."""
+        app = self._context.app_of(c)
+        if app is not None:
+            app.read(reads_between(before, g.counters))
+            app.saw(seen)
+
+    def announced(self, c: Connection, message: Disconnected, now: float) -> None:
+        """Tell the pool what X announced of its limit on connects."""
+        if c.app is None or not message.headers:
+            return
+        quota = quota_of(message.headers)
+        resets_at = None if quota.reset_at is None else quota.reset_at - instant(now).wall + now
+        self._context.pool.told(c.app, quota.limit, quota.remaining, resets_at, now)
+
+    def cure(self, c: Connection, g: Generation, cure: Cure, message: Disconnected, now: float) -> None:
+        """Have looked after what X refused a connect or ended a stream for."""
+        app, said = self._context.app_of(c), why(message)
+        if app is None or c.app is None:
+            return
+        log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
+        match cure:
+            case Cure.MONEY:
+                app.out_of_credit(said, reset_at(message))
+            case Cure.SLOT:
+                self._context.pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))
+                self._context.slots.taken(c.app)
+            case Cure.FILTERS:
+                c.without_filters += 1
+                if c.without_filters > 1:  # it was looked at a moment ago
+                    self._context.pool.failed(c.app, now, Failure(FailureKind.HTTP, text=said))
+                app.doubt()
+            case Cure.BEARER:
+                self._bearer_refused(c, c.app, g, said, now)
+        if g is c.serving:
+            c.gaps.cause_changed(CAUSES[cure], instant(now), message.problem)
+
+    def _bearer_refused(self, c: Connection, key_id: str, g: Generation, said: str, now: float) -> None:
+        """Have another token fetched, or the key quarantined whose token the operator gave."""
+        pool, app = self._context.pool, self._context.app_of(c)
+        is_given = bool(pool.key(key_id).bearer_token)
+        failure = Failure(FailureKind.UNAUTHORIZED if is_given else FailureKind.HTTP, text=said)
+        if is_given and c.handover.way is Way.SERIAL and g is c.successor:
+            c.handover.hold_back(key_id, failure)  # the old generation returns with the old token
+            return
+        pool.failed(key_id, now, failure)
+        if g is c.serving:
+            c.handover.drop_held_back()
+        if app is not None and g.connect is not None:
+            app.refused(g.connect.bearer_token, said)
