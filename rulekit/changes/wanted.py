@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from traptor.common.rates import read_rate_limit
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rejected, Rule, RuleType
 from traptor.common.text import shown
@@ -41,6 +42,7 @@ def wanted_rule(row: Row, rule_type: RuleType, limits: Limits) -> Wanted:
     assert isinstance(found, Rule)
     if rule_id:
         _check_id(rule_id)
+    _check_rate(fields)
     fields["rule_id"] = rule_id or derived_id(found.values)
     return Wanted(row.number, fields["rule_id"], fields, found.values, found.doubt)
 
@@ -48,6 +50,12 @@ def wanted_rule(row: Row, rule_type: RuleType, limits: Limits) -> Wanted:
 def derived_id(values: Iterable[str]) -> str:
     """Return the id of a rule that came without one: the same values give the same id."""
     return "v-" + blake2b("\n".join(sorted(values)).encode(), digest_size=8).hexdigest()
+
+
+def _check_rate(fields: Fields) -> None:
+    rate = fields.get("rate", "").strip()
+    if rate not in ("", "none"):
+        read_rate_limit(rate, fields.get("capacity", "").strip())
 
 
 def _check_id(rule_id: str) -> None:

@@ -15,7 +15,7 @@ from traptor.rulekit.changes.change import RuleChange, by_group
 from traptor.rulekit.changes.editing import Edits
 from traptor.rulekit.changes.holdings import Holdings, Stored, values_of
 from traptor.rulekit.changes.wanted import Collected
-from traptor.rulekit.commands.parts.changing import Manner, Outcome, Steps, make_change
+from traptor.rulekit.commands.parts.changing import Manner, Outcome, make_change
 from traptor.rulekit.commands.parts.given import BadRows, collect, given_of, progress_bar, source_options
 from traptor.rulekit.commands.parts.kit import (
     Kit,
@@ -29,6 +29,7 @@ from traptor.rulekit.commands.parts.kit import (
 )
 from traptor.rulekit.commands.parts.spending import agree, key_option, yes_option
 from traptor.rulekit.commands.parts.tables import table
+from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.lookups.accounts import Account, by_ids
 from traptor.rulekit.lookups.names import FIELD
 from traptor.rulekit.lookups.question import asker_of

@@ -15,7 +15,7 @@ from traptor.rulekit.changes.change import Fields, GroupChange, Kind, RuleChange
 from traptor.rulekit.changes.editing import Edits, chosen, removal
 from traptor.rulekit.changes.editing import move as move_of
 from traptor.rulekit.changes.holdings import Holdings, Stored
-from traptor.rulekit.commands.parts.changing import Manner, Outcome, Steps, make_change
+from traptor.rulekit.commands.parts.changing import Manner, Outcome, make_change
 from traptor.rulekit.commands.parts.kit import (
     Where,
     a_group,
@@ -26,6 +26,7 @@ from traptor.rulekit.commands.parts.kit import (
     wait_option,
 )
 from traptor.rulekit.commands.parts.tables import table
+from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.keeping.history import Entry, groups_with_history, read_history, taken_back
 
 _MOST_NAMED = 5

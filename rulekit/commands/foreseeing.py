@@ -16,12 +16,13 @@ from traptor.rulekit.changes.effects import Act, Effect, changed_holdings, effec
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.commands.loading import Loading, gathered, id_option, replace_option, target_of
-from traptor.rulekit.commands.parts.changing import Manner, Steps, make_change
+from traptor.rulekit.commands.parts.changing import Manner, make_change
 from traptor.rulekit.commands.parts.given import Given, given_of, progress_bar, settle_bad, source_options
 from traptor.rulekit.commands.parts.kit import Kit, json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
 from traptor.rulekit.commands.parts.tables import table
+from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.sources.row import BadRow
 from traptor.rulekit.validation.judge import judge
 from traptor.rulekit.validation.kinds import read_kind

@@ -13,11 +13,12 @@ from traptor.common.terminal import report_console, say
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.changes.loading import LoadPlan, Target, plan_load
 from traptor.rulekit.changes.wanted import Collected
-from traptor.rulekit.commands.parts.changing import Manner, Outcome, Steps, list_changes, make_change
+from traptor.rulekit.commands.parts.changing import Manner, Outcome, list_changes, make_change
 from traptor.rulekit.commands.parts.given import BadRows, Given, collect, given_of, settle_bad, source_options
 from traptor.rulekit.commands.parts.kit import Kit, a_type, json_option, kit_of, wait_option
 from traptor.rulekit.commands.parts.naming import Naming
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
+from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.lookups.names import names_in
 from traptor.rulekit.sources.row import BadRow, Row
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,9 @@ from traptor.rulekit.changes.holdings import Stored
 from traptor.rulekit.figures.reading import read_figures
 from traptor.rulekit.figures.report import Order, ordered, reports
 from traptor.rulekit.keeping.reading import read_holdings
+from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.validation import bad_request, json_response
+from traptor.rulekit.service.where import read_where
 
 _MOST = 1_000
 _USUAL = 50
@@ -27,8 +28,9 @@ _PARAMETERS = frozenset({"of", "by", "most"})
 class Figures:
     """Answers what rules brought; `settings` returns those in force. Redis is read in a thread."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], aside: Aside) -> None:
         self._settings = settings
+        self._aside = aside
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -39,14 +41,14 @@ class Figures:
         if unknown := query.keys() - _PARAMETERS:
             raise bad_request(f"there is no parameter {sorted(unknown)[0]}: expected of, by, most")
         try:
-            types, group = _where(query.get("of", ""))
+            types, group = read_where(query.get("of", ""))
             order = Order(query.get("by", Order.DAY))
             most = int(query.get("most", _USUAL))
         except ValueError as error:
             raise bad_request(str(error)) from None
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
-        return json_response(await asyncio.to_thread(self._read, types, group, order, most))
+        return json_response(await self._aside.run(lambda: self._read(types, group, order, most)))
 
     def _read(
         self, types: list[RuleType], group: GroupId | None, order: Order, most: int
@@ -63,13 +65,3 @@ class Figures:
             client.close()
         price = settings.twitter.post_price if settings.traptor.api == _V2 else None
         return [one.as_json(now, price) for one in ordered(reports(rules, figures), order, now)[:most]]
-
-
-def _where(text: str) -> tuple[list[RuleType], GroupId | None]:
-    """Return the types, and the group if one is named. Raises ValueError."""
-    if not text:
-        return list(RuleType), None
-    if ":" not in text:
-        return [RuleType.parse(text)], None
-    group = GroupId.parse(text)
-    return [group.type], group

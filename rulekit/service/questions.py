@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from traptor.rulekit.lookups.accounts import Account, by_ids, by_names
 from traptor.rulekit.lookups.cache import NameCache
 from traptor.rulekit.lookups.question import XRefused, asker_of
 from traptor.rulekit.lookups.volume import inquiry, volumes
+from traptor.rulekit.service.aside import Aside
 
 _DAY_S = 86_400.0
 
@@ -21,20 +21,21 @@ _DAY_S = 86_400.0
 class Questions:
     """Asks X in a thread, and pays for it; names that were looked up are kept in Redis."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], aside: Aside) -> None:
         self._settings = settings
+        self._aside = aside
 
     async def id_of(self, name: str) -> str:
         """Return the id of the account. Raises TraptorError."""
-        return (await asyncio.to_thread(self._by_name, name.lower())).id
+        return (await self._aside.run(lambda: self._by_name(name.lower()))).id
 
     async def name_of(self, user_id: str) -> str:
         """Return the name of the account. Raises TraptorError."""
-        return (await asyncio.to_thread(self._by_id, user_id)).username
+        return (await self._aside.run(lambda: self._by_id(user_id))).username
 
     async def tweets_a_second(self, values: tuple[str, ...]) -> float:
         """Return how many posts these phrases find, by X's counts of the last days. Raises TraptorError."""
-        return await asyncio.to_thread(self._rate, values)
+        return await self._aside.run(lambda: self._rate(values))
 
     def _by_name(self, name: str) -> Account:
         of = self._settings().redis

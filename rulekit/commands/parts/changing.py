@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -13,11 +13,10 @@ from traptor.rulekit.changes.change import GroupChange, Kind
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
-from traptor.rulekit.keeping.lock import locked
-from traptor.rulekit.keeping.reading import read_holdings, revisions_of
-from traptor.rulekit.keeping.writing import GroupWriter, Signature
+from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.reading import read_holdings
+from traptor.rulekit.keeping.writing import Signature
 
-Steps = Sequence[Sequence[GroupChange]]
 _SHOWN = 20
 
 
@@ -75,7 +74,7 @@ def make_change(
     kit: Kit,
     rule_type: RuleType,
     manner: Manner,
-    work_out: Callable[[redis.Redis, Holdings], Steps],
+    work_out: WorkOut,
 ) -> Steps:
     """Work a change out on what stands in Redis, and write it unless it is a dry run.
 
@@ -84,18 +83,11 @@ def make_change(
     with kit.redis() as client:
         if manner.dry_run:
             return work_out(client, read_shown(client, rule_type))
-        with locked(client, rule_type, who_asks(), manner.wait_s, say) as lock:
-            holdings = read_shown(client, rule_type)
-            steps = work_out(client, holdings)
-            groups = {change.group for step in steps for change in step}
-            # Groups without rules keep the revision of their last change.
-            empty = revisions_of(client, sorted(groups - holdings.revisions.keys()))
-            revisions = {**holdings.revisions, **empty}
-            signature = Signature(who_asks(), manner.command)
-            with progress_bar("writing") as show:
-                writer = GroupWriter(client, kit.settings.redis.channel, lock, signature)
-                writer.write_all(steps, revisions, show)
-            return steps
+        signature = Signature(who_asks(), manner.command)
+        channel = kit.settings.redis.channel
+        with progress_bar("reading Redis, then writing") as show:
+            hearing = Hearing(say, show, show)
+            return apply_change(client, channel, rule_type, signature, manner.wait_s, work_out, hearing)
 
 
 def read_shown(client: redis.Redis, rule_type: RuleType, group: GroupId | None = None) -> Holdings:

@@ -159,6 +159,7 @@ def test_a_rule_that_is_invalid_with_the_fields_it_has_is_refused_and_not_remove
         ({"value": "x", "rule_id": "a\u200bb"}, "invisible"),
         ({"value": "x", "rule_id": "a\nb"}, "control"),
         ({"value": "x", "rule_id": "a" * 201}, "200 bytes"),
+        ({"value": "x", "rate": "often"}, "the rate must be"),
         ({"value": "12", "rule_type": "follow"}, "track rules are expected"),
         ({"value": "12", "rule_type": "nonsense"}, "not a type of rule"),
     ],

