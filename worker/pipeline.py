@@ -46,6 +46,7 @@ class Pipeline(abc.ABC):
         self.sampler = Sampler()
         self._said = Tally()
         self._buckets = Buckets(birth.settings.rate_limits)
+        self.has_rate_limits = False
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -82,6 +83,7 @@ class Pipeline(abc.ABC):
     def limit_rates(self, rules: Sequence[Rule]) -> None:
         """Limit the rates of these rules, to which indexes refer from now on."""
         self._buckets.use(rules)
+        self.has_rate_limits = len(self._buckets) > 0
         if self._buckets.unreadable:
             log.warning("rate limits of rules cannot be read", extra=fields(rules=self._buckets.unreadable))
 

@@ -85,7 +85,7 @@ class PostPipeline(Pipeline):
         found = edition.attribute(head, raw)
         self._count(found)
         rules, matched = edition.rules, found.rules
-        if exceeding := self.exceeding(rules, matched):
+        if self.has_rate_limits and (exceeding := self.exceeding(rules, matched)):
             if self.stats is not None:
                 self.stats.held_for(rules, exceeding)
             matched = tuple(index for index in matched if index not in exceeding)

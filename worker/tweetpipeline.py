@@ -64,7 +64,7 @@ class TweetPipeline(Pipeline):
         if self.stats is not None:
             self.stats.received(matched)
         rules = self.birth.rules
-        if exceeding := self.exceeding(rules, matched):
+        if self.has_rate_limits and (exceeding := self.exceeding(rules, matched)):
             if self.stats is not None:
                 self.stats.held(exceeding)
             matched = [index for index in matched if index not in exceeding]

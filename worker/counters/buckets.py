@@ -50,6 +50,9 @@ class Buckets:
         self._by_index: dict[int, Bucket] = {}
         self.unreadable = 0  # rules whose own rate cannot be read; they have their group's
 
+    def __len__(self) -> int:
+        return len(self._by_index)
+
     def use(self, rules: Sequence[Rule]) -> None:
         """Take the rules that indexes refer to from now on."""
         known, self._known, self._by_index, self.unreadable = self._known, {}, {}, 0

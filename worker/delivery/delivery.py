@@ -88,7 +88,7 @@ class Delivery:
     def send(self, message: Outgoing) -> None:
         """Take a message; never waits. If it cannot be kept, `has_room` is cleared: bring no more."""
         with self._lock:
-            if not self._sink.takes(message):
+            if message.tweet_id is None and not self._sink.takes(message):
                 return
             self.counts.accepted += 1
             if not self._gathered and self._sink.deliver_at_once(message):

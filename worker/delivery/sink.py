@@ -49,7 +49,7 @@ class Sink(Protocol):
         """Connect to the output, or start to: it may be away. Raises SinkError, which says what to do."""
 
     def takes(self, message: Outgoing) -> bool:
-        """Tell whether messages of this kind are delivered at all."""
+        """Tell whether messages that are not tweets are delivered at all; tweets are, whatever it says."""
 
     def deliver_at_once(self, message: Outgoing) -> bool:
         """Deliver a message for good now; return False if that is impossible: then nothing has happened."""
