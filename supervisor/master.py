@@ -397,6 +397,7 @@ class Master:
         now, beats = time.monotonic(), self._heartbeats
         around = Surroundings(
             log_lost=self._logs.lost,
+            log_fails=self._logs.fails,
             ledger=self._ledger.status(),
             withheld=beats.withheld,
             foreign=beats.foreign,

@@ -39,6 +39,7 @@ class LineHandler(logging.Handler):
         self._tell = tell
         self._losses = Losses(clock)
         self._told_elsewhere = Losses(clock)
+        self.fails = False  # the last record could not be written
 
     @property
     def lost(self) -> int:
@@ -57,8 +58,10 @@ class LineHandler(logging.Handler):
         try:
             self.write_line(self._line(record))
         except Exception:  # noqa: BLE001  # a record that cannot even be formatted must not stop a stream
+            self.fails = True
             self._lose()
         else:
+            self.fails = False
             self._tell_of_losses()
 
     def _line(self, record: logging.LogRecord) -> bytes:

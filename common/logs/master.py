@@ -30,6 +30,11 @@ class MasterLogs:
         """The number of records that could not be written."""
         return self._handler.lost
 
+    @property
+    def fails(self) -> bool:
+        """True while records cannot be written."""
+        return self._handler.fails
+
     def know(self, secrets: Iterable[str]) -> None:
         """Hide these secrets too, from now on."""
         self._mask.know(secrets)

@@ -11,12 +11,11 @@ from traptor.supervisor.control.history import History
 from traptor.supervisor.control.refusals import Refused
 from traptor.supervisor.control.views import answer
 from traptor.supervisor.ledger.answer import UnknownError
-from traptor.supervisor.ledger.question import Period, Question
+from traptor.supervisor.ledger.question import Question
 from traptor.supervisor.orders.desk import Desk
 
 Json = dict[str, Any]
 
-_DAY_S = 86_400.0
 _MOST_GAPS = 1000
 _MOST_RULES = 20  # of one name: rule managers of several groups may use the same ids
 
@@ -34,23 +33,24 @@ class Explanations:
 
     async def _explain(self, request: web.Request) -> web.StreamResponse:
         """Answer `?of=track:0`, or `?rule=17`."""
-        match dict(request.query):
-            case {"of": str() as connection, **rest} if not rest and connection:
+        match list(request.query.items()):
+            case [("of", connection)] if connection:
                 return answer(await self._connection(connection))
-            case {"rule": str() as rule, **rest} if not rest and rule:
+            case [("rule", rule)] if rule:
                 return answer(await self._rule(rule))
         raise Refused(400, "ask for one thing: ?of=CONNECTION, such as track:0, or ?rule=ID")
 
     async def _connection(self, name: str) -> Json:
         shown = next((c for c in self._desk.status()["connections"] if c["connection"] == name), None)
-        gaps = await self._gaps(Question(connection=name, period=_last_day()))
+        gaps = await self._gaps(_of_last_day("connection", name))
         if shown is None and gaps is None:
             raise Refused(404, "there is no such connection, and there was none")
         return {"connection": shown, "gaps": gaps or []}
 
     async def _rule(self, name: str) -> Json:
+        question = _of_last_day("rule", name)
         rules = self._desk.find(name)[:_MOST_RULES]
-        gaps = await self._gaps(Question(rule=name, period=_last_day()))
+        gaps = await self._gaps(question)
         if not rules and gaps is None:
             raise Refused(404, "there is no rule with this rule_id or Redis key, and there was none")
         matches = await self._desk.last_matches(rules)
@@ -76,5 +76,6 @@ class Explanations:
             return None
 
 
-def _last_day() -> Period:
-    return Period(since=time.time() - _DAY_S)
+def _of_last_day(what: str, name: str) -> Question:
+    """Return the question for the gaps of the last day. Raises BadQuestionError for an impossible name."""
+    return Question.parse({what: [name], "since": ["1d"]}, time.time())

@@ -65,7 +65,7 @@ class Events:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
-        return [web.get("/api/events", self._get_events)]
+        return [web.get("/api/events", self._get_events, allow_head=False)]
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         with self._places.one(request):

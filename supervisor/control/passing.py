@@ -30,8 +30,8 @@ class Passing:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
         return [
-            web.get("/api/connections/{name}/sample", self._get_sample),
-            web.get("/api/connections/{name}/tail", self._get_tail),
+            web.get("/api/connections/{name}/sample", self._get_sample, allow_head=False),
+            web.get("/api/connections/{name}/tail", self._get_tail, allow_head=False),
         ]
 
     async def _get_sample(self, request: web.Request) -> web.StreamResponse:

@@ -214,6 +214,9 @@ def _of_host(status: Json) -> Iterator[OpenProblem]:
     if error := status["ledger"].get("error"):
         why = f"it is kept in memory: {error}"
         yield _plain(Subject.LEDGER, "", "failing", why, meanings.LEDGER_FAILS)
+    if status["log_fails"]:
+        why = f"{counted(status['log_lost'], 'record')} of supervisor.log could not be written"
+        yield _plain(Subject.LOG, "", "failing", why, meanings.LOG_FAILS)
     for job in status["jobs"]:
         if job["error"] is not None:
             until = job["retry_at"]

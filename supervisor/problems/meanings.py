@@ -125,5 +125,6 @@ RELOAD_REFUSED = Meaning(
 LEDGER_FAILS = Meaning(
     WARNING, "make room in state_dir, or correct its owner or mode", is_said_elsewhere=True
 )
+LOG_FAILS = Meaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
 JOB_FAILS = Meaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
 NOT_READY = Meaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)

@@ -21,6 +21,7 @@ class Subject(StrEnum):
     RELOAD = "reload"
     JOB = "job"
     LEDGER = "ledger"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ def subject_of(problem: OpenProblem) -> str:
             return "reload REFUSED"
         case Subject.LEDGER:
             return "gap ledger NOT WRITTEN"
+        case Subject.LOG:
+            return "log NOT WRITTEN"
         case Subject.JOB:
             return f"job {name!r} FAILING"
 

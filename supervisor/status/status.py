@@ -35,6 +35,7 @@ class Surroundings:
     """The parts of the status besides groups, connections and keys."""
 
     log_lost: int
+    log_fails: bool
     ledger: Mapping[str, int | str | None]
     withheld: Mapping[GroupId, str]  # groups without a heartbeat, and why
     foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
@@ -59,6 +60,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "strays": len(groups.strays),
         "stray_keys": _rejected(groups.strays),
         "log_lost": around.log_lost,
+        "log_fails": around.log_fails,
         "ledger": around.ledger,
         "reload": _reload(around.reload),
         "reloads": dict(around.reloads),

@@ -30,9 +30,11 @@ def status_of(
     foreign: frozenset[GroupId] = frozenset(),
     reload: Outcome | None = None,
     jobs: Sequence[Json] = (),
+    log_fails: bool = False,
 ) -> Json:
     around = Surroundings(
         log_lost=0,
+        log_fails=log_fails,
         ledger={},
         withheld=withheld or {},
         foreign=foreign,

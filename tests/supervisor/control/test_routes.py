@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from support.api import AnApi
 
+from traptor.supervisor.control.commands import _body
+from traptor.supervisor.control.refusals import Refused
 from traptor.supervisor.control.views import description
 
 EARLIER = {"/status", "/gaps", "/intervals", "/totals"}  # paths of earlier versions, not described
@@ -77,3 +81,24 @@ def test_one_answer_that_goes_on_too_many_is_refused_and_others_are_not(api: AnA
     refused, status = api.while_listening("/api/events", api.most_live, ["/api/events", "/api/status"])
     assert refused.status == 503
     assert status.status == 200
+
+
+@given(
+    st.binary(max_size=40)
+    | st.sampled_from([b'{"accept_empty": true}', b'{"accept_empty": 1}', b"[]", b"null"])
+)
+def test_any_body_of_a_reload_is_read_or_refused_with_a_sentence(body: bytes) -> None:
+    try:
+        assert isinstance(_body(body).accept_empty, bool)
+    except Refused as error:
+        assert error.status == 400
+        assert "accept_empty" in str(error)
+
+
+@pytest.mark.parametrize("query", ["", "?of=", "?of=a&rule=b", "?of=a&of=b", "?rule=" + "x" * 1001])
+def test_an_impossible_question_for_an_explanation_is_refused(api: AnApi, query: str) -> None:
+    assert api.ask("GET", f"/api/explain{query}").status == 400
+
+
+def test_the_head_of_an_answer_that_goes_on_is_not_asked_for(api: AnApi) -> None:
+    assert api.ask("HEAD", "/api/events").status == 405

@@ -198,6 +198,7 @@ def test_a_refused_reload_a_failing_job_and_a_start_without_rules_are_problems(w
     failing = {"job": "hints", "failures": 2, "error": "OSError: no", "retry_at": 9.0}
     assert only(find(status_of(world, jobs=[failing, {**failing, "error": None}]))).name == "hints"
     assert only(find(status_of(world, known=False))).kind == "not_ready"
+    assert only(find(status_of(world, log_fails=True))).subject is Subject.LOG
     unwritten = {**status_of(world), "ledger": {"unwritten": 9, "error": "state_dir is full"}}
     assert "state_dir is full" in only(find(unwritten)).why
     away = {**WORKS, RedisUse.RULES: UseState(RedisState.AWAY, 1.0, "no answer")}

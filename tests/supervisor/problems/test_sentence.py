@@ -71,6 +71,7 @@ def test_what_comes_from_outside_stays_on_one_line() -> None:
         (problem(Subject.REDIS, "rules", kind="away"), "Redis AWAY for rules"),
         (problem(Subject.RELOAD, ""), "reload REFUSED"),
         (problem(Subject.JOB, "hints"), "job 'hints' FAILING"),
+        (problem(Subject.LOG, ""), "log NOT WRITTEN"),
         (problem(Subject.LEDGER, ""), "gap ledger NOT WRITTEN"),
     ],
 )
