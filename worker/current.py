@@ -49,6 +49,12 @@ class CurrentStream:
         return self._connected_at
 
     @property
+    def opened_at(self) -> float:
+        """Return when the 200 of the present stream arrived."""
+        stream = self._stream
+        return stream.opened_at if stream is not None else self._connected_at
+
+    @property
     def last_byte_at(self) -> float:
         """Return when the last byte came that was handled."""
         stream = self._stream

@@ -148,9 +148,9 @@ class Session:
 
     def _opened(self) -> None:
         self._pipeline.stream_opened()
-        now = time.monotonic()
-        self._current.opened(now)
-        self._post(Connected(now, self._current.headers))
+        at = self._current.opened_at
+        self._current.opened(at)
+        self._post(Connected(at, self._current.headers))
         self._enter(Activity.READING, "streaming")
         log.info("streaming", extra=lifecycle())
         give_memory_back()

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 from typing import Any
@@ -26,14 +27,20 @@ _NEEDED = ("supervisor.cli", "supervisor.master", "worker.entry", "sandbox.cli",
 
 
 def serve(asked: socket.socket) -> Order | None:
-    """The order of the process that this one has become; None: whoever asked is gone."""
+    """The order of the process that this one has become; None: whoever asked is gone, and what runs ends."""
+    running: set[int] = set()
     while True:
         packet, streams, *_ = socket.recv_fds(asked, _PACKET_BYTES, _STREAMS)
         if not packet:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
             return None
         order = json.loads(packet)
         if "poll" in order:
-            asked.send(json.dumps(exit_code(order["poll"])).encode())
+            code = exit_code(order["poll"])
+            if code is not None:
+                running.discard(order["poll"])
+            asked.send(json.dumps(code).encode())
             continue
         pid = os.fork()
         if not pid:
@@ -42,6 +49,7 @@ def serve(asked: socket.socket) -> Order | None:
             return dict(order)
         for stream in streams:
             os.close(stream)
+        running.add(pid)
         asked.send(json.dumps(pid).encode())
 
 

@@ -117,6 +117,11 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         return reply.body.handled_until if reply is not None and reply.streams else 0.0
 
     @property
+    def opened_at(self) -> float:
+        """The time at which the 200 arrived; before that, when this was made (any thread)."""
+        return self._opened_at
+
+    @property
     def last_byte_at(self) -> float:
         """The time of the last handled byte, or shortly after it (any thread)."""
         reply = self._reply
@@ -192,8 +197,8 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
     # ---- called by tweepy
 
     def on_connect(self) -> None:
-        """Report a 200."""
-        self._handled_at = self._opened_at = time.monotonic()
+        """Report a 200, dated to when it arrived: a busy or stopped worker sees it later."""
+        self._handled_at = self._opened_at = self._answered_at()
         if self._stop.kind is not None:
             self.running = False
             return
@@ -265,6 +270,13 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
             headers=self.headers,
             detail="" if self._stop.kind is not None else detail,
         )
+
+    def _answered_at(self) -> float:
+        """Return when the response arrived, or the first of its body if that is read with it."""
+        if self._reply is None:
+            return time.monotonic()
+        came_at, _ = self._reply.body.last_came_at()
+        return came_at
 
     def _server_closed_at(self) -> float:
         """Return when the end of the response arrived: a stopped or slow reader sees it later."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import psutil
 import pytest
 from support.answers import SETTINGS, chunked
 from support.streamclient import StreamClient
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.messages import DisconnectKind
+from traptor.worker.stream.v1 import V1Stream
 
 LINE = b'{"id_str":"1"}\r\n'
 LAST_CHUNK = b"0\r\n\r\n"
@@ -58,6 +61,27 @@ def test_an_end_that_is_read_late_is_dated_to_when_it_came(client: StreamClient,
     else:  # within the answer: it broke
         assert message.kind is DisconnectKind.NETWORK
     assert message.last_byte_at <= came_at + TICKS_S
+
+
+def test_a_200_that_is_read_late_is_dated_to_when_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep, came, goes_on = V1Stream._keep_response, threading.Event(), threading.Event()
+
+    def keep_and_wait(reader: V1Stream, response: Any, *args: Any, **options: Any) -> None:
+        keep(reader, response, *args, **options)
+        came.set()
+        goes_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(V1Stream, "_keep_response", keep_and_wait)
+    client = StreamClient()
+    try:
+        assert came.wait(DEADLINE_S)
+        came_at = time.monotonic()
+        wait_until_late(came_at)
+        goes_on.set()
+        assert client.opened.wait(DEADLINE_S)
+        assert client.stream.opened_at <= came_at + TICKS_S
+    finally:
+        client.close()
 
 
 def test_a_silence_is_dated_to_its_beginning_though_what_came_before_is_handled_late(
