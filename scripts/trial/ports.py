@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 
@@ -48,3 +49,10 @@ def _claim(port: int) -> bool:
         return False
     _claims.append(claim)
     return True
+
+
+@atexit.register
+def _give_back() -> None:
+    """Close the claims: Python warns of sockets that it has to close itself."""
+    for claim in _claims:
+        claim.close()
