@@ -115,7 +115,7 @@ def played(hosts: Hosts, playbook: str, *options: str) -> dict[str, dict[str, in
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_hosts_get_their_groups_and_keys_and_change_without_touching_what_stays(
     hosts: Hosts, collection: Collection
 ) -> None:
@@ -190,7 +190,18 @@ def a_host_is_taken_away_and_a_setting_reloaded(hosts: Hosts) -> None:
 
 
 def code_is_restarted_one_host_after_the_other(hosts: Hosts) -> None:
+    """Also on a host whose run ended in between, on a setting that is wrong."""
+    pids = {host: hosts.unit(host).pid for host in THREE}
     hosts.variables["traptor_wheel"] = str(build_wheel(hosts.folder / "wheels", "0.1.2"))
+    supervisor = hosts.variables["traptor_settings"]["supervisor"]
+    hosts.variables["traptor_settings"]["supervisor"] = {**supervisor, "hang_timeout": "never"}
+    done = hosts.play("site", "--limit", "server01")
+    assert done.returncode != 0
+    assert "hang_timeout" in done.stdout
+    assert hosts.actions() == []
+    assert hosts.unit("server01").pid == pids["server01"], "it runs on, with the settings that it had"
+
+    hosts.variables["traptor_settings"]["supervisor"] = supervisor
     played(hosts, "site", "--limit", "server01,server02")
     assert hosts.actions() == ["restart traptor-server01", "restart traptor-server02"]
     wanted = ["0.1.2", "0.1.2", "0.1.1"]
