@@ -53,8 +53,13 @@ def flat(counters: Counters) -> dict[str, int]:
     return counts
 
 
+_NOTHING = Counters()
+
+
 def added(one: Counters, other: Counters) -> Counters:
-    """Return the sums of both."""
+    """Return the sums of both; the result may be one of them."""
+    if one == _NOTHING:  # most generations are the first of their connection
+        return other
     sums: dict[str, Any] = {}
     for name in Counters.__struct_fields__:
         mine, others = getattr(one, name), getattr(other, name)
