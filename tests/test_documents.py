@@ -14,8 +14,10 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from support.paths import ROOT
 
+from traptor.common.config.options import OnReload
 from traptor.common.config.sections import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.counts import Counters
@@ -137,6 +139,12 @@ def test_options_that_are_named_with_their_section_exist(path: Path) -> None:
     for section, key in re.findall(r"`\[(\w+)\]\s+(\w+)", path.read_text()):
         if section in sections:
             assert (section, key) in options, f"[{section}] {key}"
+
+
+def test_the_ansible_role_knows_the_options_that_need_a_restart() -> None:
+    role = yaml.safe_load(text_of("deploy/ansible/roles/traptor/vars/main.yml"))
+    needing = {f"{one.section}.{one.key}" for one in OPTIONS if one.reload is OnReload.RESTART}
+    assert set(role["traptor_restarting"]) == needing
 
 
 def inis() -> list[tuple[str, str]]:

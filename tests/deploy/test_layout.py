@@ -7,14 +7,11 @@ import random
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support.paths import DEPLOY
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.common.config.options import OnReload
-from traptor.common.config.sections import OPTIONS
 
 ROLE = DEPLOY / "ansible" / "roles" / "traptor"
 
@@ -241,9 +238,3 @@ def test_settings_that_need_a_restart_are_told_from_those_that_do_not() -> None:
     restarting = ["redis.url", "supervisor.run_dir", "traptor.api"]
     assert layout.restart_options(before, after, restarting) == ["redis.url", "supervisor.run_dir"]
     assert layout.restart_options("", after, restarting) == []
-
-
-def test_the_role_knows_the_options_that_need_a_restart() -> None:
-    named = set(yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["traptor_restarting"])
-    # Those of the key sections and of libraries are no options of the table.
-    assert named == {f"{one.section}.{one.key}" for one in OPTIONS if one.reload is OnReload.RESTART}
