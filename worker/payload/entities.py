@@ -4,90 +4,72 @@ from __future__ import annotations
 
 from typing import Any
 
-from traptor.worker.payload.included import Included, Json
+from msgspec import UNSET, UnsetType
+
+from traptor.worker.payload.form import V1Entities, V1Link, V1Media, V1Medium, V1Mention, V1Tag
+from traptor.worker.payload.source import FoundInText, Linked, Named, SourceIncludes, SourceMedium
 
 _TYPES = {"3": "photo", "7": "video", "13": "video", "16": "animated_gif"}
 
 
-def v1_entities(found: Json, included: Included) -> Json:
+def v1_entities(found: FoundInText, included: SourceIncludes) -> tuple[V1Entities, V1Media | UnsetType]:
     """Return `entities`, and `extended_entities` where there are media."""
-    links = found.get("urls") or ()
-    entities: Json = {
-        "hashtags": [{"text": one["tag"], "indices": _span(one)} for one in found.get("hashtags") or ()],
-        "urls": [_link(one) for one in links if "media_key" not in one],
-        "user_mentions": [_mention(one, included) for one in found.get("mentions") or ()],
-        "symbols": [{"text": one["tag"], "indices": _span(one)} for one in found.get("cashtags") or ()],
-    }
-    media = [_medium(one, included) for one in links if "media_key" in one]
-    if not media:
-        return {"entities": entities}
-    entities["media"] = media[:1]
-    return {"entities": entities, "extended_entities": {"media": media}}
+    media = [_medium(one, one.media_key, included) for one in found.urls if one.media_key is not None]
+    entities = V1Entities(
+        [V1Tag(one.tag, (one.start, one.end)) for one in found.hashtags],
+        [_link(one) for one in found.urls if one.media_key is None],
+        [_mention(one, included) for one in found.mentions],
+        [V1Tag(one.tag, (one.start, one.end)) for one in found.cashtags],
+        media[:1] or UNSET,
+    )
+    return entities, V1Media(media) if media else UNSET
 
 
-def quoted_link(found: Json, post_id: str) -> Json | None:
+def quoted_link(found: FoundInText, post_id: str) -> dict[str, Any] | None:
     """Return `quoted_status_permalink`: the link to a quoted post, if the text has one."""
-    for one in found.get("urls") or ():
-        expanded = one.get("expanded_url") or ""
+    for one in found.urls:
+        expanded = one.expanded_url or ""
         if expanded.partition("?")[0].endswith(f"/status/{post_id}"):
-            return {"url": one.get("url"), "expanded": expanded, "display": one.get("display_url")}
+            return {"url": one.url, "expanded": expanded, "display": one.display_url}
     return None
 
 
-def _span(found: Json) -> list[int]:
-    return [found["start"], found["end"]]
+def _link(link: Linked) -> V1Link:
+    return V1Link(link.url, link.expanded_url, link.display_url, (link.start, link.end))
 
 
-def _link(found: Json) -> Json:
+def _mention(named: Named, included: SourceIncludes) -> V1Mention:
+    user = included.user(named.id) if named.id is not None else None
+    name = None if user is None else user.name
+    number = None if named.id is None else int(named.id)
+    return V1Mention(named.username, name, number, named.id, (named.start, named.end))
+
+
+def _medium(link: Linked, media_key: str, included: SourceIncludes) -> V1Medium:
+    number, _, media_id = media_key.partition("_")
+    found = included.medium(media_key)
+    address = found.url or found.preview_image_url
+    large = {"w": found.width, "h": found.height, "resize": "fit"}
+    return V1Medium(
+        id=int(media_id),
+        id_str=media_id,
+        indices=(link.start, link.end),
+        media_url=address.replace("https://", "http://", 1) if address else None,
+        media_url_https=address,
+        url=link.url,
+        display_url=link.display_url,
+        expanded_url=link.expanded_url,
+        type=found.type or _TYPES.get(number),
+        sizes={"large": large} if found.width and found.height else None,
+        video_info=_video(found) if found.variants else UNSET,
+    )
+
+
+def _video(found: SourceMedium) -> dict[str, Any]:
     return {
-        "url": found.get("url"),
-        "expanded_url": found.get("expanded_url"),
-        "display_url": found.get("display_url"),
-        "indices": _span(found),
-    }
-
-
-def _mention(found: Json, included: Included) -> Json:
-    user_id = found.get("id")
-    return {
-        "screen_name": found.get("username"),
-        "name": included.name_of(user_id),
-        "id": None if user_id is None else int(user_id),
-        "id_str": user_id,
-        "indices": _span(found),
-    }
-
-
-def _medium(link: Json, included: Included) -> Json:
-    key = link["media_key"]
-    number, _, media_id = key.partition("_")
-    found = included.media(key)
-    address = found.get("url") or found.get("preview_image_url")
-    width, height = found.get("width"), found.get("height")
-    medium = {
-        "id": int(media_id),
-        "id_str": media_id,
-        "indices": _span(link),
-        "media_url": address.replace("https://", "http://", 1) if address else None,
-        "media_url_https": address,
-        "url": link.get("url"),
-        "display_url": link.get("display_url"),
-        "expanded_url": link.get("expanded_url"),
-        "type": found.get("type") or _TYPES.get(number),
-        "sizes": {"large": {"w": width, "h": height, "resize": "fit"}} if width and height else None,
-    }
-    return medium | _video(found)
-
-
-def _video(found: Json) -> Json:
-    variants = found.get("variants")
-    if not variants:
-        return {}
-    info: dict[str, Any] = {
-        "duration_millis": found.get("duration_ms"),
+        "duration_millis": found.duration_ms,
         "variants": [
-            {"bitrate": one.get("bit_rate"), "content_type": one.get("content_type"), "url": one.get("url")}
-            for one in variants
+            {"bitrate": one.bit_rate, "content_type": one.content_type, "url": one.url}
+            for one in found.variants
         ],
     }
-    return {"video_info": info}

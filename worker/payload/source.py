@@ -1,0 +1,224 @@
+"""The members of a post's line that its v1.1 form is made of, decoded from its JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """An object of X API v2; what it lacks is None."""
+
+
+class Marked(Source, frozen=True, gc=False):
+    """A hashtag or a cashtag in a text."""
+
+    start: int
+    end: int
+    tag: str
+
+
+class Named(Source, frozen=True, gc=False):
+    """A mention of a user in a text."""
+
+    start: int
+    end: int
+    username: str | None = None
+    id: str | None = None
+
+
+class Linked(Source, frozen=True, gc=False):
+    """A link in a text; one with a media key shows a photo or video."""
+
+    start: int
+    end: int
+    url: str | None = None
+    expanded_url: str | None = None
+    display_url: str | None = None
+    media_key: str | None = None
+
+
+class FoundInText(Source, frozen=True, gc=False):
+    """The entities of a text."""
+
+    hashtags: tuple[Marked, ...] = ()
+    cashtags: tuple[Marked, ...] = ()
+    mentions: tuple[Named, ...] = ()
+    urls: tuple[Linked, ...] = ()
+
+
+NOTHING_FOUND = FoundInText()
+
+
+class LongText(Source, frozen=True, gc=False):
+    """The whole text of a post of more than 280 characters."""
+
+    text: str
+    entities: FoundInText = NOTHING_FOUND
+
+
+class Referred(Source, frozen=True, gc=False):
+    """A reference to another post."""
+
+    type: str
+    id: str
+
+
+class Counted(Source, frozen=True, gc=False):
+    """The counts of a post, or of a user."""
+
+    quote_count: int | None = None
+    reply_count: int | None = None
+    retweet_count: int | None = None
+    like_count: int | None = None
+    followers_count: int | None = None
+    following_count: int | None = None
+    listed_count: int | None = None
+    tweet_count: int | None = None
+
+
+NO_COUNTS = Counted()
+
+
+class Coordinates(Source, frozen=True, gc=False):
+    """A point: longitude, latitude."""
+
+    coordinates: tuple[float, float]
+
+
+class Where(Source, frozen=True, gc=False):
+    """Where a post was sent from."""
+
+    place_id: str | None = None
+    coordinates: Coordinates | None = None
+
+
+class Withheld(Source, frozen=True, gc=False):
+    """Where a post is not shown."""
+
+    country_codes: tuple[str, ...] = ()
+
+
+class SourcePost(Source, frozen=True, gc=False):
+    """A post."""
+
+    id: str
+    text: str | None = None
+    author_id: str | None = None
+    created_at: str | None = None
+    in_reply_to_user_id: str | None = None
+    lang: str | None = None
+    possibly_sensitive: bool = False
+    source: str | None = None
+    display_text_range: tuple[int, int] | None = None
+    referenced_tweets: tuple[Referred, ...] = ()
+    referenced_posts: tuple[Referred, ...] = ()
+    entities: FoundInText = NOTHING_FOUND
+    note_tweet: LongText | None = None
+    note_post: LongText | None = None
+    geo: Where | None = None
+    public_metrics: Counted = NO_COUNTS
+    withheld: Withheld | None = None
+    edit_history_tweet_ids: tuple[str, ...] = ()
+    edit_history_post_ids: tuple[str, ...] = ()
+
+    def reference(self, kind: str) -> str | None:
+        """Return the id of the post that it reposted, quoted or replied to."""
+        for one in self.referenced_tweets or self.referenced_posts:
+            if one.type == kind:
+                return one.id
+        return None
+
+
+class SourceUser(Source, frozen=True, gc=False):
+    """A user in the includes."""
+
+    id: str
+    name: str | None = None
+    username: str | None = None
+    created_at: str | None = None
+    location: str | None = None
+    url: str | None = None
+    description: str | None = None
+    protected: bool = False
+    verified: bool = False
+    profile_image_url: str | None = None
+    profile_banner_url: str | None = None
+    public_metrics: Counted = NO_COUNTS
+
+
+class Variant(Source, frozen=True, gc=False):
+    """One encoding of a video."""
+
+    bit_rate: int | None = None
+    content_type: str | None = None
+    url: str | None = None
+
+
+class SourceMedium(Source, frozen=True, gc=False):
+    """A photo or video in the includes."""
+
+    media_key: str
+    type: str | None = None
+    url: str | None = None
+    preview_image_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    variants: tuple[Variant, ...] = ()
+
+
+class Outline(Source, frozen=True, gc=False):
+    """The rectangle around a place: west, south, east, north."""
+
+    bbox: tuple[float, float, float, float] | None = None
+
+
+class SourcePlace(Source, frozen=True, gc=False):
+    """A place in the includes."""
+
+    id: str
+    full_name: str | None = None
+    name: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    place_type: str | None = None
+    geo: Outline | None = None
+
+
+class SourceIncludes(Source, frozen=True, gc=False):
+    """The objects that the post was expanded with."""
+
+    tweets: tuple[SourcePost, ...] = ()
+    posts: tuple[SourcePost, ...] = ()
+    users: tuple[SourceUser, ...] = ()
+    media: tuple[SourceMedium, ...] = ()
+    places: tuple[SourcePlace, ...] = ()
+
+    def post(self, post_id: str | None) -> SourcePost | None:
+        """Return a post by its id."""
+        return next((one for one in self.tweets or self.posts if one.id == post_id), None)
+
+    def user(self, user_id: str | None) -> SourceUser | None:
+        """Return a user by id."""
+        for one in self.users:
+            if one.id == user_id:
+                return one
+        return None
+
+    def medium(self, media_key: str) -> SourceMedium:
+        """Return a photo or video by its key; an empty one where it is not included."""
+        return next((one for one in self.media if one.media_key == media_key), SourceMedium(media_key))
+
+    def place(self, place_id: str | None) -> SourcePlace | None:
+        """Return a place by its id."""
+        return next((one for one in self.places if one.id == place_id), None)
+
+
+NOTHING_INCLUDED = SourceIncludes()
+
+
+class SourceLine(Source, frozen=True, gc=False):
+    """A line of the stream."""
+
+    data: SourcePost
+    includes: SourceIncludes = NOTHING_INCLUDED
