@@ -16,6 +16,7 @@ from traptor.rulekit.service.questions import Questions
 from traptor.rulekit.service.rules import RuleDesk
 from traptor.rulekit.service.validation import Validation
 from traptor.rulekit.validation.judge import Verdict
+from traptor.supervisor.control.rules.page import RulesPage
 from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.outlook import outlook
 
@@ -34,7 +35,7 @@ class RuleRooms:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
-        rooms = (self._validation, self._figures, self._rules, self._manager)
+        rooms = (self._validation, self._figures, self._rules, self._manager, RulesPage())
         return [route for room in rooms for route in room.routes()]
 
     def _limits(self) -> Limits:
