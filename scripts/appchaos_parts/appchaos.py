@@ -29,12 +29,11 @@ from appchaos_parts.troubles import Kind, troubles
 from traptor.supervisor.ledger.accounting import imbalances
 
 _START_S = 180.0
-_CALM_S = 240.0  # connects may be used up, and rest for so long
+_CALM_S = 960.0  # connects or requests for filters may be used up, for a window of X's
 _READ_ON_S = 60.0
 _STOP_S = 45.0
 _KEEP = 1_000_000
-_CALM_WINDOW_S = "900"
-_SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1", "--v2-window", _CALM_WINDOW_S)
+_SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1")
 # Short waits, so that each kind of trouble occurs many times. The connects of 15 minutes stay X's own.
 _OPTIONS: dict[str, dict[str, str]] = {
     "traptor": {"api": "v2"},

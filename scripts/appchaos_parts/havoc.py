@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from appchaos_parts.troubles import Kind, Trouble, drawn
 from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 
 _RULES_FAIL_S = 8.0
+_LIMITED_S = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Havoc:
             Kind.RESET: lambda _: self._fault("reset"),
             Kind.VANISH: lambda _: self._fault("half_open"),
             Kind.DISCONNECT: self._disconnect,
-            Kind.RATE_LIMITED: lambda _: self._refuse(problem="rate-limit", times=1),
+            Kind.RATE_LIMITED: self._limit_rate,
             Kind.UNAVAILABLE: lambda _: self._refuse(status=503, times=2),
             Kind.RULES_ERROR: self._fail_rules,
             Kind.RULES_LOST: self._lose_answer,
@@ -103,6 +105,11 @@ class Havoc:
         """Have the next connects refused, and see to it that there is one."""
         self._fault("status", **answer)
         self._fault("close")
+
+    def _limit_rate(self, _: Trouble) -> None:
+        """Refuse the next connect, until soon: X may ask for a quarter of an hour."""
+        until = {"x-rate-limit-reset": str(int(time.time()) + _LIMITED_S)}
+        self._refuse(problem="rate-limit", times=1, headers=until)
 
     def _fail_rules(self, _: Trouble) -> None:
         self._fault("status", endpoint="rules_change", status=500, seconds=_RULES_FAIL_S)
