@@ -48,7 +48,7 @@ class PackedValues:
             else:
                 by_text = track if value.kind is RuleType.TRACK else locations
                 by_text[value.text] = (*by_text.get(value.text, ()), number)
-        if self._reposted.keys() == self._authors.keys():  # all are FULL, as nearly always
+        if self._reposted == self._authors:  # all are FULL, as nearly always
             self._answered = self._reposted = self._authors
         self._texts = ValueMatcher(track, {}, locations)
         self._mentioned = FollowIndex({user: numbers for user, numbers in self._reposted.items() if user})

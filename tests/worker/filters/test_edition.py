@@ -143,6 +143,14 @@ def test_users_of_a_packed_filter_count_within_their_scopes(post: Json, rules: l
     assert sorted(found(post_line(post, "1", "2"), beside)[1]) == sorted(rules)
 
 
+def test_an_account_of_two_scopes_counts_by_the_filter_that_found_the_post() -> None:
+    narrow, full = Meaning("1", "follow:0", ("7", "9"), True, (A, F)), packed("2", "follow:0", ("7", "42"))
+    edition = Edition((ANN, BO, CY), (), (narrow, full))
+    reply = post_fields(author_id="9", in_reply_to_user_id="7")
+    assert found(post_line(reply, "1"), edition) == (Source.MATCHED, ["9"])
+    assert found(post_line(reply, "2"), edition) == (Source.MATCHED, ["7"])
+
+
 def test_a_filter_that_two_groups_share_names_the_rules_of_both() -> None:
     other = rule("track:b", "other", "storm")
     edition = Edition((STORM, other), (), (single("1", "track:0", "storm"), single("1", "track:b", "storm")))
