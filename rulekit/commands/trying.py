@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,12 +18,10 @@ from traptor.common.terminal import report_console
 from traptor.common.text import counted, printable
 from traptor.rulekit.commands.parts.kit import Kit, a_type, json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import Seams, seams_of
+from traptor.rulekit.figures.recent import recent_lines
 
 _SHOWN = 5
-_MOST_FILES = 50
 _END_BYTES = 4 << 20  # of each file
-_LINES = "jsonl:"
-_STDOUT = "-"
 
 
 class CannotTry(TraptorError):
@@ -69,7 +65,8 @@ def try_value(
     rule = _rule(kit, value, rule_type, hashtag)
     if seams.matching is None:
         raise CannotTry("only traptorctl can match tweets")
-    lines = list(_recent(kit)) or list(_listened(seams, within))
+    recent = list(recent_lines(kit.settings.traptor.output, _END_BYTES))
+    lines = recent or list(_listened(seams, within))
     tried = _tried(seams, rule, lines)
     if as_json:
         say_json({"seen": tried.seen, "matched": tried.matched, "values": rule.values, "texts": tried.texts})
@@ -84,25 +81,6 @@ def _rule(kit: Kit, value: str, rule_type: RuleType, hashtag: bool) -> Rule:
         raise CannotTry(found.reason)
     assert isinstance(found, Rule)
     return found
-
-
-def _recent(kit: Kit) -> Iterator[bytes]:
-    """Yield the last lines of the output's files, as far as there are any."""
-    output = kit.settings.traptor.output
-    if not output.startswith(_LINES) or output == f"{_LINES}{_STDOUT}":
-        return
-    files = Path(output.removeprefix(_LINES)).glob("*.jsonl")
-    newest = sorted((path for path in files if path.is_file()), key=lambda path: -path.stat().st_mtime)
-    for path in newest[:_MOST_FILES]:
-        try:
-            with path.open("rb") as stream:
-                start = max(stream.seek(0, os.SEEK_END) - _END_BYTES, 0)
-                stream.seek(start)
-                lines = stream.read(_END_BYTES).splitlines()
-        except OSError as error:
-            say(f"{path} cannot be read: {error.strerror}")
-            continue
-        yield from lines[1:] if start else lines
 
 
 def _listened(seams: Seams, within: str) -> Iterable[bytes]:

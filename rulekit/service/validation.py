@@ -1,8 +1,11 @@
-"""POST /api/rules/validate: one value or up to 1,000, without a question to X."""
+"""POST /api/rules/validate: one value or up to 1,000, without a question to X.
+
+With `?seen=yes` it tells how many recent tweets each would have matched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +13,7 @@ from aiohttp import web
 
 from traptor.common.rules.rule import Limits
 from traptor.common.text import one_line
+from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.validation.judge import MOST_TOGETHER, Verdict, judge_item
 
 PATH = "/api/rules/validate"
@@ -18,17 +22,34 @@ Outlook = Callable[[Verdict], Mapping[str, Any]]
 """Return what a valid value becomes with API v2, and what it would have matched of late."""
 
 
+Seen = Callable[[Sequence[Verdict]], tuple[int, Sequence[int]]]
+"""Return how many recent tweets there are, and how many of them each of the values matches. It may block."""
+
+
 def no_outlook(_verdict: Verdict) -> Mapping[str, Any]:
     """Add nothing."""
     return {}
 
 
+def nothing_seen(verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:
+    """Know no recent tweets."""
+    return 0, [0] * len(verdicts)
+
+
 class Validation:
     """Answers whether values can be rules; `limits` returns the present limits."""
 
-    def __init__(self, limits: Callable[[], Limits], outlook: Outlook = no_outlook) -> None:
+    def __init__(
+        self,
+        limits: Callable[[], Limits],
+        outlook: Outlook = no_outlook,
+        seen: Seen = nothing_seen,
+        aside: Aside | None = None,
+    ) -> None:
         self._limits = limits
         self._outlook = outlook
+        self._seen = seen
+        self._aside = aside or Aside()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -40,15 +61,28 @@ class Validation:
         if len(items) > MOST_TOGETHER:
             raise bad_request(f"{len(items)} values; at most {MOST_TOGETHER} are judged at once")
         try:
-            told = [self._told(item) for item in items]
+            verdicts = [judge_item(item, self._limits()) for item in items]
         except ValueError as error:
             raise bad_request(str(error)) from None
+        told = [self._told(verdict) for verdict in verdicts]
+        if request.query.get("seen") == "yes":
+            await self._add_seen(verdicts, told)
         return json_response(told if isinstance(body, list) else told[0])
 
-    def _told(self, item: object) -> dict[str, Any]:
-        verdict = judge_item(item, self._limits())
-        more = self._outlook(verdict) if verdict.is_valid and verdict.value else {}
-        return {**verdict.as_json(), **more}
+    def _told(self, verdict: Verdict) -> dict[str, Any]:
+        return {**verdict.as_json(), **(self._outlook(verdict) if _is_rule(verdict) else {})}
+
+    async def _add_seen(self, verdicts: Sequence[Verdict], told: Sequence[dict[str, Any]]) -> None:
+        """Add how many recent tweets each valid value matches."""
+        places = [place for place, verdict in enumerate(verdicts) if _is_rule(verdict)]
+        tweets, counts = await self._aside.run(lambda: self._seen([verdicts[place] for place in places]))
+        for place, count in zip(places, counts, strict=True):
+            told[place]["seen"] = {"tweets": tweets, "matched": count}
+
+
+def _is_rule(verdict: Verdict) -> bool:
+    """Tell whether a rule could have the value as it is; a user name needs its id first."""
+    return verdict.is_valid and bool(verdict.value)
 
 
 async def read_json(request: web.Request) -> Any:

@@ -112,7 +112,7 @@ class ControlServer:
             return await handler(request)
         options, headers = self._http(), request.headers
         asked = Asked(
-            method="GET" if request.path == VALIDATE_PATH else request.method,
+            method="GET" if request.path_qs == VALIDATE_PATH else request.method,
             is_private=request.path.endswith(_PRIVATE),
             host=headers.get("Host", ""),
             origin=headers.get("Origin"),

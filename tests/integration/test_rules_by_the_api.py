@@ -53,6 +53,8 @@ def test_rules_are_changed_judged_and_counted_through_the_api(make_collection: M
     base, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
     verdict = requests.post(f"{base}/api/rules/validate", json={"type": "hashtag", "value": "x"}, timeout=60)
     assert (verdict.status_code, verdict.json()["v2"]["clauses"]) == (200, ["#x"])
+    status, seen = post(control, "/api/rules/validate?seen=yes", {"type": "keyword", "value": "storm"})
+    assert (status, seen["seen"]) == (200, {"tweets": 6, "matched": 5})
     for rule, code, answer in (
         ({"type": "geo", "value": "80,80,80,80"}, 200, {"status": "ok", "geo_type": "legacy"}),
         ({"type": "username", "value": "@u12"}, 200, {"status": "ok", "userid": "12"}),

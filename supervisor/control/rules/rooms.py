@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from traptor.common.config.settings import Settings
-from traptor.common.rules.rule import Limits
+from traptor.common.rules.normalise import read_rule
+from traptor.common.rules.rule import Limits, Rule
+from traptor.rulekit.figures.recent import recent_lines
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.figures import Figures
 from traptor.rulekit.service.manager import Manager
@@ -19,7 +21,10 @@ from traptor.rulekit.validation.judge import Verdict
 from traptor.supervisor.control.rules.page import RulesPage
 from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.outlook import outlook
+from traptor.worker.entry import matching
 
+_END_BYTES = 1 << 19  # of each file: some hundred tweets, a tenth of a second in all
+_MOST_FILES = 4
 _ALLOWANCE = Allowance(filters=1_000, length=1_024)  # of an app that pays per use
 
 
@@ -28,7 +33,7 @@ class RuleRooms:
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
-        self._validation = Validation(self._limits, _at_x)
+        self._validation = Validation(self._limits, _at_x, self._seen)
         self._figures = Figures(settings, Aside())
         self._rules = RuleDesk(settings, Aside())
         self._manager = Manager(self._limits, Questions(settings, Aside()))
@@ -38,9 +43,29 @@ class RuleRooms:
         rooms = (self._validation, self._figures, self._rules, self._manager, RulesPage())
         return [route for room in rooms for route in room.routes()]
 
+    def _seen(self, verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:
+        """Return how many recent tweets the output's files have, and how many each value matches."""
+        rules = [_rule(number, verdict, self._limits()) for number, verdict in enumerate(verdicts)]
+        matches, tweets, counts = matching(rules), 0, [0] * len(rules)
+        for line in recent_lines(self._settings().traptor.output, _END_BYTES, _MOST_FILES):
+            found = matches(line)
+            if found is not None:
+                tweets += 1
+                for index in found:
+                    counts[index] += 1
+        return tweets, counts
+
     def _limits(self) -> Limits:
         twitter = self._settings().twitter
         return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)
+
+
+def _rule(number: int, verdict: Verdict, limits: Limits) -> Rule:
+    """Return a rule with the value; whatever is valid can be one."""
+    key = f"traptor-{verdict.kind.rule_type}:0:{number}"
+    found = read_rule(key, verdict.fields, True, limits)
+    assert isinstance(found, Rule)
+    return found
 
 
 def _at_x(verdict: Verdict) -> Mapping[str, Any]:

@@ -35,7 +35,12 @@ class Known:
 def ask(path: str, body: object, *, raw: bytes | None = None) -> tuple[int, Any]:
     async def talk() -> tuple[int, Any]:
         app = web.Application(client_max_size=4 << 20)
-        rooms = (Validation(Limits, lambda verdict: {"v2": len(verdict.values)}), Manager(Limits, Known()))
+        validation = Validation(
+            Limits,
+            lambda verdict: {"v2": len(verdict.values)},
+            lambda verdicts: (9, range(1, len(verdicts) + 1)),
+        )
+        rooms = (validation, Manager(Limits, Known()))
         for room in rooms:
             app.add_routes(room.routes())
         async with TestClient(TestServer(app)) as client:
@@ -55,6 +60,18 @@ def test_one_value_or_many_are_judged() -> None:
     assert [one["valid"] for one in verdicts] == [True, False]
     assert "v2" not in verdicts[1]
     assert len(ask(PATH, [{"type": "keyword", "value": "x"}] * 1_000)[1]) == 1_000
+
+
+def test_recent_tweets_are_counted_for_values_that_can_be_rules() -> None:
+    values = [{"type": "keyword", "value": value} for value in ("a", "", "b")]
+    verdicts = ask(f"{PATH}?seen=yes", [*values, {"type": "username", "value": "ann"}])[1]
+    assert [one.get("seen") for one in verdicts] == [
+        {"tweets": 9, "matched": 1},
+        None,
+        {"tweets": 9, "matched": 2},
+        None,
+    ]
+    assert "seen" not in ask(PATH, values[0])[1]
 
 
 @pytest.mark.parametrize(

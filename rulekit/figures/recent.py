@@ -1,0 +1,39 @@
+"""Recent tweets: the ends of the output's files, where it has files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_MOST_FILES = 50
+_LINES = "jsonl:"
+_STDOUT = "jsonl:-"
+
+
+def recent_lines(output: str, end_bytes: int, most_files: int = _MOST_FILES) -> Iterator[bytes]:
+    """Yield the last lines of the files of an `output = jsonl:DIR`, `end_bytes` of each, the newest first.
+
+    A file that cannot be read is left out.
+    """
+    if not output.startswith(_LINES) or output == _STDOUT:
+        return
+    for path in _newest(Path(output.removeprefix(_LINES)))[:most_files]:
+        try:
+            with path.open("rb") as stream:
+                start = max(stream.seek(0, os.SEEK_END) - end_bytes, 0)
+                stream.seek(start)
+                lines = stream.read(end_bytes).splitlines()
+        except OSError:
+            continue
+        yield from lines[1:] if start else lines
+
+
+def _newest(folder: Path) -> list[Path]:
+    dated = []
+    for path in folder.glob("*.jsonl"):
+        try:
+            dated.append((-path.stat().st_mtime, path))
+        except OSError:
+            continue
+    return [path for _, path in sorted(dated)]
