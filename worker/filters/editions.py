@@ -16,6 +16,7 @@ from traptor.worker.posts.head import PostHead
 
 # Posts may name a filter that is gone at X: X brings changes into effect within a minute.
 KNOWN_AFTER_S = 60.0
+_MOST_TOLD = 10_000  # at once: they must fit into a report
 
 
 class Editions:
@@ -64,8 +65,8 @@ class Editions:
         return self._change
 
     def newly_seen(self) -> tuple[str, ...]:
-        """Return the filters that a post has named for the first time since the last call."""
-        return tuple([self._seen.popleft() for _ in range(len(self._seen))])
+        """Return filters that a post has named for the first time since the last call, each once."""
+        return tuple([self._seen.popleft() for _ in range(min(len(self._seen), _MOST_TOLD))])
 
     # ---- the main thread
 
