@@ -194,16 +194,20 @@ class Sections:
     traptor: TraptorSection | None = None
     supervisor: SupervisorSection | None = None
     redis: RedisSection | None = None
+    twitter: TwitterSection | None = None
 
 
 def load_sections(path: Path, environ: Mapping[str, str] | None = None) -> Sections:
-    """Return the sections of an ini that tell where files are, as far as they are valid."""
+    """Return sections of an ini as far as they are valid; no key is read."""
     try:
         reader = SettingsReader(path, os.environ if environ is None else environ)
     except ConfigError:
         return Sections()
     return Sections(
-        reader.section(TraptorSection), reader.section(SupervisorSection), reader.section(RedisSection)
+        reader.section(TraptorSection),
+        reader.section(SupervisorSection),
+        reader.section(RedisSection),
+        reader.section(TwitterSection),
     )
 
 

@@ -82,13 +82,13 @@ def _one(value: str, rule_type: RuleType, kit: Kit) -> Collected:
 def _asked(kit: Kit, inquiries: Sequence[Inquiry], key_name: str | None, may_spend: bool) -> list[Volume]:
     requests = sum(len(one.queries) for one in inquiries)
     what = f"to count {counted(len(inquiries), 'rule')} at X ({counted(requests, 'request')})"
-    agree(what, requests * kit.settings.twitter.counts_price, agreed=may_spend)
+    agree(what, requests * kit.twitter.counts_price, agreed=may_spend)
     with asker_of(kit.settings, key_name) as asker, progress_bar("asking X") as show:
         return volumes(asker, inquiries, show)
 
 
 def _show(kit: Kit, found: Sequence[Volume], as_json: bool) -> None:
-    post_price = kit.settings.twitter.post_price
+    post_price = kit.twitter.post_price
     posts = sum(one.posts_a_day for one in found)
     caveat = _CAVEAT.format(price=post_price)
     if as_json:
@@ -176,7 +176,7 @@ class _NameWork:
             say("no rule has a name; --all asks for the names of all")
             return []
         what = f"to ask X for {counted(len(ids), 'account')}"
-        agree(what, len(ids) * self._kit.settings.twitter.user_price, agreed=self._may_spend)
+        agree(what, len(ids) * self._kit.twitter.user_price, agreed=self._may_spend)
         with asker_of(self._kit.settings, self._key_name) as asker, progress_bar("asking X") as show:
             accounts = by_ids(asker, ids, show)
         edits: Edits = [(rule.group, change) for rule in rules for change in self._compared(rule, accounts)]

@@ -43,7 +43,7 @@ def stats(ctx: click.Context, where: Where | None, order: str, most: int, as_jso
             rules += read_shown(client, rule_type, where.group if where else None).rules
         figures = read_figures(client, sorted({rule.group for rule in rules}), now)
     found = ordered(reports(rules, figures), Order(order), now)[:most]
-    price = kit.settings.twitter.post_price if kit.settings.traptor.api == _V2 else None
+    price = kit.twitter.post_price if kit.traptor.api == _V2 else None
     if as_json:
         say_json([one.as_json(now, price) for one in found])
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import redis
 
+from traptor.common.errors import ConfigError
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.terminal import report_console
 from traptor.common.text import counted
@@ -48,7 +49,7 @@ def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     loading = Loading(collected, target_of(given.rule_type, kit.limits, options), given.skips_bad)
     foresight = Foresight(kit, loading)
     make_change(kit, given.rule_type, Manner("plan", dry_run=True), foresight.steps)
-    outlook = seams_of(ctx).filters if kit.settings.traptor.api == _V2 else None
+    outlook = seams_of(ctx).filters if kit.traptor.api == _V2 else None
     lines = [] if outlook is None else list(outlook(kit.settings, foresight.before, foresight.after))
     if as_json:
         say_json({**loading.as_json(), **foresight.as_json(), "filters": lines})
@@ -56,7 +57,7 @@ def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     foresight.show()
     for line in lines:
         click.echo(line)
-    if kit.settings.traptor.api == _V2 and outlook is None:
+    if kit.traptor.api == _V2 and outlook is None:
         say("what becomes of the app's filters, and their price, only traptorctl tells")
 
 
@@ -89,7 +90,7 @@ class Foresight:
             "groups": [str(change.group) for change in self._changes],
             "connections": [asdict(effect) for effect in self._effects],
             "more_connections": self._more,
-            "keys": len(self._kit.settings.keys),
+            "keys": self._keys,
         }
 
     def show(self) -> None:
@@ -100,12 +101,18 @@ class Foresight:
         rows = [(one.connection, one.act, one.before, one.after) for one in self._effects]
         heads = ("connection", "what happens", "values", "values then")
         report_console().print(table(heads, rows, heads[2:]))
-        if self._kit.settings.traptor.api != _V2:
-            keys = counted(len(self._kit.settings.keys), "key")
+        if self._kit.traptor.api != _V2:
+            pool = "" if self._keys is None else f", and the pool has {counted(self._keys, 'key')}"
             change = f"{self._more:+d} connections" if self._more else "as many connections as before"
-            click.echo(
-                f"{change}; each needs a key, and the pool has {keys}. With API v1.1 it costs nothing."
-            )
+            click.echo(f"{change}; each needs a key{pool}. With API v1.1 it costs nothing.")
+
+    @property
+    def _keys(self) -> int | None:
+        """The size of the pool; None for somebody who may not read it."""
+        try:
+            return len(self._kit.settings.keys)
+        except ConfigError:
+            return None
 
     @property
     def _more(self) -> int:

@@ -65,7 +65,7 @@ def try_value(
     rule = _rule(kit, value, rule_type, hashtag)
     if seams.matching is None:
         raise CannotTry("only traptorctl can match tweets")
-    recent = list(recent_lines(kit.settings.traptor.output, _END_BYTES))
+    recent = list(recent_lines(kit.traptor.output, _END_BYTES))
     lines = recent or list(_listened(seams, within))
     tried = _tried(seams, rule, lines)
     if as_json:

@@ -84,7 +84,7 @@ def make_change(
         if manner.dry_run:
             return work_out(client, read_shown(client, rule_type))
         signature = Signature(who_asks(), manner.command)
-        channel = kit.settings.redis.channel
+        channel = kit.redis_options.channel
         with progress_bar("reading Redis, then writing") as show:
             hearing = Hearing(say, show, show)
             return apply_change(client, channel, rule_type, signature, manner.wait_s, work_out, hearing)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +17,61 @@ import orjson
 import redis
 from rich.console import Console
 
-from traptor.common.config.settings import Settings, load_settings
+from traptor.common.config.sections import RedisSection, TraptorSection, TwitterSection
+from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, Limits, RuleType
 from traptor.common.text import one_line
 
 
-@dataclass(frozen=True)
 class Kit:
-    """The settings of the ini, read when a command needs them."""
+    """The settings of an ini, read as far as a command needs them: whoever changes rules needs no key.
 
-    settings: Settings
+    Every property raises ConfigError where its section has a problem.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """All settings, with the keys."""
+        return load_settings(self._path)
+
+    @cached_property
+    def _sections(self) -> Sections:
+        return load_sections(self._path)
+
+    @property
+    def traptor(self) -> TraptorSection:
+        """The section [traptor]."""
+        return self._sections.traptor or self.settings.traptor
+
+    @property
+    def twitter(self) -> TwitterSection:
+        """The section [twitter]."""
+        return self._sections.twitter or self.settings.twitter
+
+    @property
+    def redis_options(self) -> RedisSection:
+        """The section [redis]."""
+        return self._sections.redis or self.settings.redis
 
     @property
     def limits(self) -> Limits:
         """The most values of one connection, by type."""
-        twitter = self.settings.twitter
-        return Limits(twitter.follow_limit, twitter.track_limit, twitter.locations_limit)
+        return Limits(self.twitter.follow_limit, self.twitter.track_limit, self.twitter.locations_limit)
 
     @property
     def honour_status(self) -> bool:
         """Whether rules with an inactive status are left out of streams."""
-        return self.settings.supervisor.honour_status
+        return (self._sections.supervisor or self.settings.supervisor).honour_status
 
     @contextmanager
     def redis(self) -> Iterator[redis.Redis]:
         """Lend a client of the ini's Redis."""
-        of = self.settings.redis
+        of = self.redis_options
         client = blocking_redis_client(of.url, of.timeout, of.ca_file)
         try:
             yield client
@@ -66,14 +94,11 @@ class RulesGroup(click.Group):
 
 
 def kit_of(ctx: click.Context) -> Kit:
-    """Return the kit for the ini that was named, by the group or by the command line around it.
-
-    Raises ConfigError.
-    """
+    """Return the kit for the ini that was named, by the group or by the command line around it."""
     config = _config(ctx)
     if config is None:
         raise click.UsageError("name the ini: -c traptor.ini", ctx)
-    return Kit(load_settings(config))
+    return Kit(config)
 
 
 def _config(ctx: click.Context) -> Path | None:

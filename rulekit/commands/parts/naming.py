@@ -39,7 +39,7 @@ class Naming:
             found = cache.known(names, now)
             missing = [name for name in names if name not in found]
             if missing:
-                price = len(missing) * self.kit.settings.twitter.user_price
+                price = len(missing) * self.kit.twitter.user_price
                 requests = counted(-(-len(missing) // TOGETHER), "request")
                 what = f"to look up {counted(len(missing), 'name')} at X ({requests})"
                 agree(what, price, agreed=self.may_spend)

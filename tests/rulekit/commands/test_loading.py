@@ -110,8 +110,17 @@ def test_a_missing_file_a_broken_ini_and_a_redis_that_is_away_are_one_line(desk:
     said = desk.error("load", desk.jsonl("r.jsonl", *some("a")), "--type", "track")
     assert "Redis at 127.0.0.1:1" in said
     assert "Traceback" not in said
-    desk.ini.write_text(text + "[nonsense]\n")
-    assert "no such section" in desk.error("list", exit_code=78)
+    desk.ini.write_text(text.replace("url = redis:", "url = nonsense:"))
+    assert "[redis] url" in desk.error("list", exit_code=78)
+
+
+def test_whoever_changes_rules_needs_no_key(desk: Desk) -> None:
+    desk.ini.write_text(f"{desk.ini.read_text()}[keys]\nfile = nowhere.yaml\n")
+    file = desk.jsonl("r.jsonl", *some("a"))
+    assert "each needs a key. With API v1.1" in desk.run("plan", file, "--type", "track").stdout
+    desk.run("load", file, "--type", "track")
+    assert desk.json("list")[0]["rules"] == 1
+    assert "nowhere.yaml" in desk.error("add", "follow", "ann", "--yes", exit_code=78)
 
 
 def test_a_load_while_another_runs_fails_clearly(desk: Desk) -> None:
