@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import click
 import orjson
@@ -18,7 +17,7 @@ from traptor.common.terminal import report_console
 from traptor.common.text import counted, printable
 from traptor.rulekit.commands.parts.kit import Kit, a_type, json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import Seams, seams_of
-from traptor.rulekit.figures.recent import recent_lines
+from traptor.rulekit.figures.recent import recent_lines, text_in
 
 _SHOWN = 5
 _END_BYTES = 4 << 20  # of each file
@@ -108,18 +107,9 @@ def _tried(seams: Seams, rule: Rule, lines: Iterable[bytes]) -> Tried:
 
 def _text_of(line: bytes) -> str:
     try:
-        tweet: dict[str, Any] = orjson.loads(line)
+        return text_in(orjson.loads(line))
     except orjson.JSONDecodeError:
         return ""
-    post = tweet.get("data") if isinstance(tweet.get("data"), dict) else tweet
-    assert isinstance(post, dict)
-    places = (
-        (post.get("note_tweet") or {}).get("text"),
-        (post.get("extended_tweet") or {}).get("full_text"),
-        post.get("full_text"),
-        post.get("text"),
-    )
-    return next((text for text in places if isinstance(text, str)), "")
 
 
 def _show(rule: Rule, tried: Tried) -> None:

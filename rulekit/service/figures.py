@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -13,16 +12,16 @@ from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.holdings import Stored
 from traptor.rulekit.figures.reading import read_figures
-from traptor.rulekit.figures.report import Order, ordered, reports
+from traptor.rulekit.figures.report import Order, RuleReport, ordered, reports
 from traptor.rulekit.keeping.reading import read_holdings
 from traptor.rulekit.service.aside import Aside
-from traptor.rulekit.service.validation import bad_request, json_response
+from traptor.rulekit.service.validation import COUNT, bad_request, json_response
 from traptor.rulekit.service.where import read_where
 
 _MOST = 1_000
 _USUAL = 50
 _V2 = "v2"
-_PARAMETERS = frozenset({"of", "by", "most"})
+_PARAMETERS = ("of", "by", "most", "rule")
 
 
 class Figures:
@@ -38,8 +37,9 @@ class Figures:
 
     async def _get_stats(self, request: web.Request) -> web.Response:
         query = request.query
-        if unknown := query.keys() - _PARAMETERS:
-            raise bad_request(f"there is no parameter {sorted(unknown)[0]}: expected of, by, most")
+        if unknown := query.keys() - set(_PARAMETERS):
+            expected = ", ".join(_PARAMETERS)
+            raise bad_request(f"there is no parameter {sorted(unknown)[0]}: expected {expected}")
         try:
             types, group = read_where(query.get("of", ""))
             order = Order(query.get("by", Order.DAY))
@@ -48,12 +48,22 @@ class Figures:
             raise bad_request(str(error)) from None
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
-        return json_response(await self._aside.run(lambda: self._read(types, group, order, most)))
+        wanted, now = query.get("rule", ""), time.time()
+        found = await self._aside.run(lambda: ordered(self._read(types, group, now), order, now))
+        if wanted:
+            found = [one for one in found if wanted in (one.rule.key, one.rule.rule_id)]
+        price = self._price()
+        response = json_response([one.as_json(now, price) for one in found[:most]])
+        response.headers[COUNT] = str(len(found))
+        return response
 
-    def _read(
-        self, types: list[RuleType], group: GroupId | None, order: Order, most: int
-    ) -> list[dict[str, Any]]:
-        settings, now = self._settings(), time.time()
+    def _price(self) -> float | None:
+        """Return the price of a post, where posts cost something."""
+        settings = self._settings()
+        return settings.twitter.post_price if settings.traptor.api == _V2 else None
+
+    def _read(self, types: list[RuleType], group: GroupId | None, now: float) -> list[RuleReport]:
+        settings = self._settings()
         of = settings.redis
         client = blocking_redis_client(of.url, of.timeout, of.ca_file)
         rules: list[Stored] = []
@@ -63,5 +73,4 @@ class Figures:
             figures = read_figures(client, sorted({rule.group for rule in rules}), now)
         finally:
             client.close()
-        price = settings.twitter.post_price if settings.traptor.api == _V2 else None
-        return [one.as_json(now, price) for one in ordered(reports(rules, figures), order, now)[:most]]
+        return reports(rules, figures)

@@ -22,7 +22,7 @@ from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_chan
 from traptor.rulekit.keeping.reading import quiet, read_holdings
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
-from traptor.rulekit.service.validation import bad_request, json_response, read_json
+from traptor.rulekit.service.validation import COUNT, bad_request, json_response, read_json
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
 
@@ -81,7 +81,10 @@ class RuleDesk:
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted = request.query.get("search", "").lower()
-        return json_response(await self._aside.run(lambda: self._found(types, group, wanted, most)))
+        found = await self._aside.run(lambda: self._found(types, group, wanted))
+        response = json_response([self._told(rule) for rule in found[:most]])
+        response.headers[COUNT] = str(len(found))
+        return response
 
     async def _add(self, request: web.Request) -> web.Response:
         try:
@@ -134,15 +137,12 @@ class RuleDesk:
         keys = [rule.key for one in changes for rule in one.rules]
         return json_response({**counts, "groups": [str(one.group) for one in changes], "rules": keys})
 
-    def _found(
-        self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
-    ) -> list[dict[str, Any]]:
+    def _found(self, types: list[RuleType], group: GroupId | None, wanted: str) -> list[Stored]:
         rules: list[Stored] = []
         with _Client(self._settings()) as client:
             for rule_type in types:
                 rules += read_holdings(client, rule_type, group).rules
-        found = [rule for rule in rules if not wanted or _has(rule, wanted)]
-        return [self._told(rule) for rule in found[:most]]
+        return [rule for rule in rules if not wanted or _has(rule, wanted)]
 
     def _told(self, rule: Stored) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
@@ -165,9 +165,8 @@ class RuleDesk:
 
 
 def _has(rule: Stored, wanted: str) -> bool:
-    return wanted in rule.rule_id.lower() or any(
-        wanted in rule.fields.get(name, "").lower() for name in _SEARCHED
-    )
+    texts = (rule.rule_id, str(rule.group), *(rule.fields.get(name, "") for name in _SEARCHED))
+    return any(wanted in text.lower() for text in texts)
 
 
 class _Client:

@@ -18,6 +18,9 @@ from traptor.rulekit.validation.judge import MOST_TOGETHER, Verdict, judge_item
 
 PATH = "/api/rules/validate"
 
+COUNT = "X-Total-Count"
+"""The header that tells how many there are in all, where an answer holds the first ones."""
+
 Outlook = Callable[[Verdict], Mapping[str, Any]]
 """Return what a valid value becomes with API v2, and what it would have matched of late."""
 

@@ -29,7 +29,7 @@ class Api:
             Events(desk.status, places),
             Passing(desk.sampling, places),
             Page(desk.status, desk.rates, self._history.intervals, places),
-            RuleRooms(desk.settings),
+            RuleRooms(desk, places),
         )
 
     def routes(self) -> list[web.RouteDef]:

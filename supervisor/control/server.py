@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _SHUTDOWN_S = 1.0
 _BACKLOG = 32
 _IDLE_S = 10.0  # a connection whose request is incomplete by then is closed
-_PRIVATE = ("/sample", "/tail")  # endpoints whose answers contain tweets
+_PRIVATE = ("/sample", "/tail", "/api/rules/tweets")  # endpoints whose answers contain tweets
 
 
 class ControlServer:

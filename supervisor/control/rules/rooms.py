@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from traptor.common.config.settings import Settings
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.rulekit.figures.recent import recent_lines
@@ -18,9 +17,12 @@ from traptor.rulekit.service.questions import Questions
 from traptor.rulekit.service.rules import RuleDesk
 from traptor.rulekit.service.validation import Validation
 from traptor.rulekit.validation.judge import Verdict
+from traptor.supervisor.control.live import Places
 from traptor.supervisor.control.rules.page import RulesPage
+from traptor.supervisor.control.rules.tweets import RuleTweets
 from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.outlook import outlook
+from traptor.supervisor.orders.desk import Desk
 from traptor.worker.entry import matching
 
 _END_BYTES = 1 << 19  # of each file: some hundred tweets, a tenth of a second in all
@@ -29,18 +31,26 @@ _ALLOWANCE = Allowance(filters=1_000, length=1_024)  # of an app that pays per u
 
 
 class RuleRooms:
-    """Validation, figures, changes, and the original's Manager API; `settings` returns those in force."""
+    """Validation, figures, changes, the tweets of a rule, the page, and the original's Manager API."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        self._settings = settings
+    def __init__(self, desk: Desk, places: Places) -> None:
+        self._settings = settings = desk.settings
         self._validation = Validation(self._limits, _at_x, self._seen)
         self._figures = Figures(settings, Aside())
         self._rules = RuleDesk(settings, Aside())
+        self._tweets = RuleTweets(desk, places, Aside())
         self._manager = Manager(self._limits, Questions(settings, Aside()))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
-        rooms = (self._validation, self._figures, self._rules, self._manager, RulesPage())
+        rooms = (
+            self._validation,
+            self._figures,
+            self._rules,
+            self._tweets,
+            self._manager,
+            RulesPage(),
+        )
         return [route for room in rooms for route in room.routes()]
 
     def _seen(self, verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:

@@ -50,6 +50,8 @@ def test_rules_are_told_the_busiest_first(settings: Settings) -> None:
     )
     assert len(ask(settings, "?of=track:0&most=1")[1]) == 1
     assert ask(settings, "?of=follow")[1] == []
+    for name in ("a", "traptor-track:0:a"):
+        assert [one["rule"] for one in ask(settings, f"?rule={name}")[1]] == ["track:0:a"]
 
 
 @pytest.mark.parametrize("query", ["?x=1", "?by=x", "?most=0", "?most=x", "?of=x", "?of=track:a b"])

@@ -63,6 +63,7 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
         "Flood",
     )
     assert [one["group"] for one in ask(settings, "GET", "?of=follow")[1]] == ["follow:press"]
+    assert [one["group"] for one in ask(settings, "GET", "?search=w:press")[1]] == ["follow:press"]
     assert ask(settings, "POST", "", {"type": "track", "value": "new", "rule_id": "17"})[1]["changed"] == 1
     assert ask(settings, "POST", "", {"type": "track", "value": "new", "rule_id": "17"})[1]["groups"] == []
     assert ask(settings, "DELETE", "?of=track&rule_id=17")[1]["removed"] == 1
