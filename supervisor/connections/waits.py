@@ -79,13 +79,19 @@ class Meaning:
 
     `cause`: of the gap while nothing streams; None: the wait is part of what ended the last stream, or of the
     start, and the gap keeps its cause. `level`: of the log line that reports uncollected rules, once that has
-    lasted `say_after_s` seconds; while an old generation keeps streaming, it is a warning at most.
+    lasted `say_after_s` seconds; while an old generation keeps streaming, it is a warning at most. `app_todo`
+    is the advice for the connection of an app, which no other key can serve (v2), where it differs.
     """
 
     cause: GapCause | None
     level: int
     say_after_s: float
     todo: str
+    app_todo: str = ""
+
+    def advice(self, *, is_of_app: bool) -> str:
+        """Return what to do about it."""
+        return (self.app_todo if is_of_app else "") or self.todo
 
 
 STOPPED_TEXT = "stopped by the operator"
@@ -99,7 +105,9 @@ _KEY = "check the key's secrets and this host's clock; a changed key is tried at
 MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.STARTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
     WaitKind.CONNECTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
-    WaitKind.NO_KEY: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),
+    WaitKind.NO_KEY: Meaning(
+        GapCause.NO_KEY, ERROR, 0, _ADD_KEY, "wait: its own key serves it, and no other"
+    ),
     WaitKind.KEYS_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
     WaitKind.RULES_REFUSED: Meaning(
         GapCause.RULES_REFUSED,
@@ -129,28 +137,42 @@ MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.STOPPED: Meaning(
         GapCause.OPERATOR_STOP, INFO, 0, "start it when it is to collect again: traptorctl start"
     ),
-    WaitKind.NO_WAY: Meaning(None, ERROR, 0, "add a spare key, or allow more ways in [supervisor] handover"),
-    WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY),
+    WaitKind.NO_WAY: Meaning(
+        None,
+        ERROR,
+        0,
+        "add a spare key, or allow more ways in [supervisor] handover",
+        "allow serial in [supervisor] handover",
+    ),
+    WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY, "give its groups to a key"),
     WaitKind.KEY_UNUSABLE: Meaning(
         GapCause.NO_KEY, ERROR, 0, "correct the key's source_address, or bring the address back to this host"
     ),
     WaitKind.KEY_SUSPECT: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
     WaitKind.KEY_QUARANTINED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
-    WaitKind.BUDGET: Meaning(GapCause.BUDGET, ERROR, 0, "wait, or add a spare key"),
+    WaitKind.BUDGET: Meaning(GapCause.BUDGET, ERROR, 0, "wait, or add a spare key", "wait"),
     WaitKind.NETWORK: Meaning(
         GapCause.NETWORK, ERROR, _BLIP_S, "look at the network, the proxy and the server"
     ),
     WaitKind.SERVER_ERRORS: Meaning(GapCause.NETWORK, ERROR, _BLIP_S, "wait; the server answers with errors"),
     WaitKind.SHORT_STREAMS: Meaning(
-        GapCause.SERVER_CLOSE, ERROR, 0, "find out who else uses the key; or add a spare key"
+        GapCause.SERVER_CLOSE,
+        ERROR,
+        0,
+        "find out who else uses the key; or add a spare key",
+        "find out who else uses the app, or wait: X closes its stream",
     ),
     WaitKind.RATE_LIMITED: Meaning(
-        GapCause.RATE_LIMITED, ERROR, 0, "find out who else uses the key or this address; or add a spare key"
+        GapCause.RATE_LIMITED,
+        ERROR,
+        0,
+        "find out who else uses the key or this address; or add a spare key",
+        "find out who else uses the app, or wait",
     ),
     WaitKind.SLOT_HELD: Meaning(
         GapCause.SLOT_HELD, ERROR, 0, "find out who holds the app's connection, or wait until X ends it"
     ),
-    WaitKind.RESTS: Meaning(None, ERROR, _BLIP_S, "wait, or add a spare key"),
+    WaitKind.RESTS: Meaning(None, ERROR, _BLIP_S, "wait, or add a spare key", "wait"),
     WaitKind.NO_APP: Meaning(None, ERROR, _START_S, "wait; report it when it lasts"),
     WaitKind.NO_BEARER: Meaning(None, ERROR, _BLIP_S, "look at the network, the proxy and the server"),
     WaitKind.BEARER_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),

@@ -16,6 +16,7 @@ from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.meanings import Meaning
 from traptor.supervisor.problems.problem import OpenProblem, Subject
+from traptor.supervisor.workers.leftovers import is_app_connection
 
 Json = Mapping[str, Any]
 
@@ -62,7 +63,7 @@ def _waiting(c: Json, status: Json, level: int, since: float | None) -> OpenProb
         c["connection"],
         kind,
         wait["why"] + _errors_of(wait["key"], status),
-        meaning.todo,
+        meaning.advice(is_of_app=is_app_connection(c["connection"])),
         level,
         meaning.say_after_s,
         since=since,

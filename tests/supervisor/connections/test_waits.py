@@ -95,3 +95,9 @@ def test_a_refresh_that_waits_is_no_gap(tmp_path: Path) -> None:
     assert c.wait.text.startswith("refresh waits: 1 of 3 connects")
     assert not world.pool.may_connect(A.key_id, Purpose.REFRESH, world.now).allowed
     assert c.gaps.kind is IntervalKind.STREAMING
+
+
+def test_nobody_is_told_to_add_a_key_for_a_connection_that_no_other_key_can_serve() -> None:
+    advised = {kind: meaning.advice(is_of_app=True) for kind, meaning in MEANINGS.items()}
+    assert [kind for kind, todo in advised.items() if "spare" in todo or "add a key" in todo] == []
+    assert MEANINGS[WaitKind.BUDGET].advice(is_of_app=False) == "wait, or add a spare key"
