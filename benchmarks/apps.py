@@ -14,8 +14,8 @@ from benchmarks.idle import idle_percent
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
 from traptor.common.rules.rule import Rule
-from traptor.supervisor.apps.composed import AppLimits, Composed, composed
-from traptor.supervisor.apps.translated import Translated, Wording, translated
+from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
+from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.rules.snapshot import Snapshot
 

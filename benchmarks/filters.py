@@ -14,9 +14,9 @@ from benchmarks.figures import Effort, Figure
 from benchmarks.rules import track_rules
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
-from traptor.supervisor.apps.composed import AppLimits, Composed, composed
-from traptor.supervisor.apps.effect import in_effect
-from traptor.supervisor.apps.translated import Translated, Wording, translated
+from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
+from traptor.supervisor.apps.wanted.effect import in_effect
+from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.meanings import meanings
 from traptor.supervisor.filters.sync.standing import Standing

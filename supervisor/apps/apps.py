@@ -6,8 +6,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 
@@ -15,8 +13,10 @@ from traptor.common.backoff import doubled
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.apps.app import App, AppSettings, AppStore
-from traptor.supervisor.apps.translated import Translated, Wording, translated
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.facts import AppStore
+from traptor.supervisor.apps.settings import AppSettings, Route
+from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.xapi.exchange import Exchange, x_session
@@ -25,16 +25,6 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How the master reaches X for one app."""
-
-    api_url: str
-    ca_file: Path | None = None
-    proxy: str | None = None
-    source_address: str | None = None
 
 
 class Apps:
@@ -99,8 +89,8 @@ class Apps:
                     if key_id not in self._tasks:
                         self._tasks[key_id] = asyncio.create_task(_keep(app), name=f"app {app.key.name}")
                 for unused in self._unused[:]:
-                    self._unused.remove(unused)
                     await unused.close()
+                    self._unused.remove(unused)
                 await self._event.wait()
         finally:
             await self._end_tasks()

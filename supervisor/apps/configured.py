@@ -9,11 +9,10 @@ from traptor.common.config.kinds.kinds import ENVIRONMENT
 from traptor.common.config.settings import Settings
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.apps.app import AppSettings
-from traptor.supervisor.apps.apps import Route
-from traptor.supervisor.apps.composed import AppLimits
-from traptor.supervisor.apps.spending import Terms
-from traptor.supervisor.apps.translated import Wording
+from traptor.supervisor.apps.cost.spending import Terms
+from traptor.supervisor.apps.settings import AppSettings, Route
+from traptor.supervisor.apps.wanted.composed import AppLimits
+from traptor.supervisor.apps.wanted.translated import Wording
 from traptor.supervisor.filters.sync.goal import ForeignFilters
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Prices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from traptor.common.logs.event import fields
-from traptor.supervisor.apps.composed import Composed
+from traptor.supervisor.apps.wanted.composed import Composed
 from traptor.supervisor.filters.sync.runner import Outcome
 from traptor.supervisor.xapi.failures import XFailure
 

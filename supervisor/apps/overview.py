@@ -36,7 +36,7 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
         "hold": None if hold is None else hold.kind,
         "hold_why": None if hold is None else hold.text,
         "hold_until": None if hold is None else hold.until,
-        "rules": app.rules_wanted,
+        "rules": app.filtering.rules_wanted,
         "rules_in_effect": 0 if app.in_effect is None else len(app.in_effect.rules),
         "waiting": len(app.composed.waiting),
         "waiting_first": _rules(app.composed.waiting),
@@ -44,16 +44,16 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
         "rejected_first": _rules(app.composed.refused),
         "filters": _filters(app, now),
         "sync": {
-            "again_at": wall(app.again_at),
-            "trouble": None if app.trouble is None else str(app.trouble),
+            "again_at": wall(app.filtering.again_at),
+            "trouble": None if app.filtering.trouble is None else str(app.filtering.trouble),
         },
         **_money(app, expand, now),
     }
 
 
 def _filters(app: App, now: Instant) -> dict[str, Any]:
-    standing, allowed = app.standing, app.settings.limits.filters
-    foreign = app.outcome.difference.foreign if app.outcome is not None else ()
+    standing, allowed = app.filtering.standing, app.settings.limits.filters
+    foreign = app.filtering.outcome.difference.foreign if app.filtering.outcome is not None else ()
     return {
         "allowed": allowed,
         "wanted": len(app.composed.composition.by_text),

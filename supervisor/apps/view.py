@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.supervisor.apps.app import AppSettings
-from traptor.supervisor.apps.apps import Route
-from traptor.supervisor.apps.effect import InEffect
 from traptor.supervisor.apps.hold import Hold
-from traptor.supervisor.apps.told import Knowledge
-from traptor.supervisor.apps.translated import Wording
+from traptor.supervisor.apps.settings import AppSettings, Route
+from traptor.supervisor.apps.wanted.effect import InEffect
+from traptor.supervisor.apps.wanted.told import Knowledge
+from traptor.supervisor.apps.wanted.translated import Wording
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.rules.snapshot import Snapshot
 

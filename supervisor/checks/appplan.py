@@ -10,9 +10,9 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId, Rejected
-from traptor.supervisor.apps.composed import AppLimits, Composed, composed
 from traptor.supervisor.apps.configured import app_limits, terms, wording
-from traptor.supervisor.apps.translated import Translated, translated
+from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
+from traptor.supervisor.apps.wanted.translated import Translated, translated
 from traptor.supervisor.checks.plan import Look, PlannedConnection
 from traptor.supervisor.checks.xlook import XLook, look_at_apps
 from traptor.supervisor.filters.language.differences import Difference

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from traptor.common.birth import WorkerSettings
 from traptor.common.counts import Counters, added
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.apps.effect import InEffect
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker

@@ -9,7 +9,7 @@ from support.paperapp import PaperApp, PaperApps
 from support.stepping import A, SteppedWorld
 
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.apps.effect import InEffect
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.heartbeats import silences
 from traptor.supervisor.pulse import Found, Pulse, Sent
 

@@ -12,9 +12,10 @@ from support.making_tweets import rule as made_rule
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.rules.rule import GroupId
 from traptor.sandbox.v2.client import V2Client
-from traptor.supervisor.apps.app import App, AppSettings
-from traptor.supervisor.apps.composed import AppLimits
-from traptor.supervisor.apps.translated import Translated, Wording, translated
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.settings import AppSettings
+from traptor.supervisor.apps.wanted.composed import AppLimits
+from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.state.store import StateStore

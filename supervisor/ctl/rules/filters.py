@@ -8,9 +8,9 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.common.text import counted
-from traptor.supervisor.apps.composed import composed
 from traptor.supervisor.apps.configured import app_limits, terms, wording
-from traptor.supervisor.apps.translated import Translated, translated
+from traptor.supervisor.apps.wanted.composed import composed
+from traptor.supervisor.apps.wanted.translated import Translated, translated
 from traptor.supervisor.checks.appplan import Load
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.money.reads import Expand, price_of_1000

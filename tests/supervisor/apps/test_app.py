@@ -12,11 +12,12 @@ import pytest
 from support.appworld import AppWorld
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.supervisor.apps.app import App, AppSettings
-from traptor.supervisor.apps.composed import AppLimits
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.cost.spending import Terms
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.overview import overview
-from traptor.supervisor.apps.spending import Terms
+from traptor.supervisor.apps.settings import AppSettings
+from traptor.supervisor.apps.wanted.composed import AppLimits
 from traptor.supervisor.filters.sync.goal import ForeignFilters
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, Reads
@@ -71,7 +72,7 @@ def test_a_post_that_names_a_filter_shows_that_it_is_in_effect(world: AppWorld) 
 
     async def watch(app: App) -> list[str]:
         await app.turn()
-        [storm] = [one.filter_id for one in app.meanings if one.values == ("storm",)]
+        [storm] = [one.filter_id for one in app.filtering.meanings if one.values == ("storm",)]
         app.saw([storm, "of somebody else"])
         await app.turn()
         return keys(app)
@@ -431,15 +432,15 @@ def test_a_changed_rule_is_known_in_both_forms_until_its_old_filter_is_forgotten
         assert world.groups is not None
         app.serve(world.groups)
         await app.turn()
-        assert sorted(one.values for one in app.meanings) == [("flood",), ("hail",), ("storm",)]
-        assert [(rule.rule_id, rule.values) for rule in app.rules] == [
+        assert sorted(one.values for one in app.filtering.meanings) == [("flood",), ("hail",), ("storm",)]
+        assert [(rule.rule_id, rule.values) for rule in app.filtering.rules] == [
             ("0", ("storm",)),
             ("1", ("hail",)),
             ("1", ("flood",)),
         ]
         await world.settled(app)
-        assert sorted(one.values for one in app.meanings) == [("hail",), ("storm",)]
-        assert [rule.values for rule in app.rules] == [("storm",), ("hail",)]
+        assert sorted(one.values for one in app.filtering.meanings) == [("hail",), ("storm",)]
+        assert [rule.values for rule in app.filtering.rules] == [("storm",), ("hail",)]
 
     world.use(watch)
     assert world.values == ["hail", "storm"]

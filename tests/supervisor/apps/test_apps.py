@@ -13,10 +13,11 @@ from support.making_tweets import rule as made_rule
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.apps.app import App, AppSettings
-from traptor.supervisor.apps.apps import Apps, Route
-from traptor.supervisor.apps.composed import AppLimits
-from traptor.supervisor.apps.translated import Wording
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.apps import Apps
+from traptor.supervisor.apps.settings import AppSettings, Route
+from traptor.supervisor.apps.wanted.composed import AppLimits
+from traptor.supervisor.apps.wanted.translated import Wording
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.state.store import StateStore

@@ -8,7 +8,7 @@ import pytest
 
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.apps.translated import Translated, Wording, translated
+from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.filters.language.clauses import FollowClause
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.rules.snapshot import Snapshot

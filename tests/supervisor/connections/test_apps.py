@@ -13,7 +13,7 @@ from support.stepping import A, B, SteppedWorld, make_rules
 from traptor.common.counts import Counters
 from traptor.common.messages import Activity, DisconnectKind, Report
 from traptor.supervisor.apps.hold import Hold, HoldKind
-from traptor.supervisor.apps.told import Knowledge
+from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause

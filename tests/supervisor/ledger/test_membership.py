@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.apps.effect import InEffect
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
 from traptor.supervisor.ledger.records import Carried, Placement
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from traptor.common.rules.rule import GroupId, Rejected
-from traptor.supervisor.apps.translated import Translated
+from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter
 from traptor.supervisor.filters.language.clauses import Clause, filter_text

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from traptor.common.rules.rule import GroupId, Rule, fingerprint
-from traptor.supervisor.apps.translated import Translated
+from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.filters.language.clauses import Clause
 from traptor.supervisor.filters.sync.goal import read_value
 from traptor.supervisor.filters.sync.standing import Standing

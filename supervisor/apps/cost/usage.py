@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from traptor.common.logs.event import fields
-from traptor.supervisor.apps.spending import Spending
+from traptor.supervisor.apps.cost.spending import Spending
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.answers import Usage
 from traptor.supervisor.xapi.client import XClient

@@ -1,0 +1,56 @@
+"""Facts on one app in state_dir: a master that cannot keep them goes on, and says so once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+class AppStore(Protocol):
+    """Keeps facts on apps; StateStore does."""
+
+    def save_app(self, key_id: str, what: str, dump: Json) -> None:
+        """Save one kind of facts. Raises TraptorError."""
+
+    def load_app(self, key_id: str, what: str) -> Json | None:
+        """Return what was saved last. Raises TraptorError."""
+
+
+class Facts:
+    """Saves and loads the facts on one app by kind."""
+
+    def __init__(self, key: ApiKey, store: AppStore) -> None:
+        self._key = key
+        self._store = store
+        self._fails = False
+
+    def save(self, what: str, dump: Json) -> None:
+        """Save one kind in place of the previous facts."""
+        try:
+            self._store.save_app(self._key.key_id, what, dump)
+        except TraptorError as error:
+            if not self._fails:
+                self._say("facts on an app are not saved", error)
+            self._fails = True
+        else:
+            self._fails = False
+
+    def load(self, what: str, take: Callable[[Json], object]) -> None:
+        """Have `take` take over what was saved last of one kind, if anything was."""
+        try:
+            if (dump := self._store.load_app(self._key.key_id, what)) is not None:
+                take(dump)
+        except TraptorError as error:
+            self._say("facts on an app are lost", error)
+
+    def _say(self, what: str, error: TraptorError) -> None:
+        log.warning(what, extra=fields(key=self._key.name, error=str(error)))
