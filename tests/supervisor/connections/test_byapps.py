@@ -92,3 +92,14 @@ def test_a_key_that_is_gone_leaves_its_connection_unplanned(world: World) -> Non
 def _spec(c: Connection) -> object:
     assert c.wanted is not None
     return c.wanted.spec
+
+
+@pytest.mark.parametrize(("name", "group"), [("v2:gone", None), ("track:0.2", "track:0")])
+def test_what_either_api_left_behind_has_a_connection_to_be_drained_by(
+    world: World, name: str, group: str | None
+) -> None:
+    world.use(app("first"))
+    c = world.planner.connection(name, world.now)
+    assert c is not None
+    assert (c.name, None if c.group is None else str(c.group), c.is_planned) == (name, group, False)
+    assert world.planner.connection("v2:not a name", world.now) is None
