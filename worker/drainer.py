@@ -47,6 +47,7 @@ class Drainer:
         deadline = time.monotonic() + _CLOSE_S if self._drain_by is None else self._drain_by
         undelivered = self._delivery.drain(deadline)
         log.info("drained", extra=lifecycle(undelivered=undelivered))
+        self._post(self.report())
         self._post(Drained(undelivered))
 
     # ---- the link thread, or a signal

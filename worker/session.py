@@ -179,6 +179,7 @@ class Session:
         self._enter(Activity.DRAINING, "draining")
         undelivered = self._pipeline.drain(self._drain_by or time.monotonic())
         log.info("drained", extra=lifecycle(undelivered=undelivered))
+        self._post(self.report())  # with the last counts: nothing is reported after the next message
         self._post(Drained(undelivered))
         self._ended.set()
         return True

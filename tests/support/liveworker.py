@@ -51,6 +51,7 @@ class LiveWorker:
         self._process = WorkerProcess.fork(birth, self._logs, ())
         self._said: list[FromWorker] = []
         self._change = 0
+        self._code: int | None = None
         self._rules: tuple[Rule, ...] = birth.rules
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -108,12 +109,15 @@ class LiveWorker:
         return [json.loads(line) for line in self.lines]
 
     def end(self) -> int | None:
-        """Drain it and wait for its end."""
+        """Drain it, if it has not ended, and wait for its end."""
+        if self._code is not None:
+            return self._code
         self.send(Drain(_DRAIN_S))
         self._reader.join(_DRAIN_S)
         code = self._process.reap()
         self._process.sock.close()
         wait_for(lambda: not self._logs._bridges, "the last log record")
+        self._code = code
         return code
 
     def _read(self) -> None:

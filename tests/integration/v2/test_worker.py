@@ -18,7 +18,7 @@ from support.making_tweets import rule
 from support.waiting import wait_for
 from support.xsandbox import TOKEN, XSandbox
 
-from traptor.common.messages import Connected, Disconnected, DisconnectKind
+from traptor.common.messages import Connected, Disconnected, DisconnectKind, Drained
 from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 
 STORM = rule("track:0", "storm", "storm")
@@ -267,6 +267,19 @@ def test_posts_can_be_delivered_as_tweets_of_v1(start_x: StartX, start_worker: S
     assert all(tweet["user"]["screen_name"] and "data" not in tweet for tweet in tweets)
     assert {tuple(rules_of(tweet)) for tweet in tweets} == {("storm",)}
     assert worker.report.counters.errors.get("not rebuilt", 0) == 0
+
+
+def test_the_last_report_has_all_that_was_received(start_x: StartX, start_worker: StartWorker) -> None:
+    x = start_x()
+    (ours,) = x.add("storm")
+    worker = start_worker(x, [STORM], [single(ours, "track:0", "storm")])
+    worker.connect()
+    x.client.burst(300, ["storm"])
+    wait_for(lambda: worker.lines, "posts")
+    assert worker.end() == 0
+    counters = worker.report.counters
+    assert counters.received == counters.reads["posts"] == len(worker.lines)
+    assert worker.said(Drained)
 
 
 def test_the_token_is_in_no_log_of_a_worker_at_debug(
