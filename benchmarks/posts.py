@@ -31,7 +31,7 @@ from traptor.sandbox.v2.posts import read_post
 from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Demand
 from traptor.supervisor.filters.language.translate import translate
-from traptor.supervisor.workers.expansions import stream_query
+from traptor.supervisor.xapi.expansions import stream_query
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
 

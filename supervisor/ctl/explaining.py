@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from traptor.common.text import counted, one_line
-from traptor.supervisor.ctl.printing import as_json, print_json
+from traptor.supervisor.ctl.printing.tables import as_json, print_json
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import age, local_time, number, since
 

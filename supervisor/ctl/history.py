@@ -10,7 +10,7 @@ import click
 
 from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ctl.completion import connection_names
-from traptor.supervisor.ctl.printing import as_json, print_json_line, print_table, table
+from traptor.supervisor.ctl.printing.tables import as_json, print_json_line, print_table, table
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import age, local_time
 

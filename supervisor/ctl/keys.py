@@ -11,7 +11,7 @@ import click
 from traptor.common.errors import ExitCode
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.completion import key_names
-from traptor.supervisor.ctl.printing import as_json, print_json, print_table, table
+from traptor.supervisor.ctl.printing.tables import as_json, print_json, print_table, table
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import local_time, since
 

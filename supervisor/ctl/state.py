@@ -13,8 +13,8 @@ from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ctl.history import last_gaps
-from traptor.supervisor.ctl.overview import Overview, watching
-from traptor.supervisor.ctl.printing import as_json, print_json
+from traptor.supervisor.ctl.printing.overview import Overview, watching
+from traptor.supervisor.ctl.printing.tables import as_json, print_json
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.phrases import health as health_of
 from traptor.supervisor.status.phrases import problems

@@ -6,7 +6,7 @@ from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
 from traptor.common.config.kinds.v2 import MARK, NATIVE, V2
 from traptor.common.config.settings import Settings
-from traptor.supervisor.workers.expansions import stream_query
+from traptor.supervisor.xapi.expansions import stream_query
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

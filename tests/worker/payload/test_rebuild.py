@@ -18,7 +18,7 @@ from traptor.sandbox.tweets.maker import TweetMaker
 from traptor.sandbox.tweets.values import FilterType, parse_values
 from traptor.sandbox.v2.fields import parse_fields
 from traptor.sandbox.v2.posts import read_post
-from traptor.supervisor.workers.expansions import stream_query
+from traptor.supervisor.xapi.expansions import stream_query
 from traptor.worker.payload.rebuild import rebuilt
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from support.shown import a_connection, a_problem, a_status, an_app, silent
 
-from traptor.supervisor.ctl.overview import Overview
+from traptor.supervisor.ctl.printing.overview import Overview
 
 
 def printed(width: int, last_gaps: dict[str, object] | None = None, **changes: object) -> str:

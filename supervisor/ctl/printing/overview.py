@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from traptor.common.text import one_line
-from traptor.supervisor.ctl.printing import table
+from traptor.supervisor.ctl.printing.tables import table
 from traptor.supervisor.status.phrases import app_filters, app_state, problems, state_words, summary
 from traptor.supervisor.status.terms import age, dollars, number, since, size
 
