@@ -17,6 +17,7 @@ TIMEOUT_S = 30.0  # of a request from the connect to the last byte
 _MAX_ANSWER_BYTES = 32 << 20  # a thousand filters of 2,048 characters, escaped, are 12 MiB
 _MAX_HEADER_BYTES = 16 << 10
 _PIECE_BYTES = 1 << 16
+_NO_SOCKS = "X can be asked through HTTP proxies only, other than by the stream; give the key an HTTP proxy"
 _SECRET_BYTES = 8  # anything shorter may stand in an answer by chance
 
 T = TypeVar("T")
@@ -55,9 +56,12 @@ class Exchange:
         self._session = session
         self._api_url = api_url.rstrip("/")
         self._proxy = proxy
+        self._is_socks = proxy is not None and proxy.startswith("socks")
 
     async def ask(self, ask: Ask, authorization: str, timeout_s: float = TIMEOUT_S) -> Reply:
         """Return the answer, whatever its status. Raises ServerTrouble and BadAnswer."""
+        if self._is_socks:
+            raise ServerTrouble(f"{ask.name}: {_NO_SOCKS}")
         # Errors of aiohttp hold the request with its headers. None of them is kept as a cause or context.
         reply, failure = await self._tried(ask, authorization, timeout_s)
         if failure is not None:

@@ -343,3 +343,14 @@ def test_what_x_says_cannot_bring_the_token_back() -> None:
     with pytest.raises(KeyRefused) as caught:
         asked_of(answer, XClient.counts)
     assert TOKEN not in str(caught.value)
+
+
+def test_a_socks_proxy_is_refused_with_what_to_do() -> None:
+    async def asking() -> None:
+        async with x_session() as session:
+            exchange = Exchange(session, "http://127.0.0.1:9", "socks5h://user:secret-word@127.0.0.1:1")
+            await XClient(exchange, "t-one-secret").filters()
+
+    with pytest.raises(ServerTrouble, match="give the key an HTTP proxy") as refused:
+        asyncio.run(asking())
+    assert "secret" not in str(refused.value)
