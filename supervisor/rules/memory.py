@@ -37,7 +37,7 @@ def digest_of_page(raw_keys: Sequence[bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class KeyPage:
     """The wanted keys of one reply to SCAN, sorted, and the strays among them."""
 
     digest: bytes
@@ -59,16 +59,16 @@ class LookMemory:
     """Pages and slices of the last look, and the snapshots made from them."""
 
     def __init__(self) -> None:
-        self._pages: list[Page] = []
+        self._pages: list[KeyPage] = []
         self._slices: dict[str, Slice] = {}  # by first key, in order
         self.snapshots: dict[GroupId, Snapshot] | None = None  # None: the slices have changed since
 
-    def page(self, number: int, digest: bytes) -> Page | None:
+    def page(self, number: int, digest: bytes) -> KeyPage | None:
         """Return the page read at this position last time, if it is the same."""
         page = self._pages[number] if number < len(self._pages) else None
         return page if page is not None and page.digest == digest else None
 
-    async def slices(self, pages: Sequence[Page], pause: Callable[[], Awaitable[None]]) -> list[Slice]:
+    async def slices(self, pages: Sequence[KeyPage], pause: Callable[[], Awaitable[None]]) -> list[Slice]:
         """Return the slices of all keys in these pages; slices with the same keys as before are kept."""
         if not _are_same(pages, self._pages):
             self.snapshots = None
@@ -101,5 +101,5 @@ def _cut(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
         yield tuple(piece)
 
 
-def _are_same(pages: Sequence[Page], others: Sequence[Page]) -> bool:
+def _are_same(pages: Sequence[KeyPage], others: Sequence[KeyPage]) -> bool:
     return len(pages) == len(others) and all(a is b for a, b in zip(pages, others, strict=True))

@@ -17,7 +17,7 @@ from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, un
 from traptor.common.redis.raw import RawConnection, raw_connection, unpacked
 from traptor.common.rules.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
-from traptor.supervisor.rules.memory import SLICE, LookMemory, Page, Slice, digest_of, digest_of_page
+from traptor.supervisor.rules.memory import SLICE, KeyPage, LookMemory, Slice, digest_of, digest_of_page
 from traptor.supervisor.rules.revisions import moved, read_revisions
 from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
 
@@ -194,12 +194,12 @@ class _Look:
         self._expected = tuple(expected)  # exist even when nothing of them is found
         self.strays: list[Rejected] = []
 
-    def page(self, memory: LookMemory, number: int, raw_keys: Sequence[bytes]) -> Page:
+    def page(self, memory: LookMemory, number: int, raw_keys: Sequence[bytes]) -> KeyPage:
         """Return the wanted rules' keys, sorted; a key that only looks like one becomes a stray."""
         digest = digest_of_page(raw_keys)
         page = memory.page(number, digest)
         if page is None:
-            page = Page(digest, [], [])
+            page = KeyPage(digest, [], [])
             for raw in raw_keys:
                 self._sort_in(page, raw)
             page.keys.sort()
@@ -218,7 +218,7 @@ class _Look:
             await pause()
         return {group: builder.build(self.began_at) for group, builder in sorted(builders.items())}
 
-    def _sort_in(self, page: Page, raw: bytes) -> None:
+    def _sort_in(self, page: KeyPage, raw: bytes) -> None:
         key = raw.decode(errors="backslashreplace")
         if not key.startswith(_TYPE_PREFIXES):
             return
