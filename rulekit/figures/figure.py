@@ -9,6 +9,7 @@ HOUR_S = 3_600
 _ENOUGH_MATCHES = 5  # to know a usual interval
 _SILENT_AFTER_INTERVALS = 8.0  # by chance a steady rule is that late once in 3,000 intervals
 _SILENT_AFTER_S = 900.0  # at least: bursts have pauses
+_SHORTEST_S = 1.0  # matches are counted by the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Figure:
             return None
         since = now - self.last_at
         return since if since > max(_SILENT_AFTER_INTERVALS * usual, _SILENT_AFTER_S) else None
+
+    def silent_intervals(self, now: float) -> float:
+        """Return how many of its usual intervals it has been silent; 0 where that is not unusual."""
+        return (self.silent_s(now) or 0.0) / max(self.usual_interval_s() or 0.0, _SHORTEST_S)
 
     def as_json(self, now: float) -> dict[str, object]:
         """Return it for programs."""

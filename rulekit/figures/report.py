@@ -64,7 +64,7 @@ def ordered(found: Iterable[RuleReport], order: Order, now: float) -> list[RuleR
             return sorted(found, key=lambda one: (-one.figure.total, one.rule.key))
         case Order.SILENT:
             silent = [one for one in found if one.figure.silent_s(now) is not None]
-            return sorted(silent, key=lambda one: (-(one.figure.silent_s(now) or 0.0), one.rule.key))
+            return sorted(silent, key=lambda one: (-one.figure.silent_intervals(now), one.rule.key))
         case Order.SHARED:
             return sorted(
                 (one for one in found if one.shared_with), key=lambda one: (-one.shared_with, one.rule.key)

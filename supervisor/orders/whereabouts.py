@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+import orjson
 import redis.asyncio
 
 from traptor.common.redis.client import REDIS_ERRORS
@@ -41,6 +42,7 @@ def _placed(rule: Rule, connections: Collection[Connection]) -> dict[str, Any]:
     return {
         "rule": rule.key,
         "rule_id": rule.rule_id,
+        "value": orjson.loads(rule.json).get("rule_value"),
         "group": str(rule.group),
         "connection": c.name if c is not None else None,
         "collected": carrying is not None,
@@ -56,6 +58,7 @@ def _rejected(one: Rejected) -> dict[str, Any]:
     return {
         "rule": one.shown_key,
         "rule_id": None,
+        "value": None,
         "group": str(one.group) if one.group is not None else None,
         "connection": None,
         "collected": False,

@@ -95,13 +95,18 @@ async function show(key) {
   at("of-card").focus();
   await look(key);
 }
+// Where it is costs little to ask; its figures mean reading its whole group, so they are asked for once a minute.
+let figures = {}, figuresOf = null, figuresAt = 0;
 async function look(key) {
-  const [where, figures] = await Promise.all([
+  const isDue = figuresOf !== key || Date.now() - figuresAt > 60000;
+  const [where, told] = await Promise.all([
     asked("GET", query("/api/explain", {rule: key})),
-    asked("GET", query("/api/rules/stats", {of: parts(key)[0], rule: key})),
+    isDue ? asked("GET", query("/api/rules/stats", {of: parts(key)[0], rule: key})) : figures,
   ]);
   if (shown !== key) return;
+  if (isDue) { figures = told; figuresOf = key; figuresAt = Date.now(); }
   const facts = made("dl", ""), one = (figures.content || [])[0];
+  if (where.content && where.content.rules[0] && one) one.last_at = Math.max(one.last_at || 0, where.content.rules[0].last_match || 0);
   const tell = (head, text) => facts.append(made("dt", head), made("dd", text));
   tell("Redis key", key);
   if (one) { tell("Value", one.value || ""); tell("Tag", one.tag || ""); }

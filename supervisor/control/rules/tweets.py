@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -28,6 +30,21 @@ _END_BYTES = 4 << 20  # of the file of its connection
 _MOST_CHARACTERS = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rule whose tweets are told; its value tells it apart where several groups use the same ids."""
+
+    rule_id: str
+    value: str
+
+    def found(self, tweet: Mapping[str, Any]) -> bool:
+        """Tell whether the rule is among those of a delivered tweet."""
+        rules = (tweet.get("traptor") or {}).get("collection_rules") or ()
+        return any(
+            (rule.get("rule_id"), rule.get("rule_value")) == (self.rule_id, self.value) for rule in rules
+        )
+
+
 class RuleTweets:
     """Tells the last five tweets of a rule. Files are read in a thread."""
 
@@ -47,14 +64,12 @@ class RuleTweets:
                 rule = self._rule(name)
             case _:
                 raise Refused(400, "ask for one rule: ?rule=ID, or its Redis key")
-        connection, rule_id = rule["connection"], rule["rule_id"]
+        connection, wanted = rule["connection"], Wanted(rule["rule_id"], rule["value"])
         if connection is None:
             return answer([])
         output = self._desk.settings().traptor.output
-        found = await self._aside.run(
-            lambda: last_tweets(last_lines(output, connection, _END_BYTES), rule_id)
-        )
-        return answer(found or await self._listened(request, connection, rule_id))
+        found = await self._aside.run(lambda: last_tweets(last_lines(output, connection, _END_BYTES), wanted))
+        return answer(found or await self._listened(request, connection, wanted))
 
     def _rule(self, name: str) -> Json:
         rules = self._desk.find(name)
@@ -64,7 +79,7 @@ class RuleTweets:
             raise Refused(409, f"{len(rules)} rules have this rule_id; ask with the Redis key of one")
         return rules[0]
 
-    async def _listened(self, request: web.Request, connection: str, rule_id: str) -> list[Json]:
+    async def _listened(self, request: web.Request, connection: str, wanted: Wanted) -> list[Json]:
         """Return what passes within a few seconds; it may be nothing."""
         self._desk.sampling.check(connection)
         found: deque[Json] = deque(maxlen=_SHOWN)
@@ -72,7 +87,7 @@ class RuleTweets:
         with self._places.one(request):
             async with aclosing(self._desk.sampling.samples(connection)) as samples:
                 async for sample in samples:
-                    found.extend(tweets_of(sample.messages if sample is not None else (), rule_id))
+                    found.extend(tweets_of(sample.messages if sample is not None else (), wanted))
                     is_gone = request.transport is None or request.transport.is_closing()
                     if is_gone or len(found) == _SHOWN or time.monotonic() >= until:
                         break
@@ -80,14 +95,14 @@ class RuleTweets:
         return list(reversed(found))
 
 
-def last_tweets(lines: Collection[bytes], rule_id: str) -> list[Json]:
+def last_tweets(lines: Collection[bytes], wanted: Wanted) -> list[Json]:
     """Return the last tweets that the rule found, the latest first."""
-    return list(islice(tweets_of(reversed(list(lines)), rule_id), _SHOWN))
+    return list(islice(tweets_of(reversed(list(lines)), wanted), _SHOWN))
 
 
-def tweets_of(lines: Iterable[bytes], rule_id: str) -> Iterator[Json]:
+def tweets_of(lines: Iterable[bytes], wanted: Wanted) -> Iterator[Json]:
     """Yield those of the delivered messages that the rule found, in short."""
-    quoted = orjson.dumps(rule_id)
+    quoted = json.dumps(wanted.rule_id).encode()  # ASCII, as rules are in tweets
     for line in lines:
         if quoted not in line:
             continue  # most lines: not decoded for nothing
@@ -95,13 +110,8 @@ def tweets_of(lines: Iterable[bytes], rule_id: str) -> Iterator[Json]:
             tweet = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(tweet, dict) and rule_id in _rule_ids(tweet):
+        if isinstance(tweet, dict) and wanted.found(tweet):
             yield _in_short(tweet)
-
-
-def _rule_ids(tweet: Mapping[str, Any]) -> Collection[str]:
-    rules = (tweet.get("traptor") or {}).get("collection_rules") or ()
-    return {str(rule.get("rule_id")) for rule in rules}
 
 
 def _in_short(tweet: Mapping[str, Any]) -> Json:

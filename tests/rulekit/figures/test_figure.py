@@ -79,3 +79,18 @@ def test_rules_are_sorted_and_those_that_share_a_value_are_known() -> None:
     assert names(Order.HELD) == ["c"]
     assert found[0].as_json(NOW, 0.005)["dollars_last_day"] == 0.005
     assert "dollars_last_day" not in found[0].as_json(NOW, None)
+
+
+def test_the_most_unusually_silent_comes_first_not_the_longest() -> None:
+    rules = [stored("rare", "x"), stored("busy", "y")]
+    figures = {
+        "track:0:rare": figure("rare", every_s=10_000.0, ago_s=100_000.0),
+        "track:0:busy": figure("busy", every_s=1.0, ago_s=2_000.0),
+    }
+    found = ordered(reports(rules, figures), Order.SILENT, NOW)
+    assert [one.rule.rule_id for one in found] == ["busy", "rare"]
+
+
+def test_matches_all_at_once_have_an_order_too() -> None:
+    assert figure(every_s=0.0, ago_s=2_000.0).silent_intervals(NOW) == 2_000.0
+    assert figure(every_s=10.0, ago_s=20.0).silent_intervals(NOW) == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +20,19 @@ from traptor.common.messages import Sample
 from traptor.rulekit.service.aside import Aside
 from traptor.supervisor.control.live import Places
 from traptor.supervisor.control.refusals import as_problem_details
-from traptor.supervisor.control.rules.tweets import RuleTweets, last_tweets
+from traptor.supervisor.control.rules.tweets import RuleTweets, Wanted, last_tweets
 
 PATH = "/api/rules/tweets"
 
 
 def a_line(number: int, rule_id: str, **post: object) -> bytes:
     tweet = {"id_str": str(number), "text": f"tweet {number}", "user": {"screen_name": "ann"}, **post}
-    rules = {"collection_rules": [{"rule_id": "other"}, {"rule_id": rule_id}]}
-    return orjson.dumps({**tweet, "traptor": {**rules, "collection": {"connection": "track:0"}}})
+    rules = {"collection_rules": [{"rule_id": "other"}, {"rule_id": rule_id, "rule_value": "storm"}]}
+    return json.dumps({**tweet, "traptor": {**rules, "collection": {"connection": "track:0"}}}).encode()
+
+
+def wanted(rule_id: str) -> Wanted:
+    return Wanted(rule_id, "storm")
 
 
 def texts(found: list[dict[str, Any]]) -> list[str]:
@@ -36,19 +41,24 @@ def texts(found: list[dict[str, Any]]) -> list[str]:
 
 def test_the_last_five_come_first() -> None:
     lines = [a_line(number, "17" if number % 2 else "18") for number in range(20)]
-    assert texts(last_tweets(lines, "17")) == [f"tweet {number}" for number in (19, 17, 15, 13, 11)]
-    assert last_tweets(lines, "1") == []
+    assert texts(last_tweets(lines, wanted("17"))) == [f"tweet {number}" for number in (19, 17, 15, 13, 11)]
+    assert last_tweets(lines, wanted("1")) == []
 
 
 def test_what_only_speaks_of_a_rule_or_is_broken_is_left_out() -> None:
-    lines = [b'{"17', b'["17"]', orjson.dumps({"text": "17", "x": "17"}), a_line(1, "18", text='"17"')]
-    assert last_tweets(lines, "17") == []
+    lines = [b'{"17', b'["17"]', b'{"text": "17", "x": "17"}', a_line(1, "18", text='"17"')]
+    assert last_tweets(lines, wanted("17")) == []
+
+
+def test_an_id_of_any_script_is_found_and_the_same_id_of_another_group_is_not() -> None:
+    assert texts(last_tweets([a_line(1, "ü 17")], wanted("ü 17"))) == ["tweet 1"]
+    assert last_tweets([a_line(1, "17")], Wanted("17", "42")) == []
 
 
 def test_a_post_of_v2_is_told_too() -> None:
     line = {"data": {"id": "9", "author_id": "4", "text": "short", "note_tweet": {"text": "the whole"}}}
-    rules = {"collection_rules": [{"rule_id": "17"}]}
-    [found] = last_tweets([orjson.dumps({**line, "traptor": rules})], "17")
+    rules = {"collection_rules": [{"rule_id": "17", "rule_value": "storm"}]}
+    [found] = last_tweets([json.dumps({**line, "traptor": rules}).encode()], wanted("17"))
     assert (found["id"], found["author"], found["text"]) == ("9", "4", "the whole")
 
 
@@ -69,7 +79,7 @@ class Passing:
             yield None
 
 
-RULE = {"rule": "traptor-track:0:17", "rule_id": "17", "connection": "track:0"}
+RULE = {"rule": "traptor-track:0:17", "rule_id": "17", "value": "storm", "connection": "track:0"}
 
 
 def ask(
