@@ -22,6 +22,8 @@ from traptor.supervisor.keys.pool import PoolLimits
 
 log = logging.getLogger(__name__)
 
+_ARRIVES_WITHIN = 0.01  # of the window: on a busy host a connect reaches the server later than it was allowed
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -115,6 +117,7 @@ def pool_limits(settings: Settings) -> PoolLimits:
     return PoolLimits(
         connects=twitter.connects,
         connects_window=twitter.connects_window,
+        arrival_s=twitter.connects_window * _ARRIVES_WITHIN,
         network_backoff=twitter.network_backoff,
         network_backoff_max=twitter.network_backoff_max,
         http_backoff=twitter.http_backoff,

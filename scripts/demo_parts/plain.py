@@ -47,7 +47,7 @@ class PlainLines:
 def _app(app: AppView) -> str:
     return (
         f"{app.standing:,} of {app.allowed:,} filters, {app.in_effect:,} act,"
-        f" ${app.dollars:,.2f} today, ${app.dollars_per_1000:,.2f} for 1,000 posts"
+        f" ${app.dollars_today:,.2f} today, ${app.dollars_per_1000:,.2f} for 1,000 posts"
     )
 
 

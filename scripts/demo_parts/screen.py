@@ -141,7 +141,7 @@ def _app(app: AppView) -> Text:
             ("Filters  ", "bold"),
             f"{app.standing:,} of {app.allowed:,}, {state}",
             ("   Today  ", "bold"),
-            f"{app.posts:,} posts, ${app.dollars:,.2f}",
+            f"${app.dollars_today:,.2f}",
             ("   1,000 posts  ", "bold"),
             f"${app.dollars_per_1000:,.2f}",
         )

@@ -56,8 +56,9 @@ class AppView:
     in_effect: int
     rules: int
     rules_in_effect: int
-    posts: int
+    posts: int  # of the billing month: a day may end meanwhile
     dollars: float
+    dollars_today: float
     dollars_per_1000: float
     hold: str | None
 
@@ -135,7 +136,7 @@ def make_view(status: Json, before: View) -> View:
 
 
 def _app(app: Json) -> AppView:
-    filters, today = app["filters"], app["today"]
+    filters, month = app["filters"], app["month"]
     return AppView(
         name=app["key"],
         filters=filters["wanted"],
@@ -144,8 +145,9 @@ def _app(app: Json) -> AppView:
         in_effect=filters["in_effect"],
         rules=app["rules"],
         rules_in_effect=app["rules_in_effect"],
-        posts=today["posts"] + today["included_posts"],
-        dollars=today["dollars"],
+        posts=month["posts"] + month["included_posts"],
+        dollars=month["dollars"],
+        dollars_today=app["today"]["dollars"],
         dollars_per_1000=app["dollars_per_1000_posts"]["plain"],
         hold=app["hold_why"],
     )

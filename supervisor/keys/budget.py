@@ -21,7 +21,8 @@ class Purpose(StrEnum):
 class Budget:
     """The times at which one key connected, in ascending order (monotonic seconds).
 
-    A connect counts for `connects_window` seconds from its permission and is free again exactly then.
+    A connect counts for `connects_window` seconds from its permission, and as long as it may take to reach
+    the server, which counts it only then; it is free again exactly at the end.
     """
 
     connects: tuple[float, ...] = ()
@@ -38,7 +39,7 @@ class Budget:
         """Return the earliest time, not before `now`, at which a connect for `purpose` fits."""
         counting = self._counting(limits, now)
         too_many = len(counting) + reserve(purpose, limits) + 1 - limits.connects
-        return now if too_many <= 0 else counting[too_many - 1] + limits.connects_window
+        return now if too_many <= 0 else counting[too_many - 1] + limits.counts_for_s
 
     def spend(self, limits: PoolLimits, now: float) -> Budget:
         """Return the budget after a connect at `now`."""
@@ -49,7 +50,7 @@ class Budget:
         return Budget(self.connects[:-1])
 
     def _counting(self, limits: PoolLimits, now: float) -> tuple[float, ...]:
-        return tuple(at for at in self.connects if at + limits.connects_window > now)
+        return tuple(at for at in self.connects if at + limits.counts_for_s > now)
 
 
 def reserve(purpose: Purpose, limits: PoolLimits) -> int:

@@ -19,6 +19,7 @@ class PoolLimits:
 
     connects: int = _DEFAULT.connects
     connects_window: float = _DEFAULT.connects_window
+    arrival_s: float = 0.0  # by how much later than its permission a connect may reach the server
     network_backoff: float = _DEFAULT.network_backoff
     network_backoff_max: float = _DEFAULT.network_backoff_max
     http_backoff: float = _DEFAULT.http_backoff
@@ -28,3 +29,8 @@ class PoolLimits:
     closes_at_once: int = 0  # closes soon after a 200, in a row, after which a connect is due at once
     quarantine: float = _DEFAULT.quarantine
     quarantine_max: float = _DEFAULT.quarantine_max
+
+    @property
+    def counts_for_s(self) -> float:
+        """For how long a connect counts from its permission."""
+        return self.connects_window + self.arrival_s

@@ -21,6 +21,14 @@ def test_an_unused_budget_is_free_for_everything() -> None:
     assert Budget().left(LIMITS, 7.0) == 5
 
 
+def test_a_connect_that_arrives_late_still_fits_into_the_servers_window() -> None:
+    """The server counts it when it comes: here up to 3 s after it was allowed."""
+    limits = PoolLimits(connects=1, connects_window=300.0, arrival_s=3.0)
+    budget = Budget().spend(limits, 1000.0)  # arrives at 1003
+    assert budget.free_at(Purpose.FRESH, limits, 1001.0) == 1303.0
+    assert budget.left(limits, 1302.9) == 0
+
+
 def test_a_connect_counts_for_the_window_and_is_free_right_at_its_end() -> None:
     budget = spent(0.0, 1.0, 2.0, 3.0, 4.0)
     assert budget.left(LIMITS, 299.9) == 0
