@@ -22,6 +22,7 @@ def groups(count: int) -> list[str]:
 def start_many(make: Make, count: int, **options: object) -> tuple[Collection, dict[str, int]]:
     """So many connections, each of a group and with a key of its own; their pids."""
     collection = make(*(Key(f"k{number}") for number in range(count)))
+    collection.programs = None  # its memory is measured: that of a fresh interpreter
     collection.options = {"supervisor": options}
     for group in groups(count):
         collection.add_rules(group, [f"storm{group.partition(':')[2]}"])
