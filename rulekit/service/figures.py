@@ -49,9 +49,14 @@ class Figures:
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted, now = query.get("rule", ""), time.time()
-        found = await self._aside.run(lambda: ordered(self._read(types, group, now), order, now))
-        if wanted:
-            found = [one for one in found if wanted in (one.rule.key, one.rule.rule_id)]
+
+        def read() -> list[RuleReport]:
+            found = self._read(types, group, now)
+            if wanted:
+                found = [one for one in found if wanted in (one.rule.key, one.rule.rule_id)]
+            return ordered(found, order, now)
+
+        found = await self._aside.run(read)
         price = self._price()
         response = json_response([one.as_json(now, price) for one in found[:most]])
         response.headers[COUNT] = str(len(found))

@@ -57,12 +57,18 @@ const FIGURES = [
   ["Shares a value with", (one) => one.shared_with ? counted(one.shared_with, "other rule") : null],
   ["Held by its limit", (one) => one.held || null],
 ];
-let finding = 0;
-async function find() {
-  const number = ++finding, by = at("order").value;
+// One question at a time, however fast somebody types: each reads all rules.
+let finding = null, again = false;
+function find() {
+  again = true;
+  finding ||= (async () => { try { while (again) { again = false; await findOnce(); } } finally { finding = null; } })();
+  return finding;
+}
+async function findOnce() {
+  const by = at("order").value;
   const target = by ? query("/api/rules/stats", {by}) : query("/api/rules", {search: at("search").value});
   const {content: found, all, problem} = await asked("GET", target);
-  if (number !== finding) return;
+  if (again) return;
   if (problem) { say(problem); return; }
   const told = by ? FIGURES.filter(([, tell]) => found.some((one) => tell(one) !== null)) : [["State", (one) => one.state]];
   const heads = ["Rule", "Value", "Tag", ...told.map(([head]) => head), "Actions"];
@@ -132,6 +138,7 @@ at("look").addEventListener("click", async () => {
   say("Looking for tweets; this can take ten seconds.");
   const found = await ask("GET", query("/api/rules/tweets", {rule: key}));
   if (!found || shown !== key) return;
+  figuresAt = 0;
   const lines = found.map((one) => [one.created_at || one.received_at, one.author && "@" + one.author, one.text].filter(Boolean).join(" - "));
   at("tweets").replaceChildren(made("h3", "Last tweets"), list(lines));
   say(counted(found.length, "tweet") + " of " + key + ".");
