@@ -14,9 +14,8 @@ from confluent_kafka import Producer
 
 from traptor.common.birth import API_V2, Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
-from traptor.common.logs.bridge import WorkerLogBridge
 from traptor.common.logs.event import fields
-from traptor.common.logs.worker import configure_worker_logging
+from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title

@@ -1,27 +1,74 @@
-"""A worker's log: its own file, and the part of it that the master's log receives too."""
+"""A worker's log: its own file, and the part of it that the master's log receives too.
+
+Records reach supervisor.log through a multiprocessing-logging handler with a separate queue per generation: a
+worker that is killed while writing to a queue leaves that queue locked for good, and no other.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterable
 from typing import IO
 from urllib.parse import urlsplit
 
+from multiprocessing_logging import MultiProcessingHandler
+
 from traptor.common.birth import Birth
-from traptor.common.logs.bridge import BridgeHandler, WorkerLogBridge
 from traptor.common.logs.files import LineHandler, LogFile, LogStream
-from traptor.common.logs.format import formatter
+from traptor.common.logs.format import formatter, message, plain_fields, trace
 from traptor.common.logs.mask import SecretMask
 from traptor.common.logs.master import STDERR, STDOUT, replace_handlers, set_level
+from traptor.common.logs.throttle import Losses, loss_record
 
+# Maximum records waiting for a master that does not read; more are missing from supervisor.log only.
+_MOST_WAITING = 1000
 _FLUSH_S = 0.5
+_FLUSH_LOOK_S = 0.005
+_CARRIED = ("name", "levelno", "levelname", "created", "msecs", "process", "worker", "gen")
+
+
+class WorkerLogBridge:
+    """Carries a generation's warnings and lifecycle events into the master's log.
+
+    Created in the master before the fork. Its thread ends by itself when the worker is gone, however it
+    ended.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._handler = _BridgeHandler(f"log of {name}")
+
+    def after_fork_in_master(self) -> None:
+        """Close the master's copy of the queue's writing end, so that the worker's death ends the queue.
+
+        Must also be called when the fork failed.
+        """
+        self._handler.queue._writer.close()
+
+    @property
+    def keep_fds(self) -> frozenset[int]:
+        """The descriptors that the worker must keep open."""
+        queue = self._handler.queue
+        return frozenset({queue._reader.fileno(), queue._writer.fileno()})
+
+    def handler_for_worker(self) -> _BridgeHandler:
+        """Return the handler for the worker's records; call it in the worker, once."""
+        # a master that does not read must not delay the worker's exit
+        self._handler.queue.cancel_join_thread()
+        self._handler.queue._reader.close()
+        return self._handler
+
+    @property
+    def finished(self) -> bool:
+        """True when all records from the worker are written and the thread has ended."""
+        return not self._handler._receive_thread.is_alive()
 
 
 class WorkerLogs:
     """The log of one worker."""
 
-    def __init__(self, own: LineHandler, bridge: BridgeHandler, mask: SecretMask) -> None:
+    def __init__(self, own: LineHandler, bridge: _BridgeHandler, mask: SecretMask) -> None:
         self._own = own
         self._bridge = bridge
         self._mask = mask
@@ -83,6 +130,80 @@ class _Identity(logging.Filter):
         record.worker = self._birth.connection
         record.gen = self._birth.generation
         return True
+
+
+class _IntoMasterLog(logging.Handler):
+    """Passes received records to the master's handlers, each under its lock."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in logging.getLogger().handlers:
+            if record.levelno >= handler.level:
+                try:
+                    handler.handle(record)
+                except Exception:  # noqa: BLE001, S110  # the thread must not end; our own handlers never raise
+                    pass
+
+
+class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publishes no types
+    """The library's handler, with a receiver that blocks (the library's polls) and ends on EOF."""
+
+    def __init__(self, name: str) -> None:
+        self.losses = Losses(time.monotonic)
+        self._mask = SecretMask()
+        super().__init__(name, _IntoMasterLog())
+
+    def serve(self, mask: SecretMask) -> None:
+        """Start handling records in the worker."""
+        self._mask = mask
+        self.addFilter(_is_for_master)
+
+    def flush(self, timeout_s: float = 0.0) -> None:
+        """Wait until the master has received all records, at most `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while self.queue.qsize() and time.monotonic() < deadline:
+            time.sleep(_FLUSH_LOOK_S)
+
+    def close(self) -> None:
+        """Close without waiting for the thread: it ends by itself, and the event loop must not be blocked."""
+        logging.Handler.close(self)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        """Count a record that could not be sent."""
+        self.losses.add()
+
+    def _receive(self) -> None:  # runs in the master
+        while True:
+            try:
+                record = self.queue.get()
+            except (EOFError, OSError, ValueError):
+                break  # the worker is gone, perhaps in the middle of a record
+            except Exception:  # noqa: BLE001, S112  # one that cannot be unpickled is not worth the thread
+                continue
+            self.sub_handler.emit(record)
+        self.queue._reader.close()
+
+    def _send(self, record: logging.LogRecord) -> None:
+        if self.queue.qsize() >= _MOST_WAITING:
+            self.losses.add()
+            return
+        super()._send(record)
+        if count := self.losses.due():
+            self.losses.told(count)
+            told = loss_record(count, "supervisor.log")
+            told.worker, told.gen = getattr(record, "worker", None), getattr(record, "gen", None)
+            super()._send(told)
+
+    def _format_record(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return a copy of text and numbers: other handlers use the record, and not all of it can be sent."""
+        plain = logging.makeLogRecord({name: getattr(record, name, None) for name in _CARRIED})
+        plain.msg = self._mask.hide(message(record))
+        plain.exc_text = self._mask.hide(trace(record)) or None
+        plain.fields = plain_fields(record, self._mask)
+        return plain
+
+
+def _is_for_master(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or getattr(record, "lifecycle", False)
 
 
 def _passwords(redis_url: str) -> list[str]:

@@ -17,7 +17,6 @@ import msgspec
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
-from traptor.common.logs.bridge import LogReceiver
 from traptor.common.logs.event import fields
 from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen, TakeSample
 from traptor.common.pieces import change_to, cut
@@ -65,7 +64,6 @@ class Fleet:
     def __init__(self, roster: Roster, workers_lock_fd: int) -> None:
         self._roster = roster
         self._workers_lock_fd = workers_lock_fd
-        self._logs = LogReceiver()
         self._events: FleetEvents
         self._members: dict[str, tuple[Generation, _Member]] = {}
         self._ends: set[asyncio.Task[None]] = set()
@@ -81,7 +79,7 @@ class Fleet:
 
     def fork(self, birth: Birth, spec: Spec) -> Generation:
         """Start a worker, in the state STARTING. Raises OSError when this host has no room for one."""
-        process = WorkerProcess.fork(birth, self._logs, {self._workers_lock_fd})
+        process = WorkerProcess.fork(birth, {self._workers_lock_fd})
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
         channel = Channel(
             process.sock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ from traceback import walk_tb
 import psutil
 
 from traptor.common.birth import Birth, WorkerSettings
-from traptor.common.logs.bridge import LogReceiver, WorkerLogBridge
+from traptor.common.logs.worker import WorkerLogBridge
 from traptor.worker.entry import HANDLED_SIGNALS, run_worker, warm_up
 
 _UNKNOWN = 255  # exit code of a process that was reaped elsewhere
@@ -40,10 +41,11 @@ class WorkerProcess:
     created_at: float  # psutil's create_time; with the pid it identifies a process for good
     pidfd: int
     sock: socket.socket
+    log_bridge: WorkerLogBridge
     _handle: multiprocessing.process.BaseProcess
 
     @classmethod
-    def fork(cls, birth: Birth, logs: LogReceiver, keep_fds: Collection[int]) -> WorkerProcess:
+    def fork(cls, birth: Birth, keep_fds: Collection[int]) -> WorkerProcess:
         """Start a worker for `birth`; `keep_fds` stay open in it besides its own.
 
         Only the main thread may call it: the parent-death signal belongs to the thread that forks.
@@ -53,12 +55,12 @@ class WorkerProcess:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
-                bridge = logs.bridge()
+                bridge = _bridge(birth.name)
                 handle = _forked(birth, theirs, bridge, keep_fds)
             pidfd = _watched(handle)
             undo.pop_all()
         pid = handle.pid or 0
-        return cls(pid, _create_time(pid), pidfd, ours, handle)
+        return cls(pid, _create_time(pid), pidfd, ours, bridge, handle)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Signal exactly this process; nothing happens when it is gone."""
@@ -85,6 +87,13 @@ class WorkerProcess:
         self._handle.close()
         os.close(self.pidfd)
         return code
+
+
+def _bridge(name: str) -> WorkerLogBridge:
+    try:
+        return WorkerLogBridge(name)
+    except RuntimeError as error:  # "can't start new thread"
+        raise OSError(errno.EAGAIN, str(error)) from error
 
 
 def _forked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import json
 import logging
@@ -11,7 +10,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,9 @@ from support.leftovers import Leftovers
 from support.logworkers import LogWorker, logging_put_back, make_birth
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.common.logs.bridge import LogReceiver
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.master import MasterLogs, configure_master_logging
-from traptor.common.logs.worker import WorkerLogs
+from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs
 
 log = logging.getLogger("traptor.test")
 
@@ -45,24 +43,6 @@ def supervisor_log(log_dir: Path) -> list[str]:
 def own_log(log_dir: Path) -> list[str]:
     path = log_dir / "track:0.log"
     return path.read_text().splitlines() if path.exists() else []
-
-
-@contextlib.contextmanager
-def master_held() -> Iterator[Callable[[], None]]:
-    """Have the receiving thread wait in a handler until the yielded function is called."""
-    released = threading.Event()
-
-    class Held(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            released.wait()
-
-    held = Held()
-    logging.getLogger().addHandler(held)
-    try:
-        yield released.set
-    finally:
-        released.set()
-        logging.getLogger().removeHandler(held)
 
 
 def log_flat_out(_logs: WorkerLogs) -> None:
@@ -189,6 +169,11 @@ def test_a_worker_ends_though_the_master_does_not_take_its_records(
     tmp_path: Path, master: MasterLogs
 ) -> None:
     """Its receiving thread is held up by a handler; what does not fit is counted, and said when it can be."""
+    held = threading.Event()
+
+    class Held(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            held.wait()
 
     def work(logs: WorkerLogs) -> None:
         for number in range(3000):
@@ -196,69 +181,47 @@ def test_a_worker_ends_though_the_master_does_not_take_its_records(
         logs.close()
         os._exit(7 if logs.lost else 8)
 
-    with master_held() as release:
-        worker = LogWorker(make_birth(tmp_path), work)
-        worker.process.join(DEADLINE_S)
-        assert worker.process.exitcode == 7, "it ended, and counted what was not taken"
-        release()
-        worker.end()
+    root = logging.getLogger()
+    root.handlers.append(Held())
+    worker = LogWorker(make_birth(tmp_path), work)
+    worker.process.join(DEADLINE_S)
+    assert worker.process.exitcode == 7, "it ended, and counted what was not taken"
+    held.set()
+    worker.end()
     assert len(own_log(tmp_path)) == 3000
 
 
 def test_a_fork_that_failed_leaves_no_thread(tmp_path: Path, master: MasterLogs) -> None:
     left = Leftovers()
-    bridge = LogReceiver().bridge()
+    bridge = WorkerLogBridge("track:0#1")
     assert not bridge.finished
     bridge.after_fork_in_master()
-    wait_for(lambda: bridge.finished, "the receiver sees the end")
+    wait_for(lambda: bridge.finished, "the receiving thread ends")
     left.wait_gone()
 
 
-def test_one_thread_serves_all_workers_and_ends_with_the_last(tmp_path: Path, master: MasterLogs) -> None:
-    left = Leftovers()
-    receiver = LogReceiver()
-    births = [make_birth(tmp_path, generation=generation) for generation in range(1, 6)]
-    for _ in range(2):  # it starts anew after the last worker's end
-        workers = [LogWorker(birth, lambda _logs: log.warning("here"), receiver) for birth in births]
-        assert [thread.name for thread in threading.enumerate()].count("logs of workers") <= 1
-        assert [worker.end() for worker in workers] == [0] * 5
-        left.wait_gone()
-    assert len(supervisor_log(tmp_path)) == 10
+def test_the_library_still_has_the_private_parts_that_the_bridge_relies_on() -> None:
+    """`queue._writer` and `queue._reader` are pipe ends, and a closed writer is the end of the queue."""
+    bridge = WorkerLogBridge("track:0#1")
+    reader, writer = bridge._handler.queue._reader, bridge._handler.queue._writer
+    assert bridge.keep_fds == {reader.fileno(), writer.fileno()}
+    bridge.after_fork_in_master()
+    assert writer.closed
+    wait_for(lambda: bridge.finished, "the receiving thread ends on EOF")
+    assert reader.closed
 
 
-def test_what_a_worker_sent_last_arrives_though_the_master_was_late(
-    tmp_path: Path, master: MasterLogs
+def test_closing_the_bridges_handler_waits_for_nobody(
+    tmp_path: Path, master: MasterLogs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pipe keeps it after the worker's end; half a record of one that was killed is dropped."""
-    bridge = LogReceiver().bridge()
-    handler = bridge.handler_for_worker()
-    with master_held() as release:
-        for number in range(3):
-            handler.handle(
-                logging.makeLogRecord({"levelno": 30, "levelname": "WARNING", "msg": f"n={number}"})
-            )
-        os.write(bridge._writer, b"\0\0\1\0half")
-        bridge.after_fork_in_master()
-        assert not bridge.finished
-        release()
-    wait_for(lambda: bridge.finished, "the receiver sees the end")
-    assert [line.rsplit(" ", 1)[1] for line in supervisor_log(tmp_path)] == ["n=0", "n=1", "n=2"]
-
-
-def test_nonsense_in_a_pipe_ends_that_pipe_alone(tmp_path: Path, master: MasterLogs) -> None:
-    receiver = LogReceiver()
-    broken, whole = receiver.bridge(), receiver.bridge()
-    os.write(broken._writer, b"\xff" * 8)
-    wait_for(lambda: broken.finished, "the receiver gives it up")
-    os.write(whole._writer, b"\0\0\0\4nono")  # no record, but a frame
-    whole.handler_for_worker().handle(
-        logging.makeLogRecord({"levelno": 40, "levelname": "ERROR", "msg": "on"})
-    )
-    for bridge in (broken, whole):
-        bridge.after_fork_in_master()
-    wait_for(lambda: whole.finished, "the receiver sees the end")
-    [line] = supervisor_log(tmp_path)
-    assert line.endswith(" on")
+    """The library's own waits up to 5 s for its thread, here for a worker that lives on."""
+    worker = LogWorker(make_birth(tmp_path), lambda _logs: threading.Event().wait())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", lambda *_: pytest.fail("it waits"))
+        worker.bridge._handler.close()
+    assert not worker.bridge.finished
+    worker.kill()
+    worker.end()
 
 
 def test_a_log_dir_removed_while_running_stops_no_worker(tmp_path: Path, master: MasterLogs) -> None:

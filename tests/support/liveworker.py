@@ -12,7 +12,6 @@ from support.waiting import wait_for
 from support.xsandbox import XSandbox
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
-from traptor.common.logs.bridge import LogReceiver
 from traptor.common.messages import (
     HEADER,
     Connect,
@@ -47,8 +46,7 @@ class LiveWorker:
     def __init__(self, birth: Birth, connect: Connect) -> None:
         self._birth = birth
         self._connect = connect
-        self._logs = LogReceiver()
-        self._process = WorkerProcess.fork(birth, self._logs, ())
+        self._process = WorkerProcess.fork(birth, ())
         self._said: list[FromWorker] = []
         self._change = 0
         self._code: int | None = None
@@ -116,7 +114,7 @@ class LiveWorker:
         self._reader.join(_DRAIN_S)
         code = self._process.reap()
         self._process.sock.close()
-        wait_for(lambda: not self._logs._bridges, "the last log record")
+        wait_for(lambda: self._process.log_bridge.finished, "the last log record")
         self._code = code
         return code
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from support.births import worker_settings
 from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import Birth
-from traptor.common.logs.bridge import LogReceiver, WorkerLogBridge
-from traptor.common.logs.worker import WorkerLogs, configure_worker_logging
+from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, configure_worker_logging
 from traptor.common.rules.rule import GroupId
 from traptor.worker.afterfork import leave_master
 
@@ -55,8 +54,8 @@ def make_birth(
 class LogWorker:
     """A forked process that sets up a worker's logging and does `work`, as the fleet forks them."""
 
-    def __init__(self, birth: Birth, work: Work, receiver: LogReceiver | None = None) -> None:
-        self.bridge = (receiver or LogReceiver()).bridge()
+    def __init__(self, birth: Birth, work: Work) -> None:
+        self.bridge = WorkerLogBridge(birth.name)
         context = multiprocessing.get_context("fork")
         self.process = context.Process(target=_run, args=(os.getpid(), birth, self.bridge, work), daemon=True)
         self.process.start()

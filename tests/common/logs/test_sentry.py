@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import pickle
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,9 +15,9 @@ import pytest
 import sentry_sdk
 
 from traptor.common.config.kinds.kinds import _sentry_dsn
-from traptor.common.logs import bridge
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import configure_master_logging, replace_handlers
+from traptor.common.logs.worker import _IntoMasterLog
 
 SECRET = "SECRET-0123456789"
 log = logging.getLogger("traptor.test")
@@ -72,8 +71,8 @@ def test_errors_of_the_master_and_of_workers_are_sent_with_secrets_masked(
     except RuntimeError:
         log.exception("a job of the master failed, it is restarted")
     worker = {"name": "traptor.worker", "levelno": logging.ERROR, "levelname": "ERROR", "worker": "track:0"}
-    content = pickle.dumps({**worker, "msg": "the worker failed", "fields": {"why": SECRET}})
-    bridge._into_master_log(content)
+    received = logging.makeLogRecord({**worker, "msg": "the worker failed", "fields": {"why": SECRET}})
+    _IntoMasterLog().emit(received)
     logs.close()
     assert [event["logentry"]["message"] for event in events] == [
         "key failed", "a job of the master failed, it is restarted", "the worker failed",

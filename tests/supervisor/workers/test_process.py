@@ -17,7 +17,6 @@ from support.leftovers import Leftovers
 from support.logworkers import make_birth
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.common.logs.bridge import LogReceiver
 from traptor.supervisor.workers import process as process_module
 from traptor.supervisor.workers.process import WorkerProcess
 
@@ -47,11 +46,11 @@ def end(worker: WorkerProcess) -> int | None:
 
 
 def test_a_worker_is_reaped_with_its_exit_code(tmp_path: Path) -> None:
-    assert end(WorkerProcess.fork(make_birth(tmp_path), LogReceiver(), ())) == -signal.SIGKILL
+    assert end(WorkerProcess.fork(make_birth(tmp_path), ())) == -signal.SIGKILL
 
 
 def test_a_worker_that_somebody_else_reaped_ends_too(tmp_path: Path, ignored_children: None) -> None:
-    worker = WorkerProcess.fork(make_birth(tmp_path), LogReceiver(), ())
+    worker = WorkerProcess.fork(make_birth(tmp_path), ())
     assert end(worker) is None
     assert not psutil.pid_exists(worker.pid)
 
@@ -59,7 +58,7 @@ def test_a_worker_that_somebody_else_reaped_ends_too(tmp_path: Path, ignored_chi
 def fails(folder: Path) -> str:
     """The reason why no worker can be forked."""
     try:
-        WorkerProcess.fork(make_birth(folder), LogReceiver(), ())
+        WorkerProcess.fork(make_birth(folder), ())
     except OSError as error:
         return str(error)
     raise AssertionError("it was forked")
@@ -83,7 +82,7 @@ def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
     wait_gone(left)
 
 
-@pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe", "pipe2"])
+@pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe"])
 def test_without_room_for_a_process_or_descriptor_nothing_is_left(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
