@@ -308,7 +308,8 @@ class RedisSection(Section):
     channel: Channel = option(
         "traptor-notify",
         RESTART,
-        "Pubsub channel on which `type:id` is published when the rules of a group changed.",
+        "Pubsub channel on which `type:id` is published when the rules of a group changed. Redis publishes"
+        " to all of its databases: deployments that share a server need a channel each.",
     )
     timeout: Duration = option("5s", RESTART, "Maximum time for one reply.")
     ca_file: OptionalPath = option(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import redis
 
+from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.terminal import report_console, say
 from traptor.rulekit.changes.holdings import Holdings
@@ -21,6 +22,11 @@ from traptor.rulekit.commands.parts.spending import key_option, yes_option
 from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.lookups.names import names_in
 from traptor.rulekit.sources.row import BadRow, Row
+
+
+class NothingWanted(TraptorError):
+    """A source without rules, which is more likely broken than meant, is to replace all rules."""
+
 
 id_option = click.option(
     "--id", "group_id", help="Put all rules into this id, instead of spreading them over as few as needed."
@@ -38,11 +44,14 @@ replace_option = click.option(
 @replace_option
 @key_option
 @yes_option
+@click.option("--allow-empty", is_flag=True, help="Believe a source without any rule, with --replace.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @wait_option
 @json_option
 @click.pass_context
-def load(ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, **options: Any) -> None:
+def load(
+    ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, allow_empty: bool, **options: Any
+) -> None:
     """Load rules from a file or a database.
 
     Rules go to as few ids as their limit needs; those that are there already stay where they are. Loading
@@ -51,6 +60,11 @@ def load(ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, **o
     given = given_of(options)
     kit = kit_of(ctx)
     collected = gathered(given, kit, options)
+    if options["replace"] and not collected.rules and not allow_empty:
+        raise NothingWanted(
+            f"{given.name} has no rule, and --replace would remove all that are there: nothing was changed;"
+            " find out whether the source is whole, or say --allow-empty"
+        )
     target = target_of(given.rule_type, kit.limits, options)
     work = Loading(collected, target, given.skips_bad)
     manner = Manner(f"load {given.name}", wait_s, dry_run)

@@ -23,6 +23,10 @@ class ChangedMeanwhile(TraptorError):
     """A group was changed by somebody else between reading and writing."""
 
 
+class ForeignKey(TraptorError):
+    """A key that this program keeps holds a value of another kind."""
+
+
 class LoadInterrupted(TraptorError):
     """Redis went away in the middle; the message says what is written and how to go on."""
 
@@ -71,6 +75,7 @@ class GroupWriter:
             watched = (self._lock.key, *(revision_key(group) for group in groups))
             pipeline.watch(*watched)  # type: ignore[no-untyped-call]  # redis-py has no types here
             self._check(groups, revisions)
+            self._check_kinds(groups)
             pipeline.multi()
             for change in step:
                 self._put(pipeline, change, groups)
@@ -89,6 +94,19 @@ class GroupWriter:
                     f"{group} was changed by somebody else meanwhile and was left as it is:"
                     " run the command again"
                 )
+
+    def _check_kinds(self, groups: Sequence[GroupId]) -> None:
+        """Refuse keys of ours that hold something else: in a MULTI the rest would be written all the same."""
+        for group in groups:
+            for key, wanted in ((revision_key(group), b"string"), (history_key(group), b"stream")):
+                found = self._client.type(key)
+                assert isinstance(found, bytes)
+                if found not in (b"none", wanted):
+                    raise ForeignKey(
+                        f"the key {key} is a {found.decode()} and not a {wanted.decode()} of Traptor's:"
+                        f" nothing of {group} was written; remove it (redis-cli DEL {key}), and run the"
+                        " command again"
+                    )
 
     def _put(self, pipeline: Pipeline, change: GroupChange, together: Sequence[GroupId]) -> None:
         for rule in change.rules:

@@ -42,7 +42,7 @@ class Figures:
             raise bad_request(f"there is no parameter {sorted(unknown)[0]}: expected {expected}")
         try:
             types, group = read_where(query.get("of", ""))
-            order = Order(query.get("by", Order.DAY))
+            order = _order(query.get("by", Order.DAY))
             most = int(query.get("most", _USUAL))
         except ValueError as error:
             raise bad_request(str(error)) from None
@@ -79,3 +79,9 @@ class Figures:
         finally:
             client.close()
         return reports(rules, figures)
+
+
+def _order(text: str) -> Order:
+    if text not in set(Order):
+        raise ValueError(f"by: one of {', '.join(Order)} is expected")
+    return Order(text)

@@ -73,6 +73,8 @@ class Client:
                 return f"{self.path}: no answer within {_ANSWER_S:g} s; see supervisor.log, or ask again"
             case PermissionError():
                 return f"{self.path}: you may not use it; join the group that owns it, or become its owner"
+            case _ if self.path.exists() and not self.path.is_socket():
+                return f"{self.path}: is not a socket; name a supervisor's control.sock, or its ini with -c"
             case FileNotFoundError():
                 why = "there is no such socket, so no supervisor runs there"
             case _:

@@ -8,6 +8,8 @@ from itertools import islice
 
 import click
 
+from traptor.common.text import one_line
+from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ctl.completion import connection_names
 from traptor.supervisor.ctl.target import Target, pass_target
 
@@ -18,6 +20,7 @@ from traptor.supervisor.ctl.target import Target, pass_target
 @pass_target
 def tail(target: Target, connection: str, most: int | None) -> None:
     """Print the messages of CONNECTION as they pass, one a line, until Ctrl-C."""
+    say_if_silent(target.client, connection)
     with contextlib.suppress(KeyboardInterrupt):
         _print(target.client.lines("connections", connection, "tail"), most)
 
@@ -29,8 +32,17 @@ def tail(target: Target, connection: str, most: int | None) -> None:
 @pass_target
 def sample(target: Target, connection: str, most: int, within: str) -> None:
     """Print the next few messages of CONNECTION as they pass, one a line."""
+    say_if_silent(target.client, connection)
     parameters = {"messages": str(most), "within": within}
     _print(target.client.lines("connections", connection, "sample", **parameters), most)
+
+
+def say_if_silent(client: Client, connection: str) -> None:
+    """Say on stderr that nothing can come now, and why."""
+    for one in client.get("connections"):
+        if one["connection"] == connection and not one["collecting"]:
+            why = one["waits_for"] or one["state"].lower()
+            click.echo(one_line(f"{connection} is not collecting: {why}; waiting"), err=True)
 
 
 def _print(lines: Generator[bytes], most: int | None) -> None:

@@ -26,7 +26,7 @@ def summary(status: Json) -> str:
     """Return the sentence that sums a status up."""
     wanted = [one for one in status["connections"] if one["state"] != "QUIET"]
     collecting = sum(one["collecting"] for one in wanted)
-    rate = sum(one["tweets_per_second"] or 0.0 for one in wanted)
+    rate = sum(one["tweets_per_second"] or 0.0 for one in wanted if one["collecting"])
     ending = ", stopping" if status["stopping"] else ""
     return (
         f"traptor-supervisor {status['version']}, pid {status['pid']}{ending}:"

@@ -113,7 +113,6 @@ def silent(name: str = "follow:0", **changes: Any) -> Json:
         collecting=False,
         waits_for="k1 and k2 are refused (401)",
         waits_until=time.time() + 60.0,
-        tweets_per_second=0.0,
         serving=None,
-        **{"state": "WAITING_FOR_KEY", **changes},
+        **{"state": "WAITING_FOR_KEY", "tweets_per_second": 0.0, **changes},
     )

@@ -92,7 +92,8 @@ def seen(status: Json, history: Callable[[str], Sequence[float]], strips: Mappin
 
 
 def _row(one: Json, line: Spark, strip: Strip) -> Row:
-    g, rate = one["serving"] or {}, one["tweets_per_second"]
+    g = one["serving"] or {}
+    rate = one["tweets_per_second"] if one["collecting"] else None
     state, tone = state_words(one)
     return Row(
         name=one["connection"],

@@ -83,7 +83,7 @@ def _row(one: Json, last_gap: Json | None) -> dict[str, str | Text]:
     vitals = g.get("vitals") or {}
     tweets = total["received"]
     matched = f"{(total['matched'] + total['inferred']) / tweets:.0%}" if tweets else ""
-    rate = one["tweets_per_second"]
+    rate = one["tweets_per_second"] if one["collecting"] else None
     return {
         "CONNECTION": one["connection"],
         "GROUPS": ", ".join(one["groups"]),

@@ -42,6 +42,17 @@ def test_only_groups_that_change_are_published(desk: Desk) -> None:
     assert desk.redis.mget("traptor:rev:track:0", "traptor:rev:track:1") == [revisions[0], b"2"]
 
 
+def test_an_empty_source_replaces_nothing_unless_it_is_meant(desk: Desk) -> None:
+    """A truncated export of a nightly job must not end the collection."""
+    desk.run("load", desk.jsonl("r.jsonl", *some("a", "b")), "--type", "track")
+    before, empty = desk.names(), desk.write("empty.jsonl", "")
+    said = desk.error("load", empty, "--type", "track", "--replace")
+    assert "empty.jsonl has no rule" in said
+    assert "--allow-empty" in said
+    assert desk.names() == before
+    assert desk.json("load", empty, "--type", "track", "--replace", "--allow-empty")["removed"] == 2
+
+
 def test_a_dry_run_and_a_diff_change_nothing(desk: Desk) -> None:
     desk.run("load", desk.jsonl("r.jsonl", *some("a", "b")), "--type", "track")
     before = {key: desk.redis.dump(key) for key in desk.names("*")}

@@ -21,7 +21,13 @@ from traptor.rulekit.changes.change import GroupChange, Kind, RuleChange
 from traptor.rulekit.keeping.history import MOST_ENTRIES, read_history, taken_back
 from traptor.rulekit.keeping.lock import LoaderLock, LockedByAnother, locked
 from traptor.rulekit.keeping.reading import read_holdings
-from traptor.rulekit.keeping.writing import ChangedMeanwhile, GroupWriter, LoadInterrupted, Signature
+from traptor.rulekit.keeping.writing import (
+    ChangedMeanwhile,
+    ForeignKey,
+    GroupWriter,
+    LoadInterrupted,
+    Signature,
+)
 
 TRACK0, TRACK1 = GroupId.parse("track:0"), GroupId.parse("track:1")
 
@@ -251,3 +257,13 @@ def test_reading_counts_what_it_reads(client: redis.Redis) -> None:
     read_holdings(client, RuleType.TRACK, None, lambda done, total: seen.append((done, total)))
     assert seen == [(500, 1_100), (1_000, 1_100), (1_100, 1_100)]
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("key", ["traptor:history:track:0", "traptor:rev:track:0"])
+def test_a_key_of_another_kind_is_named_and_nothing_is_written(client: redis.Redis, key: str) -> None:
+    """In a MULTI that fails in one command the others are carried out all the same."""
+    client.lpush(key, "somebody else's")
+    with pytest.raises((ForeignKey, RedisUnavailable), match=key) as refused:
+        write(client, [added(TRACK0, "storm")])
+    assert "DEL" in str(refused.value) or "WRONGTYPE" in str(refused.value)
+    assert client.keys("traptor-track:0:*") == []

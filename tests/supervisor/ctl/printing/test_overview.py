@@ -46,6 +46,13 @@ def test_an_app_shows_its_filters_and_its_dollars() -> None:
     assert "9 of 5,852 rules not yet" in printed(250, apps=[an_app(rules_in_effect=5843)])
 
 
+def test_what_is_not_collected_has_no_rate_however_fast_it_was_a_minute_ago() -> None:
+    lost = silent(tweets_per_second=22.6)
+    text = printed(250, connections=[lost, a_connection()])
+    assert "1 of 2 connections collect, 12.3 tweets/s" in text
+    assert "22.6" not in text
+
+
 def test_the_last_gap_is_shown_with_its_cause() -> None:
     gap = {"open": False, "to_unix": time.time() - 3605, "seconds": 12.0, "cause": "crash"}
     assert "1 h ago, 12 s: crash" in printed(250, {"track:0": gap})
