@@ -16,6 +16,7 @@ _FILLER = "filler"
 _BLOCK = 4096
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_entered: set[int] = set()  # processes; a child that is forked is in its parent's namespace
 
 
 class NoSmallDisk(TraptorError):
@@ -26,8 +27,11 @@ def enter_mount_namespace(*, as_user: bool = False) -> None:
     """Let this thread, and processes and threads started later, mount disks invisible to others.
 
     With `as_user` it works without root too, if the kernel allows user namespaces: the process is then root
-    in its own namespace, and must have no other thread yet. Raises NoSmallDisk.
+    in its own namespace, and must have no other thread yet. A second call changes nothing: in another
+    namespace this process would see other disks than those that it has started. Raises NoSmallDisk.
     """
+    if os.getpid() in _entered:
+        return
     error = _unshare(_CLONE_NEWNS)
     if error == errno.EPERM and as_user:
         uid, gid = os.getuid(), os.getgid()
@@ -42,6 +46,7 @@ def enter_mount_namespace(*, as_user: bool = False) -> None:
             "root, allow user namespaces (sysctl kernel.unprivileged_userns_clone, apparmor_restrict_"
             "unprivileged_userns), or leave the full disks out"
         )
+    _entered.add(os.getpid())
 
 
 class SmallDisk:

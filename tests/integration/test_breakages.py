@@ -153,8 +153,12 @@ def test_what_breaks_while_others_stream_is_the_first_line_until_it_is_mended(ma
         collection, DEGRADED, "track:0 REJECTED 1 rule since ", "traptor-track:0:bad: ", "correct the rules"
     )
     collection.remove_rules("track:0", ["bad"])
+    before = collection.pid("track:0")
+    assert before is not None
     collection.hint("track:0")
     well(collection)
+    collection.wait_new_pid("track:0", before)  # a worker that starts makes the folder of the output
+    wait_for(lambda: not collection.connection("track:0")["leaving"], "the old worker is gone")
 
     # an output that cannot be written
     away = collection.output.with_name("away")

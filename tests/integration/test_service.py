@@ -119,7 +119,8 @@ def test_a_hung_supervisor_that_systemd_ends_leaves_its_stacks_and_no_worker(
     worker = psutil.Process(collection.wait_streaming("track:0")["track:0"])
     collection.signal(signal.SIGABRT)
     assert collection.process is not None
-    assert collection.process.wait(DEADLINE_S) == -signal.SIGABRT
+    # Python writes the stacks of threads that run on meanwhile, and may stumble over one of them.
+    assert collection.process.wait(DEADLINE_S) in (-signal.SIGABRT, -signal.SIGSEGV)
     stacks = (collection.folder / "stderr.txt").read_text()
     assert "Fatal Python error: Aborted" in stacks
     assert "supervisor/cli.py" in stacks
