@@ -23,7 +23,7 @@ Make = Callable[..., Collection]
 Span = tuple[float, float]
 
 _KNOWN_S = 2.0  # a stream counts once the ledger says that it has lasted so long
-_CLOCKS_S = 0.1  # between the supervisor's clocks and the sandbox's
+_CLOCKS_S = 0.3  # between the supervisor's clocks and the sandbox's
 _NOTICED_S = 10.0  # of a machine that does much else: an end, or a 200
 
 
