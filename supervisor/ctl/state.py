@@ -16,8 +16,6 @@ from traptor.supervisor.ctl.history import last_gaps
 from traptor.supervisor.ctl.printing.overview import Overview, watching
 from traptor.supervisor.ctl.printing.tables import as_json, print_json
 from traptor.supervisor.ctl.target import Target, pass_target
-from traptor.supervisor.status.phrases import health as health_of
-from traptor.supervisor.status.phrases import problems
 
 _EVERY_S = 2.0
 _GAPS_EVERY_S = 30.0
@@ -43,7 +41,7 @@ def status(target: Target, watch: bool, as_json: bool) -> None:
         print_json(seen)
     else:
         report_console().print(Overview(seen, last_gaps(client)))
-    sys.exit(_HEALTH[health_of(seen)])
+    sys.exit(_HEALTH[seen["health"]])
 
 
 def _watch(client: Client) -> None:
@@ -63,7 +61,8 @@ def _watch(client: Client) -> None:
 def health(target: Target, as_json: bool) -> None:
     """Tell in one line whether all is well; exit 0 ok, 1 degraded, 2 down, 3 no supervisor answers."""
     seen = target.client.get("status")
-    found, verdict = problems(seen), health_of(seen)
+    verdict = seen["health"]
+    found = [{"level": one["level"], "sentence": one["sentence"]} for one in seen["problems"]]
     if as_json:
         print_json({"health": verdict, "problems": found})
     else:

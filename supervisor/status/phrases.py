@@ -11,17 +11,6 @@ from traptor.supervisor.status.terms import number
 Json = Mapping[str, Any]
 
 
-def problems(status: Json) -> list[dict[str, str]]:
-    """Return a sentence for each thing that is wrong now, the worst first, with its level."""
-    return [{"level": one["level"], "sentence": one["sentence"]} for one in status["problems"]]
-
-
-def health(status: Json) -> str:
-    """Return `ok`, `degraded`, or `down`: nothing that is wanted is collected."""
-    word: str = status["health"]
-    return word
-
-
 def summary(status: Json) -> str:
     """Return the sentence that sums a status up."""
     wanted = [one for one in status["connections"] if one["state"] != "QUIET"]

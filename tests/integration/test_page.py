@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from support.browser import chromium
+from support.browser import IN_TIME_MS, chromium, watched_page
 from support.collection import Collection, Key
-from support.waiting import DEADLINE_S
 from trial.ports import free_port
 
 Make = Callable[..., Collection]
@@ -20,7 +19,6 @@ Make = Callable[..., Collection]
 pytestmark = pytest.mark.long
 
 TOKEN = "0123456789abcdef-token"
-IN_TIME_MS = DEADLINE_S * 1000
 
 
 @pytest.fixture
@@ -43,10 +41,7 @@ def collection(make_collection: Make) -> Collection:
 
 def opened(browser: Browser, collection: Collection, **look: Any) -> tuple[Page, list[str]]:
     """The page, and what the browser complains of."""
-    page, complaints = browser.new_page(**look), []
-    page.set_default_timeout(IN_TIME_MS)
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page, complaints = watched_page(browser, **look)
     page.goto(f"http://127.0.0.1:{collection.options['http']['listen']}/")
     expect(page.locator("body")).to_have_attribute("data-current", "yes", timeout=IN_TIME_MS)
     return page, complaints

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from support.browser import chromium
+from support.browser import IN_TIME_MS, chromium, watched_page
 from support.collection import Collection, Key
-from support.waiting import DEADLINE_S, wait_for
+from support.waiting import wait_for
 from trial.ports import free_port
 
 Make = Callable[..., Collection]
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.long
 
 TOKEN = "0123456789abcdef-token"
 NASTY = "<img src=x onerror=alert(1)> storm"
-IN_TIME_MS = DEADLINE_S * 1000
 
 
 @pytest.fixture
@@ -30,11 +29,8 @@ def browser() -> Iterator[Browser]:
 
 def opened(browser: Browser, collection: Collection, **look: Any) -> tuple[Page, list[str]]:
     """The page, and what the browser complains of."""
-    page, complaints = browser.new_page(**look), []
-    page.set_default_timeout(IN_TIME_MS)
+    page, complaints = watched_page(browser, **look)
     expect.set_options(timeout=IN_TIME_MS)
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"http://127.0.0.1:{collection.options['http']['listen']}/rules")
     return page, complaints

@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import orjson
 import psutil
 import pytest
-from support.paths import SCRIPTS
+from support.trialruns import figures_of
 from support.waiting import DEADLINE_S
 from trial.measure import Gauge, Sample, trends
 from trial.rulebook import GROUPS, Rulebook
@@ -100,19 +99,8 @@ def test_a_child_that_outlives_its_master_is_found() -> None:
 
 @pytest.mark.long
 def test_a_collection_that_is_disturbed_in_every_way_accounts_for_every_tweet(tmp_path: Path) -> None:
-    figures = tmp_path / "figures.json"
     options = ["--minutes", "0.3", "--every", "2", "--sample", "0.5", "--rate", "200"]
-    places = ["--output", str(tmp_path / "soak"), "--json", str(figures)]
-    ended = subprocess.run(
-        [sys.executable, str(SCRIPTS / "soak.py"), *options, *places],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    told = orjson.loads(figures.read_bytes())
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert told["breaches"] == []
+    told = figures_of("soak.py", tmp_path, *options, within_s=110)
     assert (told["verdict"]["lost"], told["verdict"]["unexplained"]) == (0, 0)
     assert told["verdict"]["due"] > 1000
     assert sum(told["strikes"].values()) > 3

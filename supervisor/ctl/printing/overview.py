@@ -13,7 +13,7 @@ from rich.text import Text
 
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.printing.tables import table
-from traptor.supervisor.status.phrases import app_filters, app_state, problems, state_words, summary
+from traptor.supervisor.status.phrases import app_filters, app_state, state_words, summary
 from traptor.supervisor.status.terms import age, dollars, number, since, size
 
 Json = Mapping[str, Any]
@@ -73,7 +73,7 @@ class Overview:
             yield _fitting(apps, console, options)
 
     def _problems(self) -> Iterator[RenderableType]:
-        for one in problems(self.status):
+        for one in self.status["problems"]:
             style = "bold red" if one["level"] == "ERROR" else "yellow"
             yield Text.assemble(("! ", style), one_line(one["sentence"]))
 
