@@ -43,11 +43,6 @@ class Problems:
         self._warnings.append(f"{place}: {message}")
 
     @property
-    def problem_count(self) -> int:
-        """Number of problems so far."""
-        return len(self._problems)
-
-    @property
     def problems(self) -> tuple[Problem, ...]:
         """All problems: file by file in the order found, then by line."""
         files = list(dict.fromkeys(place.file for place, _ in self._problems))

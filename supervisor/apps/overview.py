@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from traptor.common.rules.rule import Rejected
@@ -19,8 +19,6 @@ from traptor.supervisor.money.reads import (
 )
 
 _MOST_LISTED = 20
-
-Wall = Callable[[float | None], float | None]
 
 
 def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:

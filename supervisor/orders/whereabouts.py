@@ -15,9 +15,6 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.rules.groups import Groups
 
-MATCHES_S = 900
-"""How long Redis keeps the matches of a rule."""
-
 
 def rules_named(context: Context, groups: Groups, name: str) -> list[dict[str, Any]]:
     """Return every rule with this `rule_id` or Redis key, and every rejected one with this key.
@@ -69,7 +66,7 @@ def _rejected(one: Rejected) -> dict[str, Any]:
 async def last_matches(
     client: redis.asyncio.Redis, rules: Collection[Mapping[str, Any]]
 ) -> dict[str, float | None] | None:
-    """Return when each rule matched last, by its key; None: not within MATCHES_S. None: Redis is away."""
+    """Return when each rule matched last, by its key; None: not in 15 minutes. None: Redis is away."""
     named = [rule for rule in rules if rule["rule_id"] is not None]
     try:
         found = {}
