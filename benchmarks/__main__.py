@@ -19,6 +19,7 @@ from rich.table import Table
 
 from benchmarks.answers import answers
 from benchmarks.apps import one_app
+from benchmarks.counters import counters
 from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.filters import many_filters
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "many_rules": many_rules,
     "posts": posts,
     "socket_to_sink": socket_to_sink,
+    "counters": counters,
     "restart": restart,
     "refresh": refresh,
     "failover": failover,

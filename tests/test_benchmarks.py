@@ -16,6 +16,7 @@ BENCHMARKS = (
     "path",
     "many_rules",
     "socket_to_sink",
+    "counters",
     "restart",
     "refresh",
     "failover",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import redis
-
-from traptor.common.redis.client import was_done
+Command = tuple[str | int | float, ...]
 
 _BATCH_LIFETIME_S = 86_400
 _HOUR_S = 3_600
@@ -68,22 +67,19 @@ class Unsent:
         self.batch = {}
 
 
-def send_totals(client: redis.Redis, key: str, writer: str, unsent: Unsent, at: float) -> None:
-    """Add the totals to the hash at `key`, as counted until `at` (unix time). Raises any error of Redis."""
-    while batch := unsent.next_batch():
-        reply = client.eval(
-            _ADD_BATCH,
-            5,
-            key,
-            f"{key}:batch:{writer}",
-            f"{key}:last",
-            f"{key}:first",
-            f"{key}:hour:{int(at) // _HOUR_S}",
-            str(unsent.number),
-            str(_BATCH_LIFETIME_S),
-            f"{at:.0f}",
-            str(_HOURS_LIFETIME_S),
-            *(str(argument) for argument in itertools.chain.from_iterable(batch.items())),
-        )
-        was_done(reply)
-        unsent.was_taken()
+def totals_command(key: str, writer: str, unsent: Unsent, at: float) -> Command:
+    """Return the command that adds the next batch to the hash at `key`, as counted until `at` (unix time)."""
+    batch: Iterable[Iterable[str | int]] = unsent.next_batch().items()
+    return (
+        *("EVAL", _ADD_BATCH, 5),
+        key,
+        f"{key}:batch:{writer}",
+        f"{key}:last",
+        f"{key}:first",
+        f"{key}:hour:{int(at) // _HOUR_S}",
+        unsent.number,
+        _BATCH_LIFETIME_S,
+        f"{at:.0f}",
+        _HOURS_LIFETIME_S,
+        *itertools.chain.from_iterable(batch),
+    )

@@ -16,33 +16,20 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import redis
 
 from traptor.common.redis.client import done, unavailable
 from traptor.common.rules.rule import Rule
-from traptor.worker.counters.batches import Unsent, send_totals
+from traptor.worker.counters.batches import Command, Unsent, totals_command
+from traptor.worker.counters.members import WINDOW_S, Trimming, added
 from traptor.worker.counters.tick import Tick
-
-WINDOW_S = 900
-TRIM_INTERVAL_S = 10.0
-# The sorted sets show rates, not totals: more members of a busy rule would only cost memory.
-MOST_A_SECOND = 50
-_PIPELINE_COMMANDS = 1000
-
-Command = tuple[str | int | float, ...]
 
 
 def _totals_key(name: str) -> str:
     return f"traptor:totals:{name}"
-
-
-def match_members(began: float, count: int, numbers: Iterator[int]) -> dict[str, float]:
-    """Return members `<time>.<n>` and their scores, for `count` matches of one rule."""
-    return {f"{int(began)}.{next(numbers)}": began for _ in range(min(count, MOST_A_SECOND))}
 
 
 class CounterStore:
@@ -55,10 +42,9 @@ class CounterStore:
         self._limit_key = f"limit:{name}"
         self._name = name
         self._writer = f"{rng.getrandbits(64):016x}"
-        self._numbers = itertools.count(rng.getrandbits(48))
+        self._number = rng.getrandbits(48)
         self._unsent: dict[str, Unsent] = {name: Unsent()}  # by group or connection
-        self._written: dict[str, float] = {}  # sorted sets, with the time of the last write
-        self._next_trim = 0.0
+        self._trimming = Trimming()
         self._client = client  # made by `blocking_redis_client`
 
     def write(self, tick: Tick, now: float) -> None:
@@ -74,17 +60,35 @@ class CounterStore:
             raise
 
     def _write(self, tick: Tick, now: float) -> None:
+        """Send all in one pipeline; after an outage the totals counted in it follow in one more."""
         for name, counts in tick.totals(self._name, self._rules).items():
             self._unsent.setdefault(name, Unsent()).later.update(counts)
-        waiting = [name for name, unsent in self._unsent.items() if unsent.is_waiting]
-        if not waiting:  # otherwise an idle worker would not notice that Redis is away
-            self._run((("EXISTS", _totals_key(self._name)),))
-        for name in waiting:
-            send_totals(self._client, _totals_key(name), self._writer, self._unsent[name], tick.began)
-        self._run(self._add(tick))
-        if now >= self._next_trim:
-            self._run(self._trim(now))
-            self._next_trim = now + TRIM_INTERVAL_S
+        more = [*self._members(tick), *self._trimming.commands(now)]
+        while (waiting := self._waiting()) or more:
+            self._send(waiting, tick.began, more)
+            more = []
+
+    def _waiting(self) -> list[str]:
+        return [name for name, unsent in self._unsent.items() if unsent.is_waiting]
+
+    def _send(self, waiting: Sequence[str], at: float, more: Sequence[Command]) -> None:
+        """Send the next batch of totals of each name, and more. Raises the first error of any."""
+        unsent = [self._unsent[name] for name in waiting]
+        batches = [
+            totals_command(_totals_key(name), self._writer, one, at)
+            for name, one in zip(waiting, unsent, strict=True)
+        ]
+        with self._client.pipeline(transaction=False) as pipeline:
+            for command in (*batches, *more):
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types
+            replies = pipeline.execute(raise_on_error=False)
+        errors = [reply for reply in replies if isinstance(reply, Exception)]
+        done(len(batches) + len(more) - len(errors))([r for r in replies if not isinstance(r, Exception)])
+        for one, reply in zip(unsent, replies, strict=False):
+            if not isinstance(reply, Exception):
+                one.was_taken()
+        if errors:
+            raise errors[0]
 
     def described(self, error: Exception) -> str:
         """Return a description of a failed write's error, without a password."""
@@ -94,30 +98,15 @@ class CounterStore:
         """Close the connection."""
         self._client.close()
 
-    def _add(self, tick: Tick) -> Iterable[Command]:
-        sets = {
-            f"stats:{name}": match_members(tick.began, count, self._numbers)
-            for (_, name), count in tick.by_rule(self._rules).items()
-        }
+    def _members(self, tick: Tick) -> Iterator[Command]:
+        """Yield what adds to the sorted sets; or any question, so that an idle worker notices an outage."""
+        sets = {f"stats:{name}": count for (_, name), count in tick.by_rule(self._rules).items()}
+        if sets:
+            yield from added(sets, tick.began, self._number)
+            self._number += sum(sets.values())
         if tick.limited:
-            sets[self._limit_key] = {f"{tick.began:.6f}:{tick.limited}": tick.began}
-        for key, members in sets.items():
-            self._written[key] = tick.began
-            yield ("ZADD", key, *(part for member, score in members.items() for part in (score, member)))
-            yield ("EXPIRE", key, WINDOW_S)
-
-    def _trim(self, now: float) -> Iterable[Command]:
-        oldest = now - WINDOW_S
-        for key, written in list(self._written.items()):
-            if written < oldest:
-                del self._written[key]
-            yield ("ZREMRANGEBYSCORE", key, "-inf", f"({oldest:f}")
-
-    def _run(self, commands: Iterable[Command]) -> None:
-        """Send the commands in pipelines. Raises the first error, after the rest of its pipeline."""
-        remaining = iter(commands)
-        while some := list(itertools.islice(remaining, _PIPELINE_COMMANDS)):
-            with self._client.pipeline(transaction=False) as pipeline:
-                for command in some:
-                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types
-                done(len(some))(pipeline.execute())
+            yield ("ZADD", self._limit_key, tick.began, f"{tick.began:.6f}:{tick.limited}")
+            yield ("EXPIRE", self._limit_key, WINDOW_S)
+        self._trimming.written([*sets, *([self._limit_key] if tick.limited else [])], tick.began)
+        if not sets and not tick.limited:
+            yield ("EXISTS", _totals_key(self._name))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from support.fakeredis import NUMBER, RUBBISH, TEXT, FakeRedis
 from support.waiting import DEADLINE_S, wait_for
@@ -167,6 +168,38 @@ def test_five_thousand_rules_in_one_second_are_written(url: str, client: redis.R
     assert client.zcard("stats:track:0:4999") == 2
 
 
+def test_a_second_costs_one_pipeline_whatever_it_brought(
+    url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand matches of 50,000 rules in a second, for 20 s; groups, and what rate limits hold, too."""
+    groups = [GroupId.parse(name) for name in ("track:0", "track:1", "follow:7")]
+    rules = [
+        Rule(f"traptor-{group}:{number}", str(number), group, (str(number),), b"{}")
+        for number in range(16_700)
+        for group in groups
+    ]
+    sent: list[int] = []
+    send = Pipeline.execute
+
+    def counted(pipeline: Pipeline, raise_on_error: bool = True) -> list[object]:
+        sent.append(len(pipeline.command_stack))
+        return send(pipeline, raise_on_error)
+
+    monkeypatch.setattr(Pipeline, "execute", counted)
+    asked = blocking_redis_client(url, 30.0)
+    monkeypatch.setattr(asked, "execute_command", None)  # one command is a round trip, too
+    store = CounterStore("v2:one", rules, asked)
+    for second in range(20):
+        first = second * 2_000
+        matches = dict.fromkeys(range(first, first + 2_000), 1)
+        store.write(Tick(NOW + second, 2_000, 2_000, 3, matches, held={first: 2}), NOW + second)
+    store.close()
+    assert len(sent) == 20
+    assert max(sent) < 40, "a command is for many rules"
+    counts = [client.hgetall(f"traptor:totals:{group}") for group in groups]
+    assert sum(int(count) for of_group in counts for count in of_group.values()) == 40_000
+
+
 def test_a_batch_whose_answer_was_lost_is_not_added_twice(
     make_store: Callable[[], CounterStore], client: redis.Redis
 ) -> None:
@@ -184,6 +217,7 @@ def test_a_key_that_somebody_uses_otherwise_costs_that_rule_alone(
     with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
         make_store().write(Tick(NOW, matched=1, matches={0: 1, 1: 1}), NOW)
     assert client.zcard("stats:track:0:b") == 1
+    assert client.ttl("stats:track:0:a") == -1, "it stays for as long as its owner wants it"
     assert totals(client) == {"matched": 1, "track:0:a": 1, "track:0:b": 1}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from support.making_tweets import rule
 
 from traptor.worker.counters.batches import Unsent
-from traptor.worker.counters.store import MOST_A_SECOND, match_members
 from traptor.worker.counters.tick import Tick
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)).map(Counter)
@@ -55,13 +53,3 @@ def test_rules_of_several_groups_are_counted_under_their_groups_while_they_chang
         "track:0": {"track:0:a": 3, "track:0:d": 2, "matched": 5},
         "follow:a": {"follow:a:b:c": 4, "matched": 4},
     }
-
-
-@given(st.integers(0, 200), st.floats(0, 2e9))
-def test_members_differ_and_are_no_more_than_the_cap(count: int, began: float) -> None:
-    numbers = itertools.count(7)
-    first, second = match_members(began, count, numbers), match_members(began, count, numbers)
-    assert len(first) == len(second) == min(count, MOST_A_SECOND)
-    assert first.keys().isdisjoint(second)
-    assert all(score == began for score in first.values())
-    assert all(member.split(".")[0] == str(int(began)) for member in first)
