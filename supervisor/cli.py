@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -84,6 +85,8 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
         sys.exit(_run(settings))
     except TraptorError as error:
         _say(error)
+        if as_json:
+            click.echo(orjson.dumps({"error": _told(error)}, option=orjson.OPT_INDENT_2))
         sys.exit(error.exit_code)
 
 
@@ -144,6 +147,16 @@ def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
         lock.take()
         locks.append(lock)
     return locks
+
+
+def _told(error: TraptorError) -> dict[str, Any]:
+    """Return an error as a program reads it."""
+    problems = error.problems if isinstance(error, ConfigError) else [error]
+    return {
+        "kind": "configuration" if isinstance(error, ConfigError) else "failure",
+        "exit_code": int(error.exit_code),
+        "problems": [one_line(str(problem)) for problem in problems],
+    }
 
 
 def _say(error: TraptorError) -> None:

@@ -20,6 +20,7 @@ from traptor.rulekit.commands.parts.seams import Seams, seams_of
 from traptor.rulekit.figures.recent import recent_lines, text_in
 
 _SHOWN = 5
+_LONGER = "5m"
 _END_BYTES = 4 << 20  # of each file
 
 
@@ -84,9 +85,23 @@ def _rule(kit: Kit, value: str, rule_type: RuleType, hashtag: bool) -> Rule:
 
 def _listened(seams: Seams, within: str) -> Iterable[bytes]:
     if seams.sample is None:
-        raise CannotTry("there are no output files to look at, and no supervisor to listen to")
-    say(f"listening for {within}")
-    return seams.sample(within)
+        raise CannotTry(
+            "there are no output files to look at, and no supervisor to listen to: name the ini of one that"
+            " runs, or whose [traptor] output is jsonl:DIR"
+        )
+    say(f"listening for {within}, as the output has no files to look at")
+    try:
+        lines = list(seams.sample(within))
+    except TraptorError as error:
+        cannot = CannotTry(
+            f"there are no output files to look at, and nobody to listen to: {error}; or name the ini of a"
+            " supervisor whose [traptor] output is jsonl:DIR"
+        )
+        cannot.exit_code = error.exit_code
+        raise cannot from error
+    if not lines:
+        say(f"no tweet was delivered in this time; listen longer: --within {_LONGER}")
+    return lines
 
 
 def _tried(seams: Seams, rule: Rule, lines: Iterable[bytes]) -> Tried:

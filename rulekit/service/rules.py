@@ -37,6 +37,10 @@ class Unchanged(TraptorError):
     """A change that was asked for cannot be made; the message says why."""
 
 
+class Unknown(Unchanged):
+    """There is no such rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """The content of a request to add a rule: its fields, and the id that it goes to if one is named."""
@@ -114,7 +118,7 @@ class RuleDesk:
         def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
             found, missing = chosen(holdings.of([group]) if group else holdings, rule_ids)
             if missing:
-                raise Unchanged(f"no {group or types[0]} rule has the id {missing[0]}; nothing was changed")
+                raise Unknown(f"no {group or types[0]} rule has the id {missing[0]}; nothing was changed")
             return [[change] for change in by_group(removal(found))]
 
         return await self._changed(types[0], f"remove {', '.join(rule_ids)}"[:200], work_out)
@@ -130,6 +134,8 @@ class RuleDesk:
 
         try:
             steps = await self._aside.run(change)
+        except Unknown as error:
+            raise web.HTTPNotFound(reason=str(error)[:500]) from None
         except Unchanged as error:
             raise web.HTTPConflict(reason=str(error)[:500]) from None
         changes = [one for step in steps for one in step]

@@ -117,6 +117,11 @@ class Connection:
         return self.serving is not None and self.serving.streams
 
     @property
+    def collects(self) -> bool:
+        """True while posts for its rules can come: over an open stream, of an app for filters in effect."""
+        return self.streams and (self.app is None or bool(self.in_effect and self.in_effect.rules))
+
+    @property
     def silence(self) -> Wait | None:
         """The reason why it does not stream, or None while it does."""
         if self.streams:
@@ -140,6 +145,8 @@ class Connection:
             return 0
         if self.serving is None or not self.serving.streams:
             return len(self.wanted.rules)
+        if self.app is not None:
+            return max(0, len(self.wanted.rules) - (len(self.in_effect.rules) if self.in_effect else 0))
         prints = (self.wanted.spec.rules, self.serving.spec.rules)
         if self._missing[0] != prints:
             same = prints[0] == prints[1]

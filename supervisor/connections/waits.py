@@ -53,6 +53,7 @@ class WaitKind(StrEnum):
     FOREIGN_FILTERS = "foreign_filters"
     SYNCING = "syncing"
     NO_FILTERS = "no_filters"
+    EFFECT = "effect"  # it streams, and no filter of its app is in effect
 
 
 PASSING = frozenset({WaitKind.STARTING, WaitKind.CONNECTING, WaitKind.TURN, WaitKind.PACED})
@@ -97,6 +98,7 @@ class Meaning:
 STOPPED_TEXT = "stopped by the operator"
 
 _START_S = 30.0  # every worker waits for its turn and for its first response; this is too long
+_EFFECT_S = 75.0  # X takes up to a minute to bring a new filter into effect
 _BLIP_S = 5.0  # a network that fails for a moment: the key's first rests are shorter
 
 _ADD_KEY = "add a key, or wait; a rule without a key is not collected"
@@ -187,6 +189,9 @@ MEANINGS: dict[WaitKind, Meaning] = {
     WaitKind.SYNCING: Meaning(None, ERROR, _START_S, "look at the network and at X's status"),
     WaitKind.NO_FILTERS: Meaning(
         GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see why the rules have no filter: --plan tells"
+    ),
+    WaitKind.EFFECT: Meaning(
+        None, ERROR, _EFFECT_S, "see why the rules have no filter: traptor-supervisor --plan tells"
     ),
 }
 

@@ -21,6 +21,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT_TYPE = "application/problem+json"
 DESCRIPTION_PATH = "/api/openapi.yaml"
 
+MOST_BODY_BYTES = 1 << 20
+"""Of a request."""
+
 
 class Refused(Exception):
     """The request is not carried out: the message says why, and `errors` lists several reasons."""
@@ -64,10 +67,18 @@ async def as_problem_details(request: web.Request, handler: Handler) -> web.Stre
         return refusal(409, str(error))
     except TraptorError as error:
         return refusal(503, str(error))
-    except web.HTTPNotFound:
+    except web.HTTPNotFound as error:
+        if request.match_info.http_exception is None:  # of a handler: what was named is not there
+            return refusal(404, error.reason)
         return refusal(404, f"no such path; {DESCRIPTION_PATH} describes them all")
     except web.HTTPMethodNotAllowed as error:
-        return refusal(405, f"the methods of this path are {', '.join(sorted(error.allowed_methods))}")
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = refusal(405, f"the methods of this path are {allowed}")
+        response.headers["Allow"] = allowed
+        return response
+    except web.HTTPRequestEntityTooLarge:
+        most = f"{MOST_BODY_BYTES >> 20} MiB"
+        return refusal(413, f"the body of a request may have {most} at most; send it in several requests")
     except web.HTTPException as error:
         return refusal(error.status, error.reason)
     except ConnectionError:

@@ -15,7 +15,7 @@ from traptor.common.logs.event import fields
 from traptor.rulekit.service.validation import PATH as VALIDATE_PATH
 from traptor.supervisor.control.access import Asked, denial
 from traptor.supervisor.control.doors import MOST_CONNECTIONS, Door, is_local, listen_at
-from traptor.supervisor.control.refusals import Handler, as_problem_details, refusal
+from traptor.supervisor.control.refusals import MOST_BODY_BYTES, Handler, as_problem_details, refusal
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ class ControlServer:
         self._http = http
         self._idle_s = idle_s
         self._most = most_connections
-        self._app = web.Application(middlewares=[self._note_answering, as_problem_details, self._admit])
+        self._app = web.Application(
+            middlewares=[self._note_answering, as_problem_details, self._admit],
+            client_max_size=MOST_BODY_BYTES,
+        )
         self._app.add_routes(routes)
         self._runner: web.AppRunner | None = None
         self._listening: list[asyncio.Server] = []
@@ -111,8 +114,10 @@ class ControlServer:
         if is_local(request.transport):
             return await handler(request)
         options, headers = self._http(), request.headers
+        # To be told that a path is not there, or has other methods, needs no token.
+        changes_nothing = request.match_info.http_exception is not None or request.path_qs == VALIDATE_PATH
         asked = Asked(
-            method="GET" if request.path_qs == VALIDATE_PATH else request.method,
+            method="GET" if changes_nothing else request.method,
             is_private=request.path.endswith(_PRIVATE),
             host=headers.get("Host", ""),
             origin=headers.get("Origin"),

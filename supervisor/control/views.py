@@ -13,7 +13,7 @@ from aiohttp import web
 
 from traptor.supervisor.control.refusals import DESCRIPTION_PATH
 from traptor.supervisor.metrics.exposition import CONTENT_TYPE_LATEST, Exposition
-from traptor.supervisor.problems.board import Health
+from traptor.supervisor.status.readiness import unreadiness
 
 Json = dict[str, Any]
 
@@ -56,12 +56,12 @@ class Views:
         return web.Response(body=text, headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
-        """Answer 503, and why, while nothing is collected that should be."""
+        """Answer 503, and why, until the first stream, and while nothing is collected that should be."""
         status = self._status()
-        is_ready = status["health"] != Health.DOWN and not status["stopping"]
-        why = [problem["sentence"] for problem in status["problems"]]
-        content = {"ready": is_ready, "health": status["health"], "why": why}
-        return answer(content, 200 if is_ready else 503)
+        reasons = list(unreadiness(status))
+        why = [*reasons, *(problem["sentence"] for problem in status["problems"])]
+        content = {"ready": not reasons, "health": status["health"], "why": why}
+        return answer(content, 503 if reasons else 200)
 
     def _part(self, name: str) -> Callable[[web.Request], Any]:
         async def get_part(_request: web.Request) -> web.StreamResponse:

@@ -22,6 +22,10 @@ class NotRunning(TraptorError):
     exit_code = ExitCode.NOT_RUNNING
 
 
+class NobodyThere(NotRunning):
+    """Nothing listens on the socket, or there is none: no supervisor runs."""
+
+
 class ErrorAnswer(TraptorError):
     """The supervisor answered with an error."""
 
@@ -63,7 +67,8 @@ class Client:
                 raise ErrorAnswer(_problem(response.read(), response.status))
             yield response
         except (OSError, http.client.HTTPException) as error:
-            raise NotRunning(self._silence(error)) from None
+            is_gone = isinstance(error, (FileNotFoundError, ConnectionRefusedError))
+            raise (NobodyThere if is_gone else NotRunning)(self._silence(error)) from None
         finally:
             connection.close()
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from traptor.common.config.sections import SupervisorSection
 from traptor.common.config.settings import load_sections, load_settings
 from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.ctl.client import Client
+from traptor.supervisor.ledger.disk.place import ledger_path
 
 USUAL_SOCKETS = (Path("run/control.sock"), Path("/run/traptor/control.sock"))
 
@@ -32,13 +34,21 @@ class Target:
             raise click.UsageError("name the ini: traptorctl -c traptor.ini ... (or set TRAPTOR_CONFIG)")
         return self._config
 
-    def _of_config(self) -> Path | None:
+    @property
+    def ledger(self) -> Path | None:
+        """The file of the gap ledger, if an ini is named and there is one. Raises ConfigError."""
         if self._config is None:
             return None
-        supervisor = load_sections(self._config).supervisor
+        path = ledger_path(self._supervisor(self._config).state_dir)
+        return path if path.exists() else None
+
+    def _of_config(self) -> Path | None:
+        return socket_path(self._supervisor(self._config).run_dir) if self._config is not None else None
+
+    @staticmethod
+    def _supervisor(config: Path) -> SupervisorSection:
         # An ini with a problem in this very section: read it whole, for the sake of the error.
-        run_dir = (load_settings(self._config).supervisor if supervisor is None else supervisor).run_dir
-        return socket_path(run_dir)
+        return load_sections(config).supervisor or load_settings(config).supervisor
 
     def _usual(self) -> Path:
         for path in USUAL_SOCKETS:

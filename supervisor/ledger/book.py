@@ -15,7 +15,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.ledger.gaplog import GapLog
-from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
+from traptor.supervisor.ledger.membership import Membership, carried_by, is_told, named_in_entries
 from traptor.supervisor.ledger.records import (
     KNOWN,
     NOTHING,
@@ -100,11 +100,10 @@ class Ledger:
             if (c := self._connections.get(name)) is None:
                 self._close(name, at)
                 continue
-            if not is_told(c):
-                continue
-            carried, rules = carried_by(c)
-            self._placements += self._membership.look(name, carried.rules, rules, at.wall)
-            self._pages[name].carried = carried
+            self._pages[name].carried = named_in_entries(c)
+            if is_told(c):
+                carried, rules = carried_by(c)
+                self._placements += self._membership.look(name, carried.rules, rules, at.wall)
 
     def note(self, at: Instant) -> None:
         """Record that nothing happened until now: this dates what a dying master leaves behind."""

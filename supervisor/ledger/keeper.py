@@ -14,6 +14,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.ledger.disk.place import ledger_path
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.mirror import GapMirror
 from traptor.supervisor.ledger.records import Entry
@@ -43,7 +44,7 @@ class LedgerKeeper:
         self._news = asyncio.Event()
         self._mirror = GapMirror(client, keep_s, tell)
         self._has_looked = False  # True once this master has read Redis
-        store = LedgerStore(state_dir / "ledger.db", reserve)
+        store = LedgerStore(ledger_path(state_dir), reserve)
         self.path = store.path
         now = instant(time.monotonic())
         outboxes, boot = state_dir / "outbox", boot_id()

@@ -53,3 +53,11 @@ def carried_by(c: Connection) -> tuple[Carried, Sequence[Rule]]:
     if c.wanted is not None:
         return Carried(c.wanted.spec.rules, len(c.wanted.rules)), c.wanted.rules
     return NOTHING, ()
+
+
+def named_in_entries(c: Connection) -> Carried:
+    """Return the rules that its intervals name: what it carries, and without a stream what it waits with."""
+    carried, _ = carried_by(c)
+    if carried.count or c.streams or c.wanted is None:
+        return carried
+    return Carried(c.wanted.spec.rules, len(c.wanted.rules))

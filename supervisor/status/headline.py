@@ -18,5 +18,5 @@ def headline(worst: str | None, problems: int, connections: Iterable[Connection]
 def _counts(connections: Iterable[Connection]) -> str:
     planned = [c for c in connections if c.is_planned]
     rules = sum(len(c.wanted.rules) for c in planned if c.wanted is not None)
-    streaming = sum(c.streams for c in planned)
+    streaming = sum(c.collects for c in planned)
     return f"{streaming} of {counted(len(planned), 'connection')} streaming, {counted(rules, 'rule')}"

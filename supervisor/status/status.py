@@ -17,6 +17,7 @@ from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.view import AppView
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pool import KeyState, KeyStatus
 from traptor.supervisor.reload import Outcome
@@ -144,7 +145,7 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
         "tweets_per_second": _rounded(rates.per_second(c.name)),
         "restarts": c.restarts.total(),
         "restart_reasons": {str(ending): count for ending, count in c.restarts.items()},
-        "collecting": c.streams,
+        "collecting": c.collects,
         "since": round(c.gaps.since.wall, 3),
         "shown_state": _shown_state(c, now),
         "uncollected": c.uncollected(),
@@ -171,17 +172,25 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
 def _shown_state(c: Connection, now: float) -> str:
     """Return the state for people: UP only while it streams, else what its generation is about."""
     state = c.state(now)
-    if state is not ConnectionState.UP or c.streams:
+    if state is not ConnectionState.UP or c.collects:
         return state
     return c.serving.state if c.serving is not None else GenerationState.STARTING
 
 
 def _wait(c: Connection, now: float) -> dict[str, Any] | None:
     """Return why it does not stream, or for what its refresh waits."""
-    wait = (c.wait if c.streams else c.silence) if c.is_planned else None
+    wait = _present_wait(c) if c.is_planned else None
     if wait is None:
         return None
     return {"kind": wait.kind, "why": wait.text, "until": _wall(wait.until, now), "key": wait.key}
+
+
+def _present_wait(c: Connection) -> Wait | None:
+    if not c.streams:
+        return c.silence
+    if c.collects or c.wait is not None:
+        return c.wait
+    return Wait(WaitKind.EFFECT, "no filter of its app is in effect at X")
 
 
 def _last_error(c: Connection, now: float) -> dict[str, Any] | None:

@@ -114,7 +114,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("arguments", [("--check",), ("--plan",), ()])
+@pytest.mark.parametrize("arguments", [("--check",), ("--plan", "--json"), ()])
 def test_all_problems_of_a_configuration_are_said_at_once_with_their_places(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -129,6 +129,10 @@ def test_all_problems_of_a_configuration_are_said_at_once_with_their_places(
         assert any(words in line for line in lines), (place, words, said)
     assert "Traceback" not in done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["traptor.ini"]
+    if "--json" in arguments:
+        error = json.loads(done.stdout)["error"]
+        assert (error["kind"], error["exit_code"]) == ("configuration", 78)
+        assert [f"error: {problem}" for problem in error["problems"]] == done.stderr.splitlines()
 
 
 def test_check_without_redis_fails_but_still_says_the_rest(make_collection: Make) -> None:

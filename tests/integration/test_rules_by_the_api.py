@@ -68,5 +68,7 @@ def test_rules_are_changed_judged_and_counted_through_the_api(make_collection: M
 
     status, _ = ask(control, "DELETE", "/api/rules?of=follow:0&rule_id=f1")
     assert status == 200
+    status, body = ask(control, "DELETE", "/api/rules?of=follow:0&rule_id=f1")
+    assert (status, "no follow:0 rule has the id f1" in str(body)) == (404, True)
     collection.wait_streaming("track:0")
     assert collection.stop() == 0

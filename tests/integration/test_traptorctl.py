@@ -70,6 +70,13 @@ def test_an_operator_sees_and_acts(make_collection: Make) -> None:
         assert "Traceback" not in refused.stderr
     assert collection.stop() == 0
 
+    later = ask(collection, "gaps", "track:0")
+    assert later.returncode == 0, later.stderr
+    assert "shutdown" in later.stdout.splitlines()[-1]
+    assert later.stderr.startswith("no supervisor runs: this is from its file ")
+    assert ask(collection, "gaps", "track:9").returncode == 1
+    assert traptorctl("--socket", collection.run_dir / "control.sock", "gaps").returncode == 3
+
 
 def test_whoever_is_on_call_needs_no_access_to_the_keys(make_collection: Make) -> None:
     """What is wrong comes first, and tells scripts by the exit code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -85,11 +86,17 @@ class AnApi:
             api.close()
 
     def ask(
-        self, method: str, target: str, *, tcp: bool = False, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        *,
+        tcp: bool = False,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> Answered:
         async def talk() -> Answered:
             async with self._session(tcp=tcp) as session:
-                return await self._ask(session, method, target, tcp=tcp, headers=headers)
+                return await self._ask(session, method, target, tcp=tcp, headers=headers, body=body)
 
         return self._run(talk, tcp=tcp)
 
@@ -123,11 +130,14 @@ class AnApi:
         *,
         tcp: bool,
         headers: Mapping[str, str] | None,
+        body: bytes = b"",
     ) -> Answered:
         where = f"http://127.0.0.1:{self._port}" if tcp else "http://x"
-        async with session.request(method, where + target, headers=headers) as response:
-            body = await response.read()
-            return Answered(response.status, response.content_type, response.headers, body)
+        async with session.request(
+            method, where + target, headers=headers, data=io.BytesIO(body) if body else None
+        ) as response:
+            content = await response.read()
+            return Answered(response.status, response.content_type, response.headers, content)
 
     @asynccontextmanager
     async def _session(self, *, tcp: bool) -> AsyncIterator[aiohttp.ClientSession]:

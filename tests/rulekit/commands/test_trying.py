@@ -59,4 +59,7 @@ def test_a_value_that_cannot_be_a_rule_is_said(desk: Desk) -> None:
 
 
 def test_without_files_and_supervisor_there_is_nothing_to_try_on(desk: Desk) -> None:
-    assert "no supervisor" in attempt(desk, "flood", exit_code=3).stderr
+    said = attempt(desk, "flood", exit_code=3).stderr
+    assert "no output files" in said
+    assert "no supervisor runs there; start one" in said
+    assert "output is jsonl:DIR" in said

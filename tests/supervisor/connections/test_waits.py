@@ -16,7 +16,7 @@ from traptor.supervisor.keys.failures import FailureKind
 from traptor.supervisor.keys.pool import Failure, PoolLimits
 from traptor.supervisor.keys.states import Hindrance
 
-# The first two book nothing. While the others last an old generation streams, or the connection has no key.
+# The first two book nothing. While the others last a generation streams, or the connection has no key.
 NEVER_IN_A_GAP = {
     WaitKind.STARTING,
     WaitKind.CONNECTING,
@@ -26,6 +26,7 @@ NEVER_IN_A_GAP = {
     WaitKind.KEY_UNUSABLE,
     WaitKind.KEY_SUSPECT,
     WaitKind.KEY_QUARANTINED,
+    WaitKind.EFFECT,
 }
 
 

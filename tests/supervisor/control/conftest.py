@@ -9,8 +9,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from support.api import AnApi
 
+STATUS = {
+    "version": "1", "connections": [], "keys": [], "groups": [], "openings": [], "problems": [],
+    "stopping": False, "ready": False, "health": "ok",
+}  # fmt: skip
+
 
 @pytest.fixture
 def api() -> Iterator[AnApi]:
     with TemporaryDirectory() as folder:  # a short path
-        yield AnApi(Path(folder), lambda: {"version": "1", "connections": [], "keys": []})
+        yield AnApi(Path(folder), lambda: dict(STATUS))

@@ -62,12 +62,14 @@ def test_errors_are_problem_details_whatever_went_wrong(api: AnApi) -> None:
 
 def test_over_tcp_a_request_may_read_and_needs_the_token_for_more(api: AnApi) -> None:
     assert api.ask("GET", "/api/status", tcp=True).json["version"] == "1"
-    answer = api.ask("POST", "/api/status", tcp=True)
+    answer = api.ask("POST", "/api/reload", tcp=True)
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    token = {"Authorization": f"Bearer {api.token}"}
-    assert api.ask("POST", "/api/status", tcp=True, headers=token).status == 405
-    assert api.ask("GET", "/api/status", tcp=True, headers={"Host": "evil.example"}).status == 421
+    wrong = api.ask("PUT", "/api/status", tcp=True)
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD"), "no token can help"
+    assert api.ask("POST", "/nowhere", tcp=True).status == 404
+    for method in ("GET", "PUT"):
+        assert api.ask(method, "/api/status", tcp=True, headers={"Host": "evil.example"}).status == 421
     assert api.ask("GET", "/api/status", tcp=True, headers={"Origin": "http://evil.example"}).status == 403
 
 
@@ -102,3 +104,15 @@ def test_an_impossible_question_for_an_explanation_is_refused(api: AnApi, query:
 
 def test_the_head_of_an_answer_that_goes_on_is_not_asked_for(api: AnApi) -> None:
     assert api.ask("HEAD", "/api/events").status == 405
+
+
+def test_a_body_that_is_too_large_is_refused_with_the_limit(api: AnApi) -> None:
+    answer = api.ask("POST", "/api/rules/validate", body=b"[" + b" " * (1 << 20) + b"]")
+    assert answer.status == 413
+    assert "1 MiB at most" in answer.json["detail"]
+
+
+def test_it_is_not_ready_before_it_collects(api: AnApi) -> None:
+    answer = api.ask("GET", "/readyz")
+    assert (answer.status, answer.json["ready"]) == (503, False)
+    assert answer.json["why"] == ["starting: the rules are being read"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.apps.wanted.effect import InEffect
-from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
+from traptor.supervisor.ledger.membership import Membership, carried_by, is_told, named_in_entries
 from traptor.supervisor.ledger.records import Carried, Placement
 
 ONE, TWO = (Rule(f"traptor-track:0:{n}", n, GroupId.parse("track:0"), (n,), b"{}") for n in ("1", "2"))
@@ -62,8 +62,11 @@ def test_the_connection_of_an_app_carries_what_is_in_effect_at_x() -> None:
     c = connection(generation(1, (ONE, TWO), 5.0), wanted=(ONE, TWO))
     c.app, c.is_planned, c.in_effect = "k1", True, None
     assert not is_told(c), "nobody has told yet"
+    c.streams = False
+    assert named_in_entries(c) == Carried("wanted print", 2), "a gap names the rules that wait in it"
     c.in_effect = InEffect((TWO,), "print of two", frozenset({TWO.group}))
     assert is_told(c)
     assert carried_by(c) == (Carried("print of two", 1), (TWO,))
+    assert named_in_entries(c) == Carried("print of two", 1)
     c.is_planned = False
     assert carried_by(c) == (Carried(), ())

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.keypools import make_key, make_pool
+from support.paperapp import PaperApp, PaperApps
 from support.statuses import WORKS, group, status_of
 from support.stepping import A, B, SteppedWorld
 
@@ -18,6 +19,7 @@ from traptor.common.messages import DisconnectKind, Report
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.keys.pool import KeyPool
@@ -292,6 +294,27 @@ def test_the_list_has_the_worst_first_with_all_parts_and_a_sentence_each(tmp_pat
 def test_health_follows_from_the_worst_problem(levels: list[str], expected: Health) -> None:
     assert health([{"what": "key", "level": level} for level in levels]) is expected
     assert health([{"what": "all", "level": "ERROR"}]) is Health.DOWN
+
+
+def test_an_app_without_a_filter_in_effect_is_not_shown_as_collecting(world: SteppedWorld) -> None:
+    app = PaperApp()
+    world.context.apps = PaperApps({A.key_id: app})
+    c = world.context.connections["track:0"]
+    c.app, c.group = A.key_id, None
+    world.step()
+    assert c.streams
+    [shown] = status_of(world)["connections"]
+    assert (shown["collecting"], shown["uncollected"], shown["shown_state"]) == (False, 1, "STREAMING")
+    assert {one.subject: one.kind for one in find(status_of(world))} == {
+        Subject.ALL: "nothing_streams",
+        Subject.CONNECTION: WaitKind.EFFECT,
+    }
+    assert c.wanted is not None
+    app.in_effect = InEffect(c.wanted.rules, "all", frozenset((TRACK,)))
+    world.step()
+    [shown] = status_of(world)["connections"]
+    assert (shown["collecting"], shown["uncollected"], shown["shown_state"]) == (True, 0, "UP")
+    assert find(status_of(world)) == []
 
 
 def test_a_connection_that_does_not_stream_is_never_shown_as_up(tmp_path: Path) -> None:
