@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from traptor.sandbox.archive import KEEP
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.soakplan import DEFAULT_EVERY_S, SoakPlan
 from traptor.sandbox.rulesource import RedisRules
@@ -55,6 +56,9 @@ _AT_LEAST_1 = click.IntRange(min=1)
     "--speed", type=click.FloatRange(min=0, min_open=True), help="Replay by its own times, so fast."
 )
 @click.option("--keep", default=1_000_000, show_default=True, type=_AT_LEAST_1, help="Tweets in the record.")
+@click.option(
+    "--archive", default=KEEP, show_default=True, type=_AT_LEAST_1, help="Tweets that searches find."
+)
 @click.option(
     "--connects", default=5, show_default=True, type=_AT_LEAST_0, help="An account's budget; 0: any."
 )
@@ -141,6 +145,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         noise=options["noise"],
         seed=options["seed"],
         keep=options["keep"],
+        archive=options["archive"],
         connects=options["connects"],
         connects_window_s=options["connects_window"],
         keep_alive_s=options["keep_alive"],

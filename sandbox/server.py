@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from traptor.sandbox.admin import Admin, errors_as_json
+from traptor.sandbox.archive import Archive
 from traptor.sandbox.clock import Clock, system_clock
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.fault import Faults
@@ -49,6 +50,7 @@ class Sandbox:
     ) -> None:
         self._settings = settings
         log = TweetLog(settings.keep)
+        archive = Archive(settings.archive)
         accounts = accounts or Accounts()
         attempts = Attempts(settings.connects, settings.connects_window_s)
         faults = Faults()
@@ -61,11 +63,12 @@ class Sandbox:
             known=lambda: accounts.known,
             is_open=lambda: accounts.is_open,
             next_id=self._connections.next_id,
+            archive=archive,
             clock=clock,
         )
         audience = Audiences(self._connections, self._v2.audience)
         self.timeline = Timeline(
-            TweetMaker(settings.seed), log, audience, clock, settings.rate, settings.noise, replay
+            TweetMaker(settings.seed), log, archive, audience, clock, settings.rate, settings.noise, replay
         )
         endpoint = FilterEndpoint(
             settings, accounts, attempts, self._connections, faults, self._strikes, clock

@@ -7,6 +7,7 @@ from collections import deque
 from itertools import cycle, islice
 from typing import Any, Protocol
 
+from traptor.sandbox.archive import Archive
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.record import TweetLog, TweetRecord
 from traptor.sandbox.tweets.maker import Tweet, TweetMaker
@@ -47,6 +48,7 @@ class Timeline:
         self,
         maker: TweetMaker,
         log: TweetLog,
+        archive: Archive,
         audience: Audience,
         clock: Clock,
         rate: float,
@@ -55,6 +57,7 @@ class Timeline:
     ) -> None:
         self._maker = maker
         self._log = log
+        self._archive = archive
         self._audience = audience
         self._clock = clock
         self._replay = replay
@@ -125,4 +128,6 @@ class Timeline:
             self._publish(self._maker.make(self._clock().unix, self.noise))
 
     def _publish(self, tweet: Tweet) -> None:
-        self._audience.deliver(tweet, self._log.add(tweet, self._clock()))
+        record = self._log.add(tweet, self._clock())
+        self._archive.add(tweet, record)
+        self._audience.deliver(tweet, record)

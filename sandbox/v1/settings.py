@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from traptor.sandbox.archive import KEEP
 from traptor.sandbox.faults.soakplan import SoakPlan
 from traptor.sandbox.v1.filters import Limits
 from traptor.sandbox.wire.encoding import Chunking
@@ -21,6 +22,7 @@ class Settings:
     noise: float = 0.2  # share of tweets that no rule matches
     seed: int = 1
     keep: int = 1_000_000  # tweets in the record
+    archive: int = KEEP  # tweets with their texts, for questions about the past
     connects: int = 5  # connects an account may make in connects_window_s; 0: unlimited
     connects_window_s: float = 300.0
     keep_alive_s: float = 30.0

@@ -12,6 +12,7 @@ from traptor.sandbox.clock import Clock
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.faults.waiting import Waiting
 from traptor.sandbox.tweets.twitterjson import parse_json
+from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import App, Apps
 from traptor.sandbox.v2.apps.windows import Windows
 from traptor.sandbox.v2.bill import Bill
@@ -32,6 +33,7 @@ class V2Admin:
     def __init__(
         self,
         apps: Apps,
+        contracts: Contracts,
         windows: Windows,
         slots: Slots,
         faults: Waiting[V2Fault],
@@ -43,6 +45,7 @@ class V2Admin:
         clock: Clock,
     ) -> None:
         self._apps = apps
+        self._contracts = contracts
         self._windows = windows
         self._slots = slots
         self._faults = faults
@@ -57,6 +60,7 @@ class V2Admin:
         """Return all routes of the API."""
         return [
             web.get("/sandbox/v2/apps", self._get_apps),
+            web.put("/sandbox/v2/enterprise", self._set_enterprise),
             web.get("/sandbox/v2/filters", self._get_filters),
             web.delete("/sandbox/v2/filters", self._forget_filters),
             web.get("/sandbox/v2/connections", self._get_connections),
@@ -78,11 +82,20 @@ class V2Admin:
         return {
             "name": app.name,
             "id": app.id,
+            "enterprise": self._contracts.of(app.name).is_enterprise,
             "filters": len(app.filters),
             "open_connections": len(self._slots.open(app.name)),
             "slots_taken": len(self._slots.active(app.name)),
             "windows": self._windows.as_json(app.name, now_unix_s),
         }
+
+    async def _set_enterprise(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        names = body.get("apps") if isinstance(body, dict) and body.keys() == {"apps"} else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise BadInput("an object with apps, a list of names, is expected")
+        self._contracts.replace(names)
+        return answer_json({"enterprise": names})
 
     async def _get_filters(self, request: web.Request) -> web.Response:
         apps = self._chosen(request)

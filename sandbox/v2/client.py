@@ -22,6 +22,10 @@ class V2Client:
         """Return the apps: name, id, filters, slots taken, used windows."""
         return list(self._get("apps"))
 
+    def set_enterprise(self, *apps: str) -> None:
+        """Give these apps an Enterprise contract, or with `all` every app, and the others the usual one."""
+        self._call("PUT", "/sandbox/v2/enterprise", {"apps": list(apps)})
+
     def filters(self, app: str | None = None) -> list[Json]:
         """Return all filters ever listed, of one app or of all, with their times."""
         return list(self._get(f"filters{_query(app)}"))

@@ -49,6 +49,18 @@ _OPTIONS = (
     click.option(
         "--v2-connects", default=_USUAL.connects, type=_AT_LEAST_0, help="In a window; 0: any number."
     ),
+    click.option(
+        "--v2-search-every",
+        default=_USUAL.search_every_s,
+        type=_NOT_NEGATIVE,
+        help="Seconds; 0: at any time.",
+    ),
+    click.option(
+        "--v2-search-lag", default=_USUAL.search_lag_s, type=_NOT_NEGATIVE, help="Seconds of too new posts."
+    ),
+    click.option(
+        "--v2-enterprise", multiple=True, metavar="NAME", help="An app with an Enterprise contract, or all."
+    ),
     click.option("--v2-window", default=_USUAL.window_s, type=_POSITIVE, help="Seconds of the rate limits."),
     click.option(
         "--v2-problem-host",
@@ -80,6 +92,9 @@ def v2_settings(options: dict[str, Any]) -> V2Settings:
         linger_s=options["v2_linger"],
         keep_alive_s=options["v2_keep_alive"],
         connects=options["v2_connects"],
+        search_every_s=options["v2_search_every"],
+        search_lag_s=options["v2_search_lag"],
+        enterprise=frozenset(options["v2_enterprise"]),
         window_s=options["v2_window"],
         problem_host=ProblemHost(options["v2_problem_host"]),
         prices=Prices(options["v2_post_price"], options["v2_user_price"]),

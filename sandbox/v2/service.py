@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from traptor.sandbox.archive import Archive
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.faults.waiting import Waiting
 from traptor.sandbox.v2.admin import V2Admin
+from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import Apps, Credentials
 from traptor.sandbox.v2.apps.windows import Endpoint, Windows
 from traptor.sandbox.v2.bill import Bill
@@ -25,6 +27,8 @@ from traptor.sandbox.v2.faults.fault import V2Fault
 from traptor.sandbox.v2.faults.kinds import V2FaultKind
 from traptor.sandbox.v2.people import People
 from traptor.sandbox.v2.problems import Spelling
+from traptor.sandbox.v2.search.endpoint import SearchEndpoint
+from traptor.sandbox.v2.search.finder import Finder
 from traptor.sandbox.v2.settings import V2Settings
 from traptor.sandbox.v2.streams.audience import PostAudience
 from traptor.sandbox.v2.streams.matches import MatchLog
@@ -48,9 +52,11 @@ class V2Service:
         known: Callable[[], Sequence[Credentials]],
         is_open: Callable[[], bool],
         next_id: Callable[[], int],
+        archive: Archive,
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._archive = archive
         self._clock = clock
         self._faults: Waiting[V2Fault] = Waiting()
         self._spelling = Spelling(settings.problem_host)
@@ -58,7 +64,8 @@ class V2Service:
         self._bill = Bill(settings.prices)
         self._people = People()
         self._apps = Apps(known, settings.bearers, is_open)
-        self._windows = Windows(settings.window_s, settings.connects)
+        self._contracts = Contracts(settings.usual_contract(), settings.enterprise)
+        self._windows = Windows(settings.window_s, settings.connects, settings.search_every_s)
         self._slots = Slots(next_id, self._linger_s, self._spelling, clock)
         self._strikes = V2Strikes(self._slots, self._faults, self._sockets, self._spelling, clock)
         self._matches = MatchLog(settings.keep)
@@ -77,8 +84,8 @@ class V2Service:
         self._sockets.clear(None)
 
     def _rule_routes(self) -> list[web.RouteDef]:
-        listing = RuleListing(self._settings, self._clock)
-        changes = RuleChanges(self._settings, self._spelling, self._clock)
+        listing = RuleListing(self._contracts, self._clock)
+        changes = RuleChanges(self._settings, self._contracts, self._spelling, self._clock)
         guard = self._gate.guard
         return [
             web.get(_RULES, guard(Endpoint.RULES_LIST, listing.list), allow_head=False),
@@ -89,7 +96,14 @@ class V2Service:
     def _other_routes(self) -> list[web.RouteDef]:
         pump = Pump(self._settings.keep_alive_s, self._sockets, self._clock)
         stream = StreamEndpoint(
-            self._settings, self._slots, self._faults, self._strikes, self._bill, pump, self._clock
+            self._settings,
+            self._contracts,
+            self._slots,
+            self._faults,
+            self._strikes,
+            self._bill,
+            pump,
+            self._clock,
         )
         connections = ConnectionsEndpoint(self._slots, self._clock)
         usage = UsageEndpoint(self._bill, self._clock)
@@ -108,17 +122,22 @@ class V2Service:
 
     def _reading_routes(self) -> list[web.RouteDef]:
         users = UsersEndpoint(self._people, self._bill, self._clock)
-        counts = TweetCountsEndpoint(self.audience.recent, self._clock)
+        counts = TweetCountsEndpoint(self._archive, self._clock)
+        search = SearchEndpoint(
+            Finder(self._archive), self._contracts, self._settings.search_lag_s, self._bill, self._clock
+        )
         guard = self._gate.guard
         return [
             web.get("/2/users", guard(Endpoint.USERS, users.by_id), allow_head=False),
             web.get("/2/users/by", guard(Endpoint.USERS, users.by_name), allow_head=False),
             web.get("/2/tweets/counts/recent", guard(Endpoint.TWEET_COUNTS, counts.count), allow_head=False),
+            web.get("/2/tweets/search/all", guard(Endpoint.SEARCH_ALL, search.search), allow_head=False),
         ]
 
     def _admin(self) -> V2Admin:
         return V2Admin(
             self._apps,
+            self._contracts,
             self._windows,
             self._slots,
             self._faults,

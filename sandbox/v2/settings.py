@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from traptor.sandbox.v2.apps.contracts import Contract
 from traptor.sandbox.v2.bill import Prices
 from traptor.sandbox.v2.problems import ProblemHost
 from traptor.sandbox.wire.encoding import Chunking
@@ -33,6 +34,9 @@ class V2Settings:
     keep_alive_s: float = 20.0
     window_s: float = 900.0  # of the rate limits
     connects: int = 50  # of the stream in a window
+    search_every_s: float = 1.0  # between two searches of an app
+    search_lag_s: float = 10.0  # the newest posts that cannot be searched
+    enterprise: frozenset[str] = frozenset()  # apps with such a contract, or `all`
     problem_host: ProblemHost = ProblemHost.ANY
     prices: Prices = field(default_factory=Prices)
     bearers: Mapping[str, str] = field(default_factory=dict, repr=False)  # token by app
@@ -42,3 +46,7 @@ class V2Settings:
     queue_messages: int = 10_000
     chunking: Chunking = Chunking.WHOLE
     framing: Framing = Framing.CHUNKED
+
+    def usual_contract(self) -> Contract:
+        """Return what is allowed to the other apps."""
+        return Contract(self.connections, self.rules, self.rule_length)

@@ -21,6 +21,7 @@ class Endpoint(StrEnum):
     USAGE = "usage"
     USERS = "users"
     TWEET_COUNTS = "tweet_counts"
+    SEARCH_ALL = "search_all"
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
 
 
@@ -34,9 +35,13 @@ _LIMITS = {
     Endpoint.USAGE: 50,
     Endpoint.USERS: 300,
     Endpoint.TWEET_COUNTS: 300,
+    Endpoint.SEARCH_ALL: 300,
     Endpoint.TOKEN: 450,
 }
 _ANY_NUMBER = 1_000_000
+
+
+_EARLY_SHARE = 0.1  # two requests may come closer than they were sent
 
 
 @dataclass(slots=True)
@@ -46,18 +51,23 @@ class _Window:
 
 
 class Windows:
-    """Counts requests by app and endpoint; a window begins with its first request."""
+    """Counts requests by app and endpoint; a window begins with its first request.
 
-    def __init__(self, window_s: float, connects: int) -> None:
+    Two searches of an app are at least `search_every_s` apart.
+    """
+
+    def __init__(self, window_s: float, connects: int, search_every_s: float = 0.0) -> None:
         self._window_s = window_s
+        self._least_s = {Endpoint.SEARCH_ALL: search_every_s * (1 - _EARLY_SHARE)}
+        self._latest: dict[tuple[str, Endpoint], float] = {}
         self._limits = _LIMITS | {Endpoint.STREAM: connects or _ANY_NUMBER}
         self._windows: dict[tuple[str, Endpoint], _Window] = {}
 
     def spend(self, app: str, endpoint: Endpoint, now_unix_s: float) -> None:
-        """Take one request from the window. Raises Problem (429) when it is used up."""
+        """Take one request from the window. Raises Problem (429) when it is used up, or for one too soon."""
         window = self._window(app, endpoint, now_unix_s)
         window.used += 1
-        if window.used > self._limits[endpoint]:
+        if window.used > self._limits[endpoint] or self._is_too_soon(app, endpoint, now_unix_s):
             raise problems.rate_limited()
 
     def headers(self, app: str, endpoint: Endpoint, now_unix_s: float) -> dict[str, str]:
@@ -81,6 +91,15 @@ class Windows:
             for (name, endpoint), window in self._windows.items()
             if name == app and now_unix_s < window.resets_at
         }
+
+    def _is_too_soon(self, app: str, endpoint: Endpoint, now_unix_s: float) -> bool:
+        least_s = self._least_s.get(endpoint)
+        if not least_s:
+            return False
+        if now_unix_s - self._latest.get((app, endpoint), -math.inf) < least_s:
+            return True
+        self._latest[app, endpoint] = now_unix_s
+        return False
 
     def _window(self, app: str, endpoint: Endpoint, now_unix_s: float) -> _Window:
         window = self._windows.get((app, endpoint))

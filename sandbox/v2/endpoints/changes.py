@@ -11,6 +11,7 @@ from aiohttp import web
 
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2 import problems
+from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.filters import Filter, FilterSet
 from traptor.sandbox.v2.apps.registry import App
 from traptor.sandbox.v2.endpoints.changebody import Change, Wanted, parse_change
@@ -37,8 +38,9 @@ class _Judged:
 class RuleChanges:
     """Adds and deletes an app's filters."""
 
-    def __init__(self, settings: V2Settings, spelling: Spelling, clock: Clock) -> None:
+    def __init__(self, settings: V2Settings, contracts: Contracts, spelling: Spelling, clock: Clock) -> None:
         self._settings = settings
+        self._contracts = contracts
         self._spelling = spelling
         self._clock = clock
         self._ids = count(_FIRST_ID)
@@ -51,11 +53,12 @@ class RuleChanges:
         return self._delete(call.app, change)
 
     def _add(self, app: App, change: Change) -> web.Response:
-        judged = self._judge(app.filters, change.add)
+        contract = self._contracts.of(app.name)
+        judged = _judge(app.filters, change.add, contract.rule_length)
         is_refused = judged.invalid and self._settings.batches is Batches.WHOLE
         good = [] if is_refused else judged.good
-        if len(app.filters) + len(good) > self._settings.rules:
-            raise problems.rule_cap(self._settings.rules)
+        if len(app.filters) + len(good) > contract.rules:
+            raise problems.rule_cap(contract.rules)
         created = list(self._created(app, good, is_dry_run=change.is_dry_run))
         summary = {
             "created": len(created),
@@ -65,23 +68,6 @@ class RuleChanges:
         }
         is_bad = judged.invalid and not created
         return self._answer(created, summary, judged.errors, 400 if is_bad else 201)
-
-    def _judge(self, filters: FilterSet, batch: Sequence[Wanted]) -> _Judged:
-        """Separate the filters that can be added from duplicates and invalid ones."""
-        judged = _Judged()
-        seen: set[str] = set()
-        for wanted in batch:
-            existing = filters.with_value(wanted.value)
-            if existing is not None or wanted.value in seen:
-                judged.errors.append(_duplicate(wanted.value, existing))
-                continue
-            seen.add(wanted.value)
-            try:
-                judged.good.append((wanted, parse_rule(wanted.value, self._settings.rule_length)))
-            except InvalidRule as problem:
-                judged.invalid += 1
-                judged.errors.append(_invalid(wanted.value, problem.details))
-        return judged
 
     def _created(
         self, app: App, good: Sequence[tuple[Wanted, Rule]], *, is_dry_run: bool
@@ -112,6 +98,24 @@ class RuleChanges:
         if errors:
             body["errors"] = errors
         return answer_json(self._spelling.spell(body), status)
+
+
+def _judge(filters: FilterSet, batch: Sequence[Wanted], rule_length: int) -> _Judged:
+    """Separate the filters that can be added from duplicates and invalid ones."""
+    judged = _Judged()
+    seen: set[str] = set()
+    for wanted in batch:
+        existing = filters.with_value(wanted.value)
+        if existing is not None or wanted.value in seen:
+            judged.errors.append(_duplicate(wanted.value, existing))
+            continue
+        seen.add(wanted.value)
+        try:
+            judged.good.append((wanted, parse_rule(wanted.value, rule_length)))
+        except InvalidRule as problem:
+            judged.invalid += 1
+            judged.errors.append(_invalid(wanted.value, problem.details))
+    return judged
 
 
 def _found(filters: FilterSet, change: Change) -> tuple[dict[str, Filter], list[Json]]:

@@ -8,11 +8,11 @@ from aiohttp import web
 
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2 import problems
+from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import App
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
 from traptor.sandbox.v2.endpoints.moments import iso
 from traptor.sandbox.v2.endpoints.paging import check_names, choices, page, whole_number
-from traptor.sandbox.v2.settings import V2Settings
 
 _PAGE = 1000
 _MOST_IDS = 1000
@@ -29,8 +29,8 @@ _COUNT_FIELDS = (
 class RuleListing:
     """Shows an app's filters."""
 
-    def __init__(self, settings: V2Settings, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, contracts: Contracts, clock: Clock) -> None:
+        self._contracts = contracts
         self._clock = clock
 
     async def list(self, request: web.Request, call: Call) -> web.Response:
@@ -54,7 +54,7 @@ class RuleListing:
         return answer_json({"data": {name: counts[name] for name in _COUNT_FIELDS if name in fields}})
 
     def _counts(self, app: App) -> dict[str, Any]:
-        cap = str(self._settings.rules)
+        cap = str(self._contracts.of(app.name).rules)
         count = {"client_app_id": app.id, "rule_count": len(app.filters)}
         return {
             "cap_per_client_app": cap,

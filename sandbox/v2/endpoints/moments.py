@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+from traptor.sandbox.v2 import problems
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z", re.ASCII)
 
 
 def iso(unix_s: float) -> str:
@@ -13,3 +19,18 @@ def iso(unix_s: float) -> str:
 def iso_seconds(unix_s: float) -> str:
     """Return a time with seconds: 2026-09-23T10:00:00Z."""
     return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse_moment(query: Mapping[str, str], name: str) -> float | None:
+    """Return a time of the query in unix seconds, None without it. Raises Problem (400)."""
+    text = query.get(name)
+    if text is None:
+        return None
+    if not _MOMENT.fullmatch(text):
+        message = f"The `{name}` query parameter value [{text}] is not a valid RFC3339 timestamp"
+        raise problems.invalid_request(message, {name: [text]})
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        message = f"The `{name}` query parameter value [{text}] is no moment"
+        raise problems.invalid_request(message, {name: [text]}) from None

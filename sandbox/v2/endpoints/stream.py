@@ -9,6 +9,7 @@ from aiohttp import web
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.faults.waiting import Waiting
 from traptor.sandbox.v2 import problems
+from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.bill import Bill
 from traptor.sandbox.v2.endpoints.gate import Call, peer_of
 from traptor.sandbox.v2.endpoints.paging import check_names
@@ -33,6 +34,7 @@ class StreamEndpoint:
     def __init__(
         self,
         settings: V2Settings,
+        contracts: Contracts,
         slots: Slots,
         faults: Waiting[V2Fault],
         strikes: V2Strikes,
@@ -41,6 +43,7 @@ class StreamEndpoint:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._contracts = contracts
         self._slots = slots
         self._faults = faults
         self._strikes = strikes
@@ -55,8 +58,9 @@ class StreamEndpoint:
         fields = parse_fields(request.query.items())
         if not len(call.app.filters):
             raise problems.no_rules()
-        if len(self._slots.active(call.app.name)) >= self._settings.connections:
-            raise problems.too_many_connections(self._settings.connections)
+        most = self._contracts.of(call.app.name).connections
+        if len(self._slots.active(call.app.name)) >= most:
+            raise problems.too_many_connections(most)
         self._streams += 1
         manner = choose_manner(
             request, self._settings.framing, self._settings.chunking, self._settings.seed + self._streams

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from traptor.sandbox.archive import Archive
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2 import problems
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
@@ -14,19 +15,19 @@ from traptor.sandbox.v2.endpoints.paging import check_names
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.rule import parse_rule
 from traptor.sandbox.v2.posts import read_post
-from traptor.sandbox.v2.streams.recent import RecentTweets
 
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _SPAN = timedelta(days=7)
 _FORM = "%Y-%m-%dT%H:%M:%S.000Z"
 _MOST_CHARACTERS = 512
+_LAST_TWEETS = 2_000
 
 
 class TweetCountsEndpoint:
     """Counts among the last tweets of the timeline."""
 
-    def __init__(self, recent: RecentTweets, clock: Clock) -> None:
-        self._recent = recent
+    def __init__(self, archive: Archive, clock: Clock) -> None:
+        self._archive = archive
         self._clock = clock
 
     async def count(self, request: web.Request, _call: Call) -> web.Response:
@@ -54,7 +55,7 @@ class TweetCountsEndpoint:
         except InvalidRule as error:
             raise problems.invalid_request(str(error), {"query": [query]}) from None
         found: Counter[datetime] = Counter()
-        for unix, tweet in self._recent.all():
+        for unix, tweet in self._archive.last(_LAST_TWEETS):
             post = read_post(tweet)
             if post is not None and rule.matches(post.facts):
                 found[_floor(datetime.fromtimestamp(unix, UTC), step)] += 1

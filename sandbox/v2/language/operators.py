@@ -61,9 +61,9 @@ class Argument:
 Maker = Callable[[Argument], Term]
 
 
-def make_term(name: str, argument: Argument, position: int) -> Term:
-    """Return the term of an operator that stands at `position`. Raises InvalidRule."""
-    maker = OPERATORS.get(name.lower())
+def make_term(name: str, argument: Argument, position: int, known: Mapping[str, Maker]) -> Term:
+    """Return the term of one of the known operators, which stands at `position`. Raises InvalidRule."""
+    maker = known.get(name.lower())
     if maker is None:
         raise InvalidRule(f"reference to invalid operator {name!r}", position)
     if not argument.text.strip():

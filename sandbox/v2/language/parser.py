@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from traptor.sandbox.v2.language import content
+from traptor.sandbox.v2.language.dialect import STREAM, Dialect
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.nodes import Both, Either, Node, Not, Sign, Term
 from traptor.sandbox.v2.language.operators import Argument, make_term
@@ -28,16 +29,17 @@ _IN_HASHTAGS = dict.fromkeys(
 _RESERVED = frozenset({"and", "or", "not"})
 
 
-def parse(text: str) -> Node:
+def parse(text: str, dialect: Dialect = STREAM) -> Node:
     """Return the tree of a rule. Raises InvalidRule."""
-    return _Parser(text).rule()
+    return _Parser(text, dialect).rule()
 
 
 class _Parser:
     """Reads a rule from left to right; `_at` is its position."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, dialect: Dialect) -> None:
         self._text = text
+        self._dialect = dialect
         self._at = 0
         self._depth = 0
 
@@ -96,6 +98,13 @@ class _Parser:
         return tree
 
     def _term(self) -> Term:
+        start = self._at
+        operator = self._take(_OPERATOR)
+        if operator is None:
+            return self._dialect.about_content(self._content())
+        return make_term(operator[1], self._argument(), start + 1, self._dialect.operators)
+
+    def _content(self) -> Term:
         sign = self._next()
         if sign == '"':
             return self._phrase()
@@ -105,10 +114,6 @@ class _Parser:
             return content.mention(self._must(_MENTION, "a mention")[1])
         if sign == "$":
             return content.cashtag(self._must(_CASHTAG, "a cashtag")[1])
-        start = self._at
-        operator = self._take(_OPERATOR)
-        if operator is not None:
-            return make_term(operator[1], self._argument(), start + 1)
         return self._keyword()
 
     def _phrase(self) -> Term:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from traptor.sandbox.v2.language.dialect import STREAM, Dialect
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.facts import Facts
 from traptor.sandbox.v2.language.nodes import Node
@@ -24,13 +25,13 @@ class Rule:
         return self.root.matches(facts)
 
 
-def parse_rule(value: str, max_length: int = MAX_LENGTH) -> Rule:
+def parse_rule(value: str, max_length: int = MAX_LENGTH, dialect: Dialect = STREAM) -> Rule:
     """Read a value. Raises InvalidRule, with the `details` for X's problem document."""
     if not value.strip():
         raise InvalidRule("rules must not be empty")
     if len(value) > max_length:
         raise InvalidRule(f"rules must be no longer than {max_length} characters; this has {len(value)}")
-    root = parse(value)
+    root = parse(value, dialect)
     if not root.is_selective():
         raise InvalidRule(
             "rules need, in every alternative, a positive operator that may stand alone: "

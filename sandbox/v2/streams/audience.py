@@ -12,7 +12,6 @@ from traptor.sandbox.v2.faults.kinds import V2FaultKind
 from traptor.sandbox.v2.faults.lines import partial_errors
 from traptor.sandbox.v2.posts import Matching, Post, read_post
 from traptor.sandbox.v2.streams.matches import MatchLog
-from traptor.sandbox.v2.streams.recent import RecentTweets
 from traptor.sandbox.v2.streams.slots import Slots
 from traptor.sandbox.v2.streams.stream import PostMessage, PostStream
 
@@ -28,12 +27,10 @@ class PostAudience:
         self._faults = faults
         self._matches = matches
         self._clock = clock
-        self.recent = RecentTweets()
 
     def deliver(self, tweet: Tweet, record: TweetRecord) -> None:
         """Queue a tweet for the streams of every app whose filters in effect match it."""
         now = self._clock()
-        self.recent.add(now.unix, tweet)
         apps = [app for app in self._apps.seen() if not app.filters.is_silent(now.mono)]
         post = read_post(tweet) if apps else None
         if post is None:

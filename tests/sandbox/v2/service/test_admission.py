@@ -169,3 +169,42 @@ def test_every_request_is_on_record(x):
     ]
     assert record[1]["connection"] == x.v2.connections()[0]["id"]
     assert x.v2.requests("stream") == record[1:]
+
+
+def test_an_enterprise_contract_allows_two_connections_and_more_and_longer_filters(start_v2):
+    x = start_v2(rules=2, enterprise=frozenset({"one"}))
+    long = " OR ".join(f"from:{number}" for number in range(100_000, 100_100))
+    assert 1024 < len(long) < 2048
+    assert x.app.add(long, "hail", "rain").status_code == 201
+    assert x.other.add(long).status_code == 400
+    assert x.other.add("hail", "rain", "snow").status_code == 422
+    assert x.other.add("hail").status_code == 201
+    assert [x.app.stream().status for _ in range(3)] == [200, 200, 429]
+    assert [x.other.stream().status for _ in range(2)] == [200, 429]
+    caps = [
+        app.call("GET", f"{RULES}/counts").json()["data"]["cap_per_client_app"] for app in (x.app, x.other)
+    ]
+    assert caps == ["25000", "2"]
+    assert [app["enterprise"] for app in x.v2.apps()] == [True, False]
+
+
+def test_contracts_can_be_given_and_ended_while_it_runs(following):
+    x = following
+    x.v2.set_enterprise("all")
+    assert [x.app.stream().status for _ in range(2)] == [200, 200]
+    x.v2.set_enterprise("two")
+    assert x.app.stream().status == 429
+
+
+def test_thousands_of_filters_are_added_and_listed_page_by_page(start_v2):
+    x = start_v2(enterprise=frozenset({"one"}))
+    for first in range(0, 3000, 1000):
+        assert x.app.add(*(f"from:{number}" for number in range(first, first + 1000))).status_code == 201
+    found, token = [], {}
+    while True:
+        page = x.app.call("GET", RULES, **token).json()
+        found += [one["value"] for one in page["data"]]
+        if "next_token" not in page["meta"]:
+            break
+        token = {"pagination_token": page["meta"]["next_token"]}
+    assert found == [f"from:{number}" for number in range(3000)]

@@ -1,4 +1,4 @@
-"""Rules, counts, connections and usage read and answer as the description of X's endpoints says."""
+"""Rules, counts, connections, usage and searches read and answer as the description of X's endpoints says."""
 
 import pytest
 import requests
@@ -8,6 +8,8 @@ from support.xapi import check_answer, check_request
 RULES = "/2/tweets/search/stream/rules"
 CONNECTION_FIELDS = "id,endpoint_name,connected_at,disconnected_at,disconnect_reason,client_ip"
 USAGE_FIELDS = "cap_reset_day,daily_client_app_usage,daily_project_usage,project_cap,project_id,project_usage"
+SEARCH = "/2/tweets/search/all"
+EXPANSIONS = "author_id,referenced_tweets.id,attachments.media_keys,geo.place_id"
 FOLLOW = "from:12 OR to:12 OR retweets_of:12"
 
 
@@ -39,12 +41,16 @@ EXCHANGES = [
     ("DELETE", "/2/connections/all", None, {}, 200),
     ("GET", "/2/usage/tweets", None, {}, 200),
     ("GET", "/2/usage/tweets", None, {"days": "2", "usage.fields": USAGE_FIELDS}, 200),
+    ("GET", SEARCH, None, {"query": FOLLOW}, 200),
+    ("GET", SEARCH, None, {"query": FOLLOW, "max_results": "500", "expansions": EXPANSIONS}, 200),
+    ("GET", SEARCH, None, {"query": "nowhere"}, 200),
+    ("GET", SEARCH, None, {"query": "hail sample:1"}, 400),
     ("POST", RULES, None, {"delete_all": "true"}, 200),
 ]
 
 
 def test_requests_and_answers_are_as_described(start_v2, until):
-    x = start_v2(rules=10)
+    x = start_v2(rules=10, search_every_s=0.0, search_lag_s=0.0)
     for method, path, body, params, expected in EXCHANGES:
         if path == "/2/connections" and not x.v2.connections():
             stream = x.app.stream()
@@ -68,6 +74,9 @@ def test_requests_and_answers_are_as_described(start_v2, until):
         ("GET", "/2/connections", None, {"status": "open"}),
         ("DELETE", "/2/connections", {"uuids": []}, {}),
         ("GET", "/2/usage/tweets", None, {"days": "91"}),
+        ("GET", SEARCH, None, {}),
+        ("GET", SEARCH, None, {"query": FOLLOW, "max_results": "501"}),
+        ("GET", SEARCH, None, {"query": FOLLOW, "start_time": "yesterday"}),
     ],
 )
 def test_what_the_description_forbids_is_refused_with_a_problem(x, method, path, body, params):
