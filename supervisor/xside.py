@@ -25,7 +25,10 @@ class XSide:
     ) -> None:
         self._context = context
         self._wake = wake
-        self.apps = Apps(context.store, lambda: instant(time.monotonic()), self._changed, on_secret)
+        state_dir = context.settings.supervisor.state_dir
+        self.apps = Apps(
+            context.store, state_dir, lambda: instant(time.monotonic()), self._changed, on_secret
+        )
         self.slots = Slots(context.store, self, time.time)
         context.apps, context.slots = self.apps, self.slots
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from traptor.common.birth import Birth
 from traptor.common.counts import Counters
+from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import Rules
@@ -44,6 +45,7 @@ class PostPipeline(Pipeline):
         self._editions = Editions(birth.rules, birth.filters)
         self._edition = self._editions.now
         self._reads = PaidReads()
+        self._reads_file = ReadsFile(birth.settings.outbox.state_dir, birth.connection, birth.generation)
         self._recent = RecentPosts()
         self._drops_repeated = birth.settings.repeated == "drop"
         self._told = Tally()
@@ -53,6 +55,7 @@ class PostPipeline(Pipeline):
         """Prepare matching and connect to the output. Raises SinkError."""
         self._editions.open()
         self._use(self._editions.now)
+        self.delivery.before_keeping(self._keep_reads)
         self.open_output()
 
     def handle(self, line: bytes) -> None:
@@ -140,6 +143,10 @@ class PostPipeline(Pipeline):
             tally.unattributed += not is_foreign
         if self.stats is not None:
             self.stats.received_for(self._edition.rules, found.rules)
+
+    def _keep_reads(self) -> None:
+        """Write down what was read so far: what is kept or delivered must not be without a count."""
+        self._reads_file.write(ReadCounts(**self._reads.so_far(), foreign=self.tally.foreign))
 
     # ---- lines that are not posts
 

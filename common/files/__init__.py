@@ -1,4 +1,4 @@
-"""Files used by both sides: private folders, outboxes and their marks, room on the disk.
+"""Files used by both sides: private folders, outboxes and their marks, counts of reads, room on the disk.
 
 Master and workers call it.
 """

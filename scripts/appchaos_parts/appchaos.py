@@ -25,7 +25,8 @@ from trial.view import StatusReader
 from appchaos_parts.havoc import Havoc, Victims
 from appchaos_parts.judge import Found, judged
 from appchaos_parts.report import Report
-from appchaos_parts.troubles import Kind, troubles
+from appchaos_parts.traces import Traces
+from appchaos_parts.troubles import troubles
 from traptor.supervisor.ledger.accounting import imbalances
 
 _START_S = 180.0
@@ -166,11 +167,14 @@ class AppChaos:
             sent=tuple(sent_tweets(sandbox)),
             written=Topic(Counter({(connection, one): count for one, count in ids.items()}), 0),
             ledger=read_ledger(ledger_file, wall_to_mono),
-            billed=sum(day["posts"] for day in sandbox.v2.bill()),
+            billed=sum(day["posts"] + day["included_posts"] for day in sandbox.v2.bill()),
             counted=counted,
-            kills=done[Kind.KILL_WORKER] + done[Kind.KILL_SUPERVISOR],
-            rate=self._options.rate,
         )
+        verdict = judged(found)
+        failures = [*self._failures, *imbalances(ledger_file)]
+        if failures or verdict.breaches:
+            traces = Traces(self._folder.path / "traces", wall_to_mono)
+            traces.keep(found, verdict, sandbox.v2.bill(), self._havoc.happened)
         return Report(
             minutes=self._options.minutes,
             seed=self._options.seed,
@@ -180,8 +184,8 @@ class AppChaos:
             supervisors=self._masters.count,
             generations=Counter(r["why"] for r in self._log.records if r["message"] == "worker ended"),
             found=found,
-            verdict=judged(found),
-            failures=[*self._failures, *imbalances(ledger_file)],
+            verdict=verdict,
+            failures=failures,
         )
 
     # ---- steps

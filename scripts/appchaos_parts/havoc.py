@@ -35,7 +35,10 @@ class Victims:
 
 
 class Havoc:
-    """Carries troubles out when they are due; `done` counts by kind, `missed` those that found nobody."""
+    """Carries troubles out when they are due.
+
+    `done` counts by kind, `missed` those that found nobody; `happened` tells when each was begun (monotonic).
+    """
 
     def __init__(self, victims: Victims, troubles: Iterator[Trouble]) -> None:
         self._on = victims
@@ -60,6 +63,7 @@ class Havoc:
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
+        self.happened: list[tuple[float, str]] = []
 
     def go_on(self, elapsed_s: float) -> list[str]:
         """Do what is due by now; return what was done."""
@@ -71,6 +75,7 @@ class Havoc:
 
     def _do(self, trouble: Trouble) -> str:
         name = str(trouble.kind)
+        self.happened.append((time.monotonic(), name))
         try:
             self._ways[trouble.kind](trouble)
         except ProcessLookupError:

@@ -49,6 +49,7 @@ class Report:
             "most_connects_in_15_min": verdict.most_in_window,
             "billed": self.found.billed,
             "counted": self.found.counted,
+            "billed_and_never_read": verdict.unread,
             "breaches": self.breaches,
         }
 
@@ -74,7 +75,7 @@ class Report:
         yield "the bill, in posts"
         yield _row("the sandbox's", self.found.billed)
         yield _row("our count", self.found.counted)
-        yield _row("billed and never read", verdict.unread)
+        yield _row("billed, and in no output", verdict.unread)
         yield "gap seconds"
         for cause, seconds in sorted(verdict.gap_seconds.items()):
             yield f"  {cause:<54}{seconds:>10.1f}"
@@ -82,7 +83,7 @@ class Report:
         yield f"  {'furthest apart of ledger and server record':<54}{apart_s:>10.2f}"
         yield from (f"FAILED: {breach}" for breach in self.breaches)
         if not self.breaches:
-            yield "Outside of the ledger's gaps nothing was lost, and the bill is explained."
+            yield "Outside of the ledger's gaps nothing was lost, and the bill is our count of what was read."
 
 
 def _rows(title: str, counts: Mapping[str, int]) -> Iterable[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from traptor.common.config.keys.key import ApiKey
 from traptor.supervisor.apps.bearer import Bearer
 from traptor.supervisor.apps.cost.spending import Spending
+from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.cost.usage import UsageWatch
 from traptor.supervisor.apps.credit import Credit
 from traptor.supervisor.apps.facts import AppStore, Facts
@@ -40,6 +41,7 @@ class App:
         settings: AppSettings,
         exchange: Exchange,
         store: AppStore,
+        untold: UntoldReads,
         clock: Callable[[], Instant],
         changed: Callable[[], object] = lambda: None,
         on_secret: Callable[[str], object] = lambda _secret: None,
@@ -57,11 +59,13 @@ class App:
         )
         self.usage = UsageWatch(key.name, settings.usage_s)
         self.filtering = Filtering(key.name, settings, self.client, clock, facts)
+        self._untold = untold
         self._clock = clock
         self._changed = changed
         self._wake = asyncio.Event()
         self._said: tuple[object, ...] = ()
-        facts.load("account", lambda dump: self.spending.load(dump, clock().wall))
+        facts.load("account", self.spending.load)
+        self._count_untold()
         facts.load("credit", self.credit.load)
 
     # ---- what others tell
@@ -96,12 +100,16 @@ class App:
         if self.filtering.saw(filter_ids):
             self.look()
 
-    def read(self, reads: Reads) -> None:
-        """Count what a worker read."""
-        was_capped = self.spending.capped(self._clock().wall)
-        self.spending.add(reads, self._clock().wall)
-        if (self.spending.capped(self._clock().wall) is None) != (was_capped is None):
-            self._changed()
+    def read(self, worker: str, total: Reads) -> None:
+        """Count what a worker has read in all."""
+        self._read(worker, total, self._clock().wall)
+
+    def ended(self, worker: str) -> None:
+        """Count what a worker whose process is gone had read and not told."""
+        if (untold := self._untold.of(worker)) is not None:
+            self._read(*untold)
+            self._untold.remove(worker)
+        self.spending.forget(worker)
 
     def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
         """Record that X refused the stream for money."""
@@ -125,9 +133,21 @@ class App:
         self.bearer.refused(token, why)
         self.look()
 
-    def close(self) -> None:
-        """Record an orderly end."""
-        self.spending.closed()
+    def _read(self, worker: str, total: Reads, wall_at: float) -> None:
+        was_capped = self.spending.capped(self._clock().wall)
+        self.spending.read(worker, total, wall_at)
+        if (self.spending.capped(self._clock().wall) is None) != (was_capped is None):
+            self._changed()
+
+    def _count_untold(self) -> None:
+        """Count what workers of an earlier master had read and not told when it was killed."""
+        found = list(self._untold)
+        for untold in found:
+            self.spending.read(*untold)
+        workers = {untold.worker for untold in found}
+        self.spending.begin(workers, self._clock().wall)
+        for worker in workers:
+            self._untold.remove(worker)
 
     # ---- what others ask
 

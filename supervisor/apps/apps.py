@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import aiohttp
 
@@ -14,6 +15,7 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.facts import AppStore
 from traptor.supervisor.apps.settings import AppSettings, Route
 from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
@@ -33,11 +35,13 @@ class Apps:
     def __init__(
         self,
         store: AppStore,
+        state_dir: Path,
         clock: Callable[[], Instant],
         changed: Callable[[str], object],
         on_secret: Callable[[str], object],
     ) -> None:
         self._store = store
+        self._state_dir = state_dir
         self._clock = clock
         self._changed = changed
         self._on_secret = on_secret
@@ -60,15 +64,16 @@ class Apps:
         """Have an app for each of these keys. Of a key that is gone the app ends; its filters stay at X."""
         found = {key.key_id: (key, settings, route) for key, settings, route in keys}
         for key_id in self._apps.keys() - found.keys():
-            self._apps.pop(key_id).close()
+            del self._apps[key_id]
             self._leave(key_id)
         for key_id, (key, settings, route) in found.items():
             app = self._apps.get(key_id)
             if app is None:
                 exchange = self._exchange(key_id, route)
                 changed = self._telling(key_id)
+                untold = UntoldReads(self._state_dir, key.name)
                 self._apps[key_id] = App(
-                    key, settings, exchange, self._store, self._clock, changed, self._on_secret
+                    key, settings, exchange, self._store, untold, self._clock, changed, self._on_secret
                 )
                 continue
             if route != self._routes[key_id]:
@@ -97,8 +102,6 @@ class Apps:
 
     async def close(self) -> None:
         """End all of it; what was counted is kept."""
-        for app in self._apps.values():
-            app.close()
         for session in (*self._sessions.values(), *self._unused):
             await session.close()
         self._sessions.clear()

@@ -48,8 +48,11 @@ class AppView(Protocol):
     def retry(self) -> None:
         """End its waits for credit, for a valid token and for X: the operator says that it may be asked."""
 
-    def read(self, reads: Reads) -> None:
-        """Count what a worker read since it last told."""
+    def read(self, worker: str, total: Reads) -> None:
+        """Count what a worker, by its generation's name, has read in all."""
+
+    def ended(self, worker: str) -> None:
+        """Count what a worker whose process is gone had read and not told."""
 
     def saw(self, filter_ids: Iterable[str]) -> None:
         """Take note of posts that named these filters: they are in effect."""

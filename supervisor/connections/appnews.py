@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from traptor.common.counts import Counters
 from traptor.common.logs.event import fields
 from traptor.common.messages import Disconnected
 from traptor.supervisor.connections.connection import Connection
@@ -13,7 +12,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.money.reads import reads_between
+from traptor.supervisor.money.reads import reported_reads
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.xapi.cures import Cure, reset_at, why
 from traptor.supervisor.xapi.quota import quota_of
@@ -42,12 +41,18 @@ class AppNews:
             c.without_filters = 0
             self._context.slots.connected(key_id, instant(at).wall)
 
-    def reported(self, c: Connection, g: Generation, before: Counters, seen: Sequence[str]) -> None:
-        """Tell what a worker read since its last report, and the filters that posts named."""
+    def reported(self, c: Connection, g: Generation, seen: Sequence[str]) -> None:
+        """Tell what a worker has read by its last report, and the filters that posts named."""
         app = self._context.app_of(c)
         if app is not None:
-            app.read(reads_between(before, g.counters))
+            app.read(g.name, reported_reads(g.counters))
             app.saw(seen)
+
+    def ended(self, c: Connection, g: Generation) -> None:
+        """Tell that a worker's process is gone."""
+        app = self._context.app_of(c)
+        if app is not None:
+            app.ended(g.name)
 
     def announced(self, c: Connection, message: Disconnected, now: float) -> None:
         """Tell the pool what X announced of its limit on connects."""

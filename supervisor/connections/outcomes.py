@@ -87,9 +87,8 @@ class Outcomes:
         match message:
             case Report():
                 _note_delivery(self._connection(g), g, message)
-                before = g.counters
                 g.heard(message, now, self._context.run_clock.read(now))
-                self._news.reported(self._connection(g), g, before, message.seen_filters)
+                self._news.reported(self._connection(g), g, message.seen_filters)
                 return
             case Sample():
                 self._context.samples.take(g.birth.connection, message)
@@ -130,6 +129,7 @@ class Outcomes:
         try:
             if g.streaming_since is not None:
                 self._stream_lost(c, g, now)
+            self._news.ended(c, g)
         finally:  # whatever fails, its place is free for the next
             self._leave_place(c, g, now)
             self._wake(g.birth.connection)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from traptor.common.counts import Counters
+from traptor.common.files.reads import ReadCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Reads:
             self.foreign + other.foreign,
         )
 
+    def beyond(self, other: Reads) -> Reads:
+        """Return by how much it exceeds another, kind by kind."""
+        return Reads(
+            max(0, self.posts - other.posts),
+            max(0, self.included_posts - other.included_posts),
+            max(0, self.included_users - other.included_users),
+            max(0, self.foreign - other.foreign),
+        )
+
     @property
     def billed_posts(self) -> int:
         """Return the posts that X bills."""
@@ -47,16 +57,19 @@ class Reads:
         return self.billed_posts * prices.post + self.included_users * prices.user
 
 
-def reads_between(before: Counters, after: Counters) -> Reads:
-    """Return what a worker read between two of its reports."""
-    new = {kind: count - before.reads.get(kind, 0) for kind, count in after.reads.items()}
-    included = new.get("included_posts", 0)
+def reads_of(counts: ReadCounts) -> Reads:
+    """Return what one generation kept of its reads, with each post in one place."""
     return Reads(
-        posts=new.get("posts", 0) - included,
-        included_posts=included,
-        included_users=new.get("included_users", 0),
-        foreign=after.foreign - before.foreign,
+        posts=counts.posts - counts.included_posts,
+        included_posts=counts.included_posts,
+        included_users=counts.included_users,
+        foreign=counts.foreign,
     )
+
+
+def reported_reads(counters: Counters) -> Reads:
+    """Return what one generation read, by its last report."""
+    return reads_of(ReadCounts(**counters.reads, foreign=counters.foreign))
 
 
 class Expand(StrEnum):

@@ -13,6 +13,7 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.rules.rule import GroupId
 from traptor.sandbox.v2.client import V2Client
 from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import AppLimits
 from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
@@ -57,10 +58,9 @@ class AppWorld:
         self,
         deed: Callable[[App], Awaitable[T]],
         *,
-        closes: bool = True,
         exchange: type[Exchange] = Exchange,
     ) -> T:
-        """Let a new master's app do something; `closes`: the master ends in order."""
+        """Let a new master's app do something; nothing is done at its end, as by kill -9."""
 
         async def using() -> T:
             with StateStore(self.state) as store:
@@ -70,16 +70,14 @@ class AppWorld:
                         self.settings,
                         exchange(session, self.url),
                         store,
+                        UntoldReads(self.state.parent, self.key.name),
                         self.clock,
                         self._changed,
                         self.secrets.append,
                     )
                     if self.groups is not None:
                         app.serve(self.groups)
-                    result = await deed(app)
-                    if closes:
-                        app.close()
-                    return result
+                    return await deed(app)
 
         return asyncio.run(using())
 

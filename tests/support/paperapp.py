@@ -23,7 +23,7 @@ class PaperApp:
     in_effect: InEffect = field(default_factory=InEffect)
     held: Hold | None = None
     heard: list[str] = field(default_factory=list)  # what connections told it
-    reads: Reads = field(default_factory=Reads)
+    reads: dict[str, Reads] = field(default_factory=dict)  # by worker: its total
 
     def hold(self) -> Hold | None:
         return self.held
@@ -43,8 +43,11 @@ class PaperApp:
     def retry(self) -> None:
         self.heard.append("retry")
 
-    def read(self, reads: Reads) -> None:
-        self.reads += reads
+    def read(self, worker: str, total: Reads) -> None:
+        self.reads[worker] = total
+
+    def ended(self, worker: str) -> None:
+        self.heard.append(f"ended {worker}")
 
     def saw(self, filter_ids: Iterable[str]) -> None:
         self.heard += [f"saw {filter_id}" for filter_id in filter_ids]

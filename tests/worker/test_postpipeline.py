@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from support.making_posts import packed, post_fields, post_line, single
 from support.making_tweets import rule
 
 from traptor.common.birth import Birth, KafkaSettings
+from traptor.common.files.reads import ReadCounts, kept
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
@@ -35,6 +37,9 @@ class Kept:
     def __init__(self) -> None:
         self.messages: list[Outgoing] = []
         self.counts = Delivery(BIRTH, GateSink()).counts
+
+    def before_keeping(self, note: Callable[[], object]) -> None:
+        self.note = note
 
     def open(self) -> None:
         """Nothing is opened."""
@@ -199,6 +204,22 @@ def test_a_post_that_stood_in_includes_before_is_no_repetition() -> None:
     pipeline, messages = handled(quote, post_line(quoted, "11"))
     assert [added(message).get("repeated") for message in messages] == [None, None]
     assert pipeline.counters(0).reads == {"posts": 1, "included_posts": 1, "included_users": 0}
+
+
+def test_what_was_read_is_written_down_when_the_delivery_says_so(tmp_path: Path) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    state_dir = birth.settings.outbox.state_dir
+    delivery.note()
+    assert kept(state_dir, "v2:app", 3) is None, "nothing was read"
+    pipeline.handle(post_line(post_fields(id="1"), "of somebody else"))
+    pipeline.handle(post_line(post_fields(id="2"), "11"))
+    delivery.note()
+    found = kept(state_dir, "v2:app", 3)
+    assert found is not None
+    assert found.counts == ReadCounts(posts=2, foreign=1)
 
 
 def test_no_server_can_make_the_counters_grow_without_end() -> None:

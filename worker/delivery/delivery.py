@@ -44,6 +44,7 @@ class Delivery:
         settings = birth.settings.outbox
         self.counts = DeliveryCounts()
         self._handled_until: Callable[[], float] = lambda: 0.0
+        self._note: Callable[[], object] = lambda: None
         self._reaches_since: float | None = None
         self._sink = sink
         self._settings = settings
@@ -66,6 +67,10 @@ class Delivery:
     def follow(self, handled_until: Callable[[], float]) -> None:
         """Set the function that tells until when everything received was given to `send`; 0: nothing was."""
         self._handled_until = handled_until
+
+    def before_keeping(self, note: Callable[[], object]) -> None:
+        """Set what is called before messages are delivered or put into the outbox, and once a second."""
+        self._note = note
 
     def open(self) -> None:
         """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.
@@ -91,7 +96,7 @@ class Delivery:
             if message.tweet_id is None and not self._sink.takes(message):
                 return
             self.counts.accepted += 1
-            if not self._gathered and self._sink.deliver_at_once(message):
+            if not self._gathered and self._deliver_at_once(message):
                 self.counts.delivered += 1
                 self._marker.mark_when_due(self._handled_until)
                 return
@@ -103,7 +108,7 @@ class Delivery:
     def keep(self) -> bool:
         """Commit the gathered messages; return False if that fails now, and a sudden end would lose them."""
         with self._lock:
-            self._gathered.commit()
+            self._commit()
             return not self._gathered
 
     def drain(self, deadline: float) -> int:
@@ -116,7 +121,7 @@ class Delivery:
             while self.backlog and time.monotonic() < deadline:
                 self._step()
                 time.sleep(_BUSY_PAUSE_S)
-            self._gathered.commit()
+            self._commit()
             self._sink.close()
             return self._leave()
 
@@ -175,11 +180,19 @@ class Delivery:
     def _step(self) -> None:
         """Commit what is due, and move what can be moved."""
         if not self._drains:
-            self._gathered.commit()
+            self._commit()
         self._marker.mark(self._handled_until)
         self._outflow.pump()
         self._remove_done()
         self._look_for_room()
+
+    def _commit(self) -> None:
+        self._note()
+        self._gathered.commit()
+
+    def _deliver_at_once(self, message: Outgoing) -> bool:
+        self._note()
+        return self._sink.deliver_at_once(message)
 
     def _remove_done(self) -> None:
         """Remove delivered messages from the outbox when no commit does it as well."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,6 @@ from traptor.supervisor.money.reads import Prices, Reads
 
 log = logging.getLogger(__name__)
 
-_LEAST_COVER_S = 1.0  # between two reports of a worker
-_QUIET_S = 3.0
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -32,16 +29,15 @@ class Terms:
 class Spending:
     """Owns the account of one app; `save` is called after each change with what `load` takes.
 
-    A master that is killed has not heard of what came since the last report. The next one adds as much as
-    came in the last second, so that a cap is reached a little early rather than late.
+    Workers tell totals of their own, by their generation's name. What of them is in the account is saved with
+    it, so that nothing is counted twice or not at all, whoever is killed.
     """
 
     def __init__(self, name: str, terms: Terms, wall_now: float, save: Callable[[], object]) -> None:
         self._name = name
         self._terms = terms
         self._account = Account.opened(wall_now)
-        self._unheard = Reads()  # what may have come since the last report
-        self._heard_at = wall_now
+        self._counted: dict[str, Reads] = {}  # by worker: what of its reads the account holds
         self._save = save
 
     @property
@@ -64,15 +60,15 @@ class Spending:
             self._account = self._account.at(wall_now).resetting_on(day)
             self._save()
 
-    def add(self, reads: Reads, wall_now: float) -> None:
-        """Count what a worker reported, and log the lines that it crossed."""
-        if reads == Reads():
-            self._nothing_came(wall_now)
+    def read(self, worker: str, total: Reads, wall_at: float) -> None:
+        """Count what is new in a worker's total, as read at this Unix time, and log the lines it crossed."""
+        known = self._counted.get(worker)
+        new = total.beyond(known or Reads())
+        if known is not None and new == Reads():
             return
-        before = self._account.at(wall_now)
-        self._account = before.add(reads, wall_now)
-        passed_s = max(_LEAST_COVER_S, wall_now - self._heard_at)
-        self._unheard, self._heard_at = _share(reads, _LEAST_COVER_S / passed_s), wall_now
+        self._counted[worker] = (known or Reads()) + new
+        before = self._account.at(wall_at)
+        self._account = before.add(new, wall_at)
         self._save()
         for line in crossed(before, self._account, self._terms.caps, self._terms.prices):
             log.warning(
@@ -86,45 +82,43 @@ class Spending:
                 ),
             )
 
-    def _nothing_came(self, wall_now: float) -> None:
-        if self._unheard != Reads() and wall_now - self._heard_at > _QUIET_S:
-            self._unheard = Reads()
-            self._save()
+    def forget(self, worker: str) -> None:
+        """Forget a worker that tells nothing any more; what it read stays counted."""
+        self._counted.pop(worker, None)
 
     def capped(self, wall_now: float) -> Spent | None:
         """Return the reached cap that lasts longest; None while the app may read on."""
         return capped(self._account.at(wall_now), self._terms.caps, self._terms.prices)
 
-    def closed(self) -> None:
-        """Record an orderly end: nothing comes that is not counted."""
-        self._unheard = Reads()
-        self._save()
-
     def dump(self) -> dict[str, Any]:
         """Return what a next master needs, as JSON values."""
-        return {**dump_accounts({"account": self._account}), "unheard": msgspec.to_builtins(self._unheard)}
+        return {
+            **dump_accounts({"account": self._account}),
+            "counted": msgspec.to_builtins(self._counted),
+        }
 
-    def load(self, dump: Mapping[str, Any], wall_now: float) -> None:
-        """Take over what an earlier master counted. Raises TraptorError."""
+    def load(self, dump: Mapping[str, Any]) -> None:
+        """Take over what an earlier master counted. Raises TraptorError.
+
+        What its workers read and did not tell is still to be counted; `begin` follows.
+        """
         accounts = load_accounts({key: value for key, value in dump.items() if key == "account"})
         if "account" not in accounts:
             raise TraptorError("what was spent cannot be read from state_dir: it names no account")
-        self._account = accounts["account"].at(wall_now).add(_reads(dump.get("unheard")), wall_now)
-        self._unheard = Reads()
+        self._account, self._counted = accounts["account"], _counted(dump.get("counted"))
+
+    def begin(self, workers: Container[str], wall_now: float) -> None:
+        """Go on with the time, and with no other workers of an earlier master than these."""
+        self._account = self._account.at(wall_now)
+        self._counted = {name: reads for name, reads in self._counted.items() if name in workers}
         self._save()
 
 
-def _share(reads: Reads, share: float) -> Reads:
-    """Return the part of it that may come in a second, rounded up."""
-    names = ("posts", "included_posts", "included_users", "foreign")
-    return Reads(**{name: -int(-getattr(reads, name) * share // 1) for name in names})
-
-
-def _reads(dump: object) -> Reads:
+def _counted(dump: object) -> dict[str, Reads]:
     try:
-        return msgspec.convert(dump, Reads) if dump is not None else Reads()
+        return msgspec.convert(dump or {}, dict[str, Reads])
     except msgspec.ValidationError:
-        return Reads()
+        return {}
 
 
 def _amount(number: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import pairwise
 from signal import SIGHUP, SIGKILL
@@ -66,6 +67,37 @@ def test_a_daily_cap_closes_the_stream_and_outlives_kill_9(make_collection: Make
     collection.signal(SIGHUP)
     collection.wait_streaming("v2:app")
     assert {gap["cause"] for gap in collection.gaps("v2:app")} >= {"start", "cost"}
+
+
+def test_what_a_killed_worker_and_master_had_read_is_counted(make_collection: Make) -> None:
+    """Counts that are only reported lack what was read since the last report, up to a second's posts."""
+    collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX))
+    collection.add_rules("track:0", ["storm"])
+    collection.sandbox.set_rules([("track", "storm")])
+    collection.sandbox.set_rate(RATE)
+    collection.start()
+    pid = collection.wait_streaming("v2:app")["v2:app"]
+    wait_for(lambda: _received(collection) > RATE, "posts come")
+    os.kill(pid, SIGKILL)
+    pid = collection.wait_new_pid("v2:app", pid)
+    wait_for(lambda: _received(collection) > RATE, "posts come")
+    kill(collection)
+    collection.start()
+    collection.wait_new_pid("v2:app", pid)
+    collection.sandbox.stop_timeline()
+    wait_for(lambda: 0 <= billed(collection) - counted(collection) <= _unread(collection), "the bill is ours")
+
+
+def _received(collection: Collection) -> int:
+    """How many posts the serving worker has reported."""
+    return int((collection.connection("v2:app").get("serving") or {}).get("counters", {}).get("received", 0))
+
+
+def _unread(collection: Collection) -> int:
+    """How many posts were written to our streams and came to no output."""
+    delivered = {post["data"]["id"] for post in collection.messages("v2:app")}
+    sent = {one["id"] for one in collection.sandbox.tweets() if one["connections"]}
+    return len(sent - delivered)
 
 
 @pytest.mark.long

@@ -12,8 +12,10 @@ import pytest
 from support.appworld import AppWorld
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.cost.spending import Terms
+from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.apps.settings import AppSettings
@@ -146,7 +148,7 @@ def test_masters_killed_after_each_request_of_a_sync_leave_nothing_twice(world: 
     killed = 0
     while killed < 20:
         try:
-            world.use(world.settled, closes=False, exchange=DyingExchange)
+            world.use(world.settled, exchange=DyingExchange)
         except Killed:
             killed += 1
         else:
@@ -322,6 +324,14 @@ def test_a_given_token_that_is_refused_holds_the_stream_until_it_changes(world: 
 # ---- money
 
 
+WORKER = "v2:one#1"
+
+
+def kept_by(world: AppWorld, generation: int) -> ReadsFile:
+    """Return the file of a worker."""
+    return ReadsFile(world.state.parent, "v2:one", generation)
+
+
 def capped_at(posts: int) -> AppSettings:
     return AppSettings(AppLimits("default"), Terms(caps=Caps(daily_posts=posts)))
 
@@ -332,10 +342,10 @@ def test_a_cap_holds_the_stream_until_it_is_raised(world: AppWorld) -> None:
 
     async def watch(app: App) -> None:
         await world.settled(app)
-        app.read(Reads(posts=999))
+        app.read(WORKER, Reads(posts=999))
         assert kind(app) is None
         changes = world.changes
-        app.read(Reads(posts=101))
+        app.read(WORKER, Reads(posts=1_100))
         assert world.changes == changes + 1
         hold = app.hold()
         assert hold is not None
@@ -352,25 +362,78 @@ def test_a_cap_that_is_reached_holds_after_kill_9_too(world: AppWorld) -> None:
     world.serve(track=["storm"])
 
     async def spend(app: App) -> None:
-        app.read(Reads(posts=800))
-        app.read(Reads(posts=200))
+        app.read(WORKER, Reads(posts=1_000))
 
-    world.use(spend, closes=False)
+    world.use(spend)
     assert kind(world.brought()) is HoldKind.CAPPED
 
 
-def test_what_a_killed_master_did_not_hear_of_is_counted_once_more(world: AppWorld) -> None:
+async def posts_today(app: App) -> int:
+    return app.spending.account.today.posts
+
+
+def test_what_a_killed_master_did_not_hear_of_is_counted_by_the_next_one_once(world: AppWorld) -> None:
+    file = kept_by(world, 1)
+    other = kept_by(world, 2)  # it told nothing at all
+
     async def spend(app: App) -> None:
-        app.read(Reads(posts=200))
+        app.read(WORKER, Reads(posts=200))
+        file.write(ReadCounts(posts=230, included_posts=20))
+        other.write(ReadCounts(posts=7))
 
-    async def count(app: App) -> int:
-        return app.spending.account.today.posts
-
-    world.use(spend, closes=False)
-    assert world.use(count, closes=False) == 400
-    assert world.use(count, closes=False) == 400, "only once"
     world.use(spend)
-    assert world.use(count) == 600, "an orderly end leaves nothing uncounted"
+    assert world.use(posts_today) == 217
+    assert world.use(posts_today) == 217, "only once"
+    assert not any((world.state.parent / "reads" / "v2:one").iterdir())
+
+
+def test_a_master_killed_while_it_counts_what_is_left_counts_nothing_twice(
+    world: AppWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_by(world, 1).write(ReadCounts(posts=230))
+    with monkeypatch.context() as patched:
+        patched.setattr(UntoldReads, "remove", lambda *_: None)
+        assert world.use(posts_today) == 230
+    assert world.use(posts_today) == 230
+    assert world.use(posts_today) == 230
+
+
+def test_what_a_killed_worker_had_not_told_is_counted_when_it_is_gone(world: AppWorld) -> None:
+    file = kept_by(world, 1)
+
+    async def kill(app: App) -> tuple[int, int]:
+        app.read(WORKER, Reads(posts=200))
+        file.write(ReadCounts(posts=230))
+        app.ended(WORKER)
+        app.ended("v2:one#2")  # it read nothing
+        app.read("v2:one#3", Reads(posts=5))
+        return await posts_today(app), len(list((world.state.parent / "reads" / "v2:one").iterdir()))
+
+    assert world.use(kill) == (235, 0)
+    assert world.use(posts_today) == 235
+
+
+def test_what_was_read_yesterday_belongs_to_yesterday(world: AppWorld) -> None:
+    async def spend(app: App) -> None:
+        app.read(WORKER, Reads(posts=200))
+
+    world.use(spend)
+    kept_by(world, 1).write(ReadCounts(posts=230))
+    world.clock.added_s = 2 * 86_400
+
+    async def posts(app: App) -> tuple[int, int]:
+        account = app.spending.account
+        return account.today.posts, account.month.posts
+
+    today, month = world.use(posts)
+    assert today == 0
+    assert month in (230, 0), "0: another month has begun"
+
+
+def test_reads_of_other_apps_are_left_to_them(world: AppWorld) -> None:
+    ReadsFile(world.state.parent, "v2:one-more", 1).write(ReadCounts(posts=3))
+    ReadsFile(world.state.parent, "v2:one.2", 1).write(ReadCounts(posts=5))
+    assert world.use(posts_today) == 5, "an app may have a second connection"
 
 
 @pytest.mark.parametrize("problem", ["credits", "credits-depleted", "usage-capped", "usage-capped-daily"])
@@ -387,7 +450,7 @@ def test_an_app_out_of_credit_is_not_asked_for_half_an_hour(world: AppWorld, pro
         # A cap of the day may end before, at the end of the day.
         assert 0 < hold.until - world.clock().wall <= 1_800
 
-    world.use(watch, closes=False)
+    world.use(watch)
     world.clock.added_s += 1_800
     assert kind(world.use(world.settled)) is None, "after that it is asked again"
 
@@ -400,7 +463,7 @@ def test_being_out_of_credit_outlives_the_master(world: AppWorld) -> None:
         await app.turn()
         return kind(app)
 
-    world.use(refuse, closes=False)
+    world.use(refuse)
     assert world.use(look) is HoldKind.OUT_OF_CREDIT
 
 
@@ -470,7 +533,7 @@ def test_an_app_as_it_is_shown(start: Callable[..., AppWorld]) -> None:
     async def shown(app: App) -> dict[str, Any]:
         await world.settled(app)
         await app.look_at_usage()
-        app.read(Reads(posts=1_000, included_users=100))
+        app.read(WORKER, Reads(posts=1_000, included_users=100))
         return overview(app, Expand.USERS, world.clock())
 
     seen = world.use(shown)

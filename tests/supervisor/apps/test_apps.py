@@ -37,7 +37,13 @@ def during(state: Path, deed: Callable[[Apps], Awaitable[None]]) -> None:
 
     async def running() -> None:
         with StateStore(state) as store:
-            apps = Apps(store, lambda: instant(time.monotonic()), lambda _key: None, lambda _secret: None)
+            apps = Apps(
+                store,
+                state.parent,
+                lambda: instant(time.monotonic()),
+                lambda _key: None,
+                lambda _secret: None,
+            )
             job = asyncio.create_task(apps.run())
             try:
                 await deed(apps)
