@@ -42,6 +42,7 @@ from traptor.common.config.kinds.kinds import (
     YesNo,
 )
 from traptor.common.config.kinds.ratelimits import RateLimits
+from traptor.common.config.kinds.tokens import NamedTokens
 from traptor.common.config.kinds.urls import masked_url
 from traptor.common.config.kinds.v2 import (
     Api,
@@ -505,12 +506,25 @@ class HttpSection(Section):
         "`Authorization: Bearer TOKEN`. Empty: none may.",
         secret=True,
     )
+    tokens: NamedTokens = option(
+        "",
+        LIVE,
+        "More such secrets, each with a name, by which the history of rules names who changed them: "
+        "`alice:TOKEN, nightly-load:TOKEN`.",
+        secret=True,
+    )
     hosts: HostNames = option(
         "",
         LIVE,
         "Names under which browsers and programs reach it, besides the address itself and localhost: those "
         "of a proxy in front of it. Requests under another name are refused.",
     )
+
+    @property
+    def names_by_token(self) -> dict[str, str]:
+        """The name of each token; that of `token` itself is its option's."""
+        unnamed = {self.token: "[http] token"} if self.token else {}
+        return unnamed | {token: f"token {name}" for name, token in self.tokens}
 
     @property
     def address(self) -> tuple[str, int] | None:

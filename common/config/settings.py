@@ -74,7 +74,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not appear in logs."""
         of_keys = (secret for key in self.keys for secret in key.secrets)
-        of_options = [secret for secret in (self.http.token, self.logging.sentry_dsn) if secret]
+        of_options = [*self.http.names_by_token, *filter(None, [self.logging.sentry_dsn])]
         return tuple(
             dict.fromkeys((*of_keys, *url_secrets(self.redis.url), *self.kafka.secrets, *of_options))
         )

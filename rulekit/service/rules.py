@@ -22,13 +22,13 @@ from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_chan
 from traptor.rulekit.keeping.reading import quiet, read_holdings
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
+from traptor.rulekit.service.author import author_of
 from traptor.rulekit.service.validation import COUNT, bad_request, json_response, read_json
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
 
 _MOST = 1_000
 _USUAL = 50
-_BY = "the API"
 _WAIT_S = 5.0
 _SEARCHED = ("rule_id", "value", "tag", "screen_name")
 
@@ -104,7 +104,8 @@ class RuleDesk:
                 raise Unchanged(plan.refused[0].reason)
             return plan.steps
 
-        return await self._changed(added.rule_type, f"add {rule.fields['value']}"[:200], work_out)
+        signature = Signature(author_of(request), f"add {rule.fields['value']}"[:200])
+        return await self._changed(added.rule_type, signature, work_out)
 
     async def _remove(self, request: web.Request) -> web.Response:
         rule_ids = request.query.getall("rule_id", [])
@@ -121,15 +122,15 @@ class RuleDesk:
                 raise Unknown(f"no {group or types[0]} rule has the id {missing[0]}; nothing was changed")
             return [[change] for change in by_group(removal(found))]
 
-        return await self._changed(types[0], f"remove {', '.join(rule_ids)}"[:200], work_out)
+        signature = Signature(author_of(request), f"remove {', '.join(rule_ids)}"[:200])
+        return await self._changed(types[0], signature, work_out)
 
-    async def _changed(self, rule_type: RuleType, what: str, work_out: WorkOut) -> web.Response:
+    async def _changed(self, rule_type: RuleType, signature: Signature, work_out: WorkOut) -> web.Response:
         channel = self._settings().redis.channel
         hearing = Hearing(lambda _text: None, quiet, quiet)
 
         def change() -> Steps:
             with _Client(self._settings()) as client:
-                signature = Signature(_BY, what)
                 return apply_change(client, channel, rule_type, signature, _WAIT_S, work_out, hearing)
 
         try:

@@ -1,19 +1,19 @@
 """Decide whether a request may be answered, by where it came from and what it asks for. Pure.
 
 Whoever may open the control socket may do everything. Over TCP a request may read; to change something, or
-to read tweets, it needs the token. `Host` and `Origin` are checked, or any page that a browser on this host
+to read tweets, it needs a token. `Host` and `Origin` are checked, or any page that a browser on this host
 shows could ask (DNS rebinding, cross-site requests).
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCHEME = "bearer"
 
 
@@ -36,21 +36,29 @@ class Denial:
     detail: str
 
 
-def denial(asked: Asked, token: str, hosts: Collection[str]) -> Denial | None:
+def denial(asked: Asked, tokens: Collection[str], hosts: Collection[str]) -> Denial | None:
     """Return why the request is refused, or None; `hosts` are the names that are accepted."""
     if not _is_ours(asked.host, hosts):
         return Denial(421, "this is not a name of this server; [http] hosts lists the accepted ones")
     if asked.origin is not None and not _is_same(asked.origin, asked.host):
         return Denial(403, "requests of other sites are refused")
-    if asked.method in _READS and not asked.is_private:
+    if asked.method in READS and not asked.is_private:
         return None
-    if not token:
+    if not tokens:
         return Denial(403, "this needs the control socket, or [http] token to be set")
-    if not _has_token(asked.authorization, token):
+    if _token_among(asked.authorization, tokens) is None:
         return Denial(
-            401, "this needs `Authorization: Bearer TOKEN`, with [http] token, or the control socket"
+            401,
+            "this needs `Authorization: Bearer TOKEN`, with a token of [http] token or tokens, or the"
+            " control socket",
         )
     return None
+
+
+def holder(authorization: str, names: Mapping[str, str]) -> str | None:
+    """Return the name of the token that a request brings, by the names of tokens; None for no valid one."""
+    token = _token_among(authorization, names)
+    return None if token is None else names[token]
 
 
 def _is_ours(host: str, hosts: Collection[str]) -> bool:
@@ -81,8 +89,9 @@ def _is_same(origin: str, host: str) -> bool:
         return False
 
 
-def _has_token(authorization: str, token: str) -> bool:
+def _token_among(authorization: str, tokens: Iterable[str]) -> str | None:
     scheme, _, given = authorization.partition(" ")
-    return scheme.lower() == _SCHEME and hmac.compare_digest(
-        given.strip().encode(errors="replace"), token.encode()
-    )
+    if scheme.lower() != _SCHEME:
+        return None
+    text = given.strip().encode(errors="replace")
+    return next((token for token in tokens if hmac.compare_digest(text, token.encode())), None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import socket
 import stat
+import struct
 from collections.abc import Callable, Set
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ MOST_CONNECTIONS = 32
 """Of each way in. The rest of the master needs descriptors, too."""
 
 _MODE = 0o660
+_PEER = struct.Struct("3i")  # pid, uid and gid of the process that connected
 _READ_BYTES = 65536
 _BUSY = details(503, "too many connections; try again")
 _TOO_MANY = (
@@ -53,6 +56,18 @@ def is_local(transport: asyncio.BaseTransport | None) -> bool:
     """Tell whether a connection came through the control socket."""
     sock = transport.get_extra_info("socket") if transport is not None else None
     return sock is not None and sock.family == socket.AF_UNIX
+
+
+def peer_name(transport: asyncio.BaseTransport | None) -> str:
+    """Return the OS user at the other end of the control socket, or the number of one without a name."""
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None:
+        return "somebody who is gone"
+    _pid, uid, _gid = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 class Door:

