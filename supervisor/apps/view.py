@@ -100,6 +100,12 @@ class SlotsView(Protocol):
     def holder(self, key_id: str) -> str:
         """Return who holds the app's connection, as far as that is known."""
 
+    async def ask(self, key_id: str) -> str | None:
+        """Ask X for the app's connections, and say whose they are; None where there is no token to ask with.
+
+        Raises XFailure.
+        """
+
 
 class NoSlots:
     """The slots of v1.1, which tells nobody of its connections."""
@@ -116,3 +122,7 @@ class NoSlots:
     def holder(self, _key_id: str) -> str:
         """Return that nobody is known."""
         return ""
+
+    async def ask(self, _key_id: str) -> str | None:
+        """Return that there is no token."""
+        return None

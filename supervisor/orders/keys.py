@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from traptor.common.config.keys.key import ApiKey
@@ -20,12 +21,24 @@ from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
 from traptor.supervisor.workers.keytrial import try_out
 from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import connect_message
+from traptor.supervisor.xapi.failures import KeyRefused, XFailure
 
 log = logging.getLogger(__name__)
 
 _SHOWN_CHARS = 100
 _HOLDER = "a test of the operator's"
 _TESTED_API = "v1.1"
+_NOT_OPENED = "no stream was opened for this test: it could cost the running one, and its posts cost money"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The server's answer to a test; `message`: how the connect ended, if there was one."""
+
+    is_good: bool
+    status: int | None = None
+    detail: str = ""
+    message: Disconnected | None = None
 
 
 class KeyOrders:
@@ -49,28 +62,34 @@ class KeyOrders:
         return {"key": name, "order": "release", "state": self._context.pool.state(key.key_id, now)}
 
     async def test(self, name: str) -> dict[str, Any]:
-        """Connect once with the key, close at once, and return the server's answer.
+        """Try the key with the server, and return its answer.
 
-        Raises NotNowError when that would end a stream, or go beyond the key's budget or rest.
+        Under v1.1 that is one connect, closed at once. Under v2 X is asked for the app's connections: a stream
+        would take the only connection of the app, and its posts cost money. Raises NotNowError when a connect
+        would end a stream, or go beyond the key's budget or rest.
         """
         key = self._known(name)
-        lease = self._take(key, time.monotonic())
+        if key.key_id in self._tested:
+            raise NotNowError(f"{key.name} is being tried already")
+        is_app = self._context.settings.traptor.api != _TESTED_API
+        lease = None if is_app else self._take(key, time.monotonic())
         self._tested.add(key.key_id)
         try:
-            message = await self._connect(key)
+            answer = await (self._ask_x(key) if is_app else self._connect(key))
         finally:
             self._tested.discard(key.key_id)
             if lease is not None:
                 self._context.pool.give_back(lease, time.monotonic())
-        self._learn(key, message, time.monotonic())
-        log.info("the operator gave an order", extra=fields(key=name, order="test", status=message.status))
+        if answer.message is not None:
+            self._learn(key, answer.message, time.monotonic())
+        log.info("the operator gave an order", extra=fields(key=name, order="test", status=answer.status))
         self._wake()
         return {
             "key": name,
             "order": "test",
-            "good": message.streamed,
-            "status": message.status,
-            "detail": message.detail,
+            "good": answer.is_good,
+            "status": answer.status,
+            "detail": answer.detail,
             "state": self._context.pool.state(key.key_id, time.monotonic()),
         }
 
@@ -83,10 +102,6 @@ class KeyOrders:
     def _take(self, key: ApiKey, now: float) -> Lease | None:
         """Hold a slot of the key for the test, if it can be lent at all, and spend a connect."""
         pool, state = self._context.pool, self._context.pool.state(key.key_id, now)
-        if self._context.settings.traptor.api != _TESTED_API:
-            raise NotNowError("with api = v2, keys are tried when their filters are read; see the status")
-        if key.key_id in self._tested:
-            raise NotNowError(f"{key.name} is being tried already")
         if state in (KeyState.UNUSABLE, KeyState.GONE):
             raise NotNowError(
                 f"{key.name} is {state}: {pool.may_connect(key.key_id, Purpose.REFRESH, now).reason}"
@@ -102,11 +117,32 @@ class KeyOrders:
         self._context.save_keys(now)
         return lease
 
-    async def _connect(self, key: ApiKey) -> Disconnected:
+    async def _ask_x(self, key: ApiKey) -> _Answer:
+        """Ask X with the app's bearer token; what it refuses, the app takes to heart."""
+        app = self._context.apps.get(key.key_id)
+        token = app.token if app is not None else ""
+        try:
+            found = await self._context.slots.ask(key.key_id) if token else None
+        except KeyRefused as failure:
+            if app is not None:
+                app.refused(token, str(failure))
+            return _Answer(is_good=False, detail=str(failure))
+        except XFailure as failure:
+            return _Answer(is_good=False, detail=str(failure))
+        if found is None:
+            hold = app.hold() if app is not None else None
+            why = hold.text if hold is not None else "its token is being fetched"
+            raise NotNowError(
+                f"{key.name} has no bearer token to ask X with: {why}; correct it, or release it"
+            )
+        return _Answer(is_good=True, status=200, detail=f"X takes its bearer token; {found}; {_NOT_OPENED}")
+
+    async def _connect(self, key: ApiKey) -> _Answer:
         pacer = self._context.pacer
         await asyncio.sleep(max(0.0, pacer.next_at(key.source_address, time.monotonic()) - time.monotonic()))
         pacer.take(key.source_address, time.monotonic())
-        return await try_out(connect_message(key), worker_settings(self._context.settings))
+        message = await try_out(connect_message(key), worker_settings(self._context.settings))
+        return _Answer(message.streamed, message.status, message.detail, message)
 
     def _learn(self, key: ApiKey, message: Disconnected, now: float) -> None:
         pool = self._context.pool

@@ -12,7 +12,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.slots.journal import Journal, dump_journal, load_journal
-from traptor.supervisor.slots.verdict import address_of, judge
+from traptor.supervisor.slots.verdict import address_of, judge, told
 from traptor.supervisor.xapi.client import XClient
 from traptor.supervisor.xapi.failures import XFailure
 
@@ -80,6 +80,16 @@ class Slots:
     def holder(self, key_id: str) -> str:
         """Return who holds the app's connection, as far as it is not a dead worker of ours."""
         return self._holders.get(key_id, "")
+
+    async def ask(self, key_id: str) -> str | None:
+        """Ask X for the app's connections, and say whose they are; None where there is no token to ask with.
+
+        Raises XFailure.
+        """
+        client = self._world.client(key_id)
+        if client is None:
+            return None
+        return told(await client.connections(), self._world.streams(key_id))
 
     # ---- the work
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from traptor.common.text import cut, printable
+from traptor.common.text import counted, cut, printable
 from traptor.supervisor.gaps.interval import iso
 from traptor.supervisor.slots.journal import NEAR_S, Journal
 from traptor.supervisor.xapi.answers import Connection
@@ -45,6 +45,21 @@ def judge(
         else:
             others.append(_holder(one, at))
     return Verdict(tuple(dead), "; ".join(others))
+
+
+def told(active: Sequence[Connection], living: Sequence[float]) -> str:
+    """Say whose the app's active connections are; `living` are the times of the 200s of streams we have."""
+    if not active:
+        return "the app has no connection open"
+    times = [(one, unix_time(one.connected_at)) for one in active]
+    others = [
+        _holder(one, at)
+        for one, at in times
+        if at is None or not any(abs(at - stream) <= NEAR_S for stream in living)
+    ]
+    ours = len(active) - len(others)
+    parts = [*([f"{ours} of ours"] if ours else []), *others]
+    return f"open: {counted(len(active), 'connection')} of the app ({'; '.join(parts)})"
 
 
 def address_of(active: Iterable[Connection], stream_at: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from support.collection import Collection, Key
+from support.control import post
 from support.v2 import SANDBOX, connects, filters, on_v2
 from support.waiting import wait_for
 
@@ -28,6 +29,17 @@ def test_each_app_serves_its_groups_and_a_refused_one_costs_only_itself(make_col
     assert tags["a"].startswith("traptor/default/follow:0/")
     assert tags["b"].startswith("traptor/default/track:0/")
     assert {one["app"] for one in connects(collection) if one["status"] == 200} == {"b"}
+
+    # A test of a key asks X; the only connection of its app streams on, and no other one is opened.
+    path, before = collection.run_dir / "control.sock", (collection.streaming(), len(connects(collection)))
+    status, answer = post(path, "/api/keys/b/test")
+    assert (status, answer["good"], answer["status"]) == (200, True, 200)
+    assert "open: 1 connection of the app (1 of ours); no stream was opened" in answer["detail"]
+    collection.sandbox.v2.fault("status", app="a", endpoint="connections_list", status=401, times=1)
+    status, answer = post(path, "/api/keys/a/test")
+    assert (status, answer["good"]) == (200, False)
+    assert "401" in answer["detail"]
+    assert before == (collection.streaming(), len(connects(collection)))
 
 
 def test_a_changed_secret_replaces_the_worker_one_after_the_other(make_collection: Make) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from traptor.supervisor.slots.slots import Slots
 from traptor.supervisor.xapi.answers import Connection
@@ -144,3 +145,17 @@ def test_our_address_is_learned_once_a_day(monkeypatch: pytest.MonkeyPatch) -> N
     one.taken("k")
     run(one, lambda: len(world.asked) > 1)
     assert world.asked[:2] == ["list", "list"], "the second list is that of `taken`"
+
+
+def test_an_operator_is_told_whose_connections_an_app_has() -> None:
+    away = replace(connection("203.0.113.9"), connected_at="2026-09-21T15:00:00Z")
+    world = World([connection("127.0.0.1"), away], living=[NOW])
+    said = asyncio.run(slots(world).ask("k"))
+    assert said == (
+        "open: 2 connections of the app (1 of ours; held from 203.0.113.9 since 2026-09-21T15:00:00.000Z)"
+    )
+    world.active.clear()
+    assert asyncio.run(slots(world).ask("k")) == "the app has no connection open"
+    world.fails = 1
+    with pytest.raises(ServerTrouble):
+        asyncio.run(slots(world).ask("k"))
