@@ -59,7 +59,7 @@ class Views:
         """Answer 503, and why, until the first stream, and while nothing is collected that should be."""
         status = self._status()
         reasons = list(unreadiness(status))
-        why = [*reasons, *(problem["sentence"] for problem in status["problems"])]
+        why = [*reasons, *(one["sentence"] for one in status["problems"] if one["beneath"] is None)]
         content = {"ready": not reasons, "health": status["health"], "why": why}
         return answer(content, 503 if reasons else 200)
 

@@ -64,9 +64,9 @@ class KeyOrders:
     async def test(self, name: str) -> dict[str, Any]:
         """Try the key with the server, and return its answer.
 
-        Under v1.1 that is one connect, closed at once. Under v2 X is asked for the app's connections: a stream
-        would take the only connection of the app, and its posts cost money. Raises NotNowError when a connect
-        would end a stream, or go beyond the key's budget or rest.
+        Under v1.1 that is one connect, closed at once. Under v2 X is asked for the app's connections: a
+        stream would take the only connection of the app, and its posts cost money. Raises NotNowError when a
+        connect would end a stream, or go beyond the key's budget or rest.
         """
         key = self._known(name)
         if key.key_id in self._tested:

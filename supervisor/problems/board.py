@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from traptor.supervisor.problems.causes import heads
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.problems.sentence import sentence, steady_sentence
+from traptor.supervisor.problems.sentence import sentence, steady_sentence, subject_of
 from traptor.supervisor.problems.watch import Watch
 
 
@@ -34,7 +35,12 @@ class Board:
 
     def listed(self, at: float) -> list[dict[str, Any]]:
         """Return the problems that last, the worst first, as plain JSON values; `at` is Unix time."""
-        return [_shown(problem, since, at) for problem, since in self._lasting()]
+        lasting = self._lasting()
+        beneath = heads([problem for problem, _ in lasting])
+        return [
+            {**_shown(problem, since, at), "beneath": head}
+            for (problem, since), head in zip(lasting, beneath, strict=True)
+        ]
 
     def worst(self, at: float) -> str | None:
         """Return the sentence of the worst problem, without its age: it changes only with the problem.
@@ -45,7 +51,8 @@ class Board:
         return steady_sentence(*worst, at) if worst is not None else None
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._watch.lasting())
+        """Return how many there are, those of one cause as one."""
+        return heads([problem for problem, _ in self._lasting()]).count(None)
 
     def _lasting(self) -> list[tuple[OpenProblem, float]]:
         return sorted(self._watch.lasting(), key=_rank)
@@ -68,6 +75,7 @@ def _shown(problem: OpenProblem, since: float, at: float) -> dict[str, Any]:
     return {
         "what": problem.subject,
         "name": problem.name,
+        "subject": subject_of(problem),
         "kind": problem.kind,
         "level": logging.getLevelName(problem.level),
         "why": problem.why,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.text import counted
 from traptor.supervisor.status.terms import number
 
 Json = Mapping[str, Any]
+
+_MOST_NAMED = 5
 
 
 def summary(status: Json) -> str:
@@ -22,6 +24,23 @@ def summary(status: Json) -> str:
         f" {collecting} of {counted(len(wanted), 'connection')} collect,"
         f" {rate:.1f} tweets/s, {counted(len(status['keys']), 'key')}"
     )
+
+
+def problem_lines(problems: Sequence[Json]) -> list[tuple[Json, str]]:
+    """Return each problem that stands alone, and a line on those of the same cause; "": there are none."""
+    return [
+        (one, _others([other["subject"] for other in problems if other["beneath"] == place]))
+        for place, one in enumerate(problems)
+        if one["beneath"] is None
+    ]
+
+
+def _others(subjects: Sequence[str]) -> str:
+    if not subjects:
+        return ""
+    more = len(subjects) - _MOST_NAMED
+    named = [*subjects[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+    return f"of the same cause: {'; '.join(named)}"
 
 
 def state_words(one: Json) -> tuple[str, str]:

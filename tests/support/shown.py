@@ -7,7 +7,7 @@ from logging import ERROR
 from typing import Any
 
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.problems.sentence import sentence
+from traptor.supervisor.problems.sentence import sentence, subject_of
 
 Json = dict[str, Any]
 
@@ -56,7 +56,7 @@ def a_key(name: str = "k1", **changes: Any) -> Json:
     }
 
 
-def a_problem(name: str = "follow:0", **changes: Any) -> Json:
+def a_problem(name: str = "follow:0", beneath: int | None = None, **changes: Any) -> Json:
     """Something wrong with a connection, with changes."""
     since = time.time() - 720.0
     parts = {
@@ -68,8 +68,17 @@ def a_problem(name: str = "follow:0", **changes: Any) -> Json:
         "rules": 400,
         **changes,
     }
-    said = sentence(OpenProblem(Subject.CONNECTION, name, level=ERROR, **parts), since, time.time())
-    return {"what": "connection", "name": name, "level": "ERROR", "since": since, **parts, "sentence": said}
+    problem = OpenProblem(Subject.CONNECTION, name, level=ERROR, **parts)
+    return {
+        "what": "connection",
+        "name": name,
+        "subject": subject_of(problem),
+        "level": "ERROR",
+        "since": since,
+        **parts,
+        "sentence": sentence(problem, since, time.time()),
+        "beneath": beneath,
+    }
 
 
 def an_app(name: str = "app", **changes: Any) -> Json:

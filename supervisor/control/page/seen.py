@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from traptor.supervisor.control.page.drawing import NO_STRIP, Spark, Strip, spark
-from traptor.supervisor.status.phrases import app_filters, app_state, state_words, summary
+from traptor.supervisor.status.phrases import app_filters, app_state, problem_lines, state_words, summary
 from traptor.supervisor.status.rates import STEPS
 from traptor.supervisor.status.terms import dollars, local_time, number, since
 
@@ -70,7 +70,7 @@ class Seen:
     """Everything on the page."""
 
     summary: str
-    problems: Sequence[Json]
+    problems: Sequence[tuple[Json, str]]  # each with a line on others of the same cause
     connections: Sequence[Row]
     apps: Sequence[AppRow]
     keys: Sequence[KeyRow]
@@ -81,7 +81,7 @@ def seen(status: Json, history: Callable[[str], Sequence[float]], strips: Mappin
     connections = status["connections"]
     return Seen(
         summary=summary(status),
-        problems=status["problems"],
+        problems=problem_lines(status["problems"]),
         connections=[
             _row(one, spark(history(one["connection"]), STEPS), strips.get(one["connection"], NO_STRIP))
             for one in connections

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.printing.tables import table
-from traptor.supervisor.status.phrases import app_filters, app_state, state_words, summary
+from traptor.supervisor.status.phrases import app_filters, app_state, problem_lines, state_words, summary
 from traptor.supervisor.status.terms import age, dollars, number, since, size
 
 Json = Mapping[str, Any]
@@ -73,9 +73,11 @@ class Overview:
             yield _fitting(apps, console, options)
 
     def _problems(self) -> Iterator[RenderableType]:
-        for one in self.status["problems"]:
+        for one, others in problem_lines(self.status["problems"]):
             style = "bold red" if one["level"] == "ERROR" else "yellow"
             yield Text.assemble(("! ", style), one_line(one["sentence"]))
+            if others:
+                yield Text(f"  {one_line(others)}", style="dim")
 
 
 def _row(one: Json, last_gap: Json | None) -> dict[str, str | Text]:

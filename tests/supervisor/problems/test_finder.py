@@ -284,6 +284,9 @@ def test_the_list_has_the_worst_first_with_all_parts_and_a_sentence_each(tmp_pat
     assert "key b QUARANTINED since" in listed[2]["sentence"]
     assert "HTTP 401: Invalid token" in listed[2]["sentence"]
     assert listed[2]["until"] > shown["at"] + 600
+    assert [one["beneath"] for one in listed] == [None, None, None, 0, None], "one cause is one line"
+    assert listed[0]["subject"] == "track:0 NOT COLLECTING 1 rule"
+    assert len(board) == 4
     assert health(listed) is Health.DEGRADED
 
 

@@ -43,6 +43,9 @@ def test_problems_are_first_and_their_absence_is_said() -> None:
     whole = page(shown(problems=[a_problem()]))
     assert whole.index("follow:0 NOT COLLECTING 400 rules") < whole.index('id="connections"')
     assert "No problems" in parts(shown())["problems"]
+    two = parts(shown(problems=[a_problem(), a_problem("track:0", beneath=0)]))["problems"]
+    assert two.count("<li") == 1
+    assert "<small>of the same cause: track:0 NOT COLLECTING 400 rules</small>" in two
 
 
 def test_apps_are_shown_with_filters_and_dollars_and_only_where_there_are_any() -> None:

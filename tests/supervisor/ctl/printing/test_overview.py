@@ -37,6 +37,14 @@ def test_problems_come_first_then_each_connection() -> None:
         assert part in rows[1], part
 
 
+def test_what_has_the_same_cause_is_counted_beneath_it() -> None:
+    others = [a_problem(f"track:{number}", beneath=0) for number in range(7)]
+    lines = printed(250, problems=[a_problem(), *others, a_problem("follow:9")]).splitlines()
+    assert [line[:12] for line in lines[:3]] == ["! follow:0 N", "  of the sam", "! follow:9 N"]
+    assert lines[1].startswith("  of the same cause: track:0 NOT COLLECTING 400 rules; track:1 NOT")
+    assert lines[1].endswith("track:4 NOT COLLECTING 400 rules; 2 more")
+
+
 def test_an_app_shows_its_filters_and_its_dollars() -> None:
     text = printed(250, apps=[an_app(), an_app("other", hold="capped", hold_why="$20 of $20 today")])
     first, second = text.splitlines()[-2:]
