@@ -64,14 +64,15 @@ class Archive:
             self._blocks.append(Block())
         self._blocks[-1].add(tweet, record)
 
-    def get(self, number: int) -> Tweet | None:
-        """Return the tweet with this number in the record; None if it is no longer kept."""
+    def get(self, number: int) -> tuple[Tweet, TweetRecord] | None:
+        """Return the tweet with this number, and its record; None if it is no longer kept."""
         if not self._blocks or number < (first := self._blocks[0].records[0].number):
             return None
         row, place = divmod(number - first, BLOCK_TWEETS)
         if row >= len(self._blocks) or place >= len(self._blocks[row].records):
             return None
-        return self.tweets(self._blocks[row])[place]
+        block = self._blocks[row]
+        return self.tweets(block)[place], block.records[place]
 
     def find(self, tweet_id: int) -> tuple[Tweet, TweetRecord] | None:
         """Return the last tweet with this id, and its record."""

@@ -16,6 +16,7 @@ from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import App, Apps
 from traptor.sandbox.v2.apps.windows import Windows
 from traptor.sandbox.v2.bill import Bill
+from traptor.sandbox.v2.compliance.gone import GoneIds
 from traptor.sandbox.v2.endpoints.gate import answer_json
 from traptor.sandbox.v2.endpoints.requestlog import RequestLog
 from traptor.sandbox.v2.faults.fault import V2Fault, parse_v2_fault
@@ -41,6 +42,7 @@ class V2Admin:
         matches: MatchLog,
         bill: Bill,
         people: People,
+        gone: GoneIds,
         requests: RequestLog,
         clock: Clock,
     ) -> None:
@@ -53,6 +55,7 @@ class V2Admin:
         self._matches = matches
         self._bill = bill
         self._people = people
+        self._gone = gone
         self._requests = requests
         self._clock = clock
 
@@ -69,6 +72,7 @@ class V2Admin:
             web.get("/sandbox/v2/bill", self._get_bill),
             web.post("/sandbox/v2/lines", self._write_line),
             web.post("/sandbox/v2/users", self._tell_of_user),
+            web.post("/sandbox/v2/gone", self._tell_of_gone),
             web.get("/sandbox/v2/faults", self._get_faults),
             web.post("/sandbox/v2/faults", self._add_fault),
             web.delete("/sandbox/v2/faults", self._clear_faults),
@@ -136,6 +140,9 @@ class V2Admin:
 
     async def _tell_of_user(self, request: web.Request) -> web.Response:
         return answer_json(self._people.tell(await _body(request)))
+
+    async def _tell_of_gone(self, request: web.Request) -> web.Response:
+        return answer_json(self._gone.tell(await _body(request)))
 
     async def _write_line(self, request: web.Request) -> web.Response:
         body = await _body(request)

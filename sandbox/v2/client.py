@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +49,11 @@ class V2Client:
     def bill(self) -> list[Json]:
         """Return what each app read on each UTC day, and its price."""
         return list(self._get("bill"))
+
+    def lose(self, tweets: Iterable[str] = (), users: Iterable[str] = (), reason: str = "deleted") -> None:
+        """Let compliance jobs say of these posts and accounts that they may no longer be kept."""
+        body = {"tweets": list(tweets), "users": list(users), "reason": reason}
+        self._call("POST", "/sandbox/v2/gone", body)
 
     def line(self, line: object, app: str | None = None) -> list[int]:
         """Write a line, a text or JSON, to the open streams; return their connections."""

@@ -59,6 +59,9 @@ _OPTIONS = (
         "--v2-search-lag", default=_USUAL.search_lag_s, type=_NOT_NEGATIVE, help="Seconds of too new posts."
     ),
     click.option(
+        "--v2-compliance", default=_USUAL.compliance_s, type=_NOT_NEGATIVE, help="Seconds of a job's work."
+    ),
+    click.option(
         "--v2-enterprise", multiple=True, metavar="NAME", help="An app with an Enterprise contract, or all."
     ),
     click.option("--v2-window", default=_USUAL.window_s, type=_POSITIVE, help="Seconds of the rate limits."),
@@ -94,6 +97,7 @@ def v2_settings(options: dict[str, Any]) -> V2Settings:
         connects=options["v2_connects"],
         search_every_s=options["v2_search_every"],
         search_lag_s=options["v2_search_lag"],
+        compliance_s=options["v2_compliance"],
         enterprise=frozenset(options["v2_enterprise"]),
         window_s=options["v2_window"],
         problem_host=ProblemHost(options["v2_problem_host"]),

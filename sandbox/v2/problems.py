@@ -192,6 +192,27 @@ def rule_cap(most: int = 1000) -> Problem:
     return Problem(422, {"title": "RulesCapExceeded", "type": kind_of("rule-cap"), "detail": detail})
 
 
+def conflict(detail: str) -> Problem:
+    """Return the problem of a request that something else stands against."""
+    return Problem(409, {"title": "Conflict", "type": _BLANK, "status": 409, "detail": detail})
+
+
+def not_found(kind: str, wanted: str) -> Problem:
+    """Return the problem of a resource that does not exist."""
+    return Problem(
+        404,
+        {
+            "title": "Not Found Error",
+            "type": kind_of("resource-not-found"),
+            "detail": f"Could not find {kind} with id: [{wanted}].",
+            "resource_type": kind,
+            "parameter": "id",
+            "resource_id": wanted,
+            "value": wanted,
+        },
+    )
+
+
 def server_error(status: int) -> Problem:
     """Return the problem of a failing server, or of any other status."""
     titles = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}

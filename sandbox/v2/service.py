@@ -14,6 +14,10 @@ from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import Apps, Credentials
 from traptor.sandbox.v2.apps.windows import Endpoint, Windows
 from traptor.sandbox.v2.bill import Bill
+from traptor.sandbox.v2.compliance.endpoint import STORAGE, ComplianceEndpoint
+from traptor.sandbox.v2.compliance.gone import GoneIds
+from traptor.sandbox.v2.compliance.jobs import Jobs
+from traptor.sandbox.v2.compliance.storage import Storage
 from traptor.sandbox.v2.endpoints.changes import RuleChanges
 from traptor.sandbox.v2.endpoints.connections import ConnectionsEndpoint
 from traptor.sandbox.v2.endpoints.gate import Gate
@@ -31,6 +35,7 @@ from traptor.sandbox.v2.search.endpoint import SearchEndpoint
 from traptor.sandbox.v2.search.finder import Finder
 from traptor.sandbox.v2.settings import V2Settings
 from traptor.sandbox.v2.streams.audience import PostAudience
+from traptor.sandbox.v2.streams.history import History
 from traptor.sandbox.v2.streams.matches import MatchLog
 from traptor.sandbox.v2.streams.slots import Slots
 from traptor.sandbox.v2.streams.strikes import V2Strikes
@@ -41,6 +46,7 @@ from traptor.sandbox.wire.sockets import Sockets
 _STREAM = "/2/tweets/search/stream"
 _RULES = f"{_STREAM}/rules"
 _CONNECTIONS = "/2/connections"
+_JOBS = "/2/compliance/jobs"
 
 
 class V2Service:
@@ -63,6 +69,7 @@ class V2Service:
         self._sockets = Sockets()
         self._bill = Bill(settings.prices)
         self._people = People()
+        self._gone = GoneIds(clock)
         self._apps = Apps(known, settings.bearers, is_open)
         self._contracts = Contracts(settings.usual_contract(), settings.enterprise)
         self._windows = Windows(settings.window_s, settings.connects, settings.search_every_s)
@@ -75,7 +82,13 @@ class V2Service:
     def routes(self) -> list[web.RouteDef]:
         """Return X's endpoints and those of the sandbox's own API."""
         admin = self._admin().routes()
-        return [*self._rule_routes(), *self._other_routes(), *self._reading_routes(), *admin]
+        return [
+            *self._rule_routes(),
+            *self._other_routes(),
+            *self._reading_routes(),
+            *self._compliance_routes(),
+            *admin,
+        ]
 
     def stop(self) -> None:
         """End all streams properly and close the held sockets."""
@@ -101,6 +114,7 @@ class V2Service:
             self._slots,
             self._faults,
             self._strikes,
+            History(self._matches, self._archive, self._clock),
             self._bill,
             pump,
             self._clock,
@@ -134,6 +148,18 @@ class V2Service:
             web.get("/2/tweets/search/all", guard(Endpoint.SEARCH_ALL, search.search), allow_head=False),
         ]
 
+    def _compliance_routes(self) -> list[web.RouteDef]:
+        jobs = Jobs(self._gone, self._settings.compliance_s, self._clock)
+        endpoint, storage = ComplianceEndpoint(jobs), Storage(jobs)
+        guard = self._gate.guard
+        return [
+            web.post(_JOBS, guard(Endpoint.COMPLIANCE, endpoint.make)),
+            web.get(_JOBS, guard(Endpoint.COMPLIANCE, endpoint.list), allow_head=False),
+            web.get(f"{_JOBS}/{{id}}", guard(Endpoint.COMPLIANCE, endpoint.show), allow_head=False),
+            web.put(f"{STORAGE}/{{key}}/ids", storage.take),
+            web.get(f"{STORAGE}/{{key}}/results", storage.give, allow_head=False),
+        ]
+
     def _admin(self) -> V2Admin:
         return V2Admin(
             self._apps,
@@ -145,6 +171,7 @@ class V2Service:
             self._matches,
             self._bill,
             self._people,
+            self._gone,
             self._gate.log,
             self._clock,
         )

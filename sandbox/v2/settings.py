@@ -36,6 +36,7 @@ class V2Settings:
     connects: int = 50  # of the stream in a window
     search_every_s: float = 1.0  # between two searches of an app
     search_lag_s: float = 10.0  # the newest posts that cannot be searched
+    compliance_s: float = 5.0  # a compliance job's work after its upload
     enterprise: frozenset[str] = frozenset()  # apps with such a contract, or `all`
     problem_host: ProblemHost = ProblemHost.ANY
     prices: Prices = field(default_factory=Prices)

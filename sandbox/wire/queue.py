@@ -46,6 +46,7 @@ class StreamQueue:
         self._queue_limit = queue_limit
         self._queue: deque[Message] = deque()
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._stalled_until_mono = -math.inf
         self.ending: Ending | None = None
         self.tail = b""  # the part of a message that a reset leaves behind
@@ -64,10 +65,17 @@ class StreamQueue:
         self._wake.set()
         return True
 
+    async def room(self) -> None:
+        """Wait until half of the queue is free, or for the end."""
+        while len(self._queue) > self._queue_limit // 2 and self.ending is None:
+            self._room.clear()
+            await self._room.wait()
+
     def stall(self, until_mono_s: float) -> None:
         """Be silent until then; queued messages are dropped."""
         self._stalled_until_mono = until_mono_s
         self._queue.clear()
+        self._room.set()
 
     def resume(self) -> None:
         """End a stall."""
@@ -79,6 +87,7 @@ class StreamQueue:
         if last is not None:
             self._queue.append(last)
         self._wake.set()
+        self._room.set()
 
     async def next_batch(self, timeout_s: float) -> list[Message] | None:
         """Return what to write now: some messages, none after the timeout, None at the end."""
@@ -91,6 +100,7 @@ class StreamQueue:
             return []
         if not self._queue:
             return None
+        self._room.set()
         return [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MESSAGES))]
 
     def wrote(self, batch: Sequence[Message], now_mono_s: float) -> None:

@@ -23,8 +23,8 @@ def fill(count, keep=10_000):
 def test_every_tweet_is_given_back_as_it_was(count):
     archive = fill(count)
     for number in range(1, count + 1):
-        tweet = archive.get(number)
-        assert tweet is not None
+        tweet, record = archive.get(number)
+        assert record.number == number
         assert (tweet.id, tweet.json) == (1000 + number, b'{"n":%d}' % number)
         assert tweet.is_for_all is (number % 3 == 0)
     assert archive.get(0) is None

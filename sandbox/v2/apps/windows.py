@@ -22,6 +22,7 @@ class Endpoint(StrEnum):
     USERS = "users"
     TWEET_COUNTS = "tweet_counts"
     SEARCH_ALL = "search_all"
+    COMPLIANCE = "compliance"
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
 
 
@@ -36,6 +37,7 @@ _LIMITS = {
     Endpoint.USERS: 300,
     Endpoint.TWEET_COUNTS: 300,
     Endpoint.SEARCH_ALL: 300,
+    Endpoint.COMPLIANCE: 150,
     Endpoint.TOKEN: 450,
 }
 _ANY_NUMBER = 1_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from traptor.sandbox.errors import BadInput
 from traptor.sandbox.tweets.twitterjson import parse_json
 from traptor.sandbox.v2 import problems
-from traptor.sandbox.v2.endpoints.paging import check_names, flag
+from traptor.sandbox.v2.parameters.paging import check_names, flag
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from traptor.sandbox.v2.apps.filters import Filter, FilterSet
 from traptor.sandbox.v2.apps.registry import App
 from traptor.sandbox.v2.endpoints.changebody import Change, Wanted, parse_change
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.moments import iso
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.rule import Rule, parse_rule
+from traptor.sandbox.v2.parameters.moments import iso
 from traptor.sandbox.v2.problems import Spelling, kind_of
 from traptor.sandbox.v2.settings import Batches, V2Settings
 

@@ -12,8 +12,8 @@ from traptor.sandbox.errors import BadInput
 from traptor.sandbox.tweets.twitterjson import parse_json
 from traptor.sandbox.v2 import problems
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.moments import iso_seconds
-from traptor.sandbox.v2.endpoints.paging import check_names, choices, page, whole_number
+from traptor.sandbox.v2.parameters.moments import iso_seconds
+from traptor.sandbox.v2.parameters.paging import check_names, choices, page, whole_number
 from traptor.sandbox.v2.streams.slots import Slots
 from traptor.sandbox.v2.streams.stream import StreamRecord
 

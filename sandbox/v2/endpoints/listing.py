@@ -11,8 +11,8 @@ from traptor.sandbox.v2 import problems
 from traptor.sandbox.v2.apps.contracts import Contracts
 from traptor.sandbox.v2.apps.registry import App
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.moments import iso
-from traptor.sandbox.v2.endpoints.paging import check_names, choices, page, whole_number
+from traptor.sandbox.v2.parameters.moments import iso
+from traptor.sandbox.v2.parameters.paging import check_names, choices, page, whole_number
 
 _PAGE = 1000
 _MOST_IDS = 1000

@@ -11,9 +11,9 @@ from traptor.sandbox.archive import Archive
 from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2 import problems
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.paging import check_names
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.rule import parse_rule
+from traptor.sandbox.v2.parameters.paging import check_names
 from traptor.sandbox.v2.posts import read_post
 
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}

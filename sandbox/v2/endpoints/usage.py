@@ -11,7 +11,7 @@ from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2.apps.registry import App
 from traptor.sandbox.v2.bill import Bill
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.paging import check_names, choices, whole_number
+from traptor.sandbox.v2.parameters.paging import check_names, choices, whole_number
 
 _CAP = 3_000_000
 _CAP_RESET_DAY = 1

@@ -12,7 +12,7 @@ from traptor.sandbox.clock import Clock
 from traptor.sandbox.v2 import problems
 from traptor.sandbox.v2.bill import Bill
 from traptor.sandbox.v2.endpoints.gate import Call, answer_json
-from traptor.sandbox.v2.endpoints.paging import check_names
+from traptor.sandbox.v2.parameters.paging import check_names
 from traptor.sandbox.v2.people import People
 
 _MOST = 100

@@ -29,8 +29,18 @@ _FIELDS: dict[V2FaultKind, frozenset[str]] = {
     V2FaultKind.PROBLEM_LINE: frozenset({"connection_issue", "then"}),
     V2FaultKind.ZOMBIE: frozenset({"client_ip"}),
     V2FaultKind.LINGER: frozenset({"linger_s"}),
+    V2FaultKind.LAG: frozenset({"lag_s"}),
+    V2FaultKind.RECOVERY_CUT: frozenset({"posts"}),
 }
 _ANY = "any"
+_ONCE = frozenset(
+    {
+        V2FaultKind.PARTIAL_ERRORS,
+        V2FaultKind.LINGER,
+        V2FaultKind.BACKFILL_TWICE,
+        V2FaultKind.RECOVERY_CUT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,9 @@ class V2Fault:
     then: Then = Then.CLOSE
     client_ip: str = "192.0.2.7"
     linger_s: float = 300.0
+    lag_s: float = 5.0
+    posts: int = 10
+    connection: int | None = None  # of the open streams only this one
 
     def concerns(self, account: str) -> bool:
         """Tell whether the fault is for this app."""
@@ -110,6 +123,9 @@ def _details(given: dict[str, Any]) -> dict[str, Any]:
         "seconds": lambda item: _seconds("seconds", item),
         "after": lambda item: _seconds("after", item),
         "linger_s": lambda item: _seconds("linger_s", item),
+        "lag_s": lambda item: _seconds("lag_s", item),
+        "posts": lambda item: _whole("posts", item),
+        "connection": lambda item: _whole("connection", item),
         "disconnect_type": lambda item: _text("disconnect_type", item),
         "connection_issue": lambda item: _text("connection_issue", item),
         "then": lambda item: _choice("then", item, Then),
@@ -120,7 +136,7 @@ def _details(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _default_times(kind: V2FaultKind) -> int | None:
-    return 1 if kind in (V2FaultKind.PARTIAL_ERRORS, V2FaultKind.LINGER) else None
+    return 1 if kind in _ONCE else None
 
 
 def _target(kind: V2FaultKind, name: object) -> Target:
@@ -135,7 +151,7 @@ def _target(kind: V2FaultKind, name: object) -> Target:
 def _check_names(kind: V2FaultKind, target: Target, given: dict[str, Any]) -> None:
     allowed = _COMMON | _FIELDS.get(kind, frozenset())
     if kind in STRIKE_STREAMS:
-        allowed |= {"on"} | ({"after"} if target is Target.CONNECTS else set())
+        allowed |= {"on", "after" if target is Target.CONNECTS else "connection"}
     if unknown := given.keys() - allowed:
         raise BadInput(f"{', '.join(sorted(unknown))}: not a field of {kind} on {target}")
 

@@ -23,6 +23,9 @@ class V2FaultKind(StrEnum):
     PROBLEM_LINE = "problem_line"  # a line with a connection issue, then the end
     DISCONNECT = "disconnect"  # an operational-disconnect line, then the end
     CLOSE = "close"  # a clean end
+    LAG = "lag"  # posts come `lag_s` late; without a `connection`, on the newest one
+    BACKFILL_TWICE = "backfill_twice"  # each post of the next backfill comes twice
+    RECOVERY_CUT = "recovery_cut"  # the next recovery ends after `posts` posts
     PARTIAL_ERRORS = "partial_errors"  # the next posts carry errors of their expansions
     # Slots:
     LINGER = "linger"  # the slot of the next client that disconnects stays taken for `linger_s`
@@ -47,7 +50,13 @@ ANSWERS = frozenset(
     {V2FaultKind.STATUS, V2FaultKind.SLOW_START, V2FaultKind.HEADERS, V2FaultKind.LOST_ANSWER}
 )
 # Those that always wait; the others strike the open streams unless `on` says otherwise.
-WAIT = ANSWERS | {V2FaultKind.CLOSE_AFTER, V2FaultKind.PARTIAL_ERRORS, V2FaultKind.LINGER}
+WAIT = ANSWERS | {
+    V2FaultKind.CLOSE_AFTER,
+    V2FaultKind.BACKFILL_TWICE,
+    V2FaultKind.RECOVERY_CUT,
+    V2FaultKind.PARTIAL_ERRORS,
+    V2FaultKind.LINGER,
+}
 STRIKE_STREAMS = frozenset(V2FaultKind) - WAIT - {V2FaultKind.ZOMBIE}
 
 DISCONNECT_TYPES = (

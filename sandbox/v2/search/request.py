@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from traptor.sandbox.v2 import problems
-from traptor.sandbox.v2.endpoints.moments import parse_moment
-from traptor.sandbox.v2.endpoints.paging import check_names, choices, whole_number
 from traptor.sandbox.v2.fields import PARAMETERS, Fields, parse_fields
 from traptor.sandbox.v2.language.dialect import SEARCH
 from traptor.sandbox.v2.language.errors import InvalidRule
 from traptor.sandbox.v2.language.rule import Rule, parse_rule
+from traptor.sandbox.v2.parameters.moments import parse_moment
+from traptor.sandbox.v2.parameters.paging import check_names, choices, whole_number
 from traptor.sandbox.v2.search.finder import Span
 
 _LEAST, _MOST, _USUAL = 10, 500, 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from traptor.sandbox.clock import Clock, Instant
 from traptor.sandbox.faults.waiting import Waiting
 from traptor.sandbox.record import TweetRecord
@@ -40,13 +42,17 @@ class PostAudience:
                 self._hand_to(app, post, matching, record, now)
 
     def _hand_to(self, app: App, post: Post, matching: Matching, record: TweetRecord, now: Instant) -> None:
-        taken = [
-            stream.record.id
-            for stream in self._slots.open(app.name)
-            if self._offer(stream, post, matching, record, now)
-        ]
-        is_over = not taken and any(self._slots.open(app.name))
-        self._matches.add(post.id, app.name, matching, now, tuple(taken), over_rate=is_over)
+        streams = self._slots.live(app.name)
+        taken = [one.record.id for one in streams if self._offer(one, post, matching, record, now)]
+        self._matches.add(
+            post.id,
+            app.name,
+            matching,
+            now,
+            tuple(taken),
+            over_rate=bool(streams) and not taken,
+            tweet_number=record.number,
+        )
 
     def _offer(
         self, stream: PostStream, post: Post, matching: Matching, record: TweetRecord, now: Instant
@@ -59,9 +65,16 @@ class PostAudience:
         data = line.json
         if self._faults.take_if(stream.app.name, now.mono, _is_partial, most=1):
             data = partial_errors(data)
-        if not stream.offer(PostMessage(data + b"\r\n", record, line.reads), now.mono):
-            self._slots.cut(stream)
+        message = PostMessage(data + b"\r\n", record, line.reads)
+        if stream.lag_s:
+            asyncio.get_running_loop().call_later(stream.lag_s, self._queue, stream, message)
+        else:
+            self._queue(stream, message)
         return True
+
+    def _queue(self, stream: PostStream, message: PostMessage) -> None:
+        if not stream.offer(message, self._clock().mono):
+            self._slots.cut(stream)
 
 
 def _is_partial(fault: V2Fault) -> bool:

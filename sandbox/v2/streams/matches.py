@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from traptor.sandbox.clock import Instant
@@ -18,10 +18,11 @@ class Match:
     number: int
     post_id: str
     app: str
-    filter_ids: tuple[str, ...]
+    matching: Matching
     at: Instant
     connections: tuple[int, ...]
     over_rate: bool
+    tweet_number: int  # in the record of tweets
 
     def as_json(self) -> dict[str, Any]:
         """Return the match as the sandbox's own API shows it."""
@@ -29,7 +30,7 @@ class Match:
             "n": self.number,
             "id": self.post_id,
             "app": self.app,
-            "filters": self.filter_ids,
+            "filters": [filter_id for filter_id, _ in self.matching],
             "at": self.at.unix,
             "at_mono": self.at.mono,
             "connections": self.connections,
@@ -53,13 +54,20 @@ class MatchLog:
         connections: tuple[int, ...],
         *,
         over_rate: bool,
+        tweet_number: int,
     ) -> None:
         """Record a match."""
         self.count += 1
-        ids = tuple(filter_id for filter_id, _ in matching)
-        self._matches.append(Match(self.count, post_id, app, ids, at, connections, over_rate))
+        self._matches.append(
+            Match(self.count, post_id, app, matching, at, connections, over_rate, tweet_number)
+        )
 
     def since(self, number: int) -> list[Match]:
         """Return the kept matches whose number is higher."""
         first = self.count - len(self._matches)
         return list(islice(self._matches, max(number - first, 0), None))
+
+    def between(self, app: str, start_unix_s: float, end_unix_s: float) -> list[Match]:
+        """Return an app's matches from `start` until before `end`, the oldest first."""
+        late = takewhile(lambda match: match.at.unix >= start_unix_s, reversed(self._matches))
+        return [one for one in late if one.app == app and one.at.unix < end_unix_s][::-1]

@@ -30,12 +30,29 @@ class Slots(Register[PostStream]):
         self._holders: dict[str, StreamRecord] = {}  # by uuid: all that hold a slot, or recently did
         self.records: deque[StreamRecord] = deque(maxlen=KEEP_CONNECTIONS)
 
+    def live(self, app: str) -> list[PostStream]:
+        """Return the app's open streams of new posts, the oldest first."""
+        return [one for one in self.open(app) if not one.record.is_recovery]
+
     def new_record(
-        self, app: str, peer: tuple[str, int], query: dict[str, str], *, is_gzip: bool = False
+        self,
+        app: str,
+        peer: tuple[str, int],
+        query: dict[str, str],
+        *,
+        is_gzip: bool = False,
+        is_recovery: bool = False,
     ) -> StreamRecord:
         """Return the record of a connection that opens now; it holds a slot from now on."""
         record = StreamRecord(
-            self._next_id(), str(uuid4()), app, *peer, self._clock(), query, is_gzip=is_gzip
+            self._next_id(),
+            str(uuid4()),
+            app,
+            *peer,
+            self._clock(),
+            query,
+            is_gzip=is_gzip,
+            is_recovery=is_recovery,
         )
         self.records.append(record)
         self._holders[record.uuid] = record

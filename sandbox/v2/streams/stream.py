@@ -27,6 +27,7 @@ class StreamRecord:
     opened: Instant
     query: dict[str, str]
     is_gzip: bool = False
+    is_recovery: bool = False  # of posts of the past only
     closed: Instant | None = None
     closed_by: ClosedBy | None = None
     reason: str = ""
@@ -52,6 +53,7 @@ class StreamRecord:
             "peer_port": self.peer_port,
             "query": self.query,
             "gzip": self.is_gzip,
+            "recovery": self.is_recovery,
             "opened_at": self.opened.unix,
             "opened_mono": self.opened.mono,
             "closed_at": self.closed and self.closed.unix,
@@ -117,6 +119,7 @@ class PostStream(StreamQueue):
         self.app = app
         self.fields = fields
         self.pace = pace
+        self.lag_s = 0.0  # how late posts are queued
         self._charge = charge
         self._alone = (record.id,)
 

@@ -46,16 +46,26 @@ class V2Strikes:
         if fault.on is Target.CONNECTS:
             self._faults.add(fault, self._clock().mono)
             return []
-        streams = self._slots.open(fault.account)
+        streams = self._targets(fault)
         for stream in streams:
             self.strike(fault, stream)
         return [stream.record.id for stream in streams]
+
+    def _targets(self, fault: V2Fault) -> list[PostStream]:
+        streams = self._slots.open(fault.account)
+        if fault.connection is not None:
+            return [one for one in streams if one.record.id == fault.connection]
+        if fault.kind is V2FaultKind.LAG:
+            return list({one.owner: one for one in streams if not one.record.is_recovery}.values())
+        return streams
 
     def strike(self, fault: V2Fault, stream: PostStream) -> None:
         """Apply the fault to the stream now."""
         match fault.kind:
             case V2FaultKind.STALL:
                 stream.stall(self._clock().mono + (math.inf if fault.seconds is None else fault.seconds))
+            case V2FaultKind.LAG:
+                stream.lag_s = fault.lag_s
             case V2FaultKind.GARBAGE:
                 self.write([stream], [BROKEN, BINARY])
             case V2FaultKind.RUBBISH:
@@ -85,6 +95,7 @@ class V2Strikes:
         self._faults.clear(app)
         for stream in self._slots.open(app):
             stream.resume()
+            stream.lag_s = 0.0
         self._sockets.clear(app)
 
     def _end_after(self, stream: PostStream, line: bytes, reason: str, then: Then) -> None:

@@ -1,4 +1,4 @@
-"""Rules, counts, connections, usage and searches read and answer as the description of X's endpoints says."""
+"""Requests to X's endpoints beside the stream are read and answered as their description says."""
 
 import pytest
 import requests
@@ -8,6 +8,7 @@ from support.xapi import check_answer, check_request
 RULES = "/2/tweets/search/stream/rules"
 CONNECTION_FIELDS = "id,endpoint_name,connected_at,disconnected_at,disconnect_reason,client_ip"
 USAGE_FIELDS = "cap_reset_day,daily_client_app_usage,daily_project_usage,project_cap,project_id,project_usage"
+JOBS = "/2/compliance/jobs"
 SEARCH = "/2/tweets/search/all"
 EXPANSIONS = "author_id,referenced_tweets.id,attachments.media_keys,geo.place_id"
 FOLLOW = "from:12 OR to:12 OR retweets_of:12"
@@ -45,6 +46,13 @@ EXCHANGES = [
     ("GET", SEARCH, None, {"query": FOLLOW, "max_results": "500", "expansions": EXPANSIONS}, 200),
     ("GET", SEARCH, None, {"query": "nowhere"}, 200),
     ("GET", SEARCH, None, {"query": "hail sample:1"}, 400),
+    ("POST", JOBS, {"type": "tweets", "name": "all"}, {}, 200),
+    ("POST", JOBS, {"type": "tweets"}, {}, 409),
+    ("POST", JOBS, {"type": "users"}, {}, 200),
+    ("GET", JOBS, None, {"type": "tweets"}, 200),
+    ("GET", JOBS, None, {"type": "users", "status": "complete"}, 200),
+    ("GET", f"{JOBS}/1400000000000000001", None, {}, 200),
+    ("GET", f"{JOBS}/12", None, {}, 404),
     ("POST", RULES, None, {"delete_all": "true"}, 200),
 ]
 
@@ -75,6 +83,10 @@ def test_requests_and_answers_are_as_described(start_v2, until):
         ("DELETE", "/2/connections", {"uuids": []}, {}),
         ("GET", "/2/usage/tweets", None, {"days": "91"}),
         ("GET", SEARCH, None, {}),
+        ("POST", JOBS, {"type": "places"}, {}),
+        ("POST", JOBS, {"type": "tweets", "colour": "red"}, {}),
+        ("GET", JOBS, None, {}),
+        ("GET", JOBS, None, {"type": "tweets", "status": "done"}),
         ("GET", SEARCH, None, {"query": FOLLOW, "max_results": "501"}),
         ("GET", SEARCH, None, {"query": FOLLOW, "start_time": "yesterday"}),
     ],

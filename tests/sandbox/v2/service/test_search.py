@@ -2,7 +2,7 @@
 
 import pytest
 
-from traptor.sandbox.v2.endpoints.moments import iso
+from traptor.sandbox.v2.parameters.moments import iso
 
 PATH = "/2/tweets/search/all"
 FOLLOW = "from:12 OR to:12 OR retweets_of:12"

@@ -1,4 +1,4 @@
-"""Query parameters and pages of lists."""
+"""Names, numbers and choices of a query, and the pages of lists."""
 
 from __future__ import annotations
 
