@@ -95,11 +95,7 @@ class Birth:
     settings: WorkerSettings
     drains: bool = False
     filters: tuple[Meaning, ...] = field(default=(), repr=False)  # v2: the filters that posts may name
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """The Redis keys of the generation's rules."""
-        return frozenset(rule.key for rule in self.rules)
+    keys: frozenset[str] = field(default=frozenset(), repr=False)  # the Redis keys of its rules
 
     @property
     def name(self) -> str:

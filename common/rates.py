@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+RATE, CAPACITY = "rate", "capacity"  # fields of a rule
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _CAPACITY_S = 60.0  # of matches at the rate, where no capacity is given
 

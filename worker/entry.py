@@ -8,10 +8,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from multiprocessing.connection import Connection
 
-import requests
-import tweepy
-from confluent_kafka import Producer
-
 from traptor.common.birth import API_V2, Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.event import fields
@@ -36,15 +32,13 @@ from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.trial import try_key
 from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
+from traptor.worker.warmup import warm_up
 
 __all__ = ["HANDLED_SIGNALS", "check_output", "matching", "run_worker", "try_key", "warm_up"]
 
 log = logging.getLogger(__name__)
 
 _LAST_WORDS_S = 2.0
-_NOWHERE = "http://localhost/"
-# CPython specialises a function's code after some calls (PEP 659): here, in memory that is shared.
-_TIMES = 10
 
 
 def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
@@ -59,19 +53,6 @@ def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
         return None if tweet is None else matcher.match(tweet)
 
     return matches
-
-
-def warm_up(settings: WorkerSettings) -> None:
-    """Use the libraries without connecting anywhere. Call this before the first fork; it leaves no thread.
-
-    This saves each worker some 0.4 MiB for Kafka and 0.2 MiB for signing (docs/performance.md).
-    """
-    auth = tweepy.OAuth1UserHandler("key", "secret", "token", "secret").apply_auth()
-    for _ in range(_TIMES):
-        with requests.Session() as session:
-            session.prepare_request(requests.Request("POST", _NOWHERE, auth=auth, data="follow=1"))
-    if settings.kafka is not None:
-        Producer({"log_level": 0})  # it knows no broker, and ends at once
 
 
 def run_worker(

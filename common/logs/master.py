@@ -84,8 +84,8 @@ def configure_master_logging(
 def replace_handlers(handlers: Collection[logging.Handler]) -> None:
     """Make every logger use `handlers` alone.
 
-    The old handlers are dropped without closing them: in a worker they belong to the master, and so do their
-    descriptors.
+    The old handlers are dropped without closing them. A worker replaces only those of the root logger: it
+    would copy each logger that it looks at.
     """
     for logger in list(logging.Logger.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):

@@ -19,7 +19,7 @@ from traptor.common.birth import Birth
 from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter, message, plain_fields, trace
 from traptor.common.logs.mask import SecretMask
-from traptor.common.logs.master import STDERR, STDOUT, replace_handlers, set_level
+from traptor.common.logs.master import STDERR, STDOUT, set_level
 from traptor.common.logs.throttle import Losses, loss_record
 
 # Maximum records waiting for a master that does not read; more are missing from supervisor.log only.
@@ -114,7 +114,7 @@ def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLog
         handlers = [own, to_master]
     for handler in (own, to_master):
         handler.addFilter(_Identity(birth))
-    replace_handlers(handlers)
+    logging.getLogger().handlers[:] = handlers  # the master left no other logger one
     set_level(settings.log_level)
     return WorkerLogs(own, to_master, mask)
 

@@ -81,12 +81,13 @@ def hold(
     over from it. Call again whenever a generation starts or stops streaming, until every part streams its own
     rules. 100,000 rules: 30 ms.
     """
-    lasting = {part: now & starting.get(part, now) for part, now in streaming.items()}
+    lasting = {part: now & starting[part] if part in starting else now for part, now in streaming.items()}
     wanted = {}
     for part in sorted(target.members.keys() | streaming.keys()):
         own = target.members.get(part, frozenset())
         now = streaming.get(part, frozenset())
-        guests = {key: target.parts[key] for key in now - own if _needs_host(key, target, lasting)}
+        left = now - own if now is not own else frozenset[str]()
+        guests = {key: target.parts[key] for key in left if _needs_host(key, target, lasting)}
         if own or guests:
             wanted[part] = _wanted(target, own, now, guests)
     return wanted
@@ -101,7 +102,9 @@ def _needs_host(key: str, target: Assignment, lasting: Mapping[int, AbstractSet[
 def _wanted(
     target: Assignment, own: frozenset[str], now: AbstractSet[str], guests: Mapping[str, int]
 ) -> Share:
+    if not guests:
+        return Share(own)
     keys = own | guests.keys()
-    if guests and target.distinct(keys) > target.limit:
+    if target.distinct(keys) > target.limit:
         return Share(frozenset(now), tuple(sorted(set(guests.values()))))
     return Share(keys)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import orjson
 
+from traptor.common.rates import RATE
 from traptor.common.rules.invisible import without_invisible
 from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, RuleType
 from traptor.common.rules.values import read_values
@@ -83,7 +84,7 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
     limit = limits.of(group.type)
     if len(values) > limit:
         raise ValueError(f"{len(values)} values; one connection carries {limit} and a rule is never split")
-    return Rule(key, rule_id, group, values, ready_json, doubt=doubt)
+    return Rule(key, rule_id, group, values, ready_json, doubt=doubt, has_rate=RATE in fields)
 
 
 def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) -> bytes:

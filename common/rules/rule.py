@@ -69,7 +69,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids, for
     locations "west,south,east,north". `json` is the ready-made member of `collection_rules`: the rule's own
     fields with `rule_tag` and `rule_value`. `digest` is a number derived from all of these. `doubt` is a
-    sentence for the rule's owner about a value that may not find what it is meant to.
+    sentence for the rule's owner about a value that may not find what it is meant to. `has_rate` tells
+    that its fields name a rate limit: a worker that looked into each rule's JSON for one would copy it.
     """
 
     key: str
@@ -79,6 +80,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     json: bytes
     digest: int = 0
     doubt: str = ""
+    has_rate: bool = False
 
     def __post_init__(self) -> None:
         # Neither a value nor our JSON contains a raw line end, so the joined parts cannot be confused.

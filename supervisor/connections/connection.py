@@ -26,6 +26,7 @@ class Wanted:
     rules: tuple[Rule, ...]
     settings: WorkerSettings
     spec: Spec
+    keys: frozenset[str] = frozenset()  # the Redis keys of the rules
 
 
 @dataclass(frozen=True, slots=True)

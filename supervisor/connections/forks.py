@@ -60,12 +60,13 @@ class Forks:
             # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
             number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
             app = None if drains else self._context.app_of(c)
-            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains)
+            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains, keys=wanted.keys)
             if app is not None:
                 knowledge = app.knowledge
                 # Rules that come with the fork are shared, even if their filters come later.
                 rules = knowledge.rules or wanted.rules
-                birth = replace(birth, rules=rules, filters=knowledge.meanings)
+                keys = frozenset([rule.key for rule in rules])
+                birth = replace(birth, rules=rules, filters=knowledge.meanings, keys=keys)
             generation = self._context.fleet.fork(birth, wanted.spec)
             generation.told = app.knowledge if app is not None else None
         except (OSError, TraptorError) as error:

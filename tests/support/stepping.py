@@ -297,7 +297,8 @@ class SteppedWorld(PaperWorld):
 
     def want(self, c: Connection, *words: str) -> None:
         rules, settings = make_rules(str(c.group), *words), worker_settings(self.settings)
-        c.wanted = Wanted(rules, settings, Spec(fingerprint(rules), settings.fingerprint, 0))
+        spec = Spec(fingerprint(rules), settings.fingerprint, 0)
+        c.wanted = Wanted(rules, settings, spec, frozenset(rule.key for rule in rules))
 
     def step(self) -> Step:
         self.agenda.look_at_all()

@@ -8,13 +8,10 @@ from collections.abc import Callable, Collection, Sequence
 import orjson
 
 from traptor.common.config.kinds.pergroup import PerGroup
-from traptor.common.rates import RateLimit, read_rate_limit
+from traptor.common.rates import CAPACITY, RATE, RateLimit, read_rate_limit
 from traptor.common.rules.rule import Rule
 
-_RATE = "rate"
-_CAPACITY = "capacity"
 _NO_LIMIT = "none"
-_MAY_HAVE = f'"{_RATE}"'.encode()
 _NOTHING: tuple[int, ...] = ()
 
 
@@ -74,14 +71,14 @@ class Buckets:
     def _limit(self, rule: Rule) -> RateLimit | None:
         of_group = self._by_group.of(rule.group).split() if self._is_set else []
         usual = read_rate_limit(*of_group) if of_group else None
-        if _MAY_HAVE not in rule.json:
+        if not rule.has_rate:
             return usual
         fields = orjson.loads(rule.json)
-        own = str(fields.get(_RATE, "")).strip()
+        own = str(fields.get(RATE, "")).strip()
         if own in ("", _NO_LIMIT):
             return None if own else usual
         try:
-            return read_rate_limit(own, str(fields.get(_CAPACITY, "")).strip())
+            return read_rate_limit(own, str(fields.get(CAPACITY, "")).strip())
         except ValueError:
             self.unreadable += 1
             return usual

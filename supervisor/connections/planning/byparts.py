@@ -5,13 +5,13 @@ Level-triggered: `plan` follows from the groups as they are now and from what st
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from traptor.common.birth import WorkerSettings
 from traptor.common.placement.assignment import Assignment
 from traptor.common.placement.parts import assign, connection_name, hold
-from traptor.common.rules.rule import GroupId, fingerprint
+from traptor.common.rules.rule import GroupId, Rule, fingerprint
 from traptor.supervisor.connections.connection import Connection, Wanted
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
@@ -20,12 +20,28 @@ from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
 
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """The rules that a part was last to carry, and what they were made from."""
+
+    keys: frozenset[str]
+    revision: int
+    rules: tuple[Rule, ...]
+    fingerprint: str
+
+
 @dataclass
 class _Plan:
-    """The decisions for one group."""
+    """The decisions for one group.
+
+    What was worked out from each rule is kept: whatever the master touches again after a fork is copied, and
+    the worker alone has what was shared.
+    """
 
     group: Group
     assignment: Assignment | None = None
+    assigned_revision: int | None = None  # of the rules that are assigned
+    carried: dict[int, _Carried] = field(default_factory=dict)  # by part
     # its rules and what ran at the last planning; None: plan afresh
     made_for: tuple[object, ...] | None = None
 
@@ -100,17 +116,16 @@ class PartPlanner:
         for c in connections.values():
             if c.wanted is not None:
                 c.ticket = max(c.ticket, group.asked)
+        assignment = _assigned(plan, connections)
         streaming = {part: c.carried for part, c in connections.items() if c.streams}
-        forked = {part: c.forked for part, c in connections.items()}
-        plan.assignment = assign(list(group.rules.values()), group.limit, plan.assignment, forked)
         successors = {part: c.successor for part, c in connections.items()}
         starting = {part: g.birth.keys for part, g in successors.items() if g is not None}
-        wanted = hold(plan.assignment, streaming, starting)
+        wanted = hold(assignment, streaming, starting)
         for part, carries in wanted.items():
             c = connections.get(part) or self._part(group.id, part, now)
             c.held_for = carries.held_for
             if not carries.held_for:
-                _want(c, group, carries.keys, settings)
+                _want(c, group, _carried(plan, part, carries.keys), settings)
         for part, c in connections.items():
             if part not in wanted:
                 c.wanted = None
@@ -121,7 +136,8 @@ class PartPlanner:
         self, group: Group, c: Connection | None, settings: WorkerSettings, now: float
     ) -> None:
         if group.id in self._groups.filter.named:
-            _want(c or self._part(group.id, 1, now), group, (), settings)
+            nothing = _carried(self._plan_of(group), 1, frozenset())
+            _want(c or self._part(group.id, 1, now), group, nothing, settings)
         elif not group.snapshot.rejected and not group.snapshot.inactive:
             self._groups.forget(group.id)
 
@@ -131,11 +147,29 @@ class PartPlanner:
         return c
 
 
-def _want(c: Connection, group: Group, keys: Iterable[str], settings: WorkerSettings) -> None:
-    rules = tuple(group.rules[key] for key in sorted(keys))
-    rules_print = fingerprint(rules)
-    if c.wanted is None or c.wanted.spec.rules != rules_print:
+def _assigned(plan: _Plan, connections: Mapping[int, Connection]) -> Assignment:
+    """Return where each rule belongs; the same place as long as rules and limit are the same."""
+    group, known = plan.group, plan.assignment
+    is_same = plan.assigned_revision == group.revision
+    if known is None or not (is_same and known.is_settled and known.limit == group.limit):
+        forked = {part: c.forked for part, c in connections.items()}
+        known = plan.assignment = assign(list(group.rules.values()), group.limit, known, forked)
+        plan.assigned_revision = group.revision
+    return known
+
+
+def _carried(plan: _Plan, part: int, keys: frozenset[str]) -> _Carried:
+    """Return what a part is to carry, as it was worked out for the same keys and rules."""
+    group, known = plan.group, plan.carried.get(part)
+    if known is None or known.keys is not keys or known.revision != group.revision:
+        rules = tuple(group.rules[key] for key in sorted(keys))
+        known = plan.carried[part] = _Carried(keys, group.revision, rules, fingerprint(rules))
+    return known
+
+
+def _want(c: Connection, group: Group, carried: _Carried, settings: WorkerSettings) -> None:
+    if c.wanted is None or c.wanted.spec.rules != carried.fingerprint:
         c.ticket = group.ticket
-    spec = Spec(rules_print, settings.fingerprint, c.ticket, c.orders)
+    spec = Spec(carried.fingerprint, settings.fingerprint, c.ticket, c.orders)
     if c.wanted is None or c.wanted.spec != spec:
-        c.wanted = Wanted(rules, settings, spec)
+        c.wanted = Wanted(carried.rules, settings, spec, carried.keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from traptor.common.rates import RateLimit, read_rate_limit
@@ -92,3 +93,11 @@ def test_a_limit_is_a_rate_and_a_capacity(text: str, limit: RateLimit) -> None:
 def test_a_limit_that_is_none_says_so(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         read_rate_limit(*text.split())
+
+
+def test_the_json_of_a_rule_that_names_no_rate_is_not_read() -> None:
+    unlimited = msgspec.structs.replace(rule("a"), json=b"no JSON")
+    limited = rule("b", rate="2", capacity="3")
+    assert (unlimited.has_rate, limited.has_rate) == (False, True)
+    buckets = make([], unlimited, limited)
+    assert (delivered(buckets, 0, 10), delivered(buckets, 1, 10)) == (10, 3)
