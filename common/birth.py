@@ -11,6 +11,8 @@ from traptor.common.filters import Meaning
 from traptor.common.rules.rule import GroupId, Rule
 
 API_V2 = "v2"
+NATIVE_PAYLOAD = "native"
+V1_PAYLOAD = "v1.1"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class KafkaSettings:
     library: tuple[tuple[str, str], ...] = field(repr=False)  # passed to librdkafka unchanged
     secrets: tuple[str, ...] = field(repr=False)  # the values among them that must not appear in logs
     dead_letter_dir: Path  # holds messages that Kafka permanently rejects
+    topic_option: str = "[kafka] topic"  # the option that names the topic
 
     @property
     def dead_letter_topic(self) -> str:
@@ -65,14 +68,20 @@ class WorkerSettings:
     rate_limits: tuple[tuple[str, str], ...] = ()  # patterns of groups, each with a rate and a capacity
     # v2: the fields and expansions of the request, which has no other parameters
     stream_query: tuple[tuple[str, str], ...] = ()
-    payload: str = "native"  # v2: the form of delivered posts, or v1.1
+    payload: str = NATIVE_PAYLOAD  # v2: the form of delivered posts, or v1.1
     repeated: str = "mark"  # v2: what happens to a post that comes again, or drop
+    trial: str = ""  # v2: the topic, or the name of a file, that gets the other form too; empty: no trial
 
     @cached_property
     def fingerprint(self) -> str:
         """A text that differs whenever any option differs."""
         text = repr(asdict(self))  # go through dicts: the settings' own repr leaves secrets out
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def trial_payload(self) -> str:
+        """The form of posts that a trial gets: the one that the main output does not."""
+        return V1_PAYLOAD if self.payload == NATIVE_PAYLOAD else NATIVE_PAYLOAD
 
 
 NO_GENERATION = 0

@@ -36,9 +36,10 @@ class Counters(msgspec.Struct, kw_only=True):
     unattributed: int = 0  # posts of our packed filters in which none of their values was found (v2)
     reads: dict[str, int] = {}  # what X bills, by kind (v2)
     errors: dict[str, int] = {}  # errors in the stream and in posts, by kind (v2)
+    trial: dict[str, int] = {}  # posts for the trial output by outcome: those above, and `dropped` (v2)
 
 
-BY_KIND = ("other", "reads", "errors")
+BY_KIND = ("other", "reads", "errors", "trial")
 
 
 def flat(counters: Counters) -> dict[str, int]:

@@ -105,6 +105,16 @@ class OutboxFull(msgspec.Struct, tag="outbox_full", frozen=True):
     trouble: OutboxTrouble
 
 
+class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the trial output, with the meanings of the same members of a Report."""
+
+    backlog: int
+    outbox_bytes: int
+    unconfirmed_since: float | None
+    oldest_at: float | None
+    trouble: str
+
+
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     """Sent once a second and on change: what the worker is doing and has done.
 
@@ -130,6 +140,7 @@ class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
     # v2: filters of the last change that a post has named for the first time since the previous report: they
     # are in effect at X
     seen_filters: tuple[str, ...] = ()
+    trial: TrialReport | None = None  # None: there is no trial output
 
 
 class Sample(msgspec.Struct, tag="sample", frozen=True):

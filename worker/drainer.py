@@ -14,6 +14,7 @@ from traptor.common.logs.worker import WorkerLogs
 from traptor.common.messages import Activity, Drain, Drained, FromMaster, FromWorker, Reopen, Report
 from traptor.worker.afterfork import set_title
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.trialoutput.output import TrialOutput
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,16 @@ class Drainer:
     """Serves no stream. `order` and `report` are called by the link thread."""
 
     def __init__(
-        self, birth: Birth, delivery: Delivery, logs: WorkerLogs, post: Callable[[FromWorker], None]
+        self,
+        birth: Birth,
+        delivery: Delivery,
+        trial: TrialOutput | None,
+        logs: WorkerLogs,
+        post: Callable[[FromWorker], None],
     ) -> None:
         self._birth = birth
         self._delivery = delivery
+        self._trial = trial
         self._logs = logs
         self._post = post
         self._since = time.monotonic()
@@ -41,14 +48,22 @@ class Drainer:
         """Deliver until nothing is left, or until the deadline of a Drain. Raises SinkError."""
         set_title(self._birth.connection, "draining")
         self._delivery.open()
-        log.info("delivering what was left", extra=lifecycle(messages=self._delivery.backlog))
-        while self._delivery.backlog and not self._told.wait(_LOOK_S):
+        if self._trial is not None:
+            self._trial.open()
+        log.info("delivering what was left", extra=lifecycle(messages=self._backlog))
+        while self._backlog and not self._told.wait(_LOOK_S):
             pass
         deadline = time.monotonic() + _CLOSE_S if self._drain_by is None else self._drain_by
         undelivered = self._delivery.drain(deadline)
+        if self._trial is not None:
+            self._trial.drain(deadline)
         log.info("drained", extra=lifecycle(undelivered=undelivered))
         self._post(self.report())
         self._post(Drained(undelivered))
+
+    @property
+    def _backlog(self) -> int:
+        return self._delivery.backlog + (0 if self._trial is None else self._trial.backlog)
 
     # ---- the link thread, or a signal
 
@@ -81,6 +96,10 @@ class Drainer:
             oldest_at=self._delivery.oldest_at,
             output_trouble=self._delivery.output_trouble,
             counters=Counters(
-                redelivered=counts.redelivered, dead_letters=counts.dead_letters, log_lost=self._logs.lost
+                redelivered=counts.redelivered,
+                dead_letters=counts.dead_letters,
+                log_lost=self._logs.lost,
+                trial={} if self._trial is None else self._trial.counts(),
             ),
+            trial=None if self._trial is None else self._trial.report(),
         )

@@ -30,6 +30,8 @@ from traptor.worker.sinks.kafka.legacy import take_over_undelivered
 from traptor.worker.sinks.kafka.topics import look_at_kafka
 from traptor.worker.sinks.outputs import sink_of
 from traptor.worker.trial import try_key
+from traptor.worker.trialoutput.making import settings_of_trial, trial_of
+from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
 from traptor.worker.warmup import warm_up
@@ -70,22 +72,23 @@ def run_worker(
     listen_to_signals(link.terminate, logs.evidence)
     take_over_undelivered(birth)
     delivery = Delivery(birth, sink_of(birth))
+    trial = trial_of(birth)
     work: Drainer | Session
     if birth.drains:
-        work = Drainer(birth, delivery, logs, link.post)
+        work = Drainer(birth, delivery, trial, logs, link.post)
     else:
-        work = Session(birth, delivery, _pipeline(birth, delivery), logs, link.post)
+        work = Session(birth, delivery, _pipeline(birth, delivery, trial), logs, link.post)
     link.start(work)
     try:
         work.run()
     except SinkError as error:
         log.error("the output cannot be used", extra=fields(error=str(error)))  # a sentence, not a crash
-        delivery.drain(time.monotonic())
+        _drain(delivery, trial, time.monotonic())
         raise SystemExit(ExitCode.FAILURE) from None
     except Exception:
         log.exception("the worker failed")
         # messages on their way to the output are not at fault
-        delivery.drain(time.monotonic() + _LAST_WORDS_S)
+        _drain(delivery, trial, time.monotonic() + _LAST_WORDS_S)
         raise SystemExit(ExitCode.FAILURE) from None
     finally:
         link.finish(_LAST_WORDS_S)
@@ -96,16 +99,32 @@ def check_output(settings: WorkerSettings, answer: Connection) -> None:
     """Try to reach the output and send the result: success, and a sentence. Call this in a child."""
     try:
         assert settings.kafka is not None, "other outputs are files"
-        answer.send((True, look_at_kafka(settings.kafka, settings.other_messages)))
+        answer.send((True, _look(settings)))
     except SinkError as error:
         answer.send((False, str(error)))
     except Exception as error:  # noqa: BLE001  # the process that asked gets a sentence, whatever it is
         answer.send((False, f"{type(error).__name__}: {error}"))
 
 
-def _pipeline(birth: Birth, delivery: Delivery) -> Pipeline:
+def _look(settings: WorkerSettings) -> str:
+    assert settings.kafka is not None
+    said = look_at_kafka(settings.kafka, settings.other_messages)
+    if not settings.trial:
+        return said
+    trial = settings_of_trial(settings)
+    assert trial.kafka is not None
+    return f"{said} The trial: {look_at_kafka(trial.kafka, trial.other_messages)}"
+
+
+def _drain(delivery: Delivery, trial: TrialOutput | None, deadline: float) -> None:
+    delivery.drain(deadline)
+    if trial is not None:
+        trial.drain(deadline)
+
+
+def _pipeline(birth: Birth, delivery: Delivery, trial: TrialOutput | None) -> Pipeline:
     if birth.settings.api == API_V2:
-        return PostPipeline(birth, delivery, _stats(birth.connection, (), birth.settings))
+        return PostPipeline(birth, delivery, _stats(birth.connection, (), birth.settings), trial)
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -15,7 +15,7 @@ from traptor.common.counts import BY_KIND, Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Ration, Tally
-from traptor.common.messages import Rules
+from traptor.common.messages import Rules, TrialReport
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.buckets import Buckets
@@ -55,6 +55,10 @@ class Pipeline(abc.ABC):
     @abc.abstractmethod
     def handle(self, line: bytes) -> None:
         """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+
+    def follow(self, handled_until: Callable[[], float]) -> None:
+        """Set the function that tells until when everything received was handled; call this first."""
+        self.delivery.follow(handled_until)
 
     def open_output(self) -> None:
         """Connect to the output and begin to count. Raises SinkError."""
@@ -106,6 +110,10 @@ class Pipeline(abc.ABC):
 
     # ---- the end
 
+    def keep(self) -> bool:
+        """Commit the gathered messages; return False if that fails now, and a sudden end would lose them."""
+        return self.delivery.keep()
+
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); return how many messages are left for another generation."""
         left = self.delivery.drain(deadline)
@@ -127,6 +135,10 @@ class Pipeline(abc.ABC):
     def newly_seen_filters(self) -> tuple[str, ...]:
         """Return the filters that a post has named for the first time since the last call."""
         return ()
+
+    def trial_report(self) -> TrialReport | None:
+        """Return the state of the trial output; None when there is none."""
+        return None
 
     @property
     def redis(self) -> tuple[RedisState, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
-from traptor.common.birth import Birth
+from traptor.common.birth import NATIVE_PAYLOAD, Birth
 from traptor.common.counts import Counters
 from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
-from traptor.common.messages import Rules
+from traptor.common.messages import Rules, TrialReport
 from traptor.common.problem import Problem
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
@@ -25,6 +26,8 @@ from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import PaidReads
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
 from traptor.worker.posts.recent import RecentPosts
+from traptor.worker.trialoutput.output import TrialOutput
+from traptor.worker.tweets.enrich import Collected, Enricher
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import NO_MEMBER
 
@@ -33,15 +36,30 @@ log = logging.getLogger(__name__)
 # The names come from X; beyond this many, errors are counted together.
 _MOST_KINDS: Final = 50
 _OTHER_KINDS: Final = "others"
-_NATIVE: Final = "native"
 _NOT_REBUILT: Final = "not rebuilt"
+
+
+class _Taken(NamedTuple):
+    """A post on its way into one message or two; `tweet`: rebuilt, where that is wanted and possible."""
+
+    raw: bytes
+    tweet: bytes | None
+    head: PostHead
+    enricher: Enricher
+    matched: Sequence[int]
+    is_inferred: bool
+    received_at_s: float
+    is_repeated: bool
 
 
 class PostPipeline(Pipeline):
     """Handles the lines of the filtered stream; only posts are delivered."""
 
-    def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
+    def __init__(
+        self, birth: Birth, delivery: Delivery, stats: Stats | None, trial: TrialOutput | None = None
+    ) -> None:
         super().__init__(birth, delivery, stats)
+        self._trial = trial
         self._editions = Editions(birth.rules, birth.filters)
         self._edition = self._editions.now
         self._reads = PaidReads()
@@ -49,7 +67,8 @@ class PostPipeline(Pipeline):
         self._recent = RecentPosts()
         self._drops_repeated = birth.settings.repeated == "drop"
         self._told = Tally()
-        self._rebuilds = birth.settings.payload != _NATIVE
+        self._payload = birth.settings.payload
+        self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
 
     def open(self) -> None:
         """Prepare matching and connect to the output. Raises SinkError."""
@@ -57,6 +76,21 @@ class PostPipeline(Pipeline):
         self._use(self._editions.now)
         self.delivery.before_keeping(self._keep_reads)
         self.open_output()
+        if self._trial is not None:
+            self._trial.open()
+
+    def follow(self, handled_until: Callable[[], float]) -> None:
+        """Set the function that tells until when everything received was handled; call this first."""
+        if self._trial is not None:
+            self._trial.follow(handled_until)
+            handled_until = self._trial.safe_until  # so that what either output lost lies in the gap
+        super().follow(handled_until)
+
+    def stream_opened(self) -> None:
+        """Begin a new stream."""
+        super().stream_opened()
+        if self._trial is not None:
+            self._trial.stream_opened()
 
     def handle(self, line: bytes) -> None:
         """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
@@ -97,20 +131,30 @@ class PostPipeline(Pipeline):
                 return
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
         tweet = self._rebuilt(raw) if self._rebuilds else None
-        text, about = (raw, head) if tweet is None else (tweet, Rebuilt(head.created_at))
-        body = enricher.enrich(
-            text, about, matched, found.source is Source.INFERRED, received_at_s, is_repeated
-        )
-        self.sampler.offer(body)
-        created_at = head.data.created_at
-        self.delivery.send(
-            Outgoing(
-                body=body,
-                tweet_id=head.data.id,
-                rule_ids=tuple([rules[index].rule_id for index in matched]),
-                created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
-                payload=_NATIVE if tweet is None else self.birth.settings.payload,
-            )
+        is_inferred = found.source is Source.INFERRED
+        taken = _Taken(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
+        message = self._outgoing(taken, self._payload)
+        self.sampler.offer(message.body)
+        self.delivery.send(message)
+        if self._trial is not None:
+            self._trial.send(self._outgoing(taken, self._trial.payload))
+
+    def _outgoing(self, taken: _Taken, payload: str) -> Outgoing:
+        """Return the message for a post in one form, or as it came where it cannot be rebuilt."""
+        post = taken.head.post
+        created_at, rules = post.created_at, self._edition.rules
+        text, form = taken.raw, NATIVE_PAYLOAD
+        about: Collected = taken.head
+        if taken.tweet is not None and payload != NATIVE_PAYLOAD:
+            text, about, form = taken.tweet, Rebuilt(created_at), payload
+        return Outgoing(
+            body=taken.enricher.enrich(
+                text, about, taken.matched, taken.is_inferred, taken.received_at_s, taken.is_repeated
+            ),
+            tweet_id=post.id,
+            rule_ids=tuple([rules[index].rule_id for index in taken.matched]),
+            created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
+            payload=form,
         )
 
     def _rebuilt(self, raw: bytes) -> bytes | None:
@@ -183,6 +227,21 @@ class PostPipeline(Pipeline):
             name = _OTHER_KINDS
         errors[name] = errors.get(name, 0) + 1
 
+    # ---- the end
+
+    def keep(self) -> bool:
+        """Commit the gathered messages; return False if the main output's cannot be kept now."""
+        if self._trial is not None:
+            self._trial.keep()
+        return super().keep()
+
+    def drain(self, deadline: float) -> int:
+        """Deliver until `deadline` (monotonic); return how many messages the main output leaves to others."""
+        left = super().drain(deadline)
+        if self._trial is not None:
+            self._trial.drain(deadline)
+        return left
+
     # ---- any thread
 
     def change_rules(self, message: Rules) -> None:
@@ -201,8 +260,14 @@ class PostPipeline(Pipeline):
         """Return the filters that a post has named for the first time since the last call."""
         return self._editions.newly_seen()
 
+    def trial_report(self) -> TrialReport | None:
+        """Return the state of the trial output; None when there is none."""
+        return None if self._trial is None else self._trial.report()
+
     def counters(self, log_lost: int) -> Counters:
         """Return a snapshot of all counters."""
         counters = super().counters(log_lost)
         counters.reads = self._reads.so_far()
+        if self._trial is not None:
+            counters.trial = self._trial.counts()
         return counters

@@ -82,7 +82,7 @@ class Session:
 
     def run(self) -> None:
         """Serve until a Drain came and was carried out."""
-        self._delivery.follow(self._current.handled_until)
+        self._pipeline.follow(self._current.handled_until)
         self._pipeline.open()
         self._post(Ready())
         log.info("ready", extra=lifecycle(rules=len(self._birth.rules)))
@@ -140,7 +140,7 @@ class Session:
 
     def _dated(self, ended: Disconnected) -> Disconnected:
         """Date the end to when everything received was safe: what was read last may be in memory only."""
-        is_kept = self._delivery.keep()
+        is_kept = self._pipeline.keep()
         if not ended.streamed or (is_kept and ended.kind is not DisconnectKind.OUTBOX_FULL):
             return ended
         until = min(ended.at, max(self._delivery.safe_until(), self._current.connected_at))
@@ -236,6 +236,7 @@ class Session:
             redis_error=redis_error,
             rules_change=self._pipeline.rules_change,
             seen_filters=self._pipeline.newly_seen_filters(),
+            trial=self._pipeline.trial_report(),
         )
 
 

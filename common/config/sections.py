@@ -29,6 +29,7 @@ from traptor.common.config.kinds.kinds import (
     LogFolder,
     LogFormat,
     OptionalPath,
+    OptionalTopic,
     OtherMessages,
     Output,
     Proxy,
@@ -169,6 +170,13 @@ class TraptorSection(Section):
         "v2: Form of delivered posts: `native`, as X sends them; `v1.1`, rebuilt as tweets of v1.1, for "
         "readers that were made for these. It needs `expand` to be set too, which decides what such a tweet "
         "lacks and what it costs.",
+    )
+    output_trial: OptionalTopic = option(
+        "",
+        REFRESH,
+        "v2: Name of a second topic, or with `jsonl:DIR` of a second file `DIR/<connection>.NAME.jsonl`, "
+        "that gets every post in the form that `payload` does not name, to compare the two. It has an "
+        "outbox of its own; its trouble is reported and never holds the output up. Empty: no trial.",
     )
     repeated: Repeated = option(
         "mark",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from traptor.common.config.apis import require_expand, warn_of_idle_options
+from traptor.common.config.apis import require_expand, require_place_for_trial, warn_of_idle_options
 from traptor.common.config.keys.checks import KeyNeeds
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
@@ -146,7 +146,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     if traptor is not None and kafka is not None:
         _require_brokers(reader, traptor, kafka)
     if traptor is not None:
-        require_expand(reader, traptor.payload)
+        require_expand(reader, traptor)
+        require_place_for_trial(reader, traptor, kafka.topic if kafka is not None else "")
     reader.finish()
     assert traptor is not None
     assert supervisor is not None

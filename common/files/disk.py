@@ -8,6 +8,7 @@ from pathlib import Path
 
 _MOST_SPARED_BYTES = 16 << 20
 _SPARED_SHARE = 16
+_LEFT_TIMES = 4
 _UNLIMITED_BYTES = 1 << 62
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -37,6 +38,11 @@ def spare_bytes(folder: Path) -> int:
         return _UNLIMITED_BYTES
     spared = min(_MOST_SPARED_BYTES, disk.f_blocks * disk.f_frsize // _SPARED_SHARE)
     return free_bytes(folder) - spared
+
+
+def leaves_room(folder: Path, held_bytes: int) -> bool:
+    """Tell whether something this large on the disk of a folder leaves several times as much to others."""
+    return held_bytes <= spare_bytes(folder) // _LEFT_TIMES
 
 
 def allocate(file: Path, from_byte: int, size_bytes: int) -> bool:

@@ -20,6 +20,11 @@ def outbox_folder(state_dir: Path, connection: str) -> Path:
     return state_dir / "outbox" / connection
 
 
+def trial_folder(state_dir: Path, connection: str) -> Path:
+    """Return the folder of the outboxes that one connection has for a trial output."""
+    return outbox_folder(state_dir, connection) / "trial"
+
+
 def outboxes(state_dir: Path, connection: str) -> list[Path]:
     """Return the existing outboxes of one connection, ordered by generation."""
     return generation_folders(outbox_folder(state_dir, connection))
@@ -44,14 +49,20 @@ def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Messages waiting in outboxes of one connection that no process has open."""
+    """Messages waiting in outboxes of one connection that no process has open; `trial`: for its trial."""
 
     outboxes: int = 0
     messages: int = 0
     bytes: int = 0
+    trial: int = 0
 
     def __add__(self, other: Left) -> Left:
-        return Left(self.outboxes + other.outboxes, self.messages + other.messages, self.bytes + other.bytes)
+        return Left(
+            self.outboxes + other.outboxes,
+            self.messages + other.messages,
+            self.bytes + other.bytes,
+            self.trial + other.trial,
+        )
 
 
 def ownerless(state_dir: Path) -> dict[str, Left]:
@@ -60,6 +71,8 @@ def ownerless(state_dir: Path) -> dict[str, Left]:
     for name in _subfolders(state_dir / "outbox"):
         for folder in filter(is_ownerless, outboxes(state_dir, name)):
             found[name] = found.get(name, Left()) + _left_in(folder)
+        for folder in filter(is_ownerless, generation_folders(trial_folder(state_dir, name))):
+            found[name] = found.get(name, Left()) + Left(trial=_left_in(folder).messages)
     for path in (state_dir / "undelivered").glob("*.jsonl"):
         if match := _UNDELIVERED.fullmatch(path.name):
             found[match[1]] = found.get(match[1], Left()) + Left(1, 0, _size(path))

@@ -13,6 +13,7 @@ from traptor.common.text import one_line
 from traptor.rulekit.commands.parts.seams import KEY as SEAMS
 from traptor.rulekit.commands.parts.seams import Seams
 from traptor.supervisor.ctl import actions, completion, explaining, history, keys, local, passing, state
+from traptor.supervisor.ctl.collected import compare
 from traptor.supervisor.ctl.target import Target
 
 _RULES = "rules"
@@ -82,6 +83,6 @@ def _seams(target: Target) -> Seams:
     return seams_of(target)
 
 
-for module in (state, explaining, history, actions, keys, passing, local, completion):
+for module in (state, explaining, history, actions, keys, passing, local, completion, compare):
     for command in module.COMMANDS:
         main.add_command(command)

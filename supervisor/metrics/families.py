@@ -162,7 +162,36 @@ def _of_delivery(status: Json) -> Iterator[Metric]:
         each(connections, "outbox", "oldest"),
     )
     is_ok = status["output"]["state"] in ("ok", "unknown")
+    yield from _of_trial(status)
     yield gauge("output_ok", "1 unless the output fails or is behind.", ("sink",), [((sink,), is_ok)])
+
+
+def _of_trial(status: Json) -> Iterator[Metric]:
+    """Yield the metrics of a trial output; without one they have no samples."""
+    trial = status.get("trial")
+    now = [] if trial is None else [trial]
+    yield counter(
+        "trial_messages",
+        "Posts for the trial output, by what became of them.",
+        ("connection", "outcome"),
+        (
+            ((c["connection"], outcome), count)
+            for c in status["connections"]
+            for outcome, count in c["total"].get("trial", {}).items()
+        ),
+    )
+    yield gauge(
+        "trial_outbox_messages",
+        "Posts not yet delivered to the trial output.",
+        (),
+        (((), one["messages"]) for one in now),
+    )
+    yield gauge(
+        "trial_ok",
+        "1 unless the trial output fails or is behind.",
+        (),
+        (((), one["state"] in ("ok", "unknown")) for one in now),
+    )
 
 
 def _of_rules(status: Json) -> Iterator[Metric]:

@@ -29,6 +29,7 @@ def find(status: Json) -> list[OpenProblem]:
         *connections,
         *_of_apps(status),
         *_of_output(status),
+        *_of_trial(status),
         *_of_groups(status),
         *_of_keys(status),
         *_of_heartbeats(status),
@@ -205,6 +206,13 @@ def _of_output(status: Json) -> Iterator[OpenProblem]:
         why = output["error"] or "the oldest undelivered message waits for long"
         since = output["since"] or output["oldest"]
         yield _plain(Subject.OUTPUT, output["kind"], output["state"], why, meaning, since=since)
+
+
+def _of_trial(status: Json) -> Iterator[OpenProblem]:
+    trial = status.get("trial")
+    if trial is not None and (meaning := meanings.TRIAL[trial["state"]]) is not None:
+        why = trial["error"] or "the oldest undelivered post waits for long"
+        yield _plain(Subject.TRIAL, trial["name"], trial["state"], why, meaning)
 
 
 def _of_host(status: Json) -> Iterator[OpenProblem]:

@@ -99,6 +99,17 @@ OUTPUT: Mapping[str, Meaning | None] = {
     ),
 }
 
+TRIAL: Mapping[str, Meaning | None] = {
+    OutputState.UNKNOWN: None,
+    OutputState.OK: None,
+    OutputState.FAILING: Meaning(
+        WARNING,
+        "do what the error says, or end the trial: empty [traptor] output_trial; the output is not affected",
+        say_after_s=10.0,
+    ),
+    OutputState.BEHIND: Meaning(WARNING, "look at the trial's topic: it takes less than comes in"),
+}
+
 RULES_SUSPECT = Meaning(
     ERROR,
     "restore the rules in Redis, or accept that they are gone: a hint, or a reload with accept_empty",

@@ -13,6 +13,7 @@ class Subject(StrEnum):
     CONNECTION = "connection"
     APP = "app"
     OUTPUT = "output"
+    TRIAL = "trial"
     GROUP = "group"
     KEY = "key"
     RULES = "rules"

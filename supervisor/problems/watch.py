@@ -12,7 +12,7 @@ from traptor.supervisor.problems.problem import OpenProblem, Subject
 
 log = logging.getLogger(__name__)
 
-_ONE_AT_A_TIME = frozenset({Subject.CONNECTION, Subject.KEY, Subject.ALL, Subject.OUTPUT})
+_ONE_AT_A_TIME = frozenset({Subject.CONNECTION, Subject.KEY, Subject.ALL, Subject.OUTPUT, Subject.TRIAL})
 """Subjects for which another kind is the same trouble with another reason."""
 
 

@@ -25,6 +25,7 @@ from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
 from traptor.supervisor.status.output import output
 from traptor.supervisor.status.rates import Rates
+from traptor.supervisor.status.trial import trial
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
@@ -71,6 +72,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         ],
         "heartbeat": _heartbeats(groups, around),
         "output": output(context, now),
+        "trial": trial(context, now),
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [

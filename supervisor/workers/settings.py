@@ -19,6 +19,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         stream_url=settings.twitter.api_url if is_v2 else settings.twitter.stream_url,
         stream_query=stream_query(settings.traptor.expand) if is_v2 else (),
         payload=settings.traptor.payload if is_v2 else NATIVE,
+        trial=settings.traptor.output_trial if is_v2 else "",
         repeated=settings.traptor.repeated if is_v2 else MARK,
         connect_timeout_s=settings.twitter.connect_timeout,
         stall_timeout_s=settings.twitter.stall_timeout,

@@ -10,19 +10,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, Message
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourcePatternType,
-    ResourceType,
-)
-from support.kafka import KafkaProcess, all_messages, header
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from support.kafka import KafkaProcess, all_messages, give_write_right, header, take_write_right
 from support.outgoing import other, tweet
 from support.waiting import DEADLINE_S, wait_for
 
@@ -539,30 +528,3 @@ def test_messages_for_a_topic_that_may_not_be_written_any_more_are_put_aside_unt
     assert sorted(ids(all_messages(kafka, topic)) + refused) == list(range(1, sent + 1))
     assert delivery.counts.dead_letters == len(refused)
     assert any("give this user the right" in str(getattr(record, "fields", "")) for record in caplog.records)
-
-
-def take_write_right(kafka: KafkaProcess, topic: str) -> None:
-    """Nobody is allowed to write to the topic; everything else stays allowed."""
-    about = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:*", "*")
-    rights = [
-        AclBinding(*about, AclOperation.ALL, AclPermissionType.ALLOW),
-        AclBinding(*about, AclOperation.WRITE, AclPermissionType.DENY),
-    ]
-    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})  # the answers need it
-    for future in client.create_acls(rights).values():
-        future.result(DEADLINE_S)
-
-
-def give_write_right(kafka: KafkaProcess, topic: str) -> None:
-    denial = AclBindingFilter(
-        ResourceType.TOPIC,
-        topic,
-        ResourcePatternType.LITERAL,
-        None,
-        None,
-        AclOperation.WRITE,
-        AclPermissionType.DENY,
-    )
-    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-    for future in client.delete_acls([denial]).values():
-        future.result(DEADLINE_S)

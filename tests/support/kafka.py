@@ -10,6 +10,15 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from kafka_parts.broker import KafkaProcess
 from kafka_parts.jars import KafkaMissing, jars
 from kafka_parts.reader import TopicReader, header
@@ -19,7 +28,16 @@ from support.waiting import DEADLINE_S
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.rules.rule import GroupId
 
-__all__ = ["KafkaProcess", "all_messages", "header", "kafka_birth", "need_kafka", "running_kafka"]
+__all__ = [
+    "KafkaProcess",
+    "all_messages",
+    "give_write_right",
+    "header",
+    "kafka_birth",
+    "need_kafka",
+    "running_kafka",
+    "take_write_right",
+]
 
 
 def need_kafka() -> None:
@@ -78,3 +96,31 @@ def kafka_birth(
     )
     settings = replace(settings, outbox=replace(settings.outbox, confirm_timeout_s=confirm_timeout_s))
     return Birth("track:0", generation, GroupId.parse("track:0"), (), settings)
+
+
+def take_write_right(kafka: KafkaProcess, topic: str) -> None:
+    """Nobody is allowed to write to the topic; everything else stays allowed."""
+    about = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:*", "*")
+    rights = [
+        AclBinding(*about, AclOperation.ALL, AclPermissionType.ALLOW),
+        AclBinding(*about, AclOperation.WRITE, AclPermissionType.DENY),
+    ]
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})  # the answers need it
+    for future in client.create_acls(rights).values():
+        future.result(DEADLINE_S)
+
+
+def give_write_right(kafka: KafkaProcess, topic: str) -> None:
+    """Everybody is allowed to write to it again."""
+    denial = AclBindingFilter(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        None,
+        None,
+        AclOperation.WRITE,
+        AclPermissionType.DENY,
+    )
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    for future in client.delete_acls([denial]).values():
+        future.result(DEADLINE_S)

@@ -293,3 +293,46 @@ def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered
     pipeline, messages = handled(*lines, birth=birth)
     assert [message.rule_ids for message in messages] == [("1",), ("2",)]
     assert (pipeline.tally.received, pipeline.tally.held) == (3, 1)
+
+
+class KeptTrial:
+    """A trial that keeps every message."""
+
+    payload = "v1.1"
+
+    def __init__(self) -> None:
+        self.messages: list[Outgoing] = []
+
+    def open(self) -> None:
+        """Nothing is opened."""
+
+    def send(self, message: Outgoing) -> None:
+        self.messages.append(message)
+
+    def counts(self) -> dict[str, int]:
+        return {"accepted": len(self.messages)}
+
+
+@pytest.mark.parametrize(("main", "other"), [("native", "v1.1"), ("v1.1", "native")])
+def test_a_trial_gets_the_same_posts_in_the_other_form(main: str, other: str) -> None:
+    kept, trial = Kept(), KeptTrial()
+    trial.payload = other
+    birth = replace(BIRTH, settings=replace(BIRTH.settings, payload=main))
+    pipeline = PostPipeline(birth, kept, None, trial)  # type: ignore[arg-type]
+    pipeline.open()
+    broken = post_fields("x", id="7", geo={"coordinates": {"coordinates": [1]}})
+    for line in (post_line(post_fields("storm"), "11"), post_line(broken, "11")):
+        pipeline.handle(line)
+    assert [message.payload for message in kept.messages] == [main, "native"]
+    assert [message.payload for message in trial.messages] == [other, "native"]
+    for one, same in zip(kept.messages, trial.messages, strict=True):
+        assert (one.tweet_id, one.rule_ids, one.created_at_ms) == (
+            same.tweet_id,
+            same.rule_ids,
+            same.created_at_ms,
+        )
+        assert added(one) == added(same)
+    tweet = json.loads((kept if main == "v1.1" else trial).messages[0].body)
+    assert (tweet["id_str"], tweet["text"]) == ("900000000000000020", "storm")
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.errors, counters.trial) == (2, {"not rebuilt": 1}, {"accepted": 2})

@@ -25,8 +25,18 @@ class Delivered:
         return self._safe_until
 
 
+class Handling:
+    """A pipeline that has no message in hand."""
+
+    problem = ""
+
+    def __init__(self, delivery: Delivered) -> None:
+        self.keep = delivery.keep
+
+
 def dated(tmp_path: Path, delivery: Delivered, *, streamed: bool = True, **members: object) -> Disconnected:
-    session = Session(worker_birth(tmp_path), delivery, None, None, lambda _message: None)  # type: ignore[arg-type]
+    pipeline = Handling(delivery)
+    session = Session(worker_birth(tmp_path), delivery, pipeline, None, lambda _message: None)  # type: ignore[arg-type]
     session._current.opened(10.0)
     ended = Disconnected(at=20.0, last_byte_at=19.0, safe_until=18.0, streamed=streamed, **members)  # type: ignore[arg-type]
     return session._dated(ended)

@@ -40,7 +40,20 @@ _TROUBLE_CHARS = 500
 class Delivery:
     """Delivers the messages of one generation, and those that earlier ones left."""
 
-    def __init__(self, birth: Birth, sink: Sink) -> None:
+    def __init__(
+        self,
+        birth: Birth,
+        sink: Sink,
+        folder: OutboxFolder | None = None,
+        *,
+        name: str | None = None,
+        on_failure: Callable[[], None] | None = None,
+    ) -> None:
+        """Take the folder of the outboxes, by default the connection's own.
+
+        `name` tells the output from the main one in the log. `on_failure` is called when the delivery fails
+        through a bug; by default the process ends, and the next generation continues with its outbox.
+        """
         settings = birth.settings.outbox
         self.counts = DeliveryCounts()
         self._handled_until: Callable[[], float] = lambda: 0.0
@@ -49,13 +62,14 @@ class Delivery:
         self._sink = sink
         self._settings = settings
         self._drains = birth.drains
-        folder = OutboxFolder(birth)
+        folder = folder or OutboxFolder(birth)
+        self._on_failure = on_failure or _end_the_process
         self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
-        self._gathered = Gathering(folder, self._outflow, self._intake)
+        self._gathered = Gathering(folder, self._outflow, self._intake, name)
         self._marker = Marker(self._gathered)
-        self._upkeep = Upkeep(settings, sink, folder, self._outflow)
+        self._upkeep = Upkeep(settings, sink, folder, self._outflow, name)
         self._look_around = Every(_IDLE_PAUSE_S)
         self._removal = Every(COMMIT_S)
         self._bell = threading.Event()
@@ -220,8 +234,7 @@ class Delivery:
                         self._upkeep.look(lambda: self.backlog, now)
         except Exception:
             log.critical("the delivery failed", exc_info=True)
-            # the messages in the outbox are safe; the next generation continues with it
-            os._exit(ExitCode.FAILURE)
+            self._on_failure()
 
     def _wait_for_work(self) -> None:
         if not self._gathered:
@@ -249,3 +262,8 @@ class Delivery:
         self._gathered.let_go()
         self._outflow.let_go()
         return left
+
+
+def _end_the_process() -> None:
+    # the messages in the outbox are safe; the next generation continues with it
+    os._exit(ExitCode.FAILURE)

@@ -29,7 +29,10 @@ class Gathering:
     While they cannot be kept they stay in memory, and the intake is closed.
     """
 
-    def __init__(self, folder: OutboxFolder, outflow: Outflow, intake: Intake) -> None:
+    def __init__(
+        self, folder: OutboxFolder, outflow: Outflow, intake: Intake, name: str | None = None
+    ) -> None:
+        self._which = {} if name is None else {"output": name}  # in the log: not the main output
         self._committed_at = 0.0
         self._own: Waiting | None = None
         self._folder = folder
@@ -118,10 +121,10 @@ class Gathering:
         trouble = OutboxTrouble.DISK if isinstance(error, DiskFull) else OutboxTrouble.BROKEN
         self._intake.refused(trouble, self._outflow.waiting_bytes)
         if count := self._tally.add("not kept"):
-            about = fields(error=str(error), in_memory=len(self._messages), count=count)
+            about = fields(error=str(error), in_memory=len(self._messages), count=count, **self._which)
             log.error("the outbox cannot be written", extra=about)
 
     def _can_keep(self) -> None:
         if not self._intake.is_kept:
             self._intake.kept()
-            log.info("the outbox can be written again", extra=lifecycle())
+            log.info("the outbox can be written again", extra=lifecycle(**self._which))

@@ -20,7 +20,8 @@ class Progress:
     little.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        self._which = {} if name is None else {"output": name}  # in the log: not the main output
         self._waiting_since: float | None = None
         self._said_at: float | None = None
         self._said_messages = 0
@@ -37,12 +38,13 @@ class Progress:
 
     def _go_on(self, messages: int, size_bytes: int, now: float) -> None:
         if self._said_at is None:
-            log.warning("messages wait in the outbox", extra=fields(messages=messages, bytes=size_bytes))
+            about = fields(messages=messages, bytes=size_bytes, **self._which)
+            log.warning("messages wait in the outbox", extra=about)
         elif now - self._said_at < _SAY_INTERVAL_S:
             return
         else:
             per_s = round((self._said_messages - messages) / (now - self._said_at), 1)
-            about = fields(messages=messages, bytes=size_bytes, fewer_per_s=per_s)
+            about = fields(messages=messages, bytes=size_bytes, fewer_per_s=per_s, **self._which)
             if messages > self._said_messages and not self._growth_is_said:
                 self._growth_is_said = True
                 log.error("the outbox grows", extra=about)
@@ -53,6 +55,7 @@ class Progress:
     def _end(self, now: float) -> None:
         if self._said_at is not None and self._waiting_since is not None:
             waited_s = round(now - self._waiting_since, 1)
-            log.info("all that waited in the outbox is delivered", extra=lifecycle(waited_s=waited_s))
+            about = lifecycle(waited_s=waited_s, **self._which)
+            log.info("all that waited in the outbox is delivered", extra=about)
         self._waiting_since = self._said_at = None
         self._growth_is_said = False

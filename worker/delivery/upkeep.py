@@ -45,14 +45,21 @@ class Upkeep:
     Used by one thread at a time.
     """
 
-    def __init__(self, settings: OutboxSettings, sink: Sink, folder: OutboxFolder, outflow: Outflow) -> None:
+    def __init__(
+        self,
+        settings: OutboxSettings,
+        sink: Sink,
+        folder: OutboxFolder,
+        outflow: Outflow,
+        name: str | None = None,
+    ) -> None:
         self._is_synced = settings.synced
         self._sink = sink
         self._folder = folder
         self._outflow = outflow
-        self._progress = Progress()
+        self._progress = Progress(name)
         self.oldest_at: float | None = None  # about when the oldest message came (any thread)
-        self._watch = OutputWatch(sink, settings.confirm_timeout_s)
+        self._watch = OutputWatch(sink, settings.confirm_timeout_s, name)
         self._sync = Every(SYNC_S)
         self._adoption = Every(_ADOPT_S)
         self._give_back = Every(_GIVE_BACK_S)

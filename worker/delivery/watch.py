@@ -16,7 +16,8 @@ _LOOK_S = 0.5
 class OutputWatch:
     """Notifies the sink repeatedly while none of the oldest messages is confirmed."""
 
-    def __init__(self, sink: Sink, timeout_s: float) -> None:
+    def __init__(self, sink: Sink, timeout_s: float, name: str | None = None) -> None:
+        self._which = {} if name is None else {"output": name}  # in the log: not the main output
         self.unconfirmed_since: float | None = None  # None: the output confirms (any thread)
         self._sink = sink
         self._patience = Patience(timeout_s)
@@ -32,10 +33,11 @@ class OutputWatch:
         self.unconfirmed_since = since
         if since is None:
             if before is not None:
-                log.info("the output confirms messages again", extra=lifecycle(after_s=_age(before, now)))
+                about = lifecycle(after_s=_age(before, now), **self._which)
+                log.info("the output confirms messages again", extra=about)
             return
         if before is None:
-            about = fields(messages=backlog, for_s=_age(since, now))
+            about = fields(messages=backlog, for_s=_age(since, now), **self._which)
             log.error("the output confirms nothing", extra=about)
         self._sink.confirms_none(since)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from traptor.common.birth import Birth
 from traptor.common.errors import SinkError
 from traptor.common.files.disk import is_full
-from traptor.common.files.outboxes import outbox_folder, outboxes
+from traptor.common.files.outboxes import generation_folders, outbox_folder
 from traptor.common.logs.event import fields, lifecycle
 from traptor.worker.outbox.outbox import DiskFull, Outbox, OutboxError, OutboxInUse
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class OutboxFolder:
-    """The folder `state_dir/outbox/<connection>`, as one generation uses it."""
+    """A folder of outboxes as one generation uses it: its connection's, or another one."""
 
-    def __init__(self, birth: Birth) -> None:
-        self._connection = birth.connection
+    def __init__(self, birth: Birth, folder: Path | None = None) -> None:
+        self._folder = folder or outbox_folder(birth.settings.outbox.state_dir, birth.connection)
         self._generation = birth.generation
         self._drains = birth.drains
         self._settings = birth.settings.outbox
@@ -27,7 +27,7 @@ class OutboxFolder:
 
     def create(self) -> Outbox:
         """Create the generation's own outbox. Raises SinkError, and DiskFull when only room is missing."""
-        folder = outbox_folder(self._settings.state_dir, self._connection)
+        folder = self._folder
         try:
             return Outbox.create(
                 folder / str(self._generation),
@@ -47,7 +47,7 @@ class OutboxFolder:
 
         A drain worker counts as later than all of them.
         """
-        folders = outboxes(self._settings.state_dir, self._connection)
+        folders = generation_folders(self._folder)
         before = [folder for folder in folders if self._drains or int(folder.name) < self._generation]
         return [outbox for folder in before if (outbox := self._try_to_adopt(folder)) is not None]
 

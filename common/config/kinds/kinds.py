@@ -155,6 +155,10 @@ def _topic(text: str) -> str:
     return text
 
 
+def _optional_topic(text: str) -> str:
+    return _topic(text) if text else ""
+
+
 def _handover(text: str) -> tuple[str, ...]:
     items = read_list(text)
     if not set(items) <= set(WAYS):
@@ -235,6 +239,7 @@ Output = Annotated[str, BeforeValidator(_output), Allowed("`kafka`, `jsonl:DIR` 
 OtherMessages = Annotated[str, BeforeValidator(_other_messages), Allowed("`topic`, `drop` or a name")]
 Brokers = Annotated[str, BeforeValidator(_brokers), Allowed("a list of `host:port`", is_list=True)]
 Topic = Annotated[str, BeforeValidator(_topic), Allowed("a name")]
+OptionalTopic = Annotated[str, BeforeValidator(_optional_topic), Allowed("a name, or nothing")]
 FolderPath = Annotated[Path, BeforeValidator(_path), Allowed("a folder")]
 LogFolder = Annotated[Path | None, BeforeValidator(_log_folder), Allowed("a folder, or `-` for stdout")]
 OptionalPath = Annotated[Path | None, BeforeValidator(_optional_path), Allowed("a file, or nothing")]

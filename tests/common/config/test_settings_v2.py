@@ -80,6 +80,33 @@ class TestOptions:
             assert (traptor.payload, traptor.expand) == ("v1.1", expand)
         assert config.load(V2 + APP).traptor.payload == "native"
 
+    def test_a_trial_of_the_rebuilt_form_needs_one_too(self, config: Configuration) -> None:
+        trial = "output_trial = old\n"
+        assert "needs `expand` to be set" in config.problem(V2 + trial + APP)
+        settings = config.load(f"{V2}{trial}expand = none\n{APP}")
+        workers = worker_settings(settings)
+        assert (workers.trial, workers.payload, workers.trial_payload) == ("old", "native", "v1.1")
+
+    @pytest.mark.parametrize(
+        ("lines", "problem"),
+        [
+            ("output = jsonl:out\n", "needs api = v2: v1.1 has one form only"),
+            ("output = jsonl:-\napi = v2\n", "needs output = kafka or output = jsonl:DIR"),
+            ("output = jsonl:out\napi = v2\nother_messages = old\n", "other_messages has this one"),
+            ("output = kafka\napi = v2\n[kafka]\ntopic = old\n", "[kafka] topic has this one"),
+            ("output = kafka\napi = v2\n[kafka]\ntopic = old.dlq\n", "that of its dead letters"),
+            ("output = kafka\napi = v2\nother_messages = old\n", "other_messages has this one"),
+            ("output = jsonl:out\napi = v2\n", "must be the name of a topic"),
+        ],
+    )
+    def test_a_trial_without_another_form_or_a_place_of_its_own_is_refused(
+        self, config: Configuration, lines: str, problem: str
+    ) -> None:
+        name = "a/b" if "name of a topic" in problem else "old"
+        brokers = "" if "[kafka]" in lines else "[kafka]\n"
+        ini = f"[traptor]\nexpand = none\noutput_trial = {name}\n{lines}{brokers}bootstrap_servers = h:1\n"
+        assert problem in config.problem(ini)
+
     def test_options_of_the_other_api_are_a_warning(self, config: Configuration) -> None:
         (warning,) = config.warnings(f"{V2}{APP}[twitter]\ntrack_limit = 10\n")
         assert warning == (

@@ -144,7 +144,20 @@ def test_counters_go_on_over_generations(world: SteppedWorld) -> None:
         world.after(100)
 
 
-def reported(g: Any, **counts: int) -> Report:
+def test_a_trial_is_counted_by_what_became_of_its_posts(world: SteppedWorld) -> None:
+    c = world.connection("track:0", "storm")
+    g = world.stream(c)
+    assert not [name for name, _ in scraped(shown(world)) if "trial" in name]
+    g.last_report = reported(g, trial={"delivered": 5, "dropped": 2})
+    trial = {"name": "old", "state": "failing", "error": "gone", "messages": 4, "bytes": 1, "oldest": None}
+    found = scraped({**shown(world), "trial": trial})
+    assert found["traptor_trial_messages_total", ("track:0", "delivered")] == 5
+    assert found["traptor_trial_messages_total", ("track:0", "dropped")] == 2
+    assert found["traptor_trial_outbox_messages", ()] == 4
+    assert found["traptor_trial_ok", ()] == 0
+
+
+def reported(g: Any, **counts: Any) -> Report:
     return Report(
         at=g.born_at + 1, activity=Activity.READING, activity_since=g.born_at, last_byte_at=g.born_at,
         safe_until=g.born_at, backlog=0, outbox_bytes=0, counters=Counters(**counts),

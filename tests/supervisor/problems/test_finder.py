@@ -15,7 +15,7 @@ from support.paperapp import PaperApp, PaperApps
 from support.statuses import WORKS, group, status_of
 from support.stepping import A, B, SteppedWorld
 
-from traptor.common.messages import DisconnectKind, Report
+from traptor.common.messages import DisconnectKind, Report, TrialReport
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.hold import HoldKind
@@ -28,6 +28,7 @@ from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.board import Board, Health, health
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject
+from traptor.supervisor.problems.sentence import sentence
 from traptor.supervisor.reload import Outcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
 from traptor.supervisor.status.status import _key
@@ -190,6 +191,32 @@ def test_an_output_that_fails_or_is_behind_is_a_problem(world: SteppedWorld) -> 
     reported(world, unconfirmed_since=world.now - 90, oldest_at=world.now - 100)
     assert only(find(status_of(world))).why == "it confirms nothing"
     reported(world, oldest_at=world.now - 700)
+    assert only(find(status_of(world))).kind == "behind"
+
+
+def test_a_trial_that_fails_is_a_warning_and_the_output_stays_well(world: SteppedWorld) -> None:
+    assert status_of(world)["trial"] is None
+    settings = world.context.settings
+    traptor = settings.traptor.model_copy(update={"output_trial": "old"})
+    world.context.settings = replace(settings, traptor=traptor)
+    assert status_of(world)["trial"]["state"] == "unknown"
+    usual: dict[str, Any] = {
+        "backlog": 3, "outbox_bytes": 900, "unconfirmed_since": None, "oldest_at": None, "trouble": "",
+    }  # fmt: skip
+    reported(world, trial=TrialReport(**usual))
+    shown = status_of(world)["trial"]
+    assert (shown["name"], shown["state"], shown["messages"], shown["bytes"]) == ("old", "ok", 3, 900)
+    assert find(status_of(world)) == []
+    reported(world, trial=TrialReport(**usual | {"trouble": "no topic old"}))
+    assert status_of(world)["output"]["state"] == "ok"
+    one = only(find(status_of(world)))
+    assert (one.subject, one.name, one.kind, one.why, one.level) == (
+        Subject.TRIAL, "old", "failing", "no topic old", logging.WARNING,
+    )  # fmt: skip
+    assert sentence(one, 0.0, 0.0).startswith("trial old FAILING")
+    reported(world, trial=TrialReport(**usual | {"unconfirmed_since": world.now - 90}))
+    assert only(find(status_of(world))).why == "it confirms nothing"
+    reported(world, trial=TrialReport(**usual | {"oldest_at": world.now - 700}))
     assert only(find(status_of(world))).kind == "behind"
 
 

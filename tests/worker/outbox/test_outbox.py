@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.paths import DATA
 
 from traptor.common.files.mark import Mark, read_mark
-from traptor.common.files.outboxes import Left, is_ownerless, outboxes, ownerless
+from traptor.common.files.outboxes import Left, is_ownerless, outboxes, ownerless, trial_folder
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox, OutboxError, OutboxInUse
 
@@ -274,6 +274,15 @@ def test_outboxes_that_no_process_has_are_found(tmp_path: Path) -> None:
     assert [path.name for path in outboxes(tmp_path, "follow:0.2")] == ["9", "11"]
     assert ownerless(tmp_path / "nowhere") == {}
     owned.close()
+
+
+def test_what_waits_for_a_trial_is_told_apart(tmp_path: Path) -> None:
+    left = create(trial_folder(tmp_path, "v2:app"), 3)
+    left.put([message(1), message(2)])
+    assert ownerless(tmp_path) == {}
+    left.close()
+    assert ownerless(tmp_path) == {"v2:app": Left(trial=2)}
+    assert outboxes(tmp_path, "v2:app") == []
 
 
 def test_what_waits_in_an_outbox_of_a_version_that_noted_no_count_is_told_by_its_size(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 
-_TOPIC: Final = "create the topic, or name another one in [kafka] topic"
+
+def missing_advice(option: str) -> str:
+    """Return what the operator can do about a missing topic that an option names."""
+    return f"create the topic, or name another one in {option}"
+
+
+_TOPIC: Final = missing_advice("[kafka] topic")
 _RIGHTS: Final = "give this user the right to write to the topic"
 _SIZE: Final = "raise max.message.bytes of the topic, or lower batch.size in [kafka]"
 

@@ -125,7 +125,7 @@ class Lookout:
     def _find(self) -> ClusterFacts:
         asked_at = time.monotonic()
         with Topics(self._config, self._stopped) as topics:
-            cluster, created = need_topics(topics, self._names, self._settings.create_topic)
+            cluster, created = need_topics(topics, self._names, self._settings)
             if created:
                 log.info("topics created", extra=lifecycle(topics=",".join(created)))
             dead_letter_topic = self._found_dead_letter_topic(topics)

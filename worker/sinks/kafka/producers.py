@@ -79,6 +79,11 @@ class KafkaProducers(Generic[About]):
             raise self._lookout.error
         self._take_over_what_was_made()
 
+    def look_beside(self) -> None:
+        """Begin to look for Kafka, and go on for as long as it takes, whatever is the matter."""
+        self._lookout.settled.set()
+        self._lookout.look()
+
     def stop_waiting(self) -> None:
         """End the wait of `open` now (any thread)."""
         self._lookout.settled.set()

@@ -22,6 +22,7 @@ from traptor.worker.sinks.kafka.errors import (
     is_missing_topic,
     is_too_large,
     lasts,
+    missing_advice,
     size_advice,
     text_of,
 )
@@ -58,9 +59,14 @@ class KafkaSink:
     file.
     """
 
-    def __init__(self, birth: Birth, settings: KafkaSettings) -> None:
+    def __init__(
+        self, birth: Birth, settings: KafkaSettings, dead_letters: DeadLetters | None = None
+    ) -> None:
+        """Take the file of dead letters, by default the connection's own."""
         self._recorder = Recorder(birth, settings)
-        self._dead_letters = DeadLetters(settings.dead_letter_dir / f"{birth.connection}.jsonl")
+        file = settings.dead_letter_dir / f"{birth.connection}.jsonl"
+        self._dead_letters = dead_letters or DeadLetters(file)
+        self._topic_option = settings.topic_option
         self._tally = Tally()
         self._limits_doubted_at: float | None = None
         self._came_back = ""  # the error of the last message that did, until one is confirmed
@@ -212,7 +218,8 @@ class KafkaSink:
         topic, error = failure.record.topic, failure.error
         self._came_back = f"{topic}: {text_of(error)}"
         if count := self._tally.add(f"missing {topic}"):
-            about = fields(topic=topic, error=text_of(error), count=count, advice=advice(error))
+            todo = missing_advice(self._topic_option)
+            about = fields(topic=topic, error=text_of(error), count=count, advice=todo)
             log.error("the topic is gone, messages wait for it", extra=about)
 
     def _say_refused(self, failure: Undelivered, dead_letters: str | Path) -> None:

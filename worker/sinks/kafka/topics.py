@@ -174,22 +174,22 @@ def made_with(make: Callable[..., Client], config: Config) -> Client:
         raise SinkError(f"[kafka]: {' '.join(text.split())}; look at the options with a dot") from None
 
 
-def need_topics(topics: Topics, names: Collection[str], create: bool) -> tuple[Cluster, list[str]]:
+def need_topics(topics: Topics, names: Collection[str], settings: KafkaSettings) -> tuple[Cluster, list[str]]:
     """Return the cluster with the topics, and the topics that were created. Raises like `Topics.describe`."""
     found = topics.describe(names)
-    if missing := missing_topics({name: state.partitions for name, state in found.items()}, create):
+    if missing := missing_topics({name: state.partitions for name, state in found.items()}, settings):
         topics.create(missing)
         found = topics.describe(names)
     return Cluster(topics.cluster_id(), found), missing
 
 
-def missing_topics(found: Mapping[str, int], create: bool) -> list[str]:
+def missing_topics(found: Mapping[str, int], settings: KafkaSettings) -> list[str]:
     """Return the missing topics. Raises SinkError when some are missing and may not be created."""
     missing = [name for name, count in found.items() if not count]
-    if missing and not create:
+    if missing and not settings.create_topic:
         raise SinkError(
-            f"Kafka has no topic {' and no topic '.join(missing)}: create it, name another one in [kafka] "
-            "topic, or set [kafka] create_topic = yes"
+            f"Kafka has no topic {' and no topic '.join(missing)}: create it, name another one in "
+            f"{settings.topic_option}, or set [kafka] create_topic = yes"
         )
     return missing
 
@@ -200,7 +200,7 @@ def look_at_kafka(settings: KafkaSettings, other_messages: str) -> str:
     made_with(Producer, config)  # it rejects more than the client that asks for topics
     with Topics(config, threading.Event()) as topics:
         found = topics.partitions(topics_of(settings, other_messages))
-    missing_topics(found, settings.create_topic)
+    missing_topics(found, settings)
     said = [f"topic {name} ({_partitions(count)})" for name, count in found.items()]
     return f"Kafka answers: {', '.join(said)}."
 
