@@ -68,6 +68,7 @@ class Admin:
             web.post("/sandbox/stop-timeline", self._stop),
             web.post("/sandbox/start-timeline", self._start),
             web.post("/sandbox/burst", self._burst),
+            web.post("/sandbox/edits", self._edit),
             web.post("/sandbox/messages", self._message),
             web.put("/sandbox/accounts", self._set_accounts),
             web.get("/sandbox/faults", self._get_faults),
@@ -139,6 +140,12 @@ class Admin:
         values: list[Value] = [value for item in items or [] for value in parse_loose(item)]
         first, last = await self._timeline.burst(count, values)
         return _json({"made": count, "first": first, "last": last})
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        ids = (await _object(request, "ids")).get("ids")
+        if not isinstance(ids, list) or not all(isinstance(one, str) and one.isdecimal() for one in ids):
+            raise BadInput("ids: a list of ids, as strings, is expected")
+        return _json({"versions": [str(self._timeline.edit(int(one))) for one in ids]})
 
     async def _message(self, request: web.Request) -> web.Response:
         body = await _object(request, "message", "account")

@@ -50,6 +50,9 @@ _AT_LEAST_1 = click.IntRange(min=1)
 @click.option(
     "--noise", default=0.2, show_default=True, type=click.FloatRange(0, 1), help="Share for no rule."
 )
+@click.option(
+    "--edits", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Share edited soon."
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed and rules make the same tweets.")
 @click.option("--replay", type=_FILE, help="JSON lines to publish instead of made tweets.")
 @click.option(
@@ -143,6 +146,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         port=options["port"],
         rate=options["rate"],
         noise=options["noise"],
+        edits=options["edits"],
         seed=options["seed"],
         keep=options["keep"],
         archive=options["archive"],

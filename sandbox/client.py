@@ -70,6 +70,10 @@ class SandboxClient:
         """Make this many tweets at once, for these values in turn or for the rules."""
         return self._object("POST", "/sandbox/burst", {"n": count, "values": values})
 
+    def edit(self, *ids: str) -> list[str]:
+        """Publish a new version of each of these tweets; return their ids."""
+        return list(self._object("POST", "/sandbox/edits", {"ids": list(ids)})["versions"])
+
     def set_accounts(self, accounts: Iterable[Mapping[str, Any]]) -> None:
         """Let these accounts connect, and no others; an empty list admits everybody."""
         self._call("PUT", "/sandbox/accounts", list(accounts))

@@ -24,6 +24,7 @@ class TweetRecord:
     made_mono: float
     connections: tuple[int, ...] = ()
     written_mono: tuple[float, ...] = ()  # in the order of `connections`
+    edit_of: int | None = None  # number of the version before
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as the API shows it."""
@@ -37,6 +38,7 @@ class TweetRecord:
             "made_mono": self.made_mono,
             "connections": self.connections,
             "written_mono": self.written_mono,
+            "edit_of": self.edit_of,
         }
 
 
@@ -49,12 +51,12 @@ class TweetLog:
         self.made_by_type: Counter[str] = Counter()
         self.noise = 0
 
-    def add(self, tweet: Tweet, at: Instant) -> TweetRecord:
+    def add(self, tweet: Tweet, at: Instant, edit_of: int | None = None) -> TweetRecord:
         """Record a tweet before it is written to any connection."""
         self.made += 1
         self.made_by_type.update(value.type.value for value in tweet.values)
         self.noise += not tweet.values and not tweet.is_for_all
-        record = TweetRecord(self.made, tweet.id, tweet.values, tweet.form, at.unix, at.mono)
+        record = TweetRecord(self.made, tweet.id, tweet.values, tweet.form, at.unix, at.mono, edit_of=edit_of)
         self._records.append(record)
         return record
 

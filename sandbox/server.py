@@ -68,7 +68,15 @@ class Sandbox:
         )
         audience = Audiences(self._connections, self._v2.audience)
         self.timeline = Timeline(
-            TweetMaker(settings.seed), log, archive, audience, clock, settings.rate, settings.noise, replay
+            TweetMaker(settings.seed),
+            log,
+            archive,
+            audience,
+            clock,
+            settings.rate,
+            settings.noise,
+            settings.edits,
+            replay,
         )
         endpoint = FilterEndpoint(
             settings, accounts, attempts, self._connections, faults, self._strikes, clock

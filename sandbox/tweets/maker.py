@@ -89,8 +89,12 @@ class TweetMaker:
         self._filler.adorn(draft)
         return draft
 
-    def _finish(self, draft: Draft, values: tuple[Value, ...], form: str, now_unix_s: float) -> Tweet:
+    def next_id(self, now_unix_s: float) -> int:
+        """Return an id of this moment, higher than all before."""
         by_time = (int(now_unix_s * 1000) - TWITTER_EPOCH_MS) << 22
         self._last_id = max(by_time, self._last_id + 1)
-        tweet_json = twitter_json(render(draft, self._last_id))
-        return Tweet(self._last_id, values, form, tweet_json)
+        return self._last_id
+
+    def _finish(self, draft: Draft, values: tuple[Value, ...], form: str, now_unix_s: float) -> Tweet:
+        tweet_id = self.next_id(now_unix_s)
+        return Tweet(tweet_id, values, form, twitter_json(render(draft, tweet_id)))

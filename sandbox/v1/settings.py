@@ -20,6 +20,7 @@ class Settings:
     port: int = 0
     rate: float = 50.0  # tweets per second
     noise: float = 0.2  # share of tweets that no rule matches
+    edits: float = 0.0  # share of tweets of which a new version follows
     seed: int = 1
     keep: int = 1_000_000  # tweets in the record
     archive: int = KEEP  # tweets with their texts, for questions about the past
