@@ -20,6 +20,7 @@ from traptor.rulekit.commands.parts.kit import (
     Where,
     a_group,
     a_place,
+    force_option,
     json_option,
     kit_of,
     say_json,
@@ -74,6 +75,7 @@ def remove(
 @click.argument("rule_ids", nargs=-1, metavar="RULE_ID...")
 @click.option("--to", "target_id", required=True, help="The id that they move to.")
 @click.option("--all", "takes_all", is_flag=True, help="Move all rules of the group.")
+@force_option
 @dry_run_option
 @wait_option
 @json_option
@@ -84,6 +86,7 @@ def move(
     rule_ids: tuple[str, ...],
     target_id: str,
     takes_all: bool,
+    force: bool,
     dry_run: bool,
     wait_s: float,
     as_json: bool,
@@ -102,7 +105,7 @@ def move(
             raise NoSuchRule(f"{error}; nothing was changed") from None
         return _steps(edits, target)
 
-    manner = Manner(f"move {where} {_named(rule_ids, takes_all)} to {target}", wait_s, dry_run)
+    manner = Manner(f"move {where} {_named(rule_ids, takes_all)} to {target}", wait_s, dry_run, force)
     steps = make_change(kit_of(ctx), where.type, manner, work_out)
     Outcome(steps, dry_run).show(as_json)
 
@@ -137,7 +140,9 @@ def history(ctx: click.Context, where: Where, most: int, as_json: bool) -> None:
 @click.command()
 @click.argument("group", type=a_group, metavar="TYPE:ID")
 @click.option(
-    "--force", is_flag=True, help="Take the change back although its rules were changed again since."
+    "--force",
+    is_flag=True,
+    help="Take the change back although its rules were changed again since, or lost by Redis.",
 )
 @dry_run_option
 @wait_option
@@ -152,7 +157,8 @@ def undo(
         present = {rule.key: rule.fields for rule in holdings.rules}
         return [_undone(client, group, present, force)]
 
-    steps = make_change(kit_of(ctx), group.type, Manner(f"undo {group}", wait_s, dry_run), work_out)
+    manner = Manner(f"undo {group}", wait_s, dry_run, force)
+    steps = make_change(kit_of(ctx), group.type, manner, work_out)
     Outcome(steps, dry_run).show(as_json)
 
 

@@ -16,7 +16,14 @@ from traptor.rulekit.changes.loading import LoadPlan, Target, plan_load
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.parts.changing import Manner, Outcome, list_changes, make_change
 from traptor.rulekit.commands.parts.given import BadRows, Given, collect, given_of, settle_bad, source_options
-from traptor.rulekit.commands.parts.kit import Kit, a_type, json_option, kit_of, wait_option
+from traptor.rulekit.commands.parts.kit import (
+    Kit,
+    a_type,
+    force_option,
+    json_option,
+    kit_of,
+    wait_option,
+)
 from traptor.rulekit.commands.parts.naming import Naming
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
 from traptor.rulekit.keeping.changing import Steps
@@ -45,12 +52,20 @@ replace_option = click.option(
 @key_option
 @yes_option
 @click.option("--allow-empty", is_flag=True, help="Believe a source without any rule, with --replace.")
+@force_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @wait_option
 @json_option
 @click.pass_context
 def load(
-    ctx: click.Context, /, as_json: bool, wait_s: float, dry_run: bool, allow_empty: bool, **options: Any
+    ctx: click.Context,
+    /,
+    as_json: bool,
+    wait_s: float,
+    dry_run: bool,
+    force: bool,
+    allow_empty: bool,
+    **options: Any,
 ) -> None:
     """Load rules from a file or a database.
 
@@ -67,7 +82,7 @@ def load(
         )
     target = target_of(given.rule_type, kit.limits, options)
     work = Loading(collected, target, given.skips_bad)
-    manner = Manner(f"load {given.name}", wait_s, dry_run)
+    manner = Manner(f"load {given.name}", wait_s, dry_run, force)
     steps = make_change(kit, given.rule_type, manner, work.steps)
     Outcome(steps, dry_run, work.as_json()).show(as_json)
 
@@ -105,6 +120,7 @@ def diff(ctx: click.Context, /, as_json: bool, shows_all: bool, **options: Any) 
 @id_option
 @key_option
 @yes_option
+@force_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @wait_option
 @json_option
@@ -119,6 +135,7 @@ def add(
     group_id: str | None,
     key_name: str | None,
     may_spend: bool,
+    force: bool,
     dry_run: bool,
     wait_s: float,
     as_json: bool,
@@ -137,7 +154,8 @@ def add(
         raise BadRows(f"{collected.bad[0].reason}; nothing was changed")
     options = {"group_id": group_id, "replace": False}
     work = Loading(collected, target_of(rule_type, kit.limits, options), False)
-    steps = make_change(kit, rule_type, Manner(f"add {value}"[:200], wait_s, dry_run), work.steps)
+    manner = Manner(f"add {value}"[:200], wait_s, dry_run, force)
+    steps = make_change(kit, rule_type, manner, work.steps)
     Outcome(steps, dry_run, work.as_json()).show(as_json)
 
 

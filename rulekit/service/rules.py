@@ -19,6 +19,7 @@ from traptor.rulekit.changes.holdings import Holdings, Stored
 from traptor.rulekit.changes.loading import Target, plan_load
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses
 from traptor.rulekit.keeping.reading import quiet, read_holdings
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
@@ -62,11 +63,14 @@ class Added:
 
 
 class RuleDesk:
-    """Finds and changes rules in Redis; `settings` returns those in force."""
+    """Finds and changes rules in Redis; `settings` returns those in force, `live` what streams."""
 
-    def __init__(self, settings: Callable[[], Settings], aside: Aside) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], aside: Aside, live: Callable[[], LiveGroups] | None = None
+    ) -> None:
         self._settings = settings
         self._aside = aside
+        self._live = live
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -128,16 +132,22 @@ class RuleDesk:
     async def _changed(self, rule_type: RuleType, signature: Signature, work_out: WorkOut) -> web.Response:
         channel = self._settings().redis.channel
         hearing = Hearing(lambda _text: None, quiet, quiet)
+        live = self._live() if self._live is not None else None
+
+        def work_out_safely(client: redis.Redis, holdings: Holdings) -> Steps:
+            steps = work_out(client, holdings)
+            check_losses(client, holdings, steps, live)
+            return steps
 
         def change() -> Steps:
             with _Client(self._settings()) as client:
-                return apply_change(client, channel, rule_type, signature, _WAIT_S, work_out, hearing)
+                return apply_change(client, channel, rule_type, signature, _WAIT_S, work_out_safely, hearing)
 
         try:
             steps = await self._aside.run(change)
         except Unknown as error:
             raise web.HTTPNotFound(reason=str(error)[:500]) from None
-        except Unchanged as error:
+        except (Unchanged, RulesLost) as error:
             raise web.HTTPConflict(reason=str(error)[:500]) from None
         changes = [one for step in steps for one in step]
         counts = {str(kind): sum(one.count(kind) for one in changes) for kind in Kind}

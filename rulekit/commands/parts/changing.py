@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import click
 import redis
 
 from traptor.common.rules.rule import GroupId, RuleType
@@ -13,7 +14,9 @@ from traptor.rulekit.changes.change import GroupChange, Kind
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
+from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.losses import check_losses
 from traptor.rulekit.keeping.reading import read_holdings
 from traptor.rulekit.keeping.writing import Signature
 
@@ -22,11 +25,15 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a change is made: `command` describes it in the history."""
+    """How a change is made: `command` describes it in the history.
+
+    `force`: also where Redis lost the rules of a group, so that its hint would end them.
+    """
 
     command: str
     wait_s: float = 0.0
     dry_run: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,17 @@ def make_change(
 ) -> Steps:
     """Work a change out on what stands in Redis, and write it unless it is a dry run.
 
-    Raises RedisUnavailable, LockedByAnother, ChangedMeanwhile, LoadInterrupted, and what `work_out` raises.
+    Raises RedisUnavailable, LockedByAnother, ChangedMeanwhile, LoadInterrupted, RulesLost, and what
+    `work_out` raises.
     """
+    live = seams_of(click.get_current_context()).live
+
+    def work_out_safely(client: redis.Redis, holdings: Holdings) -> Steps:
+        steps = work_out(client, holdings)
+        if steps and not manner.force:
+            check_losses(client, holdings, steps, live() if live is not None else None)
+        return steps
+
     with kit.redis() as client:
         if manner.dry_run:
             return work_out(client, read_shown(client, rule_type))
@@ -87,7 +103,9 @@ def make_change(
         channel = kit.redis_options.channel
         with progress_bar("reading Redis, then writing") as show:
             hearing = Hearing(say, show, show)
-            return apply_change(client, channel, rule_type, signature, manner.wait_s, work_out, hearing)
+            return apply_change(
+                client, channel, rule_type, signature, manner.wait_s, work_out_safely, hearing
+            )
 
 
 def read_shown(client: redis.Redis, rule_type: RuleType, group: GroupId | None = None) -> Holdings:

@@ -170,6 +170,9 @@ def a_place(text: str) -> Where:
     return Where(group.type, group)
 
 
+force_option = click.option(
+    "--force", is_flag=True, help="Change a group although Redis lost its rules, which may stream still."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 wait_option = click.option(
     "--wait",

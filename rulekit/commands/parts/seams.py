@@ -12,6 +12,7 @@ import click
 
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.rulekit.keeping.losses import LiveGroups
 
 KEY = "traptor.rulekit.seams"
 
@@ -26,6 +27,10 @@ Sample = Callable[[str], Iterable[bytes]]
 """Return what a running supervisor delivers within a duration such as `10s`."""
 
 
+Live = Callable[[], LiveGroups | None]
+"""Return the groups of a running supervisor; None when none can be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seams:
     """What can be asked of the supervisor's side."""
@@ -33,6 +38,7 @@ class Seams:
     filters: FilterOutlook | None = None
     matching: Matching | None = None
     sample: Sample | None = None
+    live: Live | None = None
 
 
 def seams_of(ctx: click.Context) -> Seams:

@@ -10,6 +10,7 @@ from aiohttp import web
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.rulekit.figures.recent import recent_lines
+from traptor.rulekit.keeping.losses import live_groups
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.figures import Figures
 from traptor.rulekit.service.manager import Manager
@@ -37,7 +38,7 @@ class RuleRooms:
         self._settings = settings = desk.settings
         self._validation = Validation(self._limits, _at_x, self._seen)
         self._figures = Figures(settings, Aside())
-        self._rules = RuleDesk(settings, Aside())
+        self._rules = RuleDesk(settings, Aside(), lambda: live_groups(desk.status()["groups"]))
         self._tweets = RuleTweets(desk, places, Aside())
         self._manager = Manager(self._limits, Questions(settings, Aside()))
 

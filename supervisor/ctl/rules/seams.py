@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import click
+
 from traptor.common.rules.rule import Rule
 from traptor.rulekit.commands.parts.seams import Seams
-from traptor.supervisor.ctl.client import Client
+from traptor.rulekit.keeping.losses import LiveGroups, live_groups
+from traptor.supervisor.ctl.client import Client, ErrorAnswer, NotRunning
 from traptor.supervisor.ctl.rules.filters import filter_lines
 from traptor.supervisor.ctl.target import Target
 
@@ -18,8 +21,19 @@ _MESSAGES = 500
 def seams_of(target: Target) -> Seams:
     """Return what can be asked, of the supervisor that the command line names."""
     return Seams(
-        filters=filter_lines, matching=_matching, sample=lambda within: _sample(target.client, within)
+        filters=filter_lines,
+        matching=_matching,
+        sample=lambda within: _sample(target.client, within),
+        live=lambda: _live(target),
     )
+
+
+def _live(target: Target) -> LiveGroups | None:
+    """Return what the supervisor knows of its groups; None where none answers, or may be asked."""
+    try:
+        return live_groups(target.client.get("status")["groups"])
+    except (NotRunning, ErrorAnswer, click.UsageError):
+        return None
 
 
 def _matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:

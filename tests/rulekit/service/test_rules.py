@@ -91,7 +91,7 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
         ("POST", "", {"type": "track", "value": "x", "rule_id": "odd"}, 409, "another rule or none"),
         ("DELETE", "?of=track", None, 400, "at least one rule_id"),
         ("DELETE", "?rule_id=1", None, 400, "of: a type or a group"),
-        ("DELETE", "?of=track&rule_id=99", None, 409, "no track rule has the id 99"),
+        ("DELETE", "?of=track&rule_id=99", None, 404, "no track rule has the id 99"),
         ("GET", "?of=x", None, 400, "not a type"),
         ("GET", "?most=0", None, 400, "from 1 to 1000"),
     ],
