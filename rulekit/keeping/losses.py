@@ -68,8 +68,8 @@ def check_losses(client: redis.Redis, holdings: Holdings, steps: Steps, live: Li
             raise RulesLost(
                 f"a supervisor streams on with {counted(known.rules, 'rule')} of {group} that Redis has lost,"
                 " and a change of the group would end that; nothing was changed. Load the rules back"
-                " (`rules load`), or let them go (`traptorctl reload --accept-empty`); with --force `traptorctl"
-                " rules` changes the group all the same"
+                " (`rules load`), or let them go (`traptorctl reload --accept-empty`); `traptorctl rules"
+                " --force` changes the group all the same"
             )
 
 
