@@ -70,6 +70,7 @@ class WorkerSettings:
     stream_query: tuple[tuple[str, str], ...] = ()
     payload: str = NATIVE_PAYLOAD  # v2: the form of delivered posts, or v1.1
     repeated: str = "mark"  # v2: what happens to a post that comes again, or drop
+    edits: str = "all"  # v2: whether versions of a post keep their keys, or last
     trial: str = ""  # v2: the topic, or the name of a file, that gets the other form too; empty: no trial
 
     @cached_property

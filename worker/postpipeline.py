@@ -155,6 +155,7 @@ class PostPipeline(Pipeline):
             rule_ids=tuple([rules[index].rule_id for index in taken.matched]),
             created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
             payload=form,
+            edit_of=post.edit_of,
         )
 
     def _rebuilt(self, raw: bytes) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traptor.common.config.kinds.kinds import JSONL, KAFKA, STDOUT
-from traptor.common.config.kinds.v2 import NATIVE, V1, V2
+from traptor.common.config.kinds.v2 import LAST, NATIVE, V1, V2
 from traptor.common.config.options import Option
 from traptor.common.config.reader import SettingsReader
 from traptor.common.config.sections import OPTIONS, TraptorSection
@@ -32,6 +32,16 @@ def require_expand(reader: SettingsReader, traptor: TraptorSection) -> None:
         f"{what} needs `expand` to be set, which decides what such a tweet lacks and what it costs:"
         " `none`, `posts`, `users` or `all`",
     )
+
+
+def require_keys_for_edits(reader: SettingsReader, traptor: TraptorSection) -> None:
+    """Report `edits = last` for an output without keys."""
+    if traptor.edits == LAST and traptor.output != KAFKA:
+        reader.report.problem(
+            reader.place(_TRAPTOR, "edits"),
+            f"{LAST} needs output = kafka: lines have no key. Remove it, and have readers compare"
+            " `edit_history_tweet_ids`",
+        )
 
 
 def require_place_for_trial(reader: SettingsReader, traptor: TraptorSection, topic: str) -> None:

@@ -52,6 +52,7 @@ from traptor.common.config.kinds.v2 import (
     ConnectsWindow,
     DollarCap,
     Dollars,
+    Edits,
     Expansion,
     ForeignPolicy,
     Payload,
@@ -183,6 +184,13 @@ class TraptorSection(Section):
         REFRESH,
         "v2: What happens to a post that comes again within the last 260,000 (at least 10 minutes): `mark`, "
         "it is delivered with `repeated` in its member `traptor`; `drop`, it is counted only.",
+    )
+    edits: Edits = option(
+        "all",
+        REFRESH,
+        "v2: What a topic that Kafka compacts keeps of a post that its author edits. Every version is "
+        "delivered as a post with an id of its own; `all`: under that id as key; `last`: under the id of the "
+        "first version, so that only the last one stays.",
     )
     foreign_filters: ForeignPolicy = option(
         "refuse",

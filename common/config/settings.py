@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from traptor.common.config.apis import require_expand, require_place_for_trial, warn_of_idle_options
+from traptor.common.config.apis import (
+    require_expand,
+    require_keys_for_edits,
+    require_place_for_trial,
+    warn_of_idle_options,
+)
 from traptor.common.config.keys.checks import KeyNeeds
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
@@ -147,6 +152,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         _require_brokers(reader, traptor, kafka)
     if traptor is not None:
         require_expand(reader, traptor)
+        require_keys_for_edits(reader, traptor)
         require_place_for_trial(reader, traptor, kafka.topic if kafka is not None else "")
     reader.finish()
     assert traptor is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traptor.common.birth import KafkaSettings, OutboxSettings, WorkerSettings
 from traptor.common.config.kinds.kinds import ENVIRONMENT, KAFKA
-from traptor.common.config.kinds.v2 import MARK, NATIVE, V2
+from traptor.common.config.kinds.v2 import ALL, MARK, NATIVE, V2
 from traptor.common.config.settings import Settings
 from traptor.supervisor.xapi.expansions import stream_query
 
@@ -19,6 +19,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         stream_url=settings.twitter.api_url if is_v2 else settings.twitter.stream_url,
         stream_query=stream_query(settings.traptor.expand) if is_v2 else (),
         payload=settings.traptor.payload if is_v2 else NATIVE,
+        edits=settings.traptor.edits if is_v2 else ALL,
         trial=settings.traptor.output_trial if is_v2 else "",
         repeated=settings.traptor.repeated if is_v2 else MARK,
         connect_timeout_s=settings.twitter.connect_timeout,

@@ -336,3 +336,54 @@ def test_a_trial_gets_the_same_posts_in_the_other_form(main: str, other: str) ->
     assert (tweet["id_str"], tweet["text"]) == ("900000000000000020", "storm")
     counters = pipeline.counters(0)
     assert (counters.received, counters.errors, counters.trial) == (2, {"not rebuilt": 1}, {"accepted": 2})
+
+
+VERSIONS = ["5", "6", "7"]
+
+
+def versions() -> list[bytes]:
+    """A post and its edits, as X sends them."""
+    return [
+        post_line(post_fields("storm", id=one, edit_history_tweet_ids=VERSIONS[: number + 1]), "11")
+        for number, one in enumerate(VERSIONS)
+    ]
+
+
+@pytest.mark.parametrize("birth", [BIRTH, AS_TWEETS], ids=["native", "v1.1"])
+def test_every_version_of_an_edited_post_is_delivered_and_names_the_first(birth: Birth) -> None:
+    birth = replace(birth, settings=replace(birth.settings, repeated="drop"))
+    _, messages = handled(*versions(), birth=birth)
+    assert [message.tweet_id for message in messages] == VERSIONS
+    assert [message.edit_of for message in messages] == [None, "5", "5"]
+    bodies = [json.loads(message.body) for message in messages]
+    if birth.settings.payload == "native":
+        assert [body["data"]["edit_history_tweet_ids"] for body in bodies] == [
+            VERSIONS[:1],
+            VERSIONS[:2],
+            VERSIONS,
+        ]
+    else:
+        assert [body.get("edit_history") for body in bodies] == [
+            None,
+            {"initial_tweet_id": "5", "edit_tweet_ids": VERSIONS[:2]},
+            {"initial_tweet_id": "5", "edit_tweet_ids": VERSIONS},
+        ]
+
+
+@pytest.mark.parametrize(("edits", "keys"), [("all", VERSIONS), ("last", ["5", "5", "5"])])
+def test_all_versions_have_the_key_of_the_first_where_the_last_is_to_stay(
+    edits: str, keys: list[str]
+) -> None:
+    kafka = KafkaSettings("127.0.0.1:1", "posts", False, (), (), Path())
+    recorder = Recorder(replace(BIRTH, settings=replace(BIRTH.settings, edits=edits)), kafka)
+    _, messages = handled(*versions())
+    records = [recorder.record(message, 3, is_repeated=False) for message in messages]
+    assert [record.key for record in records if record is not None] == [key.encode() for key in keys]
+    named = [dict(record.headers).get("traptor-edit-of") for record in records if record is not None]
+    assert named == [None, b"5", b"5"]
+
+
+def test_the_later_name_of_the_history_counts_too() -> None:
+    fields = post_fields("storm", id="6", edit_history_tweet_ids=None, edit_history_post_ids=["5", "6"])
+    _, (message,) = handled(post_line(fields, "11"))
+    assert message.edit_of == "5"

@@ -19,6 +19,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """When the tweet was written, in unix milliseconds; None: not known."""
     payload: str | None = None
     """The form of a post of API v2: native, or v1.1."""
+    edit_of: str | None = None
+    """The id of the post's first version, of which this one is an edit (API v2)."""
 
 
 class DeliveryCounts(msgspec.Struct):

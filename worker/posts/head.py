@@ -33,6 +33,14 @@ class HeadPost(Part, frozen=True, gc=False):
     referenced_tweets: tuple[Reference, ...] | None = None
     referenced_posts: tuple[Reference, ...] | None = None
     entities: Mentions | None = None
+    edit_history_tweet_ids: tuple[str, ...] | None = None
+    edit_history_post_ids: tuple[str, ...] | None = None
+
+    @property
+    def edit_of(self) -> str | None:
+        """The id of the first version of an edited post; None: this is the first one, or X does not tell."""
+        versions = self.edit_history_tweet_ids or self.edit_history_post_ids
+        return versions[0] if versions and versions[0] != self.id else None
 
     @property
     def reposts(self) -> str | None:

@@ -13,7 +13,7 @@ from traptor.common.config.sections import OPTIONS, SECTIONS, TwitterSection
 DEFAULTS = {
     "traptor": "api=v1.1 groups=* output=None other_messages=topic extras=yes collection=default"
     " rate_limit= follow_scope=full suffix= expand=none payload=native output_trial="
-    " repeated=mark foreign_filters=refuse",
+    " repeated=mark edits=all foreign_filters=refuse",
     "supervisor": "run_dir=run state_dir=state log_dir=logs rules_check_interval=60s refresh_min_interval=10s"
     " heartbeat_interval=5s heartbeat_empty=1h honour_status=yes handover=slot,spare,overlap,serial"
     " hang_timeout=30s health_interval=5s max_memory=0 overlap_timeout=10s drain_timeout=30s"

@@ -80,6 +80,12 @@ class TestOptions:
             assert (traptor.payload, traptor.expand) == ("v1.1", expand)
         assert config.load(V2 + APP).traptor.payload == "native"
 
+    def test_one_key_for_all_versions_needs_an_output_with_keys(self, config: Configuration) -> None:
+        assert "needs output = kafka: lines have no key" in config.problem(V2 + "edits = last\n" + APP)
+        kafka = "[traptor]\noutput = kafka\napi = v2\nedits = last\n[kafka]\nbootstrap_servers = h:1\n"
+        assert worker_settings(config.load(kafka + APP)).edits == "last"
+        assert worker_settings(config.load(V2 + APP)).edits == "all"
+
     def test_a_trial_of_the_rebuilt_form_needs_one_too(self, config: Configuration) -> None:
         trial = "output_trial = old\n"
         assert "needs `expand` to be set" in config.problem(V2 + trial + APP)

@@ -43,6 +43,7 @@ class Recorder:
         other = birth.settings.other_messages
         self._topic = settings.topic
         self._others_topic = {"topic": settings.topic, "drop": None}.get(other, other)
+        self._has_one_key_for_versions = birth.settings.edits == "last"
         self._clock = clock
         self._connection = birth.connection
         self._heads: dict[tuple[int, bool], Headers] = {}
@@ -66,8 +67,12 @@ class Recorder:
             headers = [*headers, ("traptor-payload", message.payload.encode())]
         if message.rule_ids:
             headers = [*headers, ("traptor-rules", ",".join(message.rule_ids).encode())]
-        key, time_ms = message.tweet_id.encode(), self._time_ms(message.created_at_ms)
-        return Record(topic, key, message.body, headers, time_ms)
+        key = message.tweet_id
+        if message.edit_of is not None:
+            headers = [*headers, ("traptor-edit-of", message.edit_of.encode())]
+            if self._has_one_key_for_versions:
+                key = message.edit_of
+        return Record(topic, key.encode(), message.body, headers, self._time_ms(message.created_at_ms))
 
     def _head(self, generation: int, is_repeated: bool) -> Headers:
         head = self._heads.get((generation, is_repeated))
