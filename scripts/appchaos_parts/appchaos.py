@@ -159,12 +159,14 @@ class AppChaos:
         sandbox, done = self._servers.sandbox, self._havoc.done
         connection = f"v2:{self._app}"
         ledger_file = self._folder.state / "ledger.db"
+        tweets = list(sandbox.tweets())
         ids = written_tweets(self._folder.output).get(connection, Counter[str]())
         found = Found(
             connection=connection,
             streams=sandbox.v2.connections(),
             requests=sandbox.v2.requests("stream"),
-            sent=tuple(sent_tweets(sandbox)),
+            sent=tuple(sent_tweets(tweets)),
+            made_at=[tweet["made_mono"] for tweet in tweets],
             written=Topic(Counter({(connection, one): count for one, count in ids.items()}), 0),
             ledger=read_ledger(ledger_file, wall_to_mono),
             billed=sum(day["posts"] + day["included_posts"] for day in sandbox.v2.bill()),

@@ -11,7 +11,9 @@ from chaos_parts.agreement import Disagreement, disagreements
 from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
 from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Timelines
-from trial.judge import OpenedStream
+from trial.judge import OpenedStream, Silence
+
+from appchaos_parts.witness import standstills
 
 Json = Mapping[str, Any]
 
@@ -28,6 +30,7 @@ class Found:
     streams: Sequence[Json]  # the sandbox's
     requests: Sequence[Json]  # for streams
     sent: Sequence[SentTweet]
+    made_at: Sequence[float]  # when the sandbox made tweets, whether or not it sent them
     written: Topic
     ledger: LedgerRecord
     billed: int  # posts
@@ -40,10 +43,11 @@ class Verdict:
 
     deliveries: Deliveries
     disagreements: Sequence[Disagreement]
+    standstills: Sequence[Silence]  # of the server
     gap_seconds: Mapping[str, float]
     connects: int
     most_in_window: int
-    unread: int  # sent, and in no output: nobody read them, or was killed before keeping them
+    unread: int  # billed, and in no output: nobody read them, or was killed before keeping them
     breaches: Sequence[str]
 
 
@@ -52,9 +56,10 @@ def judged(found: Found) -> Verdict:
     streams = [_opened(found.connection, one) for one in found.streams]
     ledger = Timelines(found.ledger.entries)
     deliveries = account(found.sent, streams, ledger, found.written)
-    apart = disagreements(ledger, streams, (), found.ledger.until)
+    still = standstills(found.connection, found.made_at)
+    apart = disagreements(ledger, streams, still, found.ledger.until)
     most = _most_in_window([one["at_mono"] for one in found.requests])
-    unread = sum((found.connection, post.id) not in found.written.counts for post in found.sent)
+    unread = found.billed - len(found.written.counts)
     breaches = [
         *([f"{deliveries.lost} posts were lost"] if deliveries.lost else []),
         *([f"{most} connects in {WINDOW_S:g} s"] if most > MOST_CONNECTS else []),
@@ -63,7 +68,7 @@ def judged(found: Found) -> Verdict:
         *_bill(found, unread),
     ]
     seconds = ledger.gap_seconds().get(found.connection, {})
-    return Verdict(deliveries, apart, seconds, len(found.requests), most, unread, breaches)
+    return Verdict(deliveries, apart, still, seconds, len(found.requests), most, unread, breaches)
 
 
 def _opened(connection: str, record: Json) -> OpenedStream:
@@ -94,11 +99,11 @@ def _doubled_connections(requests: Sequence[Json], streams: Sequence[OpenedStrea
 def _bill(found: Found, unread: int) -> Iterable[str]:
     """Yield where our count is not the bill.
 
-    The server bills what it writes. How much of that a socket held that nobody read cannot be known here, but
-    the record tells which posts never came to an output: only those may be missing from our count.
+    The server bills what it writes, each post once. How much of that was in a socket that nobody read any
+    more cannot be known here, but only what came to no output can have been there: that may be missing.
     """
     if not found.billed - unread <= found.counted <= found.billed:
         yield (
-            f"billed {found.billed:,} posts, counted {found.counted:,}, where at most {unread:,} were"
-            " written to our streams and not read"
+            f"billed {found.billed:,} posts, counted {found.counted:,}, where {unread:,} of those billed"
+            " came to no output"
         )

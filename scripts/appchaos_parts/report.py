@@ -31,6 +31,10 @@ class Report:
         """Everything that must not be."""
         return [*self.failures, *self.verdict.breaches]
 
+    @property
+    def _apart_s(self) -> float:
+        return max((one.seconds for one in self.verdict.disagreements), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
         verdict = self.verdict
@@ -45,6 +49,8 @@ class Report:
             "deliveries": asdict(verdict.deliveries),
             "doubled": self.found.written.doubled,
             "gap_seconds": dict(verdict.gap_seconds),
+            "furthest_apart_s": round(self._apart_s, 3),
+            "standstills_s": [round(one.until - one.since, 3) for one in verdict.standstills],
             "connects": verdict.connects,
             "most_connects_in_15_min": verdict.most_in_window,
             "billed": self.found.billed,
@@ -79,8 +85,10 @@ class Report:
         yield "gap seconds"
         for cause, seconds in sorted(verdict.gap_seconds.items()):
             yield f"  {cause:<54}{seconds:>10.1f}"
-        apart_s = max((one.seconds for one in verdict.disagreements), default=0.0)
-        yield f"  {'furthest apart of ledger and server record':<54}{apart_s:>10.2f}"
+        still_s = [one.until - one.since for one in verdict.standstills]
+        yield f"  {'the sandbox stood still, in all':<54}{sum(still_s):>10.1f}"
+        yield f"  {'the sandbox stood still, longest':<54}{max(still_s, default=0.0):>10.1f}"
+        yield f"  {'furthest apart of ledger and server record':<54}{self._apart_s:>10.2f}"
         yield from (f"FAILED: {breach}" for breach in self.breaches)
         if not self.breaches:
             yield "Outside of the ledger's gaps nothing was lost, and the bill is our count of what was read."

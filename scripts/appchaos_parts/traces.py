@@ -36,20 +36,23 @@ class Traces:
         self._write("streams.jsonl", found.streams)
         self._write("requests.jsonl", found.requests)
         self._write("posts.jsonl", [asdict(one) for one in found.sent])
+        self._write("standstills.jsonl", [asdict(one) for one in verdict.standstills])
         self._write("ledger.jsonl", [asdict(one) for one in found.ledger.entries])
         self._write("bill.jsonl", bill)
-        lines = [line for one in verdict.disagreements for line in self._around(one, found, happened)]
+        events = sorted(self._events(found, verdict, happened))
+        lines = [line for one in verdict.disagreements for line in self._around(one, events)]
         (self._folder / "disagreements.txt").write_text("".join(f"{line}\n" for line in lines))
 
     def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         (self._folder / name).write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
 
-    def _around(self, one: Disagreement, found: Found, happened: Sequence[Happening]) -> Iterator[str]:
+    def _around(self, one: Disagreement, events: Sequence[Happening]) -> Iterator[str]:
         yield f"{one.seconds:.3f} s from {self._time(one.since)} to {self._time(one.until)}: {one}"
-        events = [event for event in self._events(found, happened) if _is_near(event[0], one)]
-        yield from (f"    {self._time(at)}  {what}" for at, what in sorted(events))
+        yield from (f"    {self._time(at)}  {what}" for at, what in events if _is_near(at, one))
 
-    def _events(self, found: Found, happened: Sequence[Happening]) -> Iterator[Happening]:
+    def _events(self, found: Found, verdict: Verdict, happened: Sequence[Happening]) -> Iterator[Happening]:
+        for still in verdict.standstills:
+            yield still.since, f"server: stood still for {still.until - still.since:.3f} s"
         yield from ((at, f"trouble: {what}") for at, what in happened)
         for entry in found.ledger.entries:
             yield entry.since, f"ledger: {entry.kind} {entry.cause} for {entry.seconds:.3f} s"

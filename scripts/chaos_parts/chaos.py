@@ -207,7 +207,7 @@ class Chaos:
                 wall_to_mono=self._wall_to_mono,
                 connections=connections,
                 strikes=strikes,
-                sent=sent_tweets(sandbox),
+                sent=sent_tweets(sandbox.tweets()),
                 topic=topic,
                 ledger=read_ledger(ledger_file, self._wall_to_mono),
                 events=self._log.records,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from confluent_kafka import Message
 from kafka_parts.broker import KafkaProcess
@@ -14,15 +15,14 @@ from trial.judge import OpenedStream
 
 from chaos_parts.deliveries import SentTweet, Topic
 from traptor.common.errors import TraptorError
-from traptor.sandbox.client import SandboxClient
 
 _READ_S = 600.0
 _FEWEST_SHARED = 0.5  # of its values, that a stream shares with another one of its connection
 
 
-def sent_tweets(sandbox: SandboxClient) -> Iterator[SentTweet]:
-    """Yield the tweets that were written to any stream."""
-    for record in sandbox.tweets():
+def sent_tweets(records: Iterable[Mapping[str, Any]]) -> Iterator[SentTweet]:
+    """Yield the tweets that were written to any stream, by the sandbox's records of those made."""
+    for record in records:
         if record["connections"]:
             yield SentTweet(
                 record["id"], tuple(zip(record["connections"], record["written_mono"], strict=True))

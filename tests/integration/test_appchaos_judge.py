@@ -27,6 +27,7 @@ def found(**changes: Any) -> Found:
         "streams": [{"id": 1, "opened_mono": 10.0, "closed_mono": 100.0}],
         "requests": [{"at_mono": 10.0, "status": 200, "problem": ""}],
         "sent": [SentTweet(str(n), ((1, 20.0 + n),)) for n in range(3)],
+        "made_at": [n / 10 for n in range(1_000)],
         "written": Topic(Counter({(NAME, str(n)): 1 for n in range(3)}), 0),
         "ledger": LedgerRecord(entries, 100.0),
         "billed": 3,
@@ -86,6 +87,20 @@ def test_posts_of_a_gap_are_billed_and_not_lost(counted: int, is_explained: bool
     verdict = judged(found(ledger=LedgerRecord(entries, 100.0), written=written, counted=counted))
     assert verdict.unread == 1
     assert (verdict.breaches == []) is is_explained
+
+
+@pytest.mark.parametrize(("noticed_at", "is_explained"), [(90.0, True), (92.0, False)])
+def test_a_server_that_stood_still_is_no_witness_of_that_time(noticed_at: float, is_explained: bool) -> None:
+    """The worker was killed at 80; the server came to nothing from then until 90."""
+    entries = (
+        Entry(NAME, Interval.STREAMING, "", 10.0, 80.0, 70.0),
+        Entry(NAME, Interval.GAP, "crash", 80.0, 100.0, 20.0),
+    )
+    streams = [{"id": 1, "opened_mono": 10.0, "closed_mono": noticed_at}]
+    made_at = [n / 10 for n in range(1_000) if not 800 < n < 900]
+    verdict = judged(found(ledger=LedgerRecord(entries, 100.0), streams=streams, made_at=made_at))
+    assert (verdict.breaches == []) is is_explained
+    assert [(one.since, one.until) for one in verdict.standstills] == [(80.0, 90.0)]
 
 
 def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them() -> None:
