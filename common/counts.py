@@ -11,8 +11,8 @@ import msgspec
 class Counters(msgspec.Struct, kw_only=True):
     """Totals of one generation since it started; they never decrease.
 
-    `reads` is what X bills, by kind: `posts` (each id once per UTC day, as a line's own post or in its
-    includes), `included_posts` (those of them that stood in includes), `included_users` (each time). A
+    `reads` is what X bills, by kind: `posts` (lines' own posts) and `included_posts` (those in includes; of
+    both, each id once per UTC day, where it came first), `included_users` (each time). A
     generation does not know what others read, so a post that two of them received counts in both: X charges
     for it once, and the sum over generations errs on the safe side.
     """

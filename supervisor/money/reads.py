@@ -58,9 +58,9 @@ class Reads:
 
 
 def reads_of(counts: ReadCounts) -> Reads:
-    """Return what one generation kept of its reads, with each post in one place."""
+    """Return what one generation kept of its reads."""
     return Reads(
-        posts=counts.posts - counts.included_posts,
+        posts=counts.posts,
         included_posts=counts.included_posts,
         included_users=counts.included_users,
         foreign=counts.foreign,

@@ -150,7 +150,7 @@ def test_the_app_hears_what_a_worker_has_read_and_that_it_is_gone(world: World) 
     for posts in (3, 5):
         counters = Counters(foreign=1, reads={"posts": posts, "included_posts": 1, "included_users": 2})
         world.say(g, _report(world.now, counters))
-    assert world.app.reads == {g.name: Reads(posts=4, included_posts=1, included_users=2, foreign=1)}
+    assert world.app.reads == {g.name: Reads(posts=5, included_posts=1, included_users=2, foreign=1)}
     assert f"ended {g.name}" not in world.app.heard
     world.gone(g)
     assert f"ended {g.name}" in world.app.heard
