@@ -14,6 +14,8 @@ import msgspec
 
 from traptor.common.counts import Counters
 from traptor.common.errors import ProtocolError
+from traptor.common.fills import FillEnd, FillMethod
+from traptor.common.filters import Meaning
 from traptor.common.redis.state import RedisState
 
 MAX_FRAME_BYTES = 1 << 20
@@ -157,6 +159,26 @@ class Sample(msgspec.Struct, tag="sample", frozen=True):
         return f"Sample({len(self.messages)} messages, skipped={self.skipped}, is_last={self.is_last})"
 
 
+class PieceFetched(msgspec.Struct, tag="piece_fetched", frozen=True, kw_only=True):
+    """The answer to a SearchPiece: with FillEnd.DONE its posts are in the outbox.
+
+    `posts` came, of which `new` were given to the output and the others had been before; `reads` is what X
+    bills for them, as in Counters. `token` leads to the next page, if there is one. `status`, `headers`,
+    `detail` and `problem` are as in Disconnected.
+    """
+
+    number: int
+    end: FillEnd
+    token: str = ""
+    posts: int = 0
+    new: int = 0
+    reads: dict[str, int] = {}
+    status: int | None = None
+    headers: dict[str, str] = {}
+    detail: str = ""
+    problem: str = ""
+
+
 class Drained(msgspec.Struct, tag="drained", frozen=True):
     """The worker's last message: `undelivered` messages stay in its outbox for another worker to deliver."""
 
@@ -184,6 +206,27 @@ class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Connect(key_name={self.key_name!r}, key_id={self.key_id!r})"
+
+
+class SearchPiece(msgspec.Struct, tag="search_piece", frozen=True, kw_only=True):
+    """The order to fetch one page of posts that a gap lacks, and to deliver them, while the stream goes on.
+
+    Times are those of the request, in X's form. `meanings` tells what the query stands for: a query of one
+    clause names its rules by itself, posts of another are compared with its values (v2).
+    """
+
+    number: int
+    connect: Connect
+    method: FillMethod = FillMethod.SEARCH
+    query: str
+    start_time: str
+    end_time: str
+    max_results: int
+    token: str = ""
+    meanings: tuple[Meaning, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"SearchPiece(number={self.number}, max_results={self.max_results}, token={self.token!r})"
 
 
 class Close(msgspec.Struct, tag="close", frozen=True):
@@ -220,8 +263,10 @@ class Reopen(msgspec.Struct, tag="reopen", frozen=True):
     """Reopen the log files."""
 
 
-FromWorker = Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Sample | Drained
-FromMaster = Connect | Close | Rules | Drain | TakeSample | Reopen
+FromWorker = (
+    Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Sample | PieceFetched | Drained
+)
+FromMaster = Connect | Close | Rules | SearchPiece | Drain | TakeSample | Reopen
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)

@@ -35,6 +35,8 @@ from traptor.supervisor.connections.reconcile import NO_STEP, Reconciler
 from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
+from traptor.supervisor.fills.choice import fill_method
+from traptor.supervisor.fills.overview import nothing_filled
 from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.host.filechanges import FileChanges
 from traptor.supervisor.host.notify import ServiceManager
@@ -111,10 +113,11 @@ class Master:
             keep_s=lambda: context.settings.supervisor.ledger_keep,
             tell=self._uses.teller(RedisUse.GAP_MIRROR, self._redis),
             reserve=self._reserve,
+            choose=lambda _gap: fill_method(context.settings),
         )
+        self._rates = Rates()
         self._agenda = Agenda()
         self._x = self._make_xside(settings)
-        self._rates = Rates()
         fleet.report_to(Outcomes(context, self._wake_for))
         self._groups = Groups(self._context)
         self._planner = self._make_planner(settings)
@@ -152,7 +155,13 @@ class Master:
     def _make_xside(self, settings: Settings) -> XSide | None:
         if settings.traptor.api != V2:
             return None
-        return XSide(self._context, self._wake_for, lambda secret: self._logs.know([secret]))
+        return XSide(
+            self._context,
+            self._ledger,
+            lambda name: (self._rates.history(name), self._rates.per_second(name)),
+            self._wake_for,
+            lambda secret: self._logs.know([secret]),
+        )
 
     def _make_planner(self, settings: Settings) -> Planner:
         roll = Roll(self._context, self._ledger.ledger.timeline)
@@ -407,6 +416,7 @@ class Master:
             reloads=self._reload.made,
             rates=self._rates,
             apps=self._x.status() if self._x is not None else [],
+            fills=self._x.fills.status() if self._x is not None else nothing_filled(),
         )
         shown = status(self._context, self._groups, around, now)
         self._jobs.attempt("problems", lambda: self._board.look(shown, now), None)

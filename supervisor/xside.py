@@ -9,7 +9,9 @@ from typing import Any
 from traptor.supervisor.apps.apps import Apps
 from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.fills.fills import Fills
 from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.ledger.keeper import LedgerKeeper
 from traptor.supervisor.money.reads import Expand
 from traptor.supervisor.slots.slots import Slots
 from traptor.supervisor.workers.leftovers import app_connection
@@ -21,8 +23,14 @@ class XSide:
     """Builds apps and slots, and answers what they ask of the rest of the master."""
 
     def __init__(
-        self, context: Context, wake: Callable[[str], None], on_secret: Callable[[str], object]
+        self,
+        context: Context,
+        ledger: LedgerKeeper,
+        rates: Callable[[str], tuple[Sequence[float], float | None]],
+        wake: Callable[[str], None],
+        on_secret: Callable[[str], object],
     ) -> None:
+        """Take the ledger, and what tells the posts a second of a connection: of each minute, and now."""
         self._context = context
         self._wake = wake
         state_dir = context.settings.supervisor.state_dir
@@ -30,11 +38,13 @@ class XSide:
             context.store, state_dir, lambda: instant(time.monotonic()), self._changed, on_secret
         )
         self.slots = Slots(context.store, self, time.time)
-        context.apps, context.slots = self.apps, self.slots
+        book = ledger.ledger.fills
+        self.fills = Fills(context, self.apps, book, ledger.carried, ledger.write_soon, rates)
+        context.apps, context.slots, context.fills = self.apps, self.slots, self.fills
 
     def jobs(self) -> Sequence[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Return the jobs to be run, with their names."""
-        return (("apps", self.apps.run), ("slots", self.slots.run))
+        return (("apps", self.apps.run), ("slots", self.slots.run), ("fills", self.fills.run))
 
     async def aclose(self) -> None:
         """End the work for the apps; what was counted is kept."""

@@ -15,7 +15,7 @@ from traptor.common.counts import BY_KIND, Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Ration, Tally
-from traptor.common.messages import Rules, TrialReport
+from traptor.common.messages import Rules, SearchPiece, TrialReport
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.buckets import Buckets
@@ -71,8 +71,8 @@ class Pipeline(abc.ABC):
         self.problem, self.is_over = "", False
         self.delivery.stream_opened()
 
-    def enricher(self, rules: Sequence[Rule], group: GroupId | None) -> Enricher:
-        """Return what enriches tweets with these rules."""
+    def enricher(self, rules: Sequence[Rule], group: GroupId | None, filled: str = "") -> Enricher:
+        """Return what enriches tweets with these rules; `filled` names how those of a gap were fetched."""
         return Enricher(
             rules,
             self.birth.connection,
@@ -80,6 +80,7 @@ class Pipeline(abc.ABC):
             self.birth.settings.api,
             group,
             extras=self.birth.settings.extras,
+            filled=filled,
             most_bytes=most_bytes(self.birth.settings),
             on_truncated=self._say_truncated,
         )
@@ -122,6 +123,16 @@ class Pipeline(abc.ABC):
         return left
 
     # ---- any thread
+
+    def paid(
+        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+    ) -> dict[str, int]:
+        """Count what X bills for a page of found posts. Raises ProtocolError where none can be asked for."""
+        raise ProtocolError("a page of posts for a stream that has no such pages")
+
+    def take_found(self, piece: SearchPiece, line: bytes) -> bool:
+        """Deliver a post that a gap lacked. Raises ProtocolError where none can be asked for."""
+        raise ProtocolError(f"piece {piece.number} of a gap that is not filled")
 
     @property
     def rules_change(self) -> int:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
 from traptor.common.counts import Counters
 from traptor.common.files.reads import ReadCounts, ReadsFile
+from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
-from traptor.common.messages import Rules, TrialReport
+from traptor.common.messages import Rules, SearchPiece, TrialReport
 from traptor.common.problem import Problem
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
@@ -24,6 +29,7 @@ from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import PaidReads
+from traptor.worker.posts.post import NamedFilter
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
 from traptor.worker.posts.recent import RecentPosts
 from traptor.worker.trialoutput.output import TrialOutput
@@ -52,6 +58,17 @@ class _Taken(NamedTuple):
     is_repeated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What the posts of a query are matched by, as long as the edition `base` is in force."""
+
+    base: Edition
+    meanings: tuple[Meaning, ...]
+    edition: Edition
+    enricher: Enricher
+    named: tuple[NamedFilter, ...]
+
+
 class PostPipeline(Pipeline):
     """Handles the lines of the filtered stream; only posts are delivered."""
 
@@ -69,6 +86,9 @@ class PostPipeline(Pipeline):
         self._told = Tally()
         self._payload = birth.settings.payload
         self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
+        self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
+        self._query: _Query | None = None
+        self._drains = False
 
     def open(self) -> None:
         """Prepare matching and connect to the output. Raises SinkError."""
@@ -94,12 +114,13 @@ class PostPipeline(Pipeline):
 
     def handle(self, line: bytes) -> None:
         """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
-        self.tally.received_bytes += len(line)
-        found = read_line(line)
-        if isinstance(found, PostHead):
-            self._take_post(line, found)
-        else:
-            self._take_other(line, found)
+        with self._lock:
+            self.tally.received_bytes += len(line)
+            found = read_line(line)
+            if isinstance(found, PostHead):
+                self._take_post(line, found)
+            else:
+                self._take_other(line, found)
 
     def _take_post(self, raw: bytes, head: PostHead) -> None:
         received_at_s = time.time()
@@ -118,10 +139,22 @@ class PostPipeline(Pipeline):
             if self._drops_repeated:
                 self.tally.received += 1
                 return
-        edition = self._edition
-        found = edition.attribute(head, raw)
+        found = self._edition.attribute(head, raw)
+        enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
+        self._deliver(raw, head, found, enricher, received_at_s, is_repeated)
+
+    def _deliver(
+        self,
+        raw: bytes,
+        head: PostHead,
+        found: Attribution,
+        enricher: Enricher,
+        received_at_s: float,
+        is_repeated: bool = False,
+    ) -> None:
+        """Count a post and give it to the output, unless all its rules exceed their rate limits."""
         self._count(found)
-        rules, matched = edition.rules, found.rules
+        rules, matched = self._edition.rules, found.rules
         if self.has_rate_limits and (exceeding := self.exceeding(rules, matched)):
             if self.stats is not None:
                 self.stats.held_for(rules, exceeding)
@@ -129,7 +162,6 @@ class PostPipeline(Pipeline):
             if not matched:
                 self.tally.held += 1
                 return
-        enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
         tweet = self._rebuilt(raw) if self._rebuilds else None
         is_inferred = found.source is Source.INFERRED
         taken = _Taken(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
@@ -193,6 +225,44 @@ class PostPipeline(Pipeline):
         """Write down what was read so far: what is kept or delivered must not be without a count."""
         self._reads_file.write(ReadCounts(**self._reads.so_far(), foreign=self.tally.foreign))
 
+    # ---- posts that a gap lacked, from another thread
+
+    def paid(
+        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+    ) -> dict[str, int]:
+        """Count what X bills for a page of found posts, and return that."""
+        with self._lock:
+            return self._reads.count_page(posts, included_posts, included_users, time.time())
+
+    def take_found(self, piece: SearchPiece, line: bytes) -> bool:
+        """Deliver a found post; return False when it was delivered before, or the worker ends."""
+        found = read_line(line)
+        with self._lock:
+            if self._drains or not isinstance(found, PostHead):
+                self.tally.broken += not isinstance(found, PostHead)
+                return False
+            self.tally.received_bytes += len(line)
+            if self._recent.was_seen(found.post.id):
+                self.tally.received += 1
+                self.tally.repeated += 1
+                return False
+            query = self._asked_by(piece)
+            head = msgspec.structs.replace(found, matching_rules=query.named)
+            self._deliver(line, head, query.edition.attribute(head, line), query.enricher, time.time())
+            return True
+
+    def _asked_by(self, piece: SearchPiece) -> _Query:
+        """Return what a query stands for by the rules of now."""
+        if self._editions.now is not self._edition:
+            self._use(self._editions.now)
+        query = self._query
+        if query is None or query.base is not self._edition or query.meanings != piece.meanings:
+            named = (NamedFilter(piece.meanings[0].filter_id),) if piece.meanings else ()
+            enricher = self.enricher(self._edition.rules, None, piece.method)
+            edition = self._edition.for_query(piece.meanings)
+            query = self._query = _Query(self._edition, piece.meanings, edition, enricher, named)
+        return query
+
     # ---- lines that are not posts
 
     def _take_other(self, line: bytes, found: OtherLine) -> None:
@@ -238,6 +308,8 @@ class PostPipeline(Pipeline):
 
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); return how many messages the main output leaves to others."""
+        with self._lock:
+            self._drains = True  # posts that a gap lacked come no more
         left = super().drain(deadline)
         if self._trial is not None:
             self._trial.drain(deadline)

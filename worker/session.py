@@ -31,12 +31,14 @@ from traptor.common.messages import (
     Reopen,
     Report,
     Rules,
+    SearchPiece,
     TakeSample,
 )
 from traptor.worker.afterfork import give_memory_back, set_title
 from traptor.worker.credentials import masked, secrets_of
 from traptor.worker.current import CurrentStream
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.fills.filler import Filler
 from traptor.worker.phase import Phase
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.stream.byapi import STREAMS
@@ -74,6 +76,7 @@ class Session:
         self._orders: queue.SimpleQueue[Connect | Drain] = queue.SimpleQueue()
         self._current = CurrentStream()
         self._phase = Phase(time.monotonic())
+        self._filler: Filler | None = None  # of the link thread, from the first piece on
         self._drain_by: float | None = None
         self._end = threading.Lock()  # taken by whichever thread drains
         self._ended = threading.Event()
@@ -195,6 +198,8 @@ class Session:
                 self._current.stop()
             case Rules():
                 self._pipeline.change_rules(message)
+            case SearchPiece():
+                self._fill(message)
             case Drain():
                 self._drain_soon(message)
             case TakeSample():
@@ -203,9 +208,26 @@ class Session:
             case Reopen():
                 self._logs.reopen()
 
+    def _fill(self, piece: SearchPiece) -> None:
+        if self._drain_by is not None:
+            return
+        if self._filler is None:
+            pipeline = self._pipeline
+            self._filler = Filler(
+                self._birth.settings,
+                pipeline,
+                self._delivery.has_room.is_set,
+                pipeline.keep,
+                self._logs.know,
+                self._post,
+            )
+        self._filler.order(piece)
+
     def _drain_soon(self, message: Drain) -> None:
         self._drain_by = time.monotonic() + message.deadline_s
         self._orders.put(message)
+        if self._filler is not None:
+            self._filler.stop()
         self._current.stop()
         self._delivery.stop_waiting()
 

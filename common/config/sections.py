@@ -54,6 +54,7 @@ from traptor.common.config.kinds.v2 import (
     Dollars,
     Edits,
     Expansion,
+    FillGaps,
     ForeignPolicy,
     Payload,
     PostCap,
@@ -457,6 +458,24 @@ class TwitterSection(Section):
     )
     credit_retry: Duration = option(
         "30m", LIVE, "v2: Time until an app whose account has no credit left is tried again."
+    )
+    fill_gaps: FillGaps = option(
+        "no",
+        LIVE,
+        "v2: How gaps are filled afterwards: `no`, they stay; `search`, with the posts that X's full-archive "
+        "search finds for the rules of that time, at the price of posts. Words find no reposts.",
+    )
+    fill_daily_dollars: DollarCap = option(
+        "10",
+        LIVE,
+        "v2: Dollars that filling the gaps of an app may cost in a UTC day; they count towards the other "
+        "caps, too. What is left of a gap is filled on the next day.",
+    )
+    fill_after: Duration = option(
+        "30s",
+        LIVE,
+        "v2: Time after the end of a gap until it is filled: X finds a post only some seconds after it was "
+        "written, and takes no search for the last ten.",
     )
 
 

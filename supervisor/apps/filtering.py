@@ -90,6 +90,11 @@ class Filtering:
     # ---- what others ask
 
     @property
+    def groups(self) -> Sequence[Translated] | None:
+        """The groups whose rules are wanted; None while they are not known."""
+        return self._groups
+
+    @property
     def composed(self) -> Composed:
         """What the filters should be; nothing until rules and filters are known."""
         return self._composed or Composed(Composition(()), Goal("", {}))

@@ -15,6 +15,8 @@ from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, compose
 from traptor.supervisor.apps.wanted.translated import Translated, translated
 from traptor.supervisor.checks.plan import Look, PlannedConnection
 from traptor.supervisor.checks.xlook import XLook, look_at_apps
+from traptor.supervisor.fills.choice import fill_method
+from traptor.supervisor.fills.queries import Plan, plan_of
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.sync.budget import RequestLimits
 from traptor.supervisor.filters.sync.difference import difference
@@ -58,6 +60,8 @@ class AppPlan:
     expand: Expand
     price: PriceOf1000
     trouble: str = ""  # why X does not tell which filters stand there
+    fills: Plan | None = None  # what is searched for each gap; None: gaps are not filled
+    fill_dollars: float | None = None  # at most for that on a day
 
     @property
     def connection(self) -> str:
@@ -133,6 +137,8 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
         expand=expand,
         price=price_of_1000(terms(settings).prices, expand),
         trouble=look.trouble,
+        fills=plan_of(groups, lambda _rule: True) if fill_method(settings) is not None else None,
+        fill_dollars=settings.twitter.fill_daily_dollars,
     )
 
 

@@ -35,6 +35,8 @@ def print_apps(console: Console, plans: Sequence[AppPlan]) -> None:
     for plan in plans:
         say(console, f"{plan.connection}: {filters_of(plan)}.")
         say(console, f"{plan.connection}: {load_of(plan)}; {price_of(plan)}.")
+        for text in fills_of(plan):
+            say(console, f"{plan.connection}: {text}.")
         if plan.trouble:
             say(
                 console,
@@ -75,6 +77,24 @@ def price_of(plan: AppPlan) -> str:
     return f"1,000 posts cost {range_} with expand = {plan.expand}"
 
 
+def fills_of(plan: AppPlan) -> Iterator[str]:
+    """Yield what is asked for each gap, and at which price; nothing where gaps are not filled."""
+    if plan.fills is None:
+        return
+    queries = len(plan.fills.queries)
+    most = (
+        "without a cap of its own"
+        if plan.fill_dollars is None
+        else f"${plan.fill_dollars:,.2f} a day at most"
+    )
+    yield (
+        f"a gap is filled by search: {counted(queries, 'request')} at least, one a second and 300 in 15"
+        f" minutes; {price_of(plan)}, {most}; searches for words find no reposts"
+    )
+    for missed in plan.fills.missed:
+        yield f"not filled: {missed}"
+
+
 def foreign_of(plan: AppPlan) -> Iterator[str]:
     """Yield a line for each filter of others."""
     fate = _FATE[plan.limits.policy]
@@ -113,6 +133,13 @@ def as_json(plan: AppPlan) -> dict[str, Any]:
         "load_seconds": plan.load.seconds,
         "expand": plan.expand,
         "dollars_per_1000_posts": {"plain": plan.price.plain, "with_another": plan.price.with_another},
+        "fills": None
+        if plan.fills is None
+        else {
+            "queries": len(plan.fills.queries),
+            "missed": list(plan.fills.missed),
+            "daily_dollars": plan.fill_dollars,
+        },
         "differences": {one.name.lower(): rules for one, rules in plan.differences.items()},
         "trouble": plan.trouble or None,
     }

@@ -21,6 +21,7 @@ from traptor.supervisor.checks.appplan import AppPlan, planned_apps, plans_of_ap
 from traptor.supervisor.checks.appreport import (
     by_rule,
     differences_of,
+    fills_of,
     filters_of,
     foreign_of,
     load_of,
@@ -196,6 +197,7 @@ def _check_apps(apps: Sequence[AppPlan], found: Findings) -> None:
         found.warnings += by_rule("doubtful", plan.doubts)
     if apps:
         found.facts += differences_of(apps)
+        found.facts += [f"{plan.connection}: {text}." for plan in apps for text in fills_of(plan)]
 
 
 async def _check_what_else_is_in_redis(

@@ -12,6 +12,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.apps.view import AppsView, AppView, NoApps, NoSlots, SlotsView
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.fillsview import FillsView, NoFills
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pacer import Pacer
 from traptor.supervisor.keys.pool import KeyPool
@@ -46,6 +47,7 @@ class Context:
     samples: Samples = field(default_factory=Samples)
     apps: AppsView = field(default_factory=NoApps)
     slots: SlotsView = field(default_factory=NoSlots)
+    fills: FillsView = field(default_factory=NoFills)
     connections: dict[str, Connection] = field(default_factory=dict)
     openings: Counter[tuple[str, str]] = field(default_factory=Counter)  # of streams, by key and outcome
     stopping: bool = False

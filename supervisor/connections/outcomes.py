@@ -21,6 +21,7 @@ from traptor.common.messages import (
     MayConnect,
     OutboxFull,
     OutboxTrouble,
+    PieceFetched,
     Ready,
     Report,
     Sample,
@@ -92,6 +93,9 @@ class Outcomes:
                 return
             case Sample():
                 self._context.samples.take(g.birth.connection, message)
+                return
+            case PieceFetched():
+                self._context.fills.fetched(g, message)
                 return
             case Ready():
                 _on_ready(g)

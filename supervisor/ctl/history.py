@@ -16,10 +16,11 @@ from traptor.supervisor.ctl.client import Client, NobodyThere
 from traptor.supervisor.ctl.completion import connection_names
 from traptor.supervisor.ctl.printing.tables import as_json, print_json_line, print_table, table
 from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.gaps.fill import shown_fill
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.status.terms import age, local_time
 
-_COLUMNS = ("CONNECTION", "FROM", "TO", "LASTED", "CAUSE", "RULES")
+_COLUMNS = ("CONNECTION", "FROM", "TO", "LASTED", "CAUSE", "RULES", "FILLED")
 
 
 @click.command()
@@ -84,7 +85,15 @@ def _row(gap: dict[str, Any]) -> Sequence[str]:
     until = "now" if gap["open"] else local_time(gap["to_unix"])
     what = gap["cause"] or gap["kind"]
     name = gap["connection"] or gap.get("rule", "")
-    return name, local_time(gap["from_unix"]), until, age(gap["seconds"]), what, str(gap["rule_count"] or "")
+    return (
+        name,
+        local_time(gap["from_unix"]),
+        until,
+        age(gap["seconds"]),
+        what,
+        str(gap["rule_count"] or ""),
+        "; ".join(map(shown_fill, gap.get("filled", ()))),
+    )
 
 
 COMMANDS = (gaps,)

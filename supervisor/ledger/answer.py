@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.gaps.interval import Instant, IntervalKind
 from traptor.supervisor.ledger.accounting import TOLERANCE_S, Balance
 from traptor.supervisor.ledger.book import Ledger
@@ -35,6 +36,7 @@ class View:
     placements: Sequence[Placement]  # perhaps not on disk yet
     open: Sequence[Entry]
     balances: Sequence[Balance]
+    fills: Sequence[Fill] = ()  # perhaps not on disk yet
 
     @classmethod
     def of(cls, ledger: Ledger, now: Instant) -> View:
@@ -46,6 +48,7 @@ class View:
             ledger.unwritten_placements(),
             tuple(ledger.open_entries(now)),
             balances,
+            ledger.fills.all(),
         )
 
 
@@ -59,6 +62,7 @@ class Answer:
         self._reader = reader
         self._view = view
         self._question = question
+        self._fills: list[Fill] | None = None  # those of the period, once one is needed
         self._stays = self._find_rule() if question.rule is not None else []
         self._check_connection()
 
@@ -67,12 +71,22 @@ class Answer:
         if self._question.rule is not None:
             for key, parts in self._by_rule():
                 yield from (
-                    {"rule": key, **part.as_json()} for part in parts if wanted(part) and self._is_of(part)
+                    {"rule": key, **self._told(part)} for part in parts if wanted(part) and self._is_of(part)
                 )
             return
         for entry in self._entries(self._question.connection, self._question.period):
             if wanted(entry):
-                yield entry.as_json()
+                yield self._told(entry)
+
+    def _told(self, entry: Entry) -> Json:
+        """Return an entry in its form for programs, a gap with how it was filled."""
+        return entry.as_json() | ({"filled": self._filled(entry)} if entry.is_gap else {})
+
+    def _filled(self, entry: Entry) -> list[Json]:
+        if self._fills is None:
+            stored = self._reader.fills(self._question.period, self._question.connection)
+            self._fills = list({fill.id: fill for fill in (*stored, *self._view.fills)}.values())
+        return [fill.as_json() for fill in self._fills if fill.covers(entry)]
 
     def totals(self) -> Iterator[Json]:
         """Yield the sums of every requested connection, or of the rule."""

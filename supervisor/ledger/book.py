@@ -14,6 +14,7 @@ from traptor.common.files.outboxes import generation_folders
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Totals
 from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.ledger.fills import Choose, FillBook
 from traptor.supervisor.ledger.gaplog import GapLog
 from traptor.supervisor.ledger.membership import Membership, carried_by, is_told, named_in_entries
 from traptor.supervisor.ledger.records import (
@@ -44,7 +45,7 @@ class Ledger:
     """The timelines of all connections, and the part of them that is not on disk yet.
 
     `on_entry` is called for each completed interval, `on_handover` when a stream continues in another
-    generation: both should reach the disk soon.
+    generation: both should reach the disk soon. `choose` tells by which method a gap is filled, if by any.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class Ledger:
         now: Instant,
         on_entry: Callable[[Entry], None],
         on_handover: Callable[[], object],
+        choose: Choose = lambda _entry: None,
     ) -> None:
+        self.fills = FillBook(stored.fills if stored is not None else None, choose)
         self._connections = connections
         self._boot = boot
         self._on_entry = on_entry
@@ -149,6 +152,7 @@ class Ledger:
             tuple(self._entries),
             tuple(self._placements),
             [account for account in self._accounts() if self._written.get(account.connection) != account],
+            self.fills.news(),
         )
 
     def written(self, batch: Unwritten) -> None:
@@ -156,6 +160,7 @@ class Ledger:
         del self._forgotten[: len(batch.forgotten)]
         del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
         self._written.update((account.connection, account) for account in batch.accounts)
+        self.fills.written(batch.fills)
 
     @property
     def unwritten(self) -> int:
@@ -208,6 +213,7 @@ class Ledger:
         entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
         page.limited = self._limited(interval.connection)
         self._entries.append(entry)
+        self.fills.take(entry)
         self._on_entry(entry)
         self._gap_log.take(interval)
 

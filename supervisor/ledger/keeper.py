@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.answer import View
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.place import ledger_path
+from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
+from traptor.supervisor.ledger.fills import Choose
 from traptor.supervisor.ledger.mirror import GapMirror
+from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
@@ -40,7 +44,9 @@ class LedgerKeeper:
         keep_s: Callable[[], float],
         tell: Tell,
         reserve: Reserve,
+        choose: Choose = lambda _gap: None,
     ) -> None:
+        """Open it; `choose` tells by which method a gap is filled, if by any."""
         self._news = asyncio.Event()
         self._mirror = GapMirror(client, keep_s, tell)
         self._has_looked = False  # True once this master has read Redis
@@ -48,7 +54,9 @@ class LedgerKeeper:
         self.path = store.path
         now = instant(time.monotonic())
         outboxes, boot = state_dir / "outbox", boot_id()
-        self.ledger = Ledger(connections, store.load(), outboxes, boot, now, self._on_entry, self._news.set)
+        self.ledger = Ledger(
+            connections, store.load(), outboxes, boot, now, self._on_entry, self._news.set, choose
+        )
         self._writer = LedgerWriter(self.ledger, store, keep_s, self._news)
 
     def jobs(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
@@ -63,6 +71,14 @@ class LedgerKeeper:
             self._has_looked = True
             known = [group.snapshot for group in groups.all()]
             self.ledger.look(known, instant(time.monotonic()))
+
+    async def carried(self, connection: str, period: Period) -> frozenset[str]:
+        """Return the Redis keys of the rules that it carried in a period. Raises TraptorError."""
+        return await self._writer.read(partial(LedgerReader.keys_within, place=connection, period=period))
+
+    def write_soon(self) -> None:
+        """Have written what changed."""
+        self._news.set()
 
     def view(self) -> View:
         """Return the ledger in memory now."""

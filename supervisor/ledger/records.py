@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from traptor.common.rules.rule import Rule
+from traptor.supervisor.gaps.fill import Fill, FillCost
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals, iso
 
 UNCARRIED = "uncarried"  # of a rule: known, but carried by no connection
@@ -118,6 +119,25 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class FillNews:
+    """What changed about the filling of gaps."""
+
+    fills: Sequence[Fill] = ()
+    costs: Sequence[FillCost] = ()
+    plans: Sequence[tuple[int, bytes]] = field(default=(), repr=False)  # by the id of a fill
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFills:
+    """What a predecessor left of the filling of gaps."""
+
+    last_id: int = 0
+    open: Sequence[Fill] = ()
+    costs: Sequence[FillCost] = ()  # of the last days
+    plans: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Unwritten:
     """The content of one transaction; writing it twice has the same effect as once."""
 
@@ -128,6 +148,7 @@ class Unwritten:
     entries: Sequence[Entry] = ()
     placements: Sequence[Placement] = ()
     accounts: Sequence[Account] = ()
+    fills: FillNews = FillNews()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +162,4 @@ class Stored:
     accounts: Sequence[Account]
     totals: Mapping[str, Totals] = field(default_factory=dict)  # by connection
     places: Sequence[str] = ()  # places with rules
+    fills: StoredFills = StoredFills()

@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TypeVar
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.book import Ledger
+from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Unwritten
@@ -60,6 +61,15 @@ class LedgerWriter:
         batch = self._batch()
         if await self._done(self._store.write, batch):
             self._ledger.written(batch)
+
+    async def read(self, deed: Callable[[LedgerReader], T]) -> T:
+        """Return what `deed` reads of the file, with all that is known now in it. Raises TraptorError."""
+        await self.write()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, deed)
+
+    def _read(self, deed: Callable[[LedgerReader], T]) -> T:
+        with closing(LedgerReader(self._store.path)) as reader:
+            return deed(reader)
 
     def close(self) -> None:
         """Write the rest, note that the master stopped in order, and close the file."""

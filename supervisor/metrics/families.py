@@ -26,6 +26,7 @@ def families(status: Json) -> Iterator[Metric]:
     yield from _of_keys(status)
     yield from _of_surroundings(status)
     yield from _of_apps(status)
+    yield from _of_fills(status)
 
 
 def _of_the_whole(status: Json) -> Iterator[Metric]:
@@ -309,6 +310,28 @@ def _of_apps(status: Json) -> Iterator[Metric]:
             for kind, member in (("standing", "standing"), ("foreign", "foreign"), ("free", "free"))
         ),
     )
+
+
+def _of_fills(status: Json) -> Iterator[Metric]:
+    """Yield the metrics of gaps filled afterwards; without API v2 they have no samples."""
+    fills = status.get("fills", {})
+    yield gauge(
+        "gap_fills",
+        "Gaps that are to be filled afterwards, by state; of final ones the last 100.",
+        ("state",),
+        _by_name(fills.get("states", {})),
+    )
+    connections = fills.get("connections", ())
+    for name, text in (
+        ("open", "Gaps still to be filled."),
+        ("dollars_today", "What that cost this UTC day."),
+    ):
+        yield gauge(
+            f"gap_fills_{name}",
+            text,
+            ("connection",),
+            (((one["connection"],), one[name]) for one in connections),
+        )
 
 
 # ---- steps

@@ -12,11 +12,14 @@ from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
+from traptor.supervisor.gaps.fill import FillState
 from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.meanings import Meaning
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.workers.leftovers import is_app_connection
+
+_FILL_TOLD_S = 86_400.0  # nothing ends this problem but time
 
 Json = Mapping[str, Any]
 
@@ -28,6 +31,7 @@ def find(status: Json) -> list[OpenProblem]:
         *_of_all(status, connections),
         *connections,
         *_of_apps(status),
+        *_of_fills(status),
         *_of_output(status),
         *_of_trial(status),
         *_of_groups(status),
@@ -156,6 +160,25 @@ def _of_apps(status: Json) -> Iterator[OpenProblem]:
         if filters["foreign"] and app["hold"] != HoldKind.FOREIGN_FILTERS:
             why = f"{counted(filters['foreign'], 'filter')} of others stand in it"
             yield _plain(Subject.APP, name, "foreign", why, meanings.FOREIGN_FILTERS)
+
+
+def _of_fills(status: Json) -> Iterator[OpenProblem]:
+    """Yield a problem for each app of which a gap could not be filled lately, for the last one."""
+    failed = {
+        fill["connection"]: fill
+        for fill in status.get("fills", {}).get("fills", ())
+        if fill["state"] == FillState.GIVEN_UP and fill["at_unix"] > status["at"] - _FILL_TOLD_S
+    }
+    for connection, fill in failed.items():
+        why = f"the gap of {fill['from']} could not be filled because {fill['why']}"
+        yield _plain(
+            Subject.APP,
+            connection.partition(":")[2],
+            "gap_unfilled",
+            why,
+            meanings.GAP_UNFILLED,
+            since=fill["at_unix"],
+        )
 
 
 def _first(rules: list[Json], otherwise: str) -> str:

@@ -123,6 +123,9 @@ RULES_UNFIT = Meaning(
     is_said_elsewhere=True,
 )
 SYNC_FAILS = Meaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
+GAP_UNFILLED = Meaning(
+    WARNING, "look whether the app may search the full archive; the gap stays", is_said_elsewhere=True
+)
 FOREIGN_FILTERS = Meaning(WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True)
 HEARTBEAT = Meaning(WARNING, "see why no part of the group streams", is_said_elsewhere=True)
 HEARTBEAT_OF_STOPPED = Meaning(INFO, "start the connection", is_said_elsewhere=True)

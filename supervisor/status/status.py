@@ -47,6 +47,7 @@ class Surroundings:
     reloads: Mapping[str, int]  # made since the start, by outcome
     rates: Rates
     apps: list[dict[str, Any]]  # under v2
+    fills: dict[str, Any]  # of gaps, under v2
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -84,6 +85,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         ],
         "keys": [_key(key, now, context.apps.get(key.key_id)) for key in context.pool.statuses(now)],
         "apps": around.apps,
+        "fills": around.fills,
     }
 
 

@@ -18,7 +18,16 @@ from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields
-from traptor.common.messages import Close, Connect, Drain, FromMaster, FromWorker, Reopen, TakeSample
+from traptor.common.messages import (
+    Close,
+    Connect,
+    Drain,
+    FromMaster,
+    FromWorker,
+    Reopen,
+    SearchPiece,
+    TakeSample,
+)
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import GapCause
@@ -113,6 +122,10 @@ class Fleet:
         change = change_to(rules, meanings, known=generation.rules)
         for piece in cut(generation.told_rules(knowledge, rules), change):
             self._send(generation, piece)
+
+    def search(self, generation: Generation, piece: SearchPiece) -> None:
+        """Make it fetch a piece of a gap, while its stream goes on."""
+        self._send(generation, piece)
 
     def drain(self, generation: Generation, deadline_s: float) -> None:
         """Make it close its stream, deliver what it holds, and end; KILL follows if it does not."""

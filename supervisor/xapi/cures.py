@@ -37,9 +37,14 @@ _BY_STATUS: Mapping[int, Cure] = {401: Cure.BEARER, 402: Cure.MONEY, 409: Cure.F
 
 def cure_of(ended: Disconnected) -> Cure | None:
     """Return what is to be done, or None: it waits as under v1.1."""
-    if ended.problem in _BY_PROBLEM:
-        return _BY_PROBLEM[ended.problem]
-    return _BY_STATUS.get(ended.status) if ended.status is not None else None
+    return cure_by(ended.problem, ended.status)
+
+
+def cure_by(problem: str, status: int | None) -> Cure | None:
+    """Return what is to be done about a problem that X named with this status; None: nothing special."""
+    if problem in _BY_PROBLEM:
+        return _BY_PROBLEM[problem]
+    return _BY_STATUS.get(status) if status is not None else None
 
 
 def reset_at(ended: Disconnected) -> float | None:

@@ -23,6 +23,7 @@ from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.counts import Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.files.outboxes import Left
+from traptor.common.fills import FillEnd
 from traptor.common.messages import (
     HEADER,
     Activity,
@@ -35,6 +36,7 @@ from traptor.common.messages import (
     FromWorker,
     MayConnect,
     OutboxFull,
+    PieceFetched,
     Ready,
     Report,
     frame,
@@ -90,6 +92,18 @@ def messages(times: st.SearchStrategy[float]) -> st.SearchStrategy[FromWorker]:
         st.builds(OutboxFull),
         st.builds(Connected, times),
         st.builds(Drained, COUNTS),
+        st.builds(
+            PieceFetched,
+            number=COUNTS,
+            end=st.sampled_from(FillEnd),
+            posts=COUNTS,
+            new=COUNTS,
+            reads=st.dictionaries(SMALL_TEXTS, COUNTS, max_size=2),
+            status=st.one_of(st.none(), COUNTS),
+            headers=headers,
+            detail=SMALL_TEXTS,
+            problem=SMALL_TEXTS,
+        ),
         st.builds(
             Disconnected,
             kind=st.sampled_from(DisconnectKind),

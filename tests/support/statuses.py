@@ -9,6 +9,7 @@ from typing import Any, cast
 from support.stepping import PaperWorld
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
+from traptor.supervisor.fills.overview import nothing_filled
 from traptor.supervisor.reload import Outcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
 from traptor.supervisor.status.rates import Rates
@@ -44,6 +45,7 @@ def status_of(
         reloads={},
         rates=Rates(),
         apps=[],
+        fills=nothing_filled(),
     )
     known_groups = SimpleNamespace(all=lambda: tuple(groups), strays=strays, are_known=known)
     return status(world.context, cast(Any, known_groups), around, world.now)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from support.making_tweets import rule
 
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.files.reads import ReadCounts, kept
-from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
+from traptor.common.messages import HEADER, Activity, Connect, Report, SearchPiece, frame, from_worker
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
@@ -387,3 +388,75 @@ def test_the_later_name_of_the_history_counts_too() -> None:
     fields = post_fields("storm", id="6", edit_history_tweet_ids=None, edit_history_post_ids=["5", "6"])
     _, (message,) = handled(post_line(fields, "11"))
     assert message.edit_of == "5"
+
+
+QUERY = packed("query", "track:b", ("flood", "hail")), packed("query", "track:0", ("storm",))
+PIECE = SearchPiece(
+    number=1,
+    connect=Connect(key_id="k", key_name="k"),
+    query="storm OR flood OR hail",
+    start_time="2026-09-23T10:00:00Z",
+    end_time="2026-09-23T10:01:00Z",
+    max_results=500,
+    meanings=QUERY,
+)
+
+
+def found_line(text: str, **members: Any) -> bytes:
+    return json.dumps({"data": post_fields(text, **members)}).encode()
+
+
+def test_a_post_that_a_gap_lacked_is_delivered_for_the_rules_that_its_query_stands_for() -> None:
+    pipeline, messages = handled()
+    assert pipeline.take_found(PIECE, found_line("a storm, then hail", id="5"))
+    assert pipeline.take_found(PIECE, found_line("only in a link", id="6"))
+    assert [message.rule_ids for message in messages] == [("2", "1"), ()]
+    assert all(added(message)["collection"]["filled"] == "search" for message in messages)
+    assert added(messages[0])["collection"]["connection"] == "v2:app"
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.matched, counters.unattributed, counters.foreign) == (2, 1, 1, 0)
+
+
+def test_only_posts_of_gaps_say_that_they_are() -> None:
+    _, (message,) = handled(post_line(post_fields("x"), "11"))
+    assert "filled" not in added(message)["collection"]
+
+
+def test_a_query_of_one_clause_names_its_rule_whatever_the_text() -> None:
+    pipeline, messages = handled()
+    piece = msgspec.structs.replace(PIECE, meanings=(single("query", "track:0", "storm"),))
+    pipeline.take_found(piece, found_line("in a link", id="5"))
+    assert [message.rule_ids for message in messages] == [("1",)]
+
+
+def test_what_came_over_the_stream_or_was_found_before_is_not_delivered_again() -> None:
+    pipeline, messages = handled(post_line(post_fields("storm", id="5"), "11"))
+    assert not pipeline.take_found(PIECE, found_line("storm", id="5"))
+    assert pipeline.take_found(PIECE, found_line("storm", id="6"))
+    assert not pipeline.take_found(PIECE, found_line("storm", id="6"))
+    assert [message.tweet_id for message in messages] == ["5", "6"]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated) == (4, 2)
+
+
+def test_a_page_is_billed_once_a_day_with_what_came_over_the_stream() -> None:
+    pipeline, _ = handled(post_line(post_fields("storm", id="5"), "11"))
+    paid = pipeline.paid(["5", "6", "7"], ["8", "6"], 4)
+    assert paid == {"posts": 2, "included_posts": 1, "included_users": 4}
+    assert pipeline.counters(0).reads == {"posts": 3, "included_posts": 1, "included_users": 4}
+
+
+def test_posts_of_a_gap_follow_a_change_of_rules() -> None:
+    pipeline, messages = handled()
+    pipeline.take_found(PIECE, found_line("storm", id="5"))
+    new = rule("track:0", "7", "storm")
+    for piece in cut(1, change_to([new], [single("13", "track:0", "storm")])):
+        pipeline.change_rules(piece)
+    pipeline.take_found(PIECE, found_line("storm", id="6"))
+    assert [message.rule_ids for message in messages] == [("1",), ("7",)]
+
+
+def test_what_is_no_post_is_counted_as_broken() -> None:
+    pipeline, messages = handled()
+    assert not pipeline.take_found(PIECE, b'{"data":{}}')
+    assert (pipeline.counters(0).broken, messages) == (1, [])

@@ -46,6 +46,7 @@ class Edition:
         counts.
         """
         self.rules = (*rules, *retired)
+        self._wanted = len(rules)
         self.meanings = tuple(meanings)
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[PackedFilter, ...]] = {}
@@ -86,6 +87,10 @@ class Edition:
             return Attribution(Source.MATCHED, rules)
         wider = self._rules(ids, self._values.wider(raw)) if packed else ()
         return Attribution(Source.INFERRED, wider) if wider else _UNATTRIBUTED
+
+    def for_query(self, meanings: Iterable[Meaning]) -> Edition:
+        """Return an edition with the same rules, by the same indexes, for what a query stands for."""
+        return Edition(self.rules[: self._wanted], self.rules[self._wanted :], meanings)
 
     def knows(self, filter_id: str) -> bool:
         """Tell whether it is a filter of ours."""

@@ -7,6 +7,7 @@ itself, so a post that came to an earlier generation on the same day is counted 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from traptor.worker.posts.head import PostHead
@@ -29,9 +30,7 @@ class PaidReads:
     def count(self, head: PostHead, received_at_s: float) -> None:
         """Count a line with a post, received at this unix time."""
         if not self._day_begins <= received_at_s < self._day_ends:
-            self._day_begins = received_at_s // _DAY_S * _DAY_S
-            self._day_ends = self._day_begins + _DAY_S
-            self._seen.clear()
+            self._turn_to_day(received_at_s)
         assert head.data is not None
         self._posts += self._is_first(head.data.id)
         includes = head.includes
@@ -40,6 +39,21 @@ class PaidReads:
             for post in head.included_posts:
                 self._included_posts += self._is_first(post.id)
 
+    def count_page(
+        self,
+        posts: Sequence[str | None],
+        included_posts: Sequence[str | None],
+        included_users: int,
+        received_at_s: float,
+    ) -> dict[str, int]:
+        """Count a page of posts with all that came along, and return the counts of it."""
+        before = self.so_far()
+        self._turn_to_day(received_at_s)
+        self._posts += sum([self._is_first(one) for one in posts])
+        self._included_posts += sum([self._is_first(one) for one in included_posts])
+        self._included_users += included_users
+        return {kind: count - before[kind] for kind, count in self.so_far().items()}
+
     def so_far(self) -> dict[str, int]:
         """Return the counts, by kind (any thread)."""
         return {
@@ -47,6 +61,13 @@ class PaidReads:
             "included_posts": self._included_posts,
             "included_users": self._included_users,
         }
+
+    def _turn_to_day(self, at_s: float) -> None:
+        """Forget the posts of another day."""
+        if not self._day_begins <= at_s < self._day_ends:
+            self._day_begins = at_s // _DAY_S * _DAY_S
+            self._day_ends = self._day_begins + _DAY_S
+            self._seen.clear()
 
     def _is_first(self, post_id: str | None) -> bool:
         """Tell whether the post is new today; what has no usual id is new each time."""

@@ -26,7 +26,7 @@ class V2Stream(HttpStream):
 
     def request(self, rules: Sequence[Rule]) -> Request:
         """Return the request, which is the same for all rules."""
-        return Request("GET", STREAM_PATH, _Bearer(self.order.bearer_token), self.settings.stream_query)
+        return Request("GET", STREAM_PATH, Bearer(self.order.bearer_token), self.settings.stream_query)
 
     def refusal(self, ended: Disconnected) -> Disconnected:
         """Pass it on and return it with the problem that it names: a 429 alone can mean three things."""
@@ -45,12 +45,13 @@ def _read(text: bytes) -> tuple[str, str]:
     return "", cut(printable(plain), _DETAIL_CHARS)
 
 
-class _Bearer(requests.auth.AuthBase):
+class Bearer(requests.auth.AuthBase):
     """Adds the token last: requests would let a .netrc file replace a header."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return the request with the token."""
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request

@@ -38,7 +38,8 @@ class Collected(Protocol):
 class Enricher:
     """Adds to tweets of one connection which rules they matched, and how they were collected.
 
-    `extras` tells whether to add members that the original did not have. When a tweet would exceed
+    `extras` tells whether to add members that the original did not have; `filled` names the method by which
+    they were fetched for a gap, empty: they came over the stream. When a tweet would exceed
     `most_bytes`, its rules are cut to their ids, and `on_truncated` receives their number.
     """
 
@@ -51,6 +52,7 @@ class Enricher:
         group: GroupId | None,
         *,
         extras: bool = True,
+        filled: str = "",
         most_bytes: int = sys.maxsize,
         on_truncated: Callable[[int], None] = lambda _rules: None,
     ) -> None:
@@ -65,6 +67,7 @@ class Enricher:
         self._most_bytes = most_bytes
         self._on_truncated = on_truncated
         about = {"connection": connection, "generation": generation, "received_at": "", "api": api}
+        about |= {"filled": filled} if filled else {}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
         self._collection = b',"collection":' + opening + b'"received_at":"' if extras else b""
         self._end = b'"' + closing + b"}}" if extras else b"}}"

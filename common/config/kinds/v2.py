@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from traptor.common.config.kinds.kinds import Allowed, AtLeast, IniFolder
 from traptor.common.config.kinds.pergroup import PerGroup
 from traptor.common.config.kinds.quantities import read_amount, read_count, read_duration
+from traptor.common.fills import FillMethod
 from traptor.common.filters import FollowScope
 
 V1, V2 = "v1.1", "v2"
@@ -21,6 +22,8 @@ MARK = "mark"
 REPEATED = (MARK, "drop")
 ALL, LAST = "all", "last"
 POLICIES = ("refuse", "leave", "adopt", "remove")  # about filters of others in the app
+NO_FILLS = "no"
+FILLS = (NO_FILLS, *(method.value for method in FillMethod))
 AUTO = "auto"
 NONE = "none"
 
@@ -102,6 +105,7 @@ Api = Annotated[str, BeforeValidator(_api), Allowed("`v1.1` or `v2`")]
 Collection = Annotated[str, BeforeValidator(_collection), Allowed("a name")]
 Repeated = Annotated[str, _one_of(*REPEATED), Allowed("`mark` or `drop`")]
 Edits = Annotated[str, _one_of(ALL, LAST), Allowed("`all` or `last`")]
+FillGaps = Annotated[str, _one_of(*FILLS), Allowed("`no` or `search`")]
 Payload = Annotated[str, _one_of(*PAYLOADS), Allowed("`native` or `v1.1`")]
 Expansion = Annotated[str, _one_of(*EXPANSIONS), Allowed("`none`, `posts`, `users` or `all`")]
 ForeignPolicy = Annotated[str, _one_of(*POLICIES), Allowed("`refuse`, `leave`, `adopt` or `remove`")]

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from traptor.common.text import counted
+from traptor.supervisor.gaps.fill import shown_fill
 
 DAY_S = 86_400.0
 WIDTH = 240.0
@@ -86,8 +87,8 @@ def _stretch(one: Mapping[str, Any], since: float) -> Stretch:
     if kind == "gap" and one["cause"] == "refresh":
         kind = "refresh"
     width = end - begin if kind in ("streaming", "unplanned") else max(_LEAST, end - begin)
-    words = one["cause"] or kind
-    return Stretch(kind, round(begin, 2), round(width, 2), f"{words}: {one['from']} to {one['to']}")
+    words = [f"{one['cause'] or kind}: {one['from']} to {one['to']}", *map(shown_fill, one.get("filled", ()))]
+    return Stretch(kind, round(begin, 2), round(width, 2), "; ".join(words))
 
 
 def _over_each_other(stretches: Iterable[Stretch]) -> list[Stretch]:

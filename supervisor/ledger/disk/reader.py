@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from traptor.common.errors import TraptorError
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillState
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
-from traptor.supervisor.ledger.disk.schema import account_of, entry_of
+from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Entry, Stored
+from traptor.supervisor.ledger.records import Entry, Stored, StoredFills
 
+OPEN_STATES = (FillState.WAITING.value, FillState.RUNNING.value)
 NO_ID = (1 << 63) - 1  # higher than any id
 _LOCK_TIMEOUT_S = 1.0
 _PAGE = 1000  # small, so that a read does not keep SQLite from checkpointing for long
@@ -28,6 +30,15 @@ _ENTRIES_OF = """
     SELECT * FROM intervals
     WHERE connection = ?6 AND id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
     ORDER BY id LIMIT ?5"""
+_OPEN_FILLS = "SELECT * FROM fills WHERE state IN (?, ?)"
+_LAST_FILL = "SELECT coalesce(max(id), 0) FROM fills"
+_LAST_COSTS = "SELECT * FROM fill_costs ORDER BY day DESC LIMIT 1000"
+_FILLS = """
+    SELECT * FROM fills WHERE to_unix >= ?1 AND from_unix <= ?2 AND (?3 IS NULL OR connection = ?3)
+    ORDER BY id"""
+_KEYS_WITHIN = """
+    SELECT key FROM stays JOIN rules ON rules.id = stays.rule
+    WHERE place = ?1 AND from_unix <= ?3 AND (to_unix IS NULL OR to_unix >= ?2)"""
 _STAYS = """
     SELECT key, rule_id, place, from_unix, to_unix FROM stays JOIN rules ON rules.id = stays.rule
     WHERE key = ?1 OR rule_id = ?1 ORDER BY key, place, from_unix"""
@@ -43,7 +54,17 @@ def read_stored(db: sqlite3.Connection) -> Stored | None:
     accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
     places = [place for (place,) in db.execute(_PLACES)]
     noted = Instant(noted_unix, noted_mono)
-    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places)
+    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places, _stored_fills(db))
+
+
+def _stored_fills(db: sqlite3.Connection) -> StoredFills:
+    (last_id,) = db.execute(_LAST_FILL).fetchone()
+    return StoredFills(
+        last_id,
+        [fill_of(row) for row in db.execute(_OPEN_FILLS, OPEN_STATES)],
+        [FillCost(*row) for row in db.execute(_LAST_COSTS)],
+        dict(db.execute("SELECT fill, plan FROM fill_plans")),
+    )
 
 
 def _totals(db: sqlite3.Connection) -> dict[str, Totals]:
@@ -124,6 +145,18 @@ class LedgerReader:
         """Return where a rule was, by its Redis key or its rule id; several keys may have the same id."""
         with self._explained():
             return [StoredStay(*row) for row in self._db.execute(_STAYS, (rule,))]
+
+    def fills(self, period: Period, connection: str | None = None) -> list[Fill]:
+        """Return the fills of gaps that touch a period, in the order in which they were planned."""
+        with self._explained():
+            rows = self._db.execute(_FILLS, (period.since, period.until, connection))
+            return [fill_of(row) for row in rows]
+
+    def keys_within(self, place: str, period: Period) -> frozenset[str]:
+        """Return the Redis keys of the rules that were in a place at any time of a period."""
+        with self._explained():
+            rows = self._db.execute(_KEYS_WITHIN, (place, period.since, period.until))
+            return frozenset(key for (key,) in rows)
 
     def close(self) -> None:
         """Close the file."""

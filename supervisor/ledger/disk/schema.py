@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from traptor.common.fills import FillMethod
+from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
 from traptor.supervisor.ledger.records import Account, Carried, Entry
 from traptor.supervisor.state.database import Migrations
@@ -43,6 +45,19 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX stays_that_ended ON stays (to_unix) WHERE to_unix IS NOT NULL",
     ),
     ("ALTER TABLE intervals ADD COLUMN why TEXT NOT NULL DEFAULT ''",),
+    (
+        """CREATE TABLE fills (
+            id INTEGER PRIMARY KEY, connection TEXT NOT NULL, from_unix REAL NOT NULL, to_unix REAL NOT NULL,
+            method TEXT NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL, steps INTEGER NOT NULL,
+            step INTEGER NOT NULL, refused INTEGER NOT NULL, token TEXT NOT NULL, posts INTEGER NOT NULL,
+            dollars REAL NOT NULL, at REAL NOT NULL)""",
+        "CREATE INDEX fills_by_end ON fills (to_unix)",
+        # What an open fill asks for, kept as it was when the fill began.
+        "CREATE TABLE fill_plans (fill INTEGER PRIMARY KEY, plan BLOB NOT NULL)",
+        """CREATE TABLE fill_costs (
+            connection TEXT NOT NULL, day TEXT NOT NULL, dollars REAL NOT NULL,
+            PRIMARY KEY (connection, day)) WITHOUT ROWID""",
+    ),
 )
 
 
@@ -80,6 +95,32 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         id_,
         why=why,
     )
+
+
+def fill_row(fill: Fill) -> tuple[Any, ...]:
+    """Return a fill as a row of `fills`."""
+    return (
+        fill.id,
+        fill.connection,
+        fill.from_unix,
+        fill.to_unix,
+        fill.method.value,
+        fill.state.value,
+        fill.why,
+        fill.steps,
+        fill.step,
+        fill.refused,
+        fill.token,
+        fill.posts,
+        fill.dollars,
+        fill.at,
+    )
+
+
+def fill_of(row: tuple[Any, ...]) -> Fill:
+    """Return the fill in a row of `fills`."""
+    id_, connection, from_unix, to_unix, method, state, *rest = row
+    return Fill(id_, connection, from_unix, to_unix, FillMethod(method), FillState(state), *rest)
 
 
 # Not dataclasses.astuple, which takes ten times as long: a supervisor may end with 100,000 connections.

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.ledger.disk.reader import NO_ID, read_stored
-from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row
+from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_stored
+from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Entry, Placement, Stored, Unwritten
+from traptor.supervisor.ledger.records import Entry, FillNews, Placement, Stored, Unwritten
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
 from traptor.supervisor.state.reserve import Reserve
 
@@ -46,6 +46,11 @@ _CONNECTIONS_OLD = "SELECT DISTINCT connection FROM intervals WHERE to_unix < ?"
 _FIRST_KEPT = """
     SELECT id FROM intervals WHERE connection = ? AND +to_unix BETWEEN ? AND ? ORDER BY id LIMIT 1"""
 _LAST_OLD = "SELECT max(id) FROM intervals WHERE connection = ? AND to_unix < ? AND id < ?"
+_SET_FILL = "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_PLAN = "INSERT OR REPLACE INTO fill_plans VALUES (?, ?)"
+_SET_COST = "INSERT OR REPLACE INTO fill_costs VALUES (?, ?, ?)"
+_FORGET_FILLS = "DELETE FROM fills WHERE to_unix < ? AND state NOT IN (?, ?)"
+_DROP_PLANS = "DELETE FROM fill_plans WHERE fill NOT IN (SELECT id FROM fills WHERE state IN (?, ?))"
 _LOCK_TIMEOUT_S = 1.0  # only an operator's sqlite3 shell can hold the lock; pending data is written later
 
 
@@ -98,6 +103,7 @@ class LedgerStore:
             for placement in batch.placements:
                 self._place(placement)
             self._db.executemany(_SET_ACCOUNT, map(account_row, batch.accounts))
+            self._write_fills(batch.fills)
             self._db.execute(_NOTE, (batch.boot, *astuple(batch.noted), batch.is_clean))
 
     def prune(self, kept: Period) -> None:
@@ -110,6 +116,7 @@ class LedgerStore:
             for (connection,) in self._db.execute(_CONNECTIONS_OLD, (kept.since,)).fetchall():
                 self._cut_beginning(connection, kept)
             self._db.execute("DELETE FROM stays WHERE to_unix < ?", (kept.since,))
+            self._db.execute(_FORGET_FILLS, (kept.since, *OPEN_STATES))
             self._db.execute("DELETE FROM rules WHERE id NOT IN (SELECT rule FROM stays)")
 
     def close(self) -> None:
@@ -163,6 +170,13 @@ class LedgerStore:
         (last_old,) = self._db.execute(_LAST_OLD, (connection, kept.since, before_id)).fetchone()
         if last_old is not None:
             self._db.execute("DELETE FROM intervals WHERE connection = ? AND id <= ?", (connection, last_old))
+
+    def _write_fills(self, news: FillNews) -> None:
+        self._db.executemany(_SET_FILL, map(fill_row, news.fills))
+        self._db.executemany(_SET_COST, map(astuple, news.costs))
+        self._db.executemany(_SET_PLAN, news.plans)
+        if any(not fill.is_open for fill in news.fills):
+            self._db.execute(_DROP_PLANS, OPEN_STATES)
 
     def _add_entry(self, entry: Entry) -> None:
         if self._db.execute(_ADD_ENTRY, entry_row(entry)).rowcount:

@@ -29,7 +29,7 @@ DEFAULTS = {
     " rate_limit_backoff_max=1h refused_retry=15m quarantine=15m quarantine_max=24h connect_rate=2"
     " post_price=0.005 user_price=0.010 counts_price=0.010 daily_posts=none"
     " daily_dollars=none monthly_dollars=none"
-    " credit_retry=30m",
+    " credit_retry=30m fill_gaps=no fill_daily_dollars=10 fill_after=30s",
     "kafka": "bootstrap_servers= topic=traptor create_topic=no",
     "http": "listen= token= tokens= hosts=",
     "logging": "level=INFO format=text rotate_size=0 rotate_keep=5 sentry_dsn=",

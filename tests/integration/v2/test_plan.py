@@ -90,6 +90,13 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     assert app["dollars_per_1000_posts"] == {"plain": 5.0, "with_another": 5.0}
     assert planned(collection, follow_scope="author")["filters"] == 505
 
+    text = shown(collection, fill_gaps="search", fill_daily_dollars=25)
+    assert "v2:old: a gap is filled by search: 508 requests at least, one a second" in text
+    assert "1,000 posts cost $5.00 with expand = none, $25.00 a day at most; searches for words" in text
+    assert app["fills"] is None
+    of_fills = {"queries": 508, "missed": [], "daily_dollars": 10.0}
+    assert planned(collection, fill_gaps="search")["fills"] == of_fills
+
     app = planned(collection, rules_per_app=500)
     assert app["filters"] == 475
     assert len(app["waiting"]) == 627

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from traptor.common.fills import FillMethod
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.accounting import Balance
 from traptor.supervisor.ledger.answer import Answer, UnknownError, View, is_any
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Question
-from traptor.supervisor.ledger.records import Entry, Placement, Unwritten
+from traptor.supervisor.ledger.records import Entry, FillNews, Placement, Unwritten
 
 NOW = Instant(150.0, 50.0)
 GROUP = GroupId.parse("track:0")
@@ -31,6 +34,7 @@ def entry(id_: int, kind: str, since: float, until: float, connection: str = "tr
 STORED = [entry(1, "gap", 100, 110), entry(2, "streaming", 110, 120)]
 UNWRITTEN = [entry(3, "gap", 120, 130)]
 OPEN = [entry(0, "streaming", 130, 150)]
+FILLS = [Fill(2, "track:0", 120, 130, FillMethod.SEARCH, FillState.DONE, posts=41, at=150)]
 PLACED = [Placement("known:track:0", [ONE, TWO], 100.0), Placement("track:0", [ONE], 100.0)]
 PLACED_LATELY = [Placement("track:0", [ONE, TWO], 130.0)]
 
@@ -45,7 +49,7 @@ def store(tmp_path: Path) -> Iterator[LedgerStore]:
 def ask(store: LedgerStore, endpoint: str = "intervals", **parameters: str) -> list[dict[str, Any]]:
     totals = Totals(streaming_s=30.0, gaps_s={GapCause.NETWORK: 20.0})
     balance = Balance.of("track:0", Instant(100.0, 0.0), NOW, totals)
-    view = View(NOW, UNWRITTEN, PLACED_LATELY, OPEN, [balance])
+    view = View(NOW, UNWRITTEN, PLACED_LATELY, OPEN, [balance], FILLS)
     question = Question.parse({name: [value] for name, value in parameters.items()}, now_unix=0.0)
     with closing(LedgerReader(store.path)) as reader:
         answer = Answer(reader, view, question)
@@ -116,3 +120,18 @@ def test_a_rule_has_the_intervals_of_its_connection_while_it_was_in_it(store: Le
 def test_what_the_ledger_does_not_know_is_said(store: LedgerStore, parameters: dict[str, str]) -> None:
     with pytest.raises(UnknownError, match="the ledger knows of no"):
         ask(store, **parameters)
+
+
+def test_a_gap_tells_how_it_was_filled(store: LedgerStore) -> None:
+    earlier = replace(FILLS[0], id=1, from_unix=99, to_unix=105, state=FillState.GIVEN_UP, why="no access")
+    others = replace(FILLS[0], id=3, connection="track:1")
+    before = replace(FILLS[0], state=FillState.RUNNING, posts=1)
+    store.write(Unwritten(NOW, "boot", fills=FillNews([earlier, before, others])))
+    told = [
+        [(one["id"], one["state"], one["posts"]) for one in line.get("filled", ())] for line in ask(store)
+    ]
+    assert told == [[(1, "given_up", 41)], [], [(2, "done", 41)], []]
+    assert ask(store)[0]["filled"][0]["why"] == "no access"
+    assert "filled" not in ask(store)[1]
+    (of_rule,) = (line for line in ask(store, rule="1") if line["from_unix"] == 120)
+    assert [one["id"] for one in of_rule["filled"]] == [2]

@@ -171,3 +171,14 @@ def test_names_have_the_prefix_and_labels_are_never_of_rules(world: SteppedWorld
         assert family.documentation.endswith(".") or family.name.startswith("process_")
         for sample in family.samples:
             assert not set(sample.labels) & {"rule", "rule_id", "job", "instance"}
+
+
+def test_gaps_that_are_filled(world: SteppedWorld) -> None:
+    fills = {
+        "states": {"waiting": 1, "running": 0, "done": 7, "given_up": 2},
+        "connections": [{"connection": "v2:app", "open": 1, "dollars_today": 0.21}],
+    }
+    found = scraped({**shown(world), "fills": fills})
+    assert found["traptor_gap_fills", ("done",)] == 7
+    assert found["traptor_gap_fills_open", ("v2:app",)] == 1
+    assert found["traptor_gap_fills_dollars_today", ("v2:app",)] == 0.21

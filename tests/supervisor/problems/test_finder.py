@@ -15,12 +15,14 @@ from support.paperapp import PaperApp, PaperApps
 from support.statuses import WORKS, group, status_of
 from support.stepping import A, B, SteppedWorld
 
+from traptor.common.fills import FillMethod
 from traptor.common.messages import DisconnectKind, Report, TrialReport
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
+from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.keys.states import Hindrance, KeyState
@@ -378,3 +380,13 @@ def test_a_connection_that_does_not_stream_is_never_shown_as_up(tmp_path: Path) 
     assert shown["uncollected"] == 1
     assert c.uncollected() == 1
     assert SimpleNamespace(**shown).since <= status_of(world)["at"]
+
+
+def test_a_gap_that_could_not_be_filled_is_a_problem_for_a_day(world: SteppedWorld) -> None:
+    fill = Fill(1, "v2:app", 1.0, 2.0, FillMethod.SEARCH).given_up("X answered 403: no access", 1_000.0)
+    done = Fill(2, "v2:app", 3.0, 4.0, FillMethod.SEARCH, FillState.DONE, at=1_000.0)
+    status = status_of(world) | {"fills": {"fills": [fill.as_json(), done.as_json()]}}
+    one = only(find(status | {"at": 2_000.0}))
+    assert (one.subject, one.name, one.kind, one.since) == (Subject.APP, "app", "gap_unfilled", 1_000.0)
+    assert "could not be filled because X answered 403: no access" in one.why
+    assert find(status | {"at": 1_000.0 + 86_401}) == []

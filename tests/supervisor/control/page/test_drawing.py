@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from traptor.common.fills import FillMethod
 from traptor.supervisor.control.page.drawing import DAY_S, NO_SPARK, SPARK_HEIGHT, WIDTH, spark, strips
+from traptor.supervisor.gaps.fill import Fill, FillState
 
 NOW = 1_795_428_000.0
 
@@ -60,3 +62,10 @@ def test_a_refresh_is_no_fault_and_time_without_rules_is_none_either() -> None:
     )
     assert found["track:0"].words == "not wanted in the last 24 hours"
     assert [one.kind for one in found["follow:0"].stretches] == ["refresh"]
+
+
+def test_a_gap_says_how_it_was_filled() -> None:
+    fill = Fill(1, "v2:app", 1.0, 2.0, FillMethod.SEARCH, FillState.DONE, posts=41, dollars=0.205, at=0.0)
+    gap = interval("gap", 100.0, 60.0, "crash", name="v2:app") | {"filled": [fill.as_json()]}
+    [stretch] = strips([gap], NOW)["v2:app"].stretches
+    assert stretch.words == "crash: -100.0 to -60.0; filled by search 00:00, 41 posts, $0.20"

@@ -1,0 +1,22 @@
+"""What master and worker say about filling gaps: methods, and how the fetch of a piece ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FillMethod(StrEnum):
+    """The ways to get the posts of a gap afterwards; tweets name theirs in `traptor.collection.filled`."""
+
+    SEARCH = "search"  # GET /2/tweets/search/all
+
+
+class FillEnd(StrEnum):
+    """How the fetch of a piece ended."""
+
+    DONE = "done"  # its posts are in the outbox
+    HTTP = "http"  # X answered with another status than 200
+    NETWORK = "network"  # no answer, or one that broke off
+    BROKEN = "broken"  # the answer is no page of posts
+    NO_ROOM = "no_room"  # the outbox takes nothing now: posts may be missing from it
+    FAULT = "fault"  # an error in the worker

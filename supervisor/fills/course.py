@@ -1,0 +1,78 @@
+"""Where the filling of one connection's gaps stands: what was asked for, and what it waits for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from traptor.supervisor.fills.pace import Pace
+
+# A worker answers even if X does not; one that has not within this time has forgotten.
+ANSWER_WITHIN_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A piece that a worker fetches: its number, for which fill, by which generation, since when."""
+
+    number: int
+    fill: int
+    generation: int
+    at: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why nothing is asked for now; `until` is a Unix time, None where it is not known."""
+
+    why: str
+    until: float | None = None
+
+
+class Course:
+    """Owns this state of one connection; times are monotonic seconds except where noted."""
+
+    def __init__(self) -> None:
+        self.asked: Asked | None = None
+        self.pace = Pace()
+        self.failures = 0  # in a row
+        self.not_before = 0.0
+        self.pause: Pause | None = None
+        self._number = 0
+
+    def ask(self, fill: int, generation: int, now: float) -> Asked:
+        """Record that a piece is asked for now."""
+        self._number += 1
+        self.pace.made(now)
+        self.pause = None
+        self.asked = Asked(self._number, fill, generation, now)
+        return self.asked
+
+    def take(self, number: int, generation: int) -> Asked | None:
+        """Return the piece that is answered; None where it is not waited for any more."""
+        asked = self.asked
+        if asked is None or (asked.number, asked.generation) != (number, generation):
+            return None
+        self.asked = None
+        return asked
+
+    def waits(self, generation: int | None, now: float) -> bool:
+        """Tell whether a piece is under way; one that nobody can answer any more is forgotten."""
+        asked = self.asked
+        if asked is None:
+            return False
+        if asked.generation == generation and now - asked.at < ANSWER_WITHIN_S:
+            return True
+        self.asked = None
+        return False
+
+    def went_well(self) -> None:
+        """Record a piece that was fetched."""
+        self.failures = 0
+
+    def failed(self, failures: int, wait_s: float, now: float) -> None:
+        """Record a piece that must be asked for again, after a wait."""
+        self.failures, self.not_before = failures, max(self.not_before, now + wait_s)
+
+    def due(self) -> float:
+        """Return when the next piece may be asked for."""
+        return max(self.not_before, self.pace.next_at())

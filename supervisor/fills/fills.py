@@ -1,0 +1,258 @@
+"""Have the gaps of v2 connections filled: ask their workers for one piece after the other.
+
+The posts of a piece are in the outbox when its answer comes; only then is the progress recorded. So a kill at
+any time repeats one piece at most, and the worker drops what was delivered before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from traptor.common.config.kinds.v2 import NO_FILLS
+from traptor.common.errors import TraptorError
+from traptor.common.logs.event import fields
+from traptor.common.messages import PieceFetched, SearchPiece
+from traptor.supervisor.apps.app import App
+from traptor.supervisor.apps.apps import Apps
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.context import Context
+from traptor.supervisor.fills.course import Course, Pause
+from traptor.supervisor.fills.estimate import dollars_a_post, estimate, usual_rate
+from traptor.supervisor.fills.overview import overview
+from traptor.supervisor.fills.queries import Plan, Query, dump_plan, load_plan, plan_of
+from traptor.supervisor.fills.room import room
+from traptor.supervisor.fills.verdict import Step, Verdict, verdict
+from traptor.supervisor.fills.window import window
+from traptor.supervisor.gaps.fill import Fill, FillState
+from traptor.supervisor.gaps.interval import instant, iso
+from traptor.supervisor.ledger.fills import FillBook
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.money.reads import Expand, Reads
+from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.spec import connect_message
+from traptor.supervisor.xapi.quota import quota_of
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 5.0
+_NOTHING_TO_ASK = "none of the rules of that time can be searched now"
+
+# Returns the Redis keys of the rules that a connection carried in a period. Raises TraptorError.
+Carried = Callable[[str, Period], Awaitable[frozenset[str]]]
+
+
+class Fills:
+    """Owns the courses by connection; `wrote` has the ledger written soon."""
+
+    def __init__(
+        self,
+        context: Context,
+        apps: Apps,
+        book: FillBook,
+        carried: Carried,
+        wrote: Callable[[], object],
+        rates: Callable[[str], tuple[Sequence[float], float | None]],
+    ) -> None:
+        self._context = context
+        self._apps = apps
+        self._book = book
+        self._carried = carried
+        self._wrote = wrote
+        self._rates = rates
+        self._courses: dict[str, Course] = {}
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Fill gaps until cancelled."""
+        while True:
+            self._news.clear()
+            due_s = _LOOK_S
+            for c in list(self._context.connections.values()):
+                if c.app is not None and (app := self._apps.get(c.app)) is not None:
+                    due_s = min(due_s, await self._step(c, app))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due_s)):
+                    await self._news.wait()
+
+    # ---- told by the workers
+
+    def fetched(self, g: Generation, answer: PieceFetched) -> None:
+        """Take the answer of a worker."""
+        name, now = g.birth.connection, time.monotonic()
+        course = self._course(name)
+        asked = course.take(answer.number, g.birth.generation)
+        c = self._context.connections.get(name)
+        app = self._apps.get(c.app) if c is not None and c.app is not None else None
+        fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)
+        if fill is None or app is None:
+            return
+        quota, wall = quota_of(answer.headers), instant(now).wall
+        resets_at = None if quota.reset_at is None else now + quota.reset_at - wall
+        course.pace.told(quota.remaining, resets_at)
+        self._conclude(fill, app, course, answer, verdict(answer, course.failures, wall))
+        self._news.set()
+
+    def _conclude(self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: Verdict) -> None:
+        now = instant(time.monotonic())
+        reads = _reads_of(answer)
+        dollars = reads.dollars(app.spending.terms.prices)
+        if dollars:
+            self._book.paid(fill.connection, dollars, now.wall)
+        match found.step:
+            case Step.GO_ON:
+                course.went_well()
+                self._record(fill.fetched(answer.token, answer.new, dollars, now.wall))
+            case Step.LEAVE_OUT:
+                course.went_well()
+                log.warning("a query of a gap is refused", extra=_about(fill, why=found.why))
+                self._record(fill.refuses(found.why, now.wall))
+            case Step.GIVE_UP:
+                course.went_well()
+                self._record(fill.given_up(found.why, now.wall))
+            case _:
+                self._hold(fill, app, course, found, now.mono)
+
+    def _hold(self, fill: Fill, app: App, course: Course, found: Verdict, now: float) -> None:
+        if found.step is Step.NO_MONEY:
+            app.out_of_credit(found.why)
+        elif found.step is Step.NO_TOKEN:
+            app.refused(app.token, found.why)
+        if found.why != (course.pause.why if course.pause is not None else ""):
+            log.warning("a piece of a gap is asked for again", extra=_about(fill, why=found.why))
+        course.failed(found.failures, found.wait_s, now)
+        course.pause = Pause(found.why, instant(course.not_before).wall)
+
+    def _record(self, fill: Fill) -> None:
+        self._book.put(fill)
+        self._wrote()
+        if fill.is_open:
+            return
+        about = _about(fill, why=fill.why or None, posts=fill.posts, dollars=round(fill.dollars, 4))
+        if fill.state is FillState.DONE:
+            log.info("a gap is filled", extra=about)
+        else:
+            log.warning("a gap could not be filled", extra=about)
+
+    # ---- the work
+
+    async def _step(self, c: Connection, app: App) -> float:
+        """Ask for the next piece of this connection where that may be; return when to look again."""
+        now = instant(time.monotonic())
+        course = self._course(c.name)
+        settings = self._context.settings.twitter
+        fill = next(iter(self._book.open(c.name)), None)
+        g = c.serving
+        if course.waits(g.birth.generation if g is not None else None, now.mono):
+            return _LOOK_S
+        if fill is None:
+            course.pause = None
+            return _LOOK_S
+        if (settled_s := fill.to_unix + settings.fill_after - now.wall) > 0:
+            return settled_s
+        if settings.fill_gaps == NO_FILLS:
+            course.pause = Pause("fill_gaps is no")
+        elif g is None or not g.streams or self._context.stopping:
+            course.pause = Pause("its connection does not stream")
+        elif (hold := app.hold()) is not None:
+            course.pause = Pause(hold.text, hold.until)
+        elif course.due() > now.mono:
+            return course.due() - now.mono
+        elif (plan := await self._plan(c, app, fill)) is not None and c.serving is g:
+            self._ask(app, course, fill, plan.queries[self._now(fill).step], g)
+        return _LOOK_S
+
+    def _ask(self, app: App, course: Course, fill: Fill, query: Query, g: Generation) -> None:
+        now = instant(time.monotonic())
+        expand = Expand(self._context.settings.traptor.expand)
+        terms = app.spending.terms
+        left = room(
+            app.spending.account.at(now.wall),
+            terms,
+            self._context.settings.twitter.fill_daily_dollars,
+            self._book.spent(fill.connection, now.wall),
+            dollars_a_post(terms.prices, expand),
+        )
+        if not left.posts:
+            if course.pause is None or course.pause.why != left.why:
+                log.warning("gaps wait for money", extra=_about(fill, why=left.why))
+            course.pause = Pause(left.why, left.until)
+            return
+        start, end = window(fill)
+        asked = course.ask(fill.id, g.birth.generation, now.mono)
+        piece = SearchPiece(
+            number=asked.number,
+            connect=connect_message(app.key, app.token),
+            query=query.text,
+            start_time=start,
+            end_time=end,
+            max_results=left.posts,
+            token=self._now(fill).token,
+            meanings=query.meanings,
+        )
+        self._context.fleet.search(g, piece)
+
+    async def _plan(self, c: Connection, app: App, fill: Fill) -> Plan | None:
+        """Return the queries of a fill, made when it begins; None: there is nothing to ask now."""
+        if (kept := self._book.plan_of(fill)) is not None:
+            try:
+                return load_plan(kept)
+            except TraptorError as error:
+                self._record(fill.given_up(str(error), time.time()))
+                return None
+        groups = app.filtering.groups
+        if groups is None:
+            return None
+        due = await self._carried(c.name, Period(fill.from_unix - 1.0, fill.to_unix))
+        plan = plan_of(groups, due.__contains__)
+        if not plan.queries:
+            why = "; ".join(plan.missed) or _NOTHING_TO_ASK
+            self._record(fill.given_up(why, time.time()))
+            return None
+        self._book.plan(fill.begun(len(plan.queries), time.time()), dump_plan(plan))
+        self._wrote()
+        self._say_price(c, app, fill, plan)
+        return plan
+
+    def _say_price(self, c: Connection, app: App, fill: Fill, plan: Plan) -> None:
+        rate = usual_rate(*self._rates(c.name))
+        about: dict[str, Any] = {"queries": len(plan.queries), "missed": list(plan.missed) or None}
+        if rate is not None:
+            expand = Expand(self._context.settings.traptor.expand)
+            found = estimate(fill.seconds, rate, app.spending.terms.prices, expand)
+            about |= {"posts_about": found.posts, "dollars_about": found.dollars}
+        about["at_most_a_day"] = self._context.settings.twitter.fill_daily_dollars
+        log.info("a gap is being filled", extra=_about(fill, **about))
+
+    # ---- answers
+
+    def status(self) -> dict[str, Any]:
+        """Return the fills that are open, the last final ones, and why they wait."""
+        return overview(self._context.settings.twitter, self._book, self._courses, time.time())
+
+    # ---- steps
+
+    def _course(self, name: str) -> Course:
+        return self._courses.setdefault(name, Course())
+
+    def _now(self, fill: Fill) -> Fill:
+        """Return what a fill has become meanwhile."""
+        return next((one for one in self._book.open(fill.connection) if one.id == fill.id), fill)
+
+
+def _about(fill: Fill, **about: Any) -> Any:
+    stretch = {"since": iso(fill.from_unix), "until": iso(fill.to_unix)}
+    return fields(connection=fill.connection, method=fill.method, **stretch, **about)
+
+
+def _reads_of(answer: PieceFetched) -> Reads:
+    included = answer.reads.get("included_posts", 0)
+    return Reads(
+        posts=answer.reads.get("posts", 0) - included,
+        included_posts=included,
+        included_users=answer.reads.get("included_users", 0),
+    )

@@ -1,0 +1,54 @@
+"""The filling of gaps as status.json shows it: plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from traptor.common.config.kinds.v2 import NO_FILLS
+from traptor.common.config.sections import TwitterSection
+from traptor.supervisor.fills.course import Course
+from traptor.supervisor.gaps.fill import FillState
+from traptor.supervisor.ledger.fills import FillBook
+
+_MOST_SHOWN = 20
+
+
+def overview(
+    twitter: TwitterSection, book: FillBook, courses: Mapping[str, Course], now_unix: float
+) -> dict[str, Any]:
+    """Return the settings, the last fills, and for each connection what waits and what was paid today."""
+    fills = book.all()
+    return {
+        "setting": twitter.fill_gaps,
+        "daily_dollars": twitter.fill_daily_dollars,
+        "states": {state.value: sum(one.state is state for one in fills) for state in FillState},
+        "posts": sum(one.posts for one in fills),
+        "fills": [fill.as_json() for fill in fills[-_MOST_SHOWN:]],
+        "connections": [
+            _connection(name, course, book, now_unix) for name, course in sorted(courses.items())
+        ],
+    }
+
+
+def nothing_filled() -> dict[str, Any]:
+    """Return the same for a supervisor that fills no gaps."""
+    return {
+        "setting": NO_FILLS,
+        "daily_dollars": None,
+        "states": dict.fromkeys(map(str, FillState), 0),
+        "posts": 0,
+        "fills": [],
+        "connections": [],
+    }
+
+
+def _connection(name: str, course: Course, book: FillBook, now_unix: float) -> dict[str, Any]:
+    pause = course.pause
+    return {
+        "connection": name,
+        "open": len(book.open(name)),
+        "dollars_today": round(book.spent(name, now_unix), 4),
+        "waits_for": pause.why if pause is not None else None,
+        "waits_until": pause.until if pause is not None else None,
+    }

@@ -1,0 +1,94 @@
+"""What follows from the end of a piece: go on, wait, leave a query out, or give the gap up. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from traptor.common.backoff import doubled
+from traptor.common.fills import FillEnd
+from traptor.common.messages import PieceFetched
+from traptor.supervisor.xapi.cures import Cure, cure_by
+from traptor.supervisor.xapi.quota import quota_of
+
+MOST_FAILURES = 20  # in a row; with the waits between them, an hour and a half
+_FIRST_S, _LONGEST_S = 5.0, 320.0
+_BAD_S = 30.0
+_LIMITED_FIRST_S, _LIMITED_LONGEST_S = 60.0, 900.0
+_LIMITED, _BAD_REQUEST, _UNAUTHORIZED = 429, 400, 401
+_REFUSALS = frozenset({403, 404, 410})
+
+
+class Step(Enum):
+    """What to do next."""
+
+    GO_ON = auto()
+    WAIT = auto()
+    LEAVE_OUT = auto()  # X does not take the query
+    GIVE_UP = auto()
+    NO_MONEY = auto()  # the account gives no posts: the app waits for credit
+    NO_TOKEN = auto()  # X does not take the bearer token
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do, for which reason; `wait_s` before the next piece, in which the same is asked again."""
+
+    step: Step
+    why: str = ""
+    wait_s: float = 0.0
+    failures: int = 0  # in a row, with this one
+
+
+def verdict(answer: PieceFetched, failures: int, wall_now: float) -> Verdict:
+    """Return what follows from an answer, after so many failures in a row before it."""
+    if answer.end is FillEnd.DONE:
+        return Verdict(Step.GO_ON)
+    why = _why(answer)
+    if answer.end is FillEnd.HTTP:
+        match cure_by(answer.problem, answer.status):
+            case Cure.MONEY:
+                return Verdict(Step.NO_MONEY, why, _FIRST_S)
+            case Cure.BEARER:
+                return _again(Step.NO_TOKEN, why, failures)
+        if answer.status == _LIMITED:
+            wait_s = doubled(_LIMITED_FIRST_S, failures, _LIMITED_LONGEST_S)
+            return Verdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
+        if answer.status == _BAD_REQUEST:
+            # Perhaps the end of the window is too new, by X's clock: that passes.
+            return Verdict(Step.LEAVE_OUT, why) if failures else Verdict(Step.WAIT, why, _BAD_S, 1)
+        if answer.status in _REFUSALS:
+            return Verdict(Step.GIVE_UP, why)
+    return _again(Step.WAIT, why, failures)
+
+
+def _again(step: Step, why: str, failures: int) -> Verdict:
+    failures += 1
+    if failures >= MOST_FAILURES:
+        return Verdict(Step.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
+    return Verdict(step, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
+
+
+def _until_reset(answer: PieceFetched, wall_now: float, otherwise_s: float) -> float:
+    quota = quota_of({**answer.headers, "Retry-After": answer.headers.get("retry-after", "")})
+    if quota.retry_after_s is not None:
+        return min(max(quota.retry_after_s, 1.0), _LIMITED_LONGEST_S)
+    if quota.reset_at is not None and quota.reset_at > wall_now:
+        return min(quota.reset_at - wall_now + 1.0, _LIMITED_LONGEST_S)
+    return otherwise_s
+
+
+def _why(answer: PieceFetched) -> str:
+    said = ": ".join(text for text in (answer.problem, answer.detail) if text)
+    head = f"X answered {answer.status}" if answer.end is FillEnd.HTTP else _ENDS[answer.end]
+    return f"{head}: {said}" if said else head
+
+
+_ENDS = {
+    FillEnd.DONE: "fetched",
+    FillEnd.HTTP: "X refused",
+    FillEnd.NETWORK: "X did not answer",
+    FillEnd.BROKEN: "the answer cannot be read",
+    FillEnd.NO_ROOM: "the outbox has no room",
+    FillEnd.FAULT: "the worker failed",
+}

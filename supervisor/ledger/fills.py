@@ -1,0 +1,126 @@
+"""Keep how gaps are filled: which wait, how far each one is, and what that cost today.
+
+Like the rest of the ledger it is in memory first; the writer brings changes to disk together with the gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from traptor.common.fills import FillMethod
+from traptor.supervisor.gaps.fill import Fill, FillCost, is_filled
+from traptor.supervisor.gaps.interval import IntervalKind
+from traptor.supervisor.ledger.records import Entry, FillNews, StoredFills
+
+K = TypeVar("K")
+V = TypeVar("V")
+Choose = Callable[[Entry], FillMethod | None]
+_FINAL_KEPT = 100  # in memory, for the status; the file has them all
+
+
+def _nothing(_entry: Entry) -> None:
+    return None
+
+
+class FillBook:
+    """Owns the fills; `choose` tells by which method a gap is filled, if by any."""
+
+    def __init__(self, stored: StoredFills | None, choose: Choose = _nothing) -> None:
+        stored = stored or StoredFills()
+        self._choose = choose
+        self._last_id = stored.last_id
+        self._fills = {fill.id: fill for fill in stored.open}
+        self._costs = {(cost.connection, cost.day): cost for cost in stored.costs}
+        self._plans = dict(stored.plans)
+        self._new_fills: dict[int, Fill] = {}
+        self._new_costs: dict[tuple[str, str], FillCost] = {}
+        self._new_plans: dict[int, bytes] = {}
+
+    # ---- events
+
+    def take(self, entry: Entry) -> None:
+        """Have a completed gap filled, together with the one before it where they are close."""
+        if entry.kind != IntervalKind.GAP or entry.connection is None or not is_filled(entry.cause):
+            return
+        method = self._choose(entry)
+        if method is None:
+            return
+        before = next((one for one in self.open(entry.connection) if one.joins(entry.from_unix)), None)
+        if before is not None and before.method is method:
+            self.put(before.joined(entry.from_unix, entry.to_unix))
+            return
+        self._last_id += 1
+        fill = Fill(self._last_id, entry.connection, entry.from_unix, entry.to_unix, method, at=entry.to_unix)
+        self.put(fill)
+
+    def put(self, fill: Fill) -> None:
+        """Replace a fill by what it became."""
+        self._fills[fill.id] = self._new_fills[fill.id] = fill
+        if not fill.is_open:
+            self._plans.pop(fill.id, None)
+            final = [one.id for one in self._fills.values() if not one.is_open]
+            for id_ in final[:-_FINAL_KEPT]:
+                del self._fills[id_]
+
+    def plan(self, fill: Fill, plan: bytes) -> None:
+        """Keep what a fill asks for, which stays the same whatever becomes of the rules."""
+        self._plans[fill.id] = self._new_plans[fill.id] = plan
+        self.put(fill)
+
+    def paid(self, connection: str, dollars: float, unix: float) -> None:
+        """Count what a piece cost."""
+        key = connection, _day_of(unix)
+        before = self._costs.get(key) or FillCost(*key, 0.0)
+        cost = replace(before, dollars=round(before.dollars + dollars, 6))
+        self._costs = {one: kept for one, kept in self._costs.items() if one[1] == key[1]} | {key: cost}
+        self._new_costs[key] = cost
+
+    # ---- answers
+
+    def open(self, connection: str) -> list[Fill]:
+        """Return the fills of a connection that are not final, the earliest stretch first."""
+        found = [one for one in self._fills.values() if one.is_open and one.connection == connection]
+        return sorted(found, key=lambda one: (one.from_unix, one.id))
+
+    def all(self) -> tuple[Fill, ...]:
+        """Return all that are open, and the last final ones."""
+        return tuple(self._fills.values())
+
+    def plan_of(self, fill: Fill) -> bytes | None:
+        """Return what an open fill asks for; None: it was not planned yet."""
+        return self._plans.get(fill.id)
+
+    def spent(self, connection: str, unix: float) -> float:
+        """Return what the fills of a connection have cost on the UTC day of that time."""
+        cost = self._costs.get((connection, _day_of(unix)))
+        return cost.dollars if cost is not None else 0.0
+
+    # ---- writing
+
+    def news(self) -> FillNews:
+        """Return what is not on disk yet."""
+        return FillNews(
+            tuple(self._new_fills.values()),
+            tuple(self._new_costs.values()),
+            tuple(self._new_plans.items()),
+        )
+
+    def written(self, news: FillNews) -> None:
+        """Record that this is on disk now."""
+        _drop(self._new_fills, ((fill.id, fill) for fill in news.fills))
+        _drop(self._new_costs, (((cost.connection, cost.day), cost) for cost in news.costs))
+        _drop(self._new_plans, news.plans)
+
+
+def _drop(from_: dict[K, V], written: Iterable[tuple[K, V]]) -> None:
+    """Remove what has not changed again since it was written."""
+    for key, value in written:
+        if from_.get(key) is value:
+            del from_[key]
+
+
+def _day_of(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).date().isoformat()

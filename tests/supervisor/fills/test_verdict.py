@@ -1,0 +1,77 @@
+"""What follows from the end of a piece."""
+
+from __future__ import annotations
+
+import pytest
+
+from traptor.common.fills import FillEnd
+from traptor.common.messages import PieceFetched
+from traptor.supervisor.fills.verdict import MOST_FAILURES, Step, verdict
+
+NOW = 1_790_000_000.0
+
+
+def answer(end: FillEnd = FillEnd.HTTP, status: int | None = None, **members: object) -> PieceFetched:
+    return PieceFetched(number=1, end=end, status=status, **members)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "step"),
+    [
+        (answer(FillEnd.DONE, 200), Step.GO_ON),
+        (answer(status=400, detail="bad query"), Step.WAIT),
+        (answer(status=401), Step.NO_TOKEN),
+        (answer(status=402, problem="credits-depleted"), Step.NO_MONEY),
+        (answer(status=429, problem="usage-capped"), Step.NO_MONEY),
+        (answer(status=429, problem="rate-limit-exceeded"), Step.WAIT),
+        (answer(status=403, problem="client-forbidden"), Step.GIVE_UP),
+        (answer(status=404), Step.GIVE_UP),
+        (answer(status=500), Step.WAIT),
+        (answer(status=503), Step.WAIT),
+        (answer(FillEnd.NETWORK), Step.WAIT),
+        (answer(FillEnd.BROKEN, 200), Step.WAIT),
+        (answer(FillEnd.NO_ROOM, 200), Step.WAIT),
+        (answer(FillEnd.FAULT), Step.WAIT),
+    ],
+)
+def test_each_end_has_its_consequence(said: PieceFetched, step: Step) -> None:
+    found = verdict(said, 0, NOW)
+    assert found.step is step
+    assert (found.why == "") is (step is Step.GO_ON)
+
+
+def test_a_query_is_left_out_when_x_refuses_it_again_later() -> None:
+    first = verdict(answer(status=400, detail="bad query"), 0, NOW)
+    assert (first.step, first.wait_s) == (Step.WAIT, 30.0)
+    again = verdict(answer(status=400, detail="bad query"), first.failures, NOW)
+    assert (again.step, again.why) == (Step.LEAVE_OUT, "X answered 400: bad query")
+
+
+def test_failures_wait_longer_each_time_and_end_in_giving_up() -> None:
+    waits = []
+    failures = 0
+    while (found := verdict(answer(status=503), failures, NOW)).step is Step.WAIT:
+        waits.append(found.wait_s)
+        failures = found.failures
+    assert waits[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0]
+    assert len(waits) == MOST_FAILURES - 1
+    assert found.step is Step.GIVE_UP
+    assert found.why == f"{MOST_FAILURES} tries in a row failed, the last one: X answered 503"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({}, 60.0),
+        ({"x-rate-limit-reset": str(int(NOW) + 200)}, 201.0),
+        ({"x-rate-limit-reset": str(int(NOW) - 200)}, 60.0),
+        ({"x-rate-limit-reset": str(int(NOW) + 10**6)}, 900.0),
+        ({"retry-after": "7", "x-rate-limit-reset": str(int(NOW) + 200)}, 7.0),
+        ({"retry-after": "Wed, 25 Nov 2026 22:00:00 GMT"}, 60.0),
+    ],
+)
+def test_a_used_up_window_waits_as_long_as_x_says_and_is_no_failure(
+    headers: dict[str, str], wait_s: float
+) -> None:
+    found = verdict(answer(status=429, problem="rate-limit-exceeded", headers=headers), 0, NOW)
+    assert (found.step, found.wait_s, found.failures) == (Step.WAIT, wait_s, 0)

@@ -1,0 +1,75 @@
+"""The record of how a gap is filled."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traptor.common.fills import FillMethod
+from traptor.supervisor.gaps.fill import UNFILLED, Fill, FillState, is_filled, shown_fill
+from traptor.supervisor.gaps.interval import GapCause
+
+FILL = Fill(1, "v2:app", 1_790_000_000.0, 1_790_000_060.0, FillMethod.SEARCH, at=1_790_000_060.0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["page", "last page", "refused"]), st.integers(0, 500)), max_size=30),
+    st.integers(1, 5),
+)
+def test_a_fill_ends_with_its_last_step_and_counts_what_came(
+    pieces: list[tuple[str, int]], steps: int
+) -> None:
+    fill = FILL.begun(steps, 5.0)
+    posts = over = refused = 0
+    for kind, count in pieces:
+        if not fill.is_open:
+            break
+        if kind == "refused":
+            fill = fill.refuses("bad", 6.0)
+            refused += 1
+        else:
+            fill = fill.fetched("t" if kind == "page" else "", count, 0.5, 6.0)
+            posts += count
+        over += kind != "page"
+        assert (fill.token == "t") is (kind == "page")
+    assert (fill.posts, fill.step, fill.refused) == (posts, over, refused)
+    assert fill.is_open is (over < steps)
+    if not fill.is_open:
+        assert fill.state is (FillState.GIVEN_UP if refused == steps else FillState.DONE)
+
+
+def test_gaps_that_follow_each_other_closely_are_filled_together_until_the_fill_begins() -> None:
+    assert FILL.joins(FILL.to_unix + 9.9)
+    assert FILL.joins(FILL.to_unix - 5)
+    assert not FILL.joins(FILL.to_unix + 10.1)
+    assert not FILL.joins(FILL.from_unix - 11)
+    assert not FILL.begun(3, 9.0).joins(FILL.to_unix)
+    joined = FILL.joined(FILL.to_unix + 3, FILL.to_unix + 8)
+    assert (joined.from_unix, joined.to_unix) == (FILL.from_unix, FILL.to_unix + 8)
+
+
+def test_what_was_ended_on_purpose_is_not_filled() -> None:
+    assert {cause for cause in GapCause if not is_filled(cause)} == UNFILLED
+    assert not is_filled(None)
+    assert is_filled("crash")
+
+
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [
+        (FILL, "to be filled by search"),
+        (FILL.begun(3, 9.0).fetched("", 41, 0.205, 9.0), "being filled by search, 1 of 3, 41 posts, $0.20"),
+        (
+            FILL.begun(1, 9.0).fetched("", 41, 0.21, 1_790_000_100.0),
+            "filled by search 14:15, 41 posts, $0.21",
+        ),
+        (
+            FILL.begun(2, 9.0).refuses("bad", 9.0).fetched("", 1, 0.01, 1_790_000_100.0),
+            "filled by search 14:15, 1 posts, $0.01, 1 of 2 queries refused",
+        ),
+        (FILL.given_up("no access", 9.0), "not filled (0 posts, $0.00): no access"),
+    ],
+)
+def test_a_fill_is_shown_in_a_phrase(fill: Fill, said: str) -> None:
+    assert shown_fill(fill.as_json()) == said

@@ -1,0 +1,82 @@
+"""A page of found posts becomes lines such as the stream brings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.making_posts import post_fields
+
+from traptor.worker.fills.page import read_page
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import read_line
+
+
+def page(*posts: dict[str, Any], token: str | None = None, **includes: Any) -> bytes:
+    meta = {"result_count": len(posts)} | ({"next_token": token} if token else {})
+    whole = ({"data": posts} if posts else {}) | ({"includes": includes} if includes else {}) | {"meta": meta}
+    return json.dumps(whole, ensure_ascii=False).encode()
+
+
+def lines(body: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read_page(body).lines]
+
+
+def test_each_post_is_a_line_in_x_s_own_words() -> None:
+    posts = [post_fields("嵐  \\ud83d", id="5"), post_fields("b", id="6", new_member={"x": [1.50]})]
+    found = read_page(page(*posts, token="next"))
+    assert [json.loads(line) for line in found.lines] == [{"data": one} for one in posts]
+    assert all(isinstance(read_line(line), PostHead) for line in found.lines)
+    assert (found.ids, found.next_token) == (("5", "6"), "next")
+
+
+def test_a_page_without_posts_has_no_lines_and_none_follows() -> None:
+    found = read_page(page())
+    assert (found.lines, found.next_token, found.included_users) == ((), "", 0)
+
+
+def test_a_post_gets_the_objects_that_it_or_what_it_refers_to_names() -> None:
+    quoted = post_fields("q", id="9", author_id="7", attachments={"media_keys": ["3_2"]})
+    quote = post_fields(
+        "y", id="5", referenced_tweets=[{"type": "quoted", "id": "9"}], geo={"place_id": "aa"},
+        entities={"mentions": [{"start": 0, "end": 3, "username": "bo", "id": "8"}]},
+    )  # fmt: skip
+    plain = post_fields("z", id="6", author_id="43")
+    users = [{"id": one, "username": f"u{one}"} for one in ("42", "7", "8", "43")]
+    media = [{"media_key": "3_1", "type": "photo"}, {"media_key": "3_2", "type": "photo"}]
+    places = [{"id": "aa"}, {"id": "bb"}]
+    body = page(quote, plain, users=users, tweets=[quoted], media=media, places=places)
+    first, second = lines(body)
+    assert first["includes"]["tweets"] == [quoted]
+    assert [one["id"] for one in first["includes"]["users"]] == ["42", "7", "8"]
+    assert [one["media_key"] for one in first["includes"]["media"]] == ["3_2"]
+    assert [one["id"] for one in first["includes"]["places"]] == ["aa"]
+    assert second == {"data": plain, "includes": {"users": [users[3]]}}
+    found = read_page(body)
+    assert (found.included_posts, found.included_users) == (("9",), 4)
+
+
+def test_x_s_new_names_are_read_too() -> None:
+    quoted = post_fields("q", id="9")
+    quote = post_fields("y", id="5", referenced_posts=[{"type": "quoted", "id": "9"}])
+    [line] = lines(page(quote, posts=[quoted]))
+    assert line["includes"]["posts"] == [quoted]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"data":{}}', b'{"data":[1]}', b'{"meta":3}', b"\xff", b"[" * 10**5]
+)
+def test_what_is_no_page_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match="no page of posts"):
+        read_page(body)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_page_or_refused(body: bytes) -> None:
+    try:
+        read_page(body)
+    except ValueError as error:
+        assert "no page of posts" in str(error)

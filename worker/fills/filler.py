@@ -1,0 +1,123 @@
+"""Fetch the pieces that the master orders, one at a time, in a thread beside the stream."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from traptor.common.birth import WorkerSettings
+from traptor.common.fills import FillEnd
+from traptor.common.logs.event import fields
+from traptor.common.messages import FromWorker, PieceFetched, SearchPiece
+from traptor.worker.credentials import secrets_of
+from traptor.worker.fills.page import read_page
+from traptor.worker.fills.search import SearchFailed, search
+
+log = logging.getLogger(__name__)
+
+
+class TakesFills(Protocol):
+    """A pipeline that takes posts which a gap lacks, as the stream's in any other way; from any thread."""
+
+    def paid(
+        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+    ) -> dict[str, int]:
+        """Count what X bills for a page, and return that."""
+
+    def take_found(self, piece: SearchPiece, line: bytes) -> bool:
+        """Deliver a post of a piece; return False when it was delivered before, or the worker ends."""
+
+
+class Filler:
+    """Owns the thread, which ends with the process; it starts with the first piece."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        pipeline: TakesFills,
+        has_room: Callable[[], bool],
+        keep: Callable[[], bool],
+        know: Callable[[list[str]], object],
+        post: Callable[[FromWorker], None],
+    ) -> None:
+        """Take the outbox's room and its commit, and what hides secrets from logs."""
+        self._settings = settings
+        self._pipeline = pipeline
+        self._has_room = has_room
+        self._keep = keep
+        self._know = know
+        self._post = post
+        self._orders: queue.SimpleQueue[SearchPiece] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._is_over = False
+
+    # ---- the link thread
+
+    def order(self, piece: SearchPiece) -> None:
+        """Have a piece fetched, after those ordered before."""
+        self._orders.put(piece)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="filler", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Deliver nothing more: the worker drains."""
+        self._is_over = True
+
+    # ---- its own thread
+
+    def _run(self) -> None:
+        while not self._is_over:
+            piece = self._orders.get()
+            answer = self._fetched(piece)
+            if not self._is_over:
+                self._post(answer)
+
+    def _fetched(self, piece: SearchPiece) -> PieceFetched:
+        try:
+            self._know(secrets_of(piece.connect))
+            return _masked(self._fetch(piece), piece)
+        except SearchFailed as failed:
+            return _masked(failed.answer, piece)
+        except Exception as error:
+            log.exception("a piece of a gap could not be handled")
+            return PieceFetched(number=piece.number, end=FillEnd.FAULT, detail=type(error).__name__)
+
+    def _fetch(self, piece: SearchPiece) -> PieceFetched:
+        body, headers = search(piece, self._settings)
+        try:
+            page = read_page(body)
+        except ValueError as error:
+            return PieceFetched(number=piece.number, end=FillEnd.BROKEN, headers=headers, detail=str(error))
+        reads = self._pipeline.paid(page.ids, page.included_posts, page.included_users)
+        new, is_whole = 0, True
+        for line in page.lines:
+            if not self._has_room():
+                is_whole = False
+                break
+            new += self._pipeline.take_found(piece, line)
+        is_kept = self._keep() and is_whole
+        log.info("piece of a gap fetched", extra=fields(posts=len(page.lines), new=new, kept=is_kept))
+        return PieceFetched(
+            number=piece.number,
+            end=FillEnd.DONE if is_kept else FillEnd.NO_ROOM,
+            token=page.next_token,
+            posts=len(page.lines),
+            new=new,
+            reads=reads,
+            status=200,
+            headers=headers,
+        )
+
+
+def _masked(answer: PieceFetched, piece: SearchPiece) -> PieceFetched:
+    """Return it without credentials that a server or proxy may have repeated."""
+    detail, problem = answer.detail, answer.problem
+    for secret in secrets_of(piece.connect):
+        detail, problem = detail.replace(secret, "***"), problem.replace(secret, "***")
+    return msgspec.structs.replace(answer, detail=detail, problem=problem)

@@ -1,0 +1,147 @@
+"""Part a page of found posts into lines such as the stream brings: each post with its own includes.
+
+Facts: X, "Search posts" (openapi 2.167): `data` is a list, `includes` holds the objects of all posts on the
+page, each once, and `meta.next_token` leads to the next page. A page without posts has no `data`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from traptor.worker.posts.head import Mentioned
+
+
+class Meta(msgspec.Struct):
+    """Where the next page is."""
+
+    next_token: str | None = None
+
+
+class _Includes(msgspec.Struct):
+    tweets: list[msgspec.Raw] = []
+    posts: list[msgspec.Raw] = []
+    users: list[msgspec.Raw] = []
+    places: list[msgspec.Raw] = []
+    media: list[msgspec.Raw] = []
+    polls: list[msgspec.Raw] = []
+
+
+class _Page(msgspec.Struct):
+    data: list[msgspec.Raw] = []
+    includes: _Includes = msgspec.field(default_factory=_Includes)
+    meta: Meta = msgspec.field(default_factory=Meta)
+
+
+class _Geo(msgspec.Struct):
+    place_id: str | None = None
+
+
+class _Attachments(msgspec.Struct):
+    media_keys: list[str] = []
+    poll_ids: list[str] = []
+
+
+class _Mentions(msgspec.Struct):
+    mentions: list[Mentioned] = []
+
+
+class _Named(msgspec.Struct):
+    """The objects that a post names."""
+
+    id: str | None = None
+    author_id: str | None = None
+    in_reply_to_user_id: str | None = None
+    referenced_tweets: list[Mentioned] = []
+    referenced_posts: list[Mentioned] = []
+    geo: _Geo = msgspec.field(default_factory=_Geo)
+    attachments: _Attachments = msgspec.field(default_factory=_Attachments)
+    entities: _Mentions = msgspec.field(default_factory=_Mentions)
+
+    def references(self) -> Iterator[str]:
+        for one in (*self.referenced_tweets, *self.referenced_posts):
+            if one.id is not None:
+                yield one.id
+
+    def others(self) -> Iterator[str]:
+        """Yield the ids of users, places, media and polls."""
+        users = (self.author_id, self.in_reply_to_user_id, *(one.id for one in self.entities.mentions))
+        yield from filter(None, (*users, self.geo.place_id))
+        yield from self.attachments.media_keys
+        yield from self.attachments.poll_ids
+
+
+class _Keyed(msgspec.Struct):
+    id: str | None = None
+    media_key: str | None = None
+
+
+_decode_page = msgspec.json.Decoder(_Page).decode
+_decode_named = msgspec.json.Decoder(_Named).decode
+_keyed = msgspec.json.Decoder(_Keyed).decode
+
+
+class FoundPage(msgspec.Struct, frozen=True):
+    """The posts of a page as lines, and what X bills for it."""
+
+    lines: tuple[bytes, ...]
+    ids: tuple[str | None, ...]
+    next_token: str
+    included_posts: tuple[str | None, ...]
+    included_users: int
+
+
+def read_page(body: bytes) -> FoundPage:
+    """Return the posts of a search's answer. Raises ValueError where it is none."""
+    try:
+        page = _decode_page(body)
+        objects = _Objects(page.includes)
+        lines = tuple([objects.line(one) for one in page.data])
+        ids, included = _ids(page.data), _ids((*page.includes.tweets, *page.includes.posts))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"no page of posts: {type(error).__name__}") from None
+    return FoundPage(lines, ids, page.meta.next_token or "", included, len(page.includes.users))
+
+
+class _Objects:
+    """The objects of a page's includes, by their ids."""
+
+    def __init__(self, includes: _Includes) -> None:
+        self._posts = _by_id((*includes.tweets, *includes.posts))
+        self._posts_name = "tweets" if includes.tweets else "posts"
+        kinds = ("users", "places", "media", "polls")
+        self._others = {kind: _by_id(getattr(includes, kind)) for kind in kinds}
+        self._is_empty = not self._posts and not any(self._others.values())
+
+    def line(self, raw: msgspec.Raw) -> bytes:
+        """Return a post as a line of a stream."""
+        if self._is_empty:
+            return b'{"data":%b}' % bytes(raw)
+        named = _decode_named(raw)
+        posts = [one for one in named.references() if one in self._posts]
+        wanted = set(named.others())
+        for one in posts:
+            wanted.update(_decode_named(self._posts[one]).others())
+        found: dict[str, list[msgspec.Raw]] = {}
+        for kind, objects in self._others.items():
+            found[kind] = [objects[key] for key in objects if key in wanted]
+        found[self._posts_name] = [self._posts[one] for one in posts]
+        members = {kind: objects for kind, objects in found.items() if objects}
+        if not members:
+            return b'{"data":%b}' % bytes(raw)
+        return b'{"data":%b,"includes":%b}' % (bytes(raw), msgspec.json.encode(members))
+
+
+def _ids(objects: Iterable[msgspec.Raw]) -> tuple[str | None, ...]:
+    return tuple([_keyed(one).id for one in objects])
+
+
+def _by_id(objects: Iterable[msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    found: dict[str, msgspec.Raw] = {}
+    for one in objects:
+        keyed = _keyed(one)
+        key = keyed.media_key or keyed.id
+        if key is not None:
+            found[key] = one
+    return found

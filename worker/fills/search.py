@@ -1,0 +1,133 @@
+"""One request of X's full-archive search: GET /2/tweets/search/all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from traptor.common import __version__
+from traptor.common.birth import WorkerSettings
+from traptor.common.errors import TraptorError
+from traptor.common.fills import FillEnd
+from traptor.common.messages import PieceFetched, SearchPiece
+from traptor.common.problem import problems_in
+from traptor.common.text import cut, printable
+from traptor.worker.stream.failure import NETWORK_ERRORS, short
+from traptor.worker.stream.http import BACK_OFF_HEADERS
+from traptor.worker.stream.v2 import Bearer
+
+SEARCH_PATH = "/2/tweets/search/all"
+_WITHIN_S = 60.0  # for a whole answer
+_MOST_BYTES = 64 << 20  # 500 posts with everything that may come along take some 5 MiB
+_READ_BYTES = 1 << 16
+_DETAIL_CHARS = 200
+_HEADER_CHARS = 100
+
+
+class SearchFailed(TraptorError):
+    """X gave no page; `answer` says why."""
+
+    def __init__(self, answer: PieceFetched) -> None:
+        super().__init__(answer.detail)
+        self.answer = answer
+
+
+class _FromAddress(requests.adapters.HTTPAdapter):
+    """Connects from one address of this host if one is given, as the stream does."""
+
+    def __init__(self, source_address: str | None) -> None:
+        self._source = (source_address, 0) if source_address else None
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Do as requests does, with the source address."""
+        super().init_poolmanager(*args, source_address=self._source, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Do as requests does, with the source address."""
+        return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
+
+
+def search(piece: SearchPiece, settings: WorkerSettings) -> tuple[bytes, dict[str, str]]:
+    """Return the body of X's answer, and its headers that say when to ask again. Raises SearchFailed."""
+    order = piece.connect
+    with requests.Session() as session:
+        session.trust_env = settings.proxy_of_environment and not order.proxy
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _FromAddress(order.source_address))
+        if order.proxy:
+            session.proxies = {"http": order.proxy, "https": order.proxy}
+        if settings.stream_ca_file is not None:
+            session.verify = str(settings.stream_ca_file)
+        session.headers["User-Agent"] = f"traptor/{__version__}"
+        try:
+            return _asked(session, piece, settings)
+        except NETWORK_ERRORS as error:
+            detail = short(error)
+            raise SearchFailed(
+                PieceFetched(number=piece.number, end=FillEnd.NETWORK, detail=detail)
+            ) from None
+
+
+def _asked(
+    session: requests.Session, piece: SearchPiece, settings: WorkerSettings
+) -> tuple[bytes, dict[str, str]]:
+    within_s = settings.connect_timeout_s
+    with session.get(
+        settings.stream_url + SEARCH_PATH,
+        params=_parameters(piece, settings),
+        auth=Bearer(piece.connect.bearer_token),
+        timeout=(within_s, within_s),
+        stream=True,
+        allow_redirects=False,
+    ) as response:
+        body = _read(response)
+        headers = _limits(response.headers)
+    if response.status_code != requests.codes.ok:
+        raise SearchFailed(_refusal(piece.number, response.status_code, headers, body))
+    return body, headers
+
+
+def _parameters(piece: SearchPiece, settings: WorkerSettings) -> dict[str, str]:
+    parameters = {
+        **dict(settings.stream_query),
+        "query": piece.query,
+        "start_time": piece.start_time,
+        "end_time": piece.end_time,
+        "max_results": str(piece.max_results),
+    }
+    return parameters | ({"next_token": piece.token} if piece.token else {})
+
+
+def _read(response: requests.Response) -> bytes:
+    """Return the whole body. Raises OSError when it is too long, or takes too long."""
+    deadline, body = time.monotonic() + _WITHIN_S, bytearray()
+    for chunk in response.iter_content(_READ_BYTES):
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise OSError(f"the answer is larger than {_MOST_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise OSError(f"the answer took longer than {_WITHIN_S:g} s")
+    return bytes(body)
+
+
+def _limits(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers}
+
+
+def _refusal(number: int, status: int, headers: dict[str, str], body: bytes) -> PieceFetched:
+    named = [problem for problem in problems_in(body) if problem.kind]
+    plain = cut(
+        printable(" ".join(body[: 4 * _DETAIL_CHARS].decode(errors="replace").split())), _DETAIL_CHARS
+    )
+    return PieceFetched(
+        number=number,
+        end=FillEnd.HTTP,
+        status=status,
+        headers=headers,
+        problem=named[0].kind if named else "",
+        detail=named[0].reason if named else plain,
+    )
