@@ -22,6 +22,7 @@ class Act(StrEnum):
     START = "start"
     STOP = "stop"
     REFRESH = "refresh"
+    SYNC = "sync"  # v2: filters change while the stream stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def streamed(holdings: Holdings, honour_status: bool, limits: Limits) -> dict[Gr
         if isinstance(found, Rule):
             groups[stored.group].append(found)
     return groups
+
+
+def count_connections(groups: Mapping[GroupId, Sequence[Rule]], limits: Limits) -> int:
+    """Return how many connections these groups take, parts of large ones included."""
+    return sum(len(assign(rules, limits.of(group.type)).members) for group, rules in groups.items())
 
 
 def effects(

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import click
-import redis
 
-from traptor.common.errors import ConfigError
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.terminal import report_console
 from traptor.common.text import counted
-from traptor.rulekit.changes.change import GroupChange
-from traptor.rulekit.changes.effects import Act, Effect, changed_holdings, effects, streamed
-from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.changes.wanted import wanted_rule
+from traptor.rulekit.commands.foresight import Foresight
 from traptor.rulekit.commands.loading import Loading, gathered, id_option, replace_option, target_of
 from traptor.rulekit.commands.parts.changing import Manner, make_change
 from traptor.rulekit.commands.parts.given import Given, given_of, progress_bar, settle_bad, source_options
-from traptor.rulekit.commands.parts.kit import Kit, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.parts.kit import json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
 from traptor.rulekit.commands.parts.tables import table
-from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.sources.row import BadRow
 from traptor.rulekit.validation.judge import judge
 from traptor.rulekit.validation.kinds import read_kind
@@ -42,82 +36,20 @@ _V2 = "v2"
 @json_option
 @click.pass_context
 def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
-    """Show what `load` would start, stop, refresh, sync and cost; nothing is changed."""
+    """Show what `load` would start, stop, refresh, sync and cost, of all that this host serves."""
     given = given_of(options)
     kit = kit_of(ctx)
     collected = gathered(given, kit, options)
     loading = Loading(collected, target_of(given.rule_type, kit.limits, options), given.skips_bad)
-    foresight = Foresight(kit, loading)
+    seams = seams_of(ctx)
+    foresight = Foresight(kit, seams, loading.steps)
     make_change(kit, given.rule_type, Manner("plan", dry_run=True), foresight.steps)
-    outlook = seams_of(ctx).filters if kit.traptor.api == _V2 else None
-    lines = [] if outlook is None else list(outlook(kit.settings, foresight.before, foresight.after))
     if as_json:
-        say_json({**loading.as_json(), **foresight.as_json(), "filters": lines})
+        say_json({**loading.as_json(), **foresight.as_json()})
         return
     foresight.show()
-    for line in lines:
-        click.echo(line)
-    if kit.traptor.api == _V2 and outlook is None:
+    if kit.traptor.api == _V2 and seams.apps is None:
         say("what becomes of the app's filters, and their price, only traptorctl tells")
-
-
-class Foresight:
-    """Works out what becomes of connections when a load is made."""
-
-    def __init__(self, kit: Kit, loading: Loading) -> None:
-        self._kit = kit
-        self._loading = loading
-        self._changes: list[GroupChange] = []
-        self._effects: list[Effect] = []
-        self.before: dict[Any, Any] = {}
-        self.after: dict[Any, Any] = {}
-
-    def steps(self, client: redis.Redis, holdings: Holdings) -> Steps:
-        """Return the steps of the load, and keep what they do."""
-        steps = self._loading.steps(client, holdings)
-        kit = self._kit
-        self._changes = [change for step in steps for change in step]
-        changed = [change.group for change in self._changes]
-        after = changed_holdings(holdings, self._changes)
-        self.before = streamed(holdings.of(changed), kit.honour_status, kit.limits)
-        self.after = streamed(after.of(changed), kit.honour_status, kit.limits)
-        self._effects = effects(self.before, self.after, kit.limits)
-        return steps
-
-    def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
-        return {
-            "groups": [str(change.group) for change in self._changes],
-            "connections": [asdict(effect) for effect in self._effects],
-            "more_connections": self._more,
-            "keys": self._keys,
-        }
-
-    def show(self) -> None:
-        """Print it for people."""
-        if not self._changes:
-            click.echo("nothing changes")
-            return
-        rows = [(one.connection, one.act, one.before, one.after) for one in self._effects]
-        heads = ("connection", "what happens", "values", "values then")
-        report_console().print(table(heads, rows, heads[2:]))
-        if self._kit.traptor.api != _V2:
-            pool = "" if self._keys is None else f", and the pool has {counted(self._keys, 'key')}"
-            change = f"{self._more:+d} connections" if self._more else "as many connections as before"
-            click.echo(f"{change}; each needs a key{pool}. With API v1.1 it costs nothing.")
-
-    @property
-    def _keys(self) -> int | None:
-        """The size of the pool; None for somebody who may not read it."""
-        try:
-            return len(self._kit.settings.keys)
-        except ConfigError:
-            return None
-
-    @property
-    def _more(self) -> int:
-        acts = [effect.act for effect in self._effects]
-        return acts.count(Act.START) - acts.count(Act.STOP)
 
 
 @click.command()

@@ -12,13 +12,33 @@ import click
 
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.rulekit.changes.effects import Effect
 from traptor.rulekit.keeping.losses import LiveGroups
 
 KEY = "traptor.rulekit.seams"
 
 Groups = Mapping[GroupId, Sequence[Rule]]
-FilterOutlook = Callable[[Settings, Groups, Groups], Sequence[str]]
-"""Return lines about what becomes of an app's filters: rules before, and rules after."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppOutlook:
+    """What becomes of one app of API v2: its connection with its values, and its filters at X.
+
+    `waiting` are rules without a filter, before and after; `lines` say all of it for people.
+    """
+
+    effect: Effect
+    filters: tuple[int, int]
+    added: int
+    deleted: int
+    requests: int
+    seconds: float
+    waiting: tuple[int, int]
+    lines: tuple[str, ...]
+
+
+AppsOutlook = Callable[[Settings, Groups, Groups], Sequence[AppOutlook]]
+"""Return what becomes of each app that changes: the rules of all groups before, and after."""
 
 
 Matching = Callable[[Sequence[Rule]], Callable[[bytes], Sequence[int] | None]]
@@ -35,7 +55,7 @@ Live = Callable[[], LiveGroups | None]
 class Seams:
     """What can be asked of the supervisor's side."""
 
-    filters: FilterOutlook | None = None
+    apps: AppsOutlook | None = None
     matching: Matching | None = None
     sample: Sample | None = None
     live: Live | None = None

@@ -11,7 +11,7 @@ from traptor.common.rules.rule import Rule
 from traptor.rulekit.commands.parts.seams import Seams
 from traptor.rulekit.keeping.losses import LiveGroups, live_groups
 from traptor.supervisor.ctl.client import Client, ErrorAnswer, NotRunning
-from traptor.supervisor.ctl.rules.filters import filter_lines
+from traptor.supervisor.ctl.rules.filters import apps_outlook
 from traptor.supervisor.ctl.target import Target
 
 _AT_ONCE = 8  # connections that are listened to; the API accepts a few more
@@ -21,7 +21,7 @@ _MESSAGES = 500
 def seams_of(target: Target) -> Seams:
     """Return what can be asked, of the supervisor that the command line names."""
     return Seams(
-        filters=filter_lines,
+        apps=apps_outlook,
         matching=_matching,
         sample=lambda within: _sample(target.client, within),
         live=lambda: _live(target),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 from click.testing import CliRunner
 from support.rulekit_desk import Desk
 
@@ -20,7 +23,8 @@ def test_a_plan_tells_what_starts_stops_and_is_refreshed_and_changes_nothing(des
     words = (desk.jsonl("r.jsonl", *some(*"abcd")), "--type", "track")
     assert acts(desk, *words) == {"track:0": "start", "track:1": "start"}
     told = desk.run("plan", *words).stdout
-    assert "+2 connections; each needs a key, and the pool has 1 key" in told
+    assert "0 connections now, 2 then, of all groups; each needs a key, and the pool has 1:" in told
+    assert "1 connection would wait" in told
     assert desk.names() == []
     desk.run("load", *words)
     assert acts(desk, *words) == {}
@@ -28,6 +32,19 @@ def test_a_plan_tells_what_starts_stops_and_is_refreshed_and_changes_nothing(des
     tagged = desk.jsonl("n.jsonl", {"rule_id": "a", "value": "word a", "tag": "new"})
     assert acts(desk, tagged, "--type", "track") == {"track:0": "refresh"}
     assert acts(desk, tagged, "--type", "track", "--replace") == {"track:0": "refresh", "track:1": "stop"}
+
+
+def test_the_connections_of_all_groups_that_this_host_serves_are_counted(desk: Desk) -> None:
+    desk.run("add", "follow", "12")
+    desk.run("load", desk.jsonl("r.jsonl", *some(*"abcd")), "--type", "track")
+    words = (desk.jsonl("more.jsonl", *some(*"efg")), "--type", "track")
+    told = desk.json("plan", *words)
+    assert (told["connections_before"], told["connections_after"], told["keys"]) == (3, 4, 1)
+    assert {one["connection"] for one in told["connections"]} == {"track:1", "track:2"}
+    desk.ini.write_text(desk.ini.read_text().replace("[redis]", "groups = track:0, track:1\n[redis]", 1))
+    told = desk.json("plan", *words)
+    assert (told["connections_before"], told["connections_after"]) == (2, 2)
+    assert {one["connection"] for one in told["connections"]} == {"track:1"}
 
 
 def test_a_group_beyond_the_limit_is_planned_in_parts(desk: Desk) -> None:
@@ -40,14 +57,38 @@ def test_with_v2_traptorctl_tells_of_the_apps_filters(desk: Desk) -> None:
     file = desk.jsonl("r.jsonl", *some("a", "b"), {"value": "x y", "tag": "c"})
     result = CliRunner().invoke(ctl, ["-c", str(desk.ini), "rules", "plan", file, "--type", "track"])
     assert result.exit_code == 0, result.output
-    assert (
-        "app first: 3 filters added, 0 deleted, 0 -> 3 of 1000 for these groups; 1 request" in result.output
-    )
+    assert "app first: 3 filters added, 0 deleted, 0 -> 3 of 1000; 1 request" in result.output
     assert "1,000 posts cost $5.00" in result.output
     desk.run("load", file, "--type", "track")
+    desk.run("add", "follow", "12")
+    hour = int(time.time()) // 3600
+    for group, rule, count in (("track:0", "a", 700), ("track:0", "b", 200), ("follow:0", "12", 100)):
+        desk.redis.hset(f"traptor:totals:{group}", f"{group}:{rule}", count)
+        desk.redis.hset(f"traptor:totals:{group}:hour:{hour}", f"{group}:{rule}", count)
     changed = desk.jsonl("n.jsonl", {"rule_id": "a", "value": "other"})
-    result = CliRunner().invoke(ctl, ["-c", str(desk.ini), "rules", "plan", changed, "--type", "track"])
-    assert "app first: 1 filter added, 1 deleted, 3 -> 3" in result.output
+    command = ["-c", str(desk.ini), "rules", "plan", changed, "--type", "track"]
+    result = CliRunner().invoke(ctl, command)
+    assert "app first: 1 filter added, 1 deleted, 4 -> 4 of 1000" in result.output, "of all its groups"
+    assert (
+        "matched 1000 posts in the last day, up to $5.00; those that stay as they are 300, up to $1.50"
+        in (result.output)
+    )
+    told = json.loads(CliRunner().invoke(ctl, [*command, "--json"]).stdout)
+    [app] = told["connections"]
+    assert (app["connection"], app["act"], app["before"], app["after"]) == ("v2:first", "sync", 4, 4)
+    assert told["cost"] == {"matches": 1000, "leaving": 700, "unknown": 1}
+    assert told["apps"][0]["filters"] == [4, 4]
+
+
+def test_a_budget_that_other_groups_use_up_makes_the_new_rules_wait(desk: Desk) -> None:
+    text = desk.ini.read_text().replace("[redis]", "api = v2\n[redis]", 1)
+    desk.ini.write_text(text.replace("[twitter]", "[twitter]\nrules_per_app = 15"))
+    desk.run("load", desk.jsonl("b.jsonl", *some(*"abc")), "--type", "track", "--id", "other")
+    long = [{"rule_id": f"r{number}", "value": f"{'long' * 12} {number}"} for number in range(400)]
+    file = desk.jsonl("n.jsonl", *long)
+    command = ["-c", str(desk.ini), "rules", "plan", file, "--type", "track", "--json"]
+    [app] = json.loads(CliRunner().invoke(ctl, command).stdout)["apps"]
+    assert app["waiting"][0] == 0 < app["waiting"][1]
 
 
 def test_a_file_is_validated_without_redis(desk: Desk) -> None:
