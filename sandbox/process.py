@@ -75,7 +75,12 @@ class SandboxProcess:
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # what stops the parent's group does not reach it; the parent ends it
         )
 
     def _first_line(self) -> str:

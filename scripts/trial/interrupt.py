@@ -1,11 +1,14 @@
-"""Ctrl-C and TERM: a trial stops in order, at the second one at once; its children receive neither."""
+"""Ctrl-C and TERM: a trial stops in order, at the second one at once; its children receive neither.
+
+That holds for a whole process group too, as a terminal, a CI job or `kill -- -PGID` stops it.
+"""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,13 +47,22 @@ class Interrupt:
             signal.signal(number, signal.SIG_IGN)
 
 
-@contextmanager
-def out_of_reach() -> Iterator[None]:
+def out_of_reach() -> AbstractContextManager[None]:
     """Start children in this block: the terminal sends Ctrl-C to all of them, and they inherit the mask.
 
     A Ctrl-C in the block is not lost; it takes effect at its end, when the child is known to its owner.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    return _blocking({signal.SIGINT})
+
+
+def out_of_any_reach() -> AbstractContextManager[None]:
+    """Start in this block a child that only KILL is to end: what stops a whole group does not reach it."""
+    return _blocking(set(_SIGNALS))
+
+
+@contextmanager
+def _blocking(signals: set[signal.Signals]) -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.process import SandboxProcess
 from trial.accounts import Account
 from trial.folder import TrialFolder
-from trial.interrupt import out_of_reach
+from trial.interrupt import out_of_any_reach, out_of_reach
 from trial.ports import free_port
 from trial.rules import Rule
 
@@ -54,7 +54,7 @@ class Servers:
     def start_redis(self) -> None:
         """Start Redis, with the data it had when it was killed. Raises TraptorError."""
         try:
-            with out_of_reach():
+            with out_of_any_reach():
                 self._valkey.start(timeout=_REDIS_START_S)
         except (ValkeyServerError, OSError) as error:
             raise TraptorError(f"the embedded Redis does not start: {error}") from None

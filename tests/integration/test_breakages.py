@@ -163,7 +163,13 @@ def test_what_breaks_while_others_stream_is_the_first_line_until_it_is_mended(ma
     # an output that cannot be written
     away = collection.output.with_name("away")
     collection.output.rename(away)
-    check(collection, DEGRADED, "output jsonl FAILING since ", "No such file", "look at the output")
+    check(
+        collection,
+        DEGRADED,
+        "output jsonl FAILING since ",
+        "its folder is gone: make it again",
+        "look at the output",
+    )
     away.rename(collection.output)
     well(collection)
 

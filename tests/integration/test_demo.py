@@ -140,9 +140,12 @@ class RunningDemo:
         wait_for(lambda: words in self.text or self.process.poll() is not None, f"{words!r} is printed")
         assert words in self.text, self.text
 
+    def signal_group(self, number: signal.Signals) -> None:
+        """As a terminal does with Ctrl-C: to the demo and to all children in its group."""
+        os.killpg(self.process.pid, number)
+
     def ctrl_c(self) -> None:
-        """As a terminal does: to the demo and to all children in its group."""
-        os.killpg(self.process.pid, signal.SIGINT)
+        self.signal_group(signal.SIGINT)
 
     def end(self) -> int:
         """Wait for its end; the exit status. Nothing that it started may be left."""
@@ -258,14 +261,21 @@ def test_the_demo_fails_when_the_supervisor_does(run_demo: Callable[..., Running
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("words", ["starting Redis", "starting traptor-supervisor", "| collecting |"])
-def test_ctrl_c_ends_the_demo_and_all_that_it_started(
-    words: str, run_demo: Callable[..., RunningDemo]
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("starting Redis", signal.SIGINT),
+        ("starting traptor-supervisor", signal.SIGINT),
+        ("| collecting |", signal.SIGTERM),
+    ],
+)
+def test_a_stop_of_its_process_group_ends_the_demo_and_all_that_it_started(
+    words: str, number: signal.Signals, run_demo: Callable[..., RunningDemo]
 ) -> None:
     demo = run_demo()
     demo.wait_for(words)
     children = psutil.Process(demo.process.pid).children(recursive=True)
-    demo.ctrl_c()
+    demo.signal_group(number)
     code = demo.end()
     assert not [child for child in children if child.is_running()]
     assert not (demo.output / "redis").exists()

@@ -239,7 +239,7 @@ def test_an_output_folder_that_is_gone_is_waited_for_and_nothing_is_lost(make_co
     aside = collection.folder / "aside"
     wait_for(lambda: collection.tweets("track:0"), "tweets")
     collection.output.rename(aside)
-    collection.wait_log("waiting for the output", "No such file", "worker=track:0")
+    collection.wait_log("waiting for the output", "its folder is gone: make it again", "worker=track:0")
     aside.rename(collection.output)
     collection.wait_log("the output works again", "worker=track:0")
     settle(collection, "track:0", "storm")

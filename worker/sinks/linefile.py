@@ -27,6 +27,7 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
 _TAIL_BYTES = 65_536
+_FOLDER_GONE = "its folder is gone: make it again, and writing goes on by itself"
 # Another generation may be writing its line.
 _TRIES = 20
 _TRY_PAUSE_S = 0.0005
@@ -132,7 +133,10 @@ class LineFile:
             mode = stat.S_IFREG  # it will be created
         if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
             raise OSError(0, "it is not a file")
-        fd = os.open(self._path, _FLAGS, _MODE)
+        try:
+            fd = os.open(self._path, _FLAGS, _MODE)
+        except FileNotFoundError as error:
+            raise OSError(errno.ENOENT, _FOLDER_GONE) from error
         self.close()
         self._fd, self._opened = fd, id_of(fd)
         self._is_regular = stat.S_ISREG(os.fstat(fd).st_mode)

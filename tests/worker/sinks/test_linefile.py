@@ -148,7 +148,7 @@ def test_a_removed_folder_fails_each_write_until_it_is_back(tmp_path: Path) -> N
         path.parent.rmdir()
         clock.now += 1.01
         for _ in range(2):
-            with pytest.raises(FileNotFoundError):
+            with pytest.raises(FileNotFoundError, match="its folder is gone: make it again"):
                 lines.write(b"1\n")
         path.parent.mkdir()
         assert lines.write(b"1\n")
