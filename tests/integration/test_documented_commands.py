@@ -1,69 +1,209 @@
-"""The commands in docs/deploy.md and docs/operations.md that install, upgrade and save, run as they stand."""
+"""Every command in docs/operations.md, docs/deploy.md and docs/api.md runs as it stands.
+
+Two runs do it: one beside a running collection, one that installs and upgrades below another root. What is
+run elsewhere, or cannot run here, is listed first.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.collection import Collection, Key
 from support.debian import debian_program
+from support.documented import Shell, Shown, shown
 from support.inventory import copy_tree, link_packages
 from support.paths import DEPLOY, ROOT
 from support.systemctl import Unit
 from support.waiting import wait_for
 
+from traptor.supervisor.ctl.cli import main as ctl
 from traptor.supervisor.ledger.accounting import balances
 
 Make = Callable[..., Collection]
 BIN = Path(sys.executable).parent
 
+ANSIBLE = (
+    "tests/integration/test_ansible.py"
+    "::test_hosts_get_their_groups_and_keys_and_change_without_touching_what_stays"
+)
+ELSEWHERE = {
+    "ansible-playbook": ANSIBLE,
+    "pip wheel": ANSIBLE,
+    "systemd-analyze security": "tests/deploy/test_systemd.py::test_the_unit_is_confined",
+}
+"""Commands by their first words, and the test that runs them, with arguments of its own."""
 
-def commands(document: str, heading: str) -> list[str]:
-    """The lines of the shell blocks below a heading."""
-    text = (ROOT / "docs" / document).read_text()
-    section = re.search(rf"^## {heading}\n(.*?)(?=^##? |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert section, heading
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", section[1], re.MULTILINE | re.DOTALL)
-    found = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
-    assert found
+NOT_HERE = {
+    "docker": "no image can be built without a daemon and the internet; tests/integration/test_container.py"
+    " runs the steps of the Dockerfile, tests/deploy/test_image.py reads the compose file",
+    "export TRAPTOR_API_URL": "a variable of docker compose",
+}
+"""Commands by their first words, and why no test runs them."""
+
+
+def left_out(command: Shown) -> bool:
+    return any(command.text.startswith(words) for words in (*ELSEWHERE, *NOT_HERE))
+
+
+def commands(document: str, heading: str = "") -> list[str]:
+    """The commands that are to be run, in their order; those below a heading, or all."""
+    found = [one for one in shown(document) if heading in ("", one.heading) and not left_out(one)]
+    assert found, heading
+    return [one.text for one in found]
+
+
+def test_what_runs_elsewhere_runs_there_and_the_list_is_no_longer_than_it_must_be() -> None:
+    everything = [one.text for name in ("operations.md", "deploy.md", "api.md") for one in shown(name)]
+    for words in (*ELSEWHERE, *NOT_HERE):
+        assert any(text.startswith(words) for text in everything), f"{words!r} is shown nowhere"
+    for test in ELSEWHERE.values():
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text()
+
+
+# ---- beside a running collection
+
+
+def environ(folder: Path, redis_url: str) -> dict[str, str]:
+    """Where the programs are; where no redis-cli is installed, one that knows the Redis of this test."""
+    programs = [
+        debian_program("curl", "curl"),
+        debian_program("fuser", "psmisc"),
+        debian_program("journalctl", "systemd", "libsystemd-shared"),
+    ]
+    cli = folder / "bin" / "redis-cli"
+    cli.parent.mkdir()
+    ask = f"redis.from_url({redis_url!r}, decode_responses=True).execute_command(*sys.argv[1:])"
+    cli.write_text(f"#!{sys.executable}\nimport redis, sys\nprint(*{ask}, sep='\\n')\n")
+    cli.chmod(0o755)
+    places = [str(cli.parent), str(BIN), os.environ["PATH"], *(str(one.path.parent) for one in programs)]
+    libraries = {name: value for one in programs for name, value in one.env.items()}
+    return {"PATH": ":".join(places), **libraries}
+
+
+def as_objects(text: str) -> list[dict[str, object]]:
+    """The answer of the API: one JSON object, or one in each line; no refusal is among them."""
+    found = [json.loads(line) for line in text.splitlines()]
+    assert not any("detail" in one for one in found), text
     return found
 
 
-def run(line: str, folder: Path, **environ: str) -> None:
-    path = f"{BIN}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-c", line],
-        cwd=folder,
-        env={**os.environ, "PATH": path, **environ},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+def of_the_table(row: str) -> list[list[str]]:
+    """A row of the table of traptorctl, without and with what is in brackets."""
+    every = re.sub(r"[\[\]]", "", row).replace("CONNECTION", "track:0")
+    return [one.split() for one in dict.fromkeys([re.sub(r" \[[^]]*\]", "", row), every])]
 
 
-def test_a_backup_made_while_it_runs_can_be_restored(make_collection: Make) -> None:
-    collection = make_collection(Key("k1"))
-    collection.add_rules("track:0", ["flood"])
-    collection.start()
-    collection.wait_streaming("track:0")
-    wait_for(lambda: (collection.folder / "state" / "ledger.db").exists(), "a ledger")
-    copy, move = commands("operations.md", "Backup")[:3], commands("operations.md", "Backup")[3:]
-    for line in copy:
-        run(line, collection.folder)
-    assert collection.stop() == 0
-    for line in move:
-        run(line, collection.folder)
-    backup = collection.folder / "backup"
+class Run:
+    """The commands of docs/operations.md and docs/api.md with one collection, in their order."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.shell = Shell(collection.folder, environ(collection.folder, collection.redis_url))
+
+    def start(self) -> None:
+        check, plan, start, tail = commands("operations.md", "First run")
+        self.shell.run(check)
+        assert "track:0" in self.shell.run(plan)
+        self.collection.process = self.shell.begin(start, self.collection.folder / "stderr.txt")  # type: ignore[assignment]
+        self.collection.wait_streaming("track:0")
+        self.shell.watch(tail, "stream connected")
+        wait_for(lambda: self.collection.redis.llen("traptor:gaps:track:0"), "the first gap, in Redis")
+        self.collection.sandbox.set_rules([("track", "flood")])
+
+    def ask(self) -> None:
+        for line in [*commands("operations.md", "The API"), *commands("api.md")]:
+            assert as_objects(self.shell.run(line)) or "since=2026-11-23" in line
+        look, watch, *_ = commands("operations.md", "traptorctl")
+        assert "track:0" in self.shell.run(look)
+        self.shell.watch(watch, "Ctrl-C ends")
+        *asked, _, mirror = commands("operations.md", "The gap ledger")
+        for line in asked:
+            as_objects(self.shell.run(line))
+        assert '"cause":"start"' in self.shell.run(mirror)
+        plan, check = commands("operations.md", "Limits and capacity")
+        assert "What the supervisor does" in self.shell.run(plan)
+        assert "no errors" in self.shell.run(check)
+        for line in commands("operations.md", "Troubleshooting"):
+            if line not in self.shell.ran:
+                self.shell.run(line)
+
+    def order(self) -> None:
+        """The table of traptorctl."""
+        for row in [one for one in shown("operations.md") if one.kind == "table"]:
+            for words in of_the_table(row.text):
+                self._order(words)
+            self.shell.ran.append(row.text)
+        for one in shown("operations.md"):
+            if one.text.startswith("traptorctl rules"):
+                self._order(one.text.split()[1:])
+                self.shell.ran.append(one.text)
+        self.shell.ran.append("traptor-supervisor --check")  # what `check` is the same as
+
+    def _order(self, words: list[str]) -> None:
+        collection = self.collection
+        if words in (["status", "--watch"], ["tail", "track:0"]):  # these go on
+            self.shell.watch(f"traptorctl -c traptor.ini {' '.join(words)}", "track:0")
+            return
+        if "NAME" in words:
+            words = [*words[:-1], wait_for(self._spare_key, "a key that is free")]
+        if words == ["rules", "..."]:
+            words = ["rules", "list", "track:0"]
+        done = CliRunner().invoke(ctl, ["-c", str(collection.ini), *words])
+        assert done.exit_code == 0 or words[0] in ("status", "health"), (words, done.output, done.exception)
+        assert done.exit_code in (0, 1), done.output
+        match words[0]:
+            case "restart" | "start":
+                collection.wait_streaming("track:0")
+                wait_for(lambda: not collection.connection("track:0")["successor"], "no other worker comes")
+            case "stop":
+                collection.wait_state("track:0", "STOPPED")
+
+    def _spare_key(self) -> str:
+        return next((str(key["key"]) for key in self.collection.status()["keys"] if not key["lent"]), "")
+
+    def save(self) -> Path:
+        """The backup; the supervisor ends before its last command."""
+        *copy, move = commands("operations.md", "Backup")
+        for line in copy:
+            self.shell.run(line)
+        assert self.collection.stop() == 0
+        self.shell.run(move)
+        return self.collection.folder / "backup"
+
+    def read_the_ledger(self) -> None:
+        [script] = [one.text for one in shown("operations.md") if one.kind == "python"]
+        file = self.collection.folder / "balances.py"
+        file.write_text(script)
+        assert "adds up" in self.shell.run("python balances.py")
+        self.shell.ran.append(script)
+
+
+@pytest.mark.long
+def test_every_command_of_an_operator_runs_as_it_stands(make_collection: Make) -> None:
+    """And the backup that is made on the way can be restored."""
+    collection = make_collection(Key("k1"), Key("k2"), sandbox=("--rate", "50"))
+    collection.add_rules("track:0", {"17": "flood"})
+    collection.write_ini()
+    collection.output.mkdir()
+    run = Run(collection)
+    run.start()
+    run.ask()
+    run.order()
+    backup = run.save()
+    run.read_the_ledger()
+    wanted = {*commands("operations.md"), *commands("api.md")} - {*commands("operations.md", "Install")}
+    assert wanted <= {*run.shell.ran}, wanted - {*run.shell.ran}
+
     assert not any(balance.problems for balance in balances(backup / "ledger.db"))
-
     shutil.rmtree(collection.folder / "state")
     (collection.folder / "state").mkdir(mode=0o750)
     for name in ("ledger.db", "state.db"):
@@ -73,7 +213,7 @@ def test_a_backup_made_while_it_runs_can_be_restored(make_collection: Make) -> N
     assert collection.connection("track:0")["serving"]["generation"] > 1, "the numbers go on"
     assert collection.stop() == 0
 
-    run("tar -xzf backup/state.tgz -C backup", collection.folder)
+    run.shell.run("tar -xzf backup/state.tgz -C backup")
     [balance] = balances(backup / "state" / "ledger.db")
     assert balance.connection == "track:0"
     assert not balance.problems
@@ -96,7 +236,7 @@ class Root:
         stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/support/systemctl.py "$@"\n')
         stand_in.chmod(0o755)
         self.units = self.path / "etc" / "systemd" / "system"
-        self.environ = {
+        environ = {
             "PATH": f"{bin_}:{BIN}:{os.environ['PATH']}",
             "STAND_IN_SYSTEMD": str(self.units),
             # nothing is fetched: what is needed is linked into the environment
@@ -104,6 +244,7 @@ class Root:
             "PIP_NO_DEPS": "1",
             "PIP_NO_BUILD_ISOLATION": "0",
         }
+        self.shell = Shell(self.tree, environ)
 
     def moved(self, text: str) -> str:
         """A text with its absolute paths below this root."""
@@ -114,10 +255,15 @@ class Root:
         )
         return re.sub(r"^(systemd-(?:sysusers|tmpfiles)) ", rf"\1 --root={self.path} ", text)
 
-    def run(self, line: str) -> None:
-        run(self.moved(line), self.tree, **self.environ)
+    def run(self, line: str, codes: tuple[int, ...] = (0,)) -> str:
+        said = self.shell.run(self.moved(line), codes)
         if " -m venv " in line:
             link_packages(Path(self.moved(line.split()[-1])))
+        return said
+
+    def wait_streaming(self, name: str) -> None:
+        status = self.path / "run" / name / "status.json"
+        wait_for(lambda: status.exists() and '"state":"STREAMING"' in status.read_text(), f"{name} streams")
 
 
 @pytest.fixture
@@ -132,12 +278,14 @@ def root(tmp_path: Path) -> Iterator[Root]:
 
 
 @pytest.mark.long
-def test_an_installation_by_systemd_and_its_upgrade(root: Root, make_collection: Make) -> None:
-    collection = make_collection(Key("k1"))
+def test_an_installation_by_systemd_and_its_upgrades(root: Root, make_collection: Make) -> None:
+    collection = make_collection(Key("k1"), Key("k2"))
     collection.add_rules("track:0", ["flood"])
     lines = commands("deploy.md", "One host with systemd")
     start = lines.index("systemctl daemon-reload")
     for line in lines[:start]:
+        root.run(line)
+    for line in commands("deploy.md", "Keys as credentials"):
         root.run(line)
     root.run(commands("operations.md", "Install")[-1])
     etc = root.path / "etc"
@@ -149,25 +297,50 @@ def test_an_installation_by_systemd_and_its_upgrade(root: Root, make_collection:
     unit.write_text(root.moved(unit.read_text()))
     for name in ("run", "var/lib/traptor", "var/log"):
         (root.path / name).mkdir(parents=True)
-    collection.options = {
-        "supervisor": {
-            "run_dir": f"{root.path}/run/traptor",
-            "state_dir": f"{root.path}/var/lib/traptor/state",
-            "log_dir": f"{root.path}/var/log/traptor",
-        }
-    }
-    collection.write_ini()
-    shutil.copy(collection.ini, etc / "traptor" / "traptor.ini")
-    (etc / "traptor" / "traptor.ini").chmod(0o600)
+    spare = collection.keys.pop()
+    write_ini(collection, root, "traptor")
     for line in lines[start:]:
         root.run(line)
-    status = root.path / "run" / "traptor" / "status.json"
-    streams = '"state":"STREAMING"'
-    wait_for(lambda: status.exists() and streams in status.read_text(), "the service streams")
+        if "enable" in line:
+            root.wait_streaming("traptor")
     assert (root.units / "traptor.enabled").exists()
 
     first = Unit(root.units, "traptor").pid
-    for line in commands("deploy.md", "Upgrade")[:3]:
+    in_place, beside = commands("deploy.md", "Upgrade")[:3], commands("deploy.md", "Upgrade")[3:]
+    for line in in_place:
         root.run(line)
     assert Unit(root.units, "traptor").pid not in (None, first)
-    wait_for(lambda: status.exists() and streams in status.read_text(), "the new version streams")
+    root.wait_streaming("traptor")
+
+    collection.keys = [spare]
+    write_ini(collection, root, "new")
+    look, stop = beside[-2:]
+    for line in beside[:-3]:
+        root.run(line)
+    new = root.shell.begin(root.moved(beside[-3]), root.path / "new.txt")
+    try:
+        root.wait_streaming("new")
+        root.run(look, (0, 1))  # each of the two warns of the other's heartbeats
+        root.run(stop)
+        assert Unit(root.units, "traptor").pid is None
+        root.wait_streaming("new")
+    finally:
+        new.terminate()
+        assert new.wait(60) == 0
+    wanted = {root.moved(text) for text in commands("deploy.md")}
+    assert wanted <= {*root.shell.ran}, wanted - {*root.shell.ran}
+
+
+def write_ini(collection: Collection, root: Root, name: str) -> None:
+    """The ini that an operator writes, in /etc/traptor, with folders of its own."""
+    collection.options = {
+        "supervisor": {
+            "run_dir": f"{root.path}/run/{name}",
+            "state_dir": f"{root.path}/var/lib/{name}/state",
+            "log_dir": f"{root.path}/var/log/{name}",
+        }
+    }
+    (root.path / "var" / "lib" / name).mkdir(exist_ok=True)
+    collection.write_ini()
+    shutil.copy(collection.ini, root.path / "etc" / "traptor" / f"{name}.ini")
+    (root.path / "etc" / "traptor" / f"{name}.ini").chmod(0o600)
