@@ -15,6 +15,7 @@ from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
 from traptor.common.errors import TraptorError
+from traptor.common.files.reads import ReadCounts
 from traptor.common.logs.event import fields
 from traptor.common.messages import PieceFetched, SearchPiece
 from traptor.supervisor.apps.app import App
@@ -29,10 +30,10 @@ from traptor.supervisor.fills.room import room
 from traptor.supervisor.fills.verdict import Step, Verdict, verdict
 from traptor.supervisor.fills.window import window
 from traptor.supervisor.gaps.fill import Fill, FillState
-from traptor.supervisor.gaps.interval import instant, iso
+from traptor.supervisor.gaps.interval import Instant, instant, iso
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.money.reads import Expand, Reads
+from traptor.supervisor.money.reads import Expand, Reads, reads_of
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message
 from traptor.supervisor.xapi.quota import quota_of
@@ -46,6 +47,11 @@ _NOTHING_TO_ASK = "none of the rules of that time can be searched now"
 Carried = Callable[[str, Period], Awaitable[frozenset[str]]]
 
 
+def now() -> Instant:
+    """Return this moment."""
+    return instant(time.monotonic())
+
+
 class Fills:
     """Owns the courses by connection; `wrote` has the ledger written soon."""
 
@@ -57,6 +63,7 @@ class Fills:
         carried: Carried,
         wrote: Callable[[], object],
         rates: Callable[[str], tuple[Sequence[float], float | None]],
+        clock: Callable[[], Instant] = now,
     ) -> None:
         self._context = context
         self._apps = apps
@@ -64,6 +71,7 @@ class Fills:
         self._carried = carried
         self._wrote = wrote
         self._rates = rates
+        self._clock = clock
         self._courses: dict[str, Course] = {}
         self._news = asyncio.Event()
 
@@ -74,7 +82,7 @@ class Fills:
             due_s = _LOOK_S
             for c in list(self._context.connections.values()):
                 if c.app is not None and (app := self._apps.get(c.app)) is not None:
-                    due_s = min(due_s, await self._step(c, app))
+                    due_s = min(due_s, await self.turn(c, app))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due_s)):
                     await self._news.wait()
@@ -83,7 +91,7 @@ class Fills:
 
     def fetched(self, g: Generation, answer: PieceFetched) -> None:
         """Take the answer of a worker."""
-        name, now = g.birth.connection, time.monotonic()
+        name, now = g.birth.connection, self._clock()
         course = self._course(name)
         asked = course.take(answer.number, g.birth.generation)
         c = self._context.connections.get(name)
@@ -91,22 +99,22 @@ class Fills:
         fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)
         if fill is None or app is None:
             return
-        quota, wall = quota_of(answer.headers), instant(now).wall
-        resets_at = None if quota.reset_at is None else now + quota.reset_at - wall
+        quota = quota_of(answer.headers)
+        resets_at = None if quota.reset_at is None else now.mono + quota.reset_at - now.wall
         course.pace.told(quota.remaining, resets_at)
-        self._conclude(fill, app, course, answer, verdict(answer, course.failures, wall))
+        self._conclude(fill, app, course, answer, verdict(answer, course.failures, now.wall))
         self._news.set()
 
     def _conclude(self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: Verdict) -> None:
-        now = instant(time.monotonic())
-        reads = _reads_of(answer)
-        dollars = reads.dollars(app.spending.terms.prices)
+        now = self._clock()
+        dollars = _reads_of(answer).dollars(app.spending.terms.prices)
         if dollars:
             self._book.paid(fill.connection, dollars, now.wall)
+        fill = fill.got(answer.new, dollars, now.wall)
         match found.step:
             case Step.GO_ON:
                 course.went_well()
-                self._record(fill.fetched(answer.token, answer.new, dollars, now.wall))
+                self._record(fill.fetched(answer.token))
             case Step.LEAVE_OUT:
                 course.went_well()
                 log.warning("a query of a gap is refused", extra=_about(fill, why=found.why))
@@ -115,17 +123,18 @@ class Fills:
                 course.went_well()
                 self._record(fill.given_up(found.why, now.wall))
             case _:
-                self._hold(fill, app, course, found, now.mono)
+                self._hold(fill, app, course, found, now)
+                self._record(fill)
 
-    def _hold(self, fill: Fill, app: App, course: Course, found: Verdict, now: float) -> None:
+    def _hold(self, fill: Fill, app: App, course: Course, found: Verdict, now: Instant) -> None:
         if found.step is Step.NO_MONEY:
             app.out_of_credit(found.why)
         elif found.step is Step.NO_TOKEN:
             app.refused(app.token, found.why)
         if found.why != (course.pause.why if course.pause is not None else ""):
             log.warning("a piece of a gap is asked for again", extra=_about(fill, why=found.why))
-        course.failed(found.failures, found.wait_s, now)
-        course.pause = Pause(found.why, instant(course.not_before).wall)
+        course.failed(found.failures, found.wait_s, now.mono)
+        course.pause = Pause(found.why, now.wall + course.not_before - now.mono)
 
     def _record(self, fill: Fill) -> None:
         self._book.put(fill)
@@ -140,9 +149,9 @@ class Fills:
 
     # ---- the work
 
-    async def _step(self, c: Connection, app: App) -> float:
+    async def turn(self, c: Connection, app: App) -> float:
         """Ask for the next piece of this connection where that may be; return when to look again."""
-        now = instant(time.monotonic())
+        now = self._clock()
         course = self._course(c.name)
         settings = self._context.settings.twitter
         fill = next(iter(self._book.open(c.name)), None)
@@ -167,7 +176,7 @@ class Fills:
         return _LOOK_S
 
     def _ask(self, app: App, course: Course, fill: Fill, query: Query, g: Generation) -> None:
-        now = instant(time.monotonic())
+        now = self._clock()
         expand = Expand(self._context.settings.traptor.expand)
         terms = app.spending.terms
         left = room(
@@ -202,7 +211,7 @@ class Fills:
             try:
                 return load_plan(kept)
             except TraptorError as error:
-                self._record(fill.given_up(str(error), time.time()))
+                self._record(fill.given_up(str(error), self._clock().wall))
                 return None
         groups = app.filtering.groups
         if groups is None:
@@ -211,9 +220,9 @@ class Fills:
         plan = plan_of(groups, due.__contains__)
         if not plan.queries:
             why = "; ".join(plan.missed) or _NOTHING_TO_ASK
-            self._record(fill.given_up(why, time.time()))
+            self._record(fill.given_up(why, self._clock().wall))
             return None
-        self._book.plan(fill.begun(len(plan.queries), time.time()), dump_plan(plan))
+        self._book.plan(fill.begun(len(plan.queries), self._clock().wall), dump_plan(plan))
         self._wrote()
         self._say_price(c, app, fill, plan)
         return plan
@@ -232,7 +241,7 @@ class Fills:
 
     def status(self) -> dict[str, Any]:
         """Return the fills that are open, the last final ones, and why they wait."""
-        return overview(self._context.settings.twitter, self._book, self._courses, time.time())
+        return overview(self._context.settings.twitter, self._book, self._courses, self._clock().wall)
 
     # ---- steps
 
@@ -250,9 +259,5 @@ def _about(fill: Fill, **about: Any) -> Any:
 
 
 def _reads_of(answer: PieceFetched) -> Reads:
-    included = answer.reads.get("included_posts", 0)
-    return Reads(
-        posts=answer.reads.get("posts", 0) - included,
-        included_posts=included,
-        included_users=answer.reads.get("included_users", 0),
-    )
+    kinds = ("posts", "included_posts", "included_users")
+    return reads_of(ReadCounts(**{kind: answer.reads.get(kind, 0) for kind in kinds}))

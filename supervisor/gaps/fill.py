@@ -99,10 +99,14 @@ class Fill:
         """Return it with the number of its steps, now that they are known."""
         return replace(self, state=FillState.RUNNING, steps=steps, at=at)
 
-    def fetched(self, token: str, posts: int, dollars: float, at: float) -> Fill:
+    def got(self, posts: int, dollars: float, at: float) -> Fill:
+        """Return it with what a piece brought, and cost."""
+        dollars = round(self.dollars + dollars, 6)
+        return replace(self, posts=self.posts + posts, dollars=dollars, at=at)
+
+    def fetched(self, token: str) -> Fill:
         """Return it after a piece: with a token the step goes on, else the next one follows."""
-        paid = replace(self, posts=self.posts + posts, dollars=self.dollars + dollars, at=at)
-        return replace(paid, token=token) if token else paid._stepped()
+        return replace(self, token=token) if token else self._stepped()
 
     def refuses(self, why: str, at: float) -> Fill:
         """Return it after a step that cannot be taken, for that reason."""

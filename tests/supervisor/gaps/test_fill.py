@@ -29,7 +29,7 @@ def test_a_fill_ends_with_its_last_step_and_counts_what_came(
             fill = fill.refuses("bad", 6.0)
             refused += 1
         else:
-            fill = fill.fetched("t" if kind == "page" else "", count, 0.5, 6.0)
+            fill = fill.got(count, 0.5, 6.0).fetched("t" if kind == "page" else "")
             posts += count
         over += kind != "page"
         assert (fill.token == "t") is (kind == "page")
@@ -59,13 +59,16 @@ def test_what_was_ended_on_purpose_is_not_filled() -> None:
     ("fill", "said"),
     [
         (FILL, "to be filled by search"),
-        (FILL.begun(3, 9.0).fetched("", 41, 0.205, 9.0), "being filled by search, 1 of 3, 41 posts, $0.20"),
         (
-            FILL.begun(1, 9.0).fetched("", 41, 0.21, 1_790_000_100.0),
+            FILL.begun(3, 9.0).got(41, 0.205, 9.0).fetched(""),
+            "being filled by search, 1 of 3, 41 posts, $0.20",
+        ),
+        (
+            FILL.begun(1, 9.0).got(41, 0.21, 1_790_000_100.0).fetched(""),
             "filled by search 14:15, 41 posts, $0.21",
         ),
         (
-            FILL.begun(2, 9.0).refuses("bad", 9.0).fetched("", 1, 0.01, 1_790_000_100.0),
+            FILL.begun(2, 9.0).refuses("bad", 9.0).got(1, 0.01, 1_790_000_100.0).fetched(""),
             "filled by search 14:15, 1 posts, $0.01, 1 of 2 queries refused",
         ),
         (FILL.given_up("no access", 9.0), "not filled (0 posts, $0.00): no access"),

@@ -78,7 +78,7 @@ def test_a_master_goes_on_where_the_last_one_was_killed(store: LedgerStore) -> N
         book.take(entry(since, since + 10))
     first, second, _ = book.open(APP)
     book.plan(first.begun(2, T), b"plan")
-    book.put(book.open(APP)[0].fetched("page2", 41, 0.205, T + 30))
+    book.put(book.open(APP)[0].got(41, 0.205, T + 30).fetched("page2"))
     book.put(second.given_up("no access", T + 31))
     book.paid(APP, 0.205, T)
     written(book, store)
@@ -117,7 +117,7 @@ def test_the_plan_of_a_finished_fill_is_deleted(store: LedgerStore) -> None:
     book.take(entry(0, 10))
     book.plan(book.open(APP)[0].begun(1, T), b"plan")
     written(book, store)
-    book.put(book.open(APP)[0].fetched("", 1, 0.005, T))
+    book.put(book.open(APP)[0].got(1, 0.005, T).fetched(""))
     written(book, store)
     stored = store.load()
     assert stored is not None

@@ -1,0 +1,306 @@
+"""The filling of gaps step by step: an app and a worker on paper, a clock passed in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.appworld import group_of
+from support.paperapp import PaperApp
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.settings import Settings, load_settings
+from traptor.common.fills import FillEnd, FillMethod
+from traptor.common.messages import PieceFetched, SearchPiece
+from traptor.supervisor.apps.cost.spending import Terms
+from traptor.supervisor.apps.hold import Hold, HoldKind
+from traptor.supervisor.apps.wanted.translated import Translated, Wording
+from traptor.supervisor.fills.fills import Fills
+from traptor.supervisor.gaps.fill import Fill
+from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.ledger.fills import FillBook
+from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.records import Entry, StoredFills
+from traptor.supervisor.money.account import Account
+from traptor.supervisor.money.caps import Caps
+
+T = 1_790_000_000.0
+APP = "v2:app"
+WORDS = [f"word{number:03}" for number in range(120)]  # two queries
+
+
+@dataclass
+class World:
+    """One connection with a gap of a minute that ended a minute ago, and whatever a test changes of it."""
+
+    settings: Settings
+    now: float = 120.0  # since the gap began
+    stored: StoredFills = field(default_factory=StoredFills)
+    groups: list[Translated] | None = field(default_factory=lambda: [group_of("track:0", *WORDS)])
+    carried: frozenset[str] | None = None  # None: all rules
+    asked: list[SearchPiece] = field(default_factory=list)
+    writes: int = 0
+
+    def __post_init__(self) -> None:
+        self.begin(1)
+        self.book.take(Entry(APP, "gap", "crash", T, T + 60, 60))
+
+    def begin(self, generation: int) -> None:
+        """A master starts, and goes on with what the last one wrote."""
+        self.book = FillBook(self.stored, lambda _gap: FillMethod.SEARCH)
+        self.app = PaperApp()
+        self.app.spending = SimpleNamespace(  # type: ignore[attr-defined]
+            terms=Terms(), account=Account.opened(T)
+        )
+        self.app.filtering = SimpleNamespace(groups=self.groups)  # type: ignore[attr-defined]
+        self.app.key = ApiKey("app", bearer_token="secret")  # type: ignore[attr-defined]
+        self.c = SimpleNamespace(name=APP, app="key-id", serving=None)
+        self.serve(generation)
+        self.context = SimpleNamespace(
+            settings=self.settings,
+            connections={APP: self.c},
+            stopping=False,
+            fleet=SimpleNamespace(search=lambda _g, piece: self.asked.append(piece)),
+        )
+        apps: Any = SimpleNamespace(get=lambda _key_id: self.app)
+        context: Any = self.context
+        self.fills = Fills(
+            context, apps, self.book, self._carried, self._wrote, lambda _name: ([2.0], None), self.clock
+        )
+
+    def serve(self, generation: int) -> None:
+        birth = SimpleNamespace(connection=APP, generation=generation)
+        self.c.serving = SimpleNamespace(birth=birth, streams=True)
+
+    def clock(self) -> Instant:
+        return Instant(T + self.now, self.now)
+
+    async def _carried(self, _name: str, period: Period) -> frozenset[str]:
+        assert period == Period(T - 1, T + 60)
+        every = frozenset(rule.key for group in self.groups or () for rule in group.rules)
+        return every if self.carried is None else self.carried
+
+    def _wrote(self) -> None:
+        self.writes += 1
+        news = self.book.news()
+        self.book.written(news)
+        fills = {fill.id: fill for fill in (*self.stored.open, *news.fills)}
+        costs = {(one.connection, one.day): one for one in (*self.stored.costs, *news.costs)}
+        self.stored = StoredFills(
+            max(fills), [one for one in fills.values() if one.is_open], [*costs.values()],
+            {**self.stored.plans, **dict(news.plans)},
+        )  # fmt: skip
+
+    def turn(self) -> SearchPiece | None:
+        """One step; the piece that it asked for, if any."""
+        before = len(self.asked)
+        asyncio.run(self.fills.turn(self.c, self.app))  # type: ignore[arg-type]
+        return self.asked[-1] if len(self.asked) > before else None
+
+    def answer(self, end: FillEnd = FillEnd.DONE, **members: Any) -> Fill:
+        """The worker answers the last piece; the fill after that."""
+        self.fills.fetched(self.c.serving, PieceFetched(number=self.asked[-1].number, end=end, **members))
+        return self.book.all()[-1]
+
+    def waits_for(self) -> str | None:
+        [one] = self.fills.status()["connections"]
+        return one["waits_for"]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., World]:
+    def made(**twitter: object) -> World:
+        options = {"fill_gaps": "search", **twitter}
+        ini = tmp_path / "traptor.ini"
+        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        ini.write_text(
+            f"[traptor]\napi = v2\noutput = jsonl:-\n[supervisor]\nrun_dir = {tmp_path}\n"
+            f"state_dir = {tmp_path}\n[twitter]\n{lines}[key:app]\nbearer_token = t\n"
+        )
+        ini.chmod(0o600)
+        return World(load_settings(ini))
+
+    return made
+
+
+def test_pages_and_queries_follow_each_other_a_second_apart_until_the_gap_is_filled(
+    make: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world = make()
+    first = world.turn()
+    assert first is not None
+    assert (first.token, first.max_results) == ("", 500)
+    assert (first.start_time, first.end_time) == ("2026-09-21T14:13:10Z", "2026-09-21T14:14:21Z")
+    assert first.connect.bearer_token == "bearer-of-the-app"
+    assert world.turn() is None, "one piece at a time"
+    world.answer(token="two", posts=500, new=490, reads={"posts": 480})
+    assert world.turn() is None, "a second apart"
+    world.now += 1
+    second = world.turn()
+    assert second is not None
+    assert (second.token, second.query) == ("two", first.query)
+    world.answer(posts=3, new=3, reads={"posts": 3, "included_posts": 2, "included_users": 1})
+    world.now += 1
+    third = world.turn()
+    assert third is not None
+    assert third.token == ""
+    assert third.query != first.query
+    fill = world.answer(posts=0)
+    assert (fill.state, fill.steps, fill.posts) == ("done", 2, 493)
+    assert fill.dollars == pytest.approx(485 * 0.005 + 0.01)
+    assert world.book.spent(APP, T) == fill.dollars
+    world.now += 1
+    assert world.turn() is None
+    said = [record.message for record in caplog.records]
+    assert said == ["a gap is being filled", "a gap is filled"]
+    about = caplog.records[0].__dict__["fields"]
+    assert (about["queries"], about["posts_about"], about["dollars_about"]) == (2, 120, 0.6)
+    assert about["at_most_a_day"] == 10.0
+
+
+def test_a_gap_is_left_alone_until_its_posts_can_be_found(make: Callable[..., World]) -> None:
+    world = make()
+    world.now = 80
+    assert world.turn() is None
+    world.now = 90
+    assert world.turn() is not None
+
+
+@pytest.mark.parametrize("after", ["nothing", "an answer", "an answer of the old worker"])
+def test_a_killed_worker_costs_one_piece(make: Callable[..., World], after: str) -> None:
+    world = make()
+    first = world.turn()
+    old = world.c.serving
+    if after == "an answer":
+        world.answer(token="two", new=1)
+    world.now += 5
+    world.serve(2)
+    if after == "an answer of the old worker":
+        world.turn()
+        world.fills.fetched(old, PieceFetched(number=world.asked[-1].number, end=FillEnd.DONE, token="x"))
+        assert world.book.all()[-1].token == ""
+        return
+    again = world.turn()
+    assert first is not None
+    assert again is not None
+    assert (again.query, again.token) == (first.query, "two" if after == "an answer" else "")
+    assert again.number != first.number
+
+
+def test_a_killed_master_goes_on_with_the_same_queries_whatever_became_of_the_rules(
+    make: Callable[..., World],
+) -> None:
+    world = make()
+    first = world.turn()
+    world.answer(token="two", new=1, reads={"posts": 1})
+    world.groups = [group_of("track:0", "something else")]
+    world.begin(2)
+    again = world.turn()
+    assert first is not None
+    assert again is not None
+    assert (again.query, again.meanings, again.token) == (first.query, first.meanings, "two")
+    assert world.book.spent(APP, T) == 0.005
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda w: setattr(w.app, "held", Hold(HoldKind.CAPPED, "a cap is reached")), "a cap is reached"),
+        (lambda w: setattr(w.c.serving, "streams", False), "its connection does not stream"),
+        (lambda w: setattr(w.c, "serving", None), "its connection does not stream"),
+        (lambda w: setattr(w.context, "stopping", True), "its connection does not stream"),
+    ],
+)  # fmt: skip
+def test_nothing_is_asked_for_while_that_may_not_be(
+    make: Callable[..., World], change: Callable[[World], None], why: str
+) -> None:
+    world = make()
+    change(world)
+    assert world.turn() is None
+    assert world.waits_for() == why
+
+
+def test_a_fill_waits_while_the_setting_is_off(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="no")
+    assert world.turn() is None
+    assert world.waits_for() == "fill_gaps is no"
+
+
+def test_a_cap_is_never_passed_and_the_rest_follows_on_the_next_day(make: Callable[..., World]) -> None:
+    world = make(fill_daily_dollars=1)
+    first = world.turn()
+    assert first is not None
+    assert first.max_results == 200
+    world.answer(token="two", posts=195, new=195, reads={"posts": 195})
+    world.now += 1
+    assert world.turn() is None
+    assert world.waits_for() == "fill_daily_dollars is used up"
+    world.now += 86_400
+    again = world.turn()
+    assert again is not None
+    assert (again.token, again.max_results) == ("two", 200)
+
+
+def test_the_other_caps_count_too(make: Callable[..., World]) -> None:
+    world = make()
+    world.app.spending.terms = Terms(caps=Caps(daily_posts=60))  # type: ignore[attr-defined]
+    piece = world.turn()
+    assert piece is not None
+    assert piece.max_results == 60
+
+
+def test_refusals_and_failures_have_their_consequences(
+    make: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make()
+    world.turn()
+    world.answer(FillEnd.HTTP, status=503)
+    assert world.waits_for() == "X answered 503"
+    world.now += 4.9
+    assert world.turn() is None
+    world.now += 0.2
+    assert world.turn() is not None
+    world.answer(FillEnd.HTTP, status=402, problem="credits-depleted")
+    assert world.app.heard == ["out of credit until None: X answered 402: credits-depleted"]
+    world.now += 5
+    world.turn()
+    world.answer(FillEnd.HTTP, status=401)
+    assert world.app.heard[1:] == ["refused bearer-of-the-app: X answered 401"]
+    world.now += 1_000
+    world.turn()
+    world.answer(FillEnd.HTTP, status=400, detail="bad query")
+    world.now += 1_000
+    piece = world.turn()
+    assert piece is not None
+    assert piece.query == world.asked[-1].query
+    fill = world.book.open(APP)[0]
+    assert (fill.step, fill.refused) == (1, 1)
+    world.answer(FillEnd.HTTP, status=403, problem="client-forbidden")
+    assert world.book.open(APP) == []
+    assert "a gap could not be filled" in [record.message for record in caplog.records]
+
+
+def test_a_gap_whose_rules_are_gone_or_cannot_be_searched_is_given_up(make: Callable[..., World]) -> None:
+    world = make()
+    world.carried = frozenset()
+    assert world.turn() is None
+    assert world.book.all()[-1].why == "none of the rules of that time can be searched now"
+    other = make()
+    other.groups = [group_of("track:0", "storm", wording=Wording(suffix="sample:10"))]
+    other.begin(1)
+    other.book.take(Entry(APP, "gap", "crash", T, T + 60, 60))
+    assert other.turn() is None
+    assert other.book.all()[-1].why == "track:0: sample: cannot be searched"
+
+
+def test_nothing_is_decided_before_the_rules_are_known(make: Callable[..., World]) -> None:
+    world = make()
+    world.app.filtering.groups = None  # type: ignore[attr-defined]
+    assert world.turn() is None
+    assert world.book.open(APP)
