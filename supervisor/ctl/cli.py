@@ -17,25 +17,31 @@ from traptor.supervisor.ctl.collected import compare
 from traptor.supervisor.ctl.target import Target
 
 _RULES = "rules"
+_COMPLIANCE = "compliance"
 
 
 class _Commands(click.Group):
     """A group whose commands end with a sentence and an exit code instead of a traceback.
 
-    The commands of the rule kit are imported when they are named: they need what the others do not.
+    The commands of the rule kit, and those that ask X, are imported when they are named: they need what
+    the others do not.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names."""
-        return sorted([*super().list_commands(ctx), _RULES])
+        return sorted([*super().list_commands(ctx), _RULES, _COMPLIANCE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""
-        if cmd_name != _RULES:
-            return super().get_command(ctx, cmd_name)
-        from traptor.rulekit.commands.group import rules
+        if cmd_name == _RULES:
+            from traptor.rulekit.commands.group import rules
 
-        return rules
+            return rules
+        if cmd_name == _COMPLIANCE:
+            from traptor.supervisor.ctl.collected.compliance import compliance
+
+            return compliance
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -45,13 +45,24 @@ class XSandbox:
         """Delete filters."""
         self._post({"delete": {"ids": list(ids)}})
 
-    def _post(self, body: object) -> dict[str, Any]:
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask with the app's token, and return the answer."""
         with requests.Session() as session:
             session.trust_env = False
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            answer = session.post(f"{self.url}{_RULES}", json=body, headers=headers, timeout=20)
+            answer = session.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=20)
             answer.raise_for_status()
             return dict(answer.json())
+
+    def put(self, address: str, text: str) -> None:
+        """Upload a text to an address that the sandbox named."""
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Content-Type": "text/plain"}
+            session.put(address, data=text, headers=headers, timeout=20).raise_for_status()
+
+    def _post(self, body: object) -> dict[str, Any]:
+        return self.call("POST", _RULES, body)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What `traptorctl` does with posts that were collected: compare two forms of them.
+"""What `traptorctl` does with posts that were collected: compare two forms, ask X what must be deleted.
 
 The command line mounts the commands; they read files and need no supervisor.
 """

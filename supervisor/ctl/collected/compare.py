@@ -68,4 +68,3 @@ def _posts(path: Path) -> dict[str, Post]:
 
 
 COMMANDS = (compare,)
-"""The commands of this file."""

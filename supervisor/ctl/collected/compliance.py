@@ -1,0 +1,202 @@
+"""The commands `compliance check` and `compliance jobs`: what of the collected X wants deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import click
+
+from traptor.common.config.keys.key import ApiKey
+from traptor.common.config.settings import Settings, load_settings
+from traptor.common.errors import ExitCode, TraptorError
+from traptor.common.text import counted, one_line
+from traptor.supervisor.ctl.collected.asking import asked, key_of
+from traptor.supervisor.ctl.collected.checking import Checking
+from traptor.supervisor.ctl.collected.idlist import gathered
+from traptor.supervisor.ctl.printing.tables import as_json, print_json_line, print_table, table
+from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.xapi.compliance import Job, JobType
+from traptor.supervisor.xapi.failures import XFailure
+
+SOMETHING_TO_DO = 4
+"""The exit code of a check that found something to be deleted or changed."""
+BAD_LINES = 5
+"""The exit code of a check that left lines out, or ids that X does not take for ids."""
+_INTERRUPTED = 130
+_COLUMNS = ("JOB", "TYPE", "STATUS", "MADE", "NAME")
+_LONGEST_NAME = 64
+
+_key = click.option("--key", metavar="NAME", help="The key to ask with; default: the first that can.")
+_type = click.Choice([kind.value for kind in JobType])
+
+
+class _Order(NamedTuple):
+    """What the operator wants checked; `job`: a job that was made before."""
+
+    settings: Settings
+    key: ApiKey
+    idfile: Path | None
+    kind: JobType
+    job: str | None
+    output: Path | None
+
+
+@click.group()
+def compliance() -> None:
+    """Ask X what of the collected may no longer be kept. Needs -c, and no supervisor."""
+
+
+@compliance.command()
+@click.argument("idfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--type", "kind", type=_type, default=JobType.TWEETS.value, show_default=True)
+@click.option("--job", metavar="ID", help="Go on with a job that was made before.")
+@click.option(
+    "--wait/--no-wait", default=True, help="Whether to wait for the results, or print the job's id."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file for the results."
+)
+@_key
+@pass_target
+def check(
+    target: Target,
+    idfile: Path | None,
+    kind: str,
+    job: str | None,
+    wait: bool,
+    output: Path | None,
+    key: str | None,
+) -> None:
+    """Check the ids of IDFILE: an id a line, or JSON lines of tweets.
+
+    Prints a JSON line for each id about which something must be done: `id`, `action` (`delete`, `scrub_geo`,
+    or `rehydrate`: fetch it again) and `reason`. Exit codes: 0 nothing is to be done, 4 something is, 5 lines
+    without an id were left out, 1 failure.
+    """
+    if idfile is None and (job is None or not wait):
+        raise click.UsageError("name a file of ids, or with --job ID a job that has its ids")
+    settings = load_settings(target.config)
+    order = _Order(settings, key_of(settings, key), idfile, JobType(kind), job, output)
+    made = [] if job is None else [job]
+    try:
+        sys.exit(asyncio.run(_checked(order, made) if wait else _begun(order, made)))
+    except KeyboardInterrupt:
+        if made:
+            _say(f"the job goes on at X; {_go_on(order, made[0])}")
+        sys.exit(_INTERRUPTED)
+    except XFailure as failure:
+        if not made:
+            raise
+        raise TraptorError(f"{failure}; {_go_on(order, made[0])}") from None
+
+
+@compliance.command()
+@click.option("--type", "kind", type=_type, help="Only jobs of this type.")
+@_key
+@as_json
+@pass_target
+def jobs(target: Target, kind: str | None, key: str | None, as_json: bool) -> None:
+    """List the app's jobs, as long as X remembers them."""
+    settings = load_settings(target.config)
+    kinds = tuple(JobType) if kind is None else (JobType(kind),)
+    found = asyncio.run(_listed(settings, key_of(settings, key), kinds))
+    if as_json:
+        for one in found:
+            print_json_line(_shown(one))
+    elif not found:
+        click.echo("no jobs")
+    else:
+        print_table(table(_COLUMNS, ((j.id, j.type, j.status, j.created_at, j.name) for j in found)))
+
+
+# ---- what they do
+
+
+async def _listed(settings: Settings, key: ApiKey, kinds: tuple[JobType, ...]) -> list[Job]:
+    async with asked(settings, key) as (client, _):
+        return [job for kind in kinds for job in await client.jobs(kind)]
+
+
+async def _begun(order: _Order, made: list[str]) -> int:
+    """Make a job, give it the ids and print its id; return the exit code."""
+    async with asked(order.settings, order.key) as app:
+        bad, _ = await _upload(order, Checking(*app, _say), made)
+    click.echo(made[0])
+    return BAD_LINES if bad else ExitCode.OK
+
+
+async def _checked(order: _Order, made: list[str]) -> int:
+    """Carry a job through and print its results; return the exit code."""
+    bad, uploaded = 0, None
+    async with asked(order.settings, order.key) as app:
+        checking = Checking(*app, _say)
+        if order.idfile is not None:
+            bad, uploaded = await _upload(order, checking, made)
+        job = await checking.wait(made[0])
+        with _results(order.output) as out:
+            async for line in checking.results(job):
+                out.write(line)
+    _say(checking.summary(uploaded))
+    if bad or checking.unknown:
+        return BAD_LINES
+    return SOMETHING_TO_DO if checking.events else ExitCode.OK
+
+
+async def _upload(order: _Order, checking: Checking, made: list[str]) -> tuple[int, int]:
+    """Give the ids to the job, or to a new one, which is put into `made`; return bad lines, and ids."""
+    assert order.idfile is not None
+    with gathered(order.idfile, order.kind, _say) as ids:
+        if made:
+            job = await checking.show(made[0])
+        else:
+            job = await checking.make(order.kind, _name(order.settings))
+            made.append(job.id)
+        await checking.upload(job, ids)
+        _say(f"job {job.id}: {counted(ids.count, 'id')} uploaded with key {order.key.name}")
+        return ids.bad, ids.count
+
+
+def _name(settings: Settings) -> str:
+    return f"traptor/{settings.traptor.collection}"[:_LONGEST_NAME]
+
+
+def _go_on(order: _Order, job: str) -> str:
+    return f"to go on: compliance check --job {job} --key {order.key.name}"
+
+
+# ---- the terminal
+
+
+def _say(text: str) -> None:
+    click.echo(one_line(text), err=True)
+
+
+def _shown(job: Job) -> dict[str, str]:
+    """Return what may be shown of a job: its addresses are secrets."""
+    shown = ("id", "type", "status", "name", "created_at", "upload_expires_at", "download_expires_at")
+    return {name: getattr(job, name) for name in shown}
+
+
+@contextmanager
+def _results(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open where results go; a file gets its name once it is whole. Raises TraptorError."""
+    if path is None:
+        out = sys.stdout.buffer
+        yield out
+        out.flush()
+        return
+    nascent = path.with_name(f".{path.name}.part")
+    try:
+        with nascent.open("wb") as file:
+            yield file
+        os.replace(nascent, path)
+    except OSError as error:
+        raise TraptorError(f"{path} cannot be written: {error.strerror}; name another file") from None
+    finally:
+        nascent.unlink(missing_ok=True)
