@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import redis
@@ -38,7 +38,7 @@ def read_holdings(
 def _read(client: redis.Redis, rule_type: RuleType, group: GroupId | None, progress: Progress) -> Holdings:
     keys: dict[str, GroupId] = {}
     unusable = []
-    for raw in _scan(client, _pattern(rule_type, group)):
+    for raw in _scan(client, key_pattern(rule_type, group)):
         try:
             key = raw.decode()
             found, _ = parse_key(key)
@@ -52,7 +52,7 @@ def _read(client: redis.Redis, rule_type: RuleType, group: GroupId | None, progr
     revisions = read_revisions(client, sorted({*keys.values(), *([group] if group else [])}))
     rules: list[Stored] = []
     for part in _batches(sorted(keys)):
-        for one in _hashes(client, part, keys):
+        for one in read_hashes(client, part, keys):
             if isinstance(one, Rejected):
                 unusable.append(one)
             else:
@@ -77,7 +77,8 @@ def revisions_of(client: redis.Redis, groups: Sequence[GroupId]) -> dict[GroupId
         raise unavailable(client, error) from error
 
 
-def _pattern(rule_type: RuleType, group: GroupId | None) -> str:
+def key_pattern(rule_type: RuleType, group: GroupId | None) -> str:
+    """Return the pattern of the keys of a type, or of a group; it may fit keys of others too."""
     spelling = "location*" if rule_type is RuleType.LOCATIONS else str(rule_type)
     return f"traptor-{spelling}:{group.id}:*" if group else f"traptor-{spelling}:*"
 
@@ -98,9 +99,10 @@ def _batches(keys: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _hashes(
-    client: redis.Redis, keys: Sequence[str], groups: dict[str, GroupId]
+def read_hashes(
+    client: redis.Redis, keys: Sequence[str], groups: Mapping[str, GroupId]
 ) -> Iterator[Stored | Rejected]:
+    """Yield what stands under each key that is still there, with its group. Raises redis-py's errors."""
     with client.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hgetall(key)

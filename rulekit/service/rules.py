@@ -20,7 +20,8 @@ from traptor.rulekit.changes.loading import Target, plan_load
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
 from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses
-from traptor.rulekit.keeping.reading import quiet, read_holdings
+from traptor.rulekit.keeping.reading import quiet
+from traptor.rulekit.keeping.seeking import seek
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import author_of
@@ -89,9 +90,9 @@ class RuleDesk:
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted = request.query.get("search", "").lower()
-        found = await self._aside.run(lambda: self._found(types, group, wanted))
-        response = json_response([self._told(rule) for rule in found[:most]])
-        response.headers[COUNT] = str(len(found))
+        told, count = await self._aside.run(lambda: self._found(types, group, wanted, most))
+        response = json_response(told)
+        response.headers[COUNT] = str(count)
         return response
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -154,12 +155,13 @@ class RuleDesk:
         keys = [rule.key for one in changes for rule in one.rules]
         return json_response({**counts, "groups": [str(one.group) for one in changes], "rules": keys})
 
-    def _found(self, types: list[RuleType], group: GroupId | None, wanted: str) -> list[Stored]:
-        rules: list[Stored] = []
+    def _found(
+        self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return the first rules that have the text, as they are told, and how many have it."""
         with _Client(self._settings()) as client:
-            for rule_type in types:
-                rules += read_holdings(client, rule_type, group).rules
-        return [rule for rule in rules if not wanted or _has(rule, wanted)]
+            sought = seek(client, types, group, lambda rule: not wanted or _has(rule, wanted), most)
+        return [self._told(rule) for rule in sought.rules], sought.count
 
     def _told(self, rule: Stored) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())

@@ -1,0 +1,75 @@
+"""Find rules in Redis, for an answer that shows some of many.
+
+It runs in a thread of a process that has other work: no step holds the interpreter for long, and only what is
+shown is kept, so that the collector of garbage finds little to look at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
+
+import redis
+
+from traptor.common.redis.client import REDIS_ERRORS, scan_page, unavailable
+from traptor.common.rules.normalise import parse_key
+from traptor.common.rules.rule import GroupId, RuleType
+from traptor.rulekit.changes.holdings import Stored
+from traptor.rulekit.keeping.reading import key_pattern, read_hashes
+
+_TOGETHER = 200
+_PAUSE_S = 0.0005  # after each batch: whoever waits for the interpreter gets it
+
+Wanted = Callable[[Stored], bool]
+
+
+@dataclass
+class Sought:
+    """The first rules by key, and how many there are in all."""
+
+    most: int
+    count: int = 0
+    rules: list[Stored] = field(default_factory=list)
+
+    def add(self, found: Sequence[Stored]) -> None:
+        """Take more rules, in any order."""
+        self.count += len(found)
+        self.rules = nsmallest(self.most, (*self.rules, *found), key=lambda rule: rule.key)
+
+
+def seek(
+    client: redis.Redis, types: Sequence[RuleType], group: GroupId | None, wanted: Wanted, most: int
+) -> Sought:
+    """Return the rules of these types, or of one group, that are wanted. Raises RedisUnavailable."""
+    sought = Sought(most)
+    try:
+        for rule_type in types:
+            for keys in _batches(client, rule_type, group):
+                found = read_hashes(client, list(keys), keys)
+                sought.add([one for one in found if isinstance(one, Stored) and wanted(one)])
+                time.sleep(_PAUSE_S)
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+    return sought
+
+
+def _batches(client: redis.Redis, rule_type: RuleType, group: GroupId | None) -> Iterator[dict[str, GroupId]]:
+    cursor, seen = 0, set[bytes]()
+    while True:
+        cursor, page = scan_page(client.scan(cursor, match=key_pattern(rule_type, group), count=_TOGETHER))
+        keys = {}
+        for raw in set(page) - seen:
+            try:
+                key = raw.decode()
+                found, _ = parse_key(key)
+            except ValueError:
+                continue  # no key of a rule
+            if found.type is rule_type and group in (None, found):
+                keys[key] = found
+        seen.update(page)
+        if keys:
+            yield keys
+        if not cursor:
+            return
