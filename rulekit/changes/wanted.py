@@ -52,6 +52,11 @@ def derived_id(values: Iterable[str]) -> str:
     return "v-" + blake2b("\n".join(sorted(values)).encode(), digest_size=8).hexdigest()
 
 
+def other_content(rule_id: str, first_row: int) -> str:
+    """Return the reason why a second rule with an id is none."""
+    return f"has the rule_id {shown(rule_id)} of row {first_row}, with other content"
+
+
 def _check_rate(fields: Fields) -> None:
     rate = fields.get("rate", "").strip()
     if rate not in ("", "none"):
@@ -94,5 +99,4 @@ class Collected:
         if first.fields == rule.fields:
             self.repeated += 1
         else:
-            where = f"has the rule_id {shown(rule.rule_id)} of row {first.number}, with other content"
-            self.bad.append(BadRow(row.number, where))
+            self.bad.append(BadRow(row.number, other_content(rule.rule_id, first.number)))

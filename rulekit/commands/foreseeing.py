@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
@@ -9,11 +10,19 @@ import click
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.terminal import report_console
 from traptor.common.text import counted
+from traptor.rulekit.changes.doubles import Coming, Doubles
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.commands.foresight import Foresight
 from traptor.rulekit.commands.loading import Loading, gathered, id_option, replace_option, target_of
 from traptor.rulekit.commands.parts.changing import Manner, make_change
-from traptor.rulekit.commands.parts.given import Given, given_of, progress_bar, settle_bad, source_options
+from traptor.rulekit.commands.parts.given import (
+    MOST_RULES,
+    Given,
+    given_of,
+    progress_bar,
+    settle_bad,
+    source_options,
+)
 from traptor.rulekit.commands.parts.kit import json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
@@ -64,14 +73,16 @@ def validate(ctx: click.Context, /, value: str | None, kind: str, as_json: bool,
         _validate_value(kit_of(ctx).limits, kind, value, as_json)
         return
     given = given_of(options)
-    good, bad, count = _checked(given, given.rule_type, kit_of(ctx).limits)
+    checked = _checked(given, given.rule_type, kit_of(ctx).limits)
     if as_json:
-        told = [{"row": row.number, "reason": row.reason} for row in bad]
-        say_json({"valid": good, "invalid": count, "bad": told})
+        told = [{"row": row.number, "reason": row.reason} for row in checked.bad]
+        counts = {"valid": checked.good, "repeated": checked.repeated, "invalid": checked.invalid}
+        say_json({**counts, "bad": told})
     else:
-        click.echo(f"{counted(good, 'valid rule')}, {counted(count, 'bad row')}")
-    settle_bad([] if as_json else bad, skips=True)
-    if count and not given.skips_bad:
+        again = f", {checked.repeated:,} repeated" if checked.repeated else ""
+        click.echo(f"{counted(checked.good, 'valid rule')}{again}, {counted(checked.invalid, 'bad row')}")
+    settle_bad([] if as_json else checked.bad, skips=True)
+    if checked.invalid and not given.skips_bad:
         ctx.exit(1)
 
 
@@ -92,21 +103,36 @@ def _validate_value(limits: Limits, kind: str, value: str, as_json: bool) -> Non
         click.get_current_context().exit(1)
 
 
-def _checked(given: Given, rule_type: RuleType, limits: Limits) -> tuple[int, list[BadRow], int]:
-    """Return how many rules are valid, the first bad rows, and how many there are."""
-    good, count = 0, 0
-    bad: list[BadRow] = []
+@dataclass
+class Checked:
+    """What a source holds: valid rules, some that repeat an earlier one, and bad rows, of which the first."""
+
+    good: int = 0
+    repeated: int = 0
+    invalid: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The rows that were read."""
+        return self.good + self.repeated + self.invalid
+
+
+def _checked(given: Given, rule_type: RuleType, limits: Limits) -> Checked:
+    checked, doubles = Checked(), Doubles(MOST_RULES)
     with given.rows() as rows, progress_bar("checking") as show:
         for row in rows:
             try:
                 if isinstance(row, BadRow):
                     raise ValueError(row.reason)  # noqa: TRY004 - the row is wrong
-                wanted_rule(row, rule_type, limits)
-                good += 1
+                if doubles.note(wanted_rule(row, rule_type, limits)) is Coming.FIRST:
+                    checked.good += 1
+                else:
+                    checked.repeated += 1
             except ValueError as error:
-                count += 1
-                if len(bad) < _MOST_BAD:
-                    bad.append(BadRow(row.number, str(error)))
-            if (good + count) % _SHOW_EVERY == 0:
-                show(good + count, 0)
-    return good, bad, count
+                checked.invalid += 1
+                if len(checked.bad) < _MOST_BAD:
+                    checked.bad.append(BadRow(row.number, str(error)))
+            if checked.count % _SHOW_EVERY == 0:
+                show(checked.count, 0)
+    return checked

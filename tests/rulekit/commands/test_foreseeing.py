@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 
 from click.testing import CliRunner
@@ -100,6 +102,33 @@ def test_a_file_is_validated_without_redis(desk: Desk) -> None:
     assert desk.json("validate", file, "--type", "track", exit_code=1)["bad"][0]["row"] == 2
     desk.run("validate", file, "--type", "track", "--skip-bad")
     assert "--type says" in desk.error("validate", file, exit_code=2)
+
+
+def test_rules_that_come_twice_are_told_as_load_would(desk: Desk) -> None:
+    file = desk.jsonl("r.jsonl", *some("a", "b", "a"), {"rule_id": "b", "value": "other"})
+    told = desk.json("validate", file, "--type", "track", exit_code=1)
+    assert (told["valid"], told["repeated"], told["invalid"]) == (2, 1, 1)
+    [bad] = told["bad"]
+    assert bad == {"row": 4, "reason": "has the rule_id 'b' of row 2, with other content"}
+    assert f"row 4: {bad['reason']}" in desk.error("load", file, "--type", "track")
+
+
+def test_a_file_of_any_size_is_validated_in_bounded_memory(desk: Desk) -> None:
+    """The memory of a million rules' ids is the most that it takes; here, of one that is read in full."""
+    file = desk.folder / "many.txt"
+    with file.open("w") as made:
+        made.writelines(f"{number % 20_000}\n" for number in range(200_000))
+    code = (
+        "import resource, sys; from traptor.rulekit.commands.group import rules\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "rules(sys.argv[1:], standalone_mode=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    words = ("-c", str(desk.ini), "validate", str(file), "--type", "follow")
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    said, kib = done.stdout.splitlines()
+    assert said == "19999 valid rules, 179,991 repeated, 10 bad rows"
+    assert int(kib) < 30 * 1024
 
 
 def test_one_value_is_judged(desk: Desk) -> None:
