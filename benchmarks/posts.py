@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ from traptor.worker.postpipeline import PostPipeline
 _NOW = 1_793_000_000.0  # unix time; the same ids in every run
 _LENGTH = 1_024
 _FIRST_ID = 1_800_000_000_000_000_000
+_FIRST_POST = 1_900_000_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,12 @@ def _beside_floor(
     effort: Effort,
     at_least: float | None,
 ) -> list[Figure]:
+    rounds = [_with_other_ids(lines, number) for number in range(effort.rounds + 1)]
+    coming = iter(rounds)
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
         pipeline = _pipeline(standing, payload, Path(folder))
         gc.freeze()  # as a worker does after its fork
-        jobs = {"floor": lambda: floor_of(lines), "ours": lambda: _all(pipeline, lines)}
+        jobs = {"floor": lambda: floor_of(lines), "ours": lambda: _all(pipeline, next(coming))}
         spent = interleaved(jobs, effort.rounds)
         gc.unfreeze()
         pipeline.drain(deadline=0.0)
@@ -129,6 +133,17 @@ def _beside_floor(
         Figure.of("posts", f"{name}: posts of {size:,.0f} bytes", "1/s", rate),
         Figure.of("posts", f"{name}: posts without a rule", "%", share),
     ]
+
+
+def _with_other_ids(lines: Sequence[bytes], number: int) -> list[bytes]:
+    """Return the lines as new posts: one that came before is only marked."""
+    first = (b"%d" % (_FIRST_POST + number * len(lines) + at) for at in range(len(lines)))
+    return [line.replace(_id_of(line), new) for line, new in zip(lines, first, strict=True)]
+
+
+def _id_of(line: bytes) -> bytes:
+    """Return the id of a line's own post."""
+    return str(json.loads(line)["data"]["id"]).encode()
 
 
 def _pipeline(standing: Standing, payload: str, folder: Path) -> PostPipeline:

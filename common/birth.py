@@ -95,7 +95,8 @@ class Birth:
 
     `drains` marks a drain worker, which opens no stream and only delivers what earlier generations left.
     `group` is None for a connection that carries several groups. Rules and filters are those at the fork;
-    under v2 Rules messages replace them.
+    under v2 Rules messages replace them. `pair` is the name that two connections of one app have in common,
+    which bring the same posts to one output; None for a connection that stands alone.
     """
 
     connection: str
@@ -106,6 +107,17 @@ class Birth:
     drains: bool = False
     filters: tuple[Meaning, ...] = field(default=(), repr=False)  # v2: the filters that posts may name
     keys: frozenset[str] = field(default=frozenset(), repr=False)  # the Redis keys of its rules
+    pair: str | None = None
+
+    @property
+    def is_one_of_two(self) -> bool:
+        """True when another connection brings the same posts."""
+        return self.pair is not None
+
+    @property
+    def stands_for(self) -> str:
+        """The name of the connection in posts, headers and files of the output."""
+        return self.pair or self.connection
 
     @property
     def name(self) -> str:

@@ -12,9 +12,7 @@ class Counters(msgspec.Struct, kw_only=True):
     """Totals of one generation since it started; they never decrease.
 
     `reads` is what X bills, by kind: `posts` (lines' own posts) and `included_posts` (those in includes; of
-    both, each id once per UTC day, where it came first), `included_users` (each time). A
-    generation does not know what others read, so a post that two of them received counts in both: X charges
-    for it once, and the sum over generations errs on the safe side.
+    both, each id once per UTC day and app, where it came first), `included_users` (each time).
     """
 
     received: int = 0  # tweets
@@ -32,6 +30,7 @@ class Counters(msgspec.Struct, kw_only=True):
     redelivered: int = 0  # delivered from outboxes of earlier generations
     log_lost: int = 0  # log records that could not be written
     repeated: int = 0  # posts that came again, marked or dropped (v2)
+    copies: int = 0  # posts that another connection of the app had taken (v2)
     foreign: int = 0  # posts delivered for foreign filters only (v2)
     unattributed: int = 0  # posts of our packed filters in which none of their values was found (v2)
     reads: dict[str, int] = {}  # what X bills, by kind (v2)

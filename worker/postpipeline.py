@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
-from traptor.common.counts import Counters
+from traptor.common.counts import Counters, added
 from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import Rules, SearchPiece, TrialReport
 from traptor.common.problem import Problem
+from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -28,10 +30,11 @@ from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.paid import PaidReads
+from traptor.worker.posts.paid import included_posts, included_users, numbers_of
 from traptor.worker.posts.post import NamedFilter
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
-from traptor.worker.posts.recent import RecentPosts
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.ids import number_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweets.enrich import Collected, Enricher
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
@@ -79,10 +82,10 @@ class PostPipeline(Pipeline):
         self._trial = trial
         self._editions = Editions(birth.rules, birth.filters)
         self._edition = self._editions.now
-        self._reads = PaidReads()
+        self._settled = Counters()  # counted by whichever thread settles claims
+        self._included_users = 0
         self._reads_file = ReadsFile(birth.settings.outbox.state_dir, birth.connection, birth.generation)
-        self._recent = RecentPosts()
-        self._drops_repeated = birth.settings.repeated == "drop"
+        self._drops_repeated = birth.is_one_of_two or birth.settings.repeated == "drop"
         self._told = Tally()
         self._payload = birth.settings.payload
         self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
@@ -125,6 +128,7 @@ class PostPipeline(Pipeline):
     def _take_post(self, raw: bytes, head: PostHead) -> None:
         received_at_s = time.time()
         assert head.data is not None
+        self.problem = ""
         editions = self._editions
         if editions.now is not self._edition:
             self._use(editions.now)
@@ -132,16 +136,29 @@ class PostPipeline(Pipeline):
             editions.note(head)
         if head.errors is not NO_MEMBER:
             self._count_problems(partial_errors(head))
-        self._reads.count(head, received_at_s)
-        is_repeated = self._recent.was_seen(head.data.id)
-        if is_repeated:
-            self.tally.repeated += 1
-            if self._drops_repeated:
-                self.tally.received += 1
-                return
+        self._included_users += included_users(head)
+        post = number_of(head.data.id) or 0
+        is_repeated = post > 0 and self.delivery.has_seen(post)
+        if is_repeated and self._drops_repeated:
+            self._drop(post, head, received_at_s)
+            return
         found = self._edition.attribute(head, raw)
         enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
         self._deliver(raw, head, found, enricher, received_at_s, is_repeated)
+
+    def _drop(self, post: int, head: PostHead, received_at_s: float) -> None:
+        """Count a post that was taken before, and bill it if that was on another day."""
+        self._count_dropped()
+        included = included_posts(head)
+        if not self.delivery.is_billed((post, *included), received_at_s):
+            self.delivery.settle(Claim(post, included, received_at_s, False, lambda _is_ours: None))
+
+    def _count_dropped(self) -> None:
+        if self.birth.is_one_of_two:
+            self.tally.copies += 1
+        else:
+            self.tally.received += 1
+            self.tally.repeated += 1
 
     def _deliver(
         self,
@@ -152,24 +169,25 @@ class PostPipeline(Pipeline):
         received_at_s: float,
         is_repeated: bool = False,
     ) -> None:
-        """Count a post and give it to the output, unless all its rules exceed their rate limits."""
-        self._count(found)
+        """Give a post to the output, unless all its rules exceed their rate limits."""
         rules, matched = self._edition.rules, found.rules
-        if self.has_rate_limits and (exceeding := self.exceeding(rules, matched)):
-            if self.stats is not None:
-                self.stats.held_for(rules, exceeding)
+        exceeding = self.exceeding(rules, matched) if self.has_rate_limits else ()
+        if exceeding:
             matched = tuple(index for index in matched if index not in exceeding)
-            if not matched:
-                self.tally.held += 1
-                return
+        post, included = number_of(head.post.id) or 0, included_posts(head)
+        settle = partial(self._settle, rules, found, exceeding, is_repeated)
+        if exceeding and not matched:
+            self.delivery.settle(Claim(post, included, received_at_s, self.birth.is_one_of_two, settle))
+            return
         tweet = self._rebuilt(raw) if self._rebuilds else None
         is_inferred = found.source is Source.INFERRED
         taken = _Taken(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
         message = self._outgoing(taken, self._payload)
         self.sampler.offer(message.body)
-        self.delivery.send(message)
         if self._trial is not None:
-            self._trial.send(self._outgoing(taken, self._trial.payload))
+            settle = partial(settle, trial=self._outgoing(taken, self._trial.payload))
+        claim = Claim(post, included, received_at_s, self.birth.is_one_of_two, settle)
+        self.delivery.send(message, claim)
 
     def _outgoing(self, taken: _Taken, payload: str) -> Outgoing:
         """Return the message for a post in one form, or as it came where it cannot be rebuilt."""
@@ -205,10 +223,25 @@ class PostPipeline(Pipeline):
         self._foreign = self.enricher(edition.rules, None)
         self.limit_rates(edition.rules)
 
-    def _count(self, found: Attribution) -> None:
-        self.problem = ""
-        tally = self.tally
+    def _settle(
+        self,
+        rules: Sequence[Rule],
+        found: Attribution,
+        exceeding: Collection[int],
+        is_repeated: bool,
+        is_ours: bool,
+        trial: Outgoing | None = None,
+    ) -> None:
+        """Count a post, now that it is known whose it is, and try the other form of it.
+
+        Called by whichever thread keeps the post, never by two at once.
+        """
+        tally = self._settled
+        if not is_ours:
+            tally.copies += 1
+            return
         tally.received += 1
+        tally.repeated += is_repeated
         if found.source is Source.MATCHED:
             tally.matched += 1
         elif found.source is Source.INFERRED:
@@ -218,12 +251,20 @@ class PostPipeline(Pipeline):
             is_foreign = found.source is Source.FOREIGN
             tally.foreign += is_foreign
             tally.unattributed += not is_foreign
+        tally.held += bool(exceeding) and len(exceeding) >= len(found.rules)
         if self.stats is not None:
-            self.stats.received_for(self._edition.rules, found.rules)
+            self.stats.received_for(rules, found.rules)
+            if exceeding:
+                self.stats.held_for(rules, exceeding)
+        if trial is not None and self._trial is not None:
+            self._trial.send(trial)
+
+    def _reads(self) -> dict[str, int]:
+        return {**self.delivery.billed._asdict(), "included_users": self._included_users}
 
     def _keep_reads(self) -> None:
         """Write down what was read so far: what is kept or delivered must not be without a count."""
-        self._reads_file.write(ReadCounts(**self._reads.so_far(), foreign=self.tally.foreign))
+        self._reads_file.write(ReadCounts(**self._reads(), foreign=self._settled.foreign))
 
     # ---- posts that a gap lacked, from another thread
 
@@ -232,7 +273,9 @@ class PostPipeline(Pipeline):
     ) -> dict[str, int]:
         """Count what X bills for a page of found posts, and return that."""
         with self._lock:
-            return self._reads.count_page(posts, included_posts, included_users, time.time())
+            self._included_users += included_users
+            new = self.delivery.bill(numbers_of(posts), numbers_of(included_posts), time.time())
+            return {**new._asdict(), "included_users": included_users}
 
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a found post; return False when it was delivered before, or the worker ends."""
@@ -242,9 +285,9 @@ class PostPipeline(Pipeline):
                 self.tally.broken += not isinstance(found, PostHead)
                 return False
             self.tally.received_bytes += len(line)
-            if self._recent.was_seen(found.post.id):
-                self.tally.received += 1
-                self.tally.repeated += 1
+            post = number_of(found.post.id)
+            if post is not None and self.delivery.has_seen(post):
+                self._count_dropped()
                 return False
             query = self._asked_by(piece)
             head = msgspec.structs.replace(found, matching_rules=query.named)
@@ -302,9 +345,10 @@ class PostPipeline(Pipeline):
 
     def keep(self) -> bool:
         """Commit the gathered messages; return False if the main output's cannot be kept now."""
+        is_kept = super().keep()
         if self._trial is not None:
-            self._trial.keep()
-        return super().keep()
+            self._trial.keep()  # it gets a post when the main output has kept it
+        return is_kept
 
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); return how many messages the main output leaves to others."""
@@ -339,8 +383,8 @@ class PostPipeline(Pipeline):
 
     def counters(self, log_lost: int) -> Counters:
         """Return a snapshot of all counters."""
-        counters = super().counters(log_lost)
-        counters.reads = self._reads.so_far()
+        counters = added(super().counters(log_lost), msgspec.structs.replace(self._settled))
+        counters.reads = self._reads()
         if self._trial is not None:
             counters.trial = self._trial.counts()
         return counters

@@ -183,8 +183,8 @@ class TraptorSection(Section):
     repeated: Repeated = option(
         "mark",
         REFRESH,
-        "v2: What happens to a post that comes again within the last 260,000 (at least 10 minutes): `mark`, "
-        "it is delivered with `repeated` in its member `traptor`; `drop`, it is counted only.",
+        "v2: What happens to a post that comes again within an hour, if it is among the last 500,000 of its "
+        "app: `mark`, it is delivered with `repeated` in its member `traptor`; `drop`, it is counted only.",
     )
     edits: Edits = option(
         "all",

@@ -36,6 +36,9 @@ class GateSink:
     def takes(self, message: Outgoing) -> bool:
         return message.tweet_id is not None
 
+    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+        return self.is_line_sink and self.room > 0
+
     def deliver_at_once(self, message: Outgoing) -> bool:
         if self.is_line_sink and self.room:
             self.delivered[message.tweet_id or ""] += 1

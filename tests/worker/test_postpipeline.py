@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from support.births import worker_settings
 from support.gatesink import GateSink
 from support.making_posts import packed, post_fields, post_line, single
 from support.making_tweets import rule
+from support.unwritten import register_in_memory
 
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.files.reads import ReadCounts, kept
@@ -25,6 +26,8 @@ from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.register import Billed
 from traptor.worker.sinks.kafka.record import Recorder
 
 STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
@@ -37,6 +40,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.messages: list[Outgoing] = []
+        self._register = register_in_memory()
         self.counts = Delivery(BIRTH, GateSink()).counts
 
     def before_keeping(self, note: Callable[[], object]) -> None:
@@ -48,8 +52,25 @@ class Kept:
     def stream_opened(self) -> None:
         """Nothing is noted."""
 
-    def send(self, message: Outgoing) -> None:
+    def send(self, message: Outgoing, claim: Claim) -> None:
+        self._register.take_one(claim, lambda _message: True, message)
         self.messages.append(message)
+
+    def settle(self, claim: Claim) -> None:
+        self._register.take([claim], lambda _ours: True)
+
+    def has_seen(self, post: int) -> bool:
+        return self._register.has(post)
+
+    def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
+        return self._register.is_billed(posts, at_s)
+
+    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
+        return self._register.bill(posts, included_posts, at_s)
+
+    @property
+    def billed(self) -> Billed:
+        return self._register.billed
 
 
 def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:
@@ -199,6 +220,15 @@ def test_a_post_that_comes_again_is_dropped_where_that_is_wanted() -> None:
     assert (counters.received, counters.repeated, counters.matched) == (4, 2, 2)
 
 
+def test_of_two_connections_the_second_copy_of_a_post_is_dropped_and_counted_as_such() -> None:
+    line = post_line(post_fields("x", id="5"), "11")
+    pipeline, messages = handled(line, line, birth=replace(BIRTH, pair="v2:app"))
+    assert [added(message).get("repeated") for message in messages] == [None]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated, counters.copies, counters.matched) == (1, 0, 1, 1)
+    assert counters.reads["posts"] == 1
+
+
 def test_a_post_that_stood_in_includes_before_is_no_repetition() -> None:
     quoted = post_fields("x", id="5")
     quote = post_line(post_fields("y", id="6"), "11", includes={"tweets": [quoted]})
@@ -293,7 +323,8 @@ def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered
     lines = [post_line(post_fields("storm"), "11")] * 2 + [post_line(post_fields("a flood"), "11", "12")]
     pipeline, messages = handled(*lines, birth=birth)
     assert [message.rule_ids for message in messages] == [("1",), ("2",)]
-    assert (pipeline.tally.received, pipeline.tally.held) == (3, 1)
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.held) == (3, 1)
 
 
 class KeptTrial:

@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ExitCode
@@ -28,6 +28,8 @@ from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.upkeep import SYNC_S, Every, Upkeep
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.register import Billed, register_of
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ _BUSY_PAUSE_S = 0.005
 _WATCH_PAUSE_S = 0.05
 _IDLE_PAUSE_S = 1.0
 _TROUBLE_CHARS = 500
+_NONE = Billed(0, 0)
 
 
 class Delivery:
@@ -67,9 +70,12 @@ class Delivery:
         self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
-        self._gathered = Gathering(folder, self._outflow, self._intake, name)
+        self._register = register_of(birth) if name is None else None
+        self._gathered = Gathering(
+            folder, sink, self._outflow, self._intake, self.counts, self._register, name
+        )
         self._marker = Marker(self._gathered)
-        self._upkeep = Upkeep(settings, sink, folder, self._outflow, name)
+        self._upkeep = Upkeep(settings, sink, folder, self._outflow, self._register, name)
         self._look_around = Every(_IDLE_PAUSE_S)
         self._removal = Every(COMMIT_S)
         self._bell = threading.Event()
@@ -85,6 +91,7 @@ class Delivery:
     def before_keeping(self, note: Callable[[], object]) -> None:
         """Set what is called before messages are delivered or put into the outbox, and once a second."""
         self._note = note
+        self._gathered.before_keeping(note)
 
     def open(self) -> None:
         """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.
@@ -93,6 +100,8 @@ class Delivery:
         """
         if not self._drains:
             self._gathered.make_outbox()
+        if self._register is not None:
+            self._register.open()
         self._upkeep.adopt(time.monotonic())
         self._look_for_room()
         self._reaches_since = time.monotonic()
@@ -103,21 +112,49 @@ class Delivery:
     def stream_opened(self) -> None:
         """Record that messages come over a new stream from now on."""
         self._marker.stream_opened(time.monotonic())
+        if self._register is not None:
+            with self._lock:
+                self._register.look()  # an earlier generation may have taken more since this one opened
 
-    def send(self, message: Outgoing) -> None:
-        """Take a message; never waits. If it cannot be kept, `has_room` is cleared: bring no more."""
+    def send(self, message: Outgoing, claim: Claim | None = None) -> None:
+        """Take a message; never waits. If it cannot be kept, `has_room` is cleared: bring no more.
+
+        A post comes with a claim, which is settled when the post is kept, or dropped as another worker's.
+        """
         with self._lock:
             if message.tweet_id is None and not self._sink.takes(message):
                 return
-            self.counts.accepted += 1
-            if not self._gathered and self._deliver_at_once(message):
-                self.counts.delivered += 1
+            if not self._gathered and self._gathered.deliver_at_once(message, claim):
                 self._marker.mark_when_due(self._handled_until)
                 return
             if not self._gathered:
                 self._bell.set()
-            if self._gathered.add(message, self._handled_until()):
+            if self._gathered.add(message, claim, self._handled_until()):
                 self._step()
+
+    def settle(self, claim: Claim) -> None:
+        """Settle the claim to a post that is not delivered, but counts as taken."""
+        with self._lock:
+            self._gathered.settle(claim)
+
+    def has_seen(self, post: int) -> bool:
+        """Tell whether a post, by its id, was taken lately by a worker of the app, as far as known here."""
+        return self._register is not None and self._register.has(post)
+
+    def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
+        """Tell whether all of these posts were billed on the UTC day of this unix time."""
+        with self._lock:
+            return self._register is not None and self._register.is_billed(posts, at_s)
+
+    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
+        """Count posts that X bills though they came over no stream, and return which are new."""
+        with self._lock:
+            return _NONE if self._register is None else self._register.bill(posts, included_posts, at_s)
+
+    @property
+    def billed(self) -> Billed:
+        """The posts read so far that X bills (any thread)."""
+        return _NONE if self._register is None else self._register.billed
 
     def keep(self) -> bool:
         """Commit the gathered messages; return False if that fails now, and a sudden end would lose them."""
@@ -204,10 +241,6 @@ class Delivery:
         self._note()
         self._gathered.commit()
 
-    def _deliver_at_once(self, message: Outgoing) -> bool:
-        self._note()
-        return self._sink.deliver_at_once(message)
-
     def _remove_done(self) -> None:
         """Remove delivered messages from the outbox when no commit does it as well."""
         now = time.monotonic()
@@ -261,6 +294,8 @@ class Delivery:
             log.critical("messages are lost: the outbox could not be written", extra=fields(count=lost))
         self._gathered.let_go()
         self._outflow.let_go()
+        if self._register is not None:
+            self._register.close()
         return left
 
 

@@ -51,6 +51,9 @@ class Sink(Protocol):
     def takes(self, message: Outgoing) -> bool:
         """Tell whether messages that are not tweets are delivered at all; tweets are, whatever it says."""
 
+    def may_deliver_at_once(self, message: Outgoing) -> bool:
+        """Tell whether `deliver_at_once` can be expected to deliver a message now."""
+
     def deliver_at_once(self, message: Outgoing) -> bool:
         """Deliver a message for good now; return False if that is impossible: then nothing has happened."""
 

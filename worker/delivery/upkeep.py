@@ -10,6 +10,8 @@ from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.watch import OutputWatch
 from traptor.worker.outbox.folder import OutboxFolder
+from traptor.worker.seen.ids import number_of
+from traptor.worker.seen.register import Register
 
 SYNC_S = 0.1
 _ADOPT_S = 2.0
@@ -51,12 +53,14 @@ class Upkeep:
         sink: Sink,
         folder: OutboxFolder,
         outflow: Outflow,
+        register: Register | None,
         name: str | None = None,
     ) -> None:
         self._is_synced = settings.synced
         self._sink = sink
         self._folder = folder
         self._outflow = outflow
+        self._register = register
         self._progress = Progress(name)
         self.oldest_at: float | None = None  # about when the oldest message came (any thread)
         self._watch = OutputWatch(sink, settings.confirm_timeout_s, name)
@@ -84,4 +88,8 @@ class Upkeep:
     def adopt(self, now: float) -> None:
         """Adopt what dead generations left; it goes out before this generation's own messages."""
         self._adoption.done(now)
-        self._outflow.adopt(self._folder.adopt())
+        adopted = self._folder.adopt()
+        if self._register is not None:
+            for outbox in adopted:
+                self._register.adopt(number for one in outbox.newest() if (number := number_of(one.tweet_id)))
+        self._outflow.adopt(adopted)

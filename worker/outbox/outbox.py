@@ -187,6 +187,14 @@ class Outbox:
         except msgspec.MsgspecError as error:
             raise OutboxError(f"{self.folder}: batch {batch.number} cannot be read: {error}") from error
 
+    def newest(self) -> tuple[Outgoing, ...]:
+        """Return the messages of the newest batch; none if they cannot be read now."""
+        try:
+            batch = self.after(self.last - 1) if self.last else None
+            return () if batch is None else self.read(batch)
+        except OutboxError:
+            return ()
+
     def mark(self, mark: Mark) -> None:
         """Record the time up to which all received data is safe."""
         if self._mark is not None:

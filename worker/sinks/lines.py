@@ -77,10 +77,15 @@ class LineSink:
         """Tell whether messages of this kind are written."""
         return self._lines(message) is not None
 
+    def may_deliver_at_once(self, message: Outgoing) -> bool:
+        """Tell whether a line goes to an output that takes it whole or not at all, and none is in hand."""
+        lines = self._lines(message)
+        return lines is not None and lines.is_all_or_nothing and self._in_hand is None
+
     def deliver_at_once(self, message: Outgoing) -> bool:
         """Write a whole line now; return False if it might be written in part, or there is no room."""
         lines = self._lines(message)
-        if lines is None or not lines.is_all_or_nothing or self._in_hand is not None:
+        if lines is None or not self.may_deliver_at_once(message):
             return False
         return self._write(lines, message.body + b"\n")
 

@@ -36,6 +36,9 @@ class Output:
     def takes(self, _message: Outgoing) -> bool:
         return True
 
+    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+        return self.delivers_at_once
+
     def deliver_at_once(self, _message: Outgoing) -> bool:
         return self.delivers_at_once
 

@@ -89,6 +89,10 @@ class KafkaSink:
         """Tell whether messages of this kind are sent."""
         return self._recorder.topic(message) is not None
 
+    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+        """Return False: nothing is delivered before Kafka has confirmed it."""
+        return False
+
     def deliver_at_once(self, _message: Outgoing) -> bool:
         """Return False: nothing is delivered before Kafka has confirmed it."""
         return False

@@ -8,6 +8,7 @@ from typing import Final
 _FIRST_SLOTS: Final = 1 << 12
 _SPREAD: Final = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: spreads ids that follow each other
 _WORD: Final = (1 << 64) - 1
+MOST: Final = (1 << 62) - 1  # X's ids get there in 2045
 
 
 def number_of(post_id: str | None) -> int | None:
@@ -16,7 +17,7 @@ def number_of(post_id: str | None) -> int | None:
         number = int(post_id or "")
     except ValueError:
         return None
-    return number if 0 < number <= _WORD else None
+    return number if 0 < number <= MOST else None
 
 
 class SeenIds:
@@ -48,6 +49,15 @@ class SeenIds:
         if young.count >= young.most:
             self._make_room()
         return True
+
+    def has(self, number: int) -> bool:
+        """Tell whether an id is known."""
+        spread = number * _SPREAD & _WORD
+        return self._young.has(number, spread) or (self._old is not None and self._old.has(number, spread))
+
+    def age(self) -> None:
+        """Forget the ids that were remembered before the last call, unless they came again."""
+        self._old, self._young = self._young, _Table(_FIRST_SLOTS, self._least)
 
     def clear(self) -> None:
         """Forget all."""

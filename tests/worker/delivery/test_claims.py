@@ -1,0 +1,117 @@
+"""Posts that several workers bring: one keeps each, whatever ends the others."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.deliveries import die, worker_birth
+from support.gatesink import GateSink
+from support.outgoing import tweet
+from support.waiting import wait_for
+
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.outbox.outbox import Outbox, OutboxError
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.register import Register
+
+Make = Callable[..., "Worker"]
+
+
+class Worker:
+    """A delivery of `v2:app`, or of its second connection, with what its claims came to."""
+
+    def __init__(self, folder: Path, sink: GateSink, generation: int, second: bool) -> None:
+        birth = worker_birth(folder, generation)
+        birth = replace(
+            birth,
+            connection="v2:app.2" if second else "v2:app",
+            group=None,
+            settings=replace(birth.settings, api="v2"),
+            pair="v2:app",
+        )
+        self.sink = sink
+        self.verdicts: list[bool] = []
+        self.delivery = Delivery(birth, sink)
+        self.delivery.open()
+
+    def send(self, number: int) -> None:
+        claim = Claim(number, (), time.time(), True, self.verdicts.append)
+        self.delivery.send(tweet(number), claim)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Worker] = []
+
+    def one(sink: GateSink, generation: int = 1, *, second: bool = False) -> Worker:
+        made.append(Worker(tmp_path, sink, generation, second))
+        return made[-1]
+
+    yield one
+    for worker in made:
+        worker.delivery.drain(time.monotonic())
+
+
+@pytest.mark.parametrize("is_line_sink", [True, False])
+def test_a_post_that_two_workers_bring_is_delivered_once_and_counted_once(
+    make: Make, is_line_sink: bool
+) -> None:
+    sinks = GateSink(), GateSink()
+    for sink in sinks:
+        sink.is_line_sink = is_line_sink
+    workers = make(sinks[0]), make(sinks[1], second=True)
+    for number in range(1, 301):
+        for worker in workers if number % 2 else reversed(workers):
+            worker.send(number)
+    wait_for(lambda: all(len(worker.verdicts) == 300 for worker in workers), "all claims are settled")
+    wait_for(lambda: not any(worker.delivery.backlog for worker in workers), "all are delivered")
+    assert sinks[0].delivered + sinks[1].delivered == Counter({str(one): 1 for one in range(1, 301)})
+    for worker in workers:
+        ours = sum(worker.verdicts)
+        assert worker.delivery.billed.posts == ours
+        assert worker.delivery.counts.accepted == worker.delivery.counts.delivered == ours
+
+
+def test_what_a_killed_worker_had_in_memory_only_is_taken_by_the_other(make: Make) -> None:
+    one, other = make(GateSink(confirms=False)), make(GateSink(), second=True)
+    one.delivery._gathered._not_before = time.monotonic() + 1e9  # it commits nothing more
+    one.send(1)
+    die(one.delivery)
+    other.send(1)
+    wait_for(lambda: other.sink.delivered == {"1": 1}, "the other delivers it")
+
+
+def test_what_a_worker_kept_and_did_not_come_to_record_is_not_delivered_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make(GateSink(confirms=False))
+    with monkeypatch.context() as patch:
+        patch.setattr(Register, "_taken", lambda _self, _posts: None)
+        one.send(1)
+        wait_for(lambda: one.sink.sent == ["1"], "it is in the outbox")
+        die(one.delivery)
+    successor = make(GateSink(), 2)
+    successor.send(1)
+    wait_for(lambda: successor.verdicts == [False], "it is known")
+    wait_for(lambda: successor.sink.delivered == {"1": 1}, "it is delivered once, from the outbox")
+
+
+def test_what_cannot_be_kept_is_left_to_the_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = make(GateSink()), make(GateSink(), second=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "put", _refused)
+        one.send(1)
+        wait_for(lambda: not one.delivery.has_room.is_set(), "it cannot be kept")
+    other.send(1)
+    wait_for(lambda: other.sink.delivered == {"1": 1}, "the other delivers it")
+    wait_for(lambda: one.verdicts == [False], "the first gives way later")
+    assert not one.sink.delivered
+
+
+def _refused(*_: object) -> None:
+    raise OutboxError("broken")

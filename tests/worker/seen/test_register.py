@@ -1,0 +1,199 @@
+"""Who takes a post: one of the workers of an app, in the moment in which it keeps it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.waiting import DEADLINE_S
+
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.log import WordLog
+from traptor.worker.seen.memory import Memory
+from traptor.worker.seen.register import Register
+
+NOW = 1_790_157_600.0
+
+
+class Worker:
+    """One of the workers of an app, with what it kept and what its claims came to."""
+
+    def __init__(self, folder: Path, *, is_shared: bool = True) -> None:
+        self.register = Register(WordLog(folder), Memory(), is_shared=is_shared, clock=lambda: NOW)
+        self.register.open()
+        self.kept: list[int] = []
+        self.verdicts: list[bool] = []
+
+    def take(self, posts: Iterable[int], *, gives_way: bool = True, keeps: bool = True) -> bool:
+        claims = [Claim(post, (), NOW, gives_way, self.verdicts.append) for post in posts]
+
+        def keep(ours: object) -> bool:
+            if keeps:
+                self.kept += [claim.post for claim, is_ours in zip(claims, ours, strict=True) if is_ours]  # type: ignore[call-overload]
+            return keeps
+
+        return self.register.take(claims, keep)
+
+
+@given(turns=st.lists(st.tuples(st.integers(0, 1), st.lists(st.integers(1, 30), unique=True, max_size=6))))
+def test_each_post_is_taken_by_one_worker_and_billed_once(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[int, list[int]]]
+) -> None:
+    workers = [Worker(tmp_path_factory.mktemp("seen"))]
+    workers.append(Worker(workers[0].register._log._folder))
+    for who, posts in turns:
+        workers[who].take(posts)
+    kept = [post for worker in workers for post in worker.kept]
+    assert sorted(kept) == sorted({post for _, posts in turns for post in posts})
+    verdicts = [verdict for worker in workers for verdict in worker.verdicts]
+    assert sum(verdicts) == sum(worker.register.billed.posts for worker in workers) == len(kept)
+    assert len(verdicts) == sum(len(posts) for _, posts in turns)
+    for worker in workers:
+        worker.register.close()
+
+
+def test_what_could_not_be_kept_is_not_taken(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    assert not one.take([1], keeps=False)
+    assert one.verdicts == []
+    assert other.take([1])
+    assert other.kept == [1]
+
+
+def test_a_post_in_hand_is_known_before_it_is_kept(tmp_path: Path) -> None:
+    worker = Worker(tmp_path)
+    worker.register.take_in_hand(Claim(1, (), NOW, True, worker.verdicts.append))
+    assert worker.register.has(1)
+    assert Worker(tmp_path).register.has(1) is False
+
+
+def test_a_generation_knows_what_those_before_it_took(tmp_path: Path) -> None:
+    Worker(tmp_path, is_shared=False).take([1, 2])
+    later = Worker(tmp_path, is_shared=False)
+    assert later.register.has(1)
+    assert later.register.is_billed([1, 2], NOW)
+    Worker(tmp_path, is_shared=False).take([3])
+    later.register.look()
+    assert later.register.has(3)
+
+
+def test_a_post_in_includes_is_billed_and_not_taken(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    one.register.take([Claim(1, (2, 0, 0), NOW, True, one.verdicts.append)], lambda _ours: True)
+    assert one.register.billed == (1, 3)
+    other.take([2])
+    assert other.kept == [2]
+    assert other.register.billed == (0, 0)
+
+
+def test_what_a_dead_worker_kept_last_is_taken_with_its_outbox(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    one.register.adopt([1, 2])
+    other.take([1, 2, 3])
+    assert other.kept == [3]
+
+
+def test_a_file_that_cannot_be_used_is_said_once_and_memory_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "seen").write_text("no folder")
+    worker = Worker(tmp_path / "seen")
+    for post in (1, 2, 1):
+        worker.take([post])
+    assert worker.kept == [1, 2]
+    assert [record.message for record in caplog.records] == ["seen posts are remembered in memory only"]
+
+
+def test_what_could_not_be_written_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", _full)
+        worker.take([1])
+        worker.take([2])
+    monkeypatch.setattr("traptor.worker.seen.register._TRY_AGAIN_S", 0.0)
+    worker.register._opens_from = 0.0
+    worker.take([3])
+    assert [Worker(tmp_path).register.has(post) for post in (1, 2, 3)] == [True] * 3
+
+
+def _full(_fd: int, _data: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_worker_that_hangs_in_its_turn_stops_nobody_for_long(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    assert one.register._log.lock(DEADLINE_S)
+    for post in (1, 2, 3):
+        other.take([post])
+    assert other.kept == [1, 2, 3]
+    assert [record.message for record in caplog.records] == ["another worker keeps the seen posts for itself"]
+    one.register._log.unlock()
+    one.take([1, 2, 3, 4])
+    assert one.kept == [4]
+
+
+# ---- processes
+
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.log import WordLog
+from traptor.worker.seen.memory import Memory
+from traptor.worker.seen.register import Register
+
+folder, killed_at = Path(sys.argv[1]), int(sys.argv[2])
+register = Register(WordLog(folder, 2_000), Memory(), is_shared=True)
+register.open()
+print("ready", flush=True)
+sys.stdin.readline()
+for begin in range(1, 3_001, 5):
+    claims = [Claim(post, (), 0.0, True, lambda _: None) for post in range(begin, begin + 5)]
+    def keep(ours):
+        if begin >= killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for claim, is_ours in zip(claims, ours):
+            if is_ours:
+                print(claim.post, flush=True)
+        return True
+    register.take(claims, keep)
+"""
+
+
+def started(folder: Path, killed_at: int = 10_000) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder), str(killed_at)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_of_two_processes_with_the_same_posts_each_post_is_taken_by_one(tmp_path: Path) -> None:
+    processes = [started(tmp_path), started(tmp_path, killed_at=1_501)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    kept = [int(post) for process in processes for post in process.communicate(timeout=DEADLINE_S)[0].split()]
+    assert sorted(kept) == list(range(1, 3_001))
+    assert [process.returncode for process in processes] == [0, -signal.SIGKILL]
+
+
+def test_a_worker_that_is_killed_before_it_kept_a_post_has_not_taken_it(tmp_path: Path) -> None:
+    kept, _ = started(tmp_path, killed_at=101).communicate("go\n", timeout=DEADLINE_S)
+    assert [int(post) for post in kept.split()] == list(range(1, 101))
+    later = Worker(tmp_path)
+    later.take(range(90, 111))
+    assert later.kept == list(range(101, 111))

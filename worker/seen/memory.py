@@ -1,0 +1,74 @@
+"""What is remembered of the posts that came lately, and of those that X has billed today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from traptor.worker.seen.ids import SeenIds
+from traptor.worker.seen.words import TURNED, is_taken, post_of, time_of
+
+# At 250 posts a second, which is the most that X sends, 35 minutes. At most 16 MiB.
+LEAST_POSTS: Final = 1 << 19
+KEPT_S: Final = 3_600.0
+_DAY_S: Final = 86_400
+
+
+class Memory:
+    """Remembers posts for one to two hours, as far as they are among the last `least`; at most twice as many.
+
+    What was billed is remembered until the end of the UTC day; beyond the same number it is counted again,
+    on the safe side. Times are unix times.
+    """
+
+    def __init__(self, least: int = LEAST_POSTS, kept_s: float = KEPT_S) -> None:
+        self._taken = SeenIds(least)
+        self._billed = SeenIds(least)
+        self._kept_s = kept_s
+        self._young_since: float | None = None
+        self._day_begins = self._day_ends = 0.0
+
+    def has(self, post: int) -> bool:
+        """Tell whether a post was taken lately."""
+        return self._taken.has(post)
+
+    def take(self, post: int) -> None:
+        """Remember a post that was taken."""
+        self._taken.add(post)
+
+    def is_billed(self, post: int, at_s: float) -> bool:
+        """Tell whether a post was billed on the day of this moment."""
+        return self._day_begins <= at_s < self._day_ends and self._billed.has(post)
+
+    def bill(self, post: int, at_s: float) -> bool:
+        """Remember a post as billed at this moment; tell whether it was not yet, on that day."""
+        if at_s >= self._day_ends:
+            self._billed.clear()
+            self._day_begins = at_s // _DAY_S * _DAY_S
+            self._day_ends = self._day_begins + _DAY_S
+        # one from before midnight that comes late: another worker is in the new day already
+        return at_s < self._day_begins or self._billed.add(post)
+
+    def pass_time(self, now_s: float) -> None:
+        """Forget what is too old."""
+        since = self._young_since
+        if since is None or now_s < since:  # a clock was set back
+            self._young_since = now_s
+        elif now_s - since >= 2 * self._kept_s:
+            self._taken.clear()
+            self._young_since = now_s
+        elif now_s - since >= self._kept_s:
+            self._taken.age()
+            self._young_since = now_s
+
+    def learn(self, words: Iterable[int], at_s: float) -> float:
+        """Take what others wrote, from this time on; return the time of the last word."""
+        for word in words:
+            if (time := time_of(word)) is not None:
+                at_s = time
+                self.pass_time(at_s)
+            elif word != TURNED and (post := post_of(word)):
+                if is_taken(word):
+                    self._taken.add(post)
+                self.bill(post, at_s)
+        return at_s

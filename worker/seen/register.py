@@ -1,0 +1,286 @@
+"""The register of an app's posts: which were taken, and by whom first.
+
+A post counts as taken from the moment in which it is kept, never before: a worker that is killed in between
+took nothing. Workers of one app that stream at the same time judge and keep under one lock (`is_shared`), so
+that of two that have the same post in hand one takes it and the other gives way.
+
+The file is an aid: what is wrong with it is said, and memory goes on without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from traptor.common.birth import API_V2, Birth
+from traptor.common.logs.event import fields, lifecycle
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.log import WordLog
+from traptor.worker.seen.memory import Memory
+from traptor.worker.seen.words import of_billed, of_time
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT_S: Final = 1.0
+_TRY_AGAIN_S: Final = 10.0
+_MOST_UNWRITTEN: Final = 1 << 16
+
+
+def register_of(birth: Birth) -> Register | None:
+    """Return the register that a generation shares; None where posts are not claimed."""
+    if birth.settings.api != API_V2:
+        return None
+    folder = seen_folder(birth.settings.outbox.state_dir, birth.stands_for)
+    return Register(WordLog(folder), Memory(), is_shared=birth.is_one_of_two)
+
+
+def seen_folder(state_dir: Path, connection: str) -> Path:
+    """Return the folder of the posts that an app's workers have taken."""
+    return state_dir / "seen" / connection
+
+
+Message = TypeVar("Message")
+
+
+class Billed(NamedTuple):
+    """How many posts one worker has read of those that X bills."""
+
+    posts: int  # as a line's own
+    included_posts: int
+
+
+class Register:
+    """What one process knows of the register; used by one thread at a time."""
+
+    def __init__(
+        self,
+        words: WordLog,
+        memory: Memory,
+        *,
+        is_shared: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._log = words
+        self._memory = memory
+        self._is_shared = is_shared
+        self._clock = clock
+        self._in_hand: set[int] = set()
+        self._unwritten: list[int] = []
+        self._only_billed: list[int] = []  # words that go with the next posts
+        self._billed_posts = self._billed_included = 0
+        self._written_at_s = 0  # the time that stands last in the file, as far as known
+        self._is_locked = False
+        self._waits_from = 0.0  # no wait for the lock before this time (monotonic)
+        self._opens_from = 0.0
+        self._trouble = ""
+
+    # ---- handling
+
+    def has(self, post: int) -> bool:
+        """Tell whether a post was taken lately, or is in hand (any thread)."""
+        # In this order: a post in hand is remembered before it is let go.
+        return post in self._in_hand or self._memory.has(post)
+
+    def is_billed(self, posts: Iterable[int], at_s: float) -> bool:
+        """Tell whether all of these posts were billed on the day of this moment."""
+        return all(post and self._memory.is_billed(post, at_s) for post in posts)
+
+    @property
+    def billed(self) -> Billed:
+        """What this worker has read so far (any thread)."""
+        return Billed(self._billed_posts, self._billed_included)
+
+    def take_in_hand(self, claim: Claim) -> None:
+        """Record that a post is on its way."""
+        if claim.post:
+            self._in_hand.add(claim.post)
+
+    # ---- keeping
+
+    def take(self, claims: Sequence[Claim], keep: Callable[[Sequence[bool]], bool]) -> bool:
+        """Take posts in one turn, and settle their claims; return False if `keep` does: nothing is taken.
+
+        `keep` is told which of the posts are this worker's, and keeps these. By then they are billed, as X
+        bills them whether they are kept or not.
+        """
+        if self._is_shared:
+            self._begin()
+        try:
+            ours = [self._is_ours(claim) for claim in claims]
+            for claim, is_ours in zip(claims, ours, strict=True):
+                if is_ours:
+                    self._bill(claim)
+            if not keep(ours):
+                return False
+            taken = [claim.post for claim, is_ours in zip(claims, ours, strict=True) if is_ours]
+            self._taken([post for post in taken if post])
+            self._in_hand.difference_update([claim.post for claim in claims])
+        finally:
+            if self._is_locked:
+                self._end()
+        for claim, is_ours in zip(claims, ours, strict=True):
+            claim.settle(is_ours)
+        return True
+
+    def take_one(self, claim: Claim, keep: Callable[[Message], bool], message: Message) -> bool:
+        """Do as `take` for one post, whose message `keep` keeps."""
+        if self._is_shared:
+            self._begin()
+        try:
+            is_ours = self._is_ours(claim)
+            if is_ours:
+                self._bill(claim)
+                if not keep(message):
+                    return False
+                self._taken([claim.post] if claim.post else [])
+        finally:
+            if self._is_locked:
+                self._end()
+        claim.settle(is_ours)
+        return True
+
+    def bill(self, posts: Iterable[int], included_posts: Iterable[int], at_s: float) -> Billed:
+        """Count posts that X bills though they came over no stream, and return how many of them are new."""
+        before = self.billed
+        self._begin()
+        try:
+            for post in posts:
+                self._billed_posts += self._is_first(post, at_s)
+            for post in included_posts:
+                self._billed_included += self._is_first(post, at_s)
+            self._taken([])
+        finally:
+            self._end()
+        return Billed(self._billed_posts - before.posts, self._billed_included - before.included_posts)
+
+    def look(self) -> None:
+        """Learn what others have taken."""
+        self._begin()
+        self._end()
+
+    def adopt(self, posts: Iterable[int]) -> None:
+        """Take what a dead worker kept last: it may not have come to record it."""
+        self._begin()
+        try:
+            new = [post for post in posts if not self._memory.has(post)]
+            for post in new:
+                self._memory.take(post)
+            self._write(new)
+        finally:
+            self._end()
+
+    # ---- the file
+
+    def open(self) -> None:
+        """Read what was taken before."""
+        self._open_soon()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+    def _begin(self) -> None:
+        """Take the lock, and learn what others have taken."""
+        if not self._log.is_open:
+            self._open_soon()
+        if not self._log.is_open:
+            return
+        try:
+            now = time.monotonic()
+            self._is_locked = self._log.lock(_LONGEST_WAIT_S if now >= self._waits_from else 0.0)
+            if self._is_locked:
+                self._learn(self._log.news())
+            elif now >= self._waits_from:
+                self._waits_from = time.monotonic() + _TRY_AGAIN_S
+                log.warning("another worker keeps the seen posts for itself")
+        except OSError as error:
+            self._failed(error)
+
+    def _end(self) -> None:
+        if not self._is_locked:
+            return
+        self._is_locked = False
+        try:
+            self._log.unlock()
+        except OSError as error:
+            self._failed(error)
+
+    def _is_ours(self, claim: Claim) -> bool:
+        return not (claim.gives_way and claim.post and self._memory.has(claim.post))
+
+    def _bill(self, claim: Claim) -> None:
+        """Count what X bills for a post and those in its includes."""
+        memory, post, at_s = self._memory, claim.post, claim.received_at_s
+        if not post or memory.bill(post, at_s):
+            self._billed_posts += 1
+        for one in claim.included:
+            self._billed_included += self._is_first(one, at_s)
+
+    def _is_first(self, post: int, at_s: float) -> bool:
+        """Tell whether a post that is not taken is billed for the first time on this day."""
+        if not post:
+            return True
+        is_first = self._memory.bill(post, at_s)
+        if is_first:
+            self._only_billed.append(of_billed(post))
+        return is_first
+
+    def _taken(self, posts: list[int]) -> None:
+        """Remember posts, and write them down with what was billed and what else is to be written."""
+        now = self._clock()
+        for post in posts:
+            self._memory.take(post)
+        if self._only_billed:
+            posts, self._only_billed = [*self._only_billed, *posts], []
+        if not 0 <= now - self._written_at_s < 1.0:
+            self._memory.pass_time(now)
+            self._written_at_s = int(now)
+            posts = [of_time(self._written_at_s), *posts]
+        self._write(posts)
+
+    def _open_soon(self) -> None:
+        if time.monotonic() < self._opens_from:
+            return
+        try:
+            for words in self._log.open(_LONGEST_WAIT_S):
+                self._learn(words)
+        except OSError as error:
+            self._failed(error)
+            return
+        self._memory.pass_time(self._clock())
+
+    def _learn(self, words: Sequence[int]) -> None:
+        if words:
+            self._written_at_s = int(self._memory.learn(words, self._written_at_s))
+
+    def _write(self, words: list[int]) -> None:
+        if self._unwritten:
+            words = [*self._unwritten, *words]
+        if not words:
+            return
+        try:
+            if self._log.is_open:
+                self._log.append(words)
+                self._unwritten = []
+                self._works()
+                return
+        except OSError as error:
+            self._failed(error)
+        self._unwritten = words[-_MOST_UNWRITTEN:]
+
+    def _failed(self, error: OSError) -> None:
+        self._log.close()
+        self._is_locked = False
+        self._opens_from = time.monotonic() + _TRY_AGAIN_S
+        if not self._trouble:
+            about = fields(error=error.strerror, file=error.filename)
+            log.error("seen posts are remembered in memory only", extra=about)
+        self._trouble = error.strerror or "unknown"
+
+    def _works(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            log.info("seen posts are written again", extra=lifecycle())
