@@ -63,7 +63,10 @@ class Drainer:
 
     @property
     def _backlog(self) -> int:
-        return self._delivery.backlog + (0 if self._trial is None else self._trial.backlog)
+        """The messages to wait for; those of a trial in trouble wait for another drain worker instead."""
+        trial = self._trial
+        of_trial = 0 if trial is None or trial.trouble else trial.backlog
+        return self._delivery.backlog + of_trial
 
     # ---- the link thread, or a signal
 

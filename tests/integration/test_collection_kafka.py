@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.collection import Collection, Key
+from support.collection import Collection, Json, Key
 from support.kafka import KafkaProcess, all_messages, header, running_kafka
+from support.v2 import SANDBOX, on_v2, wait_filters
 from support.waiting import wait_for
+
+from traptor.sandbox.errors import SandboxError
 
 Make = Callable[..., Collection]
 
@@ -264,3 +267,65 @@ def test_what_kafka_does_not_confirm_in_the_time_of_a_stop_is_delivered_by_the_n
     assert late
     assert {header(message, "traptor-generation") for message in late} == {"1"}
     assert nothing_is_left(collection)
+
+
+def test_under_v2_a_trial_gets_the_other_form_and_all_versions_of_a_post_have_one_key(
+    make_collection: Make, kafka: KafkaProcess
+) -> None:
+    collection = make_collection(Key("app"), sandbox=(*SANDBOX, "--v2-rate", "0"))
+    deliver(collection, kafka, "posts", create_topic="yes")
+    trial = {"expand": "all", "edits": "last", "output_trial": "posts-old"}
+    collection.options["traptor"] |= {"api": "v2", **trial}
+    on_v2(collection)
+    collection.sandbox.stop_timeline()
+    checked = check(collection)
+    assert "Kafka answers: topic posts (not there" in checked.stdout
+    assert "The trial: Kafka answers: topic posts-old (not there" in checked.stdout
+    collection.start()
+    collection.wait_streaming("v2:app")
+    wait_filters(collection, "storm")
+    x = collection.sandbox.v2
+    wait_for(lambda: all(one["in_effect_at"] for one in x.filters()), "the filter's effect")
+    collection.sandbox.burst(40, ["storm"])
+    first = [match["id"] for match in x.matches()]
+    edits = edit_some(collection, first)
+    everything = len(first) + len(edits)
+    wait_for(lambda: total(collection)["delivered"] == everything, "every version")
+    wait_for(lambda: total(collection)["trial"]["delivered"] == everything, "the trial's")
+    assert collection.stop() == 0
+    for topic, form in (("posts", "native"), ("posts-old", "v1.1")):
+        messages = all_messages(kafka, topic)
+        assert {header(message, "traptor-payload") for message in messages} == {form}
+        posts = [versions_of(json.loads(message.value() or b"")) for message in messages]
+        assert sorted(versions[-1] for versions in posts) == sorted([*first, *edits])
+        for message, versions in zip(messages, posts, strict=True):
+            assert message.key() == versions[0].encode()
+            edit_of = versions[0] if len(versions) > 1 else None
+            assert header(message, "traptor-edit-of") == edit_of
+        assert {versions[-1] for versions in posts if versions[0] in first} >= set(edits)
+
+
+def total(collection: Collection) -> Json:
+    counts: Json = collection.connection("v2:app")["total"]
+    return counts
+
+
+def edit_some(collection: Collection, ids: list[str], most: int = 3) -> list[str]:
+    """Edit some of these posts, of which reposts and replies cannot be edited; return the new ids."""
+    versions: list[str] = []
+    for post_id in ids:
+        if len(versions) < most:
+            try:
+                versions += collection.sandbox.edit(post_id)
+            except SandboxError:
+                continue
+    assert len(versions) == most
+    return versions
+
+
+def versions_of(body: Json) -> list[str]:
+    """The ids of a delivered post's versions until its own, in either form."""
+    if "data" in body:
+        return list(body["data"]["edit_history_tweet_ids"])
+    history = body.get("edit_history")
+    return list(history["edit_tweet_ids"]) if history else [body["id_str"]]

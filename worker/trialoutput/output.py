@@ -79,8 +79,12 @@ class TrialOutput:
 
     def keep(self) -> None:
         """Commit the gathered messages."""
-        if not self._failure:
+        if self._failure:
+            return
+        try:
             self._delivery.keep()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the main output is not to blame
+            self._give_up(error)
 
     def drain(self, deadline: float) -> int:
         """Deliver for a moment, at most until `deadline` (monotonic); return how many messages are left."""
