@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -152,6 +153,29 @@ class FillCost:
     connection: str
     day: str  # 2026-11-29
     dollars: float
+
+
+class FillIndex:
+    """Finds the fills of a gap among many: those of one connection follow each other."""
+
+    def __init__(self, fills: Iterable[Fill]) -> None:
+        self._by_connection: dict[str, list[Fill]] = {}
+        for fill in sorted(fills, key=_begin):
+            self._by_connection.setdefault(fill.connection, []).append(fill)
+
+    def of(self, part: Stretch) -> list[Fill]:
+        """Return what fills a part of that stretch, the earliest first."""
+        fills = self._by_connection.get(part.connection or "", [])
+        found: list[Fill] = []
+        for number in range(bisect_left(fills, part.to_unix, key=_begin) - 1, -1, -1):
+            if not fills[number].covers(part):
+                break
+            found.insert(0, fills[number])
+        return found
+
+
+def _begin(fill: Fill) -> float:
+    return fill.from_unix
 
 
 def is_filled(cause: str | None) -> bool:

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from traptor.supervisor.gaps.fill import Fill
+from traptor.supervisor.gaps.fill import Fill, FillIndex
 from traptor.supervisor.gaps.interval import Instant, IntervalKind
 from traptor.supervisor.ledger.accounting import TOLERANCE_S, Balance
 from traptor.supervisor.ledger.book import Ledger
@@ -62,7 +62,7 @@ class Answer:
         self._reader = reader
         self._view = view
         self._question = question
-        self._fills: list[Fill] | None = None  # those of the period, once one is needed
+        self._fills: FillIndex | None = None  # those of the period, once one is needed
         self._stays = self._find_rule() if question.rule is not None else []
         self._check_connection()
 
@@ -85,8 +85,8 @@ class Answer:
     def _filled(self, entry: Entry) -> list[Json]:
         if self._fills is None:
             stored = self._reader.fills(self._question.period, self._question.connection)
-            self._fills = list({fill.id: fill for fill in (*stored, *self._view.fills)}.values())
-        return [fill.as_json() for fill in self._fills if fill.covers(entry)]
+            self._fills = FillIndex({fill.id: fill for fill in (*stored, *self._view.fills)}.values())
+        return [fill.as_json() for fill in self._fills.of(entry)]
 
     def totals(self) -> Iterator[Json]:
         """Yield the sums of every requested connection, or of the rule."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
+from signal import SIGHUP, SIGKILL
 
+import pytest
 from support.collection import Collection, Json, Key
+from support.ctl import traptorctl
 from support.v2 import SANDBOX, on_v2
 from support.waiting import wait_for
 
@@ -88,7 +92,59 @@ def test_every_post_of_a_gap_comes_once_and_costs_what_x_says(make_collection: M
     wait_for(lambda: abs(billed(collection) - counted(collection)) < 0.001, "our count is X's bill")
     collection.wait_log("a gap is being filled", "queries=")
     collection.wait_log("a gap is filled", f"posts={fill['posts']}")
+    assert f"{fill['posts']} posts, ${fill['dollars']:.2f}" in traptorctl("-c", collection.ini, "gaps").stdout
 
 
 def ids(collection: Collection) -> list[str]:
     return [post["data"]["id"] for post in collection.messages("v2:app")]
+
+
+@pytest.mark.long
+def test_kill_9_of_worker_and_master_in_the_middle_of_a_fill_loses_and_doubles_nothing(
+    make_collection: Make,
+) -> None:
+    collection = filling(make_collection, fill_daily_dollars=100)
+    part(collection, 300)
+    collection.wait_log("piece of a gap fetched", name="v2:app")
+    pid = collection.streaming()["v2:app"]
+    os.kill(pid, SIGKILL)
+    collection.wait_new_pid("v2:app", pid)
+    collection.sandbox.burst(50, [*WORDS, *USERS])
+    collection.wait_log("gen=2", "piece of a gap fetched", name="v2:app")
+    left = collection.children()
+    collection.signal(SIGKILL)
+    assert collection.process is not None
+    collection.process.wait()
+    wait_for(lambda: not any(child.is_running() for child in left), "the workers are gone")
+    new = collection.start()
+    wait_for(lambda: collection.status().get("pid") == new.pid, "a new master")
+    collection.wait_streaming("v2:app")
+    collection.sandbox.burst(50, [*WORDS, *USERS])
+    wait_for(lambda: due(collection) <= set(ids(collection)), "every post")
+    wait_filled(collection)
+    assert set(Counter(ids(collection)).values()) == {1}
+    wait_for(lambda: abs(billed(collection) - counted(collection)) < 0.001, "our count is X's bill")
+
+
+@pytest.mark.long
+def test_refusals_and_a_cap_in_the_middle_delay_a_fill_and_cost_no_more(make_collection: Make) -> None:
+    collection = filling(make_collection, fill_daily_dollars=2)
+    x = collection.sandbox.v2
+    x.fault("status", endpoint="search_all", status=503, times=1)
+    x.fault("status", endpoint="search_all", problem="rate-limit-exceeded", retry_after=1, times=1)
+    before = billed(collection)
+    part(collection, 300)
+    collection.wait_log("gaps wait for money", "fill_daily_dollars is used up")
+    assert billed(collection) - before <= 2
+    asked = [one["status"] for one in x.requests("search_all")]
+    assert asked[:2] == [503, 429]
+    assert set(asked[2:]) == {200}
+    assert fills(collection)[-1]["state"] == "running"
+    on_v2(collection, fill_daily_dollars=50)
+    collection.write_ini()
+    collection.signal(SIGHUP)
+    fill = wait_filled(collection)
+    wait_for(lambda: due(collection) <= set(ids(collection)), "every post")
+    assert set(Counter(ids(collection)).values()) == {1}
+    wait_for(lambda: abs(billed(collection) - counted(collection)) < 0.001, "our count is X's bill")
+    assert fill["dollars"] == pytest.approx(billed(collection) - before, abs=0.001)

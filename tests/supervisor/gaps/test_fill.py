@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.fills import FillMethod
-from traptor.supervisor.gaps.fill import UNFILLED, Fill, FillState, is_filled, shown_fill
+from traptor.supervisor.gaps.fill import UNFILLED, Fill, FillIndex, FillState, is_filled, shown_fill
 from traptor.supervisor.gaps.interval import GapCause
 
 FILL = Fill(1, "v2:app", 1_790_000_000.0, 1_790_000_060.0, FillMethod.SEARCH, at=1_790_000_060.0)
@@ -47,6 +49,24 @@ def test_gaps_that_follow_each_other_closely_are_filled_together_until_the_fill_
     assert not FILL.begun(3, 9.0).joins(FILL.to_unix)
     joined = FILL.joined(FILL.to_unix + 3, FILL.to_unix + 8)
     assert (joined.from_unix, joined.to_unix) == (FILL.from_unix, FILL.to_unix + 8)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), max_size=20),
+    st.integers(0, 1000),
+    st.integers(1, 300),
+)
+def test_the_fills_of_a_gap_are_found_among_those_that_follow_each_other(
+    lengths: list[tuple[int, int]], begin: int, seconds: int
+) -> None:
+    fills, at = [], 0.0
+    for number, (pause, length) in enumerate(lengths):
+        fills.append(replace(FILL, id=number, from_unix=at + pause, to_unix=at + pause + length))
+        at += pause + length
+    others = [replace(one, connection="v2:other") for one in fills]
+    gap = replace(FILL, from_unix=float(begin), to_unix=float(begin + seconds))
+    found = FillIndex([*others, *reversed(fills)]).of(gap)
+    assert found == [one for one in fills if one.covers(gap)]
 
 
 def test_what_was_ended_on_purpose_is_not_filled() -> None:
