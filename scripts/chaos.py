@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from appchaos_parts.appchaos import AppChaos
+from appchaos_parts.appchaos import FILLS, AppChaos
 from appchaos_parts.appchaos import Options as AppOptions
 from appchaos_parts.report import Report as AppReport
 from chaos_parts.chaos import Chaos, Options
@@ -25,6 +25,13 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
     show_default=True,
     type=click.Choice(["v1.1", "v2"]),
     help="v2: one app at X, its worker, its filters and its bill.",
+)
+@click.option(
+    "--fills",
+    default=FILLS[0],
+    show_default=True,
+    type=click.Choice(FILLS),
+    help="With --api v2: how gaps are filled. There are few rules then: each query is a search.",
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed does the same things.")
 @click.option(
@@ -46,6 +53,7 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
 def main(
     minutes: float,
     api: str,
+    fills: str,
     seed: int,
     every: float,
     rate: float | None,
@@ -58,14 +66,15 @@ def main(
     supervisor, Kafka and Redis are killed; rules, keys and settings change; disks are filled. The exit status
     is 0 when nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left
     behind. With --api v2 one app at X has its worker and its supervisor killed, streams ended in every way,
-    requests refused, and rules changed; the bill is accounted for, too.
+    requests refused, and rules changed; the bill is accounted for, too. With --fills gaps are filled
+    afterwards, and filling is disturbed.
     """
 
     def run() -> Report | AppReport:
         interrupt = Interrupt()
         folder = TrialFolder(output or default_place("chaos-output"))
         if api == "v2":
-            of_app = AppOptions(minutes, rate or APP_RATE, seed, every)
+            of_app = AppOptions(minutes, rate or APP_RATE, seed, every, fills)
             report: Report | AppReport = AppChaos(of_app, folder, interrupt, click.echo).run()
         else:
             report = Chaos(Options(minutes, rate or RATE, seed, every), folder, interrupt, click.echo).run()

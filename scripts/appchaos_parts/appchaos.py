@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chaos_parts.deliveries import Topic
@@ -22,22 +22,26 @@ from trial.servers import Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
+from appchaos_parts.fills import filled_times, findable
 from appchaos_parts.havoc import Havoc, Victims
 from appchaos_parts.judge import Found, judged
 from appchaos_parts.report import Report
 from appchaos_parts.traces import Traces
-from appchaos_parts.troubles import troubles
+from appchaos_parts.troubles import OF_SEARCHES, USUAL, Kind, Trouble, troubles
 from traptor.supervisor.ledger.accounting import imbalances
 
 _START_S = 180.0
 _CALM_S = 960.0  # connects or requests for filters may be used up, for a window of X's
+_FILLED_S = 1_800.0  # searches may be used up, for two windows
 _READ_ON_S = 60.0
 _STOP_S = 45.0
 _KEEP = 1_000_000
 _SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1")
+NO_FILLS, SEARCH = FILLS = ("no", "search")
+_FEW_RULES = 20  # in each group: a search for each query, one a second, 300 in 15 minutes
 # Short waits, so that each kind of trouble occurs many times. The connects of 15 minutes stay X's own.
 _OPTIONS: dict[str, dict[str, str]] = {
-    "traptor": {"api": "v2"},
+    "traptor": {"api": "v2", "repeated": "drop"},
     "supervisor": {"restart_backoff_max": "5s", "rules_check_interval": "10s"},
     "twitter": {
         "stall_timeout": "5s",
@@ -48,6 +52,7 @@ _OPTIONS: dict[str, dict[str, str]] = {
         "rate_limit_backoff_max": "4s",
     },
 }
+_FILLING = {"fill_daily_dollars": "none", "fill_after": "12s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,12 @@ class Options:
     rate: float  # tweets per second
     seed: int
     every_s: float  # between troubles
+    fills: str = NO_FILLS
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What happens."""
+        return USUAL | OF_SEARCHES if self.fills == SEARCH else USUAL
 
 
 class AppChaos:
@@ -92,13 +103,13 @@ class AppChaos:
     def _run(self, servers: Servers) -> Report:
         self._servers = servers
         wall_to_mono = wall_to_mono_s()
-        rules = Rulebook(servers, self._options.seed)
-        rules.load()
-        twitter = {**_OPTIONS["twitter"], "api_url": servers.stream_url}
-        write_ini(self._folder, servers.redis_url, self._accounts, {**_OPTIONS, "twitter": twitter})
+        most = _FEW_RULES if self._options.fills == SEARCH else None
+        self._rules = Rulebook(servers, self._options.seed, most)
+        self._rules.load()
+        self._write_ini(servers)
         self._masters.start()
-        victims = Victims(self._app, servers, self._masters, self._supervisor, self._status, rules)
-        self._havoc = Havoc(victims, troubles(self._options.seed, self._options.every_s))
+        victims = Victims(self._app, servers, self._masters, self._supervisor, self._status, self._rules)
+        self._havoc = Havoc(victims, self._troubles())
         if self._wait(self._is_settled, _START_S):
             self._say("all rules are in effect")
             self._disturb()
@@ -106,9 +117,20 @@ class AppChaos:
             self._say("no more troubles")
         if not self._wait(self._is_settled, _CALM_S) and not self._interrupt.asked:
             self._failures.append(f"not all rules are in effect {_CALM_S:g} s after the last trouble")
+        if not self._wait(self._is_filled, _FILLED_S) and not self._interrupt.asked:
+            self._failures.append(f"gaps are not filled {_FILLED_S:g} s after the last trouble")
         counted = self._let_it_drain()
         self._stop()
         return self._report(counted, wall_to_mono)
+
+    def _write_ini(self, servers: Servers) -> None:
+        twitter = {**_OPTIONS["twitter"], "api_url": servers.stream_url}
+        if self._options.fills != NO_FILLS:
+            twitter |= {"fill_gaps": self._options.fills, **_FILLING}
+        write_ini(self._folder, servers.redis_url, self._accounts, {**_OPTIONS, "twitter": twitter})
+
+    def _troubles(self) -> Iterator[Trouble]:
+        return troubles(self._options.seed, self._options.every_s, self._options.kinds)
 
     def _disturb(self) -> None:
         began = time.monotonic()
@@ -163,6 +185,7 @@ class AppChaos:
         ids = written_tweets(self._folder.output).get(connection, Counter[str]())
         found = Found(
             connection=connection,
+            at_once=1,
             streams=sandbox.v2.connections(),
             requests=sandbox.v2.requests("stream"),
             sent=tuple(sent_tweets(tweets)),
@@ -171,16 +194,19 @@ class AppChaos:
             ledger=read_ledger(ledger_file, wall_to_mono),
             billed=sum(day["posts"] + day["included_posts"] for day in sandbox.v2.bill()),
             counted=counted,
+            filled=filled_times(ledger_file, wall_to_mono),
+            findable=findable(tweets, sandbox.v2.matches(), self._rules.steady),
         )
         verdict = judged(found)
         failures = [*self._failures, *imbalances(ledger_file)]
         if failures or verdict.breaches:
             traces = Traces(self._folder.path / "traces", wall_to_mono)
-            traces.keep(found, verdict, sandbox.v2.bill(), self._havoc.happened)
+            traces.keep(found, verdict, tweets, sandbox.v2.bill(), self._havoc.happened)
         return Report(
             minutes=self._options.minutes,
             seed=self._options.seed,
             rate=self._options.rate,
+            fills=self._options.fills,
             troubles=done,
             missed=self._havoc.missed,
             supervisors=self._masters.count,
@@ -191,6 +217,9 @@ class AppChaos:
         )
 
     # ---- steps
+
+    def _is_filled(self) -> bool:
+        return self._masters.is_up and not self._status.look().gaps_to_fill
 
     def _is_settled(self) -> bool:
         view = self._status.look()

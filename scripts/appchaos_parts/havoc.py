@@ -15,7 +15,7 @@ from trial.servers import Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
-from appchaos_parts.troubles import Kind, Trouble, drawn
+from appchaos_parts.troubles import KILLS_OF_FILLS, Kind, Trouble, drawn
 from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 
 _RULES_FAIL_S = 8.0
@@ -44,6 +44,7 @@ class Havoc:
         self._on = victims
         self._troubles = troubles
         self._next = next(troubles)
+        self._until_a_fill: list[Trouble] = []
         self._ways: dict[Kind, Callable[[Trouble], None]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
@@ -60,6 +61,10 @@ class Havoc:
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
             Kind.RELOAD: self._reload,
+            Kind.KILL_FILLING_WORKER: self._kill_worker,
+            Kind.KILL_FILLING_SUPERVISOR: self._kill_supervisor,
+            Kind.SEARCH_LIMITED: self._limit_searches,
+            Kind.SEARCH_UNAVAILABLE: self._refuse_searches,
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
@@ -67,11 +72,18 @@ class Havoc:
 
     def go_on(self, elapsed_s: float) -> list[str]:
         """Do what is due by now; return what was done."""
-        told = []
+        due, self._until_a_fill = self._until_a_fill, []
         while self._next.at_s <= elapsed_s:
-            told.append(self._do(self._next))
+            due.append(self._next)
             self._next = next(self._troubles)
-        return told
+        return [told for trouble in due if (told := self._do_or_wait(trouble))]
+
+    def _do_or_wait(self, trouble: Trouble) -> str:
+        """Do it, unless it is to strike a fill and none is on its way."""
+        if trouble.kind in KILLS_OF_FILLS and not self._on.status.look().is_filling:
+            self._until_a_fill.append(trouble)
+            return ""
+        return self._do(trouble)
 
     def _do(self, trouble: Trouble) -> str:
         name = str(trouble.kind)
@@ -84,11 +96,11 @@ class Havoc:
         self.done[name] += 1
         return name
 
-    def _kill_worker(self, _: Trouble) -> None:
+    def _kill_worker(self, trouble: Trouble) -> None:
         serving = self._on.status.look().serving() if self._on.masters.is_up else {}
         if not serving:
             raise ProcessLookupError
-        os.kill(next(iter(serving.values())), signal.SIGKILL)
+        os.kill(drawn(sorted(serving.values()), trouble.lot), signal.SIGKILL)
 
     def _kill_supervisor(self, _: Trouble) -> None:
         self._on.masters.kill()
@@ -115,6 +127,13 @@ class Havoc:
         """Refuse the next connect, until soon: X may ask for a quarter of an hour."""
         until = {"x-rate-limit-reset": str(int(time.time()) + _LIMITED_S)}
         self._refuse(problem="rate-limit", times=1, headers=until)
+
+    def _limit_searches(self, _: Trouble) -> None:
+        """Refuse the next search for a while: without a word of X's, a fill waits for a minute."""
+        self._fault("status", endpoint="search_all", problem="rate-limit", times=1, retry_after=_LIMITED_S)
+
+    def _refuse_searches(self, _: Trouble) -> None:
+        self._fault("status", endpoint="search_all", status=503, times=2)
 
     def _fail_rules(self, _: Trouble) -> None:
         self._fault("status", endpoint="rules_change", status=500, seconds=_RULES_FAIL_S)

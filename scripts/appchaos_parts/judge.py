@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from chaos_parts.agreement import Disagreement, disagreements
@@ -16,6 +15,7 @@ from trial.judge import OpenedStream, Silence
 from appchaos_parts.witness import standstills
 
 Json = Mapping[str, Any]
+Span = tuple[float, float]
 
 MOST_CONNECTS, WINDOW_S = 50, 900.0
 MOST_APART_S = 1.5
@@ -27,6 +27,7 @@ class Found:
     """The records read at the end of a run; times are monotonic seconds."""
 
     connection: str
+    at_once: int  # connections of the app that may stream at the same time
     streams: Sequence[Json]  # the sandbox's
     requests: Sequence[Json]  # for streams
     sent: Sequence[SentTweet]
@@ -35,6 +36,10 @@ class Found:
     ledger: LedgerRecord
     billed: int  # posts
     counted: int  # by the supervisor
+    filled: Sequence[Span] = ()  # times for which the ledger says that what was missing was fetched
+    findable: Sequence[
+        tuple[str, float]
+    ] = ()  # posts for our filters that a fill finds, and when they were made
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Verdict:
     gap_seconds: Mapping[str, float]
     connects: int
     most_in_window: int
+    missed: Sequence[str]  # posts of filled times that are in no output
     unread: int  # billed, and in no output: nobody read them, or was killed before keeping them
     breaches: Sequence[str]
 
@@ -57,18 +63,22 @@ def judged(found: Found) -> Verdict:
     ledger = Timelines(found.ledger.entries)
     deliveries = account(found.sent, streams, ledger, found.written)
     still = standstills(found.connection, found.made_at)
-    apart = disagreements(ledger, streams, still, found.ledger.until)
+    live = [stream for stream in streams if stream.id not in _of_the_past(found.streams)]
+    apart = disagreements(ledger, live, still, found.ledger.until)
+    missed = [post for post, at in found.findable if _is_filled(found, at) and not _is_written(found, post)]
     most = _most_in_window([one["at_mono"] for one in found.requests])
     unread = found.billed - len(found.written.counts)
     breaches = [
         *([f"{deliveries.lost} posts were lost"] if deliveries.lost else []),
         *([f"{most} connects in {WINDOW_S:g} s"] if most > MOST_CONNECTS else []),
         *(f"ledger and server differ: {one}" for one in apart if one.seconds > MOST_APART_S),
-        *_doubled_connections(found.requests, streams),
+        *([f"{len(missed)} posts of filled gaps are missing"] if missed else []),
+        *([f"{found.written.doubled} posts came twice"] if found.written.doubled else []),
+        *_doubled_connections(found, live),
         *_bill(found, unread),
     ]
     seconds = ledger.gap_seconds().get(found.connection, {})
-    return Verdict(deliveries, apart, still, seconds, len(found.requests), most, unread, breaches)
+    return Verdict(deliveries, apart, still, seconds, len(found.requests), most, missed, unread, breaches)
 
 
 def _opened(connection: str, record: Json) -> OpenedStream:
@@ -86,12 +96,27 @@ def _most_in_window(times: Sequence[float]) -> int:
     return max((sum(at <= other < at + WINDOW_S for other in times) for at in times), default=0)
 
 
-def _doubled_connections(requests: Sequence[Json], streams: Sequence[OpenedStream]) -> Iterable[str]:
+def _of_the_past(streams: Sequence[Json]) -> frozenset[int]:
+    """Return the connections that brought what was missed, beside the live ones."""
+    return frozenset(one["id"] for one in streams if one.get("recovery"))
+
+
+def _is_filled(found: Found, at: float) -> bool:
+    return any(since <= at <= until for since, until in found.filled)
+
+
+def _is_written(found: Found, post: str) -> bool:
+    return (found.connection, post) in found.written.counts
+
+
+def _doubled_connections(found: Found, streams: Sequence[OpenedStream]) -> Iterable[str]:
     """Yield the connects that X refused because we still had one, and streams that overlapped."""
-    refused = sum(one["status"] == 429 and _TOO_MANY.lower() in one["problem"].lower() for one in requests)
+    refused = sum(
+        one["status"] == 429 and _TOO_MANY.lower() in one["problem"].lower() for one in found.requests
+    )
     if refused:
         yield f"{refused} connects met a connection of our own"
-    overlaps = sum(earlier.closed_at > later.opened_at for earlier, later in pairwise(streams))
+    overlaps = sum(sum(other.is_open(one.opened_at) for other in streams) > found.at_once for one in streams)
     if overlaps:
         yield f"{overlaps} streams were opened before their predecessor was closed"
 

@@ -18,6 +18,7 @@ class Report:
     minutes: float
     seed: int
     rate: float
+    fills: str
     troubles: Mapping[str, int]
     missed: Mapping[str, int]
     supervisors: int
@@ -42,6 +43,9 @@ class Report:
             "minutes": self.minutes,
             "seed": self.seed,
             "rate": self.rate,
+            "fills": self.fills,
+            "filled_s": [round(until - since, 3) for since, until in self.found.filled],
+            "missing_in_filled_gaps": len(verdict.missed),
             "troubles": dict(self.troubles),
             "missed": dict(self.missed),
             "supervisors": self.supervisors,
@@ -62,7 +66,10 @@ class Report:
     def lines(self) -> Iterable[str]:
         """Yield the lines of the table."""
         verdict, deliveries = self.verdict, self.verdict.deliveries
-        yield f"{self.minutes:g} minutes of API v2 at {self.rate:g} tweets a second, seed {self.seed}"
+        yield (
+            f"{self.minutes:g} minutes of API v2 at {self.rate:g} tweets a second, seed {self.seed},"
+            f" fills: {self.fills}"
+        )
         yield from _rows("troubles", self.troubles)
         yield from _rows("troubles that met nobody", self.missed)
         ended = {f"workers that ended: {why}": count for why, count in self.generations.items()}
@@ -75,6 +82,9 @@ class Report:
         yield _row("lost", deliveries.lost)
         yield from (f"    {loss}" for loss in deliveries.losses[:_SHOWN])
         yield _row("doubled", self.found.written.doubled)
+        yield _row("times of gaps that were filled", len(self.found.filled))
+        yield _row("missing in these", len(verdict.missed))
+        yield from (f"    {post}" for post in verdict.missed[:_SHOWN])
         yield "connects"
         yield _row("in all", verdict.connects)
         yield _row("at most in 15 minutes", verdict.most_in_window)

@@ -16,6 +16,7 @@ from chaos_parts.agreement import Disagreement
 
 from appchaos_parts.judge import Found, Verdict
 
+Json = Mapping[str, Any]
 Happening = tuple[float, str]  # monotonic seconds, and what was done
 
 _AROUND_S = 12.0
@@ -29,7 +30,12 @@ class Traces:
         self._wall_to_mono = wall_to_mono
 
     def keep(
-        self, found: Found, verdict: Verdict, bill: Sequence[Mapping[str, Any]], happened: Sequence[Happening]
+        self,
+        found: Found,
+        verdict: Verdict,
+        tweets: Sequence[Json],
+        bill: Sequence[Json],
+        happened: Sequence[Happening],
     ) -> None:
         """Write the server's record and the ledger as JSON lines, and what surrounds each disagreement."""
         self._folder.mkdir()
@@ -39,11 +45,13 @@ class Traces:
         self._write("standstills.jsonl", [asdict(one) for one in verdict.standstills])
         self._write("ledger.jsonl", [asdict(one) for one in found.ledger.entries])
         self._write("bill.jsonl", bill)
+        missed = frozenset(verdict.missed)
+        self._write("missed.jsonl", [tweet for tweet in tweets if tweet["id"] in missed])
         events = sorted(self._events(found, verdict, happened))
         lines = [line for one in verdict.disagreements for line in self._around(one, events)]
         (self._folder / "disagreements.txt").write_text("".join(f"{line}\n" for line in lines))
 
-    def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, name: str, rows: Sequence[Json]) -> None:
         (self._folder / name).write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
 
     def _around(self, one: Disagreement, events: Sequence[Happening]) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import TypeVar
 
 _FIRST_S = 1.0
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -28,13 +30,17 @@ class Kind(StrEnum):
     CHANGE_RULES = "rules changed, with a hint"
     CHANGE_RULES_SILENTLY = "rules changed, without a hint"
     RELOAD = "reload by SIGHUP"
+    # With fills; the kills wait until a gap is being filled:
+    KILL_FILLING_WORKER = "worker killed while a gap is filled"
+    KILL_FILLING_SUPERVISOR = "supervisor killed while a gap is filled"
+    SEARCH_LIMITED = "429 at the next search"
+    SEARCH_UNAVAILABLE = "503 at the next searches"
 
 
-PER_ROUND = dict.fromkeys(Kind, 1) | {
-    Kind.CHANGE_RULES: 6,
-    Kind.CHANGE_RULES_SILENTLY: 2,
-    Kind.KILL_WORKER: 3,
-}
+KILLS_OF_FILLS = frozenset({Kind.KILL_FILLING_WORKER, Kind.KILL_FILLING_SUPERVISOR})
+OF_SEARCHES = KILLS_OF_FILLS | {Kind.SEARCH_LIMITED, Kind.SEARCH_UNAVAILABLE}
+USUAL = frozenset(Kind) - OF_SEARCHES
+_PER_ROUND = {Kind.CHANGE_RULES: 6, Kind.CHANGE_RULES_SILENTLY: 2, Kind.KILL_WORKER: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +53,23 @@ class Trouble:
     second_lot: float
 
 
-def troubles(seed: int, every_s: float) -> Iterator[Trouble]:
-    """Yield troubles without end, in shuffled rounds; the same arguments give the same."""
+def per_round(kinds: Collection[Kind]) -> list[Kind]:
+    """Return what happens in each round."""
+    return [kind for kind in Kind if kind in kinds for _ in range(_PER_ROUND.get(kind, 1))]
+
+
+def troubles(seed: int, every_s: float, kinds: Collection[Kind] = USUAL) -> Iterator[Trouble]:
+    """Yield troubles of these kinds without end, in shuffled rounds; the same arguments give the same."""
     rng = Random(seed)
     at_s = _FIRST_S
     while True:
-        one_round = [kind for kind, count in PER_ROUND.items() for _ in range(count)]
+        one_round = per_round(kinds)
         rng.shuffle(one_round)
         for kind in one_round:
             yield Trouble(kind, at_s, rng.random(), rng.random())
             at_s += every_s * rng.uniform(0.5, 1.5)
 
 
-def drawn(choices: Sequence[str], lot: float) -> str:
+def drawn(choices: Sequence[T], lot: float) -> T:
     """Return the choice that a number from 0 to 1 picks."""
     return choices[int(lot * len(choices))]

@@ -18,9 +18,9 @@ _COLUMNS, _WEST, _SOUTH = 170, -170, -80  # boxes of one degree, with one degree
 
 
 class Rulebook:
-    """The rules in Redis now, and their history."""
+    """The rules in Redis now, and their history; `most` limits the steady ones of each group."""
 
-    def __init__(self, servers: Servers, seed: int) -> None:
+    def __init__(self, servers: Servers, seed: int, most: int | None = None) -> None:
         self._servers = servers
         self._serial = 0
         steady = {
@@ -29,7 +29,7 @@ class Rulebook:
             "track:1": self._make("track:1", _TRACKED),
             "locations:0": self._make("locations:0", _BOXES),
         }
-        self._steady: list[Rule] = [rule for rules in steady.values() for rule in rules]
+        self._steady: list[Rule] = [rule for rules in steady.values() for rule in rules[:most]]
         self._changing = {group: self._make(group, _CHANGING) for group in GROUPS}
         self.history: list[tuple[float, frozenset[Value]]] = []
 
@@ -38,6 +38,11 @@ class Rulebook:
         self._servers.put(self._all())
         self._note()
         self._make_tweets_for(self._all())
+
+    @property
+    def steady(self) -> frozenset[Value]:
+        """The values of the rules that are never changed."""
+        return frozenset(_values(self._steady))
 
     def change(self, group: str) -> None:
         """Replace some rules of a group without announcing it.

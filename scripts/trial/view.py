@@ -78,6 +78,8 @@ class View:
     keys: tuple[KeyView, ...] = ()
     pid: int = 0
     apps: tuple[AppView, ...] = ()
+    gaps_to_fill: int = 0  # those being filled included
+    is_filling: bool = False
 
     def pids(self) -> dict[str, int]:
         """Return the workers of the connections that stream."""
@@ -132,7 +134,9 @@ def make_view(status: Json, before: View) -> View:
         for key in status["keys"]
     )
     apps = tuple(_app(app) for app in status["apps"])
-    return View(status["at"], connections, keys, status["pid"], apps)
+    fills = status.get("fills", {}).get("states", {})
+    waiting, running = fills.get("waiting", 0), fills.get("running", 0)
+    return View(status["at"], connections, keys, status["pid"], apps, waiting + running, running > 0)
 
 
 def _app(app: Json) -> AppView:

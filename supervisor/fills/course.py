@@ -47,12 +47,13 @@ class Course:
         self.asked = Asked(self._number, fill, generation, now)
         return self.asked
 
-    def take(self, number: int, generation: int) -> Asked | None:
+    def take(self, number: int, generation: int, now: float) -> Asked | None:
         """Return the piece that is answered; None where it is not waited for any more."""
         asked = self.asked
         if asked is None or (asked.number, asked.generation) != (number, generation):
             return None
         self.asked = None
+        self.pace.answered(now)
         return asked
 
     def waits(self, generation: int | None, now: float) -> bool:

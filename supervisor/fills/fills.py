@@ -93,7 +93,7 @@ class Fills:
         """Take the answer of a worker."""
         name, now = g.birth.connection, self._clock()
         course = self._course(name)
-        asked = course.take(answer.number, g.birth.generation)
+        asked = course.take(answer.number, g.birth.generation, now.mono)
         c = self._context.connections.get(name)
         app = self._apps.get(c.app) if c is not None and c.app is not None else None
         fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)

@@ -29,6 +29,10 @@ class Pace:
         """Count one that is made now."""
         self._made.append(now)
 
+    def answered(self, now: float) -> None:
+        """Take note of an answer: X may have received the request only just before it."""
+        self._not_before = max(self._not_before, now + APART_S)
+
     def told(self, remaining: int | None, resets_at: float | None) -> None:
         """Take what X announced: with nothing remaining, the next one is due at the reset."""
         if remaining == 0 and resets_at is not None:

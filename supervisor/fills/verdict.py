@@ -15,6 +15,7 @@ MOST_FAILURES = 20  # in a row; with the waits between them, an hour and a half
 _FIRST_S, _LONGEST_S = 5.0, 320.0
 _BAD_S = 30.0
 _LIMITED_FIRST_S, _LIMITED_LONGEST_S = 60.0, 900.0
+_TOO_SOON_S = 2.0  # X takes one search a second
 _LIMITED, _BAD_REQUEST, _UNAUTHORIZED = 429, 400, 401
 _REFUSALS = frozenset({403, 404, 410})
 
@@ -51,6 +52,9 @@ def verdict(answer: PieceFetched, failures: int, wall_now: float) -> Verdict:
                 return Verdict(Step.NO_MONEY, why, _FIRST_S)
             case Cure.BEARER:
                 return _again(Step.NO_TOKEN, why, failures)
+        if answer.status == _LIMITED and quota_of(answer.headers).remaining:
+            # Not the window's limit: the way to X made two requests come closer than they were sent.
+            return Verdict(Step.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1)
         if answer.status == _LIMITED:
             wait_s = doubled(_LIMITED_FIRST_S, failures, _LIMITED_LONGEST_S)
             return Verdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from appchaos_parts.judge import Found, judged
-from appchaos_parts.troubles import PER_ROUND, Kind, troubles
+from appchaos_parts.troubles import OF_SEARCHES, USUAL, Kind, per_round, troubles
 from chaos_parts.deliveries import SentTweet, Topic
 from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Entry
@@ -24,6 +24,7 @@ def found(**changes: Any) -> Found:
     )
     usual: dict[str, Any] = {
         "connection": NAME,
+        "at_once": 1,
         "streams": [{"id": 1, "opened_mono": 10.0, "closed_mono": 100.0}],
         "requests": [{"at_mono": 10.0, "status": 200, "problem": ""}],
         "sent": [SentTweet(str(n), ((1, 20.0 + n),)) for n in range(3)],
@@ -103,11 +104,42 @@ def test_a_server_that_stood_still_is_no_witness_of_that_time(noticed_at: float,
     assert [(one.since, one.until) for one in verdict.standstills] == [(80.0, 90.0)]
 
 
-def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them() -> None:
-    size = sum(PER_ROUND.values())
-    one, other = troubles(7, 5.0), troubles(7, 5.0)
+def test_of_two_connections_either_may_die_and_come_back() -> None:
+    streams = [
+        {"id": 1, "opened_mono": 10.0, "closed_mono": 100.0},
+        {"id": 2, "opened_mono": 11.0, "closed_mono": 50.0},
+        {"id": 3, "opened_mono": 51.0, "closed_mono": 100.0},
+    ]
+    assert judged(found(streams=streams, at_once=2)).breaches == []
+    streams.append({"id": 4, "opened_mono": 60.0, "closed_mono": 61.0})
+    assert judged(found(streams=streams, at_once=2)).breaches == [
+        "1 streams were opened before their predecessor was closed"
+    ]
+
+
+def test_what_is_missing_in_a_filled_gap_is_named_and_a_recovery_is_no_stream() -> None:
+    streams = [
+        {"id": 1, "opened_mono": 10.0, "closed_mono": 100.0},
+        {"id": 2, "opened_mono": 40.0, "closed_mono": 41.0, "recovery": True},
+    ]
+    usual = {"streams": streams, "filled": [(5.0, 10.0)]}
+    assert judged(found(**usual, findable=[("0", 7.0), ("9", 11.0)])).breaches == []
+    assert judged(found(**usual, findable=[("0", 7.0), ("9", 7.0)])).breaches == [
+        "1 posts of filled gaps are missing"
+    ]
+
+
+def test_a_post_that_came_twice_is_named() -> None:
+    written = Topic(Counter({(NAME, str(n)): 1 + (n == 1) for n in range(3)}), 0)
+    assert judged(found(written=written)).breaches == ["1 posts came twice"]
+
+
+@pytest.mark.parametrize("kinds", [USUAL, USUAL | OF_SEARCHES])
+def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them(kinds: frozenset[Kind]) -> None:
+    size = len(per_round(kinds))
+    one, other = troubles(7, 5.0, kinds), troubles(7, 5.0, kinds)
     for _ in range(3):
         first = [next(one) for _ in range(size)]
         assert first == [next(other) for _ in range(size)]
-        assert {trouble.kind for trouble in first} == set(Kind)
+        assert {trouble.kind for trouble in first} == kinds
         assert [trouble.at_s for trouble in first] == sorted(trouble.at_s for trouble in first)

@@ -9,10 +9,10 @@ def test_one_piece_is_under_way_at_a_time_and_only_its_answer_counts() -> None:
     course = Course()
     asked = course.ask(7, 3, 100.0)
     assert course.waits(3, 101.0)
-    assert course.take(asked.number + 1, 3) is None
-    assert course.take(asked.number, 4) is None
-    assert course.take(asked.number, 3) == asked
-    assert course.take(asked.number, 3) is None
+    assert course.take(asked.number + 1, 3, 101.0) is None
+    assert course.take(asked.number, 4, 101.0) is None
+    assert course.take(asked.number, 3, 101.0) == asked
+    assert course.take(asked.number, 3, 101.0) is None
     assert not course.waits(3, 101.0)
 
 
@@ -20,7 +20,7 @@ def test_a_piece_that_nobody_can_answer_any_more_is_forgotten() -> None:
     course = Course()
     asked = course.ask(7, 3, 100.0)
     assert not course.waits(4, 101.0)
-    assert course.take(asked.number, 3) is None
+    assert course.take(asked.number, 3, 101.0) is None
     course.ask(7, 4, 102.0)
     assert not course.waits(None, 103.0)
     course.ask(7, 4, 104.0)

@@ -38,3 +38,11 @@ def test_what_x_announces_counts() -> None:
     assert pace.next_at() == 900.0
     pace.told(0, 50.0)
     assert pace.next_at() == 900.0
+
+
+def test_a_request_may_have_reached_x_only_just_before_its_answer() -> None:
+    """Two that are sent a second apart may arrive closer together: X refuses the second one."""
+    pace = Pace()
+    pace.made(10.0)
+    pace.answered(12.5)
+    assert pace.next_at() == 13.5

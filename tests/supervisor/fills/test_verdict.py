@@ -75,3 +75,16 @@ def test_a_used_up_window_waits_as_long_as_x_says_and_is_no_failure(
 ) -> None:
     found = verdict(answer(status=429, problem="rate-limit-exceeded", headers=headers), 0, NOW)
     assert (found.step, found.wait_s, found.failures) == (Step.WAIT, wait_s, 0)
+
+
+def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_the_window() -> None:
+    too_soon = answer(
+        status=429, headers={"x-rate-limit-remaining": "280", "x-rate-limit-reset": str(int(NOW) + 800)}
+    )
+    first = verdict(too_soon, 0, NOW)
+    assert (first.step, first.wait_s, first.failures) == (Step.WAIT, 2.0, 1)
+    assert verdict(too_soon, first.failures, NOW).wait_s == 4.0
+    used_up = answer(
+        status=429, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 800)}
+    )
+    assert verdict(used_up, 0, NOW).wait_s == 801.0

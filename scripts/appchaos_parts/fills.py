@@ -1,0 +1,45 @@
+"""Read which times of gaps were filled, and what the filling should have found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from trial.rules import Value
+
+from traptor.supervisor.gaps.fill import FillState
+from traptor.supervisor.ledger.disk.reader import LedgerReader
+from traptor.supervisor.ledger.question import Period
+
+Json = Mapping[str, Any]
+
+# Reposts that only their words lead to: a search for words returns none (X, changelog of 2026).
+_NOT_SEARCHED = "in_retweeted"
+
+
+def filled_times(ledger: Path, wall_to_mono: float) -> list[tuple[float, float]]:
+    """Return the times that are filled by a `ledger.db`, in monotonic seconds. Raises TraptorError."""
+    with closing(LedgerReader(ledger)) as reader:
+        return [
+            (fill.from_unix + wall_to_mono, fill.to_unix + wall_to_mono)
+            for fill in reader.fills(Period())
+            if fill.state is FillState.DONE
+        ]
+
+
+def findable(
+    tweets: Iterable[Json], matches: Iterable[Json], steady: frozenset[Value]
+) -> list[tuple[str, float]]:
+    """Return the posts that a filter of ours matched and a fill must find, with the times of their making.
+
+    A fill asks for the rules that still exist: only what was made for rules that stay is to be expected.
+    """
+    expected = {tweet["id"] for tweet in tweets if _is_expected(tweet, steady)}
+    return [(match["id"], match["at_mono"]) for match in matches if match["id"] in expected]
+
+
+def _is_expected(tweet: Json, steady: frozenset[Value]) -> bool:
+    values = zip(tweet["types"], tweet["for"], strict=True)
+    return _NOT_SEARCHED not in tweet["form"] and not steady.isdisjoint(values)
