@@ -25,7 +25,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.fills.course import Course, Pause
 from traptor.supervisor.fills.estimate import dollars_a_post, estimate, usual_rate
 from traptor.supervisor.fills.overview import overview
-from traptor.supervisor.fills.queries import Plan, Query, dump_plan, load_plan, plan_of
+from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
 from traptor.supervisor.fills.room import room
 from traptor.supervisor.fills.verdict import Step, Verdict, verdict
 from traptor.supervisor.fills.window import window
@@ -172,7 +172,12 @@ class Fills:
         elif course.due() > now.mono:
             return course.due() - now.mono
         elif (plan := await self._plan(c, app, fill)) is not None and c.serving is g:
-            self._ask(app, course, fill, plan.queries[self._now(fill).step], g)
+            fill = self._now(fill)
+            query = plan.queries[fill.step]
+            if not fill.token and not is_wanted(query, app.filtering.groups or ()):
+                self._record(fill.fetched(""))
+                return 0.0
+            self._ask(app, course, fill, query, g)
         return _LOOK_S
 
     def _ask(self, app: App, course: Course, fill: Fill, query: Query, g: Generation) -> None:
@@ -200,7 +205,7 @@ class Fills:
             start_time=start,
             end_time=end,
             max_results=left.posts,
-            token=self._now(fill).token,
+            token=fill.token,
             meanings=query.meanings,
         )
         self._context.fleet.search(g, piece)
@@ -217,6 +222,9 @@ class Fills:
         if groups is None:
             return None
         due = await self._carried(c.name, Period(fill.from_unix - 1.0, fill.to_unix))
+        if not due:
+            self._record(fill.without_posts("no rule was carried then", self._clock().wall))
+            return None
         plan = plan_of(groups, due.__contains__)
         if not plan.queries:
             why = "; ".join(plan.missed) or _NOTHING_TO_ASK

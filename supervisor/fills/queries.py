@@ -70,6 +70,12 @@ def plan_of(groups: Iterable[Translated], is_due: Callable[[str], bool]) -> Plan
     return Plan(tuple(queries), tuple(dict.fromkeys(missed)))
 
 
+def is_wanted(query: Query, groups: Iterable[Translated]) -> bool:
+    """Tell whether a rule of these groups still has one of the values that a query stands for."""
+    values = {str(group.group): group.clauses for group in groups}
+    return any(value in values.get(one.group, {}) for one in query.meanings for value in one.values)
+
+
 def _joined(clauses: dict[Clause, list[_Wanted]], suffix: str) -> Iterator[Query]:
     """Yield queries of as many clauses as fit into one, in their order."""
     room = MOST_CHARACTERS - len(filter_text([], suffix))

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from traptor.common.fills import FillMethod
 from traptor.supervisor.gaps.interval import GapCause, iso
 
-# Gaps that follow each other so closely are filled together: their windows would overlap anyway.
-JOINED_S = 10.0
-# Not filled: what the operator or a cap ended on purpose, and the time before the first stream.
-UNFILLED = frozenset({GapCause.START, GapCause.COST, GapCause.OPERATOR_STOP})
+# Gaps that follow each other so closely are filled together: a page more costs less than a query more. A new
+# master plans a connection only when it knows the rules: the time until then is in no gap, but is filled too.
+JOINED_S = 60.0
+# What the operator or a cap ended on purpose.
+UNFILLED = frozenset({GapCause.COST, GapCause.OPERATOR_STOP})
 
 
 class Stretch(Protocol):
@@ -113,6 +114,10 @@ class Fill:
         """Return it after a step that cannot be taken, for that reason."""
         return replace(self, refused=self.refused + 1, why=why, at=at)._stepped()
 
+    def without_posts(self, why: str, at: float) -> Fill:
+        """Return it done, as nothing can be missing, for that reason."""
+        return replace(self, state=FillState.DONE, why=why, at=at)
+
     def given_up(self, why: str, at: float) -> Fill:
         """Return it given up for that reason; what was delivered stays delivered."""
         return replace(self, state=FillState.GIVEN_UP, why=why, token="", at=at)
@@ -178,9 +183,9 @@ def _begin(fill: Fill) -> float:
     return fill.from_unix
 
 
-def is_filled(cause: str | None) -> bool:
-    """Tell whether gaps of that cause are filled."""
-    return cause is not None and cause not in UNFILLED
+def is_filled(cause: str | None, generation: int | None) -> bool:
+    """Tell whether a gap is filled, by its cause and the last generation that had streamed before it."""
+    return cause is not None and cause not in UNFILLED and generation is not None
 
 
 def shown_fill(fill: Mapping[str, Any]) -> str:

@@ -43,7 +43,9 @@ class FillBook:
 
     def take(self, entry: Entry) -> None:
         """Have a completed gap filled, together with the one before it where they are close."""
-        if entry.kind != IntervalKind.GAP or entry.connection is None or not is_filled(entry.cause):
+        if entry.kind != IntervalKind.GAP or entry.connection is None:
+            return
+        if not is_filled(entry.cause, entry.generation):
             return
         method = self._choose(entry)
         if method is None:

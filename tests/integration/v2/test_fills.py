@@ -116,10 +116,12 @@ def test_kill_9_of_worker_and_master_in_the_middle_of_a_fill_loses_and_doubles_n
     assert collection.process is not None
     collection.process.wait()
     wait_for(lambda: not any(child.is_running() for child in left), "the workers are gone")
+    collection.sandbox.burst(50, [*WORDS, *USERS])
     new = collection.start()
+    for _ in range(10):  # some of them before the new master knows the rules
+        collection.sandbox.burst(10, [*WORDS, *USERS])
     wait_for(lambda: collection.status().get("pid") == new.pid, "a new master")
     collection.wait_streaming("v2:app")
-    collection.sandbox.burst(50, [*WORDS, *USERS])
     wait_for(lambda: due(collection) <= set(ids(collection)), "every post")
     wait_filled(collection)
     assert set(Counter(ids(collection)).values()) == {1}

@@ -48,7 +48,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.begin(1)
-        self.book.take(Entry(APP, "gap", "crash", T, T + 60, 60))
+        self.book.take(Entry(APP, "gap", "crash", T, T + 60, 60, 1))
 
     def begin(self, generation: int) -> None:
         """A master starts, and goes on with what the last one wrote."""
@@ -288,15 +288,42 @@ def test_refusals_and_failures_have_their_consequences(
 
 def test_a_gap_whose_rules_are_gone_or_cannot_be_searched_is_given_up(make: Callable[..., World]) -> None:
     world = make()
-    world.carried = frozenset()
+    world.carried = frozenset({"a rule that is gone"})
     assert world.turn() is None
     assert world.book.all()[-1].why == "none of the rules of that time can be searched now"
     other = make()
     other.groups = [group_of("track:0", "storm", wording=Wording(suffix="sample:10"))]
     other.begin(1)
-    other.book.take(Entry(APP, "gap", "crash", T, T + 60, 60))
+    other.book.take(Entry(APP, "gap", "crash", T, T + 60, 60, 1))
     assert other.turn() is None
     assert other.book.all()[-1].why == "track:0: sample: cannot be searched"
+
+
+def test_a_gap_in_which_no_rule_was_carried_lacks_nothing(make: Callable[..., World]) -> None:
+    world = make()
+    world.carried = frozenset()
+    assert world.turn() is None
+    fill = world.book.all()[-1]
+    assert (fill.state, fill.why) == ("done", "no rule was carried then")
+
+
+def test_a_query_whose_rules_are_all_gone_is_left_out_unless_it_has_begun(make: Callable[..., World]) -> None:
+    world = make()
+    first = world.turn()
+    assert first is not None
+    world.answer(token="two", new=1)
+    left = [one for one in WORDS if f"{one} OR" not in first.query and not first.query.endswith(one)]
+    assert left
+    world.app.filtering.groups = [group_of("track:0", "something else")]  # type: ignore[attr-defined]
+    world.now += 1
+    second = world.turn()
+    assert second is not None
+    assert second.token == "two"
+    world.answer()
+    world.now += 1
+    assert world.turn() is None
+    assert world.book.all()[-1].state == "done"
+    assert len(world.asked) == 2
 
 
 def test_nothing_is_decided_before_the_rules_are_known(make: Callable[..., World]) -> None:

@@ -42,10 +42,10 @@ def test_a_fill_ends_with_its_last_step_and_counts_what_came(
 
 
 def test_gaps_that_follow_each_other_closely_are_filled_together_until_the_fill_begins() -> None:
-    assert FILL.joins(FILL.to_unix + 9.9)
+    assert FILL.joins(FILL.to_unix + 59)
     assert FILL.joins(FILL.to_unix - 5)
-    assert not FILL.joins(FILL.to_unix + 10.1)
-    assert not FILL.joins(FILL.from_unix - 11)
+    assert not FILL.joins(FILL.to_unix + 61)
+    assert not FILL.joins(FILL.from_unix - 61)
     assert not FILL.begun(3, 9.0).joins(FILL.to_unix)
     joined = FILL.joined(FILL.to_unix + 3, FILL.to_unix + 8)
     assert (joined.from_unix, joined.to_unix) == (FILL.from_unix, FILL.to_unix + 8)
@@ -70,9 +70,14 @@ def test_the_fills_of_a_gap_are_found_among_those_that_follow_each_other(
 
 
 def test_what_was_ended_on_purpose_is_not_filled() -> None:
-    assert {cause for cause in GapCause if not is_filled(cause)} == UNFILLED
-    assert not is_filled(None)
-    assert is_filled("crash")
+    assert {cause for cause in GapCause if not is_filled(cause, 1)} == UNFILLED
+    assert not is_filled(None, 1)
+    assert is_filled("crash", 1)
+
+
+def test_the_time_before_the_first_stream_is_not_filled_but_that_of_a_new_master_is() -> None:
+    assert not is_filled("start", None)
+    assert is_filled("start", 7)
 
 
 @pytest.mark.parametrize(

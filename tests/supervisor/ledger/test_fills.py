@@ -26,9 +26,14 @@ def by_search(_gap: Entry) -> FillMethod:
 
 
 def entry(
-    since: float, until: float, cause: str | None = "crash", kind: str = "gap", name: str = APP
+    since: float,
+    until: float,
+    cause: str | None = "crash",
+    kind: str = "gap",
+    name: str = APP,
+    generation: int | None = 3,
 ) -> Entry:
-    return Entry(name, kind, cause, T + since, T + until, until - since)
+    return Entry(name, kind, cause, T + since, T + until, until - since, generation)
 
 
 @pytest.fixture
@@ -56,13 +61,14 @@ def stretches(book: FillBook) -> list[tuple[float, float]]:
 def test_gaps_are_to_be_filled_and_those_that_follow_each_other_together() -> None:
     book = FillBook(None, by_search)
     for one in (
+        entry(-50, -40, "start", generation=None),
         entry(0, 10, "server_close"), entry(10, 12, "network"), entry(12, 100, None, "streaming"),
         entry(100, 101, "crash"), entry(200, 201, "start"), entry(201, 300, "cost"),
         entry(300, 310, "operator_stop"),
     ):  # fmt: skip
         book.take(one)
-    assert stretches(book) == [(0, 12), (100, 101)]
-    assert [one.id for one in book.open(APP)] == [1, 2]
+    assert stretches(book) == [(0, 12), (100, 101), (200, 201)]
+    assert [one.id for one in book.open(APP)] == [1, 2, 3]
     assert book.open("v2:other") == []
 
 
