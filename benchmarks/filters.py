@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.figures import Effort, Figure
 from benchmarks.rules import track_rules
-from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
 from traptor.supervisor.apps.wanted.effect import in_effect
 from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
 from traptor.supervisor.filters.sync.difference import difference
-from traptor.supervisor.filters.sync.meanings import meanings
-from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.filters.sync.meanings import Meanings, meanings
+from traptor.supervisor.filters.sync.standing import EFFECT_S, Standing
 from traptor.supervisor.filters.sync.steps import Add, Delete, Wait, next_step
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.xapi.answers import ListedFilter
@@ -58,10 +57,12 @@ class _App:
         self._rules = track_rules(count)
         self._group = _translated(self._rules)
         self._standing = Standing(is_fresh=True)
-        self._meanings: tuple[Meaning, ...] = ()
+        self._meanings = Meanings()
         self._now = 0.0
         self._composed = self.compose(None)
         self._sync()
+        self._now += EFFECT_S
+        self._tell()
 
     def compose(self, before: Composed | None) -> Composed:
         """Compose from what was composed `before`, or from what stands at X."""

@@ -16,7 +16,7 @@ from traptor.supervisor.apps.wanted.told import Knowledge, ToldRules
 from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.filters.composition import Composition
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
-from traptor.supervisor.filters.sync.meanings import meanings
+from traptor.supervisor.filters.sync.meanings import Meanings, meanings
 from traptor.supervisor.filters.sync.memory import dump_standing
 from traptor.supervisor.filters.sync.runner import Outcome, Sync
 from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S, Standing
@@ -52,7 +52,7 @@ class Filtering:
         self.outcome: Outcome | None = None  # how far the last sync came
         self.trouble: XFailure | None = None  # why filters cannot be changed now
         self.in_effect: InEffect | None = None  # the rules that find posts; None until they are known
-        self.meanings: tuple[Meaning, ...] = ()  # what the filters stand for that posts may name
+        self._meanings = Meanings()
         self.knowledge = Knowledge()  # another object whenever it has changed
         facts.load("budget", self._load)
         self._saved = self._sync.standing
@@ -103,6 +103,11 @@ class Filtering:
     def standing(self) -> Standing:
         """What stands at X, as far as it is known."""
         return self._sync.standing
+
+    @property
+    def meanings(self) -> tuple[Meaning, ...]:
+        """What the filters stand for that posts may name."""
+        return self._meanings.all
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -173,7 +178,7 @@ class Filtering:
         if self._composed is not None:
             self.in_effect = in_effect(self._groups or (), standing, now)
         wanted = self.composed
-        self.meanings = meanings(standing, wanted.goal, wanted.demands, self.meanings, now)
+        self._meanings = meanings(standing, wanted.goal, wanted.demands, self._meanings, now)
         self._told.forget(self.meanings)
         if (knowledge := Knowledge(self.rules, self.meanings)) != self.knowledge:
             self.knowledge = knowledge

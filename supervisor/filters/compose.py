@@ -6,7 +6,7 @@ follow rules are always packed. Pure; docs/decisions tells why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter, Waiting
 from traptor.supervisor.filters.language.clauses import OR, Clause, FollowClause, filter_text
@@ -46,13 +46,16 @@ def _by_group(before: Sequence[Filter]) -> Mapping[object, list[Filter]]:
     return found
 
 
-def _measured(demand: Demand, length: int) -> tuple[list[Clause], list[Waiting]]:
+def _measured(demand: Demand, length: int) -> tuple[Collection[Clause], list[Waiting]]:
     """Separate the clauses that fit into a filter from those that are too long for one."""
+    around = len(filter_text([], demand.suffix)) - len(OR)
+    sizes = demand.sizes
+    if max(sizes.values(), default=0) + around <= length:
+        return demand.clauses, []
     fitting: list[Clause] = []
     too_long: list[Waiting] = []
-    around = len(filter_text([], demand.suffix))
     for clause in demand.clauses:
-        size = demand.sizes[clause] + around
+        size = sizes[clause] + around
         if size <= length:
             fitting.append(clause)
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.supervisor.filters.language.clauses import Clause, filter_text
+from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 
 _FREE_SHARE = 20  # one in twenty stays free, so that filters can be added before others are deleted
 _FREE_LEAST = 10
@@ -37,8 +37,8 @@ class Demand:
 
     @cached_property
     def sizes(self) -> Mapping[Clause, int]:
-        """The number of characters of each clause."""
-        return {clause: len(str(clause)) for clause in self.clauses}
+        """The number of characters of each clause, with the OR that joins it to another."""
+        return {clause: len(str(clause)) + len(OR) for clause in self.clauses}
 
     @property
     def packs(self) -> bool:
@@ -87,7 +87,9 @@ class Composition:
     @cached_property
     def by_text(self) -> Mapping[str, tuple[Filter, ...]]:
         """The filters by their value at X, which is one filter there."""
-        found: dict[str, tuple[Filter, ...]] = {}
-        for one in self.filters:
-            found[one.text] = (*found.get(one.text, ()), one)
+        found: dict[str, tuple[Filter, ...]] = {one.text: (one,) for one in self.filters}
+        if len(found) < len(self.filters):
+            found = dict.fromkeys(found, ())
+            for one in self.filters:
+                found[one.text] = (*found[one.text], one)
         return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from traptor.supervisor.filters.composition import Demand, Filter
 from traptor.supervisor.filters.language.clauses import OR, Clause, filter_text
 
@@ -17,27 +19,29 @@ class Shelf:
     ) -> None:
         self.demand = demand
         self.changed = 0  # clauses added or removed since `before`
-        self._sizes = {clause: demand.sizes[clause] + len(OR) for clause in clauses}
+        self._sizes = demand.sizes
         # The most that the clauses of a filter may take together, each with an OR, of which one is
         # superfluous.
         self._room = length + len(OR) - len(filter_text([], demand.suffix))
         self._bins: list[_Bin] = []
         self._missing: list[Clause] = []
-        self._take_over(before)
+        self._take_over(set(clauses), before)
 
-    def _take_over(self, before: Sequence[Filter]) -> None:
-        placed: set[Clause] = set()
+    def _take_over(self, left: set[Clause], before: Sequence[Filter]) -> None:
         sizes = self._sizes
+        suffix, room = self.demand.suffix, self._room
         for one in before:
-            kept = [clause for clause in one.clauses if clause in sizes and clause not in placed]
-            self.changed += len(one.clauses) - len(kept)
-            if not kept or one.suffix != self.demand.suffix:
+            kept = one.clauses
+            if not left.issuperset(kept):
+                kept = tuple([clause for clause in kept if clause in left])
+                self.changed += len(one.clauses) - len(kept)
+            if not kept or one.suffix != suffix:
                 continue
-            size = sum(map(sizes.__getitem__, kept))
-            if size <= self._room:
-                placed.update(kept)
+            size = sum([sizes[clause] for clause in kept])
+            if size <= room:
+                left.difference_update(kept)
                 self._bins.append(_Bin(kept, size, is_new=False, origin=one))
-        self._missing = sorted((clause for clause in self._sizes if clause not in placed), key=str)
+        self._missing = sorted(left, key=str)
         self.changed += len(self._missing)
 
     def place_missing(self) -> None:
@@ -47,7 +51,7 @@ class Shelf:
             size = self._sizes[clause]
             if self.demand.packs and roomiest.take(clause, size, self._room):
                 continue
-            self._bins.append(_Bin([clause], size, is_new=True))
+            self._bins.append(_Bin((clause,), size, is_new=True))
             roomiest.add(self._bins[-1])
 
     def __len__(self) -> int:
@@ -65,7 +69,7 @@ class Shelf:
                 break
             clause = source.clauses[0]
             if roomiest.take(clause, self._sizes[clause], self._room):
-                source.clauses = []
+                source.clauses = ()
                 saved += 1
             else:
                 roomiest.add(source)  # others may join it
@@ -76,7 +80,7 @@ class Shelf:
         leaving = [one for one in reversed(self._bins) if one.is_new is new][:most]
         taken = [clause for one in leaving for clause in one.clauses]
         for one in leaving:
-            one.clauses = []
+            one.clauses = ()
         self._forget_empty()
         return taken
 
@@ -89,9 +93,9 @@ class Shelf:
         for source, target in zip(packed[::2], packed[1::2], strict=False):
             if done >= most or source.size + target.size > self._room:
                 break
-            target.clauses = [*target.clauses, *source.clauses]
+            target.clauses = (*target.clauses, *source.clauses)
             target.size += source.size
-            source.clauses = []
+            source.clauses = ()
             done += 1
         self._forget_empty()
         return done
@@ -106,35 +110,29 @@ class Shelf:
                 clause = source.clauses[-1]
                 source.clauses = source.clauses[:-1]
                 source.size -= self._sizes[clause]
-                self._bins.append(_Bin([clause], self._sizes[clause], is_new=True))
+                self._bins.append(_Bin((clause,), self._sizes[clause], is_new=True))
                 done += 1
         return done
 
     def filters(self) -> Iterator[Filter]:
         """Yield the filters as they should be."""
         for one in self._bins:
-            clauses = tuple(one.clauses)
-            if one.origin is not None and one.origin.clauses == clauses:
+            if one.origin is not None and one.origin.clauses == one.clauses:
                 yield one.origin  # its text is known
             else:
-                yield Filter(self.demand.group, clauses, self.demand.suffix)
+                yield Filter(self.demand.group, one.clauses, self.demand.suffix)
 
     def _forget_empty(self) -> None:
         self._bins = [one for one in self._bins if one.clauses]
 
 
-class _Bin:
+class _Bin(msgspec.Struct, gc=False, eq=False):
     """Clauses that share a filter, and the characters that they take, each with an OR."""
 
-    __slots__ = ("clauses", "is_new", "origin", "size")
-
-    def __init__(
-        self, clauses: list[Clause], size: int, *, is_new: bool, origin: Filter | None = None
-    ) -> None:
-        self.clauses = clauses
-        self.size = size
-        self.is_new = is_new  # no previous filter became it
-        self.origin = origin  # the previous filter that became it
+    clauses: tuple[Clause, ...]
+    size: int
+    is_new: bool  # no previous filter became it
+    origin: Filter | None = None  # the previous filter that became it
 
     @property
     def is_single(self) -> bool:
@@ -162,7 +160,7 @@ class _Roomiest:
         if not self._heap or self._heap[0][0] + size > room:
             return False
         _, number, one = self._heap[0]
-        one.clauses = [*one.clauses, clause]
+        one.clauses = (*one.clauses, clause)
         one.size += size
         heapq.heapreplace(self._heap, (one.size, number, one))
         return True

@@ -11,7 +11,6 @@ from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter
 from traptor.supervisor.filters.language.clauses import Clause, filter_text
 from traptor.supervisor.filters.sync.before import filters_before
-from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.standing import Standing
 
@@ -66,7 +65,7 @@ def composed(
     demands = tuple(_without(group.demand, bad[group.group]) for group in groups)
     if before is None:
         before = filters_before(standing, owner, demands)
-    allowance = Allowance(max(0, limits.filters - _foreign(standing, owner, demands, now)), limits.length)
+    allowance = Allowance(max(0, limits.filters - _foreign(standing, owner, demands)), limits.length)
     found = _parted(compose(demands, allowance, before), refused)
     reasons: dict[GroupId, dict[Clause, str]] = {}
     for one in found.waiting:
@@ -81,9 +80,9 @@ def composed(
     )
 
 
-def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand], now: float) -> int:
+def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand]) -> int:
     """Return how many filters of others take room; those of the very value that is wanted are used."""
-    found = difference(standing, owner, now).foreign
+    found = [one for one in standing.filters.values() if not owner.owns(one.tag, one.value)]
     if not found:
         return 0
     wanted = {filter_text([clause], one.suffix) for one in demands for clause in one.clauses}

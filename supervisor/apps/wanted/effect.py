@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 
 from traptor.common.rules.rule import GroupId, Rule, fingerprint
 from traptor.supervisor.apps.wanted.translated import Translated
@@ -26,14 +28,18 @@ def in_effect(groups: Iterable[Translated], standing: Standing, now: float) -> I
 
     A filter counts for every group that wants one of its clauses with its suffix, whosever it is.
     """
-    said = set(_said(standing, now))
-    rules = tuple(
-        rule
-        for group in groups
-        for rule in group.rules
-        if all((clause, group.demand.suffix) in said for clause in group.clauses_of(rule))
-    )
-    return InEffect(rules, fingerprint(rules), frozenset(rule.group for rule in rules))
+    said = _said(standing, now)
+    found = {group.group: _rules_said(group, said.get(group.demand.suffix, set())) for group in groups}
+    rules = tuple(chain.from_iterable(found.values()))
+    return InEffect(rules, fingerprint(rules), frozenset(group for group, its in found.items() if its))
+
+
+def _rules_said(group: Translated, said: AbstractSet[Clause]) -> Sequence[Rule]:
+    clauses = group.demand.clauses
+    if clauses.keys() <= said:
+        return group.rules
+    unsaid = {value for clause in clauses.keys() - said for value in clauses[clause]}
+    return [rule for rule in group.rules if unsaid.isdisjoint(rule.values)]
 
 
 def next_effect(standing: Standing, now: float) -> float | None:
@@ -43,9 +49,12 @@ def next_effect(standing: Standing, now: float) -> float | None:
     )
 
 
-def _said(standing: Standing, now: float) -> Iterator[tuple[Clause, str]]:
-    """Yield each clause that is in effect, with its suffix."""
-    for filter_id, value in standing.known(now).items():
-        if standing.is_in_effect(filter_id, now) and (read := read_value(value)) is not None:
-            for clause in read.clauses:
-                yield clause, read.suffix
+def _said(standing: Standing, now: float) -> dict[str, set[Clause]]:
+    """Return the clauses that are in effect, by their suffix."""
+    pending = standing.pending(now)
+    ours = {key: value for value, key in standing.same_as.items()}
+    found: dict[str, set[Clause]] = {}
+    for key, one in standing.filters.items():
+        if key not in pending and (read := read_value(ours.get(key, one.value))) is not None:
+            found.setdefault(read.suffix, set()).update(read.clauses)
+    return found

@@ -36,13 +36,16 @@ class ToldRules:
         left = [rule for rule in (*self._earlier, *self._wanted) if rule.digest not in kept]
         self._earlier, self._wanted = (), wanted
         if left:
-            values = {(str(rule.group), value) for rule in wanted for value in rule.values}
+            sought = {value for rule in left for value in rule.values}
+            still = (rule for rule in wanted if not sought.isdisjoint(rule.values))
+            values = {(str(rule.group), value) for rule in still for value in rule.values}
             self._earlier = tuple(one for rule in left if (one := _with(rule, values, wanted=False)).values)
 
     def forget(self, meanings: Iterable[Meaning]) -> None:
         """Forget earlier rules for which no filter stands any more."""
         if self._earlier:
-            meant = {(one.group, value) for one in meanings for value in one.values}
+            sought = {value for rule in self._earlier for value in rule.values}
+            meant = {(one.group, value) for one in meanings for value in one.values if value in sought}
             self._earlier = tuple(rule for rule in self._earlier if _with(rule, meant, wanted=True).values)
 
     def rules(self) -> tuple[Rule, ...]:

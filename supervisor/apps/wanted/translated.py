@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -57,23 +57,28 @@ def translated(snapshot: Snapshot, wording: Wording) -> Translated:
     rules: list[Rule] = []
     refused: list[Rejected] = []
     doubts: list[Rejected] = []
-    widest: dict[str, FollowScope] = {}
+    narrow: dict[str, FollowScope] = {}  # values that are not said in full
     clauses: dict[str, Clause] = {}
     differences: dict[Difference, list[Rule]] = {}
+    rule_type, said_in, say = snapshot.group.type, wording.scope, _saying(snapshot.group.type, wording.scope)
     for rule in snapshot.rules:
-        scope = _scope_of(rule, wording.scope, doubts)
+        scope = _scope_of(rule, wording.scope, doubts) if rule_type is RuleType.FOLLOW else wording.scope
+        if scope is not said_in:
+            said_in, say = scope, _saying(rule_type, scope)
         try:
-            found = [_translation(rule.group.type, value, scope) for value in rule.values]
+            found = [say(value) for value in rule.values]
         except ValueError as error:
             refused.append(Rejected(rule.key, rule.group, str(error)))
             continue
         rules.append(rule)
         for value, one in zip(rule.values, found, strict=True):
-            known = widest.get(value)
-            if known is None or _SCOPES.index(scope) > _SCOPES.index(known):
-                widest[value], clauses[value] = scope, one.clause
-        for difference in {difference for one in found for difference in one.differences}:
-            differences.setdefault(difference, []).append(rule)
+            if scope is FollowScope.FULL or _is_wider(scope, value, clauses, narrow):
+                clauses[value] = one.clause
+                if narrow or scope is not FollowScope.FULL:
+                    narrow[value] = scope
+        if lost := [difference for one in found for difference in one.differences]:
+            for difference in dict.fromkeys(lost):
+                differences.setdefault(difference, []).append(rule)
     return Translated(
         Demand(snapshot.group, _by_clause(clauses), wording.suffix),
         tuple(rules),
@@ -84,11 +89,22 @@ def translated(snapshot: Snapshot, wording: Wording) -> Translated:
     )
 
 
+def _is_wider(
+    scope: FollowScope, value: str, said: Container[str], narrow: Mapping[str, FollowScope]
+) -> bool:
+    """Tell whether a scope is wider than the one in which the value is said, if it is said."""
+    if value not in said:
+        return True
+    return _SCOPES.index(scope) > _SCOPES.index(narrow.get(value, FollowScope.FULL))
+
+
 def _by_clause(clauses: Mapping[str, Clause]) -> dict[Clause, tuple[str, ...]]:
     """Return the values of each clause: values that differ in what X does not see have one clause."""
-    values: dict[Clause, tuple[str, ...]] = {}
-    for value, clause in clauses.items():
-        values[clause] = (*values.get(clause, ()), value)
+    values: dict[Clause, tuple[str, ...]] = {clause: (value,) for value, clause in clauses.items()}
+    if len(values) < len(clauses):
+        values = dict.fromkeys(values, ())
+        for value, clause in clauses.items():
+            values[clause] = (*values[clause], value)
     return values
 
 
@@ -97,8 +113,8 @@ class _Scoped(msgspec.Struct):
 
 
 def _scope_of(rule: Rule, of_group: FollowScope, doubts: list[Rejected]) -> FollowScope:
-    """Return the rule's own scope, if its hash has the field `scope`, else that of its group."""
-    if rule.group.type is not RuleType.FOLLOW or b'"scope"' not in rule.json:
+    """Return the own scope of a follow rule, if its hash has the field `scope`, else that of its group."""
+    if b'"scope"' not in rule.json:
         return of_group
     written = msgspec.json.decode(rule.json, type=_Scoped).scope
     if not isinstance(written, str) or not written.strip():
@@ -112,7 +128,7 @@ def _scope_of(rule: Rule, of_group: FollowScope, doubts: list[Rejected]) -> Foll
         return of_group
 
 
-@lru_cache(65_536)
-def _translation(rule_type: RuleType, value: str, scope: FollowScope) -> Translation:
-    """Translate; the values of a group are asked for again after each change of it."""
-    return translate(rule_type, value, scope)
+@lru_cache
+def _saying(rule_type: RuleType, scope: FollowScope) -> Callable[[str], Translation]:
+    """Return what translates a value; the values of a group are asked for again after each change of it."""
+    return lru_cache(65_536)(partial(translate, rule_type, scope=scope))

@@ -33,7 +33,13 @@ class Goal:
     @classmethod
     def of(cls, composition: Composition, collection: str, policy: ForeignFilters, capacity: int) -> Goal:
         """Return what the composition asks for."""
-        groups = {text: str(filters[0].group) for text, filters in composition.by_text.items()}
+        names: dict[
+            int, str
+        ] = {}  # by identity: a hash of each filter's group would take as long as the rest
+        groups = {
+            text: names.get(id(one[0].group)) or names.setdefault(id(one[0].group), str(one[0].group))
+            for text, one in composition.by_text.items()
+        }
         return cls(collection, groups, policy, capacity)
 
     @cached_property

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 
 from traptor.common.filters import FollowScope, Meaning
 from traptor.supervisor.filters.composition import Demand
@@ -11,41 +14,74 @@ from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import Goal, read_value
 from traptor.supervisor.filters.sync.standing import Standing
 
+_Clauses = Mapping[Clause, tuple[str, ...]]  # each with the values that it stands for
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """The meanings of filters by id, and what they follow from: what stays is not worked out again."""
+
+    by_filter: Mapping[str, tuple[str, tuple[Meaning, ...]]] = field(default_factory=dict)  # with its value
+    wanted: Mapping[str, _Clauses] = field(default_factory=dict)  # by group
+
+    @cached_property
+    def all(self) -> tuple[Meaning, ...]:
+        """All of them."""
+        return tuple(chain.from_iterable([found for _, found in self.by_filter.values()]))
+
 
 def meanings(
-    standing: Standing, goal: Goal, demands: Iterable[Demand], earlier: Iterable[Meaning], now: float
-) -> tuple[Meaning, ...]:
+    standing: Standing, goal: Goal, demands: Iterable[Demand], earlier: Meanings, now: float
+) -> Meanings:
     """Return the meaning of each filter of ours, of those deleted a minute ago too.
 
     A filter keeps the values that it stood for `earlier`, so that posts found for a rule that has just
     changed are credited to what was wanted then. Foreign filters mean nothing, unless they carry a value
     that is wanted.
     """
-    wanted = [(str(demand.group), demand.clauses) for demand in demands]
-    kept: dict[str, list[Meaning]] = {}
-    for one in earlier:
-        kept.setdefault(one.filter_id, []).append(one)
+    wanted = {str(demand.group): demand.clauses for demand in demands}
+    changed = _changed(earlier.wanted, wanted)
     foreign = {one.id for one in difference(standing, goal, now).foreign}
-    found: list[Meaning] = []
+    found: dict[str, tuple[str, tuple[Meaning, ...]]] = {}
     for filter_id, value in standing.known(now).items():
         if filter_id in foreign:
             continue
-        meant = list(_meant(filter_id, value, wanted))
-        before = kept.get(filter_id, meant)
-        found += before if meant == before else _joined([*meant, *before])
-    return tuple(found)
+        before = earlier.by_filter.get(filter_id)
+        if before is None or before[0] != value or (changed and not changed.isdisjoint(_clauses(value))):
+            before = value, _with_earlier(_meant(filter_id, value, wanted), before)
+        found[filter_id] = before
+    return Meanings(found, wanted)
 
 
-def _meant(
-    filter_id: str, value: str, wanted: Iterable[tuple[str, Mapping[Clause, tuple[str, ...]]]]
-) -> Iterator[Meaning]:
+def _changed(before: Mapping[str, _Clauses], now: Mapping[str, _Clauses]) -> set[Clause]:
+    """Return the clauses that some group wants for other values than before."""
+    found: set[Clause] = set()
+    for group in before.keys() | now.keys():
+        old, new = before.get(group, {}), now.get(group, {})
+        if old is not new:
+            found.update(old.keys() - new.keys())
+            found.update([clause for clause, values in new.items() if old.get(clause) != values])
+    return found
+
+
+def _clauses(value: str) -> tuple[Clause, ...]:
     read = read_value(value)
-    if read is None:
-        return
-    is_packed = len(read.clauses) > 1
-    for group, clauses in wanted:
+    return read.clauses if read is not None else ()
+
+
+def _with_earlier(
+    meant: Iterable[Meaning], earlier: tuple[str, tuple[Meaning, ...]] | None
+) -> tuple[Meaning, ...]:
+    now = tuple(meant)
+    return now if earlier is None or earlier[1] == now else tuple(_joined([*now, *earlier[1]]))
+
+
+def _meant(filter_id: str, value: str, wanted: Mapping[str, _Clauses]) -> Iterator[Meaning]:
+    said = _clauses(value)
+    is_packed = len(said) > 1
+    for group, clauses in wanted.items():
         scopes: dict[str, FollowScope] = {}
-        for clause in read.clauses:
+        for clause in said:
             if values := clauses.get(clause):
                 scope = clause.scope if isinstance(clause, FollowClause) else FollowScope.FULL
                 _add(scopes, dict.fromkeys(values, scope))

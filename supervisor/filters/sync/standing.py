@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import BatchAnswer
@@ -52,6 +53,15 @@ class Standing:
     def is_in_effect(self, filter_id: str, now: float) -> bool:
         """Tell whether posts are delivered for a filter."""
         return filter_id in self.filters and self.effect_at.get(filter_id, now) <= now
+
+    @cached_property
+    def by_value(self) -> Mapping[str, str]:
+        """The id of the first filter of each value, as X writes it."""
+        return {one.value: one.id for one in reversed([*self.filters.values()])}
+
+    def pending(self, now: float) -> set[str]:
+        """Return the filters that are not in effect yet, by id."""
+        return {key for key, at in self.effect_at.items() if at > now and key in self.filters}
 
     def was_taken(self, value: str) -> bool:
         """Tell whether X has taken the value before."""

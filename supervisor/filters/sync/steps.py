@@ -97,8 +97,14 @@ def _deletable(found: Difference, standing: Standing, now: float) -> tuple[list[
     surplus = _not_left_alone(found.surplus, standing, now)
     if not surplus:
         return [], []
-    coming = {value: key for value, key in found.carried.items() if not standing.is_in_effect(key, now)}
-    needed = subjects_of([*found.missing, *coming]) & subjects_of(one.value for one in surplus)
+    about = subjects_of(one.value for one in surplus)
+    pending = standing.pending(now)
+    coming = {
+        value: key
+        for value, key in (found.carried.items() if pending else ())
+        if key in pending and not subjects(value).isdisjoint(about)
+    }
+    needed = subjects_of([*found.missing, *coming]) & about
     if needed:
         needed -= subjects_of(value for value in found.carried if value not in coming)
     effect_of = {
@@ -124,5 +130,7 @@ def _tagged(values: Sequence[str], standing: Standing, goal: Goal) -> Iterator[N
     numbers: dict[str, Iterator[int]] = {}
     for value in values:
         group = goal.groups[value]
-        tags = (f"{goal.prefix}{group}/{number}" for number in numbers.setdefault(group, count(1)))
+        # Counting from 1 would try the tags of all filters that stand there.
+        after = numbers.setdefault(group, count(1 + len(used)))
+        tags = (f"{goal.prefix}{group}/{number}" for number in after)
         yield NewFilter(value, next(tag for tag in tags if tag not in used))

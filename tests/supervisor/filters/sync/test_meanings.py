@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.toyx import ToyX
 
 from traptor.common.errors import TraptorError
@@ -14,7 +16,7 @@ from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import FollowClause, filter_text
 from traptor.supervisor.filters.language.translate import translate
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
-from traptor.supervisor.filters.sync.meanings import meanings
+from traptor.supervisor.filters.sync.meanings import Meanings, meanings
 from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
 from traptor.supervisor.filters.sync.standing import Refusal, Standing
 from traptor.supervisor.filters.sync.steps import Wait, next_step
@@ -40,8 +42,9 @@ def standing(*values: str, tag: str = "traptor/default/track:0/1") -> Standing:
 
 def test_single_and_packed_filters_and_two_groups() -> None:
     other = demand("b", group=GroupId.parse("track:1"))
-    found = meanings(standing("a", "b OR c"), goal("a", "b OR c"), [demand("a", "b", "c"), other], (), 1.0)
-    assert found == (
+    demands = [demand("a", "b", "c"), other]
+    found = meanings(standing("a", "b OR c"), goal("a", "b OR c"), demands, Meanings(), 1.0)
+    assert found.all == (
         Meaning("100", "track:0", ("a",), is_packed=False),
         Meaning("101", "track:0", ("b", "c"), is_packed=True),
         Meaning("101", "track:1", ("b",), is_packed=True),
@@ -52,25 +55,43 @@ def test_accounts_of_narrow_scopes_are_told_with_them() -> None:
     clauses = {FollowClause("7", FollowScope.AUTHOR): ("7",), FollowClause("9", FollowScope.FULL): ("9",)}
     follow = Demand(GroupId.parse("follow:0"), clauses)
     narrow, full = filter_text(list(clauses)), "from:9 OR to:9 OR retweets_of:9"
-    found = meanings(standing(narrow, full), goal(narrow, full), [follow], (), 1.0)
-    assert found == (
+    found = meanings(standing(narrow, full), goal(narrow, full), [follow], Meanings(), 1.0)
+    assert found.all == (
         Meaning("100", "follow:0", ("7", "9"), True, (FollowScope.AUTHOR, FollowScope.FULL)),
         Meaning("101", "follow:0", ("9",), is_packed=False),
     )
-    assert meanings(standing(narrow), goal(narrow), [follow], found, 2.0)[0] == found[0]
+    assert meanings(standing(narrow), goal(narrow), [follow], found, 2.0).all[0] == found.all[0]
 
 
 def test_a_changed_rule_keeps_what_its_filter_stood_for_until_a_minute_after() -> None:
-    before = meanings(standing("old"), goal("old"), [demand("old")], (), 1.0)
+    before = meanings(standing("old"), goal("old"), [demand("old")], Meanings(), 1.0)
     after = standing("old").deleted(["100"], 100.0, found_all=True)
-    assert meanings(after, goal("new"), [demand("new")], before, 159.0) == before
-    assert meanings(after, goal("new"), [demand("new")], before, 160.0) == ()
+    assert meanings(after, goal("new"), [demand("new")], before, 159.0).all == before.all
+    assert meanings(after, goal("new"), [demand("new")], before, 160.0).all == ()
+
+
+SEVERAL = st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1)
+
+
+@given(st.lists(st.tuples(SEVERAL, SEVERAL, st.booleans()), min_size=1, max_size=6))
+def test_what_is_not_worked_out_again_is_what_it_would_be(
+    steps: list[tuple[set[str], set[str], bool]],
+) -> None:
+    x, at_x, found = ToyX(), Standing(), Meanings()
+    for number, (values, others, is_packed) in enumerate(steps):
+        texts = [" OR ".join(sorted(values))] if is_packed else sorted(values)
+        x.put(texts[0], "traptor/default/track:0/1")
+        at_x = at_x.listed(list(x.filters.values()), float(number))
+        demands = [demand(*sorted(values)), demand(*sorted(others), group=GroupId.parse("track:1"))]
+        anew = meanings(at_x, goal(*texts), demands, Meanings(found.by_filter), float(number))
+        found = meanings(at_x, goal(*texts), demands, found, float(number))
+        assert found == anew
 
 
 def test_a_foreign_filter_means_nothing_unless_it_is_used() -> None:
     foreign = standing("a", "b", tag="somebody's")
-    found = meanings(foreign, goal("a"), [demand("a", "b")], (), 1.0)
-    assert [one.filter_id for one in found] == ["100"]
+    found = meanings(foreign, goal("a"), [demand("a", "b")], Meanings(), 1.0)
+    assert [one.filter_id for one in found.all] == ["100"]
 
 
 def test_a_restart_remembers_effects_refusals_and_what_was_taken() -> None:
