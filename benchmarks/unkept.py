@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from traptor.common.birth import Birth
+from traptor.worker.delivery.latency import Latency
 from traptor.worker.delivery.sink import Handed, Sink, Ticket
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox
@@ -19,6 +20,7 @@ class Unkept:
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
         self.counts = DeliveryCounts()
+        self.latency = Latency()
         self.has_room = threading.Event()
         self.has_room.set()
         self._sink = sink

@@ -158,10 +158,12 @@ class Pipeline(abc.ABC):
 
     def counters(self, log_lost: int) -> Counters:
         """Return a snapshot of all counters."""
-        counts = self.delivery.counts
+        counts, latency = self.delivery.counts, self.delivery.latency
+        by_kind = {kind: dict(getattr(self.tally, kind)) for kind in BY_KIND}
         return msgspec.structs.replace(
             self.tally,
-            **{kind: dict(getattr(self.tally, kind)) for kind in BY_KIND},
+            **{**by_kind, "latency": latency.by_step()},
+            latency_ms=latency.total_ms,
             accepted=counts.accepted,
             delivered=counts.delivered,
             dead_letters=counts.dead_letters,

@@ -56,7 +56,7 @@ class HighWaterMarks:
         """Yield the metrics, with no counter below its value of the last call."""
         before, self._highest = self._highest, {}
         for metric in metrics:
-            if metric.type == "counter":
+            if metric.type in ("counter", "histogram"):
                 metric.samples = [
                     sample._replace(value=self._mark(before, sample.name, sample.labels, sample.value))
                     for sample in metric.samples

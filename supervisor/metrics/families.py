@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.keys.states import KeyState
-from traptor.supervisor.metrics.family import Json, Sample, counter, each, gauge
+from traptor.supervisor.metrics.family import Json, Sample, counter, each, gauge, histogram
 from traptor.supervisor.workers.states import ConnectionState
 
 _CONNECTION = ("connection",)
@@ -147,6 +147,12 @@ def _of_delivery(status: Json) -> Iterator[Metric]:
         "Messages that the output rejected for good.",
         ("connection", "stage"),
         (((c["connection"], "sink"), c["total"]["dead_letters"]) for c in connections),
+    )
+    yield histogram(
+        "delivery_latency_seconds",
+        "Time from the stream until the output confirmed a message, or it was set aside.",
+        _CONNECTION,
+        (((c["connection"],), c["total"]["latency"], c["total"]["latency_ms"] / 1000) for c in connections),
     )
     yield gauge(
         "last_delivery_timestamp_seconds",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from traptor.common.latencies import BEYOND, step_names
 
 Json = Mapping[str, Any]
+_BOUNDS = tuple("+Inf" if name == BEYOND else str(float(name)) for name in step_names())
 Sample = tuple[tuple[str, ...], float | None]
 """The values of the labels, and the value; None: there is none to show."""
 
@@ -27,6 +31,18 @@ def counter(name: str, help_: str, labels: tuple[str, ...], samples: Iterable[Sa
     for values, value in samples:
         if value is not None:
             family.add_metric(values, float(value))
+    return family
+
+
+def histogram(
+    name: str, help_: str, labels: tuple[str, ...], steps: Iterable[tuple[tuple[str, ...], Json, float]]
+) -> Metric:
+    """Return how often a value was in each step: for each series, counts by step and the sum."""
+    family = HistogramMetricFamily(f"traptor_{name}", help_, labels=labels)
+    for values, counts, total in steps:
+        so_far = accumulate(counts.get(step, 0) for step in step_names())
+        buckets = [(bound, float(n)) for bound, n in zip(_BOUNDS, so_far, strict=True)]
+        family.add_metric(values, buckets, total)
     return family
 
 

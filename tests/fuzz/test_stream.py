@@ -17,6 +17,7 @@ from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rule
+from traptor.worker.delivery.latency import Latency
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.sinks.kafka.record import Recorder
 from traptor.worker.tweetpipeline import TweetPipeline
@@ -74,6 +75,7 @@ class Kept:
 
     messages: list[Outgoing] = field(default_factory=list)
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
+    latency: Latency = field(default_factory=Latency)
 
     def open(self) -> None:
         """Nothing to open."""

@@ -24,6 +24,7 @@ from traptor.common.messages import HEADER, Activity, Connect, Report, SearchPie
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.latency import Latency
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.seen.claim import Claim
@@ -42,6 +43,7 @@ class Kept:
         self.messages: list[Outgoing] = []
         self._register = register_in_memory()
         self.counts = Delivery(BIRTH, GateSink()).counts
+        self.latency = Latency()
 
     def before_keeping(self, note: Callable[[], object]) -> None:
         self.note = note

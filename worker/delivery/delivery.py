@@ -22,6 +22,7 @@ from traptor.common.messages import OutboxTrouble
 from traptor.common.text import cut
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
 from traptor.worker.delivery.intake import Intake
+from traptor.worker.delivery.latency import Latency
 from traptor.worker.delivery.marker import Marker
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.sink import Sink
@@ -196,6 +197,11 @@ class Delivery:
     def outbox_trouble(self) -> OutboxTrouble | None:
         """The reason why there is no room."""
         return self._intake.trouble
+
+    @property
+    def latency(self) -> Latency:
+        """How long messages took until they were delivered."""
+        return self._outflow.latency
 
     @property
     def backlog(self) -> int:

@@ -173,7 +173,7 @@ class Gathering:
             return False
         self._outflow.forget_done(own.outbox, gone)
         self._committed_at = time.monotonic()
-        self._outflow.begin(own, batch, messages)
+        self._outflow.begin(own, batch, messages, self._since)
         return True
 
     def _deliver_at_once(self, message: Outgoing) -> bool:
@@ -181,6 +181,7 @@ class Gathering:
         is_done = self._sink.deliver_at_once(message)
         self._counts.accepted += is_done
         self._counts.delivered += is_done
+        self._outflow.latency.at_once += is_done
         return is_done
 
     def _cannot_keep(self, error: OutboxError) -> None:

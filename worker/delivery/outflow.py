@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
+from traptor.worker.delivery.latency import Latency
 from traptor.worker.delivery.patience import Front
 from traptor.worker.delivery.sink import Handed, Sink, Ticket
 from traptor.worker.delivery.waiting import Waiting
@@ -44,6 +45,7 @@ class Outflow:
         self._has_moved = False
         self._sink = sink
         self._counts = counts
+        self.latency = Latency()
         self._live: _InHand | None = None
         self._late: _InHand | None = None  # of those that waited
         self._in_flight = 0
@@ -122,11 +124,15 @@ class Outflow:
         handed = [front.batch.at] if front is not None and isinstance(front.batch, Handed) else []
         return min([*handed, *(at for one in self._sources if (at := one.since) is not None)], default=None)
 
-    def begin(self, source: Waiting, batch: Batch, messages: Sequence[Outgoing]) -> None:
+    def begin(
+        self, source: Waiting, batch: Batch, messages: Sequence[Outgoing], received_at: float | None = None
+    ) -> None:
         """Take a batch that was just put into its outbox: as live, or behind waiting ones."""
         now = time.monotonic()
         if self._live is None:
-            self._live = _InHand(Handed(source.outbox, batch, is_adopted=False, at=now), messages)
+            since = now if received_at is None else received_at
+            handed = Handed(source.outbox, batch, is_adopted=False, at=now, received_at=since)
+            self._live = _InHand(handed, messages)
         else:
             source.add(batch, now)
 
@@ -252,7 +258,14 @@ class Outflow:
             try:
                 since = waiting.since
                 if (batch := waiting.next()) is not None:
-                    handed = Handed(waiting.outbox, batch, is_adopted=waiting.is_adopted, at=since or 0.0)
+                    received_at = None if waiting.is_adopted else since
+                    handed = Handed(
+                        waiting.outbox,
+                        batch,
+                        is_adopted=waiting.is_adopted,
+                        at=since or 0.0,
+                        received_at=received_at,
+                    )
                     return _InHand(handed, waiting.outbox.read(batch))
             except OutboxError as error:
                 self._say_unusable(error)
@@ -264,6 +277,8 @@ class Outflow:
         handed = ticket.handed
         handed.left -= 1
         if not handed.left:
+            if handed.received_at is not None:  # of the batch at once: one look at the clock for all
+                self.latency.add(time.monotonic() - handed.received_at, handed.batch.size)
             self._done.setdefault(handed.outbox, []).append(handed.batch)
 
     def _say_unusable(self, error: OutboxError) -> None:

@@ -11,12 +11,21 @@ from traptor.worker.outbox.outbox import Batch, Outbox
 class Handed:
     """A batch of an outbox whose messages are on their way."""
 
-    __slots__ = ("at", "batch", "is_adopted", "is_repeated", "left", "outbox")
+    __slots__ = ("at", "batch", "is_adopted", "is_repeated", "left", "outbox", "received_at")
 
-    def __init__(self, outbox: Outbox, batch: Batch, *, is_adopted: bool, at: float = 0.0) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        batch: Batch,
+        *,
+        is_adopted: bool,
+        at: float = 0.0,
+        received_at: float | None = None,
+    ) -> None:
         self.outbox = outbox
         self.batch = batch
         self.at = at  # when it was put into the outbox, or found there (monotonic)
+        self.received_at = received_at  # when its first message came; None: by an earlier generation
         self.left = batch.size  # messages that are neither delivered nor dead letters yet
         self.is_adopted = is_adopted  # an earlier generation left them
         self.is_repeated = is_adopted  # they may have been delivered before

@@ -157,6 +157,21 @@ def test_a_trial_is_counted_by_what_became_of_its_posts(world: SteppedWorld) -> 
     assert found["traptor_trial_ok", ()] == 0
 
 
+def test_the_time_until_delivery_is_a_histogram_that_goes_on_over_generations(world: SteppedWorld) -> None:
+    c = world.connection("track:0", "storm")
+    name = "traptor_delivery_latency_seconds"
+    for rounds in (1, 2):
+        g = world.stream(c)
+        g.last_report = reported(g, latency={"0.1": 7, "2.5": 2, "inf": 1}, latency_ms=400_500)
+        found = scraped(shown(world))
+        buckets = [found[f"{name}_bucket", ("track:0", le)] for le in ("0.1", "1.0", "2.5", "300.0", "+Inf")]
+        assert buckets == [7 * rounds, 7 * rounds, 9 * rounds, 9 * rounds, 10 * rounds]
+        assert found[f"{name}_count", ("track:0",)] == 10 * rounds
+        assert found[f"{name}_sum", ("track:0",)] == 400.5 * rounds
+        world.gone(g)
+        world.after(100)
+
+
 def reported(g: Any, **counts: Any) -> Report:
     return Report(
         at=g.born_at + 1, activity=Activity.READING, activity_since=g.born_at, last_byte_at=g.born_at,

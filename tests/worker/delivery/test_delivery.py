@@ -56,6 +56,21 @@ def folders(tmp_path: Path) -> list[str]:
 # ---- the way of a message
 
 
+def test_the_time_until_the_output_confirms_is_counted_and_not_for_those_of_others(make: Make) -> None:
+    first = GateSink(confirms=False)
+    delivery = make(first)
+    delivery.send(tweet(1))
+    wait_for(lambda: delivery.keep() and first.sent, "it is sent")
+    assert delivery.latency.by_step() == {}, "nothing is confirmed yet"
+    die(delivery)
+    second = GateSink()
+    successor = make(second, 2)
+    wait_for(lambda: successor.counts.redelivered == 1, "it is delivered")
+    successor.send(tweet(2))
+    wait_for(lambda: successor.counts.delivered == 1, "the next one is delivered")
+    assert sum(successor.latency.by_step().values()) == 1
+
+
 def test_a_message_is_in_the_outbox_before_it_is_sent_and_leaves_it_when_it_is_delivered(make: Make) -> None:
     sink = GateSink(confirms=False)
     delivery = make(sink)
