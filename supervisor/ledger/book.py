@@ -124,7 +124,8 @@ class Ledger:
         self.note(at)
 
     def forget(self, before: float) -> None:
-        """Forget connections that have been unplanned since before that Unix time."""
+        """Forget connections that have been unplanned since before that Unix time, and gaps to be filled."""
+        self.fills.forget(before)
         for name, timeline in list(self._timelines.items()):
             standing = timeline.standing
             is_old = standing.kind is IntervalKind.UNPLANNED and standing.open_from.wall < before

@@ -67,6 +67,11 @@ class FillBook:
             for id_ in final[:-_FINAL_KEPT]:
                 del self._fills[id_]
 
+    def forget(self, before: float) -> None:
+        """Give up what ended before that Unix time: the ledger forgets such gaps."""
+        for fill in [one for one in self._fills.values() if one.is_open and one.to_unix < before]:
+            self.put(fill.given_up("it is older than ledger_keep", before))
+
     def plan(self, fill: Fill, plan: bytes) -> None:
         """Keep what a fill asks for, which stays the same whatever becomes of the rules."""
         self._plans[fill.id] = self._new_plans[fill.id] = plan

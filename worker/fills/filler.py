@@ -91,7 +91,7 @@ class Filler:
     def _fetch(self, piece: SearchPiece) -> PieceFetched:
         body, headers = search(piece, self._settings)
         try:
-            page = read_page(body)
+            page = read_page(body, piece.token)
         except ValueError as error:
             return PieceFetched(number=piece.number, end=FillEnd.BROKEN, headers=headers, detail=str(error))
         reads = self._pipeline.paid(page.ids, page.included_posts, page.included_users)

@@ -92,8 +92,8 @@ class FoundPage(msgspec.Struct, frozen=True):
     included_users: int
 
 
-def read_page(body: bytes) -> FoundPage:
-    """Return the posts of a search's answer. Raises ValueError where it is none."""
+def read_page(body: bytes, token: str = "") -> FoundPage:
+    """Return the posts of a search's answer, to which `token` led. Raises ValueError where it is none."""
     try:
         page = _decode_page(body)
         objects = _Objects(page.includes)
@@ -101,6 +101,8 @@ def read_page(body: bytes) -> FoundPage:
         ids, included = _ids(page.data), _ids((*page.includes.tweets, *page.includes.posts))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"no page of posts: {type(error).__name__}") from None
+    if token and page.meta.next_token == token:
+        raise ValueError("a page that leads to itself: no page of posts")
     return FoundPage(lines, ids, page.meta.next_token or "", included, len(page.includes.users))
 
 

@@ -146,6 +146,19 @@ def test_fills_are_answered_by_period_and_connection_and_forgotten_with_their_ga
         assert [one.state for one in reader.fills(Period())] == [FillState.WAITING] * 2
 
 
+def test_gaps_that_the_ledger_forgets_are_not_filled_any_more(store: LedgerStore) -> None:
+    book = FillBook(None, by_search)
+    for since in (0, 100):
+        book.take(entry(since, since + 10))
+    book.forget(T + 50)
+    assert stretches(book) == [(100, 110)]
+    assert book.all()[0].why == "it is older than ledger_keep"
+    written(book, store)
+    store.prune(Period(T + 50, T + 200))
+    with closing(LedgerReader(store.path)) as reader:
+        assert [one.from_unix - T for one in reader.fills(Period())] == [100]
+
+
 def test_final_fills_in_memory_are_bounded() -> None:
     book = FillBook(None, by_search)
     for number in range(300):

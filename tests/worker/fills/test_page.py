@@ -74,6 +74,12 @@ def test_what_is_no_page_is_refused(body: bytes) -> None:
         read_page(body)
 
 
+def test_a_page_that_leads_to_itself_is_refused() -> None:
+    assert read_page(page(token="two"), "one").next_token == "two"
+    with pytest.raises(ValueError, match="leads to itself"):
+        read_page(page(token="two"), "two")
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_page_or_refused(body: bytes) -> None:
     try:
