@@ -24,6 +24,7 @@ from benchmarks.failover import failover
 from benchmarks.figures import FULL, QUICK, TINY, Effort, Figure
 from benchmarks.filters import many_filters
 from benchmarks.idle import full_look, many_connections, weight
+from benchmarks.loading import loading
 from benchmarks.path import full_path, many_rules
 from benchmarks.posts import posts
 from benchmarks.restart import refresh, restart
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "posts": posts,
     "socket_to_sink": socket_to_sink,
     "counters": counters,
+    "loading": loading,
     "restart": restart,
     "refresh": refresh,
     "failover": failover,

@@ -17,6 +17,7 @@ BENCHMARKS = (
     "many_rules",
     "socket_to_sink",
     "counters",
+    "loading",
     "restart",
     "refresh",
     "failover",

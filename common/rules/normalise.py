@@ -19,6 +19,7 @@ Found = Rule | Rejected | Inactive
 KEY_PREFIX = "traptor-"
 # Every tweet carries the rules that it matched, and a Kafka message is usually limited to 1 MB.
 MAX_RULE_BYTES = 1 << 18
+_MOST_ESCAPED = 40  # bytes of JSON that a character may take, in a value or tag, with what stands around it
 _READ_FIELDS = frozenset({"rule_id", "value", "tag", "orig_type", "status"})
 
 
@@ -78,13 +79,32 @@ def _usable(key: str, group: GroupId, rule_id: str, fields: Mapping[str, str], l
     if "value" not in fields:
         raise ValueError("the field value is missing")
     ready_json = _ready_json(rule_id, fields, group.type)
-    hashtag = group.type is RuleType.TRACK and _word(fields, "orig_type").lower() == "hashtag"
+    values, doubt = _values(group.type, fields, limits)
+    return Rule(key, rule_id, group, values, ready_json, doubt=doubt, has_rate=RATE in fields)
+
+
+def check_fields(
+    rule_type: RuleType, fields: Mapping[str, str], limits: Limits
+) -> tuple[tuple[str, ...], str]:
+    """Return the values that a rule with these fields would have, and the doubt about them.
+
+    Raises ValueError with the reason for which `read_rule` would reject it, at half the cost.
+    """
+    if "value" not in fields:
+        raise ValueError("the field value is missing")
+    if _MOST_ESCAPED * sum(len(name) + len(text) for name, text in fields.items()) > MAX_RULE_BYTES:
+        _ready_json(fields.get("rule_id", ""), fields, rule_type)
+    return _values(rule_type, fields, limits)
+
+
+def _values(rule_type: RuleType, fields: Mapping[str, str], limits: Limits) -> tuple[tuple[str, ...], str]:
+    hashtag = rule_type is RuleType.TRACK and _word(fields, "orig_type").lower() == "hashtag"
     text, doubt = without_invisible(fields["value"])
-    values = read_values(group.type, text, hashtag=hashtag)
-    limit = limits.of(group.type)
+    values = read_values(rule_type, text, hashtag=hashtag)
+    limit = limits.of(rule_type)
     if len(values) > limit:
         raise ValueError(f"{len(values)} values; one connection carries {limit} and a rule is never split")
-    return Rule(key, rule_id, group, values, ready_json, doubt=doubt, has_rate=RATE in fields)
+    return values, doubt
 
 
 def _ready_json(rule_id: str, fields: Mapping[str, str], rule_type: RuleType) -> bytes:

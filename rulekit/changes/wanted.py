@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from traptor.common.rates import read_rate_limit
-from traptor.common.rules.normalise import read_rule
-from traptor.common.rules.rule import Limits, Rejected, Rule, RuleType
+from traptor.common.rules.normalise import check_fields
+from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.text import shown
 from traptor.rulekit.changes.change import Fields
 from traptor.rulekit.sources.row import BadRow, Row
@@ -36,15 +36,12 @@ def wanted_rule(row: Row, rule_type: RuleType, limits: Limits) -> Wanted:
     if own_type != rule_type and RuleType.parse(own_type) is not rule_type:
         raise ValueError(f"rule_type is {own_type}, and {rule_type} rules are expected")
     rule_id = fields.get("rule_id", "").strip()
-    found = read_rule(f"traptor-{rule_type}:0:{rule_id or '-'}", fields, False, limits)
-    if isinstance(found, Rejected):
-        raise ValueError(found.reason)  # noqa: TRY004 - the row is wrong, not the type
-    assert isinstance(found, Rule)
+    values, doubt = check_fields(rule_type, fields, limits)
     if rule_id:
         _check_id(rule_id)
     _check_rate(fields)
-    fields["rule_id"] = rule_id or derived_id(found.values)
-    return Wanted(row.number, fields["rule_id"], fields, found.values, found.doubt)
+    fields["rule_id"] = rule_id or derived_id(values)
+    return Wanted(row.number, fields["rule_id"], fields, values, doubt)
 
 
 def derived_id(values: Iterable[str]) -> str:
@@ -66,6 +63,8 @@ def _check_rate(fields: Fields) -> None:
 def _check_id(rule_id: str) -> None:
     if len(rule_id.encode(errors="surrogatepass")) > _MAX_ID_BYTES:
         raise ValueError(f"rule_id {shown(rule_id)} has more than {_MAX_ID_BYTES} bytes")
+    if rule_id.isascii() and rule_id.isprintable():
+        return  # as nearly all are
     if any(unicodedata.category(character) in _UNSUITABLE for character in rule_id):
         raise ValueError(f"rule_id {shown(rule_id)} has control or invisible characters")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import redis
 from redis.client import Pipeline
@@ -123,7 +124,9 @@ def _put_rule(pipeline: Pipeline, rule: RuleChange) -> None:
     if rule.before is not None:
         pipeline.delete(rule.key)
     if rule.after is not None:
-        pipeline.hset(rule.key, items=[part for item in rule.after.items() for part in item])
+        # Its own method takes twice as long.
+        parts = chain.from_iterable(rule.after.items())
+        pipeline.execute_command("HSET", rule.key, *parts)  # type: ignore[no-untyped-call]  # see above
 
 
 def _how_to_go_on(written: Sequence[GroupId], step: Sequence[GroupChange], why: str) -> str:

@@ -16,10 +16,14 @@ _NAME = re.compile(r"@?([A-Za-z0-9_]{1,15})")
 def apart(rows: Iterable[Row | BadRow], rule_type: RuleType, named: list[Row]) -> Iterator[Row | BadRow]:
     """Yield the rows without names; those of follow rules with names are put into `named`."""
     for row in rows:
-        if rule_type is RuleType.FOLLOW and isinstance(row, Row) and list(names_in(row.fields["value"])):
+        if rule_type is RuleType.FOLLOW and isinstance(row, Row) and _has_names(row.fields["value"]):
             named.append(row)
         else:
             yield row
+
+
+def _has_names(value: str) -> bool:
+    return not value.isdecimal() and any(names_in(value))
 
 
 def names_in(value: str) -> Iterator[str]:

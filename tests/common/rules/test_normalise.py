@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.rules.normalise import decode_fields, parse_key, read_rule
-from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, fingerprint
+from traptor.common.rules.normalise import check_fields, decode_fields, parse_key, read_rule
+from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, RuleType, fingerprint
 
 TRACK = GroupId.parse("track:0")
 FIELDS = {"rule_id": "5", "value": "Flood  Warning", "tag": "Floods", "colour": "blue", "appid": ""}
@@ -223,3 +223,30 @@ def test_the_fingerprint_knows_every_change_and_no_order() -> None:
     others = [read(tag="other"), read(value="flood"), read(orig_type="hashtag"), read("traptor-track:0:7")]
     prints = {fingerprint([rule]) for rule in (one, two, *others) if isinstance(rule, Rule)}
     assert len(prints | {fingerprint([])}) == 7
+
+
+@given(
+    st.sampled_from(RuleType),
+    st.dictionaries(
+        st.sampled_from(["value", "tag", "orig_type", "description", "rule_id"]),
+        st.one_of(
+            st.sampled_from(["12,13", "flood, storm", "1,2,3,4", "hashtag", "x" * 61, "\u200bx", "x\u200by"]),
+            st.integers(1, 20).map(lambda number: "\x01\u00e9" * (number * 1_500)),
+            st.text(max_size=12),
+        ),
+    ),
+)
+def test_fields_are_checked_as_the_rule_that_has_them_would_be(
+    rule_type: RuleType, fields: dict[str, str]
+) -> None:
+    limits = Limits(2, 2, 2)
+    found = read_rule(f"traptor-{rule_type}:0:{fields.get('rule_id') or '-'}", fields, False, limits)
+    if isinstance(found, Rule):
+        assert check_fields(rule_type, fields, limits) == (found.values, found.doubt)
+        return
+    assert isinstance(found, Rejected)
+    with pytest.raises(ValueError) as caught:
+        check_fields(rule_type, fields, limits)
+    assert str(caught.value).partition("bytes")[2] == found.reason.partition("bytes")[2]
+    if "bytes as JSON" not in found.reason:
+        assert str(caught.value) == found.reason
