@@ -42,6 +42,7 @@ class Sampling:
 
 async def _within(queue: asyncio.Queue[Sample], within_s: float) -> Sample | None:
     try:
-        return await asyncio.wait_for(queue.get(), within_s)
+        async with asyncio.timeout(within_s):
+            return await queue.get()
     except TimeoutError:
         return None

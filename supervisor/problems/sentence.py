@@ -22,13 +22,13 @@ _DAY_S = 86_400
 def sentence(problem: OpenProblem, since: float, at: float, zone: tzinfo | None = None) -> str:
     """Return the sentence as of `at` (Unix seconds), in local time unless a zone is given."""
     until = f", until {_clock(problem.until, at, zone)}" if problem.until is not None else ""
-    begin = f"{subject_of(problem)} since {_clock(since, at, zone)} ({age(at - since)})"
+    begin = f"{subject_of(problem)} since {_clock(since, at, zone)} ({rough_age(at - since)})"
     return one_line(f"{begin}: {problem.why}{until}; {problem.todo}")
 
 
 def steady_sentence(problem: OpenProblem, since: float, at: float) -> str:
     """Return the same without the age: it changes only with the problem."""
-    return sentence(problem, since, at).replace(f" ({age(at - since)})", "", 1)
+    return sentence(problem, since, at).replace(f" ({rough_age(at - since)})", "", 1)
 
 
 def subject_of(problem: OpenProblem) -> str:
@@ -72,7 +72,7 @@ def subject_of(problem: OpenProblem) -> str:
             return f"job {name!r} FAILING"
 
 
-def age(seconds: float) -> str:
+def rough_age(seconds: float) -> str:
     """Return a duration as people say it: `40 s`, `12 min`, `3 h`, `2 d`."""
     for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
         if seconds >= 2 * unit_s or (unit == "min" and seconds >= unit_s):

@@ -51,7 +51,8 @@ class Channel(asyncio.Protocol):
     async def read_to_end(self, timeout_s: float) -> None:
         """Wait until everything that the dead worker had sent is handled."""
         try:
-            await asyncio.wait_for(self._ended.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
         except TimeoutError:
             return  # another process holds the worker's end open
 

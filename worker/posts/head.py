@@ -80,11 +80,6 @@ class PostHead(Part, frozen=True, gc=False):
         return self.data
 
     @property
-    def has_errors(self) -> bool:
-        """True when something of the post could not be expanded."""
-        return self.errors is not NO_MEMBER
-
-    @property
     def has_traptor(self) -> bool:
         """True when the JSON already has a member `traptor`, whatever it holds."""
         return self.traptor is not NO_MEMBER

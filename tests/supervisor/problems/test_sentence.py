@@ -8,7 +8,7 @@ from logging import ERROR, INFO
 import pytest
 
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.problems.sentence import age, sentence, steady_sentence, subject_of
+from traptor.supervisor.problems.sentence import rough_age, sentence, steady_sentence, subject_of
 
 AT = datetime(2026, 11, 23, 3, 3, tzinfo=UTC).timestamp()
 
@@ -92,4 +92,4 @@ def test_each_subject_is_named_with_its_state_in_capitals(one: OpenProblem, expe
     ],
 )
 def test_ages_are_said_as_people_say_them(seconds: float, text: str) -> None:
-    assert age(seconds) == text
+    assert rough_age(seconds) == text
