@@ -105,8 +105,11 @@ class PostPipeline(Pipeline):
     def follow(self, handled_until: Callable[[], float]) -> None:
         """Set the function that tells until when everything received was handled; call this first."""
         if self._trial is not None:
-            self._trial.follow(handled_until)
-            handled_until = self._trial.safe_until  # so that what either output lost lies in the gap
+            # The trial gets a post when it is kept, which is later than it came; what either output lost
+            # must lie in the gap.
+            told = handled_until
+            self._trial.follow(lambda: self.delivery.safe_of(told()))
+            handled_until = self._trial.safe_until
         super().follow(handled_until)
 
     def stream_opened(self) -> None:

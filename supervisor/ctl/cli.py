@@ -59,7 +59,8 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 no supervisor answers, 78 bad configuration; those of"
-    " `health` are 0 ok, 1 degraded, 2 down. A read command with --json prints JSON for scripts.",
+    " `health` are 0 ok, 1 degraded, 2 down; `compliance check` has more."
+    " A read command with --json prints JSON for scripts.",
 )
 @click.option(
     "-c",

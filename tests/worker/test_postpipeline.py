@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.register import Billed
 from traptor.worker.sinks.kafka.record import Recorder
+from traptor.worker.trialoutput.output import TrialOutput
 
 STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
 MEANINGS = (single("11", "track:0", "storm"), packed("12", "track:b", ("flood", "hail")))
@@ -370,6 +372,25 @@ def test_a_trial_gets_the_same_posts_in_the_other_form(main: str, other: str) ->
     assert (tweet["id_str"], tweet["text"]) == ("900000000000000020", "storm")
     counters = pipeline.counters(0)
     assert (counters.received, counters.errors, counters.trial) == (2, {"not rebuilt": 1}, {"accepted": 2})
+
+
+def test_nothing_counts_as_safe_that_either_output_has_not_kept(tmp_path: Path) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    delivery, trial = Delivery(birth, GateSink()), TrialOutput(birth, GateSink())
+    pipeline = PostPipeline(birth, delivery, None, trial)
+    now = 5.0
+    pipeline.follow(lambda: now)
+    pipeline.open()
+    with delivery._lock, trial._delivery._lock:  # their own threads commit nothing meanwhile
+        pipeline.handle(post_line(post_fields("storm"), "11"))
+        now = 9.0
+        gathered = delivery.safe_until()
+        delivery.keep()
+        with_the_trial = delivery.safe_until()
+        trial.keep()
+        kept = delivery.safe_until()
+    pipeline.drain(time.monotonic())
+    assert (gathered, with_the_trial, kept) == (5.0, 5.0, 9.0)
 
 
 VERSIONS = ["5", "6", "7"]

@@ -230,7 +230,11 @@ class Delivery:
 
     def safe_until(self) -> float:
         """Return the time (monotonic) up to which all received data is delivered or in the outbox."""
-        return self._gathered.safe_until(self._handled_until())
+        return self.safe_of(self._handled_until())
+
+    def safe_of(self, handled_until: float) -> float:
+        """Return up to when data received until `handled_until` is delivered or in the outbox."""
+        return self._gathered.safe_until(handled_until)
 
     # ---- steps
 
