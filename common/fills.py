@@ -9,6 +9,8 @@ class FillMethod(StrEnum):
     """The ways to get the posts of a gap afterwards; tweets name theirs in `traptor.collection.filled`."""
 
     SEARCH = "search"  # GET /2/tweets/search/all
+    BACKFILL = "backfill"  # `backfill_minutes` of the stream that ends the gap (Enterprise)
+    RECOVERY = "recovery"  # a stream of its own with `start_time` and `end_time` (Enterprise)
 
 
 class FillEnd(StrEnum):
@@ -18,5 +20,6 @@ class FillEnd(StrEnum):
     HTTP = "http"  # X answered with another status than 200
     NETWORK = "network"  # no answer, or one that broke off
     BROKEN = "broken"  # the answer is no page of posts
+    SHORT = "short"  # a recovery that came less far than the one before
     NO_ROOM = "no_room"  # the outbox takes nothing now: posts may be missing from it
     FAULT = "fault"  # an error in the worker

@@ -159,12 +159,17 @@ class Sample(msgspec.Struct, tag="sample", frozen=True):
         return f"Sample({len(self.messages)} messages, skipped={self.skipped}, is_last={self.is_last})"
 
 
+BACKFILLED = 0
+
+
 class PieceFetched(msgspec.Struct, tag="piece_fetched", frozen=True, kw_only=True):
-    """The answer to a SearchPiece: with FillEnd.DONE its posts are in the outbox.
+    """The answer to a SearchPiece or RecoverPiece: with FillEnd.DONE its posts are in the outbox.
 
     `posts` came, of which `new` were given to the output and the others had been before; `reads` is what X
-    bills for them, as in Counters. `token` leads to the next page, if there is one. `status`, `headers`,
-    `detail` and `problem` are as in Disconnected.
+    bills for them, as in Counters. `token` leads to the next page, if there is one; of a recovery it is the
+    Unix time at which the latest post that came was written. `status`, `headers`, `detail` and
+    `problem` are as in Disconnected. With the number BACKFILLED it tells of the past posts that a Connect
+    with `backfill_minutes` brought.
     """
 
     number: int
@@ -203,6 +208,7 @@ class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
     bearer_token: str = ""
     source_address: str | None = None
     proxy: str | None = None
+    backfill_minutes: int = 0  # of posts before the connect, which X sends first (v2)
 
     def __repr__(self) -> str:
         return f"Connect(key_name={self.key_name!r}, key_id={self.key_id!r})"
@@ -227,6 +233,22 @@ class SearchPiece(msgspec.Struct, tag="search_piece", frozen=True, kw_only=True)
 
     def __repr__(self) -> str:
         return f"SearchPiece(number={self.number}, max_results={self.max_results}, token={self.token!r})"
+
+
+class RecoverPiece(msgspec.Struct, tag="recover_piece", frozen=True, kw_only=True):
+    """The order to fetch posts of a time by a recovery job, and to deliver them, while the stream goes on.
+
+    Times are those of the request, in X's form; after `most_posts` the worker ends it (v2, Enterprise).
+    """
+
+    number: int
+    connect: Connect
+    start_time: str
+    end_time: str
+    most_posts: int
+
+    def __repr__(self) -> str:
+        return f"RecoverPiece(number={self.number}, start_time={self.start_time!r})"
 
 
 class Close(msgspec.Struct, tag="close", frozen=True):
@@ -266,7 +288,7 @@ class Reopen(msgspec.Struct, tag="reopen", frozen=True):
 FromWorker = (
     Ready | MayConnect | Connected | Disconnected | OutboxFull | Report | Sample | PieceFetched | Drained
 )
-FromMaster = Connect | Close | Rules | SearchPiece | Drain | TakeSample | Reopen
+FromMaster = Connect | Close | Rules | SearchPiece | RecoverPiece | Drain | TakeSample | Reopen
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)

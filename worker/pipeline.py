@@ -15,12 +15,13 @@ from traptor.common.counts import BY_KIND, Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Ration, Tally
-from traptor.common.messages import Rules, SearchPiece, TrialReport
+from traptor.common.messages import PieceFetched, Rules, SearchPiece, TrialReport
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.buckets import Buckets
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.posts.past import Taken
 from traptor.worker.sampler import Sampler
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweets.enrich import Enricher
@@ -133,6 +134,21 @@ class Pipeline(abc.ABC):
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a post that a gap lacked. Raises ProtocolError where none can be asked for."""
         raise ProtocolError(f"piece {piece.number} of a gap that is not filled")
+
+    def take_recovered(self, line: bytes) -> Taken:
+        """Deliver a line of a recovery. Raises ProtocolError where none can be asked for."""
+        raise ProtocolError("a recovery for a stream that has none")
+
+    def expect_past(self, opened_unix: float) -> None:
+        """Take posts from before a stream that opened at this time as those of a gap (the main thread).
+
+        Raises ProtocolError where none can be asked for.
+        """
+        raise ProtocolError("a backfill of a stream that has none")
+
+    def past_taken(self, safe_until: float) -> PieceFetched | None:
+        """Return, once, what came of a backfill that is over and in the outbox."""
+        return None
 
     @property
     def rules_change(self) -> int:

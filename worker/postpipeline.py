@@ -15,12 +15,13 @@ import msgspec
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
 from traptor.common.counts import Counters, added
 from traptor.common.files.reads import ReadCounts, ReadsFile
+from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
-from traptor.common.messages import Rules, SearchPiece, TrialReport
+from traptor.common.messages import BACKFILLED, PieceFetched, Rules, SearchPiece, TrialReport
 from traptor.common.problem import Problem
-from traptor.common.rules.rule import Rule
+from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
@@ -31,6 +32,7 @@ from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_posts, included_users, numbers_of
+from traptor.worker.posts.past import Backlog, Taken
 from traptor.worker.posts.post import NamedFilter
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
 from traptor.worker.seen.claim import Claim
@@ -92,6 +94,8 @@ class PostPipeline(Pipeline):
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
         self._query: _Query | None = None
         self._drains = False
+        self._backlog: Backlog | None = None
+        self._filling: dict[tuple[FillMethod, GroupId | None], Enricher] = {}
 
     def open(self) -> None:
         """Prepare matching and connect to the output. Raises SinkError."""
@@ -113,8 +117,10 @@ class PostPipeline(Pipeline):
         super().follow(handled_until)
 
     def stream_opened(self) -> None:
-        """Begin a new stream."""
+        """Begin a new stream, which brings no posts of the past unless they are expected."""
         super().stream_opened()
+        with self._lock:
+            self._backlog = None
         if self._trial is not None:
             self._trial.stream_opened()
 
@@ -139,6 +145,10 @@ class PostPipeline(Pipeline):
             editions.note(head)
         if head.errors is not NO_MEMBER:
             self._count_problems(partial_errors(head))
+        backlog = self._backlog
+        if backlog is not None and backlog.holds(head.data.id):
+            self._take_past(raw, head, backlog, received_at_s)
+            return
         self._included_users += included_users(head)
         post = number_of(head.data.id) or 0
         is_repeated = post > 0 and self.delivery.has_seen(post)
@@ -224,6 +234,7 @@ class PostPipeline(Pipeline):
         self._edition = edition
         self._enricher = self.enricher(edition.rules, self.birth.group)
         self._foreign = self.enricher(edition.rules, None)
+        self._filling = {}
         self.limit_rates(edition.rules)
 
     def _settle(
@@ -296,6 +307,64 @@ class PostPipeline(Pipeline):
             head = msgspec.structs.replace(found, matching_rules=query.named)
             self._deliver(line, head, query.edition.attribute(head, line), query.enricher, time.time())
             return True
+
+    def take_recovered(self, line: bytes) -> Taken:
+        """Deliver the post of a line unless it was delivered before, or the worker ends."""
+        found = read_line(line)
+        with self._lock:
+            if not isinstance(found, PostHead):
+                self.tally.broken += found.kind is LineKind.BROKEN
+                return Taken(ends=found.kind in (LineKind.DISCONNECT, LineKind.PROBLEMS))
+            if self._drains:
+                return Taken()
+            if self._editions.now is not self._edition:
+                self._use(self._editions.now)
+            self.tally.received_bytes += len(line)
+            is_new, reads = self._take_filled(line, found, FillMethod.RECOVERY, time.time())
+            return Taken(found.post.id, is_new, reads)
+
+    def _take_past(self, raw: bytes, head: PostHead, backlog: Backlog, received_at_s: float) -> None:
+        is_new, reads = self._take_filled(raw, head, FillMethod.BACKFILL, received_at_s)
+        backlog.took(is_new, reads, time.monotonic())
+
+    def _take_filled(
+        self, raw: bytes, head: PostHead, method: FillMethod, received_at_s: float
+    ) -> tuple[bool, dict[str, int]]:
+        """Deliver a post that names its filters, unless it was delivered before; return its reads too."""
+        post, included, users = number_of(head.post.id) or 0, included_posts(head), included_users(head)
+        self._included_users += users
+        reads = {**self.delivery.bill((post,), included, received_at_s)._asdict(), "included_users": users}
+        if post and self.delivery.has_seen(post):
+            self._count_dropped()
+            return False, reads
+        found = self._edition.attribute(head, raw)
+        group = None if found.source is Source.FOREIGN else self.birth.group
+        if (method, group) not in self._filling:
+            self._filling[method, group] = self.enricher(self._edition.rules, group, method)
+        self._deliver(raw, head, found, self._filling[method, group], received_at_s)
+        return True, reads
+
+    def expect_past(self, opened_unix: float) -> None:
+        """Take posts from before this time as those of a gap, until none came for a while."""
+        with self._lock:
+            self._backlog = Backlog(opened_unix, time.monotonic())
+
+    def past_taken(self, safe_until: float) -> PieceFetched | None:
+        """Return, once, what came of a backfill that is over and in the outbox."""
+        with self._lock:
+            backlog = self._backlog
+            if backlog is None or not backlog.is_over(time.monotonic()):
+                return None
+            if safe_until < backlog.last_at:
+                return None
+            self._backlog = None
+        return PieceFetched(
+            number=BACKFILLED,
+            end=FillEnd.DONE,
+            posts=backlog.posts,
+            new=backlog.new,
+            reads=backlog.reads,
+        )
 
     def _asked_by(self, piece: SearchPiece) -> _Query:
         """Return what a query stands for by the rules of now."""

@@ -28,6 +28,7 @@ from traptor.common.messages import (
     OutboxFull,
     OutboxTrouble,
     Ready,
+    RecoverPiece,
     Reopen,
     Report,
     Rules,
@@ -38,7 +39,7 @@ from traptor.worker.afterfork import give_memory_back, set_title
 from traptor.worker.credentials import masked, secrets_of
 from traptor.worker.current import CurrentStream
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.fills.filler import Filler
+from traptor.worker.fills.filler import Filler, Piece
 from traptor.worker.phase import Phase
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.stream.byapi import STREAMS
@@ -76,6 +77,7 @@ class Session:
         self._orders: queue.SimpleQueue[Connect | Drain] = queue.SimpleQueue()
         self._current = CurrentStream()
         self._phase = Phase(time.monotonic())
+        self._backfills = False
         self._filler: Filler | None = None  # of the link thread, from the first piece on
         self._drain_by: float | None = None
         self._end = threading.Lock()  # taken by whichever thread drains
@@ -127,11 +129,13 @@ class Session:
             on_line=self._take_line,
             on_refused=lambda refused: self._post(masked(refused, order)),
         )
+        self._backfills = order.backfill_minutes > 0
         self._current.begin(stream)
         if self._drain_by is not None:
             return  # it came before there was a stream to stop
         ended = stream.run(self._birth.rules)
         self._current.leave()
+        self._backfills = False
         ended = self._dated(masked(ended, order))
         if ended.streamed:
             ended = msgspec.structs.replace(ended, problem=self._pipeline.problem)
@@ -152,6 +156,8 @@ class Session:
     def _opened(self) -> None:
         self._pipeline.stream_opened()
         at = self._current.opened_at
+        if self._backfills:
+            self._pipeline.expect_past(time.time() - (time.monotonic() - at))
         self._current.opened(at)
         self._post(Connected(at, self._current.headers))
         self._enter(Activity.READING, "streaming")
@@ -198,7 +204,7 @@ class Session:
                 self._current.stop()
             case Rules():
                 self._pipeline.change_rules(message)
-            case SearchPiece():
+            case SearchPiece() | RecoverPiece():
                 self._fill(message)
             case Drain():
                 self._drain_soon(message)
@@ -208,7 +214,7 @@ class Session:
             case Reopen():
                 self._logs.reopen()
 
-    def _fill(self, piece: SearchPiece) -> None:
+    def _fill(self, piece: Piece) -> None:
         if self._drain_by is not None:
             return
         if self._filler is None:
@@ -240,6 +246,8 @@ class Session:
 
     def report(self) -> Report:
         """Return what the main thread does now and has done."""
+        if self._backfills and (past := self._pipeline.past_taken(self._delivery.safe_until())) is not None:
+            self._post(past)
         activity, since = self._phase.activity(self._delivery.reaches_since)
         redis_state, redis_error = self._pipeline.redis
         return Report(

@@ -462,8 +462,10 @@ class TwitterSection(Section):
     fill_gaps: FillGaps = option(
         "no",
         LIVE,
-        "v2: How gaps are filled afterwards: `no`, they stay; `search`, with the posts that X's full-archive "
-        "search finds for the rules of that time, at the price of posts. Words find no reposts.",
+        "v2: How gaps are filled afterwards, at the price of posts: `no`, they stay; `search`, with what X's "
+        "full-archive search finds for the rules of that time: words find no reposts; `recovery`, as "
+        "Enterprise contracts allow: up to five minutes by the stream that ends the gap, up to 24 hours by "
+        "recovery jobs.",
     )
     fill_daily_dollars: DollarCap = option(
         "10",

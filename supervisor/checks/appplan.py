@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
+from traptor.common.fills import FillMethod
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.configured import app_limits, terms, wording
 from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
@@ -60,7 +61,8 @@ class AppPlan:
     expand: Expand
     price: PriceOf1000
     trouble: str = ""  # why X does not tell which filters stand there
-    fills: Plan | None = None  # what is searched for each gap; None: gaps are not filled
+    fill_method: FillMethod | None = None  # None: gaps are not filled
+    fills: Plan | None = None  # what is searched for each gap, if that is the method
     fill_dollars: float | None = None  # at most for that on a day
 
     @property
@@ -126,7 +128,7 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
     standing = Standing().listed(look.filters or (), 0.0)
     found = composed(groups, limits, standing, 0.0)
     changes = difference(standing, found.goal, 0.0)
-    expand = Expand(settings.traptor.expand)
+    expand, method = Expand(settings.traptor.expand), fill_method(settings)
     return AppPlan(
         key=key,
         limits=limits,
@@ -137,7 +139,8 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
         expand=expand,
         price=price_of_1000(terms(settings).prices, expand),
         trouble=look.trouble,
-        fills=plan_of(groups, lambda _rule: True) if fill_method(settings) is not None else None,
+        fill_method=method,
+        fills=plan_of(groups, lambda _rule: True) if method is FillMethod.SEARCH else None,
         fill_dollars=settings.twitter.fill_daily_dollars,
     )
 

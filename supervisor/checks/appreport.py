@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from traptor.common.fills import FillMethod
 from traptor.common.rules.rule import Rejected
 from traptor.common.terminal import say
 from traptor.common.text import counted
@@ -79,20 +80,35 @@ def price_of(plan: AppPlan) -> str:
 
 def fills_of(plan: AppPlan) -> Iterator[str]:
     """Yield what is asked for each gap, and at which price; nothing where gaps are not filled."""
+    if plan.fill_method is FillMethod.RECOVERY:
+        yield (
+            "a gap is filled by the stream that ends it (up to five minutes), or by recovery jobs (up to 24"
+            f" hours), which X grants Enterprise apps only; {price_of(plan)}, {_fill_cap(plan)}"
+        )
     if plan.fills is None:
         return
     queries = len(plan.fills.queries)
-    most = (
-        "without a cap of its own"
-        if plan.fill_dollars is None
-        else f"${plan.fill_dollars:,.2f} a day at most"
-    )
     yield (
         f"a gap is filled by search: {counted(queries, 'request')} at least, one a second and 300 in 15"
-        f" minutes; {price_of(plan)}, {most}; searches for words find no reposts"
+        f" minutes; {price_of(plan)}, {_fill_cap(plan)}; searches for words find no reposts"
     )
     for missed in plan.fills.missed:
         yield f"not filled: {missed}"
+
+
+def _fills(plan: AppPlan) -> dict[str, Any] | None:
+    if plan.fill_method is None:
+        return None
+    asked: dict[str, Any] = {}
+    if plan.fills is not None:
+        asked = {"queries": len(plan.fills.queries), "missed": list(plan.fills.missed)}
+    return {"method": plan.fill_method, **asked, "daily_dollars": plan.fill_dollars}
+
+
+def _fill_cap(plan: AppPlan) -> str:
+    if plan.fill_dollars is None:
+        return "without a cap of its own"
+    return f"${plan.fill_dollars:,.2f} a day at most"
 
 
 def foreign_of(plan: AppPlan) -> Iterator[str]:
@@ -133,13 +149,7 @@ def as_json(plan: AppPlan) -> dict[str, Any]:
         "load_seconds": plan.load.seconds,
         "expand": plan.expand,
         "dollars_per_1000_posts": {"plain": plan.price.plain, "with_another": plan.price.with_another},
-        "fills": None
-        if plan.fills is None
-        else {
-            "queries": len(plan.fills.queries),
-            "missed": list(plan.fills.missed),
-            "daily_dollars": plan.fill_dollars,
-        },
+        "fills": _fills(plan),
         "differences": {one.name.lower(): rules for one, rules in plan.differences.items()},
         "trouble": plan.trouble or None,
     }

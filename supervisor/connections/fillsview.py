@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from traptor.common.errors import ProtocolError
-from traptor.common.messages import PieceFetched
+from traptor.common.messages import Disconnected, PieceFetched
+from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.workers.generation import Generation
 
 
@@ -15,6 +16,15 @@ class FillsView(Protocol):
     def fetched(self, g: Generation, answer: PieceFetched) -> None:
         """Take a worker's answer about a piece."""
 
+    def minutes(self, c: Connection, now: float) -> int:
+        """Return how many minutes of the past the stream that is permitted now has to bring."""
+
+    def refused(self, g: Generation, message: Disconnected) -> bool:
+        """Tell whether X refused a connect for the minutes that it asked for."""
+
+    def connected(self, g: Generation, at: float) -> None:
+        """Record that a stream opened, which may bring posts of the past."""
+
 
 class NoFills:
     """No gap is filled."""
@@ -22,3 +32,14 @@ class NoFills:
     def fetched(self, _g: Generation, _answer: PieceFetched) -> None:
         """Raise ProtocolError: nothing was asked for."""
         raise ProtocolError("a piece of a gap that nobody asked for")
+
+    def minutes(self, _c: Connection, _now: float) -> int:
+        """Return 0: no stream brings any."""
+        return 0
+
+    def refused(self, _g: Generation, _message: Disconnected) -> bool:
+        """Return False: none were asked for."""
+        return False
+
+    def connected(self, _g: Generation, _at: float) -> None:
+        """Expect nothing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_fields
+
 from traptor.common.logs.event import fields
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.agenda import Agenda
@@ -75,6 +77,7 @@ class Gate:
             log.info(
                 "an overlap begins", extra=fields(connection=c.name, gen=g.birth.generation, key=key.name)
             )
+        message = replace_fields(message, backfill_minutes=context.fills.minutes(c, now))
         g.permitted(message, spec, lease)
         context.fleet.connect(g, message)
         return True

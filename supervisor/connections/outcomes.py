@@ -155,6 +155,7 @@ class Outcomes:
         self._context.pool.connected(g.lease.key_id, message.at)
         self._news.connected(c, g.lease.key_id, message.at)
         c.gaps.streaming(g.birth.generation, instant(message.at))
+        self._context.fills.connected(g, message.at)
         if c.refusal is not None and c.refusal.rules == g.spec.rules:
             c.refusal = None
         log.info(
@@ -271,7 +272,9 @@ class Outcomes:
             self._context.pool.refund(key_id)
             look_at_addresses(self._context.pool)  # the address may be missing on this host
         cure = cure_of(message) if c.app is not None else None
-        if cure is not None:
+        if self._context.fills.refused(g, message):
+            self._key_failed(c, g, Failure(FailureKind.HTTP, text=message.detail), key_id, now)
+        elif cure is not None:
             self._news.cure(c, g, cure, message, now)
         elif message.status in RULES_REFUSED_STATUSES:
             self._rules_refused(c, g, message.status, now)

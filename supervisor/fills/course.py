@@ -74,6 +74,10 @@ class Course:
         """Record a piece that must be asked for again, after a wait."""
         self.failures, self.not_before = failures, max(self.not_before, now + wait_s)
 
+    def rest(self, wait_s: float, now: float) -> None:
+        """Ask for nothing for a while."""
+        self.not_before = max(self.not_before, now + wait_s)
+
     def due(self) -> float:
         """Return when the next piece may be asked for."""
         return max(self.not_before, self.pace.next_at())

@@ -10,30 +10,33 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
 from traptor.common.errors import TraptorError
 from traptor.common.files.reads import ReadCounts
+from traptor.common.fills import FillMethod
 from traptor.common.logs.event import fields
-from traptor.common.messages import PieceFetched, SearchPiece
+from traptor.common.messages import BACKFILLED, Disconnected, PieceFetched, SearchPiece
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.apps import Apps
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.fills.backfills import Backfills
 from traptor.supervisor.fills.course import Course, Pause
-from traptor.supervisor.fills.estimate import dollars_a_post, estimate, usual_rate
+from traptor.supervisor.fills.jobs import APART_S, MOST_POSTS, RecoveryJobs
 from traptor.supervisor.fills.overview import overview
+from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
-from traptor.supervisor.fills.room import room
-from traptor.supervisor.fills.verdict import Step, Verdict, verdict
-from traptor.supervisor.fills.window import window
+from traptor.supervisor.fills.room import MOST
+from traptor.supervisor.fills.verdict import Step, Verdict, settled, verdict
+from traptor.supervisor.fills.window import recovery_window, window
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant, instant, iso
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.money.reads import Expand, Reads, reads_of
+from traptor.supervisor.money.reads import Reads, reads_of
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message
 from traptor.supervisor.xapi.quota import quota_of
@@ -41,6 +44,7 @@ from traptor.supervisor.xapi.quota import quota_of
 log = logging.getLogger(__name__)
 
 _LOOK_S = 5.0
+_TOO_OLD = "it is older than the 24 hours that X recovers"
 _NOTHING_TO_ASK = "none of the rules of that time can be searched now"
 
 # Returns the Redis keys of the rules that a connection carried in a period. Raises TraptorError.
@@ -62,7 +66,7 @@ class Fills:
         book: FillBook,
         carried: Carried,
         wrote: Callable[[], object],
-        rates: Callable[[str], tuple[Sequence[float], float | None]],
+        rates: Rates,
         clock: Callable[[], Instant] = now,
     ) -> None:
         self._context = context
@@ -70,7 +74,9 @@ class Fills:
         self._book = book
         self._carried = carried
         self._wrote = wrote
-        self._rates = rates
+        self._purse = Purse(context, book, rates, clock)
+        self._jobs = RecoveryJobs(context)
+        self._backfills = Backfills(context, book, self._record, clock)
         self._clock = clock
         self._courses: dict[str, Course] = {}
         self._news = asyncio.Event()
@@ -91,18 +97,44 @@ class Fills:
 
     def fetched(self, g: Generation, answer: PieceFetched) -> None:
         """Take the answer of a worker."""
+        if answer.number == BACKFILLED:
+            self._backfilled(g, answer)
+            return
         name, now = g.birth.connection, self._clock()
         course = self._course(name)
         asked = course.take(answer.number, g.birth.generation, now.mono)
-        c = self._context.connections.get(name)
-        app = self._apps.get(c.app) if c is not None and c.app is not None else None
+        app = self._app_of(name)
         fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)
         if fill is None or app is None:
             return
         quota = quota_of(answer.headers)
         resets_at = None if quota.reset_at is None else now.mono + quota.reset_at - now.wall
         course.pace.told(quota.remaining, resets_at)
+        if fill.method is not FillMethod.SEARCH:
+            answer = settled(fill, answer, course.failures)
         self._conclude(fill, app, course, answer, verdict(answer, course.failures, now.wall))
+        self._news.set()
+
+    def minutes(self, c: Connection, now: float) -> int:
+        """Return how many minutes of the past the stream that is permitted now has to bring."""
+        return self._backfills.minutes(c, now)
+
+    def refused(self, g: Generation, message: Disconnected) -> bool:
+        """Tell whether X refused a connect for the minutes that it asked for."""
+        return self._backfills.refused(g, message)
+
+    def connected(self, g: Generation, at: float) -> None:
+        """Record that a stream opened, which may bring posts of the past."""
+        self._backfills.connected(g, at)
+
+    def _backfilled(self, g: Generation, answer: PieceFetched) -> None:
+        app, wall = self._app_of(g.birth.connection), self._clock().wall
+        dollars = 0.0 if app is None else _reads_of(answer).dollars(app.spending.terms.prices)
+        self._book.paid(g.birth.connection, dollars, wall)
+        # Of several gaps that one stream filled, the first is said to have brought all.
+        for number, fill in enumerate(self._backfills.over(g)):
+            got = fill.got(0, 0.0, wall) if number else fill.got(answer.new, dollars, wall)
+            self._record(got.fetched(""))
         self._news.set()
 
     def _conclude(self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: Verdict) -> None:
@@ -114,6 +146,8 @@ class Fills:
         match found.step:
             case Step.GO_ON:
                 course.went_well()
+                if fill.method is FillMethod.RECOVERY:
+                    course.rest(APART_S, now.mono)
                 self._record(fill.fetched(answer.token))
             case Step.LEAVE_OUT:
                 course.went_well()
@@ -154,8 +188,8 @@ class Fills:
         now = self._clock()
         course = self._course(c.name)
         settings = self._context.settings.twitter
-        fill = next(iter(self._book.open(c.name)), None)
         g = c.serving
+        fill = self._next(c, g)
         if course.waits(g.birth.generation if g is not None else None, now.mono):
             return _LOOK_S
         if fill is None:
@@ -171,6 +205,8 @@ class Fills:
             course.pause = Pause(hold.text, hold.until)
         elif course.due() > now.mono:
             return course.due() - now.mono
+        elif fill.method is not FillMethod.SEARCH:
+            self._recover(app, course, fill, g)
         elif (plan := await self._plan(c, app, fill)) is not None and c.serving is g:
             fill = self._now(fill)
             query = plan.queries[fill.step]
@@ -181,34 +217,50 @@ class Fills:
         return _LOOK_S
 
     def _ask(self, app: App, course: Course, fill: Fill, query: Query, g: Generation) -> None:
-        now = self._clock()
-        expand = Expand(self._context.settings.traptor.expand)
-        terms = app.spending.terms
-        left = room(
-            app.spending.account.at(now.wall),
-            terms,
-            self._context.settings.twitter.fill_daily_dollars,
-            self._book.spent(fill.connection, now.wall),
-            dollars_a_post(terms.prices, expand),
-        )
-        if not left.posts:
-            if course.pause is None or course.pause.why != left.why:
-                log.warning("gaps wait for money", extra=_about(fill, why=left.why))
-            course.pause = Pause(left.why, left.until)
+        posts = self._posts(app, course, fill, MOST)
+        if not posts:
             return
         start, end = window(fill)
-        asked = course.ask(fill.id, g.birth.generation, now.mono)
+        asked = course.ask(fill.id, g.birth.generation, self._clock().mono)
         piece = SearchPiece(
             number=asked.number,
             connect=connect_message(app.key, app.token),
             query=query.text,
             start_time=start,
             end_time=end,
-            max_results=left.posts,
+            max_results=posts,
             token=fill.token,
             meanings=query.meanings,
         )
-        self._context.fleet.search(g, piece)
+        self._context.fleet.fetch(g, piece)
+
+    def _recover(self, app: App, course: Course, fill: Fill, g: Generation) -> None:
+        """Ask for a recovery job."""
+        now = self._clock()
+        times = recovery_window(fill, now.wall)
+        if times is None:
+            self._record(fill.given_up(_TOO_OLD, now.wall))
+            return
+        if (hindrance := self._jobs.hindrance(app, now)) is not None:
+            course.pause = hindrance
+            return
+        posts = self._posts(app, course, fill, MOST_POSTS)
+        if not posts:
+            return
+        if fill.state is FillState.WAITING:
+            log.info("a gap is being filled", extra=_about(fill, **self._purse.price(app, fill)))
+            self._record(fill.begun(1, now.wall))
+        asked = course.ask(fill.id, g.birth.generation, now.mono)
+        self._context.fleet.fetch(g, self._jobs.piece(app, asked.number, times, posts, now))
+
+    def _posts(self, app: App, course: Course, fill: Fill, most: int) -> int:
+        """Return how many posts a piece may bring; 0: a cap is reached, and the course pauses."""
+        left = self._purse.room(app, fill, most)
+        if not left.posts:
+            if course.pause is None or course.pause.why != left.why:
+                log.warning("gaps wait for money", extra=_about(fill, why=left.why))
+            course.pause = Pause(left.why, left.until)
+        return left.posts
 
     async def _plan(self, c: Connection, app: App, fill: Fill) -> Plan | None:
         """Return the queries of a fill, made when it begins; None: there is nothing to ask now."""
@@ -232,18 +284,9 @@ class Fills:
             return None
         self._book.plan(fill.begun(len(plan.queries), self._clock().wall), dump_plan(plan))
         self._wrote()
-        self._say_price(c, app, fill, plan)
+        asked = {"queries": len(plan.queries), "missed": list(plan.missed) or None}
+        log.info("a gap is being filled", extra=_about(fill, **asked, **self._purse.price(app, fill)))
         return plan
-
-    def _say_price(self, c: Connection, app: App, fill: Fill, plan: Plan) -> None:
-        rate = usual_rate(*self._rates(c.name))
-        about: dict[str, Any] = {"queries": len(plan.queries), "missed": list(plan.missed) or None}
-        if rate is not None:
-            expand = Expand(self._context.settings.traptor.expand)
-            found = estimate(fill.seconds, rate, app.spending.terms.prices, expand)
-            about |= {"posts_about": found.posts, "dollars_about": found.dollars}
-        about["at_most_a_day"] = self._context.settings.twitter.fill_daily_dollars
-        log.info("a gap is being filled", extra=_about(fill, **about))
 
     # ---- answers
 
@@ -255,6 +298,17 @@ class Fills:
 
     def _course(self, name: str) -> Course:
         return self._courses.setdefault(name, Course())
+
+    def _app_of(self, name: str) -> App | None:
+        c = self._context.connections.get(name)
+        return self._apps.get(c.app) if c is not None and c.app is not None else None
+
+    def _next(self, c: Connection, g: Generation | None) -> Fill | None:
+        """Return the earliest gap whose posts no stream is bringing."""
+        for one in self._book.open(c.name):
+            if not self._backfills.brings(one, g):
+                return self._now(one)
+        return None
 
     def _now(self, fill: Fill) -> Fill:
         """Return what a fill has become meanwhile."""

@@ -31,11 +31,16 @@ class _Left:
 
 
 def room(
-    account: Account, terms: Terms, fill_cap: float | None, filled_today: float, dollars_a_post: float
+    account: Account,
+    terms: Terms,
+    fill_cap: float | None,
+    filled_today: float,
+    dollars_a_post: float,
+    most: int = MOST,
 ) -> Room:
-    """Return the room that the account's caps and that of fills leave."""
+    """Return the room that the account's caps and that of fills leave, at most `most` posts."""
     least = min(_left(account, terms, fill_cap, filled_today, dollars_a_post), key=lambda one: one.posts)
-    posts = math.floor(min(MOST, least.posts + 1e-9))
+    posts = math.floor(min(most, least.posts + 1e-9))
     if posts >= LEAST:
         return Room(posts)
     return Room(0, f"{least.cap} is used up", least.until)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from msgspec.structs import replace
+
 from traptor.common.backoff import doubled
 from traptor.common.fills import FillEnd
 from traptor.common.messages import PieceFetched
+from traptor.supervisor.fills.window import LAST, moment
+from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.xapi.cures import Cure, cure_by
 from traptor.supervisor.xapi.quota import quota_of
 
@@ -17,6 +21,7 @@ _BAD_S = 30.0
 _LIMITED_FIRST_S, _LIMITED_LONGEST_S = 60.0, 900.0
 _TOO_SOON_S = 2.0  # X takes one search a second
 _LIMITED, _BAD_REQUEST, _UNAUTHORIZED = 429, 400, 401
+_MOST_SHORT = 3  # jobs in a row: the post that was reached may be deleted meanwhile
 _REFUSALS = frozenset({403, 404, 410})
 
 
@@ -66,6 +71,23 @@ def verdict(answer: PieceFetched, failures: int, wall_now: float) -> Verdict:
     return _again(Step.WAIT, why, failures)
 
 
+def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
+    """Return the answer of a recovery job as that of a page: with a token as long as there may be more.
+
+    A job that ended early looks like one that is complete. So the rest is asked for until two jobs in a row
+    come no further, of which the second began where the first ended; `failures` came less far, or broke off.
+    """
+    if answer.end not in (FillEnd.DONE, FillEnd.NETWORK):
+        return answer
+    reached, known = moment(answer.token), moment(fill.token)
+    if reached > known:
+        return replace(answer, end=FillEnd.DONE)
+    if answer.end is FillEnd.NETWORK or (reached < known and failures < _MOST_SHORT):
+        return replace(answer, end=FillEnd.SHORT)
+    is_all = not known or fill.token.startswith(LAST)
+    return replace(answer, token="" if is_all else LAST + fill.token)
+
+
 def _again(step: Step, why: str, failures: int) -> Verdict:
     failures += 1
     if failures >= MOST_FAILURES:
@@ -92,6 +114,7 @@ _ENDS = {
     FillEnd.DONE: "fetched",
     FillEnd.HTTP: "X refused",
     FillEnd.NETWORK: "X did not answer",
+    FillEnd.SHORT: "the recovery ended early",
     FillEnd.BROKEN: "the answer cannot be read",
     FillEnd.NO_ROOM: "the outbox has no room",
     FillEnd.FAULT: "the worker failed",

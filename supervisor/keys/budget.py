@@ -15,6 +15,7 @@ class Purpose(StrEnum):
 
     FRESH = "fresh"  # the connection has no stream: a start, or a recovery
     REFRESH = "refresh"  # the connection streams, and a new generation is to take over
+    FILL = "fill"  # the connection streams, and a second stream is to bring posts of the past
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ def reserve(purpose: Purpose, limits: PoolLimits) -> int:
     """Return how many connects `purpose` must leave unused.
 
     A refresh leaves two for recovery. When the operator allows fewer than three connects, it leaves all but
-    one: otherwise refreshes would have none, and no rule change would ever be served.
+    one: otherwise refreshes would have none, and no rule change would ever be served. A fill leaves half of
+    them, and no fewer than a refresh.
     """
-    return 0 if purpose is Purpose.FRESH else min(RECOVERY_RESERVE, limits.connects - 1)
+    if purpose is Purpose.FRESH:
+        return 0
+    least = min(RECOVERY_RESERVE, limits.connects - 1)
+    return max(least, limits.connects // 2) if purpose is Purpose.FILL else least

@@ -24,6 +24,7 @@ from traptor.common.messages import (
     Drain,
     FromMaster,
     FromWorker,
+    RecoverPiece,
     Reopen,
     SearchPiece,
     TakeSample,
@@ -123,7 +124,7 @@ class Fleet:
         for piece in cut(generation.told_rules(knowledge, rules), change):
             self._send(generation, piece)
 
-    def search(self, generation: Generation, piece: SearchPiece) -> None:
+    def fetch(self, generation: Generation, piece: SearchPiece | RecoverPiece) -> None:
         """Make it fetch a piece of a gap, while its stream goes on."""
         self._send(generation, piece)
 

@@ -21,13 +21,24 @@ from support.unwritten import register_in_memory
 
 from traptor.common.birth import Birth, KafkaSettings
 from traptor.common.files.reads import ReadCounts, kept
-from traptor.common.messages import HEADER, Activity, Connect, Report, SearchPiece, frame, from_worker
+from traptor.common.fills import FillEnd
+from traptor.common.messages import (
+    BACKFILLED,
+    HEADER,
+    Activity,
+    Connect,
+    Report,
+    SearchPiece,
+    frame,
+    from_worker,
+)
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.latency import Latency
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.posts import past
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.register import Billed
 from traptor.worker.sinks.kafka.record import Recorder
@@ -514,3 +525,70 @@ def test_what_is_no_post_is_counted_as_broken() -> None:
     pipeline, messages = handled()
     assert not pipeline.take_found(PIECE, b'{"data":{}}')
     assert (pipeline.counters(0).broken, messages) == (1, [])
+
+
+def id_at(unix: float) -> str:
+    return str(int(unix * 1000) - 1_288_834_974_657 << 22)
+
+
+def test_a_recovered_post_is_delivered_for_the_filters_that_it_names_unless_it_came_before() -> None:
+    pipeline, messages = handled(post_line(post_fields("storm", id="5"), "11"))
+    again = pipeline.take_recovered(post_line(post_fields("storm", id="5"), "11"))
+    assert (again.post_id, again.is_new, again.reads["posts"]) == ("5", False, 0)
+    users = {"users": [{"id": "1"}, {"id": "2"}]}
+    new = pipeline.take_recovered(post_line(post_fields("storm", id="6"), "11", includes=users))
+    assert (new.post_id, new.is_new) == ("6", True)
+    assert new.reads == {"posts": 1, "included_posts": 0, "included_users": 2}
+    assert pipeline.take_recovered(post_line(post_fields("x", id="7"), "99")).is_new
+    assert [message.rule_ids for message in messages] == [("1",), ("1",), ()]
+    assert [added(message)["collection"].get("filled") for message in messages] == [
+        None,
+        "recovery",
+        "recovery",
+    ]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated, counters.foreign) == (4, 1, 1)
+    assert counters.reads == {"posts": 3, "included_posts": 0, "included_users": 2}
+
+
+def test_a_line_of_a_recovery_that_is_no_post_does_not_touch_the_live_stream() -> None:
+    pipeline, messages = handled()
+    ending = b'{"errors":[{"title":"operational-disconnect","type":"x/operational-disconnect"}]}'
+    assert pipeline.take_recovered(ending).ends
+    assert not pipeline.take_recovered(b"rubbish").ends
+    assert (pipeline.problem, pipeline.is_over, messages) == ("", False, [])
+    assert pipeline.counters(0).broken == 1
+
+
+def test_posts_from_before_a_stream_with_a_backfill_are_those_of_its_gap() -> None:
+    pipeline, messages = handled()
+    pipeline.expect_past(1_790_000_000.0)
+    for at in (1_789_999_990.0, 1_790_000_010.0, 1_789_999_990.0):
+        pipeline.handle(post_line(post_fields("storm", id=id_at(at)), "11"))
+    assert [added(message)["collection"].get("filled") for message in messages] == ["backfill", None]
+    assert not any("repeated" in added(message) for message in messages)
+    assert pipeline.past_taken(time.monotonic()) is None  # more may come
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated) == (3, 1)
+
+
+def test_a_backfill_is_told_once_when_it_is_over_and_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline, _ = handled()
+    pipeline.expect_past(1_790_000_000.0)
+    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11"))
+    monkeypatch.setattr(past, "QUIET_S", 0.0)
+    assert pipeline.past_taken(0.0) is None  # not in the outbox yet
+    told = pipeline.past_taken(time.monotonic())
+    assert told is not None
+    assert (told.number, told.end, told.posts, told.new) == (BACKFILLED, FillEnd.DONE, 1, 1)
+    assert pipeline.past_taken(time.monotonic()) is None
+    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_980.0)), "11"))
+
+
+def test_a_new_stream_without_a_backfill_brings_no_past() -> None:
+    pipeline, messages = handled()
+    pipeline.expect_past(1_790_000_000.0)
+    pipeline.stream_opened()
+    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11"))
+    assert "filled" not in added(messages[0])["collection"]
+    assert pipeline.past_taken(time.monotonic() + 100) is None

@@ -13,15 +13,19 @@ import msgspec
 from traptor.common.birth import WorkerSettings
 from traptor.common.fills import FillEnd
 from traptor.common.logs.event import fields
-from traptor.common.messages import FromWorker, PieceFetched, SearchPiece
+from traptor.common.messages import FromWorker, PieceFetched, RecoverPiece, SearchPiece
 from traptor.worker.credentials import secrets_of
 from traptor.worker.fills.page import read_page
+from traptor.worker.fills.recovery import Recovery, TakesRecovered
 from traptor.worker.fills.search import SearchFailed, search
 
 log = logging.getLogger(__name__)
 
 
-class TakesFills(Protocol):
+Piece = SearchPiece | RecoverPiece
+
+
+class TakesFills(TakesRecovered, Protocol):
     """A pipeline that takes posts which a gap lacks, as the stream's in any other way; from any thread."""
 
     def paid(
@@ -52,13 +56,14 @@ class Filler:
         self._keep = keep
         self._know = know
         self._post = post
-        self._orders: queue.SimpleQueue[SearchPiece] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+        self._recovery: Recovery | None = None
         self._thread: threading.Thread | None = None
         self._is_over = False
 
     # ---- the link thread
 
-    def order(self, piece: SearchPiece) -> None:
+    def order(self, piece: Piece) -> None:
         """Have a piece fetched, after those ordered before."""
         self._orders.put(piece)
         if self._thread is None:
@@ -68,6 +73,8 @@ class Filler:
     def stop(self) -> None:
         """Deliver nothing more: the worker drains."""
         self._is_over = True
+        if (recovery := self._recovery) is not None:
+            recovery.stop()
 
     # ---- its own thread
 
@@ -78,15 +85,29 @@ class Filler:
             if not self._is_over:
                 self._post(answer)
 
-    def _fetched(self, piece: SearchPiece) -> PieceFetched:
+    def _fetched(self, piece: Piece) -> PieceFetched:
         try:
             self._know(secrets_of(piece.connect))
+            if isinstance(piece, RecoverPiece):
+                return _masked(self._recover(piece), piece)
             return _masked(self._fetch(piece), piece)
         except SearchFailed as failed:
             return _masked(failed.answer, piece)
         except Exception as error:
             log.exception("a piece of a gap could not be handled")
             return PieceFetched(number=piece.number, end=FillEnd.FAULT, detail=type(error).__name__)
+
+    def _recover(self, piece: RecoverPiece) -> PieceFetched:
+        self._recovery = Recovery(piece, self._settings, self._pipeline, self._has_room)
+        if self._is_over:
+            self._recovery.stop()  # it came before there was a stream to stop
+        try:
+            answer = self._recovery.run(self._keep)
+        finally:
+            self._recovery = None
+        about = fields(posts=answer.posts, new=answer.new, end=answer.end, reached=answer.token or None)
+        log.info("part of a gap recovered", extra=about)
+        return answer
 
     def _fetch(self, piece: SearchPiece) -> PieceFetched:
         body, headers = search(piece, self._settings)
@@ -115,7 +136,7 @@ class Filler:
         )
 
 
-def _masked(answer: PieceFetched, piece: SearchPiece) -> PieceFetched:
+def _masked(answer: PieceFetched, piece: Piece) -> PieceFetched:
     """Return it without credentials that a server or proxy may have repeated."""
     detail, problem = answer.detail, answer.problem
     for secret in secrets_of(piece.connect):

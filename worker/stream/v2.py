@@ -26,7 +26,10 @@ class V2Stream(HttpStream):
 
     def request(self, rules: Sequence[Rule]) -> Request:
         """Return the request, which is the same for all rules."""
-        return Request("GET", STREAM_PATH, Bearer(self.order.bearer_token), self.settings.stream_query)
+        minutes, query = self.order.backfill_minutes, self.settings.stream_query
+        if minutes:
+            query = (*query, ("backfill_minutes", str(minutes)))
+        return Request("GET", STREAM_PATH, Bearer(self.order.bearer_token), query)
 
     def refusal(self, ended: Disconnected) -> Disconnected:
         """Pass it on and return it with the problem that it names: a 429 alone can mean three things."""

@@ -23,7 +23,7 @@ REPEATED = (MARK, "drop")
 ALL, LAST = "all", "last"
 POLICIES = ("refuse", "leave", "adopt", "remove")  # about filters of others in the app
 NO_FILLS = "no"
-FILLS = (NO_FILLS, *(method.value for method in FillMethod))
+FILLS = (NO_FILLS, FillMethod.SEARCH.value, FillMethod.RECOVERY.value)  # a recovery begins as a backfill
 AUTO = "auto"
 NONE = "none"
 
@@ -105,7 +105,7 @@ Api = Annotated[str, BeforeValidator(_api), Allowed("`v1.1` or `v2`")]
 Collection = Annotated[str, BeforeValidator(_collection), Allowed("a name")]
 Repeated = Annotated[str, _one_of(*REPEATED), Allowed("`mark` or `drop`")]
 Edits = Annotated[str, _one_of(ALL, LAST), Allowed("`all` or `last`")]
-FillGaps = Annotated[str, _one_of(*FILLS), Allowed("`no` or `search`")]
+FillGaps = Annotated[str, _one_of(*FILLS), Allowed("`no`, `search` or `recovery`")]
 Payload = Annotated[str, _one_of(*PAYLOADS), Allowed("`native` or `v1.1`")]
 Expansion = Annotated[str, _one_of(*EXPANSIONS), Allowed("`none`, `posts`, `users` or `all`")]
 ForeignPolicy = Annotated[str, _one_of(*POLICIES), Allowed("`refuse`, `leave`, `adopt` or `remove`")]

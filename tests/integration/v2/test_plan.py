@@ -94,8 +94,10 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     assert "v2:old: a gap is filled by search: 508 requests at least, one a second" in text
     assert "1,000 posts cost $5.00 with expand = none, $25.00 a day at most; searches for words" in text
     assert app["fills"] is None
-    of_fills = {"queries": 508, "missed": [], "daily_dollars": 10.0}
+    of_fills = {"method": "search", "queries": 508, "missed": [], "daily_dollars": 10.0}
     assert planned(collection, fill_gaps="search")["fills"] == of_fills
+    assert planned(collection, fill_gaps="recovery")["fills"] == {"method": "recovery", "daily_dollars": 10.0}
+    assert "or by recovery jobs (up to 24 hours)" in shown(collection, fill_gaps="recovery")
 
     app = planned(collection, rules_per_app=500)
     assert app["filters"] == 475

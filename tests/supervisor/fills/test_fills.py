@@ -65,7 +65,7 @@ class World:
             settings=self.settings,
             connections={APP: self.c},
             stopping=False,
-            fleet=SimpleNamespace(search=lambda _g, piece: self.asked.append(piece)),
+            fleet=SimpleNamespace(fetch=lambda _g, piece: self.asked.append(piece)),
         )
         apps: Any = SimpleNamespace(get=lambda _key_id: self.app)
         context: Any = self.context

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.common.fills import FillEnd
+from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.messages import PieceFetched
-from traptor.supervisor.fills.verdict import MOST_FAILURES, Step, verdict
+from traptor.supervisor.fills.verdict import MOST_FAILURES, Step, settled, verdict
+from traptor.supervisor.gaps.fill import Fill
 
 NOW = 1_790_000_000.0
 
@@ -30,6 +31,7 @@ def answer(end: FillEnd = FillEnd.HTTP, status: int | None = None, **members: ob
         (answer(status=503), Step.WAIT),
         (answer(FillEnd.NETWORK), Step.WAIT),
         (answer(FillEnd.BROKEN, 200), Step.WAIT),
+        (answer(FillEnd.SHORT, 200), Step.WAIT),
         (answer(FillEnd.NO_ROOM, 200), Step.WAIT),
         (answer(FillEnd.FAULT), Step.WAIT),
     ],
@@ -88,3 +90,33 @@ def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_t
         status=429, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 800)}
     )
     assert verdict(used_up, 0, NOW).wait_s == 801.0
+
+
+@pytest.mark.parametrize(
+    ("token", "end", "reached", "failures", "becomes", "goes_on_from"),
+    [
+        ("", FillEnd.DONE, "", 0, FillEnd.DONE, ""),  # there was nothing
+        ("", FillEnd.DONE, "50.5", 0, FillEnd.DONE, "50.5"),  # perhaps it ended early
+        ("50.5", FillEnd.DONE, "60.0", 0, FillEnd.DONE, "60.0"),
+        ("60.0", FillEnd.DONE, "60.0", 0, FillEnd.DONE, "=60.0"),  # no further: perhaps it ended there again
+        ("=60.0", FillEnd.DONE, "60.0", 0, FillEnd.DONE, ""),  # that was all
+        ("=60.0", FillEnd.DONE, "61.0", 0, FillEnd.DONE, "61.0"),
+        ("=60.0", FillEnd.DONE, "", 0, FillEnd.SHORT, ""),
+        ("=60.0", FillEnd.DONE, "", 3, FillEnd.DONE, ""),
+        ("=60.0", FillEnd.NETWORK, "60.0", 0, FillEnd.SHORT, "60.0"),
+        ("60.0", FillEnd.DONE, "55.0", 0, FillEnd.SHORT, "55.0"),
+        ("60.0", FillEnd.DONE, "", 2, FillEnd.SHORT, ""),
+        ("60.0", FillEnd.DONE, "55.0", 3, FillEnd.DONE, "=60.0"),  # that post is gone
+        ("", FillEnd.NETWORK, "40.0", 0, FillEnd.DONE, "40.0"),  # broken off, but not without posts
+        ("60.0", FillEnd.NETWORK, "60.0", 9, FillEnd.SHORT, "60.0"),
+        ("", FillEnd.NETWORK, "", 0, FillEnd.SHORT, ""),
+        ("60.0", FillEnd.HTTP, "", 0, FillEnd.HTTP, ""),
+        ("60.0", FillEnd.NO_ROOM, "70.0", 0, FillEnd.NO_ROOM, "70.0"),
+    ],
+)
+def test_a_recovery_goes_on_until_a_job_comes_no_further(
+    token: str, end: FillEnd, reached: str, failures: int, becomes: FillEnd, goes_on_from: str
+) -> None:
+    fill = Fill(1, "v2:app", 1.0, 99.0, FillMethod.RECOVERY, token=token)
+    found = settled(fill, answer(end, token=reached), failures)
+    assert (found.end, found.token) == (becomes, goes_on_from)

@@ -17,7 +17,7 @@ def spent(*times: float, limits: PoolLimits = LIMITS) -> Budget:
 
 
 def test_an_unused_budget_is_free_for_everything() -> None:
-    assert [Budget().free_at(purpose, LIMITS, 7.0) for purpose in Purpose] == [7.0, 7.0]
+    assert [Budget().free_at(purpose, LIMITS, 7.0) for purpose in Purpose] == [7.0, 7.0, 7.0]
     assert Budget().left(LIMITS, 7.0) == 5
 
 
@@ -46,11 +46,21 @@ def test_a_refresh_leaves_the_last_two_for_recovery() -> None:
     assert spent(0.0, 1.0, 2.0, 3.0, 4.0).free_at(Purpose.REFRESH, LIMITS, 5.0) == 302.0
 
 
-def test_a_tiny_budget_still_allows_refreshes() -> None:
+def test_a_fill_leaves_half_for_the_stream() -> None:
+    limits = PoolLimits(connects=50, connects_window=900.0)
+    budget = spent(*map(float, range(24)), limits=limits)
+    assert budget.free_at(Purpose.FILL, limits, 30.0) == 30.0
+    budget = budget.spend(limits, 30.0)
+    assert budget.free_at(Purpose.FILL, limits, 31.0) == 900.0
+    assert budget.free_at(Purpose.REFRESH, limits, 31.0) == 31.0
+
+
+def test_a_tiny_budget_still_allows_refreshes_and_fills() -> None:
     for connects in (1, 2, 3):
         limits = PoolLimits(connects=connects)
         assert reserve(Purpose.REFRESH, limits) == connects - 1
         assert Budget().free_at(Purpose.REFRESH, limits, 0.0) == 0.0
+        assert Budget().free_at(Purpose.FILL, limits, 0.0) == 0.0
 
 
 def test_a_lowered_limit_counts_what_was_spent() -> None:
