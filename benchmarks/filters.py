@@ -19,7 +19,7 @@ from traptor.supervisor.apps.wanted.translated import Translated, Wording, trans
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.meanings import Meanings, meanings
 from traptor.supervisor.filters.sync.standing import EFFECT_S, Standing
-from traptor.supervisor.filters.sync.steps import Add, Delete, Wait, next_step
+from traptor.supervisor.filters.sync.steps import Add, Delete, WaitForEffect, next_step
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import BatchAnswer
@@ -87,7 +87,7 @@ class _App:
                     self._standing = self._standing.added(values, BatchAnswer(taken), self._now)
                 case Delete(ids):
                     self._standing = self._standing.deleted(ids, self._now, found_all=True)
-                case Wait(until):
+                case WaitForEffect(until):
                     self._now = until
                     self._tell()
                 case _:

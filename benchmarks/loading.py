@@ -16,7 +16,7 @@ from benchmarks.rules import rule_fields
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.rulekit.changes.holdings import Holdings
-from traptor.rulekit.changes.loading import Target, plan_load
+from traptor.rulekit.changes.loading import LoadTarget, plan_load
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.keeping.changing import Hearing, Steps, apply_change
 from traptor.rulekit.keeping.reading import quiet
@@ -73,7 +73,7 @@ def _load(client: redis.Redis, lines: bytes) -> None:
         pass
 
     def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
-        return plan_load(list(collected.rules.values()), holdings, Target(RuleType.FOLLOW, _LIMITS)).steps
+        return plan_load(list(collected.rules.values()), holdings, LoadTarget(RuleType.FOLLOW, _LIMITS)).steps
 
     hearing, signature = Hearing(lambda _text: None, quiet, quiet), Signature("a bench", "load")
     apply_change(client, "traptor-notify", RuleType.FOLLOW, signature, 0, work_out, hearing)

@@ -14,7 +14,7 @@ _OLD_RATE_LIMIT = 88  # the code of v1.1, which some answers still have
 RATE_LIMIT = "rate-limit-exceeded"
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ProblemDocument(msgspec.Struct, frozen=True):
     """A problem document, or one of the `errors` of an answer; only texts are taken."""
 
     title: Any = None
@@ -55,16 +55,16 @@ class Problem(msgspec.Struct, frozen=True):
         return cut(printable(said.strip()), _SAID_CHARACTERS)
 
 
-def problems_in(raw: bytes) -> tuple[Problem, ...]:
+def problems_in(raw: bytes) -> tuple[ProblemDocument, ...]:
     """Return the problems of a body, itself first; none where it is no JSON object."""
     try:
-        whole = msgspec.json.decode(raw, type=Problem)
+        whole = msgspec.json.decode(raw, type=ProblemDocument)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ()
     return (whole, *listed_problems(whole.errors))
 
 
-def listed_problems(errors: object) -> tuple[Problem, ...]:
+def listed_problems(errors: object) -> tuple[ProblemDocument, ...]:
     """Return the problems of an answer's `errors`; what is no object is left out."""
     items = errors if isinstance(errors, list) else []
-    return tuple(msgspec.convert(item, Problem) for item in items if isinstance(item, dict))
+    return tuple(msgspec.convert(item, ProblemDocument) for item in items if isinstance(item, dict))

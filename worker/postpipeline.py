@@ -20,12 +20,12 @@ from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import BACKFILLED, PieceFetched, Rules, SearchPiece, TrialReport
-from traptor.common.problem import Problem
+from traptor.common.problem import ProblemDocument
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.filters.edition import Attribution, Edition, Source
+from traptor.worker.filters.edition import Attribution, Edition, RuleSource
 from traptor.worker.filters.editions import Editions
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import Rebuilt, rebuilt
@@ -38,7 +38,7 @@ from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.ids import number_of
 from traptor.worker.trialoutput.output import TrialOutput
-from traptor.worker.tweets.enrich import Collected, Enricher
+from traptor.worker.tweets.enrich import Enrichable, Enricher
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import NO_MEMBER
 
@@ -156,7 +156,7 @@ class PostPipeline(Pipeline):
             self._drop(post, head, received_at_s)
             return
         found = self._edition.attribute(head, raw)
-        enricher = self._foreign if found.source is Source.FOREIGN else self._enricher
+        enricher = self._foreign if found.source is RuleSource.FOREIGN else self._enricher
         self._deliver(raw, head, found, enricher, received_at_s, is_repeated)
 
     def _drop(self, post: int, head: PostHead, received_at_s: float) -> None:
@@ -193,7 +193,7 @@ class PostPipeline(Pipeline):
             self.delivery.settle(Claim(post, included, received_at_s, self.birth.is_one_of_two, settle))
             return
         tweet = self._rebuilt(raw) if self._rebuilds else None
-        is_inferred = found.source is Source.INFERRED
+        is_inferred = found.source is RuleSource.INFERRED
         taken = _Taken(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
         message = self._outgoing(taken, self._payload)
         self.sampler.offer(message.body)
@@ -207,7 +207,7 @@ class PostPipeline(Pipeline):
         post = taken.head.post
         created_at, rules = post.created_at, self._edition.rules
         text, form = taken.raw, NATIVE_PAYLOAD
-        about: Collected = taken.head
+        about: Enrichable = taken.head
         if taken.tweet is not None and payload != NATIVE_PAYLOAD:
             text, about, form = taken.tweet, Rebuilt(created_at), payload
         return Outgoing(
@@ -256,13 +256,13 @@ class PostPipeline(Pipeline):
             return
         tally.received += 1
         tally.repeated += is_repeated
-        if found.source is Source.MATCHED:
+        if found.source is RuleSource.MATCHED:
             tally.matched += 1
-        elif found.source is Source.INFERRED:
+        elif found.source is RuleSource.INFERRED:
             tally.inferred += 1
         else:
             tally.unmatched += 1
-            is_foreign = found.source is Source.FOREIGN
+            is_foreign = found.source is RuleSource.FOREIGN
             tally.foreign += is_foreign
             tally.unattributed += not is_foreign
         tally.held += bool(exceeding) and len(exceeding) >= len(found.rules)
@@ -338,7 +338,7 @@ class PostPipeline(Pipeline):
             self._count_dropped()
             return False, reads
         found = self._edition.attribute(head, raw)
-        group = None if found.source is Source.FOREIGN else self.birth.group
+        group = None if found.source is RuleSource.FOREIGN else self.birth.group
         if (method, group) not in self._filling:
             self._filling[method, group] = self.enricher(self._edition.rules, group, method)
         self._deliver(raw, head, found, self._filling[method, group], received_at_s)
@@ -403,7 +403,7 @@ class PostPipeline(Pipeline):
         elif count := self._told.add(self.problem):
             log.warning("X reports an error in the stream", extra=fields(**about, count=count))
 
-    def _count_problems(self, problems: tuple[Problem, ...]) -> None:
+    def _count_problems(self, problems: tuple[ProblemDocument, ...]) -> None:
         for problem in problems:
             self._count_error(name_of(problem))
 

@@ -11,7 +11,7 @@ from traptor.common.rules.rule import GroupId
 Fields = Mapping[str, str]
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What happens to a rule."""
 
     ADDED = "added"
@@ -28,11 +28,11 @@ class RuleChange:
     after: Fields | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """What happens to the rule."""
         if self.before is None:
-            return Kind.ADDED
-        return Kind.REMOVED if self.after is None else Kind.CHANGED
+            return ChangeKind.ADDED
+        return ChangeKind.REMOVED if self.after is None else ChangeKind.CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class GroupChange:
     group: GroupId
     rules: tuple[RuleChange, ...]
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: ChangeKind) -> int:
         """Return how many rules the kind of change concerns."""
         return sum(one.kind is kind for one in self.rules)
 

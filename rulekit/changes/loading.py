@@ -14,7 +14,7 @@ from traptor.rulekit.sources.row import BadRow, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LoadTarget:
     """Where rules are loaded to; with `group` all go there, whatever its size.
 
     `replaces`: rules that are not wanted are removed, of `group` or of all numbered groups.
@@ -36,7 +36,7 @@ class LoadPlan:
     refused: list[BadRow] = field(default_factory=list)
 
 
-def plan_load(rules: Sequence[Wanted], holdings: Holdings, target: Target) -> LoadPlan:
+def plan_load(rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget) -> LoadPlan:
     """Return what changes when these rules are loaded."""
     if target.group is not None:
         holdings = holdings.of([target.group])
@@ -44,7 +44,7 @@ def plan_load(rules: Sequence[Wanted], holdings: Holdings, target: Target) -> Lo
 
 
 class _Loading:
-    def __init__(self, rules: Sequence[Wanted], holdings: Holdings, target: Target) -> None:
+    def __init__(self, rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget) -> None:
         self._wanted = rules
         self._holdings = holdings
         self._target = target

@@ -30,7 +30,7 @@ from traptor.rulekit.commands.parts.kit import (
 from traptor.rulekit.commands.parts.spending import agree, key_option, yes_option
 from traptor.rulekit.commands.parts.tables import table
 from traptor.rulekit.keeping.changing import Steps
-from traptor.rulekit.lookups.accounts import Account, by_ids
+from traptor.rulekit.lookups.accounts import XAccount, by_ids
 from traptor.rulekit.lookups.names import FIELD
 from traptor.rulekit.lookups.question import asker_of
 from traptor.rulekit.lookups.volume import Inquiry, Volume, inquiry, volumes
@@ -182,13 +182,13 @@ class _NameWork:
         edits: Edits = [(rule.group, change) for rule in rules for change in self._compared(rule, accounts)]
         return [[change] for change in by_group(edits)]
 
-    def _compared(self, rule: Stored, accounts: dict[str, Account]) -> Iterator[RuleChange]:
+    def _compared(self, rule: Stored, accounts: dict[str, XAccount]) -> Iterator[RuleChange]:
         ids = [user.strip() for user in rule.fields.get("value", "").split(",")]
         old = rule.fields.get(FIELD, "").split(",")
         old += [""] * (len(ids) - len(old))
         new = list(old)
         for place, user in enumerate(ids):
-            account = accounts.get(str(int(user)) if user.isdecimal() else user, Account())
+            account = accounts.get(str(int(user)) if user.isdecimal() else user, XAccount())
             about = {"key": rule.key, "id": user, "name": old[place]}
             if account.gone:
                 self.gone.append({**about, "reason": account.gone})

@@ -11,7 +11,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId
 from traptor.common.terminal import report_console
 from traptor.common.text import counted, one_line
-from traptor.rulekit.changes.change import Fields, GroupChange, Kind, RuleChange, by_group, linked
+from traptor.rulekit.changes.change import ChangeKind, Fields, GroupChange, RuleChange, by_group, linked
 from traptor.rulekit.changes.editing import Edits, chosen, removal
 from traptor.rulekit.changes.editing import move as move_of
 from traptor.rulekit.changes.holdings import Holdings, Stored
@@ -28,7 +28,7 @@ from traptor.rulekit.commands.parts.kit import (
 )
 from traptor.rulekit.commands.parts.tables import table
 from traptor.rulekit.keeping.changing import Steps
-from traptor.rulekit.keeping.history import Entry, groups_with_history, read_history, taken_back
+from traptor.rulekit.keeping.history import HistoryEntry, groups_with_history, read_history, taken_back
 
 _MOST_NAMED = 5
 
@@ -130,11 +130,11 @@ def history(ctx: click.Context, where: Where, most: int, as_json: bool) -> None:
             str(entry.group),
             entry.by,
             entry.command,
-            *(str(entry.counts[kind]) for kind in Kind),
+            *(str(entry.counts[kind]) for kind in ChangeKind),
         )
         for entry in entries
     ]
-    report_console().print(table(("time (UTC)", "group", "by", "what", *map(str, Kind)), rows))
+    report_console().print(table(("time (UTC)", "group", "by", "what", *map(str, ChangeKind)), rows))
 
 
 @click.command()
@@ -184,7 +184,7 @@ def _undone(
     return list(by_group(edits))
 
 
-def _last(client: redis.Redis, group: GroupId) -> Entry:
+def _last(client: redis.Redis, group: GroupId) -> HistoryEntry:
     entries = read_history(client, group, 1)
     if not entries:
         raise CannotUndo(f"{group} has no history: only changes made by these commands can be taken back")
@@ -220,13 +220,13 @@ def _named(rule_ids: tuple[str, ...], takes_all: bool) -> str:
     return ", ".join(rule_ids[:_MOST_NAMED])[:200] + more
 
 
-def _entry_json(entry: Entry) -> dict[str, object]:
+def _entry_json(entry: HistoryEntry) -> dict[str, object]:
     return {
         "id": entry.id,
         "at": entry.at.isoformat(),
         "group": str(entry.group),
         "by": entry.by,
         "what": entry.command,
-        **{str(kind): entry.counts[kind] for kind in Kind},
+        **{str(kind): entry.counts[kind] for kind in ChangeKind},
         "rules": [past.key for past in entry.rules],
     }

@@ -12,7 +12,7 @@ from traptor.common.errors import ConfigError
 from traptor.common.rules.rule import RuleType
 from traptor.common.terminal import report_console
 from traptor.common.text import counted
-from traptor.rulekit.changes.change import Fields, GroupChange, Kind
+from traptor.rulekit.changes.change import ChangeKind, Fields, GroupChange
 from traptor.rulekit.changes.effects import (
     Effect,
     changed_holdings,
@@ -110,7 +110,7 @@ class Foresight:
             matches=sum(one.a_day for one in figures.values()),
             leaving=sum(figures[name].a_day for name in leaving if name in figures),
             unknown=sum(
-                one.kind is not Kind.REMOVED and not _same_value(one.before or {}, one.after)
+                one.kind is not ChangeKind.REMOVED and not _same_value(one.before or {}, one.after)
                 for change in self.changes
                 for one in change.rules
             ),

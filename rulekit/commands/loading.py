@@ -12,7 +12,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.terminal import report_console, say
 from traptor.rulekit.changes.holdings import Holdings
-from traptor.rulekit.changes.loading import LoadPlan, Target, plan_load
+from traptor.rulekit.changes.loading import LoadPlan, LoadTarget, plan_load
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.parts.changing import Manner, Outcome, list_changes, make_change
 from traptor.rulekit.commands.parts.given import BadRows, Given, collect, given_of, settle_bad, source_options
@@ -174,7 +174,7 @@ def _field(text: str) -> tuple[str, str]:
     return name.strip(), content
 
 
-def target_of(rule_type: RuleType, limits: Any, options: dict[str, Any]) -> Target:
+def target_of(rule_type: RuleType, limits: Any, options: dict[str, Any]) -> LoadTarget:
     """Return where the options want rules to go."""
     group = None
     if (group_id := options["group_id"]) is not None:
@@ -182,13 +182,13 @@ def target_of(rule_type: RuleType, limits: Any, options: dict[str, Any]) -> Targ
             group = GroupId.parse(f"{rule_type}:{group_id}")
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    return Target(rule_type, limits, group, options["replace"])
+    return LoadTarget(rule_type, limits, group, options["replace"])
 
 
 class Loading:
     """Works a load out on what stands in Redis; `plan` is the last result."""
 
-    def __init__(self, collected: Collected, target: Target, skips_bad: bool) -> None:
+    def __init__(self, collected: Collected, target: LoadTarget, skips_bad: bool) -> None:
         self._collected = collected
         self._target = target
         self._skips_bad = skips_bad

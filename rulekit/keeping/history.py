@@ -14,7 +14,7 @@ import redis
 
 from traptor.common.redis.client import REDIS_ERRORS, UnexpectedReply, scan_page, unavailable
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.changes.change import Fields, GroupChange, Kind, RuleChange
+from traptor.rulekit.changes.change import ChangeKind, Fields, GroupChange, RuleChange
 
 MOST_ENTRIES = 100  # of a group
 _PREFIX = "traptor:history:"
@@ -37,14 +37,14 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One change of one group."""
 
     id: str
     group: GroupId
     by: str
     command: str
-    counts: dict[Kind, int]
+    counts: dict[ChangeKind, int]
     together: tuple[GroupId, ...]  # the groups that were written in the same step, itself among them
     rules: tuple[Past, ...]
 
@@ -61,7 +61,7 @@ def entry_fields(
     rules = [
         [one.key, one.before, None if one.after is None else digest_of(one.after)] for one in change.rules
     ]
-    counts = {str(kind): change.count(kind) for kind in Kind}
+    counts = {str(kind): change.count(kind) for kind in ChangeKind}
     return [
         *("by", by),
         *("command", command),
@@ -77,7 +77,7 @@ def digest_of(fields: Fields) -> str:
     return blake2b(text, digest_size=8).hexdigest()
 
 
-def read_history(client: redis.Redis, group: GroupId, most: int) -> list[Entry]:
+def read_history(client: redis.Redis, group: GroupId, most: int) -> list[HistoryEntry]:
     """Return the newest entries of a group, the newest first. Raises RedisUnavailable."""
     try:
         reply: Any = client.execute_command(  # type: ignore[no-untyped-call]  # redis-py has no types here
@@ -112,18 +112,18 @@ def _is_group(name: str) -> bool:
     return True
 
 
-def _entries(group: GroupId, reply: Any) -> Iterator[Entry]:
+def _entries(group: GroupId, reply: Any) -> Iterator[HistoryEntry]:
     try:
         for entry_id, flat in reply:
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
             rules = orjson.loads(zlib.decompress(fields[b"rules"]))
             counts = orjson.loads(fields[b"counts"])
-            yield Entry(
+            yield HistoryEntry(
                 id=entry_id.decode(),
                 group=group,
                 by=fields[b"by"].decode(errors="replace"),
                 command=fields[b"command"].decode(errors="replace"),
-                counts={kind: int(counts[kind]) for kind in Kind},
+                counts={kind: int(counts[kind]) for kind in ChangeKind},
                 together=tuple(GroupId.parse(word) for word in fields[b"together"].decode().split()),
                 rules=tuple(Past(key, before, after) for key, before, after in rules),
             )
@@ -131,7 +131,7 @@ def _entries(group: GroupId, reply: Any) -> Iterator[Entry]:
         raise UnexpectedReply(f"{history_key(group)} holds an entry that is none: {error}") from error
 
 
-def taken_back(entry: Entry, present: dict[str, Fields]) -> tuple[list[RuleChange], list[str]]:
+def taken_back(entry: HistoryEntry, present: dict[str, Fields]) -> tuple[list[RuleChange], list[str]]:
     """Return the changes that undo an entry, and the keys of rules that were changed again since."""
     changes, touched = [], []
     for past in entry.rules:

@@ -16,7 +16,7 @@ import redis
 from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId
 from traptor.common.text import counted
-from traptor.rulekit.changes.change import GroupChange, Kind
+from traptor.rulekit.changes.change import ChangeKind, GroupChange
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.keeping.changing import Steps
 from traptor.rulekit.keeping.history import read_history
@@ -74,7 +74,7 @@ def check_losses(client: redis.Redis, holdings: Holdings, steps: Steps, live: Li
 
 
 def _count_after(change: GroupChange, there: Counter[GroupId]) -> int:
-    return there[change.group] + change.count(Kind.ADDED) - change.count(Kind.REMOVED)
+    return there[change.group] + change.count(ChangeKind.ADDED) - change.count(ChangeKind.REMOVED)
 
 
 def _check_history(client: redis.Redis, change: GroupChange) -> None:

@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class XAccount:
     """An account, or why there is none: `gone` is a sentence."""
 
     id: str = ""
@@ -23,28 +23,28 @@ class Account:
     gone: str = ""
 
 
-def by_names(asker: Asker, names: Sequence[str], progress: Progress) -> dict[str, Account]:
+def by_names(asker: Asker, names: Sequence[str], progress: Progress) -> dict[str, XAccount]:
     """Return the accounts with these names, by name in lower case. Raises XRefused."""
     return _looked_up(
         asker, "/2/users/by", "usernames", "username", [name.lower() for name in names], progress
     )
 
 
-def by_ids(asker: Asker, ids: Sequence[str], progress: Progress) -> dict[str, Account]:
+def by_ids(asker: Asker, ids: Sequence[str], progress: Progress) -> dict[str, XAccount]:
     """Return the accounts with these ids, by id. Raises XRefused."""
     return _looked_up(asker, "/2/users", "ids", "id", ids, progress)
 
 
 def _looked_up(
     asker: Asker, path: str, parameter: str, member: str, wanted: Sequence[str], progress: Progress
-) -> dict[str, Account]:
-    found: dict[str, Account] = {}
+) -> dict[str, XAccount]:
+    found: dict[str, XAccount] = {}
     for part in _batches(wanted):
         answer = asker.get(path, {parameter: ",".join(part)})
         found |= dict(_accounts(answer.get("data"), member))
         reasons = dict(_reasons(answer.get("errors")))
         for one in part:
-            found.setdefault(one, Account(gone=reasons.get(one, "X does not know it")))
+            found.setdefault(one, XAccount(gone=reasons.get(one, "X does not know it")))
         progress(len(found), len(wanted))
     return found
 
@@ -55,14 +55,14 @@ def _batches(items: Iterable[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _accounts(data: Any, member: str) -> Iterator[tuple[str, Account]]:
+def _accounts(data: Any, member: str) -> Iterator[tuple[str, XAccount]]:
     for item in data if isinstance(data, list) else ():
         if (
             isinstance(item, dict)
             and isinstance(item.get("id"), str)
             and isinstance(item.get("username"), str)
         ):
-            yield item[member].lower(), Account(item["id"], item["username"])
+            yield item[member].lower(), XAccount(item["id"], item["username"])
 
 
 def _reasons(errors: Any) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ import orjson
 import redis
 
 from traptor.common.redis.client import REDIS_ERRORS, unavailable, values
-from traptor.rulekit.lookups.accounts import Account
+from traptor.rulekit.lookups.accounts import XAccount
 
 KEY = "traptor:names"
 FRESH_S = 30 * 86_400.0
@@ -23,7 +23,7 @@ class NameCache:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def known(self, names: Sequence[str], now_unix_s: float) -> dict[str, Account]:
+    def known(self, names: Sequence[str], now_unix_s: float) -> dict[str, XAccount]:
         """Return the accounts that were looked up not long ago, by name. Raises RedisUnavailable."""
         found = {}
         try:
@@ -38,7 +38,7 @@ class NameCache:
             raise unavailable(self._client, error) from error
         return found
 
-    def keep(self, accounts: Mapping[str, Account], now_unix_s: float) -> None:
+    def keep(self, accounts: Mapping[str, XAccount], now_unix_s: float) -> None:
         """Keep what X said. Raises RedisUnavailable."""
         remaining = iter(accounts.items())
         try:
@@ -49,17 +49,17 @@ class NameCache:
             raise unavailable(self._client, error) from error
 
 
-def _written(account: Account, now_unix_s: float) -> bytes:
+def _written(account: XAccount, now_unix_s: float) -> bytes:
     content = {"id": account.id, "username": account.username, "gone": account.gone, "at": int(now_unix_s)}
     return orjson.dumps(content)
 
 
-def _read(raw: bytes | None, now_unix_s: float) -> Account | None:
+def _read(raw: bytes | None, now_unix_s: float) -> XAccount | None:
     if raw is None:
         return None
     try:
         content = orjson.loads(raw)
-        account = Account(str(content["id"]), str(content["username"]), str(content["gone"]))
+        account = XAccount(str(content["id"]), str(content["username"]), str(content["gone"]))
         age_s = now_unix_s - float(content["at"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from traptor.common.rules.rule import RuleType
-from traptor.rulekit.lookups.accounts import Account
+from traptor.rulekit.lookups.accounts import XAccount
 from traptor.rulekit.sources.row import BadRow, Row
 
 FIELD = "screen_name"  # of a rule: the names of its ids, in their order
@@ -34,7 +34,7 @@ def names_in(value: str) -> Iterator[str]:
         yield from (match[1] for match in matches if match is not None and not match[0].isdecimal())
 
 
-def with_ids(row: Row, accounts: Mapping[str, Account]) -> Row | BadRow:
+def with_ids(row: Row, accounts: Mapping[str, XAccount]) -> Row | BadRow:
     """Return the row with ids in place of its names, or why an account is missing."""
     ids, names = [], []
     for part in row.fields["value"].split(","):

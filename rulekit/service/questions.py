@@ -9,7 +9,7 @@ from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import RuleType
-from traptor.rulekit.lookups.accounts import Account, by_ids, by_names
+from traptor.rulekit.lookups.accounts import XAccount, by_ids, by_names
 from traptor.rulekit.lookups.cache import NameCache
 from traptor.rulekit.lookups.question import XRefused, asker_of
 from traptor.rulekit.lookups.volume import inquiry, volumes
@@ -37,7 +37,7 @@ class Questions:
         """Return how many posts these phrases find, by X's counts of the last days. Raises TraptorError."""
         return await self._aside.run(lambda: self._rate(values))
 
-    def _by_name(self, name: str) -> Account:
+    def _by_name(self, name: str) -> XAccount:
         of = self._settings().redis
         client = blocking_redis_client(of.url, of.timeout, of.ca_file)
         try:
@@ -51,7 +51,7 @@ class Questions:
             client.close()
         return _existing(found[name])
 
-    def _by_id(self, user_id: str) -> Account:
+    def _by_id(self, user_id: str) -> XAccount:
         with asker_of(self._settings()) as asker:
             return _existing(by_ids(asker, [user_id], _quiet)[user_id])
 
@@ -63,7 +63,7 @@ class Questions:
         return volume.posts_a_day / _DAY_S
 
 
-def _existing(account: Account) -> Account:
+def _existing(account: XAccount) -> XAccount:
     if account.gone:
         raise TraptorError(account.gone)
     return account

@@ -13,10 +13,10 @@ from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, RuleType
-from traptor.rulekit.changes.change import Kind, by_group
+from traptor.rulekit.changes.change import ChangeKind, by_group
 from traptor.rulekit.changes.editing import chosen, removal
 from traptor.rulekit.changes.holdings import Holdings, Stored
-from traptor.rulekit.changes.loading import Target, plan_load
+from traptor.rulekit.changes.loading import LoadTarget, plan_load
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
 from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses
@@ -101,7 +101,7 @@ class RuleDesk:
             rule = wanted_rule(Row(1, added.fields), added.rule_type, self._limits())
         except ValueError as error:
             raise bad_request(str(error)) from None
-        target = Target(added.rule_type, self._limits(), added.group)
+        target = LoadTarget(added.rule_type, self._limits(), added.group)
 
         def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
             plan = plan_load([rule], holdings, target)
@@ -151,7 +151,7 @@ class RuleDesk:
         except (Unchanged, RulesLost) as error:
             raise web.HTTPConflict(reason=str(error)[:500]) from None
         changes = [one for step in steps for one in step]
-        counts = {str(kind): sum(one.count(kind) for one in changes) for kind in Kind}
+        counts = {str(kind): sum(one.count(kind) for one in changes) for kind in ChangeKind}
         keys = [rule.key for one in changes for rule in one.rules]
         return json_response({**counts, "groups": [str(one.group) for one in changes], "rules": keys})
 

@@ -14,14 +14,14 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line of a file as text, with its line end."""
 
     number: int
     text: str
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line | BadRow]:
+def read_lines(stream: BinaryIO) -> Iterator[TextLine | BadRow]:
     """Yield the lines; a byte order mark at the start is left out. Raises SourceError for UTF-16."""
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES + 1):
@@ -33,7 +33,7 @@ def read_lines(stream: BinaryIO) -> Iterator[Line | BadRow]:
             yield BadRow(number, f"the line has more than {MAX_LINE_BYTES >> 20} MiB")
             continue
         try:
-            yield Line(number, raw.decode())
+            yield TextLine(number, raw.decode())
         except UnicodeDecodeError as error:
             yield BadRow(number, f"not UTF-8 (byte {error.start + 1} of the line); save the file as UTF-8")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.facts import Facts, Json
-from traptor.supervisor.apps.findings import Findings
+from traptor.supervisor.apps.findings import Announcements
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import Composed, composed
@@ -18,7 +18,7 @@ from traptor.supervisor.filters.composition import Composition
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.meanings import Meanings, meanings
 from traptor.supervisor.filters.sync.memory import dump_standing
-from traptor.supervisor.filters.sync.runner import Outcome, Sync
+from traptor.supervisor.filters.sync.runner import Sync, SyncOutcome
 from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S, Standing
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.client import XClient
@@ -39,7 +39,7 @@ class Filtering:
         self._settings = settings
         self._clock = clock
         self._facts = facts
-        self._findings = Findings(name)
+        self._findings = Announcements(name)
         self._told = ToldRules()
         self._groups: Sequence[Translated] | None = None  # None: Redis was not read yet
         self._is_seen = False  # X told its filters
@@ -49,7 +49,7 @@ class Filtering:
         self._sync = Sync(client, settings.requests, clock, self._save)
         self._again_at: float | None = None
         self._composed: Composed | None = None
-        self.outcome: Outcome | None = None  # how far the last sync came
+        self.outcome: SyncOutcome | None = None  # how far the last sync came
         self.trouble: XFailure | None = None  # why filters cannot be changed now
         self.in_effect: InEffect | None = None  # the rules that find posts; None until they are known
         self._meanings = Meanings()
@@ -213,7 +213,7 @@ class Filtering:
         self._sync.want(self._composed.goal)
         return before is None or self._composed.goal != before.goal
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: SyncOutcome) -> None:
         self._again_at, self.trouble = outcome.again_at, outcome.trouble
         self._findings.take_trouble(outcome.trouble)
 

@@ -6,7 +6,7 @@ import logging
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.apps.wanted.composed import Composed
-from traptor.supervisor.filters.sync.runner import Outcome
+from traptor.supervisor.filters.sync.runner import SyncOutcome
 from traptor.supervisor.xapi.failures import XFailure
 
 log = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 _SHOWN = 5
 
 
-class Findings:
+class Announcements:
     """Remembers what was said about one app."""
 
     def __init__(self, name: str) -> None:
@@ -24,7 +24,7 @@ class Findings:
         self._foreign: frozenset[str] = frozenset()
         self._trouble = ""
 
-    def take(self, composed: Composed, outcome: Outcome | None) -> None:
+    def take(self, composed: Composed, outcome: SyncOutcome | None) -> None:
         """Log what changed of the rules without a filter, and of filters that are not ours."""
         refused = {(rule.key, rule.reason): rule for rule in composed.refused}
         for place in refused.keys() - self._refused:

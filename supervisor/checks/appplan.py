@@ -14,7 +14,7 @@ from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.configured import app_limits, terms, wording
 from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
 from traptor.supervisor.apps.wanted.translated import Translated, translated
-from traptor.supervisor.checks.plan import Look, PlannedConnection
+from traptor.supervisor.checks.plan import PlannedConnection, RulesFound
 from traptor.supervisor.checks.xlook import XLook, look_at_apps
 from traptor.supervisor.fills.choice import fill_method
 from traptor.supervisor.fills.queries import Plan, plan_of
@@ -145,7 +145,7 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
     )
 
 
-async def plans_of_apps(settings: Settings, look: Look) -> tuple[AppPlan, ...]:
+async def plans_of_apps(settings: Settings, look: RulesFound) -> tuple[AppPlan, ...]:
     """Return the plans, after asking X which filters stand in the apps; none under v1.1."""
     if settings.traptor.api != V2:
         return ()

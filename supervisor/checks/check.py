@@ -28,7 +28,7 @@ from traptor.supervisor.checks.appreport import (
     price_of,
 )
 from traptor.supervisor.checks.keys import idle_keys
-from traptor.supervisor.checks.plan import Look, cold_plan, fresh_pool, read_rules, remembered_pool
+from traptor.supervisor.checks.plan import RulesFound, cold_plan, fresh_pool, read_rules, remembered_pool
 from traptor.supervisor.checks.probe import probe_output
 from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
 from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
@@ -201,7 +201,7 @@ def _check_apps(apps: Sequence[AppPlan], found: Findings) -> None:
 
 
 async def _check_what_else_is_in_redis(
-    settings: Settings, look: Look, running: Running | None, found: Findings
+    settings: Settings, look: RulesFound, running: Running | None, found: Findings
 ) -> None:
     client = _client(settings.redis)
     try:

@@ -11,7 +11,7 @@ from traptor.common.config.settings import Settings
 from traptor.common.placement.parts import assign, connection_name
 from traptor.common.redis.client import redis_client
 from traptor.common.rules.rule import GroupId, Rejected, Rule
-from traptor.supervisor.connections.planning.demand import Demand, order_demands
+from traptor.supervisor.connections.planning.demand import KeyDemand, order_demands
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
@@ -32,7 +32,7 @@ class PlannedConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RulesFound:
     """The rules in Redis for this host; `strays` are keys that look like rules' keys but name no group."""
 
     snapshots: Mapping[GroupId, Snapshot]
@@ -50,7 +50,7 @@ class Look:
         return [rule for _, snapshot in sorted(self.snapshots.items()) for rule in snapshot.doubtful]
 
 
-async def read_rules(settings: Settings) -> Look:
+async def read_rules(settings: Settings) -> RulesFound:
     """Return all rules that this host would serve. Raises RedisUnavailable."""
     client = redis_client(settings.redis.url, settings.redis.timeout, settings.redis.ca_file)
     try:
@@ -58,7 +58,7 @@ async def read_rules(settings: Settings) -> Look:
             client, limits=limits_of(settings), honour_status=settings.supervisor.honour_status
         )
         snapshots = await reader.read_all(settings.traptor.groups)
-        return Look(snapshots, reader.strays)
+        return RulesFound(snapshots, reader.strays)
     finally:
         await client.aclose()
 
@@ -89,7 +89,7 @@ def cold_plan(
         for part, keys in assignment.members.items():
             parts[connection_name(group, part)] = (len(keys), assignment.distinct(keys))
     rows = []
-    for demand in order_demands(Demand(name, rules) for name, (rules, _) in parts.items()):
+    for demand in order_demands(KeyDemand(name, rules) for name, (rules, _) in parts.items()):
         lease = pool.lend(demand.connection, now)
         key = pool.key(lease.key_id) if lease else None
         rules, values = parts[demand.connection]

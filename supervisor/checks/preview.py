@@ -20,8 +20,8 @@ from traptor.supervisor.checks.appreport import as_json, print_apps
 from traptor.supervisor.checks.difference import UNKNOWN, Comparison, compare
 from traptor.supervisor.checks.keys import idle_keys
 from traptor.supervisor.checks.plan import (
-    Look,
     PlannedConnection,
+    RulesFound,
     cold_plan,
     fresh_pool,
     read_rules,
@@ -145,7 +145,7 @@ def _warn(console: Console, doubts: Iterable[str]) -> None:
         say(console, f"warning: {doubt}")
 
 
-def _print_left_out(console: Console, look: Look) -> None:
+def _print_left_out(console: Console, look: RulesFound) -> None:
     for rejected in look.rejected:
         say(console, f"rejected: {rejected.shown_key}: {rejected.reason}")
     for rule in look.doubtful:

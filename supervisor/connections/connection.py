@@ -20,7 +20,7 @@ from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedGeneration:
     """The inputs for a new generation of the connection."""
 
     rules: tuple[Rule, ...]
@@ -38,7 +38,7 @@ class LastError:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RulesRefusal:
     """A refusal of these rules by the server (404/406/413/416); retried when they change, or at `until`."""
 
     rules: str  # fingerprint
@@ -57,7 +57,7 @@ class Connection:
     refresh_crashes: CrashBackoff  # of generations that were to take over
     gaps: GapTracker
     app: str | None = None  # the id of the only key that may serve it (v2)
-    wanted: Wanted | None = None  # None: no longer planned
+    wanted: WantedGeneration | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
     orders: int = 0  # how often the operator ordered a restart
     is_stopped: bool = False  # by the operator
@@ -66,7 +66,7 @@ class Connection:
     handover: Handover = field(init=False)
     leaving: list[Generation] = field(default_factory=list)
     refreshed_at: float | None = None
-    refusal: Refusal | None = None
+    refusal: RulesRefusal | None = None
     held_for: tuple[int, ...] = ()  # parts that must stream before rules may leave this one
     past: Counters = field(default_factory=Counters)  # of generations that are gone
     restarts: Counter[Ending] = field(default_factory=Counter)  # by how the previous generation ended
@@ -84,7 +84,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.handover = Handover(self.gaps)
-        self._groups: tuple[Wanted | None, frozenset[GroupId]] | None = None
+        self._groups: tuple[WantedGeneration | None, frozenset[GroupId]] | None = None
 
     @property
     def successor(self) -> Generation | None:

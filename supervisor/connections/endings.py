@@ -18,7 +18,7 @@ from traptor.supervisor.keys.failures import (
 RULES_REFUSED_STATUSES = frozenset({404, 406, 413, 416})
 
 
-class Opening(StrEnum):
+class OpeningResult(StrEnum):
     """What the opening of a stream may come to, for counts."""
 
     STREAM = "stream"
@@ -29,18 +29,18 @@ class Opening(StrEnum):
     NETWORK = "network"  # no answer
 
 
-def opening_of(message: Disconnected) -> Opening:
+def opening_of(message: Disconnected) -> OpeningResult:
     """Return what a stream that did not open came to."""
     match message.status:
         case None:
-            return Opening.NETWORK
+            return OpeningResult.NETWORK
         case status if status in KEY_REFUSED_STATUSES:
-            return Opening.UNAUTHORIZED
+            return OpeningResult.UNAUTHORIZED
         case status if status in RATE_LIMIT_STATUSES:
-            return Opening.RATE_LIMITED
+            return OpeningResult.RATE_LIMITED
         case status if status in RULES_REFUSED_STATUSES:
-            return Opening.RULES_REFUSED
-    return Opening.HTTP
+            return OpeningResult.RULES_REFUSED
+    return OpeningResult.HTTP
 
 
 def failure_of(message: Disconnected) -> Failure:

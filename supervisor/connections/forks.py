@@ -8,7 +8,7 @@ from dataclasses import replace
 from traptor.common.birth import NO_GENERATION, Birth
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.workers.generation import Generation
@@ -55,7 +55,9 @@ class Forks:
             generation.move(GenerationState.DRAINING)
             c.leaving.append(generation)
 
-    def _fork(self, c: Connection, wanted: Wanted, now: float, *, drains: bool) -> Generation | None:
+    def _fork(
+        self, c: Connection, wanted: WantedGeneration, now: float, *, drains: bool
+    ) -> Generation | None:
         try:
             # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
             number = NO_GENERATION if drains else self._context.store.next_generation(c.name)

@@ -13,11 +13,11 @@ from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
-from traptor.supervisor.connections.planning.demand import Demand, rank
+from traptor.supervisor.connections.planning.demand import KeyDemand, rank
 from traptor.supervisor.connections.planning.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.keys.pool import Lease, Verdict
+from traptor.supervisor.keys.pool import ConnectVerdict, Lease
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message, key_spec
 
@@ -43,7 +43,7 @@ class Gate:
         """Tell whether it may fork a worker now; if not, queue it."""
         if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
             return True
-        self._starts.wait(c.name, rank(Demand.of(c)))
+        self._starts.wait(c.name, rank(KeyDemand.of(c)))
         return False
 
     def fork(self, c: Connection, now: float) -> Generation | None:
@@ -89,7 +89,7 @@ class Gate:
         if due <= now and (not line or c is self._admitted):
             pacer.take(address, now)
             return True
-        line.wait(c.name, rank(Demand.of(c)))
+        line.wait(c.name, rank(KeyDemand.of(c)))
         c.wait = Wait(WaitKind.PACED, "connects are paced", due)  # has no time of its own: others go first
         return False
 
@@ -105,7 +105,7 @@ class Gate:
             return None  # a new token is in doubt: the old generation returns with the one that worked
         return Wait.for_app(hold, key, instant(now).wall, now)
 
-    def key_wait(self, c: Connection, verdict: Verdict, key_id: str) -> Wait:
+    def key_wait(self, c: Connection, verdict: ConnectVerdict, key_id: str) -> Wait:
         """Return why a connection waits for its key."""
         wait = Wait.for_key(verdict, self._context.pool.key(key_id).name, c.network_error)
         holder = self._context.slots.holder(key_id) if wait.kind is WaitKind.SLOT_HELD else ""

@@ -27,11 +27,11 @@ from traptor.common.messages import (
     Sample,
 )
 from traptor.supervisor.connections.appnews import CAUSES, AppNews
-from traptor.supervisor.connections.connection import Connection, LastError, Refusal
+from traptor.supervisor.connections.connection import Connection, LastError, RulesRefusal
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.endings import (
     RULES_REFUSED_STATUSES,
-    Opening,
+    OpeningResult,
     error_of,
     failure_of,
     opening_of,
@@ -141,7 +141,7 @@ class Outcomes:
     def _connection(self, g: Generation) -> Connection:
         return self._context.connections[g.birth.connection]
 
-    def _count_opening(self, g: Generation, outcome: Opening) -> None:
+    def _count_opening(self, g: Generation, outcome: OpeningResult) -> None:
         self._context.openings[g.key_name or "", outcome] += 1
 
     # ---- a stream opened
@@ -151,7 +151,7 @@ class Outcomes:
             return  # it was told to end while the response was on its way
         g.connected(message.at, now)
         assert g.lease is not None
-        self._count_opening(g, Opening.STREAM)
+        self._count_opening(g, OpeningResult.STREAM)
         self._context.pool.connected(g.lease.key_id, message.at)
         self._news.connected(c, g.lease.key_id, message.at)
         c.gaps.streaming(g.birth.generation, instant(message.at))
@@ -285,7 +285,7 @@ class Outcomes:
 
     def _rules_refused(self, c: Connection, g: Generation, status: int, now: float) -> None:
         until = now + self._context.settings.twitter.refused_retry
-        c.refusal = Refusal(g.spec.rules, status, until)
+        c.refusal = RulesRefusal(g.spec.rules, status, until)
         if g is c.serving:
             c.forget_key()  # another connection can use it
             c.handover.end_return()

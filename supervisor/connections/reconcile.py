@@ -19,7 +19,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.overdue import Overdue
-from traptor.supervisor.connections.planning.demand import Demand, order_demands
+from traptor.supervisor.connections.planning.demand import KeyDemand, order_demands
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind
@@ -41,7 +41,7 @@ _BROKEN_S = 10.0  # between attempts of a step that fails: each leaves a traceba
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepResult:
     """The result of a step: the connections it looked at (None: all), and when the next one is due.
 
     `next_at` is monotonic, None when nothing is due without an event.
@@ -51,7 +51,7 @@ class Step:
     next_at: float | None
 
 
-NO_STEP = Step(frozenset(), None)
+NO_STEP = StepResult(frozenset(), None)
 
 
 class Reconciler:
@@ -78,7 +78,7 @@ class Reconciler:
         self._refresh = Refresh(context, self._gate)
         self._overdue = Overdue(context, agenda)
 
-    def reconcile(self) -> Step:
+    def reconcile(self) -> StepResult:
         """Do what can be done now; after a failure the next step looks at all connections."""
         now = self._clock()
         named = self._agenda.take(now)
@@ -88,7 +88,7 @@ class Reconciler:
             self._agenda.look_at_all()
             raise
 
-    def _reconcile(self, named: frozenset[str] | None, now: float) -> Step:
+    def _reconcile(self, named: frozenset[str] | None, now: float) -> StepResult:
         looked = self._look_at_all(now) if named is None else self._look_at(set(named), now)
         self._take_turns(looked, now)
         if not self._context.stopping:
@@ -98,7 +98,7 @@ class Reconciler:
             self._agenda.look_at(self._waiting)
         if self._context.keys_changed:
             self._context.save_keys(now)
-        return Step(None if named is None else looked, self._next_at(now))
+        return StepResult(None if named is None else looked, self._next_at(now))
 
     def _look_at_all(self, now: float) -> set[str]:
         connections = self._context.connections
@@ -145,7 +145,7 @@ class Reconciler:
         return min((at for at in times if at is not None), default=None)
 
     def _in_order(self, names: Iterable[str]) -> list[Connection]:
-        demands = order_demands(Demand.of(self._context.connections[name]) for name in names)
+        demands = order_demands(KeyDemand.of(self._context.connections[name]) for name in names)
         return [self._context.connections[demand.connection] for demand in demands]
 
     # ---- one connection

@@ -14,7 +14,7 @@ from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.pool import Lease, Purpose, Verdict
+from traptor.supervisor.keys.pool import ConnectVerdict, Lease, Purpose
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import Spec, key_spec
 from traptor.supervisor.workers.states import GenerationState
@@ -150,7 +150,7 @@ class Refresh:
             c.handover.connect_in(Way.SERIAL)
             self._context.fleet.close_stream(old, GapCause.REFRESH)
 
-    def _no_way(self, c: Connection, key_id: str, verdict: Verdict) -> Wait:
+    def _no_way(self, c: Connection, key_id: str, verdict: ConnectVerdict) -> Wait:
         if not verdict.allowed:
             return self._gate.key_wait(c, verdict, key_id).of_refresh()
         return Wait(WaitKind.NO_WAY, "no way allowed by handover is open").of_refresh()

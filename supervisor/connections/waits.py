@@ -12,7 +12,7 @@ from logging import ERROR, INFO
 
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.states import Hindrance, Verdict
+from traptor.supervisor.keys.states import ConnectVerdict, Hindrance
 
 
 class WaitKind(StrEnum):
@@ -75,7 +75,7 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class WaitMeaning:
     """The meaning of one way to wait.
 
     `cause`: of the gap while nothing streams; None: the wait is part of what ended the last stream, or of the
@@ -104,93 +104,97 @@ _BLIP_S = 5.0  # a network that fails for a moment: the key's first rests are sh
 _ADD_KEY = "add a key, or wait; a rule without a key is not collected"
 _KEY = "check the key's secrets and this host's clock; a changed key is tried at once"
 
-MEANINGS: dict[WaitKind, Meaning] = {
-    WaitKind.STARTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
-    WaitKind.CONNECTING: Meaning(None, ERROR, _START_S, "read the connection's log"),
-    WaitKind.NO_KEY: Meaning(
+MEANINGS: dict[WaitKind, WaitMeaning] = {
+    WaitKind.STARTING: WaitMeaning(None, ERROR, _START_S, "read the connection's log"),
+    WaitKind.CONNECTING: WaitMeaning(None, ERROR, _START_S, "read the connection's log"),
+    WaitKind.NO_KEY: WaitMeaning(
         GapCause.NO_KEY, ERROR, 0, _ADD_KEY, "wait: its own key serves it, and no other"
     ),
-    WaitKind.KEYS_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
-    WaitKind.RULES_REFUSED: Meaning(
+    WaitKind.KEYS_REFUSED: WaitMeaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.RULES_REFUSED: WaitMeaning(
         GapCause.RULES_REFUSED,
         ERROR,
         0,
         "find the rule that the server refuses; a changed rule is tried at once",
     ),
     # Its end was logged as a crash or a hang.
-    WaitKind.CRASHED: Meaning(None, ERROR, 0, "read the connection's log; report it"),
-    WaitKind.NO_WORKER: Meaning(
+    WaitKind.CRASHED: WaitMeaning(None, ERROR, 0, "read the connection's log; report it"),
+    WaitKind.NO_WORKER: WaitMeaning(
         GapCause.CRASH, ERROR, 0, "see `cannot fork a worker` in supervisor.log: memory, processes, disk"
     ),
-    WaitKind.TURN: Meaning(None, INFO, _START_S, "wait, or raise [supervisor] start_parallel"),
-    WaitKind.PACED: Meaning(None, INFO, _START_S, "wait, or raise [twitter] connect_rate"),
-    WaitKind.OUTBOX_FULL: Meaning(
+    WaitKind.TURN: WaitMeaning(None, INFO, _START_S, "wait, or raise [supervisor] start_parallel"),
+    WaitKind.PACED: WaitMeaning(None, INFO, _START_S, "wait, or raise [twitter] connect_rate"),
+    WaitKind.OUTBOX_FULL: WaitMeaning(
         GapCause.OUTBOX_FULL,
         ERROR,
         0,
         "look at the output and the disk of state_dir; or raise outbox_max_bytes",
     ),
-    WaitKind.STEP_FAILED: Meaning(
+    WaitKind.STEP_FAILED: WaitMeaning(
         GapCause.CRASH, ERROR, 0, "see `a reconcile step failed` in supervisor.log; report it"
     ),
-    WaitKind.REFRESH_DUE: Meaning(
+    WaitKind.REFRESH_DUE: WaitMeaning(
         None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"
     ),
-    WaitKind.STOPPED: Meaning(
+    WaitKind.STOPPED: WaitMeaning(
         GapCause.OPERATOR_STOP, INFO, 0, "start it when it is to collect again: traptorctl start"
     ),
-    WaitKind.NO_WAY: Meaning(
+    WaitKind.NO_WAY: WaitMeaning(
         None,
         ERROR,
         0,
         "add a spare key, or allow more ways in [supervisor] handover",
         "allow serial in [supervisor] handover",
     ),
-    WaitKind.KEY_GONE: Meaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY, "give its groups to a key"),
-    WaitKind.KEY_UNUSABLE: Meaning(
+    WaitKind.KEY_GONE: WaitMeaning(GapCause.NO_KEY, ERROR, 0, _ADD_KEY, "give its groups to a key"),
+    WaitKind.KEY_UNUSABLE: WaitMeaning(
         GapCause.NO_KEY, ERROR, 0, "correct the key's source_address, or bring the address back to this host"
     ),
-    WaitKind.KEY_SUSPECT: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
-    WaitKind.KEY_QUARANTINED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
-    WaitKind.BUDGET: Meaning(GapCause.BUDGET, ERROR, 0, "wait, or add a spare key", "wait"),
-    WaitKind.NETWORK: Meaning(
+    WaitKind.KEY_SUSPECT: WaitMeaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.KEY_QUARANTINED: WaitMeaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.BUDGET: WaitMeaning(GapCause.BUDGET, ERROR, 0, "wait, or add a spare key", "wait"),
+    WaitKind.NETWORK: WaitMeaning(
         GapCause.NETWORK, ERROR, _BLIP_S, "look at the network, the proxy and the server"
     ),
-    WaitKind.SERVER_ERRORS: Meaning(GapCause.NETWORK, ERROR, _BLIP_S, "wait; the server answers with errors"),
-    WaitKind.SHORT_STREAMS: Meaning(
+    WaitKind.SERVER_ERRORS: WaitMeaning(
+        GapCause.NETWORK, ERROR, _BLIP_S, "wait; the server answers with errors"
+    ),
+    WaitKind.SHORT_STREAMS: WaitMeaning(
         GapCause.SERVER_CLOSE,
         ERROR,
         0,
         "find out who else uses the key; or add a spare key",
         "find out who else uses the app, or wait: X closes its stream",
     ),
-    WaitKind.RATE_LIMITED: Meaning(
+    WaitKind.RATE_LIMITED: WaitMeaning(
         GapCause.RATE_LIMITED,
         ERROR,
         0,
         "find out who else uses the key or this address; or add a spare key",
         "find out who else uses the app, or wait",
     ),
-    WaitKind.SLOT_HELD: Meaning(
+    WaitKind.SLOT_HELD: WaitMeaning(
         GapCause.SLOT_HELD, ERROR, 0, "find out who holds the app's connection, or wait until X ends it"
     ),
-    WaitKind.RESTS: Meaning(None, ERROR, _BLIP_S, "wait, or add a spare key", "wait"),
-    WaitKind.NO_APP: Meaning(None, ERROR, _START_S, "wait; report it when it lasts"),
-    WaitKind.NO_BEARER: Meaning(None, ERROR, _BLIP_S, "look at the network, the proxy and the server"),
-    WaitKind.BEARER_REFUSED: Meaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
-    WaitKind.OUT_OF_CREDIT: Meaning(GapCause.COST, ERROR, 0, "buy credit, or raise X's spending limit"),
-    WaitKind.CAPPED: Meaning(GapCause.COST, ERROR, 0, "wait until counting begins anew, or raise the cap"),
-    WaitKind.FOREIGN_FILTERS: Meaning(
+    WaitKind.RESTS: WaitMeaning(None, ERROR, _BLIP_S, "wait, or add a spare key", "wait"),
+    WaitKind.NO_APP: WaitMeaning(None, ERROR, _START_S, "wait; report it when it lasts"),
+    WaitKind.NO_BEARER: WaitMeaning(None, ERROR, _BLIP_S, "look at the network, the proxy and the server"),
+    WaitKind.BEARER_REFUSED: WaitMeaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
+    WaitKind.OUT_OF_CREDIT: WaitMeaning(GapCause.COST, ERROR, 0, "buy credit, or raise X's spending limit"),
+    WaitKind.CAPPED: WaitMeaning(
+        GapCause.COST, ERROR, 0, "wait until counting begins anew, or raise the cap"
+    ),
+    WaitKind.FOREIGN_FILTERS: WaitMeaning(
         GapCause.FOREIGN_FILTERS,
         ERROR,
         0,
         "delete these filters at X, or choose another [traptor] foreign_filters",
     ),
-    WaitKind.SYNCING: Meaning(None, ERROR, _START_S, "look at the network and at X's status"),
-    WaitKind.NO_FILTERS: Meaning(
+    WaitKind.SYNCING: WaitMeaning(None, ERROR, _START_S, "look at the network and at X's status"),
+    WaitKind.NO_FILTERS: WaitMeaning(
         GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see why the rules have no filter: --plan tells"
     ),
-    WaitKind.EFFECT: Meaning(
+    WaitKind.EFFECT: WaitMeaning(
         None, ERROR, _EFFECT_S, "see why the rules have no filter: traptor-supervisor --plan tells"
     ),
 }
@@ -206,7 +210,7 @@ class Wait:
     key: str | None = None  # its name
 
     @classmethod
-    def for_key(cls, verdict: Verdict, key: str, network_error: str) -> Wait:
+    def for_key(cls, verdict: ConnectVerdict, key: str, network_error: str) -> Wait:
         """Return the wait for a key that may not connect; for the network, with the error."""
         assert verdict.hindrance is not None
         kind, text = OF_HINDRANCE[verdict.hindrance], verdict.reason

@@ -18,7 +18,7 @@ _SCHEME = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RemoteRequest:
     """What decides about a request that came over TCP."""
 
     method: str
@@ -36,7 +36,7 @@ class Denial:
     detail: str
 
 
-def denial(asked: Asked, tokens: Collection[str], hosts: Collection[str]) -> Denial | None:
+def denial(asked: RemoteRequest, tokens: Collection[str], hosts: Collection[str]) -> Denial | None:
     """Return why the request is refused, or None; `hosts` are the names that are accepted."""
     if not _is_ours(asked.host, hosts):
         return Denial(421, "this is not a name of this server; [http] hosts lists the accepted ones")

@@ -14,7 +14,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.validation import PATH as VALIDATE_PATH
-from traptor.supervisor.control.access import READS, Asked, denial, holder
+from traptor.supervisor.control.access import READS, RemoteRequest, denial, holder
 from traptor.supervisor.control.doors import MOST_CONNECTIONS, Door, is_local, listen_at, peer_name
 from traptor.supervisor.control.refusals import MOST_BODY_BYTES, Handler, as_problem_details, refusal
 
@@ -120,7 +120,7 @@ class ControlServer:
         names = options.names_by_token
         # To be told that a path is not there, or has other methods, needs no token.
         changes_nothing = request.match_info.http_exception is not None or request.path_qs == VALIDATE_PATH
-        asked = Asked(
+        asked = RemoteRequest(
             method="GET" if changes_nothing else request.method,
             is_private=request.path.endswith(_PRIVATE),
             host=headers.get("Host", ""),

@@ -30,7 +30,7 @@ from traptor.supervisor.fills.overview import overview
 from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
 from traptor.supervisor.fills.room import MOST
-from traptor.supervisor.fills.verdict import Step, Verdict, settled, verdict
+from traptor.supervisor.fills.verdict import FillVerdict, Step, settled, verdict
 from traptor.supervisor.fills.window import recovery_window, window
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant, instant, iso
@@ -137,7 +137,9 @@ class Fills:
             self._record(got.fetched(""))
         self._news.set()
 
-    def _conclude(self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: Verdict) -> None:
+    def _conclude(
+        self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: FillVerdict
+    ) -> None:
         now = self._clock()
         dollars = _reads_of(answer).dollars(app.spending.terms.prices)
         if dollars:
@@ -160,7 +162,7 @@ class Fills:
                 self._hold(fill, app, course, found, now)
                 self._record(fill)
 
-    def _hold(self, fill: Fill, app: App, course: Course, found: Verdict, now: Instant) -> None:
+    def _hold(self, fill: Fill, app: App, course: Course, found: FillVerdict, now: Instant) -> None:
         if found.step is Step.NO_MONEY:
             app.out_of_credit(found.why)
         elif found.step is Step.NO_TOKEN:

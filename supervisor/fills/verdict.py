@@ -37,7 +37,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FillVerdict:
     """What to do, for which reason; `wait_s` before the next piece, in which the same is asked again."""
 
     step: Step
@@ -46,28 +46,30 @@ class Verdict:
     failures: int = 0  # in a row, with this one
 
 
-def verdict(answer: PieceFetched, failures: int, wall_now: float) -> Verdict:
+def verdict(answer: PieceFetched, failures: int, wall_now: float) -> FillVerdict:
     """Return what follows from an answer, after so many failures in a row before it."""
     if answer.end is FillEnd.DONE:
-        return Verdict(Step.GO_ON)
+        return FillVerdict(Step.GO_ON)
     why = _why(answer)
     if answer.end is FillEnd.HTTP:
         match cure_by(answer.problem, answer.status):
             case Cure.MONEY:
-                return Verdict(Step.NO_MONEY, why, _FIRST_S)
+                return FillVerdict(Step.NO_MONEY, why, _FIRST_S)
             case Cure.BEARER:
                 return _again(Step.NO_TOKEN, why, failures)
         if answer.status == _LIMITED and quota_of(answer.headers).remaining:
             # Not the window's limit: the way to X made two requests come closer than they were sent.
-            return Verdict(Step.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1)
+            return FillVerdict(
+                Step.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1
+            )
         if answer.status == _LIMITED:
             wait_s = doubled(_LIMITED_FIRST_S, failures, _LIMITED_LONGEST_S)
-            return Verdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
+            return FillVerdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
         if answer.status == _BAD_REQUEST:
             # Perhaps the end of the window is too new, by X's clock: that passes.
-            return Verdict(Step.LEAVE_OUT, why) if failures else Verdict(Step.WAIT, why, _BAD_S, 1)
+            return FillVerdict(Step.LEAVE_OUT, why) if failures else FillVerdict(Step.WAIT, why, _BAD_S, 1)
         if answer.status in _REFUSALS:
-            return Verdict(Step.GIVE_UP, why)
+            return FillVerdict(Step.GIVE_UP, why)
     return _again(Step.WAIT, why, failures)
 
 
@@ -88,11 +90,11 @@ def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
     return replace(answer, token="" if is_all else LAST + fill.token)
 
 
-def _again(step: Step, why: str, failures: int) -> Verdict:
+def _again(step: Step, why: str, failures: int) -> FillVerdict:
     failures += 1
     if failures >= MOST_FAILURES:
-        return Verdict(Step.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
-    return Verdict(step, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
+        return FillVerdict(Step.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
+    return FillVerdict(step, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
 
 
 def _until_reset(answer: PieceFetched, wall_now: float, otherwise_s: float) -> float:

@@ -80,7 +80,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TimelineState:
     """The position of a timeline: all that is needed to continue it, even after a restart of the master."""
 
     kind: IntervalKind  # of the open interval

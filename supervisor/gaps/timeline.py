@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind, Standing, Totals
+from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind, TimelineState, Totals
 
-__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "Standing", "Totals"]
+__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "TimelineState", "Totals"]
 
 Take = Callable[[Interval], object]
 
@@ -48,7 +48,7 @@ class GapTracker:
     def resumed(
         cls,
         connection: str,
-        standing: Standing,
+        standing: TimelineState,
         totals: Totals,
         take: Take,
         on_handover: Callable[[], object],
@@ -142,9 +142,9 @@ class GapTracker:
         return self._is_planned
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> TimelineState:
         """The position from which a next master continues."""
-        return Standing(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
+        return TimelineState(self.kind, self._cause, self._is_planned, self._open_from, self._generation)
 
     @property
     def since(self) -> Instant:

@@ -22,9 +22,18 @@ from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
 from traptor.supervisor.keys.leases import Lease, LeaseBook
 from traptor.supervisor.keys.limits import PoolLimits
 from traptor.supervisor.keys.record import KeyRecord
-from traptor.supervisor.keys.states import LENDABLE, LOST, KeyState, KeyStatus, Verdict, judge, state_of
+from traptor.supervisor.keys.states import (
+    LENDABLE,
+    LOST,
+    ConnectVerdict,
+    KeyState,
+    KeyStatus,
+    judge,
+    state_of,
+)
 
 __all__ = [
+    "ConnectVerdict",
     "Failure",
     "FailureKind",
     "KeyPool",
@@ -35,7 +44,6 @@ __all__ = [
     "PoolLimits",
     "Purpose",
     "RefusedKeys",
-    "Verdict",
 ]
 
 
@@ -238,7 +246,7 @@ class KeyPool:
 
     # ---- connects
 
-    def may_connect(self, key_id: str, purpose: Purpose, now: float) -> Verdict:
+    def may_connect(self, key_id: str, purpose: Purpose, now: float) -> ConnectVerdict:
         """Tell whether a holder of this key may connect now."""
         return judge(self.state(key_id, now), self._record(key_id), purpose, self._limits, now)
 

@@ -56,7 +56,7 @@ _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ConnectVerdict:
     """The answer to a request to connect; if refused, until when (None: waiting does not help) and why."""
 
     allowed: bool
@@ -97,33 +97,35 @@ def state_of(record: KeyRecord, now: float) -> KeyState:
     return KeyState.OK if record.backoff.rests_until(now) is None else KeyState.COOLING
 
 
-def judge(state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
+def judge(
+    state: KeyState, record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float
+) -> ConnectVerdict:
     """Tell whether a key in `state` may connect for `purpose`."""
     match state:
         case KeyState.GONE:
-            return Verdict(False, None, "the key is no longer configured", Hindrance.GONE)
+            return ConnectVerdict(False, None, "the key is no longer configured", Hindrance.GONE)
         case KeyState.UNUSABLE:
             reason = "the key's source address is not on this host"
-            return Verdict(False, None, reason, Hindrance.UNUSABLE)
+            return ConnectVerdict(False, None, reason, Hindrance.UNUSABLE)
         case KeyState.SUSPECT:
             reason = "an extra connect was refused (401/403) while the key streams"
-            return Verdict(False, None, reason, Hindrance.SUSPECT)
+            return ConnectVerdict(False, None, reason, Hindrance.SUSPECT)
         case KeyState.QUARANTINED:
             reason = "quarantined after a refusal (401/403)"
-            return Verdict(False, record.quarantined_until(now), reason, Hindrance.QUARANTINED)
+            return ConnectVerdict(False, record.quarantined_until(now), reason, Hindrance.QUARANTINED)
         case KeyState.OK | KeyState.COOLING | KeyState.OUT_OF_CREDIT:
             return _judge_waits(record, purpose, limits, now)
 
 
-def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> Verdict:
+def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> ConnectVerdict:
     rests_until = record.backoff.rests_until(now) or now
     free_at = record.free_at(purpose, limits, now)
     if max(rests_until, free_at) <= now:
-        return Verdict(True, None, "")
+        return ConnectVerdict(True, None, "")
     if rests_until >= free_at:
         hindrance, reason = _RESTS[record.settled(now).backoff.last]
-        return Verdict(False, rests_until, reason, hindrance)
-    return Verdict(False, free_at, _budget_reason(record, purpose, limits, now), Hindrance.BUDGET)
+        return ConnectVerdict(False, rests_until, reason, hindrance)
+    return ConnectVerdict(False, free_at, _budget_reason(record, purpose, limits, now), Hindrance.BUDGET)
 
 
 def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:

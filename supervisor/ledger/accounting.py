@@ -11,7 +11,7 @@ from pathlib import Path
 from traptor.supervisor.gaps.interval import Instant, Totals
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Account, Entry, Stored
+from traptor.supervisor.ledger.records import Entry, Inheritance, LastKnown
 
 TOLERANCE_S = 0.01
 
@@ -64,14 +64,14 @@ def imbalances(path: Path) -> list[str]:
     ]
 
 
-def _balance(stored: Stored, account: Account, pages: Iterable[list[Entry]]) -> Balance:
+def _balance(stored: Inheritance, account: LastKnown, pages: Iterable[list[Entry]]) -> Balance:
     totals = stored.totals.get(account.connection, Totals())
     totals.add(account.open_interval(stored.noted))
     balance = Balance.of(account.connection, account.began, stored.noted, totals)
     return replace(balance, problems=(*balance.problems, *_breaks(account, list(chain.from_iterable(pages)))))
 
 
-def _breaks(account: Account, entries: Sequence[Entry]) -> Iterator[str]:
+def _breaks(account: LastKnown, entries: Sequence[Entry]) -> Iterator[str]:
     """Yield each place where an interval does not begin at the end of the previous one."""
     begins = [*(entry.from_unix for entry in entries), account.standing.open_from.wall]
     for entry, next_begins in zip(entries, begins[1:], strict=True):

@@ -20,11 +20,11 @@ from traptor.supervisor.ledger.membership import Membership, carried_by, is_told
 from traptor.supervisor.ledger.records import (
     KNOWN,
     NOTHING,
-    Account,
     Carried,
     Entry,
+    Inheritance,
+    LastKnown,
     Placement,
-    Stored,
     Unwritten,
 )
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
@@ -51,7 +51,7 @@ class Ledger:
     def __init__(
         self,
         connections: Mapping[str, Connection],
-        stored: Stored | None,
+        stored: Inheritance | None,
         outboxes: Path,
         boot: str,
         now: Instant,
@@ -69,7 +69,7 @@ class Ledger:
         self._entries: list[Entry] = []
         self._placements: list[Placement] = []
         self._forgotten: list[str] = []
-        self._written: dict[str, Account] = {}
+        self._written: dict[str, LastKnown] = {}
         self._last_id = stored.last_id if stored else 0
         self._membership = Membership(stored.places if stored else ())
         self._gap_log = GapLog()
@@ -191,7 +191,7 @@ class Ledger:
 
     # ---- steps
 
-    def _resume(self, stored: Stored, outboxes: Path, now: Instant) -> None:
+    def _resume(self, stored: Inheritance, outboxes: Path, now: Instant) -> None:
         shift = Shift.of(stored, self._boot, now)
         for account in (moved(account, shift) for account in stored.accounts):
             name = account.connection
@@ -243,7 +243,7 @@ class Ledger:
         sign = max(g.safe_until for g in streaming)
         return Instant(now.wall - (now.mono - sign), sign)
 
-    def _accounts(self) -> Iterator[Account]:
+    def _accounts(self) -> Iterator[LastKnown]:
         for name, timeline in self._timelines.items():
             page = self._pages[name]
-            yield Account(name, page.began, timeline.standing, page.safe_until, page.carried)
+            yield LastKnown(name, page.began, timeline.standing, page.safe_until, page.carried)

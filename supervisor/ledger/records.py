@@ -8,7 +8,7 @@ from typing import Any
 
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.fill import Fill, FillCost
-from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, Standing, Totals, iso
+from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, TimelineState, Totals, iso
 
 UNCARRIED = "uncarried"  # of a rule: known, but carried by no connection
 KNOWN = "known:"  # prefix of a group's place, which holds all rules of the group, carried or not
@@ -102,12 +102,12 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LastKnown:
     """A connection as the ledger last knew it; its data is safe up to `safe_until`."""
 
     connection: str
     began: Instant
-    standing: Standing
+    standing: TimelineState
     safe_until: Instant
     carried: Carried
 
@@ -147,19 +147,19 @@ class Unwritten:
     forgotten: Sequence[str] = ()  # connections to delete completely, before the rest is written
     entries: Sequence[Entry] = ()
     placements: Sequence[Placement] = ()
-    accounts: Sequence[Account] = ()
+    accounts: Sequence[LastKnown] = ()
     fills: FillNews = FillNews()
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Inheritance:
     """The data that a predecessor left. Instants are those of its boot."""
 
     noted: Instant
     boot: str
     is_clean: bool
     last_id: int
-    accounts: Sequence[Account]
+    accounts: Sequence[LastKnown]
     totals: Mapping[str, Totals] = field(default_factory=dict)  # by connection
     places: Sequence[str] = ()  # places with rules
     fills: StoredFills = StoredFills()

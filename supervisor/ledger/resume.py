@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from traptor.common.files.mark import Mark
-from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing, Totals
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, TimelineState, Totals
 from traptor.supervisor.gaps.timeline import GapTracker, Take
-from traptor.supervisor.ledger.records import Account, Stored
+from traptor.supervisor.ledger.records import Inheritance, LastKnown
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Shift:
     seconds: float
 
     @classmethod
-    def of(cls, stored: Stored, boot: str, now: Instant) -> Shift:
+    def of(cls, stored: Inheritance, boot: str, now: Instant) -> Shift:
         """Return the shift from the clock of `stored` to that of `now`."""
         if stored.boot == boot and stored.noted.mono <= now.mono:
             return cls(0.0)
@@ -49,7 +49,7 @@ class Streamed:
         return cls(generation, shift(since), shift(until))
 
 
-def moved(account: Account, shift: Shift) -> Account:
+def moved(account: LastKnown, shift: Shift) -> LastKnown:
     """Return the account with this boot's times."""
     standing = replace(account.standing, open_from=shift(account.standing.open_from))
     return replace(
@@ -58,7 +58,7 @@ def moved(account: Account, shift: Shift) -> Account:
 
 
 def resume(
-    account: Account,
+    account: LastKnown,
     totals: Totals,
     marks: Sequence[Streamed],
     *,
@@ -91,7 +91,7 @@ def resume(
     return tracker
 
 
-def _is_unknown(standing: Standing, mark: Streamed) -> bool:
+def _is_unknown(standing: TimelineState, mark: Streamed) -> bool:
     """Tell whether the ledger lacks the stream that a mark shows."""
     if standing.kind is IntervalKind.STREAMING:  # by its last generation; a later one took over from it
         return standing.generation is not None and mark.generation > standing.generation

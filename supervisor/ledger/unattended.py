@@ -11,7 +11,7 @@ from traptor.supervisor.ledger.answer import Answer, UnknownError, View
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.question import Question
-from traptor.supervisor.ledger.records import Stored
+from traptor.supervisor.ledger.records import Inheritance
 
 __all__ = ["UnknownError", "gaps_in_file"]
 
@@ -27,7 +27,7 @@ def gaps_in_file(path: Path, question: Question, boot: str, now: Instant) -> lis
         return list(Answer(reader, view, question).intervals(lambda entry: entry.is_gap))
 
 
-def _view(stored: Stored | None, outboxes: Path, boot: str, now: Instant) -> View:
+def _view(stored: Inheritance | None, outboxes: Path, boot: str, now: Instant) -> View:
     return View.of(Ledger({}, stored, outboxes, boot, now, _ignore, _ignore), now)
 
 

@@ -50,7 +50,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CapLine:
     """A cap of which a share was used up just now."""
 
     spent: Spent
@@ -75,7 +75,7 @@ def capped(account: Account, caps: Caps, prices: Prices) -> Spent | None:
     return max(reached, key=lambda one: one.ends_at, default=None)
 
 
-def crossed(before: Account, after: Account, caps: Caps, prices: Prices) -> Iterator[Line]:
+def crossed(before: Account, after: Account, caps: Caps, prices: Prices) -> Iterator[CapLine]:
     """Yield the highest line of each cap that lies between two states of an account."""
     earlier = {one.kind: one for one in spent(before, caps, prices)}
     for now in spent(after, caps, prices):
@@ -83,4 +83,4 @@ def crossed(before: Account, after: Account, caps: Caps, prices: Prices) -> Iter
         known = was.percent if was.ends_at == now.ends_at else 0.0
         new = [line for line in LINES if known < line <= now.percent]
         if new:
-            yield Line(now, new[-1])
+            yield CapLine(now, new[-1])

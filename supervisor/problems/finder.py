@@ -15,7 +15,7 @@ from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT
 from traptor.supervisor.gaps.fill import FillState
 from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
-from traptor.supervisor.problems.meanings import Meaning
+from traptor.supervisor.problems.meanings import StateMeaning
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.workers.leftovers import is_app_connection
 
@@ -260,7 +260,7 @@ def _plain(
     name: str,
     kind: str,
     why: str,
-    meaning: Meaning,
+    meaning: StateMeaning,
     *,
     since: float | None = None,
     until: float | None = None,

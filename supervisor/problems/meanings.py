@@ -16,7 +16,7 @@ from traptor.supervisor.keys.states import Hindrance, KeyState
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class StateMeaning:
     """The severity of a state, and what to do about it."""
 
     level: int
@@ -28,12 +28,12 @@ class Meaning:
 _CHECK_KEY = "check the key's secrets and this host's clock; a changed key is tried at once"
 _ANOTHER_USER = "find out who else uses the key"
 
-KEYS: Mapping[KeyState, Meaning | None] = {
+KEYS: Mapping[KeyState, StateMeaning | None] = {
     KeyState.OK: None,
-    KeyState.COOLING: Meaning(WARNING, _ANOTHER_USER),
-    KeyState.SUSPECT: Meaning(WARNING, _CHECK_KEY),
-    KeyState.QUARANTINED: Meaning(WARNING, _CHECK_KEY),
-    KeyState.UNUSABLE: Meaning(
+    KeyState.COOLING: StateMeaning(WARNING, _ANOTHER_USER),
+    KeyState.SUSPECT: StateMeaning(WARNING, _CHECK_KEY),
+    KeyState.QUARANTINED: StateMeaning(WARNING, _CHECK_KEY),
+    KeyState.UNUSABLE: StateMeaning(
         WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
     ),
     KeyState.OUT_OF_CREDIT: None,  # its connection tells
@@ -57,26 +57,26 @@ COOLING: Mapping[Hindrance, bool] = {
 }
 """Whether a key that rests for it is a problem of its own."""
 
-REDIS: Mapping[RedisState, Meaning | None] = {
+REDIS: Mapping[RedisState, StateMeaning | None] = {
     RedisState.UNKNOWN: None,
     RedisState.OK: None,
-    RedisState.AWAY: Meaning(WARNING, "bring it back, or correct [redis]", is_said_elsewhere=True),
-    RedisState.REFUSED: Meaning(WARNING, "do what the error says", is_said_elsewhere=True),
+    RedisState.AWAY: StateMeaning(WARNING, "bring it back, or correct [redis]", is_said_elsewhere=True),
+    RedisState.REFUSED: StateMeaning(WARNING, "do what the error says", is_said_elsewhere=True),
 }
 
-HOLDS: Mapping[HoldKind, Meaning | None] = {
-    HoldKind.BEARER_REFUSED: Meaning(ERROR, "check the app's secrets", is_said_elsewhere=True),
-    HoldKind.NO_BEARER: Meaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
-    HoldKind.OUT_OF_CREDIT: Meaning(
+HOLDS: Mapping[HoldKind, StateMeaning | None] = {
+    HoldKind.BEARER_REFUSED: StateMeaning(ERROR, "check the app's secrets", is_said_elsewhere=True),
+    HoldKind.NO_BEARER: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
+    HoldKind.OUT_OF_CREDIT: StateMeaning(
         ERROR, "buy credit at X, or wait for the new month", is_said_elsewhere=True
     ),
-    HoldKind.CAPPED: Meaning(ERROR, "wait, or raise the cap in [twitter]", is_said_elsewhere=True),
-    HoldKind.FOREIGN_FILTERS: Meaning(
+    HoldKind.CAPPED: StateMeaning(ERROR, "wait, or raise the cap in [twitter]", is_said_elsewhere=True),
+    HoldKind.FOREIGN_FILTERS: StateMeaning(
         ERROR,
         "delete these filters at X, or choose another [traptor] foreign_filters",
         is_said_elsewhere=True,
     ),
-    HoldKind.SYNCING: Meaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=60.0),
+    HoldKind.SYNCING: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=60.0),
     HoldKind.NO_FILTERS: None,  # nothing is wanted of it, or its rules wait or are rejected
 }
 
@@ -90,55 +90,57 @@ class OutputState:
     BEHIND = "behind"  # it takes messages, but the oldest one waits for long
 
 
-OUTPUT: Mapping[str, Meaning | None] = {
+OUTPUT: Mapping[str, StateMeaning | None] = {
     OutputState.UNKNOWN: None,
     OutputState.OK: None,
-    OutputState.FAILING: Meaning(ERROR, "look at the output; nothing is lost", is_said_elsewhere=True),
-    OutputState.BEHIND: Meaning(
+    OutputState.FAILING: StateMeaning(ERROR, "look at the output; nothing is lost", is_said_elsewhere=True),
+    OutputState.BEHIND: StateMeaning(
         WARNING, "look at the output: it takes less than comes in", is_said_elsewhere=True
     ),
 }
 
-TRIAL: Mapping[str, Meaning | None] = {
+TRIAL: Mapping[str, StateMeaning | None] = {
     OutputState.UNKNOWN: None,
     OutputState.OK: None,
-    OutputState.FAILING: Meaning(
+    OutputState.FAILING: StateMeaning(
         WARNING,
         "do what the error says, or end the trial: empty [traptor] output_trial; the output is not affected",
         say_after_s=10.0,
     ),
-    OutputState.BEHIND: Meaning(WARNING, "look at the trial's topic: it takes less than comes in"),
+    OutputState.BEHIND: StateMeaning(WARNING, "look at the trial's topic: it takes less than comes in"),
 }
 
-RULES_SUSPECT = Meaning(
+RULES_SUSPECT = StateMeaning(
     ERROR,
     "restore the rules in Redis, or accept that they are gone: a hint, or a reload with accept_empty",
     is_said_elsewhere=True,
 )
-RULES_REJECTED = Meaning(WARNING, "correct the rules, or delete them", is_said_elsewhere=True)
-STRAYS = Meaning(WARNING, "correct the names of these keys, or delete them", is_said_elsewhere=True)
-RULES_UNFIT = Meaning(
+RULES_REJECTED = StateMeaning(WARNING, "correct the rules, or delete them", is_said_elsewhere=True)
+STRAYS = StateMeaning(WARNING, "correct the names of these keys, or delete them", is_said_elsewhere=True)
+RULES_UNFIT = StateMeaning(
     ERROR,
     "raise [twitter] rules_per_app if the app may have more, or give some groups an app of their own",
     is_said_elsewhere=True,
 )
-SYNC_FAILS = Meaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
-GAP_UNFILLED = Meaning(
+SYNC_FAILS = StateMeaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
+GAP_UNFILLED = StateMeaning(
     WARNING, "look whether the app may search the full archive; the gap stays", is_said_elsewhere=True
 )
-FOREIGN_FILTERS = Meaning(WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True)
-HEARTBEAT = Meaning(WARNING, "see why no part of the group streams", is_said_elsewhere=True)
-HEARTBEAT_OF_STOPPED = Meaning(INFO, "start the connection", is_said_elsewhere=True)
-HEARTBEAT_SHARED = Meaning(
+FOREIGN_FILTERS = StateMeaning(
+    WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True
+)
+HEARTBEAT = StateMeaning(WARNING, "see why no part of the group streams", is_said_elsewhere=True)
+HEARTBEAT_OF_STOPPED = StateMeaning(INFO, "start the connection", is_said_elsewhere=True)
+HEARTBEAT_SHARED = StateMeaning(
     WARNING, "stop the other one, or part the groups by [traptor] groups", is_said_elsewhere=True
 )
 NOTHING_STREAMS = ERROR  # with what most connections wait for, and what to do about it
-RELOAD_REFUSED = Meaning(
+RELOAD_REFUSED = StateMeaning(
     WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
 )
-LEDGER_FAILS = Meaning(
+LEDGER_FAILS = StateMeaning(
     WARNING, "make room in state_dir, or correct its owner or mode", is_said_elsewhere=True
 )
-LOG_FAILS = Meaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
-JOB_FAILS = Meaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
-NOT_READY = Meaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)
+LOG_FAILS = StateMeaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
+JOB_FAILS = StateMeaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
+NOT_READY = StateMeaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)

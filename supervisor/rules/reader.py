@@ -31,7 +31,7 @@ _MOST_READS = 5  # of a group that is written each time while it is read
 Hash = dict[bytes, bytes] | ResponseError
 
 
-class GroupFilter(Protocol):
+class ServedGroups(Protocol):
     """Tells which groups this host serves."""
 
     @property
@@ -79,7 +79,7 @@ class RuleReader:
                 return snapshot
         raise RedisUnavailable(f"{group} was changed each time it was read; it is read again soon")
 
-    async def read_all(self, groups: GroupFilter) -> dict[GroupId, Snapshot]:
+    async def read_all(self, groups: ServedGroups) -> dict[GroupId, Snapshot]:
         """Return all served groups that have keys, and those listed by name. Raises RedisUnavailable.
 
         Only what differs from the last look is parsed. A group that was written meanwhile is read again.
@@ -105,7 +105,7 @@ class RuleReader:
         snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", LookMemory())
         return snapshots[group]
 
-    async def _find_groups(self, groups: GroupFilter) -> frozenset[GroupId]:
+    async def _find_groups(self, groups: ServedGroups) -> frozenset[GroupId]:
         """Return the groups that have keys now; only the first full look needs to ask."""
         look, memory = _Look(self._clock(), groups.serves, groups.named), LookMemory()
         try:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from traptor.common.text import counted, cut, printable
 from traptor.supervisor.gaps.interval import iso
 from traptor.supervisor.slots.journal import NEAR_S, Journal
-from traptor.supervisor.xapi.answers import Connection
+from traptor.supervisor.xapi.answers import ListedConnection
 
 _SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SlotVerdict:
     """The connections to end, and a sentence on the others; "" where there are none."""
 
     dead: tuple[str, ...] = ()  # their ids
@@ -23,11 +23,11 @@ class Verdict:
 
 
 def judge(
-    active: Iterable[Connection],
+    active: Iterable[ListedConnection],
     journal: Journal,
     living: Sequence[float],
     is_ours: Callable[[str], bool],
-) -> Verdict:
+) -> SlotVerdict:
     """Judge the active connections; `living` are the times (Unix) of the 200s of streams that we have.
 
     One is dead if it came from an address of ours, at the time of a connect of ours, and is no stream that
@@ -44,10 +44,10 @@ def judge(
             dead.append(one.id)
         else:
             others.append(_holder(one, at))
-    return Verdict(tuple(dead), "; ".join(others))
+    return SlotVerdict(tuple(dead), "; ".join(others))
 
 
-def told(active: Sequence[Connection], living: Sequence[float]) -> str:
+def told(active: Sequence[ListedConnection], living: Sequence[float]) -> str:
     """Say whose the app's active connections are; `living` are the times of the 200s of streams we have."""
     if not active:
         return "the app has no connection open"
@@ -62,7 +62,7 @@ def told(active: Sequence[Connection], living: Sequence[float]) -> str:
     return f"open: {counted(len(active), 'connection')} of the app ({'; '.join(parts)})"
 
 
-def address_of(active: Iterable[Connection], stream_at: float) -> str:
+def address_of(active: Iterable[ListedConnection], stream_at: float) -> str:
     """Return the address from which a stream of ours came as X sees it; "" where that is not certain."""
     near = [
         one.client_ip
@@ -81,7 +81,7 @@ def unix_time(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _holder(one: Connection, at: float | None) -> str:
+def _holder(one: ListedConnection, at: float | None) -> str:
     address = cut(printable(one.client_ip or "an unknown address"), _SHOWN_CHARACTERS)
     since = iso(at) if at is not None else "an unknown time"
     return f"held from {address} since {since}"

@@ -20,7 +20,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.pool import KeyState, KeyStatus
-from traptor.supervisor.reload import Outcome
+from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
 from traptor.supervisor.status.output import output
@@ -43,7 +43,7 @@ class Surroundings:
     foreign: Set[GroupId]  # groups whose heartbeat somebody else writes, too
     jobs: list[dict[str, Any]]  # jobs that failed
     redis: Mapping[RedisUse, UseState]
-    reload: Outcome | None  # of the last one
+    reload: ReloadOutcome | None  # of the last one
     reloads: Mapping[str, int]  # made since the start, by outcome
     rates: Rates
     apps: list[dict[str, Any]]  # under v2
@@ -89,7 +89,7 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
     }
 
 
-def _reload(outcome: Outcome | None) -> dict[str, Any]:
+def _reload(outcome: ReloadOutcome | None) -> dict[str, Any]:
     refused = outcome.refused if outcome is not None else ()
     return {"at": outcome.at if outcome is not None else None, "refused": list(refused)}
 

@@ -35,7 +35,7 @@ def hang_reason(g: Generation, run_now: float, hang_timeout_s: float) -> str | N
     return None
 
 
-class Health:
+class HealthSampler:
     """Samples the processes periodically; a sample costs some 50 us per worker."""
 
     def __init__(self) -> None:

@@ -92,7 +92,7 @@ class CountsAnswer(msgspec.Struct, frozen=True):
     data: Counts
 
 
-class Connection(msgspec.Struct, frozen=True):
+class ListedConnection(msgspec.Struct, frozen=True):
     """A connection to the stream as X knows it; times are ISO 8601."""
 
     id: Id
@@ -106,7 +106,7 @@ class Connection(msgspec.Struct, frozen=True):
 class ConnectionPage(msgspec.Struct, frozen=True):
     """A page of connections."""
 
-    data: tuple[Connection, ...] = ()
+    data: tuple[ListedConnection, ...] = ()
     meta: PageMeta = PageMeta()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from traptor.common.problem import Problem, listed_problems, problems_in
+from traptor.common.problem import ProblemDocument, listed_problems, problems_in
 from traptor.supervisor.xapi.answers import AddAnswer, ListedFilter
 
 _DUPLICATE = {"duplicate-rules", "DuplicateRule"}
@@ -64,7 +64,7 @@ def _body(raw: bytes) -> AddAnswer | None:
         return None
 
 
-def _value_of(problem: Problem, known: set[str], sent: Sequence[NewFilter]) -> str | None:
+def _value_of(problem: ProblemDocument, known: set[str], sent: Sequence[NewFilter]) -> str | None:
     """Return the value that a problem is about; a batch of one can be about nothing else."""
     if isinstance(problem.value, str) and problem.value in known:
         return problem.value

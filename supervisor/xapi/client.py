@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from traptor.supervisor.xapi.answers import (
     AddAnswer,
-    Connection,
     ConnectionPage,
     Counts,
     CountsAnswer,
     DeleteAnswer,
     FilterPage,
     KillAnswer,
+    ListedConnection,
     ListedFilter,
     TokenAnswer,
     Usage,
@@ -35,7 +35,7 @@ _MOST_PAGES = 200  # of lists: an Enterprise app has 25 of filters
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageOfFilters:
     """Filters of one page, and where the next one begins; "" after the last."""
 
     filters: tuple[ListedFilter, ...]
@@ -53,13 +53,13 @@ class XClient:
         self._exchange = exchange
         self._authorization = f"Bearer {bearer_token}"
 
-    async def filter_page(self, token: str = "") -> Page:
+    async def filter_page(self, token: str = "") -> PageOfFilters:
         """Return one page of the filters: one request."""
         query = (("max_results", "1000"), *([("pagination_token", token)] if token else []))
         ask = Ask("list filters", "GET", _RULES, query)
         reply = await self._exchange.ask(ask, self._authorization)
         page = decoded(ask, reply, FilterPage)
-        return Page(page.data, page.meta.next_token or "", reply.quota)
+        return PageOfFilters(page.data, page.meta.next_token or "", reply.quota)
 
     async def filters(self) -> tuple[ListedFilter, ...]:
         """Return all filters, page by page."""
@@ -100,9 +100,9 @@ class XClient:
         ask = Ask("count filters", "GET", f"{_RULES}/counts")
         return decoded(ask, await self._exchange.ask(ask, self._authorization), CountsAnswer).data
 
-    async def connections(self, status: str = "active") -> tuple[Connection, ...]:
+    async def connections(self, status: str = "active") -> tuple[ListedConnection, ...]:
         """Return the app's connections to the stream: `active`, `inactive` or `all`."""
-        found: list[Connection] = []
+        found: list[ListedConnection] = []
         token = ""
         for _ in range(_MOST_PAGES):
             page = await self._connection_page(status, token)

@@ -10,7 +10,7 @@ from support.stepping import PaperWorld
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.fills.overview import nothing_filled
-from traptor.supervisor.reload import Outcome
+from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import Surroundings, status
@@ -29,7 +29,7 @@ def status_of(
     redis: Mapping[RedisUse, UseState] = WORKS,
     withheld: Mapping[GroupId, str] | None = None,
     foreign: frozenset[GroupId] = frozenset(),
-    reload: Outcome | None = None,
+    reload: ReloadOutcome | None = None,
     jobs: Sequence[Json] = (),
     log_fails: bool = False,
 ) -> Json:

@@ -27,13 +27,13 @@ from traptor.common.messages import (
 )
 from traptor.common.rules.rule import GroupId, Limits, Rule, fingerprint
 from traptor.supervisor.connections.agenda import Agenda
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.planning.byparts import PartPlanner
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import Roll
-from traptor.supervisor.connections.reconcile import Reconciler, Step
+from traptor.supervisor.connections.reconcile import Reconciler, StepResult
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pacer import Pacer
@@ -216,10 +216,10 @@ class PaperWorld:
 
     # ---- steps
 
-    def step(self) -> Step:
+    def step(self) -> StepResult:
         return self.reconciler.reconcile()
 
-    def settle(self) -> list[Step]:
+    def settle(self) -> list[StepResult]:
         """Steps as the master's loop makes them, until nothing is due now."""
         steps = [self.step()]
         while (due := steps[-1].next_at) is not None and due <= self.now:
@@ -298,9 +298,9 @@ class SteppedWorld(PaperWorld):
     def want(self, c: Connection, *words: str) -> None:
         rules, settings = make_rules(str(c.group), *words), worker_settings(self.settings)
         spec = Spec(fingerprint(rules), settings.fingerprint, 0)
-        c.wanted = Wanted(rules, settings, spec, frozenset(rule.key for rule in rules))
+        c.wanted = WantedGeneration(rules, settings, spec, frozenset(rule.key for rule in rules))
 
-    def step(self) -> Step:
+    def step(self) -> StepResult:
         self.agenda.look_at_all()
         return super().step()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from traptor.supervisor.filters.sync.standing import Standing
-from traptor.supervisor.filters.sync.steps import Add, Delete, Look, Step
+from traptor.supervisor.filters.sync.steps import Add, Delete, ListFilters, Step
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import BatchAnswer, NewFilter
 
@@ -36,7 +36,7 @@ class ToyX:
     def carry_out(self, step: Step, standing: Standing, now: float) -> Standing:
         """Do what is asked; returns what is known after the answer."""
         match step:
-            case Look():
+            case ListFilters():
                 return standing.listed(list(self.filters.values()), now)
             case Add(filters):
                 return standing.added([one.value for one in filters], self.add(filters), now)

@@ -12,7 +12,7 @@ Matched = tuple[int, ...]  # indexes of all rules of a tweet
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TickPart:
     """Counts of tweets while rules were these; indexes refer to them."""
 
     rules: Sequence[Rule]
@@ -30,12 +30,12 @@ class Tick:
     limited: int = 0  # tweets that the server withheld
     matches: dict[int, int] = field(default_factory=dict)  # by index of the rule
     held: dict[int, int] = field(default_factory=dict)  # matches beyond rate limits, by index of the rule
-    parts: list[Part] = field(default_factory=list)  # instead of the two, where rules change
+    parts: list[TickPart] = field(default_factory=list)  # instead of the two, where rules change
 
-    def part(self, rules: Sequence[Rule]) -> Part:
+    def part(self, rules: Sequence[Rule]) -> TickPart:
         """Return the part for this sequence of rules."""
         if not self.parts or self.parts[-1].rules is not rules:
-            self.parts.append(Part(rules))
+            self.parts.append(TickPart(rules))
         return self.parts[-1]
 
     def by_rule(self, rules: Sequence[Rule]) -> Counter[tuple[str, str]]:

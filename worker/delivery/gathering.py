@@ -12,7 +12,7 @@ from traptor.common.messages import OutboxTrouble
 from traptor.worker.delivery.intake import Intake
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.sink import Sink
-from traptor.worker.delivery.waiting import Waiting
+from traptor.worker.delivery.waiting import WaitingBatches
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import DiskFull, OutboxError
@@ -47,7 +47,7 @@ class Gathering:
     ) -> None:
         self._which = {} if name is None else {"output": name}  # in the log: not the main output
         self._committed_at = 0.0
-        self._own: Waiting | None = None
+        self._own: WaitingBatches | None = None
         self._folder = folder
         self._sink = sink
         self._outflow = outflow
@@ -68,7 +68,7 @@ class Gathering:
         self._note = note
 
     @property
-    def own(self) -> Waiting | None:
+    def own(self) -> WaitingBatches | None:
         """The generation's own outbox; None while none could be created."""
         return self._own
 
@@ -134,10 +134,10 @@ class Gathering:
             self._messages, self._claims, self._bytes = [], [], 0
             self._can_keep()
 
-    def make_outbox(self) -> Waiting | None:
+    def make_outbox(self) -> WaitingBatches | None:
         """Create the outbox, after all others; None, with a later retry, on a full disk. Raises SinkError."""
         try:
-            self._own = Waiting(self._folder.create(), is_adopted=False)
+            self._own = WaitingBatches(self._folder.create(), is_adopted=False)
         except OutboxError as error:
             self._cannot_keep(error)
             return None
@@ -150,20 +150,20 @@ class Gathering:
         """Forget the outbox; its owner closes it."""
         self._own = None
 
-    def _keep(self, own: Waiting) -> bool:
+    def _keep(self, own: WaitingBatches) -> bool:
         if not self._claims:
             return self._put(own, self._messages)
         assert self._register is not None
         return self._register.take(self._claims, lambda ours: self._keep_ours(own, ours))
 
-    def _keep_ours(self, own: Waiting, ours: Sequence[bool]) -> bool:
+    def _keep_ours(self, own: WaitingBatches, ours: Sequence[bool]) -> bool:
         messages = [message for message, is_ours in zip(self._messages, ours, strict=True) if is_ours]
         if messages and not self._put(own, messages):
             return False
         self._counts.accepted += len(messages)
         return True
 
-    def _put(self, own: Waiting, messages: Sequence[Outgoing]) -> bool:
+    def _put(self, own: WaitingBatches, messages: Sequence[Outgoing]) -> bool:
         self._note()
         gone = self._outflow.done(own.outbox)
         try:

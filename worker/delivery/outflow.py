@@ -12,7 +12,7 @@ from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.latency import Latency
 from traptor.worker.delivery.patience import Front
 from traptor.worker.delivery.sink import Handed, Sink, Ticket
-from traptor.worker.delivery.waiting import Waiting
+from traptor.worker.delivery.waiting import WaitingBatches
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import Batch, Outbox, OutboxError, portions
 
@@ -41,7 +41,7 @@ class Outflow:
     """
 
     def __init__(self, sink: Sink, counts: DeliveryCounts) -> None:
-        self._sources: list[Waiting] = []  # the outboxes, those of earlier generations first
+        self._sources: list[WaitingBatches] = []  # the outboxes, those of earlier generations first
         self._has_moved = False
         self._sink = sink
         self._counts = counts
@@ -57,7 +57,7 @@ class Outflow:
 
     # ---- outboxes
 
-    def add_own(self, source: Waiting) -> None:
+    def add_own(self, source: WaitingBatches) -> None:
         """Add the outbox of this generation, behind all others."""
         self._sources.append(source)
 
@@ -65,7 +65,7 @@ class Outflow:
         """Add the outboxes of earlier generations, behind other such ones and before this one's own."""
         end = sum(source.is_adopted for source in self._sources)
         now = time.monotonic()
-        self._sources[end:end] = [Waiting(outbox, is_adopted=True, now=now) for outbox in outboxes]
+        self._sources[end:end] = [WaitingBatches(outbox, is_adopted=True, now=now) for outbox in outboxes]
 
     def let_go(self) -> None:
         """Close every outbox, and remove those that are empty."""
@@ -125,7 +125,11 @@ class Outflow:
         return min([*handed, *(at for one in self._sources if (at := one.since) is not None)], default=None)
 
     def begin(
-        self, source: Waiting, batch: Batch, messages: Sequence[Outgoing], received_at: float | None = None
+        self,
+        source: WaitingBatches,
+        batch: Batch,
+        messages: Sequence[Outgoing],
+        received_at: float | None = None,
     ) -> None:
         """Take a batch that was just put into its outbox: as live, or behind waiting ones."""
         now = time.monotonic()

@@ -9,7 +9,7 @@ from traptor.worker.outbox.outbox import Batch, Outbox
 _MARK_S = 10.0
 
 
-class Waiting:
+class WaitingBatches:
     """Hands out, in order, the batches that were added; those that existed before come first."""
 
     def __init__(self, outbox: Outbox, *, is_adopted: bool, now: float = 0.0) -> None:

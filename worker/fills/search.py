@@ -17,7 +17,7 @@ from traptor.common.problem import problems_in
 from traptor.common.text import cut, printable
 from traptor.worker.stream.failure import NETWORK_ERRORS, short
 from traptor.worker.stream.http import BACK_OFF_HEADERS
-from traptor.worker.stream.v2 import Bearer
+from traptor.worker.stream.v2 import BearerAuth
 
 SEARCH_PATH = "/2/tweets/search/all"
 _WITHIN_S = 60.0  # for a whole answer
@@ -79,7 +79,7 @@ def _asked(
     with session.get(
         settings.stream_url + SEARCH_PATH,
         params=_parameters(piece, settings),
-        auth=Bearer(piece.connect.bearer_token),
+        auth=BearerAuth(piece.connect.bearer_token),
         timeout=(within_s, within_s),
         stream=True,
         allow_redirects=False,

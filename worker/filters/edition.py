@@ -16,7 +16,7 @@ from traptor.worker.posts.head import PostHead
 Value = tuple[str, str]  # group and value
 
 
-class Source(Enum):
+class RuleSource(Enum):
     """What the filters that a post names tell about its rules."""
 
     MATCHED = auto()  # the rules that the filters, or comparing their values, give
@@ -28,12 +28,12 @@ class Source(Enum):
 class Attribution(msgspec.Struct, frozen=True, gc=False):
     """The rules that a post was sent for, by index, in the order in which X names their filters."""
 
-    source: Source
+    source: RuleSource
     rules: tuple[int, ...] = ()
 
 
-_FOREIGN = Attribution(Source.FOREIGN)
-_UNATTRIBUTED = Attribution(Source.UNATTRIBUTED)
+_FOREIGN = Attribution(RuleSource.FOREIGN)
+_UNATTRIBUTED = Attribution(RuleSource.UNATTRIBUTED)
 
 
 class Edition:
@@ -72,7 +72,7 @@ class Edition:
             if numbers is not None:
                 users = [number for number in self._values.users(head) if number in numbers]
                 if len(users) == 1:
-                    return Attribution(Source.MATCHED, self._rules_of[users[0]])
+                    return Attribution(RuleSource.MATCHED, self._rules_of[users[0]])
         return self._of_several([one.id or "" for one in named], head, raw)
 
     def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:
@@ -84,9 +84,9 @@ class Edition:
             found.update(self._values.texts(raw))
         rules = self._rules(ids, found)
         if rules:
-            return Attribution(Source.MATCHED, rules)
+            return Attribution(RuleSource.MATCHED, rules)
         wider = self._rules(ids, self._values.wider(raw)) if packed else ()
-        return Attribution(Source.INFERRED, wider) if wider else _UNATTRIBUTED
+        return Attribution(RuleSource.INFERRED, wider) if wider else _UNATTRIBUTED
 
     def for_query(self, meanings: Iterable[Meaning]) -> Edition:
         """Return an edition with the same rules, by the same indexes, for what a query stands for."""
@@ -129,7 +129,7 @@ class Edition:
                 continue
             known = self._single.get(meaning.filter_id, _UNATTRIBUTED).rules
             rules = self._each_once((*known, *(i for value in values for i in indexes.get(value, ()))))
-            source = Source.MATCHED if rules else Source.UNATTRIBUTED
+            source = RuleSource.MATCHED if rules else RuleSource.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
         self._rules_of = [self._each_once(indexes.get(value, ())) for value, _ in numbers]
         return PackedValues(

@@ -85,7 +85,7 @@ class Coordinates(Source, frozen=True, gc=False):
     coordinates: tuple[float, float]
 
 
-class Where(Source, frozen=True, gc=False):
+class SentFrom(Source, frozen=True, gc=False):
     """Where a post was sent from."""
 
     place_id: str | None = None
@@ -115,7 +115,7 @@ class SourcePost(Source, frozen=True, gc=False):
     entities: FoundInText = NOTHING_FOUND
     note_tweet: LongText | None = None
     note_post: LongText | None = None
-    geo: Where | None = None
+    geo: SentFrom | None = None
     public_metrics: Counted = NO_COUNTS
     withheld: Withheld | None = None
     edit_history_tweet_ids: tuple[str, ...] = ()

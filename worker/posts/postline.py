@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from traptor.common.problem import Problem, listed_problems
+from traptor.common.problem import ProblemDocument, listed_problems
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.post import PostLine
 from traptor.worker.tweets.received import decode_odd
@@ -29,7 +29,7 @@ class OtherLine(msgspec.Struct, frozen=True, gc=False):
     """A line that is not a post; of its problems, one that ends the stream comes first."""
 
     kind: LineKind
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ProblemDocument, ...] = ()
 
 
 _UNNAMED = "unnamed"
@@ -59,7 +59,7 @@ def whole_post(raw: bytes) -> PostLine:
         return cast(PostLine, tolerant(decode_odd(raw.decode()), PostLine))
 
 
-def partial_errors(head: PostHead) -> tuple[Problem, ...]:
+def partial_errors(head: PostHead) -> tuple[ProblemDocument, ...]:
     """Return the reasons why something of a post could not be expanded."""
     try:
         return listed_problems(json.loads(bytes(head.errors)))
@@ -67,7 +67,7 @@ def partial_errors(head: PostHead) -> tuple[Problem, ...]:
         return ()
 
 
-def name_of(problem: Problem) -> str:
+def name_of(problem: ProblemDocument) -> str:
     """Return the name under which a problem is counted."""
     return problem.kind or _UNNAMED
 
@@ -89,7 +89,9 @@ def _read_odd_line(raw: bytes) -> PostHead | OtherLine:
 
 
 def _without_post(members: dict[str, Any]) -> OtherLine:
-    whole = msgspec.convert({name: members[name] for name in _PROBLEM_MEMBERS & members.keys()}, Problem)
+    whole = msgspec.convert(
+        {name: members[name] for name in _PROBLEM_MEMBERS & members.keys()}, ProblemDocument
+    )
     problems = listed_problems(members.get("errors")) or ((whole,) if _is_problem(whole) else ())
     ending = [one for one in problems if _ends_the_stream(one)]
     if ending:
@@ -100,14 +102,14 @@ def _without_post(members: dict[str, Any]) -> OtherLine:
     return OtherLine(LineKind.METADATA if is_metadata else LineKind.UNKNOWN)
 
 
-_PROBLEM_MEMBERS = frozenset(Problem.__struct_fields__)
+_PROBLEM_MEMBERS = frozenset(ProblemDocument.__struct_fields__)
 
 
-def _is_problem(whole: Problem) -> bool:
+def _is_problem(whole: ProblemDocument) -> bool:
     return any(isinstance(text, str) for text in (whole.title, whole.connection_issue, whole.disconnect_type))
 
 
-def _ends_the_stream(problem: Problem) -> bool:
+def _ends_the_stream(problem: ProblemDocument) -> bool:
     if isinstance(problem.connection_issue, str) or isinstance(problem.disconnect_type, str):
         return True
     return problem.kind == _DISCONNECT

@@ -29,7 +29,7 @@ class V2Stream(HttpStream):
         minutes, query = self.order.backfill_minutes, self.settings.stream_query
         if minutes:
             query = (*query, ("backfill_minutes", str(minutes)))
-        return Request("GET", STREAM_PATH, Bearer(self.order.bearer_token), query)
+        return Request("GET", STREAM_PATH, BearerAuth(self.order.bearer_token), query)
 
     def refusal(self, ended: Disconnected) -> Disconnected:
         """Pass it on and return it with the problem that it names: a 429 alone can mean three things."""
@@ -48,7 +48,7 @@ def _read(text: bytes) -> tuple[str, str]:
     return "", cut(printable(plain), _DETAIL_CHARS)
 
 
-class Bearer(requests.auth.AuthBase):
+class BearerAuth(requests.auth.AuthBase):
     """Adds the token last: requests would let a .netrc file replace a header."""
 
     def __init__(self, token: str) -> None:

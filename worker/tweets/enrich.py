@@ -23,7 +23,7 @@ _NUMERIC = re.compile("-?[0-9]+")
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Collected(Protocol):
+class Enrichable(Protocol):
     """A tweet or a post as decoded from its line."""
 
     @property
@@ -75,7 +75,7 @@ class Enricher:
     def enrich(
         self,
         raw: bytes,
-        tweet: Collected,
+        tweet: Enrichable,
         matched: Sequence[int],
         inferred: bool,
         received_at_s: float,

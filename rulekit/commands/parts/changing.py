@@ -10,7 +10,7 @@ import redis
 
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.text import counted
-from traptor.rulekit.changes.change import GroupChange, Kind
+from traptor.rulekit.changes.change import ChangeKind, GroupChange
 from traptor.rulekit.changes.holdings import Holdings
 from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
@@ -56,7 +56,7 @@ class Outcome:
             return
         verb = "would change" if self.dry_run else "changed"
         for change in self.changes:
-            counts = ", ".join(f"{change.count(kind)} {kind}" for kind in Kind if change.count(kind))
+            counts = ", ".join(f"{change.count(kind)} {kind}" for kind in ChangeKind if change.count(kind))
             print(f"{change.group}: {counts}")  # noqa: T201 - the answer
         if not self.changes:
             print("nothing changes, and nothing is published")  # noqa: T201 - the answer
@@ -68,9 +68,9 @@ class Outcome:
         """Return it for programs."""
         return {
             "dry_run": self.dry_run,
-            **{str(kind): sum(one.count(kind) for one in self.changes) for kind in Kind},
+            **{str(kind): sum(one.count(kind) for one in self.changes) for kind in ChangeKind},
             "groups": [
-                {"group": str(one.group), **{str(kind): one.count(kind) for kind in Kind}}
+                {"group": str(one.group), **{str(kind): one.count(kind) for kind in ChangeKind}}
                 for one in self.changes
             ],
             **self.more,
@@ -117,13 +117,13 @@ def read_shown(client: redis.Redis, rule_type: RuleType, group: GroupId | None =
 def list_changes(changes: Sequence[GroupChange], most: int = _SHOWN) -> list[str]:
     """Return a line for each rule that changes, as a diff shows it; at most `most` of a group."""
     lines = []
-    signs = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
+    signs = {ChangeKind.ADDED: "+", ChangeKind.CHANGED: "~", ChangeKind.REMOVED: "-"}
     for change in changes:
         for one in change.rules[:most]:
             before, after = one.before or {}, one.after or {}
             differing = {name for name in {*before, *after} if before.get(name) != after.get(name)}
             what = (after or before).get("value", "")
-            if one.kind is Kind.CHANGED:
+            if one.kind is ChangeKind.CHANGED:
                 what = "; ".join(
                     f"{name}: {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
                     for name in sorted(differing)

@@ -10,7 +10,7 @@ from traptor.common.text import counted
 from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit
 from traptor.rulekit.commands.parts.spending import agree
-from traptor.rulekit.lookups.accounts import TOGETHER, Account, by_names
+from traptor.rulekit.lookups.accounts import TOGETHER, XAccount, by_names
 from traptor.rulekit.lookups.cache import NameCache
 from traptor.rulekit.lookups.names import names_in, with_ids
 from traptor.rulekit.lookups.question import asker_of
@@ -32,7 +32,7 @@ class Naming:
         for row in rows:
             yield with_ids(row, accounts)
 
-    def _accounts(self, names: Sequence[str]) -> dict[str, Account]:
+    def _accounts(self, names: Sequence[str]) -> dict[str, XAccount]:
         now = time.time()
         with self.kit.redis() as client:
             cache = NameCache(client)

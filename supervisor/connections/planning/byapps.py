@@ -7,7 +7,7 @@ from itertools import chain
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.supervisor.apps.configured import wording
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
@@ -57,7 +57,7 @@ class AppPlanner:
         """Return the connection of this name, created if it is not planned; None for an invalid name."""
         return self._roll.connection(name, now)
 
-    def wanted_of_drain_worker(self) -> Wanted:
+    def wanted_of_drain_worker(self) -> WantedGeneration:
         """Return the inputs of a generation that streams nothing."""
         return self._roll.wanted_of_drain_worker()
 
@@ -79,7 +79,7 @@ class AppPlanner:
         if is_known:  # before that, an app would find that it needs no filters
             said = [(group.snapshot, wording(self._context.settings, group.id)) for group in groups]
             self._context.apps.serve(key.key_id, said)
-        c.wanted = Wanted(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0, c.orders))
+        c.wanted = WantedGeneration(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0, c.orders))
 
     def _forget_empty_groups(self) -> None:
         for group in self._groups.all():

@@ -12,7 +12,7 @@ from traptor.common.birth import WorkerSettings
 from traptor.common.placement.assignment import Assignment
 from traptor.common.placement.parts import assign, connection_name, hold
 from traptor.common.rules.rule import GroupId, Rule, fingerprint
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
@@ -95,7 +95,7 @@ class PartPlanner:
         """Return the connection of this name, created if it is not planned; None for an invalid name."""
         return self._roll.connection(name, now)
 
-    def wanted_of_drain_worker(self) -> Wanted:
+    def wanted_of_drain_worker(self) -> WantedGeneration:
         """Return the inputs of a generation that streams nothing."""
         return self._roll.wanted_of_drain_worker()
 
@@ -172,4 +172,4 @@ def _want(c: Connection, group: Group, carried: _Carried, settings: WorkerSettin
         c.ticket = group.ticket
     spec = Spec(carried.fingerprint, settings.fingerprint, c.ticket, c.orders)
     if c.wanted is None or c.wanted.spec != spec:
-        c.wanted = Wanted(carried.rules, settings, spec, carried.keys)
+        c.wanted = WantedGeneration(carried.rules, settings, spec, carried.keys)

@@ -9,7 +9,7 @@ from traptor.supervisor.connections.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class KeyDemand:
     """One connection that needs a key."""
 
     connection: str
@@ -17,7 +17,7 @@ class Demand:
     streaming_since: float | None = None  # monotonic seconds; None: it does not stream
 
     @classmethod
-    def of(cls, c: Connection) -> Demand:
+    def of(cls, c: Connection) -> KeyDemand:
         """Return the demand of a connection as it is now."""
         return cls(c.name, len(c.wanted.rules) if c.wanted else 0, c.streaming_since)
 
@@ -25,12 +25,12 @@ class Demand:
 Rank = tuple[bool, float, int, str]
 
 
-def order_demands(demands: Iterable[Demand]) -> tuple[Demand, ...]:
+def order_demands(demands: Iterable[KeyDemand]) -> tuple[KeyDemand, ...]:
     """Sort streaming ones by start time (none is ever preempted), the rest by most rules and by name."""
     return tuple(sorted(demands, key=rank))
 
 
-def rank(demand: Demand) -> Rank:
+def rank(demand: KeyDemand) -> Rank:
     """Return the sort key of demands: the lowest comes first."""
     if demand.streaming_since is not None:
         return (False, demand.streaming_since, 0, demand.connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 
 
 class Planner(Protocol):
@@ -26,5 +26,5 @@ class Planner(Protocol):
     def connection(self, name: str, now: float) -> Connection | None:
         """Return the connection of this name, created if it is not planned; None for an invalid name."""
 
-    def wanted_of_drain_worker(self) -> Wanted:
+    def wanted_of_drain_worker(self) -> WantedGeneration:
         """Return the inputs of a generation that streams nothing."""

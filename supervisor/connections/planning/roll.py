@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId, fingerprint
-from traptor.supervisor.connections.connection import Connection, Wanted
+from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import Instant, instant
 from traptor.supervisor.gaps.timeline import GapTracker
@@ -62,10 +62,10 @@ class Roll:
         if not parts:
             del self._parts[c.group]
 
-    def wanted_of_drain_worker(self) -> Wanted:
+    def wanted_of_drain_worker(self) -> WantedGeneration:
         """Return the inputs of a generation that streams nothing."""
         settings = worker_settings(self._context.settings)
-        return Wanted((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
+        return WantedGeneration((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
 
 
 def restart_limits(settings: Settings) -> RestartLimits:

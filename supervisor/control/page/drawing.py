@@ -29,7 +29,7 @@ class Spark:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class StripPart:
     """A part of a strip: a class of the style sheet, its place, and what it stands for."""
 
     kind: str  # streaming, refresh, gap, unplanned
@@ -42,7 +42,7 @@ class Stretch:
 class Strip:
     """The last 24 hours of a connection."""
 
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[StripPart, ...]
     words: str
 
 
@@ -80,7 +80,7 @@ def _strip(intervals: Sequence[Mapping[str, Any]], now: float) -> Strip:
     return Strip(tuple(_over_each_other(stretches)), _words(intervals))
 
 
-def _stretch(one: Mapping[str, Any], since: float) -> Stretch:
+def _stretch(one: Mapping[str, Any], since: float) -> StripPart:
     begin = max(0.0, one["from_unix"] - since) / DAY_S * WIDTH
     end = (one["to_unix"] - since) / DAY_S * WIDTH
     kind = one["kind"]
@@ -88,10 +88,10 @@ def _stretch(one: Mapping[str, Any], since: float) -> Stretch:
         kind = "refresh"
     width = end - begin if kind in ("streaming", "unplanned") else max(_LEAST, end - begin)
     words = [f"{one['cause'] or kind}: {one['from']} to {one['to']}", *map(shown_fill, one.get("filled", ()))]
-    return Stretch(kind, round(begin, 2), round(width, 2), "; ".join(words))
+    return StripPart(kind, round(begin, 2), round(width, 2), "; ".join(words))
 
 
-def _over_each_other(stretches: Iterable[Stretch]) -> list[Stretch]:
+def _over_each_other(stretches: Iterable[StripPart]) -> list[StripPart]:
     """Put gaps on top: a short one is drawn wider than it is."""
     return sorted(stretches, key=lambda one: one.kind in ("gap", "refresh"))
 

@@ -18,7 +18,7 @@ _STOPPED = (("start", "Start"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConnectionRow:
     """One connection."""
 
     name: str
@@ -71,7 +71,7 @@ class Seen:
 
     summary: str
     problems: Sequence[tuple[Json, str]]  # each with a line on others of the same cause
-    connections: Sequence[Row]
+    connections: Sequence[ConnectionRow]
     apps: Sequence[AppRow]
     keys: Sequence[KeyRow]
 
@@ -91,11 +91,11 @@ def seen(status: Json, history: Callable[[str], Sequence[float]], strips: Mappin
     )
 
 
-def _row(one: Json, line: Spark, strip: Strip) -> Row:
+def _row(one: Json, line: Spark, strip: Strip) -> ConnectionRow:
     g = one["serving"] or {}
     rate = one["tweets_per_second"] if one["collecting"] else None
     state, tone = state_words(one)
-    return Row(
+    return ConnectionRow(
         name=one["connection"],
         groups=", ".join(_groups(one)),
         state=state,

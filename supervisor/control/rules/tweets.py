@@ -31,7 +31,7 @@ _MOST_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRule:
     """The rule whose tweets are told; its value tells it apart where several groups use the same ids."""
 
     rule_id: str
@@ -64,7 +64,7 @@ class RuleTweets:
                 rule = self._rule(name)
             case _:
                 raise Refused(400, "ask for one rule: ?rule=ID, or its Redis key")
-        connection, wanted = rule["connection"], Wanted(rule["rule_id"], rule["value"])
+        connection, wanted = rule["connection"], WantedRule(rule["rule_id"], rule["value"])
         if connection is None:
             return answer([])
         output = self._desk.settings().traptor.output
@@ -79,7 +79,7 @@ class RuleTweets:
             raise Refused(409, f"{len(rules)} rules have this rule_id; ask with the Redis key of one")
         return rules[0]
 
-    async def _listened(self, request: web.Request, connection: str, wanted: Wanted) -> list[Json]:
+    async def _listened(self, request: web.Request, connection: str, wanted: WantedRule) -> list[Json]:
         """Return what passes within a few seconds; it may be nothing."""
         self._desk.sampling.check(connection)
         found: deque[Json] = deque(maxlen=_SHOWN)
@@ -95,12 +95,12 @@ class RuleTweets:
         return list(reversed(found))
 
 
-def last_tweets(lines: Collection[bytes], wanted: Wanted) -> list[Json]:
+def last_tweets(lines: Collection[bytes], wanted: WantedRule) -> list[Json]:
     """Return the last tweets that the rule found, the latest first."""
     return list(islice(tweets_of(reversed(list(lines)), wanted), _SHOWN))
 
 
-def tweets_of(lines: Iterable[bytes], wanted: Wanted) -> Iterator[Json]:
+def tweets_of(lines: Iterable[bytes], wanted: WantedRule) -> Iterator[Json]:
     """Yield those of the delivered messages that the rule found, in short."""
     quoted = json.dumps(wanted.rule_id).encode()  # ASCII, as rules are in tweets
     for line in lines:

@@ -17,7 +17,7 @@ from traptor.supervisor.xapi.exchange import Exchange, x_session
 from traptor.supervisor.xapi.transfer import Transfer
 
 
-class Asked(NamedTuple):
+class AskableApp(NamedTuple):
     """An app that can be asked."""
 
     client: ComplianceClient
@@ -36,7 +36,7 @@ def key_of(settings: Settings, name: str | None) -> ApiKey:
 
 
 @asynccontextmanager
-async def asked(settings: Settings, key: ApiKey) -> AsyncIterator[Asked]:
+async def asked(settings: Settings, key: ApiKey) -> AsyncIterator[AskableApp]:
     """Ask with a key's app. Raises XFailure when no bearer token can be fetched, and TraptorError."""
     way = route(settings, key)
     try:
@@ -47,4 +47,4 @@ async def asked(settings: Settings, key: ApiKey) -> AsyncIterator[Asked]:
         exchange = Exchange(session, way.api_url, way.proxy)
         token = key.bearer_token or await fetch_bearer(exchange, key.consumer_key, key.consumer_secret)
         transfer = Transfer(session, way.api_url, token, way.proxy)
-        yield Asked(ComplianceClient(exchange, token), transfer)
+        yield AskableApp(ComplianceClient(exchange, token), transfer)

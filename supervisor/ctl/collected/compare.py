@@ -12,11 +12,11 @@ import orjson
 
 from traptor.common.errors import ExitCode
 from traptor.common.text import counted
-from traptor.supervisor.ctl.collected.lines import Post, json_lines, post_of
+from traptor.supervisor.ctl.collected.lines import ComparedPost, json_lines, post_of
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PostDifference:
     """One post that is not the same in both files: the file that alone has it, or the parts that differ."""
 
     post: str
@@ -27,15 +27,17 @@ class Difference:
         return f"{self.post}: " + (f"only in {self.only_in}" if self.only_in else ", ".join(self.parts))
 
 
-def differences(one: dict[str, Post], other: dict[str, Post], names: tuple[str, str]) -> Iterator[Difference]:
+def differences(
+    one: dict[str, ComparedPost], other: dict[str, ComparedPost], names: tuple[str, str]
+) -> Iterator[PostDifference]:
     """Yield what is not the same in two files with these names, by post."""
     for post_id in sorted(one.keys() | other.keys()):
         if post_id not in other:
-            yield Difference(post_id, only_in=names[0])
+            yield PostDifference(post_id, only_in=names[0])
         elif post_id not in one:
-            yield Difference(post_id, only_in=names[1])
+            yield PostDifference(post_id, only_in=names[1])
         elif parts := one[post_id].differs_from(other[post_id]):
-            yield Difference(post_id, parts=parts)
+            yield PostDifference(post_id, parts=parts)
 
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,7 +64,7 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     sys.exit(ExitCode.FAILURE if found else ExitCode.OK)
 
 
-def _posts(path: Path) -> dict[str, Post]:
+def _posts(path: Path) -> dict[str, ComparedPost]:
     posts = (post_of(line.found) for line in json_lines(path) if line.found is not None)
     return {post.id: post for post in posts if post is not None}
 

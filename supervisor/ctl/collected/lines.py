@@ -46,7 +46,7 @@ def _read(number: int, line: bytes) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class ComparedPost:
     """What a post says in either form, as far as the two must agree."""
 
     id: str
@@ -55,7 +55,7 @@ class Post:
     time: float | None  # Unix seconds, whole
     text: str | None
 
-    def differs_from(self, other: Post) -> tuple[str, ...]:
+    def differs_from(self, other: ComparedPost) -> tuple[str, ...]:
         """Return the names of the parts that are not equal."""
         return tuple(
             name
@@ -64,7 +64,7 @@ class Post:
         )
 
 
-def post_of(found: Json) -> Post | None:
+def post_of(found: Json) -> ComparedPost | None:
     """Return the post that a delivered line holds; None for other messages."""
     try:
         return _native(found) if "data" in found else _v1(found)
@@ -72,20 +72,20 @@ def post_of(found: Json) -> Post | None:
         return None
 
 
-def _native(found: Json) -> Post:
+def _native(found: Json) -> ComparedPost:
     data = found["data"]
     note = data.get("note_tweet") or data.get("note_post") or {}
     time = datetime.fromisoformat(data["created_at"]) if data.get("created_at") else None
     text = note.get("text", data.get("text"))
-    return Post(str(data["id"]), _rules(found), data.get("author_id"), _whole(time), text)
+    return ComparedPost(str(data["id"]), _rules(found), data.get("author_id"), _whole(time), text)
 
 
-def _v1(found: Json) -> Post:
+def _v1(found: Json) -> ComparedPost:
     extended = found.get("extended_tweet") or {}
     user = found.get("user") or {}
     time = datetime.strptime(found["created_at"], _V1_TIME) if found.get("created_at") else None
     text = extended.get("full_text", found.get("text"))
-    return Post(str(found["id_str"]), _rules(found), user.get("id_str"), _whole(time), text)
+    return ComparedPost(str(found["id_str"]), _rules(found), user.get("id_str"), _whole(time), text)
 
 
 def _rules(found: Json) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from traptor.supervisor.xapi.answers import ListedFilter
 
 
 @dataclass(frozen=True)
-class Difference:
+class FilterDifference:
     """What a look finds."""
 
     missing: tuple[str, ...] = field(repr=False)  # wanted values that can be added
@@ -31,7 +31,7 @@ class Difference:
         return {**plain, **_in_other_words(self._standing, self._goal)}
 
 
-def difference(standing: Standing, goal: Goal, now: float) -> Difference:
+def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
     """Compare. A filter with a wanted value carries it, whosever it is."""
     wanted, filters = goal.groups, standing.filters
     others = _in_other_words(standing, goal)
@@ -48,7 +48,7 @@ def difference(standing: Standing, goal: Goal, now: float) -> Difference:
     for key in _in_order(filters, _unwanted(standing, goal) - set(others.values())):
         one = filters[key]
         (ours if goal.owns(one.tag, one.value) else foreign).append(one)
-    return Difference(tuple(missing), refused, tuple(ours), tuple(foreign), standing, goal)
+    return FilterDifference(tuple(missing), refused, tuple(ours), tuple(foreign), standing, goal)
 
 
 def _in_other_words(standing: Standing, goal: Goal) -> dict[str, str]:

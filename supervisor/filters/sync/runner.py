@@ -11,11 +11,19 @@ from typing import Any
 from traptor.common.backoff import doubled
 from traptor.common.logs.event import fields
 from traptor.supervisor.filters.sync.budget import RequestKind, RequestLimits, RuleBudget, load_budget
-from traptor.supervisor.filters.sync.difference import Difference, difference
+from traptor.supervisor.filters.sync.difference import FilterDifference, difference
 from traptor.supervisor.filters.sync.goal import Goal
 from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
 from traptor.supervisor.filters.sync.standing import Standing
-from traptor.supervisor.filters.sync.steps import Add, Delete, Look, Settled, Step, Wait, next_step
+from traptor.supervisor.filters.sync.steps import (
+    Add,
+    Delete,
+    ListFilters,
+    Settled,
+    Step,
+    WaitForEffect,
+    next_step,
+)
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.answers import Counts, ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter
@@ -49,10 +57,10 @@ _NO_GOAL = Goal("", {})
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SyncOutcome:
     """How far a sync came."""
 
-    difference: Difference
+    difference: FilterDifference
     again_at: float | None = None  # when there is more to do (monotonic seconds)
     trouble: XFailure | None = None  # what X refused, or why it cannot be asked
     unplaced: tuple[str, ...] = ()  # wanted values without room
@@ -116,7 +124,7 @@ class Sync:
         self.budget = load_budget(dump.get("budget", {}), self.budget.limits, now.mono, now.wall)
         self.standing = load_standing(dump.get("standing", {}), now.mono, now.wall)
 
-    async def run(self) -> Outcome:
+    async def run(self) -> SyncOutcome:
         """Make requests until nothing can be done now; raises nothing that X may cause."""
         async with self._turn:
             if self._is_changing:  # an earlier run was ended before its answer came
@@ -129,23 +137,23 @@ class Sync:
                     return ended
                 await self._carry_out(step)
 
-    def _ended(self, step: Step, found: Difference, now: float) -> Outcome | None:
+    def _ended(self, step: Step, found: FilterDifference, now: float) -> SyncOutcome | None:
         """Return the outcome when the step is to wait; None when a request is to be made."""
         if self._trouble is not None and now < self._rest_until:
-            return Outcome(found, self._rest_until, self._trouble)
+            return SyncOutcome(found, self._rest_until, self._trouble)
         match step:
             case Settled(unplaced):
                 self.standing = self.standing.without_splits()
-                return Outcome(found, unplaced=unplaced)
-            case Wait(until):
-                return Outcome(found, until)
+                return SyncOutcome(found, unplaced=unplaced)
+            case WaitForEffect(until):
+                return SyncOutcome(found, until)
         free_at = self.budget.free_at(_kind_of(step), now)
-        return Outcome(found, free_at, self._trouble) if free_at > now else None
+        return SyncOutcome(found, free_at, self._trouble) if free_at > now else None
 
     async def _carry_out(self, step: Step) -> None:
         try:
             match step:
-                case Look():
+                case ListFilters():
                     await self._look()
                 case Add(filters):
                     await self._add(filters)
@@ -241,7 +249,7 @@ class Sync:
 
 
 def _kind_of(step: Step) -> RequestKind:
-    return RequestKind.LIST if isinstance(step, Look) else RequestKind.CHANGE
+    return RequestKind.LIST if isinstance(step, ListFilters) else RequestKind.CHANGE
 
 
 def _room(counts: Counts) -> int:

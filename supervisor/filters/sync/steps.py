@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from traptor.supervisor.filters.sync.difference import Difference, difference
+from traptor.supervisor.filters.sync.difference import FilterDifference, difference
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, subjects, subjects_of
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.xapi.answers import ListedFilter
@@ -21,7 +21,7 @@ BATCH = 100  # X says no most; this keeps a request near 100 KB
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ListFilters:
     """List the filters."""
 
 
@@ -40,7 +40,7 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitForEffect:
     """Ask again at a time: what was changed is not in effect yet."""
 
     until: float
@@ -53,13 +53,13 @@ class Settled:
     unplaced: tuple[str, ...] = ()
 
 
-Step = Look | Add | Delete | Wait | Settled
+Step = ListFilters | Add | Delete | WaitForEffect | Settled
 
 
-def next_step(standing: Standing, goal: Goal, now: float, found: Difference | None = None) -> Step:
+def next_step(standing: Standing, goal: Goal, now: float, found: FilterDifference | None = None) -> Step:
     """Return what to do next; `found` is the difference, where the caller knows it."""
     if not standing.is_fresh:
-        return Look()
+        return ListFilters()
     found = found if found is not None else difference(standing, goal, now)
     if found.foreign and goal.policy is ForeignFilters.REFUSE:
         return Settled()
@@ -70,16 +70,16 @@ def next_step(standing: Standing, goal: Goal, now: float, found: Difference | No
     if deletable:
         return Delete(tuple(one.id for one in deletable[:BATCH]))
     if effects:
-        return Wait(min(effects))
+        return WaitForEffect(min(effects))
     forced = _not_left_alone(found.surplus, standing, now) if found.missing else []
     if forced:
         return Delete(tuple(one.id for one in forced[: min(BATCH, len(found.missing))]))
     return _rest(found, standing, now)
 
 
-def _rest(found: Difference, standing: Standing, now: float) -> Step:
+def _rest(found: FilterDifference, standing: Standing, now: float) -> Step:
     later = [at for one in found.surplus if (at := standing.left_alone.get(one.id, now)) > now]
-    return Wait(min(later)) if later else Settled(found.missing)
+    return WaitForEffect(min(later)) if later else Settled(found.missing)
 
 
 def _batch(missing: Sequence[str], standing: Standing) -> Sequence[str]:
@@ -92,7 +92,9 @@ def _batch(missing: Sequence[str], standing: Standing) -> Sequence[str]:
     return (known or missing)[:BATCH]
 
 
-def _deletable(found: Difference, standing: Standing, now: float) -> tuple[list[ListedFilter], list[float]]:
+def _deletable(
+    found: FilterDifference, standing: Standing, now: float
+) -> tuple[list[ListedFilter], list[float]]:
     """Return the surplus that nobody misses, and when the filters take effect that the rest waits for."""
     surplus = _not_left_alone(found.surplus, standing, now)
     if not surplus:

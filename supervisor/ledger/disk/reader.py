@@ -15,7 +15,7 @@ from traptor.supervisor.gaps.fill import Fill, FillCost, FillState
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Entry, Stored, StoredFills
+from traptor.supervisor.ledger.records import Entry, Inheritance, StoredFills
 
 OPEN_STATES = (FillState.WAITING.value, FillState.RUNNING.value)
 NO_ID = (1 << 63) - 1  # higher than any id
@@ -44,7 +44,7 @@ _STAYS = """
     WHERE key = ?1 OR rule_id = ?1 ORDER BY key, place, from_unix"""
 
 
-def read_stored(db: sqlite3.Connection) -> Stored | None:
+def read_stored(db: sqlite3.Connection) -> Inheritance | None:
     """Return what was written last; None when the file is new. Raises sqlite3.Error."""
     run = db.execute("SELECT boot, noted_unix, noted_mono, is_clean FROM run").fetchone()
     if run is None:
@@ -54,7 +54,7 @@ def read_stored(db: sqlite3.Connection) -> Stored | None:
     accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
     places = [place for (place,) in db.execute(_PLACES)]
     noted = Instant(noted_unix, noted_mono)
-    return Stored(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places, _stored_fills(db))
+    return Inheritance(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places, _stored_fills(db))
 
 
 def _stored_fills(db: sqlite3.Connection) -> StoredFills:
@@ -122,7 +122,7 @@ class LedgerReader:
             self._db = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_S, check_same_thread=False)
         self._db.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS)
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> Inheritance | None:
         """Return everything but intervals and the stays of rules that left."""
         with self._explained():
             return read_stored(self._db)

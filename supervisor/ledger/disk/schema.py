@@ -7,8 +7,8 @@ from typing import Any
 
 from traptor.common.fills import FillMethod
 from traptor.supervisor.gaps.fill import Fill, FillState
-from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
-from traptor.supervisor.ledger.records import Account, Carried, Entry
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, TimelineState
+from traptor.supervisor.ledger.records import Carried, Entry, LastKnown
 from traptor.supervisor.state.database import Migrations
 
 MIGRATIONS: Migrations = (
@@ -128,7 +128,7 @@ _of_instant = attrgetter("wall", "mono")
 _of_carried = attrgetter("rules", "count")
 
 
-def account_row(account: Account) -> tuple[Any, ...]:
+def account_row(account: LastKnown) -> tuple[Any, ...]:
     """Return an account as a row of `connections`."""
     standing = account.standing
     return (
@@ -144,11 +144,11 @@ def account_row(account: Account) -> tuple[Any, ...]:
     )
 
 
-def account_of(row: tuple[Any, ...]) -> Account:
+def account_of(row: tuple[Any, ...]) -> LastKnown:
     """Return the account in a row of `connections`."""
     name, began_unix, began_mono, kind, cause, is_planned, open_unix, open_mono, generation = row[:9]
     safe_unix, safe_mono, rules, count = row[9:]
     opened = Instant(open_unix, open_mono)
-    standing = Standing(IntervalKind(kind), GapCause(cause), bool(is_planned), opened, generation)
+    standing = TimelineState(IntervalKind(kind), GapCause(cause), bool(is_planned), opened, generation)
     began, safe_until = Instant(began_unix, began_mono), Instant(safe_unix, safe_mono)
-    return Account(name, began, standing, safe_until, Carried(rules, count))
+    return LastKnown(name, began, standing, safe_until, Carried(rules, count))

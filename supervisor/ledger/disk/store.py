@@ -16,7 +16,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Entry, FillNews, Placement, Stored, Unwritten
+from traptor.supervisor.ledger.records import Entry, FillNews, Inheritance, Placement, Unwritten
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
 from traptor.supervisor.state.reserve import Reserve
 
@@ -79,7 +79,7 @@ class LedgerStore:
         """The path of the file."""
         return self._path
 
-    def load(self) -> Stored | None:
+    def load(self) -> Inheritance | None:
         """Return what was written last; None when the file is new."""
         with self._explained():
             return read_stored(self._db)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
-from traptor.rulekit.changes.change import Kind
+from traptor.rulekit.changes.change import ChangeKind
 from traptor.rulekit.changes.holdings import Holdings, Stored, values_of
-from traptor.rulekit.changes.loading import LoadPlan, Target, plan_load
+from traptor.rulekit.changes.loading import LoadPlan, LoadTarget, plan_load
 from traptor.rulekit.changes.wanted import Collected, Wanted, wanted_rule
 from traptor.rulekit.sources.row import BadRow, Row
 
 LIMITS = Limits(follow=10, track=3, locations=2)
-TRACK = Target(RuleType.TRACK, LIMITS)
+TRACK = LoadTarget(RuleType.TRACK, LIMITS)
 
 
 def want(*rules: Mapping[str, str] | str) -> list[Wanted]:
@@ -111,9 +111,9 @@ def test_groups_without_moves_between_them_are_steps_of_their_own() -> None:
 
 def test_a_group_with_a_name_gets_no_rules_and_loses_none_unless_it_is_named() -> None:
     holdings = held(stored("track:press", "a"), stored("track:0", "b"))
-    target = Target(RuleType.TRACK, LIMITS, replaces=True)
+    target = LoadTarget(RuleType.TRACK, LIMITS, replaces=True)
     assert shown(plan_load(want("c"), holdings, target)) == {"track:0": {"b": "removed", "c": "added"}}
-    named = Target(RuleType.TRACK, LIMITS, group=GroupId.parse("track:press"), replaces=True)
+    named = LoadTarget(RuleType.TRACK, LIMITS, group=GroupId.parse("track:press"), replaces=True)
     plan = plan_load(want(*"bcdef"), holdings, named)
     assert shown(plan) == {"track:press": {"a": "removed"} | dict.fromkeys("bcdef", "added")}
 
@@ -139,7 +139,7 @@ def test_a_key_that_holds_something_else_refuses_its_rule() -> None:
 
 def test_a_rule_that_is_invalid_with_the_fields_it_has_is_refused_and_not_removed() -> None:
     holdings = held(stored("track:0", "a", "x", orig_type="hashtag"))
-    target = Target(RuleType.TRACK, LIMITS, replaces=True)
+    target = LoadTarget(RuleType.TRACK, LIMITS, replaces=True)
     plan = plan_load(want({"rule_id": "a", "value": "y" * 60}), holdings, target)
     assert plan.changes == ()
     assert "61 bytes" in plan.refused[0].reason
@@ -203,7 +203,7 @@ RULES = st.dictionaries(
 def test_no_id_exceeds_the_limit_and_what_is_wanted_is_there(
     first: dict[str, list[str]], second: dict[str, list[str]], replaces: bool
 ) -> None:
-    target = Target(RuleType.TRACK, LIMITS, replaces=replaces)
+    target = LoadTarget(RuleType.TRACK, LIMITS, replaces=replaces)
     holdings = held()
     for rules in (first, second):
         wanted = want(*({"rule_id": name, "value": ",".join(values)} for name, values in rules.items()))
@@ -217,6 +217,6 @@ def test_no_id_exceeds_the_limit_and_what_is_wanted_is_there(
         if replaces:
             assert set(ids) == set(rules)
         assert plan_load(wanted, holdings, target).changes == ()
-        assert sum(change.count(kind) for change in plan.changes for kind in Kind) == sum(
+        assert sum(change.count(kind) for change in plan.changes for kind in ChangeKind) == sum(
             len(change.rules) for change in plan.changes
         )

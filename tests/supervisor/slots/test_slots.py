@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from traptor.supervisor.slots.slots import Slots
-from traptor.supervisor.xapi.answers import Connection
+from traptor.supervisor.xapi.answers import ListedConnection
 from traptor.supervisor.xapi.client import XClient
 from traptor.supervisor.xapi.failures import ServerTrouble
 
@@ -23,7 +23,7 @@ AT_NOW = "2026-09-21T14:13:20Z"
 class World:
     """X with these connections, and the rest of the master."""
 
-    active: list[Connection] = field(default_factory=list)
+    active: list[ListedConnection] = field(default_factory=list)
     living: list[float] = field(default_factory=list)
     connecting: list[bool] = field(default_factory=list)  # what is answered, one after the other
     asked: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class World:
     def freed(self, key_id: str) -> None:
         self.asked.append(f"freed {key_id}")
 
-    async def connections(self) -> tuple[Connection, ...]:
+    async def connections(self) -> tuple[ListedConnection, ...]:
         self.asked.append("list")
         if self.fails:
             self.fails -= 1
@@ -75,8 +75,8 @@ def run(one: Slots, is_done: Callable[[], object]) -> None:
     asyncio.run(work())
 
 
-def connection(client_ip: str) -> Connection:
-    return Connection("u1", "filtered_stream", AT_NOW, client_ip=client_ip)
+def connection(client_ip: str) -> ListedConnection:
+    return ListedConnection("u1", "filtered_stream", AT_NOW, client_ip=client_ip)
 
 
 def test_a_dead_connection_is_ended_by_its_id_and_the_stream_may_open() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.slots.journal import Journal, dump_journal, load_journal
-from traptor.supervisor.slots.verdict import Verdict, address_of, judge
-from traptor.supervisor.xapi.answers import Connection
+from traptor.supervisor.slots.verdict import SlotVerdict, address_of, judge
+from traptor.supervisor.xapi.answers import ListedConnection
 
 T = 1_790_000_000.0
 AT_T = "2026-09-21T14:13:20Z"
@@ -15,18 +15,18 @@ OURS = "192.0.2.1"
 THEIRS = "203.0.113.9"
 
 
-def connection(client_ip: str = OURS, connected_at: str = AT_T) -> Connection:
-    return Connection("u1", "filtered_stream", connected_at, client_ip=client_ip)
+def connection(client_ip: str = OURS, connected_at: str = AT_T) -> ListedConnection:
+    return ListedConnection("u1", "filtered_stream", connected_at, client_ip=client_ip)
 
 
 def verdict(
-    one: Connection, *, connects: tuple[float, ...] = (T,), living: tuple[float, ...] = ()
-) -> Verdict:
+    one: ListedConnection, *, connects: tuple[float, ...] = (T,), living: tuple[float, ...] = ()
+) -> SlotVerdict:
     return judge([one], Journal(connects), living, lambda address: address == OURS)
 
 
 def test_our_connection_that_no_worker_has_is_dead() -> None:
-    assert verdict(connection(), connects=(T - 4.9,)) == Verdict(("u1",))
+    assert verdict(connection(), connects=(T - 4.9,)) == SlotVerdict(("u1",))
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_our_connection_that_no_worker_has_is_dead() -> None:
     ],
     ids=["another address", "another time", "no connect of ours", "no time", "no address"],
 )
-def test_of_any_other_it_is_said_whose_it_is(one: Connection, connects: tuple[float, ...]) -> None:
+def test_of_any_other_it_is_said_whose_it_is(one: ListedConnection, connects: tuple[float, ...]) -> None:
     found = verdict(one, connects=connects)
     assert found.dead == ()
     assert found.others.startswith("held from ")
 
 
 def test_a_stream_that_we_have_is_neither_dead_nor_somebody_elses() -> None:
-    assert verdict(connection(), living=(T + 2.0,)) == Verdict()
+    assert verdict(connection(), living=(T + 2.0,)) == SlotVerdict()
 
 
 def test_who_holds_it_is_named_with_address_and_time() -> None:

@@ -15,7 +15,7 @@ from support.waiting import wait_for
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.supervisor.workers.generation import Ending, Generation, Vitals
-from traptor.supervisor.workers.health import Health, illness
+from traptor.supervisor.workers.health import HealthSampler, illness
 from traptor.supervisor.workers.spec import Spec
 
 MB = 1 << 20
@@ -62,7 +62,7 @@ def _generation(pid: int) -> Generation:
 
 
 def test_a_stopped_process_is_found_in_the_second_look(process: subprocess.Popen[bytes]) -> None:
-    health, generation = Health(), _generation(process.pid)
+    health, generation = HealthSampler(), _generation(process.pid)
     assert not health.look([generation], 0)
     assert generation.vitals is not None
     assert generation.vitals.anonymous_bytes > 0
@@ -74,13 +74,13 @@ def test_a_stopped_process_is_found_in_the_second_look(process: subprocess.Popen
 
 
 def test_a_process_that_grew_is_found(process: subprocess.Popen[bytes]) -> None:
-    health, generation = Health(), _generation(process.pid)
+    health, generation = HealthSampler(), _generation(process.pid)
     assert health.look([generation], 1)
     assert generation.illness is Ending.MEMORY
 
 
 def test_a_process_that_is_gone_is_no_error(process: subprocess.Popen[bytes]) -> None:
-    health, generation = Health(), _generation(process.pid)
+    health, generation = HealthSampler(), _generation(process.pid)
     health.look([generation], 0)
     process.kill()
     process.wait()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.fakex import Asked, FakeX, Said, fake_x
 from support.rawserver import RawServer
 
-from traptor.supervisor.xapi.answers import Connection, ListedFilter
+from traptor.supervisor.xapi.answers import ListedConnection, ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter, batch_answer
 from traptor.supervisor.xapi.client import XClient, fetch_bearer
 from traptor.supervisor.xapi.exchange import Ask, Exchange, x_session
@@ -181,11 +181,11 @@ def test_connections_are_listed_and_only_the_named_ones_ended() -> None:
         results = [{"uuid": "7b1f", "success": True}, {"uuid": "8c", "success": False}]
         return Said({"data": {"successful_kills": 1, "failed_kills": 1, "results": results}})
 
-    async def use(client: XClient) -> tuple[tuple[Connection, ...], frozenset[str]]:
+    async def use(client: XClient) -> tuple[tuple[ListedConnection, ...], frozenset[str]]:
         return await client.connections(), await client.end_connections(["7b1f", "8c"])
 
     (found, ended), asked = asked_of(answer, use)
-    assert found == (Connection("7b1f", "filtered_stream", client_ip="192.0.2.7"),)
+    assert found == (ListedConnection("7b1f", "filtered_stream", client_ip="192.0.2.7"),)
     assert "client_ip" in asked[0].query["connection.fields"]
     assert ended == {"7b1f"}
     assert (asked[1].method, asked[1].path, asked[1].json) == (

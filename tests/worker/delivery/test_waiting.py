@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from traptor.worker.delivery.waiting import Waiting
+from traptor.worker.delivery.waiting import WaitingBatches
 from traptor.worker.outbox.outbox import Batch
 
 
@@ -14,7 +14,7 @@ def outbox(last: int) -> Any:
 
 
 def test_the_age_of_what_waits_falls_as_it_goes_out() -> None:
-    waiting = Waiting(outbox(0), is_adopted=False)
+    waiting = WaitingBatches(outbox(0), is_adopted=False)
     assert waiting.since is None
     for number in range(1, 101):
         waiting.add(Batch(number, 1, 1), now=100.0 + number)
@@ -30,13 +30,13 @@ def test_the_age_of_what_waits_falls_as_it_goes_out() -> None:
 
 
 def test_what_was_found_waits_since_it_was_found() -> None:
-    waiting = Waiting(outbox(3), is_adopted=True, now=50.0)
+    waiting = WaitingBatches(outbox(3), is_adopted=True, now=50.0)
     assert waiting.since == 50.0
-    assert Waiting(outbox(0), is_adopted=True, now=50.0).since is None
+    assert WaitingBatches(outbox(0), is_adopted=True, now=50.0).since is None
 
 
 def test_a_pause_begins_anew() -> None:
-    waiting = Waiting(outbox(0), is_adopted=False)
+    waiting = WaitingBatches(outbox(0), is_adopted=False)
     waiting.add(Batch(1, 1, 1), now=1.0)
     waiting.next()
     waiting.add(Batch(2, 1, 1), now=5.0)

@@ -12,7 +12,7 @@ from support.making_tweets import rule
 
 from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import Edition, Source
+from traptor.worker.filters.edition import Edition, RuleSource
 
 STORM = rule("track:0", "storm", "storm")
 FLOOD = rule("track:0", "flood", "flood warning", "high water")
@@ -31,7 +31,7 @@ MEANINGS = (
 EDITION = Edition(RULES, (), MEANINGS)
 
 
-def found(line: bytes, edition: Edition = EDITION) -> tuple[Source, list[str]]:
+def found(line: bytes, edition: Edition = EDITION) -> tuple[RuleSource, list[str]]:
     attribution = edition.attribute(head_of(line), line)
     return attribution.source, [edition.rules[index].rule_id for index in attribution.rules]
 
@@ -68,7 +68,7 @@ def found(line: bytes, edition: Edition = EDITION) -> tuple[Source, list[str]]:
 def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
     line: bytes, rules: list[str]
 ) -> None:
-    assert found(line) == (Source.MATCHED, rules)
+    assert found(line) == (RuleSource.MATCHED, rules)
 
 
 @pytest.mark.parametrize(
@@ -80,37 +80,37 @@ def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
     ],
 )
 def test_posts_of_filters_that_nobody_told_of_are_foreign(line: bytes) -> None:
-    assert found(line) == (Source.FOREIGN, [])
+    assert found(line) == (RuleSource.FOREIGN, [])
 
 
 def test_a_foreign_filter_beside_one_of_ours_changes_nothing() -> None:
-    assert found(post_line(post_fields(), "77", "1")) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(post_fields(), "77", "1")) == (RuleSource.MATCHED, ["storm", "also"])
 
 
 def test_a_value_that_only_the_wider_reading_finds_is_inferred() -> None:
-    assert found(post_line(post_fields("hailstorm"), "3")) == (Source.INFERRED, ["also"])
+    assert found(post_line(post_fields("hailstorm"), "3")) == (RuleSource.INFERRED, ["also"])
     mention = {"mentions": [{"id": "7", "username": "bo"}]}
     line = post_line(post_fields(author_id="1", entities=mention), "4")
-    assert found(line) == (Source.INFERRED, ["7"])
+    assert found(line) == (RuleSource.INFERRED, ["7"])
 
 
 def test_a_post_in_which_no_value_of_a_packed_filter_is_found_has_no_rule() -> None:
-    assert found(post_line(post_fields("nothing"), "3")) == (Source.UNATTRIBUTED, [])
-    assert found(post_line(post_fields("nothing"), "3", "77")) == (Source.UNATTRIBUTED, [])
-    assert found(post_line(post_fields("nothing"), "3", "1")) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(post_fields("nothing"), "3")) == (RuleSource.UNATTRIBUTED, [])
+    assert found(post_line(post_fields("nothing"), "3", "77")) == (RuleSource.UNATTRIBUTED, [])
+    assert found(post_line(post_fields("nothing"), "3", "1")) == (RuleSource.MATCHED, ["storm", "also"])
 
 
 @pytest.mark.parametrize("is_expanded", [True, False])
 def test_a_term_beyond_280_characters_is_found_in_the_note(is_expanded: bool) -> None:
     note = {"text": "x " * 300 + "high water", "entities": {"hashtags": [{"tag": "hail"}]}}
     long = post_fields("x " * 100 + "…", id="18", note_tweet=note)
-    assert found(post_line(long, "3")) == (Source.MATCHED, ["flood", "also"])
+    assert found(post_line(long, "3")) == (RuleSource.MATCHED, ["flood", "also"])
     includes = {"tweets": [long]} if is_expanded else {}
-    expected = (Source.MATCHED, ["flood", "also"]) if is_expanded else (Source.UNATTRIBUTED, [])
+    expected = (RuleSource.MATCHED, ["flood", "also"]) if is_expanded else (RuleSource.UNATTRIBUTED, [])
     assert found(post_line(repost_of(long), "3", includes=includes)) == expected
     quote = post_fields("see", referenced_tweets=[{"type": "quoted", "id": "18"}])
     assert found(post_line(quote, "3", includes=includes)) == expected
-    assert found(post_line(quote, "1", includes=includes)) == (Source.MATCHED, ["storm", "also"])
+    assert found(post_line(quote, "1", includes=includes)) == (RuleSource.MATCHED, ["storm", "also"])
 
 
 def test_both_spellings_of_posts_in_includes_are_read() -> None:
@@ -118,7 +118,7 @@ def test_both_spellings_of_posts_in_includes_are_read() -> None:
     for referenced, included in (("referenced_tweets", "tweets"), ("referenced_posts", "posts")):
         repost = post_fields("…", author_id="1", **{referenced: [{"type": "retweeted", "id": "18"}]})
         line = post_line(repost, "3", "4", includes={included: [other]})
-        assert found(line) == (Source.MATCHED, ["also", "7"])
+        assert found(line) == (RuleSource.MATCHED, ["also", "7"])
 
 
 A, R, F = FollowScope.AUTHOR, FollowScope.REPLIES, FollowScope.FULL
@@ -147,17 +147,17 @@ def test_an_account_of_two_scopes_counts_by_the_filter_that_found_the_post() -> 
     narrow, full = Meaning("1", "follow:0", ("7", "9"), True, (A, F)), packed("2", "follow:0", ("7", "42"))
     edition = Edition((ANN, BO, CY), (), (narrow, full))
     reply = post_fields(author_id="9", in_reply_to_user_id="7")
-    assert found(post_line(reply, "1"), edition) == (Source.MATCHED, ["9"])
-    assert found(post_line(reply, "2"), edition) == (Source.MATCHED, ["7"])
+    assert found(post_line(reply, "1"), edition) == (RuleSource.MATCHED, ["9"])
+    assert found(post_line(reply, "2"), edition) == (RuleSource.MATCHED, ["7"])
 
 
 def test_a_filter_that_two_groups_share_names_the_rules_of_both() -> None:
     other = rule("track:b", "other", "storm")
     edition = Edition((STORM, other), (), (single("1", "track:0", "storm"), single("1", "track:b", "storm")))
-    assert found(post_line(post_fields(), "1"), edition) == (Source.MATCHED, ["storm", "other"])
+    assert found(post_line(post_fields(), "1"), edition) == (RuleSource.MATCHED, ["storm", "other"])
     mixed = Edition((STORM, other), (), (single("1", "track:0", "storm"), packed("1", "track:b", ("storm",))))
-    assert found(post_line(post_fields("a storm"), "1"), mixed) == (Source.MATCHED, ["storm", "other"])
-    assert found(post_line(post_fields(), "1"), mixed) == (Source.MATCHED, ["storm"])
+    assert found(post_line(post_fields("a storm"), "1"), mixed) == (RuleSource.MATCHED, ["storm", "other"])
+    assert found(post_line(post_fields(), "1"), mixed) == (RuleSource.MATCHED, ["storm"])
 
 
 WORDS = [f"w{letter}x" for letter in "abcdefgh"]
@@ -191,4 +191,4 @@ def test_however_values_are_packed_the_rules_are_those_that_the_text_has(
     expected = {n for n, one in enumerate(rules) if set(one.values) & set(words)}
     assert set(attribution.rules) == expected
     assert len(attribution.rules) == len(expected)
-    assert attribution.source is (Source.MATCHED if filters else Source.FOREIGN)
+    assert attribution.source is (RuleSource.MATCHED if filters else RuleSource.FOREIGN)

@@ -13,7 +13,7 @@ from traptor.common.filters import Meaning
 from traptor.common.messages import Rules
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import Source
+from traptor.worker.filters.edition import RuleSource
 from traptor.worker.filters.editions import KNOWN_AFTER_S, Editions
 
 OLD, NEW = rule("track:0", "r", "storm"), rule("track:0", "r", "flood")
@@ -26,7 +26,7 @@ def opened(rules: Sequence[Rule], meanings: Sequence[Meaning]) -> Editions:
     return editions
 
 
-def found(editions: Editions, text: str, *filters: str) -> tuple[Source, list[tuple[str, ...]]]:
+def found(editions: Editions, text: str, *filters: str) -> tuple[RuleSource, list[tuple[str, ...]]]:
     line = post_line(post_fields(text), *filters)
     attribution = editions.now.attribute(head_of(line), line)
     return attribution.source, [editions.now.rules[index].values for index in attribution.rules]
@@ -35,9 +35,9 @@ def found(editions: Editions, text: str, *filters: str) -> tuple[Source, list[tu
 def test_during_a_change_each_post_goes_to_what_its_filter_stood_for() -> None:
     editions = opened([OLD], BOTH[:1])
     editions.replace(change_to((NEW,), BOTH), 1, 100.0)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
-    assert found(editions, "", "2") == (Source.MATCHED, [("flood",)])
-    assert found(editions, "", "1", "2") == (Source.MATCHED, [("flood",)])  # one rule: as it is now
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
+    assert found(editions, "", "2") == (RuleSource.MATCHED, [("flood",)])
+    assert found(editions, "", "1", "2") == (RuleSource.MATCHED, [("flood",)])  # one rule: as it is now
 
 
 def test_the_same_in_packed_filters() -> None:
@@ -45,19 +45,19 @@ def test_the_same_in_packed_filters() -> None:
     editions = opened([OLD, other], [packed("1", "track:0", ("storm", "hail"))])
     change = change_to((NEW, other), (packed("1", "track:0", ("storm", "hail")), BOTH[1]))
     editions.replace(change, 1, 100.0)
-    assert found(editions, "a storm", "1") == (Source.MATCHED, [("storm",)])
-    assert found(editions, "hail storm", "1") == (Source.MATCHED, [("storm",), ("hail",)])
-    assert found(editions, "hail storm", "1", "2") == (Source.MATCHED, [("flood",), ("hail",)])
+    assert found(editions, "a storm", "1") == (RuleSource.MATCHED, [("storm",)])
+    assert found(editions, "hail storm", "1") == (RuleSource.MATCHED, [("storm",), ("hail",)])
+    assert found(editions, "hail storm", "1", "2") == (RuleSource.MATCHED, [("flood",), ("hail",)])
 
 
 def test_a_filter_that_is_gone_is_known_for_a_minute_and_not_for_ever() -> None:
     editions = opened([OLD], BOTH[:1])
     editions.replace(change_to((NEW,), BOTH[1:]), 1, 100.0)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
     editions.replace(change_to((NEW,), BOTH[1:]), 2, 100.0 + KNOWN_AFTER_S - 1)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
     editions.replace(change_to((NEW,), BOTH[1:]), 3, 100.0 + KNOWN_AFTER_S)
-    assert found(editions, "", "1") == (Source.FOREIGN, [])
+    assert found(editions, "", "1") == (RuleSource.FOREIGN, [])
     assert editions.now.rules == (NEW,)
 
 
@@ -66,22 +66,22 @@ def test_a_filter_that_comes_back_is_known_as_long_as_it_is_there() -> None:
     editions.replace(change_to((), ()), 1, 100.0)
     editions.replace(change_to((OLD,), BOTH[:1]), 2, 110.0)
     editions.replace(change_to((OLD,), BOTH[:1]), 3, 300.0)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
     editions.replace(change_to((), ()), 4, 310.0)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
 
 
 def test_a_rule_whose_value_is_wanted_by_another_rule_goes_at_once() -> None:
     other = rule("track:0", "o", "storm", "wind")
     editions = opened([OLD, other], BOTH[:1])
     editions.replace(change_to((NEW, other), BOTH), 1, 100.0)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm", "wind")])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm", "wind")])
 
 
 def test_a_rule_told_in_two_forms_counts_once_and_as_the_first() -> None:
     editions = opened([NEW, OLD], BOTH)
-    assert found(editions, "", "1") == (Source.MATCHED, [("storm",)])
-    assert found(editions, "", "1", "2") == (Source.MATCHED, [("flood",)])
+    assert found(editions, "", "1") == (RuleSource.MATCHED, [("storm",)])
+    assert found(editions, "", "1", "2") == (RuleSource.MATCHED, [("flood",)])
 
 
 def test_a_rule_that_only_changed_its_fields_is_delivered_as_it_is_now() -> None:

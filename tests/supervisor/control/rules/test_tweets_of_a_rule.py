@@ -20,7 +20,7 @@ from traptor.common.messages import Sample
 from traptor.rulekit.service.aside import Aside
 from traptor.supervisor.control.live import Places
 from traptor.supervisor.control.refusals import as_problem_details
-from traptor.supervisor.control.rules.tweets import RuleTweets, Wanted, last_tweets
+from traptor.supervisor.control.rules.tweets import RuleTweets, WantedRule, last_tweets
 
 PATH = "/api/rules/tweets"
 
@@ -31,8 +31,8 @@ def a_line(number: int, rule_id: str, **post: object) -> bytes:
     return json.dumps({**tweet, "traptor": {**rules, "collection": {"connection": "track:0"}}}).encode()
 
 
-def wanted(rule_id: str) -> Wanted:
-    return Wanted(rule_id, "storm")
+def wanted(rule_id: str) -> WantedRule:
+    return WantedRule(rule_id, "storm")
 
 
 def texts(found: list[dict[str, Any]]) -> list[str]:
@@ -52,7 +52,7 @@ def test_what_only_speaks_of_a_rule_or_is_broken_is_left_out() -> None:
 
 def test_an_id_of_any_script_is_found_and_the_same_id_of_another_group_is_not() -> None:
     assert texts(last_tweets([a_line(1, "ü 17")], wanted("ü 17"))) == ["tweet 1"]
-    assert last_tweets([a_line(1, "17")], Wanted("17", "42")) == []
+    assert last_tweets([a_line(1, "17")], WantedRule("17", "42")) == []
 
 
 def test_a_post_of_v2_is_told_too() -> None:

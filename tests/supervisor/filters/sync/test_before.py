@@ -14,7 +14,7 @@ from traptor.supervisor.filters.language.translate import translate
 from traptor.supervisor.filters.sync.before import filters_before
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.standing import Standing
-from traptor.supervisor.filters.sync.steps import Look, Settled, Wait, next_step
+from traptor.supervisor.filters.sync.steps import ListFilters, Settled, WaitForEffect, next_step
 
 LEAVE, ADOPT = ForeignFilters.LEAVE, ForeignFilters.ADOPT
 FOLLOW, TRACK, OTHER = (GroupId.parse(name) for name in ("follow:0", "track:0", "track:1"))
@@ -40,9 +40,9 @@ def test_a_restart_changes_nothing(
     composed = compose(demands, ALLOWANCE)
     goal = Goal.of(composed, "default", LEAVE, ALLOWANCE.filters)
     x, standing = ToyX(), Standing()
-    while not isinstance(step := next_step(standing, goal, 1_000.0), Settled | Wait):
+    while not isinstance(step := next_step(standing, goal, 1_000.0), Settled | WaitForEffect):
         standing = x.carry_out(step, standing, 1_000.0)
-    standing = x.carry_out(Look(), Standing(), 2_000.0)
+    standing = x.carry_out(ListFilters(), Standing(), 2_000.0)
     before = filters_before(standing, Goal("default", {}, LEAVE), demands)
     again = Goal.of(compose(demands, ALLOWANCE, before), "default", LEAVE, ALLOWANCE.filters)
     assert isinstance(next_step(standing, again, 2_000.0), Settled)

@@ -19,7 +19,7 @@ from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.meanings import Meanings, meanings
 from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
 from traptor.supervisor.filters.sync.standing import Refusal, Standing
-from traptor.supervisor.filters.sync.steps import Wait, next_step
+from traptor.supervisor.filters.sync.steps import WaitForEffect, next_step
 
 TRACK = GroupId.parse("track:0")
 WALL = 1_800_000_000.0
@@ -111,9 +111,9 @@ def test_a_restart_remembers_effects_refusals_and_what_was_taken() -> None:
 def test_after_a_restart_an_old_filter_stays_until_the_new_one_is_in_effect() -> None:
     known = standing("a OR b", "a")
     wait = next_step(known, goal("a"), 1.0)
-    assert wait == Wait(20.0)
+    assert wait == WaitForEffect(20.0)
     after = load_standing(dump_standing(known, 1.0, WALL), 0.0, WALL)
-    assert next_step(after.listed(list(known.filters.values()), 0.0), goal("a"), 0.0) == Wait(19.0)
+    assert next_step(after.listed(list(known.filters.values()), 0.0), goal("a"), 0.0) == WaitForEffect(19.0)
 
 
 def test_a_clock_that_was_set_back_stops_nothing_for_long() -> None:

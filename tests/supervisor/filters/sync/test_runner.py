@@ -20,7 +20,7 @@ from traptor.sandbox.v2.client import V2Client
 from traptor.sandbox.v2.settings import Batches, V2Settings
 from traptor.supervisor.filters.sync.budget import RequestLimits
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
-from traptor.supervisor.filters.sync.runner import Outcome, Sync
+from traptor.supervisor.filters.sync.runner import Sync, SyncOutcome
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter
@@ -64,10 +64,10 @@ class World:
 
         return asyncio.run(talking())
 
-    def brought(self, goal: Goal) -> Outcome:
+    def brought(self, goal: Goal) -> SyncOutcome:
         return self.talk(lambda client: self.settled(self.sync(client), goal))
 
-    async def settled(self, sync: Sync, goal: Goal) -> Outcome:
+    async def settled(self, sync: Sync, goal: Goal) -> SyncOutcome:
         """Run until nothing is left to do, however long the waits are."""
         sync.want(goal)
         outcome = await sync.run()
@@ -236,7 +236,7 @@ def test_a_master_that_dies_at_any_request_is_repaired_by_the_next(
     done = min(step + 1, 4)  # list, add, delete what nobody wants, delete what is carried elsewhere
     assert len(world.asked()) == before + done
 
-    async def live(client: XClient) -> Outcome:
+    async def live(client: XClient) -> SyncOutcome:
         sync = world.sync(client)
         if keeps_state:
             sync.load(json.loads(json.dumps(kept[-1])))
@@ -305,7 +305,7 @@ def test_500s_queue_changes_and_waits_grow(world: World) -> None:
 
 
 def test_a_wait_that_x_asks_for_is_kept(world: World) -> None:
-    async def use(client: XClient) -> Outcome:
+    async def use(client: XClient) -> SyncOutcome:
         sync = world.sync(client)
         sync.want(goal("ant"))
         world.x.fault("status", endpoint="rules_list", status=503, headers={"Retry-After": "77"}, times=1)
@@ -333,7 +333,7 @@ HEADERS: list[tuple[dict[str, str | None], int]] = [
 def test_there_are_never_more_requests_than_the_smaller_limit(
     world: World, headers: dict[str, str | None], most: int
 ) -> None:
-    async def use(client: XClient) -> Outcome:
+    async def use(client: XClient) -> SyncOutcome:
         sync = world.sync(client, RequestLimits(changes=6))
         world.x.fault("headers", endpoint="rules_change", headers=headers)
         for number in range(10):
@@ -376,7 +376,7 @@ def test_a_429_is_obeyed(world: World) -> None:
 def test_a_refused_app_is_left_alone_for_long(
     world: World, problem: str, kind: type[Exception], rest_s: int
 ) -> None:
-    async def use(client: XClient) -> Outcome:
+    async def use(client: XClient) -> SyncOutcome:
         sync = world.sync(client)
         world.x.fault("status", endpoint="any", problem=problem, times=1)
         sync.want(goal("ant"))

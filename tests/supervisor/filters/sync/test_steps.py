@@ -11,7 +11,16 @@ from traptor.supervisor.filters.language.reading import read_filter
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, subjects, subjects_of
 from traptor.supervisor.filters.sync.standing import EFFECT_S, KNOWN_AFTER_S, Standing
-from traptor.supervisor.filters.sync.steps import BATCH, Add, Delete, Look, Settled, Step, Wait, next_step
+from traptor.supervisor.filters.sync.steps import (
+    BATCH,
+    Add,
+    Delete,
+    ListFilters,
+    Settled,
+    Step,
+    WaitForEffect,
+    next_step,
+)
 from traptor.supervisor.xapi.batch import BatchAnswer
 
 OURS, FOREIGN = "traptor/default/track:0/7", "somebody's"
@@ -42,7 +51,7 @@ def brought(
         match step:
             case Settled(unplaced):
                 return standing, steps, unplaced
-            case Wait(until):
+            case WaitForEffect(until):
                 assert until > at
                 at = until
                 continue
@@ -118,7 +127,7 @@ def test_what_is_still_wanted_is_found_all_the_time(
     kept = subjects_of(x.values) & subjects_of(values)
     standing, at = Standing().listed(list(x.filters.values()), 0.0), 1_000.0
     while not isinstance(step := next_step(standing, wanted, at), Settled):
-        if isinstance(step, Wait):
+        if isinstance(step, WaitForEffect):
             at = step.until
         else:
             standing = x.carry_out(step, standing, at)
@@ -153,7 +162,7 @@ def test_a_post_with_its_id_puts_a_filter_into_effect() -> None:
     wanted = goal(["a"])
     standing = Standing().listed(list(x.filters.values()), 0.0)
     standing = x.carry_out(next_step(standing, wanted, 100.0), standing, 100.0)
-    assert next_step(standing, wanted, 101.0) == Wait(100.0 + EFFECT_S)
+    assert next_step(standing, wanted, 101.0) == WaitForEffect(100.0 + EFFECT_S)
     assert isinstance(next_step(standing.seen("101", 101.0), wanted, 101.0), Delete)
 
 
@@ -230,7 +239,7 @@ def test_a_duplicate_that_is_never_listed_makes_no_loop() -> None:
     standing = Standing().listed([], 0.0)
     for key in ("", "5"):
         after = standing.added(["a"], BatchAnswer({}, {"a": key}), 100.0)
-        assert isinstance(next_step(after, goal(["a"]), 100.0), Look)
+        assert isinstance(next_step(after, goal(["a"]), 100.0), ListFilters)
         assert next_step(after.listed([], 101.0), goal(["a"]), 101.0) == Settled()
 
 
@@ -239,9 +248,9 @@ def test_filters_that_cannot_be_deleted_make_no_loop() -> None:
     x.put("a", OURS)
     standing = Standing().listed(list(x.filters.values()), 0.0)
     after = standing.deleted(["100"], 100.0, found_all=False)
-    assert isinstance(next_step(after, goal([]), 100.0), Look)
+    assert isinstance(next_step(after, goal([]), 100.0), ListFilters)
     after = after.listed(list(x.filters.values()), 100.0)
-    assert next_step(after, goal([]), 100.0) == Wait(160.0)
+    assert next_step(after, goal([]), 100.0) == WaitForEffect(160.0)
 
 
 # ---- foreign filters

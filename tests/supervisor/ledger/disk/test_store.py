@@ -12,11 +12,11 @@ import pytest
 
 from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, Standing
+from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, TimelineState
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.ledger.records import Account, Carried, Entry, Placement, Unwritten
+from traptor.supervisor.ledger.records import Carried, Entry, LastKnown, Placement, Unwritten
 
 NOW = Instant(1000.0, 50.0)
 ALWAYS = Period()
@@ -36,9 +36,9 @@ def rule(rule_id: str) -> Rule:
     return Rule(f"traptor-track:0:{rule_id}", rule_id, GroupId.parse("track:0"), (rule_id,), b"{}")
 
 
-def account(name: str = "track:0") -> Account:
-    standing = Standing(IntervalKind.GAP, GapCause.CRASH, True, NOW, None)
-    return Account(name, NOW, standing, NOW, Carried("f00d", 7))
+def account(name: str = "track:0") -> LastKnown:
+    standing = TimelineState(IntervalKind.GAP, GapCause.CRASH, True, NOW, None)
+    return LastKnown(name, NOW, standing, NOW, Carried("f00d", 7))
 
 
 def batch(**fields: object) -> Unwritten:
