@@ -19,11 +19,16 @@ PIECE_BYTES = 1 << 18
 
 
 class RulesChange(msgspec.Struct, frozen=True):
-    """Everything that a worker matches by from now on: its rules by digest, and those among them to learn."""
+    """Everything that a worker matches by from now on: its rules by digest, and those among them to learn.
+
+    `keeps_rules` says instead that the rules are those of the last change, or of the fork: a worker that
+    looked for each of them would copy what it shares with the master.
+    """
 
     digests: tuple[int, ...] = ()
     new: tuple[Rule, ...] = ()
     meanings: tuple[Meaning, ...] = ()
+    keeps_rules: bool = False
 
     def rules(self, known: Iterable[Rule]) -> tuple[Rule, ...]:
         """Return the rules, those that are known as they are. Raises ProtocolError if one is missing."""
@@ -36,7 +41,10 @@ class RulesChange(msgspec.Struct, frozen=True):
 
 def change_to(rules: Sequence[Rule], meanings: Sequence[Meaning], known: Iterable[Rule] = ()) -> RulesChange:
     """Return the change for a worker that has the rules `known`."""
-    there = {rule.digest for rule in known}
+    has = tuple(known)
+    if has and has == tuple(rules):  # the same objects: none of them is looked at
+        return RulesChange(meanings=tuple(meanings), keeps_rules=True)
+    there = {rule.digest for rule in has}
     new = tuple(rule for rule in rules if rule.digest not in there)
     return RulesChange(tuple(rule.digest for rule in rules), new, tuple(meanings))
 

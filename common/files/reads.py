@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from traptor.common.files.folders import make_private
 from traptor.common.files.outboxes import generation_folders
 
@@ -20,8 +22,7 @@ _FORM = struct.Struct("<QQQQ")
 _MODE = 0o640
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCounts:
+class ReadCounts(msgspec.Struct, frozen=True):
     """Totals of one generation, by the kinds of `Counters.reads`, with its foreign posts."""
 
     posts: int = 0

@@ -13,7 +13,7 @@ from traptor.common.rules.rule import GroupId, Rule, RuleType
 from traptor.worker.filters.packed import PackedFilter, PackedValue, PackedValues
 from traptor.worker.posts.head import PostHead
 
-Value = tuple[str, str]  # group and value
+_Packed = tuple[str, str, FollowScope]  # group, value and scope of what a packed filter stands for
 
 
 class RuleSource(Enum):
@@ -45,13 +45,13 @@ class Edition:
         A value means the retired rules only where no rule wants it now. Of rules with one key, the first
         counts.
         """
-        self.rules = (*rules, *retired)
+        self.rules = (*rules, *retired) if retired else tuple(rules)  # another tuple would touch each rule
         self._wanted = len(rules)
         self.meanings = tuple(meanings)
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[PackedFilter, ...]] = {}
         self._rules_of: list[tuple[int, ...]] = []  # by number of a packed value
-        self._values = self._file(indexes_by_value(rules, retired))
+        self._values = self._file(indexes_by_value(rules, retired) if self.meanings else {})
         # Nearly every post names one filter. One that two groups share may be both single and packed.
         self._sole = {key: one for key, one in self._single.items() if key not in self._packed}
         self._sole_of_users = {
@@ -70,8 +70,10 @@ class Edition:
                 return sole
             numbers = self._sole_of_users.get(filter_id)
             if numbers is not None:
-                users = [number for number in self._values.users(head) if number in numbers]
-                if len(users) == 1:
+                users: Sequence[int] = self._values.users(head)
+                if len(users) > 1:
+                    users = [number for number in users if number in numbers]
+                if len(users) == 1 and users[0] in numbers:
                     return Attribution(RuleSource.MATCHED, self._rules_of[users[0]])
         return self._of_several([one.id or "" for one in named], head, raw)
 
@@ -120,42 +122,47 @@ class Edition:
 
     # ---- at the beginning
 
-    def _file(self, indexes: Mapping[Value, tuple[int, ...]]) -> PackedValues:
-        numbers: dict[tuple[Value, FollowScope], int] = {}
+    def _file(self, indexes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> PackedValues:
+        numbers: dict[_Packed, int] = {}
         for meaning in self.meanings:
-            values = [(meaning.group, value) for value in meaning.values]
             if meaning.is_packed:
-                self._file_packed(meaning, values, numbers)
+                self._file_packed(meaning, numbers)
                 continue
+            its = indexes.get(meaning.group, {})
             known = self._single.get(meaning.filter_id, _UNATTRIBUTED).rules
-            rules = self._each_once((*known, *(i for value in values for i in indexes.get(value, ()))))
+            rules = self._each_once((*known, *(i for value in meaning.values for i in its.get(value, ()))))
             source = RuleSource.MATCHED if rules else RuleSource.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
-        self._rules_of = [self._each_once(indexes.get(value, ())) for value, _ in numbers]
-        return PackedValues(
-            PackedValue(GroupId.parse(group).type, text, scope) for (group, text), scope in numbers
-        )
+        self._rules_of = [self._each_once(indexes.get(group, {}).get(text, ())) for group, text, _ in numbers]
+        types = {meaning.group: GroupId.parse(meaning.group).type for meaning in self.meanings}
+        return PackedValues(PackedValue(types[group], text, scope) for group, text, scope in numbers)
 
-    def _file_packed(
-        self, meaning: Meaning, values: Sequence[Value], numbers: dict[tuple[Value, FollowScope], int]
-    ) -> None:
-        scopes = meaning.scopes or (FollowScope.FULL,) * len(values)
-        keys = zip(values, scopes, strict=True)
+    def _file_packed(self, meaning: Meaning, numbers: dict[_Packed, int]) -> None:
+        group = meaning.group
+        scopes = meaning.scopes or (FollowScope.FULL,) * len(meaning.values)
+        keys = ((group, value, scope) for value, scope in zip(meaning.values, scopes, strict=True))
         its_numbers = frozenset([numbers.setdefault(key, len(numbers)) for key in keys])
-        packed = PackedFilter(its_numbers, GroupId.parse(meaning.group).type is RuleType.FOLLOW)
+        packed = PackedFilter(its_numbers, GroupId.parse(group).type is RuleType.FOLLOW)
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
 
 
-def indexes_by_value(rules: Sequence[Rule], retired: Sequence[Rule]) -> dict[Value, tuple[int, ...]]:
-    """Return the indexes of the rules that each value stands for; retired ones come after all others."""
-    names = {group: str(group) for group in {rule.group for rule in chain(rules, retired)}}
-    found: dict[Value, tuple[int, ...]] = {}
+def indexes_by_value(rules: Sequence[Rule], retired: Sequence[Rule]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the indexes of the rules that each value of a group stands for.
+
+    Retired rules count only for values that no other rule has.
+    """
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    by_group = {
+        group: found.setdefault(str(group), {}) for group in {one.group for one in chain(rules, retired)}
+    }
     for index, rule in enumerate(rules):
+        its = by_group[rule.group]
         for value in rule.values:
-            found[names[rule.group], value] = (*found.get((names[rule.group], value), ()), index)
-    wanted = found.keys() | set()
+            its[value] = (*its.get(value, ()), index)
+    wanted = {group: set(its) for group, its in by_group.items()} if retired else {}
     for index, rule in enumerate(retired, len(rules)):
+        its = by_group[rule.group]
         for value in rule.values:
-            if (names[rule.group], value) not in wanted:
-                found[names[rule.group], value] = (*found.get((names[rule.group], value), ()), index)
+            if value not in wanted[rule.group]:
+                its[value] = (*its.get(value, ()), index)
     return found

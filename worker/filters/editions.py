@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from traptor.common.filters import Meaning
 from traptor.common.messages import Rules
-from traptor.common.pieces import Joint, RulesChange, change_to
+from traptor.common.pieces import Joint, RulesChange
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import Edition, Value
+from traptor.worker.filters.edition import Edition
 from traptor.worker.posts.head import PostHead
 
 # Posts may name a filter that is gone at X: X brings changes into effect within a minute.
 KNOWN_AFTER_S = 60.0
+_NOTHING = set[str]()
 _MOST_TOLD = 10_000  # at once: they must fit into a report
 
 
@@ -24,8 +26,8 @@ class Editions:
 
     def __init__(self, rules: tuple[Rule, ...], meanings: tuple[Meaning, ...]) -> None:
         """Take the rules and filters at the fork; `open` makes an edition from them."""
-        self._born_with = rules
-        self._at_first = change_to(rules, meanings, known=rules)
+        self._told = rules  # at the fork, or with the last change
+        self._at_first = RulesChange(meanings=meanings, keeps_rules=True)
         self._lock = threading.Lock()
         self._joint = Joint()
         self.now = Edition((), (), ())  # read for every post: a property would cost more than the match
@@ -82,7 +84,9 @@ class Editions:
 
     def _replace(self, change: RulesChange, now: float) -> None:
         before = self.now
-        rules = change.rules(before.rules if self._is_open else self._born_with)
+        if not change.keeps_rules:
+            self._told = change.rules(before.rules if self._is_open else self._told)
+        rules = self._told
         listed = {meaning.filter_id for meaning in change.meanings}
         known = {meaning.filter_id for meaning in before.meanings}
         self.unseen = (self.unseen & listed) | (listed - known)
@@ -98,16 +102,16 @@ class Editions:
         return [one for one in before.meanings if self._gone.get(one.filter_id, now) > now]
 
 
-def _retired(before: Edition, rules: Iterable[Rule], meanings: Iterable[Meaning]) -> list[Rule]:
+def _retired(before: Edition, rules: Sequence[Rule], meanings: Iterable[Meaning]) -> list[Rule]:
     """Return the earlier rules for values that no rule wants now, but that filters still stand for."""
-    names: dict[object, str] = {}
-    wanted = {value for rule in rules for value in _values_of(rule, names)}
-    missing = {(one.group, value) for one in meanings for value in one.values} - wanted
-    if not missing:
+    if not before.rules:
         return []
-    return [rule for rule in before.rules if not missing.isdisjoint(_values_of(rule, names))]
-
-
-def _values_of(rule: Rule, names: dict[object, str]) -> list[Value]:
-    group = names.get(rule.group) or names.setdefault(rule.group, str(rule.group))
-    return [(group, value) for value in rule.values]
+    missing: dict[str, set[str]] = {}
+    for meaning in meanings:
+        missing.setdefault(meaning.group, set()).update(meaning.values)
+    names = {group: str(group) for group in {rule.group for rule in chain(rules, before.rules)}}
+    for rule in rules:
+        missing.get(names[rule.group], _NOTHING).difference_update(rule.values)
+    if not any(missing.values()):
+        return []
+    return [one for one in before.rules if not missing.get(names[one.group], _NOTHING).isdisjoint(one.values)]

@@ -62,11 +62,11 @@ class PackedValues:
         for users in wanted:
             users[value.text] = (*users.get(value.text, ()), number)
 
-    def users(self, head: PostHead) -> list[int]:
+    def users(self, head: PostHead) -> tuple[int, ...]:
         """Return the followed users who wrote the post, are answered by it, or are reposted in it."""
         post = head.data
         assert post is not None
-        found = list(self._authors.get(post.author_id, ()))
+        found = self._authors.get(post.author_id, ())
         if post.in_reply_to_user_id is not None:
             found += self._answered.get(post.in_reply_to_user_id, ())
         if post.referenced_tweets is not None or post.referenced_posts is not None:

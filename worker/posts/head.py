@@ -102,8 +102,9 @@ class PostHead(Part, frozen=True, gc=False):
         post_id = post.reposts
         if post_id is None:
             return None
-        for one in self.included_posts:
-            if one.id == post_id and one.author_id is not None:
-                return one.author_id
+        if self.includes is not None:
+            for one in self.included_posts:
+                if one.id == post_id and one.author_id is not None:
+                    return one.author_id
         mentions = post.entities.mentions if post.entities is not None else None
         return mentions[0].id if mentions else None

@@ -19,26 +19,32 @@ def iso_of_created_at(created_at: str) -> str | None:
 
     Accepts the form of v1.1 (`Wed Sep 23 10:00:00 +0000 2026`) and ISO 8601 itself.
     """
-    fields = _CREATED_AT.fullmatch(created_at)
-    try:
-        if fields is None:
-            time = datetime.fromisoformat(created_at)
-            return time.replace(tzinfo=time.tzinfo or UTC).isoformat()
-        month = _MONTHS.index(fields[1]) + 1
-        day, hour, minute, second, offset_hours, offset_minutes, year = map(int, fields.groups()[1:])
-        offset = timedelta(
-            hours=offset_hours, minutes=offset_minutes if offset_hours >= 0 else -offset_minutes
-        )
-        return datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).isoformat()
-    except (ValueError, OverflowError):
-        return None
+    time = _time_of(created_at)
+    return None if time is None else time.isoformat()
 
 
 @functools.lru_cache(maxsize=1024)
 def unix_ms_of_created_at(created_at: str) -> int | None:
     """Return a tweet's `created_at` in unix milliseconds, or None when it is not a time."""
-    iso = iso_of_created_at(created_at)
-    return None if iso is None else int(datetime.fromisoformat(iso).timestamp() * 1000)
+    time = _time_of(created_at)
+    return None if time is None else int(time.timestamp() * 1000)
+
+
+@functools.lru_cache(maxsize=16)  # of one tweet, several things are asked
+def _time_of(created_at: str) -> datetime | None:
+    fields = _CREATED_AT.fullmatch(created_at) if created_at[:1].isalpha() else None
+    try:
+        if fields is None:
+            time = datetime.fromisoformat(created_at)
+            return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+        month = _MONTHS.index(fields[1]) + 1
+        day, hour, minute, second, offset_hours, offset_minutes, year = map(int, fields.groups()[1:])
+        offset = timedelta(
+            hours=offset_hours, minutes=offset_minutes if offset_hours >= 0 else -offset_minutes
+        )
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
+    except (ValueError, OverflowError):
+        return None
 
 
 def iso_of_unix_time(time_ms: int) -> str:

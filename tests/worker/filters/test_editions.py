@@ -113,7 +113,21 @@ def test_a_change_brings_only_rules_that_are_not_there() -> None:
     assert editions.now.rules == (OLD, other)
     assert editions.now.rules[0] is OLD
     with pytest.raises(ProtocolError, match="never came"):
-        editions.replace(change_to((NEW,), BOTH, known=(NEW,)), 2, 100.0)
+        editions.replace(change_to((NEW,), BOTH, known=(NEW, other)), 2, 100.0)
+
+
+def test_where_only_filters_change_the_rules_are_those_told_last() -> None:
+    other = rule("track:0", "o", "hail")
+    editions = opened([OLD], BOTH[:1])
+    change = change_to((OLD,), BOTH, known=(OLD,))
+    assert (change.keeps_rules, change.digests, change.new) == (True, (), ())
+    editions.replace(change, 1, 100.0)
+    assert editions.now.rules == (OLD,)
+    editions.replace(change_to((NEW,), BOTH, known=(OLD,)), 2, 100.0)
+    editions.replace(change_to((NEW,), BOTH[1:], known=(NEW,)), 3, 100.0 + KNOWN_AFTER_S)
+    assert editions.now.rules == (NEW, OLD)  # its filter is known for another minute
+    editions.replace(change_to((NEW, other), BOTH[1:], known=(NEW,)), 4, 100.0 + 2 * KNOWN_AFTER_S)
+    assert editions.now.rules == (NEW, other)
 
 
 def test_a_change_that_comes_before_the_start_is_over_is_kept() -> None:
