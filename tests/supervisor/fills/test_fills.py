@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,15 @@ from support.paperapp import PaperApp
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.fills import FillEnd, FillMethod
-from traptor.common.messages import PieceFetched, SearchPiece
+from traptor.common.messages import BACKFILLED, Connect, PieceFetched
 from traptor.supervisor.apps.cost.spending import Terms
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.wanted.translated import Translated, Wording
 from traptor.supervisor.fills.fills import Fills
 from traptor.supervisor.gaps.fill import Fill
-from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.gaps.interval import Instant, instant
+from traptor.supervisor.keys.budget import Purpose
+from traptor.supervisor.keys.states import ConnectVerdict
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry, StoredFills
@@ -31,6 +34,7 @@ from traptor.supervisor.money.caps import Caps
 
 T = 1_790_000_000.0
 APP = "v2:app"
+ALLOWED = ConnectVerdict(True, None, "")
 WORDS = [f"word{number:03}" for number in range(120)]  # two queries
 
 
@@ -43,7 +47,10 @@ class World:
     stored: StoredFills = field(default_factory=StoredFills)
     groups: list[Translated] | None = field(default_factory=lambda: [group_of("track:0", *WORDS)])
     carried: frozenset[str] | None = None  # None: all rules
-    asked: list[SearchPiece] = field(default_factory=list)
+    method: FillMethod = FillMethod.SEARCH
+    may: ConnectVerdict = ALLOWED  # to connect the key
+    spent: list[float] = field(default_factory=list)  # its connects
+    asked: list[Any] = field(default_factory=list)
     writes: int = 0
 
     def __post_init__(self) -> None:
@@ -52,7 +59,7 @@ class World:
 
     def begin(self, generation: int) -> None:
         """A master starts, and goes on with what the last one wrote."""
-        self.book = FillBook(self.stored, lambda _gap: FillMethod.SEARCH)
+        self.book = FillBook(self.stored, lambda _gap: self.method)
         self.app = PaperApp()
         self.app.spending = SimpleNamespace(  # type: ignore[attr-defined]
             terms=Terms(), account=Account.opened(T)
@@ -65,6 +72,11 @@ class World:
             settings=self.settings,
             connections={APP: self.c},
             stopping=False,
+            pool=SimpleNamespace(
+                may_connect=lambda _key, purpose, _now: self.may if purpose is Purpose.FILL else None,
+                spend=lambda _key, now: self.spent.append(now),
+            ),
+            save_keys=lambda _now: None,
             fleet=SimpleNamespace(fetch=lambda _g, piece: self.asked.append(piece)),
         )
         apps: Any = SimpleNamespace(get=lambda _key_id: self.app)
@@ -96,7 +108,7 @@ class World:
             {**self.stored.plans, **dict(news.plans)},
         )  # fmt: skip
 
-    def turn(self) -> SearchPiece | None:
+    def turn(self) -> Any:
         """One step; the piece that it asked for, if any."""
         before = len(self.asked)
         asyncio.run(self.fills.turn(self.c, self.app))  # type: ignore[arg-type]
@@ -116,6 +128,7 @@ class World:
 def make(tmp_path: Path) -> Callable[..., World]:
     def made(**twitter: object) -> World:
         options = {"fill_gaps": "search", **twitter}
+        method = FillMethod.RECOVERY if options["fill_gaps"] == "recovery" else FillMethod.SEARCH
         ini = tmp_path / "traptor.ini"
         lines = "".join(f"{name} = {value}\n" for name, value in options.items())
         ini.write_text(
@@ -123,7 +136,7 @@ def make(tmp_path: Path) -> Callable[..., World]:
             f"state_dir = {tmp_path}\n[twitter]\n{lines}[key:app]\nbearer_token = t\n"
         )
         ini.chmod(0o600)
-        return World(load_settings(ini))
+        return World(load_settings(ini), method=method)
 
     return made
 
@@ -331,3 +344,57 @@ def test_nothing_is_decided_before_the_rules_are_known(make: Callable[..., World
     world.app.filtering.groups = None  # type: ignore[attr-defined]
     assert world.turn() is None
     assert world.book.open(APP)
+
+
+def test_recovery_jobs_follow_each_other_until_two_come_no_further(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    first = world.turn()
+    assert (first.start_time, first.end_time) == ("2026-09-21T14:13:10Z", "2026-09-21T14:14:21Z")
+    assert first.most_posts == 2_000  # for $10
+    assert world.spent == [120.0]
+    for reached, starts in (("30.5", "14:13:40"), ("30.5", "14:13:50"), ("30.5", None)):
+        fill = world.answer(token=f"{T + float(reached):.3f}", posts=9, new=3, reads={"posts": 3})
+        assert world.turn() is None, "jobs are apart"
+        world.now += 2
+        again = world.turn()
+        assert (again and again.start_time[11:19]) == starts
+    assert (fill.state, fill.posts, fill.method) == ("done", 9, "recovery")
+
+
+def test_a_killed_master_goes_on_with_a_recovery_where_it_was(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    world.turn()
+    world.answer(token=f"{T + 30.5:.3f}", new=3)
+    world.turn()
+    world.begin(2)
+    assert world.turn().start_time == "2026-09-21T14:13:40Z"
+
+
+def test_a_recovery_leaves_connects_to_the_stream(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    world.may = ConnectVerdict(False, 180.0, "25 of 50 connects are used")
+    assert world.turn() is None
+    assert (world.waits_for(), world.spent) == ("25 of 50 connects are used", [])
+    world.may = ALLOWED
+    assert world.turn() is not None
+
+
+def test_what_is_older_than_a_day_cannot_be_recovered(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    world.now += 90_000
+    assert world.turn() is None
+    assert world.book.all()[-1].why == "it is older than the 24 hours that X recovers"
+
+
+def test_a_gap_that_the_stream_brings_is_filled_when_the_worker_says_so(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    world.c.serving.connect = Connect(key_id="k", key_name="app", backfill_minutes=5)
+    world.c.serving.streaming_since = instant_now = instant(time.monotonic()).mono
+    world.book.put(replace(world.book.all()[-1], from_unix=time.time() - 60, to_unix=time.time()))
+    world.fills.connected(world.c.serving, instant_now)
+    assert world.book.all()[-1].method == "backfill"
+    assert world.turn() is None
+    told = PieceFetched(number=BACKFILLED, end=FillEnd.DONE, posts=9, new=4, reads={"posts": 4})
+    world.fills.fetched(world.c.serving, told)
+    fill = world.book.all()[-1]
+    assert (fill.state, fill.method, fill.posts, fill.dollars) == ("done", "backfill", 4, 0.02)
