@@ -65,6 +65,7 @@ from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.headline import headline
+from traptor.supervisor.status.latest import Latest
 from traptor.supervisor.status.log import log_status
 from traptor.supervisor.status.rates import INTERVAL_S as RATE_INTERVAL_S
 from traptor.supervisor.status.rates import Rates
@@ -116,6 +117,7 @@ class Master:
             choose=lambda _gap: fill_method(context.settings),
         )
         self._rates = Rates()
+        self._latest = Latest(self._status)
         self._agenda = Agenda()
         self._x = self._make_xside(settings)
         fleet.report_to(Outcomes(context, self._wake_for))
@@ -141,7 +143,7 @@ class Master:
         self._control = ControlServer(
             socket_path(settings.supervisor.run_dir), self._api.routes(), lambda: context.settings.http
         )
-        self._chores = Chores(self._context, self._files, self._reserve, self._status, self.wake)
+        self._chores = Chores(self._context, self._files, self._reserve, self._latest.new, self.wake)
         self._heartbeats = Heartbeats(
             self._context,
             self._groups,
@@ -186,7 +188,7 @@ class Master:
     def _make_desk(self) -> Desk:
         context, groups = self._context, self._groups
         return Desk(
-            status=self._status,
+            status=self._latest.recent,
             rates=self._rates.history,
             view=self._ledger.view,
             ledger=self._ledger.path,
@@ -194,7 +196,7 @@ class Master:
             reload=self._reload_now,
             find=partial(rules_named, context, groups),
             last_matches=partial(last_matches, self._redis),
-            connections=ConnectionOrders(context, self._planner, self._wake_for),
+            connections=ConnectionOrders(context, self._planner, self._ordered),
             keys=KeyOrders(context, self.wake),
             sampling=Sampling(context),
             settings=lambda: context.settings,
@@ -202,8 +204,13 @@ class Master:
 
     def wake(self) -> None:
         """Make the loop check everything again."""
+        self._latest.outdated()
         self._agenda.look_at_all()
         self._event.set()
+
+    def _ordered(self, connection: str) -> None:
+        self._latest.outdated()
+        self._wake_for(connection)
 
     def _wake_for(self, connection: str) -> None:
         self._agenda.look_at([connection])
@@ -332,7 +339,7 @@ class Master:
             loop.add_signal_handler(number, self._on_stop_signal)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload, "SIGHUP")
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
-        loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._status()))
+        loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._latest.new()))
         loop.add_signal_handler(signal.SIGQUIT, self._stop_quickly)
 
     def _on_stop_signal(self) -> None:

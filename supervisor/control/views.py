@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from traptor.supervisor.control.refusals import DESCRIPTION_PATH
-from traptor.supervisor.metrics.exposition import CONTENT_TYPE_LATEST, Exposition
+from traptor.supervisor.metrics.exposition import CONTENT_TYPE, Exposition
 from traptor.supervisor.status.readiness import unreadiness
 
 Json = dict[str, Any]
@@ -23,13 +23,15 @@ _PARTS = ("problems", "connections", "keys")
 class Views:
     """The endpoints that show the status.
 
-    `status` returns the content of status.json as of now, `in_thread` the result of a call in a thread.
+    `status` returns the content of status.json, at most a second old, `in_thread` the result of a call in a
+    thread.
     """
 
     def __init__(self, status: Callable[[], Json], in_thread: Callable[..., Awaitable[Any]]) -> None:
         self._status = status
         self._exposition = Exposition()
         self._scrapes = asyncio.Lock()
+        self._scraped: tuple[Json, bytes] = ({}, b"")
         self._in_thread = in_thread
 
     def routes(self) -> list[web.RouteDef]:
@@ -49,11 +51,13 @@ class Views:
         return answer(self._status())
 
     async def _get_metrics(self, _request: web.Request) -> web.StreamResponse:
-        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+        headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
         async with self._scrapes:
-            # The text takes longer than the status: the loop has other work meanwhile.
-            text = await self._in_thread(self._exposition.text, self._status())
-        return web.Response(body=text, headers=headers)
+            status = self._status()
+            if status is not self._scraped[0]:
+                # The text takes longer than the status: the loop has other work meanwhile.
+                self._scraped = status, await self._in_thread(self._exposition.text, status)
+            return web.Response(body=self._scraped[1], headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
         """Answer 503, and why, until the first stream, and while nothing is collected that should be."""

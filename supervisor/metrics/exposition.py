@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import ProcessCollector
 from prometheus_client.core import Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.registry import Collector
 
 from traptor.supervisor.metrics.families import families
+from traptor.supervisor.metrics.text import text_of
 
-__all__ = ["CONTENT_TYPE_LATEST", "Exposition"]
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exposition:
@@ -23,34 +23,19 @@ class Exposition:
     """
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._collector = _StatusCollector()
-        self._registry.register(self._collector)
-        ProcessCollector(registry=self._registry)
+        self._marks = HighWaterMarks()
+        self._process = ProcessCollector(registry=None)
 
     def text(self, status: Mapping[str, Any]) -> bytes:
         """Return all metrics, in Prometheus' text format."""
-        self._collector.status = status
-        return generate_latest(self._registry)
-
-
-class _StatusCollector(Collector):
-    def __init__(self) -> None:
-        self.status: Mapping[str, Any] | None = None
-        self._marks = HighWaterMarks()
-
-    def collect(self) -> Iterable[Metric]:
-        return self._marks.kept(families(self.status)) if self.status is not None else ()
-
-    def describe(self) -> Iterable[Metric]:
-        return ()  # nothing is asked before the first scrape
+        return text_of(chain(self._process.collect(), self._marks.kept(families(status))))
 
 
 class HighWaterMarks:
     """Keeps the highest value of each counter's sample; samples that are gone are forgotten."""
 
     def __init__(self) -> None:
-        self._highest: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._highest: dict[tuple[str, ...], float] = {}
 
     def kept(self, metrics: Iterable[Metric]) -> Iterator[Metric]:
         """Yield the metrics, with no counter below its value of the last call."""
@@ -65,11 +50,11 @@ class HighWaterMarks:
 
     def _mark(
         self,
-        before: Mapping[tuple[str, tuple[tuple[str, str], ...]], float],
+        before: Mapping[tuple[str, ...], float],
         name: str,
         labels: Mapping[str, str],
         value: float,
     ) -> float:
-        place = (name, tuple(sorted(labels.items())))
+        place = (name, *labels.values())  # the labels of one metric have one order
         highest = self._highest[place] = max(value, before.get(place, value))
         return highest
