@@ -113,7 +113,7 @@ def test_repeated_looks_end_with_equal_sets(
         searching = 0 if names else 4 * len(x.bad)
         assert len(steps) <= 1 + 1 + (2 if x.bad else 0) + searching + 1 + len(held)
         # Looking again costs the list alone, and changes nothing.
-        assert kinds(brought(x, wanted, standing.doubted(), at=1_500.0)[1]) == ["Look"]
+        assert kinds(brought(x, wanted, standing.doubted(), at=1_500.0)[1]) == ["ListFilters"]
 
 
 @given(HELD, VALUES, st.integers(0, 6))
@@ -144,7 +144,7 @@ def test_the_usual_change_adds_waits_until_it_is_in_effect_and_deletes() -> None
     x = ToyX()
     x.put("a OR b", OURS)
     standing, steps, _ = brought(x, goal(["a OR c", "b"]))
-    assert kinds(steps) == ["Look", "Add", "Delete"]
+    assert kinds(steps) == ["ListFilters", "Add", "Delete"]
     assert x.values == ["a OR c", "b"]
     assert standing.gone["100"].at == 1_000 + EFFECT_S
 
@@ -182,7 +182,7 @@ def test_without_any_room_old_filters_go_first() -> None:
     x.put("a OR b", OURS)
     x.put("c OR d", OURS)
     _, steps, _ = brought(x, goal(["a OR c", "b OR d"], capacity=2))
-    assert kinds(steps) == ["Look", "Delete", "Add"]
+    assert kinds(steps) == ["ListFilters", "Delete", "Add"]
     assert x.most == 2
 
 
@@ -204,7 +204,7 @@ def test_of_50_values_the_2_bad_ones_are_found_by_halving(takes_part: bool) -> N
 def test_named_values_cost_one_request_more() -> None:
     values = [f"v{number}" for number in range(50)]
     x = ToyX(bad=frozenset({"v7", "v31"}), takes_part=False)
-    assert kinds(brought(x, goal(values))[1]) == ["Look", "Add", "Add"]
+    assert kinds(brought(x, goal(values))[1]) == ["ListFilters", "Add", "Add"]
 
 
 def test_values_taken_before_go_apart_from_new_ones() -> None:
@@ -231,7 +231,7 @@ def test_a_duplicate_is_used_under_its_id() -> None:
     standing = Standing().listed([], 0.0)
     x.put("a", OURS)  # meanwhile, by another master
     standing, steps, _ = brought(x, goal(["a"]), standing)
-    assert kinds(steps) == ["Add", "Look"]
+    assert kinds(steps) == ["Add", "ListFilters"]
     assert difference(standing, goal(["a"]), 1_000.0).carried == {"a": "100"}
 
 
@@ -268,7 +268,7 @@ def test_refuse_changes_nothing_and_names_them() -> None:
     x = three_forgotten()
     wanted = goal(["a", "b"], REFUSE)
     standing, steps, _ = brought(x, wanted)
-    assert kinds(steps) == ["Look"]
+    assert kinds(steps) == ["ListFilters"]
     found = difference(standing, wanted, 1_000.0)
     assert [one.value for one in found.foreign] == ["forgotten", "grouped (odd one)"]
     assert set(found.carried) == {"a"}
@@ -292,7 +292,7 @@ def test_a_foreign_filter_with_a_wanted_value_is_used_and_never_deleted() -> Non
     x = ToyX()
     x.put("a", FOREIGN)
     standing, steps, _ = brought(x, goal(["a"], REFUSE))
-    assert kinds(steps) == ["Look"]
+    assert kinds(steps) == ["ListFilters"]
     assert kinds(brought(x, goal([], LEAVE), standing)[1]) == []
     assert x.values == ["a"]
 
@@ -320,7 +320,7 @@ def test_a_filter_that_vanished_is_put_back() -> None:
     standing, _, _ = brought(x, goal(["a", "b"]))
     x.filters.pop("100")
     standing, steps, _ = brought(x, goal(["a", "b"]), standing.doubted(), at=2_000.0)
-    assert kinds(steps) == ["Look", "Add"]
+    assert kinds(steps) == ["ListFilters", "Add"]
     assert sorted(x.values) == ["a", "b"]
     assert "100" in standing.known(2_000.0)
 
