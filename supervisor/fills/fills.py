@@ -117,7 +117,9 @@ class Fills:
 
     def minutes(self, c: Connection, now: float) -> int:
         """Return how many minutes of the past the stream that is permitted now has to bring."""
-        return self._backfills.minutes(c, now)
+        minutes, app = self._backfills.minutes(c, now), self._app_of(c.name)
+        is_paid = minutes > 0 and app is not None and self._purse.room(app, c.name, MOST).posts > 0
+        return minutes if is_paid else 0
 
     def refused(self, g: Generation, message: Disconnected) -> bool:
         """Tell whether X refused a connect for the minutes that it asked for."""
@@ -257,7 +259,7 @@ class Fills:
 
     def _posts(self, app: App, course: Course, fill: Fill, most: int) -> int:
         """Return how many posts a piece may bring; 0: a cap is reached, and the course pauses."""
-        left = self._purse.room(app, fill, most)
+        left = self._purse.room(app, fill.connection, most)
         if not left.posts:
             if course.pause is None or course.pause.why != left.why:
                 log.warning("gaps wait for money", extra=_about(fill, why=left.why))

@@ -27,14 +27,14 @@ class Purse:
         self._rates = rates
         self._clock = clock
 
-    def room(self, app: App, fill: Fill, most: int) -> Room:
+    def room(self, app: App, connection: str, most: int) -> Room:
         """Return how many posts a piece may bring, at most `most`."""
         wall, terms = self._clock().wall, app.spending.terms
         return room(
             app.spending.account.at(wall),
             terms,
             self._context.settings.twitter.fill_daily_dollars,
-            self._book.spent(fill.connection, wall),
+            self._book.spent(connection, wall),
             dollars_a_post(terms.prices, self._expand),
             most,
         )

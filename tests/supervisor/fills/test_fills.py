@@ -23,7 +23,7 @@ from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.wanted.translated import Translated, Wording
 from traptor.supervisor.fills.fills import Fills
 from traptor.supervisor.gaps.fill import Fill
-from traptor.supervisor.gaps.interval import Instant, instant
+from traptor.supervisor.gaps.interval import Instant, IntervalKind, instant
 from traptor.supervisor.keys.budget import Purpose
 from traptor.supervisor.keys.states import ConnectVerdict
 from traptor.supervisor.ledger.fills import FillBook
@@ -398,3 +398,14 @@ def test_a_gap_that_the_stream_brings_is_filled_when_the_worker_says_so(make: Ca
     world.fills.fetched(world.c.serving, told)
     fill = world.book.all()[-1]
     assert (fill.state, fill.method, fill.posts, fill.dollars) == ("done", "backfill", 4, 0.02)
+
+
+def test_no_stream_brings_the_past_once_the_cap_of_fills_is_used_up(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery", fill_daily_dollars=1)
+    now = instant(time.monotonic())
+    world.c.gaps = SimpleNamespace(
+        kind=IntervalKind.GAP, since=now, standing=SimpleNamespace(cause="network", generation=1)
+    )
+    assert world.fills.minutes(world.c, now.mono) == 1
+    world.book.paid(APP, 0.99, world.clock().wall)
+    assert world.fills.minutes(world.c, now.mono) == 0
