@@ -80,10 +80,13 @@ class XSide:
     def freed(self, key_id: str) -> None:
         """Have the app's connection tried at once."""
         self._context.pool.slot_freed(key_id)
+        for c in self._context.connections.values():
+            if c.app == key_id:
+                c.slot_refused_until = 0.0
         self._context.keys_changed = True
         self._changed(key_id)
 
     def _changed(self, key_id: str) -> None:
         for key in self._context.settings.keys:
             if key.key_id == key_id:
-                self._wake(app_connection(key.name))
+                self._wake(app_connection(key.name))  # and so the second one, if there is one

@@ -124,7 +124,7 @@ def _drain(delivery: Delivery, trial: TrialOutput | None, deadline: float) -> No
 
 def _pipeline(birth: Birth, delivery: Delivery, trial: TrialOutput | None) -> Pipeline:
     if birth.settings.api == API_V2:
-        return PostPipeline(birth, delivery, _stats(birth.connection, (), birth.settings), trial)
+        return PostPipeline(birth, delivery, _stats(birth.stands_for, (), birth.settings), trial)
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

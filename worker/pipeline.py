@@ -76,7 +76,7 @@ class Pipeline(abc.ABC):
         """Return what enriches tweets with these rules; `filled` names how those of a gap were fetched."""
         return Enricher(
             rules,
-            self.birth.connection,
+            self.birth.stands_for,
             self.birth.generation,
             self.birth.settings.api,
             group,

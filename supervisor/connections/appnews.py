@@ -19,6 +19,8 @@ from traptor.supervisor.xapi.quota import quota_of
 
 log = logging.getLogger(__name__)
 
+_SLOT_AGAIN_S = 300.0
+
 CAUSES: Mapping[Cure, GapCause] = {
     Cure.MONEY: GapCause.COST,
     Cure.SLOT: GapCause.SLOT_HELD,
@@ -72,7 +74,10 @@ class AppNews:
             case Cure.MONEY:
                 app.out_of_credit(said, reset_at(message))
             case Cure.SLOT:
-                self._context.pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))
+                if c.has_cover:  # its key must not rest for that: the other connection may need it
+                    c.slot_refused_until = now + _SLOT_AGAIN_S
+                else:
+                    self._context.pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))
                 self._context.slots.taken(c.app)
             case Cure.FILTERS:
                 c.without_filters += 1

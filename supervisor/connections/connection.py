@@ -15,6 +15,7 @@ from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.crashes import CrashBackoff
 from traptor.supervisor.workers.generation import Ending, Generation
+from traptor.supervisor.workers.leftovers import first_of
 from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
@@ -57,6 +58,9 @@ class Connection:
     refresh_crashes: CrashBackoff  # of generations that were to take over
     gaps: GapTracker
     app: str | None = None  # the id of the only key that may serve it (v2)
+    # v2: the connection that brings the same posts; None: it stands alone
+    other: Connection | None = field(default=None, repr=False)
+    slot_refused_until: float = 0.0  # X gave the app no second slot: not asked for again before
     wanted: WantedGeneration | None = None  # None: no longer planned
     ticket: int = 0  # of the hint that its wanted generation answers
     orders: int = 0  # how often the operator ordered a restart
@@ -123,6 +127,24 @@ class Connection:
         return self.streams and (self.app is None or bool(self.in_effect and self.in_effect.rules))
 
     @property
+    def pair(self) -> str | None:
+        """The name that it has in common with the other connection of its app, if there is one."""
+        return first_of(self.name) if self.other is not None else None
+
+    @property
+    def is_covered(self) -> bool:
+        """True while the other connection of its app streams."""
+        return self.other is not None and self.other.streams
+
+    @property
+    def has_cover(self) -> bool:
+        """True while the other connection of its app streams, and is to go on."""
+        other = self.other
+        if other is None or other.serving is None or other.handover.successor_first:
+            return False
+        return other.streams and other.serving.closing is None and not other.is_stopped
+
+    @property
     def silence(self) -> Wait | None:
         """The reason why it does not stream, or None while it does."""
         if self.streams:
@@ -145,7 +167,7 @@ class Connection:
         if self.wanted is None:
             return 0
         if self.serving is None or not self.serving.streams:
-            return len(self.wanted.rules)
+            return 0 if self.is_covered else len(self.wanted.rules)
         if self.app is not None:
             return max(0, len(self.wanted.rules) - (len(self.in_effect.rules) if self.in_effect else 0))
         prints = (self.wanted.spec.rules, self.serving.spec.rules)

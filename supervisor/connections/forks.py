@@ -12,6 +12,7 @@ from traptor.supervisor.connections.connection import Connection, WantedGenerati
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.leftovers import first_of, is_second
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,10 @@ class Forks:
             # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
             number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
             app = None if drains else self._context.app_of(c)
-            birth = Birth(c.name, number, c.group, wanted.rules, wanted.settings, drains, keys=wanted.keys)
+            pair = first_of(c.name) if is_second(c.name) else c.pair
+            birth = Birth(
+                c.name, number, c.group, wanted.rules, wanted.settings, drains, keys=wanted.keys, pair=pair
+            )
             if app is not None:
                 knowledge = app.knowledge
                 # Rules that come with the fork are shared, even if their filters come later.

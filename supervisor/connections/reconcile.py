@@ -26,6 +26,7 @@ from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.pool import KeyState, Lease, Purpose, RefusedKeys
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.leftovers import is_second
 from traptor.supervisor.workers.states import GenerationState
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ _OUTBOX_TROUBLES = {
 }
 # waits for other connections, which a free key does not shorten
 _TURNS = frozenset({WaitKind.TURN, WaitKind.PACED})
+_OTHER_FIRST = "the first connection of its app is replaced before"
 _BROKEN_S = 10.0  # between attempts of a step that fails: each leaves a traceback in the log
 
 
@@ -124,6 +126,7 @@ class Reconciler:
             if is_relief or news.is_relief:
                 names |= self._waiting
             names |= self._planner.plan_around(self._replan | names, now)
+        names |= {c.other.name for name in names if (c := connections.get(name)) is not None and c.other}
         self._replan = set()
         for c in self._in_order(names & connections.keys()):
             self._try_step(c, now)
@@ -193,6 +196,9 @@ class Reconciler:
         elif self._is_refused(c, now):
             self._retire_all(c)
             self._gate.wait(c, _rules_refused(c), now)
+        elif _is_too_early(c):
+            self._plan_gap(c, GapCause.START, now)
+            self._gate.wait(c, Wait(WaitKind.OTHER_FIRST, _OTHER_FIRST), now)
         elif not self._has_key(c, now):
             self._retire_all(c)
             self._plan_gap(c, GapCause.NO_KEY, now)
@@ -310,7 +316,10 @@ class Reconciler:
         if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:
             self._gate.wait(c, held, now)
             return
-        if not verdict.allowed:
+        if c.has_cover and now < c.slot_refused_until:
+            text = "X gives the app no second connection"
+            self._gate.wait(c, Wait(WaitKind.SLOT_HELD, text, c.slot_refused_until), now)
+        elif not verdict.allowed:
             self._gate.wait(c, self._gate.key_wait(c, verdict, lease.key_id), now)
         else:
             self._gate.permit(c, g, lease, now)
@@ -377,6 +386,14 @@ class Reconciler:
         for lease in unheld:
             pool.give_back(lease, now)
         return bool(unheld)
+
+
+def _is_too_early(c: Connection) -> bool:
+    """Tell whether the first connection of the app still delivers whatever comes, copies too."""
+    other = c.other
+    if other is None or c.serving is not None or not is_second(c.name):
+        return False
+    return any(g.streams or g is other.serving for g in other.generations if not g.birth.is_one_of_two)
 
 
 def _rules_refused(c: Connection) -> Wait:

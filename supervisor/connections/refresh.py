@@ -12,7 +12,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
-from traptor.supervisor.connections.waits import Wait, WaitKind
+from traptor.supervisor.connections.waits import PASSING, Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import ConnectVerdict, Lease, Purpose
 from traptor.supervisor.workers.generation import Generation
@@ -113,12 +113,17 @@ class Refresh:
         if (held := self._gate.hold_wait(c, key_id, now)) is not None:
             self._gate.wait(c, held.of_refresh(), now)  # before anything is closed for it
             return
+        if (wait := self._wait_for_other(c, now)) is not None:
+            self._gate.wait(c, wait.of_refresh(), now)
+            return
         verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
         slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
         spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now) if c.app is None else None
-        allowed = self._context.settings.supervisor.handover
+        allowed = {Way(name) for name in self._context.settings.supervisor.handover}
+        if c.has_cover and Way.SLOT in allowed:
+            allowed.add(Way.SERIAL)  # both slots are taken: the other stream bridges the change
         way = choose_way(
-            [Way(name) for name in allowed],
+            allowed,
             Possible(
                 slot=slot is not None,
                 spare=spare is not None,
@@ -137,6 +142,26 @@ class Refresh:
             c.handover.connect_in(way)
         elif lease is not c.lease:
             pool.give_back(lease, now)
+
+    def _wait_for_other(self, c: Connection, now: float) -> Wait | None:
+        """Return the wait for the other connection of its app, which is to bridge the change.
+
+        Its stream must have lasted: what came before it, this one may not have read yet.
+        """
+        other = c.other
+        if other is None or other.is_stopped or not other.is_planned or other.serving is None:
+            return None
+        if not c.has_cover:
+            is_coming = other.wait is None or other.wait.kind in PASSING
+            return (
+                Wait(WaitKind.OTHER_FIRST, "the other connection of its app comes first")
+                if is_coming
+                else None
+            )
+        due = (other.streaming_since or now) + self._context.settings.supervisor.refresh_min_interval
+        if due <= now:
+            return None
+        return Wait(WaitKind.OTHER_FIRST, "the other connection of its app streams only just now", due)
 
     def _close_first(self, c: Connection, old: Generation, now: float) -> None:
         """Close the old stream once only that still keeps the new one from connecting."""

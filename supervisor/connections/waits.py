@@ -31,6 +31,7 @@ class WaitKind(StrEnum):
     STEP_FAILED = "step_failed"
     REFRESH_DUE = "refresh_due"
     STOPPED = "stopped"  # by the operator
+    OTHER_FIRST = "other_first"  # the other connection of its app is being replaced (v2)
     NO_WAY = "no_way"  # none of the ways allowed by `handover` is open
     # Its key may not connect:
     KEY_GONE = "key_gone"
@@ -133,6 +134,7 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
     WaitKind.STEP_FAILED: WaitMeaning(
         GapCause.CRASH, ERROR, 0, "see `a reconcile step failed` in supervisor.log; report it"
     ),
+    WaitKind.OTHER_FIRST: WaitMeaning(None, INFO, _START_S, "wait; see the app's other connection"),
     WaitKind.REFRESH_DUE: WaitMeaning(
         None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"
     ),

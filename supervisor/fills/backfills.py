@@ -21,6 +21,7 @@ from traptor.supervisor.gaps.fill import Fill, FillState, is_filled
 from traptor.supervisor.gaps.interval import Instant, IntervalKind, instant
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.leftovers import is_second
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Backfills:
         """Return how many minutes the stream that is permitted now has to bring."""
         wanted = self._context.settings.twitter.fill_gaps == FillMethod.RECOVERY
         if c.app is None or not wanted or c.name in self._refused or c.gaps.kind is not IntervalKind.GAP:
+            return 0
+        if is_second(c.name):  # the gaps are the first one's; what this one ends is left to a recovery job
             return 0
         wall, standing = instant(now).wall, c.gaps.standing
         gap = [c.gaps.since.wall] if is_filled(standing.cause, standing.generation) else []

@@ -39,7 +39,8 @@ class GapTracker:
         self._quiet_from = at
         self._cause = GapCause.START  # of the open gap, if there is one
         self._why = ""  # as X named it: a problem, a type of disconnect
-        self._streams: dict[int, Instant] = {}  # generations that stream, with their start
+        # generations that stream, with their start; "": of this connection, else of one that shares it
+        self._streams: dict[tuple[str, int], Instant] = {}
         self._ended: list[tuple[Instant, Instant]] = []  # earlier streams of the open streaming interval
         self._solid_to = at  # up to here the open streaming interval cannot change any more
         self._generation: int | None = None  # the last that began to stream
@@ -61,7 +62,7 @@ class GapTracker:
         tracker._quiet_from = standing.open_from
         if standing.kind is IntervalKind.STREAMING:
             assert standing.generation is not None
-            tracker._streams[standing.generation] = standing.open_from
+            tracker._streams["", standing.generation] = standing.open_from
         return tracker
 
     # ---- events
@@ -90,22 +91,22 @@ class GapTracker:
             self._complete(at)
             self._cause, self._why = cause, why
 
-    def streaming(self, generation: int, at: Instant) -> None:
-        """Record that a generation got its 200."""
-        if generation in self._streams:
+    def streaming(self, generation: int, at: Instant, of: str = "") -> None:
+        """Record that a generation got its 200; `of` names a connection that shares this timeline."""
+        if (of, generation) in self._streams:
             return
         if not self._streams:
             self._complete(at)
             self._ended, self._solid_to = [], self._open_from
-        self._streams[generation] = _later(at, self._open_from)
+        self._streams[of, generation] = _later(at, self._open_from)
         self._generation = generation
 
-    def stopped(self, generation: int, cause: GapCause, at: Instant, why: str = "") -> None:
+    def stopped(self, generation: int, cause: GapCause, at: Instant, why: str = "", of: str = "") -> None:
         """Record that a generation's stream ended at `at`; `why` is the reason that X named, if any.
 
         If that lies in the past, it may reveal a gap before the streams that are open now began.
         """
-        began = self._streams.pop(generation, None)
+        began = self._streams.pop((of, generation), None)
         if began is None:
             return
         self._ended.append((began, _later(at, began)))

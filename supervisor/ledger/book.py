@@ -29,6 +29,7 @@ from traptor.supervisor.ledger.records import (
 )
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
 from traptor.supervisor.rules.snapshot import Snapshot
+from traptor.supervisor.workers.leftovers import is_app_connection, is_second, second_connection
 
 
 @dataclass
@@ -100,6 +101,8 @@ class Ledger:
     def look_at(self, names: Iterable[str], at: Instant) -> None:
         """Record what these connections carry now; some of them may no longer exist."""
         for name in names:
+            if is_second(name):
+                continue  # it shares the timeline of the first, and carries the same rules
             if (c := self._connections.get(name)) is None:
                 self._close(name, at)
                 continue
@@ -195,13 +198,18 @@ class Ledger:
         shift = Shift.of(stored, self._boot, now)
         for account in (moved(account, shift) for account in stored.accounts):
             name = account.connection
-            folders = generation_folders(outboxes / name)
-            marks = [(int(folder.name), mark) for folder in folders if (mark := read_mark(folder))]
+            second = [second_connection(name)] if is_app_connection(name) else []
+            marks = [
+                Streamed.of(int(folder.name), mark, shift, "" if one == name else one)
+                for one in (name, *second)
+                for folder in generation_folders(outboxes / one)
+                if (mark := read_mark(folder))
+            ]
             self._pages[name] = _Page(account.began, account.safe_until, account.carried)
             self._timelines[name] = resume(
                 account,
                 stored.totals.get(name, Totals()),
-                [Streamed.of(generation, mark, shift) for generation, mark in marks],
+                marks,
                 is_clean=stored.is_clean,
                 now=now,
                 take=self._take,
@@ -236,8 +244,8 @@ class Ledger:
         return max(0, self._limited(name) - self._pages[name].limited)
 
     def _last_sign(self, name: str, now: Instant) -> Instant | None:
-        c = self._connections.get(name)
-        streaming = [g for g in c.generations if g.streaming_since is not None] if c is not None else []
+        both = (self._connections.get(name), self._connections.get(second_connection(name)))
+        streaming = [g for c in both if c is not None for g in c.generations if g.streaming_since is not None]
         if not streaming:
             return None
         sign = max(g.safe_until for g in streaming)

@@ -36,17 +36,21 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """Content of a generation's mark: when its last stream was opened, and until when its data is safe."""
+    """Content of a generation's mark: when its last stream was opened, and until when its data is safe.
+
+    `connection` is "" for the one whose timeline it is, else one that shares it.
+    """
 
     generation: int
     since: Instant
     until: Instant
+    connection: str = ""
 
     @classmethod
-    def of(cls, generation: int, mark: Mark, shift: Shift) -> Streamed:
+    def of(cls, generation: int, mark: Mark, shift: Shift, connection: str = "") -> Streamed:
         """Return the content of a mark, on this boot's clock."""
         since, until = Instant(mark.since_wall, mark.since), Instant(mark.safe_until_wall, mark.safe_until)
-        return cls(generation, shift(since), shift(until))
+        return cls(generation, shift(since), shift(until), connection)
 
 
 def moved(account: LastKnown, shift: Shift) -> LastKnown:
@@ -79,14 +83,14 @@ def resume(
     standing, stopped_at = account.standing, account.safe_until
     unknown = [mark for mark in marks if _is_unknown(standing, mark)]
     for mark in unknown:
-        tracker.streaming(mark.generation, mark.since)
+        tracker.streaming(mark.generation, mark.since, mark.connection)
     if standing.kind is IntervalKind.STREAMING:
         assert standing.generation is not None
-        own = [mark.until for mark in marks if mark.generation == standing.generation]
+        own = [mark.until for mark in marks if mark.generation == standing.generation and not mark.connection]
         stopped_at = _latest([stopped_at, *own], now)
         tracker.stopped(standing.generation, GapCause.MASTER_DOWN, stopped_at)
     for mark in unknown:
-        tracker.stopped(mark.generation, GapCause.MASTER_DOWN, _latest([mark.until], now))
+        tracker.stopped(mark.generation, GapCause.MASTER_DOWN, _latest([mark.until], now), of=mark.connection)
     tracker.cause_changed(GapCause.MASTER_DOWN, _latest([stopped_at], now))
     return tracker
 
@@ -94,7 +98,8 @@ def resume(
 def _is_unknown(standing: TimelineState, mark: Streamed) -> bool:
     """Tell whether the ledger lacks the stream that a mark shows."""
     if standing.kind is IntervalKind.STREAMING:  # by its last generation; a later one took over from it
-        return standing.generation is not None and mark.generation > standing.generation
+        is_later = standing.generation is not None and mark.generation > standing.generation
+        return is_later or bool(mark.connection)
     return mark.since.mono > standing.open_from.mono
 
 

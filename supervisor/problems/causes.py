@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.workers.leftovers import app_connection, is_app_connection, parse_connection
+from traptor.supervisor.workers.leftovers import app_connection, first_of, is_app_connection, parse_connection
 
 Sign = tuple[str, ...]
 """What tells a cause: a reason, a key that is to blame, a group that is not collected, ..."""
@@ -65,7 +65,7 @@ def _shown(one: OpenProblem) -> Iterator[Sign]:
 
 def _place_of(one: OpenProblem) -> Iterator[Sign]:
     if is_app_connection(one.name):
-        yield "app", one.name.removeprefix(app_connection("")), one.kind
+        yield "app", first_of(one.name).removeprefix(app_connection("")), one.kind
     else:
         yield "group", str(parse_connection(one.name)[0])
 

@@ -17,8 +17,10 @@ from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.meanings import StateMeaning
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.workers.leftovers import is_app_connection
+from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 
+_NO_RESERVE_AFTER_S = 30.0  # nothing is lacking meanwhile
+_NO_LACK = (WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
 _FILL_TOLD_S = 86_400.0  # nothing ends this problem but time
 
 Json = Mapping[str, Any]
@@ -52,11 +54,30 @@ def _of_connections(status: Json) -> Iterator[OpenProblem]:
         wait = c["wait"]
         if wait is None or not c["rules"]:
             continue
-        if c["collecting"]:  # by the old generation, while a refresh waits
+        if c.get("covered") and not c["collecting"] and wait["kind"] not in _NO_LACK:
+            yield _without_reserve(c)
+        elif c["collecting"]:  # by the old generation, while a refresh waits
             level = min(MEANINGS[WaitKind(wait["kind"])].level, WARNING) if c["uncollected"] else INFO
             yield _waiting(c, status, level, None)
         else:
             yield _waiting(c, status, MEANINGS[WaitKind(wait["kind"])].level, c["since"])
+
+
+def _without_reserve(c: Json) -> OpenProblem:
+    """Return the problem of an app one of whose two connections collects alone."""
+    wait = c["wait"]
+    kind = WaitKind(wait["kind"])
+    return OpenProblem(
+        Subject.APP,
+        first_of(c["connection"]).partition(":")[2],
+        "no_reserve",
+        f"{c['connection']} does not stream, and the other connection collects alone: {wait['why']}",
+        MEANINGS[kind].advice(is_of_app=True),
+        WARNING,
+        max(_NO_RESERVE_AFTER_S, MEANINGS[kind].say_after_s),
+        since=c["since"],
+        until=wait["until"],
+    )
 
 
 def _waiting(c: Json, status: Json, level: int, since: float | None) -> OpenProblem:

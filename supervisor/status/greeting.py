@@ -10,6 +10,7 @@ from traptor.common.config.settings import Settings
 from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.workers.leftovers import is_second
 
 
 def greeting(settings: Settings, connections: Iterable[Connection], rules: RedisState) -> str:
@@ -26,8 +27,9 @@ def greeting(settings: Settings, connections: Iterable[Connection], rules: Redis
 def _planned(connections: Iterable[Connection], rules: RedisState) -> str:
     if rules is not RedisState.OK:
         return f"Redis is {rules}, so no rules are known yet"
-    carried = [len(c.wanted.rules) for c in connections if c.wanted is not None and c.wanted.rules]
-    return f"{counted(len(carried), 'connection')} for {counted(sum(carried), 'rule')}"
+    planned = [(c.name, len(c.wanted.rules)) for c in connections if c.wanted is not None and c.wanted.rules]
+    carried = sum(count for name, count in planned if not is_second(name))
+    return f"{counted(len(planned), 'connection')} for {counted(carried, 'rule')}"
 
 
 def _shown(path: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from traptor.common.text import counted
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.workers.leftovers import is_second
 
 
 def headline(worst: str | None, problems: int, connections: Iterable[Connection]) -> str:
@@ -17,6 +18,6 @@ def headline(worst: str | None, problems: int, connections: Iterable[Connection]
 
 def _counts(connections: Iterable[Connection]) -> str:
     planned = [c for c in connections if c.is_planned]
-    rules = sum(len(c.wanted.rules) for c in planned if c.wanted is not None)
+    rules = sum(len(c.wanted.rules) for c in planned if c.wanted is not None and not is_second(c.name))
     streaming = sum(c.collects for c in planned)
     return f"{streaming} of {counted(len(planned), 'connection')} streaming, {counted(rules, 'rule')}"

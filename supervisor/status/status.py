@@ -143,6 +143,7 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
     outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
+        "covered": c.is_covered,
         "groups": [str(c.group)] if c.group is not None else [],
         "state": c.state(now),
         "rules": len(c.wanted.rules) if c.wanted else 0,

@@ -11,6 +11,7 @@ from traptor.common.files.outboxes import Left, ownerless
 from traptor.common.rules.rule import GroupId
 
 _APP = "v2:"
+_SECOND = ".2"
 _FIRST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 600.0
 
@@ -54,9 +55,24 @@ def app_connection(key_name: str) -> str:
     return f"{_APP}{key_name}"
 
 
+def second_connection(name: str) -> str:
+    """Return the name of the second connection of an app, whose first has this name: `v2:first.2`."""
+    return f"{name}{_SECOND}"
+
+
 def is_app_connection(name: str) -> bool:
-    """Tell whether a connection is that of an app (v2)."""
-    return re.fullmatch(rf"{_APP}[A-Za-z0-9_-]+", name) is not None
+    """Tell whether a connection is one of an app's (v2)."""
+    return re.fullmatch(rf"{_APP}[A-Za-z0-9_-]+({re.escape(_SECOND)})?", name) is not None
+
+
+def is_second(name: str) -> bool:
+    """Tell whether a connection is the second one of an app (v2)."""
+    return name.startswith(_APP) and name.endswith(_SECOND)
+
+
+def first_of(name: str) -> str:
+    """Return the name that an app's connections have in common, which is that of the first one."""
+    return name.removesuffix(_SECOND) if is_second(name) else name
 
 
 def parse_connection(name: str) -> tuple[GroupId, int]:

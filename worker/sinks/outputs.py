@@ -19,7 +19,7 @@ def sink_of(birth: Birth) -> Sink:
     settings = birth.settings
     if settings.kafka is not None:
         return KafkaSink(birth, settings.kafka)
-    return line_sink(settings.output, settings.other_messages, birth.connection)
+    return line_sink(settings.output, settings.other_messages, birth.stands_for)
 
 
 def most_bytes(settings: WorkerSettings) -> int:

@@ -39,7 +39,7 @@ def _sink(birth: Birth, name: str) -> Sink:
     if settings.kafka is not None:
         return TrialKafkaSink(birth, settings.kafka)
     folder = Path(settings.output.partition(":")[2])
-    return TrialLineSink(folder / f"{birth.connection}.{name}.jsonl")
+    return TrialLineSink(folder / f"{birth.stands_for}.{name}.jsonl")
 
 
 def _remove_left(folder: Path, settings: OutboxSettings) -> None:

@@ -1,4 +1,7 @@
-"""Plan for v2: each key is an app with one connection, which carries all groups that the app serves."""
+"""Plan for v2: each key is an app whose connection carries all groups that the app serves.
+
+An app that may have two connections (Enterprise) has both: either brings all that the other does.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from traptor.supervisor.connections.connection import Connection, WantedGenerati
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
-from traptor.supervisor.workers.leftovers import app_connection
+from traptor.supervisor.workers.leftovers import app_connection, is_second, second_connection
 from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
 _ANY_RULES = "any"  # of a spec: rules change under the stream, and need no other generation
+_ONE_OF_TWO = "any, beside another connection"
 
 
 class AppPlanner:
@@ -34,13 +38,15 @@ class AppPlanner:
     def plan(self, now: float) -> None:
         """Set what each connection should carry."""
         self._groups.drop_unserved()
-        keys = {app_connection(key.name): key for key in self._context.settings.keys}
+        keys = {name: key for key in self._context.settings.keys for name in _connections_of(key)}
         for c in self._context.connections.values():
             if c.name not in keys:
-                c.wanted = None
+                c.wanted = c.other = None
                 self._made_for.pop(c.name, None)
         for name, key in keys.items():
             self._plan_app(name, key, now)
+        for key in self._context.settings.keys:
+            self._pair_up([self._context.connections[name] for name in _connections_of(key)])
         self._forget_empty_groups()
 
     def plan_around(self, names: Collection[str], now: float) -> set[str]:
@@ -70,21 +76,35 @@ class AppPlanner:
         groups = [group for group in self._groups.all() if key.groups is None or key.groups.serves(group.id)]
         is_known = self._groups.are_known
         prints = tuple((group.id, group.snapshot.fingerprint) for group in groups)
-        made_for = (key.key_id, is_known, c.orders, prints)
+        is_alone = key.max_connections == 1
+        made_for = (key.key_id, is_known, c.orders, is_alone, prints)
         if c.wanted is not None and self._made_for.get(name) == made_for:
             return
         self._made_for[name] = made_for
         settings = worker_settings(self._context.settings)
         rules = tuple(chain.from_iterable(group.snapshot.rules for group in groups))
-        if is_known:  # before that, an app would find that it needs no filters
+        if is_known and not is_second(name):  # before that, an app would find that it needs no filters
             said = [(group.snapshot, wording(self._context.settings, group.id)) for group in groups]
             self._context.apps.serve(key.key_id, said)
-        c.wanted = WantedGeneration(rules, settings, Spec(_ANY_RULES, settings.fingerprint, 0, c.orders))
+        of_rules = _ANY_RULES if is_alone else _ONE_OF_TWO
+        c.wanted = WantedGeneration(rules, settings, Spec(of_rules, settings.fingerprint, 0, c.orders))
+
+    def _pair_up(self, connections: list[Connection]) -> None:
+        one, *others = connections
+        one.other = others[0] if others else None
+        for other in others:
+            other.other = one
 
     def _forget_empty_groups(self) -> None:
         for group in self._groups.all():
             if _is_empty(group) and group.id not in self._groups.filter.named:
                 self._groups.forget(group.id)
+
+
+def _connections_of(key: ApiKey) -> list[str]:
+    """Return the names of an app's connections: one, or the two that X gives at most."""
+    first = app_connection(key.name)
+    return [first] if key.max_connections == 1 else [first, second_connection(first)]
 
 
 def _is_empty(group: Group) -> bool:

@@ -9,9 +9,10 @@ from traptor.common.rules.rule import GroupId, fingerprint
 from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.gaps.interval import Instant, instant
+from traptor.supervisor.gaps.second import SecondTracker
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
-from traptor.supervisor.workers.leftovers import is_app_connection, parse_connection
+from traptor.supervisor.workers.leftovers import first_of, is_app_connection, is_second, parse_connection
 from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
@@ -45,12 +46,19 @@ class Roll:
             part=part,
             crashes=CrashBackoff(limits, self._context.rng),
             refresh_crashes=CrashBackoff(limits, self._context.rng),
-            gaps=self._timeline_of(name, instant(now)),
+            gaps=self._timeline(name, now),
             is_stopped=name in self._context.stops,
         )
         if group is not None:
             self._parts.setdefault(group, {})[part] = c
         return c
+
+    def _timeline(self, name: str, now: float) -> GapTracker:
+        if not is_second(name):
+            return self._timeline_of(name, instant(now))
+        first = self.connection(first_of(name), now)
+        assert first is not None
+        return SecondTracker(name, instant(now), first.gaps)
 
     def forget(self, c: Connection) -> None:
         """Forget a connection that is not planned and has no process."""

@@ -59,23 +59,6 @@ def test_a_changed_secret_replaces_the_worker_one_after_the_other(make_collectio
     assert filters(collection) == {"storm"}
 
 
-def test_a_second_connection_of_the_app_is_used_for_a_replacement(make_collection: Make) -> None:
-    key = Key("app", max_connections=2)
-    collection = on_v2(make_collection(key, sandbox=(*SANDBOX, "--v2-connections", "2")))
-    collection.add_rules("track:0", ["storm"])
-    collection.start()
-    before = collection.wait_streaming("v2:app")["v2:app"]
-    collection.options["traptor"]["expand"] = "users"
-    collection.write_ini()
-    collection.signal(signal.SIGHUP)
-    collection.wait_new_pid("v2:app", before)
-    wait_for(lambda: collection.sandbox.v2.connections()[0]["closed_at"], "the old stream is closed")
-    first, second = collection.sandbox.v2.connections()
-    assert second["opened_mono"] < first["closed_mono"], "no gap"
-    assert "author_id" in second["query"]["expansions"]
-    assert [gap["cause"] for gap in collection.gaps("v2:app")] == ["start"]
-
-
 def test_a_killed_master_is_followed_by_one_that_takes_the_slot_back(make_collection: Make) -> None:
     collection = on_v2(make_collection(Key("app"), sandbox=(*SANDBOX, "--v2-linger", "300")))
     collection.add_rules("track:0", ["storm"])

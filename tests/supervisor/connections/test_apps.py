@@ -15,8 +15,10 @@ from traptor.common.messages import Activity, DisconnectKind, Report
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.keys.pool import PoolLimits
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.workers.generation import Generation
@@ -210,3 +212,78 @@ def test_the_old_worker_returns_with_its_token_when_the_new_one_is_refused(world
     assert old.connect.bearer_token == token
     world.connected(old)
     assert world.pool.state(A.key_id, world.now) is KeyState.SUSPECT, "the new token is not tried again"
+
+
+# ---- two connections of one app
+
+
+class TwoWorld(SteppedWorld):
+    """One whose app has two connections, which both stream."""
+
+    def __init__(self, folder: Path, options: str = "") -> None:
+        key = replace(A, max_connections=2)
+        options = f"[supervisor]\nrefresh_min_interval = 10s\n{options}"
+        super().__init__(folder, key, options=options, limits=PoolLimits(connects=50))
+        self.app, self.slots = PaperApp(), PaperSlots()
+        self.context.apps, self.context.slots = PaperApps({A.key_id: self.app}), self.slots
+        self.first, self.second = self.connection("track:0", "storm"), self.connection("track:1", "storm")
+        self.first.other, self.second.other = self.second, self.first
+        self.first.app = self.second.app = A.key_id
+
+    def other_settings(self) -> None:
+        for c in (self.first, self.second):
+            assert c.wanted is not None
+            c.wanted = replace(c.wanted, spec=replace(c.wanted.spec, settings="other"))
+        self.step()
+
+
+@pytest.mark.parametrize("handover", ["slot", "slot, serial"])
+def test_both_connections_of_an_app_are_replaced_one_after_the_other(tmp_path: Path, handover: str) -> None:
+    world = TwoWorld(tmp_path, f"handover = {handover}\n")
+    olds = [world.stream(c, seconds_ago=20) for c in (world.first, world.second)]
+    world.other_settings()
+    for c in (world.first, world.second):
+        world.ready(world.successor(c))
+    assert [g.closing for g in olds] == [GapCause.REFRESH, None]
+    assert wait_of(world.second) is WaitKind.OTHER_FIRST
+    world.ended(olds[0], DisconnectKind.OWN_CLOSE)
+    world.connected(world.successor(world.first))
+    world.after(9.0)
+    assert olds[1].closing is None, "it reads what came while the other one was away"
+    assert wait_of(world.second) is WaitKind.OTHER_FIRST
+    world.after(1.5)
+    assert olds[1].closing is GapCause.REFRESH
+    world.ended(olds[1], DisconnectKind.OWN_CLOSE)
+    world.connected(world.successor(world.second))
+    assert [c.streams for c in (world.first, world.second)] == [True, True]
+
+
+def test_a_connection_whose_other_is_away_for_long_is_replaced_alone(tmp_path: Path) -> None:
+    world = TwoWorld(tmp_path)
+    old = world.stream(world.first, seconds_ago=20)
+    world.second.is_stopped = True
+    world.other_settings()
+    world.ready(world.successor(world.first))
+    assert world.first.handover.way is Way.SLOT, "the stopped one needs none"
+    assert old.streams
+
+
+def test_a_refused_second_connection_lets_the_key_not_rest(tmp_path: Path) -> None:
+    world = TwoWorld(tmp_path)
+    old = world.stream(world.first, seconds_ago=20)
+    world.disconnected(world.start(world.second), DisconnectKind.HTTP, 429, "TooManyConnections")
+    world.step()
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    assert wait_of(world.second) is WaitKind.SLOT_HELD
+    assert world.second.uncollected() == 0
+    world.disconnected(old, DisconnectKind.SERVER_CLOSE)
+    world.step()
+    assert wait_of(world.first) is None, "the first connects again"
+
+
+def test_a_cap_closes_both(tmp_path: Path) -> None:
+    world = TwoWorld(tmp_path)
+    both = [world.stream(c, seconds_ago=20) for c in (world.first, world.second)]
+    world.app.held = Hold(HoldKind.CAPPED, "daily_posts is reached", time.time() + 100)
+    world.step()
+    assert [g.closing for g in both] == [GapCause.COST, GapCause.COST]

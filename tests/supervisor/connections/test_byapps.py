@@ -15,6 +15,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.planning.byapps import AppPlanner
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import Roll
+from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.rules.groups import Groups
 
@@ -103,3 +104,78 @@ def test_what_either_api_left_behind_has_a_connection_to_be_drained_by(
     assert c is not None
     assert (c.name, None if c.group is None else str(c.group), c.is_planned) == (name, group, False)
     assert world.planner.connection("v2:not a name", world.now) is None
+
+
+# ---- two connections of one app
+
+NAMES = ["v2:first", "v2:first.2"]
+
+
+def two(name: str = "first") -> ApiKey:
+    return replace(app(name), max_connections=2)
+
+
+def both(world: World) -> list[Connection]:
+    return [world.connections[name] for name in NAMES]
+
+
+def streams(world: World, *connections: Connection) -> None:
+    """Have these connections stream; their apps are known."""
+    for c in connections:
+        g = c.serving
+        assert g is not None
+        world.ready(g)
+        world.step()
+        world.connected(g)
+        world.step()
+
+
+def test_an_app_that_may_have_two_connections_has_both_with_all_rules(world: World) -> None:
+    world.set_rules("track:0", range(2))
+    world.groups.are_known = True
+    world.use(two())
+    assert sorted(world.connections) == NAMES
+    first, second = both(world)
+    assert world.rules_of(first.name) == world.rules_of(second.name)
+    assert (first.other, second.other) == (second, first)
+    assert [g.birth.pair for c in both(world) for g in c.generations] == ["v2:first", "v2:first"]
+    assert [g.birth.stands_for for c in both(world) for g in c.generations] == ["v2:first", "v2:first"]
+    assert len(world.apps.served) == 1
+    assert {lease.holder for lease in world.pool.leases()} == set(NAMES)
+
+
+def test_a_second_connection_begins_when_the_first_gives_way_to_copies(world: World) -> None:
+    world.set_rules("track:0", range(2))
+    world.groups.are_known = True
+    world.use(app("first"))
+    world.use(two())
+    first, second = both(world)
+    assert first.serving is not None
+    assert not first.serving.birth.is_one_of_two
+    assert second.serving is None
+    assert second.wait is not None
+    assert second.wait.kind is WaitKind.OTHER_FIRST
+    world.ready(first.serving)
+    for _ in range(3):
+        world.step()
+        if first.successor is not None:
+            world.ready(first.successor)
+    world.settle()
+    assert first.serving.birth.is_one_of_two
+    world.end(first.leaving[0], 0)
+    world.settle()
+    assert second.serving is not None
+
+
+def test_an_app_that_may_have_one_connection_again_ends_the_second(world: World) -> None:
+    world.set_rules("track:0", range(2))
+    world.groups.are_known = True
+    world.use(two())
+    world.use(app("first"))
+    first, second = both(world)
+    assert (first.other, second.other, second.wanted) == (None, None, None)
+    assert second.serving is None
+    for g in second.generations:
+        world.end(g, 0)
+    world.step()
+    assert world.connections.keys() == {"v2:first"}

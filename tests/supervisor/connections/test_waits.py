@@ -21,6 +21,7 @@ NEVER_IN_A_GAP = {
     WaitKind.STARTING,
     WaitKind.CONNECTING,
     WaitKind.REFRESH_DUE,
+    WaitKind.OTHER_FIRST,
     WaitKind.NO_WAY,
     WaitKind.KEY_GONE,
     WaitKind.KEY_UNUSABLE,

@@ -76,6 +76,12 @@ def test_a_longer_gap_is_left_to_a_recovery() -> None:
     assert not world.backfills.brings(world.fill(), g)
 
 
+def test_the_second_connection_of_an_app_asks_for_none() -> None:
+    world = World()
+    world.c.name = f"{APP}.2"
+    assert world.minutes() == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -117,6 +117,24 @@ def test_each_state_of_a_key_is_a_problem_or_none(
     assert (one.until is None) == (state in (KeyState.SUSPECT, KeyState.UNUSABLE))
 
 
+# ---- two connections of one app
+
+
+def test_one_of_two_connections_that_is_away_is_a_warning_that_there_is_no_reserve(
+    world: SteppedWorld,
+) -> None:
+    world.connection("track:0", "storm")
+    shown = status_of(world)
+    (one,) = shown["connections"]
+    one |= {"connection": "v2:app.2", "covered": True}
+    one["wait"] |= {"kind": "slot_held", "why": "X gives the app no second connection"}
+    found = only([one for one in find(shown) if one.subject is Subject.APP])
+    assert (found.name, found.kind, found.level, found.rules) == ("app", "no_reserve", logging.WARNING, None)
+    assert "v2:app.2 does not stream" in found.why
+    one["wait"] |= {"kind": "stopped"}
+    assert not [one for one in find(shown) if one.subject is Subject.APP]
+
+
 # ---- rules
 
 

@@ -11,7 +11,9 @@ from traptor.supervisor.status.headline import headline
 
 def connection(rules: int, streams: bool, is_planned: bool = True) -> Connection:
     wanted = SimpleNamespace(rules=range(rules))
-    return cast(Connection, SimpleNamespace(is_planned=is_planned, collects=streams, wanted=wanted))
+    return cast(
+        Connection, SimpleNamespace(name="track:0", is_planned=is_planned, collects=streams, wanted=wanted)
+    )
 
 
 def test_all_well_is_counted() -> None:

@@ -45,7 +45,7 @@ class Recorder:
         self._others_topic = {"topic": settings.topic, "drop": None}.get(other, other)
         self._has_one_key_for_versions = birth.settings.edits == "last"
         self._clock = clock
-        self._connection = birth.connection
+        self._connection = birth.stands_for
         self._heads: dict[tuple[int, bool], Headers] = {}
 
     def topic(self, message: Outgoing) -> str | None:
