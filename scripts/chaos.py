@@ -27,11 +27,18 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
     help="v2: one app at X, its worker, its filters and its bill.",
 )
 @click.option(
+    "--connections",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 2),
+    help="With --api v2: connections of the app, which bring the same posts.",
+)
+@click.option(
     "--fills",
     default=FILLS[0],
     show_default=True,
     type=click.Choice(FILLS),
-    help="With --api v2: how gaps are filled. There are few rules then: each query is a search.",
+    help="With --api v2: how gaps are filled. For searches there are few rules: each query is one.",
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed does the same things.")
 @click.option(
@@ -53,6 +60,7 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
 def main(
     minutes: float,
     api: str,
+    connections: int,
     fills: str,
     seed: int,
     every: float,
@@ -67,14 +75,14 @@ def main(
     is 0 when nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left
     behind. With --api v2 one app at X has its worker and its supervisor killed, streams ended in every way,
     requests refused, and rules changed; the bill is accounted for, too. With --fills gaps are filled
-    afterwards, and filling is disturbed.
+    afterwards, and filling is disturbed; with --connections 2 either of two connections may die unseen.
     """
 
     def run() -> Report | AppReport:
         interrupt = Interrupt()
         folder = TrialFolder(output or default_place("chaos-output"))
         if api == "v2":
-            of_app = AppOptions(minutes, rate or APP_RATE, seed, every, fills)
+            of_app = AppOptions(minutes, rate or APP_RATE, seed, every, connections, fills)
             report: Report | AppReport = AppChaos(of_app, folder, interrupt, click.echo).run()
         else:
             report = Chaos(Options(minutes, rate or RATE, seed, every), folder, interrupt, click.echo).run()

@@ -27,7 +27,7 @@ from appchaos_parts.havoc import Havoc, Victims
 from appchaos_parts.judge import Found, judged
 from appchaos_parts.report import Report
 from appchaos_parts.traces import Traces
-from appchaos_parts.troubles import OF_SEARCHES, USUAL, Kind, Trouble, troubles
+from appchaos_parts.troubles import OF_RECOVERIES, OF_SEARCHES, OF_TWO, USUAL, Kind, Trouble, troubles
 from traptor.supervisor.ledger.accounting import imbalances
 
 _START_S = 180.0
@@ -37,14 +37,16 @@ _READ_ON_S = 60.0
 _STOP_S = 45.0
 _KEEP = 1_000_000
 _SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1")
-NO_FILLS, SEARCH = FILLS = ("no", "search")
+NO_FILLS, SEARCH, RECOVERY = FILLS = ("no", "search", "recovery")
+_ENTERPRISE = ("--v2-enterprise", "all")
 _FEW_RULES = 20  # in each group: a search for each query, one a second, 300 in 15 minutes
+_STALL_S, _PATIENT_S = 5.0, 15.0
 # Short waits, so that each kind of trouble occurs many times. The connects of 15 minutes stay X's own.
 _OPTIONS: dict[str, dict[str, str]] = {
     "traptor": {"api": "v2", "repeated": "drop"},
     "supervisor": {"restart_backoff_max": "5s", "rules_check_interval": "10s"},
     "twitter": {
-        "stall_timeout": "5s",
+        "stall_timeout": f"{_STALL_S:g}s",
         "connect_rate": "20",
         "http_backoff": "500ms",
         "http_backoff_max": "4s",
@@ -63,12 +65,19 @@ class Options:
     rate: float  # tweets per second
     seed: int
     every_s: float  # between troubles
+    connections: int = 1  # of the app, which bring the same posts
     fills: str = NO_FILLS
 
     @property
     def kinds(self) -> frozenset[Kind]:
         """What happens."""
-        return USUAL | OF_SEARCHES if self.fills == SEARCH else USUAL
+        of_fills = {SEARCH: OF_SEARCHES, RECOVERY: OF_RECOVERIES}.get(self.fills, frozenset())
+        return USUAL | of_fills | (OF_TWO if self.connections > 1 else frozenset())
+
+    @property
+    def is_enterprise(self) -> bool:
+        """Whether the app needs such a contract."""
+        return self.connections > 1 or self.fills == RECOVERY
 
 
 class AppChaos:
@@ -93,7 +102,8 @@ class AppChaos:
         """Return the report, with all children ended. Raises KeyboardInterrupt at the second Ctrl-C."""
         options = self._options
         timeline = ("--rate", str(options.rate), "--seed", str(options.seed), "--keep", str(_KEEP))
-        with Servers(self._folder, self._accounts, *timeline, *_SANDBOX) as servers:
+        contract = _ENTERPRISE if options.is_enterprise else ()
+        with Servers(self._folder, self._accounts, *timeline, *_SANDBOX, *contract) as servers:
             try:
                 return self._run(servers)
             finally:
@@ -108,7 +118,15 @@ class AppChaos:
         self._rules.load()
         self._write_ini(servers)
         self._masters.start()
-        victims = Victims(self._app, servers, self._masters, self._supervisor, self._status, self._rules)
+        victims = Victims(
+            self._app,
+            servers,
+            self._masters,
+            self._supervisor,
+            self._status,
+            self._rules,
+            self._options.connections,
+        )
         self._havoc = Havoc(victims, self._troubles())
         if self._wait(self._is_settled, _START_S):
             self._say("all rules are in effect")
@@ -127,7 +145,10 @@ class AppChaos:
         twitter = {**_OPTIONS["twitter"], "api_url": servers.stream_url}
         if self._options.fills != NO_FILLS:
             twitter |= {"fill_gaps": self._options.fills, **_FILLING}
-        write_ini(self._folder, servers.redis_url, self._accounts, {**_OPTIONS, "twitter": twitter})
+        if self._options.fills == RECOVERY:
+            twitter["stall_timeout"] = f"{_PATIENT_S:g}s"  # the sandbox looks a backfill up first
+        account = {**self._accounts[0], "max_connections": str(self._options.connections)}
+        write_ini(self._folder, servers.redis_url, [account], {**_OPTIONS, "twitter": twitter})
 
     def _troubles(self) -> Iterator[Trouble]:
         return troubles(self._options.seed, self._options.every_s, self._options.kinds)
@@ -185,7 +206,8 @@ class AppChaos:
         ids = written_tweets(self._folder.output).get(connection, Counter[str]())
         found = Found(
             connection=connection,
-            at_once=1,
+            at_once=self._options.connections,
+            stall_timeout_s=_PATIENT_S if self._options.fills == RECOVERY else _STALL_S,
             streams=sandbox.v2.connections(),
             requests=sandbox.v2.requests("stream"),
             sent=tuple(sent_tweets(tweets)),
@@ -206,6 +228,7 @@ class AppChaos:
             minutes=self._options.minutes,
             seed=self._options.seed,
             rate=self._options.rate,
+            connections=self._options.connections,
             fills=self._options.fills,
             troubles=done,
             missed=self._havoc.missed,

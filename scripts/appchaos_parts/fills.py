@@ -34,12 +34,13 @@ def findable(
 ) -> list[tuple[str, float]]:
     """Return the posts that a filter of ours matched and a fill must find, with the times of their making.
 
-    A fill asks for the rules that still exist: only what was made for rules that stay is to be expected.
+    A fill asks for the rules that still exist: only what was made for rules that stay, and for no others, is
+    to be expected.
     """
     expected = {tweet["id"] for tweet in tweets if _is_expected(tweet, steady)}
     return [(match["id"], match["at_mono"]) for match in matches if match["id"] in expected]
 
 
 def _is_expected(tweet: Json, steady: frozenset[Value]) -> bool:
-    values = zip(tweet["types"], tweet["for"], strict=True)
-    return _NOT_SEARCHED not in tweet["form"] and not steady.isdisjoint(values)
+    values = frozenset(zip(tweet["types"], tweet["for"], strict=True))
+    return _NOT_SEARCHED not in tweet["form"] and bool(values) and values <= steady

@@ -20,6 +20,8 @@ from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 
 _RULES_FAIL_S = 8.0
 _LIMITED_S = 4
+_LAG_S = 3.0
+_ONE_OF_TWO = 0.7  # the share of ends that one of two streams meets alone
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Victims:
     supervisor: Supervisor
     status: StatusReader
     rules: Rulebook
+    connections: int
 
 
 class Havoc:
@@ -48,9 +51,9 @@ class Havoc:
         self._ways: dict[Kind, Callable[[Trouble], None]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
-            Kind.CLOSE: lambda _: self._fault("close"),
-            Kind.RESET: lambda _: self._fault("reset"),
-            Kind.VANISH: lambda _: self._fault("half_open"),
+            Kind.CLOSE: lambda trouble: self._strike("close", trouble),
+            Kind.RESET: lambda trouble: self._strike("reset", trouble),
+            Kind.VANISH: lambda trouble: self._strike("half_open", trouble),
             Kind.DISCONNECT: self._disconnect,
             Kind.RATE_LIMITED: self._limit_rate,
             Kind.UNAVAILABLE: lambda _: self._refuse(status=503, times=2),
@@ -61,10 +64,13 @@ class Havoc:
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
             Kind.RELOAD: self._reload,
+            Kind.LAG: lambda _: self._fault("lag", lag_s=_LAG_S),
             Kind.KILL_FILLING_WORKER: self._kill_worker,
             Kind.KILL_FILLING_SUPERVISOR: self._kill_supervisor,
             Kind.SEARCH_LIMITED: self._limit_searches,
             Kind.SEARCH_UNAVAILABLE: self._refuse_searches,
+            Kind.BACKFILL_TWICE: lambda _: self._fault("backfill_twice", times=1),
+            Kind.RECOVERY_CUT: lambda _: self._fault("recovery_cut", times=1),
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
@@ -114,9 +120,21 @@ class Havoc:
     def _fault(self, kind: str, **fields: object) -> None:
         self._on.servers.sandbox.v2.fault(kind, app=self._on.app, **fields)
 
+    def _strike(self, kind: str, trouble: Trouble, **fields: object) -> None:
+        """Strike the only open stream; of two mostly one, else both."""
+        if self._on.connections > 1 and trouble.lot < _ONE_OF_TWO:
+            streams = [
+                one["id"]
+                for one in self._on.servers.sandbox.v2.connections()
+                if one["closed_mono"] is None and not one["recovery"]
+            ]
+            if streams:
+                fields["connection"] = drawn(streams, trouble.second_lot)
+        self._fault(kind, **fields)
+
     def _disconnect(self, trouble: Trouble) -> None:
         then = drawn(("close", "silence"), trouble.second_lot)
-        self._fault("disconnect", disconnect_type=drawn(DISCONNECT_TYPES, trouble.lot), then=then)
+        self._strike("disconnect", trouble, disconnect_type=drawn(DISCONNECT_TYPES, trouble.lot), then=then)
 
     def _refuse(self, **answer: object) -> None:
         """Have the next connects refused, and see to it that there is one."""

@@ -12,7 +12,7 @@ from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Timelines
 from trial.judge import OpenedStream, Silence
 
-from appchaos_parts.witness import standstills
+from appchaos_parts.witness import standstills, unnoticed_ends
 
 Json = Mapping[str, Any]
 Span = tuple[float, float]
@@ -28,6 +28,7 @@ class Found:
 
     connection: str
     at_once: int  # connections of the app that may stream at the same time
+    stall_timeout_s: float
     streams: Sequence[Json]  # the sandbox's
     requests: Sequence[Json]  # for streams
     sent: Sequence[SentTweet]
@@ -63,8 +64,9 @@ def judged(found: Found) -> Verdict:
     ledger = Timelines(found.ledger.entries)
     deliveries = account(found.sent, streams, ledger, found.written)
     still = standstills(found.connection, found.made_at)
+    unnoticed = unnoticed_ends(found.connection, found.streams, found.stall_timeout_s)
     live = [stream for stream in streams if stream.id not in _of_the_past(found.streams)]
-    apart = disagreements(ledger, live, still, found.ledger.until)
+    apart = disagreements(ledger, live, [*still, *unnoticed], found.ledger.until)
     missed = [post for post, at in found.findable if _is_filled(found, at) and not _is_written(found, post)]
     most = _most_in_window([one["at_mono"] for one in found.requests])
     unread = found.billed - len(found.written.counts)

@@ -18,6 +18,7 @@ class Report:
     minutes: float
     seed: int
     rate: float
+    connections: int
     fills: str
     troubles: Mapping[str, int]
     missed: Mapping[str, int]
@@ -43,6 +44,7 @@ class Report:
             "minutes": self.minutes,
             "seed": self.seed,
             "rate": self.rate,
+            "connections": self.connections,
             "fills": self.fills,
             "filled_s": [round(until - since, 3) for since, until in self.found.filled],
             "missing_in_filled_gaps": len(verdict.missed),
@@ -68,7 +70,7 @@ class Report:
         verdict, deliveries = self.verdict, self.verdict.deliveries
         yield (
             f"{self.minutes:g} minutes of API v2 at {self.rate:g} tweets a second, seed {self.seed},"
-            f" fills: {self.fills}"
+            f" connections: {self.connections}, fills: {self.fills}"
         )
         yield from _rows("troubles", self.troubles)
         yield from _rows("troubles that met nobody", self.missed)

@@ -30,16 +30,22 @@ class Kind(StrEnum):
     CHANGE_RULES = "rules changed, with a hint"
     CHANGE_RULES_SILENTLY = "rules changed, without a hint"
     RELOAD = "reload by SIGHUP"
+    # With two connections:
+    LAG = "one of two connections lags"
     # With fills; the kills wait until a gap is being filled:
     KILL_FILLING_WORKER = "worker killed while a gap is filled"
     KILL_FILLING_SUPERVISOR = "supervisor killed while a gap is filled"
     SEARCH_LIMITED = "429 at the next search"
     SEARCH_UNAVAILABLE = "503 at the next searches"
+    BACKFILL_TWICE = "the next backfill brings posts twice"
+    RECOVERY_CUT = "the next recovery ends early"
 
 
+OF_TWO = frozenset({Kind.LAG})
 KILLS_OF_FILLS = frozenset({Kind.KILL_FILLING_WORKER, Kind.KILL_FILLING_SUPERVISOR})
 OF_SEARCHES = KILLS_OF_FILLS | {Kind.SEARCH_LIMITED, Kind.SEARCH_UNAVAILABLE}
-USUAL = frozenset(Kind) - OF_SEARCHES
+OF_RECOVERIES = KILLS_OF_FILLS | {Kind.BACKFILL_TWICE, Kind.RECOVERY_CUT}
+USUAL = frozenset(Kind) - OF_TWO - OF_SEARCHES - OF_RECOVERIES
 _PER_ROUND = {Kind.CHANGE_RULES: 6, Kind.CHANGE_RULES_SILENTLY: 2, Kind.KILL_WORKER: 3}
 
 

@@ -6,12 +6,14 @@ so that a time without any shows that it came to nothing. Nothing was sent then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 from trial.judge import Silence
 
 _LEAST_S = 0.5
+_HALF_OPEN = "half_open"
 
 
 def standstills(connection: str, made_at: Iterable[float]) -> list[Silence]:
@@ -20,4 +22,15 @@ def standstills(connection: str, made_at: Iterable[float]) -> list[Silence]:
         Silence(connection, before, after)
         for before, after in pairwise(sorted(made_at))
         if after - before >= _LEAST_S
+    ]
+
+
+def unnoticed_ends(
+    connection: str, streams: Iterable[Mapping[str, Any]], stall_timeout_s: float
+) -> list[Silence]:
+    """Return the times after the ends without a byte in which no client can know that the stream is over."""
+    return [
+        Silence(connection, one["closed_mono"], one["closed_mono"] + stall_timeout_s)
+        for one in streams
+        if one.get("reason") == _HALF_OPEN
     ]

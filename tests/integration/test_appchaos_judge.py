@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from appchaos_parts.judge import Found, judged
-from appchaos_parts.troubles import OF_SEARCHES, USUAL, Kind, per_round, troubles
+from appchaos_parts.troubles import OF_RECOVERIES, OF_SEARCHES, OF_TWO, USUAL, Kind, per_round, troubles
 from chaos_parts.deliveries import SentTweet, Topic
 from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Entry
@@ -25,6 +25,7 @@ def found(**changes: Any) -> Found:
     usual: dict[str, Any] = {
         "connection": NAME,
         "at_once": 1,
+        "stall_timeout_s": 5.0,
         "streams": [{"id": 1, "opened_mono": 10.0, "closed_mono": 100.0}],
         "requests": [{"at_mono": 10.0, "status": 200, "problem": ""}],
         "sent": [SentTweet(str(n), ((1, 20.0 + n),)) for n in range(3)],
@@ -104,6 +105,20 @@ def test_a_server_that_stood_still_is_no_witness_of_that_time(noticed_at: float,
     assert [(one.since, one.until) for one in verdict.standstills] == [(80.0, 90.0)]
 
 
+@pytest.mark.parametrize(("until", "is_explained"), [(84.0, True), (88.0, False)])
+def test_an_end_without_a_byte_is_seen_only_when_the_stall_timer_is_over(
+    until: float, is_explained: bool
+) -> None:
+    """The worker was killed while the stream was half open."""
+    entries = (
+        Entry(NAME, Interval.STREAMING, "", 10.0, until, until - 10),
+        Entry(NAME, Interval.GAP, "crash", until, 100.0, 100 - until),
+    )
+    streams = [{"id": 1, "opened_mono": 10.0, "closed_mono": 80.0, "reason": "half_open"}]
+    verdict = judged(found(ledger=LedgerRecord(entries, 100.0), streams=streams))
+    assert (verdict.breaches == []) is is_explained
+
+
 def test_of_two_connections_either_may_die_and_come_back() -> None:
     streams = [
         {"id": 1, "opened_mono": 10.0, "closed_mono": 100.0},
@@ -134,7 +149,7 @@ def test_a_post_that_came_twice_is_named() -> None:
     assert judged(found(written=written)).breaches == ["1 posts came twice"]
 
 
-@pytest.mark.parametrize("kinds", [USUAL, USUAL | OF_SEARCHES])
+@pytest.mark.parametrize("kinds", [USUAL, USUAL | OF_TWO | OF_SEARCHES, USUAL | OF_RECOVERIES])
 def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them(kinds: frozenset[Kind]) -> None:
     size = len(per_round(kinds))
     one, other = troubles(7, 5.0, kinds), troubles(7, 5.0, kinds)
