@@ -278,7 +278,9 @@ class PostPipeline(Pipeline):
 
     def _keep_reads(self) -> None:
         """Write down what was read so far: what is kept or delivered must not be without a count."""
-        self._reads_file.write(ReadCounts(**self._reads(), foreign=self._settled.foreign))
+        posts, included_posts = self.delivery.billed
+        counts = ReadCounts(posts, included_posts, self._included_users, self._settled.foreign)
+        self._reads_file.write(counts)
 
     # ---- posts that a gap lacked, from another thread
 
