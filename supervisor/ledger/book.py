@@ -5,9 +5,10 @@ It holds timelines and what is not written yet; `ledger.writer` brings that to d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import generation_folders
@@ -30,6 +31,8 @@ from traptor.supervisor.ledger.records import (
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.workers.leftovers import is_app_connection, is_second, second_connection
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -162,7 +165,8 @@ class Ledger:
     def written(self, batch: Unwritten) -> None:
         """Record that the batch is on disk now."""
         del self._forgotten[: len(batch.forgotten)]
-        del self._entries[: len(batch.entries)], self._placements[: len(batch.placements)]
+        self._entries = _without(batch.entries, self._entries)
+        self._placements = _without(batch.placements, self._placements)
         self._written.update((account.connection, account) for account in batch.accounts)
         self.fills.written(batch.fills)
 
@@ -255,3 +259,9 @@ class Ledger:
         for name, timeline in self._timelines.items():
             page = self._pages[name]
             yield LastKnown(name, page.began, timeline.standing, page.safe_until, page.carried)
+
+
+def _without(written: Sequence[T], items: list[T]) -> list[T]:
+    """Return the items but these very ones: what came since they were taken stays."""
+    dropped = set(map(id, written))
+    return [item for item in items if id(item) not in dropped]

@@ -43,6 +43,7 @@ class LedgerWriter:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._news = news
         self._fails = False
+        self._writes = asyncio.Lock()  # a batch is booked before the next one is taken
         self._prune_at = time.monotonic()
 
     async def run(self) -> None:
@@ -56,15 +57,19 @@ class LedgerWriter:
                 async with asyncio.timeout(_NOTE_INTERVAL_S):
                     await self._news.wait()
 
-    async def write(self) -> None:
-        """Write what is not on disk yet, if that is possible."""
-        batch = self._batch()
-        if await self._done(self._store.write, batch):
-            self._ledger.written(batch)
+    async def write(self) -> bool:
+        """Write what is not on disk yet; return False when that is not possible."""
+        async with self._writes:
+            batch = self._batch()
+            is_done = await self._done(self._store.write, batch)
+            if is_done:
+                self._ledger.written(batch)
+            return is_done
 
     async def read(self, deed: Callable[[LedgerReader], T]) -> T:
         """Return what `deed` reads of the file, with all that is known now in it. Raises TraptorError."""
-        await self.write()
+        if not await self.write():
+            raise TraptorError(f"the gap ledger lacks what could not be written: {self.error}")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, deed)
 
     def _read(self, deed: Callable[[LedgerReader], T]) -> T:

@@ -37,7 +37,7 @@ _ADD_RULE = """
 _KEYS_IN = "SELECT key FROM stays JOIN rules ON rules.id = stays.rule WHERE to_unix IS NULL AND place = ?"
 _JOIN = """
     INSERT INTO stays SELECT id, ?, ?, NULL FROM rules WHERE key = ?
-    ON CONFLICT (rule, place, from_unix) DO NOTHING"""
+    ON CONFLICT (rule, place, from_unix) DO UPDATE SET to_unix = NULL"""
 _LEAVE = """
     UPDATE stays SET to_unix = max(from_unix, ?) WHERE to_unix IS NULL AND place = ?
     AND rule = (SELECT id FROM rules WHERE key = ?)"""

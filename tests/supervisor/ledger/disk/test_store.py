@@ -66,6 +66,15 @@ def test_what_is_written_is_read(store: LedgerStore) -> None:
         assert reader.stays("traptor-track:0:2") == reader.stays("2")
 
 
+def test_placements_that_are_written_twice_end_no_stay(store: LedgerStore) -> None:
+    placed = [Placement("track:0", [rule("1")], 10.0), Placement("track:0", [rule("1"), rule("2")], 20.0)]
+    for _ in range(2):
+        store.write(batch(placements=placed))
+    with closing(LedgerReader(store.path)) as reader:
+        stays = [(one.from_unix, one.to_unix) for key in ("1", "2") for one in reader.stays(key)]
+    assert stays == [(10.0, None), (20.0, None)]
+
+
 def test_what_is_written_twice_counts_once(store: LedgerStore) -> None:
     """A write whose success was not heard of is tried again."""
     placed = [Placement("track:0", [rule("1")], 1.0), Placement("track:0", [], 2.0)]
