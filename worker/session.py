@@ -201,7 +201,7 @@ class Session:
             case Connect():
                 self._orders.put(message)
             case Close():
-                self._current.stop()
+                self._close()
             case Rules():
                 self._pipeline.change_rules(message)
             case SearchPiece() | RecoverPiece():
@@ -213,6 +213,12 @@ class Session:
                     self._post(piece)
             case Reopen():
                 self._logs.reopen()
+
+    def _close(self) -> None:
+        """End what X sends: the live stream, and a recovery job, which a cap that is reached ends too."""
+        if self._filler is not None:
+            self._filler.end_recovery()
+        self._current.stop()
 
     def _fill(self, piece: Piece) -> None:
         if self._drain_by is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.deliveries import worker_birth
 
-from traptor.common.messages import Disconnected, DisconnectKind
+from traptor.common.messages import Close, Disconnected, DisconnectKind
 from traptor.worker.session import Session
 
 
@@ -73,3 +74,12 @@ def test_a_connect_that_opened_no_stream_keeps_its_time(tmp_path: Path) -> None:
         tmp_path, Delivered(keeps=False, safe_until=12.5), kind=DisconnectKind.HTTP, streamed=False
     )
     assert times(refused) == (20.0, 19.0, 18.0)
+
+
+def test_a_close_ends_a_recovery_job_too(tmp_path: Path) -> None:
+    session = Session(worker_birth(tmp_path), None, None, None, lambda _message: None)  # type: ignore[arg-type]
+    session.order(Close())  # there may have been no piece yet
+    told: list[str] = []
+    session._filler = SimpleNamespace(end_recovery=lambda: told.append("ended"))  # type: ignore[assignment]
+    session.order(Close())
+    assert told == ["ended"]

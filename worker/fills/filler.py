@@ -58,6 +58,8 @@ class Filler:
         self._post = post
         self._orders: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         self._recovery: Recovery | None = None
+        self._ordered: Piece | None = None  # last
+        self._ended: Piece | None = None  # the last one ordered when recovery was to end
         self._thread: threading.Thread | None = None
         self._is_over = False
 
@@ -65,6 +67,7 @@ class Filler:
 
     def order(self, piece: Piece) -> None:
         """Have a piece fetched, after those ordered before."""
+        self._ordered = piece
         self._orders.put(piece)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="filler", daemon=True)
@@ -73,6 +76,11 @@ class Filler:
     def stop(self) -> None:
         """Deliver nothing more: the worker drains."""
         self._is_over = True
+        self.end_recovery()
+
+    def end_recovery(self) -> None:
+        """Have X send no more of the past; the master asks for the rest when that may be."""
+        self._ended = self._ordered
         if (recovery := self._recovery) is not None:
             recovery.stop()
 
@@ -99,7 +107,7 @@ class Filler:
 
     def _recover(self, piece: RecoverPiece) -> PieceFetched:
         self._recovery = Recovery(piece, self._settings, self._pipeline, self._has_room)
-        if self._is_over:
+        if self._is_over or piece is self._ended:
             self._recovery.stop()  # it came before there was a stream to stop
         try:
             answer = self._recovery.run(self._keep)

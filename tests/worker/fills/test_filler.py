@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support.births import worker_settings
-from support.making_posts import post_fields
+from support.making_posts import post_fields, post_line
 from support.rawserver import RawServer
 from support.waiting import DEADLINE_S
 
 from traptor.common.fills import FillEnd
-from traptor.common.messages import Connect, FromWorker, PieceFetched, SearchPiece
+from traptor.common.messages import Connect, FromWorker, PieceFetched, RecoverPiece, SearchPiece
 from traptor.worker.fills.filler import Filler
+from traptor.worker.posts.past import Taken
 
 TOKEN = "AAAA-very-secret"
 
@@ -29,6 +31,7 @@ class Pipeline:
     seen: set[str] = field(default_factory=set)
     taken: list[bytes] = field(default_factory=list)
     fails: bool = False
+    on_recovered: Callable[[], object] = lambda: None
 
     def paid(
         self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
@@ -44,6 +47,11 @@ class Pipeline:
         self.taken += [line] * is_new
         return is_new
 
+    def take_recovered(self, line: bytes) -> Taken:
+        self.taken.append(line)
+        self.on_recovered()
+        return Taken(json.loads(line)["data"]["id"], is_new=True)
+
 
 @dataclass
 class Asked:
@@ -55,6 +63,7 @@ class Asked:
     keeps: bool = True
     said: queue.Queue[FromWorker] = field(default_factory=queue.Queue)
     secrets: list[str] = field(default_factory=list)
+    on_secrets: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         settings = replace(
@@ -67,9 +76,14 @@ class Asked:
             self.pipeline,
             lambda: self.has_room(),
             lambda: self.keeps,
-            self.secrets.extend,
+            self.know,
             self.said.put,
         )
+
+    def know(self, secrets: list[str]) -> None:
+        """The first that is done for a piece."""
+        self.secrets.extend(secrets)
+        self.on_secrets()
 
     def answer(self, number: int = 1, token: str = "") -> PieceFetched:
         connect = Connect(key_id="k", key_name="k", bearer_token=TOKEN)
@@ -193,3 +207,33 @@ def test_a_worker_that_ends_delivers_and_answers_nothing_more(asked: Asked) -> N
     )  # fmt: skip
     with pytest.raises(queue.Empty):
         asked.said.get(timeout=0.2)
+
+
+def endless(post: bytes) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    while True:
+        yield b"%x\r\n%s\r\n" % (len(post), post)
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["while it runs", "before it begins"])
+def test_a_recovery_that_is_ended_is_answered_with_how_far_it_came(asked: Asked, begins: bool) -> None:
+    """A cap that is reached closes the live stream: the job must not spend on."""
+    post = post_line(post_fields("storm", id="2069000000000000000"), "11") + b"\r\n"
+    asked.server.answer = lambda _request: endless(post)
+    if begins:
+        asked.pipeline.on_recovered = asked.filler.end_recovery
+    else:
+        asked.on_secrets = asked.filler.end_recovery
+    connect = Connect(key_id="k", key_name="k", bearer_token=TOKEN)
+    asked.filler.order(
+        RecoverPiece(
+            number=3, connect=connect, most_posts=20_000,
+            start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
+        )
+    )  # fmt: skip
+    found = asked.said.get(timeout=DEADLINE_S)
+    assert isinstance(found, PieceFetched)
+    assert (found.number, found.end, found.posts > 0) == (3, FillEnd.NETWORK, begins)
+    asked.server.answer = lambda _request: [http(page("5"))]
+    assert asked.answer(4).end is FillEnd.DONE  # and the thread goes on
