@@ -277,7 +277,13 @@ class Fills:
         groups = app.filtering.groups
         if groups is None:
             return None
-        due = await self._carried(c.name, Period(fill.from_unix - 1.0, fill.to_unix))
+        try:
+            due = await self._carried(c.name, Period(fill.from_unix - 1.0, fill.to_unix))
+        except TraptorError as error:
+            self._course(c.name).pause = Pause(str(error))
+            return None
+        if fill not in self._book.open(c.name):
+            return None  # meanwhile it became another one, perhaps of a longer stretch
         if not due:
             self._record(fill.without_posts("no rule was carried then", self._clock().wall))
             return None

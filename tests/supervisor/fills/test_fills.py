@@ -16,6 +16,7 @@ from support.paperapp import PaperApp
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings, load_settings
+from traptor.common.errors import TraptorError
 from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.messages import BACKFILLED, Connect, PieceFetched
 from traptor.supervisor.apps.cost.spending import Terms
@@ -52,6 +53,7 @@ class World:
     spent: list[float] = field(default_factory=list)  # its connects
     asked: list[Any] = field(default_factory=list)
     writes: int = 0
+    while_reading: Callable[[], object] = lambda: None  # happens while the ledger is read
 
     def __post_init__(self) -> None:
         self.begin(1)
@@ -93,7 +95,8 @@ class World:
         return Instant(T + self.now, self.now)
 
     async def _carried(self, _name: str, period: Period) -> frozenset[str]:
-        assert period == Period(T - 1, T + 60)
+        assert (period.since, period.until) == (T - 1, self.book.all()[-1].to_unix)
+        self.while_reading()
         every = frozenset(rule.key for group in self.groups or () for rule in group.rules)
         return every if self.carried is None else self.carried
 
@@ -318,6 +321,33 @@ def test_a_gap_in_which_no_rule_was_carried_lacks_nothing(make: Callable[..., Wo
     assert world.turn() is None
     fill = world.book.all()[-1]
     assert (fill.state, fill.why) == ("done", "no rule was carried then")
+
+
+def test_a_gap_that_comes_while_the_ledger_is_read_is_filled_too(make: Callable[..., World]) -> None:
+    world = make()
+    world.while_reading = lambda: world.book.take(Entry(APP, "gap", "crash", T + 70, T + 80, 10, 1))
+    assert world.turn() is None
+    world.while_reading = lambda: None
+    piece = world.turn()
+    assert piece is not None
+    assert piece.end_time == "2026-09-21T14:14:41Z"
+    [fill] = world.book.all()
+    assert (fill.state, fill.to_unix) == ("running", T + 80)
+
+
+def test_a_gap_waits_while_the_ledger_cannot_tell_its_rules(make: Callable[..., World]) -> None:
+    world = make()
+
+    def fail() -> None:
+        raise TraptorError("the disk is full")
+
+    world.while_reading = fail
+    assert world.turn() is None
+    assert world.waits_for() == "the disk is full"
+    assert world.book.open(APP)
+    world.while_reading = lambda: None
+    assert world.turn() is not None
+    assert world.waits_for() is None
 
 
 def test_a_query_whose_rules_are_all_gone_is_left_out_unless_it_has_begun(make: Callable[..., World]) -> None:
