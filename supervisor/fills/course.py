@@ -35,6 +35,7 @@ class Course:
         self.asked: Asked | None = None
         self.pace = Pace()
         self.failures = 0  # in a row
+        self.last_status: int | None = None  # of the last of them, as far as X answered
         self.not_before = 0.0
         self.pause: Pause | None = None
         self._number = 0
@@ -67,12 +68,13 @@ class Course:
         return False
 
     def went_well(self) -> None:
-        """Record a piece that was fetched."""
-        self.failures = 0
+        """Record a piece that was fetched, or is not asked for again."""
+        self.failures, self.last_status = 0, None
 
-    def failed(self, failures: int, wait_s: float, now: float) -> None:
-        """Record a piece that must be asked for again, after a wait."""
-        self.failures, self.not_before = failures, max(self.not_before, now + wait_s)
+    def failed(self, failures: int, wait_s: float, now: float, status: int | None = None) -> None:
+        """Record a piece that X answered so and that must be asked for again, after a wait."""
+        self.failures, self.last_status = failures, status
+        self.rest(wait_s, now)
 
     def rest(self, wait_s: float, now: float) -> None:
         """Ask for nothing for a while."""

@@ -112,7 +112,8 @@ class Fills:
         course.pace.told(quota.remaining, resets_at)
         if fill.method is not FillMethod.SEARCH:
             answer = settled(fill, answer, course.failures)
-        self._conclude(fill, app, course, answer, verdict(answer, course.failures, now.wall))
+        found = verdict(answer, course.failures, now.wall, course.last_status)
+        self._conclude(fill, app, course, answer, found)
         self._news.set()
 
     def minutes(self, c: Connection, now: float) -> int:
@@ -161,17 +162,29 @@ class Fills:
                 course.went_well()
                 self._record(fill.given_up(found.why, now.wall))
             case _:
-                self._hold(fill, app, course, found, now)
+                self._hold(fill, app, course, found, answer.status, now)
                 self._record(fill)
 
-    def _hold(self, fill: Fill, app: App, course: Course, found: FillVerdict, now: Instant) -> None:
-        if found.step is Step.NO_MONEY:
+    def _hold(
+        self,
+        fill: Fill,
+        app: App,
+        course: Course,
+        found: FillVerdict,
+        status: int | None,
+        now: Instant,
+    ) -> None:
+        # An open stream proves token and credit: a refusal here may be about this product alone, and told to
+        # the app it would keep the stream from opening again.
+        if found.step is Step.NO_MONEY and fill.method is FillMethod.SEARCH:
+            course.rest(app.settings.credit_retry_s, now.mono)
+        elif found.step is Step.NO_MONEY:
             app.out_of_credit(found.why)
-        elif found.step is Step.NO_TOKEN:
+        elif found.step is Step.NO_TOKEN and not self._streams(fill.connection):
             app.refused(app.token, found.why)
         if found.why != (course.pause.why if course.pause is not None else ""):
             log.warning("a piece of a gap is asked for again", extra=_about(fill, why=found.why))
-        course.failed(found.failures, found.wait_s, now.mono)
+        course.failed(found.failures, found.wait_s, now.mono, status)
         course.pause = Pause(found.why, now.wall + course.not_before - now.mono)
 
     def _record(self, fill: Fill) -> None:
@@ -312,6 +325,10 @@ class Fills:
     def _app_of(self, name: str) -> App | None:
         c = self._context.connections.get(name)
         return self._apps.get(c.app) if c is not None and c.app is not None else None
+
+    def _streams(self, name: str) -> bool:
+        c = self._context.connections.get(name)
+        return c is not None and c.serving is not None and c.serving.streams
 
     def _next(self, c: Connection, g: Generation | None) -> Fill | None:
         """Return the earliest gap whose posts no stream is bringing."""

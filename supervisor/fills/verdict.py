@@ -46,8 +46,10 @@ class FillVerdict:
     failures: int = 0  # in a row, with this one
 
 
-def verdict(answer: PieceFetched, failures: int, wall_now: float) -> FillVerdict:
-    """Return what follows from an answer, after so many failures in a row before it."""
+def verdict(
+    answer: PieceFetched, failures: int, wall_now: float, last_status: int | None = None
+) -> FillVerdict:
+    """Return what follows from an answer, after so many failures in a row, the last with that status."""
     if answer.end is FillEnd.DONE:
         return FillVerdict(Step.GO_ON)
     why = _why(answer)
@@ -67,7 +69,9 @@ def verdict(answer: PieceFetched, failures: int, wall_now: float) -> FillVerdict
             return FillVerdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
         if answer.status == _BAD_REQUEST:
             # Perhaps the end of the window is too new, by X's clock: that passes.
-            return FillVerdict(Step.LEAVE_OUT, why) if failures else FillVerdict(Step.WAIT, why, _BAD_S, 1)
+            if last_status == _BAD_REQUEST:
+                return FillVerdict(Step.LEAVE_OUT, why)
+            return FillVerdict(Step.WAIT, why, _BAD_S, failures + 1)
         if answer.status in _REFUSALS:
             return FillVerdict(Step.GIVE_UP, why)
     return _again(Step.WAIT, why, failures)

@@ -67,6 +67,7 @@ class World:
             terms=Terms(), account=Account.opened(T)
         )
         self.app.filtering = SimpleNamespace(groups=self.groups)  # type: ignore[attr-defined]
+        self.app.settings = SimpleNamespace(credit_retry_s=1_800.0)  # type: ignore[attr-defined]
         self.app.key = ApiKey("app", bearer_token="secret")  # type: ignore[attr-defined]
         self.c = SimpleNamespace(name=APP, app="key-id", serving=None)
         self.serve(generation)
@@ -283,15 +284,18 @@ def test_refusals_and_failures_have_their_consequences(
     world.now += 0.2
     assert world.turn() is not None
     world.answer(FillEnd.HTTP, status=402, problem="credits-depleted")
-    assert world.app.heard == ["out of credit until None: X answered 402: credits-depleted"]
-    world.now += 5
+    assert world.waits_for() == "X answered 402: credits-depleted"
+    world.now += 1_799
+    assert world.turn() is None, "before credit_retry is over"
+    world.now += 1
     world.turn()
     world.answer(FillEnd.HTTP, status=401)
-    assert world.app.heard[1:] == ["refused bearer-of-the-app: X answered 401"]
+    assert world.app.heard == [], "its stream is open, and may open again"
     world.now += 1_000
-    world.turn()
-    world.answer(FillEnd.HTTP, status=400, detail="bad query")
-    world.now += 1_000
+    for _ in range(2):
+        world.turn()
+        world.answer(FillEnd.HTTP, status=400, detail="bad query")
+        world.now += 1_000
     piece = world.turn()
     assert piece is not None
     assert piece.query == world.asked[-1].query
@@ -300,6 +304,18 @@ def test_refusals_and_failures_have_their_consequences(
     world.answer(FillEnd.HTTP, status=403, problem="client-forbidden")
     assert world.book.open(APP) == []
     assert "a gap could not be filled" in [record.message for record in caplog.records]
+
+
+def test_what_an_app_without_a_stream_is_refused_is_told_to_it(make: Callable[..., World]) -> None:
+    world = make()
+    world.turn()
+    world.c.serving.streams = False
+    world.answer(FillEnd.HTTP, status=401)
+    assert world.app.heard == ["refused bearer-of-the-app: X answered 401"]
+    other = make(fill_gaps="recovery")
+    other.turn()
+    other.answer(FillEnd.HTTP, status=402, problem="credits-depleted")
+    assert other.app.heard == ["out of credit until None: X answered 402: credits-depleted"]
 
 
 def test_a_gap_whose_rules_are_gone_or_cannot_be_searched_is_given_up(make: Callable[..., World]) -> None:

@@ -45,7 +45,9 @@ def test_each_end_has_its_consequence(said: PieceFetched, step: Step) -> None:
 def test_a_query_is_left_out_when_x_refuses_it_again_later() -> None:
     first = verdict(answer(status=400, detail="bad query"), 0, NOW)
     assert (first.step, first.wait_s) == (Step.WAIT, 30.0)
-    again = verdict(answer(status=400, detail="bad query"), first.failures, NOW)
+    other = verdict(answer(status=400, detail="bad query"), 1, NOW, 503)
+    assert (other.step, other.failures) == (Step.WAIT, 2), "what failed before was something else"
+    again = verdict(answer(status=400, detail="bad query"), first.failures, NOW, 400)
     assert (again.step, again.why) == (Step.LEAVE_OUT, "X answered 400: bad query")
 
 
