@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +37,25 @@ def unit(tmp_path: Path) -> Path:
 def test_systemd_finds_no_fault_with_the_unit(analyze: Program, unit: Path) -> None:
     assert PROGRAM in UNIT.read_text()
     done = analyze.run("verify", unit)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_systemd_finds_no_fault_with_the_very_file_where_the_program_is_installed(analyze: Program) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a mount namespace with a folder of its own at /opt needs root")
+    installed = Path(sys.executable).parent / "traptor-supervisor"
+    steps = (
+        "mount -t tmpfs none /opt && mkdir -p /opt/traptor/bin && ln -s $1 /opt/traptor/bin/ && $2 verify $3"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", steps, "sh", installed, analyze.path, UNIT],
+        env={**os.environ, **analyze.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -16,7 +16,7 @@ from support.waiting import DEADLINE_S, wait_for
 Make = Callable[..., Collection]
 
 FIELDS = ["connection", "kind", "cause", "why", "from", "to", "from_unix", "to_unix", "seconds", "generation"]
-FIELDS += ["rules", "rule_count", "limited", "open"]
+FIELDS += ["rules", "rule_count", "limited", "open", "filled"]
 
 
 def start(make: Make) -> tuple[Collection, Path]:
