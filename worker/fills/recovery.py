@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from traptor.common.birth import WorkerSettings
@@ -57,6 +58,7 @@ class Recovery:
         self._pipeline = pipeline
         self._has_room = has_room
         self._stream = RecoveryStream(piece, settings, self._take)
+        self._until = datetime.fromisoformat(piece.end_time).timestamp()
         self._posts = self._new = 0
         self._reads: dict[str, int] = {}
         self._reached: float | None = None  # when the latest post was written (Unix time)
@@ -104,7 +106,8 @@ class Recovery:
             return
         self._posts += 1
         self._new += taken.is_new
-        self._reached = max(at, self._reached or at)
+        if at < self._until:  # an id of a later time would have the rest of the job left out
+            self._reached = max(at, self._reached or at)
         if self._posts >= self._piece.most_posts:
             self.stop()
 

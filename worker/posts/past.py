@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from traptor.worker.seen.ids import number_of
+
 QUIET_S: Final = 10.0  # X's posts come up to 7 s after they were written, and not in order
 _EPOCH_MS: Final = 1_288_834_974_657  # an id is (ms since then) << 22 and a sequence number
 
@@ -18,7 +20,8 @@ def written_at(post_id: str | None) -> float | None:
     """Return when a post was written (Unix time), by its id; None for what is no usual id."""
     if post_id is None or not (post_id.isascii() and post_id.isdecimal()):
         return None
-    return ((int(post_id) >> 22) + _EPOCH_MS) / 1000
+    number = number_of(post_id)
+    return None if number is None else ((number >> 22) + _EPOCH_MS) / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,12 @@ def test_it_takes_the_posts_of_a_time_and_says_how_far_it_came(job: Job) -> None
     assert (again.end, again.posts, again.new, again.token) == (FillEnd.DONE, 3, 0, found.token)
 
 
+def test_an_id_of_a_time_after_the_job_does_not_have_the_rest_left_out(job: Job) -> None:
+    job.server.answer = lambda _request: [HEAD, line(OPENED + 5), line(1_900_000_000), b"0\r\n\r\n"]
+    found = job.run()
+    assert (found.posts, float(found.token)) == (2, OPENED + 5)
+
+
 def test_a_time_without_posts_has_no_token(job: Job) -> None:
     job.server.answer = lambda _request: [HEAD, b"0\r\n\r\n"]
     found = job.run()

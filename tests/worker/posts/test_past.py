@@ -21,7 +21,7 @@ def test_an_id_tells_to_the_millisecond_when_its_post_was_written(unix_ms: int, 
     assert written_at(str(post_id)) == pytest.approx(unix_ms / 1000, abs=1e-4)
 
 
-@pytest.mark.parametrize("odd", [None, "", "x", "-5", "1.5", "٣"])
+@pytest.mark.parametrize("odd", [None, "", "x", "-5", "1.5", "٣", "9" * 400, "9" * 5_000])
 def test_what_is_no_usual_id_is_of_no_time(odd: str | None) -> None:
     assert written_at(odd) is None
     assert not Backlog(OPENED, 0.0).holds(odd)
