@@ -7,10 +7,13 @@ page, each once, and `meta.next_token` leads to the next page. A page without po
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
 from traptor.worker.posts.head import Mentioned
+
+_MOST_TOKEN_CHARS: Final = 4096  # X's have some 60; a request's target has room for no more
 
 
 class Meta(msgspec.Struct):
@@ -101,6 +104,8 @@ def read_page(body: bytes, token: str = "") -> FoundPage:
         ids, included = _ids(page.data), _ids((*page.includes.tweets, *page.includes.posts))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"no page of posts: {type(error).__name__}") from None
+    if len(page.meta.next_token or "") > _MOST_TOKEN_CHARS:
+        raise ValueError("a token of a next page that is too long: no page of posts")
     if token and page.meta.next_token == token:
         raise ValueError("a page that leads to itself: no page of posts")
     return FoundPage(lines, ids, page.meta.next_token or "", included, len(page.includes.users))

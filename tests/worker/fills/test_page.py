@@ -33,6 +33,12 @@ def test_each_post_is_a_line_in_x_s_own_words() -> None:
     assert (found.ids, found.next_token) == (("5", "6"), "next")
 
 
+def test_a_token_that_no_order_could_carry_is_none() -> None:
+    assert read_page(page(token="t" * 4096)).next_token == "t" * 4096
+    with pytest.raises(ValueError, match="too long"):
+        read_page(page(token="t" * 4097))
+
+
 def test_a_page_without_posts_has_no_lines_and_none_follows() -> None:
     found = read_page(page())
     assert (found.lines, found.next_token, found.included_users) == ((), "", 0)
