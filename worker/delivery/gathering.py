@@ -48,6 +48,7 @@ class Gathering:
         self._which = {} if name is None else {"output": name}  # in the log: not the main output
         self._committed_at = 0.0
         self._own: WaitingBatches | None = None
+        self._is_over = False
         self._folder = folder
         self._sink = sink
         self._outflow = outflow
@@ -125,7 +126,7 @@ class Gathering:
 
     def commit(self) -> None:
         """Keep the gathered messages, and let them go out; after a failure, not again at once."""
-        if time.monotonic() < self._not_before:
+        if self._is_over or time.monotonic() < self._not_before:
             return
         own = self._own if self._own is not None else self.make_outbox()
         if own is None or not self._messages:
@@ -147,8 +148,9 @@ class Gathering:
         return self._own
 
     def let_go(self) -> None:
-        """Forget the outbox; its owner closes it."""
+        """Forget the outbox, and make no other; its owner closes it."""
         self._own = None
+        self._is_over = True
 
     def _keep(self, own: WaitingBatches) -> bool:
         if not self._claims:

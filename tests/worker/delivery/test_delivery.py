@@ -232,6 +232,14 @@ def test_dead_letters_are_counted_and_leave_the_outbox(make: Make) -> None:
 # ---- the end of a generation, and the next one
 
 
+def test_who_keeps_after_the_drain_makes_no_outbox(make: Make, tmp_path: Path) -> None:
+    """As a fill does, which has waited for the drain meanwhile."""
+    delivery = make(GateSink())
+    delivery.drain(soon())
+    delivery.keep()
+    assert folders(tmp_path) == []
+
+
 def test_a_drain_delivers_everything_and_removes_the_outbox(make: Make, tmp_path: Path) -> None:
     sink = GateSink()
     delivery = make(sink)
