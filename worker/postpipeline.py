@@ -157,7 +157,8 @@ class PostPipeline(Pipeline):
             return
         found = self._edition.attribute(head, raw)
         enricher = self._foreign if found.source is RuleSource.FOREIGN else self._enricher
-        self._deliver(raw, head, found, enricher, received_at_s, is_repeated)
+        exceeding = self.exceeding(self._edition.rules, found.rules) if self.has_rate_limits else ()
+        self._deliver(raw, head, found, enricher, received_at_s, is_repeated, exceeding)
 
     def _drop(self, post: int, head: PostHead, received_at_s: float) -> None:
         """Count a post that was taken before, and bill it if that was on another day."""
@@ -181,10 +182,13 @@ class PostPipeline(Pipeline):
         enricher: Enricher,
         received_at_s: float,
         is_repeated: bool = False,
+        exceeding: Collection[int] = (),
     ) -> None:
-        """Give a post to the output, unless all its rules exceed their rate limits."""
+        """Give a post to the output, unless all its rules exceed their rate limits.
+
+        Posts that a gap lacked exceed none: they come in bursts, paid for, and are not of the present.
+        """
         rules, matched = self._edition.rules, found.rules
-        exceeding = self.exceeding(rules, matched) if self.has_rate_limits else ()
         if exceeding:
             matched = tuple(index for index in matched if index not in exceeding)
         post, included = number_of(head.post.id) or 0, included_posts(head)

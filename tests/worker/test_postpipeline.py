@@ -482,6 +482,18 @@ def test_a_post_that_a_gap_lacked_is_delivered_for_the_rules_that_its_query_stan
     assert (counters.received, counters.matched, counters.unattributed, counters.foreign) == (2, 1, 1, 0)
 
 
+def test_posts_that_a_gap_lacked_are_delivered_whatever_the_rate_limits_and_leave_them_to_live_ones() -> None:
+    settings = replace(BIRTH.settings, rate_limits=(("track:0", "0.0001 1"),))
+    pipeline, messages = handled(birth=replace(BIRTH, settings=settings))
+    for number in range(3):
+        assert pipeline.take_found(PIECE, found_line("a storm", id=f"5{number}"))
+        assert pipeline.take_recovered(post_line(post_fields("storm", id=f"6{number}"), "11")).is_new
+    pipeline.handle(post_line(post_fields("storm", id="70"), "11"))
+    pipeline.handle(post_line(post_fields("storm", id="71"), "11"))
+    assert [message.tweet_id for message in messages] == ["50", "60", "51", "61", "52", "62", "70"]
+    assert pipeline.counters(0).held == 1
+
+
 def test_only_posts_of_gaps_say_that_they_are() -> None:
     _, (message,) = handled(post_line(post_fields("x"), "11"))
     assert "filled" not in added(message)["collection"]
