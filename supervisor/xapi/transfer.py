@@ -78,7 +78,7 @@ class Transfer:
     def _checked(self, what: str, address: str) -> URL:
         try:
             url = URL(address, encoded=True)  # it is signed as it stands
-            is_safe = url.scheme == "https" or url.origin() == self._api
+            is_safe = bool(url.host) and (url.scheme == "https" or url.origin() == self._api)
         except ValueError:
             is_safe = False
         if not is_safe:

@@ -78,7 +78,8 @@ def test_another_server_never_gets_the_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", [f"http://elsewhere.invalid/{SECRET}", "nowhere", "", f"ftp://x/{SECRET}"]
+    "address",
+    [f"http://elsewhere.invalid/{SECRET}", "nowhere", "", f"ftp://x/{SECRET}", "https:x", "https://"],
 )
 def test_an_address_that_is_not_safe_is_not_used(address: str) -> None:
     error = failure(lambda _: Said(), lambda transfer, _: read(transfer, address))
