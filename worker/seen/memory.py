@@ -11,12 +11,14 @@ from traptor.worker.seen.words import TURNED, is_taken, post_of, time_of
 # At 250 posts a second, which is the most that X sends, 35 minutes. At most 16 MiB.
 LEAST_POSTS: Final = 1 << 19
 KEPT_S: Final = 3_600.0
+SILENCE_S: Final = 60.0  # longer without posts is a gap, and a gap makes no post older
 _DAY_S: Final = 86_400
 
 
 class Memory:
     """Remembers posts for one to two hours, as far as they are among the last `least`; at most twice as many.
 
+    The hours are those in which posts came: what is fetched after a gap begins some seconds before the gap.
     What was billed is remembered until the end of the UTC day; beyond the same number it is counted again,
     on the safe side. Times are unix times.
     """
@@ -25,7 +27,8 @@ class Memory:
         self._taken = SeenIds(least)
         self._billed = SeenIds(least)
         self._kept_s = kept_s
-        self._young_since: float | None = None
+        self._passed_s = 0.0  # since posts were made older last
+        self._last_s: float | None = None
         self._day_begins = self._day_ends = 0.0
 
     def has(self, post: int) -> bool:
@@ -50,16 +53,13 @@ class Memory:
         return at_s < self._day_begins or self._billed.add(post)
 
     def pass_time(self, now_s: float) -> None:
-        """Forget what is too old."""
-        since = self._young_since
-        if since is None or now_s < since:  # a clock was set back
-            self._young_since = now_s
-        elif now_s - since >= 2 * self._kept_s:
-            self._taken.clear()
-            self._young_since = now_s
-        elif now_s - since >= self._kept_s:
+        """Forget what is too old; called whenever posts came."""
+        silent_s = 0.0 if self._last_s is None else now_s - self._last_s
+        self._last_s = now_s
+        self._passed_s += max(0.0, min(silent_s, SILENCE_S))  # a clock may be set back
+        if self._passed_s >= self._kept_s:
             self._taken.age()
-            self._young_since = now_s
+            self._passed_s = 0.0
 
     def learn(self, words: Iterable[int], at_s: float) -> float:
         """Take what others wrote, from this time on; return the time of the last word."""

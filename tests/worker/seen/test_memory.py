@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.worker.seen.ids import MOST
-from traptor.worker.seen.memory import KEPT_S, Memory
+from traptor.worker.seen.memory import KEPT_S, SILENCE_S, Memory
 from traptor.worker.seen.words import TURNED, of_billed, of_time
 
 DAY_S = 86_400
@@ -14,20 +15,38 @@ MIDNIGHT = 20_000.0 * DAY_S
 POSTS = st.integers(1, 12)
 
 
-@given(st.lists(st.tuples(POSTS, st.integers(0, 5_000)), max_size=40))
+@given(st.lists(st.tuples(POSTS, st.integers(0, 200)), max_size=60))
 def test_posts_are_remembered_for_an_hour_and_forgotten_after_two(took: list[tuple[int, int]]) -> None:
-    memory, now, last = Memory(), MIDNIGHT, dict[int, float]()
+    """By the time in which posts came, of which a gap is no part."""
+    kept_s = 5 * SILENCE_S  # for an hour
+    memory, now, came_s, last = Memory(kept_s=kept_s), MIDNIGHT, 0.0, dict[int, float]()
+    memory.pass_time(now)
     for post, passed_s in took:
         now += passed_s
+        came_s += min(passed_s, SILENCE_S)
         memory.pass_time(now)
         for one, at in last.items():
-            if now - at < KEPT_S:
+            if came_s - at < kept_s:
                 assert memory.has(one)
-            if now - at >= 3 * KEPT_S:  # looked at seldom, it is forgotten at the next look
+            if came_s - at >= 2 * (kept_s + SILENCE_S):
                 assert not memory.has(one)
         if not memory.has(post):
-            last[post] = now
+            last[post] = came_s
         memory.take(post)
+
+
+@pytest.mark.parametrize("by", ["itself", "its successor"])
+def test_the_hour_before_a_gap_is_known_after_it_however_long_it_was(by: str) -> None:
+    before, begins = Memory(), MIDNIGHT + 600
+    words = [of_time(int(MIDNIGHT)), 1, of_time(int(begins)), 2]
+    before.learn(words, 0)
+    after = before if by == "itself" else Memory()
+    if after is not before:
+        after.learn(words, 0)
+    for passed_s in range(0, 1_800, 10):  # then posts come again
+        after.pass_time(begins + 20 * KEPT_S + passed_s)
+    assert after.has(1)
+    assert after.has(2)
 
 
 @given(st.lists(st.tuples(POSTS, st.booleans()), max_size=40))
