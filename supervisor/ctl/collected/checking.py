@@ -22,15 +22,24 @@ _LOOK_S = 30.0  # X asks for 30 to 60 s
 _UPLOADS = 3
 _MOST_VAIN_LOOKS = 20
 _SAY_S = 60.0
+_NOTED_WITHIN_S = 300.0  # how long after an upload X may still call the job `created`
 
 
 class Checking:
     """Asks as one app. `say` takes sentences for the operator."""
 
-    def __init__(self, client: ComplianceClient, transfer: Transfer, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: ComplianceClient,
+        transfer: Transfer,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._transfer = transfer
         self._say = say
+        self._clock = clock
+        self._noted_by: float | None = None  # when X knows of our upload at the latest
         self.events: Counter[str] = Counter()  # what must be done, by action
         self.unknown = 0  # ids that X calls invalid
 
@@ -57,6 +66,7 @@ class Checking:
                 self._say(f"{failure}; tried again")
                 await asyncio.sleep(doubled(_FIRST_LOOK_S, number, _LOOK_S))
             else:
+                self._noted_by = self._clock() + _NOTED_WITHIN_S
                 return
 
     async def show(self, job_id: str) -> Job:
@@ -65,7 +75,7 @@ class Checking:
 
     async def wait(self, job_id: str) -> Job:
         """Return the job once it is complete. Raises XFailure, and TraptorError where it never will be."""
-        began = time.monotonic()
+        began = self._clock()
         said_at, said = began, ""
         vain = looks = 0
         while True:
@@ -80,8 +90,9 @@ class Checking:
                 vain = 0
                 if job.status == JobStatus.COMPLETE:
                     return job
-                _need_progress(job)
-                now = time.monotonic()
+                now = self._clock()
+                if self._noted_by is None or now >= self._noted_by or job.status != JobStatus.CREATED:
+                    _need_progress(job)
                 if job.status != said or now - said_at >= _SAY_S:
                     said, said_at = job.status, now
                     self._say(f"job {job.id}: {job.status}, waited {age(now - began)}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import orjson
@@ -29,14 +31,16 @@ RESULTS = [
 
 
 def checked(
-    answer: Callable[[Asked], Said], use: Callable[[Checking, str], Awaitable[T]]
+    answer: Callable[[Asked], Said],
+    use: Callable[[Checking, str], Awaitable[T]],
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[T, Checking, list[str]]:
     said: list[str] = []
 
     async def talk() -> tuple[T, Checking, list[str]]:
         async with fake_x(answer) as (fake, exchange), x_session() as session:
             transfer = Transfer(session, fake.url, TOKEN, None)
-            checking = Checking(ComplianceClient(exchange, TOKEN), transfer, said.append)
+            checking = Checking(ComplianceClient(exchange, TOKEN), transfer, said.append, clock)
             return await use(checking, fake.url), checking, said
 
     return asyncio.run(talk())
@@ -91,6 +95,49 @@ def test_a_job_that_expired_is_an_error_that_says_what_to_do() -> None:
     expired = {"data": {"id": "7", "type": "tweets", "status": "expired"}}
     with pytest.raises(TraptorError, match="X calls it expired; check the ids again, in a new job"):
         checked(lambda _: Said(expired), lambda checking, _: checking.wait("7"))
+
+
+@dataclass
+class Clock:
+    """Goes on by a minute at each look."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += 60.0
+        return self.now
+
+
+@pytest.mark.parametrize(("looks", "is_enough"), [(2, True), (50, False)])
+def test_x_may_note_an_upload_some_minutes_later(
+    monkeypatch: pytest.MonkeyPatch, looks: int, is_enough: bool
+) -> None:
+    monkeypatch.setattr("traptor.supervisor.ctl.collected.checking._FIRST_LOOK_S", 0.0)
+    asked_for = 0
+
+    def answer(asked: Asked) -> Said:
+        nonlocal asked_for
+        asked_for += asked.method == "GET"
+        status = "complete" if asked_for > looks else "created"
+        return Said({"data": {"id": "7", "type": "tweets", "status": status}})
+
+    async def upload_and_wait(checking: Checking, url: str) -> Job:
+        await uploads(checking, url)
+        return await checking.wait("7")
+
+    if is_enough:
+        found, _, _ = checked(answer, upload_and_wait, Clock())
+        assert found.status == "complete"
+    else:
+        with pytest.raises(TraptorError, match="waits for ids"):
+            checked(answer, upload_and_wait, Clock())
+        assert 1 < asked_for < looks
+
+
+def test_a_job_that_got_no_ids_is_not_waited_for() -> None:
+    created = {"data": {"id": "7", "type": "tweets", "status": "created"}}
+    with pytest.raises(TraptorError, match="waits for ids"):
+        checked(lambda _: Said(created), lambda checking, _: checking.wait("7"))
 
 
 def test_the_addresses_of_a_job_are_in_no_repr() -> None:
