@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
 from traptor.common.config.sections import TwitterSection
 from traptor.supervisor.fills.course import Course
-from traptor.supervisor.gaps.fill import FillState
+from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.ledger.fills import FillBook
 
 _MOST_SHOWN = 20
@@ -24,11 +24,18 @@ def overview(
         "daily_dollars": twitter.fill_daily_dollars,
         "states": {state.value: sum(one.state is state for one in fills) for state in FillState},
         "posts": sum(one.posts for one in fills),
-        "fills": [fill.as_json() for fill in fills[-_MOST_SHOWN:]],
+        "fills": [fill.as_json() for fill in _shown(fills)],
         "connections": [
             _connection(name, course, book, now_unix) for name, course in sorted(courses.items())
         ],
     }
+
+
+def _shown(fills: Sequence[Fill]) -> Sequence[Fill]:
+    """Return the last ones, and what each connection gave up last before them: a problem says why."""
+    older, last = fills[:-_MOST_SHOWN], fills[-_MOST_SHOWN:]
+    given_up = {fill.connection: fill for fill in older if fill.state is FillState.GIVEN_UP}
+    return [*given_up.values(), *last]
 
 
 def nothing_filled() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TypeVar
 
 from traptor.common.fills import FillMethod
@@ -18,7 +19,7 @@ from traptor.supervisor.ledger.records import Entry, FillNews, StoredFills
 K = TypeVar("K")
 V = TypeVar("V")
 Choose = Callable[[Entry], FillMethod | None]
-_FINAL_KEPT = 100  # in memory, for the status; the file has them all
+_FINAL_KEPT = 100  # of either final state, in memory, for the status; the file has them all
 
 
 def _nothing(_entry: Entry) -> None:
@@ -32,7 +33,8 @@ class FillBook:
         stored = stored or StoredFills()
         self._choose = choose
         self._last_id = stored.last_id
-        self._fills = {fill.id: fill for fill in stored.open}
+        known = sorted((*stored.given_up, *stored.open), key=attrgetter("id"))
+        self._fills = {fill.id: fill for fill in known}
         self._costs = {(cost.connection, cost.day): cost for cost in stored.costs}
         self._plans = dict(stored.plans)
         self._new_fills: dict[int, Fill] = {}
@@ -63,7 +65,7 @@ class FillBook:
         self._fills[fill.id] = self._new_fills[fill.id] = fill
         if not fill.is_open:
             self._plans.pop(fill.id, None)
-            final = [one.id for one in self._fills.values() if not one.is_open]
+            final = [one.id for one in self._fills.values() if one.state is fill.state]
             for id_ in final[:-_FINAL_KEPT]:
                 del self._fills[id_]
 

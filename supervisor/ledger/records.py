@@ -135,6 +135,7 @@ class StoredFills:
     open: Sequence[Fill] = ()
     costs: Sequence[FillCost] = ()  # of the last days
     plans: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    given_up: Sequence[Fill] = ()  # within the last day
 
 
 @dataclass(frozen=True, slots=True)

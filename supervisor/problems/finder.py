@@ -8,6 +8,7 @@ from logging import INFO, WARNING
 from operator import attrgetter
 from typing import Any
 
+from traptor.common.fills import FillMethod
 from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.apps.hold import HoldKind
@@ -22,6 +23,7 @@ from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 _NO_RESERVE_AFTER_S = 30.0  # nothing is lacking meanwhile
 _NO_LACK = (WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
 _FILL_TOLD_S = 86_400.0  # nothing ends this problem but time
+_NOT_GRANTED = tuple(f"X answered {status}" for status in (403, 404, 410))  # as a fill is given up at once
 
 Json = Mapping[str, Any]
 
@@ -191,13 +193,14 @@ def _of_fills(status: Json) -> Iterator[OpenProblem]:
         if fill["state"] == FillState.GIVEN_UP and fill["at_unix"] > status["at"] - _FILL_TOLD_S
     }
     for connection, fill in failed.items():
+        is_granted = not fill["why"].startswith(_NOT_GRANTED)
         why = f"the gap of {fill['from']} could not be filled because {fill['why']}"
         yield _plain(
             Subject.APP,
             connection.partition(":")[2],
             "gap_unfilled",
             why,
-            meanings.GAP_UNFILLED,
+            meanings.GAP_UNFILLED if is_granted else meanings.GAP_REFUSED[FillMethod(fill["method"])],
             since=fill["at_unix"],
         )
 

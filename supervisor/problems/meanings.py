@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import ERROR, INFO, WARNING
 
+from traptor.common.fills import FillMethod
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.keys.states import Hindrance, KeyState
@@ -123,9 +124,19 @@ RULES_UNFIT = StateMeaning(
     is_said_elsewhere=True,
 )
 SYNC_FAILS = StateMeaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
-GAP_UNFILLED = StateMeaning(
-    WARNING, "look whether the app may search the full archive; the gap stays", is_said_elsewhere=True
-)
+GAP_UNFILLED = StateMeaning(WARNING, "see the reason; the gap stays", is_said_elsewhere=True)
+# Where X does not give the app what was asked for.
+GAP_REFUSED: Mapping[FillMethod, StateMeaning] = {
+    FillMethod.SEARCH: StateMeaning(
+        WARNING, "look whether the app may search the full archive; the gap stays", is_said_elsewhere=True
+    ),
+    FillMethod.RECOVERY: StateMeaning(
+        WARNING, "look whether the app's contract has recovery; the gap stays", is_said_elsewhere=True
+    ),
+    FillMethod.BACKFILL: StateMeaning(
+        WARNING, "look whether the app's contract has backfill; the gap stays", is_said_elsewhere=True
+    ),
+}
 FOREIGN_FILTERS = StateMeaning(
     WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True
 )

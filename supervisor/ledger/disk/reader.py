@@ -31,6 +31,9 @@ _ENTRIES_OF = """
     WHERE connection = ?6 AND id > ?1 AND id < ?2 AND to_unix >= ?3 AND from_unix <= ?4
     ORDER BY id LIMIT ?5"""
 _OPEN_FILLS = "SELECT * FROM fills WHERE state IN (?, ?)"
+# As long as the status tells of them; as many as the master keeps in memory.
+_GIVEN_UP = "SELECT * FROM fills WHERE state = ? AND at > ? ORDER BY id DESC LIMIT 100"
+_TOLD_S = 86_400.0
 _LAST_FILL = "SELECT coalesce(max(id), 0) FROM fills"
 _LAST_COSTS = "SELECT * FROM fill_costs ORDER BY day DESC LIMIT 1000"
 _FILLS = """
@@ -53,17 +56,18 @@ def read_stored(db: sqlite3.Connection) -> Inheritance | None:
     (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM intervals").fetchone()
     accounts = [account_of(row) for row in db.execute("SELECT * FROM connections")]
     places = [place for (place,) in db.execute(_PLACES)]
-    noted = Instant(noted_unix, noted_mono)
-    return Inheritance(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places, _stored_fills(db))
+    noted, fills = Instant(noted_unix, noted_mono), _stored_fills(db, noted_unix - _TOLD_S)
+    return Inheritance(noted, boot, bool(is_clean), last_id, accounts, _totals(db), places, fills)
 
 
-def _stored_fills(db: sqlite3.Connection) -> StoredFills:
+def _stored_fills(db: sqlite3.Connection, told_since: float) -> StoredFills:
     (last_id,) = db.execute(_LAST_FILL).fetchone()
     return StoredFills(
         last_id,
         [fill_of(row) for row in db.execute(_OPEN_FILLS, OPEN_STATES)],
         [FillCost(*row) for row in db.execute(_LAST_COSTS)],
         dict(db.execute("SELECT fill, plan FROM fill_plans")),
+        [fill_of(row) for row in db.execute(_GIVEN_UP, (FillState.GIVEN_UP.value, told_since))],
     )
 
 

@@ -89,12 +89,24 @@ def test_a_master_goes_on_where_the_last_one_was_killed(store: LedgerStore) -> N
     book.paid(APP, 0.205, T)
     written(book, store)
     again = reborn(store)
+    assert again.all() == book.all(), "with what was given up within the last day"
     assert again.open(APP) == book.open(APP)
     assert again.open(APP)[0].token == "page2"
     assert again.plan_of(again.open(APP)[0]) == b"plan"
     assert again.spent(APP, T) == 0.205
     again.take(entry(300, 310))
     assert [one.id for one in again.open(APP)] == [1, 3, 4]
+
+
+def test_what_was_given_up_days_ago_is_not_told_of_again(store: LedgerStore) -> None:
+    book = FillBook(None, by_search)
+    book.take(entry(0, 10))
+    book.put(book.open(APP)[0].given_up("no access", T - 86_401))
+    written(book, store)
+    again = reborn(store)
+    assert again.all() == ()
+    again.take(entry(100, 110))
+    assert again.open(APP)[0].id == 2
 
 
 def test_what_changed_during_a_write_is_written_next(store: LedgerStore) -> None:
@@ -166,4 +178,8 @@ def test_final_fills_in_memory_are_bounded() -> None:
         book.put(book.open(APP)[0].given_up("no", T))
     book.take(entry(100_000, 100_010))
     assert len(book.all()) == 101
+    for number in range(200):
+        book.take(entry(200_000 + 100 * number, 200_010 + 100 * number))
+        book.put(book.open(APP)[-1].begun(1, T).fetched(""))
+    assert len(book.all()) == 201, "those that are done leave room for what was given up"
     assert isinstance(book.all()[-1], Fill)

@@ -408,3 +408,20 @@ def test_a_gap_that_could_not_be_filled_is_a_problem_for_a_day(world: SteppedWor
     assert (one.subject, one.name, one.kind, one.since) == (Subject.APP, "app", "gap_unfilled", 1_000.0)
     assert "could not be filled because X answered 403: no access" in one.why
     assert find(status | {"at": 1_000.0 + 86_401}) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "why", "todo"),
+    [
+        (FillMethod.SEARCH, "X answered 403: no access", "look whether the app may search the full archive"),
+        (FillMethod.RECOVERY, "X answered 404", "look whether the app's contract has recovery"),
+        (FillMethod.RECOVERY, "it is older than the 24 hours that X recovers", "see the reason"),
+        (FillMethod.SEARCH, "it is older than ledger_keep", "see the reason"),
+    ],
+)
+def test_what_to_do_about_a_gap_that_stays_follows_from_the_reason(
+    world: SteppedWorld, method: FillMethod, why: str, todo: str
+) -> None:
+    fill = Fill(1, "v2:app", 1.0, 2.0, method).given_up(why, 1_000.0)
+    status = status_of(world) | {"at": 2_000.0, "fills": {"fills": [fill.as_json()]}}
+    assert only(find(status)).todo == f"{todo}; the gap stays"
