@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from traptor.common.files.abandoned import remove_abandoned
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.host.filechanges import FileChanges
@@ -20,12 +21,14 @@ from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.state.reserve import Reserve
 from traptor.supervisor.state.roster import write_anyhow
 from traptor.supervisor.workers.health import HealthSampler, hang_reason
+from traptor.supervisor.workers.leftovers import first_of
 from traptor.supervisor.workers.runclock import TICK_S
 
 log = logging.getLogger(__name__)
 
 _STATUS_INTERVAL_S = 1.0
 _LOOK_AROUND_INTERVAL_S = 5.0
+_CLEARING_INTERVAL_S = 3600.0
 
 
 class Chores:
@@ -59,6 +62,7 @@ class Chores:
             ("status", every(lambda: _STATUS_INTERVAL_S, self._write_status)),
             ("health", every(self._health_interval_s, self._look_at_health)),
             ("leftovers", every(lambda: _LOOK_AROUND_INTERVAL_S, self._look_for_leftovers)),
+            ("clearing", every(lambda: _CLEARING_INTERVAL_S, self._clear, _CLEARING_INTERVAL_S)),
             # Every step is triggered by an event or a time; this makes up for a missed trigger.
             ("steps", looks(self._wake)),
             ("files", looks(self._files.compare)),
@@ -103,6 +107,12 @@ class Chores:
     def _look_for_leftovers(self) -> None:
         served = {g.birth.connection for g in self._context.fleet.generations}
         self._context.leftovers.look(served, time.monotonic())
+
+    def _clear(self) -> None:
+        served = {first_of(g.birth.connection) for g in self._context.fleet.generations}
+        served |= {g.birth.connection for g in self._context.fleet.generations}
+        for folder in remove_abandoned(self._context.settings.supervisor.state_dir, served, time.time()):
+            log.info("what an app left long ago is removed", extra=fields(folder=str(folder)))
 
     def _rotate_logs(self) -> None:
         log_dir, logging_ = self._context.settings.supervisor.log_dir, self._context.settings.logging
