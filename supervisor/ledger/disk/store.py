@@ -50,6 +50,7 @@ _SET_FILL = "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 _SET_PLAN = "INSERT OR REPLACE INTO fill_plans VALUES (?, ?)"
 _SET_COST = "INSERT OR REPLACE INTO fill_costs VALUES (?, ?, ?)"
 _FORGET_FILLS = "DELETE FROM fills WHERE to_unix < ? AND state NOT IN (?, ?)"
+_FORGET_COSTS = "DELETE FROM fill_costs WHERE day < date(?, 'unixepoch')"
 _DROP_PLANS = "DELETE FROM fill_plans WHERE fill NOT IN (SELECT id FROM fills WHERE state IN (?, ?))"
 _LOCK_TIMEOUT_S = 1.0  # only an operator's sqlite3 shell can hold the lock; pending data is written later
 
@@ -117,6 +118,7 @@ class LedgerStore:
                 self._cut_beginning(connection, kept)
             self._db.execute("DELETE FROM stays WHERE to_unix < ?", (kept.since,))
             self._db.execute(_FORGET_FILLS, (kept.since, *OPEN_STATES))
+            self._db.execute(_FORGET_COSTS, (kept.since,))
             self._db.execute("DELETE FROM rules WHERE id NOT IN (SELECT rule FROM stays)")
 
     def close(self) -> None:

@@ -130,6 +130,19 @@ def test_costs_are_those_of_the_day() -> None:
     assert book.spent(APP, T + 86_400) == 1.0
 
 
+def test_costs_of_days_that_the_ledger_forgets_are_forgotten(store: LedgerStore) -> None:
+    book = FillBook(None, by_search)
+    for unix in (T, T + 86_400):
+        book.paid(APP, 0.5, unix)
+        written(book, store)
+    for since in (T, T + 86_400):
+        store.prune(Period(since, T + 200_000))
+        stored = store.load()
+        assert stored is not None
+        days = [cost.day for cost in stored.fills.costs]
+        assert days == (["2026-09-22", "2026-09-21"] if since == T else ["2026-09-22"])
+
+
 def test_the_plan_of_a_finished_fill_is_deleted(store: LedgerStore) -> None:
     book = FillBook(None, by_search)
     book.take(entry(0, 10))
