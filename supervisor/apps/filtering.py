@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
+from traptor.supervisor.apps.announcements import Announcements
 from traptor.supervisor.apps.facts import Facts, Json
-from traptor.supervisor.apps.findings import Announcements
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import Composed, composed
@@ -39,7 +39,7 @@ class Filtering:
         self._settings = settings
         self._clock = clock
         self._facts = facts
-        self._findings = Announcements(name)
+        self._announcements = Announcements(name)
         self._told = ToldRules()
         self._groups: Sequence[Translated] | None = None  # None: Redis was not read yet
         self._is_seen = False  # X told its filters
@@ -182,7 +182,7 @@ class Filtering:
         self._told.forget(self.meanings)
         if (knowledge := Knowledge(self.rules, self.meanings)) != self.knowledge:
             self.knowledge = knowledge
-        self._findings.take(wanted, self.outcome)
+        self._announcements.take(wanted, self.outcome)
 
     async def _first_look(self) -> bool:
         """Ask which filters stand at X, before anything is composed or changed."""
@@ -215,7 +215,7 @@ class Filtering:
 
     def _take(self, outcome: SyncOutcome) -> None:
         self._again_at, self.trouble = outcome.again_at, outcome.trouble
-        self._findings.take_trouble(outcome.trouble)
+        self._announcements.take_trouble(outcome.trouble)
 
     # ---- state_dir
 

@@ -30,7 +30,7 @@ from traptor.supervisor.fills.overview import overview
 from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
 from traptor.supervisor.fills.room import MOST
-from traptor.supervisor.fills.verdict import FillVerdict, Step, settled, verdict
+from traptor.supervisor.fills.verdict import Consequence, FillVerdict, settled, verdict
 from traptor.supervisor.fills.window import recovery_window, window
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant, instant, iso
@@ -148,17 +148,17 @@ class Fills:
         if dollars:
             self._book.paid(fill.connection, dollars, now.wall)
         fill = fill.got(answer.new, dollars, now.wall)
-        match found.step:
-            case Step.GO_ON:
+        match found.consequence:
+            case Consequence.GO_ON:
                 course.went_well()
                 if fill.method is FillMethod.RECOVERY:
                     course.rest(APART_S, now.mono)
                 self._record(fill.fetched(answer.token))
-            case Step.LEAVE_OUT:
+            case Consequence.LEAVE_OUT:
                 course.went_well()
                 log.warning("a query of a gap is refused", extra=_about(fill, why=found.why))
                 self._record(fill.refuses(found.why, now.wall))
-            case Step.GIVE_UP:
+            case Consequence.GIVE_UP:
                 course.went_well()
                 self._record(fill.given_up(found.why, now.wall))
             case _:
@@ -176,11 +176,11 @@ class Fills:
     ) -> None:
         # An open stream proves token and credit: a refusal here may be about this product alone, and told to
         # the app it would keep the stream from opening again.
-        if found.step is Step.NO_MONEY and fill.method is FillMethod.SEARCH:
+        if found.consequence is Consequence.NO_MONEY and fill.method is FillMethod.SEARCH:
             course.rest(app.settings.credit_retry_s, now.mono)
-        elif found.step is Step.NO_MONEY:
+        elif found.consequence is Consequence.NO_MONEY:
             app.out_of_credit(found.why)
-        elif found.step is Step.NO_TOKEN and not self._streams(fill.connection):
+        elif found.consequence is Consequence.NO_TOKEN and not self._streams(fill.connection):
             app.refused(app.token, found.why)
         if found.why != (course.pause.why if course.pause is not None else ""):
             log.warning("a piece of a gap is asked for again", extra=_about(fill, why=found.why))

@@ -25,7 +25,7 @@ _MOST_SHORT = 3  # jobs in a row: the post that was reached may be deleted meanw
 _REFUSALS = frozenset({403, 404, 410})
 
 
-class Step(Enum):
+class Consequence(Enum):
     """What to do next."""
 
     GO_ON = auto()
@@ -40,7 +40,7 @@ class Step(Enum):
 class FillVerdict:
     """What to do, for which reason; `wait_s` before the next piece, in which the same is asked again."""
 
-    step: Step
+    consequence: Consequence
     why: str = ""
     wait_s: float = 0.0
     failures: int = 0  # in a row, with this one
@@ -51,30 +51,30 @@ def verdict(
 ) -> FillVerdict:
     """Return what follows from an answer, after so many failures in a row, the last with that status."""
     if answer.end is FillEnd.DONE:
-        return FillVerdict(Step.GO_ON)
+        return FillVerdict(Consequence.GO_ON)
     why = _why(answer)
     if answer.end is FillEnd.HTTP:
         match cure_by(answer.problem, answer.status):
             case Cure.MONEY:
-                return FillVerdict(Step.NO_MONEY, why, _FIRST_S)
+                return FillVerdict(Consequence.NO_MONEY, why, _FIRST_S)
             case Cure.BEARER:
-                return _again(Step.NO_TOKEN, why, failures)
+                return _again(Consequence.NO_TOKEN, why, failures)
         if answer.status == _LIMITED and quota_of(answer.headers).remaining:
             # Not the window's limit: the way to X made two requests come closer than they were sent.
             return FillVerdict(
-                Step.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1
+                Consequence.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1
             )
         if answer.status == _LIMITED:
             wait_s = doubled(_LIMITED_FIRST_S, failures, _LIMITED_LONGEST_S)
-            return FillVerdict(Step.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
+            return FillVerdict(Consequence.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
         if answer.status == _BAD_REQUEST:
             # Perhaps the end of the window is too new, by X's clock: that passes.
             if last_status == _BAD_REQUEST:
-                return FillVerdict(Step.LEAVE_OUT, why)
-            return FillVerdict(Step.WAIT, why, _BAD_S, failures + 1)
+                return FillVerdict(Consequence.LEAVE_OUT, why)
+            return FillVerdict(Consequence.WAIT, why, _BAD_S, failures + 1)
         if answer.status in _REFUSALS:
-            return FillVerdict(Step.GIVE_UP, why)
-    return _again(Step.WAIT, why, failures)
+            return FillVerdict(Consequence.GIVE_UP, why)
+    return _again(Consequence.WAIT, why, failures)
 
 
 def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
@@ -94,11 +94,11 @@ def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
     return replace(answer, token="" if is_all else LAST + fill.token)
 
 
-def _again(step: Step, why: str, failures: int) -> FillVerdict:
+def _again(consequence: Consequence, why: str, failures: int) -> FillVerdict:
     failures += 1
     if failures >= MOST_FAILURES:
-        return FillVerdict(Step.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
-    return FillVerdict(step, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
+        return FillVerdict(Consequence.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
+    return FillVerdict(consequence, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
 
 
 def _until_reset(answer: PieceFetched, wall_now: float, otherwise_s: float) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.messages import PieceFetched
-from traptor.supervisor.fills.verdict import MOST_FAILURES, Step, settled, verdict
+from traptor.supervisor.fills.verdict import MOST_FAILURES, Consequence, settled, verdict
 from traptor.supervisor.gaps.fill import Fill
 
 NOW = 1_790_000_000.0
@@ -17,49 +17,51 @@ def answer(end: FillEnd = FillEnd.HTTP, status: int | None = None, **members: ob
 
 
 @pytest.mark.parametrize(
-    ("said", "step"),
+    ("said", "consequence"),
     [
-        (answer(FillEnd.DONE, 200), Step.GO_ON),
-        (answer(status=400, detail="bad query"), Step.WAIT),
-        (answer(status=401), Step.NO_TOKEN),
-        (answer(status=402, problem="credits-depleted"), Step.NO_MONEY),
-        (answer(status=429, problem="usage-capped"), Step.NO_MONEY),
-        (answer(status=429, problem="rate-limit-exceeded"), Step.WAIT),
-        (answer(status=403, problem="client-forbidden"), Step.GIVE_UP),
-        (answer(status=404), Step.GIVE_UP),
-        (answer(status=500), Step.WAIT),
-        (answer(status=503), Step.WAIT),
-        (answer(FillEnd.NETWORK), Step.WAIT),
-        (answer(FillEnd.BROKEN, 200), Step.WAIT),
-        (answer(FillEnd.SHORT, 200), Step.WAIT),
-        (answer(FillEnd.NO_ROOM, 200), Step.WAIT),
-        (answer(FillEnd.FAULT), Step.WAIT),
+        (answer(FillEnd.DONE, 200), Consequence.GO_ON),
+        (answer(status=400, detail="bad query"), Consequence.WAIT),
+        (answer(status=401), Consequence.NO_TOKEN),
+        (answer(status=402, problem="credits-depleted"), Consequence.NO_MONEY),
+        (answer(status=429, problem="usage-capped"), Consequence.NO_MONEY),
+        (answer(status=429, problem="rate-limit-exceeded"), Consequence.WAIT),
+        (answer(status=403, problem="client-forbidden"), Consequence.GIVE_UP),
+        (answer(status=404), Consequence.GIVE_UP),
+        (answer(status=500), Consequence.WAIT),
+        (answer(status=503), Consequence.WAIT),
+        (answer(FillEnd.NETWORK), Consequence.WAIT),
+        (answer(FillEnd.BROKEN, 200), Consequence.WAIT),
+        (answer(FillEnd.SHORT, 200), Consequence.WAIT),
+        (answer(FillEnd.NO_ROOM, 200), Consequence.WAIT),
+        (answer(FillEnd.FAULT), Consequence.WAIT),
     ],
 )
-def test_each_end_has_its_consequence(said: PieceFetched, step: Step) -> None:
+def test_each_end_has_its_consequence(said: PieceFetched, consequence: Consequence) -> None:
     found = verdict(said, 0, NOW)
-    assert found.step is step
-    assert (found.why == "") is (step is Step.GO_ON)
+    assert found.consequence is consequence
+    assert (found.why == "") is (consequence is Consequence.GO_ON)
 
 
 def test_a_query_is_left_out_when_x_refuses_it_again_later() -> None:
     first = verdict(answer(status=400, detail="bad query"), 0, NOW)
-    assert (first.step, first.wait_s) == (Step.WAIT, 30.0)
+    assert (first.consequence, first.wait_s) == (Consequence.WAIT, 30.0)
     other = verdict(answer(status=400, detail="bad query"), 1, NOW, 503)
-    assert (other.step, other.failures) == (Step.WAIT, 2), "what failed before was something else"
+    assert (other.consequence, other.failures) == (Consequence.WAIT, 2), (
+        "what failed before was something else"
+    )
     again = verdict(answer(status=400, detail="bad query"), first.failures, NOW, 400)
-    assert (again.step, again.why) == (Step.LEAVE_OUT, "X answered 400: bad query")
+    assert (again.consequence, again.why) == (Consequence.LEAVE_OUT, "X answered 400: bad query")
 
 
 def test_failures_wait_longer_each_time_and_end_in_giving_up() -> None:
     waits = []
     failures = 0
-    while (found := verdict(answer(status=503), failures, NOW)).step is Step.WAIT:
+    while (found := verdict(answer(status=503), failures, NOW)).consequence is Consequence.WAIT:
         waits.append(found.wait_s)
         failures = found.failures
     assert waits[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0]
     assert len(waits) == MOST_FAILURES - 1
-    assert found.step is Step.GIVE_UP
+    assert found.consequence is Consequence.GIVE_UP
     assert found.why == f"{MOST_FAILURES} tries in a row failed, the last one: X answered 503"
 
 
@@ -78,7 +80,7 @@ def test_a_used_up_window_waits_as_long_as_x_says_and_is_no_failure(
     headers: dict[str, str], wait_s: float
 ) -> None:
     found = verdict(answer(status=429, problem="rate-limit-exceeded", headers=headers), 0, NOW)
-    assert (found.step, found.wait_s, found.failures) == (Step.WAIT, wait_s, 0)
+    assert (found.consequence, found.wait_s, found.failures) == (Consequence.WAIT, wait_s, 0)
 
 
 def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_the_window() -> None:
@@ -86,7 +88,7 @@ def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_t
         status=429, headers={"x-rate-limit-remaining": "280", "x-rate-limit-reset": str(int(NOW) + 800)}
     )
     first = verdict(too_soon, 0, NOW)
-    assert (first.step, first.wait_s, first.failures) == (Step.WAIT, 2.0, 1)
+    assert (first.consequence, first.wait_s, first.failures) == (Consequence.WAIT, 2.0, 1)
     assert verdict(too_soon, first.failures, NOW).wait_s == 4.0
     used_up = answer(
         status=429, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 800)}
