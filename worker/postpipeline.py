@@ -89,6 +89,7 @@ class PostPipeline(Pipeline):
         self._reads_file = ReadsFile(birth.settings.outbox.state_dir, birth.connection, birth.generation)
         self._drops_repeated = birth.is_one_of_two or birth.settings.repeated == "drop"
         self._told = Tally()
+        self._unkept = Tally()
         self._payload = birth.settings.payload
         self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
@@ -284,7 +285,10 @@ class PostPipeline(Pipeline):
         """Write down what was read so far: what is kept or delivered must not be without a count."""
         posts, included_posts = self.delivery.billed
         counts = ReadCounts(posts, included_posts, self._included_users, self._settled.foreign)
-        self._reads_file.write(counts)
+        error = self._reads_file.write(counts)
+        if error is not None and (count := self._unkept.add("reads")):
+            about = fields(error=error.strerror or type(error).__name__, count=count)
+            log.error("what was read cannot be written down", extra=about)
 
     # ---- posts that a gap lacked, from another thread
 

@@ -32,25 +32,32 @@ class ReadCounts(msgspec.Struct, frozen=True):
 
 
 class ReadsFile:
-    """Writes the counts of one generation; its file begins with the first that is above zero."""
+    """Writes the counts of one generation; its file begins with the first that is above zero.
+
+    Later ones take the same bytes, so that a disk that fills up after the first stops none.
+    """
 
     def __init__(self, state_dir: Path, connection: str, generation: int) -> None:
         self._path = _folder(state_dir, connection) / str(generation)
         self._fd = -1
         self._written = ReadCounts()
 
-    def write(self, counts: ReadCounts) -> None:
-        """Replace the counts; when that fails, the older ones stay, and the worker's reports are left."""
+    def write(self, counts: ReadCounts) -> OSError | None:
+        """Replace the counts, and return why it failed, if so.
+
+        Then the older ones stay, and the worker's reports are left.
+        """
         if counts == self._written:
-            return
+            return None
         try:
             if self._fd < 0:
                 make_private(self._path.parent)
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
             os.pwrite(self._fd, _packed(counts), 0)
-        except OSError:
-            return
+        except OSError as error:
+            return error
         self._written = counts
+        return None
 
 
 def _packed(counts: ReadCounts) -> bytes:

@@ -268,6 +268,23 @@ def test_what_was_read_is_written_down_when_the_delivery_says_so(tmp_path: Path)
     assert found.counts == ReadCounts(posts=2, foreign=1)
 
 
+def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    state_dir = birth.settings.outbox.state_dir
+    state_dir.mkdir(exist_ok=True)
+    (state_dir / "reads").write_text("no folder")
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    for number in range(1, 4):
+        pipeline.handle(post_line(post_fields(id=str(number)), "11"))
+        delivery.note()
+    assert len(delivery.messages) == 3
+    assert caplog.messages.count("what was read cannot be written down") == 1
+
+
 def test_no_server_can_make_the_counters_grow_without_end() -> None:
     lines = [json.dumps({"errors": [{"title": f"t{n}"}]}).encode() for n in range(500)]
     pipeline, messages = handled(*lines)

@@ -53,9 +53,11 @@ def test_a_disk_that_takes_nothing_stops_nobody_and_is_tried_again(
     file = ReadsFile(tmp_path, "v2:app", 3)
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", _refuse)
-        file.write(SOME)
+        error = file.write(SOME)
+    assert error is not None
+    assert error.errno == 28
     assert kept(tmp_path, "v2:app", 3) is None
-    file.write(SOME)
+    assert file.write(SOME) is None
     found = kept(tmp_path, "v2:app", 3)
     assert found is not None
     assert found.counts == SOME
