@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -16,7 +15,6 @@ from traptor.common.birth import NATIVE_PAYLOAD, Birth
 from traptor.common.counts import Counters, added
 from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.common.fills import FillEnd, FillMethod
-from traptor.common.filters import Meaning
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
 from traptor.common.messages import BACKFILLED, PieceFetched, Rules, SearchPiece, TrialReport
@@ -25,6 +23,7 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.filters.asked import AskedQuery
 from traptor.worker.filters.edition import Attribution, Edition, RuleSource
 from traptor.worker.filters.editions import Editions
 from traptor.worker.outbox.message import Outgoing
@@ -33,7 +32,6 @@ from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_posts, included_users, numbers_of
 from traptor.worker.posts.past import Backlog, Taken
-from traptor.worker.posts.post import NamedFilter
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.ids import number_of
@@ -50,7 +48,7 @@ _OTHER_KINDS: Final = "others"
 _NOT_REBUILT: Final = "not rebuilt"
 
 
-class _Taken(NamedTuple):
+class _OnItsWay(NamedTuple):
     """A post on its way into one message or two; `tweet`: rebuilt, where that is wanted and possible."""
 
     raw: bytes
@@ -61,17 +59,6 @@ class _Taken(NamedTuple):
     is_inferred: bool
     received_at_s: float
     is_repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """What the posts of a query are matched by, as long as the edition `base` is in force."""
-
-    base: Edition
-    meanings: tuple[Meaning, ...]
-    edition: Edition
-    enricher: Enricher
-    named: tuple[NamedFilter, ...]
 
 
 class PostPipeline(Pipeline):
@@ -93,7 +80,7 @@ class PostPipeline(Pipeline):
         self._payload = birth.settings.payload
         self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
-        self._query: _Query | None = None
+        self._query: AskedQuery | None = None
         self._drains = False
         self._backlog: Backlog | None = None
         self._filling: dict[tuple[FillMethod, GroupId | None], Enricher] = {}
@@ -199,7 +186,7 @@ class PostPipeline(Pipeline):
             return
         tweet = self._rebuilt(raw) if self._rebuilds else None
         is_inferred = found.source is RuleSource.INFERRED
-        taken = _Taken(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
+        taken = _OnItsWay(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
         message = self._outgoing(taken, self._payload)
         self.sampler.offer(message.body)
         if self._trial is not None:
@@ -207,7 +194,7 @@ class PostPipeline(Pipeline):
         claim = Claim(post, included, received_at_s, self.birth.is_one_of_two, settle)
         self.delivery.send(message, claim)
 
-    def _outgoing(self, taken: _Taken, payload: str) -> Outgoing:
+    def _outgoing(self, taken: _OnItsWay, payload: str) -> Outgoing:
         """Return the message for a post in one form, or as it came where it cannot be rebuilt."""
         post = taken.head.post
         created_at, rules = post.created_at, self._edition.rules
@@ -313,9 +300,9 @@ class PostPipeline(Pipeline):
             if post is not None and self.delivery.has_seen(post):
                 self._count_dropped()
                 return False
-            query = self._asked_by(piece)
-            head = msgspec.structs.replace(found, matching_rules=query.named)
-            self._deliver(line, head, query.edition.attribute(head, line), query.enricher, time.time())
+            head, attribution = self._asked_by(piece).attribute(found, line)
+            enricher = self._filling_enricher(piece.method, None)
+            self._deliver(line, head, attribution, enricher, time.time())
             return True
 
     def take_recovered(self, line: bytes) -> Taken:
@@ -349,10 +336,13 @@ class PostPipeline(Pipeline):
             return False, reads
         found = self._edition.attribute(head, raw)
         group = None if found.source is RuleSource.FOREIGN else self.birth.group
+        self._deliver(raw, head, found, self._filling_enricher(method, group), received_at_s)
+        return True, reads
+
+    def _filling_enricher(self, method: FillMethod, group: GroupId | None) -> Enricher:
         if (method, group) not in self._filling:
             self._filling[method, group] = self.enricher(self._edition.rules, group, method)
-        self._deliver(raw, head, found, self._filling[method, group], received_at_s)
-        return True, reads
+        return self._filling[method, group]
 
     def expect_past(self, opened_unix: float) -> None:
         """Take posts from before this time as those of a gap, until none came for a while."""
@@ -376,17 +366,13 @@ class PostPipeline(Pipeline):
             reads=backlog.reads,
         )
 
-    def _asked_by(self, piece: SearchPiece) -> _Query:
+    def _asked_by(self, piece: SearchPiece) -> AskedQuery:
         """Return what a query stands for by the rules of now."""
         if self._editions.now is not self._edition:
             self._use(self._editions.now)
-        query = self._query
-        if query is None or query.base is not self._edition or query.meanings != piece.meanings:
-            named = (NamedFilter(piece.meanings[0].filter_id),) if piece.meanings else ()
-            enricher = self.enricher(self._edition.rules, None, piece.method)
-            edition = self._edition.for_query(piece.meanings)
-            query = self._query = _Query(self._edition, piece.meanings, edition, enricher, named)
-        return query
+        if self._query is None or not self._query.is_of(self._edition, piece.meanings):
+            self._query = AskedQuery.of(self._edition, piece.meanings)
+        return self._query
 
     # ---- lines that are not posts
 
