@@ -143,7 +143,7 @@ class TraptorSection(Section):
         "Matches of a rule that are delivered, a line for each group: `track:* 2 600` is 2 a second in the "
         "long run and 600 at once (by default as many as in a minute), for each rule by itself. A rule's "
         "fields `rate` and `capacity` are for it alone; `rate` `none` frees it. Matches beyond are counted "
-        "and not delivered.",
+        "and not delivered. v2: Posts that fill a gap are delivered whatever the rate, and use none of it.",
     )
     follow_scope: Scopes = option(
         "full",
