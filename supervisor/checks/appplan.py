@@ -25,7 +25,7 @@ from traptor.supervisor.filters.sync.standing import EFFECT_S, Standing
 from traptor.supervisor.filters.sync.steps import BATCH
 from traptor.supervisor.money.reads import Expand, PriceOf1000, price_of_1000
 from traptor.supervisor.rules.snapshot import Snapshot
-from traptor.supervisor.workers.leftovers import app_connection
+from traptor.supervisor.workers.leftovers import app_connection, app_connections
 from traptor.supervisor.xapi.answers import ListedFilter
 
 _REQUEST_S = 1.0  # an answer of X takes less
@@ -69,6 +69,11 @@ class AppPlan:
     def connection(self) -> str:
         """The name of its connection."""
         return app_connection(self.key.name)
+
+    @property
+    def connections(self) -> list[str]:
+        """The names of all its connections: this one, or the two that bring one output."""
+        return app_connections(self.key.name, self.key.max_connections)
 
     @property
     def rules(self) -> int:
@@ -153,10 +158,9 @@ async def plans_of_apps(settings: Settings, look: RulesFound) -> tuple[AppPlan, 
 
 
 def planned_apps(plans: Sequence[AppPlan]) -> tuple[PlannedConnection, ...]:
-    """Return the rows of the plan: one connection for each app."""
+    """Return the rows of the plan: each connection of each app."""
     return tuple(
-        PlannedConnection(
-            plan.connection, plan.rules_in_redis, plan.values, plan.key.name, plan.key.source_address
-        )
+        PlannedConnection(name, plan.rules_in_redis, plan.values, plan.key.name, plan.key.source_address)
         for plan in plans
+        for name in plan.connections
     )

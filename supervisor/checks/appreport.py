@@ -36,6 +36,8 @@ def print_apps(console: Console, plans: Sequence[AppPlan]) -> None:
     for plan in plans:
         say(console, f"{plan.connection}: {filters_of(plan)}.")
         say(console, f"{plan.connection}: {load_of(plan)}; {price_of(plan)}.")
+        for text in pair_of(plan):
+            say(console, f"{plan.connection}: {text}.")
         for text in fills_of(plan):
             say(console, f"{plan.connection}: {text}.")
         if plan.trouble:
@@ -76,6 +78,12 @@ def price_of(plan: AppPlan) -> str:
         f"${plain:,.2f}" if plain == other else f"${plain:,.2f} (${other:,.2f} if all repost or quote one)"
     )
     return f"1,000 posts cost {range_} with expand = {plan.expand}"
+
+
+def pair_of(plan: AppPlan) -> Iterator[str]:
+    """Yield what an app with two connections does with them; nothing where it has one."""
+    if len(plan.connections) > 1:
+        yield f"{' and '.join(plan.connections)} carry the same filters and bring one output"
 
 
 def fills_of(plan: AppPlan) -> Iterator[str]:
@@ -133,6 +141,7 @@ def as_json(plan: AppPlan) -> dict[str, Any]:
     """Return the plan of an app for programs."""
     return {
         "connection": plan.connection,
+        "connections": plan.connections,
         "key": plan.key.name,
         "groups": [str(group.group) for group in plan.groups],
         "rules": plan.rules,

@@ -60,6 +60,12 @@ def second_connection(name: str) -> str:
     return f"{name}{_SECOND}"
 
 
+def app_connections(key_name: str, most: int) -> list[str]:
+    """Return the names of an app's connections: one, or where it may have more, the two that are used."""
+    first = app_connection(key_name)
+    return [first] if most == 1 else [first, second_connection(first)]
+
+
 def is_app_connection(name: str) -> bool:
     """Tell whether a connection is one of an app's (v2)."""
     return re.fullmatch(rf"{_APP}[A-Za-z0-9_-]+({re.escape(_SECOND)})?", name) is not None

@@ -14,7 +14,7 @@ from traptor.supervisor.connections.connection import Connection, WantedGenerati
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
-from traptor.supervisor.workers.leftovers import app_connection, is_second, second_connection
+from traptor.supervisor.workers.leftovers import app_connections, is_second
 from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
@@ -102,9 +102,7 @@ class AppPlanner:
 
 
 def _connections_of(key: ApiKey) -> list[str]:
-    """Return the names of an app's connections: one, or the two that X gives at most."""
-    first = app_connection(key.name)
-    return [first] if key.max_connections == 1 else [first, second_connection(first)]
+    return app_connections(key.name, key.max_connections)
 
 
 def _is_empty(group: Group) -> bool:
