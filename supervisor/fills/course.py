@@ -11,12 +11,20 @@ ANSWER_WITHIN_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """Who is asked; the two connections of an app count their generations each by itself."""
+
+    connection: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A piece that a worker fetches: its number, for which fill, by which generation, since when."""
+    """A piece that a worker fetches: its number, for which fill, by whom, since when."""
 
     number: int
     fill: int
-    generation: int
+    worker: Worker
     at: float  # monotonic seconds
 
 
@@ -40,29 +48,29 @@ class Course:
         self.pause: Pause | None = None
         self._number = 0
 
-    def ask(self, fill: int, generation: int, now: float) -> Asked:
+    def ask(self, fill: int, worker: Worker, now: float) -> Asked:
         """Record that a piece is asked for now."""
         self._number += 1
         self.pace.made(now)
         self.pause = None
-        self.asked = Asked(self._number, fill, generation, now)
+        self.asked = Asked(self._number, fill, worker, now)
         return self.asked
 
-    def take(self, number: int, generation: int, now: float) -> Asked | None:
+    def take(self, number: int, worker: Worker, now: float) -> Asked | None:
         """Return the piece that is answered; None where it is not waited for any more."""
         asked = self.asked
-        if asked is None or (asked.number, asked.generation) != (number, generation):
+        if asked is None or (asked.number, asked.worker) != (number, worker):
             return None
         self.asked = None
         self.pace.answered(now)
         return asked
 
-    def waits(self, generation: int | None, now: float) -> bool:
+    def waits(self, worker: Worker | None, now: float) -> bool:
         """Tell whether a piece is under way; one that nobody can answer any more is forgotten."""
         asked = self.asked
         if asked is None:
             return False
-        if asked.generation == generation and now - asked.at < ANSWER_WITHIN_S:
+        if asked.worker == worker and now - asked.at < ANSWER_WITHIN_S:
             return True
         self.asked = None
         return False

@@ -24,7 +24,7 @@ from traptor.supervisor.apps.apps import Apps
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.fills.backfills import Backfills
-from traptor.supervisor.fills.course import Course, Pause
+from traptor.supervisor.fills.course import Course, Pause, Worker
 from traptor.supervisor.fills.jobs import APART_S, MOST_POSTS, RecoveryJobs
 from traptor.supervisor.fills.overview import overview
 from traptor.supervisor.fills.purse import Purse, Rates
@@ -38,6 +38,7 @@ from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.money.reads import Reads, reads_of
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.leftovers import first_of, is_second
 from traptor.supervisor.workers.spec import connect_message
 from traptor.supervisor.xapi.quota import quota_of
 
@@ -87,7 +88,9 @@ class Fills:
             self._news.clear()
             due_s = _LOOK_S
             for c in list(self._context.connections.values()):
-                if c.app is not None and (app := self._apps.get(c.app)) is not None:
+                if c.app is None or is_second(c.name):
+                    continue  # an app's gaps are those of its first connection
+                if (app := self._apps.get(c.app)) is not None:
                     due_s = min(due_s, await self.turn(c, app))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due_s)):
@@ -100,9 +103,9 @@ class Fills:
         if answer.number == BACKFILLED:
             self._backfilled(g, answer)
             return
-        name, now = g.birth.connection, self._clock()
+        name, now = first_of(g.birth.connection), self._clock()
         course = self._course(name)
-        asked = course.take(answer.number, g.birth.generation, now.mono)
+        asked = course.take(answer.number, _worker(g), now.mono)
         app = self._app_of(name)
         fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)
         if fill is None or app is None:
@@ -205,9 +208,9 @@ class Fills:
         now = self._clock()
         course = self._course(c.name)
         settings = self._context.settings.twitter
-        g = c.serving
-        fill = self._next(c, g)
-        if course.waits(g.birth.generation if g is not None else None, now.mono):
+        g = _asked_of(c)
+        fill = self._next(c, c.serving)
+        if course.waits(_worker(g) if g is not None else None, now.mono):
             return _LOOK_S
         if fill is None:
             course.pause = None
@@ -224,7 +227,7 @@ class Fills:
             return course.due() - now.mono
         elif fill.method is not FillMethod.SEARCH:
             self._recover(app, course, fill, g)
-        elif (plan := await self._plan(c, app, fill)) is not None and c.serving is g:
+        elif (plan := await self._plan(c, app, fill)) is not None and _asked_of(c) is g:
             fill = self._now(fill)
             query = plan.queries[fill.step]
             if not fill.token and not is_wanted(query, app.filtering.groups or ()):
@@ -238,7 +241,7 @@ class Fills:
         if not posts:
             return
         start, end = window(fill)
-        asked = course.ask(fill.id, g.birth.generation, self._clock().mono)
+        asked = course.ask(fill.id, _worker(g), self._clock().mono)
         piece = SearchPiece(
             number=asked.number,
             connect=connect_message(app.key, app.token),
@@ -267,7 +270,7 @@ class Fills:
         if fill.state is FillState.WAITING:
             log.info("a gap is being filled", extra=_about(fill, **self._purse.price(app, fill)))
             self._record(fill.begun(1, now.wall))
-        asked = course.ask(fill.id, g.birth.generation, now.mono)
+        asked = course.ask(fill.id, _worker(g), now.mono)
         self._context.fleet.fetch(g, self._jobs.piece(app, asked.number, times, posts, now))
 
     def _posts(self, app: App, course: Course, fill: Fill, most: int) -> int:
@@ -328,7 +331,8 @@ class Fills:
 
     def _streams(self, name: str) -> bool:
         c = self._context.connections.get(name)
-        return c is not None and c.serving is not None and c.serving.streams
+        g = _asked_of(c) if c is not None else None
+        return g is not None and g.streams
 
     def _next(self, c: Connection, g: Generation | None) -> Fill | None:
         """Return the earliest gap whose posts no stream is bringing."""
@@ -340,6 +344,17 @@ class Fills:
     def _now(self, fill: Fill) -> Fill:
         """Return what a fill has become meanwhile."""
         return next((one for one in self._book.open(fill.connection) if one.id == fill.id), fill)
+
+
+def _asked_of(c: Connection) -> Generation | None:
+    """Return the generation to ask: its own, or while it has no stream that of the app's other connection."""
+    if not c.streams and c.other is not None and c.other.streams:
+        return c.other.serving
+    return c.serving
+
+
+def _worker(g: Generation) -> Worker:
+    return Worker(g.birth.connection, g.birth.generation)
 
 
 def _about(fill: Fill, **about: Any) -> Any:

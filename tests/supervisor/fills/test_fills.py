@@ -39,6 +39,10 @@ ALLOWED = ConnectVerdict(True, None, "")
 WORDS = [f"word{number:03}" for number in range(120)]  # two queries
 
 
+def a_worker(connection: str, generation: int) -> Any:
+    return SimpleNamespace(birth=SimpleNamespace(connection=connection, generation=generation), streams=True)
+
+
 @dataclass
 class World:
     """One connection with a gap of a minute that ended a minute ago, and whatever a test changes of it."""
@@ -69,7 +73,7 @@ class World:
         self.app.filtering = SimpleNamespace(groups=self.groups)  # type: ignore[attr-defined]
         self.app.settings = SimpleNamespace(credit_retry_s=1_800.0)  # type: ignore[attr-defined]
         self.app.key = ApiKey("app", bearer_token="secret")  # type: ignore[attr-defined]
-        self.c = SimpleNamespace(name=APP, app="key-id", serving=None)
+        self.c = SimpleNamespace(name=APP, app="key-id", serving=None, streams=False, other=None)
         self.serve(generation)
         self.context = SimpleNamespace(
             settings=self.settings,
@@ -89,8 +93,10 @@ class World:
         )
 
     def serve(self, generation: int) -> None:
-        birth = SimpleNamespace(connection=APP, generation=generation)
-        self.c.serving = SimpleNamespace(birth=birth, streams=True)
+        self.c.serving, self.c.streams = a_worker(APP, generation), True
+
+    def lose_the_stream(self) -> None:
+        self.c.serving.streams = self.c.streams = False
 
     def clock(self) -> Instant:
         return Instant(T + self.now, self.now)
@@ -229,7 +235,7 @@ def test_a_killed_master_goes_on_with_the_same_queries_whatever_became_of_the_ru
     ("change", "why"),
     [
         (lambda w: setattr(w.app, "held", Hold(HoldKind.CAPPED, "a cap is reached")), "a cap is reached"),
-        (lambda w: setattr(w.c.serving, "streams", False), "its connection does not stream"),
+        (lambda w: w.lose_the_stream(), "its connection does not stream"),
         (lambda w: setattr(w.c, "serving", None), "its connection does not stream"),
         (lambda w: setattr(w.context, "stopping", True), "its connection does not stream"),
     ],
@@ -306,10 +312,40 @@ def test_refusals_and_failures_have_their_consequences(
     assert "a gap could not be filled" in [record.message for record in caplog.records]
 
 
+def test_an_apps_other_connection_is_asked_while_the_first_has_no_stream(make: Callable[..., World]) -> None:
+    world = make()
+    asked: list[tuple[str, int]] = []
+    world.context.fleet.fetch = lambda g, piece: (
+        world.asked.append(piece), asked.append((g.birth.connection, g.birth.generation)),
+    )  # fmt: skip
+    second = SimpleNamespace(name=f"{APP}.2", app="key-id", serving=a_worker(f"{APP}.2", 1), streams=True)
+    world.c.other = second
+    world.context.connections[second.name] = second
+    assert world.turn() is not None
+    world.lose_the_stream()
+    world.now += 1
+    again = world.turn()
+    assert again is not None, "the first one's worker answers no more, though both are in generation 1"
+    assert asked == [(APP, 1), (f"{APP}.2", 1)]
+    world.fills.fetched(second.serving, PieceFetched(number=again.number, end=FillEnd.HTTP, status=401))
+    assert world.app.heard == [], "the app has an open stream"
+    world.now += 1_000
+    final = world.turn()
+    world.fills.fetched(
+        second.serving, PieceFetched(number=final.number, end=FillEnd.DONE, token="two", posts=9, new=9)
+    )
+    [fill] = world.book.open(APP)
+    assert (fill.token, fill.posts) == ("two", 9)
+    world.serve(2)
+    world.now += 1
+    assert world.turn().token == "two"
+    assert asked[-1] == (APP, 2), "its own worker first"
+
+
 def test_what_an_app_without_a_stream_is_refused_is_told_to_it(make: Callable[..., World]) -> None:
     world = make()
     world.turn()
-    world.c.serving.streams = False
+    world.lose_the_stream()
     world.answer(FillEnd.HTTP, status=401)
     assert world.app.heard == ["refused bearer-of-the-app: X answered 401"]
     other = make(fill_gaps="recovery")
