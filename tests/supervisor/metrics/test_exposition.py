@@ -197,3 +197,20 @@ def test_gaps_that_are_filled(world: SteppedWorld) -> None:
     assert found["traptor_gap_fills", ("done",)] == 7
     assert found["traptor_gap_fills_open", ("v2:app",)] == 1
     assert found["traptor_gap_fills_dollars_today", ("v2:app",)] == 0.21
+
+
+def test_a_connection_is_covered_while_the_other_one_of_its_app_collects(world: SteppedWorld) -> None:
+    status = shown(world)
+    away = {**shown_of_an_app(world), "connection": "v2:app.2", "collecting": False, "covered": True}
+    first = {**away, "connection": "v2:app", "collecting": True, "covered": False}
+    covered = scraped({**status, "connections": [first, away]})
+    assert covered["traptor_stream_covered", ("v2:app.2",)] == 1
+    assert covered["traptor_stream_covered", ("v2:app",)] == 0
+    without_filters = scraped({**status, "connections": [{**first, "collecting": False}, away]})
+    assert without_filters["traptor_stream_covered", ("v2:app.2",)] == 0, "it streams, and finds nothing"
+
+
+def shown_of_an_app(world: SteppedWorld) -> Any:
+    world.stream(world.connection("track:0", "storm"))
+    [one] = shown(world)["connections"]
+    return one
