@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.metrics.family import Json, Sample, counter, each, gauge, histogram
-from traptor.supervisor.workers.leftovers import first_of, is_second, second_connection
+from traptor.supervisor.workers.leftovers import other_connection
 from traptor.supervisor.workers.states import ConnectionState
 
 _CONNECTION = ("connection",)
@@ -88,7 +88,10 @@ def _of_streams(status: Json) -> Iterator[Metric]:
         "stream_covered",
         "1 while the other connection of its app brings the same posts.",
         _CONNECTION,
-        (((c["connection"],), bool(c.get("covered")) and _other(c) in collecting) for c in connections),
+        (
+            ((c["connection"],), bool(c.get("covered")) and other_connection(c["connection"]) in collecting)
+            for c in connections
+        ),
     )
     yield gauge(
         "stream_last_message_timestamp_seconds",
@@ -357,12 +360,6 @@ def _type_of(c: Json) -> str:
 
 def _type(name: str) -> str:
     return name.partition(":")[0]
-
-
-def _other(c: Json) -> str:
-    """Return the name of the other connection of its app."""
-    name: str = c["connection"]
-    return first_of(name) if is_second(name) else second_connection(name)
 
 
 def _is_wanted(c: Json) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.text import counted
-from traptor.supervisor.status.terms import number
+from traptor.supervisor.connections.waits import WaitKind
+from traptor.supervisor.status.terms import number, since
+from traptor.supervisor.workers.leftovers import other_connection
 
 Json = Mapping[str, Any]
 
@@ -46,7 +49,10 @@ def _others(subjects: Sequence[str]) -> str:
 def state_words(one: Json) -> tuple[str, str]:
     """Return a connection's state and its tone; one that should stream and does not is never a plain UP."""
     if one["collecting"]:
-        return "collecting", "good"
+        beside = f", with {other_connection(one['connection'])}" if one.get("covered") else ""
+        return f"collecting{beside}", "good"
+    if _is_away(one):
+        return f"away, {other_connection(one['connection'])} streams alone", "worried"
     match one["state"]:
         case "QUIET":
             return "no rules", "idle"
@@ -56,6 +62,31 @@ def state_words(one: Json) -> tuple[str, str]:
             return "NOT COLLECTING", "bad"
         case state:
             return f"NOT COLLECTING ({state.lower().replace('_', ' ')})", "bad"
+
+
+def _is_away(one: Json) -> bool:
+    """Tell whether it has no stream while the other connection of its app has one."""
+    if not one.get("covered") or one["state"] in ("QUIET", "STOPPED"):
+        return False
+    wait = one.get("wait")
+    return wait is None or wait["kind"] != WaitKind.EFFECT  # that one streams, and finds nothing
+
+
+def trial_state(status: Json) -> str:
+    """Return what became of the posts for the trial output; "": there is none."""
+    trial = status.get("trial")
+    if trial is None:
+        return ""
+    counts: Counter[str] = Counter()
+    for one in status["connections"]:
+        counts.update(one["total"].get("trial", {}))
+    delivered = counts["delivered"] + counts["redelivered"]
+    rejected = f", {number(counts['dead_letters'])} rejected" if counts["dead_letters"] else ""
+    oldest = f" (the oldest for {since(trial['oldest'])})" if trial["oldest"] is not None else ""
+    return (
+        f"trial {trial['name']} {trial['state']}: {number(delivered)} delivered,"
+        f" {number(counts['dropped'])} dropped{rejected}, {number(trial['messages'])} waiting{oldest}"
+    )
 
 
 def app_state(app: Json) -> str:

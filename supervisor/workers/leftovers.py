@@ -81,6 +81,11 @@ def first_of(name: str) -> str:
     return name.removesuffix(_SECOND) if is_second(name) else name
 
 
+def other_connection(name: str) -> str:
+    """Return the name of the other one of an app's two connections."""
+    return first_of(name) if is_second(name) else second_connection(name)
+
+
 def parse_connection(name: str) -> tuple[GroupId, int]:
     """Return group and part of a connection's name: `follow:0.2`. Raises ValueError for another form."""
     group, _, part = name.partition(".")

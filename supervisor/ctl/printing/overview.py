@@ -13,7 +13,14 @@ from rich.text import Text
 
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.printing.tables import table
-from traptor.supervisor.status.phrases import app_filters, app_state, problem_lines, state_words, summary
+from traptor.supervisor.status.phrases import (
+    app_filters,
+    app_state,
+    problem_lines,
+    state_words,
+    summary,
+    trial_state,
+)
 from traptor.supervisor.status.terms import age, dollars, number, since, size
 
 Json = Mapping[str, Any]
@@ -48,7 +55,7 @@ _FIRST_TO_GO = (
     "KEY",
 )
 _UNLIMITED = 10_000
-_STYLES = {"good": "green", "bad": "bold red", "idle": "dim"}
+_STYLES = {"good": "green", "bad": "bold red", "worried": "yellow", "idle": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,9 @@ class Overview:
         if apps := [_app_row(app) for app in self.status["apps"]]:
             yield Text()
             yield _fitting(apps, console, options)
+        if trial := trial_state(self.status):
+            yield Text()
+            yield Text(one_line(trial))
 
     def _problems(self) -> Iterator[RenderableType]:
         for one, others in problem_lines(self.status["problems"]):

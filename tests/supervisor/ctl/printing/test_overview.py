@@ -54,6 +54,33 @@ def test_an_app_shows_its_filters_and_its_dollars() -> None:
     assert "9 of 5,852 rules not yet" in printed(250, apps=[an_app(rules_in_effect=5843)])
 
 
+def test_a_trial_shows_what_became_of_its_posts() -> None:
+    trial = {"name": "old", "state": "behind", "messages": 4, "oldest": time.time() - 90}
+    counts = {"accepted": 5_009, "delivered": 5_000, "redelivered": 5, "dropped": 2, "dead_letters": 0}
+    first, second = a_connection(), a_connection("follow:0")
+    first["total"]["trial"], second["total"]["trial"] = counts, {"delivered": 10, "dead_letters": 3}
+    last = printed(250, connections=[first, second], trial=trial).splitlines()[-1]
+    assert last == (
+        "trial old behind: 5,015 delivered, 2 dropped, 3 rejected, 4 waiting (the oldest for 1 min)"
+    )
+    assert "trial" not in printed(250)
+
+
+def test_an_apps_two_connections_are_shown_beside_each_other() -> None:
+    both = [a_connection("v2:app", covered=True), a_connection("v2:app.2", covered=True)]
+    first, second = printed(250, connections=both).splitlines()[-2:]
+    assert "collecting, with v2:app.2 " in first
+    assert "collecting, with v2:app " in second
+    wait = {"kind": "network", "why": "", "until": None, "key": None}
+    away = silent("v2:app.2", covered=True, wait=wait)
+    text = printed(250, connections=[a_connection("v2:app", covered=False), away])
+    assert "away, v2:app streams alone" in text
+    assert "NOT COLLECTING" not in text
+    useless = silent("v2:app.2", covered=True, wait={**wait, "kind": "effect"}, state="UP")
+    assert "NOT COLLECTING" in printed(250, connections=[useless])
+    assert "stopped" in printed(250, connections=[{**away, "state": "STOPPED"}])
+
+
 def test_what_is_not_collected_has_no_rate_however_fast_it_was_a_minute_ago() -> None:
     lost = silent(tweets_per_second=22.6)
     text = printed(250, connections=[lost, a_connection()])
