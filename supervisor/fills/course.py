@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from traptor.supervisor.fills.pace import Pace
@@ -65,12 +66,12 @@ class Course:
         self.pace.answered(now)
         return asked
 
-    def waits(self, worker: Worker | None, now: float) -> bool:
-        """Tell whether a piece is under way; one that nobody can answer any more is forgotten."""
+    def waits(self, workers: Collection[Worker], now: float) -> bool:
+        """Tell whether one of these has a piece under way; one that none of them can answer is forgotten."""
         asked = self.asked
         if asked is None:
             return False
-        if asked.worker == worker and now - asked.at < ANSWER_WITHIN_S:
+        if asked.worker in workers and now - asked.at < ANSWER_WITHIN_S:
             return True
         self.asked = None
         return False

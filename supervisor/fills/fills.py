@@ -210,7 +210,7 @@ class Fills:
         settings = self._context.settings.twitter
         g = _asked_of(c)
         fill = self._next(c, c.serving)
-        if course.waits(_worker(g) if g is not None else None, now.mono):
+        if course.waits(_workers(c), now.mono):
             return _LOOK_S
         if fill is None:
             course.pause = None
@@ -351,6 +351,11 @@ def _asked_of(c: Connection) -> Generation | None:
     if not c.streams and c.other is not None and c.other.streams:
         return c.other.serving
     return c.serving
+
+
+def _workers(c: Connection) -> list[Worker]:
+    """Return those that may still answer, whether or not they have a stream."""
+    return [_worker(one.serving) for one in (c, c.other) if one is not None and one.serving is not None]
 
 
 def _worker(g: Generation) -> Worker:

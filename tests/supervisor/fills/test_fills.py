@@ -324,6 +324,8 @@ def test_an_apps_other_connection_is_asked_while_the_first_has_no_stream(make: C
     assert world.turn() is not None
     world.lose_the_stream()
     world.now += 1
+    assert world.turn() is None, "its worker still answers"
+    world.c.serving = None
     again = world.turn()
     assert again is not None, "the first one's worker answers no more, though both are in generation 1"
     assert asked == [(APP, 1), (f"{APP}.2", 1)]
@@ -331,12 +333,14 @@ def test_an_apps_other_connection_is_asked_while_the_first_has_no_stream(make: C
     assert world.app.heard == [], "the app has an open stream"
     world.now += 1_000
     final = world.turn()
+    world.serve(2)
+    world.now += 1
+    assert world.turn() is None, "one piece at a time, whichever of the two has it"
     world.fills.fetched(
         second.serving, PieceFetched(number=final.number, end=FillEnd.DONE, token="two", posts=9, new=9)
     )
     [fill] = world.book.open(APP)
     assert (fill.token, fill.posts) == ("two", 9)
-    world.serve(2)
     world.now += 1
     assert world.turn().token == "two"
     assert asked[-1] == (APP, 2), "its own worker first"
