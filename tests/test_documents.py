@@ -240,7 +240,7 @@ def events_of(call: ast.Call) -> list[str]:
         return []
     if isinstance(function.value, ast.Name) and function.value.id == "log" and function.attr != "debug":
         return constants(call.args[1 if function.attr == "log" else 0])
-    return constants(call.args[0]) if function.attr == "_show" else []
+    return constants(call.args[0]) if ast.unparse(function).endswith("excerpts.show") else []
 
 
 def logged_events() -> set[str]:

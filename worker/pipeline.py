@@ -6,7 +6,6 @@ import abc
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
 
 import msgspec
 
@@ -14,23 +13,20 @@ from traptor.common.birth import Birth
 from traptor.common.counts import BY_KIND, Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.logs.event import fields
-from traptor.common.logs.throttle import Ration, Tally
+from traptor.common.logs.excerpts import Excerpts
+from traptor.common.logs.throttle import Tally
 from traptor.common.messages import PieceFetched, Rules, SearchPiece, TrialReport
 from traptor.common.redis.state import RedisState
-from traptor.common.rules.rule import GroupId, Rule
+from traptor.common.rules.rule import Rule
 from traptor.worker.counters.buckets import Buckets
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.posts.past import Taken
 from traptor.worker.sampler import Sampler
 from traptor.worker.sinks.outputs import most_bytes
-from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.enrichers import Enrichers
 
 log = logging.getLogger(__name__)
-
-# This many broken lines and unknown messages per minute are shown; all are counted.
-_SHOWN_A_MINUTE: Final = 10
-_SHOWN_CHARS: Final = 200
 
 
 class Pipeline(abc.ABC):
@@ -43,7 +39,8 @@ class Pipeline(abc.ABC):
         self.tally = Counters()
         self.problem = ""  # of API v2: named by the last message, if it was an error
         self.is_over = False  # the server announced that the stream ends
-        self._shown = Ration(_SHOWN_A_MINUTE)
+        self.excerpts = Excerpts(log)
+        self.enrichers = Enrichers(birth, most_bytes(birth.settings))
         self.sampler = Sampler()
         self._said = Tally()
         self._buckets = Buckets(birth.settings.rate_limits)
@@ -72,20 +69,6 @@ class Pipeline(abc.ABC):
         self.problem, self.is_over = "", False
         self.delivery.stream_opened()
 
-    def enricher(self, rules: Sequence[Rule], group: GroupId | None, filled: str = "") -> Enricher:
-        """Return what enriches tweets with these rules; `filled` names how those of a gap were fetched."""
-        return Enricher(
-            rules,
-            self.birth.stands_for,
-            self.birth.generation,
-            self.birth.settings.api,
-            group,
-            extras=self.birth.settings.extras,
-            filled=filled,
-            most_bytes=most_bytes(self.birth.settings),
-            on_truncated=self._say_truncated,
-        )
-
     def limit_rates(self, rules: Sequence[Rule]) -> None:
         """Limit the rates of these rules, to which indexes refer from now on."""
         self._buckets.use(rules)
@@ -100,15 +83,6 @@ class Pipeline(abc.ABC):
             rule = rules[next(iter(exceeding))]
             log.warning("a rule exceeds its rate limit", extra=fields(rule=rule.shown_key, count=count))
         return exceeding
-
-    def _show(self, what: str, line: bytes) -> None:
-        """Log the start of a line, unless many were shown just now."""
-        if self._shown.take():
-            log.warning(what, extra=fields(start=line[:_SHOWN_CHARS].decode(errors="replace")))
-
-    def _say_truncated(self, rules: int) -> None:
-        if count := self._said.add("truncated"):
-            log.warning("rules of a tweet are cut to their ids", extra=fields(rules=rules, count=count))
 
     # ---- the end
 

@@ -1,64 +1,38 @@
-"""Take a line of an API v2 stream to its delivery: find its rules by its filters, and count what it costs."""
+"""Take a line of an API v2 stream to its delivery: find its rules by its filters."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from traptor.common.birth import NATIVE_PAYLOAD, Birth
+from traptor.common.birth import Birth
 from traptor.common.counts import Counters, added
-from traptor.common.files.reads import ReadCounts, ReadsFile
-from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
-from traptor.common.messages import BACKFILLED, PieceFetched, Rules, SearchPiece, TrialReport
-from traptor.common.problem import ProblemDocument
-from traptor.common.rules.rule import GroupId, Rule
+from traptor.common.messages import PieceFetched, Rules, SearchPiece, TrialReport
 from traptor.worker.afterfork import give_memory_back
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
-from traptor.worker.filters.asked import AskedQuery
-from traptor.worker.filters.edition import Attribution, Edition, RuleSource
+from traptor.worker.dispatch.bill import Bill
+from traptor.worker.dispatch.dispatch import Dispatch
+from traptor.worker.dispatch.errorcounts import ErrorCounts
+from traptor.worker.dispatch.gapposts import GapPosts
+from traptor.worker.filters.edition import Edition, RuleSource
 from traptor.worker.filters.editions import Editions
-from traptor.worker.outbox.message import Outgoing
-from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.paid import included_posts, included_users, numbers_of
-from traptor.worker.posts.past import Backlog, Taken
+from traptor.worker.posts.paid import included_users
+from traptor.worker.posts.past import Taken
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
-from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.ids import number_of
 from traptor.worker.trialoutput.output import TrialOutput
-from traptor.worker.tweets.enrich import Enrichable, Enricher
-from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import NO_MEMBER
 
 log = logging.getLogger(__name__)
-
-# The names come from X; beyond this many, errors are counted together.
-_MOST_KINDS: Final = 50
-_OTHER_KINDS: Final = "others"
-_NOT_REBUILT: Final = "not rebuilt"
-
-
-class _OnItsWay(NamedTuple):
-    """A post on its way into one message or two; `tweet`: rebuilt, where that is wanted and possible."""
-
-    raw: bytes
-    tweet: bytes | None
-    head: PostHead
-    enricher: Enricher
-    matched: Sequence[int]
-    is_inferred: bool
-    received_at_s: float
-    is_repeated: bool
 
 
 class PostPipeline(Pipeline):
@@ -70,26 +44,30 @@ class PostPipeline(Pipeline):
         super().__init__(birth, delivery, stats)
         self._trial = trial
         self._editions = Editions(birth.rules, birth.filters)
-        self._edition = self._editions.now
-        self._settled = Counters()  # counted by whichever thread settles claims
-        self._included_users = 0
-        self._reads_file = ReadsFile(birth.settings.outbox.state_dir, birth.connection, birth.generation)
         self._drops_repeated = birth.is_one_of_two or birth.settings.repeated == "drop"
         self._told = Tally()
-        self._unkept = Tally()
-        self._payload = birth.settings.payload
-        self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
+        self._errors = ErrorCounts(self.tally.errors)
+        self._dispatch = Dispatch(
+            birth,
+            delivery,
+            stats,
+            trial,
+            self.tally,
+            self.enrichers,
+            self.sampler,
+            self._errors,
+            self.excerpts,
+        )
+        self._dispatch.use(self._editions.now)
+        self._bill = Bill(birth, delivery, self._dispatch.settled)
+        self._gap = GapPosts(birth.group, delivery, self._dispatch, self._bill, self.tally)
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
-        self._query: AskedQuery | None = None
-        self._drains = False
-        self._backlog: Backlog | None = None
-        self._filling: dict[tuple[FillMethod, GroupId | None], Enricher] = {}
 
     def open(self) -> None:
         """Prepare matching and connect to the output. Raises SinkError."""
         self._editions.open()
         self._use(self._editions.now)
-        self.delivery.before_keeping(self._keep_reads)
+        self.delivery.before_keeping(self._bill.write_down)
         self.open_output()
         if self._trial is not None:
             self._trial.open()
@@ -108,7 +86,7 @@ class PostPipeline(Pipeline):
         """Begin a new stream, which brings no posts of the past unless they are expected."""
         super().stream_opened()
         with self._lock:
-            self._backlog = None
+            self._gap.expect_no_past()
         if self._trial is not None:
             self._trial.stream_opened()
 
@@ -126,156 +104,33 @@ class PostPipeline(Pipeline):
         received_at_s = time.time()
         assert head.data is not None
         self.problem = ""
-        editions = self._editions
-        if editions.now is not self._edition:
+        editions, dispatch = self._editions, self._dispatch
+        if editions.now is not dispatch.edition:
             self._use(editions.now)
         if editions.unseen:
             editions.note(head)
         if head.errors is not NO_MEMBER:
-            self._count_problems(partial_errors(head))
-        backlog = self._backlog
+            self._errors.add_problems(partial_errors(head))
+        backlog = self._gap.backlog
         if backlog is not None and backlog.holds(head.data.id):
-            self._take_past(raw, head, backlog, received_at_s)
+            self._gap.take_past(raw, head, backlog, received_at_s)
             return
-        self._included_users += included_users(head)
+        self._bill.included_users += included_users(head)
         post = number_of(head.data.id) or 0
         is_repeated = post > 0 and self.delivery.has_seen(post)
         if is_repeated and self._drops_repeated:
-            self._drop(post, head, received_at_s)
+            dispatch.drop(post, head, received_at_s)
             return
-        found = self._edition.attribute(head, raw)
-        enricher = self._foreign if found.source is RuleSource.FOREIGN else self._enricher
-        exceeding = self.exceeding(self._edition.rules, found.rules) if self.has_rate_limits else ()
-        self._deliver(raw, head, found, enricher, received_at_s, is_repeated, exceeding)
-
-    def _drop(self, post: int, head: PostHead, received_at_s: float) -> None:
-        """Count a post that was taken before, and bill it if that was on another day."""
-        self._count_dropped()
-        included = included_posts(head)
-        if not self.delivery.is_billed((post, *included), received_at_s):
-            self.delivery.settle(Claim(post, included, received_at_s, False, lambda _is_ours: None))
-
-    def _count_dropped(self) -> None:
-        if self.birth.is_one_of_two:
-            self.tally.copies += 1
-        else:
-            self.tally.received += 1
-            self.tally.repeated += 1
-
-    def _deliver(
-        self,
-        raw: bytes,
-        head: PostHead,
-        found: Attribution,
-        enricher: Enricher,
-        received_at_s: float,
-        is_repeated: bool = False,
-        exceeding: Collection[int] = (),
-    ) -> None:
-        """Give a post to the output, unless all its rules exceed their rate limits.
-
-        Posts that a gap lacked exceed none: they come in bursts, paid for, and are not of the present.
-        """
-        rules, matched = self._edition.rules, found.rules
-        if exceeding:
-            matched = tuple(index for index in matched if index not in exceeding)
-        post, included = number_of(head.post.id) or 0, included_posts(head)
-        settle = partial(self._settle, rules, found, exceeding, is_repeated)
-        if exceeding and not matched:
-            self.delivery.settle(Claim(post, included, received_at_s, self.birth.is_one_of_two, settle))
-            return
-        tweet = self._rebuilt(raw) if self._rebuilds else None
-        is_inferred = found.source is RuleSource.INFERRED
-        taken = _OnItsWay(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
-        message = self._outgoing(taken, self._payload)
-        self.sampler.offer(message.body)
-        if self._trial is not None:
-            settle = partial(settle, trial=self._outgoing(taken, self._trial.payload))
-        claim = Claim(post, included, received_at_s, self.birth.is_one_of_two, settle)
-        self.delivery.send(message, claim)
-
-    def _outgoing(self, taken: _OnItsWay, payload: str) -> Outgoing:
-        """Return the message for a post in one form, or as it came where it cannot be rebuilt."""
-        post = taken.head.post
-        created_at, rules = post.created_at, self._edition.rules
-        text, form = taken.raw, NATIVE_PAYLOAD
-        about: Enrichable = taken.head
-        if taken.tweet is not None and payload != NATIVE_PAYLOAD:
-            text, about, form = taken.tweet, Rebuilt(created_at), payload
-        return Outgoing(
-            body=taken.enricher.enrich(
-                text, about, taken.matched, taken.is_inferred, taken.received_at_s, taken.is_repeated
-            ),
-            tweet_id=post.id,
-            rule_ids=tuple([rules[index].rule_id for index in taken.matched]),
-            created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
-            payload=form,
-            edit_of=post.edit_of,
-        )
-
-    def _rebuilt(self, raw: bytes) -> bytes | None:
-        """Return the post as a tweet of v1.1; one that cannot be rebuilt is delivered as it came."""
-        tweet = rebuilt(raw)
-        if tweet is None:
-            self._count_error(_NOT_REBUILT)
-            self._show("a post cannot be rebuilt as a tweet of v1.1", raw)
-        return tweet
+        edition = dispatch.edition
+        found = edition.attribute(head, raw)
+        enricher = dispatch.foreign if found.source is RuleSource.FOREIGN else dispatch.enricher
+        exceeding = self.exceeding(edition.rules, found.rules) if self.has_rate_limits else ()
+        dispatch.deliver(raw, head, found, enricher, received_at_s, is_repeated, exceeding)
 
     def _use(self, edition: Edition) -> None:
         """Match by another edition from now on."""
-        self._edition = edition
-        self._enricher = self.enricher(edition.rules, self.birth.group)
-        self._foreign = self.enricher(edition.rules, None)
-        self._filling = {}
+        self._dispatch.use(edition)
         self.limit_rates(edition.rules)
-
-    def _settle(
-        self,
-        rules: Sequence[Rule],
-        found: Attribution,
-        exceeding: Collection[int],
-        is_repeated: bool,
-        is_ours: bool,
-        trial: Outgoing | None = None,
-    ) -> None:
-        """Count a post, now that it is known whose it is, and try the other form of it.
-
-        Called by whichever thread keeps the post, never by two at once.
-        """
-        tally = self._settled
-        if not is_ours:
-            tally.copies += 1
-            return
-        tally.received += 1
-        tally.repeated += is_repeated
-        if found.source is RuleSource.MATCHED:
-            tally.matched += 1
-        elif found.source is RuleSource.INFERRED:
-            tally.inferred += 1
-        else:
-            tally.unmatched += 1
-            is_foreign = found.source is RuleSource.FOREIGN
-            tally.foreign += is_foreign
-            tally.unattributed += not is_foreign
-        tally.held += bool(exceeding) and len(exceeding) >= len(found.rules)
-        if self.stats is not None:
-            self.stats.received_for(rules, found.rules)
-            if exceeding:
-                self.stats.held_for(rules, exceeding)
-        if trial is not None and self._trial is not None:
-            self._trial.send(trial)
-
-    def _reads(self) -> dict[str, int]:
-        return {**self.delivery.billed._asdict(), "included_users": self._included_users}
-
-    def _keep_reads(self) -> None:
-        """Write down what was read so far: what is kept or delivered must not be without a count."""
-        posts, included_posts = self.delivery.billed
-        counts = ReadCounts(posts, included_posts, self._included_users, self._settled.foreign)
-        error = self._reads_file.write(counts)
-        if error is not None and (count := self._unkept.add("reads")):
-            about = fields(error=error.strerror or type(error).__name__, count=count)
-            log.error("what was read cannot be written down", extra=about)
 
     # ---- posts that a gap lacked, from another thread
 
@@ -284,95 +139,35 @@ class PostPipeline(Pipeline):
     ) -> dict[str, int]:
         """Count what X bills for a page of found posts, and return that."""
         with self._lock:
-            self._included_users += included_users
-            new = self.delivery.bill(numbers_of(posts), numbers_of(included_posts), time.time())
-            return {**new._asdict(), "included_users": included_users}
+            return self._bill.add_page(posts, included_posts, included_users)
 
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a found post; return False when it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
-            if self._drains or not isinstance(found, PostHead):
-                self.tally.broken += not isinstance(found, PostHead)
-                return False
-            self.tally.received_bytes += len(line)
-            post = number_of(found.post.id)
-            if post is not None and self.delivery.has_seen(post):
-                self._count_dropped()
-                return False
-            head, attribution = self._asked_by(piece).attribute(found, line)
-            enricher = self._filling_enricher(piece.method, None)
-            self._deliver(line, head, attribution, enricher, time.time())
-            return True
+            self._catch_up()
+            return self._gap.take_found(piece, line, found)
 
     def take_recovered(self, line: bytes) -> Taken:
         """Deliver the post of a line unless it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
-            if not isinstance(found, PostHead):
-                self.tally.broken += found.kind is LineKind.BROKEN
-                return Taken(ends=found.kind in (LineKind.DISCONNECT, LineKind.PROBLEMS))
-            if self._drains:
-                return Taken()
-            if self._editions.now is not self._edition:
-                self._use(self._editions.now)
-            self.tally.received_bytes += len(line)
-            is_new, reads = self._take_filled(line, found, FillMethod.RECOVERY, time.time())
-            return Taken(found.post.id, is_new, reads)
-
-    def _take_past(self, raw: bytes, head: PostHead, backlog: Backlog, received_at_s: float) -> None:
-        is_new, reads = self._take_filled(raw, head, FillMethod.BACKFILL, received_at_s)
-        backlog.took(is_new, reads, time.monotonic())
-
-    def _take_filled(
-        self, raw: bytes, head: PostHead, method: FillMethod, received_at_s: float
-    ) -> tuple[bool, dict[str, int]]:
-        """Deliver a post that names its filters, unless it was delivered before; return its reads too."""
-        post, included, users = number_of(head.post.id) or 0, included_posts(head), included_users(head)
-        self._included_users += users
-        reads = {**self.delivery.bill((post,), included, received_at_s)._asdict(), "included_users": users}
-        if post and self.delivery.has_seen(post):
-            self._count_dropped()
-            return False, reads
-        found = self._edition.attribute(head, raw)
-        group = None if found.source is RuleSource.FOREIGN else self.birth.group
-        self._deliver(raw, head, found, self._filling_enricher(method, group), received_at_s)
-        return True, reads
-
-    def _filling_enricher(self, method: FillMethod, group: GroupId | None) -> Enricher:
-        if (method, group) not in self._filling:
-            self._filling[method, group] = self.enricher(self._edition.rules, group, method)
-        return self._filling[method, group]
+            self._catch_up()
+            return self._gap.take_recovered(line, found)
 
     def expect_past(self, opened_unix: float) -> None:
         """Take posts from before this time as those of a gap, until none came for a while."""
         with self._lock:
-            self._backlog = Backlog(opened_unix, time.monotonic())
+            self._gap.expect_past(opened_unix)
 
     def past_taken(self, safe_until: float) -> PieceFetched | None:
         """Return, once, what came of a backfill that is over and in the outbox."""
         with self._lock:
-            backlog = self._backlog
-            if backlog is None or not backlog.is_over(time.monotonic()):
-                return None
-            if safe_until < backlog.last_at:
-                return None
-            self._backlog = None
-        return PieceFetched(
-            number=BACKFILLED,
-            end=FillEnd.DONE,
-            posts=backlog.posts,
-            new=backlog.new,
-            reads=backlog.reads,
-        )
+            return self._gap.past_taken(safe_until)
 
-    def _asked_by(self, piece: SearchPiece) -> AskedQuery:
-        """Return what a query stands for by the rules of now."""
-        if self._editions.now is not self._edition:
+    def _catch_up(self) -> None:
+        if self._editions.now is not self._dispatch.edition:
             self._use(self._editions.now)
-        if self._query is None or not self._query.is_of(self._edition, piece.meanings):
-            self._query = AskedQuery.of(self._edition, piece.meanings)
-        return self._query
 
     # ---- lines that are not posts
 
@@ -380,12 +175,12 @@ class PostPipeline(Pipeline):
         match found.kind:
             case LineKind.BROKEN:
                 self.tally.broken += 1
-                self._show("a line of the stream is no JSON object", line)
+                self.excerpts.show("a line of the stream is no JSON object", line)
                 return
             case LineKind.UNKNOWN:
-                self._show("a message of an unknown kind", line)
+                self.excerpts.show("a message of an unknown kind", line)
             case LineKind.PROBLEMS | LineKind.DISCONNECT:
-                self._count_problems(found.problems)
+                self._errors.add_problems(found.problems)
                 self._take_problem(found)
         self.tally.other[found.kind] = self.tally.other.get(found.kind, 0) + 1
 
@@ -399,16 +194,6 @@ class PostPipeline(Pipeline):
         elif count := self._told.add(self.problem):
             log.warning("X reports an error in the stream", extra=fields(**about, count=count))
 
-    def _count_problems(self, problems: tuple[ProblemDocument, ...]) -> None:
-        for problem in problems:
-            self._count_error(name_of(problem))
-
-    def _count_error(self, name: str) -> None:
-        errors = self.tally.errors
-        if name not in errors and len(errors) >= _MOST_KINDS:
-            name = _OTHER_KINDS
-        errors[name] = errors.get(name, 0) + 1
-
     # ---- the end
 
     def keep(self) -> bool:
@@ -421,7 +206,7 @@ class PostPipeline(Pipeline):
     def drain(self, deadline: float) -> int:
         """Deliver until `deadline` (monotonic); return how many messages the main output leaves to others."""
         with self._lock:
-            self._drains = True  # posts that a gap lacked come no more
+            self._gap.end()  # posts that a gap lacked come no more
         left = super().drain(deadline)
         if self._trial is not None:
             self._trial.drain(deadline)
@@ -451,8 +236,8 @@ class PostPipeline(Pipeline):
 
     def counters(self, log_lost: int) -> Counters:
         """Return a snapshot of all counters."""
-        counters = added(super().counters(log_lost), msgspec.structs.replace(self._settled))
-        counters.reads = self._reads()
+        counters = added(super().counters(log_lost), msgspec.structs.replace(self._dispatch.settled))
+        counters.reads = self._bill.reads
         if self._trial is not None:
             counters.trial = self._trial.counts()
         return counters

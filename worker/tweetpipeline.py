@@ -31,7 +31,7 @@ class TweetPipeline(Pipeline):
         """Build the matcher and connect to the output. Raises SinkError."""
         rules = self.birth.rules
         self._matcher = Matcher(rules)
-        self._enricher = self.enricher(rules, self.birth.group)
+        self._enricher = self.enrichers.of(rules, self.birth.group)
         self.limit_rates(rules)
         self.open_output()
 
@@ -86,7 +86,7 @@ class TweetPipeline(Pipeline):
         counters = self.tally
         if message.kind is Kind.BROKEN:
             counters.broken += 1
-            self._show("a line of the stream is no JSON object", line)
+            self.excerpts.show("a line of the stream is no JSON object", line)
             return
         counters.other[message.kind] = counters.other.get(message.kind, 0) + 1
         match message.kind:
@@ -97,7 +97,7 @@ class TweetPipeline(Pipeline):
             case Kind.WARNING:
                 log.warning("the server warns", extra=_details(message))
             case Kind.UNKNOWN:
-                self._show("a message of an unknown kind", line)
+                self.excerpts.show("a message of an unknown kind", line)
         self.delivery.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
 
     def _take_limit(self, total: int) -> None:

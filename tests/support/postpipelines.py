@@ -1,0 +1,81 @@
+"""Pipelines for posts that keep every message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from support.births import worker_settings
+from support.gatesink import GateSink
+from support.making_posts import packed, single
+from support.making_tweets import rule
+from support.unwritten import register_in_memory
+from traptor.common.birth import Birth
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.latency import Latency
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.register import Billed
+
+STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
+MEANINGS = (single("11", "track:0", "storm"), packed("12", "track:b", ("flood", "hail")))
+BIRTH = Birth("v2:app", 3, None, (STORM, FLOOD), replace(worker_settings(Path()), api="v2"), filters=MEANINGS)
+AS_TWEETS = replace(BIRTH, settings=replace(BIRTH.settings, payload="v1.1"))
+
+
+class Kept:
+    """Keeps every message; no delivery beyond that."""
+
+    def __init__(self) -> None:
+        self.messages: list[Outgoing] = []
+        self._register = register_in_memory()
+        self.counts = Delivery(BIRTH, GateSink()).counts
+        self.latency = Latency()
+
+    def before_keeping(self, note: Callable[[], object]) -> None:
+        self.note = note
+
+    def open(self) -> None:
+        """Nothing is opened."""
+
+    def stream_opened(self) -> None:
+        """Nothing is noted."""
+
+    def send(self, message: Outgoing, claim: Claim) -> None:
+        self._register.take_one(claim, lambda _message: True, message)
+        self.messages.append(message)
+
+    def settle(self, claim: Claim) -> None:
+        self._register.take([claim], lambda _ours: True)
+
+    def has_seen(self, post: int) -> bool:
+        return self._register.has(post)
+
+    def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
+        return self._register.is_billed(posts, at_s)
+
+    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
+        return self._register.bill(posts, included_posts, at_s)
+
+    @property
+    def billed(self) -> Billed:
+        return self._register.billed
+
+
+def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:
+    kept = Kept()
+    pipeline = PostPipeline(birth, kept, None)  # type: ignore[arg-type]
+    pipeline.open()
+    pipeline.stream_opened()
+    for line in lines:
+        pipeline.handle(line)
+    return pipeline, kept.messages
+
+
+def added(message: Outgoing) -> dict[str, Any]:
+    member: dict[str, Any] = json.loads(message.body)["traptor"]
+    return member

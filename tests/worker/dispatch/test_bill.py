@@ -1,0 +1,62 @@
+"""What X bills for posts, counted and written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.births import worker_settings
+from support.making_posts import post_fields, post_line
+from support.postpipelines import BIRTH, Kept, added, handled
+
+from traptor.common.files.reads import ReadCounts, kept
+from traptor.worker.postpipeline import PostPipeline
+
+
+def test_a_post_that_stood_in_includes_before_is_no_repetition() -> None:
+    quoted = post_fields("x", id="5")
+    quote = post_line(post_fields("y", id="6"), "11", includes={"tweets": [quoted]})
+    pipeline, messages = handled(quote, post_line(quoted, "11"))
+    assert [added(message).get("repeated") for message in messages] == [None, None]
+    assert pipeline.counters(0).reads == {"posts": 1, "included_posts": 1, "included_users": 0}
+
+
+def test_what_was_read_is_written_down_when_the_delivery_says_so(tmp_path: Path) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    state_dir = birth.settings.outbox.state_dir
+    delivery.note()
+    assert kept(state_dir, "v2:app", 3) is None, "nothing was read"
+    pipeline.handle(post_line(post_fields(id="1"), "of somebody else"))
+    pipeline.handle(post_line(post_fields(id="2"), "11"))
+    delivery.note()
+    found = kept(state_dir, "v2:app", 3)
+    assert found is not None
+    assert found.counts == ReadCounts(posts=2, foreign=1)
+
+
+def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    state_dir = birth.settings.outbox.state_dir
+    state_dir.mkdir(exist_ok=True)
+    (state_dir / "reads").write_text("no folder")
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    for number in range(1, 4):
+        pipeline.handle(post_line(post_fields(id=str(number)), "11"))
+        delivery.note()
+    assert len(delivery.messages) == 3
+    assert caplog.messages.count("what was read cannot be written down") == 1
+
+
+def test_a_page_is_billed_once_a_day_with_what_came_over_the_stream() -> None:
+    pipeline, _ = handled(post_line(post_fields("storm", id="5"), "11"))
+    paid = pipeline.paid(["5", "6", "7"], ["8", "6"], 4)
+    assert paid == {"posts": 2, "included_posts": 1, "included_users": 4}
+    assert pipeline.counters(0).reads == {"posts": 3, "included_posts": 1, "included_users": 4}

@@ -1,0 +1,128 @@
+"""Take posts that a gap lacked: of a search, of a recovery, or of a backfill before the live ones.
+
+One thread at a time calls it, when the edition in use is that of now.
+"""
+
+from __future__ import annotations
+
+import time
+
+from traptor.common.counts import Counters
+from traptor.common.fills import FillEnd, FillMethod
+from traptor.common.messages import BACKFILLED, PieceFetched, SearchPiece
+from traptor.common.rules.rule import GroupId
+from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.dispatch.bill import Bill
+from traptor.worker.dispatch.dispatch import Dispatch
+from traptor.worker.filters.asked import AskedQuery
+from traptor.worker.filters.edition import RuleSource
+from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.past import Backlog, Taken
+from traptor.worker.posts.postline import LineKind, OtherLine
+from traptor.worker.seen.ids import number_of
+
+
+class GapPosts:
+    """Delivers what was not delivered before, until the worker ends."""
+
+    def __init__(
+        self, group: GroupId | None, delivery: Delivery, dispatch: Dispatch, bill: Bill, tally: Counters
+    ) -> None:
+        self._group = group
+        self._delivery = delivery
+        self._dispatch = dispatch
+        self._bill = bill
+        self._tally = tally
+        self._query: AskedQuery | None = None
+        self._is_over = False
+        self.backlog: Backlog | None = None  # read for every post of the stream
+
+    def end(self) -> None:
+        """Take no more: the worker drains."""
+        self._is_over = True
+
+    # ---- fetched beside the stream
+
+    def take_found(self, piece: SearchPiece, line: bytes, found: PostHead | OtherLine) -> bool:
+        """Deliver a found post; return False when it was delivered before, or the worker ends."""
+        if self._is_over or not isinstance(found, PostHead):
+            self._tally.broken += not isinstance(found, PostHead)
+            return False
+        self._tally.received_bytes += len(line)
+        if self._was_taken(found):
+            return False
+        head, attribution = self._asked_by(piece).attribute(found, line)
+        enricher = self._dispatch.filling(piece.method, None)
+        self._dispatch.deliver(line, head, attribution, enricher, time.time())
+        return True
+
+    def take_recovered(self, line: bytes, found: PostHead | OtherLine) -> Taken:
+        """Deliver the post of a line unless it was delivered before, or the worker ends."""
+        if not isinstance(found, PostHead):
+            self._tally.broken += found.kind is LineKind.BROKEN
+            return Taken(ends=found.kind in (LineKind.DISCONNECT, LineKind.PROBLEMS))
+        if self._is_over:
+            return Taken()
+        self._tally.received_bytes += len(line)
+        is_new, reads = self._take(line, found, FillMethod.RECOVERY, time.time())
+        return Taken(found.post.id, is_new, reads)
+
+    # ---- a backfill
+
+    def expect_past(self, opened_unix: float) -> None:
+        """Take posts from before this time as those of a gap, until none came for a while."""
+        self.backlog = Backlog(opened_unix, time.monotonic())
+
+    def expect_no_past(self) -> None:
+        """Take all posts of the stream as live ones."""
+        self.backlog = None
+
+    def take_past(self, raw: bytes, head: PostHead, backlog: Backlog, received_at_s: float) -> None:
+        """Deliver a post of the backfill, unless it was delivered before."""
+        is_new, reads = self._take(raw, head, FillMethod.BACKFILL, received_at_s)
+        backlog.took(is_new, reads, time.monotonic())
+
+    def past_taken(self, safe_until: float) -> PieceFetched | None:
+        """Return, once, what came of a backfill that is over and in the outbox."""
+        backlog = self.backlog
+        if backlog is None or not backlog.is_over(time.monotonic()):
+            return None
+        if safe_until < backlog.last_at:
+            return None
+        self.backlog = None
+        return PieceFetched(
+            number=BACKFILLED,
+            end=FillEnd.DONE,
+            posts=backlog.posts,
+            new=backlog.new,
+            reads=backlog.reads,
+        )
+
+    # ---- parts
+
+    def _take(
+        self, raw: bytes, head: PostHead, method: FillMethod, received_at_s: float
+    ) -> tuple[bool, dict[str, int]]:
+        """Deliver a post that names its filters, unless it was delivered before; return its reads too."""
+        reads = self._bill.add_post(head, received_at_s)
+        if self._was_taken(head):
+            return False, reads
+        found = self._dispatch.edition.attribute(head, raw)
+        group = None if found.source is RuleSource.FOREIGN else self._group
+        self._dispatch.deliver(raw, head, found, self._dispatch.filling(method, group), received_at_s)
+        return True, reads
+
+    def _was_taken(self, head: PostHead) -> bool:
+        """Tell whether a post was delivered before, and count it then."""
+        post = number_of(head.post.id)
+        if not post or not self._delivery.has_seen(post):
+            return False
+        self._dispatch.count_dropped()
+        return True
+
+    def _asked_by(self, piece: SearchPiece) -> AskedQuery:
+        """Return what a query stands for by the rules of now."""
+        edition = self._dispatch.edition
+        if self._query is None or not self._query.is_of(edition, piece.meanings):
+            self._query = AskedQuery.of(edition, piece.meanings)
+        return self._query
