@@ -111,7 +111,7 @@ def test_term_during_the_start_ends_it(make_collection: Make) -> None:
 
 
 def test_term_ends_a_stopped_worker_within_a_short_drain_timeout(make_collection: Make) -> None:
-    collection, pids = start_two(make_collection, drain_timeout="2s", hang_timeout="60s")
+    collection, pids = start_two(make_collection, drain_timeout="6s", hang_timeout="60s")
     os.kill(pids["track:0"], signal.SIGSTOP)
     assert collection.stop() == 0
     assert not psutil.pid_exists(pids["track:0"])

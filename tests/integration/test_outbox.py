@@ -30,14 +30,15 @@ def take_output_away(collection: Collection, name: str = "track:0") -> None:
 
 
 def give_output_back(collection: Collection, name: str = "track:0") -> None:
-    """The file is there again; then, what was written before is put back in front."""
+    """The file is there again."""
     (collection.output / f"{name}.jsonl").unlink()
     wait_for(lambda: collection.tweets(name) and not waiting(collection, name), "the outbox is empty")
 
 
 def put_first_part_back(collection: Collection, name: str = "track:0") -> None:
-    output = collection.output / f"{name}.jsonl"
-    output.write_bytes((collection.folder / "first.jsonl").read_bytes() + output.read_bytes())
+    """Append what was written before: whatever a worker writes meanwhile stays."""
+    with (collection.output / f"{name}.jsonl").open("ab", buffering=0) as output:
+        output.write((collection.folder / "first.jsonl").read_bytes())
 
 
 def waiting(collection: Collection, name: str = "track:0") -> int:
