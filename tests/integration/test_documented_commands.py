@@ -37,6 +37,8 @@ ANSIBLE = (
 ELSEWHERE = {
     "ansible-playbook": ANSIBLE,
     "pip wheel": ANSIBLE,
+    "systemd-analyze verify": "tests/deploy/test_systemd.py"
+    "::test_systemd_finds_no_fault_with_the_very_file_where_the_program_is_installed",
     "systemd-analyze security": "tests/deploy/test_systemd.py::test_the_unit_is_confined",
     "compare ONE OTHER": "tests/integration/v2/test_trial.py"
     "::test_every_post_is_in_both_files_in_its_form_over_the_kill_of_a_worker",

@@ -165,7 +165,7 @@ def test_gaps_are_mirrored_to_redis(make_collection: Make) -> None:
     collection = start(make_collection, Key("k1"))
     mirrored = wait_for(lambda: collection.redis.lrange("traptor:gaps:track:0", 0, -1), "the mirror")
     (gap,) = map(json.loads, mirrored)
-    assert gap == gaps(collection)[0]
+    assert {**gap, "filled": []} == gaps(collection)[0]  # what became of it afterwards is not mirrored
     assert 0 < collection.redis.ttl("traptor:gaps:track:0") <= 90 * 86_400
 
 
