@@ -10,11 +10,11 @@ from support.trialruns import figures_of
 
 
 @pytest.mark.long
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 def test_a_collection_in_which_everything_is_killed_accounts_for_every_tweet(tmp_path: Path) -> None:
     need_kafka()
     options = ["--minutes", "1.5", "--every", "2", "--rate", "200"]
-    told = figures_of("chaos.py", tmp_path, *options, within_s=400)
+    told = figures_of("chaos.py", tmp_path, *options, within_s=850)
     assert told["deliveries"]["lost"] == 0
     assert told["deliveries"]["due"] > 1000
     assert told["supervisors"] > 1
