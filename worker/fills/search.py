@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import requests
 
@@ -17,6 +16,7 @@ from traptor.common.problem import problems_in
 from traptor.common.text import cut, printable
 from traptor.worker.stream.failure import NETWORK_ERRORS, short
 from traptor.worker.stream.http import BACK_OFF_HEADERS
+from traptor.worker.stream.opening import SourceAdapter
 from traptor.worker.stream.v2 import BearerAuth
 
 SEARCH_PATH = "/2/tweets/search/all"
@@ -35,29 +35,13 @@ class SearchFailed(TraptorError):
         self.answer = answer
 
 
-class _FromAddress(requests.adapters.HTTPAdapter):
-    """Connects from one address of this host if one is given, as the stream does."""
-
-    def __init__(self, source_address: str | None) -> None:
-        self._source = (source_address, 0) if source_address else None
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Do as requests does, with the source address."""
-        super().init_poolmanager(*args, source_address=self._source, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Do as requests does, with the source address."""
-        return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
-
-
 def search(piece: SearchPiece, settings: WorkerSettings) -> tuple[bytes, dict[str, str]]:
     """Return the body of X's answer, and its headers that say when to ask again. Raises SearchFailed."""
     order = piece.connect
     with requests.Session() as session:
         session.trust_env = settings.proxy_of_environment and not order.proxy
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _FromAddress(order.source_address))
+            session.mount(scheme, SourceAdapter(order.source_address))
         if order.proxy:
             session.proxies = {"http": order.proxy, "https": order.proxy}
         if settings.stream_ca_file is not None:
