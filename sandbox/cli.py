@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,23 @@ from traptor.sandbox.server import Sandbox
 from traptor.sandbox.tweets.replay import Replay, load_replay
 from traptor.sandbox.tweets.rules import load_rules
 from traptor.sandbox.v1.accounts import Accounts, load_accounts
-from traptor.sandbox.v1.options import v1_options, v1_settings
-from traptor.sandbox.v2.options import v2_options, v2_settings
+from traptor.sandbox.v1.options import V1_OPTIONS, v1_settings
+from traptor.sandbox.v2.options import V2_OPTIONS, v2_settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_1 = click.IntRange(min=1)
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _with(*options: _Decorator) -> _Decorator:
+    """Return what adds the options to a command, in their order in its help."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 @click.command(
@@ -43,8 +56,7 @@ _AT_LEAST_1 = click.IntRange(min=1)
 @click.option(
     "--max-connections", default=1, show_default=True, type=_AT_LEAST_1, help="Of one account at once."
 )
-@v1_options
-@v2_options
+@_with(*V1_OPTIONS, *V2_OPTIONS)
 def main(**options: Any) -> None:
     """Run a local Twitter streaming server, v1.1 and X API v2, until TERM or INT."""
     try:

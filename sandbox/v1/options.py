@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.wire.encoding import Chunking
 from traptor.sandbox.wire.framing import Framing
 
-Command = Callable[..., Any]
-
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_0 = click.IntRange(min=0)
 _AT_LEAST_1 = click.IntRange(min=1)
-_OPTIONS = (
+V1_OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option(
         "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
@@ -92,13 +89,6 @@ _OPTIONS = (
         "--replaced-message", is_flag=True, help="Send disconnect code 7 to a connection that is replaced."
     ),
 )
-
-
-def v1_options(command: Command) -> Command:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def v1_settings(options: dict[str, Any]) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -12,14 +12,12 @@ from traptor.sandbox.v2.bill import Prices
 from traptor.sandbox.v2.problems import ProblemHost
 from traptor.sandbox.v2.settings import Batches, V2Settings
 
-Command = Callable[..., Any]
-
 _AT_LEAST_0 = click.IntRange(min=0)
 _AT_LEAST_1 = click.IntRange(min=1)
 _POSITIVE = click.FloatRange(min=0.01)
 _NOT_NEGATIVE = click.FloatRange(min=0)
 _USUAL = V2Settings()
-_OPTIONS = (
+V2_OPTIONS = (
     click.option(
         "--bearer",
         "bearers",
@@ -74,13 +72,6 @@ _OPTIONS = (
     click.option("--v2-post-price", default=_USUAL.prices.post, type=_NOT_NEGATIVE, help="Dollars."),
     click.option("--v2-user-price", default=_USUAL.prices.user, type=_NOT_NEGATIVE, help="Dollars."),
 )
-
-
-def v2_options(command: Command) -> Command:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def v2_settings(options: dict[str, Any]) -> V2Settings:
