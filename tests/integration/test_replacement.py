@@ -14,7 +14,6 @@ from support.waiting import wait_for
 Make = Callable[..., Collection]
 
 _REFRESHES = 60  # in each way
-_QUEUED_S = 0.25  # as long as a tweet may wait in the sandbox's queue
 
 WAYS = {
     "slot": (Key("k1", max_connections=2),),
@@ -172,19 +171,29 @@ def test_refresh_after_refresh_loses_nothing_outside_reported_gaps(make_collecti
 def _lost(collection: Collection) -> list[Json]:
     """Tweets for the rule, sent after the start and outside of reported gaps, that are not written."""
     written, spans = _written(collection), _spans(collection)
+    streams = collection.sandbox.connections(with_values=False)
     missing = [tweet for tweet in collection.sandbox.tweets() if tweet["for"] and tweet["id"] not in written]
-    return [t for t in missing if not any(a <= until and at <= b for a, b in spans for at, until in _sent(t))]
+    return [
+        tweet
+        for tweet in missing
+        if not any(a <= until and at <= b for a, b in spans for at, until in _sent(tweet, streams))
+    ]
 
 
-def _sent(tweet: Json) -> list[tuple[float, float]]:
-    """When the sandbox wrote it to a stream; where it did not, the time in which there was none.
+def _sent(tweet: Json, streams: list[Json]) -> list[tuple[float, float]]:
+    """When the sandbox wrote it to a stream, as Unix times; where it did not, how long it meant to.
 
     On a busy machine a tweet waits in the server's queue: it is written later than it was made, and when its
     stream is closed meanwhile, to nobody.
     """
-    made_at = tweet["made_at"]
-    times = [made_at + at - tweet["made_mono"] for at in tweet["written_mono"]]
-    return [(at, at) for at in times] or [(made_at, made_at + _QUEUED_S)]
+    made_mono = tweet["made_mono"]
+    times = [(at, at) for at in tweet["written_mono"]]
+    if not times:
+        open_then = [one for one in streams if one["opened_mono"] <= made_mono]
+        ends = [one["closed_mono"] for one in open_then if (one["closed_mono"] or 0.0) > made_mono]
+        times = [(made_mono, max(ends, default=made_mono))]
+    offset_s = tweet["made_at"] - made_mono
+    return [(at + offset_s, until + offset_s) for at, until in times]
 
 
 def _refreshes(collection: Collection) -> int:
