@@ -21,12 +21,21 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A piece that a worker fetches: its number, for which fill, by whom, since when."""
+    """A piece that a worker fetches: its number, for which fill, of at most so many posts, since when."""
 
     number: int
     fill: int
     worker: Worker
+    posts: int
     at: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How many pieces of one fill failed in a row, and the status of the last, as far as X answered."""
+
+    count: int = 0
+    last_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +50,63 @@ class Course:
     """Owns this state of one connection; times are monotonic seconds except where noted."""
 
     def __init__(self) -> None:
-        self.asked: Asked | None = None
         self.pace = Pace()
-        self.failures = 0  # in a row
-        self.last_status: int | None = None  # of the last of them, as far as X answered
         self.not_before = 0.0
         self.pause: Pause | None = None
+        self._asked: dict[int, Asked] = {}  # by their numbers
+        self._failures: dict[int, Failures] = {}  # by the fill
         self._number = 0
 
-    def ask(self, fill: int, worker: Worker, now: float) -> Asked:
+    # ---- what is under way
+
+    def ask(self, fill: int, worker: Worker, posts: int, now: float) -> Asked:
         """Record that a piece is asked for now."""
         self._number += 1
         self.pace.made(now)
         self.pause = None
-        self.asked = Asked(self._number, fill, worker, now)
-        return self.asked
+        asked = self._asked[self._number] = Asked(self._number, fill, worker, posts, now)
+        return asked
 
     def take(self, number: int, worker: Worker, now: float) -> Asked | None:
         """Return the piece that is answered; None where it is not waited for any more."""
-        asked = self.asked
-        if asked is None or (asked.number, asked.worker) != (number, worker):
+        asked = self._asked.get(number)
+        if asked is None or asked.worker != worker:
             return None
-        self.asked = None
+        del self._asked[number]
         self.pace.answered(now)
         return asked
 
-    def waits(self, workers: Collection[Worker], now: float) -> bool:
-        """Tell whether one of these has a piece under way; one that none of them can answer is forgotten."""
-        asked = self.asked
-        if asked is None:
-            return False
-        if asked.worker in workers and now - asked.at < ANSWER_WITHIN_S:
-            return True
-        self.asked = None
-        return False
+    def forget(self, workers: Collection[Worker], now: float) -> None:
+        """Wait no more for pieces that none of these workers can answer."""
+        self._asked = {
+            asked.number: asked
+            for asked in self._asked.values()
+            if asked.worker in workers and now - asked.at < ANSWER_WITHIN_S
+        }
 
-    def went_well(self) -> None:
+    @property
+    def under_way(self) -> Collection[Asked]:
+        """The pieces that are waited for."""
+        return self._asked.values()
+
+    @property
+    def posts_under_way(self) -> int:
+        """How many posts these may bring."""
+        return sum(asked.posts for asked in self._asked.values())
+
+    # ---- what came of them
+
+    def failures(self, fill: int) -> Failures:
+        """Return what failed of this fill since a piece of it went well."""
+        return self._failures.get(fill, Failures())
+
+    def went_well(self, fill: int) -> None:
         """Record a piece that was fetched, or is not asked for again."""
-        self.failures, self.last_status = 0, None
+        self._failures.pop(fill, None)
 
-    def failed(self, failures: int, wait_s: float, now: float, status: int | None = None) -> None:
-        """Record a piece that X answered so and that must be asked for again, after a wait."""
-        self.failures, self.last_status = failures, status
+    def failed(self, fill: int, failures: Failures, wait_s: float, now: float) -> None:
+        """Record a piece that must be asked for again, after a wait."""
+        self._failures[fill] = failures
         self.rest(wait_s, now)
 
     def rest(self, wait_s: float, now: float) -> None:

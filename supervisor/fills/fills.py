@@ -1,7 +1,8 @@
 """Have the gaps of v2 connections filled: ask their workers for one piece after the other.
 
-The posts of a piece are in the outbox when its answer comes; only then is the progress recorded. So a kill at
-any time repeats one piece at most, and the worker drops what was delivered before.
+X takes one search at a time, and two recovery jobs, which are of two fills. The posts of a piece are in the
+outbox when its answer comes; only then is the progress recorded. So a kill at any time repeats the piece of
+each, and the worker drops what was delivered before.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from traptor.supervisor.apps.apps import Apps
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.fills.backfills import Backfills
-from traptor.supervisor.fills.course import Course, Pause, Worker
-from traptor.supervisor.fills.jobs import APART_S, MOST_POSTS, RecoveryJobs
+from traptor.supervisor.fills.course import Course, Failures, Pause, Worker
+from traptor.supervisor.fills.jobs import APART_S, HALVED_S, MOST_POSTS, RecoveryJobs, at_once
 from traptor.supervisor.fills.overview import overview
 from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
-from traptor.supervisor.fills.room import MOST
+from traptor.supervisor.fills.room import LEAST, MOST, share
 from traptor.supervisor.fills.verdict import Consequence, FillVerdict, settled, verdict
 from traptor.supervisor.fills.window import recovery_window, window
 from traptor.supervisor.gaps.fill import Fill, FillState
@@ -113,9 +114,10 @@ class Fills:
         quota = quota_of(answer.headers)
         resets_at = None if quota.reset_at is None else now.mono + quota.reset_at - now.wall
         course.pace.told(quota.remaining, resets_at)
+        failures = course.failures(fill.id)
         if fill.method is not FillMethod.SEARCH:
-            answer = settled(fill, answer, course.failures)
-        found = verdict(answer, course.failures, now.wall, course.last_status)
+            answer = settled(fill, answer, failures.count)
+        found = verdict(answer, failures.count, now.wall, failures.last_status)
         self._conclude(fill, app, course, answer, found)
         self._news.set()
 
@@ -153,16 +155,16 @@ class Fills:
         fill = fill.got(answer.new, dollars, now.wall)
         match found.consequence:
             case Consequence.GO_ON:
-                course.went_well()
+                course.went_well(fill.id)
                 if fill.method is FillMethod.RECOVERY:
                     course.rest(APART_S, now.mono)
                 self._record(fill.fetched(answer.token))
             case Consequence.LEAVE_OUT:
-                course.went_well()
+                course.went_well(fill.id)
                 log.warning("a query of a gap is refused", extra=_about(fill, why=found.why))
                 self._record(fill.refuses(found.why, now.wall))
             case Consequence.GIVE_UP:
-                course.went_well()
+                course.went_well(fill.id)
                 self._record(fill.given_up(found.why, now.wall))
             case _:
                 self._hold(fill, app, course, found, answer.status, now)
@@ -187,7 +189,7 @@ class Fills:
             app.refused(app.token, found.why)
         if found.why != (course.pause.why if course.pause is not None else ""):
             log.warning("a piece of a gap is asked for again", extra=_about(fill, why=found.why))
-        course.failed(found.failures, found.wait_s, now.mono, status)
+        course.failed(fill.id, Failures(found.failures, status), found.wait_s, now.mono)
         course.pause = Pause(found.why, now.wall + course.not_before - now.mono)
 
     def _record(self, fill: Fill) -> None:
@@ -209,11 +211,11 @@ class Fills:
         course = self._course(c.name)
         settings = self._context.settings.twitter
         g = _asked_of(c)
-        fill = self._next(c, c.serving)
-        if course.waits(_workers(c), now.mono):
-            return _LOOK_S
-        if fill is None:
-            course.pause = None
+        course.forget(_workers(c), now.mono)
+        fill = self._next(c, c.serving, course)
+        if fill is None or len(course.under_way) >= at_once(fill.method):
+            if not course.under_way:
+                course.pause = None
             return _LOOK_S
         if (settled_s := fill.to_unix + settings.fill_after - now.wall) > 0:
             return settled_s
@@ -226,7 +228,7 @@ class Fills:
         elif course.due() > now.mono:
             return course.due() - now.mono
         elif fill.method is not FillMethod.SEARCH:
-            self._recover(app, course, fill, g)
+            return self._recover(app, course, fill, g)
         elif (plan := await self._plan(c, app, fill)) is not None and _asked_of(c) is g:
             fill = self._now(fill)
             query = plan.queries[fill.step]
@@ -241,7 +243,7 @@ class Fills:
         if not posts:
             return
         start, end = window(fill)
-        asked = course.ask(fill.id, _worker(g), self._clock().mono)
+        asked = course.ask(fill.id, _worker(g), posts, self._clock().mono)
         piece = SearchPiece(
             number=asked.number,
             connect=connect_message(app.key, app.token),
@@ -254,33 +256,56 @@ class Fills:
         )
         self._context.fleet.fetch(g, piece)
 
-    def _recover(self, app: App, course: Course, fill: Fill, g: Generation) -> None:
-        """Ask for a recovery job."""
+    def _recover(self, app: App, course: Course, fill: Fill, g: Generation) -> float:
+        """Ask for a recovery job where that may be; return when to look for another one."""
         now = self._clock()
         times = recovery_window(fill, now.wall)
         if times is None:
             self._record(fill.given_up(_TOO_OLD, now.wall))
-            return
+            return 0.0
         if (hindrance := self._jobs.hindrance(app, now)) is not None:
             course.pause = hindrance
-            return
-        posts = self._posts(app, course, fill, MOST_POSTS)
+            return _LOOK_S
+        if self._halved(fill):
+            return 0.0
+        posts = self._posts(app, course, fill, MOST_POSTS, self._jobs_that_may_begin(fill, course))
         if not posts:
-            return
+            return _LOOK_S
         if fill.state is FillState.WAITING:
             log.info("a gap is being filled", extra=_about(fill, **self._purse.price(app, fill)))
             self._record(fill.begun(1, now.wall))
-        asked = course.ask(fill.id, _worker(g), now.mono)
+        asked = course.ask(fill.id, _worker(g), posts, now.mono)
         self._context.fleet.fetch(g, self._jobs.piece(app, asked.number, times, posts, now))
+        return course.due() - now.mono
 
-    def _posts(self, app: App, course: Course, fill: Fill, most: int) -> int:
-        """Return how many posts a piece may bring; 0: a cap is reached, and the course pauses."""
-        left = self._purse.room(app, fill.connection, most)
-        if not left.posts:
+    def _halved(self, fill: Fill) -> bool:
+        """Make two fills of a long gap that is the only one, so that two jobs are at work, and tell so."""
+        if fill.state is not FillState.WAITING or fill.seconds <= HALVED_S:
+            return False
+        if len(self._book.open(fill.connection)) > 1:
+            return False
+        self._book.halve(fill)
+        self._wrote()
+        return True
+
+    def _jobs_that_may_begin(self, fill: Fill, course: Course) -> int:
+        waiting = len(self._book.open(fill.connection)) - len(course.under_way)
+        return max(1, min(waiting, at_once(fill.method) - len(course.under_way)))
+
+    def _posts(self, app: App, course: Course, fill: Fill, most: int, among: int = 1) -> int:
+        """Return how many posts a piece may bring; 0: a cap is reached, and the course pauses.
+
+        So many pieces share what the caps leave beside those under way, which the account may hold in part.
+        """
+        spoken_for = course.posts_under_way
+        left = self._purse.room(app, fill.connection, most * among + spoken_for)
+        if left.posts - spoken_for >= LEAST:
+            return min(most, share(left.posts - spoken_for, among))
+        if not spoken_for:
             if course.pause is None or course.pause.why != left.why:
                 log.warning("gaps wait for money", extra=_about(fill, why=left.why))
             course.pause = Pause(left.why, left.until)
-        return left.posts
+        return 0
 
     async def _plan(self, c: Connection, app: App, fill: Fill) -> Plan | None:
         """Return the queries of a fill, made when it begins; None: there is nothing to ask now."""
@@ -334,10 +359,11 @@ class Fills:
         g = _asked_of(c) if c is not None else None
         return g is not None and g.streams
 
-    def _next(self, c: Connection, g: Generation | None) -> Fill | None:
-        """Return the earliest gap whose posts no stream is bringing."""
+    def _next(self, c: Connection, g: Generation | None, course: Course) -> Fill | None:
+        """Return the earliest gap whose posts neither a stream nor a piece is bringing."""
+        asked = {piece.fill for piece in course.under_way}
         for one in self._book.open(c.name):
-            if not self._backfills.brings(one, g):
+            if not self._backfills.brings(one, g) and one.id not in asked:
                 return self._now(one)
         return None
 

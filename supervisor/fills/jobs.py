@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traptor.common.fills import FillMethod
 from traptor.common.messages import RecoverPiece
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.connections.context import Context
@@ -10,8 +11,15 @@ from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.keys.pool import Purpose
 from traptor.supervisor.workers.spec import connect_message
 
-APART_S = 2.0  # between two jobs
+AT_ONCE = 2  # X, "Recovery and redundancy": two jobs at a time
+APART_S = 2.0  # between the end of a job and the next one
+HALVED_S = 600.0  # a longer gap is fetched in two halves at once
 MOST_POSTS = 20_000  # of one job: so many come again at most if somebody is killed
+
+
+def at_once(method: FillMethod) -> int:
+    """Return how many pieces X may be asked for at the same time."""
+    return 1 if method is FillMethod.SEARCH else AT_ONCE
 
 
 class RecoveryJobs:

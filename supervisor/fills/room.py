@@ -46,6 +46,11 @@ def room(
     return Room(0, f"{least.cap} is used up", least.until)
 
 
+def share(posts: int, among: int) -> int:
+    """Return what one of several jobs may bring of these posts; none has less than X gives on a page."""
+    return max(posts // among, min(posts, LEAST))
+
+
 def _left(
     account: Account, terms: Terms, fill_cap: float | None, filled_today: float, dollars_a_post: float
 ) -> Iterator[_Left]:

@@ -97,6 +97,11 @@ class Fill:
             self, from_unix=min(self.from_unix, from_unix), to_unix=max(self.to_unix, to_unix), at=to_unix
         )
 
+    def halves(self, other: int) -> tuple[Fill, Fill]:
+        """Return it for the earlier half of its stretch, and another one, by that id, for the later."""
+        middle = (self.from_unix + self.to_unix) / 2
+        return replace(self, to_unix=middle), replace(self, id=other, from_unix=middle)
+
     def begun(self, steps: int, at: float) -> Fill:
         """Return it with the number of its steps, now that they are known."""
         return replace(self, state=FillState.RUNNING, steps=steps, at=at)

@@ -69,6 +69,14 @@ class FillBook:
             for id_ in final[:-_FINAL_KEPT]:
                 del self._fills[id_]
 
+    def halve(self, fill: Fill) -> Fill:
+        """Have the two halves of a stretch filled each by itself, and return the earlier."""
+        self._last_id += 1
+        earlier, later = fill.halves(self._last_id)
+        self.put(later)
+        self.put(earlier)
+        return earlier
+
     def forget(self, before: float) -> None:
         """Give up what ended before that Unix time: the ledger forgets such gaps."""
         for fill in [one for one in self._fills.values() if one.is_open and one.to_unix < before]:

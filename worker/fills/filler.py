@@ -1,9 +1,8 @@
-"""Fetch the pieces that the master orders, one at a time, in a thread beside the stream."""
+"""Fetch the pieces that the master orders, each in a thread of its own beside the stream."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -38,7 +37,7 @@ class TakesFills(TakesRecovered, Protocol):
 
 
 class Filler:
-    """Owns the thread, which ends with the process; it starts with the first piece."""
+    """Owns the threads, which end with their pieces; the master orders no more than X takes at once."""
 
     def __init__(
         self,
@@ -56,22 +55,19 @@ class Filler:
         self._keep = keep
         self._know = know
         self._post = post
-        self._orders: queue.SimpleQueue[Piece] = queue.SimpleQueue()
-        self._recovery: Recovery | None = None
-        self._ordered: Piece | None = None  # last
-        self._ended: Piece | None = None  # the last one ordered when recovery was to end
-        self._thread: threading.Thread | None = None
+        self._recoveries: set[Recovery] = set()  # that run
+        self._ends = 0  # how often recovery was to end: what was ordered before that ends, running or not
         self._is_over = False
 
     # ---- the link thread
 
     def order(self, piece: Piece) -> None:
-        """Have a piece fetched, after those ordered before."""
-        self._ordered = piece
-        self._orders.put(piece)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="filler", daemon=True)
-            self._thread.start()
+        """Have a piece fetched."""
+        thread = threading.Thread(target=self._run, args=(piece, self._ends), name="filler", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads
+            self._post(PieceFetched(number=piece.number, end=FillEnd.FAULT, detail=str(error)))
 
     def stop(self) -> None:
         """Deliver nothing more: the worker drains."""
@@ -80,24 +76,24 @@ class Filler:
 
     def end_recovery(self) -> None:
         """Have X send no more of the past; the master asks for the rest when that may be."""
-        self._ended = self._ordered
-        if (recovery := self._recovery) is not None:
+        self._ends += 1
+        for recovery in tuple(self._recoveries):
             recovery.stop()
 
-    # ---- its own thread
+    # ---- a piece's own thread
 
-    def _run(self) -> None:
-        while not self._is_over:
-            piece = self._orders.get()
-            answer = self._fetched(piece)
-            if not self._is_over:
-                self._post(answer)
+    def _run(self, piece: Piece, ends: int) -> None:
+        if self._is_over:
+            return
+        answer = self._fetched(piece, ends)
+        if not self._is_over:
+            self._post(answer)
 
-    def _fetched(self, piece: Piece) -> PieceFetched:
+    def _fetched(self, piece: Piece, ends: int) -> PieceFetched:
         try:
             self._know(secrets_of(piece.connect))
             if isinstance(piece, RecoverPiece):
-                return _masked(self._recover(piece), piece)
+                return _masked(self._recover(piece, ends), piece)
             return _masked(self._fetch(piece), piece)
         except SearchFailed as failed:
             return _masked(failed.answer, piece)
@@ -105,14 +101,15 @@ class Filler:
             log.exception("a piece of a gap could not be handled")
             return PieceFetched(number=piece.number, end=FillEnd.FAULT, detail=type(error).__name__)
 
-    def _recover(self, piece: RecoverPiece) -> PieceFetched:
-        self._recovery = Recovery(piece, self._settings, self._pipeline, self._has_room)
-        if self._is_over or piece is self._ended:
-            self._recovery.stop()  # it came before there was a stream to stop
+    def _recover(self, piece: RecoverPiece, ends: int) -> PieceFetched:
+        recovery = Recovery(piece, self._settings, self._pipeline, self._has_room)
+        self._recoveries.add(recovery)
+        if self._ends != ends:
+            recovery.stop()  # it came before there was a stream to stop
         try:
-            answer = self._recovery.run(self._keep)
+            answer = recovery.run(self._keep)
         finally:
-            self._recovery = None
+            self._recoveries.discard(recovery)
         about = fields(posts=answer.posts, new=answer.new, end=answer.end, reached=answer.token or None)
         log.info("part of a gap recovered", extra=about)
         return answer

@@ -495,3 +495,69 @@ def test_no_stream_brings_the_past_once_the_cap_of_fills_is_used_up(make: Callab
     assert world.fills.minutes(world.c, now.mono) == 1
     world.book.paid(APP, 0.99, world.clock().wall)
     assert world.fills.minutes(world.c, now.mono) == 0
+
+
+def test_two_gaps_are_recovered_at_once_and_a_third_waits_for_either(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery", fill_daily_dollars=1_000)
+    world.book.take(Entry(APP, "gap", "crash", T + 200, T + 210, 10, 2))
+    world.book.take(Entry(APP, "gap", "crash", T + 400, T + 410, 10, 3))
+    world.now = 500
+    first = world.turn()
+    assert world.turn() is None, "a second apart"
+    world.now += 1
+    second = world.turn()
+    assert [piece.start_time[11:19] for piece in (first, second)] == ["14:13:10", "14:16:30"]
+    world.now += 5
+    assert world.turn() is None, "two at a time"
+    world.fills.fetched(
+        world.c.serving, PieceFetched(number=second.number, end=FillEnd.DONE, new=7, reads={"posts": 7})
+    )
+    assert {one.from_unix: one.posts for one in world.book.all()} == {T: 0, T + 200: 7, T + 400: 0}
+    world.now += 2
+    assert world.turn().start_time[11:19] == "14:19:50"
+    world.c.serving = None
+    world.now += 5
+    world.turn()
+    world.serve(2)
+    again = [world.turn()]
+    world.now += 1
+    again.append(world.turn())
+    assert [piece.start_time[11:19] for piece in again] == ["14:13:10", "14:19:50"], "of a killed worker"
+
+
+@pytest.mark.parametrize(
+    ("dollars", "allotted"),
+    [(1_000, [20_000, 20_000]), (10, [1_000, 1_000]), (0.15, [15, 15]), (0.08, [10, None]), (0.02, [None])],
+)
+def test_jobs_at_once_share_what_a_cap_leaves(
+    make: Callable[..., World], dollars: float, allotted: list[int | None]
+) -> None:
+    world = make(fill_gaps="recovery", fill_daily_dollars=dollars)
+    world.book.take(Entry(APP, "gap", "crash", T + 200, T + 210, 10, 2))
+    world.now = 500
+    for most in allotted:
+        piece = world.turn()
+        assert (piece and piece.most_posts) == most
+        world.now += 1
+    waits = "fill_daily_dollars is used up" if allotted == [None] else None
+    assert world.waits_for() == waits, "for the other job, not for money"
+
+
+@pytest.mark.parametrize(("seconds", "pieces"), [(600, 1), (7_200, 2)])
+def test_a_long_gap_is_recovered_in_two_halves_at_once(
+    make: Callable[..., World], seconds: int, pieces: int
+) -> None:
+    world = make(fill_gaps="recovery", fill_daily_dollars=1_000)
+    world.book.put(replace(world.book.all()[-1], to_unix=T + seconds))
+    world.now = seconds + 500
+    found = []
+    for _ in range(4):
+        found.append(world.turn())
+        world.now += 1
+    asked = [(piece.start_time[11:19], piece.end_time[11:19]) for piece in found if piece is not None]
+    whole, halves = ("14:13:10", "14:23:21"), [("14:13:10", "15:13:21"), ("15:13:10", "16:13:21")]
+    assert asked == ([whole] if pieces == 1 else halves)
+    for piece in filter(None, found):
+        world.now += 2
+        world.fills.fetched(world.c.serving, PieceFetched(number=piece.number, end=FillEnd.DONE, new=3))
+    assert [(one.state, one.posts) for one in world.book.all()] == [("done", 3)] * pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -237,3 +238,29 @@ def test_a_recovery_that_is_ended_is_answered_with_how_far_it_came(asked: Asked,
     assert (found.number, found.end, found.posts > 0) == (3, FillEnd.NETWORK, begins)
     asked.server.answer = lambda _request: [http(page("5"))]
     assert asked.answer(4).end is FillEnd.DONE  # and the thread goes on
+
+
+def test_two_recoveries_are_fetched_at_once_and_both_end_together(asked: Asked) -> None:
+    post = post_line(post_fields("storm", id="2069000000000000000"), "11") + b"\r\n"
+    asked.server.answer = lambda _request: endless(post)
+    connect = Connect(key_id="k", key_name="k", bearer_token=TOKEN)
+    begun = threading.Barrier(3)
+    together = threading.local()
+
+    def recovered() -> None:
+        if not getattr(together, "is_known", False):
+            together.is_known = True
+            begun.wait(DEADLINE_S)
+
+    asked.pipeline.on_recovered = recovered
+    for number in (3, 4):
+        asked.filler.order(
+            RecoverPiece(
+                number=number, connect=connect, most_posts=20_000,
+                start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
+            )
+        )  # fmt: skip
+    begun.wait(DEADLINE_S)  # neither has ended before the other began
+    asked.filler.end_recovery()
+    answers = [asked.said.get(timeout=DEADLINE_S) for _ in range(2)]
+    assert sorted(answer.number for answer in answers if isinstance(answer, PieceFetched)) == [3, 4]
