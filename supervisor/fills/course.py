@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from traptor.supervisor.fills.pace import Pace
-
 # A worker answers even if X does not; one that has not within this time has forgotten.
 ANSWER_WITHIN_S = 180.0
 
@@ -50,8 +48,7 @@ class Course:
     """Owns this state of one connection; times are monotonic seconds except where noted."""
 
     def __init__(self) -> None:
-        self.pace = Pace()
-        self.not_before = 0.0
+        self.not_before = 0.0  # nothing is asked for before that
         self.pause: Pause | None = None
         self._asked: dict[int, Asked] = {}  # by their numbers
         self._failures: dict[int, Failures] = {}  # by the fill
@@ -62,18 +59,16 @@ class Course:
     def ask(self, fill: int, worker: Worker, posts: int, now: float) -> Asked:
         """Record that a piece is asked for now."""
         self._number += 1
-        self.pace.made(now)
         self.pause = None
         asked = self._asked[self._number] = Asked(self._number, fill, worker, posts, now)
         return asked
 
-    def take(self, number: int, worker: Worker, now: float) -> Asked | None:
+    def take(self, number: int, worker: Worker) -> Asked | None:
         """Return the piece that is answered; None where it is not waited for any more."""
         asked = self._asked.get(number)
         if asked is None or asked.worker != worker:
             return None
         del self._asked[number]
-        self.pace.answered(now)
         return asked
 
     def forget(self, workers: Collection[Worker], now: float) -> None:
@@ -112,7 +107,3 @@ class Course:
     def rest(self, wait_s: float, now: float) -> None:
         """Ask for nothing for a while."""
         self.not_before = max(self.not_before, now + wait_s)
-
-    def due(self) -> float:
-        """Return when the next piece may be asked for."""
-        return max(self.not_before, self.pace.next_at())

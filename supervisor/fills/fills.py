@@ -28,6 +28,7 @@ from traptor.supervisor.fills.backfills import Backfills
 from traptor.supervisor.fills.course import Course, Failures, Pause, Worker
 from traptor.supervisor.fills.jobs import APART_S, HALVED_S, MOST_POSTS, RecoveryJobs, at_once
 from traptor.supervisor.fills.overview import overview
+from traptor.supervisor.fills.paces import Paces
 from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
 from traptor.supervisor.fills.room import LEAST, MOST, share
@@ -78,6 +79,7 @@ class Fills:
         self._wrote = wrote
         self._purse = Purse(context, book, rates, clock)
         self._jobs = RecoveryJobs(context)
+        self._paces = Paces(context.store, clock)
         self._backfills = Backfills(context, book, self._record, clock)
         self._clock = clock
         self._courses: dict[str, Course] = {}
@@ -106,14 +108,13 @@ class Fills:
             return
         name, now = first_of(g.birth.connection), self._clock()
         course = self._course(name)
-        asked = course.take(answer.number, _worker(g), now.mono)
+        asked = course.take(answer.number, _worker(g))
         app = self._app_of(name)
         fill = next((one for one in self._book.open(name) if asked and one.id == asked.fill), None)
         if fill is None or app is None:
             return
-        quota = quota_of(answer.headers)
-        resets_at = None if quota.reset_at is None else now.mono + quota.reset_at - now.wall
-        course.pace.told(quota.remaining, resets_at)
+        if fill.method is FillMethod.SEARCH:
+            self._paces.answered(app.key, quota_of(answer.headers))
         failures = course.failures(fill.id)
         if fill.method is not FillMethod.SEARCH:
             answer = settled(fill, answer, failures.count)
@@ -225,8 +226,8 @@ class Fills:
             course.pause = Pause("its connection does not stream")
         elif (hold := app.hold()) is not None:
             course.pause = Pause(hold.text, hold.until)
-        elif course.due() > now.mono:
-            return course.due() - now.mono
+        elif (due := self._due(course, fill, app)) > now.mono:
+            return due - now.mono
         elif fill.method is not FillMethod.SEARCH:
             return self._recover(app, course, fill, g)
         elif (plan := await self._plan(c, app, fill)) is not None and _asked_of(c) is g:
@@ -254,6 +255,7 @@ class Fills:
             token=fill.token,
             meanings=query.meanings,
         )
+        self._paces.made(app.key)
         self._context.fleet.fetch(g, piece)
 
     def _recover(self, app: App, course: Course, fill: Fill, g: Generation) -> float:
@@ -276,7 +278,8 @@ class Fills:
             self._record(fill.begun(1, now.wall))
         asked = course.ask(fill.id, _worker(g), posts, now.mono)
         self._context.fleet.fetch(g, self._jobs.piece(app, asked.number, times, posts, now))
-        return course.due() - now.mono
+        course.rest(APART_S, now.mono)
+        return APART_S
 
     def _halved(self, fill: Fill) -> bool:
         """Make two fills of a long gap that is the only one, so that two jobs are at work, and tell so."""
@@ -346,6 +349,11 @@ class Fills:
         return overview(self._context.settings.twitter, self._book, self._courses, self._clock().wall)
 
     # ---- steps
+
+    def _due(self, course: Course, fill: Fill, app: App) -> float:
+        """Return when the next piece may be asked for (monotonic seconds)."""
+        pace = self._paces.due(app.key) if fill.method is FillMethod.SEARCH else 0.0
+        return max(course.not_before, pace)
 
     def _course(self, name: str) -> Course:
         return self._courses.setdefault(name, Course())

@@ -12,7 +12,7 @@ from traptor.supervisor.keys.pool import Purpose
 from traptor.supervisor.workers.spec import connect_message
 
 AT_ONCE = 2  # X, "Recovery and redundancy": two jobs at a time
-APART_S = 2.0  # between the end of a job and the next one
+APART_S = 2.0  # from a job's beginning or end to the next one's beginning
 HALVED_S = 600.0  # a longer gap is fetched in two halves at once
 MOST_POSTS = 20_000  # of one job: so many come again at most if somebody is killed
 

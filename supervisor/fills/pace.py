@@ -6,18 +6,26 @@ Facts: X, "Rate limits", `GET /2/tweets/search/all`. What its headers announce c
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from traptor.common.errors import TraptorError
 
 APART_S = 1.0
 WINDOW_S = 900.0
 MOST_IN_WINDOW = 300
+_LONGEST_WAIT_S = 86_400.0  # a reset beyond it cannot be meant
 
 
 class Pace:
     """Remembers when searches were made; times are monotonic seconds."""
 
-    def __init__(self) -> None:
-        self._made: deque[float] = deque(maxlen=MOST_IN_WINDOW)
-        self._not_before = 0.0
+    def __init__(self, made: Iterable[float] = (), not_before: float = 0.0) -> None:
+        self._made: deque[float] = deque(made, maxlen=MOST_IN_WINDOW)
+        self._not_before = not_before
 
     def next_at(self) -> float:
         """Return when the next one may be made."""
@@ -37,3 +45,34 @@ class Pace:
         """Take what X announced: with nothing remaining, the next one is due at the reset."""
         if remaining == 0 and resets_at is not None:
             self._not_before = max(self._not_before, resets_at)
+
+    def dump(self, now: float, wall_now: float) -> dict[str, Any]:
+        """Return it as JSON values, with wall-clock times, for state_dir."""
+        by_s = wall_now - now
+        made = [at + by_s for at in self._made if at + WINDOW_S > now]
+        return {"saved_at": wall_now, "made": made, "not_before": self._not_before + by_s}
+
+
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    saved_at: float
+    made: tuple[float, ...]
+    not_before: float
+
+
+def load_pace(dump: Mapping[str, Any], now: float, wall_now: float) -> Pace:
+    """Return the pace of a dump. Raises TraptorError where it is none.
+
+    A worker that died with its master may have asked until now. When the wall clock was set back meanwhile,
+    no time counts as passed.
+    """
+    try:
+        saved = msgspec.convert(dict(dump), _Dump)
+    except msgspec.ValidationError:
+        raise TraptorError(
+            "the searches kept in state_dir cannot be read; move state.db away to start without them"
+            " (X may then refuse some searches)"
+        ) from None
+    by_s = now - max(wall_now, saved.saved_at)
+    not_before = min(saved.not_before + by_s, now + _LONGEST_WAIT_S)
+    return Pace(sorted(min(at + by_s, now) for at in saved.made), max(not_before, now + APART_S))

@@ -13,10 +13,10 @@ def test_only_the_answer_of_the_worker_that_was_asked_counts_and_counts_once() -
     course = Course()
     first, second = course.ask(7, THIRD, 500, 100.0), course.ask(8, THIRD, 200, 101.0)
     assert ([*course.under_way], course.posts_under_way) == ([first, second], 700)
-    assert course.take(second.number + 1, THIRD, 102.0) is None
-    assert course.take(first.number, FOURTH, 102.0) is None
-    assert course.take(first.number, THIRD, 102.0) == first
-    assert course.take(first.number, THIRD, 102.0) is None
+    assert course.take(second.number + 1, THIRD) is None
+    assert course.take(first.number, FOURTH) is None
+    assert course.take(first.number, THIRD) == first
+    assert course.take(first.number, THIRD) is None
     assert ([*course.under_way], course.posts_under_way) == ([second], 200)
 
 
@@ -38,17 +38,16 @@ def test_a_piece_that_nobody_can_answer_any_more_is_forgotten(
     course.ask(8, FOURTH, 500, 100.5)
     course.forget(workers, 100.0 + after_s)
     assert [piece.fill for piece in course.under_way] == kept
-    assert (course.take(asked.number, THIRD, 500.0) is not None) == (7 in kept)
+    assert (course.take(asked.number, THIRD) is not None) == (7 in kept)
 
 
 def test_a_failure_delays_the_next_piece_and_a_success_counts_anew() -> None:
     course = Course()
     course.ask(7, THIRD, 500, 100.0)
-    assert course.due() == 101.0
     course.failed(7, Failures(2, 503), 20.0, 100.5)
-    assert (course.failures(7), course.due()) == (Failures(2, 503), 120.5)
+    assert (course.failures(7), course.not_before) == (Failures(2, 503), 120.5)
     course.failed(7, Failures(3), 1.0, 101.0)
-    assert course.due() == 120.5
+    assert course.not_before == 120.5
     course.went_well(7)
     assert course.failures(7) == Failures()
 

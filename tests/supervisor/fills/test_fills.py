@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from support.appworld import group_of
 from support.paperapp import PaperApp
@@ -43,6 +44,16 @@ def a_worker(connection: str, generation: int) -> Any:
     return SimpleNamespace(birth=SimpleNamespace(connection=connection, generation=generation), streams=True)
 
 
+class PaperFacts(dict[tuple[str, str], bytes]):
+    """What state_dir keeps of apps."""
+
+    def save_app(self, key_id: str, what: str, dump: dict[str, Any]) -> None:
+        self[key_id, what] = orjson.dumps(dump)
+
+    def load_app(self, key_id: str, what: str) -> Any:
+        return orjson.loads(self[key_id, what]) if (key_id, what) in self else None
+
+
 @dataclass
 class World:
     """One connection with a gap of a minute that ended a minute ago, and whatever a test changes of it."""
@@ -56,6 +67,7 @@ class World:
     may: ConnectVerdict = ALLOWED  # to connect the key
     spent: list[float] = field(default_factory=list)  # its connects
     asked: list[Any] = field(default_factory=list)
+    facts: PaperFacts = field(default_factory=PaperFacts)
     writes: int = 0
     while_reading: Callable[[], object] = lambda: None  # happens while the ledger is read
 
@@ -84,6 +96,7 @@ class World:
                 spend=lambda _key, now: self.spent.append(now),
             ),
             save_keys=lambda _now: None,
+            store=self.facts,
             fleet=SimpleNamespace(fetch=lambda _g, piece: self.asked.append(piece)),
         )
         apps: Any = SimpleNamespace(get=lambda _key_id: self.app)
@@ -224,6 +237,8 @@ def test_a_killed_master_goes_on_with_the_same_queries_whatever_became_of_the_ru
     world.answer(token="two", new=1, reads={"posts": 1})
     world.groups = [group_of("track:0", "something else")]
     world.begin(2)
+    assert world.turn() is None, "X counts the searches of the killed one"
+    world.now += 1
     again = world.turn()
     assert first is not None
     assert again is not None
@@ -503,8 +518,8 @@ def test_two_gaps_are_recovered_at_once_and_a_third_waits_for_either(make: Calla
     world.book.take(Entry(APP, "gap", "crash", T + 400, T + 410, 10, 3))
     world.now = 500
     first = world.turn()
-    assert world.turn() is None, "a second apart"
-    world.now += 1
+    assert world.turn() is None, "some seconds apart"
+    world.now += 2
     second = world.turn()
     assert [piece.start_time[11:19] for piece in (first, second)] == ["14:13:10", "14:16:30"]
     world.now += 5
@@ -520,7 +535,7 @@ def test_two_gaps_are_recovered_at_once_and_a_third_waits_for_either(make: Calla
     world.turn()
     world.serve(2)
     again = [world.turn()]
-    world.now += 1
+    world.now += 2
     again.append(world.turn())
     assert [piece.start_time[11:19] for piece in again] == ["14:13:10", "14:19:50"], "of a killed worker"
 
@@ -538,7 +553,7 @@ def test_jobs_at_once_share_what_a_cap_leaves(
     for most in allotted:
         piece = world.turn()
         assert (piece and piece.most_posts) == most
-        world.now += 1
+        world.now += 2
     waits = "fill_daily_dollars is used up" if allotted == [None] else None
     assert world.waits_for() == waits, "for the other job, not for money"
 
@@ -553,7 +568,7 @@ def test_a_long_gap_is_recovered_in_two_halves_at_once(
     found = []
     for _ in range(4):
         found.append(world.turn())
-        world.now += 1
+        world.now += 2
     asked = [(piece.start_time[11:19], piece.end_time[11:19]) for piece in found if piece is not None]
     whole, halves = ("14:13:10", "14:23:21"), [("14:13:10", "15:13:21"), ("15:13:10", "16:13:21")]
     assert asked == ([whole] if pieces == 1 else halves)
@@ -561,3 +576,17 @@ def test_a_long_gap_is_recovered_in_two_halves_at_once(
         world.now += 2
         world.fills.fetched(world.c.serving, PieceFetched(number=piece.number, end=FillEnd.DONE, new=3))
     assert [(one.state, one.posts) for one in world.book.all()] == [("done", 3)] * pieces
+
+
+def test_a_restart_does_not_begin_the_window_of_searches_anew(make: Callable[..., World]) -> None:
+    world = make(fill_daily_dollars=1_000)
+    for number in range(300):
+        assert world.turn() is not None
+        world.answer(token=str(number))
+        world.now += 1
+    assert world.turn() is None
+    world.begin(2)
+    world.now += 599
+    assert world.turn() is None, "300 in 15 minutes"
+    world.now += 1
+    assert world.turn() is not None
