@@ -17,13 +17,19 @@ _MOST_SHOWN = 20
 def overview(
     twitter: TwitterSection, book: FillBook, courses: Mapping[str, Course], now_unix: float
 ) -> dict[str, Any]:
-    """Return the settings, the last fills, and for each connection what waits and what was paid today."""
+    """Return the settings, the last fills, and for each connection what waits and what was paid today.
+
+    Those that are over are counted since the ledger began; the others are those of now.
+    """
     fills = book.all()
+    unended = [fill for fill in fills if fill.is_open]
+    ended = [book.total(state) for state in FillState if state.is_final]
     return {
         "setting": twitter.fill_gaps,
         "daily_dollars": twitter.fill_daily_dollars,
-        "states": {state.value: sum(one.state is state for one in fills) for state in FillState},
-        "posts": sum(one.posts for one in fills),
+        "states": {state.value: sum(one.state is state for one in unended) for state in FillState}
+        | {total.state.value: total.fills for total in ended},
+        "posts": sum(total.posts for total in ended) + sum(fill.posts for fill in unended),
         "fills": [fill.as_json() for fill in _shown(fills)],
         "connections": [
             _connection(name, course, book, now_unix) for name, course in sorted(courses.items())

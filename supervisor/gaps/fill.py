@@ -165,6 +165,19 @@ class FillCost:
     dollars: float
 
 
+@dataclass(frozen=True, slots=True)
+class FillTotal:
+    """How many fills ever ended in a final state, and how many posts they brought."""
+
+    state: FillState
+    fills: int = 0
+    posts: int = 0
+
+    def plus(self, fill: Fill) -> FillTotal:
+        """Return it with one more."""
+        return replace(self, fills=self.fills + 1, posts=self.posts + fill.posts)
+
+
 class FillIndex:
     """Finds the fills of a gap among many: those of one connection follow each other."""
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from traptor.common.fills import FillMethod
-from traptor.supervisor.gaps.fill import Fill, FillCost, is_filled
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTotal, is_filled
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.records import Entry, FillNews, StoredFills
 
@@ -37,9 +37,11 @@ class FillBook:
         self._fills = {fill.id: fill for fill in known}
         self._costs = {(cost.connection, cost.day): cost for cost in stored.costs}
         self._plans = dict(stored.plans)
+        self._totals = {total.state: total for total in stored.totals}
         self._new_fills: dict[int, Fill] = {}
         self._new_costs: dict[tuple[str, str], FillCost] = {}
         self._new_plans: dict[int, bytes] = {}
+        self._new_totals: dict[FillState, FillTotal] = {}
 
     # ---- events
 
@@ -62,12 +64,10 @@ class FillBook:
 
     def put(self, fill: Fill) -> None:
         """Replace a fill by what it became."""
+        before = self._fills.get(fill.id)
         self._fills[fill.id] = self._new_fills[fill.id] = fill
-        if not fill.is_open:
-            self._plans.pop(fill.id, None)
-            final = [one.id for one in self._fills.values() if one.state is fill.state]
-            for id_ in final[:-_FINAL_KEPT]:
-                del self._fills[id_]
+        if not fill.is_open and (before is None or before.is_open):
+            self._end(fill)
 
     def halve(self, fill: Fill) -> Fill:
         """Have the two halves of a stretch filled each by itself, and return the earlier."""
@@ -95,6 +95,13 @@ class FillBook:
         self._costs = {one: kept for one, kept in self._costs.items() if one[1] == key[1]} | {key: cost}
         self._new_costs[key] = cost
 
+    def _end(self, fill: Fill) -> None:
+        self._plans.pop(fill.id, None)
+        self._totals[fill.state] = self._new_totals[fill.state] = self.total(fill.state).plus(fill)
+        final = [one.id for one in self._fills.values() if one.state is fill.state]
+        for id_ in final[:-_FINAL_KEPT]:
+            del self._fills[id_]
+
     # ---- answers
 
     def open(self, connection: str) -> list[Fill]:
@@ -105,6 +112,10 @@ class FillBook:
     def all(self) -> tuple[Fill, ...]:
         """Return all that are open, and the last final ones."""
         return tuple(self._fills.values())
+
+    def total(self, state: FillState) -> FillTotal:
+        """Return what ever ended in a final state."""
+        return self._totals.get(state, FillTotal(state))
 
     def plan_of(self, fill: Fill) -> bytes | None:
         """Return what an open fill asks for; None: it was not planned yet."""
@@ -123,6 +134,7 @@ class FillBook:
             tuple(self._new_fills.values()),
             tuple(self._new_costs.values()),
             tuple(self._new_plans.items()),
+            tuple(self._new_totals.values()),
         )
 
     def written(self, news: FillNews) -> None:
@@ -130,6 +142,7 @@ class FillBook:
         _drop(self._new_fills, ((fill.id, fill) for fill in news.fills))
         _drop(self._new_costs, (((cost.connection, cost.day), cost) for cost in news.costs))
         _drop(self._new_plans, news.plans)
+        _drop(self._new_totals, ((total.state, total) for total in news.totals))
 
 
 def _drop(from_: dict[K, V], written: Iterable[tuple[K, V]]) -> None:

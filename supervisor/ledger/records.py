@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from traptor.common.rules.rule import Rule
-from traptor.supervisor.gaps.fill import Fill, FillCost
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillTotal
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, TimelineState, Totals, iso
 
 UNCARRIED = "uncarried"  # of a rule: known, but carried by no connection
@@ -125,6 +125,7 @@ class FillNews:
     fills: Sequence[Fill] = ()
     costs: Sequence[FillCost] = ()
     plans: Sequence[tuple[int, bytes]] = field(default=(), repr=False)  # by the id of a fill
+    totals: Sequence[FillTotal] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class StoredFills:
     costs: Sequence[FillCost] = ()  # of the last days
     plans: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     given_up: Sequence[Fill] = ()  # within the last day
+    totals: Sequence[FillTotal] = ()
 
 
 @dataclass(frozen=True, slots=True)

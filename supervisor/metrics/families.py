@@ -332,11 +332,18 @@ def _of_apps(status: Json) -> Iterator[Metric]:
 def _of_fills(status: Json) -> Iterator[Metric]:
     """Yield the metrics of gaps filled afterwards; without API v2 they have no samples."""
     fills = status.get("fills", {})
-    yield gauge(
+    states = fills.get("states", {})
+    yield counter(
         "gap_fills",
-        "Gaps that are to be filled afterwards, by state; of final ones the last 100.",
+        "Gaps that were filled afterwards, or given up, since the ledger began.",
         ("state",),
-        _by_name(fills.get("states", {})),
+        (((state,), states[state]) for state in ("done", "given_up") if state in states),
+    )
+    yield counter(
+        "gap_fill_posts",
+        "Posts that this delivered.",
+        (),
+        [((), fills["posts"])] if states else [],
     )
     connections = fills.get("connections", ())
     for name, text in (

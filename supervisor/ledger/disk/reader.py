@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.gaps.fill import Fill, FillCost, FillState
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTotal
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of
 from traptor.supervisor.ledger.question import Period
@@ -36,6 +36,7 @@ _GIVEN_UP = "SELECT * FROM fills WHERE state = ? AND at > ? ORDER BY id DESC LIM
 _TOLD_S = 86_400.0
 _LAST_FILL = "SELECT coalesce(max(id), 0) FROM fills"
 _LAST_COSTS = "SELECT * FROM fill_costs ORDER BY day DESC LIMIT 1000"
+_FILL_TOTALS = "SELECT * FROM fill_totals"
 _FILLS = """
     SELECT * FROM fills WHERE to_unix >= ?1 AND from_unix <= ?2 AND (?3 IS NULL OR connection = ?3)
     ORDER BY id"""
@@ -68,6 +69,7 @@ def _stored_fills(db: sqlite3.Connection, told_since: float) -> StoredFills:
         [FillCost(*row) for row in db.execute(_LAST_COSTS)],
         dict(db.execute("SELECT fill, plan FROM fill_plans")),
         [fill_of(row) for row in db.execute(_GIVEN_UP, (FillState.GIVEN_UP.value, told_since))],
+        [FillTotal(FillState(state), *counts) for state, *counts in db.execute(_FILL_TOTALS)],
     )
 
 

@@ -58,6 +58,13 @@ MIGRATIONS: Migrations = (
             connection TEXT NOT NULL, day TEXT NOT NULL, dollars REAL NOT NULL,
             PRIMARY KEY (connection, day)) WITHOUT ROWID""",
     ),
+    (
+        # Over all fills that ever ended: those of gaps that are forgotten stay in it.
+        """CREATE TABLE fill_totals (
+            state TEXT PRIMARY KEY, fills INTEGER NOT NULL, posts INTEGER NOT NULL) WITHOUT ROWID""",
+        """INSERT INTO fill_totals SELECT state, count(*), sum(posts) FROM fills
+            WHERE state IN ('done', 'given_up') GROUP BY state""",
+    ),
 )
 
 

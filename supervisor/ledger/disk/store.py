@@ -49,6 +49,7 @@ _LAST_OLD = "SELECT max(id) FROM intervals WHERE connection = ? AND to_unix < ? 
 _SET_FILL = "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_PLAN = "INSERT OR REPLACE INTO fill_plans VALUES (?, ?)"
 _SET_COST = "INSERT OR REPLACE INTO fill_costs VALUES (?, ?, ?)"
+_SET_TOTAL = "INSERT OR REPLACE INTO fill_totals VALUES (?, ?, ?)"
 _FORGET_FILLS = "DELETE FROM fills WHERE to_unix < ? AND state NOT IN (?, ?)"
 _FORGET_COSTS = "DELETE FROM fill_costs WHERE day < date(?, 'unixepoch')"
 _DROP_PLANS = "DELETE FROM fill_plans WHERE fill NOT IN (SELECT id FROM fills WHERE state IN (?, ?))"
@@ -177,6 +178,7 @@ class LedgerStore:
         self._db.executemany(_SET_FILL, map(fill_row, news.fills))
         self._db.executemany(_SET_COST, map(astuple, news.costs))
         self._db.executemany(_SET_PLAN, news.plans)
+        self._db.executemany(_SET_TOTAL, map(astuple, news.totals))
         if any(not fill.is_open for fill in news.fills):
             self._db.execute(_DROP_PLANS, OPEN_STATES)
 

@@ -184,6 +184,26 @@ def test_gaps_that_the_ledger_forgets_are_not_filled_any_more(store: LedgerStore
         assert [one.from_unix - T for one in reader.fills(Period())] == [100]
 
 
+def test_what_ended_is_counted_for_ever(store: LedgerStore) -> None:
+    """A metric that falls looks like a restart, and one that stops at a hundred like no trouble at all."""
+    book = FillBook(None, by_search)
+    for number in range(300):
+        book.take(entry(100 * number, 100 * number + 10))
+        fill = book.open(APP)[0].got(2, 0.01, T)
+        book.put(fill.given_up("no", T - 86_401) if number % 3 else fill.begun(1, T).fetched(""))
+        if number % 50 == 0:
+            written(book, store)
+    book.take(entry(100_000, 100_010))
+    written(book, store)
+    store.prune(Period(T + 90_000, T + 200_000))
+    again = reborn(store)
+    for one in (book, again):
+        done, given_up = one.total(FillState.DONE), one.total(FillState.GIVEN_UP)
+        assert (done.fills, done.posts, given_up.fills, given_up.posts) == (100, 200, 200, 400)
+    again.put(again.open(APP)[0].given_up("no", T))
+    assert again.total(FillState.GIVEN_UP).fills == 201
+
+
 def test_final_fills_in_memory_are_bounded() -> None:
     book = FillBook(None, by_search)
     for number in range(300):

@@ -191,10 +191,13 @@ def test_names_have_the_prefix_and_labels_are_never_of_rules(world: SteppedWorld
 def test_gaps_that_are_filled(world: SteppedWorld) -> None:
     fills = {
         "states": {"waiting": 1, "running": 0, "done": 7, "given_up": 2},
+        "posts": 41,
         "connections": [{"connection": "v2:app", "open": 1, "dollars_today": 0.21}],
     }
     found = scraped({**shown(world), "fills": fills})
-    assert found["traptor_gap_fills", ("done",)] == 7
+    assert found["traptor_gap_fills_total", ("done",)] == 7
+    assert found["traptor_gap_fills_total", ("given_up",)] == 2
+    assert found["traptor_gap_fill_posts_total", ()] == 41
     assert found["traptor_gap_fills_open", ("v2:app",)] == 1
     assert found["traptor_gap_fills_dollars_today", ("v2:app",)] == 0.21
 
