@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+# In the place of a fill's id: what a stream that ends gaps brings is of all of them.
+OF_BACKFILLS: Final = (1 << 63) - 1
 
 
 class FillMethod(StrEnum):

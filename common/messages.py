@@ -217,11 +217,13 @@ class Connect(msgspec.Struct, tag="connect", frozen=True, kw_only=True):
 class SearchPiece(msgspec.Struct, tag="search_piece", frozen=True, kw_only=True):
     """The order to fetch one page of posts that a gap lacks, and to deliver them, while the stream goes on.
 
-    Times are those of the request, in X's form. `meanings` tells what the query stands for: a query of one
-    clause names its rules by itself, posts of another are compared with its values (v2).
+    It is of the master's `fill`. Times are those of the request, in X's form. `meanings` tells what the query
+    stands for: a query of one clause names its rules by itself, posts of another are compared with its values
+    (v2).
     """
 
     number: int
+    fill: int
     connect: Connect
     method: FillMethod = FillMethod.SEARCH
     query: str
@@ -238,10 +240,12 @@ class SearchPiece(msgspec.Struct, tag="search_piece", frozen=True, kw_only=True)
 class RecoverPiece(msgspec.Struct, tag="recover_piece", frozen=True, kw_only=True):
     """The order to fetch posts of a time by a recovery job, and to deliver them, while the stream goes on.
 
-    Times are those of the request, in X's form; after `most_posts` the worker ends it (v2, Enterprise).
+    It is of the master's `fill`. Times are those of the request, in X's form; after `most_posts` the worker
+    ends it (v2, Enterprise).
     """
 
     number: int
+    fill: int
     connect: Connect
     start_time: str
     end_time: str

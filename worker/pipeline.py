@@ -100,7 +100,11 @@ class Pipeline(abc.ABC):
     # ---- any thread
 
     def paid(
-        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+        self,
+        fill: int,
+        posts: Sequence[str | None],
+        included_posts: Sequence[str | None],
+        included_users: int,
     ) -> dict[str, int]:
         """Count what X bills for a page of found posts. Raises ProtocolError where none can be asked for."""
         raise ProtocolError("a page of posts for a stream that has no such pages")
@@ -109,7 +113,7 @@ class Pipeline(abc.ABC):
         """Deliver a post that a gap lacked. Raises ProtocolError where none can be asked for."""
         raise ProtocolError(f"piece {piece.number} of a gap that is not filled")
 
-    def take_recovered(self, line: bytes) -> Taken:
+    def take_recovered(self, fill: int, line: bytes) -> Taken:
         """Deliver a line of a recovery. Raises ProtocolError where none can be asked for."""
         raise ProtocolError("a recovery for a stream that has none")
 

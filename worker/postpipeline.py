@@ -135,11 +135,15 @@ class PostPipeline(Pipeline):
     # ---- posts that a gap lacked, from another thread
 
     def paid(
-        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+        self,
+        fill: int,
+        posts: Sequence[str | None],
+        included_posts: Sequence[str | None],
+        included_users: int,
     ) -> dict[str, int]:
-        """Count what X bills for a page of found posts, and return that."""
+        """Count what X bills for a page of posts found for a fill, and return that."""
         with self._lock:
-            return self._bill.add_page(posts, included_posts, included_users)
+            return self._bill.add_page(fill, posts, included_posts, included_users)
 
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a found post; return False when it was delivered before, or the worker ends."""
@@ -148,12 +152,12 @@ class PostPipeline(Pipeline):
             self._catch_up()
             return self._gap.take_found(piece, line, found)
 
-    def take_recovered(self, line: bytes) -> Taken:
-        """Deliver the post of a line unless it was delivered before, or the worker ends."""
+    def take_recovered(self, fill: int, line: bytes) -> Taken:
+        """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
             self._catch_up()
-            return self._gap.take_recovered(line, found)
+            return self._gap.take_recovered(fill, line, found)
 
     def expect_past(self, opened_unix: float) -> None:
         """Take posts from before this time as those of a gap, until none came for a while."""

@@ -10,7 +10,7 @@ from typing import Final
 
 # A month of the bill: until then an app may come back, and its reads count.
 KEPT_S: Final = 31 * 86400.0
-_FOLDERS: Final = ("seen", "reads")
+_FOLDERS: Final = ("seen", "reads", "fillreads")
 
 
 def remove_abandoned(state_dir: Path, served: Collection[str], now: float) -> list[Path]:

@@ -55,6 +55,7 @@ class AppNews:
         app = self._context.app_of(c)
         if app is not None:
             app.ended(g.name)
+        self._context.fills.ended(g)
 
     def announced(self, c: Connection, message: Disconnected, now: float) -> None:
         """Tell the pool what X announced of its limit on connects."""

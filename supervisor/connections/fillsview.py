@@ -25,6 +25,9 @@ class FillsView(Protocol):
     def connected(self, g: Generation, at: float) -> None:
         """Record that a stream opened, which may bring posts of the past."""
 
+    def ended(self, g: Generation) -> None:
+        """Take note that a worker's process is gone."""
+
 
 class NoFills:
     """No gap is filled."""
@@ -43,3 +46,6 @@ class NoFills:
 
     def connected(self, _g: Generation, _at: float) -> None:
         """Expect nothing."""
+
+    def ended(self, _g: Generation) -> None:
+        """Expect nothing of it."""

@@ -16,8 +16,8 @@ from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
 from traptor.common.errors import TraptorError
-from traptor.common.files.reads import ReadCounts
-from traptor.common.fills import FillMethod
+from traptor.common.files.fillreads import FillReads
+from traptor.common.fills import OF_BACKFILLS, FillMethod
 from traptor.common.logs.event import fields
 from traptor.common.messages import BACKFILLED, Disconnected, PieceFetched, SearchPiece
 from traptor.supervisor.apps.app import App
@@ -32,13 +32,14 @@ from traptor.supervisor.fills.paces import Paces
 from traptor.supervisor.fills.purse import Purse, Rates
 from traptor.supervisor.fills.queries import Plan, Query, dump_plan, is_wanted, load_plan, plan_of
 from traptor.supervisor.fills.room import LEAST, MOST, share
+from traptor.supervisor.fills.untold import UntoldPieces, reads_of_fill
 from traptor.supervisor.fills.verdict import Consequence, FillVerdict, settled, verdict
 from traptor.supervisor.fills.window import recovery_window, window
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant, instant, iso
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
-from traptor.supervisor.money.reads import Reads, reads_of
+from traptor.supervisor.money.reads import Prices
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.leftovers import first_of, is_second
 from traptor.supervisor.workers.spec import connect_message
@@ -78,6 +79,7 @@ class Fills:
         self._carried = carried
         self._wrote = wrote
         self._purse = Purse(context, book, rates, clock)
+        self._untold = UntoldPieces(context.settings.supervisor.state_dir, book, self._prices_of)
         self._jobs = RecoveryJobs(context)
         self._paces = Paces(context.store, clock)
         self._backfills = Backfills(context, book, self._record, clock)
@@ -87,8 +89,10 @@ class Fills:
 
     async def run(self) -> None:
         """Fill gaps until cancelled."""
+        self._untold.find({g.name for g in self._context.fleet.generations})
         while True:
             self._news.clear()
+            self.settle()
             due_s = _LOOK_S
             for c in list(self._context.connections.values()):
                 if c.app is None or is_second(c.name):
@@ -99,7 +103,17 @@ class Fills:
                 async with asyncio.timeout(max(0.0, due_s)):
                     await self._news.wait()
 
+    def settle(self) -> None:
+        """Book what killed workers had delivered for gaps and not told."""
+        if self._untold.settle():
+            self._wrote()
+
     # ---- told by the workers
+
+    def ended(self, g: Generation) -> None:
+        """Take note that a worker's process is gone."""
+        self._untold.ended(g.birth.connection, g.birth.generation)
+        self._news.set()
 
     def fetched(self, g: Generation, answer: PieceFetched) -> None:
         """Take the answer of a worker."""
@@ -119,7 +133,7 @@ class Fills:
         if fill.method is not FillMethod.SEARCH:
             answer = settled(fill, answer, failures.count)
         found = verdict(answer, failures.count, now.wall, failures.last_status)
-        self._conclude(fill, app, course, answer, found)
+        self._conclude(fill, app, course, g, answer, found)
         self._news.set()
 
     def minutes(self, c: Connection, now: float) -> int:
@@ -138,8 +152,10 @@ class Fills:
 
     def _backfilled(self, g: Generation, answer: PieceFetched) -> None:
         app, wall = self._app_of(g.birth.connection), self._clock().wall
-        dollars = 0.0 if app is None else _reads_of(answer).dollars(app.spending.terms.prices)
+        told = _told_by(answer)
+        dollars = 0.0 if app is None else reads_of_fill(told).dollars(app.spending.terms.prices)
         self._book.paid(g.birth.connection, dollars, wall)
+        self._book.tell(OF_BACKFILLS, g.name, told)
         # Of several gaps that one stream filled, the first is said to have brought all.
         for number, fill in enumerate(self._backfills.over(g)):
             got = fill.got(0, 0.0, wall) if number else fill.got(answer.new, dollars, wall)
@@ -147,12 +163,19 @@ class Fills:
         self._news.set()
 
     def _conclude(
-        self, fill: Fill, app: App, course: Course, answer: PieceFetched, found: FillVerdict
+        self,
+        fill: Fill,
+        app: App,
+        course: Course,
+        g: Generation,
+        answer: PieceFetched,
+        found: FillVerdict,
     ) -> None:
-        now = self._clock()
-        dollars = _reads_of(answer).dollars(app.spending.terms.prices)
+        now, told = self._clock(), _told_by(answer)
+        dollars = reads_of_fill(told).dollars(app.spending.terms.prices)
         if dollars:
             self._book.paid(fill.connection, dollars, now.wall)
+        self._book.tell(fill.id, g.name, told)
         fill = fill.got(answer.new, dollars, now.wall)
         match found.consequence:
             case Consequence.GO_ON:
@@ -247,6 +270,7 @@ class Fills:
         asked = course.ask(fill.id, _worker(g), posts, self._clock().mono)
         piece = SearchPiece(
             number=asked.number,
+            fill=fill.id,
             connect=connect_message(app.key, app.token),
             query=query.text,
             start_time=start,
@@ -277,7 +301,7 @@ class Fills:
             log.info("a gap is being filled", extra=_about(fill, **self._purse.price(app, fill)))
             self._record(fill.begun(1, now.wall))
         asked = course.ask(fill.id, _worker(g), posts, now.mono)
-        self._context.fleet.fetch(g, self._jobs.piece(app, asked.number, times, posts, now))
+        self._context.fleet.fetch(g, self._jobs.piece(app, asked, times, now))
         course.rest(APART_S, now.mono)
         return APART_S
 
@@ -362,6 +386,10 @@ class Fills:
         c = self._context.connections.get(name)
         return self._apps.get(c.app) if c is not None and c.app is not None else None
 
+    def _prices_of(self, name: str) -> Prices | None:
+        app = self._app_of(name)
+        return None if app is None else app.spending.terms.prices
+
     def _streams(self, name: str) -> bool:
         c = self._context.connections.get(name)
         g = _asked_of(c) if c is not None else None
@@ -401,6 +429,6 @@ def _about(fill: Fill, **about: Any) -> Any:
     return fields(connection=fill.connection, method=fill.method, **stretch, **about)
 
 
-def _reads_of(answer: PieceFetched) -> Reads:
+def _told_by(answer: PieceFetched) -> FillReads:
     kinds = ("posts", "included_posts", "included_users")
-    return reads_of(ReadCounts(**{kind: answer.reads.get(kind, 0) for kind in kinds}))
+    return FillReads(answer.new, **{kind: answer.reads.get(kind, 0) for kind in kinds})

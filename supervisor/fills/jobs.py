@@ -6,7 +6,7 @@ from traptor.common.fills import FillMethod
 from traptor.common.messages import RecoverPiece
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.fills.course import Pause
+from traptor.supervisor.fills.course import Asked, Pause
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.keys.pool import Purpose
 from traptor.supervisor.workers.spec import connect_message
@@ -36,14 +36,15 @@ class RecoveryJobs:
         until = None if may.not_before is None else now.wall + may.not_before - now.mono
         return Pause(may.reason, until)
 
-    def piece(self, app: App, number: int, times: tuple[str, str], posts: int, now: Instant) -> RecoverPiece:
+    def piece(self, app: App, asked: Asked, times: tuple[str, str], now: Instant) -> RecoverPiece:
         """Return the order for a job, whose connect counts from now on."""
         self._context.pool.spend(app.key.key_id, now.mono)
         self._context.save_keys(now.mono)
         return RecoverPiece(
-            number=number,
+            number=asked.number,
+            fill=asked.fill,
             connect=connect_message(app.key, app.token),
             start_time=times[0],
             end_time=times[1],
-            most_posts=posts,
+            most_posts=asked.posts,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
+from traptor.common.files.fillreads import FillReads
 from traptor.common.fills import FillMethod
 from traptor.supervisor.gaps.interval import GapCause, iso
 
@@ -166,6 +167,15 @@ class FillCost:
 
 
 @dataclass(frozen=True, slots=True)
+class FillTold:
+    """What of a worker's posts and reads for a fill the ledger holds."""
+
+    fill: int
+    worker: str  # its generation's name
+    reads: FillReads
+
+
+@dataclass(frozen=True, slots=True)
 class FillTotal:
     """How many fills ever ended in a final state, and how many posts they brought."""
 
@@ -173,9 +183,11 @@ class FillTotal:
     fills: int = 0
     posts: int = 0
 
-    def plus(self, fill: Fill) -> FillTotal:
-        """Return it with one more."""
-        return replace(self, fills=self.fills + 1, posts=self.posts + fill.posts)
+    def plus(self, fill: Fill, before: Fill | None) -> FillTotal:
+        """Return it with a fill that is final, and was this before."""
+        if before is None or before.is_open:
+            return replace(self, fills=self.fills + 1, posts=self.posts + fill.posts)
+        return replace(self, posts=self.posts + fill.posts - before.posts)
 
 
 class FillIndex:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TypeVar
 
+from traptor.common.files.fillreads import FillReads
 from traptor.common.fills import FillMethod
-from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTotal, is_filled
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTold, FillTotal, is_filled
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.records import Entry, FillNews, StoredFills
 
@@ -37,11 +38,14 @@ class FillBook:
         self._fills = {fill.id: fill for fill in known}
         self._costs = {(cost.connection, cost.day): cost for cost in stored.costs}
         self._plans = dict(stored.plans)
+        self._told = {(told.fill, told.worker): told for told in stored.told}
         self._totals = {total.state: total for total in stored.totals}
         self._new_fills: dict[int, Fill] = {}
         self._new_costs: dict[tuple[str, str], FillCost] = {}
         self._new_plans: dict[int, bytes] = {}
         self._new_totals: dict[FillState, FillTotal] = {}
+        self._new_told: dict[tuple[int, str], FillTold] = {}
+        self._forgotten: dict[str, str] = {}
 
     # ---- events
 
@@ -66,8 +70,8 @@ class FillBook:
         """Replace a fill by what it became."""
         before = self._fills.get(fill.id)
         self._fills[fill.id] = self._new_fills[fill.id] = fill
-        if not fill.is_open and (before is None or before.is_open):
-            self._end(fill)
+        if not fill.is_open:
+            self._end(fill, before)
 
     def halve(self, fill: Fill) -> Fill:
         """Have the two halves of a stretch filled each by itself, and return the earlier."""
@@ -92,12 +96,23 @@ class FillBook:
         key = connection, _day_of(unix)
         before = self._costs.get(key) or FillCost(*key, 0.0)
         cost = replace(before, dollars=round(before.dollars + dollars, 6))
-        self._costs = {one: kept for one, kept in self._costs.items() if one[1] == key[1]} | {key: cost}
+        self._costs = {one: kept for one, kept in self._costs.items() if one[1] >= key[1]} | {key: cost}
         self._new_costs[key] = cost
 
-    def _end(self, fill: Fill) -> None:
+    def tell(self, fill: int, worker: str, reads: FillReads) -> None:
+        """Record that these of a worker's posts and reads are in a fill now."""
+        told = FillTold(fill, worker, self.told(fill, worker) + reads)
+        self._told[fill, worker] = self._new_told[fill, worker] = told
+
+    def forget_worker(self, worker: str) -> None:
+        """Forget what a worker told, once it can be asked for nothing more."""
+        self._told = {key: told for key, told in self._told.items() if key[1] != worker}
+        self._new_told = {key: told for key, told in self._new_told.items() if key[1] != worker}
+        self._forgotten[worker] = worker
+
+    def _end(self, fill: Fill, before: Fill | None) -> None:
         self._plans.pop(fill.id, None)
-        self._totals[fill.state] = self._new_totals[fill.state] = self.total(fill.state).plus(fill)
+        self._totals[fill.state] = self._new_totals[fill.state] = self.total(fill.state).plus(fill, before)
         final = [one.id for one in self._fills.values() if one.state is fill.state]
         for id_ in final[:-_FINAL_KEPT]:
             del self._fills[id_]
@@ -117,6 +132,23 @@ class FillBook:
         """Return what ever ended in a final state."""
         return self._totals.get(state, FillTotal(state))
 
+    def told(self, fill: int, worker: str) -> FillReads:
+        """Return what of a worker's posts and reads is in a fill."""
+        found = self._told.get((fill, worker))
+        return FillReads() if found is None else found.reads
+
+    def has_told(self) -> frozenset[str]:
+        """Return the workers of which something is in the fills."""
+        return frozenset(worker for _, worker in self._told)
+
+    def is_written(self, worker: str) -> bool:
+        """Tell whether all that a worker told is on disk."""
+        return all(one != worker for _, one in self._new_told)
+
+    def named(self, fill: int) -> Fill | None:
+        """Return a fill by its id; None: it was over long ago."""
+        return self._fills.get(fill)
+
     def plan_of(self, fill: Fill) -> bytes | None:
         """Return what an open fill asks for; None: it was not planned yet."""
         return self._plans.get(fill.id)
@@ -135,6 +167,8 @@ class FillBook:
             tuple(self._new_costs.values()),
             tuple(self._new_plans.items()),
             tuple(self._new_totals.values()),
+            tuple(self._new_told.values()),
+            tuple(self._forgotten.values()),
         )
 
     def written(self, news: FillNews) -> None:
@@ -143,6 +177,8 @@ class FillBook:
         _drop(self._new_costs, (((cost.connection, cost.day), cost) for cost in news.costs))
         _drop(self._new_plans, news.plans)
         _drop(self._new_totals, ((total.state, total) for total in news.totals))
+        _drop(self._new_told, (((told.fill, told.worker), told) for told in news.told))
+        _drop(self._forgotten, ((worker, worker) for worker in news.forgotten))
 
 
 def _drop(from_: dict[K, V], written: Iterable[tuple[K, V]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from traptor.common.rules.rule import Rule
-from traptor.supervisor.gaps.fill import Fill, FillCost, FillTotal
+from traptor.supervisor.gaps.fill import Fill, FillCost, FillTold, FillTotal
 from traptor.supervisor.gaps.interval import Instant, Interval, IntervalKind, TimelineState, Totals, iso
 
 UNCARRIED = "uncarried"  # of a rule: known, but carried by no connection
@@ -126,6 +126,8 @@ class FillNews:
     costs: Sequence[FillCost] = ()
     plans: Sequence[tuple[int, bytes]] = field(default=(), repr=False)  # by the id of a fill
     totals: Sequence[FillTotal] = ()
+    told: Sequence[FillTold] = ()
+    forgotten: Sequence[str] = ()  # workers that tell nothing any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class StoredFills:
     plans: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     given_up: Sequence[Fill] = ()  # within the last day
     totals: Sequence[FillTotal] = ()
+    told: Sequence[FillTold] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,5 +105,5 @@ def test_any_line_is_delivered_as_json_or_counted(line: bytes, expects_past: boo
     assert len(kept.messages) == counters.received
     for message in kept.messages:
         assert list(json.loads(message.body))[-1] == "traptor"
-    at = written_at(pipeline.take_recovered(line).post_id)
+    at = written_at(pipeline.take_recovered(7, line).post_id)
     assert at is None or at > 0

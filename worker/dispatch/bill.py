@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from traptor.common.birth import Birth
 from traptor.common.counts import Counters
+from traptor.common.files.fillreads import FillReads, FillReadsFile
 from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
@@ -27,7 +28,10 @@ class Bill:
         self._delivery = delivery
         self._settled = settled
         self.included_users = 0  # added to for every post: a method would cost more than the sum
-        self._file = ReadsFile(birth.settings.outbox.state_dir, birth.connection, birth.generation)
+        place = birth.settings.outbox.state_dir, birth.connection, birth.generation
+        self._file = ReadsFile(*place)
+        self._fills: dict[int, FillReads] = {}  # by their ids
+        self._fills_file = FillReadsFile(*place)
         self._unkept = Tally()
 
     @property
@@ -36,24 +40,33 @@ class Bill:
         return {**self._delivery.billed._asdict(), "included_users": self.included_users}
 
     def add_page(
-        self, posts: Sequence[str | None], included: Sequence[str | None], users: int
+        self, fill: int, posts: Sequence[str | None], included: Sequence[str | None], users: int
     ) -> dict[str, int]:
-        """Count a page of found posts, and return what is new of it."""
-        return self._add(numbers_of(posts), numbers_of(included), users, time.time())
+        """Count a page of found posts for a fill, and return what is new of it."""
+        return self._add(fill, numbers_of(posts), numbers_of(included), users, time.time())
 
-    def add_post(self, head: PostHead, at_s: float) -> dict[str, int]:
-        """Count a post that a gap lacked, and return what is new of it."""
+    def add_post(self, fill: int, head: PostHead, at_s: float) -> dict[str, int]:
+        """Count a post that a gap lacked for a fill, and return what is new of it."""
         post = number_of(head.post.id) or 0
-        return self._add((post,), included_posts(head), included_users(head), at_s)
+        return self._add(fill, (post,), included_posts(head), included_users(head), at_s)
+
+    def delivers(self, fill: int) -> None:
+        """Count a post that is given to the output next, for a fill."""
+        self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(new=1)
 
     def write_down(self) -> None:
         """Write down what was read so far: what is kept or delivered must not be without a count."""
         posts, included = self._delivery.billed
-        error = self._file.write(ReadCounts(posts, included, self.included_users, self._settled.foreign))
+        counts = ReadCounts(posts, included, self.included_users, self._settled.foreign)
+        error = self._file.write(counts) or self._fills_file.write(dict(self._fills))
         if error is not None and (count := self._unkept.add("reads")):
             about = fields(error=error.strerror or type(error).__name__, count=count)
             log.error("what was read cannot be written down", extra=about)
 
-    def _add(self, posts: Sequence[int], included: Sequence[int], users: int, at_s: float) -> dict[str, int]:
+    def _add(
+        self, fill: int, posts: Sequence[int], included: Sequence[int], users: int, at_s: float
+    ) -> dict[str, int]:
         self.included_users += users
-        return {**self._delivery.bill(posts, included, at_s)._asdict(), "included_users": users}
+        reads = {**self._delivery.bill(posts, included, at_s)._asdict(), "included_users": users}
+        self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(**reads)
+        return reads

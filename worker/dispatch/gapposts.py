@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from traptor.common.counts import Counters
-from traptor.common.fills import FillEnd, FillMethod
+from traptor.common.fills import OF_BACKFILLS, FillEnd, FillMethod
 from traptor.common.messages import BACKFILLED, PieceFetched, SearchPiece
 from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
@@ -53,18 +53,19 @@ class GapPosts:
             return False
         head, attribution = self._asked_by(piece).attribute(found, line)
         enricher = self._dispatch.filling(piece.method, None)
+        self._bill.delivers(piece.fill)
         self._dispatch.deliver(line, head, attribution, enricher, time.time())
         return True
 
-    def take_recovered(self, line: bytes, found: PostHead | OtherLine) -> Taken:
-        """Deliver the post of a line unless it was delivered before, or the worker ends."""
+    def take_recovered(self, fill: int, line: bytes, found: PostHead | OtherLine) -> Taken:
+        """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
         if not isinstance(found, PostHead):
             self._tally.broken += found.kind is LineKind.BROKEN
             return Taken(ends=found.kind in (LineKind.DISCONNECT, LineKind.PROBLEMS))
         if self._is_over:
             return Taken()
         self._tally.received_bytes += len(line)
-        is_new, reads = self._take(line, found, FillMethod.RECOVERY, time.time())
+        is_new, reads = self._take(line, found, FillMethod.RECOVERY, fill, time.time())
         return Taken(found.post.id, is_new, reads)
 
     # ---- a backfill
@@ -79,7 +80,7 @@ class GapPosts:
 
     def take_past(self, raw: bytes, head: PostHead, backlog: Backlog, received_at_s: float) -> None:
         """Deliver a post of the backfill, unless it was delivered before."""
-        is_new, reads = self._take(raw, head, FillMethod.BACKFILL, received_at_s)
+        is_new, reads = self._take(raw, head, FillMethod.BACKFILL, OF_BACKFILLS, received_at_s)
         backlog.took(is_new, reads, time.monotonic())
 
     def past_taken(self, safe_until: float) -> PieceFetched | None:
@@ -101,14 +102,15 @@ class GapPosts:
     # ---- parts
 
     def _take(
-        self, raw: bytes, head: PostHead, method: FillMethod, received_at_s: float
+        self, raw: bytes, head: PostHead, method: FillMethod, fill: int, received_at_s: float
     ) -> tuple[bool, dict[str, int]]:
         """Deliver a post that names its filters, unless it was delivered before; return its reads too."""
-        reads = self._bill.add_post(head, received_at_s)
+        reads = self._bill.add_post(fill, head, received_at_s)
         if self._was_taken(head):
             return False, reads
         found = self._dispatch.edition.attribute(head, raw)
         group = None if found.source is RuleSource.FOREIGN else self._group
+        self._bill.delivers(fill)
         self._dispatch.deliver(raw, head, found, self._dispatch.filling(method, group), received_at_s)
         return True, reads
 

@@ -28,9 +28,13 @@ class TakesFills(TakesRecovered, Protocol):
     """A pipeline that takes posts which a gap lacks, as the stream's in any other way; from any thread."""
 
     def paid(
-        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+        self,
+        fill: int,
+        posts: Sequence[str | None],
+        included_posts: Sequence[str | None],
+        included_users: int,
     ) -> dict[str, int]:
-        """Count what X bills for a page, and return that."""
+        """Count what X bills for a page of a fill, and return that."""
 
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a post of a piece; return False when it was delivered before, or the worker ends."""
@@ -120,7 +124,7 @@ class Filler:
             page = read_page(body, piece.token)
         except ValueError as error:
             return PieceFetched(number=piece.number, end=FillEnd.BROKEN, headers=headers, detail=str(error))
-        reads = self._pipeline.paid(page.ids, page.included_posts, page.included_users)
+        reads = self._pipeline.paid(piece.fill, page.ids, page.included_posts, page.included_users)
         new, is_whole = 0, True
         for line in page.lines:
             if not self._has_room():

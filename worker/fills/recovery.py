@@ -25,8 +25,8 @@ _LONGEST_S = 120.0  # then the master decides anew: by the caps, and by what X s
 class TakesRecovered(Protocol):
     """A pipeline that takes lines of a recovery, from any thread."""
 
-    def take_recovered(self, line: bytes) -> Taken:
-        """Deliver the post of a line unless it was delivered before."""
+    def take_recovered(self, fill: int, line: bytes) -> Taken:
+        """Deliver the post of a line of a fill's recovery unless it was delivered before."""
 
 
 class RecoveryStream(V2Stream):
@@ -97,7 +97,7 @@ class Recovery:
             self._lacks_room = True
             self.stop()
             return
-        taken = self._pipeline.take_recovered(line)
+        taken = self._pipeline.take_recovered(self._piece.fill, line)
         self._was_announced |= taken.ends
         for kind, count in taken.reads.items():
             self._reads[kind] = self._reads.get(kind, 0) + count

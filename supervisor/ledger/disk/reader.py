@@ -13,7 +13,7 @@ from pathlib import Path
 from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTotal
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
-from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of
+from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of, told_of
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry, Inheritance, StoredFills
 
@@ -70,6 +70,7 @@ def _stored_fills(db: sqlite3.Connection, told_since: float) -> StoredFills:
         dict(db.execute("SELECT fill, plan FROM fill_plans")),
         [fill_of(row) for row in db.execute(_GIVEN_UP, (FillState.GIVEN_UP.value, told_since))],
         [FillTotal(FillState(state), *counts) for state, *counts in db.execute(_FILL_TOTALS)],
+        [told_of(row) for row in db.execute("SELECT * FROM fill_told")],
     )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import astuple
+
+from traptor.common.files.fillreads import FillReads
 from traptor.common.fills import FillMethod
-from traptor.supervisor.gaps.fill import Fill, FillState
+from traptor.supervisor.gaps.fill import Fill, FillState, FillTold
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, TimelineState
 from traptor.supervisor.ledger.records import Carried, Entry, LastKnown
 from traptor.supervisor.state.database import Migrations
@@ -65,6 +68,13 @@ MIGRATIONS: Migrations = (
         """INSERT INTO fill_totals SELECT state, count(*), sum(posts) FROM fills
             WHERE state IN ('done', 'given_up') GROUP BY state""",
     ),
+    (
+        # What of a worker's posts and reads the fills hold: what its file has beyond that is to be added.
+        """CREATE TABLE fill_told (
+            fill INTEGER NOT NULL, worker TEXT NOT NULL, new INTEGER NOT NULL, posts INTEGER NOT NULL,
+            included_posts INTEGER NOT NULL, included_users INTEGER NOT NULL,
+            PRIMARY KEY (fill, worker)) WITHOUT ROWID""",
+    ),
 )
 
 
@@ -122,6 +132,17 @@ def fill_row(fill: Fill) -> tuple[Any, ...]:
         fill.dollars,
         fill.at,
     )
+
+
+def told_row(told: FillTold) -> tuple[Any, ...]:
+    """Return what a worker told as a row of `fill_told`."""
+    return (told.fill, told.worker, *astuple(told.reads))
+
+
+def told_of(row: tuple[Any, ...]) -> FillTold:
+    """Return what a worker told, in a row of `fill_told`."""
+    fill, worker, *counts = row
+    return FillTold(fill, worker, FillReads(*counts))
 
 
 def fill_of(row: tuple[Any, ...]) -> Fill:

@@ -14,7 +14,7 @@ from pathlib import Path
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_stored
-from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row
+from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row, told_row
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry, FillNews, Inheritance, Placement, Unwritten
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
@@ -50,6 +50,8 @@ _SET_FILL = "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 _SET_PLAN = "INSERT OR REPLACE INTO fill_plans VALUES (?, ?)"
 _SET_COST = "INSERT OR REPLACE INTO fill_costs VALUES (?, ?, ?)"
 _SET_TOTAL = "INSERT OR REPLACE INTO fill_totals VALUES (?, ?, ?)"
+_SET_TOLD = "INSERT OR REPLACE INTO fill_told VALUES (?, ?, ?, ?, ?, ?)"
+_FORGET_TOLD = "DELETE FROM fill_told WHERE worker = ?"
 _FORGET_FILLS = "DELETE FROM fills WHERE to_unix < ? AND state NOT IN (?, ?)"
 _FORGET_COSTS = "DELETE FROM fill_costs WHERE day < date(?, 'unixepoch')"
 _DROP_PLANS = "DELETE FROM fill_plans WHERE fill NOT IN (SELECT id FROM fills WHERE state IN (?, ?))"
@@ -179,6 +181,8 @@ class LedgerStore:
         self._db.executemany(_SET_COST, map(astuple, news.costs))
         self._db.executemany(_SET_PLAN, news.plans)
         self._db.executemany(_SET_TOTAL, map(astuple, news.totals))
+        self._db.executemany(_SET_TOLD, map(told_row, news.told))
+        self._db.executemany(_FORGET_TOLD, ((worker,) for worker in news.forgotten))
         if any(not fill.is_open for fill in news.fills):
             self._db.execute(_DROP_PLANS, OPEN_STATES)
 

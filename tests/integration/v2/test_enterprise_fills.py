@@ -117,7 +117,9 @@ def test_gaps_are_recovered_beside_the_live_stream_whoever_is_killed(make_collec
     assert {one["method"] for one in found} == {"recovery"}
     wait_for(lambda: due(collection) <= set(delivered(collection)), "every post")
     assert set(Counter(delivered(collection)).values()) == {1}
-    assert len(filled_by(collection, "recovery")) > 200
+    fetched = filled_by(collection, "recovery")
+    assert len(fetched) > 200
+    wait_for(lambda: collection.status()["fills"]["posts"] == len(fetched), "the ledger's count of them")
     live = [one for one in x.connections() if not one["recovery"]]
     assert [one["query"].get("backfill_minutes") for one in live] == [None, None, None]
     jobs = [one for one in x.connections() if one["recovery"]]

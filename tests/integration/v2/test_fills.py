@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from signal import SIGHUP, SIGKILL
+from signal import SIGHUP, SIGKILL, SIGSTOP
 
 import pytest
 from support.collection import Collection, Json, Key
@@ -99,18 +99,23 @@ def ids(collection: Collection) -> list[str]:
     return [post["data"]["id"] for post in collection.messages("v2:app")]
 
 
+def stop_before_it_hears_of_a_piece(collection: Collection) -> None:
+    """Stop the supervisor while its worker fetches the first piece, until that is delivered."""
+    x = collection.sandbox.v2
+    x.fault("slow_start", endpoint="search_all", after=2, times=1)
+    wait_for(lambda: not x.faults()["faults"], "a slow search")
+    collection.signal(SIGSTOP)
+    line = collection.wait_log("piece of a gap fetched", name="v2:app")
+    assert "new=0" not in line
+
+
 @pytest.mark.long
 def test_kill_9_of_worker_and_master_in_the_middle_of_a_fill_loses_and_doubles_nothing(
     make_collection: Make,
 ) -> None:
-    collection = filling(make_collection, fill_daily_dollars=100)
+    collection = filling(make_collection, fill_daily_dollars=100, fill_after="4s")
     part(collection, 300)
-    collection.wait_log("piece of a gap fetched", name="v2:app")
-    pid = collection.streaming()["v2:app"]
-    os.kill(pid, SIGKILL)
-    collection.wait_new_pid("v2:app", pid)
-    collection.sandbox.burst(50, [*WORDS, *USERS])
-    collection.wait_log("gen=2", "piece of a gap fetched", name="v2:app")
+    stop_before_it_hears_of_a_piece(collection)
     left = collection.children()
     collection.signal(SIGKILL)
     assert collection.process is not None
@@ -122,10 +127,19 @@ def test_kill_9_of_worker_and_master_in_the_middle_of_a_fill_loses_and_doubles_n
         collection.sandbox.burst(10, [*WORDS, *USERS])
     wait_for(lambda: collection.status().get("pid") == new.pid, "a new master")
     collection.wait_streaming("v2:app")
+    collection.wait_log("gen=9", "piece of a gap fetched", name="v2:app")
+    pid = collection.streaming()["v2:app"]
+    os.kill(pid, SIGKILL)
+    collection.wait_new_pid("v2:app", pid)
+    collection.sandbox.burst(50, [*WORDS, *USERS])
     wait_for(lambda: due(collection) <= set(ids(collection)), "every post")
     wait_filled(collection)
     assert set(Counter(ids(collection)).values()) == {1}
     wait_for(lambda: abs(billed(collection) - counted(collection)) < 0.001, "our count is X's bill")
+    fetched = [post for post in collection.messages("v2:app") if "filled" in post["traptor"]["collection"]]
+    wait_for(lambda: collection.status()["fills"]["posts"] == len(fetched), "the ledger's count of them")
+    left_by_them = collection.folder / "state" / "fillreads" / "v2:app"
+    wait_for(lambda: not {"1", "9"} & {one.name for one in left_by_them.iterdir()}, "it is booked")
 
 
 @pytest.mark.long

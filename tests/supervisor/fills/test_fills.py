@@ -41,7 +41,8 @@ WORDS = [f"word{number:03}" for number in range(120)]  # two queries
 
 
 def a_worker(connection: str, generation: int) -> Any:
-    return SimpleNamespace(birth=SimpleNamespace(connection=connection, generation=generation), streams=True)
+    birth = SimpleNamespace(connection=connection, generation=generation)
+    return SimpleNamespace(birth=birth, name=f"{connection}#{generation}", streams=True)
 
 
 class PaperFacts(dict[tuple[str, str], bytes]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,15 @@ from support.births import worker_settings
 from support.making_posts import post_fields, post_line
 from support.postpipelines import BIRTH, Kept, added, handled
 
+from traptor.common.files.fillreads import FillReads, kept_fills
 from traptor.common.files.reads import ReadCounts, kept
+from traptor.common.messages import Connect, SearchPiece
 from traptor.worker.postpipeline import PostPipeline
+
+PIECE = SearchPiece(
+    number=1, fill=7, connect=Connect(key_id="k", key_name="k"), query="x", max_results=500,
+    start_time="2026-09-23T10:00:00Z", end_time="2026-09-23T10:01:00Z",
+)  # fmt: skip
 
 
 def test_a_post_that_stood_in_includes_before_is_no_repetition() -> None:
@@ -38,6 +46,27 @@ def test_what_was_read_is_written_down_when_the_delivery_says_so(tmp_path: Path)
     assert found.counts == ReadCounts(posts=2, foreign=1)
 
 
+def test_what_was_delivered_and_read_for_each_gap_is_written_down_too(tmp_path: Path) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    pipeline.paid(7, ["1", "2"], ["3"], 4)
+    for number in ("1", "2"):
+        pipeline.take_found(PIECE, b'{"data":%b}' % json.dumps(post_fields(id=number)).encode())
+    for fill in (8, 9):
+        users = {"users": [{"id": "1"}]}
+        pipeline.take_recovered(fill, post_line(post_fields(id="5"), "11", includes=users))
+    delivery.note()
+    found = kept_fills(birth.settings.outbox.state_dir, "v2:app", 3)
+    assert found is not None
+    assert found.totals == {
+        7: FillReads(new=2, posts=2, included_posts=1, included_users=4),
+        8: FillReads(new=1, posts=1, included_users=1),
+        9: FillReads(included_users=1),  # delivered, and billed, for the other
+    }
+
+
 def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,6 +86,6 @@ def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
 
 def test_a_page_is_billed_once_a_day_with_what_came_over_the_stream() -> None:
     pipeline, _ = handled(post_line(post_fields("storm", id="5"), "11"))
-    paid = pipeline.paid(["5", "6", "7"], ["8", "6"], 4)
+    paid = pipeline.paid(7, ["5", "6", "7"], ["8", "6"], 4)
     assert paid == {"posts": 2, "included_posts": 1, "included_users": 4}
     assert pipeline.counters(0).reads == {"posts": 3, "included_posts": 1, "included_users": 4}

@@ -21,6 +21,7 @@ from traptor.worker.posts import past
 QUERY = packed("query", "track:b", ("flood", "hail")), packed("query", "track:0", ("storm",))
 PIECE = SearchPiece(
     number=1,
+    fill=7,
     connect=Connect(key_id="k", key_name="k"),
     query="storm OR flood OR hail",
     start_time="2026-09-23T10:00:00Z",
@@ -50,7 +51,7 @@ def test_posts_that_a_gap_lacked_are_delivered_whatever_the_rate_limits_and_leav
     pipeline, messages = handled(birth=replace(BIRTH, settings=settings))
     for number in range(3):
         assert pipeline.take_found(PIECE, found_line("a storm", id=f"5{number}"))
-        assert pipeline.take_recovered(post_line(post_fields("storm", id=f"6{number}"), "11")).is_new
+        assert pipeline.take_recovered(7, post_line(post_fields("storm", id=f"6{number}"), "11")).is_new
     pipeline.handle(post_line(post_fields("storm", id="70"), "11"))
     pipeline.handle(post_line(post_fields("storm", id="71"), "11"))
     assert [message.tweet_id for message in messages] == ["50", "60", "51", "61", "52", "62", "70"]
@@ -101,13 +102,13 @@ def id_at(unix: float) -> str:
 
 def test_a_recovered_post_is_delivered_for_the_filters_that_it_names_unless_it_came_before() -> None:
     pipeline, messages = handled(post_line(post_fields("storm", id="5"), "11"))
-    again = pipeline.take_recovered(post_line(post_fields("storm", id="5"), "11"))
+    again = pipeline.take_recovered(7, post_line(post_fields("storm", id="5"), "11"))
     assert (again.post_id, again.is_new, again.reads["posts"]) == ("5", False, 0)
     users = {"users": [{"id": "1"}, {"id": "2"}]}
-    new = pipeline.take_recovered(post_line(post_fields("storm", id="6"), "11", includes=users))
+    new = pipeline.take_recovered(7, post_line(post_fields("storm", id="6"), "11", includes=users))
     assert (new.post_id, new.is_new) == ("6", True)
     assert new.reads == {"posts": 1, "included_posts": 0, "included_users": 2}
-    assert pipeline.take_recovered(post_line(post_fields("x", id="7"), "99")).is_new
+    assert pipeline.take_recovered(7, post_line(post_fields("x", id="7"), "99")).is_new
     assert [message.rule_ids for message in messages] == [("1",), ("1",), ()]
     assert [added(message)["collection"].get("filled") for message in messages] == [
         None,
@@ -122,8 +123,8 @@ def test_a_recovered_post_is_delivered_for_the_filters_that_it_names_unless_it_c
 def test_a_line_of_a_recovery_that_is_no_post_does_not_touch_the_live_stream() -> None:
     pipeline, messages = handled()
     ending = b'{"errors":[{"title":"operational-disconnect","type":"x/operational-disconnect"}]}'
-    assert pipeline.take_recovered(ending).ends
-    assert not pipeline.take_recovered(b"rubbish").ends
+    assert pipeline.take_recovered(7, ending).ends
+    assert not pipeline.take_recovered(7, b"rubbish").ends
     assert (pipeline.problem, pipeline.is_over, messages) == ("", False, [])
     assert pipeline.counters(0).broken == 1
 

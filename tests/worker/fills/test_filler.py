@@ -35,7 +35,11 @@ class Pipeline:
     on_recovered: Callable[[], object] = lambda: None
 
     def paid(
-        self, posts: Sequence[str | None], included_posts: Sequence[str | None], included_users: int
+        self,
+        _fill: int,
+        posts: Sequence[str | None],
+        included_posts: Sequence[str | None],
+        included_users: int,
     ) -> dict[str, int]:
         return {"posts": len(posts), "included_posts": len(included_posts), "included_users": included_users}
 
@@ -48,7 +52,7 @@ class Pipeline:
         self.taken += [line] * is_new
         return is_new
 
-    def take_recovered(self, line: bytes) -> Taken:
+    def take_recovered(self, _fill: int, line: bytes) -> Taken:
         self.taken.append(line)
         self.on_recovered()
         return Taken(json.loads(line)["data"]["id"], is_new=True)
@@ -90,7 +94,7 @@ class Asked:
         connect = Connect(key_id="k", key_name="k", bearer_token=TOKEN)
         self.filler.order(
             SearchPiece(
-                number=number, connect=connect, query='storm OR "嵐 a"', token=token, max_results=50,
+                number=number, fill=7, connect=connect, query='storm OR "嵐 a"', token=token, max_results=50,
                 start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
             )
         )  # fmt: skip
@@ -202,7 +206,7 @@ def test_a_worker_that_ends_delivers_and_answers_nothing_more(asked: Asked) -> N
     asked.filler.stop()
     asked.filler.order(
         SearchPiece(
-            number=2, connect=Connect(key_id="k", key_name="k"), query="x", max_results=10,
+            number=2, fill=7, connect=Connect(key_id="k", key_name="k"), query="x", max_results=10,
             start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
         )
     )  # fmt: skip
@@ -229,7 +233,7 @@ def test_a_recovery_that_is_ended_is_answered_with_how_far_it_came(asked: Asked,
     connect = Connect(key_id="k", key_name="k", bearer_token=TOKEN)
     asked.filler.order(
         RecoverPiece(
-            number=3, connect=connect, most_posts=20_000,
+            number=3, fill=7, connect=connect, most_posts=20_000,
             start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
         )
     )  # fmt: skip
@@ -256,7 +260,7 @@ def test_two_recoveries_are_fetched_at_once_and_both_end_together(asked: Asked) 
     for number in (3, 4):
         asked.filler.order(
             RecoverPiece(
-                number=number, connect=connect, most_posts=20_000,
+                number=number, fill=7, connect=connect, most_posts=20_000,
                 start_time="2026-11-29T03:00:00Z", end_time="2026-11-29T03:01:00Z",
             )
         )  # fmt: skip

@@ -40,7 +40,7 @@ class Pipeline:
 
     seen: set[str] = field(default_factory=set)
 
-    def take_recovered(self, raw: bytes) -> Taken:
+    def take_recovered(self, _fill: int, raw: bytes) -> Taken:
         document = json.loads(raw)
         if "data" not in document:
             return Taken(ends=True)
@@ -70,6 +70,7 @@ class Job:
         )
         piece = RecoverPiece(
             number=7,
+            fill=7,
             connect=Connect(key_id="k", key_name="k", bearer_token="AAAA-secret"),
             start_time="2026-11-29T03:00:00Z",
             end_time="2026-11-29T04:00:00Z",
