@@ -9,6 +9,7 @@ from traptor.sandbox.v2.compliance.gone import Gone, Reason
 from traptor.sandbox.v2.compliance.jobs import Job, Jobs, Status
 from traptor.sandbox.v2.parameters.moments import iso
 
+MOST_BYTES = 128 << 20  # of the ids of a job
 _TEXT = "text/plain"
 
 
@@ -23,7 +24,7 @@ class Storage:
         job = self._job(request)
         if request.content_type != _TEXT:
             raise web.HTTPBadRequest(reason=f"Content-Type: {_TEXT} is expected")
-        if not self._jobs.upload(job, (await request.read()).decode("utf-8", "replace")):
+        if not self._jobs.upload(job, (await _ids(request)).decode("utf-8", "replace")):
             raise web.HTTPForbidden(reason="The job takes no ids any more")
         return web.Response()
 
@@ -40,6 +41,15 @@ class Storage:
         if job is None:
             raise web.HTTPNotFound(reason="There is no such file")
         return job
+
+
+async def _ids(request: web.Request) -> bytes:
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MOST_BYTES, len(body))
+    return bytes(body)
 
 
 def _result(gone: Gone) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import click
 
@@ -18,7 +18,8 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.text import counted, one_line
 from traptor.supervisor.ctl.collected.asking import asked, key_of
 from traptor.supervisor.ctl.collected.checking import Checking
-from traptor.supervisor.ctl.collected.idlist import gathered
+from traptor.supervisor.ctl.collected.idlist import IdList, gathered
+from traptor.supervisor.ctl.collected.order import CheckOrder, CheckProgress, go_on, rest_of
 from traptor.supervisor.ctl.printing.tables import as_json, print_json_line, print_table, table
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.xapi.compliance import Job, JobType
@@ -36,17 +37,6 @@ _key = click.option("--key", metavar="NAME", help="The key to ask with; default:
 _type = click.Choice([kind.value for kind in JobType])
 
 
-class _Order(NamedTuple):
-    """What the operator wants checked; `job`: a job that was made before."""
-
-    settings: Settings
-    key: ApiKey
-    idfile: Path | None
-    kind: JobType
-    job: str | None
-    output: Path | None
-
-
 @click.group()
 def compliance() -> None:
     """Ask X what of the collected may no longer be kept. Needs -c, and no supervisor."""
@@ -56,6 +46,9 @@ def compliance() -> None:
 @click.argument("idfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--type", "kind", type=_type, default=JobType.TWEETS.value, show_default=True)
 @click.option("--job", metavar="ID", help="Go on with a job that was made before.")
+@click.option(
+    "--from-line", type=click.IntRange(1), default=1, metavar="N", help="Leave out the lines before this one."
+)
 @click.option(
     "--wait/--no-wait", default=True, help="Whether to wait for the results, or print the job's id."
 )
@@ -69,6 +62,7 @@ def check(
     idfile: Path | None,
     kind: str,
     job: str | None,
+    from_line: int,
     wait: bool,
     output: Path | None,
     key: str | None,
@@ -76,24 +70,27 @@ def check(
     """Check the ids of IDFILE: an id a line, or JSON lines of tweets.
 
     Prints a JSON line for each id about which something must be done: `id`, `action` (`delete`, `scrub_geo`,
-    or `rehydrate`: fetch it again) and `reason`. Exit codes: 0 nothing is to be done, 4 something is, 5 lines
+    or `rehydrate`: fetch it again) and `reason`. A file of more ids than X takes in a job is checked by
+    several, one after the other. Exit codes: 0 nothing is to be done, 4 something is, 5 lines
     without an id were left out, 1 failure.
     """
+    if idfile is None and from_line > 1:
+        raise click.UsageError("name the file that has the line")
     if idfile is None and (job is None or not wait):
         raise click.UsageError("name a file of ids, or with --job ID a job that has its ids")
     settings = load_settings(target.config)
-    order = _Order(settings, key_of(settings, key), idfile, JobType(kind), job, output)
-    made = [] if job is None else [job]
+    order = CheckOrder(settings, key_of(settings, key), idfile, from_line, JobType(kind), job, output)
+    progress = CheckProgress(job, None if idfile is None else from_line, has_ids=idfile is None)
     try:
-        sys.exit(asyncio.run(_checked(order, made) if wait else _begun(order, made)))
+        sys.exit(asyncio.run(_checked(order, progress) if wait else _begun(order, progress)))
     except KeyboardInterrupt:
-        if made:
-            _say(f"the job goes on at X; {_go_on(order, made[0])}")
+        if commands := go_on(order, progress):
+            _say(f"{'' if progress.job is None else 'the job goes on at X; '}to go on: {commands}")
         sys.exit(_INTERRUPTED)
-    except XFailure as failure:
-        if not made:
-            raise
-        raise TraptorError(f"{failure}; {_go_on(order, made[0])}") from None
+    except TraptorError as error:
+        if (commands := go_on(order, progress)) and (isinstance(error, XFailure) or progress.done):
+            raise TraptorError(f"{error}; to go on: {commands}") from None
+        raise
 
 
 @compliance.command()
@@ -123,51 +120,68 @@ async def _listed(settings: Settings, key: ApiKey, kinds: tuple[JobType, ...]) -
         return [job for kind in kinds for job in await client.jobs(kind)]
 
 
-async def _begun(order: _Order, made: list[str]) -> int:
-    """Make a job, give it the ids and print its id; return the exit code."""
+async def _begun(order: CheckOrder, progress: CheckProgress) -> int:
+    """Make a job, give it the first ids and print its id; return the exit code."""
     async with asked(order.settings, order.key) as app:
-        bad, _ = await _upload(order, Checking(*app, _say), made)
-    click.echo(made[0])
-    return BAD_LINES if bad else ExitCode.OK
+        ids = await _upload(order, Checking(*app, _say), progress)
+    click.echo(progress.job)
+    if ids.rest is not None:
+        _say(f"X takes no more ids in a job; once it is complete: {rest_of(order, ids.rest)}")
+    return BAD_LINES if ids.bad else ExitCode.OK
 
 
-async def _checked(order: _Order, made: list[str]) -> int:
-    """Carry a job through and print its results; return the exit code."""
+async def _checked(order: CheckOrder, progress: CheckProgress) -> int:
+    """Carry jobs through, one after the other, and print their results; return the exit code."""
     bad, uploaded = 0, None
     async with asked(order.settings, order.key) as app:
         checking = Checking(*app, _say)
-        if order.idfile is not None:
-            bad, uploaded = await _upload(order, checking, made)
-        job = await checking.wait(made[0])
         with _results(order.output) as out:
-            async for line in checking.results(job):
-                out.write(line)
+            while progress.job is not None or progress.rest is not None:
+                if progress.rest is not None:
+                    ids = await _upload(order, checking, progress)
+                    bad, uploaded = bad + ids.bad, (uploaded or 0) + ids.count
+                await _collect(checking, progress, out)
     _say(checking.summary(uploaded))
     if bad or checking.unknown:
         return BAD_LINES
     return SOMETHING_TO_DO if checking.events else ExitCode.OK
 
 
-async def _upload(order: _Order, checking: Checking, made: list[str]) -> tuple[int, int]:
-    """Give the ids to the job, or to a new one, which is put into `made`; return bad lines, and ids."""
+async def _collect(checking: Checking, progress: CheckProgress, out: IO[bytes]) -> None:
+    """Wait for the job at work, if there is one, and write its results."""
+    if progress.job is None:
+        return
+    job = await checking.wait(progress.job)
+    async for line in checking.results(job):
+        out.write(line)
+    out.flush()
+    progress.finish()
+
+
+async def _upload(order: CheckOrder, checking: Checking, progress: CheckProgress) -> IdList:
+    """Give the ids that are in no job yet to the job at work, or to a new one, as many as X takes."""
     assert order.idfile is not None
-    with gathered(order.idfile, order.kind, _say) as ids:
-        if made:
-            job = await checking.show(made[0])
+    assert progress.rest is not None
+    with gathered(order.idfile, order.kind, _say, progress.rest) as ids:
+        if not ids.count and not progress.done:
+            raise TraptorError(f"{order.idfile}: no ids from line {progress.rest} on")
+        if ids.count:
+            if progress.job is None:
+                job = await checking.make(order.kind, _name(order.settings))
+                progress.make(job.id)
+            else:
+                job = await checking.show(progress.job)
+            await checking.upload(job, ids)
+            more = "" if ids.rest is None else f"; those from line {ids.rest} on follow in another job"
+            _say(f"job {job.id}: {counted(ids.count, 'id')} uploaded with key {order.key.name}{more}")
+            progress.upload(ids.rest)
         else:
-            job = await checking.make(order.kind, _name(order.settings))
-            made.append(job.id)
-        await checking.upload(job, ids)
-        _say(f"job {job.id}: {counted(ids.count, 'id')} uploaded with key {order.key.name}")
-        return ids.bad, ids.count
+            progress.rest = None  # nothing but lines without an id
+        return ids
 
 
 def _name(settings: Settings) -> str:
     return f"traptor/{settings.traptor.collection}"[:_LONGEST_NAME]
-
-
-def _go_on(order: _Order, job: str) -> str:
-    return f"to go on: compliance check --job {job} --key {order.key.name}"
 
 
 # ---- the terminal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +28,11 @@ class FoundId(NamedTuple):
     problem: str = ""
 
 
-def ids_in(path: Path, kind: JobType) -> Iterator[FoundId]:
-    """Yield what each line that is not empty holds. Raises TraptorError when the file cannot be read."""
+def ids_in(path: Path, kind: JobType, from_line: int = 1) -> Iterator[FoundId]:
+    """Yield what each line from this one on holds, but for empty ones. Raises TraptorError."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(islice(file, from_line - 1, None), start=from_line):
                 if text := line.strip():
                     yield FoundId(number, *_found(text, kind))
     except OSError as error:

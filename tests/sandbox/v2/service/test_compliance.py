@@ -90,6 +90,13 @@ def test_ids_are_taken_once_and_in_time(clerk):
     make(x, "users")
 
 
+def test_a_list_may_have_so_many_bytes(clerk, monkeypatch):
+    monkeypatch.setattr("traptor.sandbox.v2.compliance.storage.MOST_BYTES", 9)
+    job = make(clerk)
+    assert upload(job, "123\n456\n78") == 413
+    assert upload(job, "123\n456\n7") == 200
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "12\nx", "1.5"])
 def test_a_list_that_is_no_list_of_ids_makes_the_job_fail(clerk, text):
     job = make(clerk)

@@ -14,7 +14,10 @@ from click.testing import CliRunner, Result
 from support.waiting import wait_for
 from support.xsandbox import TOKEN, XSandbox, x_sandbox
 
+from traptor.common.errors import TraptorError
 from traptor.supervisor.ctl.cli import main
+from traptor.supervisor.ctl.collected.checking import Checking
+from traptor.supervisor.xapi.compliance import Job, JobType
 
 
 @pytest.fixture
@@ -174,6 +177,48 @@ def test_ctrl_c_tells_how_to_go_on(tmp_path: Path) -> None:
     [said] = [line for line in found.stderr.splitlines() if line.startswith("the job goes on at X")]
     assert "compliance check --job 14" in said
     assert said.endswith("--key app")
+
+
+def test_more_ids_than_x_takes_go_into_several_jobs_one_after_the_other(
+    desk: Desk, x: XSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.supervisor.ctl.collected.idlist.MOST_BYTES", 6)
+    x.v2.lose(tweets=["11", "14", "15"])
+    file = desk.ids("11", "12", "nonsense", "13", "14", "15")
+    target = desk.folder / "gone.jsonl"
+    found = desk.run("check", file, "-o", str(target))
+    assert found.exit_code == 5
+    assert [json.loads(line)["id"] for line in target.read_text().splitlines()] == ["11", "14", "15"]
+    assert found.stderr.splitlines()[-1] == "3 of 5 ids: delete 3"
+    assert len(of(desk.run("jobs", "--json"))) == 3
+    begun = desk.run("check", file, "--no-wait")
+    assert f"once it is complete: compliance check {file} --type tweets --from-line 4" in begun.stderr
+    rest = desk.run("check", file, "--from-line", "4")
+    assert [one["id"] for one in of(rest)] == ["14", "15"]
+    assert "no ids from line 9 on" in desk.run("check", file, "--from-line", "9").stderr
+
+
+def test_a_failure_between_two_jobs_tells_what_is_left(
+    desk: Desk, x: XSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.supervisor.ctl.collected.idlist.MOST_BYTES", 6)
+    x.v2.lose(tweets=["11"])
+    made = list[str]()
+
+    async def refuse_the_second(checking: Checking, kind: JobType, name: str) -> Job:
+        if made:
+            raise TraptorError("no more jobs")
+        made.append((job := await Checking.make(checking, kind, name)).id)
+        return job
+
+    monkeypatch.setattr("traptor.supervisor.ctl.collected.compliance.Checking", type(
+        "Refusing", (Checking,), {"make": refuse_the_second}
+    ))  # fmt: skip
+    file = desk.ids("11", "12", "13")
+    found = desk.run("check", file)
+    assert (found.exit_code, [one["id"] for one in of(found)]) == (1, ["11"])
+    rest = f"compliance check {file} --type tweets --from-line 3 --key app"
+    assert f"no more jobs; to go on: {rest}" in found.stderr
 
 
 def test_a_refused_token_and_a_wrong_key_are_errors_that_say_what_to_do(desk: Desk, x: XSandbox) -> None:

@@ -83,11 +83,18 @@ def test_the_list_has_an_id_a_line_and_bad_lines_are_said_the_first_ones_by_numb
     assert ids.file.closed
 
 
-def test_more_than_x_takes_is_refused_where_it_becomes_too_much(tmp_path: Path) -> None:
-    path = lines(tmp_path, *("12345" for _ in range(10)))
-    too_much = pytest.raises(TraptorError, match=r"ids:5: X takes at most 24 bytes .* 4 here: split the file")
-    with too_much, gathered(path, JobType.TWEETS, lambda _: None, most_bytes=24):
-        pass
+def test_what_does_not_fit_into_a_job_is_left_to_the_next_one_and_nothing_is_left_out(tmp_path: Path) -> None:
+    path = lines(tmp_path, *(str(number) for number in range(10_000, 10_010)), "x", "10010")
+    found: list[tuple[int, int, int | None]] = []
+    ids, line = b"", 1
+    while line is not None:
+        with gathered(path, JobType.TWEETS, lambda _: None, line, most_bytes=24) as part:
+            part.file.seek(0)
+            ids += part.file.read()
+        found.append((part.count, part.bad, part.rest))
+        line = part.rest
+    assert found == [(4, 0, 5), (4, 0, 9), (3, 1, None)]
+    assert ids.split() == [str(number).encode() for number in range(10_000, 10_011)]
 
 
 def test_a_file_without_ids_or_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
