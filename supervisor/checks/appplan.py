@@ -17,7 +17,7 @@ from traptor.supervisor.apps.wanted.translated import Translated, translated
 from traptor.supervisor.checks.plan import PlannedConnection, RulesFound
 from traptor.supervisor.checks.xlook import XLook, look_at_apps
 from traptor.supervisor.fills.choice import fill_method
-from traptor.supervisor.fills.queries import Plan, plan_of
+from traptor.supervisor.fills.pieces.queries import Plan, plan_of
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.sync.budget import RequestLimits
 from traptor.supervisor.filters.sync.difference import difference

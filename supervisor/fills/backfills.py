@@ -16,7 +16,7 @@ from traptor.common.logs.event import fields
 from traptor.common.messages import Disconnected
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.fills.window import backfill_minutes, is_covered
+from traptor.supervisor.fills.pieces.window import backfill_minutes, is_covered
 from traptor.supervisor.gaps.fill import Fill, FillState, is_filled
 from traptor.supervisor.gaps.interval import Instant, IntervalKind, instant
 from traptor.supervisor.ledger.fills import FillBook

@@ -7,7 +7,7 @@ from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
 from traptor.common.config.sections import TwitterSection
-from traptor.supervisor.fills.course import Course
+from traptor.supervisor.fills.pieces.course import Course
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.ledger.fills import FillBook
 

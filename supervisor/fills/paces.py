@@ -7,7 +7,7 @@ from typing import Any
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.supervisor.apps.facts import AppStore, Facts
-from traptor.supervisor.fills.pace import Pace, load_pace
+from traptor.supervisor.fills.pieces.pace import Pace, load_pace
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.quota import Quota
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from traptor.common.backoff import doubled
 from traptor.common.fills import FillEnd
 from traptor.common.messages import PieceFetched
-from traptor.supervisor.fills.window import LAST, moment
+from traptor.supervisor.fills.pieces.window import LAST, moment
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.xapi.cures import Cure, cure_by
 from traptor.supervisor.xapi.quota import quota_of

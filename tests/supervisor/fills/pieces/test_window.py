@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.fills import FillMethod
-from traptor.supervisor.fills.window import (
+from traptor.supervisor.fills.pieces.window import (
     BEFORE_S,
     RECOVERABLE_S,
     backfill_minutes,

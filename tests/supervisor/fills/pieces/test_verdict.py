@@ -6,7 +6,7 @@ import pytest
 
 from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.messages import PieceFetched
-from traptor.supervisor.fills.verdict import MOST_FAILURES, Consequence, settled, verdict
+from traptor.supervisor.fills.pieces.verdict import MOST_FAILURES, Consequence, settled, verdict
 from traptor.supervisor.gaps.fill import Fill
 
 NOW = 1_790_000_000.0

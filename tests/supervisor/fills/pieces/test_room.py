@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traptor.supervisor.apps.cost.spending import Terms
-from traptor.supervisor.fills.room import Room, room
+from traptor.supervisor.fills.pieces.room import Room, room
 from traptor.supervisor.money.account import Account
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Reads

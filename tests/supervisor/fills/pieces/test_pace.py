@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.fills.pace import APART_S, MOST_IN_WINDOW, WINDOW_S, Pace, load_pace
+from traptor.supervisor.fills.pieces.pace import APART_S, MOST_IN_WINDOW, WINDOW_S, Pace, load_pace
 
 
 @given(waits=st.lists(st.floats(0, 30), min_size=1, max_size=700))

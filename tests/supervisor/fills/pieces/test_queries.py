@@ -13,7 +13,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
-from traptor.supervisor.fills.queries import (
+from traptor.supervisor.fills.pieces.queries import (
     MOST_CHARACTERS,
     QUERY,
     Plan,

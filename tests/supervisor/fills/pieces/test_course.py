@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.supervisor.fills.course import ANSWER_WITHIN_S, Course, Failures, Worker
+from traptor.supervisor.fills.pieces.course import ANSWER_WITHIN_S, Course, Failures, Worker
 
 THIRD, FOURTH = Worker("v2:app", 3), Worker("v2:app", 4)
 
