@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import msgspec
@@ -62,6 +62,12 @@ class LookMemory:
         self._pages: list[KeyPage] = []
         self._slices: dict[str, Slice] = {}  # by first key, in order
         self.snapshots: dict[GroupId, Snapshot] | None = None  # None: the slices have changed since
+
+    def lent(self) -> LookMemory:
+        """Return a memory for a look at some of the keys: it knows what this one does, and keeps its own."""
+        memory = LookMemory()
+        memory._slices = {first: replace(part) for first, part in self._slices.items()}
+        return memory
 
     def page(self, number: int, digest: bytes) -> KeyPage | None:
         """Return the page read at this position last time, if it is the same."""

@@ -63,13 +63,14 @@ class RuleReader:
         self.limits = limits or Limits()
         self.strays: tuple[Rejected, ...] = ()
         self._seen: frozenset[GroupId] = frozenset()  # by the last full look
-        self._terms: object = None  # with which the content of memory was read
+        self._groups: ServedGroups | None = None  # those of the last full look
+        self._read_as: object = None  # how the content of memory was read
         self._memory = LookMemory()
 
     async def read_group(self, group: GroupId) -> Snapshot:
         """Return the present rules of one group, perhaps none; never some of a change without the others.
 
-        Raises RedisUnavailable.
+        Only what differs from the last look at everything is parsed. Raises RedisUnavailable.
         """
         revision = await self._revisions((group,))
         for _ in range(_MOST_READS):
@@ -84,9 +85,8 @@ class RuleReader:
 
         Only what differs from the last look is parsed. A group that was written meanwhile is read again.
         """
-        terms = (groups, self.honour_status, self.limits)
-        if self._terms != terms:
-            self._terms, self._memory = terms, LookMemory()
+        if (self._groups, self._read_as) != (groups, self._reading):
+            self._groups, self._read_as, self._memory = groups, self._reading, LookMemory()
         before = await self._revisions(self._seen or await self._find_groups(groups))
         look = _Look(self._clock(), groups.serves, groups.named)
         snapshots = await self._take(look, "traptor-*:*", self._memory)
@@ -102,8 +102,13 @@ class RuleReader:
     async def _read_once(self, group: GroupId) -> Snapshot:
         spelling = "location*" if group.type is RuleType.LOCATIONS else group.type
         look = _Look(self._clock(), lambda found: found == group, (group,))
-        snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", LookMemory())
+        memory = self._memory.lent() if self._read_as == self._reading else LookMemory()
+        snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", memory)
         return snapshots[group]
+
+    @property
+    def _reading(self) -> tuple[bool, Limits]:
+        return self.honour_status, self.limits
 
     async def _find_groups(self, groups: ServedGroups) -> frozenset[GroupId]:
         """Return the groups that have keys now; only the first full look needs to ask."""

@@ -78,6 +78,10 @@ class Looks:
         self.parsed.clear()
         return self.loop.run_until_complete(self.reader.read_all(ALL))
 
+    def look_at(self, group: GroupId) -> Snapshot:
+        self.parsed.clear()
+        return self.loop.run_until_complete(self.reader.read_group(group))
+
     def fresh(self) -> tuple[dict[GroupId, Snapshot], tuple[Any, ...]]:
         """What a reader finds that remembers nothing."""
         reader = RuleReader(self.client)
@@ -132,9 +136,12 @@ def test_a_change_of_one_rule_is_noticed_and_its_slice_alone_is_parsed(
     fill(db)
     before = looks.look()
     edit(db)
+    hinted = looks.look_at(TRACK)
+    assert 0 < len(looks.parsed) <= 2 * MOST_IN_SLICE
     after = looks.look()
     assert 0 < len(looks.parsed) <= 2 * MOST_IN_SLICE
     assert content(after) != content(before)
+    assert content(after) == content({TRACK: hinted})
     assert content(after) == content(looks.fresh()[0])
 
 
@@ -143,9 +150,11 @@ def test_what_decides_how_rules_are_read_has_all_of_them_read_anew(db: redis.Red
     db.hset(key_of(2), mapping={"value": "d", "status": "paused"})
     assert [len(looks.look()[TRACK].rules), looks.look()[TRACK].inactive] == [1, 1]
     looks.reader.limits = Limits(track=2)
-    assert [rejected.key for rejected in looks.look()[TRACK].rejected] == [key_of(1)]
+    for rejected in (looks.look_at(TRACK).rejected, looks.look()[TRACK].rejected):
+        assert [one.key for one in rejected] == [key_of(1)]
     looks.reader.honour_status = False
-    assert [rule.key for rule in looks.look()[TRACK].rules] == [key_of(2)]
+    for rules in (looks.look_at(TRACK).rules, looks.look()[TRACK].rules):
+        assert [rule.key for rule in rules] == [key_of(2)]
 
 
 def test_a_look_that_failed_halfway_is_made_up_for_by_the_next(
@@ -218,6 +227,8 @@ def test_after_any_edits_a_look_finds_what_one_without_memory_finds(
                 for edit in edits:
                     apply(db, edit)
                 fresh, strays = looks.fresh()
+                for group, snapshot in fresh.items():
+                    assert content({group: looks.look_at(group)}) == content({group: snapshot})
                 assert content(looks.look()) == content(fresh)
                 assert sorted(stray.key for stray in looks.reader.strays) == sorted(s.key for s in strays)
         finally:
