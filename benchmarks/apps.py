@@ -16,6 +16,8 @@ from benchmarks.stage import load_rules, stage
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
 from traptor.supervisor.apps.wanted.translated import Translated, Wording, translated
+from traptor.supervisor.filters.compose import compose
+from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.rules.snapshot import Snapshot
 
@@ -40,11 +42,11 @@ def _composing(effort: Effort) -> list[Figure]:
         "track": track_rules(_TRACK // effort.scale),
     }
     groups = _translated(rules)
-    first = _composed(groups)
+    first, allowance = _composed(groups), Allowance(_MANY.filters, _MANY.length)
     jobs = {
         "translate and compose": lambda: _composed(_translated(rules)),
         "compose": partial(_composed, groups),
-        "compose again, unchanged": lambda: _composed(groups, first),
+        "compose again, unchanged": lambda: compose(first.demands, allowance, first.composition.filters),
     }
     values = sum(map(len, rules.values()))
     return [
@@ -58,9 +60,8 @@ def _translated(rules: Mapping[str, list[Rule]]) -> list[Translated]:
     return [translated(snapshot, Wording()) for snapshot in snapshots]
 
 
-def _composed(groups: list[Translated], before: Composed | None = None) -> Composed:
-    filters = None if before is None else before.composition.filters
-    return composed(groups, _MANY, Standing(), 0.0, filters)
+def _composed(groups: list[Translated]) -> Composed:
+    return composed(groups, _MANY, Standing(), 0.0)
 
 
 def _running(effort: Effort) -> list[Figure]:

@@ -1,52 +1,86 @@
-"""Cut rules and the meanings of filters into Rules messages, and join them again.
+"""Cut changes of what a worker matches by into Rules messages, and join them again.
 
-A change names all rules by their digests, and brings those that the worker does not have yet; meanings always
-come whole. A rule may be larger than a frame has room for, so the cuts fall anywhere.
+A change brings only what is new: of the rules that the worker has, it names runs; of the filters, those that
+mean something else. A rule may be larger than a frame has room for, so the cuts fall anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
 from traptor.common.errors import ProtocolError
 from traptor.common.filters import Meaning
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Rules
 from traptor.common.rules.rule import GroupId, Rule
+from traptor.common.rules.turnover import alike
 
 PIECE_BYTES = 1 << 18
 
+Run = tuple[int, int]
+"""Rules that the worker has, in a row: the place of the first, and that after the last."""
+
 
 class RulesChange(msgspec.Struct, frozen=True):
-    """Everything that a worker matches by from now on: its rules by digest, and those among them to learn.
+    """All rules from now on, as runs of those before and new ones, and the filters that mean something else.
 
-    `keeps_rules` says instead that the rules are those of the last change, or of the fork: a worker that
-    looked for each of them would copy what it shares with the master.
+    Where the rules stay as they are, they are one run, and the worker looks at none of them: it would copy
+    what it shares with the master.
     """
 
-    digests: tuple[int, ...] = ()
-    new: tuple[Rule, ...] = ()
-    meanings: tuple[Meaning, ...] = ()
-    keeps_rules: bool = False
+    rules: tuple[Run | Rule, ...] = ()
+    meanings: tuple[Meaning, ...] = ()  # all of each filter that is new or means something else
+    gone: tuple[str, ...] = ()  # filters that no longer stand for anything
 
-    def rules(self, known: Iterable[Rule]) -> tuple[Rule, ...]:
-        """Return the rules, those that are known as they are. Raises ProtocolError if one is missing."""
-        found = {rule.digest: rule for rule in self.new} | {rule.digest: rule for rule in known}
-        try:
-            return tuple([found[digest] for digest in self.digests])
-        except KeyError:
-            raise ProtocolError("a change of the rules names one that never came") from None
+    def after(self, known: Knowledge) -> Knowledge:
+        """Return what this makes of the knowledge before. Raises ProtocolError if it was made for another."""
+        rules, gone = known.rules, set(self.gone)
+        if self.rules != ((0, len(rules)),):
+            rules = tuple(self._rules(rules))
+        if not gone <= known.by_filter.keys():
+            raise ProtocolError("a change of the rules takes a filter away that never came")
+        kept = {key: found for key, found in known.by_filter.items() if key not in gone}
+        return Knowledge(rules, {**kept, **Knowledge.of((), self.meanings).by_filter})
+
+    def _rules(self, known: tuple[Rule, ...]) -> Iterator[Rule]:
+        for one in self.rules:
+            if isinstance(one, Rule):
+                yield one
+            elif 0 <= one[0] < one[1] <= len(known):
+                yield from known[one[0] : one[1]]
+            else:
+                raise ProtocolError("a change of the rules names one that never came")
 
 
-def change_to(rules: Sequence[Rule], meanings: Sequence[Meaning], known: Iterable[Rule] = ()) -> RulesChange:
-    """Return the change for a worker that has the rules `known`."""
-    has = tuple(known)
-    if has and has == tuple(rules):  # the same objects: none of them is looked at
-        return RulesChange(meanings=tuple(meanings), keeps_rules=True)
-    there = {rule.digest for rule in has}
-    new = tuple(rule for rule in rules if rule.digest not in there)
-    return RulesChange(tuple(rule.digest for rule in rules), new, tuple(meanings))
+def change_to(now: Knowledge, before: Knowledge) -> RulesChange:
+    """Return the change for a worker that knows what was `before`."""
+    changed = [found for key, found in now.by_filter.items() if before.by_filter.get(key) != found]
+    gone = [key for key in before.by_filter if key not in now.by_filter]
+    return RulesChange(
+        tuple(_runs(before.rules, now.rules)), tuple(chain.from_iterable(changed)), tuple(gone)
+    )
+
+
+def _runs(before: Sequence[Rule], now: Sequence[Rule]) -> Iterator[Run | Rule]:
+    """Yield the rules of now, those of before as runs."""
+    first = alike(before, now)
+    run = (0, first)
+    places = {rule.digest: place for place, rule in enumerate(before)} if first < len(now) else {}
+    for rule in now[first:]:
+        place = places.get(rule.digest)
+        if place is not None and place == run[1]:
+            run = run[0], place + 1
+            continue
+        if run[0] < run[1]:
+            yield run
+        if place is None:
+            yield rule
+        run = (place, place + 1) if place is not None else (0, 0)
+    if run[0] < run[1]:
+        yield run
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -71,12 +105,12 @@ class Joint:
     def take(self, message: Rules) -> RulesChange | None:
         """Return the whole change with its last piece, else None. Raises ProtocolError.
 
-        A new change that begins before the end of the previous one replaces it.
+        Each change follows from the one before it, so none may be missing.
         """
-        if message.piece == 0 and message.change > self._change:
-            self._change, self._pieces = message.change, []
-        elif not self._pieces or (message.change, message.piece) != (self._change, len(self._pieces)):
+        expected = (self._change, len(self._pieces)) if self._pieces else (self._change + 1, 0)
+        if (message.change, message.piece) != expected:
             raise ProtocolError(f"piece {message.piece} of change {message.change} out of order")
+        self._change = message.change
         self._pieces.append(message.data)
         if not message.is_last:
             return None
@@ -85,7 +119,7 @@ class Joint:
             change = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise ProtocolError(f"change {message.change} of the rules cannot be read") from None
-        _share_groups(change.new)
+        _share_groups([one for one in change.rules if isinstance(one, Rule)])
         return change
 
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.knowledge import Knowledge
 from traptor.supervisor.apps.bearer import Bearer
 from traptor.supervisor.apps.cost.spending import Spending
 from traptor.supervisor.apps.cost.untold import UntoldReads
@@ -18,7 +19,6 @@ from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import Composed
 from traptor.supervisor.apps.wanted.effect import InEffect
-from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.money.reads import Reads

@@ -130,7 +130,8 @@ class Apps:
         """Translate a group; while it stays as it is, the translation does too."""
         known = self._translated.get(snapshot.group)
         if known is None or known[:2] != (snapshot.fingerprint, wording):
-            known = snapshot.fingerprint, wording, translated(snapshot, wording)
+            earlier = known[2] if known is not None else None
+            known = snapshot.fingerprint, wording, translated(snapshot, wording, earlier)
             self._translated[snapshot.group] = known
         return known[2]
 

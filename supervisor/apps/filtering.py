@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from traptor.common.filters import Meaning
+from traptor.common.knowledge import Knowledge
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.announcements import Announcements
 from traptor.supervisor.apps.facts import Facts, Json
@@ -12,12 +14,12 @@ from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import Composed, composed
 from traptor.supervisor.apps.wanted.effect import InEffect, in_effect, next_effect
-from traptor.supervisor.apps.wanted.told import Knowledge, ToldRules
+from traptor.supervisor.apps.wanted.told import ToldRules
 from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.filters.composition import Composition
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
 from traptor.supervisor.filters.sync.meanings import Meanings, meanings
-from traptor.supervisor.filters.sync.memory import dump_standing
+from traptor.supervisor.filters.sync.memory import changed_pieces
 from traptor.supervisor.filters.sync.runner import Sync, SyncOutcome
 from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S, Standing
 from traptor.supervisor.gaps.interval import Instant
@@ -44,7 +46,7 @@ class Filtering:
         self._groups: Sequence[Translated] | None = None  # None: Redis was not read yet
         self._is_seen = False  # X told its filters
         self._look_at = 0.0
-        self._saved: Standing | None = None
+        self._saved = Standing()  # what of it is on the disk
         self._saved_at = 0.0
         self._sync = Sync(client, settings.requests, clock, self._save)
         self._again_at: float | None = None
@@ -62,7 +64,7 @@ class Filtering:
     def serve(self, groups: Sequence[Translated]) -> None:
         """Set the groups whose rules are wanted."""
         self._groups = tuple(groups)
-        self._told.want(rule for group in groups for rule in group.rules)
+        self._told.want(chain.from_iterable([group.rules for group in groups]))
 
     def change(self, settings: AppSettings) -> None:
         """Take over changed settings."""
@@ -107,7 +109,7 @@ class Filtering:
     @property
     def meanings(self) -> tuple[Meaning, ...]:
         """What the filters stand for that posts may name."""
-        return self._meanings.all
+        return self.knowledge.meanings
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -142,7 +144,7 @@ class Filtering:
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
-        if not self.outcome.difference.carried:
+        if not self.outcome.difference.is_carried:
             return Hold(HoldKind.NO_FILTERS, "none of its rules has a filter at X")
         return None
 
@@ -176,13 +178,12 @@ class Filtering:
         """Work out what the filters stand for now, and which rules are in effect."""
         now, standing = self._clock().mono, self._sync.standing
         if self._composed is not None:
-            self.in_effect = in_effect(self._groups or (), standing, now)
-        wanted = self.composed
-        self._meanings = meanings(standing, wanted.goal, wanted.demands, self._meanings, now)
-        self._told.forget(self.meanings)
-        if (knowledge := Knowledge(self.rules, self.meanings)) != self.knowledge:
+            self.in_effect = in_effect(self._groups or (), standing, now, self.in_effect)
+        self._meanings = meanings(self._sync.difference(now), self.composed.demands, self._meanings, now)
+        self._told.forget(self._meanings.by_filter.values())
+        if (knowledge := Knowledge(self.rules, self._meanings.by_filter)) != self.knowledge:
             self.knowledge = knowledge
-        self._announcements.take(wanted, self.outcome)
+        self._announcements.take(self.composed, self.outcome)
 
     async def _first_look(self) -> bool:
         """Ask which filters stand at X, before anything is composed or changed."""
@@ -206,12 +207,10 @@ class Filtering:
 
     def _compose(self) -> bool:
         """Compose from what stands at X now; return whether other filters are wanted than before."""
-        before = self._composed
-        filters = before.composition.filters if before is not None else None
-        now, limits = self._clock().mono, self._settings.limits
-        self._composed = composed(self._groups or (), limits, self._sync.standing, now, filters)
+        before, now, limits = self._composed, self._clock().mono, self._settings.limits
+        self._composed = composed(self._groups or (), limits, self._sync.standing, now, before)
         self._sync.want(self._composed.goal)
-        return before is None or self._composed.goal != before.goal
+        return before is None or (self._composed is not before and self._composed.goal != before.goal)
 
     def _take(self, outcome: SyncOutcome) -> None:
         self._again_at, self.trouble = outcome.again_at, outcome.trouble
@@ -220,10 +219,10 @@ class Filtering:
     # ---- state_dir
 
     def _load(self, budget: Json) -> None:
-        now = self._clock()
-        standing = dump_standing(Standing(), now.mono, now.wall)
-        self._sync.load({"budget": budget, "standing": standing})
-        self._facts.load("standing", lambda kept: self._sync.load({"budget": budget, "standing": kept}))
+        self._sync.load({"budget": budget})
+        self._facts.load_pieces(
+            "standing", lambda kept: self._sync.load({"budget": budget, "standing": kept})
+        )
 
     def _save(self) -> None:
         """Save the budget before each request. What stands at X may be large, and a look finds it again."""
@@ -233,6 +232,9 @@ class Filtering:
             self._save_standing(now)
 
     def _save_standing(self, now: Instant) -> None:
-        if self._sync.standing is not self._saved:
-            self._saved, self._saved_at = self._sync.standing, now.mono
-            self._facts.save("standing", dump_standing(self._sync.standing, now.mono, now.wall))
+        standing = self._sync.standing
+        if pieces := changed_pieces(self._saved, standing, now.mono, now.wall):
+            self._saved_at = now.mono
+            if not self._facts.save_pieces("standing", pieces):
+                return  # they are written with those to come
+        self._saved = standing

@@ -54,11 +54,11 @@ def _filters(app: App, now: Instant) -> dict[str, Any]:
     foreign = app.filtering.outcome.difference.foreign if app.filtering.outcome is not None else ()
     return {
         "allowed": allowed,
-        "wanted": len(app.composed.composition.by_text),
+        "wanted": len(app.composed.goal.groups),
         "single": app.composed.single,
         "packed": app.composed.packed,
         "standing": len(standing.filters),
-        "in_effect": sum(standing.is_in_effect(key, now.mono) for key in standing.filters),
+        "in_effect": len(standing.filters) - len(standing.pending(now.mono)),
         "free": max(0, allowed - len(standing.filters)),
         "foreign": len(foreign),
         "foreign_first": [one.value for one in foreign[:_MOST_LISTED]],

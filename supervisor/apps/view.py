@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.knowledge import Knowledge
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.apps.settings import AppSettings, Route
 from traptor.supervisor.apps.wanted.effect import InEffect
-from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.apps.wanted.translated import Wording
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.rules.snapshot import Snapshot

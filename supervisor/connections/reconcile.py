@@ -288,7 +288,7 @@ class Reconciler:
         for g in c.generations:
             is_able = g.state not in (GenerationState.DRAINING, GenerationState.GONE) and g.fault is None
             if is_able and g.told is not knowledge:
-                self._context.fleet.tell_rules(g, knowledge, knowledge.rules, knowledge.meanings)
+                self._context.fleet.tell_rules(g, knowledge)
 
     def _start(self, c: Connection, now: float) -> None:
         not_before = c.crashes.not_before(now)

@@ -7,6 +7,8 @@ follow rules are always packed. Pure; docs/decisions tells why.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter, Waiting
 from traptor.supervisor.filters.language.clauses import OR, Clause, FollowClause, filter_text
@@ -41,8 +43,8 @@ def used(shelves: Iterable[Shelf]) -> int:
 
 def _by_group(before: Sequence[Filter]) -> Mapping[object, list[Filter]]:
     found: dict[object, list[Filter]] = {}
-    for one in before:
-        found.setdefault(one.group, []).append(one)
+    for group, filters in groupby(before, attrgetter("group")):  # a hash of each one's group would take long
+        found.setdefault(group, []).extend(filters)
     return found
 
 

@@ -27,7 +27,7 @@ class Allowance:
         return self.filters - min(free, self.filters // 2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Demand:
     """The demand of one group: its clauses, each with the values that it stands for."""
 
@@ -38,12 +38,28 @@ class Demand:
     @cached_property
     def sizes(self) -> Mapping[Clause, int]:
         """The number of characters of each clause, with the OR that joins it to another."""
-        return {clause: len(str(clause)) + len(OR) for clause in self.clauses}
+        return {clause: _size(clause) for clause in self.clauses}
+
+    def changed(self, clauses: Mapping[Clause, tuple[str, ...]]) -> Demand:
+        """Return the demand in which these clauses stand for these values; those for none are not wanted."""
+        wanted, sizes = {**self.clauses}, {**self.sizes}
+        for clause, values in clauses.items():
+            if values:
+                wanted[clause], sizes[clause] = values, _size(clause)
+            elif clause in wanted:
+                del wanted[clause], sizes[clause]
+        after = Demand(self.group, wanted, self.suffix)
+        after.__dict__["sizes"] = sizes  # measuring all of them again would take longer than the rest
+        return after
 
     @property
     def packs(self) -> bool:
         """True when its clauses always share filters: a post's subject can be told without asking X."""
         return self.group.type is RuleType.FOLLOW
+
+
+def _size(clause: Clause) -> int:
+    return len(str(clause)) + len(OR)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Shelf:
         # The most that the clauses of a filter may take together, each with an OR, of which one is
         # superfluous.
         self._room = length + len(OR) - len(filter_text([], demand.suffix))
+        self._alone: list[Filter] = []  # of before, with one clause, and untouched: no bin is made of them
         self._bins: list[_Bin] = []
         self._missing: list[Clause] = []
         self._take_over(set(clauses), before)
@@ -30,8 +31,13 @@ class Shelf:
     def _take_over(self, left: set[Clause], before: Sequence[Filter]) -> None:
         sizes = self._sizes
         suffix, room = self.demand.suffix, self._room
+        is_alone = not self.demand.packs
         for one in before:
             kept = one.clauses
+            if is_alone and len(kept) == 1 and kept[0] in left and one.suffix == suffix:
+                left.remove(kept[0])
+                self._alone.append(one)
+                continue
             if not left.issuperset(kept):
                 kept = tuple([clause for clause in kept if clause in left])
                 self.changed += len(one.clauses) - len(kept)
@@ -55,12 +61,13 @@ class Shelf:
             roomiest.add(self._bins[-1])
 
     def __len__(self) -> int:
-        return len(self._bins)
+        return len(self._alone) + len(self._bins)
 
     def pack(self, most: int) -> None:
         """Pack clauses that stand alone until `most` filters are saved, or none can be."""
         if most <= 0:
             return
+        self._touch_all()
         alone = sorted((one for one in self._bins if one.is_single), key=lambda one: not one.is_new)
         roomiest = _Roomiest(one for one in self._bins if not one.is_single)
         saved = 0
@@ -77,6 +84,7 @@ class Shelf:
 
     def take_away(self, most: int, *, new: bool) -> list[Clause]:
         """Remove at most `most` of the last filters, either new or old ones, and return their clauses."""
+        self._touch_all()
         leaving = [one for one in reversed(self._bins) if one.is_new is new][:most]
         taken = [clause for one in leaving for clause in one.clauses]
         for one in leaving:
@@ -116,11 +124,20 @@ class Shelf:
 
     def filters(self) -> Iterator[Filter]:
         """Yield the filters as they should be."""
+        yield from self._alone
         for one in self._bins:
             if one.origin is not None and one.origin.clauses == one.clauses:
                 yield one.origin  # its text is known
             else:
                 yield Filter(self.demand.group, one.clauses, self.demand.suffix)
+
+    def _touch_all(self) -> None:
+        """Make bins of the filters that stood untouched: from here on they may change."""
+        sizes = self._sizes
+        untouched = [
+            _Bin(one.clauses, sizes[one.clauses[0]], is_new=False, origin=one) for one in self._alone
+        ]
+        self._alone, self._bins = [], untouched + self._bins
 
     def _forget_empty(self) -> None:
         self._bins = [one for one in self._bins if one.clauses]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
@@ -15,6 +15,7 @@ from traptor.common.errors import TraptorError
 from traptor.supervisor.state.database import Migrations, migrate, refuse_link, says_full, whole_number
 from traptor.supervisor.state.reserve import Reserve
 
+_T = TypeVar("_T")
 _MIGRATIONS: Migrations = (
     (
         "CREATE TABLE generations (connection TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
@@ -25,6 +26,11 @@ _MIGRATIONS: Migrations = (
         " PRIMARY KEY (key_id, what)) WITHOUT ROWID",
     ),
     ("CREATE TABLE stops (connection TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID",),
+    (
+        "CREATE TABLE app_pieces (key_id TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL,"
+        " piece TEXT NOT NULL, PRIMARY KEY (key_id, what, name)) WITHOUT ROWID",
+        "DELETE FROM apps WHERE what = 'standing'",  # it is kept in pieces now, and learnt anew
+    ),
 )
 # Reserved together, so that only one restart in eight waits for the disk. The next master skips what is left
 # when this one dies.
@@ -38,6 +44,11 @@ _SAVE_APP = """
     INSERT INTO apps (key_id, what, dump) VALUES (?, ?, ?)
     ON CONFLICT (key_id, what) DO UPDATE SET dump = excluded.dump"""
 _LOAD_APP = "SELECT dump FROM apps WHERE key_id = ? AND what = ?"
+_SAVE_PIECE = """
+    INSERT INTO app_pieces (key_id, what, name, piece) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key_id, what, name) DO UPDATE SET piece = excluded.piece"""
+_DROP_PIECE = "DELETE FROM app_pieces WHERE key_id = ? AND what = ? AND name = ?"
+_LOAD_PIECES = "SELECT name, piece FROM app_pieces WHERE key_id = ? AND what = ?"
 _SAVE_STOP = "INSERT INTO stops (connection, since) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FORGET_STOP = "DELETE FROM stops WHERE connection = ?"
 _LOG_PAGES = 100
@@ -99,6 +110,24 @@ class StateStore:
             row = self._db.execute(_LOAD_APP, (key_id, what)).fetchone()
             return None if row is None else _decoded(row[0], f"the facts on the app {key_id} in it")
 
+    def save_pieces(self, key_id: str, what: str, pieces: dict[str, Any]) -> None:
+        """Save pieces of one kind of knowledge about an app by name, all or none; None removes one."""
+        saved = [
+            (key_id, what, name, orjson.dumps(one).decode())
+            for name, one in pieces.items()
+            if one is not None
+        ]
+        dropped = [(key_id, what, name) for name, one in pieces.items() if one is None]
+        with self._explained():
+            self._with_room(lambda: self._write_pieces(saved, dropped))
+
+    def load_pieces(self, key_id: str, what: str) -> dict[str, Any]:
+        """Return all pieces of this kind by name."""
+        with self._explained():
+            rows = self._db.execute(_LOAD_PIECES, (key_id, what)).fetchall()
+            pieces = "{" + ",".join(f"{orjson.dumps(name).decode()}:{piece}" for name, piece in rows) + "}"
+            return _decoded(pieces, f"the {what} of the app {key_id} in it")
+
     def save_stop(self, connection: str, since: float) -> None:
         """Keep that the operator stopped a connection at `since` (Unix time)."""
         with self._explained():
@@ -138,14 +167,28 @@ class StateStore:
         migrate(self._db, self._path, _MIGRATIONS)
 
     def _written(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        """Execute; on a full disk retry with the space of the log's old pages, then with the reserve's."""
+        return self._with_room(lambda: self._db.execute(statement, values).fetchall())
+
+    def _with_room(self, write: Callable[[], _T]) -> _T:
+        """Write; on a full disk retry with the space of the log's old pages, then with the reserve's."""
         for make_room in (self._use_log_again, self._give_up):
             try:
-                return self._db.execute(statement, values).fetchall()
+                return write()
             except sqlite3.OperationalError as error:
                 if not says_full(error) or not make_room():
                     raise
-        return self._db.execute(statement, values).fetchall()
+        return write()
+
+    def _write_pieces(self, saved: Iterable[tuple[str, ...]], dropped: Iterable[tuple[str, ...]]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_SAVE_PIECE, saved)
+            self._db.executemany(_DROP_PIECE, dropped)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _use_log_again(self) -> bool:
         with contextlib.suppress(sqlite3.Error):

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +15,7 @@ import msgspec
 
 from traptor.common.birth import Birth
 from traptor.common.errors import ProtocolError
-from traptor.common.filters import Meaning
+from traptor.common.knowledge import Knowledge
 from traptor.common.logs.event import fields
 from traptor.common.messages import (
     Close,
@@ -30,7 +29,6 @@ from traptor.common.messages import (
     TakeSample,
 )
 from traptor.common.pieces import change_to, cut
-from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
@@ -116,12 +114,10 @@ class Fleet:
         generation.told_to_close(cause)
         self._send(generation, Close())
 
-    def tell_rules(
-        self, generation: Generation, knowledge: object, rules: Sequence[Rule], meanings: Sequence[Meaning]
-    ) -> None:
-        """Replace what it matches by, while its stream goes on."""
-        change = change_to(rules, meanings, known=generation.rules)
-        for piece in cut(generation.told_rules(knowledge, rules), change):
+    def tell_rules(self, generation: Generation, knowledge: Knowledge) -> None:
+        """Change what it matches by, while its stream goes on."""
+        change = change_to(knowledge, generation.knowledge)
+        for piece in cut(generation.told_of(knowledge), change):
             self._send(generation, piece)
 
     def fetch(self, generation: Generation, piece: SearchPiece | RecoverPiece) -> None:

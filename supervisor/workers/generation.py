@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +13,8 @@ from traptor.common.counts import Counters, flat
 from traptor.common.errors import ProtocolError
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Connect, Disconnected, OutboxTrouble, Report
-from traptor.common.rules.rule import Rule
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import Lease
 from traptor.supervisor.workers.spec import KeySpec, Spec
@@ -73,8 +72,8 @@ class Generation:
     busy_since: float = 0.0  # on the run clock: when its present activity was first reported
     outbox_trouble: OutboxTrouble | None = None  # of OUTBOX_FULL
     closing: GapCause | None = None  # told to close its stream and still has it: the cause of the gap
-    new_rules: Sequence[Rule] | None = field(default=None, repr=False)  # those of the last change (v2)
-    told: object = None  # the knowledge of its app that it matches by (v2)
+    told: Knowledge | None = field(default=None, repr=False)  # of its app, at its birth or with a change (v2)
+    changed_to: Knowledge | None = field(default=None, repr=False)  # with the last change, if there was one
     changes: int = 0  # how often that was replaced
     overlaps: bool = False  # its stream is the one that an overlap replaced
     leave_by: float | None = None  # replaced, it reads on, at most until then
@@ -179,13 +178,13 @@ class Generation:
         self.closing = cause
 
     @property
-    def rules(self) -> Sequence[Rule]:
-        """The rules that it has: those of its birth, or of the last change."""
-        return self.birth.rules if self.new_rules is None else self.new_rules
+    def knowledge(self) -> Knowledge:
+        """What it matches by: since its birth, or since the last change."""
+        return self.changed_to or Knowledge.of(self.birth.rules, self.birth.filters)
 
-    def told_rules(self, knowledge: object, rules: Sequence[Rule]) -> int:
+    def told_of(self, knowledge: Knowledge) -> int:
         """Record what it matches by from now on, and return the number of this change."""
-        self.told, self.new_rules = knowledge, rules
+        self.told = self.changed_to = knowledge
         self.changes += 1
         return self.changes
 

@@ -12,6 +12,7 @@ from support.waiting import wait_for
 from support.xsandbox import XSandbox
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
     HEADER,
     Connect,
@@ -50,7 +51,7 @@ class LiveWorker:
         self._said: list[FromWorker] = []
         self._change = 0
         self._code: int | None = None
-        self._rules: tuple[Rule, ...] = birth.rules
+        self._knows = Knowledge.of(birth.rules, birth.filters)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -90,9 +91,10 @@ class LiveWorker:
     def change_rules(self, rules: Sequence[Rule], meanings: Sequence[Meaning]) -> None:
         """Send a change, and wait until it is in force."""
         self._change += 1
-        for message in cut(self._change, change_to(rules, meanings, self._rules)):
+        now = Knowledge.of(rules, meanings)
+        for message in cut(self._change, change_to(now, self._knows)):
             self.send(message)
-        self._rules = tuple(rules)
+        self._knows = now
         wait_for(lambda: self.report.rules_change == self._change, "the change in force")
 
     @property

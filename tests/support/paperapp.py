@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.knowledge import Knowledge
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.apps.settings import AppSettings, Route
 from traptor.supervisor.apps.view import AppView
 from traptor.supervisor.apps.wanted.effect import InEffect
-from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.apps.wanted.translated import Wording
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.rules.snapshot import Snapshot

@@ -14,6 +14,7 @@ from support.keypools import make_key, on_host
 from traptor.common.birth import Birth
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings, load_settings
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
     Connect,
     Connected,
@@ -94,8 +95,8 @@ class PaperFleet:
         g.told_to_close(cause)
         self._tell("close", g)
 
-    def tell_rules(self, g: Generation, knowledge: object, rules: Any, _meanings: object) -> None:
-        g.told_rules(knowledge, rules)
+    def tell_rules(self, g: Generation, knowledge: Knowledge) -> None:
+        g.told_of(knowledge)
         self._tell("rules", g)
 
     def drain(self, g: Generation, deadline_s: float) -> None:

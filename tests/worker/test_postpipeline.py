@@ -16,6 +16,7 @@ from support.making_posts import post_fields, post_line, single
 from support.making_tweets import rule
 from support.postpipelines import BIRTH, added, handled
 
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
     HEADER,
     Activity,
@@ -151,7 +152,8 @@ def test_the_last_error_is_the_problem_until_a_post_comes() -> None:
 def test_a_change_of_rules_is_used_from_the_next_post_on() -> None:
     pipeline, messages = handled(post_line(post_fields("x"), "11"))
     new = rule("track:0", "7", "hail")
-    for piece in cut(1, change_to([new], [single("13", "track:0", "hail")])):
+    now = Knowledge.of([new], [single("13", "track:0", "hail")])
+    for piece in cut(1, change_to(now, Knowledge.of(BIRTH.rules, BIRTH.filters))):
         pipeline.change_rules(piece)
     for filter_id in ("13", "11"):
         pipeline.handle(post_line(post_fields("x"), filter_id))

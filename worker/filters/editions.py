@@ -6,9 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain
 
 from traptor.common.filters import Meaning
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Rules
 from traptor.common.pieces import Joint, RulesChange
 from traptor.common.rules.rule import Rule
@@ -26,8 +28,7 @@ class Editions:
 
     def __init__(self, rules: tuple[Rule, ...], meanings: tuple[Meaning, ...]) -> None:
         """Take the rules and filters at the fork; `open` makes an edition from them."""
-        self._told = rules  # at the fork, or with the last change
-        self._at_first = RulesChange(meanings=meanings, keeps_rules=True)
+        self.told = Knowledge.of(rules, meanings)  # at the fork, or with the last change
         self._lock = threading.Lock()
         self._joint = Joint()
         self.now = Edition((), (), ())  # read for every post: a property would cost more than the match
@@ -41,7 +42,7 @@ class Editions:
         """Make the first edition, unless a change has come already."""
         with self._lock:
             if not self._is_open:
-                self._replace(self._at_first, time.monotonic())
+                self._edit(time.monotonic())
 
     # ---- the link thread
 
@@ -58,7 +59,8 @@ class Editions:
     def replace(self, change: RulesChange, number: int, now: float) -> None:
         """Put a change into force at `now` (monotonic). Raises ProtocolError if it names unknown rules."""
         with self._lock:
-            self._replace(change, now)
+            self.told = change.after(self.told)
+            self._edit(now)
             self._change = number
 
     @property
@@ -82,20 +84,16 @@ class Editions:
 
     # ---- changes
 
-    def _replace(self, change: RulesChange, now: float) -> None:
-        before = self.now
-        if not change.keeps_rules:
-            self._told = change.rules(before.rules if self._is_open else self._told)
-        rules = self._told
-        listed = {meaning.filter_id for meaning in change.meanings}
+    def _edit(self, now: float) -> None:
+        before, told = self.now, self.told
+        listed = told.by_filter.keys()
         known = {meaning.filter_id for meaning in before.meanings}
         self.unseen = (self.unseen & listed) | (listed - known)
-        kept = self._kept(before, listed, now)
-        meanings = (*change.meanings, *kept)
-        self.now = Edition(rules, _retired(before, rules, meanings), meanings)
+        meanings = (*told.meanings, *self._kept(before, listed, now))
+        self.now = Edition(told.rules, _retired(before, told.rules, meanings), meanings)
         self._is_open = True
 
-    def _kept(self, before: Edition, listed: set[str], now: float) -> list[Meaning]:
+    def _kept(self, before: Edition, listed: AbstractSet[str], now: float) -> list[Meaning]:
         """Return the meanings of filters that are gone, and still known."""
         gone = {one.filter_id for one in before.meanings} - listed
         self._gone = {key: self._gone.get(key, now + KNOWN_AFTER_S) for key in gone}

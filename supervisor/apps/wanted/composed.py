@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.wanted.translated import Translated
@@ -11,7 +12,7 @@ from traptor.supervisor.filters.compose import compose
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter
 from traptor.supervisor.filters.language.clauses import Clause, filter_text
 from traptor.supervisor.filters.sync.before import filters_before
-from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal
+from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, read_value
 from traptor.supervisor.filters.sync.standing import Standing
 
 
@@ -25,6 +26,16 @@ class AppLimits:
     length: int = 1_024
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a composition follows from, beside the filters of before."""
+
+    groups: tuple[Translated, ...] = ()
+    limits: AppLimits | None = None
+    allowance: Allowance | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Composed:
     """The composition of an app, with what of its groups is missing from it, by rule."""
@@ -35,16 +46,17 @@ class Composed:
     waiting: tuple[Rejected, ...] = ()  # rules with a clause that no filter has
     refused: tuple[Rejected, ...] = ()  # rules that X's language, or X itself, does not take
     absent: Mapping[GroupId, frozenset[Clause]] = field(default_factory=dict, repr=False)  # in no filter
+    basis: Basis = field(default_factory=Basis, repr=False)
 
-    @property
+    @cached_property
     def packed(self) -> int:
         """The number of filters with several clauses."""
-        return sum(filters[0].is_packed for filters in self.composition.by_text.values())
+        return len({one.text for one in self.composition.filters if one.is_packed})
 
     @property
     def single(self) -> int:
         """The number of filters with one clause."""
-        return len(self.composition.by_text) - self.packed
+        return len(self.goal.groups) - self.packed
 
 
 def composed(
@@ -52,21 +64,24 @@ def composed(
     limits: AppLimits,
     standing: Standing,
     now: float,
-    before: Sequence[Filter] | None = None,
+    before: Composed | None = None,
 ) -> Composed:
     """Return the wanted filters, changed as little as possible from `before`; None: from what stands at X.
 
     Clauses that X refused a while ago are left out; a packed filter that X refused is parted, until the bad
-    clause stands alone.
+    clause stands alone. Where nothing of the basis has changed, this is `before` itself.
     """
     owner = Goal(limits.collection, {}, limits.policy, limits.filters)
     refused = {value: one.reason for value, one in standing.refused.items() if one.until > now}
+    foreign = _foreign(standing, owner, [group.demand for group in groups])
+    allowance = Allowance(max(0, limits.filters - foreign), limits.length)
+    basis = Basis(tuple(groups), limits, allowance, refused)
+    if before is not None and before.basis == basis:
+        return before
     bad = {group.group: _refused_alone(group.demand, refused) for group in groups}
     demands = tuple(_without(group.demand, bad[group.group]) for group in groups)
-    if before is None:
-        before = filters_before(standing, owner, demands)
-    allowance = Allowance(max(0, limits.filters - _foreign(standing, owner, demands)), limits.length)
-    found = _parted(compose(demands, allowance, before), refused)
+    stood = filters_before(standing, owner, demands) if before is None else before.composition.filters
+    found = _parted(compose(demands, allowance, stood), refused)
     reasons: dict[GroupId, dict[Clause, str]] = {}
     for one in found.waiting:
         reasons.setdefault(one.group, {})[one.clause] = one.reason
@@ -77,12 +92,13 @@ def composed(
         tuple(_by_rule(groups, reasons)),
         (*(rule for group in groups for rule in group.refused), *_by_rule(groups, bad)),
         {group.group: frozenset({*bad[group.group], *reasons.get(group.group, ())}) for group in groups},
+        basis,
     )
 
 
 def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand]) -> int:
     """Return how many filters of others take room; those of the very value that is wanted are used."""
-    found = [one for one in standing.filters.values() if not owner.owns(one.tag, one.value)]
+    found = owner.not_owned(standing)
     if not found:
         return 0
     wanted = {filter_text([clause], one.suffix) for one in demands for clause in one.clauses}
@@ -91,16 +107,16 @@ def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand]) -> int:
 
 def _refused_alone(demand: Demand, refused: Mapping[str, str]) -> dict[Clause, str]:
     """Return the clauses that X refused when they stood alone, with its reasons."""
-    if not refused:
-        return {}
-    texts = ((clause, filter_text([clause], demand.suffix)) for clause in demand.clauses)
-    return {clause: refused[text] for clause, text in texts if text in refused}
+    read = ((read_value(value), reason) for value, reason in refused.items())
+    alone = [(one, reason) for one, reason in read if one is not None and len(one.clauses) == 1]
+    found = {one.clauses[0]: reason for one, reason in alone if one.suffix == demand.suffix}
+    return {clause: reason for clause, reason in found.items() if clause in demand.clauses}
 
 
 def _without(demand: Demand, bad: Mapping[Clause, str]) -> Demand:
     if not bad:
         return demand
-    return replace(demand, clauses={one: values for one, values in demand.clauses.items() if one not in bad})
+    return demand.changed(dict.fromkeys(bad, ()))
 
 
 def _parted(found: Composition, refused: Mapping[str, str]) -> Composition:

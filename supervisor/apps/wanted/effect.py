@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 
 from traptor.common.rules.rule import GroupId, Rule, fingerprint
+from traptor.supervisor.apps.wanted.said import Said, filters_in_effect
 from traptor.supervisor.apps.wanted.translated import Translated
+from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import Clause
-from traptor.supervisor.filters.sync.goal import read_value
 from traptor.supervisor.filters.sync.standing import Standing
 
 
@@ -21,40 +22,56 @@ class InEffect:
     rules: tuple[Rule, ...] = field(default=(), repr=False)
     fingerprint: str = fingerprint(())
     groups: frozenset[GroupId] = frozenset()  # those with such a rule
+    said: Said = field(default_factory=Said, repr=False, compare=False)  # what it follows from
+    unsaid: Mapping[Demand, frozenset[Clause]] = field(default_factory=dict, repr=False, compare=False)
 
 
-def in_effect(groups: Iterable[Translated], standing: Standing, now: float) -> InEffect:
+def in_effect(
+    groups: Sequence[Translated], standing: Standing, now: float, earlier: InEffect | None = None
+) -> InEffect:
     """Return the rules of these groups that are in effect, in the order of the groups.
 
-    A filter counts for every group that wants one of its clauses with its suffix, whosever it is.
+    A filter counts for every group that wants one of its clauses with its suffix, whosever it is. What was
+    known at an `earlier` time is not worked out again.
     """
-    said = _said(standing, now)
-    found = {group.group: _rules_said(group, said.get(group.demand.suffix, set())) for group in groups}
+    earlier = earlier if earlier is not None else InEffect()
+    said, changed = earlier.said.after(filters_in_effect(standing, now))
+    before = {demand.group: (demand, unsaid) for demand, unsaid in earlier.unsaid.items()}
+    unsaid = {
+        group.demand: _unsaid(group.demand, said, changed, *before.get(group.group, (None, frozenset())))
+        for group in groups
+    }
+    found = {group.group: _without(group, unsaid[group.demand]) for group in groups}
     rules = tuple(chain.from_iterable(found.values()))
-    return InEffect(rules, fingerprint(rules), frozenset(group for group, its in found.items() if its))
+    digests = earlier.fingerprint if rules == earlier.rules else fingerprint(rules)
+    with_rules = frozenset(group for group, its in found.items() if its)
+    return InEffect(rules, digests, with_rules, said, unsaid)
 
 
-def _rules_said(group: Translated, said: AbstractSet[Clause]) -> Sequence[Rule]:
-    clauses = group.demand.clauses
-    if clauses.keys() <= said:
+def _unsaid(
+    demand: Demand,
+    said: Said,
+    changed: AbstractSet[Clause],
+    before: Demand | None,
+    unsaid: AbstractSet[Clause],
+) -> frozenset[Clause]:
+    """Return the clauses that no filter says: some of those not said before, of new and of changed ones."""
+    by_filters = said.by(demand.suffix)
+    if before is None or before.suffix != demand.suffix:
+        doubtful: Iterable[Clause] = demand.clauses
+    else:
+        new = demand.clauses.keys() - before.clauses.keys() if demand is not before else frozenset[Clause]()
+        doubtful = {*unsaid, *changed, *new}
+    return frozenset([one for one in doubtful if one not in by_filters and one in demand.clauses])
+
+
+def _without(group: Translated, unsaid: AbstractSet[Clause]) -> Sequence[Rule]:
+    if not unsaid:
         return group.rules
-    unsaid = {value for clause in clauses.keys() - said for value in clauses[clause]}
-    return [rule for rule in group.rules if unsaid.isdisjoint(rule.values)]
+    values = {value for clause in unsaid for value in group.demand.clauses[clause]}
+    return [rule for rule in group.rules if values.isdisjoint(rule.values)]
 
 
 def next_effect(standing: Standing, now: float) -> float | None:
     """Return when the next filter is taken to be in effect, if any is not yet."""
-    return min(
-        (at for key, at in standing.effect_at.items() if at > now and key in standing.filters), default=None
-    )
-
-
-def _said(standing: Standing, now: float) -> dict[str, set[Clause]]:
-    """Return the clauses that are in effect, by their suffix."""
-    pending = standing.pending(now)
-    ours = {key: value for value, key in standing.same_as.items()}
-    found: dict[str, set[Clause]] = {}
-    for key, one in standing.filters.items():
-        if key not in pending and (read := read_value(ours.get(key, one.value))) is not None:
-            found.setdefault(read.suffix, set()).update(read.clauses)
-    return found
+    return min(standing.pending(now).values(), default=None)

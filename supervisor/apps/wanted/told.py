@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
 from traptor.common.filters import Meaning
 from traptor.common.rules.rule import Rule
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """What a worker matches by: rules, and what the filters stand for that posts may name."""
-
-    rules: tuple[Rule, ...] = field(default=(), repr=False)
-    meanings: tuple[Meaning, ...] = field(default=(), repr=False)
-
+from traptor.common.rules.turnover import turnover
 
 _Values = set[tuple[str, str]]  # a group and one of its values
 
@@ -32,8 +24,9 @@ class ToldRules:
     def want(self, rules: Iterable[Rule]) -> None:
         """Take over what is wanted. Values that nobody wants any more stay with the rules that had them."""
         wanted = tuple(rules)
-        kept = {rule.digest for rule in wanted}
-        left = [rule for rule in (*self._earlier, *self._wanted) if rule.digest not in kept]
+        changed = turnover(self._wanted, wanted)
+        back = {rule.digest for rule in changed.joined}
+        left = [*(rule for rule in self._earlier if rule.digest not in back), *changed.left]
         self._earlier, self._wanted = (), wanted
         if left:
             sought = {value for rule in left for value in rule.values}
@@ -41,11 +34,13 @@ class ToldRules:
             values = {(str(rule.group), value) for rule in still for value in rule.values}
             self._earlier = tuple(one for rule in left if (one := _with(rule, values, wanted=False)).values)
 
-    def forget(self, meanings: Iterable[Meaning]) -> None:
+    def forget(self, meanings: Iterable[Sequence[Meaning]]) -> None:
         """Forget earlier rules for which no filter stands any more."""
         if self._earlier:
             sought = {value for rule in self._earlier for value in rule.values}
-            meant = {(one.group, value) for one in meanings for value in one.values if value in sought}
+            of_filters = chain.from_iterable(meanings)
+            still = (one for one in of_filters if not sought.isdisjoint(one.values))
+            meant = {(one.group, value) for one in still for value in one.values}
             self._earlier = tuple(rule for rule in self._earlier if _with(rule, meant, wanted=True).values)
 
     def rules(self) -> tuple[Rule, ...]:

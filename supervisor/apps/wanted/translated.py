@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from operator import attrgetter
 
 import msgspec
 
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId, Rejected, Rule, RuleType
+from traptor.common.rules.turnover import Turnover, turnover
 from traptor.common.text import quoted
 from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import Clause
@@ -17,6 +19,7 @@ from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.language.translate import Translation, translate
 from traptor.supervisor.rules.snapshot import Snapshot
 
+_Differences = Mapping[Difference, tuple[Rule, ...]]
 _SCOPES = list(FollowScope)  # each includes those before it
 
 
@@ -28,7 +31,7 @@ class Wording:
     suffix: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Translated:
     """A group's rules in X's language; `refused` are rules that it cannot express."""
 
@@ -37,7 +40,9 @@ class Translated:
     clauses: Mapping[str, Clause] = field(repr=False)  # by value
     refused: tuple[Rejected, ...] = ()
     doubts: tuple[Rejected, ...] = ()  # rules whose own `scope` is none; they have the group's
-    differences: Mapping[Difference, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+    differences: _Differences = field(default_factory=dict, repr=False)
+    source: tuple[Rule, ...] = field(default=(), repr=False)  # all rules that it was made from
+    wording: Wording = Wording()
 
     @property
     def group(self) -> GroupId:
@@ -49,19 +54,29 @@ class Translated:
         return (self.clauses[value] for value in rule.values)
 
 
-def translated(snapshot: Snapshot, wording: Wording) -> Translated:
+def translated(snapshot: Snapshot, wording: Wording, earlier: Translated | None = None) -> Translated:
     """Translate the usable rules of a group; a rule with a value that X cannot express is left out.
 
-    Of rules that share a followed account, the widest scope counts.
+    Of rules that share a followed account, the widest scope counts. What is known from an `earlier`
+    translation is not worked out again.
     """
+    if earlier is None or (earlier.group, earlier.wording) != (snapshot.group, wording):
+        return _anew(snapshot.group, snapshot.rules, wording)
+    changed = turnover(earlier.source, snapshot.rules)
+    touched = changed.values
+    again = tuple([rule for rule in snapshot.rules if not touched.isdisjoint(rule.values)])
+    return _joined(earlier, snapshot, _anew(snapshot.group, again, wording), changed)
+
+
+def _anew(group: GroupId, of_group: tuple[Rule, ...], wording: Wording) -> Translated:
     rules: list[Rule] = []
     refused: list[Rejected] = []
     doubts: list[Rejected] = []
     narrow: dict[str, FollowScope] = {}  # values that are not said in full
     clauses: dict[str, Clause] = {}
     differences: dict[Difference, list[Rule]] = {}
-    rule_type, said_in, say = snapshot.group.type, wording.scope, _saying(snapshot.group.type, wording.scope)
-    for rule in snapshot.rules:
+    rule_type, said_in, say = group.type, wording.scope, _saying(group.type, wording.scope)
+    for rule in of_group:
         scope = _scope_of(rule, wording.scope, doubts) if rule_type is RuleType.FOLLOW else wording.scope
         if scope is not said_in:
             said_in, say = scope, _saying(rule_type, scope)
@@ -80,13 +95,72 @@ def translated(snapshot: Snapshot, wording: Wording) -> Translated:
             for difference in dict.fromkeys(lost):
                 differences.setdefault(difference, []).append(rule)
     return Translated(
-        Demand(snapshot.group, _by_clause(clauses), wording.suffix),
+        Demand(group, _by_clause(clauses), wording.suffix),
         tuple(rules),
         clauses,
         tuple(refused),
         tuple(doubts),
         {difference: tuple(found) for difference, found in differences.items()},
+        of_group,
+        wording,
     )
+
+
+def _joined(earlier: Translated, snapshot: Snapshot, again: Translated, changed: Turnover) -> Translated:
+    """Join the earlier one with that of all rules that share a value with the changed rules."""
+    touched = changed.values
+    clauses = {**earlier.clauses}
+    for value in touched:
+        clauses.pop(value, None)
+    clauses |= {value: clause for value, clause in again.clauses.items() if value in touched}
+    known = {rule.key for rule in (*changed.left, *again.source)}
+    refused = _by_key(earlier.refused, again.refused, known)
+    out = {one.key for one in refused}
+    rules = tuple([rule for rule in snapshot.rules if rule.key not in out]) if out else snapshot.rules
+    return Translated(
+        earlier.demand.changed(_changed_clauses(earlier, clauses, touched)),
+        rules,
+        clauses,
+        refused,
+        _by_key(earlier.doubts, again.doubts, known),
+        _joined_differences(earlier.differences, again.differences, known),
+        snapshot.rules,
+        earlier.wording,
+    )
+
+
+def _changed_clauses(
+    earlier: Translated, clauses: Mapping[str, Clause], touched: Iterable[str]
+) -> dict[Clause, tuple[str, ...]]:
+    """Return the values of each clause that some of these values have, or had."""
+    moved = sorted(touched)
+    before = (earlier.clauses[value] for value in moved if value in earlier.clauses)
+    now = {value: clauses[value] for value in moved if value in clauses}
+    found: dict[Clause, list[str]] = {}
+    for clause in dict.fromkeys((*before, *now.values())):
+        had = earlier.demand.clauses.get(clause, ())
+        found[clause] = [value for value in had if clauses.get(value) == clause and value not in now]
+    for value, clause in now.items():
+        found[clause].append(value)
+    return {clause: tuple(values) for clause, values in found.items()}
+
+
+def _joined_differences(
+    before: Mapping[Difference, tuple[Rule, ...]],
+    again: Mapping[Difference, tuple[Rule, ...]],
+    known: set[str],
+) -> dict[Difference, tuple[Rule, ...]]:
+    kept = {
+        difference: tuple([rule for rule in rules if rule.key not in known])
+        for difference, rules in before.items()
+    }
+    found = {one: (*kept.get(one, ()), *again.get(one, ())) for one in kept.keys() | again.keys()}
+    return {difference: rules for difference, rules in found.items() if rules}
+
+
+def _by_key(before: Iterable[Rejected], again: Iterable[Rejected], known: set[str]) -> tuple[Rejected, ...]:
+    kept = [one for one in before if one.key not in known]
+    return tuple(sorted([*kept, *again], key=attrgetter("key")))
 
 
 def _is_wider(

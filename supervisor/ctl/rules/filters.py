@@ -39,7 +39,7 @@ def _of_app(settings: Settings, key: ApiKey, before: Groups, after: Groups) -> A
         return None
     limits = app_limits(settings)
     old = composed(_translated(settings, had), limits, Standing(), 0.0)
-    new = composed(_translated(settings, has), limits, Standing(), 0.0, old.composition.filters)
+    new = composed(_translated(settings, has), limits, Standing(), 0.0, old)
     stood, stands = old.composition.by_text.keys(), new.composition.by_text.keys()
     added, deleted = len(stands - stood), len(stood - stands)
     load = Load.of(added, deleted)

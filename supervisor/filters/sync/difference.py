@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,24 +20,38 @@ class FilterDifference:
     refused: Mapping[str, str]  # wanted values that X does not take, with the reason
     surplus: tuple[ListedFilter, ...] = field(repr=False)  # ours, and not wanted
     foreign: tuple[ListedFilter, ...]  # not ours, and not wanted
-    _standing: Standing = field(repr=False)
-    _goal: Goal = field(repr=False)
+    standing: Standing = field(repr=False)
+    goal: Goal = field(repr=False)
+    until: float = math.inf  # when it ends to be true: a refused value is tried again
+
+    @property
+    def is_carried(self) -> bool:
+        """True when at least one wanted value has a filter."""
+        return len(self.missing) + len(self.refused) < len(self.goal.groups)
 
     @cached_property
     def carried(self) -> Mapping[str, str]:
         """The filter's id by wanted value."""
-        by_value = self._standing.by_value
-        plain = {value: by_value[value] for value in self._goal.groups if value in by_value}
-        return {**plain, **_in_other_words(self._standing, self._goal)}
+        by_value = self.standing.by_value
+        plain = {value: by_value[value] for value in self.goal.groups if value in by_value}
+        return {**plain, **_in_other_words(self.standing, self.goal)}
+
+    def carried_by(self, filter_ids: Collection[str]) -> Mapping[str, str]:
+        """Return those of these filters that carry wanted values, by value."""
+        standing, wanted = self.standing, self.goal.groups
+        plain = ((standing.filters[key].value, key) for key in filter_ids)
+        found = {value: key for value, key in plain if value in wanted and standing.by_value[value] == key}
+        others = _in_other_words(standing, self.goal).items()
+        return found | {value: key for value, key in others if key in filter_ids}
 
 
 def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
     """Compare. A filter with a wanted value carries it, whosever it is."""
-    wanted, filters = goal.groups, standing.filters
+    wanted, by_value = goal.groups, standing.by_value
     others = _in_other_words(standing, goal)
     missing: list[str] = []
     refused: dict[str, str] = {}
-    for value in _in_order(wanted, wanted.keys() - standing.by_value.keys() - others.keys()):
+    for value in [value for value in wanted if value not in by_value and value not in others]:
         refusal = standing.refused.get(value)
         if refusal is not None and refusal.until > now:
             refused[value] = refusal.reason
@@ -45,10 +59,12 @@ def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
             missing.append(value)
     ours: list[ListedFilter] = []
     foreign: list[ListedFilter] = []
-    for key in _in_order(filters, _unwanted(standing, goal) - set(others.values())):
-        one = filters[key]
-        (ours if goal.owns(one.tag, one.value) else foreign).append(one)
-    return FilterDifference(tuple(missing), refused, tuple(ours), tuple(foreign), standing, goal)
+    carrying = set(others.values())
+    for one in _unwanted(standing, goal):
+        if one.id not in carrying:
+            (ours if goal.owns(one.tag, one.value) else foreign).append(one)
+    until = min((standing.refused[value].until for value in refused), default=math.inf)
+    return FilterDifference(tuple(missing), refused, tuple(ours), tuple(foreign), standing, goal, until)
 
 
 def _in_other_words(standing: Standing, goal: Goal) -> dict[str, str]:
@@ -60,14 +76,9 @@ def _in_other_words(standing: Standing, goal: Goal) -> dict[str, str]:
     }
 
 
-def _unwanted(standing: Standing, goal: Goal) -> set[str]:
-    """Return the ids of filters whose own value is not wanted, or is that of another one too."""
-    by_value = standing.by_value
-    found = {by_value[value] for value in by_value.keys() - goal.groups.keys()}
-    if len(by_value) < len(standing.filters):
-        found |= standing.filters.keys() - by_value.values()
-    return found
-
-
-def _in_order(all_of_them: Iterable[str], some: AbstractSet[str]) -> list[str]:
-    return [one for one in all_of_them if one in some] if some else []
+def _unwanted(standing: Standing, goal: Goal) -> list[ListedFilter]:
+    """Return the filters whose own value is not wanted, or is that of an earlier one too."""
+    wanted, filters, by_value = goal.groups, standing.filters, standing.by_value
+    if len(by_value) == len(filters):
+        return [one for one in filters.values() if one.value not in wanted]
+    return [one for one in filters.values() if one.value not in wanted or by_value[one.value] != one.id]

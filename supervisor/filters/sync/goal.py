@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import groupby
+from operator import attrgetter
 
 from traptor.supervisor.filters.composition import Composition
 from traptor.supervisor.filters.language.clauses import Clause, FollowClause
 from traptor.supervisor.filters.language.reading import FilterValue, read_filter
+from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.xapi.answers import ListedFilter
 
 
 class ForeignFilters(StrEnum):
@@ -33,13 +37,14 @@ class Goal:
     @classmethod
     def of(cls, composition: Composition, collection: str, policy: ForeignFilters, capacity: int) -> Goal:
         """Return what the composition asks for."""
-        names: dict[
-            int, str
-        ] = {}  # by identity: a hash of each filter's group would take as long as the rest
-        groups = {
-            text: names.get(id(one[0].group)) or names.setdefault(id(one[0].group), str(one[0].group))
-            for text, one in composition.by_text.items()
-        }
+        groups: dict[str, str] = {}
+        for group, filters in groupby(composition.filters, attrgetter("group")):
+            new = dict.fromkeys(map(attrgetter("text"), filters), str(group))
+            groups = (
+                {**groups, **{text: name for text, name in new.items() if text not in groups}}
+                if groups
+                else new
+            )
         return cls(collection, groups, policy, capacity)
 
     @cached_property
@@ -52,6 +57,12 @@ class Goal:
         if self.policy is ForeignFilters.REMOVE or (tag or "").startswith(self.prefix):
             return True
         return self.policy is ForeignFilters.ADOPT and read_value(value) is not None
+
+    def not_owned(self, standing: Standing) -> list[ListedFilter]:
+        """Return the filters that are not ours to delete, should nobody want them."""
+        if standing.owners.keys() <= {self.prefix.removesuffix("/")}:
+            return []
+        return [one for one in standing.filters.values() if not self.owns(one.tag, one.value)]
 
 
 @lru_cache(65_536)  # more than any app has filters: a smaller one would read all of them anew each time

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 
 from traptor.common.filters import FollowScope, Meaning
 from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import Clause, FollowClause
-from traptor.supervisor.filters.sync.difference import difference
-from traptor.supervisor.filters.sync.goal import Goal, read_value
-from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.filters.sync.difference import FilterDifference
+from traptor.supervisor.filters.sync.goal import read_value
+from traptor.supervisor.xapi.answers import ListedFilter
 
 _Clauses = Mapping[Clause, tuple[str, ...]]  # each with the values that it stands for
 
@@ -21,18 +20,12 @@ _Clauses = Mapping[Clause, tuple[str, ...]]  # each with the values that it stan
 class Meanings:
     """The meanings of filters by id, and what they follow from: what stays is not worked out again."""
 
-    by_filter: Mapping[str, tuple[str, tuple[Meaning, ...]]] = field(default_factory=dict)  # with its value
-    wanted: Mapping[str, _Clauses] = field(default_factory=dict)  # by group
-
-    @cached_property
-    def all(self) -> tuple[Meaning, ...]:
-        """All of them."""
-        return tuple(chain.from_iterable([found for _, found in self.by_filter.values()]))
+    by_filter: Mapping[str, tuple[Meaning, ...]] = field(default_factory=dict)
+    filters: Mapping[str, ListedFilter] = field(default_factory=dict, repr=False)
+    wanted: Mapping[str, _Clauses] = field(default_factory=dict, repr=False)  # by group
 
 
-def meanings(
-    standing: Standing, goal: Goal, demands: Iterable[Demand], earlier: Meanings, now: float
-) -> Meanings:
+def meanings(found: FilterDifference, demands: Iterable[Demand], earlier: Meanings, now: float) -> Meanings:
     """Return the meaning of each filter of ours, of those deleted a minute ago too.
 
     A filter keeps the values that it stood for `earlier`, so that posts found for a rule that has just
@@ -40,17 +33,37 @@ def meanings(
     that is wanted.
     """
     wanted = {str(demand.group): demand.clauses for demand in demands}
-    changed = _changed(earlier.wanted, wanted)
-    foreign = {one.id for one in difference(standing, goal, now).foreign}
-    found: dict[str, tuple[str, tuple[Meaning, ...]]] = {}
-    for filter_id, value in standing.known(now).items():
-        if filter_id in foreign:
-            continue
-        before = earlier.by_filter.get(filter_id)
-        if before is None or before[0] != value or (changed and not changed.isdisjoint(_clauses(value))):
-            before = value, _with_earlier(_meant(filter_id, value, wanted), before)
-        found[filter_id] = before
-    return Meanings(found, wanted)
+    known = found.standing.known(now)
+    if foreign := {one.id for one in found.foreign}:
+        known = {key: one for key, one in known.items() if key not in foreign}
+    before = earlier.by_filter
+    gone = [key for key in before if key not in known]
+    stale = _stale(known, earlier.filters, _changed(earlier.wanted, wanted))
+    if not gone and not stale:
+        return Meanings(before, known, wanted)
+    meant = {**before}
+    for key in gone:
+        del meant[key]
+    for key in dict.fromkeys(stale):
+        if of_filter := _with_earlier(tuple(_meant(key, known[key].value, wanted)), before.get(key, ())):
+            meant[key] = of_filter
+    return Meanings(meant, known, wanted)
+
+
+def _stale(
+    known: Mapping[str, ListedFilter], before: Mapping[str, ListedFilter], changed: AbstractSet[Clause]
+) -> list[str]:
+    """Return the filters that were not known, or may mean something else now; some twice."""
+    if known is before and not changed:
+        return []
+    found = [
+        key
+        for key, one in known.items()
+        if (was := before.get(key)) is not one and (was is None or was.value != one.value)
+    ]
+    if changed:
+        found += [key for key, one in known.items() if not changed.isdisjoint(_clauses(one.value))]
+    return found
 
 
 def _changed(before: Mapping[str, _Clauses], now: Mapping[str, _Clauses]) -> set[Clause]:
@@ -69,11 +82,8 @@ def _clauses(value: str) -> tuple[Clause, ...]:
     return read.clauses if read is not None else ()
 
 
-def _with_earlier(
-    meant: Iterable[Meaning], earlier: tuple[str, tuple[Meaning, ...]] | None
-) -> tuple[Meaning, ...]:
-    now = tuple(meant)
-    return now if earlier is None or earlier[1] == now else tuple(_joined([*now, *earlier[1]]))
+def _with_earlier(now: tuple[Meaning, ...], earlier: tuple[Meaning, ...]) -> tuple[Meaning, ...]:
+    return tuple(_joined([*now, *earlier])) if earlier and earlier != now else now
 
 
 def _meant(filter_id: str, value: str, wanted: Mapping[str, _Clauses]) -> Iterator[Meaning]:

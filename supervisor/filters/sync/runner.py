@@ -13,7 +13,7 @@ from traptor.common.logs.event import fields
 from traptor.supervisor.filters.sync.budget import RequestKind, RequestLimits, RuleBudget, load_budget
 from traptor.supervisor.filters.sync.difference import FilterDifference, difference
 from traptor.supervisor.filters.sync.goal import Goal
-from traptor.supervisor.filters.sync.memory import dump_standing, load_standing
+from traptor.supervisor.filters.sync.memory import changed_pieces, load_standing
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.filters.sync.steps import (
     Add,
@@ -87,6 +87,7 @@ class Sync:
         self._clock = clock
         self._save = save
         self._turn = asyncio.Lock()
+        self._found: FilterDifference | None = None  # the last difference
         self._is_changing = False  # a change was asked for, and its answer is not here
         self._doubts = 0
         self._rest_until = 0.0
@@ -115,7 +116,7 @@ class Sync:
         now = self._clock()
         return {
             "budget": self.budget.dump(now.mono, now.wall),
-            "standing": dump_standing(self.standing, now.mono, now.wall),
+            "standing": changed_pieces(Standing(), self.standing, now.mono, now.wall),
         }
 
     def load(self, dump: Mapping[str, Any]) -> None:
@@ -124,6 +125,18 @@ class Sync:
         self.budget = load_budget(dump.get("budget", {}), self.budget.limits, now.mono, now.wall)
         self.standing = load_standing(dump.get("standing", {}), now.mono, now.wall)
 
+    def difference(self, now: float) -> FilterDifference:
+        """Return what stands there otherwise than wanted; it is worked out where something has changed."""
+        found = self._found
+        if (
+            found is None
+            or found.standing is not self.standing
+            or found.goal is not self.goal
+            or found.until <= now
+        ):
+            found = self._found = difference(self.standing, self.goal, now)
+        return found
+
     async def run(self) -> SyncOutcome:
         """Make requests until nothing can be done now; raises nothing that X may cause."""
         async with self._turn:
@@ -131,7 +144,7 @@ class Sync:
                 self._in_doubt()
             while True:
                 now = self._clock().mono
-                found = difference(self.standing, self.goal, now)
+                found = self.difference(now)
                 step = next_step(self.standing, self.goal, now, found)
                 if (ended := self._ended(step, found, now)) is not None:
                     return ended

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import BatchAnswer
@@ -16,6 +17,7 @@ _REFUSED_S = 3_600.0  # before a refused value is tried again: X changes its min
 _RETRY_S = 60.0
 _FULL_S = 300.0
 _MOST_TAKEN = 50_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,15 @@ class Gone:
 
 @dataclass(frozen=True)
 class Standing:
-    """The filters by id, and what is known of them; times are seconds of the caller's clock."""
+    """The filters by id, and what is known of them; times are seconds of the caller's clock.
+
+    `by_value` is the id of the first filter of each value, as X writes it; `owners` counts them by what
+    their tags begin with. Both follow from `filters`, and are kept with it since they change by little.
+    """
 
     filters: Mapping[str, ListedFilter] = field(default_factory=dict, repr=False)
+    by_value: Mapping[str, str] = field(default_factory=dict, repr=False)
+    owners: Mapping[str, int] = field(default_factory=dict, repr=False)
     is_fresh: bool = False  # the list is X's own, brought up to date by every answer since
     effect_at: Mapping[str, float] = field(default_factory=dict, repr=False)
     gone: Mapping[str, Gone] = field(default_factory=dict, repr=False)
@@ -54,14 +62,15 @@ class Standing:
         """Tell whether posts are delivered for a filter."""
         return filter_id in self.filters and self.effect_at.get(filter_id, now) <= now
 
-    @cached_property
-    def by_value(self) -> Mapping[str, str]:
-        """The id of the first filter of each value, as X writes it."""
-        return {one.value: one.id for one in reversed([*self.filters.values()])}
+    def pending(self, now: float) -> Mapping[str, float]:
+        """Return the filters that are not in effect yet, by id, and when they are."""
+        if self._latest_effect <= now:
+            return {}
+        return {key: at for key, at in self.effect_at.items() if at > now and key in self.filters}
 
-    def pending(self, now: float) -> set[str]:
-        """Return the filters that are not in effect yet, by id."""
-        return {key for key, at in self.effect_at.items() if at > now and key in self.filters}
+    @cached_property
+    def _latest_effect(self) -> float:
+        return max(self.effect_at.values(), default=0.0)
 
     def was_taken(self, value: str) -> bool:
         """Tell whether X has taken the value before."""
@@ -79,6 +88,8 @@ class Standing:
         return replace(
             self,
             filters=by_id,
+            by_value=_first_of_each(by_id),
+            owners=_owners({}, by_id.values(), 1),
             is_fresh=True,
             effect_at={key: self.effect_at.get(key, now + EFFECT_S) for key in by_id},
             gone=_recent({**self.gone, **vanished}, now, by_id),
@@ -99,10 +110,12 @@ class Standing:
 
     def added(self, sent: Sequence[str], answer: BatchAnswer, now: float) -> Standing:
         """Return it after the answer to a batch."""
-        filters = dict(self.filters)
+        filters, by_value = dict(self.filters), dict(self.by_value)
         same_as, refused = dict(self.same_as), dict(self.refused)
+        joined = [one for one in answer.taken.values() if one.id not in self.filters]
         for value, one in answer.taken.items():
             filters[one.id] = one
+            by_value.setdefault(one.value, one.id)
             if one.value != value:
                 same_as[value] = one.id
         for value, key in answer.existing.items():
@@ -118,6 +131,8 @@ class Standing:
         after = replace(
             self,
             filters=filters,
+            by_value=by_value,
+            owners=_owners(self.owners, joined, 1),
             is_fresh=self.is_fresh and all(key in filters for key in answer.existing.values()),
             effect_at={**self.effect_at, **new},
             same_as=same_as,
@@ -146,10 +161,13 @@ class Standing:
     def deleted(self, ids: Sequence[str], now: float, *, found_all: bool) -> Standing:
         """Return it after filters were deleted; if X did not find all of them, they are listed next."""
         gone = {key: Gone(self.filters[key].value, now) for key in ids if key in self.filters}
+        filters = _less(self.filters, gone)
         after = replace(
             self,
-            filters={key: one for key, one in self.filters.items() if key not in gone},
-            effect_at={key: at for key, at in self.effect_at.items() if key not in gone},
+            filters=filters,
+            by_value=_first_of_each(filters),
+            owners=_owners(self.owners, [self.filters[key] for key in gone], -1),
+            effect_at=_less(self.effect_at, gone),
             gone=_recent({**self.gone, **gone}, now, ()),
         )
         if found_all:
@@ -161,11 +179,25 @@ class Standing:
         """Return it after X refused more filters; `room` is what its counts leave."""
         return replace(self, full_at=len(self.filters) + room, full_until=now + _FULL_S)
 
-    def known(self, now: float) -> dict[str, str]:
-        """Return the values of all filters that posts may name, by id, as we wrote them."""
-        ours = {key: value for value, key in self.same_as.items()}
-        gone = {key: one.value for key, one in _recent(self.gone, now, self.filters).items()}
-        return {**gone, **{key: ours.get(key, one.value) for key, one in self.filters.items()}}
+    @cached_property
+    def as_written(self) -> Mapping[str, ListedFilter]:
+        """The filters by id, with the values that we wrote."""
+        written = {key: value for value, key in self.same_as.items() if key in self.filters}
+        if not written:
+            return self.filters
+        return {**self.filters, **{key: ListedFilter(key, value) for key, value in written.items()}}
+
+    def known(self, now: float) -> Mapping[str, ListedFilter]:
+        """Return all filters that posts may name, by id, with the values that we wrote."""
+        gone = {
+            key: ListedFilter(key, one.value) for key, one in _recent(self.gone, now, self.filters).items()
+        }
+        return {**gone, **self.as_written} if gone else self.as_written
+
+
+def owner_of(tag: str | None) -> str:
+    """Return what a tag begins with, before the group and the number that ours end with."""
+    return (tag or "").rsplit("/", 2)[0]
 
 
 def digest(value: str) -> str:
@@ -173,13 +205,32 @@ def digest(value: str) -> str:
     return hashlib.blake2b(value.encode(), digest_size=8).hexdigest()
 
 
-def _with_taken(taken: Mapping[str, None], values: Iterable[str]) -> dict[str, None]:
+def _with_taken(taken: Mapping[str, None], values: Iterable[str]) -> Mapping[str, None]:
     new = [key for key in map(digest, values) if key not in taken]
     if not new:
-        return dict(taken)
-    return dict.fromkeys([*taken, *new][-_MOST_TAKEN:])
+        return taken
+    found = {**taken, **dict.fromkeys(new)}
+    return found if len(found) <= _MOST_TAKEN else dict.fromkeys([*found][-_MOST_TAKEN:])
 
 
-def _recent(gone: Mapping[str, Gone], now: float, present: Iterable[str]) -> dict[str, Gone]:
-    here = set(present)
-    return {key: one for key, one in gone.items() if one.at + KNOWN_AFTER_S > now and key not in here}
+def _recent(gone: Mapping[str, Gone], now: float, present: Container[str]) -> dict[str, Gone]:
+    return {key: one for key, one in gone.items() if one.at + KNOWN_AFTER_S > now and key not in present}
+
+
+def _less(by_id: Mapping[str, _T], gone: Iterable[str]) -> dict[str, _T]:
+    left = {**by_id}
+    for key in gone:
+        left.pop(key, None)
+    return left
+
+
+def _owners(before: Mapping[str, int], filters: Iterable[ListedFilter], by: int) -> dict[str, int]:
+    found = {**before}
+    for one in filters:
+        owner = owner_of(one.tag)
+        found[owner] = found.get(owner, 0) + by
+    return {owner: count for owner, count in found.items() if count}
+
+
+def _first_of_each(filters: Mapping[str, ListedFilter]) -> dict[str, str]:
+    return {one.value: one.id for one in reversed([*filters.values()])}

@@ -100,12 +100,8 @@ def _deletable(
     if not surplus:
         return [], []
     about = subjects_of(one.value for one in surplus)
-    pending = standing.pending(now)
-    coming = {
-        value: key
-        for value, key in (found.carried.items() if pending else ())
-        if key in pending and not subjects(value).isdisjoint(about)
-    }
+    pending = found.carried_by(standing.pending(now))
+    coming = {value: key for value, key in pending.items() if not subjects(value).isdisjoint(about)}
     needed = subjects_of([*found.missing, *coming]) & about
     if needed:
         needed -= subjects_of(value for value in found.carried if value not in coming)

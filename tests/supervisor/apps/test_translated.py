@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId, Rule
@@ -69,3 +71,49 @@ def test_what_is_lost_or_added_is_told_by_rule() -> None:
 def test_the_suffix_of_a_group_goes_with_its_demand() -> None:
     found = said(rule("track:0", "a", "storm"), wording=Wording(suffix="lang:en"))
     assert found.demand.suffix == "lang:en"
+
+
+FOLLOWED = st.tuples(
+    st.lists(st.sampled_from("123"), min_size=1, unique=True), st.sampled_from(["", "author", "?"])
+)
+TRACKED = st.tuples(
+    st.lists(st.sampled_from(["storm", "storm storm", "flood", "#a-b"]), min_size=1, unique=True), st.just("")
+)
+
+
+def snapshots(of: st.SearchStrategy[tuple[list[str], str]], group: str) -> st.SearchStrategy[list[Snapshot]]:
+    rules = st.dictionaries(st.sampled_from("abcd"), of).map(
+        lambda found: [rule(group, key, *values, scope=scope) for key, (values, scope) in found.items()]
+    )
+    several = st.lists(rules, min_size=1, max_size=4)
+    return several.map(lambda each: [Snapshot.of(GroupId.parse(group), one, 0.0) for one in each])
+
+
+def plainly(found: Translated) -> dict[str, object]:
+    """What of it is not an accident of order."""
+    return {
+        "rules": found.rules,
+        "refused": found.refused,
+        "doubts": found.doubts,
+        "clauses": found.clauses,
+        "demand": {clause: sorted(values) for clause, values in found.demand.clauses.items()},
+        "sizes": found.demand.sizes,
+        "differences": {one: sorted(rule.key for rule in rules) for one, rules in found.differences.items()},
+    }
+
+
+@given(
+    st.one_of(snapshots(FOLLOWED, "follow:0"), snapshots(TRACKED, "track:0")),
+    st.sampled_from([Wording(REPLIES), Wording()]),
+)
+def test_what_is_not_translated_again_is_what_it_would_be(each: list[Snapshot], wording: Wording) -> None:
+    found = None
+    for snapshot in each:
+        found = translated(snapshot, wording, found)
+        assert plainly(found) == plainly(translated(snapshot, wording))
+
+
+def test_another_wording_says_everything_anew() -> None:
+    snapshot = Snapshot.of(GroupId.parse("follow:0"), [rule("follow:0", "a", "12")], 0.0)
+    found = translated(snapshot, Wording(AUTHOR), translated(snapshot, Wording(FULL, "lang:en")))
+    assert (scopes(found), found.demand.suffix) == ({"12": AUTHOR}, "")

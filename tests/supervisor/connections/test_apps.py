@@ -11,9 +11,9 @@ from support.paperapp import PaperApp, PaperApps, PaperSlots
 from support.stepping import A, B, SteppedWorld, make_rules
 
 from traptor.common.counts import Counters
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Activity, DisconnectKind, Report
 from traptor.supervisor.apps.hold import Hold, HoldKind
-from traptor.supervisor.apps.wanted.told import Knowledge
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.connections.waits import WaitKind

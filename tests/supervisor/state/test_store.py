@@ -209,3 +209,37 @@ def test_facts_on_an_app_that_cannot_be_read_are_an_error(tmp_path: Path, text: 
     database.close()
     with StateStore(tmp_path / "state.db") as store, pytest.raises(TraptorError, match=r"app k1 in it are"):
         store.load_app("k1", "sync")
+
+
+def test_pieces_are_kept_by_name_and_a_change_touches_no_other(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.load_pieces("k1", "standing") == {}
+        store.save_pieces("k1", "standing", {'a/"1"': 1.5, "b": {"c": [True]}, "d": "e"})
+        store.save_pieces("k2", "standing", {"b": 2})
+        store.save_pieces("k1", "standing", {"b": 3, "d": None, "nobody": None})
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.load_pieces("k1", "standing") == {'a/"1"': 1.5, "b": 3}
+        assert store.load_pieces("k2", "standing") == {"b": 2}
+
+
+def test_pieces_are_saved_together_or_not_at_all(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_pieces("k1", "standing", {"a": 1})
+        with sqlite3.connect(tmp_path / "state.db") as database:
+            fault = "SELECT raise(ABORT, 'as a full disk')"
+            database.execute(f"CREATE TRIGGER bad BEFORE DELETE ON app_pieces BEGIN {fault}; END")
+        database.close()
+        with pytest.raises(TraptorError, match="as a full disk"):
+            store.save_pieces("k1", "standing", {"a": None, "b": 2})
+        assert store.load_pieces("k1", "standing") == {"a": 1}
+        store.save_pieces("k1", "standing", {"b": 2})
+
+
+def test_a_piece_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_pieces("k1", "standing", {"a": 1})
+        with sqlite3.connect(tmp_path / "state.db") as database:
+            database.execute("UPDATE app_pieces SET piece = '{'")
+        database.close()
+        with pytest.raises(TraptorError, match=r"app k1 in it are"):
+            store.load_pieces("k1", "standing")

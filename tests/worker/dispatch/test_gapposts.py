@@ -14,6 +14,7 @@ from support.making_tweets import rule
 from support.postpipelines import BIRTH, added, handled
 
 from traptor.common.fills import FillEnd
+from traptor.common.knowledge import Knowledge
 from traptor.common.messages import BACKFILLED, Connect, SearchPiece
 from traptor.common.pieces import change_to, cut
 from traptor.worker.posts import past
@@ -84,7 +85,8 @@ def test_posts_of_a_gap_follow_a_change_of_rules() -> None:
     pipeline, messages = handled()
     pipeline.take_found(PIECE, found_line("storm", id="5"))
     new = rule("track:0", "7", "storm")
-    for piece in cut(1, change_to([new], [single("13", "track:0", "storm")])):
+    now = Knowledge.of([new], [single("13", "track:0", "storm")])
+    for piece in cut(1, change_to(now, Knowledge.of(BIRTH.rules, BIRTH.filters))):
         pipeline.change_rules(piece)
     pipeline.take_found(PIECE, found_line("storm", id="6"))
     assert [message.rule_ids for message in messages] == [("1",), ("7",)]

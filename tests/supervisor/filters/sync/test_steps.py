@@ -21,7 +21,8 @@ from traptor.supervisor.filters.sync.steps import (
     WaitForEffect,
     next_step,
 )
-from traptor.supervisor.xapi.batch import BatchAnswer
+from traptor.supervisor.xapi.answers import ListedFilter
+from traptor.supervisor.xapi.batch import BatchAnswer, NewFilter
 
 OURS, FOREIGN = "traptor/default/track:0/7", "somebody's"
 LEAVE, REFUSE, ADOPT, REMOVE = (
@@ -311,7 +312,7 @@ def test_a_deleted_filter_is_known_for_a_minute() -> None:
     x = ToyX()
     x.put("a", OURS)
     standing, _, _ = brought(x, goal([]))
-    assert standing.known(1_000.0 + KNOWN_AFTER_S - 1) == {"100": "a"}
+    assert standing.known(1_000.0 + KNOWN_AFTER_S - 1) == {"100": ListedFilter("100", "a")}
     assert standing.known(1_000.0 + KNOWN_AFTER_S) == {}
 
 
@@ -329,3 +330,25 @@ def test_a_cap_stops_the_adding_for_a_while() -> None:
     standing = Standing().listed([], 0.0).capped(0, 100.0)
     assert next_step(standing, goal(["a"]), 100.0) == Settled(("a",))
     assert isinstance(next_step(standing, goal(["a"]), 401.0), Add)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["add", "delete", "list"]), st.sampled_from(["a", "b", "c"])), max_size=9
+)
+
+
+@given(STEPS)
+def test_what_follows_from_the_filters_is_kept_with_them(steps: list[tuple[str, str]]) -> None:
+    x, standing = ToyX(), Standing()
+    for now, (what, value) in enumerate(steps):
+        if what == "add":
+            batch = [NewFilter(value, f"traptor/{value}/track:0/1")]
+            standing = standing.added([value], x.add(batch), float(now))
+        elif what == "delete":
+            ids = [key for key, one in standing.filters.items() if one.value == value][:1]
+            standing = standing.deleted(ids, float(now), found_all=x.delete(ids))
+        else:
+            x.put(value, None)
+            standing = standing.listed(list(x.filters.values()), float(now))
+        anew = Standing().listed(standing.filters.values(), 0.0)
+        assert (standing.by_value, standing.owners) == (anew.by_value, anew.owners)
