@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from traptor.worker.payload.form import V1Entities, V1Link, V1Media, V1Medium, V1Mention, V1Tag
-from traptor.worker.payload.source import FoundInText, Linked, Named, SourceIncludes, SourceMedium
+from traptor.worker.payload.source import (
+    NOTHING_FOUND,
+    FoundInText,
+    Linked,
+    Marked,
+    Named,
+    SourceIncludes,
+    SourceMedium,
+)
 
+_NONE: list[Any] = []
+_NO_ENTITIES = V1Entities(_NONE, _NONE, _NONE, _NONE)
 _TYPES = {"3": "photo", "7": "video", "13": "video", "16": "animated_gif"}
 
 
 def v1_entities(found: FoundInText, included: SourceIncludes) -> tuple[V1Entities, V1Media | UnsetType]:
     """Return `entities`, and `extended_entities` where there are media."""
-    media = [_medium(one, one.media_key, included) for one in found.urls if one.media_key is not None]
-    entities = V1Entities(
-        [V1Tag(one.tag, (one.start, one.end)) for one in found.hashtags],
-        [_link(one) for one in found.urls if one.media_key is None],
-        [_mention(one, included) for one in found.mentions],
-        [V1Tag(one.tag, (one.start, one.end)) for one in found.cashtags],
-        media[:1] or UNSET,
-    )
+    if found is NOTHING_FOUND:
+        return _NO_ENTITIES, UNSET
+    links, mentions, media = _NONE, _NONE, _NONE
+    if found.urls:
+        links = [_link(one) for one in found.urls if one.media_key is None]
+        media = [_medium(one, one.media_key, included) for one in found.urls if one.media_key is not None]
+    if found.mentions:
+        mentions = [_mention(one, included) for one in found.mentions]
+    entities = V1Entities(_tags(found.hashtags), links, mentions, _tags(found.cashtags), media[:1] or UNSET)
     return entities, V1Media(media) if media else UNSET
 
 
@@ -32,6 +44,10 @@ def quoted_link(found: FoundInText, post_id: str) -> dict[str, Any] | None:
         if expanded.partition("?")[0].endswith(f"/status/{post_id}"):
             return {"url": one.url, "expanded": expanded, "display": one.display_url}
     return None
+
+
+def _tags(found: Sequence[Marked]) -> list[V1Tag]:
+    return [V1Tag(one.tag, (one.start, one.end)) for one in found] if found else _NONE
 
 
 def _link(link: Linked) -> V1Link:

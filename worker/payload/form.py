@@ -1,6 +1,7 @@
 """The objects of v1.1, with their members in the order in which it wrote them.
 
-A member that is UNSET is left out; None is null.
+A member that is UNSET is left out; None is null. The large objects are made with their members in this order,
+as by name that takes ten times as long; none may be forgotten, so none has a default.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class V1UserId(V1, frozen=True, gc=False):
     id_str: str
 
 
-class V1User(V1, frozen=True, gc=False, kw_only=True):
+class V1User(V1, frozen=True, gc=False):
     """A user."""
 
     id: int
@@ -119,18 +120,18 @@ class V1User(V1, frozen=True, gc=False, kw_only=True):
     profile_image_url: str | None
     profile_image_url_https: str | None
     profile_banner_url: str | None
-    utc_offset: None = None
-    time_zone: None = None
-    lang: None = None
-    geo_enabled: None = None
-    default_profile: None = None
-    default_profile_image: None = None
-    following: None = None
-    follow_request_sent: None = None
-    notifications: None = None
+    utc_offset: None
+    time_zone: None
+    lang: None
+    geo_enabled: None
+    default_profile: None
+    default_profile_image: None
+    following: None
+    follow_request_sent: None
+    notifications: None
 
 
-class V1Tweet(V1, frozen=True, gc=False, kw_only=True):
+class V1Tweet(V1, frozen=True, gc=False):
     """A tweet."""
 
     created_at: str | None
@@ -150,24 +151,24 @@ class V1Tweet(V1, frozen=True, gc=False, kw_only=True):
     geo: V1Point | None
     coordinates: V1Point | None
     place: dict[str, Any] | None
-    contributors: None = None
-    retweeted_status: V1Tweet | UnsetType | None = UNSET
+    contributors: None
+    retweeted_status: V1Tweet | UnsetType | None
     is_quote_status: bool
-    quoted_status_id: int | UnsetType = UNSET
-    quoted_status_id_str: str | UnsetType = UNSET
-    quoted_status: V1Tweet | UnsetType | None = UNSET
-    quoted_status_permalink: dict[str, Any] | UnsetType | None = UNSET
+    quoted_status_id: int | UnsetType
+    quoted_status_id_str: str | UnsetType
+    quoted_status: V1Tweet | UnsetType | None
+    quoted_status_permalink: dict[str, Any] | UnsetType | None
     quote_count: int | None
     reply_count: int | None
     retweet_count: int | None
     favorite_count: int | None
     entities: V1Entities
     extended_entities: V1Media | UnsetType
-    favorited: bool = False
-    retweeted: bool = False
+    favorited: bool
+    retweeted: bool
     possibly_sensitive: bool
-    filter_level: None = None
+    filter_level: None
     lang: str | None
     timestamp_ms: str | None
-    withheld_in_countries: tuple[str, ...] | UnsetType = UNSET
-    edit_history: dict[str, Any] | UnsetType = UNSET
+    withheld_in_countries: tuple[str, ...] | UnsetType
+    edit_history: dict[str, Any] | UnsetType

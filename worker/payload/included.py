@@ -8,6 +8,9 @@ from traptor.worker.payload.form import V1User, V1UserId
 from traptor.worker.payload.source import SourceIncludes, SourcePlace, SourceUser
 from traptor.worker.payload.times import v1_time
 
+# What v2 tells of no user: from `utc_offset` to `notifications`.
+_UNKNOWN_OF_USERS = (None,) * 9
+
 
 def v1_user(user_id: str, included: SourceIncludes) -> V1User | V1UserId:
     """Return a user; the id alone where the user is not included."""
@@ -35,25 +38,26 @@ def v1_place(found: SourcePlace | None) -> dict[str, Any] | None:
 
 def _user(found: SourceUser) -> V1User:
     counts, picture = found.public_metrics, found.profile_image_url
-    return V1User(
-        id=int(found.id),
-        id_str=found.id,
-        name=found.name,
-        screen_name=found.username,
-        location=found.location,
-        url=found.url,
-        description=found.description,
-        protected=found.protected,
-        verified=found.verified,
-        followers_count=counts.followers_count,
-        friends_count=counts.following_count,
-        listed_count=counts.listed_count,
-        favourites_count=counts.like_count,
-        statuses_count=counts.tweet_count,
-        created_at=v1_time(found.created_at),
-        profile_image_url=picture.replace("https://", "http://", 1) if picture else None,
-        profile_image_url_https=picture,
-        profile_banner_url=found.profile_banner_url,
+    return V1User(  # in the order of its members
+        int(found.id),
+        found.id,
+        found.name,
+        found.username,
+        found.location,
+        found.url,
+        found.description,
+        found.protected,
+        found.verified,
+        counts.followers_count,
+        counts.following_count,
+        counts.listed_count,
+        counts.like_count,
+        counts.tweet_count,
+        v1_time(found.created_at),
+        picture.replace("https://", "http://", 1) if picture else None,
+        picture,
+        found.profile_banner_url,
+        *_UNKNOWN_OF_USERS,
     )
 
 
