@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -23,6 +24,8 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
+from traptor.worker.pipeline import Pipeline
+from traptor.worker.stream.body import READ_BYTES
 from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.enrich import Enricher
 from traptor.worker.tweets.received import read_message
@@ -40,12 +43,12 @@ class NoSink:
         """Return True: everything is accepted."""
         return True
 
-    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+    def may_deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         """Return True: it drops whatever comes."""
         return True
 
-    def deliver_at_once(self, _message: Outgoing) -> bool:
-        """Drop the message."""
+    def deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
+        """Drop the messages."""
         return True
 
     def send(self, _message: Outgoing, _ticket: Ticket) -> bool:
@@ -82,7 +85,7 @@ def full_path(effort: Effort) -> list[Figure]:
     ):
         with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
             pipeline = _pipeline(rules, Path(folder))
-            figures += _beside_floor("path", kind, rules, effort, pipeline.handle, at_least)
+            figures += _beside_floor("path", kind, rules, effort, partial(_handle_all, pipeline), at_least)
             pipeline.drain(deadline=0.0)
     return figures
 
@@ -109,14 +112,15 @@ def _pipeline(rules: Sequence[Rule], folder: Path) -> TweetPipeline:
     return pipeline
 
 
-def _match_and_enrich(rules: Sequence[Rule]) -> Callable[[bytes], None]:
+def _match_and_enrich(rules: Sequence[Rule]) -> Callable[[Sequence[bytes]], None]:
     matcher = Matcher(rules)
     enricher = Enricher(rules, "benchmark", 1, "v1.1", rules[0].group)
 
-    def handle(line: bytes) -> None:
-        tweet = read_message(line).tweet
-        assert tweet is not None
-        enricher.enrich(line, tweet, matcher.match(tweet), False, _NOW)
+    def handle(lines: Sequence[bytes]) -> None:
+        for line in lines:
+            tweet = read_message(line).tweet
+            assert tweet is not None
+            enricher.enrich(line, tweet, matcher.match(tweet), False, _NOW)
 
     return handle
 
@@ -126,15 +130,13 @@ def _beside_floor(
     kind: str,
     rules: Sequence[Rule],
     effort: Effort,
-    handle: Callable[[bytes], None],
+    handle: Callable[[Sequence[bytes]], None],
     at_least: float | None,
 ) -> list[Figure]:
     name = f"{len(rules):,} {kind}"
     lines = corpus(rules, effort.tweets)
     gc.freeze()  # as a worker does after its fork
-    spent = interleaved(
-        {"floor": lambda: floor_of(lines), "ours": lambda: _all(handle, lines)}, effort.rounds
-    )
+    spent = interleaved({"floor": lambda: floor_of(lines), "ours": lambda: handle(lines)}, effort.rounds)
     gc.unfreeze()
     rate = [len(lines) / seconds for seconds in spent["ours"]]
     floor_rate = [len(lines) / seconds for seconds in spent["floor"]]
@@ -153,9 +155,22 @@ def floor_of(lines: Sequence[bytes]) -> None:
         orjson.dumps(orjson.loads(line))
 
 
-def _all(handle: Callable[[bytes], None], lines: Sequence[bytes]) -> None:
+def _handle_all(pipeline: Pipeline, lines: Sequence[bytes]) -> None:
+    for read in reads_of(lines):
+        pipeline.handle(read)
+
+
+def reads_of(lines: Iterable[bytes], most_bytes: int = READ_BYTES) -> Iterator[list[bytes]]:
+    """Yield lines as reads of so many bytes bring them: full ones, as while the worker is behind."""
+    read: list[bytes] = []
+    size = 0
     for line in lines:
-        handle(line)
+        if read and size + len(line) > most_bytes:
+            yield read
+            read, size = [], 0
+        read.append(line)
+        size += len(line)
+    yield read
 
 
 def settings_in(folder: Path) -> WorkerSettings:

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.figures import Effort, Figure, interleaved, ratios
-from benchmarks.path import NoSink, UnwrittenStats, floor_of, settings_in
+from benchmarks.path import NoSink, UnwrittenStats, floor_of, reads_of, settings_in
 from benchmarks.rules import follow_rules, track_rules
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
@@ -35,6 +35,7 @@ from traptor.supervisor.filters.language.translate import translate
 from traptor.supervisor.xapi.expansions import stream_query
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.stream.body import READ_BYTES
 
 _NOW = 1_793_000_000.0  # unix time; the same ids in every run
 _LENGTH = 1_024
@@ -57,17 +58,18 @@ def posts(effort: Effort) -> list[Figure]:
     both = _standing([*follow, *track], filters=1_000)
     full = _standing(track_rules(3_520 // effort.scale), filters=500 // effort.scale)
     figures = []
-    for name, standing, rules, expand, payload, at_least in (
-        ("single", both, track, "none", "native", 0.6),
-        ("packed follow", both, follow, "none", "native", 0.6),
-        ("packed track", full, full.rules, "none", "native", None),
-        ("single, expand = all", both, track, "all", "native", None),
-        ("single, payload = v1.1", both, track, "none", "v1.1", 0.3),
-        ("single, payload = v1.1, expand = all", both, track, "all", "v1.1", 0.3),
+    for name, standing, rules, expand, payload, at_least, read_bytes in (
+        ("single", both, track, "none", "native", 0.6, READ_BYTES),
+        ("single, one post a read", both, track, "none", "native", None, 1),
+        ("packed follow", both, follow, "none", "native", 0.6, READ_BYTES),
+        ("packed track", full, full.rules, "none", "native", None, READ_BYTES),
+        ("single, expand = all", both, track, "all", "native", None, READ_BYTES),
+        ("single, payload = v1.1", both, track, "none", "v1.1", 0.3, READ_BYTES),
+        ("single, payload = v1.1, expand = all", both, track, "all", "v1.1", 0.3, READ_BYTES),
     ):
         lines = list(itertools.islice(_lines(standing, rules, expand), effort.tweets))
         case = f"{len(standing.index):,} filters, {name}"
-        figures += _beside_floor(case, standing, payload, lines, effort, at_least)
+        figures += _beside_floor(case, standing, payload, lines, effort, at_least, read_bytes)
     return figures
 
 
@@ -108,8 +110,11 @@ def _beside_floor(
     lines: Sequence[bytes],
     effort: Effort,
     at_least: float | None,
+    read_bytes: int,
 ) -> list[Figure]:
-    rounds = [_with_other_ids(lines, number) for number in range(effort.rounds + 1)]
+    rounds = [
+        list(reads_of(_with_other_ids(lines, number), read_bytes)) for number in range(effort.rounds + 1)
+    ]
     coming = iter(rounds)
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
         pipeline = _pipeline(standing, payload, Path(folder))
@@ -156,6 +161,6 @@ def _pipeline(standing: Standing, payload: str, folder: Path) -> PostPipeline:
     return pipeline
 
 
-def _all(pipeline: PostPipeline, lines: Sequence[bytes]) -> None:
-    for line in lines:
-        pipeline.handle(line)
+def _all(pipeline: PostPipeline, reads: Sequence[Sequence[bytes]]) -> None:
+    for read in reads:
+        pipeline.handle(read)

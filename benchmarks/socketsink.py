@@ -109,7 +109,7 @@ def _ways(folder: Path, broker: KafkaProcess | None) -> dict[str, _Way]:
 
 def _through_the_outbox(birth: Birth, sink: Sink) -> Delivery:
     """Return a delivery as for an output with outages: no line is delivered at once."""
-    sink.deliver_at_once = lambda _message: False  # type: ignore[method-assign]
+    sink.may_deliver_at_once = lambda _messages: False  # type: ignore[method-assign]
     return Delivery(birth, sink)
 
 
@@ -132,29 +132,30 @@ def _floor_rate(url: str, rules: Sequence[Rule], folder: Path) -> float:
     file = LineFile(folder / "lines")
     file.open()
     return _rate(
-        replace(settings_in(folder), stream_url=url), rules, lambda line: _append(file, line), file.close
+        replace(settings_in(folder), stream_url=url), rules, lambda lines: _append(file, lines), file.close
     )
 
 
-def _append(file: LineFile, line: bytes) -> None:
-    file.write(line + b"\n")
+def _append(file: LineFile, lines: Sequence[bytes]) -> None:
+    for line in lines:
+        file.write(line + b"\n")
 
 
 def _rate(
     settings: WorkerSettings,
     rules: Sequence[Rule],
-    handle: Callable[[bytes], None],
+    handle: Callable[[Sequence[bytes]], None],
     finish: Callable[[], object],
 ) -> float:
     """Return tweets per CPU second of this process, until what it handled is delivered."""
     count = 0
 
-    def take(line: bytes) -> None:
+    def take(lines: Sequence[bytes]) -> None:
         nonlocal count
-        count += 1
-        handle(line)
+        count += len(lines)
+        handle(lines)
 
-    stream = V1Stream(_KEY, settings, on_open=lambda: None, on_line=take)
+    stream = V1Stream(_KEY, settings, on_open=lambda: None, on_lines=take)
     began = time.process_time()
     stream.run(rules)
     finish()

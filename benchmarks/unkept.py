@@ -35,17 +35,17 @@ class Unkept:
     def open(self) -> None:
         self._sink.open(self)
 
-    def send(self, message: Outgoing) -> None:
+    def gather(self, message: Outgoing) -> None:
         if not self._sink.takes(message):
             return
         self.counts.accepted += 1
-        if self._sink.deliver_at_once(message):
-            self.counts.delivered += 1
-            return
         while not self._sink.send(message, self._ticket):
             self._sink.serve()
         if self.counts.accepted % _SERVE_EVERY == 0:
             self._sink.serve()
+
+    def hand_over(self) -> None:
+        """Nothing is gathered."""
 
     def drain(self, deadline: float) -> int:
         while self.backlog and time.monotonic() < deadline:

@@ -51,8 +51,17 @@ class Pipeline(abc.ABC):
         """Prepare matching and connect to the output. Raises SinkError."""
 
     @abc.abstractmethod
-    def handle(self, line: bytes) -> None:
-        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+    def take(self, line: bytes) -> None:
+        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
+
+    def handle(self, lines: Sequence[bytes]) -> None:
+        """Handle lines that came together, by one read of the stream."""
+        self.tally.received_bytes += sum(map(len, lines))
+        try:
+            for line in lines:
+                self.take(line)
+        finally:
+            self.delivery.hand_over()
 
     def follow(self, handled_until: Callable[[], float]) -> None:
         """Set the function that tells until when everything received was handled; call this first."""

@@ -21,7 +21,7 @@ from traptor.worker.dispatch.bill import Bill
 from traptor.worker.dispatch.dispatch import Dispatch
 from traptor.worker.dispatch.errorcounts import ErrorCounts
 from traptor.worker.dispatch.gapposts import GapPosts
-from traptor.worker.filters.edition import Edition, RuleSource
+from traptor.worker.filters.edition import FOREIGN, Edition
 from traptor.worker.filters.editions import Editions
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
@@ -61,6 +61,7 @@ class PostPipeline(Pipeline):
         self._dispatch.use(self._editions.now)
         self._bill = Bill(birth, delivery, self._dispatch.settled)
         self._gap = GapPosts(birth.group, delivery, self._dispatch, self._bill, self.tally)
+        self._received_at_s = 0.0
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
 
     def open(self) -> None:
@@ -90,42 +91,46 @@ class PostPipeline(Pipeline):
         if self._trial is not None:
             self._trial.stream_opened()
 
-    def handle(self, line: bytes) -> None:
-        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
+    def handle(self, lines: Sequence[bytes]) -> None:
+        """Handle lines that came together, by one read of the stream."""
         with self._lock:
-            self.tally.received_bytes += len(line)
-            found = read_line(line)
-            if isinstance(found, PostHead):
-                self._take_post(line, found)
-            else:
-                self._take_other(line, found)
+            self._catch_up()
+            self._received_at_s = time.time()
+            super().handle(lines)
+
+    def take(self, line: bytes) -> None:
+        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
+        found = read_line(line)
+        if isinstance(found, PostHead):
+            self._take_post(line, found)
+        else:
+            self._take_other(line, found)
 
     def _take_post(self, raw: bytes, head: PostHead) -> None:
-        received_at_s = time.time()
         assert head.data is not None
+        received_at_s = self._received_at_s
         self.problem = ""
-        editions, dispatch = self._editions, self._dispatch
-        if editions.now is not dispatch.edition:
-            self._use(editions.now)
-        if editions.unseen:
-            editions.note(head)
+        if self._editions.unseen:
+            self._editions.note(head)
         if head.errors is not NO_MEMBER:
             self._errors.add_problems(partial_errors(head))
         backlog = self._gap.backlog
         if backlog is not None and backlog.holds(head.data.id):
             self._gap.take_past(raw, head, backlog, received_at_s)
             return
-        self._bill.included_users += included_users(head)
+        if head.includes is not None:
+            self._bill.included_users += included_users(head)
         post = number_of(head.data.id) or 0
         is_repeated = post > 0 and self.delivery.has_seen(post)
+        dispatch = self._dispatch
         if is_repeated and self._drops_repeated:
             dispatch.drop(post, head, received_at_s)
             return
         edition = dispatch.edition
         found = edition.attribute(head, raw)
-        enricher = dispatch.foreign if found.source is RuleSource.FOREIGN else dispatch.enricher
+        enricher = dispatch.foreign if found.source is FOREIGN else dispatch.enricher
         exceeding = self.exceeding(edition.rules, found.rules) if self.has_rate_limits else ()
-        dispatch.deliver(raw, head, found, enricher, received_at_s, is_repeated, exceeding)
+        dispatch.deliver(raw, head, post, found, enricher, received_at_s, is_repeated, exceeding)
 
     def _use(self, edition: Edition) -> None:
         """Match by another edition from now on."""
@@ -150,14 +155,18 @@ class PostPipeline(Pipeline):
         found = read_line(line)
         with self._lock:
             self._catch_up()
-            return self._gap.take_found(piece, line, found)
+            is_new = self._gap.take_found(piece, line, found)
+        self.delivery.hand_over()
+        return is_new
 
     def take_recovered(self, fill: int, line: bytes) -> Taken:
         """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
             self._catch_up()
-            return self._gap.take_recovered(fill, line, found)
+            taken = self._gap.take_recovered(fill, line, found)
+        self.delivery.hand_over()
+        return taken
 
     def expect_past(self, opened_unix: float) -> None:
         """Take posts from before this time as those of a gap, until none came for a while."""

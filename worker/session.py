@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -126,7 +126,7 @@ class Session:
             order,
             self._birth.settings,
             on_open=self._opened,
-            on_line=self._take_line,
+            on_lines=self._take_lines,
             on_refused=lambda refused: self._post(masked(refused, order)),
         )
         self._backfills = order.backfill_minutes > 0
@@ -164,12 +164,12 @@ class Session:
         log.info("streaming", extra=lifecycle())
         give_memory_back()
 
-    def _take_line(self, line: bytes) -> None:
+    def _take_lines(self, lines: Sequence[bytes]) -> None:
         now = time.monotonic()
         self._current.message_came(now)
         self._phase.message_came(now)
         try:
-            self._pipeline.handle(line)
+            self._pipeline.handle(lines)
         finally:
             self._phase.message_handled()
         if self._pipeline.is_over:

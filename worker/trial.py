@@ -23,5 +23,5 @@ def try_key(order: Connect, settings: WorkerSettings, answer: Connection, master
     """
     leave_master(master_pid, {answer.fileno()})
     set_title(f"key {order.key_name}", "test")
-    stream = STREAMS[settings.api](order, settings, on_open=lambda: stream.stop(), on_line=lambda _line: None)
+    stream = STREAMS[settings.api](order, settings, on_open=lambda: stream.stop(), on_lines=lambda _: None)
     answer.send_bytes(msgspec.msgpack.encode(stream.run(_RULES)))

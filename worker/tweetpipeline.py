@@ -40,9 +40,8 @@ class TweetPipeline(Pipeline):
         self._limit_notices.reset()
         super().stream_opened()
 
-    def handle(self, line: bytes) -> None:
-        """Handle one line of the stream; whatever it is, it is delivered or counted, and never fatal."""
-        self.tally.received_bytes += len(line)
+    def take(self, line: bytes) -> None:
+        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
         message = read_message(line)
         if message.tweet is not None:
             self._take_tweet(line, message.tweet)
@@ -73,7 +72,7 @@ class TweetPipeline(Pipeline):
                 return
         body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
         self.sampler.offer(body)
-        self.delivery.send(
+        self.delivery.gather(
             Outgoing(
                 body=body,
                 tweet_id=tweet.id_str,
@@ -98,7 +97,7 @@ class TweetPipeline(Pipeline):
                 log.warning("the server warns", extra=_details(message))
             case Kind.UNKNOWN:
                 self.excerpts.show("a message of an unknown kind", line)
-        self.delivery.send(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
+        self.delivery.gather(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
 
     def _take_limit(self, total: int) -> None:
         delta = self._limit_notices.newly_withheld(total)

@@ -81,7 +81,7 @@ def stream(server: RawServer, answer: Sequence[bytes]) -> tuple[list[bytes], Dis
     server.answer = lambda request: [request if piece == b"echo" else piece for piece in answer]
     lines: list[bytes] = []
     settings = replace(SETTINGS, stream_url=server.url)
-    ended = V1Stream(CONNECT, settings, on_open=lambda: None, on_line=lines.append).run(())
+    ended = V1Stream(CONNECT, settings, on_open=lambda: None, on_lines=lines.extend).run(())
     assert from_worker(frame(ended)[HEADER.size :]) == ended
     assert SECRET not in repr(ended)
     if ended.kind is DisconnectKind.HTTP:

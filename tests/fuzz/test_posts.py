@@ -76,9 +76,12 @@ class Kept:
     def open(self) -> None:
         """Nothing to open."""
 
-    def send(self, message: Outgoing, claim: Claim) -> None:
-        self._register.take_one(claim, lambda _message: True, message)
+    def gather(self, message: Outgoing, claim: Claim) -> None:
+        self._register.take([claim], lambda _ours: True)
         self.messages.append(message)
+
+    def hand_over(self) -> None:
+        """Everything is kept as it comes."""
 
     def has_seen(self, post: int) -> bool:
         return self._register.has(post)
@@ -99,7 +102,7 @@ def test_any_line_is_delivered_as_json_or_counted(line: bytes, expects_past: boo
     pipeline.open()
     if expects_past:
         pipeline.expect_past(OPENED)
-    pipeline.handle(line)
+    pipeline.handle([line])
     counters = pipeline.counters(log_lost=0)
     assert counters.received + counters.broken + sum(counters.other.values()) == 1
     assert len(kept.messages) == counters.received

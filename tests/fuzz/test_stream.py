@@ -80,8 +80,11 @@ class Kept:
     def open(self) -> None:
         """Nothing to open."""
 
-    def send(self, message: Outgoing) -> None:
+    def gather(self, message: Outgoing) -> None:
         self.messages.append(message)
+
+    def hand_over(self) -> None:
+        """Everything is kept as it comes."""
 
 
 def rules() -> tuple[Rule, ...]:
@@ -123,7 +126,7 @@ def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
     kept = Kept()
     pipeline = TweetPipeline(BIRTH, kept, None)
     pipeline.open()
-    pipeline.handle(line)
+    pipeline.handle([line])
     counters = pipeline.counters(log_lost=0)
     assert counters.received + counters.broken + sum(counters.other.values()) == 1
     assert len(kept.messages) == 1 - counters.broken

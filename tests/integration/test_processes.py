@@ -125,7 +125,7 @@ def test_a_worker_that_stays_in_a_message_is_replaced_and_shows_where_it_was(mak
     wait_for(lambda: collection.tweets("track:0"), "tweets")
     loops = tell(collection, "loops")
     collection.wait_log("worker hangs", "connection=track:0", "handling for")
-    collection.wait_log("nonsense.py", "in handle", name="track:0")
+    collection.wait_log("nonsense.py", "in take", name="track:0")
     collection.wait_log("worker did not exit in time: killed", "connection=track:0")
     loops.unlink()
     collection.wait_new_pid("track:0", before["track:0"])

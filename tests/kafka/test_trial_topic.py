@@ -46,7 +46,7 @@ class Collected:
 
     def post(self, text: str = "storm") -> None:
         self.sent += 1
-        self.pipeline.handle(post_line(post_fields(text, id=str(FIRST + self.sent)), "11"))
+        self.pipeline.handle([post_line(post_fields(text, id=str(FIRST + self.sent)), "11")])
 
 
 Make = Callable[..., Collected]

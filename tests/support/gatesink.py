@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
+from collections.abc import Sequence
 
 from traptor.worker.delivery.sink import Results, Ticket
 from traptor.worker.outbox.message import Outgoing
@@ -22,6 +23,7 @@ class GateSink:
         self.sent: list[str] = []  # ids, in order, each time that they were sent
         self.repeated: set[str] = set()  # sent as such that may have been delivered before
         self.delivered: Counter[str] = Counter()
+        self.together: list[list[str]] = []  # ids of those delivered at once, as they came together
         self.dead: set[str] = set()
         self.not_in_outbox: list[str] = []
         self.syncs = 0
@@ -36,14 +38,13 @@ class GateSink:
     def takes(self, message: Outgoing) -> bool:
         return message.tweet_id is not None
 
-    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+    def may_deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         return self.is_line_sink and self.room > 0
 
-    def deliver_at_once(self, message: Outgoing) -> bool:
-        if self.is_line_sink and self.room:
-            self.delivered[message.tweet_id or ""] += 1
-            return True
-        return False
+    def deliver_at_once(self, messages: Sequence[Outgoing]) -> bool:
+        self.together.append([message.tweet_id or "" for message in messages])
+        self.delivered.update(self.together[-1])
+        return True
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
         if len(self._held) >= self.room:

@@ -55,13 +55,13 @@ class BadPipeline(TweetPipeline):
             raise RuntimeError("told to die")
         super().open()
 
-    def handle(self, line: bytes) -> None:
+    def take(self, line: bytes) -> None:
         while is_told("loops", self.birth.connection):
             pass
         if is_told("chatters", self.birth.connection):
             for number in range(200):
                 log.warning("chatter", extra=fields(n=number, filler="x" * 80))
-        super().handle(line)
+        super().take(line)
 
 
 class BadLink(Link):

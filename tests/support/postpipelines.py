@@ -45,9 +45,12 @@ class Kept:
     def stream_opened(self) -> None:
         """Nothing is noted."""
 
-    def send(self, message: Outgoing, claim: Claim) -> None:
-        self._register.take_one(claim, lambda _message: True, message)
+    def gather(self, message: Outgoing, claim: Claim) -> None:
+        self._register.take([claim], lambda _ours: True)
         self.messages.append(message)
+
+    def hand_over(self) -> None:
+        """Everything is kept as it comes."""
 
     def settle(self, claim: Claim) -> None:
         self._register.take([claim], lambda _ours: True)
@@ -71,8 +74,7 @@ def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Out
     pipeline = PostPipeline(birth, kept, None)  # type: ignore[arg-type]
     pipeline.open()
     pipeline.stream_opened()
-    for line in lines:
-        pipeline.handle(line)
+    pipeline.handle(lines)
     return pipeline, kept.messages
 
 

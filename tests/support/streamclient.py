@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class StreamClient:
             CONNECT,
             settings,
             on_open=self.opened.set,
-            on_line=self._on_line,
+            on_lines=self._on_lines,
             on_refused=self.refused.append,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -84,9 +84,10 @@ class StreamClient:
     def _run(self) -> None:
         self.ended = self.stream.run(())
 
-    def _on_line(self, line: bytes) -> None:
-        self.lines.append(line)
-        self.handles.wait(DEADLINE_S)
+    def _on_lines(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            self.lines.append(line)
+            self.handles.wait(DEADLINE_S)
 
     def _answer(self, _request: bytes) -> Iterator[bytes]:
         while True:

@@ -52,7 +52,7 @@ def delivered(settings: WorkerSettings, *lines: bytes) -> list[bytes]:
     pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
     pipeline.open()
     for line in lines:
-        pipeline.handle(line)
+        pipeline.handle([line])
     pipeline.drain(float("inf"))
     return [message.body for message in sink.messages]
 
@@ -115,12 +115,33 @@ def test_a_tweet_is_delivered_with_the_rules_that_are_within_their_rate_limits(t
     pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
     pipeline.open()
     for text in ("storm", "storm and flood", "storm and flood", "storm", "flood"):
-        pipeline.handle(json.dumps(tweet_fields(text)).encode())
+        pipeline.handle([json.dumps(tweet_fields(text)).encode()])
     pipeline.drain(float("inf"))
     ids = [[one["rule_id"] for one in collection_rules(message.body)] for message in sink.messages]
     assert ids == [["1"], ["1", "2"], ["2"], ["2"]]
     counters = pipeline.counters(0)
     assert (counters.received, counters.matched, counters.held, counters.accepted) == (5, 5, 1, 4)
+
+
+class Failing(TweetPipeline):
+    """Has a bug that one line shows."""
+
+    def take(self, line: bytes) -> None:
+        if line == b"bug":
+            raise RuntimeError("a bug")
+        super().take(line)
+
+
+def test_lines_that_came_before_one_that_shows_a_bug_are_handed_over(tmp_path: Path) -> None:
+    sink = KeepingSink()
+    sink.is_line_sink = True
+    birth = Birth("track:0", 1, RULES[0].group, RULES, worker_settings(tmp_path))
+    pipeline = Failing(birth, Delivery(birth, sink), None)
+    pipeline.open()
+    with pytest.raises(RuntimeError):
+        pipeline.handle([LARGE, LARGE, b"bug", LARGE])
+    assert [len(ids) for ids in sink.together] == [2]
+    pipeline.drain(float("inf"))
 
 
 def test_a_limit_of_the_ini_holds_for_each_rule_of_its_groups(tmp_path: Path) -> None:

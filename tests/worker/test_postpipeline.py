@@ -28,6 +28,9 @@ from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.seen.log import WordLog
+from traptor.worker.seen.memory import Memory
+from traptor.worker.seen.register import Register, seen_folder
 from traptor.worker.trialoutput.output import TrialOutput
 
 
@@ -118,6 +121,29 @@ def test_a_post_that_comes_again_is_dropped_where_that_is_wanted() -> None:
     assert (counters.received, counters.repeated, counters.matched) == (4, 2, 2)
 
 
+def test_a_post_whose_first_copy_is_not_yet_kept_is_dropped_and_does_not_count_as_taken(
+    tmp_path: Path,
+) -> None:
+    settings = replace(worker_settings(tmp_path), api="v2", repeated="drop")
+    sink = GateSink()
+    sink.is_line_sink = True
+    delivery = Delivery(replace(BIRTH, settings=settings), sink)
+    pipeline = PostPipeline(replace(BIRTH, settings=settings), delivery, None)
+    pipeline.open()
+    for _ in range(2):
+        pipeline.take(post_line(post_fields("x", id="5"), "11"))
+    other = Register(WordLog(seen_folder(tmp_path, "v2:app")), Memory(), is_shared=False)
+    other.open()
+    assert not other.has(5), "who is killed now has not taken it"
+    delivery.hand_over()
+    other.look()
+    assert other.has(5)
+    assert sink.together == [["5"]]
+    counters = pipeline.counters(0)
+    assert (counters.received, counters.repeated, counters.reads["posts"]) == (2, 1, 1)
+    pipeline.drain(time.monotonic())
+
+
 def test_of_two_connections_the_second_copy_of_a_post_is_dropped_and_counted_as_such() -> None:
     line = post_line(post_fields("x", id="5"), "11")
     pipeline, messages = handled(line, line, birth=replace(BIRTH, pair="v2:app"))
@@ -141,9 +167,9 @@ def test_the_last_error_is_the_problem_until_a_post_comes() -> None:
     error = b'{"title":"UsageCapExceeded","type":"https://api.x.com/2/problems/usage-capped"}'
     pipeline, _ = handled(error)
     assert pipeline.problem == "usage-capped"
-    pipeline.handle(post_line(post_fields("x"), "11"))
+    pipeline.handle([post_line(post_fields("x"), "11")])
     assert pipeline.problem == ""
-    pipeline.handle(b'{"errors":[{"title":"operational-disconnect","disconnect_type":"SlowReader"}]}')
+    pipeline.handle([b'{"errors":[{"title":"operational-disconnect","disconnect_type":"SlowReader"}]}'])
     assert (pipeline.problem, pipeline.is_over) == ("SlowReader", True)
     pipeline.stream_opened()
     assert (pipeline.problem, pipeline.is_over) == ("", False)
@@ -156,7 +182,7 @@ def test_a_change_of_rules_is_used_from_the_next_post_on() -> None:
     for piece in cut(1, change_to(now, Knowledge.of(BIRTH.rules, BIRTH.filters))):
         pipeline.change_rules(piece)
     for filter_id in ("13", "11"):
-        pipeline.handle(post_line(post_fields("x"), filter_id))
+        pipeline.handle([post_line(post_fields("x"), filter_id)])
     assert [message.rule_ids for message in messages] == [("1",), ("7",), ("1",)]
     assert pipeline.rules_change == 1
     assert pipeline.newly_seen_filters() == ("11", "13")
@@ -210,7 +236,7 @@ def test_nothing_counts_as_safe_that_either_output_has_not_kept(tmp_path: Path) 
     pipeline.follow(lambda: now)
     pipeline.open()
     with delivery._lock, trial._delivery._lock:  # their own threads commit nothing meanwhile
-        pipeline.handle(post_line(post_fields("storm"), "11"))
+        pipeline.handle([post_line(post_fields("storm"), "11")])
         now = 9.0
         gathered = delivery.safe_until()
         delivery.keep()

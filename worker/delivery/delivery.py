@@ -1,9 +1,10 @@
 """Bring messages to the sink by way of the outbox: nothing is lost, whatever ends this process.
 
-A message is in the outbox before the sink is asked to deliver it, and leaves it once delivered. For this the
-messages of some milliseconds are committed as one batch, by the thread that brings them or, when the stream
-is quiet, by a small thread of this module. What the sink has no room for waits on disk; once there is room,
-it goes out in order, with the live messages in between (worker/delivery/outflow.py).
+Messages that came together are handed over together. A sink that takes all of them for good or none of them
+delivers them at once. For any other sink a message is in the outbox before it is delivered, and leaves it
+afterwards: the messages of some milliseconds are committed as one batch, by the thread that brings them or,
+when the stream is quiet, by a small thread of this module. What the sink has no room for waits on disk; once
+there is room, it goes out in order, with the live messages in between (worker/delivery/outflow.py).
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Delivery:
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
         self._register = register_of(birth) if name is None else None
+        self.has_seen: Callable[[int], bool] = _sees_none if self._register is None else self._register.has
+        """Tells whether a post, by its id, was taken lately by a worker of the app, as far as known here."""
         self._gathered = Gathering(
             folder, sink, self._outflow, self._intake, self.counts, self._register, name
         )
@@ -117,30 +120,39 @@ class Delivery:
             with self._lock:
                 self._register.look()  # an earlier generation may have taken more since this one opened
 
-    def send(self, message: Outgoing, claim: Claim | None = None) -> None:
-        """Take a message; never waits. If it cannot be kept, `has_room` is cleared: bring no more.
+    def gather(self, message: Outgoing, claim: Claim | None = None) -> None:
+        """Take a message that others may follow, until `hand_over`; never waits.
 
         A post comes with a claim, which is settled when the post is kept, or dropped as another worker's.
         """
         with self._lock:
             if message.tweet_id is None and not self._sink.takes(message):
                 return
-            if not self._gathered and self._gathered.deliver_at_once(message, claim):
-                self._marker.mark_when_due(self._handled_until)
-                return
+            self._gathered.add(message, claim, self._handled_until)
+
+    def hand_over(self) -> None:
+        """Bring what was gathered on its way. If it cannot be kept, `has_room` is cleared: bring no more."""
+        with self._lock:
             if not self._gathered:
-                self._bell.set()
-            if self._gathered.add(message, claim, self._handled_until()):
+                return
+            waited = self._gathered.waits
+            if self._gathered.deliver_at_once():
+                self._marker.mark_when_due(self._handled_until)
+            elif self._gathered.is_full or self._gathered.is_due(time.monotonic()):
                 self._step()
+            elif not waited:
+                self._bell.set()
+
+    def send(self, message: Outgoing, claim: Claim | None = None) -> None:
+        """Take a message that comes alone."""
+        with self._lock:
+            self.gather(message, claim)
+            self.hand_over()
 
     def settle(self, claim: Claim) -> None:
         """Settle the claim to a post that is not delivered, but counts as taken."""
         with self._lock:
             self._gathered.settle(claim)
-
-    def has_seen(self, post: int) -> bool:
-        """Tell whether a post, by its id, was taken lately by a worker of the app, as far as known here."""
-        return self._register is not None and self._register.has(post)
 
     def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
         """Tell whether all of these posts were billed on the UTC day of this unix time."""
@@ -249,7 +261,8 @@ class Delivery:
 
     def _commit(self) -> None:
         self._note()
-        self._gathered.commit()
+        if not (self._gathered and self._gathered.deliver_at_once()):
+            self._gathered.commit()
 
     def _remove_done(self) -> None:
         """Remove delivered messages from the outbox when no commit does it as well."""
@@ -307,6 +320,10 @@ class Delivery:
         if self._register is not None:
             self._register.close()
         return left
+
+
+def _sees_none(_post: int) -> bool:
+    return False
 
 
 def _end_the_process() -> None:

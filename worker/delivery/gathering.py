@@ -1,10 +1,12 @@
-"""Gather messages on their way into the outbox; those of some milliseconds are committed as one batch."""
+"""Gather messages that came together: the sink delivers them at once, or they are committed as one batch."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import compress
 
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
@@ -26,13 +28,15 @@ _BATCH_MESSAGES = 256
 _BATCH_BYTES = 1 << 20
 _TRY_AGAIN_S = 1.0
 
+_Keep = Callable[[Sequence[Outgoing]], bool]
+
 
 class Gathering:
-    """Gathers messages and keeps them in the generation's own outbox; used by one thread at a time.
+    """Gathers messages and keeps them, with the sink or in the generation's own outbox; one thread at a time.
 
-    While they cannot be kept they stay in memory, and the intake is closed. Messages that come with a claim
-    are kept, and recorded as taken, in one turn of the register; those that another worker has taken by then
-    are dropped.
+    What the sink cannot deliver at once is to be committed, with what comes until then. While messages cannot
+    be kept they stay in memory, and the intake is closed. Messages that come with a claim are kept, and
+    recorded as taken, in one turn of the register; those that another worker has taken by then are dropped.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Gathering:
         self._messages: list[Outgoing] = []
         self._claims: list[Claim] = []  # one for each message, or none at all
         self._bytes = 0
+        self._waits = False
         self._since = 0.0
         self._safe_until = 0.0  # everything received until then was gathered before the first message
         self._not_before = 0.0
@@ -81,37 +86,33 @@ class Gathering:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def deliver_at_once(self, message: Outgoing, claim: Claim | None) -> bool:
-        """Have the sink deliver a message for good now; return False if that is impossible now."""
-        if claim is None:
-            return self._deliver_at_once(message)
-        if not self._sink.may_deliver_at_once(message):
-            return False  # before it is billed: another worker may take it
-        assert self._register is not None
-        return self._register.take_one(claim, self._deliver_at_once, message)
+    @property
+    def waits(self) -> bool:
+        """True when gathered messages are to be committed, as the sink could not deliver them at once."""
+        return self._waits
+
+    @property
+    def is_full(self) -> bool:
+        """True when as many are gathered as may be kept at once."""
+        return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES
 
     def settle(self, claim: Claim) -> None:
         """Settle the claim to a post that is not delivered."""
         assert self._register is not None
         self._register.take([claim], lambda _ours: True)
 
-    def add(self, message: Outgoing, claim: Claim | None, handled_until: float) -> bool:
-        """Gather a message; everything received until `handled_until` was handled before it.
-
-        Return whether it is time to commit.
-        """
-        now = time.monotonic()
+    def add(self, message: Outgoing, claim: Claim | None, handled_until: Callable[[], float]) -> None:
+        """Gather a message; everything received until `handled_until` was handled before it."""
         if not self._messages:
-            self._since, self._safe_until = now, handled_until
+            self._since, self._safe_until = time.monotonic(), handled_until()
         self._messages.append(message)
         if claim is None:
             self._counts.accepted += 1
         else:
             assert self._register is not None
-            self._register.take_in_hand(claim)
+            self._register.take_in_hand(claim.post)
             self._claims.append(claim)
         self._bytes += len(message.body)
-        return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES or self.is_due(now)
 
     def is_due(self, now: float) -> bool:
         """Tell whether the first message has waited as long as it may."""
@@ -124,6 +125,17 @@ class Gathering:
         """
         return min(handled_until, self._safe_until) if self._messages else handled_until
 
+    def deliver_at_once(self) -> bool:
+        """Have the sink deliver what is gathered for good now; return False if it is to be committed."""
+        if self._waits:
+            return False
+        # Asked before they are billed: if they must wait, another worker may take them.
+        if self._sink.may_deliver_at_once(self._messages) and self._keep(self._deliver):
+            self._forget()
+            return True
+        self._waits = True
+        return False
+
     def commit(self) -> None:
         """Keep the gathered messages, and let them go out; after a failure, not again at once."""
         if self._is_over or time.monotonic() < self._not_before:
@@ -131,8 +143,8 @@ class Gathering:
         own = self._own if self._own is not None else self.make_outbox()
         if own is None or not self._messages:
             return
-        if self._keep(own):
-            self._messages, self._claims, self._bytes = [], [], 0
+        if self._keep(partial(self._put, own)):
+            self._forget()
             self._can_keep()
 
     def make_outbox(self) -> WaitingBatches | None:
@@ -152,18 +164,21 @@ class Gathering:
         self._own = None
         self._is_over = True
 
-    def _keep(self, own: WaitingBatches) -> bool:
+    def _keep(self, keep: _Keep) -> bool:
         if not self._claims:
-            return self._put(own, self._messages)
+            return keep(self._messages)
         assert self._register is not None
-        return self._register.take(self._claims, lambda ours: self._keep_ours(own, ours))
+        return self._register.take(self._claims, partial(self._keep_ours, keep))
 
-    def _keep_ours(self, own: WaitingBatches, ours: Sequence[bool]) -> bool:
-        messages = [message for message, is_ours in zip(self._messages, ours, strict=True) if is_ours]
-        if messages and not self._put(own, messages):
+    def _keep_ours(self, keep: _Keep, ours: Sequence[bool]) -> bool:
+        messages = self._messages if all(ours) else list(compress(self._messages, ours))
+        if messages and not keep(messages):
             return False
         self._counts.accepted += len(messages)
         return True
+
+    def _forget(self) -> None:
+        self._messages, self._claims, self._bytes, self._waits = [], [], 0, False
 
     def _put(self, own: WaitingBatches, messages: Sequence[Outgoing]) -> bool:
         self._note()
@@ -178,13 +193,13 @@ class Gathering:
         self._outflow.begin(own, batch, messages, self._since)
         return True
 
-    def _deliver_at_once(self, message: Outgoing) -> bool:
+    def _deliver(self, messages: Sequence[Outgoing]) -> bool:
         self._note()
-        is_done = self._sink.deliver_at_once(message)
-        self._counts.accepted += is_done
-        self._counts.delivered += is_done
-        self._outflow.latency.at_once += is_done
-        return is_done
+        if not self._sink.deliver_at_once(messages):
+            return False
+        self._counts.delivered += len(messages)
+        self._outflow.latency.at_once += len(messages)
+        return True
 
     def _cannot_keep(self, error: OutboxError) -> None:
         self._not_before = time.monotonic() + _TRY_AGAIN_S

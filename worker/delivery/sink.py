@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from traptor.worker.outbox.message import Outgoing
@@ -60,11 +61,11 @@ class Sink(Protocol):
     def takes(self, message: Outgoing) -> bool:
         """Tell whether messages that are not tweets are delivered at all; tweets are, whatever it says."""
 
-    def may_deliver_at_once(self, message: Outgoing) -> bool:
-        """Tell whether `deliver_at_once` can be expected to deliver a message now."""
+    def may_deliver_at_once(self, messages: Sequence[Outgoing]) -> bool:
+        """Tell whether `deliver_at_once` can be expected to deliver these messages, all or none of them."""
 
-    def deliver_at_once(self, message: Outgoing) -> bool:
-        """Deliver a message for good now; return False if that is impossible: then nothing has happened."""
+    def deliver_at_once(self, messages: Sequence[Outgoing]) -> bool:
+        """Deliver messages that it may now, for good; return False if that fails: then none is delivered."""
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
         """Take a message and report its result later; return False when there is no room for it now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
 from traptor.common.counts import Counters
@@ -14,33 +14,19 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.dispatch.errorcounts import ErrorCounts
-from traptor.worker.filters.edition import Attribution, Edition, RuleSource
+from traptor.worker.filters.edition import FOREIGN, INFERRED, MATCHED, Attribution, Edition
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import Rebuilt, rebuilt
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_posts
 from traptor.worker.sampler import Sampler
 from traptor.worker.seen.claim import Claim
-from traptor.worker.seen.ids import number_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweets.enrich import Enrichable, Enricher
 from traptor.worker.tweets.enrichers import Enrichers
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 
 _NOT_REBUILT: Final = "not rebuilt"
-
-
-class _OnItsWay(NamedTuple):
-    """A post on its way into one message or two; `tweet`: rebuilt, where that is wanted and possible."""
-
-    raw: bytes
-    tweet: bytes | None
-    head: PostHead
-    enricher: Enricher
-    matched: Sequence[int]
-    is_inferred: bool
-    received_at_s: float
-    is_repeated: bool
 
 
 class Dispatch:
@@ -90,40 +76,41 @@ class Dispatch:
         self,
         raw: bytes,
         head: PostHead,
+        post: int,
         found: Attribution,
         enricher: Enricher,
         received_at_s: float,
         is_repeated: bool = False,
         exceeding: Collection[int] = (),
     ) -> None:
-        """Give a post to the output, unless all its rules exceed their rate limits.
+        """Give a post to the output, unless all its rules exceed their rate limits; `post` is its number.
 
         Posts that a gap lacked exceed none: they come in bursts, paid for, and are not of the present.
         """
         rules, matched = self.edition.rules, found.rules
         if exceeding:
             matched = tuple(index for index in matched if index not in exceeding)
-        post, included = number_of(head.post.id) or 0, included_posts(head)
+        included = () if head.includes is None else included_posts(head)
         settle = partial(self._settle, rules, found, exceeding, is_repeated)
         if exceeding and not matched:
             self._delivery.settle(Claim(post, included, received_at_s, self._is_one_of_two, settle))
             return
         tweet = self._rebuilt(raw) if self._rebuilds else None
-        is_inferred = found.source is RuleSource.INFERRED
-        taken = _OnItsWay(raw, tweet, head, enricher, matched, is_inferred, received_at_s, is_repeated)
-        message = self._outgoing(taken, self._payload)
+        how = matched, found.source is INFERRED, received_at_s, is_repeated
+        message = self._outgoing(self._payload, raw, tweet, head, enricher, *how)
         self._sampler.offer(message.body)
         if self._trial is not None:
-            settle = partial(settle, trial=self._outgoing(taken, self._trial.payload))
+            other = self._outgoing(self._trial.payload, raw, tweet, head, enricher, *how)
+            settle = partial(settle, trial=other)
         claim = Claim(post, included, received_at_s, self._is_one_of_two, settle)
-        self._delivery.send(message, claim)
+        self._delivery.gather(message, claim)
 
     def drop(self, post: int, head: PostHead, received_at_s: float) -> None:
         """Count a post that was taken before, and bill it if that was on another day."""
         self.count_dropped()
         included = included_posts(head)
         if not self._delivery.is_billed((post, *included), received_at_s):
-            self._delivery.settle(Claim(post, included, received_at_s, False, lambda _is_ours: None))
+            self._delivery.bill((post,), included, received_at_s)  # not taken: that is the first copy's part
 
     def count_dropped(self) -> None:
         """Count a post that was taken before, and is not delivered."""
@@ -133,23 +120,34 @@ class Dispatch:
             self._tally.received += 1
             self._tally.repeated += 1
 
-    def _outgoing(self, taken: _OnItsWay, payload: str) -> Outgoing:
-        """Return the message for a post in one form, or as it came where it cannot be rebuilt."""
-        post = taken.head.post
-        created_at, rules = post.created_at, self.edition.rules
-        text, form = taken.raw, NATIVE_PAYLOAD
-        about: Enrichable = taken.head
-        if taken.tweet is not None and payload != NATIVE_PAYLOAD:
-            text, about, form = taken.tweet, Rebuilt(created_at), payload
+    def _outgoing(
+        self,
+        payload: str,
+        raw: bytes,
+        tweet: bytes | None,
+        head: PostHead,
+        enricher: Enricher,
+        matched: Sequence[int],
+        is_inferred: bool,
+        received_at_s: float,
+        is_repeated: bool,
+    ) -> Outgoing:
+        """Return the message for a post in one form, or as it came where it was not rebuilt."""
+        assert head.data is not None
+        post, rules = head.data, self.edition.rules
+        created_at = post.created_at
+        about: Enrichable = head
+        if tweet is None or payload == NATIVE_PAYLOAD:
+            payload = NATIVE_PAYLOAD
+        else:
+            raw, about = tweet, Rebuilt(created_at)
         return Outgoing(
-            body=taken.enricher.enrich(
-                text, about, taken.matched, taken.is_inferred, taken.received_at_s, taken.is_repeated
-            ),
-            tweet_id=post.id,
-            rule_ids=tuple([rules[index].rule_id for index in taken.matched]),
-            created_at_ms=unix_ms_of_created_at(created_at) if created_at else None,
-            payload=form,
-            edit_of=post.edit_of,
+            enricher.enrich(raw, about, matched, is_inferred, received_at_s, is_repeated),
+            post.id,
+            _ids_of(rules, matched),
+            unix_ms_of_created_at(created_at) if created_at else None,
+            payload,
+            post.edit_of,
         )
 
     def _rebuilt(self, raw: bytes) -> bytes | None:
@@ -178,20 +176,28 @@ class Dispatch:
             tally.copies += 1
             return
         tally.received += 1
-        tally.repeated += is_repeated
-        if found.source is RuleSource.MATCHED:
+        if is_repeated:
+            tally.repeated += 1
+        if found.source is MATCHED:
             tally.matched += 1
-        elif found.source is RuleSource.INFERRED:
+        elif found.source is INFERRED:
             tally.inferred += 1
         else:
             tally.unmatched += 1
-            is_foreign = found.source is RuleSource.FOREIGN
+            is_foreign = found.source is FOREIGN
             tally.foreign += is_foreign
             tally.unattributed += not is_foreign
-        tally.held += bool(exceeding) and len(exceeding) >= len(found.rules)
+        if exceeding and len(exceeding) >= len(found.rules):
+            tally.held += 1
         if self._stats is not None:
             self._stats.received_for(rules, found.rules)
             if exceeding:
                 self._stats.held_for(rules, exceeding)
         if trial is not None and self._trial is not None:
             self._trial.send(trial)
+
+
+def _ids_of(rules: Sequence[Rule], matched: Sequence[int]) -> tuple[str, ...]:
+    if len(matched) == 1:  # as nearly always
+        return (rules[matched[0]].rule_id,)
+    return tuple([rules[index].rule_id for index in matched])

@@ -15,7 +15,7 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.dispatch.bill import Bill
 from traptor.worker.dispatch.dispatch import Dispatch
 from traptor.worker.filters.asked import AskedQuery
-from traptor.worker.filters.edition import RuleSource
+from traptor.worker.filters.edition import FOREIGN
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.past import Backlog, Taken
 from traptor.worker.posts.postline import LineKind, OtherLine
@@ -54,7 +54,8 @@ class GapPosts:
         head, attribution = self._asked_by(piece).attribute(found, line)
         enricher = self._dispatch.filling(piece.method, None)
         self._bill.delivers(piece.fill)
-        self._dispatch.deliver(line, head, attribution, enricher, time.time())
+        post = number_of(head.post.id) or 0
+        self._dispatch.deliver(line, head, post, attribution, enricher, time.time())
         return True
 
     def take_recovered(self, fill: int, line: bytes, found: PostHead | OtherLine) -> Taken:
@@ -109,9 +110,10 @@ class GapPosts:
         if self._was_taken(head):
             return False, reads
         found = self._dispatch.edition.attribute(head, raw)
-        group = None if found.source is RuleSource.FOREIGN else self._group
+        group = None if found.source is FOREIGN else self._group
+        enricher, post = self._dispatch.filling(method, group), number_of(head.post.id) or 0
         self._bill.delivers(fill)
-        self._dispatch.deliver(raw, head, found, self._dispatch.filling(method, group), received_at_s)
+        self._dispatch.deliver(raw, head, post, found, enricher, received_at_s)
         return True, reads
 
     def _was_taken(self, head: PostHead) -> bool:

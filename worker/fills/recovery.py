@@ -33,9 +33,9 @@ class RecoveryStream(V2Stream):
     """The stream of a job."""
 
     def __init__(
-        self, piece: RecoverPiece, settings: WorkerSettings, on_line: Callable[[bytes], None]
+        self, piece: RecoverPiece, settings: WorkerSettings, on_lines: Callable[[Sequence[bytes]], None]
     ) -> None:
-        super().__init__(piece.connect, settings, on_open=_nothing, on_line=on_line)
+        super().__init__(piece.connect, settings, on_open=_nothing, on_lines=on_lines)
         self._times = (("start_time", piece.start_time), ("end_time", piece.end_time))
 
     def request(self, rules: Sequence[Rule]) -> Request:
@@ -57,7 +57,7 @@ class Recovery:
         self._piece = piece
         self._pipeline = pipeline
         self._has_room = has_room
-        self._stream = RecoveryStream(piece, settings, self._take)
+        self._stream = RecoveryStream(piece, settings, self._take_all)
         self._until = datetime.fromisoformat(piece.end_time).timestamp()
         self._posts = self._new = 0
         self._reads: dict[str, int] = {}
@@ -91,6 +91,10 @@ class Recovery:
     def stop(self) -> None:
         """End it now; the master has the rest fetched."""
         self._stream.stop()
+
+    def _take_all(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            self._take(line)
 
     def _take(self, line: bytes) -> None:
         if not self._has_room():

@@ -11,7 +11,10 @@ import msgspec
 from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import GroupId, Rule, RuleType
 from traptor.worker.filters.packed import PackedFilter, PackedValue, PackedValues
+from traptor.worker.posts.astweet import tweet_of
 from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.postline import whole_post
+from traptor.worker.tweets.tweet import Tweet
 
 _Packed = tuple[str, str, FollowScope]  # group, value and scope of what a packed filter stands for
 
@@ -25,6 +28,10 @@ class RuleSource(Enum):
     FOREIGN = auto()  # no filter of ours
 
 
+# By name, as they are needed for every post: in Python 3.11 a member of an enum is found by a call.
+MATCHED, INFERRED, FOREIGN = RuleSource.MATCHED, RuleSource.INFERRED, RuleSource.FOREIGN
+
+
 class Attribution(msgspec.Struct, frozen=True, gc=False):
     """The rules that a post was sent for, by index, in the order in which X names their filters."""
 
@@ -32,7 +39,7 @@ class Attribution(msgspec.Struct, frozen=True, gc=False):
     rules: tuple[int, ...] = ()
 
 
-_FOREIGN = Attribution(RuleSource.FOREIGN)
+_FOREIGN = Attribution(FOREIGN)
 _UNATTRIBUTED = Attribution(RuleSource.UNATTRIBUTED)
 
 
@@ -74,7 +81,7 @@ class Edition:
                 if len(users) > 1:
                     users = [number for number in users if number in numbers]
                 if len(users) == 1 and users[0] in numbers:
-                    return Attribution(RuleSource.MATCHED, self._rules_of[users[0]])
+                    return Attribution(MATCHED, self._rules_of[users[0]])
         return self._of_several([one.id or "" for one in named], head, raw)
 
     def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:
@@ -82,13 +89,15 @@ class Edition:
         if not packed and not any(filter_id in self._single for filter_id in ids):
             return _FOREIGN
         found = set(self._values.users(head)) if packed else set[int]()
+        tweet: Tweet | None = None
         if not all(one.is_of_users for one in packed):
-            found.update(self._values.texts(raw))
+            tweet = tweet_of(whole_post(raw))
+            found.update(self._values.texts(tweet))
         rules = self._rules(ids, found)
         if rules:
-            return Attribution(RuleSource.MATCHED, rules)
-        wider = self._rules(ids, self._values.wider(raw)) if packed else ()
-        return Attribution(RuleSource.INFERRED, wider) if wider else _UNATTRIBUTED
+            return Attribution(MATCHED, rules)
+        wider = self._rules(ids, self._values.wider(tweet or tweet_of(whole_post(raw)))) if packed else ()
+        return Attribution(INFERRED, wider) if wider else _UNATTRIBUTED
 
     def for_query(self, meanings: Iterable[Meaning]) -> Edition:
         """Return an edition with the same rules, by the same indexes, for what a query stands for."""
@@ -131,7 +140,7 @@ class Edition:
             its = indexes.get(meaning.group, {})
             known = self._single.get(meaning.filter_id, _UNATTRIBUTED).rules
             rules = self._each_once((*known, *(i for value in meaning.values for i in its.get(value, ()))))
-            source = RuleSource.MATCHED if rules else RuleSource.UNATTRIBUTED
+            source = MATCHED if rules else RuleSource.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
         self._rules_of = [self._each_once(indexes.get(group, {}).get(text, ())) for group, text, _ in numbers]
         types = {meaning.group: GroupId.parse(meaning.group).type for meaning in self.meanings}

@@ -10,9 +10,8 @@ from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import RuleType
 from traptor.worker.match.follow import FollowIndex
 from traptor.worker.match.matcher import ValueMatcher
-from traptor.worker.posts.astweet import tweet_of
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.postline import whole_post
+from traptor.worker.tweets.tweet import Tweet
 
 
 class PackedFilter(msgspec.Struct, frozen=True):
@@ -73,11 +72,10 @@ class PackedValues:
             found += self._reposted.get(head.reposted_author, ())
         return found
 
-    def texts(self, raw: bytes) -> list[int]:
-        """Return the values of track and locations that match a post's line by the documented semantics."""
-        return self._texts.match(tweet_of(whole_post(raw)))
+    def texts(self, tweet: Tweet) -> list[int]:
+        """Return the values of track and locations that match a post by the documented semantics."""
+        return self._texts.match(tweet)
 
-    def wider(self, raw: bytes) -> set[int]:
+    def wider(self, tweet: Tweet) -> set[int]:
         """Return the values found by the wider interpretation, for posts in which there is none otherwise."""
-        tweet = tweet_of(whole_post(raw))
         return self._mentioned.infer(tweet) | set(self._texts.infer(tweet))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
@@ -32,28 +33,38 @@ class SeenIds:
         self._old: _Table | None = None
         self._young = _Table(_FIRST_SLOTS, self._least)
 
-    def add(self, number: int) -> bool:
-        """Remember an id from 1 to 2^64 - 1; return False when it was known."""
-        spread = number * _SPREAD & _WORD
-        if self._old is not None and self._old.has(number, spread):
-            return False
-        young = self._young
-        slots, mask = young.slots, young.mask
-        at = spread >> young.shift
-        while found := slots[at]:
-            if found == number:
-                return False
-            at = (at + 1) & mask
-        slots[at] = number
-        young.count += 1
-        if young.count >= young.most:
-            self._make_room()
-        return True
+    def add(self, numbers: Iterable[int]) -> list[int]:
+        """Remember ids from 1 to 2^64 - 1; return those that were not known."""
+        new = []
+        for number in numbers:
+            spread = number * _SPREAD & _WORD
+            if self._old is not None and self._old.has(number, spread):
+                continue
+            young = self._young
+            slots, mask = young.slots, young.mask
+            at = spread >> young.shift
+            while (found := slots[at]) and found != number:
+                at = (at + 1) & mask
+            if found:
+                continue
+            slots[at] = number
+            new.append(number)
+            young.count += 1
+            if young.count >= young.most:
+                self._make_room()
+        return new
 
     def has(self, number: int) -> bool:
         """Tell whether an id is known."""
         spread = number * _SPREAD & _WORD
-        return self._young.has(number, spread) or (self._old is not None and self._old.has(number, spread))
+        young, old = self._young, self._old
+        slots, mask = young.slots, young.mask
+        at = spread >> young.shift
+        while found := slots[at]:
+            if found == number:
+                return True
+            at = (at + 1) & mask
+        return old is not None and old.has(number, spread)
 
     def age(self) -> None:
         """Forget the ids that were remembered before the last call, unless they came again."""

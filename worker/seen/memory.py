@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from traptor.worker.seen.ids import SeenIds
@@ -25,32 +25,30 @@ class Memory:
 
     def __init__(self, least: int = LEAST_POSTS, kept_s: float = KEPT_S) -> None:
         self._taken = SeenIds(least)
+        self.has = self._taken.has
+        """Tells whether a post was taken lately."""
         self._billed = SeenIds(least)
         self._kept_s = kept_s
         self._passed_s = 0.0  # since posts were made older last
         self._last_s: float | None = None
         self._day_begins = self._day_ends = 0.0
 
-    def has(self, post: int) -> bool:
-        """Tell whether a post was taken lately."""
-        return self._taken.has(post)
-
-    def take(self, post: int) -> None:
-        """Remember a post that was taken."""
-        self._taken.add(post)
+    def take(self, posts: Iterable[int]) -> None:
+        """Remember posts that were taken."""
+        self._taken.add(posts)
 
     def is_billed(self, post: int, at_s: float) -> bool:
         """Tell whether a post was billed on the day of this moment."""
         return self._day_begins <= at_s < self._day_ends and self._billed.has(post)
 
-    def bill(self, post: int, at_s: float) -> bool:
-        """Remember a post as billed at this moment; tell whether it was not yet, on that day."""
+    def bill(self, posts: Sequence[int], at_s: float) -> Sequence[int]:
+        """Remember posts as billed at this moment; return those that were not yet, on that day."""
         if at_s >= self._day_ends:
             self._billed.clear()
             self._day_begins = at_s // _DAY_S * _DAY_S
             self._day_ends = self._day_begins + _DAY_S
         # one from before midnight that comes late: another worker is in the new day already
-        return at_s < self._day_begins or self._billed.add(post)
+        return posts if at_s < self._day_begins else self._billed.add(posts)
 
     def pass_time(self, now_s: float) -> None:
         """Forget what is too old; called whenever posts came."""
@@ -63,12 +61,21 @@ class Memory:
 
     def learn(self, words: Iterable[int], at_s: float) -> float:
         """Take what others wrote, from this time on; return the time of the last word."""
+        taken: list[int] = []
+        billed: list[int] = []
         for word in words:
             if (time := time_of(word)) is not None:
-                at_s = time
+                self._add(taken, billed, at_s)
+                taken, billed, at_s = [], [], time
                 self.pass_time(at_s)
             elif word != TURNED and (post := post_of(word)):
                 if is_taken(word):
-                    self._taken.add(post)
-                self.bill(post, at_s)
+                    taken.append(post)
+                billed.append(post)
+        self._add(taken, billed, at_s)
         return at_s
+
+    def _add(self, taken: Sequence[int], billed: Sequence[int], at_s: float) -> None:
+        self._taken.add(taken)
+        if billed:
+            self.bill(billed, at_s)

@@ -12,8 +12,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from traptor.common.birth import API_V2, Birth
 from traptor.common.logs.event import fields, lifecycle
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 1.0
 _TRY_AGAIN_S: Final = 10.0
 _MOST_UNWRITTEN: Final = 1 << 16
+_POST, _INCLUDED, _RECEIVED_AT = attrgetter("post"), attrgetter("included"), attrgetter("received_at_s")
 
 
 def register_of(birth: Birth) -> Register | None:
@@ -40,9 +43,6 @@ def register_of(birth: Birth) -> Register | None:
 def seen_folder(state_dir: Path, connection: str) -> Path:
     """Return the folder of the posts that an app's workers have taken."""
     return state_dir / "seen" / connection
-
-
-Message = TypeVar("Message")
 
 
 class Billed(NamedTuple):
@@ -68,6 +68,8 @@ class Register:
         self._is_shared = is_shared
         self._clock = clock
         self._in_hand: set[int] = set()
+        self.take_in_hand = self._in_hand.add
+        """Records that a post is on its way."""
         self._unwritten: list[int] = []
         self._only_billed: list[int] = []  # words that go with the next posts
         self._billed_posts = self._billed_included = 0
@@ -93,11 +95,6 @@ class Register:
         """What this worker has read so far (any thread)."""
         return Billed(self._billed_posts, self._billed_included)
 
-    def take_in_hand(self, claim: Claim) -> None:
-        """Record that a post is on its way."""
-        if claim.post:
-            self._in_hand.add(claim.post)
-
     # ---- keeping
 
     def take(self, claims: Sequence[Claim], keep: Callable[[Sequence[bool]], bool]) -> bool:
@@ -109,15 +106,14 @@ class Register:
         if self._is_shared:
             self._begin()
         try:
-            ours = [self._is_ours(claim) for claim in claims]
-            for claim, is_ours in zip(claims, ours, strict=True):
-                if is_ours:
-                    self._bill(claim)
+            ours = [not self._is_shared or self._is_ours(claim) for claim in claims]
+            taken = list(compress(claims, ours))
+            for at_s, those in groupby(taken, _RECEIVED_AT):
+                self._bill(list(those), at_s)
             if not keep(ours):
                 return False
-            taken = [claim.post for claim, is_ours in zip(claims, ours, strict=True) if is_ours]
-            self._taken([post for post in taken if post])
-            self._in_hand.difference_update([claim.post for claim in claims])
+            self._taken(list(filter(None, map(_POST, taken))))
+            self._in_hand.difference_update(map(_POST, claims))
         finally:
             if self._is_locked:
                 self._end()
@@ -125,32 +121,13 @@ class Register:
             claim.settle(is_ours)
         return True
 
-    def take_one(self, claim: Claim, keep: Callable[[Message], bool], message: Message) -> bool:
-        """Do as `take` for one post, whose message `keep` keeps."""
-        if self._is_shared:
-            self._begin()
-        try:
-            is_ours = self._is_ours(claim)
-            if is_ours:
-                self._bill(claim)
-                if not keep(message):
-                    return False
-                self._taken([claim.post] if claim.post else [])
-        finally:
-            if self._is_locked:
-                self._end()
-        claim.settle(is_ours)
-        return True
-
-    def bill(self, posts: Iterable[int], included_posts: Iterable[int], at_s: float) -> Billed:
+    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
         """Count posts that X bills though they came over no stream, and return how many of them are new."""
         before = self.billed
         self._begin()
         try:
-            for post in posts:
-                self._billed_posts += self._is_first(post, at_s)
-            for post in included_posts:
-                self._billed_included += self._is_first(post, at_s)
+            self._billed_posts += self._bill_untaken(posts, at_s)
+            self._billed_included += self._bill_untaken(included_posts, at_s)
             self._taken([])
         finally:
             self._end()
@@ -166,8 +143,7 @@ class Register:
         self._begin()
         try:
             new = [post for post in posts if not self._memory.has(post)]
-            for post in new:
-                self._memory.take(post)
+            self._memory.take(new)
             self._write(new)
         finally:
             self._end()
@@ -211,28 +187,31 @@ class Register:
     def _is_ours(self, claim: Claim) -> bool:
         return not (claim.gives_way and claim.post and self._memory.has(claim.post))
 
-    def _bill(self, claim: Claim) -> None:
-        """Count what X bills for a post and those in its includes."""
-        memory, post, at_s = self._memory, claim.post, claim.received_at_s
-        if not post or memory.bill(post, at_s):
-            self._billed_posts += 1
-        for one in claim.included:
-            self._billed_included += self._is_first(one, at_s)
+    def _bill(self, claims: Sequence[Claim], at_s: float) -> None:
+        """Count what X bills for posts that came at this moment, and for those in their includes."""
+        if not any(map(_INCLUDED, claims)):
+            self._billed_posts += self._bill_all(list(map(_POST, claims)), at_s)
+            return
+        for claim in claims:  # in this order: what stands in the includes of one may come itself
+            self._billed_posts += self._bill_all([claim.post], at_s)
+            self._billed_included += self._bill_untaken(claim.included, at_s)
 
-    def _is_first(self, post: int, at_s: float) -> bool:
-        """Tell whether a post that is not taken is billed for the first time on this day."""
-        if not post:
-            return True
-        is_first = self._memory.bill(post, at_s)
-        if is_first:
-            self._only_billed.append(of_billed(post))
-        return is_first
+    def _bill_all(self, posts: Sequence[int], at_s: float) -> int:
+        """Return how many posts are billed for the first time on this day."""
+        usual = list(filter(None, posts))
+        return len(posts) - len(usual) + len(self._memory.bill(usual, at_s))
+
+    def _bill_untaken(self, posts: Sequence[int], at_s: float) -> int:
+        """Do as `_bill_all` for posts that are not taken, and have them written down."""
+        usual = list(filter(None, posts))
+        first = self._memory.bill(usual, at_s)
+        self._only_billed += map(of_billed, first)
+        return len(posts) - len(usual) + len(first)
 
     def _taken(self, posts: list[int]) -> None:
         """Remember posts, and write them down with what was billed and what else is to be written."""
         now = self._clock()
-        for post in posts:
-            self._memory.take(post)
+        self._memory.take(posts)
         if self._only_billed:
             posts, self._only_billed = [*self._only_billed, *posts], []
         if not 0 <= now - self._written_at_s < 1.0:

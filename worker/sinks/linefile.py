@@ -1,7 +1,7 @@
 """Write a file of lines that overlapping generations append to, and in which no broken line stays.
 
-One line is one write with O_APPEND. A full disk may accept only the beginning of a line, which is then cut
-off. Nothing else may write in between, hence the flock around each write; the kernel releases it when its
+Lines that come together are one write with O_APPEND. A full disk may accept only a beginning, which is then
+cut off. Nothing else may write in between, hence the flock around each write; the kernel releases it when its
 holder is killed. If a writer is killed before it could cut off its partial line, the next writer does it.
 """
 
@@ -61,13 +61,13 @@ class LineFile:
                 "give it to the user that runs Traptor, or name another one"
             ) from error
 
-    def write(self, line: bytes) -> bool:
-        """Append one line; return False while another generation writes. Raises OSError."""
+    def write(self, lines: bytes) -> bool:
+        """Append whole lines, all or none; return False while another generation writes. Raises OSError."""
         self._follow_name()
         if not self._lock():
             return False
         try:
-            self._append(line)
+            self._append(lines)
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
         return True
@@ -97,10 +97,10 @@ class LineFile:
             return True
         return False
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, lines: bytes) -> None:
         size = self._whole_size()
-        written = os.write(self._fd, line)
-        if written < len(line):
+        written = os.write(self._fd, lines)
+        if written < len(lines):
             os.ftruncate(self._fd, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._end = size + written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,13 +24,13 @@ class LineOutput(Protocol):
     """Write to an output of lines that several processes write to at once."""
 
     is_all_or_nothing: bool
-    """Whether a line that is not written whole is not written at all."""
+    """Whether lines that are not written whole are not written at all."""
 
     def open(self) -> None:
         """Open the output. Raises SinkError."""
 
-    def write(self, line: bytes) -> bool:
-        """Write one line, including its end; return False without room now: call again with that line.
+    def write(self, lines: bytes) -> bool:
+        """Write whole lines, with their ends; return False without room now: call again with these.
 
         Raises OSError for any other obstacle, which may be temporary too.
         """
@@ -77,17 +78,18 @@ class LineSink:
         """Tell whether messages of this kind are written."""
         return self._lines(message) is not None
 
-    def may_deliver_at_once(self, message: Outgoing) -> bool:
-        """Tell whether a line goes to an output that takes it whole or not at all, and none is in hand."""
-        lines = self._lines(message)
-        return lines is not None and lines.is_all_or_nothing and self._in_hand is None
-
-    def deliver_at_once(self, message: Outgoing) -> bool:
-        """Write a whole line now; return False if it might be written in part, or there is no room."""
-        lines = self._lines(message)
-        if lines is None or not self.may_deliver_at_once(message):
+    def may_deliver_at_once(self, messages: Sequence[Outgoing]) -> bool:
+        """Tell whether all go to one output that takes them whole or not at all, and no line is in hand."""
+        lines = self._lines(messages[0])
+        if self._in_hand is not None or lines is None or not lines.is_all_or_nothing:
             return False
-        return self._write(lines, message.body + b"\n")
+        return self._tweets is self._others or all(self._lines(one) is lines for one in messages)
+
+    def deliver_at_once(self, messages: Sequence[Outgoing]) -> bool:
+        """Write whole lines now; return False if there is no room."""
+        lines = self._lines(messages[0])
+        assert lines is not None
+        return self._write(lines, b"\n".join([*[message.body for message in messages], b""]))
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
         """Begin to write a line; return False while the previous one is not written."""
@@ -139,9 +141,9 @@ class LineSink:
         self._results.delivered(ticket)
         return True
 
-    def _write(self, lines: LineOutput, line: bytes) -> bool:
+    def _write(self, lines: LineOutput, text: bytes) -> bool:
         try:
-            if lines.write(line):
+            if lines.write(text):
                 self._say_that_it_works()
                 return True
         except OSError as error:

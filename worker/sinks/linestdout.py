@@ -41,15 +41,15 @@ class LineStdout:
                 "start Traptor with an open stdout, or set output to jsonl:DIR"
             ) from error
 
-    def write(self, line: bytes) -> bool:
-        """Write (the rest of) a line; return False while the reader or another worker leaves no room.
+    def write(self, lines: bytes) -> bool:
+        """Write (the rest of) lines; return False while the reader or another worker leaves no room.
 
-        The lock is kept until the line is whole. Raises OSError.
+        The lock is kept until the last line is whole. Raises OSError.
         """
         if not self._rest:
             if not _take_lock():
                 return False
-            self._rest = b"\n" + line if _inside_a_line[0] else line
+            self._rest = b"\n" + lines if _inside_a_line[0] else lines
         return self._write_rest()
 
     def sync(self) -> None:

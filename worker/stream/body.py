@@ -50,8 +50,8 @@ class Body:
         """Count nothing that arrives from now on as handled (any thread)."""
         self._arrivals.shut()
 
-    def messages(self, stall_s: float) -> Iterator[bytes]:
-        """Yield every message; the request for the next one marks the previous one as handled.
+    def messages(self, stall_s: float) -> Iterator[list[bytes]]:
+        """Yield the messages that came together; the request for the next ones marks these as handled.
 
         Raises ReadTimeout (requests') when none ended for `stall_s`, ConnectionError (requests') and
         ProtocolError (urllib3's) when the connection broke or was not HTTP.
@@ -59,14 +59,13 @@ class Body:
         self._wire.settimeout(stall_s)
         message_at = time.monotonic()
         for piece in self._pieces():
-            messages = self._lines.take(piece)
-            yield from messages
-            now = time.monotonic()
-            if messages:
-                message_at = now
-            elif now - message_at > stall_s:  # bytes trickle without completing a message
+            if messages := self._lines.take(piece):
+                yield messages
+                message_at = time.monotonic()
+            elif time.monotonic() - message_at > stall_s:  # bytes trickle without completing a message
                 raise requests.ReadTimeout(f"no whole message for {stall_s:g} s")
-        yield from self._lines.finish()
+        if messages := self._lines.finish():
+            yield messages
 
     def start(self, most_bytes: int, within_s: float) -> bytes:
         """Return the part of the first bytes that arrives within a time. Raises like `messages`."""

@@ -62,7 +62,7 @@ class _Reply(NamedTuple):
 
 
 class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  # tweepy has no types
-    """Opens one stream and passes each line to `on_line`; any thread may end it with `stop`.
+    """Opens one stream and passes lines that came together to `on_lines`; any thread may `stop` it.
 
     The streams of each API extend it: they make the request, and interpret a response other than 200.
     """
@@ -73,7 +73,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         settings: WorkerSettings,
         *,
         on_open: Callable[[], None],
-        on_line: Callable[[bytes], None],
+        on_lines: Callable[[Sequence[bytes]], None],
         on_refused: Callable[[Disconnected], None] = lambda _refused: None,
     ) -> None:
         """Take the credentials; `on_refused` is called once for a response other than 200."""
@@ -83,7 +83,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         self.order = connect
         self.settings = settings
         self._on_open = on_open
-        self._on_line = on_line
+        self._on_lines = on_lines
         self.on_refused = on_refused
         self._stop = Stop()
         self._opening = Opening(settings.connect_timeout_s)
@@ -204,15 +204,11 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
             return
         self._on_open()
 
-    def on_data(self, raw_data: bytes) -> None:
-        """Pass a line on."""
+    def on_data(self, raw_data: Sequence[bytes]) -> None:
+        """Pass lines on that came together; a blank one only keeps the stream alive."""
         self._handled_at = time.monotonic()
-        self._on_line(raw_data)
-        self._end_if_stopped()
-
-    def on_keep_alive(self) -> None:
-        """Record a blank line."""
-        self._handled_at = time.monotonic()
+        if lines := [line for line in raw_data if line]:
+            self._on_lines(lines)
         self._end_if_stopped()
 
     def on_closed(self, response: requests.Response) -> None:
@@ -290,7 +286,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         self._reply = _Reply(response, self._opening.body(response.raw))
         response.iter_lines = self._messages  # type: ignore[assignment]
 
-    def _messages(self, chunk_size: int) -> Iterator[bytes]:
+    def _messages(self, chunk_size: int) -> Iterator[list[bytes]]:
         assert self._reply is not None
         response, body = self._reply
         try:

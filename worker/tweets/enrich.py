@@ -71,6 +71,7 @@ class Enricher:
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
         self._collection = b',"collection":' + opening + b'"received_at":"' if extras else b""
         self._end = b'"' + closing + b"}}" if extras else b"}}"
+        self._last = (0.0, b"")  # a time of receipt, and what ends the tweets that came then
 
     def enrich(
         self,
@@ -105,13 +106,20 @@ class Enricher:
                 members,
                 b"]" if matched else self._not_found,
                 b',"repeated":true' if repeated and self._extras else b"",
-                self._collection,
-                _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b"",
-                self._end,
+                self._end_of(received_at_s),
             )
         )
         # Joined with the rest, the tweet itself would take twice the time.
         return (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1] + added
+
+    def _end_of(self, received_at_s: float) -> bytes:
+        """Return what follows the rules, the same for all that came together."""
+        at_s, end = self._last
+        if at_s != received_at_s or not end:
+            iso = _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b""
+            end = b"".join((self._collection, iso, self._end))
+            self._last = (received_at_s, end)
+        return end
 
     def _head_of(self, group: GroupId) -> bytes:
         """Return the head for a rule of this group, by its identity: its hash takes longer than the rest."""

@@ -39,9 +39,12 @@ class Worker:
         self.delivery = Delivery(birth, sink)
         self.delivery.open()
 
+    def gather(self, number: int) -> None:
+        self.delivery.gather(tweet(number), Claim(number, (), time.time(), True, self.verdicts.append))
+
     def send(self, number: int) -> None:
-        claim = Claim(number, (), time.time(), True, self.verdicts.append)
-        self.delivery.send(tweet(number), claim)
+        self.gather(number)
+        self.delivery.hand_over()
 
 
 @pytest.fixture
@@ -77,13 +80,59 @@ def test_a_post_that_two_workers_bring_is_delivered_once_and_counted_once(
         assert worker.delivery.counts.accepted == worker.delivery.counts.delivered == ours
 
 
+def keeps_nothing_more(worker: Worker) -> None:
+    """Have its thread do nothing on the way to its end, as a kill would."""
+    worker.delivery._gathered._waits = True
+    worker.delivery._gathered._not_before = time.monotonic() + 1e9
+
+
 def test_what_a_killed_worker_had_in_memory_only_is_taken_by_the_other(make: Make) -> None:
     one, other = make(GateSink(confirms=False)), make(GateSink(), second=True)
-    one.delivery._gathered._not_before = time.monotonic() + 1e9  # it commits nothing more
+    keeps_nothing_more(one)
     one.send(1)
     die(one.delivery)
     other.send(1)
     wait_for(lambda: other.sink.delivered == {"1": 1}, "the other delivers it")
+
+
+def test_what_a_killed_worker_had_gathered_is_neither_taken_nor_delivered(make: Make) -> None:
+    one, other = make(GateSink()), make(GateSink(), second=True)
+    for worker in (one, other):
+        worker.sink.is_line_sink = True
+    one.gather(1)
+    one.gather(2)
+    keeps_nothing_more(one)
+    die(one.delivery)
+    assert (one.sink.delivered, one.delivery.billed.posts) == ({}, 0)
+    other.gather(2)
+    other.gather(3)
+    other.delivery.hand_over()
+    assert other.sink.together == [["2", "3"]]
+
+
+def test_of_posts_that_came_together_those_of_another_worker_are_left_out(make: Make) -> None:
+    one, other = make(GateSink()), make(GateSink(), second=True)
+    for worker in (one, other):
+        worker.sink.is_line_sink = True
+    one.send(2)
+    for number in (1, 2, 3):
+        other.gather(number)
+    other.delivery.hand_over()
+    assert other.sink.together == [["1", "3"]]
+    assert other.verdicts == [True, False, True]
+    assert other.delivery.counts.accepted == other.delivery.billed.posts == 2
+
+
+def test_what_came_together_is_counted_before_it_is_delivered(make: Make) -> None:
+    one = make(GateSink())
+    one.sink.is_line_sink = True
+    noted: list[tuple[int, int]] = []
+    one.delivery.before_keeping(lambda: noted.append((one.delivery.billed.posts, len(one.sink.delivered))))
+    one.gather(1)
+    one.gather(2)
+    one.delivery.hand_over()
+    assert noted == [(2, 0)]
+    assert one.sink.together == [["1", "2"]]
 
 
 def test_what_a_worker_kept_and_did_not_come_to_record_is_not_delivered_again(

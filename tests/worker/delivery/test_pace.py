@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,10 +36,10 @@ class Output:
     def takes(self, _message: Outgoing) -> bool:
         return True
 
-    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+    def may_deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         return self.delivers_at_once
 
-    def deliver_at_once(self, _message: Outgoing) -> bool:
+    def deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         return self.delivers_at_once
 
     def send(self, message: Outgoing, ticket: Ticket) -> bool:

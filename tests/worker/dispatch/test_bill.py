@@ -38,8 +38,8 @@ def test_what_was_read_is_written_down_when_the_delivery_says_so(tmp_path: Path)
     state_dir = birth.settings.outbox.state_dir
     delivery.note()
     assert kept(state_dir, "v2:app", 3) is None, "nothing was read"
-    pipeline.handle(post_line(post_fields(id="1"), "of somebody else"))
-    pipeline.handle(post_line(post_fields(id="2"), "11"))
+    pipeline.handle([post_line(post_fields(id="1"), "of somebody else")])
+    pipeline.handle([post_line(post_fields(id="2"), "11")])
     delivery.note()
     found = kept(state_dir, "v2:app", 3)
     assert found is not None
@@ -78,7 +78,7 @@ def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
     pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
     pipeline.open()
     for number in range(1, 4):
-        pipeline.handle(post_line(post_fields(id=str(number)), "11"))
+        pipeline.handle([post_line(post_fields(id=str(number)), "11")])
         delivery.note()
     assert len(delivery.messages) == 3
     assert caplog.messages.count("what was read cannot be written down") == 1

@@ -85,7 +85,7 @@ def test_a_trial_gets_the_same_posts_in_the_other_form(main: str, other: str) ->
     pipeline.open()
     broken = post_fields("x", id="7", geo={"coordinates": {"coordinates": [1]}})
     for line in (post_line(post_fields("storm"), "11"), post_line(broken, "11")):
-        pipeline.handle(line)
+        pipeline.handle([line])
     assert [message.payload for message in kept.messages] == [main, "native"]
     assert [message.payload for message in trial.messages] == [other, "native"]
     for one, same in zip(kept.messages, trial.messages, strict=True):

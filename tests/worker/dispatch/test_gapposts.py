@@ -53,8 +53,8 @@ def test_posts_that_a_gap_lacked_are_delivered_whatever_the_rate_limits_and_leav
     for number in range(3):
         assert pipeline.take_found(PIECE, found_line("a storm", id=f"5{number}"))
         assert pipeline.take_recovered(7, post_line(post_fields("storm", id=f"6{number}"), "11")).is_new
-    pipeline.handle(post_line(post_fields("storm", id="70"), "11"))
-    pipeline.handle(post_line(post_fields("storm", id="71"), "11"))
+    pipeline.handle([post_line(post_fields("storm", id="70"), "11")])
+    pipeline.handle([post_line(post_fields("storm", id="71"), "11")])
     assert [message.tweet_id for message in messages] == ["50", "60", "51", "61", "52", "62", "70"]
     assert pipeline.counters(0).held == 1
 
@@ -135,7 +135,7 @@ def test_posts_from_before_a_stream_with_a_backfill_are_those_of_its_gap() -> No
     pipeline, messages = handled()
     pipeline.expect_past(1_790_000_000.0)
     for at in (1_789_999_990.0, 1_790_000_010.0, 1_789_999_990.0):
-        pipeline.handle(post_line(post_fields("storm", id=id_at(at)), "11"))
+        pipeline.handle([post_line(post_fields("storm", id=id_at(at)), "11")])
     assert [added(message)["collection"].get("filled") for message in messages] == ["backfill", None]
     assert not any("repeated" in added(message) for message in messages)
     assert pipeline.past_taken(time.monotonic()) is None  # more may come
@@ -146,20 +146,20 @@ def test_posts_from_before_a_stream_with_a_backfill_are_those_of_its_gap() -> No
 def test_a_backfill_is_told_once_when_it_is_over_and_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, _ = handled()
     pipeline.expect_past(1_790_000_000.0)
-    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11"))
+    pipeline.handle([post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11")])
     monkeypatch.setattr(past, "QUIET_S", 0.0)
     assert pipeline.past_taken(0.0) is None  # not in the outbox yet
     told = pipeline.past_taken(time.monotonic())
     assert told is not None
     assert (told.number, told.end, told.posts, told.new) == (BACKFILLED, FillEnd.DONE, 1, 1)
     assert pipeline.past_taken(time.monotonic()) is None
-    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_980.0)), "11"))
+    pipeline.handle([post_line(post_fields("storm", id=id_at(1_789_999_980.0)), "11")])
 
 
 def test_a_new_stream_without_a_backfill_brings_no_past() -> None:
     pipeline, messages = handled()
     pipeline.expect_past(1_790_000_000.0)
     pipeline.stream_opened()
-    pipeline.handle(post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11"))
+    pipeline.handle([post_line(post_fields("storm", id=id_at(1_789_999_990.0)), "11")])
     assert "filled" not in added(messages[0])["collection"]
     assert pipeline.past_taken(time.monotonic() + 100) is None

@@ -20,7 +20,7 @@ def test_the_last_ids_are_known_and_no_unknown_one_is(numbers: list[int], least:
     seen, order = SeenIds(least), dict[int, None]()
     for number in numbers:
         assert seen.has(number) or number not in list(order)[-least:]
-        is_new = seen.add(number)
+        is_new = seen.add([number]) == [number]
         if number in list(order)[-least:]:
             assert not is_new
         if number not in order:
@@ -35,10 +35,10 @@ def test_the_last_ids_are_known_and_no_unknown_one_is(numbers: list[int], least:
 def test_ids_are_forgotten_by_the_second_time_that_they_age(first: list[int], second: list[int]) -> None:
     seen = SeenIds(1_000)
     for number in first:
-        seen.add(number)
+        seen.add([number])
     seen.age()
     for number in second:
-        seen.add(number)
+        seen.add([number])
     assert all(map(seen.has, [*first, *second]))
     seen.age()
     assert not any(map(seen.has, first))
@@ -48,6 +48,6 @@ def test_ids_are_forgotten_by_the_second_time_that_they_age(first: list[int], se
 def test_ids_take_no_more_memory_than_promised() -> None:
     seen = SeenIds(1 << 12)
     for number in range(1, 1 << 15):
-        assert seen.add(number << 22)
+        assert seen.add([number << 22])
     assert seen.size_bytes <= 32 * (1 << 12)
-    assert not seen.add(((1 << 15) - 1) << 22)
+    assert not seen.add([((1 << 15) - 1) << 22])

@@ -32,7 +32,7 @@ def test_posts_are_remembered_for_an_hour_and_forgotten_after_two(took: list[tup
                 assert not memory.has(one)
         if not memory.has(post):
             last[post] = came_s
-        memory.take(post)
+        memory.take([post])
 
 
 @pytest.mark.parametrize("by", ["itself", "its successor"])
@@ -57,15 +57,15 @@ def test_each_post_is_billed_once_a_utc_day(came: list[tuple[int, bool]]) -> Non
             now += DAY_S
             billed.clear()
         assert memory.is_billed(post, now) == (post in billed)
-        assert memory.bill(post, now) == (post not in billed)
+        assert bool(memory.bill([post], now)) == (post not in billed)
         billed.add(post)
 
 
 def test_what_comes_late_from_before_midnight_does_not_count_for_the_new_day() -> None:
     memory = Memory()
-    assert memory.bill(1, MIDNIGHT)
-    assert memory.bill(2, MIDNIGHT - 0.001)
-    assert memory.bill(2, MIDNIGHT + 0.001)
+    assert memory.bill([1], MIDNIGHT)
+    assert memory.bill([2], MIDNIGHT - 0.001)
+    assert memory.bill([2], MIDNIGHT + 0.001)
     memory.learn([of_time(int(MIDNIGHT) - 1), 3], 0)
     assert memory.has(3)
     assert not memory.is_billed(3, MIDNIGHT)
@@ -90,6 +90,6 @@ def test_a_clock_that_is_set_back_makes_nothing_forgotten() -> None:
     memory = Memory()
     for now in (MIDNIGHT, MIDNIGHT - 5 * KEPT_S):
         memory.pass_time(now)
-        memory.take(7)
+        memory.take([7])
     memory.pass_time(MIDNIGHT - 5 * KEPT_S + 1)
     assert memory.has(7)

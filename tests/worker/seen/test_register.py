@@ -68,7 +68,7 @@ def test_what_could_not_be_kept_is_not_taken(tmp_path: Path) -> None:
 
 def test_a_post_in_hand_is_known_before_it_is_kept(tmp_path: Path) -> None:
     worker = Worker(tmp_path)
-    worker.register.take_in_hand(Claim(1, (), NOW, True, worker.verdicts.append))
+    worker.register.take_in_hand(1)
     assert worker.register.has(1)
     assert Worker(tmp_path).register.has(1) is False
 

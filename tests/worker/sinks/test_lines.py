@@ -12,6 +12,8 @@ import pytest
 from support.outgoing import Heard, other, tweet
 
 from traptor.common.errors import SinkError
+from traptor.worker.outbox.message import Outgoing
+from traptor.worker.sinks.linefile import LineFile
 from traptor.worker.sinks.lines import LineSink
 from traptor.worker.sinks.outputs import line_sink
 
@@ -48,6 +50,10 @@ def read(path: Path) -> list[object]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
+def at_once(sink: LineSink, *messages: Outgoing) -> bool:
+    return sink.may_deliver_at_once(messages) and sink.deliver_at_once(messages)
+
+
 def fill_disk(sink: LineSink, path: Path) -> None:
     """Have every write to `path` fail for want of space, from the next one on."""
     path.unlink(missing_ok=True)
@@ -72,8 +78,8 @@ def test_tweets_and_other_messages_are_lines_in_the_connections_file(
     sink = make_sink("topic")
     assert sink.takes(tweet(1))
     assert sink.takes(other(2))
-    assert sink.deliver_at_once(tweet(1))
-    assert sink.deliver_at_once(other(2))
+    assert at_once(sink, tweet(1))
+    assert at_once(sink, other(2))
     assert read(path) == [{"id": 1, "filler": ""}, {"delete": 2}]
 
 
@@ -81,7 +87,7 @@ def test_other_messages_can_have_a_file_of_their_own(
     make_sink: Callable[..., LineSink], path: Path, heard: Heard
 ) -> None:
     sink = make_sink("notices")
-    assert sink.deliver_at_once(other(1))
+    assert at_once(sink, other(1))
     assert sink.send(tweet(1), ticket(1))
     assert sink.send(other(2), ticket(2))
     assert read(path) == [{"id": 1, "filler": ""}]
@@ -89,11 +95,33 @@ def test_other_messages_can_have_a_file_of_their_own(
     assert heard.delivered_numbers == [1, 2]
 
 
+def test_lines_that_come_together_are_one_write(
+    make_sink: Callable[..., LineSink], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make_sink("topic")
+    written: list[bytes] = []
+    monkeypatch.setattr(LineFile, "_append", lambda _file, lines: written.append(lines))
+    assert at_once(sink, tweet(1), other(2), tweet(3))
+    assert [json.loads(line) for line in written[0].splitlines()] == [
+        {"id": 1, "filler": ""},
+        {"delete": 2},
+        {"id": 3, "filler": ""},
+    ]
+    assert (len(written), written[0][-1:]) == (1, b"\n")
+
+
+def test_lines_for_two_files_are_not_one_write(make_sink: Callable[..., LineSink], path: Path) -> None:
+    sink = make_sink("notices")
+    assert not at_once(sink, tweet(1), other(2))
+    assert at_once(sink, tweet(1), tweet(2))
+    assert len(read(path)) == 2
+
+
 def test_other_messages_can_be_dropped(make_sink: Callable[..., LineSink], path: Path, heard: Heard) -> None:
     """One that waited in an outbox from before the option was changed leaves it, too."""
     sink = make_sink("drop")
     assert not sink.takes(other(1))
-    assert not sink.deliver_at_once(other(1))
+    assert not at_once(sink, other(1))
     assert sink.send(other(1), ticket(1))
     assert path.read_bytes() == b""
     assert heard.delivered_numbers == [1]
@@ -117,7 +145,7 @@ def test_on_a_full_disk_nothing_is_delivered_at_once_and_what_was_sent_is_writte
     sink = make_sink()
     fill_disk(sink, path)
     with caplog.at_level(logging.INFO):
-        assert not sink.deliver_at_once(tweet(1))
+        assert not at_once(sink, tweet(1))
         assert sink.send(tweet(1), ticket(1))
         sink.serve()
         assert not sink.send(tweet(2), ticket(2)), "it has one line in hand and no room for another"
@@ -139,9 +167,9 @@ def test_no_message_overtakes_the_line_that_is_being_written(
     fill_disk(sink, path)
     assert sink.send(tweet(1), ticket(1))
     free_disk(sink, path)
-    assert not sink.deliver_at_once(tweet(2))
+    assert not at_once(sink, tweet(2))
     sink.serve()
-    assert sink.deliver_at_once(tweet(2))
+    assert at_once(sink, tweet(2))
     assert read(path) == [{"id": 1, "filler": ""}, {"id": 2, "filler": ""}]
 
 
@@ -152,7 +180,7 @@ def test_an_output_that_keeps_failing_is_said_once_a_minute(
     fill_disk(sink, path)
     with caplog.at_level(logging.WARNING):
         for number in range(20):
-            assert not sink.deliver_at_once(tweet(number))
+            assert not at_once(sink, tweet(number))
     assert caplog.text.count("waiting for the output") == 1
 
 
@@ -162,7 +190,7 @@ def test_while_another_generation_writes_there_is_no_room_and_nothing_is_said(
     sink = make_sink()
     with path.open("ab") as another, caplog.at_level(logging.WARNING):
         fcntl.flock(another, fcntl.LOCK_EX)
-        assert not sink.deliver_at_once(tweet(1))
+        assert not at_once(sink, tweet(1))
         assert sink.send(tweet(1), ticket(1))
         assert heard.delivered_numbers == []
         fcntl.flock(another, fcntl.LOCK_UN)

@@ -165,7 +165,7 @@ def dripping(headers: bytes, start: bytes) -> Iterator[bytes]:
 def test_bytes_that_drip_and_come_to_nothing_are_a_stall(headers: bytes, start: bytes) -> None:
     server = RawServer(lambda _request: dripping(headers, start))
     settings, began = replace(SHORT, stream_url=server.url), time.monotonic()
-    stream = V1Stream(CONNECT, settings, on_open=lambda: None, on_line=lambda _line: None)
+    stream = V1Stream(CONNECT, settings, on_open=lambda: None, on_lines=lambda _lines: None)
     watch = threading.Timer(DEADLINE_S, stream.stop)
     watch.start()
     try:

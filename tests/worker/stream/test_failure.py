@@ -31,7 +31,7 @@ def server() -> Iterator[RawServer]:
 def outcome(url: str, **others: str) -> Disconnected:
     settings = replace(SETTINGS, stream_url=url)
     order = msgspec.structs.replace(CONNECT, **others)
-    return V1Stream(order, settings, on_open=lambda: None, on_line=lambda _line: None).run(())
+    return V1Stream(order, settings, on_open=lambda: None, on_lines=lambda _lines: None).run(())
 
 
 def test_a_refused_connection_says_so(closed_port: int) -> None:
@@ -98,7 +98,7 @@ def test_a_proxy_of_the_environment_is_used_when_the_operator_says_so(
 
     def status(**others: str) -> int | None:
         order = msgspec.structs.replace(CONNECT, **others)
-        return V1Stream(order, settings, on_open=lambda: None, on_line=lambda _line: None).run(()).status
+        return V1Stream(order, settings, on_open=lambda: None, on_lines=lambda _lines: None).run(()).status
 
     assert status() == 420
     assert status(proxy=f"http://127.0.0.1:{closed_port}") is None, "a key's own comes first"

@@ -47,7 +47,7 @@ def outcome(url: str, proxy: str | None = None) -> tuple[Disconnected, float]:
         msgspec.structs.replace(CONNECT, proxy=proxy),
         replace(WITHIN, stream_url=url),
         on_open=lambda: None,
-        on_line=lambda _line: None,
+        on_lines=lambda _lines: None,
     )
     return stream.run(()), time.monotonic() - began
 
@@ -136,7 +136,7 @@ def test_a_stream_comes_by_a_socks_proxy(server: RawServer, scheme: str) -> None
         ),
         replace(WITHIN, stream_url=f"{scheme}://stream.invalid"),
         on_open=lambda: None,
-        on_line=lines.append,
+        on_lines=lines.extend,
     )
     ended = stream.run(())
     assert (ended.kind, lines) == (

@@ -39,7 +39,7 @@ class Reading:
             APP_CONNECT,
             settings,
             on_open=self.opened.set,
-            on_line=self.lines.append,
+            on_lines=self.lines.extend,
             on_refused=self.refused.append,
         )
         self._thread = threading.Thread(target=self._run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,11 +90,11 @@ class KafkaSink:
         """Tell whether messages of this kind are sent."""
         return self._recorder.topic(message) is not None
 
-    def may_deliver_at_once(self, _message: Outgoing) -> bool:
+    def may_deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         """Return False: nothing is delivered before Kafka has confirmed it."""
         return False
 
-    def deliver_at_once(self, _message: Outgoing) -> bool:
+    def deliver_at_once(self, _messages: Sequence[Outgoing]) -> bool:
         """Return False: nothing is delivered before Kafka has confirmed it."""
         return False
 
