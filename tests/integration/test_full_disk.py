@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.collection import Collection
-from support.pair import lines_with, lost, settle, start_two, times
+from support.losses import check_nothing_lost, lost
+from support.pair import lines_with, point_to, put_aside, start_two
 from support.smalldisk import MakeDisk, SmallDisk
 from support.waiting import DEADLINE_S, wait_for
 
@@ -53,41 +54,18 @@ def made(collection: Collection) -> int:
     return sum(1 for _ in collection.sandbox.tweets())
 
 
-def lost_outside_gaps(collection: Collection) -> list[object]:
-    spans = [times(gap) for gap in collection.gaps("track:0")]
-    return [
-        tweet
-        for tweet in lost(collection, "track:0", "storm")
-        if not any(since - 0.05 <= tweet["made_at"] <= until + 0.05 for since, until in spans)
-    ]
-
-
-def take_output_away(collection: Collection) -> None:
-    """Every write to the connection's file fails from now on, though its disk has room."""
-    output = collection.output / "track:0.jsonl"
-    output.rename(collection.output / "first.jsonl")
-    output.symlink_to("/dev/full")
-
-
 def give_output_back(collection: Collection) -> None:
     """It is on a disk that has room."""
-    (collection.output / "track:0.jsonl").unlink()
-    (collection.output / "track:0.jsonl").symlink_to(collection.folder / "second.jsonl")
+    point_to(collection.output / "track:0.jsonl", collection.folder / "second.jsonl")
 
 
-def put_first_part_back(collection: Collection) -> None:
-    """To where there is room for all of it."""
-    whole = collection.folder / "whole"
-    whole.mkdir()
-    parts = [collection.output / "first.jsonl", collection.output / "track:0.jsonl"]
-    (whole / "track:0.jsonl").write_bytes(b"".join(part.read_bytes() for part in parts))
-    (collection.folder / "output").unlink()
-    (collection.folder / "output").symlink_to(whole)
+def fill_outbox(collection: Collection) -> Path:
+    """Have every write to the output fail, though its disk has room, until that is full of what waits.
 
-
-def fill_outbox(collection: Collection) -> None:
-    """Take the output away until the disk is full of what waits."""
-    take_output_away(collection)
+    Return what was written before.
+    """
+    output = collection.output
+    first = put_aside(output / "track:0.jsonl", output / "first.jsonl", "/dev/full")
     collection.sandbox.set_rate(400)
     wait_outbox_full(collection)
     collection.sandbox.set_rate(10)
@@ -96,6 +74,7 @@ def fill_outbox(collection: Collection) -> None:
     )
     shown = "its outbox cannot grow: the disk of state_dir is full"
     wait_for(lambda: collection.connection("track:0")["waits_for"] == shown, "the true reason is shown")
+    return first
 
 
 def test_what_a_worker_read_late_and_could_not_keep_lies_in_the_gap_when_it_is_killed(
@@ -113,16 +92,15 @@ def test_what_a_worker_read_late_and_could_not_keep_lies_in_the_gap_when_it_is_k
     collection.wait_log("worker ended", "connection=track:0", f"pid={pid}")
     disk.free()
     collection.wait_new_pid("track:0", pid)
-    settle(collection, "track:0", "storm")
-    assert lost(collection, "track:0", "storm")
-    assert not lost_outside_gaps(collection)
+    check_nothing_lost(collection)
+    assert lost(collection)
 
 
 @pytest.mark.long
 def test_a_disk_that_the_outbox_filled_comes_free_when_the_output_is_back(
     collection: Collection, disk: SmallDisk
 ) -> None:
-    fill_outbox(collection)
+    first = fill_outbox(collection)
     free_before = disk.free_bytes
     assert free_before > 0  # an outbox leaves some to others
     give_output_back(collection)
@@ -130,9 +108,7 @@ def test_a_disk_that_the_outbox_filled_comes_free_when_the_output_is_back(
     collection.wait_streaming("track:0", "follow:0")
     wait_for(lambda: disk.free_bytes > 4 * MB, "the disk is free")
     assert lines_with(collection, "the outbox has room again", name="track:0")
-    settle(collection, "track:0", "storm")
-    put_first_part_back(collection)
-    assert not lost_outside_gaps(collection)
+    check_nothing_lost(collection, first)
 
 
 @pytest.mark.long
@@ -141,7 +117,7 @@ def test_what_waits_on_a_full_disk_goes_out_after_a_restart_of_the_supervisor(
     collection: Collection, disk: SmallDisk, end: str
 ) -> None:
     """Nobody finds room for a single byte when the next one starts."""
-    fill_outbox(collection)
+    first = fill_outbox(collection)
     if end == "kill":
         collection.signal(signal.SIGKILL)
         assert collection.process is not None
@@ -159,9 +135,7 @@ def test_what_waits_on_a_full_disk_goes_out_after_a_restart_of_the_supervisor(
     give_output_back(collection)
     disk.free()
     collection.wait_streaming("track:0", "follow:0")
-    settle(collection, "track:0", "storm")
-    put_first_part_back(collection)
-    assert not lost_outside_gaps(collection)
+    check_nothing_lost(collection, first)
 
 
 @pytest.mark.long

@@ -380,6 +380,10 @@ def test_a_changed_output_is_taken_over_by_a_refresh_and_nothing_is_lost(make_co
     )
     collection.sandbox.stop_timeline()
     assert new
+    # What is in the server's queue when the stream is closed was never sent.
+    wait_for(
+        lambda: all(one["connections"] for one in collection.sandbox.tweets() if one["for"]), "all is sent"
+    )
     assert collection.stop() == 0
     assert (old_output / "track:0.jsonl").stat().st_size == size
     written = {*first, *read_ids(elsewhere / "track:0.jsonl")}

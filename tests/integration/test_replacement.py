@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 from support.collection import Collection, Json, Key
+from support.losses import Span, unaccounted
 from support.pair import TICKS_S, gaps_of_ticks_aside
 from support.waiting import wait_for
 
@@ -171,29 +172,8 @@ def test_refresh_after_refresh_loses_nothing_outside_reported_gaps(make_collecti
 def _lost(collection: Collection) -> list[Json]:
     """Tweets for the rule, sent after the start and outside of reported gaps, that are not written."""
     written, spans = _written(collection), _spans(collection)
-    streams = collection.sandbox.connections(with_values=False)
     missing = [tweet for tweet in collection.sandbox.tweets() if tweet["for"] and tweet["id"] not in written]
-    return [
-        tweet
-        for tweet in missing
-        if not any(a <= until and at <= b for a, b in spans for at, until in _sent(tweet, streams))
-    ]
-
-
-def _sent(tweet: Json, streams: list[Json]) -> list[tuple[float, float]]:
-    """When the sandbox wrote it to a stream, as Unix times; where it did not, how long it meant to.
-
-    On a busy machine a tweet waits in the server's queue: it is written later than it was made, and when its
-    stream is closed meanwhile, to nobody.
-    """
-    made_mono = tweet["made_mono"]
-    times = [(at, at) for at in tweet["written_mono"]]
-    if not times:
-        open_then = [one for one in streams if one["opened_mono"] <= made_mono]
-        ends = [one["closed_mono"] for one in open_then if (one["closed_mono"] or 0.0) > made_mono]
-        times = [(made_mono, max(ends, default=made_mono))]
-    offset_s = tweet["made_at"] - made_mono
-    return [(at + offset_s, until + offset_s) for at, until in times]
+    return unaccounted(missing, spans, collection.sandbox.connections(with_values=False))
 
 
 def _refreshes(collection: Collection) -> int:
@@ -204,7 +184,7 @@ def _written(collection: Collection) -> set[str]:
     return {tweet["id_str"] for tweet in collection.tweets("track:0")}
 
 
-def _spans(collection: Collection) -> list[tuple[float, float]]:
+def _spans(collection: Collection) -> list[Span]:
     """The reported gaps as Unix times, widened by the rounding of the log's milliseconds.
 
     Before the first of them nothing was planned yet.

@@ -260,13 +260,11 @@ class Collection:
 
     def tweets(self, name: str) -> list[Json]:
         """What was delivered for a connection."""
-        return [message for message in self.messages(name) if "id_str" in message]
+        return tweets_in(self.output / f"{name}.jsonl")
 
     def messages(self, name: str) -> list[Json]:
         """All whole lines that were written for a connection; one that is being written is left out."""
-        path = self.output / f"{name}.jsonl"
-        content = path.read_bytes() if path.exists() else b""
-        return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+        return messages_in(self.output / f"{name}.jsonl")
 
     def log(self, name: str = "supervisor") -> str:
         path = self.logs / f"{name}.log"
@@ -303,6 +301,16 @@ class Collection:
         """The gaps that supervisor.log reports for a connection."""
         lines = [line for line in self.log().splitlines() if f" gap connection={name} " in line]
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+
+def messages_in(path: Path) -> list[Json]:
+    """All whole lines of an output file."""
+    content = path.read_bytes() if path.exists() else b""
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def tweets_in(path: Path) -> list[Json]:
+    return [message for message in messages_in(path) if "id_str" in message]
 
 
 def _end(lines: list[str]) -> str:

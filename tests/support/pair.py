@@ -69,25 +69,15 @@ def wait_gap(collection: Collection, cause: str, name: str = "track:0") -> Json:
     )
 
 
-def lost(collection: Collection, name: str, value: str) -> list[Json]:
-    """What was made for a value while or after its connection first streamed, and was not written."""
-    written = {tweet["id_str"] for tweet in collection.tweets(name)}
-    opened_at = min(c["opened_at"] for c in collection.sandbox.connections() if _carries(c, value))
-    tweets = [tweet for tweet in collection.sandbox.tweets() if value in tweet["for"]]
-    return [tweet for tweet in tweets if tweet["made_at"] > opened_at and tweet["id"] not in written]
+def point_to(name: Path, target: Path | str) -> None:
+    """Have a file's name lead to another one from one moment to the next: a worker may look at any time."""
+    new = name.with_name(f"{name.name}.new")
+    new.symlink_to(target)
+    new.replace(name)
 
 
-def _carries(connection: Json, value: str) -> bool:
-    return any(value in values for values in connection["values"].values())
-
-
-def settle(collection: Collection, name: str, value: str) -> None:
-    """No more tweets are made; what was written to open streams has arrived."""
-    collection.sandbox.stop_timeline()
-
-    def settled() -> bool:
-        connections = [c for c in collection.sandbox.connections() if _carries(c, value)]
-        open_now = {c["id"] for c in connections if c["closed_at"] is None}
-        return not [tweet for tweet in lost(collection, name, value) if open_now & set(tweet["connections"])]
-
-    wait_for(settled, "all that was sent to open streams is written")
+def put_aside(name: Path, aside: Path, target: Path | str) -> Path:
+    """Keep a file under another name, while its own leads elsewhere from now on."""
+    aside.hardlink_to(name)
+    point_to(name, target)
+    return aside
