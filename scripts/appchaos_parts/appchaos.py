@@ -33,8 +33,8 @@ from traptor.supervisor.ledger.accounting import imbalances
 _START_S = 180.0
 _CALM_S = 960.0  # connects or requests for filters may be used up, for a window of X's
 _FILLED_S = 1_800.0  # searches may be used up, for two windows
-_READ_ON_S = 60.0
-_STOP_S = 45.0
+_READ_ON_S = 180.0
+_STOP_S = 90.0  # longer than the supervisor's own drain_timeout
 _KEEP = 1_000_000
 _SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1")
 NO_FILLS, SEARCH, RECOVERY = FILLS = ("no", "search", "recovery")
@@ -217,6 +217,7 @@ class AppChaos:
             billed=sum(day["posts"] + day["included_posts"] for day in sandbox.v2.bill()),
             counted=counted,
             filled=filled_times(ledger_file, wall_to_mono),
+            slowness=self._servers.slowness,
             findable=findable(tweets, sandbox.v2.matches(), self._rules.steady),
         )
         verdict = judged(found)

@@ -62,6 +62,7 @@ class Report:
             "billed": self.found.billed,
             "counted": self.found.counted,
             "billed_and_never_read": verdict.unread,
+            "slowness": round(self.found.slowness, 2),
             "breaches": self.breaches,
         }
 
@@ -101,6 +102,7 @@ class Report:
         yield f"  {'the sandbox stood still, in all':<54}{sum(still_s):>10.1f}"
         yield f"  {'the sandbox stood still, longest':<54}{max(still_s, default=0.0):>10.1f}"
         yield f"  {'furthest apart of ledger and server record':<54}{self._apart_s:>10.2f}"
+        yield f"  {'the sandbox ran slower than alone, times':<54}{self.found.slowness:>10.1f}"
         yield from (f"FAILED: {breach}" for breach in self.breaches)
         if not self.breaches:
             yield "Outside of the ledger's gaps nothing was lost, and the bill is our count of what was read."

@@ -31,10 +31,11 @@ from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TO
 from chaos_parts.verdict import Found, judged
 from traptor.supervisor.ledger.accounting import imbalances
 
-_START_S = 60.0
-_CALM_S = 90.0
-_READ_ON_S = 60.0
-_STOP_S = 45.0  # longer than the supervisor's own drain_timeout
+# A trial that works waits for none of these times to be over, however busy the machine.
+_START_S = 180.0
+_CALM_S = 240.0
+_READ_ON_S = 180.0
+_STOP_S = 90.0  # longer than the supervisor's own drain_timeout
 _SAMPLE_S = 2.0
 _RULES_LOOK_S = 3.0
 _KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
@@ -207,7 +208,7 @@ class Chaos:
                 wall_to_mono=self._wall_to_mono,
                 connections=connections,
                 strikes=strikes,
-                sent=sent_tweets(sandbox.tweets()),
+                sent=tuple(sent_tweets(sandbox.tweets())),
                 topic=topic,
                 ledger=read_ledger(ledger_file, self._wall_to_mono),
                 events=self._log.records,
@@ -233,6 +234,7 @@ class Chaos:
             disagreements=verdict.disagreements,
             trends=self._masters.trends(),
             failures=[*self._failures, *verdict.faults, *imbalances(ledger_file), *left],
+            slowness=self._stage.servers.slowness,
         )
 
     def _keep(self, record: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from chaos_parts.deliveries import Deliveries, SentTweet, Topic, account
 from chaos_parts.evidence import with_names
 from chaos_parts.ledger import LedgerRecord
 from chaos_parts.timeline import Timelines
+from chaos_parts.unread import unread_times
 
 Json = dict[str, Any]
 
@@ -32,7 +33,7 @@ class Found:
     wall_to_mono: float
     connections: Sequence[Json]  # from the sandbox's record
     strikes: Sequence[Json]  # from the sandbox's record
-    sent: Iterator[SentTweet]  # from the sandbox's record
+    sent: Sequence[SentTweet]  # from the sandbox's record
     topic: Topic
     ledger: LedgerRecord
     events: Sequence[Json]  # from supervisor.log
@@ -59,6 +60,7 @@ def judged(found: Found) -> Verdict:
     doubts = [
         *silences(found.strikes, streams, found.stall_timeout_s),
         *doubts_of_stops(found.stops, streams),
+        *unread_times(found.sent, streams, found.topic),
     ]
     return Verdict(
         deliveries=account(found.sent, streams, ledger, found.topic),

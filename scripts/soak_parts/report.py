@@ -24,6 +24,7 @@ class Report:
     generations: Mapping[str, int]  # by the reason of their end
     trends: Sequence[Trend]
     failures: Sequence[str]
+    slowness: float = 1.0  # of the server: how much slower than alone it ran
 
     @property
     def breaches(self) -> list[str]:
@@ -55,6 +56,7 @@ class Report:
             "disturbances": dict(self.disturbances),
             "strikes": dict(self.strikes),
             "generations": dict(self.generations),
+            "slowness": round(self.slowness, 2),
             "trends": [{**asdict(trend), "is_flat": trend.is_flat} for trend in self.trends],
             "breaches": self.breaches,
         }
@@ -80,6 +82,7 @@ class Report:
         for connection, causes in self.gap_seconds().items():
             text = ", ".join(f"{cause} {seconds:.1f}" for cause, seconds in causes.items())
             yield _row(connection, f"{sum(causes.values()):.1f}") + f"  ({text})"
+        yield _row("the server ran slower than alone, times", f"{self.slowness:.1f}")
         yield "the master: after the warm-up, at the end, at most"
         for trend in self.trends:
             yield _row(trend.name, f"{trend.first:.1f}") + f"{trend.last:>10.1f}{trend.most:>10.1f}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from trial.accounts import make_accounts, write_ini, write_key_file
+from trial.clocks import wall_to_mono_s
 from trial.evidence import gather, generations
 from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
@@ -27,12 +28,13 @@ from soak_parts.report import Report
 from traptor.supervisor.ledger.accounting import imbalances
 
 _KEYS = 9  # five for the connections, the rest as spares
-_START_S = 60.0
-_CALM_S = 60.0
+# A trial that works waits for none of these times to be over, however busy the machine.
+_START_S = 180.0
+_CALM_S = 180.0
 _STILL_S = 3.0  # when no counter moves for this long, everything is read
-_READ_ON_S = 30.0
-_STOP_S = 45.0  # longer than the supervisor's own drain_timeout
-_NOTICE_S = 0.25  # maximum delay of a stream's end on a busy machine
+_READ_ON_S = 120.0
+_STOP_S = 90.0  # longer than the supervisor's own drain_timeout
+_NOTICE_S = 0.25  # maximum delay of a stream's end, for a server that never waits for a processor
 _STALL_TIMEOUT_S = 5
 _KEY_FILE = "keys.yml"
 # Short waits, so that each kind of trouble occurs many times; budgets that never run out.
@@ -168,7 +170,8 @@ class Soak:
         self._failures += [str(breach) for breach in self._breaches(log)]
         strikes = self._servers.sandbox.soak()["strikes"]
         silent = silences(strikes, evidence.streams, _STALL_TIMEOUT_S)
-        evidence = replace(evidence, silences=silent, notice_s=_NOTICE_S)
+        notice_s = _NOTICE_S * self._servers.slowness
+        evidence = replace(evidence, silences=silent, notice_s=notice_s)
         options = self._options
         return Report(
             minutes=options.minutes,
@@ -181,12 +184,13 @@ class Soak:
             generations=Counter(r["why"] for r in log.records if r["message"] == "worker ended"),
             trends=trends(self._gauge.samples),
             failures=self._failures,
+            slowness=self._servers.slowness,
         )
 
     def _breaches(self, log: LogTail) -> list[Breach]:
         """Return connections beyond the limit of their keys; each key of a soak may have one."""
         records = self._servers.sandbox.connections(with_values=False)
-        wall_to_mono = time.monotonic() - time.time()
+        wall_to_mono = wall_to_mono_s()
         streams = key_streams(records, generations(records, log.records, wall_to_mono))
         return breaches(streams, {}, overlaps(log.records, wall_to_mono))
 

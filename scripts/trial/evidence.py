@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from traptor.sandbox.client import SandboxClient
+from trial.clocks import wall_to_mono_s
 from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
 from trial.rules import Value
 from trial.slots import Generation
@@ -57,7 +57,7 @@ def gather(
     rules: Sequence[tuple[float, frozenset[Value]]],
 ) -> Evidence:
     """Return the evidence of a finished collection; `rules` as they were put into Redis."""
-    wall_to_mono = time.monotonic() - time.time()
+    wall_to_mono = wall_to_mono_s()
     return Evidence(
         tweets=[made_tweet(record) for record in sandbox.tweets() if record["for"]],
         streams=opened_streams(sandbox.connections(), log_events, wall_to_mono),

@@ -17,6 +17,7 @@ from trial.folder import TrialFolder
 from trial.interrupt import out_of_any_reach, out_of_reach
 from trial.ports import free_port
 from trial.rules import Rule
+from trial.slowness import slowness_of
 
 CHANNEL = "traptor-notify"
 # Every answered write is in the file: rules survive a kill of Redis, though not of the host. Counters make
@@ -67,6 +68,11 @@ class Servers:
     def sandbox(self) -> SandboxClient:
         """The sandbox's API."""
         return self._sandbox.client
+
+    @property
+    def slowness(self) -> float:
+        """How much slower than alone the sandbox has run so far."""
+        return slowness_of(self._sandbox.pid)
 
     @property
     def redis_url(self) -> str:

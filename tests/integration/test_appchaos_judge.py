@@ -105,6 +105,14 @@ def test_a_server_that_stood_still_is_no_witness_of_that_time(noticed_at: float,
     assert [(one.since, one.until) for one in verdict.standstills] == [(80.0, 90.0)]
 
 
+@pytest.mark.parametrize(("slowness", "is_explained"), [(1.0, False), (2.0, True)])
+def test_a_server_that_ran_twice_as_slow_as_alone_may_notice_an_end_twice_as_late(
+    slowness: float, is_explained: bool
+) -> None:
+    streams = [{"id": 1, "opened_mono": 10.0, "closed_mono": 98.0}]
+    assert (judged(found(streams=streams, slowness=slowness)).breaches == []) is is_explained
+
+
 @pytest.mark.parametrize(("until", "is_explained"), [(84.0, True), (88.0, False)])
 def test_an_end_without_a_byte_is_seen_only_when_the_stall_timer_is_over(
     until: float, is_explained: bool

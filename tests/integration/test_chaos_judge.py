@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +16,12 @@ from chaos_parts.evidence import with_names
 from chaos_parts.leftovers import files_left
 from chaos_parts.report import Report
 from chaos_parts.timeline import Entry, Kind, Timelines
+from chaos_parts.unread import unread_times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trial.judge import OpenedStream, Silence
 from trial.measure import Trend
+from trial.slowness import MOST, slowness_of
 
 TRACK = "track:0"
 
@@ -172,6 +175,34 @@ def test_time_without_a_plan_agrees_with_anything() -> None:
     assert differing(ledger, stream(5.0, 20.0)) == []
 
 
+@pytest.mark.parametrize(
+    ("arrived", "differs_s"),
+    [
+        ("", []),  # the worker was dead: it is a gap, however late the server noticed
+        ("50", []),
+        ("50 51 52", [2.0]),
+        ("50 51 52 53 54", [5.0]),
+        ("54", [1.0]),
+        ("50 54", [1.0]),
+    ],
+)
+def test_a_gap_in_which_nothing_arrived_is_one_though_the_server_wrote(
+    arrived: str, differs_s: list[float]
+) -> None:
+    """One tweet a second until the server notices the end of a stream 5 s after the ledger."""
+    sent = [SentTweet(str(at), ((1, float(at)),)) for at in range(10, 55)]
+    ids = [*map(str, range(10, 50)), *arrived.split()]
+    topic = Topic(Counter((TRACK, one) for one in ids), 0)
+    streams = [stream(10.0, 55.0), stream(60.0, 99.0, 2)]
+    assert differing(LEDGER, *streams, doubts=tuple(unread_times(sent, streams, topic))) == differs_s
+
+
+def test_a_time_in_which_the_server_wrote_nothing_shows_nothing() -> None:
+    streams = [stream(10.0, 55.0), stream(60.0, 99.0, 2)]
+    assert unread_times([SentTweet("1", ((1, 20.0),))], streams, TOPIC) == []
+    assert unread_times([SentTweet("7", ((3, 20.0),))], STREAMS, TOPIC) == [Silence("follow:0", 10.0, 50.0)]
+
+
 edges = st.integers(0, 40)
 spans = st.lists(st.tuples(edges, edges).map(sorted).map(tuple), max_size=6)
 
@@ -295,6 +326,31 @@ def test_two_percent_that_came_twice_are_much_in_a_long_run_only(minutes: float,
     topic = Topic(Counter({(TRACK, str(n)): 2 if n < 20 else 1 for n in range(1000)}), 0)
     report = replace(make_report(), minutes=minutes, topic=topic)
     assert bool(report.breaches) is is_much
+
+
+@pytest.mark.parametrize(
+    ("closed", "slowness", "is_breach"),
+    [(51.4, 1.0, False), (51.6, 1.0, True), (51.6, 1.2, False), (55.9, 4.0, False), (56.1, 4.0, True)],
+)
+def test_a_server_that_waits_for_a_processor_may_notice_an_end_as_much_later(
+    closed: float, slowness: float, is_breach: bool
+) -> None:
+    apart = disagreements(LEDGER, [stream(10.0, closed), stream(60.0, 99.0)], (), 90.0)
+    assert bool(replace(make_report(), disagreements=apart, slowness=slowness).breaches) is is_breach
+
+
+@pytest.mark.parametrize(
+    ("told", "times"),
+    [("2000 0 5", 1.0), ("2000 1000 5", 1.5), ("2000 90000 5", 4.0), ("0 0 0", 1.0), ("", 1.0)],
+)
+def test_how_long_a_process_waited_for_a_processor_is_told_by_the_kernel(
+    told: str, times: float, tmp_path: Path
+) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "schedstat").write_text(f"{told}\n")
+    assert slowness_of(7, tmp_path) == times
+    assert slowness_of(8, tmp_path) == 1.0
+    assert 1.0 <= slowness_of(os.getpid()) <= MOST
 
 
 @pytest.mark.parametrize(("spoil", "words"), BREACHES)

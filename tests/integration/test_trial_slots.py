@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.collection import Collection, Key
 from support.waiting import wait_for
+from trial.clocks import wall_to_mono_s
 from trial.evidence import generations
 from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps
 
@@ -99,7 +99,7 @@ def test_there_is_a_breach_exactly_when_more_were_open_at_once(
 def check(collection: Collection) -> list[Breach]:
     """By the sandbox's record and the supervisor's log."""
     events = [orjson.loads(line) for line in collection.log().splitlines()]
-    wall_to_mono = time.monotonic() - time.time()
+    wall_to_mono = wall_to_mono_s()
     records = collection.sandbox.connections(with_values=False)
     streams = key_streams(records, generations(records, events, wall_to_mono))
     limits = {key.name: key.max_connections for key in collection.keys}
