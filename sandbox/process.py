@@ -10,7 +10,7 @@ from types import TracebackType
 from traptor.sandbox.client import SandboxClient
 from traptor.sandbox.errors import Unreachable
 
-_START_S = 30.0
+_START_S = 90.0  # on a machine that may be busy
 _STOP_S = 10.0
 _GREETING = "sandbox listening on "
 _TLS_GREETING = "by TLS on "

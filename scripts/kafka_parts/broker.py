@@ -20,9 +20,12 @@ from kafka_parts.jars import jars
 from traptor.common.errors import TraptorError
 
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-_START_S = 60.0
-_STOP_S = 30.0
+_START_S = 180.0  # of Java, on a machine that may be busy
+_STOP_S = 60.0
 _LOOK_S = 0.05
+_ANSWER_S = 5.0
+# Kafka, "Producer Configs": it would wait for up to 10 s before it tries again.
+_RECONNECT = {"reconnect.backoff.max.ms": 200}
 
 
 class KafkaFailed(TraptorError):
@@ -106,7 +109,7 @@ class KafkaProcess:
     def wait_until_up(self) -> None:
         """Wait until it answers. Raises KafkaFailed."""
         deadline = time.monotonic() + _START_S
-        while not self.answers(1.0):
+        while not self.answers(_ANSWER_S):
             if self.exit_code is not None or time.monotonic() > deadline:
                 words = (self._folder / "output.txt").read_text(errors="replace").strip()[-300:]
                 raise KafkaFailed(f"Kafka does not start: {words}")
@@ -183,7 +186,7 @@ class KafkaProcess:
         return len(found)
 
     def _admin(self, ask: Callable[[AdminClient], object]) -> None:
-        ask(AdminClient({"bootstrap.servers": self.bootstrap_servers}, logger=_Silent()))
+        ask(AdminClient({"bootstrap.servers": self.bootstrap_servers, **_RECONNECT}, logger=_Silent()))
 
     def _format(self, classpath: str, file: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

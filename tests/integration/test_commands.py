@@ -641,7 +641,7 @@ def test_heartbeats_have_the_original_form_and_are_withheld_while_a_key_is_missi
         assert isinstance(value, bytes)
         assert len(value) == 14
         assert value.isdigit()
-        assert 0 < collection.redis.pttl(f"{group}:heartbeat") <= 750
+        wait_for(lambda group=group: 0 < collection.redis.pttl(f"{group}:heartbeat") <= 750, "it lapses soon")
     collection.wait_state("track:1", "WAITING_FOR_KEY")
     wait_for(lambda: collection.redis.get("track:1:heartbeat") is None, "track:1 is silent")
     collection.wait_log(" WARNING ", "heartbeat withheld", "group=track:1", 'why="no key is free"')

@@ -149,7 +149,7 @@ class RunningDemo:
 
     def end(self) -> int:
         """Wait for its end; the exit status. Nothing that it started may be left."""
-        code = self.process.wait(90)
+        code = self.process.wait(280)
         left = [
             p
             for p in psutil.process_iter(["cmdline"])

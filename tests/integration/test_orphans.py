@@ -21,7 +21,7 @@ from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
-DRAIN_TIMEOUT_S = 10
+DRAIN_TIMEOUT_S = 25  # less than connect_timeout: nothing ends a connect but the TERM
 
 
 def start_one(make: Make, **twitter: object) -> Collection:
@@ -57,6 +57,7 @@ def test_term_ends_a_stream_that_has_gone_silent(make_collection: Make, fault: s
 
 def test_term_ends_a_worker_that_waits_for_an_answer(make_collection: Make) -> None:
     collection = make_collection(Key("k1"))
+    collection.options = {"supervisor": {"drain_timeout": f"{DRAIN_TIMEOUT_S}s"}}
     collection.sandbox.fault("slow_start", after=60)
     collection.add_rules("track:0", ["storm"])
     collection.start()
@@ -99,6 +100,7 @@ def test_term_in_the_middle_of_a_refresh_ends_both_generations(make_collection: 
 def test_term_during_the_start_ends_it(make_collection: Make) -> None:
     """Before Redis has answered, and when it never does."""
     collection = make_collection(Key("k1"))
+    collection.options = {"supervisor": {"drain_timeout": f"{DRAIN_TIMEOUT_S}s"}}
     collection.add_rules("track:0", ["storm"])
     collection.start()
     wait_for(collection.log, "the supervisor logs")
@@ -111,7 +113,7 @@ def test_term_during_the_start_ends_it(make_collection: Make) -> None:
 
 
 def test_term_ends_a_stopped_worker_within_a_short_drain_timeout(make_collection: Make) -> None:
-    collection, pids = start_two(make_collection, drain_timeout="6s", hang_timeout="60s")
+    collection, pids = start_two(make_collection, drain_timeout="15s", hang_timeout="60s")
     os.kill(pids["track:0"], signal.SIGSTOP)
     assert collection.stop() == 0
     assert not psutil.pid_exists(pids["track:0"])

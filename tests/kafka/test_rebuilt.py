@@ -19,7 +19,7 @@ from support.waiting import DEADLINE_S, wait_for
 
 from traptor.worker.delivery.delivery import Delivery
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 Make = Callable[..., Delivery]
 
