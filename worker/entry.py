@@ -18,6 +18,7 @@ from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_si
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
+from traptor.worker.filters.editions import Editions
 from traptor.worker.link import Link
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.pipeline import Pipeline
@@ -36,7 +37,7 @@ from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
 from traptor.worker.warmup import warm_up
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "matching", "run_worker", "try_key", "warm_up"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "matching", "prepare", "run_worker", "try_key", "warm_up"]
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,27 @@ def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
     return matches
 
 
+def prepare(birth: Birth) -> Editions | None:
+    """Return what the worker of an app will match by; None for others, which make their own quickly.
+
+    Made in the master before the fork: a worker that looked at each rule would copy what both share.
+    """
+    if birth.settings.api != API_V2 or birth.drains:
+        return None
+    editions = Editions(birth.rules, birth.filters)
+    editions.open()
+    return editions
+
+
 def run_worker(
-    birth: Birth, sock: socket.socket, bridge: WorkerLogBridge, master_pid: int, keep_fds: Collection[int]
+    birth: Birth,
+    prepared: Editions | None,
+    sock: socket.socket,
+    bridge: WorkerLogBridge,
+    master_pid: int,
+    keep_fds: Collection[int],
 ) -> None:
-    """Serve `birth` until drained. Raises SystemExit with an exit code when it cannot.
+    """Serve `birth` until drained, by what `prepare` returned. Raises SystemExit when it cannot.
 
     Call this in the child right after the fork, with HANDLED_SIGNALS blocked.
     """
@@ -77,7 +95,7 @@ def run_worker(
     if birth.drains:
         work = Drainer(birth, delivery, trial, logs, link.post)
     else:
-        work = Session(birth, delivery, _pipeline(birth, delivery, trial), logs, link.post)
+        work = Session(birth, delivery, _pipeline(birth, prepared, delivery, trial), logs, link.post)
     link.start(work)
     try:
         work.run()
@@ -122,9 +140,11 @@ def _drain(delivery: Delivery, trial: TrialOutput | None, deadline: float) -> No
         trial.drain(deadline)
 
 
-def _pipeline(birth: Birth, delivery: Delivery, trial: TrialOutput | None) -> Pipeline:
+def _pipeline(
+    birth: Birth, prepared: Editions | None, delivery: Delivery, trial: TrialOutput | None
+) -> Pipeline:
     if birth.settings.api == API_V2:
-        return PostPipeline(birth, delivery, _stats(birth.stands_for, (), birth.settings), trial)
+        return PostPipeline(birth, delivery, _stats(birth.stands_for, (), birth.settings), trial, prepared)
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

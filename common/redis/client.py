@@ -119,6 +119,24 @@ def _hash(reply: Any) -> dict[bytes, bytes] | ResponseError:
     raise _unexpected("names and values of a hash", reply)
 
 
+def hash_pages(count: int) -> Callable[[Any], list[tuple[int, dict[bytes, bytes]] | ResponseError]]:
+    """Return the shape of replies to `count` HSCAN: cursor and fields, or the error about the key."""
+
+    def shape(replies: Any) -> list[tuple[int, dict[bytes, bytes]] | ResponseError]:
+        return [_hash_page(reply) for reply in _replies(replies, count)]
+
+    return shape
+
+
+def _hash_page(reply: Any) -> tuple[int, dict[bytes, bytes]] | ResponseError:
+    if isinstance(reply, ResponseError):
+        return reply
+    cursor, flat = scan_page(reply)
+    found = _hash(flat)
+    assert isinstance(found, dict)
+    return cursor, found
+
+
 def done(count: int) -> Callable[[Any], None]:
     """Return the shape of replies to `count` commands that write: numbers and OK."""
 

@@ -43,9 +43,12 @@ def live_groups(told: Iterable[Mapping[str, Any]]) -> LiveGroups:
     return {GroupId.parse(one["group"]): LiveGroup(one["rules"], one["suspect"]) for one in told}
 
 
-def check_losses(client: redis.Redis, holdings: Holdings, steps: Steps, live: LiveGroups | None) -> None:
+def check_losses(
+    client: redis.Redis, holdings: Holdings, steps: Steps, live: LiveGroups | None, all_the_same: str
+) -> None:
     """Compare with what a supervisor knows; without one (None) with the history.
 
+    `all_the_same` tells how the group is changed all the same; "" where that cannot be asked for.
     Raises RulesLost where a group that Redis lost would be changed without getting its rules back, and
     RedisUnavailable.
     """
@@ -54,7 +57,7 @@ def check_losses(client: redis.Redis, holdings: Holdings, steps: Steps, live: Li
     if live is None:
         for change in changes:
             if not there[change.group]:
-                _check_history(client, change)
+                _check_history(client, change, all_the_same)
         return
     smaller = {
         change.group: known
@@ -68,8 +71,7 @@ def check_losses(client: redis.Redis, holdings: Holdings, steps: Steps, live: Li
             raise RulesLost(
                 f"a supervisor streams on with {counted(known.rules, 'rule')} of {group} that Redis has lost,"
                 " and a change of the group would end that; nothing was changed. Load the rules back"
-                " (`rules load`), or let them go (`traptorctl reload --accept-empty`); `traptorctl rules"
-                " --force` changes the group all the same"
+                f" (`rules load`), or let them go (`traptorctl reload --accept-empty`){_last(all_the_same)}"
             )
 
 
@@ -77,7 +79,11 @@ def _count_after(change: GroupChange, there: Counter[GroupId]) -> int:
     return there[change.group] + change.count(ChangeKind.ADDED) - change.count(ChangeKind.REMOVED)
 
 
-def _check_history(client: redis.Redis, change: GroupChange) -> None:
+def _last(all_the_same: str) -> str:
+    return f"; {all_the_same}" if all_the_same else ""
+
+
+def _check_history(client: redis.Redis, change: GroupChange, all_the_same: str) -> None:
     """Raise RulesLost where the last change left rules that are gone, and that do not return now."""
     for last in read_history(client, change.group, 1):
         left = {past.key for past in last.rules if past.after_digest is not None}
@@ -87,5 +93,5 @@ def _check_history(client: redis.Redis, change: GroupChange) -> None:
                 f"Redis has no rule of {change.group}, but {counted(len(left), 'rule')} after the last change"
                 f" ({last.at:%Y-%m-%d %H:%M} UTC, by {last.by}). A supervisor may stream on with them, and a"
                 " change of the group would end that; nothing was changed. Load the rules back"
-                " (`rules load`); `traptorctl rules` with --force changes the group all the same"
+                f" (`rules load`){_last(all_the_same)}"
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import nsmallest
 
 import redis
 
@@ -19,8 +18,11 @@ from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.holdings import Stored
 from traptor.rulekit.keeping.reading import key_pattern, read_hashes
 
-_TOGETHER = 200
-_PAUSE_S = 0.0005  # after each batch: whoever waits for the interpreter gets it
+TOGETHER = 50
+"""Rules that are read at once: about a millisecond."""
+
+_PAUSE_S = 0.0002
+_LOOSE = 1_000  # rules that are kept beyond those to be shown, before they are sorted
 
 Wanted = Callable[[Stored], bool]
 
@@ -31,12 +33,19 @@ class Sought:
 
     most: int
     count: int = 0
-    rules: list[Stored] = field(default_factory=list)
+    _kept: list[Stored] = field(default_factory=list)
 
     def add(self, found: Sequence[Stored]) -> None:
         """Take more rules, in any order."""
         self.count += len(found)
-        self.rules = nsmallest(self.most, (*self.rules, *found), key=lambda rule: rule.key)
+        self._kept += found
+        if len(self._kept) > self.most + _LOOSE:
+            self._kept = self.rules
+
+    @property
+    def rules(self) -> list[Stored]:
+        """The first rules."""
+        return sorted(self._kept, key=lambda rule: rule.key)[: self.most]
 
 
 def seek(
@@ -46,19 +55,27 @@ def seek(
     sought = Sought(most)
     try:
         for rule_type in types:
-            for keys in _batches(client, rule_type, group):
+            for keys in key_pages(client, rule_type, group):
                 found = read_hashes(client, list(keys), keys)
                 sought.add([one for one in found if isinstance(one, Stored) and wanted(one)])
-                time.sleep(_PAUSE_S)
+                pause()
     except REDIS_ERRORS as error:
         raise unavailable(client, error) from error
     return sought
 
 
-def _batches(client: redis.Redis, rule_type: RuleType, group: GroupId | None) -> Iterator[dict[str, GroupId]]:
+def pause() -> None:
+    """Let whoever waits for the interpreter have it; called after each piece of work."""
+    time.sleep(_PAUSE_S)
+
+
+def key_pages(
+    client: redis.Redis, rule_type: RuleType, group: GroupId | None
+) -> Iterator[dict[str, GroupId]]:
+    """Yield the keys of rules, some at a time, each once, with their groups. Raises redis-py's errors."""
     cursor, seen = 0, set[bytes]()
     while True:
-        cursor, page = scan_page(client.scan(cursor, match=key_pattern(rule_type, group), count=_TOGETHER))
+        cursor, page = scan_page(client.scan(cursor, match=key_pattern(rule_type, group), count=TOGETHER))
         keys = {}
         for raw in set(page) - seen:
             try:

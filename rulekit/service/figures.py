@@ -9,13 +9,10 @@ from aiohttp import web
 
 from traptor.common.config.settings import Settings
 from traptor.common.redis.client import blocking_redis_client
-from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.changes.holdings import Stored
-from traptor.rulekit.figures.reading import read_figures
-from traptor.rulekit.figures.report import Order, RuleReport, ordered, reports
-from traptor.rulekit.keeping.reading import read_holdings
+from traptor.rulekit.figures.report import Order
+from traptor.rulekit.figures.survey import Scope, survey
 from traptor.rulekit.service.aside import Aside
-from traptor.rulekit.service.validation import COUNT, bad_request, json_response
+from traptor.rulekit.service.validation import COUNT, bad_request, encoded, encoded_response
 from traptor.rulekit.service.where import read_where
 
 _MOST = 1_000
@@ -48,18 +45,11 @@ class Figures:
             raise bad_request(str(error)) from None
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
-        wanted, now = query.get("rule", ""), time.time()
-
-        def read() -> list[RuleReport]:
-            found = self._read(types, group, now)
-            if wanted:
-                found = [one for one in found if wanted in (one.rule.key, one.rule.rule_id)]
-            return ordered(found, order, now)
-
-        found = await self._aside.run(read)
-        price = self._price()
-        response = json_response([one.as_json(now, price) for one in found[:most]])
-        response.headers[COUNT] = str(len(found))
+        name, now = query.get("rule", ""), time.time()
+        scope = Scope(types, group, lambda rule: not name or name in (rule.key, rule.rule_id))
+        told, count = await self._aside.run(lambda: self._told(scope, order, most, now))
+        response = encoded_response(told)
+        response.headers[COUNT] = str(count)
         return response
 
     def _price(self) -> float | None:
@@ -67,18 +57,15 @@ class Figures:
         settings = self._settings()
         return settings.twitter.post_price if settings.traptor.api == _V2 else None
 
-    def _read(self, types: list[RuleType], group: GroupId | None, now: float) -> list[RuleReport]:
-        settings = self._settings()
-        of = settings.redis
+    def _told(self, scope: Scope, order: Order, most: int, now: float) -> tuple[bytes, int]:
+        """Return the first rules of the order in JSON, and how many have a place in it."""
+        of, price = self._settings().redis, self._price()
         client = blocking_redis_client(of.url, of.timeout, of.ca_file)
-        rules: list[Stored] = []
         try:
-            for rule_type in types:
-                rules += read_holdings(client, rule_type, group).rules
-            figures = read_figures(client, sorted({rule.group for rule in rules}), now)
+            found = survey(client, scope, order, most, now)
         finally:
             client.close()
-        return reports(rules, figures)
+        return encoded([one.as_json(now, price) for one in found.reports]), found.count
 
 
 def _order(text: str) -> Order:

@@ -25,14 +25,26 @@ from traptor.rulekit.keeping.seeking import seek
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import author_of
-from traptor.rulekit.service.validation import COUNT, bad_request, json_response, read_json
+from traptor.rulekit.service.validation import (
+    COUNT,
+    bad_request,
+    encoded,
+    encoded_response,
+    json_response,
+    read_json,
+)
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
 
 _MOST = 1_000
 _USUAL = 50
 _WAIT_S = 5.0
+_FORCE = 'the same request with "force": true in its body changes the group all the same'
 _SEARCHED = ("rule_id", "value", "tag", "screen_name")
+
+
+Guard = Callable[[redis.Redis, Holdings, Steps], None]
+"""Raises RulesLost where the steps may not be made."""
 
 
 class Unchanged(TraptorError):
@@ -45,22 +57,29 @@ class Unknown(Unchanged):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The content of a request to add a rule: its fields, and the id that it goes to if one is named."""
+    """The content of a request to add a rule: its fields, and the id that it goes to if one is named.
+
+    `force` has the group changed although Redis lost its rules, which may stream still.
+    """
 
     rule_type: RuleType
     fields: dict[str, str]
     group: GroupId | None
+    force: bool = False
 
     @classmethod
     def read(cls, body: object) -> Added:
-        """Read `{"type": ..., "value": ..., "id": ..., other fields}`. Raises ValueError."""
-        if not isinstance(body, Mapping) or not all(isinstance(text, str) for text in body.values()):
+        """Read `{"type": ..., "value": ..., "id": ..., "force": ..., other fields}`. Raises ValueError."""
+        fields = dict(body) if isinstance(body, Mapping) else {}
+        force = fields.pop("force", False)
+        if not fields or not all(isinstance(text, str) for text in fields.values()):
             raise ValueError('expected an object of texts such as {"type": "track", "value": "flood"}')
-        fields = {str(name): text for name, text in body.items()}
+        if type(force) is not bool:
+            raise ValueError("force: true or false is expected")
         rule_type = RuleType.parse(fields.pop("type", ""))
         group_id = fields.pop("id", None)
         group = GroupId.parse(f"{rule_type}:{group_id}") if group_id is not None else None
-        return cls(rule_type, fields, group)
+        return cls(rule_type, fields, group, force)
 
 
 class RuleDesk:
@@ -91,7 +110,7 @@ class RuleDesk:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted = request.query.get("search", "").lower()
         told, count = await self._aside.run(lambda: self._found(types, group, wanted, most))
-        response = json_response(told)
+        response = encoded_response(told)
         response.headers[COUNT] = str(count)
         return response
 
@@ -110,7 +129,8 @@ class RuleDesk:
             return plan.steps
 
         signature = Signature(author_of(request), f"add {rule.fields['value']}"[:200])
-        return await self._changed(added.rule_type, signature, work_out)
+        guard = None if added.force else self._guard(_FORCE)
+        return await self._changed(added.rule_type, signature, work_out, guard)
 
     async def _remove(self, request: web.Request) -> web.Response:
         rule_ids = request.query.getall("rule_id", [])
@@ -128,16 +148,23 @@ class RuleDesk:
             return [[change] for change in by_group(removal(found))]
 
         signature = Signature(author_of(request), f"remove {', '.join(rule_ids)}"[:200])
-        return await self._changed(types[0], signature, work_out)
+        return await self._changed(types[0], signature, work_out, self._guard(""))
 
-    async def _changed(self, rule_type: RuleType, signature: Signature, work_out: WorkOut) -> web.Response:
+    def _guard(self, all_the_same: str) -> Guard:
+        """Return what refuses a change whose hint would end rules that Redis lost."""
+        live = self._live() if self._live is not None else None
+        return lambda client, holdings, steps: check_losses(client, holdings, steps, live, all_the_same)
+
+    async def _changed(
+        self, rule_type: RuleType, signature: Signature, work_out: WorkOut, guard: Guard | None
+    ) -> web.Response:
         channel = self._settings().redis.channel
         hearing = Hearing(lambda _text: None, quiet, quiet)
-        live = self._live() if self._live is not None else None
 
         def work_out_safely(client: redis.Redis, holdings: Holdings) -> Steps:
             steps = work_out(client, holdings)
-            check_losses(client, holdings, steps, live)
+            if guard is not None:
+                guard(client, holdings, steps)
             return steps
 
         def change() -> Steps:
@@ -157,11 +184,11 @@ class RuleDesk:
 
     def _found(
         self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Return the first rules that have the text, as they are told, and how many have it."""
+    ) -> tuple[bytes, int]:
+        """Return the first rules that have the text, as they are told in JSON, and how many have it."""
         with _Client(self._settings()) as client:
             sought = seek(client, types, group, lambda rule: not wanted or _has(rule, wanted), most)
-        return [self._told(rule) for rule in sought.rules], sought.count
+        return encoded([self._told(rule) for rule in sought.rules]), sought.count
 
     def _told(self, rule: Stored) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())

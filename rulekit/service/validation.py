@@ -103,6 +103,15 @@ def bad_request(reason: str) -> web.HTTPBadRequest:
 
 def json_response(content: object, status: int = 200) -> web.Response:
     """Return a JSON response that nobody keeps for later."""
+    return encoded_response(encoded(content), status)
+
+
+def encoded(content: object) -> bytes:
+    """Return the body of a JSON response; of a long one it is made in a thread."""
+    return orjson.dumps(content, default=str)
+
+
+def encoded_response(body: bytes, status: int = 200) -> web.Response:
+    """Return a JSON response with this body."""
     headers = {"Cache-Control": "no-store"}
-    body = orjson.dumps(content, default=str)
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)

@@ -24,6 +24,8 @@ from traptor.supervisor.workers.spec import connect_message, key_spec
 log = logging.getLogger(__name__)
 
 _ABOUT_TOKEN = frozenset({HoldKind.BEARER_REFUSED, HoldKind.NO_BEARER})
+# an app's filters are not known yet, or there are none
+_NOTHING_TO_MATCH_BY = frozenset({WaitKind.NO_BEARER, WaitKind.SYNCING, WaitKind.NO_FILTERS})
 
 
 class Gate:
@@ -104,6 +106,14 @@ class Gate:
         if hold is None or (c.handover.held_back is not None and hold.kind in _ABOUT_TOKEN):
             return None  # a new token is in doubt: the old generation returns with the one that worked
         return Wait.for_app(hold, key, instant(now).wall, now)
+
+    def fork_wait(self, c: Connection, lease: Lease, now: float) -> Wait | None:
+        """Return why a worker would have nothing to match by yet, or None.
+
+        What is known at the fork is shared by master and worker; what comes later each has for itself.
+        """
+        held = self.hold_wait(c, lease.key_id, now)
+        return held if held is not None and held.kind in _NOTHING_TO_MATCH_BY else None
 
     def key_wait(self, c: Connection, verdict: ConnectVerdict, key_id: str) -> Wait:
         """Return why a connection waits for its key."""

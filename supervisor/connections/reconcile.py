@@ -294,6 +294,8 @@ class Reconciler:
         not_before = c.crashes.not_before(now)
         if not_before is not None:
             self._gate.wait(c, _no_worker_yet(c, not_before), now)
+        elif c.lease is not None and (held := self._gate.fork_wait(c, c.lease, now)) is not None:
+            self._gate.wait(c, held, now)
         elif self._gate.may_start(c):
             c.serving = self._gate.fork(c, now)
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,6 +75,7 @@ class Ledger:
         self._placements: list[Placement] = []
         self._forgotten: list[str] = []
         self._written: dict[str, LastKnown] = {}
+        self._changed: set[str] = set()  # connections whose accounts may differ from what is written
         self._last_id = stored.last_id if stored else 0
         self._membership = Membership(stored.places if stored else ())
         self._gap_log = GapLog()
@@ -87,7 +89,8 @@ class Ledger:
         """Return the connection's timeline; that of a new connection begins now."""
         if name not in self._timelines:
             self._pages[name] = _Page(began=at, safe_until=at)
-            self._timelines[name] = GapTracker(name, at, self._take, self._on_handover)
+            self._timelines[name] = GapTracker(name, at, self._take, partial(self._hand_over, name))
+            self._changed.add(name)
         return self._timelines[name]
 
     def look(self, known: Iterable[Snapshot], at: Instant) -> None:
@@ -109,25 +112,23 @@ class Ledger:
             if (c := self._connections.get(name)) is None:
                 self._close(name, at)
                 continue
-            self._pages[name].carried = named_in_entries(c)
+            if (named := named_in_entries(c)) != self._pages[name].carried:
+                self._pages[name].carried = named
+                self._changed.add(name)
             if is_told(c):
                 carried, rules = carried_by(c)
                 self._placements += self._membership.look(name, carried.rules, rules, at.wall)
 
-    def note(self, at: Instant) -> None:
-        """Record that nothing happened until now: this dates what a dying master leaves behind."""
-        for name, page in self._pages.items():
-            timeline = self._timelines[name]
-            sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
-            if timeline.is_planned and sign is not None and sign.mono > page.safe_until.mono:
-                page.safe_until = sign
+    def note(self) -> None:
+        """Have the next batch say of all that nothing happened: that dates what a dying master leaves."""
+        self._changed.update(self._timelines)
 
     def shut_down(self, at: Instant) -> None:
         """Close the timelines for an orderly stop of the master."""
         with self._gap_log.at_once():
             for timeline in self._timelines.values():
                 timeline.shut_down(at)
-        self.note(at)
+        self.note()
 
     def forget(self, before: float) -> None:
         """Forget connections that have been unplanned since before that Unix time, and gaps to be filled."""
@@ -150,7 +151,10 @@ class Ledger:
     # ---- writing
 
     def batch(self, at: Instant, *, is_clean: bool = False) -> Unwritten:
-        """Return what is not on disk yet."""
+        """Return what is not on disk yet: of connections, those with news, or all once noted."""
+        names, self._changed = self._changed & self._timelines.keys(), set()
+        for name in names:
+            self._date(name, at)
         return Unwritten(
             at,
             self._boot,
@@ -158,7 +162,7 @@ class Ledger:
             tuple(self._forgotten),
             tuple(self._entries),
             tuple(self._placements),
-            [account for account in self._accounts() if self._written.get(account.connection) != account],
+            [one for one in map(self._account, sorted(names)) if self._written.get(one.connection) != one],
             self.fills.news(),
         )
 
@@ -217,8 +221,9 @@ class Ledger:
                 is_clean=stored.is_clean,
                 now=now,
                 take=self._take,
-                on_handover=self._on_handover,
+                on_handover=partial(self._hand_over, name),
             )
+        self.note()
 
     def _take(self, interval: Interval) -> None:
         page = self._pages[interval.connection]
@@ -226,9 +231,14 @@ class Ledger:
         entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
         page.limited = self._limited(interval.connection)
         self._entries.append(entry)
+        self._changed.add(interval.connection)
         self.fills.take(entry)
         self._on_entry(entry)
         self._gap_log.take(interval)
+
+    def _hand_over(self, name: str) -> None:
+        self._changed.add(name)
+        self._on_handover()
 
     def _close(self, name: str, at: Instant) -> None:
         """Close a connection, or a group's place, that no longer exists."""
@@ -236,6 +246,7 @@ class Ledger:
             self._placements += self._membership.empty(name, at.wall)
         if name in self._timelines:
             self._pages[name].carried, self._pages[name].limited = NOTHING, 0
+            self._changed.add(name)
             self._timelines[name].unplanned(at)
 
     def _limited(self, name: str) -> int:
@@ -255,10 +266,16 @@ class Ledger:
         sign = max(g.safe_until for g in streaming)
         return Instant(now.wall - (now.mono - sign), sign)
 
-    def _accounts(self) -> Iterator[LastKnown]:
-        for name, timeline in self._timelines.items():
-            page = self._pages[name]
-            yield LastKnown(name, page.began, timeline.standing, page.safe_until, page.carried)
+    def _date(self, name: str, at: Instant) -> None:
+        """Record that nothing happened to a connection until now, or until its last sign of life."""
+        page, timeline = self._pages[name], self._timelines[name]
+        sign = self._last_sign(name, at) if timeline.kind is IntervalKind.STREAMING else at
+        if timeline.is_planned and sign is not None and sign.mono > page.safe_until.mono:
+            page.safe_until = sign
+
+    def _account(self, name: str) -> LastKnown:
+        page = self._pages[name]
+        return LastKnown(name, page.began, self._timelines[name].standing, page.safe_until, page.carried)
 
 
 def _without(written: Sequence[T], items: list[T]) -> list[T]:

@@ -45,6 +45,7 @@ class LedgerWriter:
         self._fails = False
         self._writes = asyncio.Lock()  # a batch is booked before the next one is taken
         self._prune_at = time.monotonic()
+        self._note_at = 0.0  # when every connection is dated again
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -54,7 +55,7 @@ class LedgerWriter:
             if time.monotonic() >= self._prune_at:
                 await self._prune()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_NOTE_INTERVAL_S):
+                async with asyncio.timeout(max(0.0, self._note_at - time.monotonic())):
                     await self._news.wait()
 
     async def write(self) -> bool:
@@ -64,6 +65,8 @@ class LedgerWriter:
             is_done = await self._done(self._store.write, batch)
             if is_done:
                 self._ledger.written(batch)
+            else:
+                self._ledger.note()  # its accounts come again with the next batch
             return is_done
 
     async def read(self, deed: Callable[[LedgerReader], T]) -> T:
@@ -89,7 +92,9 @@ class LedgerWriter:
 
     def _batch(self) -> Unwritten:
         now = instant(time.monotonic())
-        self._ledger.note(now)
+        if now.mono >= self._note_at:
+            self._note_at = now.mono + _NOTE_INTERVAL_S
+            self._ledger.note()
         return self._ledger.batch(now)
 
     async def _prune(self) -> None:

@@ -19,7 +19,7 @@ import psutil
 
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.logs.worker import WorkerLogBridge
-from traptor.worker.entry import HANDLED_SIGNALS, run_worker, warm_up
+from traptor.worker.entry import HANDLED_SIGNALS, prepare, run_worker, warm_up
 
 _UNKNOWN = 255  # exit code of a process that was reaped elsewhere
 
@@ -43,6 +43,7 @@ class WorkerProcess:
     sock: socket.socket
     log_bridge: WorkerLogBridge
     _handle: multiprocessing.process.BaseProcess
+    _prepared: object  # not used here, but kept: the worker alone would have what is freed
 
     @classmethod
     def fork(cls, birth: Birth, keep_fds: Collection[int]) -> WorkerProcess:
@@ -51,16 +52,17 @@ class WorkerProcess:
         Only the main thread may call it: the parent-death signal belongs to the thread that forks.
         Raises OSError when this host has no room for another process or descriptor.
         """
+        prepared = prepare(birth)
         with ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
                 bridge = _bridge(birth.name)
-                handle = _forked(birth, theirs, bridge, keep_fds)
+                handle = _forked(birth, prepared, theirs, bridge, keep_fds)
             pidfd = _watched(handle)
             undo.pop_all()
         pid = handle.pid or 0
-        return cls(pid, _create_time(pid), pidfd, ours, bridge, handle)
+        return cls(pid, _create_time(pid), pidfd, ours, bridge, handle, prepared)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Signal exactly this process; nothing happens when it is gone."""
@@ -97,11 +99,11 @@ def _bridge(name: str) -> WorkerLogBridge:
 
 
 def _forked(
-    birth: Birth, theirs: socket.socket, bridge: WorkerLogBridge, keep_fds: Collection[int]
+    birth: Birth, prepared: object, theirs: socket.socket, bridge: WorkerLogBridge, keep_fds: Collection[int]
 ) -> multiprocessing.process.BaseProcess:
     handle = _fork.Process(
         target=run_worker,
-        args=(birth, theirs, bridge, os.getpid(), frozenset(keep_fds)),
+        args=(birth, prepared, theirs, bridge, os.getpid(), frozenset(keep_fds)),
         name=birth.name,
         daemon=True,
     )

@@ -56,7 +56,7 @@ class Host:
         self.write()
 
     def write(self) -> None:
-        self.ledger.note(self.now)
+        self.ledger.note()
         batch = self.ledger.batch(self.now)
         self.store.write(batch)
         self.ledger.written(batch)

@@ -135,7 +135,9 @@ def held(kind: HoldKind) -> Prepare:
         c.app = A.key_id
         until = time.time() + 100.0
         world.context.apps = PaperApps({A.key_id: PaperApp(held=Hold(kind, "the app's reason", until))})
-        world.start(c)
+        world.step()
+        if c.serving is not None:  # else it would have nothing to match by
+            world.start(c)
 
     return prepare
 

@@ -22,6 +22,8 @@ from traptor.rulekit.keeping.writing import Signature
 
 _SHOWN = 20
 
+_ALL_THE_SAME = "`traptorctl rules` with --force changes the group all the same"
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -93,7 +95,7 @@ def make_change(
     def work_out_safely(client: redis.Redis, holdings: Holdings) -> Steps:
         steps = work_out(client, holdings)
         if steps and not manner.force:
-            check_losses(client, holdings, steps, live() if live is not None else None)
+            check_losses(client, holdings, steps, live() if live is not None else None, _ALL_THE_SAME)
         return steps
 
     with kit.redis() as client:

@@ -50,7 +50,7 @@ def write(client: redis.Redis, steps: list[list[GroupChange]]) -> None:
 
 
 def check(client: redis.Redis, steps: list[list[GroupChange]], live: LiveGroups | None) -> None:
-    check_losses(client, read_holdings(client, RuleType.TRACK), steps, live)
+    check_losses(client, read_holdings(client, RuleType.TRACK), steps, live, "say it twice")
 
 
 def streaming(count: int, *, suspect: bool = False) -> LiveGroups:
@@ -64,7 +64,7 @@ def test_a_rule_for_an_emptied_redis_is_refused_before_the_supervisor_notices(cl
 
 def test_what_brings_all_rules_back_is_not_refused(client: redis.Redis) -> None:
     check(client, added("a", "b", "c"), streaming(3, suspect=True))
-    with pytest.raises(RulesLost, match="--force"):
+    with pytest.raises(RulesLost, match="say it twice"):
         check(client, added("a", "b"), streaming(3, suspect=True))
 
 

