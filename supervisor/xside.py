@@ -63,12 +63,13 @@ class XSide:
         return app.client if app is not None and app.token else None
 
     def streams(self, key_id: str) -> Sequence[float]:
-        """Return when the streams that the app has now were opened (Unix time)."""
-        return [
+        """Return when the streams that the app has now were opened, or jobs asked for (Unix time)."""
+        live = [
             instant(g.streaming_since).wall
             for g in self._context.fleet.generations
             if g.streaming_since is not None and g.last_key_id == key_id
         ]
+        return [*live, *self.fills.jobs(key_id)]
 
     def is_connecting(self, key_id: str) -> bool:
         """Tell whether a worker waits for X's answer."""

@@ -17,18 +17,28 @@ from traptor.supervisor.fills.untold import reads_of_fill
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.xapi.cures import Cure, cure_by
 
 log = logging.getLogger(__name__)
 
 
 class Answers:
-    """Books each answer, and decides by it; `streams` tells whether an app has an open stream."""
+    """Books each answer, and decides by it.
+
+    `streams` tells whether a connection has an open stream; `taken` has the connections of an app looked at,
+    by its key: X counts too many.
+    """
 
     def __init__(
-        self, record: FillRecord, streams: Callable[[str], bool], clock: Callable[[], Instant]
+        self,
+        record: FillRecord,
+        streams: Callable[[str], bool],
+        taken: Callable[[str], object],
+        clock: Callable[[], Instant],
     ) -> None:
         self._record = record
         self._streams = streams
+        self._taken = taken
         self._clock = clock
 
     def take(self, fill: Fill, app: App, course: Course, g: Generation, answer: PieceFetched) -> None:
@@ -45,6 +55,8 @@ class Answers:
                 course.rest(APART_S, now.mono)
             self._record.put(_after(fill, answer, found, now))
         else:
+            if cure_by(answer.problem, answer.status) is Cure.SLOT:
+                self._taken(app.key.key_id)
             self._ask_again(fill, app, course, found, now, answer.status)
             self._record.put(fill)
 

@@ -72,7 +72,7 @@ class Fills:
         self._searches = Searches(context, record, self._purse, self._paces, carried, clock)
         self._jobs = RecoveryJobs(context, record, self._purse, clock)
         self._backfills = Backfills(context, book, record.put, clock)
-        self._answers = Answers(record, self._streams, clock)
+        self._answers = Answers(record, self._streams, lambda key_id: context.slots.taken(key_id), clock)
         self._untold = UntoldPieces(context.settings.supervisor.state_dir, book, self._prices_of)
         self._courses: dict[str, Course] = {}
         self._news = asyncio.Event()
@@ -165,6 +165,17 @@ class Fills:
     def status(self) -> dict[str, Any]:
         """Return the fills that are open, the last final ones, and why they wait."""
         return overview(self._context.settings.twitter, self._book, self._courses, self._clock().wall)
+
+    def jobs(self, key_id: str) -> list[float]:
+        """Return when the recovery jobs were asked for that an app has now (Unix time)."""
+        now = self._clock()
+        return [
+            now.wall - (now.mono - piece.at)
+            for name, course in self._courses.items()
+            if (app := self._app_of(name)) is not None and app.key.key_id == key_id
+            for piece in course.under_way
+            if (fill := self._book.named(piece.fill)) is not None and fill.method is not FillMethod.SEARCH
+        ]
 
     # ---- steps
 

@@ -17,6 +17,8 @@ from traptor.supervisor.fills.record import FillRecord, about
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.keys.pool import Purpose
+from traptor.supervisor.slots.journal import NEAR_S
+from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,12 @@ HALVED_S = 600.0  # a longer gap is fetched in two halves at once
 MOST_POSTS = 20_000  # of one job: so many come again at most if somebody is killed
 _LOOK_S = 5.0
 _TOO_OLD = "it is older than the 24 hours that X recovers"
+
+
+def _too_soon_s(g: Generation, now: Instant) -> float:
+    """Return for how long a job could not be told from the stream that just opened, by its time at X."""
+    opened = now.mono if g.streaming_since is None else g.streaming_since
+    return opened + NEAR_S + 1.0 - now.mono
 
 
 def at_once(method: FillMethod) -> int:
@@ -55,6 +63,8 @@ class RecoveryJobs:
         if (hindrance := self._hindrance(due.app, now)) is not None:
             due.course.pause = hindrance
             return _LOOK_S
+        if (too_soon_s := _too_soon_s(due.g, now)) > 0:
+            return too_soon_s
         if self._is_to_be_halved(fill):
             self._record.halve(fill)
             return 0.0
@@ -71,6 +81,7 @@ class RecoveryJobs:
             self._record.put(fill.begun(1, now.wall))
         asked = due.course.ask(fill.id, due.worker, posts, now.mono)
         due.course.rest(APART_S, now.mono)
+        self._context.slots.connecting(app.key.key_id)
         self._context.pool.spend(app.key.key_id, now.mono)
         self._context.save_keys(now.mono)
         piece = RecoverPiece(

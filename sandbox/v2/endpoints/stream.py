@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -95,9 +96,15 @@ class StreamEndpoint:
         if not past.is_recovery:
             twice = matches and self._take(stream, V2FaultKind.BACKFILL_TWICE)
             return self._history.write(stream, matches, copies=2 if twice else 1)
+        if self._take(stream, V2FaultKind.RECOVERY_STALL):
+            return self._stand(stream)
         for fault in self._take(stream, V2FaultKind.RECOVERY_CUT):
             return self._recover(stream, matches[: fault.posts], ClosedBy.FAULT, fault.kind)
         return self._recover(stream, matches, ClosedBy.SERVER, "recovered")
+
+    async def _stand(self, stream: PostStream) -> None:
+        """Bring nothing, not even keep-alives, and do not end."""
+        stream.stall(math.inf)
 
     async def _recover(
         self, stream: PostStream, matches: Sequence[Match], closed_by: ClosedBy, reason: str

@@ -39,6 +39,7 @@ _ONCE = frozenset(
         V2FaultKind.LINGER,
         V2FaultKind.BACKFILL_TWICE,
         V2FaultKind.RECOVERY_CUT,
+        V2FaultKind.RECOVERY_STALL,
     }
 )
 

@@ -26,6 +26,7 @@ class V2FaultKind(StrEnum):
     LAG = "lag"  # posts come `lag_s` late; without a `connection`, on the newest one
     BACKFILL_TWICE = "backfill_twice"  # each post of the next backfill comes twice
     RECOVERY_CUT = "recovery_cut"  # the next recovery ends after `posts` posts
+    RECOVERY_STALL = "recovery_stall"  # the next recovery brings nothing and does not end
     PARTIAL_ERRORS = "partial_errors"  # the next posts carry errors of their expansions
     # Slots:
     LINGER = "linger"  # the slot of the next client that disconnects stays taken for `linger_s`
@@ -54,6 +55,7 @@ WAIT = ANSWERS | {
     V2FaultKind.CLOSE_AFTER,
     V2FaultKind.BACKFILL_TWICE,
     V2FaultKind.RECOVERY_CUT,
+    V2FaultKind.RECOVERY_STALL,
     V2FaultKind.PARTIAL_ERRORS,
     V2FaultKind.LINGER,
 }

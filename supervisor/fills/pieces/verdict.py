@@ -80,8 +80,9 @@ def verdict(
 def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
     """Return the answer of a recovery job as that of a page: with a token as long as there may be more.
 
-    A job that ended early looks like one that is complete. So the rest is asked for until two jobs in a row
-    come no further, of which the second began where the first ended; `failures` came less far, or broke off.
+    A job that ended early, perhaps before the first post, looks like one that is complete. So the rest is
+    asked for until two jobs in a row come no further, of which the second began where the first ended;
+    `failures` came less far, or broke off.
     """
     if answer.end not in (FillEnd.DONE, FillEnd.NETWORK):
         return answer
@@ -90,8 +91,7 @@ def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
         return replace(answer, end=FillEnd.DONE)
     if answer.end is FillEnd.NETWORK or (reached < known and failures < _MOST_SHORT):
         return replace(answer, end=FillEnd.SHORT)
-    is_all = not known or fill.token.startswith(LAST)
-    return replace(answer, token="" if is_all else LAST + fill.token)
+    return replace(answer, token="" if fill.token.startswith(LAST) else LAST + fill.token)
 
 
 def _again(consequence: Consequence, why: str, failures: int) -> FillVerdict:

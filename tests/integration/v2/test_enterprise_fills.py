@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -106,7 +108,7 @@ def test_gaps_are_recovered_beside_the_live_stream_whoever_is_killed(make_collec
     wait_for(lambda: x.fault("close", app="app")["struck"], "a stream is closed")
     collection.sandbox.burst(300, [*WORDS, *USERS])
     collection.wait_log("X gives no backfill to an app", "status=400")
-    wait_for(lambda: [one for one in x.connections() if one["recovery"]], "a recovery")
+    wait_for(lambda: jobs(collection), "a recovery")
     pid = collection.pid("v2:app")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -122,9 +124,40 @@ def test_gaps_are_recovered_beside_the_live_stream_whoever_is_killed(make_collec
     wait_for(lambda: collection.status()["fills"]["posts"] == len(fetched), "the ledger's count of them")
     live = [one for one in x.connections() if not one["recovery"]]
     assert [one["query"].get("backfill_minutes") for one in live] == [None, None, None]
-    jobs = [one for one in x.connections() if one["recovery"]]
-    assert [one["reason"] for one in jobs].count("recovery_cut") == 2
+    assert [one["reason"] for one in jobs(collection)].count("recovery_cut") == 2
     # What the killed worker had not read yet is on X's bill once more, but for the posts.
     (day,) = x.bill()
     today = collection.status()["apps"][0]["today"]
     assert day["posts"] + day["included_posts"] == today["posts"] + today["included_posts"]
+
+
+@pytest.mark.long
+def test_two_gaps_are_recovered_at_once_and_a_dead_workers_job_is_ended(make_collection: Make) -> None:
+    collection = filling(make_collection, "--v2-linger", "300", fill_after="5s", stall_timeout="10s")
+    x = collection.sandbox.v2
+    wait_for(lambda: x.requests("connections_list"), "the address is learned")
+    x.fault("recovery_stall", times=2)
+    x.fault("status", app="app", endpoint="stream", status=400, times=1)  # for the backfill
+    part(collection, 300)
+    (dead,) = wait_for(lambda: jobs(collection), "a job")
+    wait_for(lambda: time.time() > dead["opened_at"] + 6, "X can tell it from the next stream")
+    pid = collection.pid("v2:app")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    collection.sandbox.burst(50, [*WORDS, *USERS])
+    collection.wait_new_pid("v2:app", pid)
+    wait_for(lambda: len(jobs(collection)) == 2, "a job of the same gap, beside the dead one")
+    (later,) = wait_for(lambda: [one for one in fills(collection) if one["state"] == "done"], "the later gap")
+    dead, living, *others = jobs(collection)
+    assert dead["reason"] == "ForceDisconnect"
+    assert others[0]["opened_mono"] < (living["closed_mono"] or math.inf), "two at a time"
+    assert later["posts"] > 0
+    collection.wait_log("a dead worker's connection ended at X", "ended=")
+    wait_filled(collection)
+    wait_for(lambda: due(collection) <= set(delivered(collection)), "every post")
+    assert set(Counter(delivered(collection)).values()) == {1}
+
+
+def jobs(collection: Collection) -> list[Json]:
+    """The recoveries that there ever were at X."""
+    return [one for one in collection.sandbox.v2.connections() if one["recovery"]]

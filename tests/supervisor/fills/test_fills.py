@@ -42,7 +42,8 @@ WORDS = [f"word{number:03}" for number in range(120)]  # two queries
 
 def a_worker(connection: str, generation: int) -> Any:
     birth = SimpleNamespace(connection=connection, generation=generation)
-    return SimpleNamespace(birth=birth, name=f"{connection}#{generation}", streams=True)
+    name = f"{connection}#{generation}"
+    return SimpleNamespace(birth=birth, name=name, streams=True, streaming_since=0.0)
 
 
 class PaperFacts(dict[tuple[str, str], bytes]):
@@ -69,6 +70,7 @@ class World:
     spent: list[float] = field(default_factory=list)  # its connects
     asked: list[Any] = field(default_factory=list)
     facts: PaperFacts = field(default_factory=PaperFacts)
+    slots: list[str] = field(default_factory=list)  # what they were told
     writes: int = 0
     while_reading: Callable[[], object] = lambda: None  # happens while the ledger is read
 
@@ -98,6 +100,10 @@ class World:
             ),
             save_keys=lambda _now: None,
             store=self.facts,
+            slots=SimpleNamespace(
+                connecting=lambda _key: self.slots.append("connecting"),
+                taken=lambda _key: self.slots.append("taken"),
+            ),
             fleet=SimpleNamespace(fetch=lambda _g, piece: self.asked.append(piece)),
         )
         apps: Any = SimpleNamespace(get=lambda _key_id: self.app)
@@ -530,6 +536,10 @@ def test_two_gaps_are_recovered_at_once_and_a_third_waits_for_either(make: Calla
     )
     assert {one.from_unix: one.posts for one in world.book.all()} == {T: 0, T + 200: 7, T + 400: 0}
     world.now += 2
+    third = world.turn()
+    assert third.start_time[11:19] == "14:16:30", "once more, as nothing came"
+    world.fills.fetched(world.c.serving, PieceFetched(number=third.number, end=FillEnd.DONE))
+    world.now += 2
     assert world.turn().start_time[11:19] == "14:19:50"
     world.c.serving = None
     world.now += 5
@@ -559,6 +569,33 @@ def test_jobs_at_once_share_what_a_cap_leaves(
     assert world.waits_for() == waits, "for the other job, not for money"
 
 
+def test_jobs_that_a_dead_worker_holds_are_looked_for_and_living_ones_known(
+    make: Callable[..., World],
+) -> None:
+    world = make(fill_gaps="recovery")
+    key = world.app.key.key_id  # type: ignore[attr-defined]
+    assert world.fills.jobs(key) == []
+    world.turn()
+    assert (world.fills.jobs(key), world.fills.jobs("another")) == ([T + 120], [])
+    world.now += 1
+    refused = {"status": 429, "problem": "TooManyConnections", "headers": {"x-rate-limit-remaining": "40"}}
+    world.answer(FillEnd.HTTP, **refused)
+    assert (world.slots, world.fills.jobs(key)) == (["connecting", "taken"], [])
+    for _ in range(40):
+        world.now += 1_000
+        assert world.turn() is not None, "it is never given up"
+        fill = world.answer(FillEnd.HTTP, **refused)
+    assert fill.is_open
+
+
+def test_a_job_begins_when_x_can_tell_it_from_the_stream_that_opened(make: Callable[..., World]) -> None:
+    world = make(fill_gaps="recovery")
+    world.c.serving.streaming_since = 116.0
+    assert world.turn() is None
+    world.now += 2
+    assert world.turn() is not None
+
+
 @pytest.mark.parametrize(("seconds", "pieces"), [(600, 1), (7_200, 2)])
 def test_a_long_gap_is_recovered_in_two_halves_at_once(
     make: Callable[..., World], seconds: int, pieces: int
@@ -573,10 +610,15 @@ def test_a_long_gap_is_recovered_in_two_halves_at_once(
     asked = [(piece.start_time[11:19], piece.end_time[11:19]) for piece in found if piece is not None]
     whole, halves = ("14:13:10", "14:23:21"), [("14:13:10", "15:13:21"), ("15:13:10", "16:13:21")]
     assert asked == ([whole] if pieces == 1 else halves)
-    for piece in filter(None, found):
+    due = [piece for piece in found if piece is not None]
+    for _ in range(2):  # nothing came: it is asked for once more
+        for piece in due:
+            world.fills.fetched(world.c.serving, PieceFetched(number=piece.number, end=FillEnd.DONE, new=3))
         world.now += 2
-        world.fills.fetched(world.c.serving, PieceFetched(number=piece.number, end=FillEnd.DONE, new=3))
-    assert [(one.state, one.posts) for one in world.book.all()] == [("done", 3)] * pieces
+        due = [world.turn()]
+        world.now += 2
+        due += [world.turn()] * (pieces - 1)
+    assert [(one.state, one.posts) for one in world.book.all()] == [("done", 6)] * pieces
 
 
 def test_a_restart_does_not_begin_the_window_of_searches_anew(make: Callable[..., World]) -> None:

@@ -86,6 +86,18 @@ def test_a_recovery_brings_its_time_and_ends(firm, until):
     assert (record["recovery"], record["closed_by"], record["reason"]) == (True, "server", "recovered")
 
 
+def test_a_recovery_that_stalls_stands_and_brings_nothing(firm, until):
+    x = firm
+    times = make(x, 5)
+    x.v2.fault("recovery_stall")
+    assert recover(x, times[0], times[0] + 1).status == 200
+    stream = recover(x, times[0], times[0] + 1)
+    stream.wait_for_end()
+    first, second = x.v2.connections()
+    assert (first["closed_at"], first["posts"]) == (None, 0)
+    assert (second["reason"], second["posts"]) == ("recovered", 5)
+
+
 def test_a_recovery_runs_beside_the_live_stream_and_gets_no_live_posts(firm, until):
     x = firm
     times = make(x, 5)

@@ -99,7 +99,10 @@ def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_t
 @pytest.mark.parametrize(
     ("token", "end", "reached", "failures", "becomes", "goes_on_from"),
     [
-        ("", FillEnd.DONE, "", 0, FillEnd.DONE, ""),  # there was nothing
+        ("", FillEnd.DONE, "", 0, FillEnd.DONE, "="),  # nothing: perhaps it ended before the first post
+        ("=", FillEnd.DONE, "", 0, FillEnd.DONE, ""),  # there was nothing
+        ("=", FillEnd.DONE, "50.5", 0, FillEnd.DONE, "50.5"),
+        ("=", FillEnd.NETWORK, "", 0, FillEnd.SHORT, ""),
         ("", FillEnd.DONE, "50.5", 0, FillEnd.DONE, "50.5"),  # perhaps it ended early
         ("50.5", FillEnd.DONE, "60.0", 0, FillEnd.DONE, "60.0"),
         ("60.0", FillEnd.DONE, "60.0", 0, FillEnd.DONE, "=60.0"),  # no further: perhaps it ended there again
