@@ -31,6 +31,7 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.state import RedisState
 
 _HEALTH_CHECK_S = 10
+_BYTES = frozenset({bytes})
 _SHOWN_CHARACTERS = 60  # of a reply with an unexpected shape
 _SAID_CHARACTERS = 500  # of an error: the server may send any text
 
@@ -206,7 +207,7 @@ def _replies(replies: Any, count: int) -> list[Any]:
 
 
 def _are_bytes(items: Sequence[Any]) -> bool:
-    return all(isinstance(item, bytes) for item in items)
+    return _BYTES.issuperset(map(type, items))
 
 
 def _unexpected(expected: str, reply: Any) -> UnexpectedReply:

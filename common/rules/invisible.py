@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 # Visible characters of category Cf: number signs of several scripts (Prepended_Concatenation_Mark) and the
 # format controls of hieroglyphs. The tags of regional flags, at U+E0000, are not considered.
@@ -21,11 +22,15 @@ def _class_of(codes: Iterable[int]) -> str:
     return "".join(f"\\U{code:08x}" for code in codes)
 
 
-_CF = [code for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) == "Cf" and code not in _SEEN]
-_INVISIBLE = f"[{_class_of([*_CF, *_UNSEEN])}]"
-_INSIDE = re.compile(f"(?![{_JOINERS}]){_INVISIBLE}")
-# Words begin after blanks, commas and tag marks.
-_EDGES = re.compile(rf"(?<![^\s,#@$＃＠]){_INVISIBLE}+|{_INVISIBLE}+(?![^\s,])")  # noqa: RUF001 - meant
+@cache  # of commands, most need neither: making them takes some 50 ms
+def _edges_and_inside() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds invisible characters at the edges of words, and within them."""
+    categories = enumerate(map(unicodedata.category, map(chr, range(0x80, 0x20000))), start=0x80)
+    formats = [code for code, category in categories if category == "Cf" and code not in _SEEN]
+    invisible = f"[{_class_of([*formats, *_UNSEEN])}]"
+    # Words begin after blanks, commas and tag marks.
+    edges = rf"(?<![^\s,#@$＃＠]){invisible}+|{invisible}+(?![^\s,])"  # noqa: RUF001 - meant
+    return re.compile(edges), re.compile(f"(?![{_JOINERS}]){invisible}")
 
 
 def without_invisible(text: str) -> tuple[str, str]:
@@ -35,9 +40,10 @@ def without_invisible(text: str) -> tuple[str, str]:
     """
     if text.isascii():
         return text, ""
-    visible = _EDGES.sub("", text)
-    left_out = {character for edge in _EDGES.findall(text) for character in edge}
-    inside = set(_INSIDE.findall(visible))
+    edges, within = _edges_and_inside()
+    visible = edges.sub("", text)
+    left_out = {character for edge in edges.findall(text) for character in edge}
+    inside = set(within.findall(visible))
     doubts = []
     if left_out:
         doubts.append(f"invisible characters at the edges of words are left out: {_named(left_out)}")

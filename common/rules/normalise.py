@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 
 import orjson
@@ -46,6 +47,8 @@ def decode_fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
     Fields that decide what the rule means must be UTF-8; in all others, which are only passed on, invalid
     bytes become U+FFFD. Raises ValueError naming the field.
     """
+    with suppress(UnicodeDecodeError):  # hardly ever
+        return {name.decode(): value.decode() for name, value in raw.items()}
     fields = {}
     for name_bytes, value_bytes in raw.items():
         name = name_bytes.decode(errors="replace")
@@ -92,7 +95,7 @@ def check_fields(
     """
     if "value" not in fields:
         raise ValueError("the field value is missing")
-    if _MOST_ESCAPED * sum(len(name) + len(text) for name, text in fields.items()) > MAX_RULE_BYTES:
+    if _MOST_ESCAPED * (sum(map(len, fields)) + sum(map(len, fields.values()))) > MAX_RULE_BYTES:
         _ready_json(fields.get("rule_id", ""), fields, rule_type)
     return _values(rule_type, fields, limits)
 

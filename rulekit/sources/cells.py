@@ -14,14 +14,16 @@ _ROUNDED = re.compile(r"\s*[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
 
 def row_of(number: int, content: Mapping[str, object]) -> Row | BadRow:
     """Return the row with these fields; those without content are left out."""
-    fields = {}
-    for name, value in content.items():
-        if value is None:
-            continue
-        try:
-            fields[name] = _text(value)
-        except ValueError as error:
-            return BadRow(number, f"field {quoted(name)} is {error}")
+    fields = {name: value for name, value in content.items() if isinstance(value, str)}
+    if len(fields) < len(content):
+        fields = {}
+        for name, value in content.items():
+            if value is None:
+                continue
+            try:
+                fields[name] = _text(value)
+            except ValueError as error:
+                return BadRow(number, f"field {quoted(name)} is {error}")
     if not fields.get("value", "").strip():
         return BadRow(number, "the field value is missing or empty")
     return Row(number, fields)
