@@ -128,7 +128,7 @@ class Delivery:
         with self._lock:
             if message.tweet_id is None and not self._sink.takes(message):
                 return
-            self._gathered.add(message, claim, self._handled_until)
+            self._gathered.add(message, claim)
 
     def hand_over(self) -> None:
         """Bring what was gathered on its way. If it cannot be kept, `has_room` is cleared: bring no more."""
@@ -136,7 +136,7 @@ class Delivery:
             if not self._gathered:
                 return
             waited = self._gathered.waits
-            if self._gathered.deliver_at_once():
+            if self._gathered.deliver_at_once(self._handled_until):
                 self._marker.mark_when_due(self._handled_until)
             elif self._gathered.is_full or self._gathered.is_due(time.monotonic()):
                 self._step()
@@ -261,7 +261,7 @@ class Delivery:
 
     def _commit(self) -> None:
         self._note()
-        if not (self._gathered and self._gathered.deliver_at_once()):
+        if not (self._gathered and self._gathered.deliver_at_once(self._handled_until)):
             self._gathered.commit()
 
     def _remove_done(self) -> None:

@@ -101,10 +101,10 @@ class Gathering:
         assert self._register is not None
         self._register.take([claim], lambda _ours: True)
 
-    def add(self, message: Outgoing, claim: Claim | None, handled_until: Callable[[], float]) -> None:
-        """Gather a message; everything received until `handled_until` was handled before it."""
+    def add(self, message: Outgoing, claim: Claim | None) -> None:
+        """Gather a message."""
         if not self._messages:
-            self._since, self._safe_until = time.monotonic(), handled_until()
+            self._since = time.monotonic()
         self._messages.append(message)
         if claim is None:
             self._counts.accepted += 1
@@ -121,18 +121,23 @@ class Gathering:
     def safe_until(self, handled_until: float) -> float:
         """Return the time up to which data received until `handled_until` is safe (any thread).
 
-        Gathered messages are not: they came after the first one did, however much later they were handled.
+        Messages that wait are not: they came after the first one did, however much later they were handled.
+        Until they are handed over, nothing that came with them counts as handled.
         """
-        return min(handled_until, self._safe_until) if self._messages else handled_until
+        return min(handled_until, self._safe_until) if self._waits else handled_until
 
-    def deliver_at_once(self) -> bool:
-        """Have the sink deliver what is gathered for good now; return False if it is to be committed."""
+    def deliver_at_once(self, handled_until: Callable[[], float]) -> bool:
+        """Have the sink deliver what is gathered for good now; return False if it is to be committed.
+
+        Everything received until `handled_until` was handled before it.
+        """
         if self._waits:
             return False
         # Asked before they are billed: if they must wait, another worker may take them.
         if self._sink.may_deliver_at_once(self._messages) and self._keep(self._deliver):
             self._forget()
             return True
+        self._safe_until = handled_until()
         self._waits = True
         return False
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 1.0
 _TRY_AGAIN_S: Final = 10.0
 _MOST_UNWRITTEN: Final = 1 << 16
-_POST, _INCLUDED, _RECEIVED_AT = attrgetter("post"), attrgetter("included"), attrgetter("received_at_s")
+_RECEIVED_AT = attrgetter("received_at_s")
 
 
 def register_of(birth: Birth) -> Register | None:
@@ -107,13 +107,12 @@ class Register:
             self._begin()
         try:
             ours = [not self._is_shared or self._is_ours(claim) for claim in claims]
-            taken = list(compress(claims, ours))
-            for at_s, those in groupby(taken, _RECEIVED_AT):
-                self._bill(list(those), at_s)
+            taken = claims if all(ours) else list(compress(claims, ours))
+            self._bill(taken)
             if not keep(ours):
                 return False
-            self._taken(list(filter(None, map(_POST, taken))))
-            self._in_hand.difference_update(map(_POST, claims))
+            self._taken([claim.post for claim in taken if claim.post])
+            self._in_hand.difference_update([claim.post for claim in claims])
         finally:
             if self._is_locked:
                 self._end()
@@ -187,23 +186,26 @@ class Register:
     def _is_ours(self, claim: Claim) -> bool:
         return not (claim.gives_way and claim.post and self._memory.has(claim.post))
 
-    def _bill(self, claims: Sequence[Claim], at_s: float) -> None:
-        """Count what X bills for posts that came at this moment, and for those in their includes."""
-        if not any(map(_INCLUDED, claims)):
-            self._billed_posts += self._bill_all(list(map(_POST, claims)), at_s)
-            return
-        for claim in claims:  # in this order: what stands in the includes of one may come itself
-            self._billed_posts += self._bill_all([claim.post], at_s)
-            self._billed_included += self._bill_untaken(claim.included, at_s)
+    def _bill(self, claims: Sequence[Claim]) -> None:
+        """Count what X bills for posts and for those in their includes."""
+        for at_s, those in groupby(claims, _RECEIVED_AT):
+            posts: list[int] = []
+            for claim in those:
+                posts.append(claim.post)
+                if claim.included:  # in this order: what stands in the includes of one may come itself
+                    self._billed_posts += self._bill_all(posts, at_s)
+                    self._billed_included += self._bill_untaken(claim.included, at_s)
+                    posts = []
+            self._billed_posts += self._bill_all(posts, at_s)
 
     def _bill_all(self, posts: Sequence[int], at_s: float) -> int:
         """Return how many posts are billed for the first time on this day."""
-        usual = list(filter(None, posts))
+        usual = [post for post in posts if post]
         return len(posts) - len(usual) + len(self._memory.bill(usual, at_s))
 
     def _bill_untaken(self, posts: Sequence[int], at_s: float) -> int:
         """Do as `_bill_all` for posts that are not taken, and have them written down."""
-        usual = list(filter(None, posts))
+        usual = [post for post in posts if post]
         first = self._memory.bill(usual, at_s)
         self._only_billed += map(of_billed, first)
         return len(posts) - len(usual) + len(first)

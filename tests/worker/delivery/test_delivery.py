@@ -123,17 +123,18 @@ def test_what_came_together_is_delivered_together_in_its_order(make: Make) -> No
     assert (delivery.counts.accepted, delivery.counts.delivered, delivery.latency.at_once) == (3, 3, 3)
 
 
-def test_what_is_gathered_is_not_safe_until_it_is_handed_over(make: Make) -> None:
+def test_what_waits_to_be_committed_is_not_safe_however_much_is_handled_after_it(make: Make) -> None:
     sink = GateSink()
-    sink.is_line_sink = True
     delivery = make(sink)
     handled_until = 10.0
     delivery.follow(lambda: handled_until)
-    delivery.gather(tweet(1))
-    handled_until = 20.0
-    assert delivery.safe_until() == 10.0
-    delivery.hand_over()
-    assert delivery.safe_until() == 20.0
+    with delivery._lock:  # its thread commits nothing meanwhile
+        delivery.send(tweet(1))
+        handled_until = 20.0
+        delivery.send(tweet(2))
+        assert delivery.safe_until() == 10.0
+        delivery.keep()
+        assert delivery.safe_until() == 20.0
 
 
 def test_what_could_not_be_delivered_at_once_goes_through_the_outbox(make: Make) -> None:

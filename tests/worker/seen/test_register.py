@@ -92,6 +92,23 @@ def test_a_post_in_includes_is_billed_and_not_taken(tmp_path: Path) -> None:
     assert other.register.billed == (0, 0)
 
 
+def test_of_posts_taken_together_each_is_billed_as_what_came_first(tmp_path: Path) -> None:
+    one = Worker(tmp_path)
+    claims = [
+        Claim(post, included, at_s, True, one.verdicts.append)
+        for post, included, at_s in (
+            (1, (2, 3), NOW),
+            (2, (), NOW),  # stood in the includes of the one before
+            (4, (1,), NOW),
+            (3, (), NOW + 86_400),  # of the next day
+            (0, (0,), NOW + 86_400),  # no usual ids
+        )
+    ]
+    assert one.register.take(claims, lambda _ours: True)
+    assert one.register.billed == (4, 3)
+    assert one.verdicts == [True] * 5
+
+
 def test_what_a_dead_worker_kept_last_is_taken_with_its_outbox(tmp_path: Path) -> None:
     one, other = Worker(tmp_path), Worker(tmp_path)
     one.register.adopt([1, 2])
