@@ -8,9 +8,6 @@ from traptor.worker.payload.form import V1User, V1UserId
 from traptor.worker.payload.source import SourceIncludes, SourcePlace, SourceUser
 from traptor.worker.payload.times import v1_time
 
-# What v2 tells of no user: from `utc_offset` to `notifications`.
-_UNKNOWN_OF_USERS = (None,) * 9
-
 
 def v1_user(user_id: str, included: SourceIncludes) -> V1User | V1UserId:
     """Return a user; the id alone where the user is not included."""
@@ -57,7 +54,15 @@ def _user(found: SourceUser) -> V1User:
         picture.replace("https://", "http://", 1) if picture else None,
         picture,
         found.profile_banner_url,
-        *_UNKNOWN_OF_USERS,
+        None,  # from here on what v2 tells of no user
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
     )
 
 
