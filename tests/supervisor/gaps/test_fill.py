@@ -101,3 +101,10 @@ def test_the_time_before_the_first_stream_is_not_filled_but_that_of_a_new_master
 )
 def test_a_fill_is_shown_in_a_phrase(fill: Fill, said: str) -> None:
     assert shown_fill(fill.as_json()) == said
+
+
+def test_both_halves_of_a_long_gap_are_found_as_what_fills_it() -> None:
+    whole = replace(FILL, to_unix=FILL.from_unix + 7_200)
+    earlier, later = whole.halves(2)
+    assert (earlier.id, later.id, earlier.seconds, later.seconds) == (1, 2, 3_600, 3_600)
+    assert FillIndex([later, earlier]).of(whole) == [earlier, later]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from traptor.common.fills import FillMethod
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.ledger.disk.reader import LedgerReader
+from traptor.supervisor.ledger.disk.schema import MIGRATIONS, fill_row
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry, StoredFills, Unwritten
+from traptor.supervisor.state.database import migrate
 
 T = 1_790_000_000.0
 APP = "v2:app"
@@ -216,3 +220,18 @@ def test_final_fills_in_memory_are_bounded() -> None:
         book.put(book.open(APP)[-1].begun(1, T).fetched(""))
     assert len(book.all()) == 201, "those that are done leave room for what was given up"
     assert isinstance(book.all()[-1], Fill)
+
+
+def test_the_totals_begin_with_what_an_older_version_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrate(db, path, MIGRATIONS[:3])
+        fill = Fill(1, APP, T, T + 10, FillMethod.SEARCH).begun(1, T).got(41, 0.2, T)
+        for one in (fill.fetched(""), replace(fill, id=2).given_up("no", T), replace(fill, id=3)):
+            db.execute(f"INSERT INTO fills VALUES ({', '.join('?' * 14)})", fill_row(one))
+        db.execute("INSERT INTO run VALUES (1, 'boot', ?, 1.0, 0)", (T,))
+    with closing(LedgerStore(path)) as store:
+        book = reborn(store)
+    counted = [book.total(state) for state in (FillState.DONE, FillState.GIVEN_UP)]
+    assert [(total.fills, total.posts) for total in counted] == [(1, 41), (1, 41)]
+    assert [one.id for one in book.open(APP)] == [3]
