@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -143,7 +144,7 @@ class Edition:
             source = MATCHED if rules else RuleSource.UNATTRIBUTED
             self._single[meaning.filter_id] = Attribution(source, rules)
         self._rules_of = [self._each_once(indexes.get(group, {}).get(text, ())) for group, text, _ in numbers]
-        types = {meaning.group: GroupId.parse(meaning.group).type for meaning in self.meanings}
+        types = {group: GroupId.parse(group).type for group in {group for group, _, _ in numbers}}
         return PackedValues(PackedValue(types[group], text, scope) for group, text, scope in numbers)
 
     def _file_packed(self, meaning: Meaning, numbers: dict[_Packed, int]) -> None:
@@ -155,15 +156,18 @@ class Edition:
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
 
 
+def groups_of(rules: Iterable[Rule]) -> set[GroupId]:
+    """Return the groups of rules, most of which stand beside others of theirs: a hash of each takes long."""
+    return {group for group, _ in groupby(rules, attrgetter("group"))}
+
+
 def indexes_by_value(rules: Sequence[Rule], retired: Sequence[Rule]) -> dict[str, dict[str, tuple[int, ...]]]:
     """Return the indexes of the rules that each value of a group stands for.
 
     Retired rules count only for values that no other rule has.
     """
     found: dict[str, dict[str, tuple[int, ...]]] = {}
-    by_group = {
-        group: found.setdefault(str(group), {}) for group in {one.group for one in chain(rules, retired)}
-    }
+    by_group = {group: found.setdefault(str(group), {}) for group in groups_of(chain(rules, retired))}
     for index, rule in enumerate(rules):
         its = by_group[rule.group]
         for value in rule.values:

@@ -14,7 +14,7 @@ from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Rules
 from traptor.common.pieces import Joint, RulesChange
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import Edition
+from traptor.worker.filters.edition import Edition, groups_of
 from traptor.worker.posts.head import PostHead
 
 # Posts may name a filter that is gone at X: X brings changes into effect within a minute.
@@ -107,7 +107,7 @@ def _retired(before: Edition, rules: Sequence[Rule], meanings: Iterable[Meaning]
     missing: dict[str, set[str]] = {}
     for meaning in meanings:
         missing.setdefault(meaning.group, set()).update(meaning.values)
-    names = {group: str(group) for group in {rule.group for rule in chain(rules, before.rules)}}
+    names = {group: str(group) for group in groups_of(chain(rules, before.rules))}
     for rule in rules:
         missing.get(names[rule.group], _NOTHING).difference_update(rule.values)
     if not any(missing.values()):
