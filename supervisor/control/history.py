@@ -61,8 +61,8 @@ class History:
 
     async def _all(self, question: Question, wanted: Callable[[Entry], bool]) -> list[Json]:
         view = self._view()
-        with closing(await self.in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
-            found: list[Json] = await self.in_thread(partial(_all, reader, view, question, wanted))
+        with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
+            found: list[Json] = await self._in_thread(partial(_all, reader, view, question, wanted))
             return found
 
     async def _get_gaps(self, request: web.Request) -> web.StreamResponse:
@@ -81,15 +81,15 @@ class History:
         parameters = {name: request.query.getall(name) for name in request.query}
         question = Question.parse(parameters, time.time())
         view = self._view()
-        with closing(await self.in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
-            lines = ask(await self.in_thread(Answer, reader, view, question))
-            portion = await self.in_thread(_next_portion, lines)  # before the 200: it may fail
+        with closing(await self._in_thread(LedgerReader, self._ledger, _ANSWER_WITHIN_S)) as reader:
+            lines = ask(await self._in_thread(Answer, reader, view, question))
+            portion = await self._in_thread(_next_portion, lines)  # before the 200: it may fail
             response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
             await response.prepare(request)
             try:
                 while portion:
                     await response.write(portion)
-                    portion = await self.in_thread(_next_portion, lines)
+                    portion = await self._in_thread(_next_portion, lines)
                 await response.write_eof()
             except ConnectionError:
                 raise  # the client is gone
@@ -98,7 +98,7 @@ class History:
                 raise ConnectionResetError from error  # the client must not take the answer for complete
         return response
 
-    async def in_thread(self, deed: Callable[..., Any], *args: Any) -> Any:
+    async def _in_thread(self, deed: Callable[..., Any], *args: Any) -> Any:
         """Return the result of a call in one of the two threads. Raises TraptorError when there is none."""
         try:
             answer = asyncio.get_running_loop().run_in_executor(self._threads, deed, *args)

@@ -22,7 +22,7 @@ class Api:
         places = Places()
         self._history = History(desk.view, desk.ledger)
         self._rooms = (
-            Views(desk.status, self._history.in_thread),
+            Views(desk.status),
             self._history,
             Explanations(desk, self._history),
             Commands(desk),

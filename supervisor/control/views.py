@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,18 +20,11 @@ _PARTS = ("problems", "connections", "keys")
 
 
 class Views:
-    """The endpoints that show the status.
+    """The endpoints that show the status; `status` returns status.json's content, at most a second old."""
 
-    `status` returns the content of status.json, at most a second old, `in_thread` the result of a call in a
-    thread.
-    """
-
-    def __init__(self, status: Callable[[], Json], in_thread: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, status: Callable[[], Json]) -> None:
         self._status = status
         self._exposition = Exposition()
-        self._scrapes = asyncio.Lock()
-        self._scraped: tuple[Json, bytes] = ({}, b"")
-        self._in_thread = in_thread
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -51,13 +43,9 @@ class Views:
         return answer(self._status())
 
     async def _get_metrics(self, _request: web.Request) -> web.StreamResponse:
+        """Answer in the loop: on busy cores, a thread for it would wait longer than the text takes."""
         headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
-        async with self._scrapes:
-            status = self._status()
-            if status is not self._scraped[0]:
-                # The text takes longer than the status: the loop has other work meanwhile.
-                self._scraped = status, await self._in_thread(self._exposition.text, status)
-            return web.Response(body=self._scraped[1], headers=headers)
+        return web.Response(body=self._exposition.text(self._status()), headers=headers)
 
     async def _get_readiness(self, _request: web.Request) -> web.StreamResponse:
         """Answer 503, and why, until the first stream, and while nothing is collected that should be."""

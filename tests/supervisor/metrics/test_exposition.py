@@ -124,13 +124,20 @@ def test_no_counter_falls_though_the_status_does_and_what_is_gone_is_forgotten(w
     seen = []
     for seconds in (50.0, 45.0, 48.0, 51.0):
         shown_c["streaming_seconds"] = seconds
-        seen.append(values(exposition.text(status))[name])
+        seen.append(values(exposition.text({**status}))[name])
     assert seen == [50.0, 50.0, 50.0, 51.0]
     status["connections"] = []
-    assert name not in values(exposition.text(status))
+    assert name not in values(exposition.text({**status}))
     status["connections"] = [shown_c]
     shown_c["streaming_seconds"] = 1.0
-    assert values(exposition.text(status))[name] == 1.0
+    assert values(exposition.text({**status}))[name] == 1.0
+
+
+def test_one_status_has_one_text_however_often_it_is_asked_for(world: SteppedWorld) -> None:
+    exposition, status = Exposition(), shown(world)
+    first = exposition.text(status)
+    assert exposition.text(status) is first
+    assert exposition.text({**status, "log_lost": 7}) != first
 
 
 def test_counters_go_on_over_generations(world: SteppedWorld) -> None:
