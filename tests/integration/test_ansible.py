@@ -44,6 +44,7 @@ def hosts(collection: Collection, tmp_path: Path) -> Iterator[Hosts]:
         "ansible_python_interpreter": sys.executable,
         "traptor_become": False,
         "traptor_manage_user": False,
+        "traptor_manage_packages": False,
         "traptor_user": getpass.getuser(),
         "traptor_group": grp.getgrgid(os.getegid()).gr_name,
         "traptor_prefix": f"{tmp_path}/{{{{ inventory_hostname }}}}",

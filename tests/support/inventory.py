@@ -25,12 +25,16 @@ _FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 @dataclass
 class Hosts:
-    """An inventory with the predecessor's groups, and what Ansible makes of it."""
+    """An inventory with the predecessor's groups, and what Ansible makes of it.
+
+    `before` is put before each command: it may lead to another machine.
+    """
 
     folder: Path
     groups: dict[str, list[str]]
     variables: dict[str, Any]
     host_lines: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     def prefix(self, host: str) -> Path:
         return self.folder / host
@@ -53,6 +57,7 @@ class Hosts:
         self._write()
         return subprocess.run(
             [
+                *self.before,
                 Path(sys.executable).parent / "ansible-playbook",
                 "-i",
                 self.folder / "inventory",
