@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,10 +14,12 @@ import psutil
 import pytest
 import yaml
 from support.collection import Collection, Key
-from support.inventory import build_wheel, make_environment
+from support.image import Image
 from support.kafka import all_messages, running_kafka
-from support.paths import DEPLOY
+from support.paths import DEPLOY, ROOT
+from support.twin import PYTHON, twin
 from support.waiting import DEADLINE_S, wait_for
+from support.wheelhouse import wheels_for
 
 CONTAINER = DEPLOY / "container"
 
@@ -72,69 +73,56 @@ def make_orphan(init: int) -> psutil.Process:
 
 
 @pytest.mark.long
-def test_the_images_steps_deliver_to_kafka_in_a_plain_environment(
-    make_collection: Make, as_init: tuple[str, ...], tmp_path: Path
-) -> None:
-    """The wheel in an environment, the image's command, variables and settings, in folders of the test."""
+def test_what_the_dockerfile_makes_collects_as_compose_runs_it(make_collection: Make, tmp_path: Path) -> None:
+    """Each step, then its command: as its user, as PID 1, and with all but its folders read-only."""
     collection = make_collection(Key("k1"), sandbox=("--v2-effect", "0", "--v2-rate", "0"))
     collection.add_rules("track:0", ["storm"])
-    place = tmp_path / "opt" / "traptor"
-    make_environment(place)
-    wheel = build_wheel(tmp_path / "wheels", "0.1.1")
-    subprocess.run([place / "bin" / "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
-    write_settings(tmp_path, collection.keys)
-
-    with running_kafka(tmp_path / "kafka") as kafka, (tmp_path / "stdout.txt").open("wb") as stdout:
+    services = yaml.safe_load((CONTAINER / "compose.yaml").read_text())["services"]
+    service, stdout = services["traptor"], tmp_path / "stdout.txt"
+    wheels = tmp_path / "wheels"
+    wheels_for(wheels, "traptor-supervisor", "setuptools")
+    tools = {
+        "PATH": f"{PYTHON.parent}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+        "PIP_COMPILE": "0",
+    }
+    with twin(tmp_path) as enter, running_kafka(tmp_path / "kafka") as kafka:
+        image = Image(enter, tools)
+        image.build(CONTAINER / "Dockerfile", ROOT)
+        give_secret(enter, tmp_path, image.user, collection.keys)
         environment = {
-            "PATH": f"{place}/bin:/usr/bin:/bin",
             "TRAPTOR_REDIS_URL": collection.redis_url,
             "TRAPTOR_KAFKA": kafka.bootstrap_servers,
             "TRAPTOR_TOPIC": "tweets",
             "TRAPTOR_API_URL": collection.sandbox.url,
         }
-        command = [*as_init, *entry_point(tmp_path)]
-        process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stdout)
+        assert set(environment) == set(service["environment"])
+        container = image.run(service, environment, stdout)
         try:
-            wait_for(collection.streaming, "a stream")
+            wait_for(lambda: "stream connected" in stdout.read_text(), "a stream")
             collection.sandbox.set_rules([("track", "storm")])
             wait_for(lambda: len(all_messages(kafka, "tweets")) > 10, "tweets in Kafka")
-            assert is_healthy(tmp_path, environment)
-            [init] = psutil.Process(process.pid).children()
-            init.send_signal(signal.SIGTERM)
-            assert process.wait(DEADLINE_S) == 0
-            assert not is_healthy(tmp_path, environment)
+            assert container.is_healthy()
+            written = container.told(
+                "sh", "-c", "id -u; touch /var/lib/traptor/x /run/traptor/x; touch /opt/x"
+            )
+            assert (written.stdout, written.stderr.count("Read-only file system")) == ("10001\n", 1)
+            sandbox = [*services["sandbox"]["entrypoint"], *services["sandbox"]["command"]]
+            assert container.told(*sandbox, "--help").returncode == 0
+            container.init().send_signal(signal.SIGTERM)
+            assert container.process.wait(DEADLINE_S) == 0
         finally:
-            process.kill()
-            process.wait()
-    text = (tmp_path / "stdout.txt").read_text()
+            container.end()
+    text = stdout.read_text()
     assert json.loads(text.splitlines()[-1])["message"] == "supervisor stopped"
     assert "SECRET" not in text
 
 
-def is_healthy(root: Path, environment: dict[str, str]) -> bool:
-    """What the image's health check says."""
-    [words] = re.findall(
-        r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (CONTAINER / "Dockerfile").read_text(), re.MULTILINE
-    )
-    command = [word.replace("/run/traptor", f"{root}/run") for word in json.loads(words)]
-    return subprocess.run(command, env=environment, check=False, timeout=DEADLINE_S).returncode == 0
-
-
-def entry_point(root: Path) -> list[str]:
-    """The image's command, with its settings in another place."""
-    dockerfile = (CONTAINER / "Dockerfile").read_text()
-    words: list[str] = []
-    for name in ("ENTRYPOINT", "CMD"):
-        words += json.loads(re.findall(rf"^{name} (\[.*\])$", dockerfile, re.MULTILINE)[-1])
-    return [word.replace("/etc/traptor", str(root)) for word in words]
-
-
-def write_settings(root: Path, keys: list[Key]) -> None:
-    """The image's settings and the secret, below another root."""
-    ini = (CONTAINER / "traptor.ini").read_text()
-    ini = ini.replace("/run/traptor", f"{root}/run").replace("/var/lib/traptor", f"{root}/lib")
-    (root / "traptor.ini").write_text(ini.replace("/run/secrets", f"{root}/secrets"))
-    secret = root / "secrets" / "apikeys.yml"
-    secret.parent.mkdir()
-    secret.write_text(yaml.safe_dump({"apikeys": [key.account() for key in keys]}))
-    secret.chmod(0o600)
+def give_secret(enter: tuple[str, ...], folder: Path, user: str, keys: list[Key]) -> None:
+    """Put the keys where compose mounts them, owned by the image's user."""
+    file = folder / "apikeys.yml"
+    file.write_text(yaml.safe_dump({"apikeys": [key.account() for key in keys]}))
+    owner, _, group = user.partition(":")
+    install = ["install", "-D", "-o", owner, "-g", group, "-m", "600", file, "/run/secrets/apikeys.yml"]
+    subprocess.run([*enter, *install], check=True)
