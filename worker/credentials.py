@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from traptor.common.logs.mask import SHORTEST
 from traptor.common.messages import Connect, Disconnected
 
 
 def secrets_of(order: Connect) -> list[str]:
-    """Return what must not appear in a log."""
+    """Return what must not appear in a log; what is too short to be a secret may."""
     password = urlsplit(order.proxy).password if order.proxy else None
     secrets = (
         order.consumer_key,
@@ -20,7 +21,7 @@ def secrets_of(order: Connect) -> list[str]:
         order.bearer_token,
         password,
     )
-    return [secret for secret in secrets if secret]
+    return [secret for secret in secrets if secret and len(secret) >= SHORTEST]
 
 
 def masked(ended: Disconnected, order: Connect) -> Disconnected:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 _MASK = "***"
-# A shorter one would hide ordinary words, and protects nothing.
-_SHORTEST = 4
+SHORTEST = 4
+"""Characters of a secret; a shorter one would hide ordinary words, and protects nothing."""
 
 
 class SecretMask:
@@ -22,7 +22,7 @@ class SecretMask:
 
     def know(self, secrets: Iterable[str]) -> None:
         """Hide these too, from now on."""
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
         if not forms <= self._known:
             self._known |= forms
 

@@ -6,6 +6,9 @@ another program on the port may answer anything, and must look like any other tr
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -259,6 +262,11 @@ def _address(client: redis.asyncio.Redis | redis.Redis) -> str:
 
 
 def _said(client: redis.asyncio.Redis | redis.Redis, error: BaseException) -> str:
-    text = (str(error) or type(error).__name__)[:_SAID_CHARACTERS]
+    """Return what the error says; of a failed connect only why, as the address stands beside."""
+    reason = error.__cause__ or error.__context__
+    is_of_kernel = isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError | socket.gaierror)
+    if isinstance(error, redis.ConnectionError) and is_of_kernel and (number := getattr(reason, "errno", 0)):
+        return os.strerror(number)
+    text = (str(error) or type(error).__name__).rstrip(".")[:_SAID_CHARACTERS]
     password = client.connection_pool.connection_kwargs.get("password")
     return text.replace(str(password), "***") if password else text

@@ -22,9 +22,9 @@ from traptor.supervisor.connections.overdue import Overdue
 from traptor.supervisor.connections.planning.demand import KeyDemand, order_demands
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.refresh import Refresh
-from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind
+from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind, lack_of_key, lack_of_own_key
 from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.keys.pool import KeyState, Lease, Purpose, RefusedKeys
+from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.leftovers import is_second
 from traptor.supervisor.workers.states import GenerationState
@@ -327,29 +327,11 @@ class Reconciler:
             self._gate.permit(c, g, lease, now)
 
     def _no_key(self, c: Connection, now: float) -> Wait:
-        """Return why no key is free: the server refused them all, or there are too few.
-
-        When the server refused this connection's own connect, that stays the reason while a key is
-        quarantined.
-        """
-        refused = self._context.pool.refused(now)
-        if c.app is not None:
-            return self._no_app(c.app, refused, now)
-        was_refused = c.gaps.standing.cause is GapCause.KEY_REFUSED
-        if not refused.names or not (was_refused or refused.is_all):
-            return Wait(WaitKind.NO_KEY, "no key is free")
-        names = ", ".join(refused.names)
-        return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
-
-    def _no_app(self, app: str, refused: RefusedKeys, now: float) -> Wait:
-        """Return why a connection does not have the only key that may serve it."""
         pool = self._context.pool
-        name = next((key.name for key in self._context.settings.keys if key.key_id == app), app)
-        if pool.state(app, now) is KeyState.QUARANTINED:
-            return Wait(WaitKind.KEYS_REFUSED, "its key is quarantined", refused.until, name)
-        if pool.state(app, now) is KeyState.UNUSABLE:
-            return Wait(WaitKind.KEY_UNUSABLE, "its key's source address is not on this host", None, name)
-        return Wait(WaitKind.NO_KEY, "its key still has a stream that ends", None, name)
+        if c.app is None:
+            return lack_of_key(pool, now, was_refused=c.gaps.standing.cause is GapCause.KEY_REFUSED)
+        name = next((key.name for key in self._context.settings.keys if key.key_id == c.app), c.app)
+        return lack_of_own_key(pool, c.app, name, now)
 
     def _plan_gap(self, c: Connection, cause: GapCause, now: float) -> None:
         c.gaps.planned(cause, instant(now))
@@ -399,8 +381,10 @@ def _is_too_early(c: Connection) -> bool:
 
 
 def _rules_refused(c: Connection) -> Wait:
-    until = c.refusal.until if c.refusal is not None else None
-    return Wait(WaitKind.RULES_REFUSED, "the server refuses its rules", until)
+    text = "the server refuses its rules"
+    if c.refusal is None:
+        return Wait(WaitKind.RULES_REFUSED, text)
+    return Wait(WaitKind.RULES_REFUSED, f"{text} (HTTP {c.refusal.status})", c.refusal.until)
 
 
 def _no_worker_yet(c: Connection, until: float) -> Wait:

@@ -13,6 +13,7 @@ from traptor.supervisor.control.views import answer
 from traptor.supervisor.ledger.answer import UnknownError
 from traptor.supervisor.ledger.question import Question
 from traptor.supervisor.orders.desk import Desk
+from traptor.supervisor.problems.problem import Subject
 
 Json = dict[str, Any]
 
@@ -41,11 +42,13 @@ class Explanations:
         raise Refused(400, "ask for one thing: ?of=CONNECTION, such as track:0, or ?rule=ID")
 
     async def _connection(self, name: str) -> Json:
-        shown = next((c for c in self._desk.status()["connections"] if c["connection"] == name), None)
+        status = self._desk.status()
+        shown = next((c for c in status["connections"] if c["connection"] == name), None)
         gaps = await self._gaps(_of_last_day("connection", name))
         if shown is None and gaps is None:
-            raise Refused(404, "there is no such connection, and there was none")
-        return {"connection": shown, "gaps": gaps or []}
+            unknown = "" if status["ready"] else "; no rules are known yet"
+            raise Refused(404, f"there is no such connection, and there was none{unknown}")
+        return {"connection": shown, "problem": _sentences(status).get(name), "gaps": gaps or []}
 
     async def _rule(self, name: str) -> Json:
         question = _of_last_day("rule", name)
@@ -54,7 +57,8 @@ class Explanations:
         if not rules and gaps is None:
             raise Refused(404, "there is no rule with this rule_id or Redis key, and there was none")
         matches = await self._desk.last_matches(rules)
-        by_name = {c["connection"]: c for c in self._desk.status()["connections"]}
+        status = self._desk.status()
+        by_name, problems = {c["connection"]: c for c in status["connections"]}, _sentences(status)
         return {
             "rules": [
                 {
@@ -62,6 +66,7 @@ class Explanations:
                     "last_match": matches.get(rule["rule"]) if matches is not None else None,
                     "matches_known": matches is not None,
                     "carrier": by_name.get(rule["connection"]),
+                    "problem": problems.get(rule["connection"]),
                 }
                 for rule in rules
             ],
@@ -74,6 +79,12 @@ class Explanations:
             return (await self._history.gaps(question))[-_MOST_GAPS:]
         except UnknownError:
             return None
+
+
+def _sentences(status: Json) -> dict[str, str]:
+    """Return the sentence of each connection that has a problem."""
+    found = status["problems"]
+    return {one["name"]: one["sentence"] for one in found if one["what"] == Subject.CONNECTION}
 
 
 def _of_last_day(what: str, name: str) -> Question:

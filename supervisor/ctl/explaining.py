@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from traptor.common.text import counted, one_line
-from traptor.supervisor.ctl.printing.tables import as_json, print_json
+from traptor.common.text import counted
+from traptor.supervisor.ctl.printing.tables import as_json, print_json, print_line
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import age, local_time, number, since
 
@@ -39,7 +39,7 @@ def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
         print_json(answer)
         return
     for line in lines:
-        click.echo(one_line(line))
+        print_line(line)
 
 
 @click.command()
@@ -52,7 +52,7 @@ def plan(target: Target, as_json: bool) -> None:
         print_json(foreseen)
         return
     for line in _foreseen_lines(foreseen):
-        click.echo(one_line(line))
+        print_line(line)
 
 
 def _foreseen_lines(foreseen: Json) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _about_connection(name: str, answer: Json) -> Iterator[str]:
     if one is None:
         yield f"{name}: there was such a connection; it is no longer planned"
     else:
-        yield f"{name}: {_stands(one)}"
+        yield answer["problem"] or f"{name}: {_stands(one)}"
         yield from _generation_lines(one)
         total = one["total"]
         yield (
@@ -98,6 +98,8 @@ def _about_connection(name: str, answer: Json) -> Iterator[str]:
 def _about_rules(answer: Json) -> Iterator[str]:
     for rule in answer["rules"]:
         yield f"{rule['rule']}: {_carried(rule)}"
+        if rule["problem"] is not None:
+            yield f"  {rule['problem']}"
         if rule["rejected"] is None:
             yield f"  {_last_match(rule)}"
     if not answer["rules"]:
@@ -113,7 +115,8 @@ def _carried(rule: Json) -> str:
     carrier = rule["carrier"]
     if rule["collected"]:
         return f"collected by {rule['connection']} {_for(carrier)}".rstrip()
-    stands = f" ({_stands(carrier)})" if carrier is not None else ""
+    says_more = carrier is not None and rule["problem"] is None
+    stands = f" ({_stands(carrier)})" if says_more else ""
     return f"NOT COLLECTED: {rule['connection']} is to carry it{stands}"
 
 

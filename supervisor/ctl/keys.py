@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from traptor.common.errors import ExitCode
+from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.ctl.completion import key_names
-from traptor.supervisor.ctl.printing.tables import as_json, print_json, print_table, table
+from traptor.supervisor.ctl.printing.tables import FittingTable, as_json, print_json
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import local_time, since
 
-_COLUMNS = ("KEY", "STATE", "LENT", "CONNECTS LEFT", "UNTIL", "REASON", "LAST USED", "ADDRESS")
+_FIRST_TO_GO = ("ADDRESS", "LAST USED", "LENT", "CONNECTS LEFT")  # on a narrow terminal
 _name = click.argument("name", shell_complete=key_names)
 
 
@@ -29,8 +30,11 @@ def keys(ctx: click.Context, as_json: bool) -> None:
     found = ctx.find_object(Target).client.get("keys")  # type: ignore[union-attr] # the root makes one
     if as_json:
         print_json(found)
+    elif found:
+        rows = [_row(key) for key in found]
+        report_console().print(FittingTable(rows, _FIRST_TO_GO, ("CONNECTS LEFT",), ("REASON",)))
     else:
-        print_table(table(_COLUMNS, map(_row, found), numbers=("CONNECTS LEFT",)))
+        click.echo("no key is configured")
 
 
 @keys.command()
@@ -55,17 +59,17 @@ def test(target: Target, name: str) -> None:
         sys.exit(ExitCode.FAILURE)
 
 
-def _row(key: Mapping[str, Any]) -> Sequence[str]:
-    return (
-        key["key"],
-        key["state"],
-        f"{key['lent']} of {key['max_connections']}",
-        str(key["budget_left"]),
-        "" if key["until"] is None else local_time(key["until"]),
-        key["reason"] or "",
-        "" if key["last_used"] is None else f"{since(key['last_used'])} ago",
-        key["source_address"] or "",
-    )
+def _row(key: Mapping[str, Any]) -> Mapping[str, str]:
+    return {
+        "KEY": key["key"],
+        "STATE": key["state"],
+        "LENT": f"{key['lent']} of {key['max_connections']}",
+        "CONNECTS LEFT": str(key["budget_left"]),
+        "UNTIL": "" if key["until"] is None else local_time(key["until"]),
+        "REASON": key["reason"] or "",
+        "LAST USED": "" if key["last_used"] is None else f"{since(key['last_used'])} ago",
+        "ADDRESS": key["source_address"] or "",
+    }
 
 
 COMMANDS = (keys,)

@@ -179,6 +179,17 @@ class KeyPool:
         until = min((at for at in ends if at is not None), default=None)
         return RefusedKeys(_names(self._keys, bad), until, is_all=len(bad) == len(self._keys))
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no key is configured."""
+        return not self._keys
+
+    def only_unusable(self, now: float) -> tuple[str, ...]:
+        """Return the names of all keys if the source address of each is not on this host; else nothing."""
+        if any(self.state(key_id, now) is not KeyState.UNUSABLE for key_id in self._keys):
+            return ()
+        return _names(self._keys, list(self._keys))
+
     # ---- leases
 
     def lend(self, holder: str, now: float, avoid: frozenset[str] = frozenset()) -> Lease | None:

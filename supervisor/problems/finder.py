@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from logging import INFO, WARNING
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -12,25 +12,24 @@ from traptor.common.fills import FillMethod
 from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.apps.hold import HoldKind
-from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
+from traptor.supervisor.connections.waits import STOPPED_TEXT, WaitKind
 from traptor.supervisor.gaps.fill import FillState
 from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
+from traptor.supervisor.problems.connections import of_connections
 from traptor.supervisor.problems.meanings import StateMeaning
 from traptor.supervisor.problems.problem import OpenProblem, Subject
-from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 
-_NO_RESERVE_AFTER_S = 30.0  # nothing is lacking meanwhile
-_NO_LACK = (WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
 _FILL_TOLD_S = 86_400.0  # nothing ends this problem but time
 _NOT_GRANTED = tuple(f"X answered {status}" for status in (403, 404, 410))  # as a fill is given up at once
+
 
 Json = Mapping[str, Any]
 
 
 def find(status: Json) -> list[OpenProblem]:
     """Return everything that is wrong, the worst first; what has not lasted long enough is among it."""
-    connections = list(_of_connections(status))
+    connections = list(of_connections(status))
     problems = [
         *_of_all(status, connections),
         *connections,
@@ -47,79 +46,13 @@ def find(status: Json) -> list[OpenProblem]:
     return sorted(problems, key=attrgetter("rank"))
 
 
-# ---- connections
-
-
-def _of_connections(status: Json) -> Iterator[OpenProblem]:
-    """Yield a problem for each connection that waits with rules."""
-    for c in status["connections"]:
-        wait = c["wait"]
-        if wait is None or not c["rules"]:
-            continue
-        if c.get("covered") and not c["collecting"] and wait["kind"] not in _NO_LACK:
-            yield _without_reserve(c)
-        elif c["collecting"]:  # by the old generation, while a refresh waits
-            level = min(MEANINGS[WaitKind(wait["kind"])].level, WARNING) if c["uncollected"] else INFO
-            yield _waiting(c, status, level, None)
-        else:
-            yield _waiting(c, status, MEANINGS[WaitKind(wait["kind"])].level, c["since"])
-
-
-def _without_reserve(c: Json) -> OpenProblem:
-    """Return the problem of an app one of whose two connections collects alone."""
-    wait = c["wait"]
-    kind = WaitKind(wait["kind"])
-    return OpenProblem(
-        Subject.APP,
-        first_of(c["connection"]).partition(":")[2],
-        "no_reserve",
-        f"{c['connection']} does not stream, and the other connection collects alone: {wait['why']}",
-        MEANINGS[kind].advice(is_of_app=True),
-        WARNING,
-        max(_NO_RESERVE_AFTER_S, MEANINGS[kind].say_after_s),
-        since=c["since"],
-        until=wait["until"],
-    )
-
-
-def _waiting(c: Json, status: Json, level: int, since: float | None) -> OpenProblem:
-    wait = c["wait"]
-    kind = WaitKind(wait["kind"])
-    meaning = MEANINGS[kind]
-    return OpenProblem(
-        Subject.CONNECTION,
-        c["connection"],
-        kind,
-        wait["why"] + _errors_of(wait["key"], status),
-        meaning.advice(is_of_app=is_app_connection(c["connection"])),
-        level,
-        meaning.say_after_s,
-        since=since,
-        until=wait["until"],
-        key=wait["key"],
-        rules=c["uncollected"],
-        is_passing=kind in PASSING,
-        is_said_elsewhere=kind is WaitKind.STOPPED,
-    )
-
-
-def _errors_of(names: str | None, status: Json) -> str:
-    """Return the last errors of the keys that are to blame, as ` (k1: HTTP 401, k2: HTTP 401)`."""
-    if names is None:
-        return ""
-    by_name = {key["key"]: key for key in status["keys"]}
-    named = [name for name in names.split(", ") if name in by_name]
-    refused = [KeyState.QUARANTINED, KeyState.SUSPECT]
-    said = [f"{name}: {by_name[name]['last_error']}" for name in named if by_name[name]["state"] in refused]
-    return f" ({', '.join(said)})" if said else ""
+# ---- all connections
 
 
 def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
     """Yield one problem when nothing streams; it counts when the last connection's does (no start counts)."""
     if not status["ready"]:
-        errors = [use["error"] for use in status["redis_uses"] if use["error"]]
-        why = f"no rules are known yet: {errors[0] if errors else 'they are being read'}"
-        yield _plain(Subject.ALL, "", "not_ready", why, meanings.NOT_READY)
+        yield _not_ready(next((use for use in status["redis_uses"] if use["error"]), None))
         return
     planned = [c for c in status["connections"] if c["rules"] and c["state"] != "STOPPED"]
     waiting = [one for one in found if one.kind != WaitKind.STOPPED]
@@ -140,6 +73,14 @@ def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
         rules=sum(c["rules"] for c in planned),
         connections=len(planned),
     )
+
+
+def _not_ready(failing: Json | None) -> OpenProblem:
+    """Return the problem that no rules are known; `failing` is a use of Redis that fails."""
+    why = f"no rules are known yet: {failing['error'] if failing is not None else 'they are being read'}"
+    of_redis = meanings.REDIS[RedisState(failing["state"])] if failing is not None else None
+    meaning = meanings.NOT_READY if of_redis is None else replace(meanings.NOT_READY, todo=of_redis.todo)
+    return _plain(Subject.ALL, "", "not_ready", why, meaning)
 
 
 # ---- keys and apps

@@ -154,4 +154,4 @@ LEDGER_FAILS = StateMeaning(
 )
 LOG_FAILS = StateMeaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
 JOB_FAILS = StateMeaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
-NOT_READY = StateMeaning(ERROR, "see what Redis answers", say_after_s=10.0, is_said_elsewhere=True)
+NOT_READY = StateMeaning(ERROR, "wait; see supervisor.log", say_after_s=10.0, is_said_elsewhere=True)

@@ -24,7 +24,7 @@ def summary(status: Json) -> str:
     ending = ", stopping" if status["stopping"] else ""
     return (
         f"traptor-supervisor {status['version']}, pid {status['pid']}{ending}:"
-        f" {collecting} of {counted(len(wanted), 'connection')} collect,"
+        f" {collecting} of {counted(len(wanted), 'connection')} collecting,"
         f" {rate:.1f} tweets/s, {counted(len(status['keys']), 'key')}"
     )
 

@@ -91,15 +91,29 @@ NOTHING = "NOTHING STREAMS: 1 connection, 1 rule since "
             wrong_secrets,
             (NOTHING, "keys are quarantined", "k1: HTTP 401", "until ", "check the key's secrets"),
         ),
-        (with_fault(status=420), (NOTHING, "420 or 429", "until ", "find out who else uses the key")),
-        (with_fault(status=406), (NOTHING, "the server refuses its rules", "until ")),
-        (with_fault(status=503), (NOTHING, "the server answered with an error", "until ")),
+        (
+            with_fault(status=420),
+            (NOTHING, "420 or 429 (HTTP 420)", "until ", "find out who else uses the key"),
+        ),
+        (with_fault(status=406), (NOTHING, "the server refuses its rules (HTTP 406)", "until ")),
+        (with_fault(status=503), (NOTHING, "the server answered with an error (HTTP 503)", "until ")),
         (closed_soon, (NOTHING, "closed soon after the 200", "until ")),
         (spent, (NOTHING, "1 of 1 connects in 3600 s are used", "until ")),
         (no_server, (NOTHING, "the network failed", "refused", "until ")),
-        (no_redis, ("NOTHING IS COLLECTED since ", "no rules are known yet", "Redis")),
-        (no_address, (NOTHING, "no key is free", "add a key")),
-        (no_key, (NOTHING, "no key is free", "add a key")),
+        (
+            no_redis,
+            (
+                "NOTHING IS COLLECTED since ",
+                "no rules are known yet",
+                "Connection refused",
+                "; bring it back",
+            ),
+        ),
+        (
+            no_address,
+            (NOTHING, "no key is free", "not on this host (k1)", "correct the key's source_address"),
+        ),
+        (no_key, (NOTHING, "no key is configured", "add a key")),
     ],
 )
 def test_what_is_broken_from_the_start_is_the_first_line(

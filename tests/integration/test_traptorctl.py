@@ -32,7 +32,7 @@ def test_an_operator_sees_and_acts(make_collection: Make) -> None:
 
     seen = ask(collection, "status")
     assert seen.returncode == 0, seen.stdout + seen.stderr
-    assert "2 of 2 connections collect" in seen.stdout.splitlines()[0]
+    assert "2 of 2 connections collecting" in seen.stdout.splitlines()[0]
     assert "track:0" in seen.stdout
     assert str(pids["track:0"]) in seen.stdout
     assert json.loads(ask(collection, "status", "--json").stdout)["pid"] == collection.status()["pid"]

@@ -31,7 +31,7 @@ def test_a_group_beats_while_any_part_streams_and_is_silent_when_none_does(tmp_p
     assert silences([TRACK], world.context.connections.values(), []) == [(TRACK, "")]
     world.set_keys()
     world.step()
-    assert silences([TRACK], world.context.connections.values(), []) == [(TRACK, "no key is free")]
+    assert silences([TRACK], world.context.connections.values(), []) == [(TRACK, "no key is configured")]
     assert not g.streams
 
 

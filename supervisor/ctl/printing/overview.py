@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from traptor.common.text import one_line
-from traptor.supervisor.ctl.printing.tables import table
+from traptor.supervisor.ctl.printing.tables import FittingTable, Paragraph
 from traptor.supervisor.status.phrases import (
     app_filters,
     app_state,
@@ -54,7 +52,6 @@ _FIRST_TO_GO = (
     "MATCHED",
     "KEY",
 )
-_UNLIMITED = 10_000
 _STYLES = {"good": "green", "bad": "bold red", "worried": "yellow", "idle": "dim"}
 
 
@@ -65,7 +62,7 @@ class Overview:
     status: Json
     last_gaps: Mapping[str, Json]
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
         """Yield what is shown."""
         found = list(self._problems())
         head = Text(summary(self.status))
@@ -74,10 +71,10 @@ class Overview:
         rows = [_row(one, self.last_gaps.get(one["connection"])) for one in self.status["connections"]]
         if rows:
             yield Text()
-            yield _fitting(rows, console, options)
+            yield FittingTable(rows, _FIRST_TO_GO, _NUMBERS)
         if apps := [_app_row(app) for app in self.status["apps"]]:
             yield Text()
-            yield _fitting(apps, console, options)
+            yield FittingTable(apps, _FIRST_TO_GO, _NUMBERS)
         if trial := trial_state(self.status):
             yield Text()
             yield Text(one_line(trial))
@@ -85,9 +82,9 @@ class Overview:
     def _problems(self) -> Iterator[RenderableType]:
         for one, others in problem_lines(self.status["problems"]):
             style = "bold red" if one["level"] == "ERROR" else "yellow"
-            yield Text.assemble(("! ", style), one_line(one["sentence"]))
+            yield Paragraph(Text.assemble(("! ", style), one_line(one["sentence"])), 2)
             if others:
-                yield Text(f"  {one_line(others)}", style="dim")
+                yield Paragraph(Text(f"  {one_line(others)}", style="dim"), 4)
 
 
 def _row(one: Json, last_gap: Json | None) -> dict[str, str | Text]:
@@ -138,19 +135,6 @@ def _state(one: Json) -> Text:
 def _gap(gap: Json) -> str:
     ago = "now" if gap["open"] else f"{since(gap['to_unix'])} ago"
     return f"{ago}, {age(gap['seconds'])}: {gap['cause']}"
-
-
-def _fitting(rows: Iterable[Mapping[str, str | Text]], console: Console, options: ConsoleOptions) -> Table:
-    """Return the table with as many columns as have room; a column without content takes none."""
-    rows = list(rows)
-    unlimited = options.update(max_width=_UNLIMITED)
-    columns = [name for name in rows[0] if any(str(row[name]) for row in rows)]
-    for name in (*_FIRST_TO_GO, None):
-        shown = table(columns, [[row[column] for column in columns] for row in rows], numbers=_NUMBERS)
-        if name is None or Measurement.get(console, unlimited, shown).maximum <= options.max_width:
-            return shown
-        columns = [column for column in columns if column != name]
-    raise AssertionError("unreachable")
 
 
 def watching(overview: Overview, note: str) -> Group:

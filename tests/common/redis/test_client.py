@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,33 @@ def test_the_reason_of_a_failure_shows_no_password(server: ValkeyServer) -> None
         raise AssertionError("it was let in")
 
     assert "wrong" not in asyncio.run(run()).replace("WRONGPASS", "")
+
+
+def test_of_a_refused_connection_the_reason_is_said_once_beside_the_address() -> None:
+    port = free_port()
+
+    async def run() -> str:
+        client = redis_client(f"redis://127.0.0.1:{port}/0", 5.0)
+        try:
+            await client.ping()
+        except REDIS_ERRORS as error:
+            return str(unavailable(client, error))
+        finally:
+            await client.aclose()
+        raise AssertionError("it was let in")
+
+    wanted = "Connection refused (check [redis] url and that the server runs)"
+    assert asyncio.run(run()) == f"Redis at 127.0.0.1:{port} (db 0): {wanted}"
+
+
+@pytest.mark.parametrize(
+    "reason", [ssl.SSLCertVerificationError(1, "unknown authority"), socket.gaierror(-2, "no such name")]
+)
+def test_reasons_that_are_not_the_kernels_are_said_in_their_own_words(reason: OSError) -> None:
+    error = redis.ConnectionError(f"{reason.args[1]}.")
+    error.__cause__ = reason
+    client = redis_client("redis://127.0.0.1:1/0", 5.0)
+    assert str(unavailable(client, error)).startswith(f"Redis at 127.0.0.1:1 (db 0): {reason.args[1]} (")
 
 
 # ---- shapes

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 import pytest
 from support.statuses import status_of
-from support.stepping import A, SteppedWorld
+from support.stepping import A, B, SteppedWorld
 from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
 from traptor.supervisor.connections.waits import MEANINGS, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.pool import PoolLimits
+from traptor.supervisor.problems.causes import heads
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.problems.watch import Watch
@@ -87,6 +88,18 @@ def test_each_way_to_wait_is_said_once_when_it_begins_and_when_it_ends(
     watch.look([], now + 3 * LATER_S)
     level, _ = about_track_0(said(), "rules no longer wait")
     assert level == "INFO"
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_of_a_key_that_rests_the_servers_answer_is_said_and_those_alike_are_one_cause(
+    tmp_path: Path, status: int
+) -> None:
+    world = SteppedWorld(tmp_path, A, B)
+    for g in [world.start(world.connection(name, "storm")) for name in ("track:0", "track:1")]:
+        world.refused(g, status)
+    problems = of_connections(world)
+    assert [one.why.endswith(f" (HTTP {status})") for one in problems] == [True] * 3
+    assert heads(problems) == [None, 0, 0], "nothing streams, and both connections beneath it"
 
 
 # Where the line need not name a key: there is none, or the key is not to blame.

@@ -251,7 +251,9 @@ def test_a_refused_reload_a_failing_job_and_a_start_without_rules_are_problems(w
     unwritten = {**status_of(world), "ledger": {"unwritten": 9, "error": "state_dir is full"}}
     assert "state_dir is full" in only(find(unwritten)).why
     away = {**WORKS, RedisUse.RULES: UseState(RedisState.AWAY, 1.0, "no answer")}
-    assert "no answer" in find(status_of(world, known=False, redis=away))[0].why
+    first = find(status_of(world, known=False, redis=away))[0]
+    assert "no answer" in first.why
+    assert first.todo == "bring it back, or correct [redis]"
 
 
 # ---- apps of API v2

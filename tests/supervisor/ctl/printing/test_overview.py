@@ -27,7 +27,7 @@ def test_problems_come_first_then_each_connection() -> None:
     )
     first, head, _, titles, *rows = text.splitlines()
     assert head.startswith(
-        "traptor-supervisor 0.9, pid 4700: 1 of 2 connections collect, 12.3 tweets/s, 1 key"
+        "traptor-supervisor 0.9, pid 4700: 1 of 2 connections collecting, 12.3 tweets/s, 1 key"
     )
     assert first.startswith("! follow:0 NOT COLLECTING 400 rules since ")
     assert first.endswith("(12 min): k1 and k2 are refused (401); mend keys.yml")
@@ -84,7 +84,7 @@ def test_an_apps_two_connections_are_shown_beside_each_other() -> None:
 def test_what_is_not_collected_has_no_rate_however_fast_it_was_a_minute_ago() -> None:
     lost = silent(tweets_per_second=22.6)
     text = printed(250, connections=[lost, a_connection()])
-    assert "1 of 2 connections collect, 12.3 tweets/s" in text
+    assert "1 of 2 connections collecting, 12.3 tweets/s" in text
     assert "22.6" not in text
 
 
