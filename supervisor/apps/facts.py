@@ -30,6 +30,9 @@ class AppStore(Protocol):
     def load_pieces(self, key_id: str, what: str) -> Json:
         """Return all pieces that were saved and not removed. Raises TraptorError."""
 
+    def forget_pieces(self, key_id: str, what: str) -> None:
+        """Remove all pieces of one kind. Raises TraptorError."""
+
 
 class Facts:
     """Saves and loads the facts on one app by kind."""
@@ -56,11 +59,12 @@ class Facts:
             self._say("facts on an app are lost", error)
 
     def load_pieces(self, what: str, take: Callable[[Json], object]) -> None:
-        """Have `take` take over the pieces of one kind."""
+        """Have `take` take over the pieces of one kind; those that cannot be read are removed."""
         try:
             take(self._store.load_pieces(self._key.key_id, what))
         except TraptorError as error:
             self._say("facts on an app are lost", error)
+            self._try(lambda: self._store.forget_pieces(self._key.key_id, what))
 
     def _try(self, save: Callable[[], None]) -> bool:
         try:

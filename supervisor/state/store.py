@@ -49,6 +49,7 @@ _SAVE_PIECE = """
     ON CONFLICT (key_id, what, name) DO UPDATE SET piece = excluded.piece"""
 _DROP_PIECE = "DELETE FROM app_pieces WHERE key_id = ? AND what = ? AND name = ?"
 _LOAD_PIECES = "SELECT name, piece FROM app_pieces WHERE key_id = ? AND what = ?"
+_FORGET_PIECES = "DELETE FROM app_pieces WHERE key_id = ? AND what = ?"
 _SAVE_STOP = "INSERT INTO stops (connection, since) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FORGET_STOP = "DELETE FROM stops WHERE connection = ?"
 _LOG_PAGES = 100
@@ -127,6 +128,11 @@ class StateStore:
             rows = self._db.execute(_LOAD_PIECES, (key_id, what)).fetchall()
             pieces = "{" + ",".join(f"{orjson.dumps(name).decode()}:{piece}" for name, piece in rows) + "}"
             return _decoded(pieces, f"the {what} of the app {key_id} in it")
+
+    def forget_pieces(self, key_id: str, what: str) -> None:
+        """Remove all pieces of this kind."""
+        with self._explained():
+            self._written(_FORGET_PIECES, (key_id, what))
 
     def save_stop(self, connection: str, since: float) -> None:
         """Keep that the operator stopped a connection at `since` (Unix time)."""

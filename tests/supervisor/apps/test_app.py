@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -138,6 +139,20 @@ class DyingExchange(Exchange):
         if ask.method == "POST":
             raise Killed
         return reply
+
+
+def test_knowledge_that_cannot_be_read_is_lost_once_and_not_at_every_start(
+    world: AppWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.serve(track=["storm"])
+    world.brought()
+    with sqlite3.connect(world.state) as database:
+        database.execute("UPDATE app_pieces SET piece = '{'")
+    database.close()
+    for lost in (1, 0):
+        caplog.clear()
+        world.brought()
+        assert caplog.messages.count("facts on an app are lost") == lost
 
 
 def test_masters_killed_after_each_request_of_a_sync_leave_nothing_twice(world: AppWorld) -> None:

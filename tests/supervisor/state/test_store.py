@@ -243,3 +243,5 @@ def test_a_piece_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         database.close()
         with pytest.raises(TraptorError, match=r"app k1 in it are"):
             store.load_pieces("k1", "standing")
+        store.forget_pieces("k1", "standing")
+        assert store.load_pieces("k1", "standing") == {}
