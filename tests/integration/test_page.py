@@ -88,8 +88,14 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+WIDTHS = (1280, 1100, 1090, 1000, 700, 390)
+CUT_OFF = """
+[...document.querySelectorAll(".wide")].filter(one => one.scrollWidth > one.clientWidth).map(one => one.id)
+"""
+
+
 def test_everybody_can_use_it(collection: Collection, browser: Browser) -> None:
-    """axe-core finds nothing, and the page itself never scrolls sideways."""
+    """axe-core finds nothing, the page itself never scrolls sideways, and no table is cut off."""
     for look, options in LOOKS.items():
         page, complaints = opened(browser, collection, **options)
         expect(page.locator("#problems")).to_contain_text("follow:0", timeout=IN_TIME_MS)
@@ -97,4 +103,7 @@ def test_everybody_can_use_it(collection: Collection, browser: Browser) -> None:
         assert found.violations_count == 0, f"{look}: {found.generate_report()}"
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert (wide <= 0, complaints) == (True, []), look
+        for width in WIDTHS if look == "at a desk" else ():
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(CUT_OFF) == [], f"{width} pixels"
         page.close()
