@@ -79,6 +79,7 @@ class Connection:
     wait: Wait | None = None  # why nothing happens now
     without_filters: int = 0  # times in a row that X had none for it (v2)
     last_error: LastError | None = None
+    last_crash: str = ""  # how its worker last ended: ` (SIGKILL)`
     delivered_at: float | None = None  # when its output last took something, as reported
     network_error: str = ""  # of its last connect or stream that failed on the network
     in_effect: InEffect | None = None  # its app's rules that find posts; None: not known yet (v2)

@@ -41,7 +41,7 @@ from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
 from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation
+from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, words_of_end
 from traptor.supervisor.workers.states import GenerationState
 from traptor.supervisor.xapi.cures import cure_of
 
@@ -335,7 +335,9 @@ class Outcomes:
             c.serving = None
             c.handover.lose_old()
             if is_crash:
-                c.last_error = LastError(now, f"its worker ended: {g.ending or Ending.CRASH}")
+                how = words_of_end(g.ending, g.exit_code)
+                c.last_crash = f" ({how})" if how else ""
+                c.last_error = LastError(now, f"its worker ended: {g.ending or Ending.CRASH}{c.last_crash}")
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 c.gaps.cause_changed(_crash_cause(g), instant(now))

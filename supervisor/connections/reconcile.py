@@ -390,4 +390,4 @@ def _rules_refused(c: Connection) -> Wait:
 def _no_worker_yet(c: Connection, until: float) -> Wait:
     if c.fork_failed:
         return Wait(WaitKind.NO_WORKER, "this host cannot fork a worker", until)
-    return Wait(WaitKind.CRASHED, "its worker crashed", until)
+    return Wait(WaitKind.CRASHED, f"its worker crashed{c.last_crash}", until)

@@ -120,7 +120,9 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
         "find the rule that the server refuses; a changed rule is tried at once",
     ),
     # Its end was logged as a crash or a hang.
-    WaitKind.CRASHED: WaitMeaning(None, ERROR, 0, "read the connection's log; report it"),
+    WaitKind.CRASHED: WaitMeaning(
+        None, ERROR, 0, "read the connection's log, after SIGKILL the kernel's too (journalctl -k); report it"
+    ),
     WaitKind.NO_WORKER: WaitMeaning(
         GapCause.CRASH, ERROR, 0, "see `cannot fork a worker` in supervisor.log: memory, processes, disk"
     ),

@@ -113,7 +113,7 @@ TRIAL: Mapping[str, StateMeaning | None] = {
 
 RULES_SUSPECT = StateMeaning(
     ERROR,
-    "restore the rules in Redis, or accept that they are gone: a hint, or a reload with accept_empty",
+    "restore the rules in Redis, or accept that they are gone: traptorctl reload --accept-empty",
     is_said_elsewhere=True,
 )
 RULES_REJECTED = StateMeaning(WARNING, "correct the rules, or delete them", is_said_elsewhere=True)
@@ -150,7 +150,7 @@ RELOAD_REFUSED = StateMeaning(
     WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
 )
 LEDGER_FAILS = StateMeaning(
-    WARNING, "make room in state_dir, or correct its owner or mode", is_said_elsewhere=True
+    WARNING, "do what the error says; nothing is lost while the supervisor runs", is_said_elsewhere=True
 )
 LOG_FAILS = StateMeaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
 JOB_FAILS = StateMeaning(WARNING, "see supervisor.log", is_said_elsewhere=True)

@@ -239,6 +239,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            what = f"{path}: the state file cannot be used: {error}"
+            raise TraptorError(
+                f"{what}; another program holds it, `fuser -v` with this path names it"
+            ) from error
         raise _broken(path, str(error)) from error
     except UnicodeDecodeError:  # raised even for a file's schema
         raise _broken(path, "a text in it is not UTF-8") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,18 @@ class Ending(StrEnum):
     FAULT = "fault"  # it broke the protocol
     STOPPED = "stopped"  # by SIGSTOP
     MEMORY = "memory"  # above max_memory
+
+
+def words_of_end(ending: Ending | None, code: int | None) -> str:
+    """Return how a worker ended, for people: `hung`, `SIGKILL`, `exit code 1`; "": nobody knows."""
+    if ending not in (None, Ending.CRASH):
+        return str(ending)
+    if code is None:
+        return ""
+    if code >= 0:
+        return f"exit code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return known.get(-code, f"signal {-code}")
 
 
 _CLOCK_STEP_S = 1.0  # CLOCK_MONOTONIC is the same for all processes of a host; this covers rounding
@@ -83,6 +96,7 @@ class Generation:
     vitals: Vitals | None = None
     illness: Ending | None = None  # why it is to be put down
     ending: Ending | None = None
+    exit_code: int | None = None  # None: it runs, or nobody knows
 
     @property
     def name(self) -> str:
@@ -225,6 +239,7 @@ class Generation:
 
     def exited(self, code: int | None) -> None:
         """Record that its process ended. Without an order it crashed, except for a finished drain worker."""
+        self.exit_code = code
         self.ending = self.ending or (Ending.DRAINED if self.birth.drains and not code else Ending.CRASH)
 
     def _drains_by(self, kill_at: float) -> None:

@@ -219,7 +219,10 @@ class LedgerStore:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> TraptorError:
+        what = f"{self._path}: the gap ledger cannot be used: {error}"
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return TraptorError(f"{what}; another program holds it, `fuser -v` with this path names it")
         return TraptorError(
-            f"{self._path}: the gap ledger cannot be used: {error}; check that state_dir exists, is writable"
-            " and has room; if the file is damaged, move it away (its record of gaps ends, a new one begins)"
+            f"{what}; check that state_dir exists, is writable and has room; if the file is damaged, move it"
+            " away (its record of gaps ends, a new one begins)"
         )

@@ -131,7 +131,7 @@ def test_a_locked_file_is_an_error_and_works_again_afterwards(tmp_path: Path) ->
     with StateStore(tmp_path / "state.db") as store:
         shell = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
         shell.execute("BEGIN IMMEDIATE")
-        with pytest.raises(TraptorError, match="locked"):
+        with pytest.raises(TraptorError, match=r"locked; another program holds it"):
             store.next_generation("track:0")
         shell.execute("ROLLBACK")
         shell.close()

@@ -100,6 +100,13 @@ def test_a_write_that_fails_leaves_nothing(store: LedgerStore) -> None:
     assert len(read(store)) == 1
 
 
+def test_of_a_file_that_another_program_holds_that_is_said(store: LedgerStore) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TraptorError, match=r"database is locked; another program holds it"):
+            store.write(batch(entries=[gap(1, 10, 20)]))
+
+
 def test_a_period_gives_what_touches_it_in_pages(store: LedgerStore) -> None:
     store.write(batch(entries=[gap(n, n, n + 1) for n in range(1, 2501)]))
     assert len(read(store)) == 2500
