@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Collection
@@ -140,6 +141,9 @@ def _watched(handle: multiprocessing.process.BaseProcess) -> int:
 
 def start_fork(handle: multiprocessing.process.BaseProcess) -> None:
     """Start a process that was created with the fork context."""
+    # It holds names of attributes, and both sides soon need others: each name that is replaced after the fork
+    # writes to two pages.
+    sys._clear_type_cache()
     with warnings.catch_warnings():
         # Python 3.12+ warns of threads at a fork. Ours are log receivers and the file watcher: they hold no
         # lock that a worker takes (it replaces the log handlers first and never watches files).
