@@ -88,7 +88,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-WIDTHS = (1280, 1100, 1090, 1000, 700, 390)
+WIDTHS = (1280, 1265, 1100, 1090, 1000, 700, 390)
 CUT_OFF = """
 [...document.querySelectorAll(".wide")].filter(one => one.scrollWidth > one.clientWidth).map(one => one.id)
 """
