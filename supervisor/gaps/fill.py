@@ -99,9 +99,13 @@ class Fill:
         )
 
     def halves(self, other: int) -> tuple[Fill, Fill]:
-        """Return it for the earlier half of its stretch, and another one, by that id, for the later."""
+        """Return it for the earlier half of its stretch, and another one, by that id, for the later.
+
+        What was brought already, by a stream that ended early, stays with the earlier.
+        """
         middle = (self.from_unix + self.to_unix) / 2
-        return replace(self, to_unix=middle), replace(self, id=other, from_unix=middle)
+        later = replace(self, id=other, from_unix=middle, posts=0, dollars=0.0)
+        return replace(self, to_unix=middle), later
 
     def begun(self, steps: int, at: float) -> Fill:
         """Return it with the number of its steps, now that they are known."""

@@ -108,3 +108,8 @@ def test_both_halves_of_a_long_gap_are_found_as_what_fills_it() -> None:
     earlier, later = whole.halves(2)
     assert (earlier.id, later.id, earlier.seconds, later.seconds) == (1, 2, 3_600, 3_600)
     assert FillIndex([later, earlier]).of(whole) == [earlier, later]
+
+
+def test_what_a_stream_brought_of_a_long_gap_is_counted_for_one_of_its_halves() -> None:
+    halves = replace(FILL, to_unix=FILL.from_unix + 7_200).got(40, 0.2, 9.0).halves(2)
+    assert [(one.posts, one.dollars) for one in halves] == [(40, 0.2), (0, 0.0)]
