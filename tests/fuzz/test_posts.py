@@ -86,8 +86,14 @@ class Kept:
     def has_seen(self, post: int) -> bool:
         return self._register.has(post)
 
-    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
-        return self._register.bill(posts, included_posts, at_s)
+    def bill(
+        self,
+        posts: Sequence[int],
+        included_posts: Sequence[int],
+        at_s: float,
+        book: Callable[[Billed], object] = lambda _new: None,
+    ) -> None:
+        self._register.bill(posts, included_posts, at_s, book)
 
     @property
     def billed(self) -> Billed:

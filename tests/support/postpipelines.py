@@ -32,7 +32,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.messages: list[Outgoing] = []
-        self._register = register_in_memory()
+        self.register = register_in_memory()
         self.counts = Delivery(BIRTH, GateSink()).counts
         self.latency = Latency()
 
@@ -46,27 +46,33 @@ class Kept:
         """Nothing is noted."""
 
     def gather(self, message: Outgoing, claim: Claim) -> None:
-        self._register.take([claim], lambda _ours: True)
+        self.register.take([claim], lambda _ours: True)
         self.messages.append(message)
 
     def hand_over(self) -> None:
         """Everything is kept as it comes."""
 
     def settle(self, claim: Claim) -> None:
-        self._register.take([claim], lambda _ours: True)
+        self.register.take([claim], lambda _ours: True)
 
     def has_seen(self, post: int) -> bool:
-        return self._register.has(post)
+        return self.register.has(post)
 
     def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
-        return self._register.is_billed(posts, at_s)
+        return self.register.is_billed(posts, at_s)
 
-    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
-        return self._register.bill(posts, included_posts, at_s)
+    def bill(
+        self,
+        posts: Sequence[int],
+        included_posts: Sequence[int],
+        at_s: float,
+        book: Callable[[Billed], object] = lambda _new: None,
+    ) -> None:
+        self.register.bill(posts, included_posts, at_s, book)
 
     @property
     def billed(self) -> Billed:
-        return self._register.billed
+        return self.register.billed
 
 
 def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:

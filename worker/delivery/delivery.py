@@ -93,9 +93,10 @@ class Delivery:
         self._handled_until = handled_until
 
     def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called before messages are delivered or put into the outbox, and once a second."""
+        """Set what is called when posts are billed, before they are kept, and once a second."""
         self._note = note
-        self._gathered.before_keeping(note)
+        if self._register is not None:
+            self._register.before_keeping(note)
 
     def open(self) -> None:
         """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.
@@ -159,10 +160,17 @@ class Delivery:
         with self._lock:
             return self._register is not None and self._register.is_billed(posts, at_s)
 
-    def bill(self, posts: Sequence[int], included_posts: Sequence[int], at_s: float) -> Billed:
-        """Count posts that X bills though they came over no stream, and return which are new."""
+    def bill(
+        self,
+        posts: Sequence[int],
+        included_posts: Sequence[int],
+        at_s: float,
+        book: Callable[[Billed], object] = lambda _new: None,
+    ) -> None:
+        """Count posts that X bills though they are not kept; `book` is told how many of them are new."""
         with self._lock:
-            return _NONE if self._register is None else self._register.bill(posts, included_posts, at_s)
+            if self._register is not None:
+                self._register.bill(posts, included_posts, at_s, book)
 
     @property
     def billed(self) -> Billed:

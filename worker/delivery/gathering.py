@@ -67,11 +67,6 @@ class Gathering:
         self._safe_until = 0.0  # everything received until then was gathered before the first message
         self._not_before = 0.0
         self._tally = Tally()
-        self._note: Callable[[], object] = lambda: None
-
-    def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called before messages are delivered or put into the outbox."""
-        self._note = note
 
     @property
     def own(self) -> WaitingBatches | None:
@@ -186,7 +181,6 @@ class Gathering:
         self._messages, self._claims, self._bytes, self._waits = [], [], 0, False
 
     def _put(self, own: WaitingBatches, messages: Sequence[Outgoing]) -> bool:
-        self._note()
         gone = self._outflow.done(own.outbox)
         try:
             batch = own.outbox.put(messages, gone)
@@ -199,7 +193,6 @@ class Gathering:
         return True
 
     def _deliver(self, messages: Sequence[Outgoing]) -> bool:
-        self._note()
         if not self._sink.deliver_at_once(messages):
             return False
         self._counts.delivered += len(messages)

@@ -16,6 +16,7 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_posts, included_users, numbers_of
 from traptor.worker.seen.ids import number_of
+from traptor.worker.seen.register import Billed
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,13 @@ class Bill:
     def _add(
         self, fill: int, posts: Sequence[int], included: Sequence[int], users: int, at_s: float
     ) -> dict[str, int]:
+        """Count it before it is written down, and return what is new of it."""
         self.included_users += users
-        reads = {**self._delivery.bill(posts, included, at_s)._asdict(), "included_users": users}
-        self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(**reads)
+        reads = {"included_users": users}
+
+        def book(new: Billed) -> None:
+            reads.update(new._asdict())
+            self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(**reads)
+
+        self._delivery.bill(posts, included, at_s, book)
         return reads

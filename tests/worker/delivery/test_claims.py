@@ -17,7 +17,7 @@ from support.waiting import wait_for
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.outbox.outbox import Outbox, OutboxError
 from traptor.worker.seen.claim import Claim
-from traptor.worker.seen.register import Register
+from traptor.worker.seen.register import Register, seen_folder
 
 Make = Callable[..., "Worker"]
 
@@ -34,7 +34,7 @@ class Worker:
             settings=replace(birth.settings, api="v2"),
             pair="v2:app",
         )
-        self.sink = sink
+        self.birth, self.sink = birth, sink
         self.verdicts: list[bool] = []
         self.delivery = Delivery(birth, sink)
         self.delivery.open()
@@ -123,16 +123,38 @@ def test_of_posts_that_came_together_those_of_another_worker_are_left_out(make: 
     assert other.delivery.counts.accepted == other.delivery.billed.posts == 2
 
 
-def test_what_came_together_is_counted_before_it_is_delivered(make: Make) -> None:
+@pytest.mark.parametrize("is_line_sink", [True, False])
+def test_what_came_together_is_counted_before_it_is_delivered_or_kept(make: Make, is_line_sink: bool) -> None:
     one = make(GateSink())
-    one.sink.is_line_sink = True
+    one.sink.is_line_sink = is_line_sink
     noted: list[tuple[int, int]] = []
-    one.delivery.before_keeping(lambda: noted.append((one.delivery.billed.posts, len(one.sink.delivered))))
+    one.delivery.before_keeping(
+        lambda: noted.append((one.delivery.billed.posts, one.delivery.counts.accepted))
+    )
     one.gather(1)
     one.gather(2)
     one.delivery.hand_over()
-    assert noted == [(2, 0)]
-    assert one.sink.together == [["1", "2"]]
+    wait_for(lambda: one.sink.delivered.total() == 2, "both are delivered")
+    assert (2, 0) in noted
+    assert (0, 2) not in noted
+
+
+@pytest.mark.parametrize("way", ["kept", "settled", "billed"])
+def test_what_is_billed_is_counted_before_others_hear_of_it(make: Make, tmp_path: Path, way: str) -> None:
+    one = make(GateSink())
+    words = seen_folder(one.birth.settings.outbox.state_dir, "v2:app") / "words"
+    begin = words.stat().st_size
+    noted: list[tuple[int, int]] = []
+    one.delivery.before_keeping(lambda: noted.append((one.delivery.billed.posts, words.stat().st_size)))
+    match way:
+        case "kept":
+            one.send(1)
+        case "settled":
+            one.delivery.settle(Claim(1, (), time.time(), True, one.verdicts.append))
+        case "billed":
+            one.delivery.bill([1], [], time.time())
+    wait_for(lambda: words.stat().st_size > begin, "others hear of it")
+    assert (1, begin) in noted
 
 
 def test_what_a_worker_kept_and_did_not_come_to_record_is_not_delivered_again(

@@ -155,18 +155,6 @@ def test_with_durability_of_the_host_the_output_is_synced(make: Make) -> None:
     wait_for(lambda: sink.syncs, "it is synced")
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_what_was_read_is_noted_before_any_of_it_is_delivered_or_kept(make: Make, at_once: bool) -> None:
-    sink = GateSink()
-    sink.is_line_sink = at_once
-    delivery = make(sink)
-    noted: list[tuple[int, int]] = []
-    delivery.before_keeping(lambda: noted.append((delivery.counts.accepted, sink.delivered.total())))
-    delivery.send(tweet(1))
-    wait_for(lambda: sink.delivered == {"1": 1}, "it is delivered")
-    assert (1, 0) in noted
-
-
 # ---- an output that takes nothing for a while
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.births import worker_settings
 from support.making_posts import post_fields, post_line
 from support.postpipelines import BIRTH, Kept, added, handled
+from support.unwritten import Unwritten
 
 from traptor.common.files.fillreads import FillReads, kept_fills
 from traptor.common.files.reads import ReadCounts, kept
@@ -65,6 +66,28 @@ def test_what_was_delivered_and_read_for_each_gap_is_written_down_too(tmp_path: 
         8: FillReads(new=1, posts=1, included_users=1),
         9: FillReads(included_users=1),  # delivered, and billed, for the other
     }
+
+
+def test_what_is_read_for_a_gap_is_written_down_before_others_hear_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    delivery = Kept()
+    pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
+    pipeline.open()
+    delivery.register.before_keeping(delivery.note)
+    told: list[object] = []
+
+    def tell(_words: object, _told: object) -> None:
+        state_dir = birth.settings.outbox.state_dir
+        reads, fills = kept(state_dir, "v2:app", 3), kept_fills(state_dir, "v2:app", 3)
+        told.append((reads and reads.counts, fills and fills.totals))
+
+    monkeypatch.setattr(Unwritten, "append", tell)
+    monkeypatch.setattr(Unwritten, "is_open", True)
+    pipeline.paid(7, ["1", "2"], ["3"], 4)
+    page = FillReads(posts=2, included_posts=1, included_users=4)
+    assert told == [(ReadCounts(posts=2, included_posts=1, included_users=4), {7: page})]
 
 
 def test_reads_that_cannot_be_written_down_are_said_and_stop_no_post(
