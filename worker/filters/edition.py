@@ -81,8 +81,8 @@ class Edition:
                 users: Sequence[int] = self._values.users(head)
                 if len(users) > 1:
                     users = [number for number in users if number in numbers]
-                if len(users) == 1 and users[0] in numbers:
-                    return Attribution(MATCHED, self._rules_of[users[0]])
+                if len(users) == 1 and users[0] in numbers and (rules := self._rules_of[users[0]]):
+                    return Attribution(MATCHED, rules)
         return self._of_several([one.id or "" for one in named], head, raw)
 
     def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:

@@ -143,6 +143,16 @@ def test_users_of_a_packed_filter_count_within_their_scopes(post: Json, rules: l
     assert sorted(found(post_line(post, "1", "2"), beside)[1]) == sorted(rules)
 
 
+def test_a_post_of_an_account_that_no_rule_wants_is_not_matched() -> None:
+    edition = Edition((ANN,), (), (packed("1", "follow:0", ("42", "7")),))
+    for filters in (["1"], ["1", "of somebody else"]):
+        line = post_line(post_fields(author_id="7"), *filters)
+        assert found(line, edition) == (RuleSource.UNATTRIBUTED, [])
+        mention = {"mentions": [{"id": "42", "username": "ann"}]}
+        line = post_line(post_fields(author_id="7", entities=mention), *filters)
+        assert found(line, edition) == (RuleSource.INFERRED, ["42"])
+
+
 def test_an_account_of_two_scopes_counts_by_the_filter_that_found_the_post() -> None:
     narrow, full = Meaning("1", "follow:0", ("7", "9"), True, (A, F)), packed("2", "follow:0", ("7", "42"))
     edition = Edition((ANN, BO, CY), (), (narrow, full))
