@@ -130,7 +130,8 @@ class PostPipeline(Pipeline):
         is_repeated = post > 0 and self.delivery.has_seen(post)
         dispatch = self._dispatch
         if is_repeated and self._drops_repeated:
-            dispatch.drop(post, head, received_at_s)
+            dispatch.count_dropped()
+            self._bill.add_dropped(post, head, received_at_s)
             return
         edition = dispatch.edition
         found = edition.attribute(head, raw)

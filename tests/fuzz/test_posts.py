@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +32,7 @@ BIRTH = Birth(
     1,
     None,
     (rule("track:0", "1", "storm"),),
-    replace(worker_settings(Path()), api="v2"),
+    replace(worker_settings(Path(os.devnull)), api="v2"),
     filters=(single("11", "track:0", "storm"),),
 )
 POST: dict[str, Any] = {
@@ -91,7 +92,7 @@ class Kept:
         posts: Sequence[int],
         included_posts: Sequence[int],
         at_s: float,
-        book: Callable[[Billed], object] = lambda _new: None,
+        book: Callable[[Billed], object],
     ) -> None:
         self._register.bill(posts, included_posts, at_s, book)
 

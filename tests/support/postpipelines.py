@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,8 @@ from traptor.worker.seen.register import Billed
 
 STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
 MEANINGS = (single("11", "track:0", "storm"), packed("12", "track:b", ("flood", "hail")))
-BIRTH = Birth("v2:app", 3, None, (STORM, FLOOD), replace(worker_settings(Path()), api="v2"), filters=MEANINGS)
+NOWHERE = worker_settings(Path(os.devnull))  # no file can be written there
+BIRTH = Birth("v2:app", 3, None, (STORM, FLOOD), replace(NOWHERE, api="v2"), filters=MEANINGS)
 AS_TWEETS = replace(BIRTH, settings=replace(BIRTH.settings, payload="v1.1"))
 
 
@@ -32,7 +34,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.messages: list[Outgoing] = []
-        self.register = register_in_memory()
+        self._register = register_in_memory()
         self.counts = Delivery(BIRTH, GateSink()).counts
         self.latency = Latency()
 
@@ -46,33 +48,33 @@ class Kept:
         """Nothing is noted."""
 
     def gather(self, message: Outgoing, claim: Claim) -> None:
-        self.register.take([claim], lambda _ours: True)
+        self._register.take([claim], lambda _ours: True)
         self.messages.append(message)
 
     def hand_over(self) -> None:
         """Everything is kept as it comes."""
 
     def settle(self, claim: Claim) -> None:
-        self.register.take([claim], lambda _ours: True)
+        self._register.take([claim], lambda _ours: True)
 
     def has_seen(self, post: int) -> bool:
-        return self.register.has(post)
+        return self._register.has(post)
 
     def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
-        return self.register.is_billed(posts, at_s)
+        return self._register.is_billed(posts, at_s)
 
     def bill(
         self,
         posts: Sequence[int],
         included_posts: Sequence[int],
         at_s: float,
-        book: Callable[[Billed], object] = lambda _new: None,
+        book: Callable[[Billed], object],
     ) -> None:
-        self.register.bill(posts, included_posts, at_s, book)
+        self._register.bill(posts, included_posts, at_s, book)
 
     @property
     def billed(self) -> Billed:
-        return self.register.billed
+        return self._register.billed
 
 
 def handled(*lines: bytes, birth: Birth = BIRTH) -> tuple[PostPipeline, list[Outgoing]]:

@@ -93,10 +93,9 @@ class Delivery:
         self._handled_until = handled_until
 
     def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called when posts are billed, before they are kept, and once a second."""
+        """Set what is called before posts are delivered, kept or settled, and once a second."""
         self._note = note
-        if self._register is not None:
-            self._register.before_keeping(note)
+        self._gathered.before_keeping(note)
 
     def open(self) -> None:
         """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.
@@ -165,9 +164,12 @@ class Delivery:
         posts: Sequence[int],
         included_posts: Sequence[int],
         at_s: float,
-        book: Callable[[Billed], object] = lambda _new: None,
+        book: Callable[[Billed], object],
     ) -> None:
-        """Count posts that X bills though they are not kept; `book` is told how many of them are new."""
+        """Count posts that X bills though they are not kept.
+
+        `book` is told how many are new, and writes that down before the app's other workers hear of them.
+        """
         with self._lock:
             if self._register is not None:
                 self._register.bill(posts, included_posts, at_s, book)

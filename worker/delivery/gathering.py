@@ -67,6 +67,11 @@ class Gathering:
         self._safe_until = 0.0  # everything received until then was gathered before the first message
         self._not_before = 0.0
         self._tally = Tally()
+        self._note: Callable[[], object] = lambda: None
+
+    def before_keeping(self, note: Callable[[], object]) -> None:
+        """Set what is called before messages are delivered, put into the outbox, or settled without it."""
+        self._note = note
 
     @property
     def own(self) -> WaitingBatches | None:
@@ -94,7 +99,7 @@ class Gathering:
     def settle(self, claim: Claim) -> None:
         """Settle the claim to a post that is not delivered."""
         assert self._register is not None
-        self._register.take([claim], lambda _ours: True)
+        self._register.take([claim], self._keep_none)
 
     def add(self, message: Outgoing, claim: Claim | None) -> None:
         """Gather a message."""
@@ -180,7 +185,12 @@ class Gathering:
     def _forget(self) -> None:
         self._messages, self._claims, self._bytes, self._waits = [], [], 0, False
 
+    def _keep_none(self, _ours: Sequence[bool]) -> bool:
+        self._note()
+        return True
+
     def _put(self, own: WaitingBatches, messages: Sequence[Outgoing]) -> bool:
+        self._note()
         gone = self._outflow.done(own.outbox)
         try:
             batch = own.outbox.put(messages, gone)
@@ -193,6 +203,7 @@ class Gathering:
         return True
 
     def _deliver(self, messages: Sequence[Outgoing]) -> bool:
+        self._note()
         if not self._sink.deliver_at_once(messages):
             return False
         self._counts.delivered += len(messages)

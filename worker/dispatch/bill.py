@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from traptor.common.birth import Birth
@@ -32,6 +33,7 @@ class Bill:
         place = birth.settings.outbox.state_dir, birth.connection, birth.generation
         self._file = ReadsFile(*place)
         self._fills: dict[int, FillReads] = {}  # by their ids
+        self._coming: deque[int] = deque()  # fills of posts that the output has and did not yet keep
         self._fills_file = FillReadsFile(*place)
         self._unkept = Tally()
 
@@ -51,12 +53,25 @@ class Bill:
         post = number_of(head.post.id) or 0
         return self._add(fill, (post,), included_posts(head), included_users(head), at_s)
 
+    def add_dropped(self, post: int, head: PostHead, at_s: float) -> None:
+        """Count a post that was taken before, if that was on another day."""
+        included = included_posts(head)
+        if not self._delivery.is_billed((post, *included), at_s):
+            self._delivery.bill((post,), included, at_s, lambda _new: self._write())
+
     def delivers(self, fill: int) -> None:
-        """Count a post that is given to the output next, for a fill."""
-        self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(new=1)
+        """Count a post that is given to the output next, for a fill, once it is kept."""
+        self._coming.append(fill)
 
     def write_down(self) -> None:
-        """Write down what was read so far: what is kept or delivered must not be without a count."""
+        """Write down what was read so far: what is kept or delivered next must not be without a count."""
+        while self._coming:
+            self._count(self._coming.popleft(), FillReads(new=1))
+        self._write()
+
+    # ---- parts
+
+    def _write(self) -> None:
         posts, included = self._delivery.billed
         counts = ReadCounts(posts, included, self.included_users, self._settled.foreign)
         error = self._file.write(counts) or self._fills_file.write(dict(self._fills))
@@ -67,13 +82,17 @@ class Bill:
     def _add(
         self, fill: int, posts: Sequence[int], included: Sequence[int], users: int, at_s: float
     ) -> dict[str, int]:
-        """Count it before it is written down, and return what is new of it."""
+        """Count it for a fill, and return what is new of it."""
         self.included_users += users
         reads = {"included_users": users}
 
         def book(new: Billed) -> None:
             reads.update(new._asdict())
-            self._fills[fill] = self._fills.get(fill, FillReads()) + FillReads(**reads)
+            self._count(fill, FillReads(**reads))
+            self._write()
 
         self._delivery.bill(posts, included, at_s, book)
         return reads
+
+    def _count(self, fill: int, more: FillReads) -> None:
+        self._fills[fill] = self._fills.get(fill, FillReads()) + more

@@ -105,13 +105,6 @@ class Dispatch:
         claim = Claim(post, included, received_at_s, self._is_one_of_two, settle)
         self._delivery.gather(message, claim)
 
-    def drop(self, post: int, head: PostHead, received_at_s: float) -> None:
-        """Count a post that was taken before, and bill it if that was on another day."""
-        self.count_dropped()
-        included = included_posts(head)
-        if not self._delivery.is_billed((post, *included), received_at_s):
-            self._delivery.bill((post,), included, received_at_s)  # not taken: that is the first copy's part
-
     def count_dropped(self) -> None:
         """Count a post that was taken before, and is not delivered."""
         if self._is_one_of_two:

@@ -70,7 +70,6 @@ class Register:
         self._in_hand: set[int] = set()
         self.take_in_hand = self._in_hand.add
         """Records that a post is on its way."""
-        self._note: Callable[[], object] = lambda: None
         self._unwritten: list[int] = []
         self._only_billed: list[int] = []  # words that go with the next posts
         self._billed_posts = self._billed_included = 0
@@ -98,10 +97,6 @@ class Register:
 
     # ---- keeping
 
-    def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called when posts are billed, before they are kept or others hear of them."""
-        self._note = note
-
     def take(self, claims: Sequence[Claim], keep: Callable[[Sequence[bool]], bool]) -> bool:
         """Take posts in one turn, and settle their claims; return False if `keep` does: nothing is taken.
 
@@ -114,7 +109,6 @@ class Register:
             ours = [not self._is_shared or self._is_ours(claim) for claim in claims]
             taken = claims if all(ours) else list(compress(claims, ours))
             self._bill(taken)
-            self._note()
             if not keep(ours):
                 return False
             self._taken([claim.post for claim in taken if claim.post])
@@ -131,16 +125,18 @@ class Register:
         posts: Sequence[int],
         included_posts: Sequence[int],
         at_s: float,
-        book: Callable[[Billed], object] = lambda _new: None,
+        book: Callable[[Billed], object],
     ) -> None:
-        """Count posts that X bills though they are not taken; `book` is told how many of them are new."""
+        """Count posts that X bills though they are not taken.
+
+        `book` is told how many of them are new, before the workers of the app are.
+        """
         self._begin()
         try:
             new = Billed(self._bill_untaken(posts, at_s), self._bill_untaken(included_posts, at_s))
             self._billed_posts += new.posts
             self._billed_included += new.included_posts
             book(new)
-            self._note()
             self._taken([])
         finally:
             self._end()

@@ -152,7 +152,8 @@ def test_what_is_billed_is_counted_before_others_hear_of_it(make: Make, tmp_path
         case "settled":
             one.delivery.settle(Claim(1, (), time.time(), True, one.verdicts.append))
         case "billed":
-            one.delivery.bill([1], [], time.time())
+            size = words.stat
+            one.delivery.bill([1], [], time.time(), lambda new: noted.append((new.posts, size().st_size)))
     wait_for(lambda: words.stat().st_size > begin, "others hear of it")
     assert (1, begin) in noted
 

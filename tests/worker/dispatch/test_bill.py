@@ -68,14 +68,27 @@ def test_what_was_delivered_and_read_for_each_gap_is_written_down_too(tmp_path: 
     }
 
 
-def test_what_is_read_for_a_gap_is_written_down_before_others_hear_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_post_counts_for_its_gap_once_it_is_kept_and_as_read_before(tmp_path: Path) -> None:
     birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
     delivery = Kept()
     pipeline = PostPipeline(birth, delivery, None)  # type: ignore[arg-type]
     pipeline.open()
-    delivery.register.before_keeping(delivery.note)
+    written = []
+    for number in ("5", "6"):
+        pipeline.take_recovered(8, post_line(post_fields(id=number), "11"))
+        written.append(kept_fills(birth.settings.outbox.state_dir, "v2:app", 3))
+    delivery.note()
+    written.append(kept_fills(birth.settings.outbox.state_dir, "v2:app", 3))
+    totals = [found.totals[8] for found in written if found is not None]
+    assert totals == [FillReads(posts=1), FillReads(posts=2), FillReads(new=2, posts=2)]
+
+
+def test_what_is_read_for_a_gap_is_written_down_before_others_hear_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    pipeline = PostPipeline(birth, Kept(), None)  # type: ignore[arg-type]
+    pipeline.open()
     told: list[object] = []
 
     def tell(_words: object, _told: object) -> None:
