@@ -7,6 +7,7 @@ import faulthandler
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Collection
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MOST_FD = (1 << 32) - 1
 _OOM_SCORE = 300  # of 1,000: before anything of this host that does not ask for it
+_SWITCH_S = sys.getswitchinterval()  # at the import, when nothing has changed it yet
 _libc = ctypes.CDLL(None)
 
 
@@ -42,6 +44,8 @@ def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
         signal.signal(number, signal.SIG_IGN)
     _die_with_master(master_pid)
     _offer_to_oom_killer()
+    # While the master answers a request about rules it has a shorter one, and the fork would keep it.
+    sys.setswitchinterval(_SWITCH_S)
     # Nothing inherited may be finalised here: its descriptor number may be reused by then.
     gc.freeze()
     _close_all_but(keep_fds)

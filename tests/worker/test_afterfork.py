@@ -1,9 +1,10 @@
-"""What a fresh fork keeps of its master's descriptors."""
+"""What a fresh fork keeps of its master."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from multiprocessing.connection import Connection
 
 import pytest
@@ -47,5 +48,29 @@ def test_a_fork_keeps_its_own_descriptors_and_standard_ones_and_closes_all_other
         process.kill()
         for fd in opened:
             os.close(fd)
+        ours.close()
+        theirs.close()
+
+
+def _interval_after(master_pid: int, answer: Connection) -> None:
+    leave_master(master_pid, {answer.fileno()})
+    answer.send(sys.getswitchinterval())
+
+
+def test_a_fork_does_not_keep_that_a_thread_of_the_master_hurries() -> None:
+    usual = sys.getswitchinterval()
+    theirs, ours = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=_interval_after, args=(os.getpid(), theirs), daemon=True
+    )
+    sys.setswitchinterval(usual / 5)  # as while a request about rules is answered
+    try:
+        process.start()
+        assert ours.poll(DEADLINE_S)
+        assert ours.recv() == pytest.approx(usual)
+        process.join(DEADLINE_S)
+    finally:
+        sys.setswitchinterval(usual)
+        process.kill()
         ours.close()
         theirs.close()
