@@ -337,7 +337,7 @@ class Outcomes:
             if is_crash:
                 how = words_of_end(g.ending, g.exit_code)
                 c.last_crash = f" ({how})" if how else ""
-                c.last_error = LastError(now, f"its worker ended: {g.ending or Ending.CRASH}{c.last_crash}")
+                c.last_error = LastError(now, f"its worker ended: {how or Ending.CRASH}")
                 c.restarts[g.ending or Ending.CRASH] += 1
                 c.crashes.crashed(now, now - g.born_at)
                 c.gaps.cause_changed(_crash_cause(g), instant(now))

@@ -186,3 +186,17 @@ def test_a_worker_that_says_what_it_may_not_is_at_fault_ended_and_replaced(tmp_p
     world.gone(g)
     assert c.restarts[Ending.FAULT] == 1
     assert c.serving is not g
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda world, c: world.gone(world.stream(c, seconds_ago=40), -9), "its worker ended: SIGKILL"),
+        (lambda world, c: put_down(world, c, Ending.HUNG), "its worker ended: hung"),
+    ],
+)
+def test_the_last_error_says_once_how_a_worker_ended(tmp_path: Path, end: Happen, said: str) -> None:
+    world, c = world_of(tmp_path)
+    end(world, c)
+    assert c.last_error is not None
+    assert c.last_error.text == said
