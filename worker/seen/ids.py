@@ -67,7 +67,7 @@ class SeenIds:
         return old is not None and old.has(number, spread)
 
     def age(self) -> None:
-        """Forget the ids that were remembered before the last call, unless they came again."""
+        """Forget the ids that were remembered before the last call."""
         self._old, self._young = self._young, _Table(_FIRST_SLOTS, self._least)
 
     def clear(self) -> None:

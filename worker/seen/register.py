@@ -108,8 +108,9 @@ class Register:
         try:
             ours = [not self._is_shared or self._is_ours(claim) for claim in claims]
             taken = claims if all(ours) else list(compress(claims, ours))
-            self._bill(taken)
+            first = self._bill(taken)
             if not keep(ours):
+                self._leave(first)
                 return False
             self._taken([claim.post for claim in taken if claim.post])
             self._in_hand.difference_update([claim.post for claim in claims])
@@ -195,29 +196,39 @@ class Register:
     def _is_ours(self, claim: Claim) -> bool:
         return not (claim.gives_way and claim.post and self._memory.has(claim.post))
 
-    def _bill(self, claims: Sequence[Claim]) -> None:
-        """Count what X bills for posts and for those in their includes."""
+    def _bill(self, claims: Sequence[Claim]) -> list[int]:
+        """Count what X bills for posts and for those in their includes; return which are first billed now."""
+        first: list[int] = []
         for at_s, those in groupby(claims, _RECEIVED_AT):
             posts: list[int] = []
             for claim in those:
                 posts.append(claim.post)
                 if claim.included:  # in this order: what stands in the includes of one may come itself
-                    self._billed_posts += self._bill_all(posts, at_s)
+                    self._billed_posts += self._bill_all(posts, at_s, first)
                     self._billed_included += self._bill_untaken(claim.included, at_s)
                     posts = []
-            self._billed_posts += self._bill_all(posts, at_s)
+            self._billed_posts += self._bill_all(posts, at_s, first)
+        return first
 
-    def _bill_all(self, posts: Sequence[int], at_s: float) -> int:
-        """Return how many posts are billed for the first time on this day."""
+    def _bill_all(self, posts: Sequence[int], at_s: float, first: list[int]) -> int:
+        """Return how many posts are billed for the first time on this day, and add them to `first`."""
         usual = [post for post in posts if post]
-        return len(posts) - len(usual) + len(self._memory.bill(usual, at_s))
+        new = self._memory.bill(usual, at_s)
+        first += new
+        return len(posts) - len(usual) + len(new)
 
     def _bill_untaken(self, posts: Sequence[int], at_s: float) -> int:
         """Do as `_bill_all` for posts that are not taken, and have them written down."""
-        usual = [post for post in posts if post]
-        first = self._memory.bill(usual, at_s)
+        first: list[int] = []
+        count = self._bill_all(posts, at_s, first)
         self._only_billed += map(of_billed, first)
-        return len(posts) - len(usual) + len(first)
+        return count
+
+    def _leave(self, billed: Sequence[int]) -> None:
+        """Write down that posts are billed which could not be kept: another worker may take them."""
+        if billed:
+            self._only_billed += map(of_billed, billed)
+            self._taken([])
 
     def _taken(self, posts: list[int]) -> None:
         """Remember posts, and write them down with what was billed and what else is to be written."""

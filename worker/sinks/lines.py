@@ -17,8 +17,6 @@ from traptor.worker.sinks.linestdout import LineStdout
 
 log = logging.getLogger(__name__)
 
-# Another generation may be writing its line to the same file.
-
 
 class LineOutput(Protocol):
     """Write to an output of lines that several processes write to at once."""

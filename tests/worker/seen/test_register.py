@@ -66,6 +66,16 @@ def test_what_could_not_be_kept_is_not_taken(tmp_path: Path) -> None:
     assert other.kept == [1]
 
 
+def test_what_could_not_be_kept_is_billed_by_one(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    for _ in range(2):
+        assert not one.take([1, 2], keeps=False)
+    assert other.take([2, 3])
+    assert one.take([1, 2])
+    assert (one.kept, other.kept) == ([1], [2, 3])
+    assert (one.register.billed.posts, other.register.billed.posts) == (2, 1)
+
+
 def test_a_post_in_hand_is_known_before_it_is_kept(tmp_path: Path) -> None:
     worker = Worker(tmp_path)
     worker.register.take_in_hand(1)
