@@ -94,6 +94,7 @@ class Standing:
             effect_at={key: self.effect_at.get(key, now + EFFECT_S) for key in by_id},
             gone=_recent({**self.gone, **vanished}, now, by_id),
             same_as={value: key for value, key in self.same_as.items() if key in by_id},
+            refused={value: one for value, one in self.refused.items() if one.until > now},
             taken=_with_taken(self.taken, [one.value for one in by_id.values()]),
             left_alone={key: at for key, at in self.left_alone.items() if at > now},
         )

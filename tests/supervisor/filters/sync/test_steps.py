@@ -352,3 +352,10 @@ def test_what_follows_from_the_filters_is_kept_with_them(steps: list[tuple[str, 
             standing = standing.listed(list(x.filters.values()), float(now))
         anew = Standing().listed(standing.filters.values(), 0.0)
         assert (standing.by_value, standing.owners) == (anew.by_value, anew.owners)
+
+
+def test_refusals_that_are_over_are_forgotten_by_the_next_list() -> None:
+    """Rules come and go for years: what X once refused must not pile up in memory and state_dir."""
+    known = Standing().listed([], 0.0).halved(["w1"], "no", 10.0).halved(["w2"], "no", 3_000.0)
+    assert set(known.listed([], 3_500.0).refused) == {"w1", "w2"}
+    assert set(known.listed([], 3_700.0).refused) == {"w2"}
