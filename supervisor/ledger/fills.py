@@ -73,13 +73,11 @@ class FillBook:
         if not fill.is_open:
             self._end(fill, before)
 
-    def halve(self, fill: Fill) -> Fill:
-        """Have the two halves of a stretch filled each by itself, and return the earlier."""
+    def halve(self, fill: Fill) -> None:
+        """Have the two halves of a stretch filled each by itself."""
         self._last_id += 1
-        earlier, later = fill.halves(self._last_id)
-        self.put(later)
-        self.put(earlier)
-        return earlier
+        for half in fill.halves(self._last_id):
+            self.put(half)
 
     def forget(self, before: float) -> None:
         """Give up what ended before that Unix time: the ledger forgets such gaps."""
