@@ -70,6 +70,7 @@ class Register:
         self._in_hand: set[int] = set()
         self.take_in_hand = self._in_hand.add
         """Records that a post is on its way."""
+        self._tried: set[Claim] = set()  # to posts that are billed and could not be kept yet
         self._unwritten: list[int] = []
         self._only_billed: list[int] = []  # words that go with the next posts
         self._billed_posts = self._billed_included = 0
@@ -110,10 +111,12 @@ class Register:
             taken = claims if all(ours) else list(compress(claims, ours))
             first = self._bill(taken)
             if not keep(ours):
-                self._leave(first)
+                self._leave(taken, first)
                 return False
             self._taken([claim.post for claim in taken if claim.post])
             self._in_hand.difference_update([claim.post for claim in claims])
+            if self._tried:
+                self._tried.difference_update(claims)
         finally:
             if self._is_locked:
                 self._end()
@@ -199,6 +202,8 @@ class Register:
     def _bill(self, claims: Sequence[Claim]) -> list[int]:
         """Count what X bills for posts and for those in their includes; return which are first billed now."""
         first: list[int] = []
+        if self._tried:
+            claims = [claim for claim in claims if claim not in self._tried]
         for at_s, those in groupby(claims, _RECEIVED_AT):
             posts: list[int] = []
             for claim in those:
@@ -224,8 +229,9 @@ class Register:
         self._only_billed += map(of_billed, first)
         return count
 
-    def _leave(self, billed: Sequence[int]) -> None:
+    def _leave(self, claims: Sequence[Claim], billed: Sequence[int]) -> None:
         """Write down that posts are billed which could not be kept: another worker may take them."""
+        self._tried.update(claims)
         if billed:
             self._only_billed += map(of_billed, billed)
             self._taken([])

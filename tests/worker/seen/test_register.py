@@ -76,6 +76,17 @@ def test_what_could_not_be_kept_is_billed_by_one(tmp_path: Path) -> None:
     assert (one.register.billed.posts, other.register.billed.posts) == (2, 1)
 
 
+@pytest.mark.parametrize("post", [1, 0])
+def test_what_cannot_be_kept_is_billed_by_the_first_try(tmp_path: Path, post: int) -> None:
+    worker = Worker(tmp_path)
+    worker.take([post], keeps=False)
+    worker.register.bill([2], [], NOW + 86_400.0, lambda _new: None)  # midnight has passed
+    for _ in range(3):
+        worker.take([post], keeps=False)
+    assert worker.take([post])
+    assert worker.register.billed.posts == 2
+
+
 def test_a_post_in_hand_is_known_before_it_is_kept(tmp_path: Path) -> None:
     worker = Worker(tmp_path)
     worker.register.take_in_hand(1)
