@@ -260,7 +260,7 @@ class Close(msgspec.Struct, tag="close", frozen=True):
 
 
 class Rules(msgspec.Struct, tag="rules", frozen=True):
-    """One piece of all rules and filters' meanings that replace the worker's, without a reconnect (v2).
+    """One piece of a change of the rules and filters' meanings that the worker has, without a reconnect (v2).
 
     `change` counts up from 1 in each generation; the change takes effect when its last piece has arrived.
     `common.pieces` cuts and joins.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -22,6 +23,7 @@ from traptor.common.config.sections import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.counts import Counters
 from traptor.common.errors import ExitCode
+from traptor.common.messages import FromMaster, FromWorker
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.sandbox.cli import main as sandbox_command
@@ -292,6 +294,12 @@ def test_the_table_of_moves_is_the_codes() -> None:
         if after.strip()
     }
     assert moves == {(str(before), str(after)) for before, after in MOVES}
+
+
+def test_every_message_of_master_and_worker_is_explained() -> None:
+    explained = rows(text_of("docs/architecture.md"), "What master and worker say to each other").keys()
+    messages = {one.__name__ for one in (*get_args(FromMaster), *get_args(FromWorker))}
+    assert explained - {*HEADINGS, "worker to master", "master to worker"} == messages
 
 
 # ---- architecture.md: the rooms
