@@ -75,6 +75,7 @@ class PostPipeline(Pipeline):
         self._editions.open()
         self._use(self._editions.now)
         self.delivery.before_keeping(self._bill.write_down)
+        self.delivery.before_settling(self._bill.write_reads)
         self.open_output()
         if self._trial is not None:
             self._trial.open()

@@ -74,6 +74,9 @@ class Kept:
     def before_keeping(self, note: Callable[[], object]) -> None:
         """Nothing is written."""
 
+    def before_settling(self, note: Callable[[], object]) -> None:
+        """Nothing is settled."""
+
     def open(self) -> None:
         """Nothing to open."""
 

@@ -41,6 +41,9 @@ class Kept:
     def before_keeping(self, note: Callable[[], object]) -> None:
         self.note = note
 
+    def before_settling(self, note: Callable[[], object]) -> None:
+        """Nothing is settled."""
+
     def open(self) -> None:
         """Nothing is opened."""
 

@@ -93,9 +93,13 @@ class Delivery:
         self._handled_until = handled_until
 
     def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called before posts are delivered, kept or settled, and once a second."""
+        """Set what is called before messages are delivered or put into the outbox, and once a second."""
         self._note = note
         self._gathered.before_keeping(note)
+
+    def before_settling(self, note: Callable[[], object]) -> None:
+        """Set what is called before the app's other workers hear of a post that is not delivered."""
+        self._gathered.before_settling(note)
 
     def open(self) -> None:
         """Create the outbox, adopt those that were left, and connect to the output. Raises SinkError.

@@ -68,10 +68,15 @@ class Gathering:
         self._not_before = 0.0
         self._tally = Tally()
         self._note: Callable[[], object] = lambda: None
+        self._note_others: Callable[[], object] = lambda: None
 
     def before_keeping(self, note: Callable[[], object]) -> None:
-        """Set what is called before messages are delivered, put into the outbox, or settled without it."""
+        """Set what is called before messages are delivered or put into the outbox."""
         self._note = note
+
+    def before_settling(self, note: Callable[[], object]) -> None:
+        """Set what is called before claims to posts that are not delivered are settled."""
+        self._note_others = note
 
     @property
     def own(self) -> WaitingBatches | None:
@@ -186,7 +191,7 @@ class Gathering:
         self._messages, self._claims, self._bytes, self._waits = [], [], 0, False
 
     def _keep_none(self, _ours: Sequence[bool]) -> bool:
-        self._note()
+        self._note_others()
         return True
 
     def _put(self, own: WaitingBatches, messages: Sequence[Outgoing]) -> bool:

@@ -57,7 +57,7 @@ class Bill:
         """Count a post that was taken before, if that was on another day."""
         included = included_posts(head)
         if not self._delivery.is_billed((post, *included), at_s):
-            self._delivery.bill((post,), included, at_s, lambda _new: self._write())
+            self._delivery.bill((post,), included, at_s, lambda _new: self.write_reads())
 
     def delivers(self, fill: int) -> None:
         """Count a post that is given to the output next, for a fill, once it is kept."""
@@ -67,17 +67,18 @@ class Bill:
         """Write down what was read so far: what is kept or delivered next must not be without a count."""
         while self._coming:
             self._count(self._coming.popleft(), FillReads(new=1))
-        self._write()
+        self.write_reads()
 
-    # ---- parts
-
-    def _write(self) -> None:
+    def write_reads(self) -> None:
+        """Write down what was read so far, but not that posts which the output has are kept."""
         posts, included = self._delivery.billed
         counts = ReadCounts(posts, included, self.included_users, self._settled.foreign)
         error = self._file.write(counts) or self._fills_file.write(dict(self._fills))
         if error is not None and (count := self._unkept.add("reads")):
             about = fields(error=error.strerror or type(error).__name__, count=count)
             log.error("what was read cannot be written down", extra=about)
+
+    # ---- parts
 
     def _add(
         self, fill: int, posts: Sequence[int], included: Sequence[int], users: int, at_s: float
@@ -89,7 +90,7 @@ class Bill:
         def book(new: Billed) -> None:
             reads.update(new._asdict())
             self._count(fill, FillReads(**reads))
-            self._write()
+            self.write_reads()
 
         self._delivery.bill(posts, included, at_s, book)
         return reads

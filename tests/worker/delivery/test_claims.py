@@ -145,7 +145,12 @@ def test_what_is_billed_is_counted_before_others_hear_of_it(make: Make, tmp_path
     words = seen_folder(one.birth.settings.outbox.state_dir, "v2:app") / "words"
     begin = words.stat().st_size
     noted: list[tuple[int, int]] = []
-    one.delivery.before_keeping(lambda: noted.append((one.delivery.billed.posts, words.stat().st_size)))
+
+    def note() -> None:
+        noted.append((one.delivery.billed.posts, words.stat().st_size))
+
+    one.delivery.before_keeping(note)
+    one.delivery.before_settling(note)
     match way:
         case "kept":
             one.send(1)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.births import worker_settings
+from support.gatesink import GateSink
 from support.making_posts import post_fields, post_line
 from support.postpipelines import BIRTH, Kept, added, handled
 from support.unwritten import Unwritten
+from support.waiting import DEADLINE_S
 
 from traptor.common.files.fillreads import FillReads, kept_fills
 from traptor.common.files.reads import ReadCounts, kept
+from traptor.common.fills import OF_BACKFILLS
 from traptor.common.messages import Connect, SearchPiece
+from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
+from traptor.worker.seen.claim import Claim
 
 PIECE = SearchPiece(
     number=1, fill=7, connect=Connect(key_id="k", key_name="k"), query="x", max_results=500,
@@ -81,6 +87,34 @@ def test_a_post_counts_for_its_gap_once_it_is_kept_and_as_read_before(tmp_path: 
     written.append(kept_fills(birth.settings.outbox.state_dir, "v2:app", 3))
     totals = [found.totals[8] for found in written if found is not None]
     assert totals == [FillReads(posts=1), FillReads(posts=2), FillReads(new=2, posts=2)]
+
+
+def test_a_post_beyond_a_rate_limit_counts_as_read_and_those_before_it_not_as_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(worker_settings(tmp_path), api="v2", rate_limits=(("track:0", "1 1"),))
+    birth = replace(BIRTH, settings=settings)
+    pipeline = PostPipeline(birth, Delivery(birth, GateSink()), None)
+    written: list[tuple[int, int]] = []
+    settle = Delivery.settle
+
+    def look() -> None:
+        reads, fills = kept(tmp_path, "v2:app", 3), kept_fills(tmp_path, "v2:app", 3)
+        assert reads is not None
+        assert fills is not None
+        written.append((reads.counts.posts, fills.totals[OF_BACKFILLS].new))
+
+    def settled(delivery: Delivery, claim: Claim) -> None:
+        settle(delivery, claim)
+        look()
+
+    monkeypatch.setattr(Delivery, "settle", settled)
+    pipeline.open()
+    pipeline.expect_past(1_288_834_974.657 + 2.0)  # ids begin with milliseconds since then
+    pipeline.handle([post_line(post_fields(id=str(ms << 22)), "11") for ms in (1_000, 3_000, 4_000)])
+    pipeline.drain(time.monotonic() + DEADLINE_S)
+    look()
+    assert written == [(2, 0), (3, 1)]
 
 
 def test_what_is_read_for_a_gap_is_written_down_before_others_hear_of_it(
