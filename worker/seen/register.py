@@ -237,16 +237,16 @@ class Register:
             self._taken([])
 
     def _taken(self, posts: list[int]) -> None:
-        """Remember posts, and write them down with what was billed and what else is to be written."""
-        now = self._clock()
-        self._memory.take(posts)
+        """Write posts down, with what was billed and what else is to be written, and remember them."""
+        now, words = self._clock(), posts
         if self._only_billed:
-            posts, self._only_billed = [*self._only_billed, *posts], []
+            words, self._only_billed = [*self._only_billed, *words], []
         if not 0 <= now - self._written_at_s < 1.0:
             self._memory.pass_time(now)
             self._written_at_s = int(now)
-            posts = [of_time(self._written_at_s), *posts]
-        self._write(posts)
+            words = [of_time(self._written_at_s), *words]
+        self._write(words)  # first: a worker that is killed until then has them delivered again
+        self._memory.take(posts)
 
     def _open_soon(self) -> None:
         if time.monotonic() < self._opens_from:
