@@ -155,6 +155,7 @@ class Filtering:
         times = (
             self._again_at,
             next_effect(standing, now),
+            self._meanings.next_end(now),
             self._look_at if standing.is_fresh else None,  # else a look is under way
             min((at for at in leaving if at > now), default=None),
         )

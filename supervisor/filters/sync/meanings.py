@@ -11,6 +11,7 @@ from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import Clause, FollowClause
 from traptor.supervisor.filters.sync.difference import FilterDifference
 from traptor.supervisor.filters.sync.goal import read_value
+from traptor.supervisor.filters.sync.standing import KNOWN_AFTER_S
 from traptor.supervisor.xapi.answers import ListedFilter
 
 _Clauses = Mapping[Clause, tuple[str, ...]]  # each with the values that it stands for
@@ -23,14 +24,20 @@ class Meanings:
     by_filter: Mapping[str, tuple[Meaning, ...]] = field(default_factory=dict)
     filters: Mapping[str, ListedFilter] = field(default_factory=dict, repr=False)
     wanted: Mapping[str, _Clauses] = field(default_factory=dict, repr=False)  # by group
+    # Filters that stand for values which nobody wants of them any more, and until when they do, if they stay.
+    outlived: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def next_end(self, now: float) -> float | None:
+        """Return when the next filter is to lose such values."""
+        return min((until for until in self.outlived.values() if until > now), default=None)
 
 
 def meanings(found: FilterDifference, demands: Iterable[Demand], earlier: Meanings, now: float) -> Meanings:
     """Return the meaning of each filter of ours, of those deleted a minute ago too.
 
     A filter keeps the values that it stood for `earlier`, so that posts found for a rule that has just
-    changed are credited to what was wanted then. Foreign filters mean nothing, unless they carry a value
-    that is wanted.
+    changed are credited to what was wanted then: until a minute after the change, or if it is to go itself,
+    as long as it is known. Foreign filters mean nothing, unless they carry a value that is wanted.
     """
     wanted = {str(demand.group): demand.clauses for demand in demands}
     known = found.standing.known(now)
@@ -39,15 +46,29 @@ def meanings(found: FilterDifference, demands: Iterable[Demand], earlier: Meanin
     before = earlier.by_filter
     gone = [key for key in before if key not in known]
     stale = _stale(known, earlier.filters, _changed(earlier.wanted, wanted))
-    if not gone and not stale:
-        return Meanings(before, known, wanted)
-    meant = {**before}
-    for key in gone:
-        del meant[key]
-    for key in dict.fromkeys(stale):
-        if of_filter := _with_earlier(tuple(_meant(key, known[key].value, wanted)), before.get(key, ())):
+    over = [key for key in earlier.outlived if earlier.outlived[key] <= now and _stays(key, found)]
+    if not gone and not stale and not over:
+        return Meanings(before, known, wanted, earlier.outlived)
+    meant, outlived = {**before}, {**earlier.outlived}
+    for key in (*gone, *over, *stale):
+        meant.pop(key, None)
+        outlived.pop(key, None)
+    for key in over:
+        if of_filter := tuple(_meant(key, known[key].value, wanted)):
             meant[key] = of_filter
-    return Meanings(meant, known, wanted)
+    for key in dict.fromkeys(stale):
+        now_meant = tuple(_meant(key, known[key].value, wanted))
+        if of_filter := _with_earlier(now_meant, before.get(key, ())):
+            meant[key] = of_filter
+        if of_filter != now_meant:
+            outlived[key] = now + KNOWN_AFTER_S
+    return Meanings(meant, known, wanted, outlived)
+
+
+def _stays(filter_id: str, found: FilterDifference) -> bool:
+    """Tell whether a filter stands at X and is wanted as it is."""
+    one = found.standing.as_written.get(filter_id)
+    return one is not None and one.value in found.goal.groups
 
 
 def _stale(

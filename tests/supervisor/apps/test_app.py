@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.appworld import AppWorld
+from support.appworld import AppWorld, group_of
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.files.reads import ReadCounts, ReadsFile
@@ -117,6 +117,21 @@ def test_a_refused_stream_makes_it_look_at_once(world: AppWorld) -> None:
 
     world.use(watch)
     assert world.values == ["storm"]
+
+
+def test_a_rule_that_left_is_forgotten_although_another_group_keeps_its_filter(world: AppWorld) -> None:
+    world.groups = [group_of("track:0", "storm"), group_of("track:1", "storm", "rain")]
+
+    async def watch(app: App) -> list[int]:
+        known = []
+        for groups in (world.groups or [], [group_of("track:0", "storm"), group_of("track:1", "rain")]):
+            app.serve(groups)
+            await app.turn()
+            known.append(len(app.knowledge.rules))
+        await world.settled(app)
+        return [*known, len(app.knowledge.rules)]
+
+    assert world.use(watch) == [3, 3, 2], "for a minute it is matched as it was"
 
 
 def test_a_restart_changes_nothing(world: AppWorld) -> None:

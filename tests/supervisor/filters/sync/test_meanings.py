@@ -77,6 +77,26 @@ def test_a_changed_rule_keeps_what_its_filter_stood_for_until_a_minute_after() -
     assert told(meanings(difference(after, goal("new"), 0.0), [demand("new")], before, 160.0)) == ()
 
 
+def test_a_filter_that_stays_stands_for_a_rule_that_left_for_a_minute_more() -> None:
+    """Two groups want the same filter: it stays for one of them when the other wants it no more."""
+    there, other = difference(standing("storm"), goal("storm"), 0.0), GroupId.parse("track:1")
+    found = meanings(there, [demand("storm"), demand("storm", group=other)], Meanings(), 1.0)
+    both, one = ["track:0", "track:1"], ["track:0"]
+    for at, groups in ((100.0, both), (159.0, both), (160.0, one), (500.0, one)):
+        found = meanings(there, [demand("storm"), demand(group=other)], found, at)
+        assert [meaning.group for meaning in told(found)] == groups
+        assert found.next_end(at) == (160.0 if groups is both else None)
+
+
+def test_a_filter_that_is_to_go_stands_for_what_it_stood_for_as_long_as_it_is_there() -> None:
+    before = meanings(
+        difference(standing("a OR b"), goal("a OR b"), 0.0), [demand("a", "b")], Meanings(), 1.0
+    )
+    there = difference(standing("a OR b"), goal("a"), 0.0)  # X takes no change now
+    found = meanings(there, [demand("a")], before, 100.0)
+    assert told(meanings(there, [demand("a")], found, 5_000.0)) == told(before)
+
+
 SEVERAL = st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1)
 
 
