@@ -9,7 +9,7 @@ from traptor.common.filters import Meaning
 from traptor.common.knowledge import Knowledge
 from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.announcements import Announcements
-from traptor.supervisor.apps.facts import Facts, Json
+from traptor.supervisor.apps.facts import Facts
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import Composed, composed
@@ -56,7 +56,8 @@ class Filtering:
         self.in_effect: InEffect | None = None  # the rules that find posts; None until they are known
         self._meanings = Meanings()
         self.knowledge = Knowledge()  # another object whenever it has changed
-        facts.load("budget", self._load)
+        facts.load("budget", lambda kept: self._sync.load({"budget": kept}))
+        facts.load_pieces("standing", lambda kept: self._sync.load({"standing": kept}))
         self._saved = self._sync.standing
 
     # ---- what others tell
@@ -218,12 +219,6 @@ class Filtering:
         self._announcements.take_trouble(outcome.trouble)
 
     # ---- state_dir
-
-    def _load(self, budget: Json) -> None:
-        self._sync.load({"budget": budget})
-        self._facts.load_pieces(
-            "standing", lambda kept: self._sync.load({"budget": budget, "standing": kept})
-        )
 
     def _save(self) -> None:
         """Save the budget before each request. What stands at X may be large, and a look finds it again."""

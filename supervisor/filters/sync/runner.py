@@ -120,10 +120,12 @@ class Sync:
         }
 
     def load(self, dump: Mapping[str, Any]) -> None:
-        """Take over what an earlier master knew. Raises TraptorError."""
+        """Take over what an earlier master knew, or one part of it. Raises TraptorError."""
         now = self._clock()
-        self.budget = load_budget(dump.get("budget", {}), self.budget.limits, now.mono, now.wall)
-        self.standing = load_standing(dump.get("standing", {}), now.mono, now.wall)
+        if "budget" in dump:
+            self.budget = load_budget(dump["budget"], self.budget.limits, now.mono, now.wall)
+        if "standing" in dump:
+            self.standing = load_standing(dump["standing"], now.mono, now.wall)
 
     def difference(self, now: float) -> FilterDifference:
         """Return what stands there otherwise than wanted; it is worked out where something has changed."""

@@ -170,6 +170,19 @@ def test_knowledge_that_cannot_be_read_is_lost_once_and_not_at_every_start(
         assert caplog.messages.count("facts on an app are lost") == lost
 
 
+def test_a_budget_that_cannot_be_read_takes_nothing_else_with_it(world: AppWorld) -> None:
+    world.serve(track=["storm"])
+    world.brought()
+    with sqlite3.connect(world.state) as database:
+        database.execute("UPDATE apps SET dump = '{\"used\": 7}' WHERE what = 'budget'")
+    database.close()
+
+    async def watch(app: App) -> int:
+        return len(app.filtering.standing.taken)
+
+    assert world.use(watch) == 1
+
+
 def test_masters_killed_after_each_request_of_a_sync_leave_nothing_twice(world: AppWorld) -> None:
     world.serve(track=[f"storm {number}" for number in range(250)], follow=[str(n) for n in range(1, 60)])
     world.brought()
