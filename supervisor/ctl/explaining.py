@@ -85,7 +85,7 @@ def _about_connection(name: str, answer: Json) -> Iterator[str]:
     if one is None:
         yield f"{name}: there was such a connection; it is no longer planned"
     else:
-        yield answer["problem"] or f"{name}: {_stands(one)}"
+        yield _problem_of(answer) or f"{name}: {_stands(one)}"
         yield from _generation_lines(one)
         total = one["total"]
         yield (
@@ -98,13 +98,19 @@ def _about_connection(name: str, answer: Json) -> Iterator[str]:
 def _about_rules(answer: Json) -> Iterator[str]:
     for rule in answer["rules"]:
         yield f"{rule['rule']}: {_carried(rule)}"
-        if rule["problem"] is not None:
-            yield f"  {rule['problem']}"
+        if (problem := _problem_of(rule)) is not None:
+            yield f"  {problem}"
         if rule["rejected"] is None:
             yield f"  {_last_match(rule)}"
     if not answer["rules"]:
         yield "there is no such rule now; there was one"
     yield from _gap_lines(answer["gaps"])
+
+
+def _problem_of(told: Json) -> str | None:
+    """Return the sentence of the problem; a supervisor that was started before an upgrade tells none."""
+    sentence: str | None = told.get("problem")
+    return sentence
 
 
 def _carried(rule: Json) -> str:
@@ -115,7 +121,7 @@ def _carried(rule: Json) -> str:
     carrier = rule["carrier"]
     if rule["collected"]:
         return f"collected by {rule['connection']} {_for(carrier)}".rstrip()
-    says_more = carrier is not None and rule["problem"] is None
+    says_more = carrier is not None and _problem_of(rule) is None
     stands = f" ({_stands(carrier)})" if says_more else ""
     return f"NOT COLLECTED: {rule['connection']} is to carry it{stands}"
 

@@ -34,3 +34,12 @@ def test_a_rule_that_is_not_collected_has_the_sentence_of_its_connection() -> No
     assert second == f"  {SENTENCE}"
     assert "(NOT COLLECTING 352 rules for " in about_rule(silent(), None)[0]
     assert "collected by track:0" in about_rule(a_connection(), None, collected=True)[0]
+
+
+def test_a_supervisor_of_before_an_upgrade_is_understood() -> None:
+    one = silent()
+    [first, *_] = _about_connection("follow:0", {"connection": one, "gaps": []})
+    assert first.startswith("follow:0: NOT COLLECTING 352 rules for ")
+    rule = {**RULE, "connection": "follow:0", "carrier": one}
+    [first, *_] = _about_rules({"rules": [rule], "gaps": []})
+    assert "(NOT COLLECTING 352 rules for " in first
