@@ -393,7 +393,8 @@ def test_a_key_whose_address_is_gone_is_not_asked_and_waits_are_said(make_collec
     collection.keys = [Key("k1", source_address="192.0.2.7")]
     collection.write_ini()
     collection.wait_log(" WARNING ", "source address is not on this host", "keys=k1")
-    assert collection.wait_state("track:0", "WAITING_FOR_KEY")["waits_for"] == "no key is free"
+    waits_for = collection.wait_state("track:0", "WAITING_FOR_KEY")["waits_for"]
+    assert waits_for == "no key is free: keys have a source address that is not on this host (k1)"
     assert states(collection) == {"k1": "UNUSABLE"}
     assert open_keys(collection) == []
     watch(collection, SETTLED_S)

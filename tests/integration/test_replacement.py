@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from datetime import datetime
+from itertools import groupby
 
 import pytest
 from support.collection import Collection, Json, Key
@@ -166,7 +167,9 @@ def test_refresh_after_refresh_loses_nothing_outside_reported_gaps(make_collecti
     assert len(_written(collection)) > 5 * _REFRESHES
     assert not _lost(collection)
     if way != "serial":
-        assert [gap["cause"] for gap in gaps_of_ticks_aside(collection, "track:0")] == ["start", "shutdown"]
+        causes = [gap["cause"] for gap in gaps_of_ticks_aside(collection, "track:0")]
+        # A stop may meet the last overlap: then each of its two streams has an end of its own.
+        assert [cause for cause, _ in groupby(causes)] == ["start", "shutdown"]
 
 
 def _lost(collection: Collection) -> list[Json]:
