@@ -6,9 +6,9 @@ shown is kept, so that the collector of garbage finds little to look at.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import sleep
 
 import redis
 
@@ -66,7 +66,7 @@ def seek(
 
 def pause() -> None:
     """Let whoever waits for the interpreter have it; called after each piece of work."""
-    time.sleep(_PAUSE_S)
+    sleep(_PAUSE_S)
 
 
 def key_pages(

@@ -89,7 +89,7 @@ def test_others_get_the_interpreter_after_each_piece(
         return execute(pipeline, raise_on_error)
 
     monkeypatch.setattr(Pipeline, "execute", read)
-    monkeypatch.setattr(seeking.time, "sleep", lambda _s: steps.append(0))
+    monkeypatch.setattr(seeking, "sleep", lambda _s: steps.append(0))
     survey(client, Scope([RuleType.TRACK], None, lambda _rule: True), Order.TOTAL, 5, NOW)
     pieces = [step for step in steps if step]
     assert max(pieces) <= seeking.TOGETHER

@@ -54,7 +54,7 @@ def test_others_get_the_interpreter_between_reads_of_some_rules(
         return execute(pipeline, raise_on_error)
 
     monkeypatch.setattr(Pipeline, "execute", read)
-    monkeypatch.setattr(seeking.time, "sleep", lambda _s: steps.append(0))
+    monkeypatch.setattr(seeking, "sleep", lambda _s: steps.append(0))
     seek(client, [RuleType.TRACK], None, lambda _rule: True, 1)
     assert sum(steps) == MANY + 1  # that one is no hash
     assert steps[1::2] == [0] * (len(steps) // 2), "after each read a pause"
