@@ -18,7 +18,8 @@ from benchmarks.stage import load_rules, stage
 from benchmarks.watching import Tail
 
 _GROUP = "track:0"
-_PAUSE_S = 0.4  # longer than the refresh_min_interval below
+_PAUSE_S = 0.4
+_BETWEEN_REFRESHES_S = 1.5  # the old stream stays for a second beside the new one, in its slot
 _RESTARTS = 5  # in each round: one takes some milliseconds, in which anything else on the host may run
 _RATE = 1_000  # tweets per second: the first of a stream comes after about a millisecond
 
@@ -73,7 +74,7 @@ def _refresh(way: str, effort: Effort, *, keys: int, max_connections: int) -> li
         collection.start()
         collection.wait_streaming(_GROUP)
         for number in range(2, effort.rounds + 3):
-            time.sleep(_PAUSE_S)
+            time.sleep(_BETWEEN_REFRESHES_S)
             log, output = _tails(collection)
             gap_before = _gap_s(collection)
             began = time.monotonic()
