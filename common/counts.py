@@ -36,7 +36,7 @@ class Counters(msgspec.Struct, kw_only=True):
     reads: dict[str, int] = {}  # what X bills, by kind (v2)
     errors: dict[str, int] = {}  # errors in the stream and in posts, by kind (v2)
     trial: dict[str, int] = {}  # posts for the trial output by outcome: those above, and `dropped` (v2)
-    latency: dict[str, int] = {}  # delivered messages by the time that took, in steps (common/latencies.py)
+    latency: dict[str, int] = {}  # delivered messages by the time that took (timing/latencies.py)
     latency_ms: int = 0  # all these times together
 
 

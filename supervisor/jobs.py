@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from traptor.common.backoff import doubled
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
+from traptor.common.timing.backoff import doubled
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
@@ -38,6 +39,7 @@ from traptor.worker.tweets.received import read_message
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE_FOLDERS = ("common", "rulekit", "worker", "supervisor", "sandbox")
+_MOST_FILES = 14  # of a folder, beside its __init__.py
 OUR_SIDE = ("common", "rulekit", "worker", "supervisor")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", "deploy", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
@@ -313,6 +315,11 @@ def test_the_table_of_rooms_is_the_tree() -> None:
     }
     rooms = itertools.chain.from_iterable((ROOT / folder).rglob("__init__.py") for folder in CODE_FOLDERS)
     assert table == {f"{room.parent.relative_to(ROOT)}/": told_by(room) for room in rooms}
+
+
+def test_no_folder_holds_more_files_than_one_can_overlook() -> None:
+    folders = Counter(path.parent for top in CODE_FOLDERS for path in (ROOT / top).rglob("*.py"))
+    assert {str(folder): count for folder, count in folders.items() if count - 1 > _MOST_FILES} == {}
 
 
 def told_by(room: Path) -> list[str]:

@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import orjson
 
-from traptor.common.rates import RATE
 from traptor.common.rules.invisible import without_invisible
 from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, RuleType
 from traptor.common.rules.values import read_values
 from traptor.common.text import shown
+from traptor.common.timing.rates import RATE
 
 Found = Rule | Rejected | Inactive
 

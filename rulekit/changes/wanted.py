@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from traptor.common.rates import read_rate_limit
 from traptor.common.rules.normalise import check_fields
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.text import shown
+from traptor.common.timing.rates import read_rate_limit
 from traptor.rulekit.changes.change import Fields
 from traptor.rulekit.sources.row import BadRow, Row
 

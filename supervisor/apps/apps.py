@@ -10,10 +10,10 @@ from pathlib import Path
 
 import aiohttp
 
-from traptor.common.backoff import doubled
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.facts import AppStore

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from traptor.common.backoff import doubled
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.client import fetch_bearer

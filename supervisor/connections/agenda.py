@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from traptor.common.moments import Moments
+from traptor.common.timing.moments import Moments
 
 
 class Agenda:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from traptor.common.backoff import doubled, extra
+from traptor.common.timing.backoff import doubled, extra
 from traptor.supervisor.keys.failures import Failure, FailureKind
 from traptor.supervisor.keys.limits import PoolLimits
 

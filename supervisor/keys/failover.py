@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from traptor.common.backoff import doubled
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.keys.failures import LASTING_S, FailureKind
 from traptor.supervisor.keys.limits import PoolLimits
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.messages import DisconnectKind
-from traptor.common.moments import Moments
+from traptor.common.timing.moments import Moments
 from traptor.supervisor.keys.budget import Purpose
 from traptor.supervisor.keys.dump import RecordDump, load_records
 from traptor.supervisor.keys.failover import KeyWait, Move, Trial, choose_move

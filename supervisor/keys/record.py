@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from traptor.common.backoff import doubled
 from traptor.common.messages import DisconnectKind
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.keys.backoff import KeyBackoff
 from traptor.supervisor.keys.budget import Budget, Purpose
 from traptor.supervisor.keys.failures import LASTING_S, LONGEST_ASKED_S, Failure, FailureKind

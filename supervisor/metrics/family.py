@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import Any
 
-from traptor.common.latencies import BEYOND, step_names
+from traptor.common.timing.latencies import BEYOND, step_names
 
 Json = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from traptor.common.backoff import doubled, extra
+from traptor.common.timing.backoff import doubled, extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from traptor.common.backoff import doubled
 from traptor.common.files.outboxes import Left, ownerless
 from traptor.common.rules.rule import GroupId
+from traptor.common.timing.backoff import doubled
 
 _APP = "v2:"
 _SECOND = ".2"

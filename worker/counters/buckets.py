@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 import orjson
 
 from traptor.common.config.kinds.pergroup import PerGroup
-from traptor.common.rates import CAPACITY, RATE, RateLimit, read_rate_limit
 from traptor.common.rules.rule import Rule
+from traptor.common.timing.rates import CAPACITY, RATE, RateLimit, read_rate_limit
 
 _NO_LIMIT = "none"
 _NOTHING: tuple[int, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traptor.common.latencies import step_of
+from traptor.common.timing.latencies import step_of
 
 _AT_ONCE = step_of(0.0)
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 
 from traptor.common.config.kinds.kinds import Allowed
 from traptor.common.config.kinds.pergroup import PerGroup
-from traptor.common.rates import read_rate_limit
+from traptor.common.timing.rates import read_rate_limit
 
 
 def _rate_limits(text: str) -> PerGroup:

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from traptor.common.backoff import doubled
 from traptor.common.errors import TraptorError
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.ctl.collected.idlist import IdList
 from traptor.supervisor.status.terms import age
 from traptor.supervisor.xapi.compliance import ComplianceClient, Job, JobStatus, JobType

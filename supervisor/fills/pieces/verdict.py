@@ -7,9 +7,9 @@ from enum import Enum, auto
 
 from msgspec.structs import replace
 
-from traptor.common.backoff import doubled
 from traptor.common.fills import FillEnd
 from traptor.common.messages import PieceFetched
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.fills.pieces.window import LAST, moment
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.xapi.cures import Cure, cure_by

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from traptor.common.backoff import doubled
 from traptor.common.errors import TraptorError
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.xapi.quota import Quota
 
 _LONGEST_WAIT_S = 86_400.0  # what X may make us wait; a reset beyond it cannot be meant

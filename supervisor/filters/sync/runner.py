@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from traptor.common.backoff import doubled
 from traptor.common.logs.event import fields
+from traptor.common.timing.backoff import doubled
 from traptor.supervisor.filters.sync.budget import RequestKind, RequestLimits, RuleBudget, load_budget
 from traptor.supervisor.filters.sync.difference import FilterDifference, difference
 from traptor.supervisor.filters.sync.goal import Goal

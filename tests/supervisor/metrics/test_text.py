@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from traptor.common.latencies import step_names
+from traptor.common.timing.latencies import step_names
 from traptor.supervisor.metrics.family import Family, counter, gauge, histogram
 from traptor.supervisor.metrics.text import TextWriter
 

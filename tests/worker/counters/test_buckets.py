@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from traptor.common.rates import RateLimit, read_rate_limit
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
+from traptor.common.timing.rates import RateLimit, read_rate_limit
 from traptor.worker.counters.buckets import Buckets
 
 

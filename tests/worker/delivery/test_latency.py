@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from traptor.common.latencies import BEYOND, STEPS_S, step_names, step_of
+from traptor.common.timing.latencies import BEYOND, STEPS_S, step_names, step_of
 from traptor.worker.delivery.latency import Latency
 
 

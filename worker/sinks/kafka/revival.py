@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from traptor.common.backoff import doubled
+from traptor.common.timing.backoff import doubled
 
 _LONGEST_WAIT_S = 3600.0
 _FATAL_WAIT_S = 1.0

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.backoff import doubled, extra
+from traptor.common.timing.backoff import doubled, extra
 
 
 @given(st.floats(0.001, 1e6), st.integers(0, 10**9), st.floats(0.001, 1e6))
