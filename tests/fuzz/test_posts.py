@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +15,11 @@ from support.births import worker_settings
 from support.fuzzing import JSON_VALUES, examples, line_of, mangled, paths, replaced
 from support.making_posts import post_fields, single
 from support.making_tweets import rule
-from support.unwritten import register_in_memory
+from support.postpipelines import Kept
 
 from traptor.common.birth import Birth
-from traptor.worker.delivery.latency import Latency
-from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.posts.past import written_at
-from traptor.worker.seen.claim import Claim
-from traptor.worker.seen.register import Billed
 
 OPENED = 1_790_000_000.0
 BIRTH = Birth(
@@ -60,48 +55,6 @@ WHOLE_LINES = odd_posts().map(lambda post: line_of(post, False, ","))
 LINES = st.one_of(WHOLE_LINES, WHOLE_LINES.flatmap(mangled)).map(
     lambda line: line.translate(None, b"\r\n") or b" "
 )
-
-
-class Kept:
-    """A delivery that keeps all."""
-
-    def __init__(self) -> None:
-        self.messages: list[Outgoing] = []
-        self.counts = DeliveryCounts()
-        self.latency = Latency()
-        self._register = register_in_memory()
-
-    def before_keeping(self, note: Callable[[], object]) -> None:
-        """Nothing is written."""
-
-    def before_settling(self, note: Callable[[], object]) -> None:
-        """Nothing is settled."""
-
-    def open(self) -> None:
-        """Nothing to open."""
-
-    def gather(self, message: Outgoing, claim: Claim) -> None:
-        self._register.take([claim], lambda _ours: True)
-        self.messages.append(message)
-
-    def hand_over(self) -> None:
-        """Everything is kept as it comes."""
-
-    def has_seen(self, post: int) -> bool:
-        return self._register.has(post)
-
-    def bill(
-        self,
-        posts: Sequence[int],
-        included_posts: Sequence[int],
-        at_s: float,
-        book: Callable[[Billed], object],
-    ) -> None:
-        self._register.bill(posts, included_posts, at_s, book)
-
-    @property
-    def billed(self) -> Billed:
-        return self._register.billed
 
 
 @examples(150)

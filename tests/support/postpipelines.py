@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from support.births import worker_settings
-from support.gatesink import GateSink
 from support.making_posts import packed, single
 from support.making_tweets import rule
 from support.unwritten import register_in_memory
 from traptor.common.birth import Birth
-from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.latency import Latency
-from traptor.worker.outbox.message import Outgoing
+from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.register import Billed
@@ -35,7 +33,7 @@ class Kept:
     def __init__(self) -> None:
         self.messages: list[Outgoing] = []
         self._register = register_in_memory()
-        self.counts = Delivery(BIRTH, GateSink()).counts
+        self.counts = DeliveryCounts()
         self.latency = Latency()
 
     def before_keeping(self, note: Callable[[], object]) -> None:

@@ -102,35 +102,28 @@ def test_a_ca_file_that_is_not_there_is_trouble_with_redis(front: TlsFront, tmp_
         ping(f"rediss://127.0.0.1:{front.port}/0", tmp_path / "none.pem")
 
 
-def test_the_reason_of_a_failure_shows_no_password(server: ValkeyServer) -> None:
-    async def run() -> str:
-        client = redis_client(f"redis://:wrong@127.0.0.1:{server.port}/0", 5.0)
-        try:
-            await client.ping()
-        except REDIS_ERRORS as error:
-            return str(unavailable(client, error))
-        finally:
-            await client.aclose()
-        raise AssertionError("it was let in")
+async def _reason_of(url: str) -> str:
+    """Why nothing can be asked there."""
+    client = redis_client(url, 5.0)
+    try:
+        await client.ping()
+    except REDIS_ERRORS as error:
+        return str(unavailable(client, error))
+    finally:
+        await client.aclose()
+    raise AssertionError("it was let in")
 
-    assert "wrong" not in asyncio.run(run()).replace("WRONGPASS", "")
+
+def test_the_reason_of_a_failure_shows_no_password(server: ValkeyServer) -> None:
+    reason = asyncio.run(_reason_of(f"redis://:wrong@127.0.0.1:{server.port}/0"))
+    assert "wrong" not in reason.replace("WRONGPASS", "")
 
 
 def test_of_a_refused_connection_the_reason_is_said_once_beside_the_address() -> None:
     port = free_port()
-
-    async def run() -> str:
-        client = redis_client(f"redis://127.0.0.1:{port}/0", 5.0)
-        try:
-            await client.ping()
-        except REDIS_ERRORS as error:
-            return str(unavailable(client, error))
-        finally:
-            await client.aclose()
-        raise AssertionError("it was let in")
-
     wanted = "Connection refused (check [redis] url and that the server runs)"
-    assert asyncio.run(run()) == f"Redis at 127.0.0.1:{port} (db 0): {wanted}"
+    reason = asyncio.run(_reason_of(f"redis://127.0.0.1:{port}/0"))
+    assert reason == f"Redis at 127.0.0.1:{port} (db 0): {wanted}"
 
 
 @pytest.mark.parametrize(

