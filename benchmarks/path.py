@@ -55,6 +55,10 @@ class NoSink:
         """Return False: nothing ever comes by way of the outbox."""
         return False
 
+    def last_written(self) -> Sequence[bytes]:
+        """Return nothing: it keeps nothing."""
+        return ()
+
     def serve(self) -> None:
         """Do nothing: there is nothing to report."""
 

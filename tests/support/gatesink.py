@@ -62,6 +62,9 @@ class GateSink:
         """Have the next `serve` tell this of so many messages, the oldest first (any thread)."""
         self._told.put((count, outcome))
 
+    def last_written(self) -> Sequence[bytes]:
+        return ()
+
     def serve(self) -> None:
         while not self._told.empty():
             self._settle(*self._told.get())

@@ -30,8 +30,9 @@ from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.upkeep import SYNC_S, Every, Upkeep
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
+from traptor.worker.posts.kept import kept_posts
 from traptor.worker.seen.claim import Claim
-from traptor.worker.seen.register import Billed, register_of
+from traptor.worker.seen.register import Billed, Register, register_of
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Delivery:
             self._gathered.make_outbox()
         if self._register is not None:
             self._register.open()
+            self._adopt_written(self._register)
         self._upkeep.adopt(time.monotonic())
         self._look_for_room()
         self._reaches_since = time.monotonic()
@@ -123,6 +125,7 @@ class Delivery:
         if self._register is not None:
             with self._lock:
                 self._register.look()  # an earlier generation may have taken more since this one opened
+                self._adopt_written(self._register)
 
     def gather(self, message: Outgoing, claim: Claim | None = None) -> None:
         """Take a message that others may follow, until `hand_over`; never waits.
@@ -272,6 +275,11 @@ class Delivery:
         self._outflow.pump()
         self._remove_done()
         self._look_for_room()
+
+    def _adopt_written(self, register: Register) -> None:
+        """Take the posts that the output holds: who wrote them last may have died before it recorded them."""
+        if written := self._sink.last_written():
+            register.adopt(kept_posts(written, time.time()))
 
     def _commit(self) -> None:
         self._note()

@@ -70,6 +70,9 @@ class Sink(Protocol):
     def send(self, message: Outgoing, ticket: Ticket) -> bool:
         """Take a message and report its result later; return False when there is no room for it now."""
 
+    def last_written(self) -> Sequence[bytes]:
+        """Return what the output holds last, whoever wrote it, where that can be read; open or not."""
+
     def serve(self) -> None:
         """Report results. Call this repeatedly."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from traptor.common.birth import OutboxSettings
@@ -10,7 +11,7 @@ from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.watch import OutputWatch
 from traptor.worker.outbox.folder import OutboxFolder
-from traptor.worker.seen.ids import number_of
+from traptor.worker.posts.kept import kept_posts
 from traptor.worker.seen.register import Register
 
 SYNC_S = 0.1
@@ -89,7 +90,9 @@ class Upkeep:
         """Adopt what dead generations left; it goes out before this generation's own messages."""
         self._adoption.done(now)
         adopted = self._folder.adopt()
+        if not adopted:
+            return
         if self._register is not None:
             for outbox in adopted:
-                self._register.adopt(number for one in outbox.newest() if (number := number_of(one.tweet_id)))
-        self._outflow.adopt(adopted)
+                self._register.adopt(kept_posts([one.body for one in outbox.newest()], time.time()))
+        self._outflow.adopt(adopted, self._sink.last_written())

@@ -1,10 +1,20 @@
-"""A post on its way, and what it turns out to be when it is kept."""
+"""A post on its way, what it turns out to be when it is kept, and one that was kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
+
+
+class KeptPost(NamedTuple):
+    """One post that an output or an outbox holds; ids as of a claim."""
+
+    post: int
+    included: tuple[int, ...]
+    received_at_s: float
+    """Unix time."""
 
 
 class Claim(msgspec.Struct, frozen=True):

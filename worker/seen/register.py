@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from traptor.common.birth import API_V2, Birth
 from traptor.common.logs.event import fields, lifecycle
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claim import Claim, KeptPost
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.words import of_billed, of_time
@@ -150,15 +150,23 @@ class Register:
         self._begin()
         self._end()
 
-    def adopt(self, posts: Iterable[int]) -> None:
-        """Take what a dead worker kept last: it may not have come to record it."""
+    def adopt(self, kept: Iterable[KeptPost]) -> None:
+        """Take what a dead worker kept last: it counted it, and may not have come to record it."""
         self._begin()
         try:
-            new = [post for post in posts if not self._memory.has(post)]
-            self._memory.take(new)
-            self._write(new)
+            for at_s, those in groupby(kept, lambda one: int(one.received_at_s)):
+                if new := [one for one in those if not self._memory.has(one.post)]:
+                    self._adopt(new, at_s)
         finally:
             self._end()
+
+    def _adopt(self, kept: Sequence[KeptPost], at_s: int) -> None:
+        posts = [one.post for one in kept]
+        included = self._memory.bill([post for one in kept for post in one.included if post], at_s)
+        self._memory.bill(posts, at_s)
+        self._written_at_s = at_s  # the next words get a time of their own
+        self._write([of_time(at_s), *map(of_billed, included), *posts])
+        self._memory.take(posts)
 
     # ---- the file
 

@@ -13,7 +13,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from traptor.common.errors import SinkError
@@ -27,6 +27,8 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
 _TAIL_BYTES = 65_536
+# More than one read of the stream brings, and than is written before the outbox hears of it.
+_LAST_BYTES = 4 << 20
 _FOLDER_GONE = "its folder is gone: make it again, and writing goes on by itself"
 # Another generation may be writing its line.
 _TRIES = 20
@@ -71,6 +73,17 @@ class LineFile:
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
         return True
+
+    def last_lines(self) -> Sequence[bytes]:
+        """Return the whole lines among the last bytes of the file, whoever wrote them; none on an error."""
+        try:
+            with self._path.open("rb") as file:
+                start = max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES)
+                data = os.pread(file.fileno(), _LAST_BYTES, start)
+        except OSError:
+            return ()  # whoever writes says why
+        lines = data.split(b"\n")
+        return lines[1 if start else 0 : -1]
 
     def sync(self) -> None:
         """Flush the lines to disk, so that they survive a power cut."""

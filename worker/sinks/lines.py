@@ -33,6 +33,9 @@ class LineOutput(Protocol):
         Raises OSError for any other obstacle, which may be temporary too.
         """
 
+    def last_lines(self) -> Sequence[bytes]:
+        """Return the lines that stand last in the output, where it can be read; open or not."""
+
     def sync(self) -> None:
         """Flush what was written to disk, to survive a power cut; on failure, the next call tries again."""
 
@@ -100,6 +103,10 @@ class LineSink:
         self._in_hand = (lines, message.body + b"\n", ticket)
         self._finish()
         return True
+
+    def last_written(self) -> Sequence[bytes]:
+        """Return the lines that stand last in the output of tweets."""
+        return self._tweets.last_lines()
 
     def serve(self) -> None:
         """Continue with the line being written."""

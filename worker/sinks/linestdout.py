@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import mmap
+from collections.abc import Sequence
 
 from traptor.common.errors import SinkError
 from traptor.common.stdstream import StdStream
@@ -40,6 +41,10 @@ class LineStdout:
                 f"[traptor] output = jsonl:-: stdout cannot be used ({error.strerror}): "
                 "start Traptor with an open stdout, or set output to jsonl:DIR"
             ) from error
+
+    def last_lines(self) -> Sequence[bytes]:
+        """Return nothing: what was written is its reader's."""
+        return ()
 
     def write(self, lines: bytes) -> bool:
         """Write (the rest of) lines; return False while the reader or another worker leaves no room.

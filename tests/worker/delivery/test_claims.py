@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 from support.deliveries import die, worker_birth
 from support.gatesink import GateSink
-from support.outgoing import tweet
 from support.waiting import wait_for
 
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.outbox.outbox import Outbox, OutboxError
 from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.register import Register, seen_folder
+from traptor.worker.sinks.lines import LineSink, jsonl_files
 
 Make = Callable[..., "Worker"]
 
@@ -25,7 +27,7 @@ Make = Callable[..., "Worker"]
 class Worker:
     """A delivery of `v2:app`, or of its second connection, with what its claims came to."""
 
-    def __init__(self, folder: Path, sink: GateSink, generation: int, second: bool) -> None:
+    def __init__(self, folder: Path, sink: GateSink | LineSink, generation: int, second: bool) -> None:
         birth = worker_birth(folder, generation)
         birth = replace(
             birth,
@@ -40,7 +42,8 @@ class Worker:
         self.delivery.open()
 
     def gather(self, number: int) -> None:
-        self.delivery.gather(tweet(number), Claim(number, (), time.time(), True, self.verdicts.append))
+        post = Outgoing(b'{"data":{"id":"%d"}}' % number, str(number), ("1",))
+        self.delivery.gather(post, Claim(number, (), time.time(), True, self.verdicts.append))
 
     def send(self, number: int) -> None:
         self.gather(number)
@@ -51,7 +54,7 @@ class Worker:
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Worker] = []
 
-    def one(sink: GateSink, generation: int = 1, *, second: bool = False) -> Worker:
+    def one(sink: GateSink | LineSink, generation: int = 1, *, second: bool = False) -> Worker:
         made.append(Worker(tmp_path, sink, generation, second))
         return made[-1]
 
@@ -176,6 +179,33 @@ def test_what_a_worker_kept_and_did_not_come_to_record_is_not_delivered_again(
     successor.send(1)
     wait_for(lambda: successor.verdicts == [False], "it is known")
     wait_for(lambda: successor.sink.delivered == {"1": 1}, "it is delivered once, from the outbox")
+
+
+@pytest.mark.parametrize("opens", ["after the kill", "before it, for a refresh"])
+def test_what_a_worker_wrote_to_a_file_and_did_not_come_to_record_is_not_delivered_or_billed_again(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opens: str
+) -> None:
+    one = make(jsonl_files(tmp_path / "out", "v2:app", "drop"))
+    if opens != "after the kill":
+        successor = make(jsonl_files(tmp_path / "out", "v2:app", "drop"), 2)
+    one.gather(1)
+    one.gather(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Register, "_taken", lambda _self, _posts: None)
+        one.delivery.hand_over()
+    die(one.delivery)
+    if opens == "after the kill":
+        successor = make(jsonl_files(tmp_path / "out", "v2:app", "drop"), 2)
+    successor.delivery.stream_opened()
+    assert [successor.delivery.has_seen(post) for post in (1, 2, 3)] == [True, True, False]
+    assert successor.delivery.is_billed([1, 2], time.time())
+    for number in (1, 2, 3):
+        successor.gather(number)
+    successor.delivery.hand_over()
+    assert successor.verdicts == [False, False, True]
+    assert successor.delivery.billed.posts == 1
+    written = (tmp_path / "out" / "v2:app.jsonl").read_text().splitlines()
+    assert [json.loads(line)["data"]["id"] for line in written] == ["1", "2", "3"]
 
 
 def test_what_cannot_be_kept_is_left_to_the_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

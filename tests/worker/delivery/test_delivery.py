@@ -20,7 +20,9 @@ from support.waiting import DEADLINE_S, wait_for
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder, outboxes
 from traptor.worker.delivery.delivery import Delivery
+from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.outbox.outbox import Outbox, OutboxError
+from traptor.worker.sinks.lines import LineSink, jsonl_files
 
 Make = Callable[..., Delivery]
 
@@ -54,6 +56,28 @@ def folders(tmp_path: Path) -> list[str]:
 
 
 # ---- the way of a message
+
+
+def test_a_tweet_that_was_written_and_did_not_leave_the_outbox_is_not_written_again(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = tmp_path / "out" / "track:0.jsonl"
+    first = make(jsonl_files(lines.parent, "track:0", "topic"))
+    with monkeypatch.context() as patch:
+        patch.setattr(LineSink, "may_deliver_at_once", lambda _self, _messages: False)
+        patch.setattr(Outflow, "remove_done", lambda _self: None)
+        for message in (tweet(1), other(1), tweet(2)):
+            first.gather(message)
+        first.hand_over()
+        wait_for(lambda: lines.exists() and lines.read_bytes().count(b"\n") == 3, "all are written")
+        die(first)
+    successor = make(jsonl_files(lines.parent, "track:0", "topic"), 2)
+    successor.send(tweet(3))
+    wait_for(lambda: not successor.backlog and folders(tmp_path) == ["2"], "the outbox is empty")
+    written = sorted(lines.read_bytes().splitlines())
+    bodies = [one.body for one in (tweet(1), tweet(2), tweet(3), other(1))]
+    assert written == sorted([*bodies, other(1).body]), "two equal messages may be meant, two tweets are not"
+    assert successor.counts.redelivered == 3
 
 
 def test_the_time_until_the_output_confirms_is_counted_and_not_for_those_of_others(make: Make) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import DEADLINE_S
 
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claim import Claim, KeptPost
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.register import Register
@@ -132,9 +132,27 @@ def test_of_posts_taken_together_each_is_billed_as_what_came_first(tmp_path: Pat
 
 def test_what_a_dead_worker_kept_last_is_taken_with_its_outbox(tmp_path: Path) -> None:
     one, other = Worker(tmp_path), Worker(tmp_path)
-    one.register.adopt([1, 2])
+    one.register.adopt([KeptPost(1, (4,), NOW), KeptPost(2, (), NOW)])
     other.take([1, 2, 3])
     assert other.kept == [3]
+
+
+@pytest.mark.parametrize("who", ["the adopter", "a later worker"])
+def test_what_a_dead_worker_kept_last_is_billed_again_on_another_day_only(tmp_path: Path, who: str) -> None:
+    adopter = Worker(tmp_path)
+    adopter.register.adopt([KeptPost(1, (2,), NOW - 86_400), KeptPost(3, (4,), NOW)])
+    knows = adopter.register if who == "the adopter" else Worker(tmp_path).register
+    assert [knows.has(post) for post in (1, 2, 3, 4)] == [True, False, True, False]
+    assert [knows.is_billed([post], NOW) for post in (1, 2, 3, 4)] == [False, False, True, True]
+    assert adopter.register.billed == (0, 0), "whoever kept them counted them"
+
+
+def test_what_is_known_already_is_not_recorded_again(tmp_path: Path) -> None:
+    one = Worker(tmp_path)
+    one.take([1])
+    size = (tmp_path / "words").stat().st_size
+    one.register.adopt([KeptPost(1, (), NOW)])
+    assert (tmp_path / "words").stat().st_size == size
 
 
 def test_a_file_that_cannot_be_used_is_said_once_and_memory_goes_on(

@@ -61,6 +61,18 @@ def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
     assert path.read_bytes() == b'{}\n{"a":1}\n{"a":2}\n'
 
 
+def test_the_last_whole_lines_can_be_read_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    lines = LineFile(path)
+    assert list(lines.last_lines()) == []
+    path.write_bytes(b'{"a":1}\n{"a":2}\n{"a":')
+    assert list(lines.last_lines()) == [b'{"a":1}', b'{"a":2}']
+    monkeypatch.setattr("traptor.worker.sinks.linefile._LAST_BYTES", 14)
+    assert list(lines.last_lines()) == [b'{"a":2}']
+
+
 def test_the_folder_is_made_where_the_one_above_exists(tmp_path: Path) -> None:
     with opened(tmp_path / "out" / "x.jsonl") as lines:
         assert lines.write(b"{}\n")

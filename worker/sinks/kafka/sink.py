@@ -107,6 +107,10 @@ class KafkaSink:
             return True
         return self._producers.send(record, _Sent(ticket))
 
+    def last_written(self) -> Sequence[bytes]:
+        """Return nothing: the outbox says what Kafka may have."""
+        return ()
+
     def serve(self) -> None:
         """Report what Kafka confirmed and what it did not."""
         self._producers.serve()
