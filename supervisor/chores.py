@@ -66,7 +66,7 @@ class Chores:
             # Every step is triggered by an event or a time; this makes up for a missed trigger.
             ("steps", looks(self._wake)),
             ("files", looks(self._files.compare)),
-            ("addresses", looks(lambda: look_at_addresses(self._context.pool))),
+            ("addresses", looks(lambda: look_at_addresses(self._context.pool.ring))),
             ("log rotation", looks(self._rotate_logs)),
             *([("orphans", looks(reap_orphans))] if is_init() else []),
             ("reserve", every(lambda: _LOOK_AROUND_INTERVAL_S, self._reserve.take)),

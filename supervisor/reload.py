@@ -18,7 +18,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import restart_limits
 from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
-from traptor.supervisor.keys.pool import PoolLimits
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 log = logging.getLogger(__name__)
 

@@ -80,7 +80,7 @@ class XSide:
 
     def freed(self, key_id: str) -> None:
         """Have the app's connection tried at once."""
-        self._context.pool.slot_freed(key_id)
+        self._context.pool.records.slot_freed(key_id)
         for c in self._context.connections.values():
             if c.app == key_id:
                 c.slot_refused_until = 0.0

@@ -31,7 +31,7 @@ from traptor.sandbox.cli import main as sandbox_command
 from traptor.supervisor.cli import main as supervisor_command
 from traptor.supervisor.ctl.cli import main as ctl_command
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.workers.states import MOVES, ConnectionState, GenerationState
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.tweets.enrich import Enricher

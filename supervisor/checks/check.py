@@ -33,8 +33,8 @@ from traptor.supervisor.checks.probe import probe_output
 from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
 from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
 from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.state.locks import lock_holder
 from traptor.supervisor.workers.settings import worker_settings
 

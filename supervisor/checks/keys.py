@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from traptor.supervisor.checks.moments import moment
-from traptor.supervisor.keys.states import KeyState, KeyStatus
+from traptor.supervisor.keys.conduct.states import KeyState, KeyStatus
 
 _WHY = {
     KeyState.QUARANTINED: "the server answered 401 or 403; check the secrets and the clock of this host",

@@ -91,7 +91,7 @@ def cold_plan(
     rows = []
     for demand in order_demands(KeyDemand(name, rules) for name, (rules, _) in parts.items()):
         lease = pool.lend(demand.connection, now)
-        key = pool.key(lease.key_id) if lease else None
+        key = pool.ring[lease.key_id] if lease else None
         rules, values = parts[demand.connection]
         name, address = (key.name, key.source_address) if key else (None, None)
         rows.append(PlannedConnection(demand.connection, rules, values, name, address))

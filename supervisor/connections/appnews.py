@@ -11,7 +11,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.money.reads import reported_reads
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.xapi.cures import Cure, reset_at, why
@@ -63,7 +63,7 @@ class AppNews:
             return
         quota = quota_of(message.headers)
         resets_at = None if quota.reset_at is None else quota.reset_at - instant(now).wall + now
-        self._context.pool.told(c.app, quota.limit, quota.remaining, resets_at, now)
+        self._context.pool.records.told(c.app, quota.limit, quota.remaining, resets_at, now)
 
     def cure(self, c: Connection, g: Generation, cure: Cure, message: Disconnected, now: float) -> None:
         """Have looked after what X refused a connect or ended a stream for."""
@@ -78,12 +78,12 @@ class AppNews:
                 if c.has_cover:  # its key must not rest for that: the other connection may need it
                     c.slot_refused_until = now + _SLOT_AGAIN_S
                 else:
-                    self._context.pool.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))
+                    self._context.pool.records.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))
                 self._context.slots.taken(c.app)
             case Cure.FILTERS:
                 c.without_filters += 1
                 if c.without_filters > 1:  # it was looked at a moment ago
-                    self._context.pool.failed(c.app, now, Failure(FailureKind.HTTP, text=said))
+                    self._context.pool.records.failed(c.app, now, Failure(FailureKind.HTTP, text=said))
                 app.doubt()
             case Cure.BEARER:
                 self._bearer_refused(c, c.app, g, said, now)
@@ -93,12 +93,12 @@ class AppNews:
     def _bearer_refused(self, c: Connection, key_id: str, g: Generation, said: str, now: float) -> None:
         """Have another token fetched, or the key quarantined whose token the operator gave."""
         pool, app = self._context.pool, self._context.app_of(c)
-        is_given = bool(pool.key(key_id).bearer_token)
+        is_given = bool(pool.ring[key_id].bearer_token)
         failure = Failure(FailureKind.UNAUTHORIZED if is_given else FailureKind.HTTP, text=said)
         if is_given and c.handover.way is Way.SERIAL and g is c.successor:
             c.handover.hold_back(key_id, failure)  # the old generation returns with the old token
             return
-        pool.failed(key_id, now, failure)
+        pool.records.failed(key_id, now, failure)
         if g is c.serving:
             c.handover.drop_held_back()
         if app is not None and g.connect is not None:

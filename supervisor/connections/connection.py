@@ -12,7 +12,7 @@ from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
-from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.crashes import CrashBackoff
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.leftovers import first_of

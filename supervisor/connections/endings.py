@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from traptor.common.messages import Disconnected, DisconnectKind
-from traptor.supervisor.keys.failures import (
+from traptor.supervisor.keys.conduct.failures import (
     KEY_REFUSED_STATUSES,
     RATE_LIMIT_STATUSES,
     Failure,

@@ -17,7 +17,8 @@ from traptor.supervisor.connections.planning.demand import KeyDemand, rank
 from traptor.supervisor.connections.planning.turns import Turns
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.keys.pool import ConnectVerdict, Lease
+from traptor.supervisor.keys.conduct.states import ConnectVerdict
+from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message, key_spec
 
@@ -60,10 +61,10 @@ class Gate:
     def permit(self, c: Connection, g: Generation, lease: Lease, now: float) -> bool:
         """Let a generation connect, unless its source address connected a moment ago."""
         context = self._context
-        key = context.pool.key(lease.key_id)
+        key = context.pool.ring[lease.key_id]
         if not c.handover.spend_pace() and not self.take_pace(c, key.source_address, now):
             return False
-        context.pool.spend(lease.key_id, now)
+        context.pool.records.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
         context.slots.connecting(lease.key_id)
         app = context.app_of(c)
@@ -99,7 +100,7 @@ class Gate:
         """Return why the connection's app keeps it from connecting, or None."""
         if c.app is None:
             return None
-        app, key = self._context.app_of(c), self._context.pool.key(key_id).name
+        app, key = self._context.app_of(c), self._context.pool.ring[key_id].name
         if app is None:
             return Wait(WaitKind.NO_APP, "its app is not known yet", key=key)
         hold = app.hold()
@@ -117,7 +118,7 @@ class Gate:
 
     def key_wait(self, c: Connection, verdict: ConnectVerdict, key_id: str) -> Wait:
         """Return why a connection waits for its key."""
-        wait = Wait.for_key(verdict, self._context.pool.key(key_id).name, c.network_error)
+        wait = Wait.for_key(verdict, self._context.pool.ring[key_id].name, c.network_error)
         holder = self._context.slots.holder(key_id) if wait.kind is WaitKind.SLOT_HELD else ""
         return replace(wait, text=f"{wait.text}: {holder}") if holder else wait
 

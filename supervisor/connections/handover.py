@@ -14,7 +14,7 @@ from traptor.common.messages import Disconnected
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import safe_until, until_successor
 from traptor.supervisor.gaps.timeline import GapTracker
-from traptor.supervisor.keys.failures import Failure
+from traptor.supervisor.keys.conduct.failures import Failure
 from traptor.supervisor.workers.generation import Generation
 
 

@@ -40,7 +40,7 @@ from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.start import lived_until, safe_until, until_successor
 from traptor.supervisor.keys.addresses import look_at_addresses
-from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import PUT_DOWN, Ending, Generation, words_of_end
 from traptor.supervisor.workers.states import GenerationState
 from traptor.supervisor.xapi.cures import cure_of
@@ -152,7 +152,7 @@ class Outcomes:
         g.connected(message.at, now)
         assert g.lease is not None
         self._count_opening(g, OpeningResult.STREAM)
-        self._context.pool.connected(g.lease.key_id, message.at)
+        self._context.pool.records.connected(g.lease.key_id, message.at)
         self._news.connected(c, g.lease.key_id, message.at)
         c.gaps.streaming(g.birth.generation, instant(message.at))
         self._context.fills.connected(g, message.at)
@@ -181,7 +181,7 @@ class Outcomes:
             overlap_s = self._context.settings.supervisor.overlap_timeout
             old.replaced(now + (overlap_s if overlaps else _LINGER_S), overlaps=overlaps)
         if way is Way.OVERLAP and new.lease is not None:
-            self._context.pool.overlap_worked(new.lease.key_id)
+            self._context.pool.records.overlap_worked(new.lease.key_id)
         log.info(
             "refreshed",
             extra=fields(connection=c.name, gen=new.birth.generation, pid=new.pid, way=way or "move"),
@@ -191,7 +191,7 @@ class Outcomes:
         """Tell the pool that the new secret was refused, now that the old one streams again."""
         held_back = c.handover.held_back
         if held_back is not None and g.lease is not None and g.lease.key_id == held_back[0]:
-            self._context.pool.failed(g.lease.key_id, now, held_back[1])
+            self._context.pool.records.failed(g.lease.key_id, now, held_back[1])
             self._context.keys_changed = True
         c.handover.drop_held_back()
 
@@ -225,7 +225,7 @@ class Outcomes:
         is_overlapped = c.handover.way is Way.OVERLAP and g is c.serving and _is_connecting(c.successor)
         is_ours = is_overlapped or g in c.leaving or g.state is GenerationState.DRAINING
         kind = DisconnectKind.OWN_CLOSE if is_ours else message.kind
-        self._context.pool.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
+        self._context.pool.records.stream_ended(key_id, message.at, max(0.0, streamed_s), kind)
         cure = cure_of(message) if c.app is not None and not is_ours else None
         if cure is not None:
             cause = CAUSES[cure]
@@ -269,8 +269,8 @@ class Outcomes:
     ) -> None:
         self._count_opening(g, opening_of(message))
         if not message.reached:
-            self._context.pool.refund(key_id)
-            look_at_addresses(self._context.pool)  # the address may be missing on this host
+            self._context.pool.records.refund(key_id)
+            look_at_addresses(self._context.pool.ring)  # the address may be missing on this host
         cure = cure_of(message) if c.app is not None else None
         if self._context.fills.refused(g, message):
             self._key_failed(c, g, Failure(FailureKind.HTTP, text=message.detail), key_id, now)
@@ -302,9 +302,9 @@ class Outcomes:
         if failure.kind is FailureKind.UNAUTHORIZED and c.handover.way is Way.SERIAL and g is c.successor:
             c.handover.hold_back(key_id, failure)
             return
-        pool.failed(key_id, now, failure)
+        pool.records.failed(key_id, now, failure)
         if c.handover.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
-            pool.overlap_refused(key_id)
+            pool.records.overlap_refused(key_id)
         if g is c.serving:
             if failure.kind is FailureKind.UNAUTHORIZED:
                 c.handover.drop_held_back()  # its own secret is refused too
@@ -320,7 +320,7 @@ class Outcomes:
         """Record the loss of an open stream: what was read after the last report may not be delivered."""
         if g.lease is not None:
             streamed_s = now - (g.streaming_since or now)
-            self._context.pool.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
+            self._context.pool.records.stream_ended(g.lease.key_id, now, streamed_s, DisconnectKind.OWN_CLOSE)
         at = instant(min(now, lived_until(g.safe_until_by_mark(), g.last_byte_at)))
         c.gaps.stopped(g.birth.generation, _crash_cause(g), at)
         g.stream_lost()

@@ -24,7 +24,9 @@ from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.refresh import Refresh
 from traptor.supervisor.connections.waits import STOPPED_TEXT, Wait, WaitKind, lack_of_key, lack_of_own_key
 from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.keys.pool import KeyState, Lease, Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.states import KeyState
+from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.leftovers import is_second
 from traptor.supervisor.workers.states import GenerationState
@@ -244,8 +246,8 @@ class Reconciler:
             "moves to another key",
             extra=fields(
                 connection=c.name,
-                key=pool.key(lease.key_id).name,
-                to=pool.key(spare.key_id).name,
+                key=pool.ring[lease.key_id].name,
+                to=pool.ring[spare.key_id].name,
                 why=pool.may_connect(lease.key_id, Purpose.FRESH, now).reason,
             ),
         )

@@ -14,7 +14,9 @@ from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
 from traptor.supervisor.connections.waits import PASSING, Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.pool import ConnectVerdict, Lease, Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.states import ConnectVerdict
+from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import Spec, key_spec
 from traptor.supervisor.workers.states import GenerationState
@@ -50,7 +52,7 @@ class Refresh:
     def _key_differs(self, c: Connection, g: Generation) -> bool:
         """Tell whether it streams with another key, or other secrets, than the wanted ones."""
         assert c.lease is not None
-        return g.streams and g.key != key_spec(self._context.pool.key(c.lease.key_id))
+        return g.streams and g.key != key_spec(self._context.pool.ring[c.lease.key_id])
 
     def _drop_stale_successor(self, c: Connection, now: float) -> None:
         s = c.successor
@@ -166,7 +168,7 @@ class Refresh:
     def _close_first(self, c: Connection, old: Generation, now: float) -> None:
         """Close the old stream once only that still keeps the new one from connecting."""
         assert c.lease is not None
-        address = self._context.pool.key(c.lease.key_id).source_address
+        address = self._context.pool.ring[c.lease.key_id].source_address
         due = c.handover.serial_due
         if due is not None and due > now:
             text = "its successor failed a moment ago"
@@ -183,7 +185,7 @@ class Refresh:
     def _may_overlap(self, key_id: str) -> bool:
         """Tell whether an overlap is safe: the server closes the key's oldest stream, whoever has it."""
         pool = self._context.pool
-        return pool.key(key_id).max_connections == 1 and pool.overlap_allowed(key_id)
+        return pool.ring[key_id].max_connections == 1 and pool.records[key_id].may_overlap()
 
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
         if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:

@@ -12,8 +12,8 @@ from logging import ERROR, INFO
 
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.keys.conduct.states import ConnectVerdict, Hindrance, KeyState
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.keys.states import ConnectVerdict, Hindrance, KeyState
 
 
 class WaitKind(StrEnum):
@@ -250,7 +250,7 @@ def lack_of_key(pool: KeyPool, now: float, *, was_refused: bool) -> Wait:
     if refused.names and (was_refused or refused.is_all):
         names = ", ".join(refused.names)
         return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
-    if pool.is_empty:
+    if not pool.ring:
         return Wait(WaitKind.NO_KEY, "no key is configured")
     if unusable := pool.only_unusable(now):
         names = ", ".join(unusable)

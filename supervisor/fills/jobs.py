@@ -16,7 +16,7 @@ from traptor.supervisor.fills.purse import Purse
 from traptor.supervisor.fills.record import FillRecord, about
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.keys.pool import Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
 from traptor.supervisor.slots.journal import NEAR_S
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.spec import connect_message
@@ -82,7 +82,7 @@ class RecoveryJobs:
         asked = due.course.ask(fill.id, due.worker, posts, now.mono)
         due.course.rest(APART_S, now.mono)
         self._context.slots.connecting(app.key.key_id)
-        self._context.pool.spend(app.key.key_id, now.mono)
+        self._context.pool.records.spend(app.key.key_id, now.mono)
         self._context.save_keys(now.mono)
         piece = RecoverPiece(
             number=asked.number,

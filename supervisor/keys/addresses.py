@@ -8,7 +8,7 @@ import logging
 import socket
 
 from traptor.common.logs.event import fields
-from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.keys.ring import KeyRing
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ def is_on_this_host(address: str) -> bool:
     return True
 
 
-def look_at_addresses(pool: KeyPool) -> None:
-    """Tell the pool which addresses are present now, and log the changes."""
-    gone, back = pool.look_at_addresses(is_on_this_host)
+def look_at_addresses(ring: KeyRing) -> None:
+    """Tell the key ring which addresses are present now, and log the changes."""
+    gone, back = ring.look_at_addresses(is_on_this_host)
     if gone:
         say_unusable(gone)
     if back:

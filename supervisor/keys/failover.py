@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from traptor.common.timing.backoff import doubled
-from traptor.supervisor.keys.failures import LASTING_S, FailureKind
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.failures import LASTING_S, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.news import News
 
 WORTH_S = 1.0
 """A shorter wait is waited out: a move would spend a connect of the spare to gain next to nothing."""
@@ -72,6 +73,36 @@ class Trial:
     def _has_helped(self, now: float) -> bool:
         """Tell whether a stream has lasted since the move."""
         return self.opened_at is not None and self.opened_at + LASTING_S <= now
+
+
+class Trials:
+    """Owns the pool's present trial, and notes in the news when the next move may be worthwhile."""
+
+    def __init__(self, news: News) -> None:
+        self._news = news
+        self._trial = Trial()
+
+    def choose(self, wait: KeyWait, now: float) -> Move:
+        """Return what the holder of a waiting key should do, provided a spare may connect now."""
+        return choose_move(wait, self._trial, now)
+
+    def moved(self, failure: FailureKind | None, limits: PoolLimits, now: float) -> None:
+        """Record that a connection moved off a key that failed."""
+        self._set(self._trial.moved(failure, limits, now))
+
+    def connected(self, now: float) -> None:
+        """Record that some key got a 200."""
+        self._set(self._trial.connected(now))
+
+    def closed(self, now: float) -> None:
+        """Record that some key's stream was closed soon after its 200."""
+        self._set(self._trial.closed(now))
+
+    def _set(self, trial: Trial) -> None:
+        if trial.due < self._trial.due:
+            self._news.relieved()
+        self._trial = trial
+        self._news.trial_due(trial.due if trial.due > -math.inf else None)
 
 
 def choose_move(wait: KeyWait, trial: Trial, now: float) -> Move:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 
@@ -40,9 +41,10 @@ class LeaseBook:
                 del book[name]
         return True
 
-    def all(self) -> tuple[Lease, ...]:
-        """Return every outstanding lease."""
-        return tuple(lease for leases in self._by_key.values() for lease in leases)
+    @property
+    def lent(self) -> Set[str]:
+        """The keys of which slots are lent."""
+        return self._by_key.keys()
 
     def of(self, key_id: str) -> tuple[Lease, ...]:
         """Return the leases of one key, oldest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.metrics.family import Family, Json, gauge
 
 

@@ -11,7 +11,7 @@ from traptor.common.errors import ConfigError
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.keys.addresses import is_on_this_host
-from traptor.supervisor.keys.pool import PoolChange
+from traptor.supervisor.keys.ring import PoolChange
 from traptor.supervisor.reload import read_again
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.workers.settings import worker_settings
@@ -29,7 +29,7 @@ def foresee(context: Context, groups: Groups) -> dict[str, Any]:
     except ConfigError as error:
         return _answer(suspect, refused=[str(problem) for problem in error.problems])
     changes = new.changes(context.settings)
-    keys = context.pool.difference(new.keys, is_on_this_host)
+    keys = context.pool.ring.difference(new.keys, is_on_this_host)
     return _answer(
         suspect,
         options={

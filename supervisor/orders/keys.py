@@ -14,9 +14,9 @@ from traptor.common.logs.event import fields
 from traptor.common.messages import Disconnected
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.endings import RULES_REFUSED_STATUSES, failure_of
-from traptor.supervisor.keys.budget import Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.leases import Lease
-from traptor.supervisor.keys.states import KeyState
 from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
 from traptor.supervisor.workers.keytrial import try_out
 from traptor.supervisor.workers.settings import worker_settings
@@ -52,7 +52,7 @@ class KeyOrders:
     def release(self, name: str) -> dict[str, Any]:
         """End the rests and the quarantine of a key; the connects of its budget stay spent."""
         key = self._known(name)
-        self._context.pool.release(key.key_id)
+        self._context.pool.records.release(key.key_id)
         if (app := self._context.apps.get(key.key_id)) is not None:
             app.retry()
         self._context.keys_changed = True
@@ -94,7 +94,7 @@ class KeyOrders:
         }
 
     def _known(self, name: str) -> ApiKey:
-        key = self._context.pool.named(name)
+        key = self._context.pool.ring.named(name)
         if key is None:
             raise UnknownNameError(f"there is no key {name[:_SHOWN_CHARS]!r}")
         return key
@@ -108,12 +108,12 @@ class KeyOrders:
             )
         if len(leases := pool.leases_of(key.key_id)) >= key.max_connections:
             raise NotNowError(f"{key.name} serves {leases[0].holder}: a test would end its stream")
-        if (free_at := pool.budget_free_at(key.key_id, Purpose.REFRESH, now)) > now:
+        if (free_at := pool.records.budget_free_at(key.key_id, Purpose.REFRESH, now)) > now:
             raise NotNowError(f"{key.name} has no connect left for a test for {free_at - now:.0f} s")
         if state is KeyState.COOLING:
             raise NotNowError(f"{key.name} rests; wait, or release it first")
         lease = pool.lend_slot(key.key_id, _HOLDER, now)
-        pool.spend(key.key_id, now)
+        pool.records.spend(key.key_id, now)
         self._context.save_keys(now)
         return lease
 
@@ -147,9 +147,9 @@ class KeyOrders:
     def _learn(self, key: ApiKey, message: Disconnected, now: float) -> None:
         pool = self._context.pool
         if message.streamed or message.status in RULES_REFUSED_STATUSES:
-            pool.release(key.key_id)
+            pool.records.release(key.key_id)
         else:
-            pool.failed(key.key_id, now, failure_of(message))
+            pool.records.failed(key.key_id, now, failure_of(message))
         if not message.reached:
-            pool.refund(key.key_id)
+            pool.records.refund(key.key_id)
         self._context.keys_changed = True

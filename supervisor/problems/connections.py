@@ -7,7 +7,7 @@ from logging import INFO, WARNING
 from typing import Any
 
 from traptor.supervisor.connections.waits import MEANINGS, PASSING, WaitKind
-from traptor.supervisor.keys.states import Hindrance, KeyState
+from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 

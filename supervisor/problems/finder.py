@@ -14,7 +14,7 @@ from traptor.common.text import counted
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.waits import STOPPED_TEXT, WaitKind
 from traptor.supervisor.gaps.fill import FillState
-from traptor.supervisor.keys.states import Hindrance, KeyState
+from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.connections import of_connections
 from traptor.supervisor.problems.meanings import StateMeaning

@@ -13,7 +13,7 @@ from logging import ERROR, INFO, WARNING
 from traptor.common.fills import FillMethod
 from traptor.common.redis.state import RedisState
 from traptor.supervisor.apps.hold import HoldKind
-from traptor.supervisor.keys.states import Hindrance, KeyState
+from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.keys.pool import KeyState, KeyStatus
+from traptor.supervisor.keys.conduct.states import KeyState, KeyStatus
 from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall

@@ -17,7 +17,7 @@ from traptor.common.files.outboxes import outbox_folder
 from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Connect, Disconnected, OutboxTrouble, Report
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.pool import Lease
+from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.spec import KeySpec, Spec
 from traptor.supervisor.workers.states import GenerationState, check_move
 

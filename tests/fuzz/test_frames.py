@@ -49,7 +49,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.gaps.timeline import GapCause, GapTracker
-from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure
+from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S, Failure
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
@@ -243,7 +243,7 @@ class World:
             if lease is not None:
                 self.connection.lease = lease
                 self.generation.permitted(connect_message(self.key), key_spec(self.key), lease)
-                self.pool.spend(self.key.key_id, time.monotonic())
+                self.pool.records.spend(self.key.key_id, time.monotonic())
 
 
 TIMES = frozenset({"at", "last_byte_at", "activity_since", "safe_until"})

@@ -15,7 +15,7 @@ from support.planted import SECRET
 from support.rawserver import RawServer
 
 from traptor.common.messages import HEADER, DisconnectKind, frame, from_worker
-from traptor.supervisor.keys.failures import Failure
+from traptor.supervisor.keys.conduct.failures import Failure
 from traptor.worker.stream.lines import MOST_LINE_BYTES, Lines
 from traptor.worker.stream.v1 import V1Stream
 

@@ -21,8 +21,8 @@ from support.keypools import make_key, make_pool
 from support.planted import SECRET
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.pool import Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.state.roster import Roster, end_process
 from traptor.supervisor.state.store import StateStore
 
@@ -35,9 +35,9 @@ def lived() -> dict[str, Any]:
     """What is kept of a pool that has seen a lot."""
     pool = make_pool(*KEYS)
     for number, key in enumerate(KEYS):
-        pool.spend(key.key_id, 10.0)
-        pool.failed(key.key_id, 11.0, Failure(FailureKind.RATE_LIMITED, 100.0))
-        pool.failed(key.key_id, 12.0 + number, Failure(FailureKind.UNAUTHORIZED))
+        pool.records.spend(key.key_id, 10.0)
+        pool.records.failed(key.key_id, 11.0, Failure(FailureKind.RATE_LIMITED, 100.0))
+        pool.records.failed(key.key_id, 12.0 + number, Failure(FailureKind.UNAUTHORIZED))
     return pool.dump(20.0, WALL)
 
 
@@ -81,9 +81,9 @@ def test_any_dump_of_keys_is_taken_over_with_waits_that_end_or_refused(dump: dic
             assert wait_until is None or 100.0 <= wait_until <= 100.0 + LONGEST_WAIT_S
     pool.next_change(100.0)
     for key in KEYS:
-        pool.spend(key.key_id, 101.0)
-        pool.failed(key.key_id, 102.0, Failure(FailureKind.RATE_LIMITED))
-        pool.failed(key.key_id, 103.0, Failure(FailureKind.UNAUTHORIZED))
+        pool.records.spend(key.key_id, 101.0)
+        pool.records.failed(key.key_id, 102.0, Failure(FailureKind.RATE_LIMITED))
+        pool.records.failed(key.key_id, 103.0, Failure(FailureKind.UNAUTHORIZED))
     again = orjson.loads(orjson.dumps(pool.dump(104.0, WALL + 84.0)))
     make_pool(*KEYS).load(again, 0.0, WALL + 90.0)
 

@@ -22,8 +22,8 @@ from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.fills.fills import Fills
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.keys.budget import Purpose
-from traptor.supervisor.keys.states import ConnectVerdict
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.states import ConnectVerdict
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.ledger.question import Period
 from traptor.supervisor.ledger.records import Entry, StoredFills
@@ -91,7 +91,7 @@ class FillWorld:
             stopping=False,
             pool=SimpleNamespace(
                 may_connect=lambda _key, purpose, _now: self.may if purpose is Purpose.FILL else None,
-                spend=lambda _key, now: self.spent.append(now),
+                records=SimpleNamespace(spend=lambda _key, now: self.spent.append(now)),
             ),
             save_keys=lambda _now: None,
             store=self.facts,

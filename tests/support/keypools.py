@@ -4,7 +4,8 @@ import random
 from dataclasses import replace
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.supervisor.keys.pool import KeyPool, PoolLimits
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.pool import KeyPool
 
 
 def make_key(name: str, **changes: object) -> ApiKey:

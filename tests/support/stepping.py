@@ -37,8 +37,9 @@ from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.connections.reconcile import Reconciler, StepResult
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.timeline import GapTracker
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.keys.pacer import Pacer
-from traptor.supervisor.keys.pool import KeyPool, PoolLimits
+from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.snapshot import Snapshot

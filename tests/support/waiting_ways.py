@@ -13,8 +13,7 @@ from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.failures import FailureKind
-from traptor.supervisor.keys.pool import Failure
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import Ending
 
 Prepare = Callable[[SteppedWorld, Connection], None]
@@ -31,7 +30,7 @@ def key_refused(world: SteppedWorld, c: Connection) -> None:
 
 def all_keys_known_to_be_refused(world: SteppedWorld, _c: Connection) -> None:
     """As after a restart: not this master asked."""
-    world.pool.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
+    world.pool.records.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
     world.step()
 
 
@@ -88,21 +87,21 @@ def step_failed(world: SteppedWorld, _c: Connection) -> None:
 
 def spent(world: SteppedWorld, c: Connection) -> None:
     for _ in range(5):
-        world.pool.spend(A.key_id, world.now)
+        world.pool.records.spend(A.key_id, world.now)
     world.start(c)
 
 
 def spent_after_a_close(world: SteppedWorld, c: Connection) -> None:
     g = world.stream(c, seconds_ago=50)
     for _ in range(4):
-        world.pool.spend(A.key_id, world.now)
+        world.pool.records.spend(A.key_id, world.now)
     world.ended(g, DisconnectKind.SERVER_CLOSE)
 
 
 def resting(failure: FailureKind) -> Prepare:
     def prepare(world: SteppedWorld, c: Connection) -> None:
         """The key rests already when the connection starts with it."""
-        world.pool.failed(A.key_id, world.now, Failure(failure, asked_s=100.0))
+        world.pool.records.failed(A.key_id, world.now, Failure(failure, asked_s=100.0))
         world.start(c)
 
     return prepare
@@ -110,8 +109,8 @@ def resting(failure: FailureKind) -> Prepare:
 
 def rests_though_it_streamed(world: SteppedWorld, c: Connection) -> None:
     now = world.now
-    world.pool.failed(A.key_id, now - 50, Failure(FailureKind.RATE_LIMITED, asked_s=1000.0))
-    world.pool.connected(A.key_id, now - 40)
+    world.pool.records.failed(A.key_id, now - 50, Failure(FailureKind.RATE_LIMITED, asked_s=1000.0))
+    world.pool.records.connected(A.key_id, now - 40)
     world.start(c)
 
 

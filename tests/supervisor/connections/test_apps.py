@@ -18,8 +18,8 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.pool import PoolLimits
-from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import ConnectionState
@@ -141,7 +141,7 @@ def test_a_taken_connection_is_looked_at_and_waited_for_until_it_is_free(world: 
     assert world.c.gaps.standing.cause is GapCause.SLOT_HELD
     assert world.c.wait is not None
     assert world.c.wait.text == "the app's connection is taken: held from 203.0.113.9 since noon"
-    world.pool.slot_freed(A.key_id)
+    world.pool.records.slot_freed(A.key_id)
     world.step()
     assert world.told("connect") == 2
 

@@ -12,7 +12,7 @@ from traptor.common.messages import Disconnected, DisconnectKind
 from traptor.supervisor.connections.handover import Handover, Possible, Way, choose_way
 from traptor.supervisor.gaps.interval import GapCause, Instant, Interval
 from traptor.supervisor.gaps.timeline import GapTracker
-from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.workers.generation import Generation
 
 ALL = tuple(Way)

@@ -20,7 +20,7 @@ from traptor.common.messages import (
 )
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
-from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.workers.generation import Ending
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 

@@ -15,8 +15,8 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.handover import Way
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind, instant
-from traptor.supervisor.keys.pool import PoolLimits
-from traptor.supervisor.keys.states import KeyState
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import GenerationState
 

@@ -14,10 +14,10 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind, lack_of_key
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
-from traptor.supervisor.keys.budget import Purpose
-from traptor.supervisor.keys.failures import FailureKind
-from traptor.supervisor.keys.pool import Failure, PoolLimits
-from traptor.supervisor.keys.states import Hindrance
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import Hindrance
 
 # The first two book nothing. While the others last a generation streams, or the connection has no key.
 NEVER_IN_A_GAP = {
@@ -80,7 +80,7 @@ def test_the_rest_after_a_stall_is_part_of_the_stall(tmp_path: Path) -> None:
 
 def test_one_quarantined_key_is_not_why_a_connection_never_had_one(tmp_path: Path) -> None:
     world = SteppedWorld(tmp_path, A, B)
-    world.pool.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
+    world.pool.records.failed(A.key_id, world.now, Failure(FailureKind.UNAUTHORIZED))
     world.stream(world.connection("follow:0", "1", "2"))
     c = world.connection("track:0", "storm")
     world.step()
@@ -135,7 +135,7 @@ def test_why_there_is_no_key(
     pool = make_pool()
     pool.replace(keys, 0.0, lambda address: address != "192.0.2.1")
     for key in refused:
-        pool.failed(key.key_id, 0.0, UNAUTHORIZED)
+        pool.records.failed(key.key_id, 0.0, UNAUTHORIZED)
     wait = lack_of_key(pool, 1.0, was_refused=was_refused)
     assert (wait.kind, wait.key) == (kind, named)
     assert wait.text.endswith(text)

@@ -13,7 +13,7 @@ from support.fillworld import MakeFillWorld as Make
 from traptor.common.fills import FillEnd
 from traptor.common.messages import BACKFILLED, Connect, PieceFetched
 from traptor.supervisor.gaps.interval import IntervalKind, instant
-from traptor.supervisor.keys.states import ConnectVerdict
+from traptor.supervisor.keys.conduct.states import ConnectVerdict
 from traptor.supervisor.ledger.records import Entry
 
 

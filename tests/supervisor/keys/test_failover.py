@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from support.keypools import make_key, make_pool
 
 from traptor.common.messages import DisconnectKind
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import LASTING_S, Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.keys.failover import KeyWait, Move, Trial, choose_move
-from traptor.supervisor.keys.failures import LASTING_S, Failure, FailureKind
-from traptor.supervisor.keys.pool import Lease, PoolLimits, Purpose
+from traptor.supervisor.keys.leases import Lease
 
 LIMITS = PoolLimits()
 FRESH, HELD = Trial(), Trial(moves=1, not_before=60.0)
@@ -117,18 +119,18 @@ class World:
 
     def _connect(self, name: str, key_id: str) -> None:
         key = self.names[key_id]
-        self.pool.spend(key_id, self.now)
+        self.pool.records.spend(key_id, self.now)
         self.connects.append((self.now, key))
         self.now += 0.01
         failure = self.answer(key)
         if failure is None or failure.kind is CLOSED:
-            self.pool.connected(key_id, self.now)
+            self.pool.records.connected(key_id, self.now)
         if failure is None:
             self.streams[name] = key
         elif failure.kind is CLOSED:
-            self.pool.stream_ended(key_id, self.now, 0.0, DisconnectKind.SERVER_CLOSE)
+            self.pool.records.stream_ended(key_id, self.now, 0.0, DisconnectKind.SERVER_CLOSE)
         else:
-            self.pool.failed(key_id, self.now, failure)
+            self.pool.records.failed(key_id, self.now, failure)
 
     def used(self) -> set[str]:
         """The keys that were asked."""
@@ -192,7 +194,7 @@ def test_a_key_that_failed_last_is_tried_after_one_that_did_not() -> None:
     pool = make_pool(*(make_key(name) for name in "abc"))
     first = pool.lend("track:0", 0.0)
     assert first is not None
-    pool.failed(first.key_id, 0.0, Failure(LIMITED))
+    pool.records.failed(first.key_id, 0.0, Failure(LIMITED))
     pool.give_back(first, 0.0)
     lease = pool.lend("track:0", 1000.0)
     assert lease is not None

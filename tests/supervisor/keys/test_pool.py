@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 from support.keypools import make_key, make_pool, on_host
 
-from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.pool import KeyPool, KeyState, PoolChange, PoolLimits, Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import KeyState
+from traptor.supervisor.keys.pool import KeyPool
 
 NETWORK = Failure(FailureKind.NETWORK)
 LIMITED = Failure(FailureKind.RATE_LIMITED)
@@ -35,13 +38,13 @@ class TestLending:
 
     def test_fewest_lent_comes_before_the_most_budget_and_that_before_the_name(self) -> None:
         pool = make_pool(*(replace(key, max_connections=2) for key in (A, B, C)))
-        pool.spend(B.key_id, 0.0)
+        pool.records.spend(B.key_id, 0.0)
         order = [pool.lend(str(n), 1.0) for n in range(4)]
         assert [lease and lease.key_id for lease in order] == [A.key_id, C.key_id, B.key_id, A.key_id]
 
     def test_a_cooling_key_is_lent_only_when_nothing_better_is_free(self) -> None:
         pool = make_pool(A, B)
-        pool.failed(A.key_id, 0.0, LIMITED)
+        pool.records.failed(A.key_id, 0.0, LIMITED)
         assert pool.state(A.key_id, 1.0) is KeyState.COOLING
         first, second = pool.lend("track:0", 1.0), pool.lend("track:1", 1.0)
         assert first is not None
@@ -50,8 +53,8 @@ class TestLending:
 
     def test_of_two_cooling_keys_the_one_that_is_ready_sooner_is_lent(self) -> None:
         pool = make_pool(A, B)
-        pool.failed(A.key_id, 0.0, LIMITED)
-        pool.failed(B.key_id, 0.0, NETWORK)
+        pool.records.failed(A.key_id, 0.0, LIMITED)
+        pool.records.failed(B.key_id, 0.0, NETWORK)
         lease = pool.lend("track:0", 0.0)
         assert lease is not None
         assert lease.key_id == B.key_id
@@ -59,7 +62,7 @@ class TestLending:
     def test_a_key_without_budget_comes_after_one_that_may_connect(self) -> None:
         pool = make_pool(A, B)
         for _ in range(5):
-            pool.spend(A.key_id, 0.0)
+            pool.records.spend(A.key_id, 0.0)
         lease = pool.lend("track:0", 1.0)
         assert lease is not None
         assert lease.key_id == B.key_id
@@ -81,7 +84,7 @@ class TestLending:
         pool = make_pool(A, B)
         pool.lend("track:0", 0.0)
         for at in (0.0, 1.0, 2.0):
-            pool.spend(B.key_id, at)
+            pool.records.spend(B.key_id, at)
         assert pool.lend_spare("track:0", A.key_id, Purpose.REFRESH, 3.0) is None, (
             "its last two are for recovery"
         )
@@ -106,16 +109,6 @@ class TestLending:
 
 
 class TestReload:
-    def test_the_summary_names_what_changed(self) -> None:
-        pool = make_pool(A, B, C)
-        change = pool.replace(
-            [replace(A, consumer_secret="other"), replace(C, max_connections=3), make_key("d")], 1.0, on_host
-        )
-        assert change == PoolChange(added=("d",), removed=("b",), changed=("a",), resized=("c",))
-
-    def test_the_same_keys_in_another_order_are_no_change(self) -> None:
-        assert make_pool(A, B).replace([B, A], 1.0, on_host) == PoolChange()
-
     def test_a_key_whose_address_is_not_on_this_host_is_unusable_until_it_is(self) -> None:
         far = replace(A, source_address="192.0.2.1")
         pool = KeyPool(PoolLimits(), random.Random(0))
@@ -125,29 +118,6 @@ class TestReload:
         assert not pool.may_connect(A.key_id, Purpose.FRESH, 0.0).allowed
         pool.replace([far], 1.0, on_host)
         assert pool.lend("track:0", 1.0) is not None
-
-    def test_an_address_that_two_looks_in_a_row_miss_is_gone_until_one_finds_it(self) -> None:
-        here, there = replace(A, source_address="127.0.0.2"), replace(B, source_address="127.0.0.3")
-        pool = make_pool(here, there, C)
-        lost = {"127.0.0.2"}
-
-        def look() -> tuple[tuple[str, ...], tuple[str, ...]]:
-            return pool.look_at_addresses(lambda address: address not in lost)
-
-        assert look() == ((), ()), "it may have flapped"
-        assert pool.state(A.key_id, 0.0) is KeyState.OK
-        assert look() == (("a",), ())
-        assert pool.state(A.key_id, 0.0) is KeyState.UNUSABLE
-        assert look() == ((), ()), "it is said once"
-        lost.clear()
-        assert look() == ((), ("a",))
-        assert pool.state(A.key_id, 0.0) is KeyState.OK
-        lost.add("127.0.0.2")
-        assert look() == ((), ())
-        lost.clear()
-        look()
-        lost.add("127.0.0.2")
-        assert look() == ((), ()), "not in a row"
 
     def test_leases_survive_a_reload(self) -> None:
         pool = make_pool(A, B)
@@ -172,8 +142,8 @@ class TestReload:
     def test_a_key_that_returns_has_its_leases_budget_and_rest(self) -> None:
         pool = make_pool(A, B)
         lease = pool.lend("track:0", 0.0)
-        pool.spend(A.key_id, 0.0)
-        pool.failed(A.key_id, 0.0, LIMITED)
+        pool.records.spend(A.key_id, 0.0)
+        pool.records.failed(A.key_id, 0.0, LIMITED)
         pool.replace([B], 1.0, on_host)
         pool.replace([A, B], 2.0, on_host)
         status = pool.statuses(2.0)[0]
@@ -199,7 +169,7 @@ class TestReload:
     )
     def test_a_changed_key_leaves_quarantine(self, change: dict[str, object]) -> None:
         pool = make_pool(A)
-        pool.failed(A.key_id, 0.0, REFUSED)
+        pool.records.failed(A.key_id, 0.0, REFUSED)
         assert pool.state(A.key_id, 1.0) is KeyState.QUARANTINED
         pool.replace([A], 1.0, on_host)
         assert pool.state(A.key_id, 1.0) is KeyState.QUARANTINED, "an unchanged key stays"
@@ -208,8 +178,8 @@ class TestReload:
 
     def test_a_new_secret_does_not_forgive_a_rate_limit_or_the_budget(self) -> None:
         pool = make_pool(A)
-        pool.spend(A.key_id, 0.0)
-        pool.failed(A.key_id, 0.0, LIMITED)
+        pool.records.spend(A.key_id, 0.0)
+        pool.records.failed(A.key_id, 0.0, LIMITED)
         pool.replace([replace(A, consumer_secret="other")], 1.0, on_host)
         status = pool.statuses(1.0)[0]
         assert (status.state, status.budget_left) == (KeyState.COOLING, 4)
@@ -221,19 +191,19 @@ class TestTimer:
 
     def test_the_earliest_timed_change_is_found(self) -> None:
         pool = make_pool(A, B, C)
-        pool.failed(A.key_id, 0.0, REFUSED)
+        pool.records.failed(A.key_id, 0.0, REFUSED)
         assert pool.next_change(0.0) == 900.0
         for at in (10.0, 11.0, 12.0):
-            pool.spend(B.key_id, at)
+            pool.records.spend(B.key_id, at)
         assert pool.next_change(13.0) == 310.0, "then a refresh fits again"
-        pool.failed(C.key_id, 13.0, NETWORK)
+        pool.records.failed(C.key_id, 13.0, NETWORK)
         assert 13.25 <= (pool.next_change(13.0) or 0) <= 13.3125
 
     def test_the_end_of_a_rest_is_found_though_the_budget_keeps_the_key_back_for_longer(self) -> None:
         pool = make_pool(A)
         for _ in range(5):
-            pool.spend(A.key_id, 0.0)
-        pool.failed(A.key_id, 0.0, NETWORK)
+            pool.records.spend(A.key_id, 0.0)
+        pool.records.failed(A.key_id, 0.0, NETWORK)
         due = pool.next_change(0.0)
         assert due is not None
         assert 0.25 <= due <= 0.3125
@@ -243,12 +213,6 @@ class TestTimer:
     def test_new_limits_count_at_once_for_budgets(self) -> None:
         pool = make_pool(A)
         for _ in range(5):
-            pool.spend(A.key_id, 0.0)
+            pool.records.spend(A.key_id, 0.0)
         pool.set_limits(PoolLimits(connects=50, connects_window=900.0))
         assert pool.may_connect(A.key_id, Purpose.REFRESH, 1.0).allowed
-
-    def test_the_key_itself_is_given_for_its_connect(self) -> None:
-        pool = make_pool(A)
-        assert pool.key(A.key_id) == A
-        with pytest.raises(KeyError):
-            pool.key("00000000")

@@ -12,8 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.messages import DisconnectKind
-from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.pool import KeyPool, KeyState, Lease, PoolLimits, Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import KeyState
+from traptor.supervisor.keys.leases import Lease
+from traptor.supervisor.keys.pool import KeyPool
 
 LIMITS = PoolLimits(connects=4, connects_window=100.0)
 FAR = "192.0.2.1"
@@ -160,22 +164,22 @@ class PoolMachine(RuleBasedStateMachine):
             assert verdict.reason
             assert verdict.not_before is None or verdict.not_before > self.now
             return
-        self.both(lambda pool: pool.spend(key_id, self.now))
+        self.both(lambda pool: pool.records.spend(key_id, self.now))
         self.connects[key_id].append(self.now)
         counting = [at for at in self.connects[key_id] if at > self.now - LIMITS.connects_window]
         assert len(counting) <= LIMITS.connects - (2 if purpose is Purpose.REFRESH else 0)
         if succeeds:
-            self.both(lambda pool: pool.connected(key_id, self.now))
+            self.both(lambda pool: pool.records.connected(key_id, self.now))
             self.open.append((key_id, self.now))
         else:
-            self.both(lambda pool: pool.failed(key_id, self.now, failure))
+            self.both(lambda pool: pool.records.failed(key_id, self.now, failure))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), kind=st.sampled_from(DisconnectKind))
     def end_stream(self, data: st.DataObject, kind: DisconnectKind) -> None:
         key_id, since = data.draw(st.sampled_from(self.open))
         self.open.remove((key_id, since))
-        self.both(lambda pool: pool.stream_ended(key_id, self.now, self.now - since, kind))
+        self.both(lambda pool: pool.records.stream_ended(key_id, self.now, self.now - since, kind))
 
     @rule(away=st.sampled_from([0.0, 40.0, 2000.0]))
     def dump_and_load(self, away: float) -> None:
@@ -195,16 +199,16 @@ class PoolMachine(RuleBasedStateMachine):
                 waits = [(v.not_before or at) - at for v, at in ((here, later), (there, 7.0))]
                 assert abs(waits[0] - waits[1]) < 1e-3
                 assert here.allowed == there.allowed or max(waits) < 1e-3
-            assert self.pool.overlap_allowed(key_id) == other.overlap_allowed(key_id)
+            assert self.pool.records[key_id].may_overlap() == other.records[key_id].may_overlap()
 
     @rule(key_id=key_ids)
     def overlap_refused(self, key_id: str) -> None:
-        self.both(lambda pool: pool.overlap_refused(key_id))
+        self.both(lambda pool: pool.records.overlap_refused(key_id))
 
     @invariant()
     def only_giving_back_ends_a_lease(self) -> None:
         """Nothing preempts: every lease that was not given back is still out."""
-        known = self.pool.leases()
+        known = [lease for key_id in KEY_IDS for lease in self.pool.leases_of(key_id)]
         assert sorted(known, key=lambda lease: lease.serial) == sorted(
             self.out, key=lambda lease: lease.serial
         )

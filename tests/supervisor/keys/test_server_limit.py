@@ -7,8 +7,9 @@ import random
 import pytest
 from support.keypools import make_key, on_host
 
-from traptor.supervisor.keys.budget import Purpose
-from traptor.supervisor.keys.pool import KeyPool, PoolLimits
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.pool import KeyPool
 
 KEY = make_key("a")
 NOW = 1_000.0
@@ -18,7 +19,7 @@ def pool_with(connects: int) -> KeyPool:
     pool = KeyPool(PoolLimits(connects=3, connects_window=900.0), random.Random(0))
     pool.replace([KEY], NOW, on_host)
     for _ in range(connects):
-        pool.spend(KEY.key_id, NOW)
+        pool.records.spend(KEY.key_id, NOW)
     return pool
 
 
@@ -56,16 +57,16 @@ def test_the_smaller_limit_counts(
     connects: int, told: tuple[int | None, int | None, float | None], not_before: float | None
 ) -> None:
     pool = pool_with(connects)
-    pool.told(KEY.key_id, *told, NOW)
+    pool.records.told(KEY.key_id, *told, NOW)
     assert free_at(pool) == not_before
 
 
 def test_the_next_announcement_replaces_the_last_and_a_restart_keeps_it() -> None:
     pool = pool_with(1)
-    pool.told(KEY.key_id, 50, 0, NOW + 500.0, NOW)
+    pool.records.told(KEY.key_id, 50, 0, NOW + 500.0, NOW)
     again = KeyPool(PoolLimits(connects=3, connects_window=900.0), random.Random(0))
     again.load(pool.dump(NOW, 5_000.0), NOW + 10.0, 5_010.0)
     again.replace([KEY], NOW + 10.0, on_host)
     assert free_at(again, NOW + 10.0) == NOW + 500.0
-    pool.told(KEY.key_id, 50, 12, NOW + 500.0, NOW)
+    pool.records.told(KEY.key_id, 50, 12, NOW + 500.0, NOW)
     assert free_at(pool) is None

@@ -15,7 +15,7 @@ from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
 from traptor.supervisor.connections.waits import MEANINGS, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.pool import PoolLimits
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.problems.causes import heads
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject

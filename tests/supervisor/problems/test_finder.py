@@ -23,9 +23,9 @@ from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
 from traptor.supervisor.gaps.fill import Fill, FillState
-from traptor.supervisor.keys.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.keys.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.board import Board, Health, health
 from traptor.supervisor.problems.finder import find
@@ -61,18 +61,18 @@ def ok(_pool: KeyPool) -> None:
 
 
 def failed(kind: FailureKind) -> Callable[[KeyPool], None]:
-    return lambda pool: pool.failed(A.key_id, 0.0, Failure(kind, text="HTTP 4xx"))
+    return lambda pool: pool.records.failed(A.key_id, 0.0, Failure(kind, text="HTTP 4xx"))
 
 
 def suspect(pool: KeyPool) -> None:
     pool.lend_slot(A.key_id, "track:0", 0.0)
-    pool.connected(A.key_id, 0.0)
-    pool.failed(A.key_id, 1.0, Failure(FailureKind.UNAUTHORIZED, text="HTTP 401"))
+    pool.records.connected(A.key_id, 0.0)
+    pool.records.failed(A.key_id, 1.0, Failure(FailureKind.UNAUTHORIZED, text="HTTP 401"))
 
 
 def closed_soon(pool: KeyPool) -> None:
-    pool.connected(A.key_id, 0.0)
-    pool.stream_ended(A.key_id, 1.0, 1.0, DisconnectKind.SERVER_CLOSE)
+    pool.records.connected(A.key_id, 0.0)
+    pool.records.stream_ended(A.key_id, 1.0, 1.0, DisconnectKind.SERVER_CLOSE)
 
 
 def unusable(pool: KeyPool) -> None:
@@ -308,7 +308,7 @@ def test_no_state_is_forgotten_in_the_tables() -> None:
 def test_the_list_has_the_worst_first_with_all_parts_and_a_sentence_each(tmp_path: Path) -> None:
     world = SteppedWorld(tmp_path, A, B)
     refused = Failure(FailureKind.UNAUTHORIZED, text="HTTP 401: Invalid token")
-    world.pool.failed(B.key_id, world.now, refused)
+    world.pool.records.failed(B.key_id, world.now, refused)
     world.stream(world.connection("track:1", "hail", "snow"))
     world.connection("track:0", "storm")
     world.step()

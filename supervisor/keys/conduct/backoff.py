@@ -12,8 +12,8 @@ import random
 from dataclasses import dataclass, replace
 
 from traptor.common.timing.backoff import doubled, extra
-from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 _SLOT = FailureKind.SLOT_HELD
 

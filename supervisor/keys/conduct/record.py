@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from traptor.common.messages import DisconnectKind
 from traptor.common.timing.backoff import doubled
-from traptor.supervisor.keys.backoff import KeyBackoff
-from traptor.supervisor.keys.budget import Budget, Purpose
-from traptor.supervisor.keys.failures import LASTING_S, LONGEST_ASKED_S, Failure, FailureKind
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.backoff import KeyBackoff
+from traptor.supervisor.keys.conduct.budget import Budget, Purpose
+from traptor.supervisor.keys.conduct.failures import LASTING_S, LONGEST_ASKED_S, Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 OVERLAP_TRIES = 2
 """A first refusal may only mean that the key connected too often lately; a second one is final."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from traptor.supervisor.keys.budget import Purpose, reserve
-from traptor.supervisor.keys.failures import FailureKind
-from traptor.supervisor.keys.limits import PoolLimits
-from traptor.supervisor.keys.record import KeyRecord
+from traptor.supervisor.keys.conduct.budget import Purpose, reserve
+from traptor.supervisor.keys.conduct.failures import FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.record import KeyRecord
 
 
 class KeyState(StrEnum):

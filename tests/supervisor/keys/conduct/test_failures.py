@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.messages import DisconnectKind
-from traptor.supervisor.keys.backoff import KeyBackoff
-from traptor.supervisor.keys.failures import LONGEST_ASKED_S, Failure, FailureKind
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.backoff import KeyBackoff
+from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S, Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 LIMITS = PoolLimits()
 WALL = 1_790_000_000.0

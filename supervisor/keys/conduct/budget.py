@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 RECOVERY_RESERVE = 2
 

@@ -8,8 +8,11 @@ import pytest
 from support.keypools import make_key, make_pool, on_host
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.keys.failures import Failure, FailureKind
-from traptor.supervisor.keys.pool import KeyPool, KeyState, PoolLimits, Purpose
+from traptor.supervisor.keys.conduct.budget import Purpose
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.keys.conduct.states import KeyState
+from traptor.supervisor.keys.pool import KeyPool
 
 WALL = 1_790_000_000.0
 LIMITED = Failure(FailureKind.RATE_LIMITED)
@@ -17,8 +20,8 @@ REFUSED = Failure(FailureKind.UNAUTHORIZED)
 
 
 def connect(pool: KeyPool, key_id: str, now: float) -> None:
-    pool.spend(key_id, now)
-    pool.connected(key_id, now)
+    pool.records.spend(key_id, now)
+    pool.records.connected(key_id, now)
 
 
 A, B, C = make_key("a"), make_key("b"), make_key("c")
@@ -28,11 +31,11 @@ class TestKeeping:
     @pytest.mark.parametrize("load_first", [True, False])
     def test_budget_rest_quarantine_and_overlap_survive_a_new_master(self, load_first: bool) -> None:
         old = make_pool(A, B, C)
-        old.spend(A.key_id, 900.0)
-        old.failed(A.key_id, 900.0, LIMITED)
-        old.failed(B.key_id, 900.0, REFUSED)
-        old.overlap_refused(C.key_id)
-        old.overlap_refused(C.key_id)
+        old.records.spend(A.key_id, 900.0)
+        old.records.failed(A.key_id, 900.0, LIMITED)
+        old.records.failed(B.key_id, 900.0, REFUSED)
+        old.records.overlap_refused(C.key_id)
+        old.records.overlap_refused(C.key_id)
         dump = json.loads(json.dumps(old.dump(1000.0, WALL)))
         new = KeyPool(PoolLimits(), random.Random(5))
         if load_first:
@@ -45,11 +48,11 @@ class TestKeeping:
             assert (after.state, after.budget_left) == (before.state, before.budget_left)
             expected = None if before.not_before is None else before.not_before - 990.0
             assert after.not_before == pytest.approx(expected, abs=1e-3)
-        assert not new.overlap_allowed(C.key_id)
+        assert not new.records[C.key_id].may_overlap()
 
     def test_a_clock_set_back_does_not_shorten_or_stretch_anything(self) -> None:
         old = make_pool(A)
-        old.failed(A.key_id, 1000.0, Failure(FailureKind.RATE_LIMITED, asked_s=500.0))
+        old.records.failed(A.key_id, 1000.0, Failure(FailureKind.RATE_LIMITED, asked_s=500.0))
         before = old.may_connect(A.key_id, Purpose.FRESH, 1000.0).not_before
         new = make_pool(A)
         new.load(old.dump(1000.0, WALL), 0.0, WALL - 1e6)
@@ -60,7 +63,7 @@ class TestKeeping:
     def test_a_suspect_comes_back_quarantined_for_its_stream_is_over(self) -> None:
         old = make_pool(A)
         connect(old, A.key_id, 0.0)
-        old.failed(A.key_id, 50.0, REFUSED)
+        old.records.failed(A.key_id, 50.0, REFUSED)
         new = make_pool(A)
         new.load(old.dump(60.0, WALL), 0.0, WALL)
         assert new.state(A.key_id, 0.0) is KeyState.QUARANTINED
@@ -68,7 +71,7 @@ class TestKeeping:
     @pytest.mark.parametrize("load_first", [True, False])
     def test_a_key_changed_while_the_master_was_down_leaves_quarantine(self, load_first: bool) -> None:
         old = make_pool(A)
-        old.failed(A.key_id, 0.0, REFUSED)
+        old.records.failed(A.key_id, 0.0, REFUSED)
         dump = old.dump(1.0, WALL)
         fixed = replace(A, consumer_secret="other")
         new = KeyPool(PoolLimits(), random.Random(0))
@@ -79,17 +82,17 @@ class TestKeeping:
 
     def test_a_stream_that_lasted_counts_although_the_master_ended_before_it(self) -> None:
         old = make_pool(A)
-        old.failed(A.key_id, 0.0, REFUSED)
+        old.records.failed(A.key_id, 0.0, REFUSED)
         connect(old, A.key_id, 1000.0)
         new = make_pool(A)
         new.load(old.dump(2000.0, WALL), 0.0, WALL)
-        new.failed(A.key_id, 1.0, REFUSED)
+        new.records.failed(A.key_id, 1.0, REFUSED)
         assert new.may_connect(A.key_id, Purpose.FRESH, 1.0).not_before == 901.0
 
     def test_keys_without_a_story_are_not_kept(self) -> None:
         pool = make_pool(A, B)
-        pool.spend(A.key_id, 0.0)
-        pool.spend(B.key_id, 0.0)
+        pool.records.spend(A.key_id, 0.0)
+        pool.records.spend(B.key_id, 0.0)
         pool.replace([A], 1.0, on_host)
         assert set(pool.dump(299.0, WALL)["keys"]) == {A.key_id, B.key_id}
         assert set(pool.dump(300.0, WALL)["keys"]) == {A.key_id}
@@ -102,7 +105,7 @@ class TestKeeping:
         self, dump: dict[str, object]
     ) -> None:
         pool = make_pool(A)
-        pool.spend(A.key_id, 0.0)
+        pool.records.spend(A.key_id, 0.0)
         with pytest.raises(TraptorError, match=r"move state\.db away"):
             pool.load(dump, 0.0, WALL)
         assert pool.statuses(0.0)[0].budget_left == 4
@@ -112,7 +115,7 @@ class TestKeeping:
         pool = make_pool(key, make_key("b"))
         pool.lend("track:0", 0.0)
         connect(pool, A.key_id, 0.0)
-        pool.failed(A.key_id, 1.0, REFUSED)
+        pool.records.failed(A.key_id, 1.0, REFUSED)
         shown = [
             repr(pool.statuses(2.0)),
             json.dumps(pool.dump(2.0, WALL)),

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.supervisor.keys.budget import Budget, Purpose, reserve
-from traptor.supervisor.keys.limits import PoolLimits
+from traptor.supervisor.keys.conduct.budget import Budget, Purpose, reserve
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 
 LIMITS = PoolLimits(connects=5, connects_window=300.0)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from traptor.common.errors import TraptorError
 from traptor.common.text import printable
-from traptor.supervisor.keys.record import KeyRecord
+from traptor.supervisor.keys.conduct.record import KeyRecord
 
 _LAST_S = 253_402_300_799.0  # end of the year 9999: later than any clock
 _LONGEST_REST_S = 2 * 366 * 86_400.0  # no option allows more than half of it
