@@ -10,12 +10,16 @@ import ssl
 import struct
 import termios
 import time
+from collections import deque
 
 from urllib3.util.ssltransport import SSLTransport
 
 # In struct tcp_info (linux/tcp.h): tcpi_last_data_recv and tcpi_last_ack_recv (milliseconds), and, since
 # Linux 4.1, tcpi_bytes_received.
 _INFO = struct.Struct("=52xII68xQ")
+
+# As exactly is known until when a reader that is behind has handled everything.
+_LOOK_S = 0.01
 
 # The sockets of urllib3: TLS within the TLS of a proxy is its SSLTransport.
 Wire = socket.socket | SSLTransport
@@ -34,6 +38,8 @@ class Arrivals:
         self._socket = _innermost(wire)
         self._handled_bytes = -1  # of all received; -1: something received is not handled
         self._handled_until = opened_at
+        self._taken_bytes = 0  # of all received: read before the last read, and not held by TLS then
+        self._looks: deque[tuple[int, float]] = deque()  # received bytes, and when they were no more
         self._shut_at = math.inf
 
     @property
@@ -43,17 +49,27 @@ class Arrivals:
         is_handled = self._received_bytes() == self._handled_bytes
         return min(now if is_handled else self._handled_until, self._shut_at)
 
-    def note(self, *, is_handled: bool) -> None:
-        """Record, before a read, whether everything read before is handled."""
+    def note(self, *, is_handled: bool, has_ended_message: bool) -> None:
+        """Record, before a read, whether everything read before is handled.
+
+        Where it is not, a message that ended with the last read tells that what came before that is.
+        """
         self._handled_bytes = -1
-        if not is_handled or _held_bytes(self._wire):
-            return
         now = time.monotonic()
         received_bytes = self._received_bytes()  # first: what arrives meanwhile counts as unread
-        unread_bytes = _unread_bytes(self._socket)
-        self._handled_bytes = received_bytes - unread_bytes
-        if not unread_bytes:
+        taken_bytes = received_bytes - _unread_bytes(self._socket)
+        is_held = _held_bytes(self._wire) > 0
+        if is_handled and not is_held:
+            self._handled_bytes = taken_bytes
+            self._handled(taken_bytes)
+        elif has_ended_message:
+            self._handled(self._taken_bytes)
+        if not is_held:
+            self._taken_bytes = taken_bytes
+        if self._handled_bytes == received_bytes:
             self._handled_until = now
+        elif received_bytes > 0 and (not self._looks or now - self._looks[-1][1] >= _LOOK_S):
+            self._looks.append((received_bytes, now))
 
     def shut(self) -> None:
         """Count nothing that arrives from now on (any thread)."""
@@ -69,6 +85,12 @@ class Arrivals:
         now = time.monotonic()
         data_ms, segment_ms, _ = self._info()
         return now - data_ms / 1000, now - segment_ms / 1000
+
+    def _handled(self, handled_bytes: int) -> None:
+        """Go on to the last look at which no more than these bytes had been received."""
+        while self._looks and self._looks[0][0] <= handled_bytes:
+            _, at = self._looks.popleft()
+            self._handled_until = max(self._handled_until, at)
 
     def _received_bytes(self) -> int:
         *_, count = self._info()

@@ -31,6 +31,7 @@ class Body:
         self._coding = coding
         self._lines = Lines()
         self._arrivals = Arrivals(wire, time.monotonic())
+        self._has_ended_message = False  # since the last read
         self._ended: tuple[float, float] | None = None
 
     @property
@@ -61,6 +62,7 @@ class Body:
         for piece in self._pieces():
             if messages := self._lines.take(piece):
                 yield messages
+                self._has_ended_message = True
                 message_at = time.monotonic()
             elif time.monotonic() - message_at > stall_s:  # bytes trickle without completing a message
                 raise requests.ReadTimeout(f"no whole message for {stall_s:g} s")
@@ -100,7 +102,9 @@ class Body:
             if left_s <= 0:
                 raise requests.ReadTimeout("the answer's body takes too long")
             self._wire.settimeout(left_s)
-        self._arrivals.note(is_handled=self._lines.is_between and self._coding.is_flushed)
+        is_handled = self._lines.is_between and self._coding.is_flushed
+        self._arrivals.note(is_handled=is_handled, has_ended_message=self._has_ended_message)
+        self._has_ended_message = False
         try:
             data = self._wire.recv(READ_BYTES)
         except TimeoutError as error:
