@@ -46,6 +46,12 @@ class RulesRefusal:
     status: int
     until: float
 
+    @property
+    def wait(self) -> Wait:
+        """The wait of a connection whose rules these are."""
+        text = f"the server refuses its rules (HTTP {self.status})"
+        return Wait(WaitKind.RULES_REFUSED, text, self.until)
+
 
 @dataclass(eq=False)
 class Connection:

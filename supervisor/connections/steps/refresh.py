@@ -10,8 +10,8 @@ import logging
 
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.gate import Gate
 from traptor.supervisor.connections.handover import Possible, Way, choose_way
+from traptor.supervisor.connections.steps.gate import Gate
 from traptor.supervisor.connections.waits import PASSING, Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.conduct.budget import Purpose

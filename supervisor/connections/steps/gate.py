@@ -12,9 +12,9 @@ from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.forks import Forks
 from traptor.supervisor.connections.planning.demand import KeyDemand, rank
 from traptor.supervisor.connections.planning.turns import Turns
+from traptor.supervisor.connections.steps.forks import Forks
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.conduct.states import ConnectVerdict
