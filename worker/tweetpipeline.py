@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 
 from traptor.common.birth import Birth
 from traptor.common.logs.event import fields
@@ -26,6 +27,7 @@ class TweetPipeline(Pipeline):
     def __init__(self, birth: Birth, delivery: Delivery, stats: Stats | None) -> None:
         super().__init__(birth, delivery, stats)
         self._limit_notices = LimitNotices()
+        self._received_at_s = 0.0
 
     def open(self) -> None:
         """Build the matcher and connect to the output. Raises SinkError."""
@@ -39,6 +41,11 @@ class TweetPipeline(Pipeline):
         """Begin a new stream, for which the server counts withheld tweets from zero."""
         self._limit_notices.reset()
         super().stream_opened()
+
+    def handle(self, lines: Sequence[bytes]) -> None:
+        """Handle lines that came together, by one read of the stream."""
+        self._received_at_s = time.time()
+        super().handle(lines)
 
     def take(self, line: bytes) -> None:
         """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
@@ -70,7 +77,7 @@ class TweetPipeline(Pipeline):
             if not matched:
                 counters.held += 1
                 return
-        body = self._enricher.enrich(line, tweet, matched, inferred, time.time())
+        body = self._enricher.enrich(line, tweet, matched, inferred, self._received_at_s)
         self.sampler.offer(body)
         self.delivery.gather(
             Outgoing(

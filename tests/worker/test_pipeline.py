@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,19 @@ def test_a_tweet_is_delivered_with_the_rules_that_are_within_their_rate_limits(t
     assert ids == [["1"], ["1", "2"], ["2"], ["2"]]
     counters = pipeline.counters(0)
     assert (counters.received, counters.matched, counters.held, counters.accepted) == (5, 5, 1, 4)
+
+
+def test_tweets_of_one_read_are_received_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(1_790_000_000)
+    monkeypatch.setattr("traptor.worker.tweetpipeline.time.time", lambda: next(clock))
+    sink, birth = KeepingSink(), Birth("track:0", 1, RULES[0].group, RULES, worker_settings(tmp_path))
+    pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
+    pipeline.open()
+    pipeline.handle([LARGE, LARGE])
+    pipeline.handle([LARGE])
+    pipeline.drain(float("inf"))
+    times = [json.loads(message.body)["traptor"]["collection"]["received_at"] for message in sink.messages]
+    assert times[0] == times[1] < times[2]
 
 
 class Failing(TweetPipeline):
