@@ -65,6 +65,10 @@ class Context:
         timeout_s = self.stop_within_s
         return max(_LEAST_SHARE * timeout_s, timeout_s - GRACE_S - _MARGIN_S)
 
+    def serial_due(self, now: float) -> float:
+        """Return when `serial` may be tried again after a failure now."""
+        return now + self.settings.supervisor.refresh_min_interval
+
     def app_of(self, c: Connection) -> AppView | None:
         """Return the app of a connection; None under v1.1, or while there is none yet."""
         return None if c.app is None else self.apps.get(c.app)
