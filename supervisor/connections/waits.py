@@ -1,7 +1,7 @@
 """The ways in which a connection waits, each with its gap cause, its log level, and what to do about it.
 
-A pure table, and why a connection has no key. The reconcile step tells which way applies; the gap ledger, the
-status, the log lines and the problems follow from here.
+A pure table. The reconcile step tells which way applies; the gap ledger, the status, the log lines and the
+problems follow from here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from logging import ERROR, INFO
 
 from traptor.supervisor.apps.hold import Hold
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.keys.conduct.states import ConnectVerdict, Hindrance, KeyState
-from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.keys.conduct.states import ConnectVerdict, Hindrance
 
 
 class WaitKind(StrEnum):
@@ -238,32 +237,3 @@ class Wait:
         if self.kind is WaitKind.NETWORK and present is GapCause.STALL:
             return present  # the key rests after the stall itself
         return MEANINGS[self.kind].cause or present
-
-
-def lack_of_key(pool: KeyPool, now: float, *, was_refused: bool) -> Wait:
-    """Return why no key is free: the server refused them all, or there are too few.
-
-    When the server refused this connection's own connect (`was_refused`), that stays the reason while a key
-    is quarantined.
-    """
-    refused = pool.refused(now)
-    if refused.names and (was_refused or refused.is_all):
-        names = ", ".join(refused.names)
-        return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
-    if not pool.ring:
-        return Wait(WaitKind.NO_KEY, "no key is configured")
-    if unusable := pool.only_unusable(now):
-        names = ", ".join(unusable)
-        what = f"keys have a source address that is not on this host ({names})"
-        return Wait(WaitKind.KEY_UNUSABLE, f"no key is free: {what}", None, names)
-    return Wait(WaitKind.NO_KEY, "no key is free")
-
-
-def lack_of_own_key(pool: KeyPool, key_id: str, name: str, now: float) -> Wait:
-    """Return why a connection does not have the only key that may serve it."""
-    match pool.state(key_id, now):
-        case KeyState.QUARANTINED:
-            return Wait(WaitKind.KEYS_REFUSED, "its key is quarantined", pool.refused(now).until, name)
-        case KeyState.UNUSABLE:
-            return Wait(WaitKind.KEY_UNUSABLE, "its key's source address is not on this host", None, name)
-    return Wait(WaitKind.NO_KEY, "its key still has a stream that ends", None, name)

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.waits import Wait, lack_of_key, lack_of_own_key
+from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.keys.conduct.budget import Purpose
 from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.leases import Lease
+from traptor.supervisor.keys.pool import KeyPool
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Holding:
         if c.app is None:
             return lack_of_key(pool, now, was_refused=c.gaps.standing.cause is GapCause.KEY_REFUSED)
         name = next((key.name for key in self._context.settings.keys if key.key_id == c.app), c.app)
-        return lack_of_own_key(pool, c.app, name, now)
+        return _lack_of_own_key(pool, c.app, name, now)
 
     def give_back_unheld(self, holders: Iterable[str], now: float) -> bool:
         """Give back leases held neither by a connection nor by a generation that may have a stream.
@@ -82,3 +83,32 @@ class Holding:
         # A suspect key is good for open streams, not for new ones.
         is_suspect = pool.state(lease.key_id, now) is KeyState.SUSPECT
         return pool.still_good(lease, now) and (c.streams or not is_suspect)
+
+
+def lack_of_key(pool: KeyPool, now: float, *, was_refused: bool) -> Wait:
+    """Return why no key is free: the server refused them all, or there are too few.
+
+    When the server refused this connection's own connect (`was_refused`), that stays the reason while a key
+    is quarantined.
+    """
+    refused = pool.refused(now)
+    if refused.names and (was_refused or refused.is_all):
+        names = ", ".join(refused.names)
+        return Wait(WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", refused.until, names)
+    if not pool.ring:
+        return Wait(WaitKind.NO_KEY, "no key is configured")
+    if unusable := pool.only_unusable(now):
+        names = ", ".join(unusable)
+        what = f"keys have a source address that is not on this host ({names})"
+        return Wait(WaitKind.KEY_UNUSABLE, f"no key is free: {what}", None, names)
+    return Wait(WaitKind.NO_KEY, "no key is free")
+
+
+def _lack_of_own_key(pool: KeyPool, key_id: str, name: str, now: float) -> Wait:
+    """Return why a connection does not have the only key that may serve it."""
+    match pool.state(key_id, now):
+        case KeyState.QUARANTINED:
+            return Wait(WaitKind.KEYS_REFUSED, "its key is quarantined", pool.refused(now).until, name)
+        case KeyState.UNUSABLE:
+            return Wait(WaitKind.KEY_UNUSABLE, "its key's source address is not on this host", None, name)
+    return Wait(WaitKind.NO_KEY, "its key still has a stream that ends", None, name)

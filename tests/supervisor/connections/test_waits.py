@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.keypools import make_pool
 from support.stepping import A, B, SteppedWorld
 from support.waiting_ways import WAYS_TO_WAIT, Prepare
 
-from traptor.common.config.keys.key import ApiKey
 from traptor.common.messages import DisconnectKind
-from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind, lack_of_key
+from traptor.supervisor.connections.waits import MEANINGS, OF_HINDRANCE, WaitKind
 from traptor.supervisor.gaps.interval import GapCause, IntervalKind
 from traptor.supervisor.keys.conduct.budget import Purpose
 from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
@@ -106,36 +103,3 @@ def test_nobody_is_told_to_add_a_key_for_a_connection_that_no_other_key_can_serv
     advised = {kind: meaning.advice(is_of_app=True) for kind, meaning in MEANINGS.items()}
     assert [kind for kind, todo in advised.items() if "spare" in todo or "add a key" in todo] == []
     assert MEANINGS[WaitKind.BUDGET].advice(is_of_app=False) == "wait, or add a spare key"
-
-
-ABROAD = replace(A, source_address="192.0.2.1")
-UNAUTHORIZED = Failure(FailureKind.UNAUTHORIZED, text="HTTP 401")
-
-
-@pytest.mark.parametrize(
-    ("keys", "refused", "was_refused", "kind", "text", "named"),
-    [
-        ((), (), False, WaitKind.NO_KEY, "no key is configured", None),
-        ((A, B), (), False, WaitKind.NO_KEY, "no key is free", None),
-        ((ABROAD,), (), False, WaitKind.KEY_UNUSABLE, "source address that is not on this host (a)", "a"),
-        ((ABROAD, B), (), False, WaitKind.NO_KEY, "no key is free", None),
-        ((A, B), (A, B), False, WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", "a, b"),
-        ((A, B), (A,), False, WaitKind.NO_KEY, "no key is free", None),
-        ((A, B), (A,), True, WaitKind.KEYS_REFUSED, "no key is free: keys are quarantined", "a"),
-    ],
-)
-def test_why_there_is_no_key(
-    keys: tuple[ApiKey, ...],
-    refused: tuple[ApiKey, ...],
-    was_refused: bool,
-    kind: WaitKind,
-    text: str,
-    named: str | None,
-) -> None:
-    pool = make_pool()
-    pool.replace(keys, 0.0, lambda address: address != "192.0.2.1")
-    for key in refused:
-        pool.records.failed(key.key_id, 0.0, UNAUTHORIZED)
-    wait = lack_of_key(pool, 1.0, was_refused=was_refused)
-    assert (wait.kind, wait.key) == (kind, named)
-    assert wait.text.endswith(text)
