@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -30,21 +31,33 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """The rules of one type, by key; `unusable` are keys under its prefix that hold no rule."""
+    """The rules of one type, by key; `unusable` are keys under its prefix that hold no rule.
+
+    `left_out` is how many rules more each group has, where only some were of interest.
+    """
 
     rules: tuple[Stored, ...] = field(repr=False)
     unusable: tuple[Rejected, ...] = ()
     revisions: Mapping[GroupId, bytes | None] = field(default_factory=dict)
+    left_out: Mapping[GroupId, int] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[GroupId, ...]:
         """The groups that have rules."""
-        return tuple(sorted({rule.group for rule in self.rules}))
+        return tuple(sorted({*(rule.group for rule in self.rules), *self.left_out}))
+
+    def counts(self) -> Counter[GroupId]:
+        """Return how many rules each group has."""
+        return Counter(rule.group for rule in self.rules) + Counter(self.left_out)
 
     def of(self, groups: Iterable[GroupId]) -> Holdings:
         """Return the rules of these groups alone."""
         wanted = frozenset(groups)
-        return replace(self, rules=tuple(rule for rule in self.rules if rule.group in wanted))
+        return replace(
+            self,
+            rules=tuple(rule for rule in self.rules if rule.group in wanted),
+            left_out={group: count for group, count in self.left_out.items() if group in wanted},
+        )
 
     def by_id(self) -> dict[str, Stored]:
         """Return the rules by rule id; of several with one id, the first by key."""

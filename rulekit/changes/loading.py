@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from traptor.common.rules.rule import GroupId, Limits, RuleType
@@ -36,15 +36,26 @@ class LoadPlan:
     refused: list[BadRow] = field(default_factory=list)
 
 
-def plan_load(rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget) -> LoadPlan:
-    """Return what changes when these rules are loaded."""
+Contents = Mapping[GroupId, Sequence[Values]]
+
+
+def plan_load(
+    rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget, contents: Contents | None = None
+) -> LoadPlan:
+    """Return what changes when these rules are loaded.
+
+    `contents` are the values of all rules of the numbered groups, where the holdings have only some rules.
+    """
     if target.group is not None:
         holdings = holdings.of([target.group])
-    return _Loading(rules, holdings, target).plan()
+    return _Loading(rules, holdings, target, contents).plan()
 
 
 class _Loading:
-    def __init__(self, rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget) -> None:
+    def __init__(
+        self, rules: Sequence[Wanted], holdings: Holdings, target: LoadTarget, contents: Contents | None
+    ) -> None:
+        self._contents = contents
         self._wanted = rules
         self._holdings = holdings
         self._target = target
@@ -111,17 +122,21 @@ class _Loading:
         target = self._target
         if target.group is not None or not (self._new or self._changed):
             return None
+        limit = target.limits.of(target.rule_type)
+        spread = Spread(target.rule_type, limit, self._holdings.groups)
+        contents = self._contents if self._contents is not None else self._contents_without(removed)
+        for group, rules in contents.items():
+            spread.fill(group, rules)
+        return spread
+
+    def _contents_without(self, removed: Sequence[Stored]) -> Contents:
         gone = {rule.key for rule in removed}
         contents: dict[GroupId, list[Values]] = {}
         for rule in self._holdings.rules:
             if rule.key not in gone and is_numbered(rule.group):
-                values = self._same.get(rule.key) or values_of(target.rule_type, rule.fields)
+                values = self._same.get(rule.key) or values_of(self._target.rule_type, rule.fields)
                 contents.setdefault(rule.group, []).append(values)
-        limit = target.limits.of(target.rule_type)
-        spread = Spread(target.rule_type, limit, self._holdings.groups)
-        for group, rules in contents.items():
-            spread.fill(group, rules)
-        return spread
+        return contents
 
     def _change(self, spread: Spread | None, stored: Stored, rule: Wanted) -> None:
         old = values_of(self._target.rule_type, stored.fields)

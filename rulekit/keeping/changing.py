@@ -17,6 +17,9 @@ from traptor.rulekit.keeping.writing import GroupWriter, Signature
 Steps = Sequence[Sequence[GroupChange]]
 WorkOut = Callable[[redis.Redis, Holdings], Steps]
 
+Read = Callable[[redis.Redis, Callable[[], None]], Holdings]
+"""Reads rules; the second argument keeps the lock, and is to be called every ten seconds or sooner."""
+
 
 @dataclass(frozen=True)
 class Hearing:
@@ -35,13 +38,18 @@ def apply_change(
     wait_s: float,
     work_out: WorkOut,
     hearing: Hearing,
+    read: Read | None = None,
 ) -> Steps:
     """Return what was changed, group by group, after it is written.
 
+    `read` reads what `work_out` needs, by default all rules of the type.
     Raises RedisUnavailable, LockedByAnother, ChangedMeanwhile, LoadInterrupted, and what `work_out` raises.
     """
     with locked(client, rule_type, signature.by, wait_s, hearing.say) as lock:
-        holdings = read_holdings(client, rule_type, None, hearing.read)
+        if read is None:
+            holdings = read_holdings(client, rule_type, None, hearing.read)
+        else:
+            holdings = read(client, lock.renew)
         steps = work_out(client, holdings)
         groups: set[GroupId] = {change.group for step in steps for change in step}
         # Groups without rules keep the revision of their last change.

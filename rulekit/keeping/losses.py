@@ -52,7 +52,7 @@ def check_losses(
     Raises RulesLost where a group that Redis lost would be changed without getting its rules back, and
     RedisUnavailable.
     """
-    there = Counter(rule.group for rule in holdings.rules)
+    there = holdings.counts()
     changes = [change for step in steps for change in step]
     if live is None:
         for change in changes:

@@ -6,6 +6,7 @@ shown is kept, so that the collector of garbage finds little to look at.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import sleep
@@ -14,14 +15,15 @@ import redis
 
 from traptor.common.redis.client import REDIS_ERRORS, scan_page, unavailable
 from traptor.common.rules.normalise import parse_key
-from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.changes.holdings import Stored
-from traptor.rulekit.keeping.reading import key_pattern, read_hashes
+from traptor.common.rules.rule import GroupId, Rejected, RuleType
+from traptor.rulekit.changes.holdings import Holdings, Stored
+from traptor.rulekit.keeping.reading import key_pattern, read_hashes, read_revisions
 
 TOGETHER = 50
 """Rules that are read at once: about a millisecond."""
 
 _PAUSE_S = 0.0002
+_PAGES_BETWEEN = 100
 _LOOSE = 1_000  # rules that are kept beyond those to be shown, before they are sorted
 
 Wanted = Callable[[Stored], bool]
@@ -62,6 +64,41 @@ def seek(
     except REDIS_ERRORS as error:
         raise unavailable(client, error) from error
     return sought
+
+
+def sift(
+    client: redis.Redis,
+    rule_type: RuleType,
+    group: GroupId | None,
+    keeps: Wanted,
+    after_some: Callable[[], object],
+) -> Holdings:
+    """Return the rules of a type, or of one group, that are to be kept, and how many more there are.
+
+    `after_some` is called again and again, after some thousand rules. Raises RedisUnavailable, and what
+    `after_some` raises.
+    """
+    kept: list[Stored] = []
+    unusable: list[Rejected] = []
+    left_out = Counter[GroupId]()
+    try:
+        revisions = read_revisions(client, [group] if group else [])
+        for number, keys in enumerate(key_pages(client, rule_type, group), start=1):
+            # Before the rules: a change between the two is noticed when a group is written.
+            revisions |= read_revisions(client, sorted(set(keys.values()) - revisions.keys()))
+            for one in read_hashes(client, list(keys), keys):
+                if isinstance(one, Rejected):
+                    unusable.append(one)
+                elif keeps(one):
+                    kept.append(one)
+                else:
+                    left_out[one.group] += 1
+            pause()
+            if not number % _PAGES_BETWEEN:
+                after_some()
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+    return Holdings(tuple(sorted(kept, key=lambda rule: rule.key)), tuple(unusable), revisions, left_out)
 
 
 def pause() -> None:

@@ -16,12 +16,13 @@ from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, RuleT
 from traptor.rulekit.changes.change import ChangeKind, by_group
 from traptor.rulekit.changes.editing import chosen, removal
 from traptor.rulekit.changes.holdings import Holdings, Stored
-from traptor.rulekit.changes.loading import LoadTarget, plan_load
+from traptor.rulekit.changes.loading import LoadTarget
+from traptor.rulekit.changes.single import SingleLoad
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
 from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses
 from traptor.rulekit.keeping.reading import quiet
-from traptor.rulekit.keeping.seeking import seek
+from traptor.rulekit.keeping.seeking import seek, sift
 from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import author_of
@@ -82,6 +83,19 @@ class Added:
         return cls(rule_type, fields, group, force)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a change needs of the rules of a type: those to be kept of one group, or of all."""
+
+    rule_type: RuleType
+    group: GroupId | None
+    keeps: Callable[[Stored], bool]
+
+    def read(self, client: redis.Redis, keep_lock: Callable[[], None]) -> Holdings:
+        """Return it. Raises RedisUnavailable and LockedByAnother."""
+        return sift(client, self.rule_type, self.group, self.keeps, keep_lock)
+
+
 class RuleDesk:
     """Finds and changes rules in Redis; `settings` returns those in force, `live` what streams."""
 
@@ -120,17 +134,18 @@ class RuleDesk:
             rule = wanted_rule(Row(1, added.fields), added.rule_type, self._limits())
         except ValueError as error:
             raise bad_request(str(error)) from None
-        target = LoadTarget(added.rule_type, self._limits(), added.group)
+        load = SingleLoad(rule, LoadTarget(added.rule_type, self._limits(), added.group))
 
         def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
-            plan = plan_load([rule], holdings, target)
+            plan = load.plan(holdings)
             if plan.refused:
                 raise Unchanged(plan.refused[0].reason)
             return plan.steps
 
         signature = Signature(author_of(request), f"add {rule.fields['value']}"[:200])
         guard = None if added.force else self._guard(_FORCE)
-        return await self._changed(added.rule_type, signature, work_out, guard)
+        part = _Part(added.rule_type, added.group, load.keeps)
+        return await self._changed(part, signature, work_out, guard)
 
     async def _remove(self, request: web.Request) -> web.Response:
         rule_ids = request.query.getall("rule_id", [])
@@ -142,13 +157,15 @@ class RuleDesk:
             raise bad_request(str(error)) from None
 
         def work_out(_client: redis.Redis, holdings: Holdings) -> Steps:
-            found, missing = chosen(holdings.of([group]) if group else holdings, rule_ids)
+            found, missing = chosen(holdings, rule_ids)
             if missing:
                 raise Unknown(f"no {group or types[0]} rule has the id {missing[0]}; nothing was changed")
             return [[change] for change in by_group(removal(found))]
 
         signature = Signature(author_of(request), f"remove {', '.join(rule_ids)}"[:200])
-        return await self._changed(types[0], signature, work_out, self._guard(""))
+        wanted = frozenset(rule_ids)
+        part = _Part(types[0], group, lambda rule: rule.rule_id in wanted or rule.key in wanted)
+        return await self._changed(part, signature, work_out, self._guard(""))
 
     def _guard(self, all_the_same: str) -> Guard:
         """Return what refuses a change whose hint would end rules that Redis lost."""
@@ -156,7 +173,7 @@ class RuleDesk:
         return lambda client, holdings, steps: check_losses(client, holdings, steps, live, all_the_same)
 
     async def _changed(
-        self, rule_type: RuleType, signature: Signature, work_out: WorkOut, guard: Guard | None
+        self, part: _Part, signature: Signature, work_out: WorkOut, guard: Guard | None
     ) -> web.Response:
         channel = self._settings().redis.channel
         hearing = Hearing(lambda _text: None, quiet, quiet)
@@ -169,7 +186,9 @@ class RuleDesk:
 
         def change() -> Steps:
             with _Client(self._settings()) as client:
-                return apply_change(client, channel, rule_type, signature, _WAIT_S, work_out_safely, hearing)
+                return apply_change(
+                    client, channel, part.rule_type, signature, _WAIT_S, work_out_safely, hearing, part.read
+                )
 
         try:
             steps = await self._aside.run(change)

