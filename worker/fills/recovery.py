@@ -16,7 +16,7 @@ from traptor.common.fills import FillEnd
 from traptor.common.messages import Disconnected, DisconnectKind, PieceFetched, RecoverPiece
 from traptor.common.rules.rule import Rule
 from traptor.worker.posts.past import Taken, written_at
-from traptor.worker.stream.http import Request
+from traptor.worker.stream.request import Request
 from traptor.worker.stream.v2 import V2Stream
 
 _LONGEST_S = 120.0  # then the master decides anew: by the caps, and by what X says

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import requests
 
@@ -15,8 +14,8 @@ from traptor.common.messages import PieceFetched, SearchPiece
 from traptor.common.problem import problems_in
 from traptor.common.text import cut, printable
 from traptor.worker.stream.failure import NETWORK_ERRORS, short
-from traptor.worker.stream.http import BACK_OFF_HEADERS
 from traptor.worker.stream.opening import SourceAdapter
+from traptor.worker.stream.reply import back_off_headers
 from traptor.worker.stream.v2 import BearerAuth
 
 SEARCH_PATH = "/2/tweets/search/all"
@@ -24,7 +23,6 @@ _WITHIN_S = 60.0  # for a whole answer
 _MOST_BYTES = 64 << 20  # 500 posts with everything that may come along take some 5 MiB
 _READ_BYTES = 1 << 16
 _DETAIL_CHARS = 200
-_HEADER_CHARS = 100
 
 
 class SearchFailed(TraptorError):
@@ -69,7 +67,7 @@ def _asked(
         allow_redirects=False,
     ) as response:
         body = _read(response)
-        headers = _limits(response.headers)
+        headers = back_off_headers(response.headers)
     if response.status_code != requests.codes.ok:
         raise SearchFailed(_refusal(piece.number, response.status_code, headers, body))
     return body, headers
@@ -96,10 +94,6 @@ def _read(response: requests.Response) -> bytes:
         if time.monotonic() > deadline:
             raise OSError(f"the answer took longer than {_WITHIN_S:g} s")
     return bytes(body)
-
-
-def _limits(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers}
 
 
 def _refusal(number: int, status: int, headers: dict[str, str], body: bytes) -> PieceFetched:

@@ -6,13 +6,10 @@ Tweepy's own waits and retries are never used: the master permits every connect 
 from __future__ import annotations
 
 import abc
-import os
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import requests
 import tweepy
@@ -21,44 +18,12 @@ from traptor.common import __version__
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect, Disconnected, DisconnectKind
 from traptor.common.rules.rule import Rule
-from traptor.worker.stream.body import READ_BYTES, Body
+from traptor.worker.stream.body import READ_BYTES
 from traptor.worker.stream.failure import NETWORK_ERRORS, is_read_timeout, never_reached, short
-from traptor.worker.stream.opening import Opening, OpeningAdapter
+from traptor.worker.stream.opening import Opening
+from traptor.worker.stream.reply import Reply, back_off_headers
+from traptor.worker.stream.request import OneRequestSession, Request
 from traptor.worker.stream.stop import Stop
-
-BACK_OFF_HEADERS = (
-    "date",
-    "retry-after",
-    "x-rate-limit-limit",
-    "x-rate-limit-remaining",
-    "x-rate-limit-reset",
-)
-_HEADER_CHARS = 100  # a date has 29
-# Maximum time to wait for the text of a refusal.
-_TEXT_S = 1.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """The one request of a stream."""
-
-    method: str
-    path: str
-    auth: requests.auth.AuthBase = field(repr=False)
-    params: tuple[tuple[str, str], ...] = ()
-    form: Mapping[str, str] | None = field(default=None, repr=False)
-
-
-class _Reply(NamedTuple):
-    """The response to the request."""
-
-    response: requests.Response
-    body: Body
-
-    @property
-    def streams(self) -> bool:
-        """True when it is a stream, not a refusal."""
-        return bool(self.response.status_code == requests.codes.ok)
 
 
 class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  # tweepy has no types
@@ -87,21 +52,18 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         self.on_refused = on_refused
         self._stop = Stop()
         self._opening = Opening(settings.connect_timeout_s)
-        self._reply: _Reply | None = None
+        self._reply: Reply | None = None
         self._ending: Disconnected | None = None
         self._set_up_session(connect)
 
     def _set_up_session(self, connect: Connect) -> None:
-        self.session = _OneRequestSession()
+        self.session = OneRequestSession(self._opening, connect.source_address)
         # The environment is that of whatever started the supervisor; it counts only when the operator says
         # so.
         self.session.trust_env = self.settings.proxy_of_environment and not connect.proxy
+        self.session.hooks["response"].append(self._keep_response)
         if self.settings.stream_ca_file is not None:
             self.verify = str(self.settings.stream_ca_file)
-        self.session.headers["Accept-Encoding"] = "gzip"
-        self.session.hooks["response"].append(self._keep_response)
-        for scheme in ("http://", "https://"):
-            self.session.mount(scheme, OpeningAdapter(self._opening, connect.source_address))
         if connect.proxy:
             self.proxies = {"http": connect.proxy, "https": connect.proxy}
 
@@ -127,14 +89,12 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         reply = self._reply
         if reply is None or not reply.streams:
             return self._handled_at
-        came_at, _ = reply.body.last_came_at()
-        return max(self._opened_at, min(self._handled_at, came_at))
+        return max(self._opened_at, min(self._handled_at, reply.last_byte_came_at))
 
     @property
     def headers(self) -> dict[str, str]:
         """The response's headers that say when a request may follow, names in lower case."""
-        headers: Mapping[str, str] = self._reply.response.headers if self._reply is not None else {}
-        return {name: headers[name][:_HEADER_CHARS] for name in BACK_OFF_HEADERS if name in headers}
+        return back_off_headers(self._reply.response.headers) if self._reply is not None else {}
 
     # ---- for each API
 
@@ -150,10 +110,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         """Return the beginning of a refusal's text; None when it could not be read."""
         if self._reply is None or self._stop.kind is not None:
             return b""
-        try:
-            return self._reply.body.start(most_bytes, _TEXT_S)
-        except NETWORK_ERRORS:
-            return None
+        return self._reply.start_of_text(most_bytes)
 
     # ---- any thread
 
@@ -180,19 +137,11 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
     def stop(self, kind: DisconnectKind = DisconnectKind.OWN_CLOSE) -> None:
         """End the stream now, even while its read blocks; what has arrived is still handled (any thread).
 
-        `kind` tells how it ends then. The socket is shut down for reading below TLS: buffered records can
-        still be read, then comes the end.
+        `kind` tells how it ends then.
         """
         self._stop.order(kind, time.monotonic())
-        reply = self._reply
-        if reply is None:
-            return
-        reply.body.shut()
-        try:
-            with socket.socket(fileno=os.dup(reply.response.raw.fileno())) as sock:
-                sock.shutdown(socket.SHUT_RD)
-        except _CLOSED:
-            pass  # in the meantime
+        if self._reply is not None:
+            self._reply.shut()
 
     # ---- called by tweepy
 
@@ -251,7 +200,6 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         return self._reply is not None and self._reply.streams
 
     def _ended(self, kind: DisconnectKind, detail: str = "", *, reached: bool = True) -> Disconnected:
-        response = self._reply.response if self._reply is not None else None
         kind = self._stop.kind or kind
         at = self._server_closed_at() if kind is DisconnectKind.SERVER_CLOSE else time.monotonic()
         return Disconnected(
@@ -262,57 +210,26 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
             # The kernel tells the close to some milliseconds: nothing is safe for longer than it streamed.
             safe_until=min(self.handled_until, at) or None,
             reached=reached,
-            status=response.status_code if response is not None else None,
+            status=self._reply.status if self._reply is not None else None,
             headers=self.headers,
             detail="" if self._stop.kind is not None else detail,
         )
 
     def _answered_at(self) -> float:
         """Return when the response arrived, or the first of its body if that is read with it."""
-        if self._reply is None:
-            return time.monotonic()
-        came_at, _ = self._reply.body.last_came_at()
-        return came_at
+        return self._reply.last_byte_came_at if self._reply is not None else time.monotonic()
 
     def _server_closed_at(self) -> float:
         """Return when the end of the response arrived: a stopped or slow reader sees it later."""
         if self._reply is None:
             return time.monotonic()
-        _, end_came_at = self._reply.body.last_came_at()
-        return max(self._opened_at, end_came_at)
+        return max(self._opened_at, self._reply.end_came_at)
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._opening.end()
-        self._reply = _Reply(response, self._opening.body(response.raw))
+        self._reply = Reply(response, self._opening.body(response.raw))
         response.iter_lines = self._messages  # type: ignore[assignment]
 
     def _messages(self, chunk_size: int) -> Iterator[list[bytes]]:
         assert self._reply is not None
-        response, body = self._reply
-        try:
-            yield from body.messages(self.settings.stall_timeout_s)
-        finally:
-            body.note_end()
-        response.close()  # tells tweepy that it ended
-
-
-class _OneRequestSession(requests.Session):
-    """Refuses a second request: a permission is for one connect, whatever tweepy's loop does."""
-
-    _used = False
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Do as requests does, once."""
-        if self._used:
-            raise RuntimeError("a second connect without permission")
-        self._used = True
-        kwargs["allow_redirects"] = False  # another request, and another place for the credentials
-        return super().request(*args, **kwargs)
-
-    def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
-        """Follow none: to see where one leads, requests reads a whole body, and fails on missing URLs."""
-        return iter(())
-
-
-# Errors of fileno and its use; http.client's response has none without a body.
-_CLOSED = (ValueError, OSError, AttributeError)
+        return self._reply.messages(self.settings.stall_timeout_s)

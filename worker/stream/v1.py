@@ -12,7 +12,8 @@ import tweepy
 
 from traptor.common.messages import Disconnected
 from traptor.common.rules.rule import Rule
-from traptor.worker.stream.http import HttpStream, Request
+from traptor.worker.stream.http import HttpStream
+from traptor.worker.stream.request import Request
 
 FILTER_PATH = "/1.1/statuses/filter.json"
 _TEXT_CHARS = 200

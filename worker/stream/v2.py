@@ -14,7 +14,8 @@ from traptor.common.messages import Disconnected
 from traptor.common.problem import problems_in
 from traptor.common.rules.rule import Rule
 from traptor.common.text import cut, printable
-from traptor.worker.stream.http import HttpStream, Request
+from traptor.worker.stream.http import HttpStream
+from traptor.worker.stream.request import Request
 
 STREAM_PATH = "/2/tweets/search/stream"
 _TEXT_BYTES = 16_384
