@@ -33,7 +33,7 @@ def rules_named(context: Context, groups: Groups, name: str) -> list[dict[str, A
 
 
 def _placed(rule: Rule, connections: Collection[Connection]) -> dict[str, Any]:
-    carrying = next((c for c in connections if rule.key in c.carried), None)
+    carrying = next((c for c in connections if _collects(c, rule)), None)
     wanting = next((c for c in connections if c.wanted is not None and rule.key in _keys(c)), None)
     c = carrying or wanting
     return {
@@ -45,6 +45,13 @@ def _placed(rule: Rule, connections: Collection[Connection]) -> dict[str, Any]:
         "collected": carrying is not None,
         "rejected": None,
     }
+
+
+def _collects(c: Connection, rule: Rule) -> bool:
+    """Tell whether its open stream brings posts for the rule: of an app's, those in effect at X (v2)."""
+    if c.app is None:
+        return rule.key in c.carried
+    return c.streams and c.in_effect is not None and any(one.key == rule.key for one in c.in_effect.rules)
 
 
 def _keys(c: Connection) -> Iterator[str]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from support.collection import Collection, Key
+from support.control import get
 from support.v2 import SANDBOX, connects, on_v2, wait_filters
+from support.waiting import wait_for
 
 Make = Callable[..., Collection]
+
+
+def is_collected(collection: Collection, rule_id: str) -> bool:
+    status, body = get(collection.run_dir / "control.sock", f"/api/explain?rule={rule_id}")
+    return status == 200 and [one["collected"] for one in json.loads(body)["rules"]] == [True]
 
 
 def test_fifty_rules_come_and_go_under_one_stream(make_collection: Make) -> None:
@@ -20,6 +28,7 @@ def test_fifty_rules_come_and_go_under_one_stream(make_collection: Make) -> None
         collection.add_rules("track:0", [word])
         collection.hint("track:0")
     wait_filters(collection, "storm", *words)
+    wait_for(lambda: is_collected(collection, "w49"), "a rule that came under the stream is collected")
     for word in words:
         collection.remove_rules("track:0", [word])
         collection.hint("track:0")

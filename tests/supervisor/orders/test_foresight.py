@@ -9,6 +9,7 @@ import pytest
 from support.stepping import PlannedWorld
 
 from traptor.common.config.settings import load_settings
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.orders.foresight import foresee
 from traptor.supervisor.orders.whereabouts import rules_named
@@ -125,3 +126,16 @@ def test_a_rule_is_found_by_its_id_and_by_its_key_with_its_connection(world: Wor
     [one] = rules_named(world.context, world.groups, "traptor-track:1:1")
     assert (one["connection"], one["collected"]) == ("track:1", False)
     assert rules_named(world.context, world.groups, "nobody") == []
+
+
+def test_of_an_app_s_rules_those_in_effect_are_collected_whatever_its_worker_was_forked_with(
+    world: World,
+) -> None:
+    c = world.connections["track:0"]
+    [forked, other] = c.wanted.rules if c.wanted is not None else ()
+    c.app = "app"
+    for effect, expected in [(None, []), (InEffect((other,)), [other.key]), (InEffect(), [])]:
+        c.in_effect = effect
+        told = [one for rule in (forked, other) for one in rules_named(world.context, world.groups, rule.key)]
+        assert [one["rule"] for one in told if one["collected"]] == expected
+        assert {one["connection"] for one in told} == {"track:0"}
