@@ -96,15 +96,26 @@ def _about_connection(name: str, answer: Json) -> Iterator[str]:
 
 
 def _about_rules(answer: Json) -> Iterator[str]:
+    gaps: dict[str, list[Json]] = {}
+    for gap in answer["gaps"]:
+        gaps.setdefault(gap["rule"], []).append(gap)
     for rule in answer["rules"]:
-        yield f"{rule['rule']}: {_carried(rule)}"
-        if (problem := _problem_of(rule)) is not None:
-            yield f"  {problem}"
-        if rule["rejected"] is None:
-            yield f"  {_last_match(rule)}"
-    if not answer["rules"]:
+        yield from _about_rule(rule, gaps.pop(rule["rule"], []))
+    if not answer["rules"] and not gaps:
         yield "there is no such rule now; there was one"
-    yield from _gap_lines(answer["gaps"])
+    for name, its in gaps.items():
+        yield f"{name}: there is no such rule now; there was one"
+        yield from _gap_lines(its)
+
+
+def _about_rule(rule: Json, gaps: Sequence[Json]) -> Iterator[str]:
+    yield f"{rule['rule']}: {_carried(rule)}"
+    if (problem := _problem_of(rule)) is not None:
+        yield f"  {problem}"
+    if rule["rejected"] is None:
+        yield f"  {_last_match(rule)}"
+    if rule["rejected"] is None or gaps:
+        yield from _gap_lines(gaps)
 
 
 def _problem_of(told: Json) -> str | None:
@@ -121,6 +132,8 @@ def _carried(rule: Json) -> str:
     carrier = rule["carrier"]
     if rule["collected"]:
         return f"collected by {rule['connection']} {_for(carrier)}".rstrip()
+    if carrier is not None and carrier["collecting"]:
+        return f"NOT COLLECTED yet: {rule['connection']} is to carry it, and collects other rules"
     says_more = carrier is not None and _problem_of(rule) is None
     stands = f" ({_stands(carrier)})" if says_more else ""
     return f"NOT COLLECTED: {rule['connection']} is to carry it{stands}"

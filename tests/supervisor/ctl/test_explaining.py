@@ -36,6 +36,32 @@ def test_a_rule_that_is_not_collected_has_the_sentence_of_its_connection() -> No
     assert "collected by track:0" in about_rule(a_connection(), None, collected=True)[0]
 
 
+def test_a_rule_that_its_connection_does_not_carry_yet_is_not_said_to_be_collected() -> None:
+    [first, *_] = about_rule(a_connection(), None)
+    assert first == "traptor-follow:0:17: NOT COLLECTED yet: track:0 is to carry it, and collects other rules"
+
+
+def test_each_rule_of_one_name_has_its_own_gaps() -> None:
+    """Rule managers of several groups may use the same ids."""
+    rules = [{**RULE, "rule": f"traptor-{g}:17", "connection": g, "carrier": None} for g in ("a:0", "b:0")]
+    gaps = [a_gap(f"traptor-{group}:17", seconds) for group, seconds in (("a:0", 7), ("a:0", 8), ("c:0", 9))]
+    told = list(_about_rules({"rules": rules, "gaps": gaps}))
+    shown = [line.split(":17")[0].strip() for line in told if ":17" in line or " gap" in line]
+    assert shown == [
+        "traptor-a:0",
+        "2 gaps in the last 24 h, 15 s in all; the latest:",
+        "traptor-b:0",
+        "no gaps in the last 24 h",
+        "traptor-c:0",
+        "1 gap in the last 24 h, 9.0 s in all; the latest:",
+    ]
+
+
+def a_gap(rule: str, seconds: float) -> dict[str, Any]:
+    times = {"from_unix": 1e9, "to_unix": 1e9 + seconds, "seconds": seconds, "open": False}
+    return {"rule": rule, "cause": "crash", "kind": "gap", **times}
+
+
 def test_a_supervisor_of_before_an_upgrade_is_understood() -> None:
     one = silent()
     [first, *_] = _about_connection("follow:0", {"connection": one, "gaps": []})
