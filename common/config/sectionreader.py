@@ -59,11 +59,13 @@ class SectionReader(Generic[SectionT]):
     def secret_values(self) -> list[Value]:
         """The values read that must stay secret."""
         secret = (value for key, value in self._values.items() if self._table[key].is_secret)
-        return [
-            value
-            for value in secret
-            if value is not None and (self._model.passes_on or url_secrets_of(value))
-        ]
+        return [value for value in secret if value is not None and self._holds_secret(value)]
+
+    def _holds_secret(self, value: Value) -> bool:
+        """Tell whether there is a secret in what may be one: a URL may be without, and a token be empty."""
+        if self._model.passes_on:
+            return True
+        return bool(url_secrets_of(value)) if "://" in value.text else bool(value.text)
 
     def _take_known_values(self, expansion: Expansion) -> None:
         for key, written in self._written.values.items():

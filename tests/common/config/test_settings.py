@@ -373,6 +373,20 @@ class TestWarnings:
         warnings = load_settings(config.ini, {}).warnings
         assert any("holds secrets" in warning for warning in warnings) is told
 
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("token = abcdefghijklmnopqrstuvwxyz", True),
+            ("tokens = ann:abcdefghijklmnopqrstuvwxyz", True),
+            ("token =", False),
+            ("token = ${TOKEN}", False),
+        ],
+    )
+    def test_so_is_a_token_of_the_api(self, config: Configuration, line: str, told: bool) -> None:
+        config.write("traptor.ini", f"{config.minimal}[http]\n{line}\n", mode=0o604)
+        warnings = load_settings(config.ini, {"TOKEN": "abcdefghijklmnopqrstuvwxyz"}).warnings
+        assert any("holds secrets" in warning for warning in warnings) is told
+
 
 class TestChanges:
     def test_changed_options_are_told_by_what_a_reload_does(self, config: Configuration) -> None:
