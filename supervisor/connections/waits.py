@@ -141,7 +141,7 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
         None, INFO, _START_S, "wait; [supervisor] refresh_min_interval says for how long"
     ),
     WaitKind.STOPPED: WaitMeaning(
-        GapCause.OPERATOR_STOP, INFO, 0, "start it when it is to collect again: traptorctl start"
+        GapCause.OPERATOR_STOP, INFO, 0, "when it is to collect again: traptorctl start NAME"
     ),
     WaitKind.NO_WAY: WaitMeaning(
         None,
