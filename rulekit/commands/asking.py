@@ -58,7 +58,10 @@ def price(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Ask X how many posts rules would bring in a day, and at what cost; asking has a price itself."""
+    """Ask X how many posts rules would bring, and at what cost.
+
+    Of each rule a day's posts and dollars. Asking has a price itself.
+    """
     given = given_of(options)
     kit = kit_of(ctx)
     collected = _one(value, given.rule_type, kit) if value is not None else collect(given, kit.limits)
@@ -143,7 +146,10 @@ def refresh_names(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """Find accounts that were renamed or are gone; new names are written, rules of gone accounts stay."""
+    """Find accounts that were renamed or are gone.
+
+    New names are written, rules of gone accounts stay.
+    """
     if where.type is not RuleType.FOLLOW:
         raise click.UsageError("only follow rules have names")
     kit = kit_of(ctx)

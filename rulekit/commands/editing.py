@@ -91,7 +91,10 @@ def move(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """Move rules to another id of their type; both groups are written in one step."""
+    """Move rules to another id of their type.
+
+    Both groups are written in one step.
+    """
     try:
         target = GroupId.parse(f"{where.type}:{target_id}")
     except ValueError as error:
@@ -116,7 +119,7 @@ def move(
 @json_option
 @click.pass_context
 def history(ctx: click.Context, where: Where, most: int, as_json: bool) -> None:
-    """Show who changed rules, when and how, the newest change first."""
+    """Show who changed rules, when and how, newest first."""
     with kit_of(ctx).redis() as client:
         groups = [where.group] if where.group else groups_with_history(client, where.type)
         entries = [entry for group in groups for entry in read_history(client, group, most)]
@@ -151,7 +154,10 @@ def history(ctx: click.Context, where: Where, most: int, as_json: bool) -> None:
 def undo(
     ctx: click.Context, group: GroupId, force: bool, dry_run: bool, wait_s: float, as_json: bool
 ) -> None:
-    """Take the last change of a group back; what is taken back is a change itself, so twice is as before."""
+    """Take the last change of a group back.
+
+    That is a change itself, so twice is as before.
+    """
 
     def work_out(client: redis.Redis, holdings: Holdings) -> Steps:
         present = {rule.key: rule.fields for rule in holdings.rules}

@@ -34,7 +34,10 @@ _V2 = "v2"
 @json_option
 @click.pass_context
 def stats(ctx: click.Context, where: Where | None, order: str, most: int, as_json: bool) -> None:
-    """Show how much each rule brought, when it matched last, and whether it has fallen silent."""
+    """Show what each rule brought, and when it matched last.
+
+    Shows too which rules have fallen silent.
+    """
     kit = kit_of(ctx)
     now = time.time()
     rules: list[Stored] = []

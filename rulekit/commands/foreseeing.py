@@ -45,7 +45,10 @@ _V2 = "v2"
 @json_option
 @click.pass_context
 def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
-    """Show what `load` would start, stop, refresh, sync and cost, of all that this host serves."""
+    """Show what `load` would start, stop, refresh, sync and cost.
+
+    Of all that this host serves.
+    """
     given = given_of(options)
     kit = kit_of(ctx)
     collected = gathered(given, kit, options)
@@ -68,7 +71,10 @@ def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
 @json_option
 @click.pass_context
 def validate(ctx: click.Context, /, value: str | None, kind: str, as_json: bool, **options: Any) -> None:
-    """Check the rules of a file of any size, or one value, without Redis."""
+    """Check the rules of a file, or one value, without Redis.
+
+    The file may have any size.
+    """
     if value is not None:
         _validate_value(kit_of(ctx).limits, kind, value, as_json)
         return

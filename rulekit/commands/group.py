@@ -24,7 +24,10 @@ from traptor.rulekit.commands.trying import try_value
     help="The ini, if it was not named before.",
 )
 def rules(config: Path | None) -> None:
-    """Load, list, change and count rules; no supervisor needs to run."""
+    """Load, list, change and count rules.
+
+    No supervisor needs to run.
+    """
 
 
 for command in (

@@ -27,7 +27,10 @@ from traptor.rulekit.commands.parts.tables import table
 @json_option
 @click.pass_context
 def list_rules(ctx: click.Context, where: Where | None, as_json: bool) -> None:
-    """List the groups of all types or of one, or the rules of a group."""
+    """List the groups, or the rules of a group.
+
+    Those of one type, or of all.
+    """
     kit = kit_of(ctx)
     if where is not None and where.group is not None:
         _list_group(kit, where.group, as_json)
@@ -41,7 +44,10 @@ def list_rules(ctx: click.Context, where: Where | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, where: Where, rule_id: str, as_json: bool) -> None:
-    """Show all fields of a rule, named by its id or key, and what becomes of it."""
+    """Show all fields of a rule, and what becomes of it.
+
+    It is named by its id or key.
+    """
     kit = kit_of(ctx)
     with kit.redis() as client:
         holdings = read_shown(client, where.type, where.group)

@@ -57,9 +57,10 @@ class Tried:
 def try_value(
     ctx: click.Context, value: str, rule_type: RuleType, hashtag: bool, within: str, as_json: bool
 ) -> None:
-    """Count what a rule with VALUE would have found among recent tweets, and show five of them.
+    """Count the recent tweets that a rule with VALUE finds.
 
-    Recent tweets are the ends of the output's files; without them, what a running supervisor delivers now.
+    Shows five of them. Recent are the ends of the output's files; without them, what a running supervisor
+    delivers now.
     """
     kit, seams = kit_of(ctx), seams_of(ctx)
     rule = _rule(kit, value, rule_type, hashtag)

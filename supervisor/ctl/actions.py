@@ -14,7 +14,10 @@ _connection = click.argument("connection", shell_complete=connection_names)
 @_connection
 @pass_target
 def restart(target: Target, connection: str) -> None:
-    """Replace the worker of CONNECTION, without a gap where its keys allow it."""
+    """Replace the worker of CONNECTION.
+
+    Without a gap where its keys allow it.
+    """
     answer = target.client.post("connections", connection, "restart")
     click.echo(
         f"{connection}: its worker (pid {answer['pid']}) is being replaced; `status` shows how far it is"
@@ -25,7 +28,10 @@ def restart(target: Target, connection: str) -> None:
 @_connection
 @pass_target
 def stop(target: Target, connection: str) -> None:
-    """Stop CONNECTION until `start`, also over restarts of the supervisor. Its rules are not collected."""
+    """Stop CONNECTION until it is started again.
+
+    Also over restarts of the supervisor. Its rules are not collected.
+    """
     target.client.post("connections", connection, "stop")
     click.echo(f"{connection}: stopped; its rules are not collected until `traptorctl start {connection}`")
 
@@ -43,7 +49,10 @@ def start(target: Target, connection: str) -> None:
 @click.option("--accept-empty", is_flag=True, help="Believe Redis where all rules of a group vanished.")
 @pass_target
 def reload(target: Target, accept_empty: bool) -> None:
-    """Read the ini, the keys and the rules again, as HUP does, and say what is wrong with them."""
+    """Read the ini, the keys and the rules again, as HUP does.
+
+    Then say what is wrong with them, if anything is.
+    """
     outcome = target.client.post("reload", body={"accept_empty": accept_empty})
     click.echo("reloaded; `status` shows what becomes of it")
     if outcome["restart"]:

@@ -67,7 +67,7 @@ class _Commands(click.Group):
     "--config",
     envvar="TRAPTOR_CONFIG",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The supervisor's ini. Of it only [supervisor] is read, and no key.",
+    help="The supervisor's ini. What asks a running supervisor reads [supervisor] of it alone, and no key.",
 )
 @click.option(
     "--socket",

@@ -22,9 +22,9 @@ _SHOWN_GAPS = 10
 @as_json
 @pass_target
 def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
-    """Tell about one connection (`explain track:0`) or one rule (`explain rule 17`).
+    """Tell about one connection, or about one rule.
 
-    Where it is, since when, its gaps of the last day, its last match.
+    `explain track:0`, `explain rule 17`: where it is, since when, its gaps of the last day, its last match.
     """
     match what:
         case ("rule", rule):

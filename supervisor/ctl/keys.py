@@ -24,7 +24,10 @@ _name = click.argument("name", shell_complete=key_names)
 @as_json
 @click.pass_context
 def keys(ctx: click.Context, as_json: bool) -> None:
-    """Show the keys: state, connects that are left, and why and until when one rests."""
+    """Show the keys: their states, and why one rests.
+
+    Shows too until when, and how many connects are left of its budget.
+    """
     if ctx.invoked_subcommand is not None:
         return
     found = ctx.find_object(Target).client.get("keys")  # type: ignore[union-attr] # the root makes one
@@ -41,7 +44,10 @@ def keys(ctx: click.Context, as_json: bool) -> None:
 @_name
 @pass_target
 def release(target: Target, name: str) -> None:
-    """End the quarantine or the rest of the key NAME: it may be tried at once."""
+    """End the quarantine or the rest of the key NAME.
+
+    It may be tried at once.
+    """
     answer = target.client.post("keys", name, "release")
     click.echo(f"{name}: released, now {answer['state']}; it may be tried at once")
 
@@ -50,7 +56,10 @@ def release(target: Target, name: str) -> None:
 @_name
 @pass_target
 def test(target: Target, name: str) -> None:
-    """Make one connect attempt with the key NAME, within its budget, and print the server's answer."""
+    """Connect once with the key NAME, and print the answer.
+
+    This spends a connect of its budget. With API v2 it asks X, and opens no stream.
+    """
     answer = target.client.post("keys", name, "test")
     said = one_line(answer["detail"])
     status = f"{answer['status']} " if answer["status"] is not None else ""

@@ -14,7 +14,10 @@ from traptor.supervisor.ctl.target import Target, pass_target
 @click.command()
 @pass_target
 def check(target: Target) -> None:
-    """Check ini, keys, Redis and Kafka, as `traptor-supervisor --check` does. Needs -c."""
+    """Check ini, keys, Redis and Kafka.
+
+    As `traptor-supervisor --check` does. Needs -c.
+    """
     # Imported here: it takes longer than any other command.
     from traptor.supervisor.checks.check import check as run_check
 

@@ -19,7 +19,10 @@ from traptor.supervisor.ctl.target import Target, pass_target
 @click.option("-n", "--most", type=click.IntRange(1), help="End after so many.")
 @pass_target
 def tail(target: Target, connection: str, most: int | None) -> None:
-    """Print the messages of CONNECTION as they pass, one a line, until Ctrl-C."""
+    """Print the messages of CONNECTION as they pass.
+
+    One a line, until Ctrl-C.
+    """
     say_if_silent(target.client, connection)
     with contextlib.suppress(KeyboardInterrupt):
         _print(target.client.lines("connections", connection, "tail"), most)
@@ -31,7 +34,10 @@ def tail(target: Target, connection: str, most: int | None) -> None:
 @click.option("--within", default="30s", show_default=True, help="Wait no longer for them.")
 @pass_target
 def sample(target: Target, connection: str, most: int, within: str) -> None:
-    """Print the next few messages of CONNECTION as they pass, one a line."""
+    """Print the next few messages of CONNECTION.
+
+    As they pass, one a line.
+    """
     say_if_silent(target.client, connection)
     parameters = {"messages": str(most), "within": within}
     _print(target.client.lines("connections", connection, "sample", **parameters), most)

@@ -27,9 +27,9 @@ _HEALTH = {"ok": 0, "degraded": 1, "down": 2}
 @as_json
 @pass_target
 def status(target: Target, watch: bool, as_json: bool) -> None:
-    """Show what is collected and what is not: problems first, then each connection.
+    """Show what is collected and what is not, problems first.
 
-    Exit code: that of `health`.
+    Then each connection. Exit code: that of `health`.
     """
     client = target.client
     if watch:
@@ -59,7 +59,10 @@ def _watch(client: Client) -> None:
 @as_json
 @pass_target
 def health(target: Target, as_json: bool) -> None:
-    """Tell in one line whether all is well; exit 0 ok, 1 degraded, 2 down, 3 no supervisor answers."""
+    """Tell in one line whether all is well.
+
+    Exit codes: 0 ok, 1 degraded, 2 down, 3 no supervisor answers.
+    """
     seen = target.client.get("status")
     verdict = seen["health"]
     found = [{"level": one["level"], "sentence": one["sentence"]} for one in seen["problems"]]

@@ -48,7 +48,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("other", type=_file)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(one: Path, other: Path, as_json: bool) -> None:
-    """Compare two files of delivered posts, such as those of the output and of its trial.
+    """Compare two files of posts: of the output and of its trial.
 
     Rules, author, time and text must be the same for each id. Exit code 1: something differs.
     """
