@@ -21,7 +21,7 @@ from traptor.common.rules.rule import Rule
 from traptor.worker.stream.body import READ_BYTES
 from traptor.worker.stream.failure import NETWORK_ERRORS, is_read_timeout, never_reached, short
 from traptor.worker.stream.opening import Opening
-from traptor.worker.stream.reply import Reply, back_off_headers
+from traptor.worker.stream.reply import StreamReply, back_off_headers
 from traptor.worker.stream.request import OneRequestSession, Request
 from traptor.worker.stream.stop import Stop
 
@@ -52,7 +52,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
         self.on_refused = on_refused
         self._stop = Stop()
         self._opening = Opening(settings.connect_timeout_s)
-        self._reply: Reply | None = None
+        self._reply: StreamReply | None = None
         self._ending: Disconnected | None = None
         self._set_up_session(connect)
 
@@ -227,7 +227,7 @@ class HttpStream(tweepy.streaming.BaseStream, abc.ABC):  # type: ignore[misc]  #
 
     def _keep_response(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         self._opening.end()
-        self._reply = Reply(response, self._opening.body(response.raw))
+        self._reply = StreamReply(response, self._opening.body(response.raw))
         response.iter_lines = self._messages  # type: ignore[assignment]
 
     def _messages(self, chunk_size: int) -> Iterator[list[bytes]]:

@@ -29,7 +29,7 @@ _CLOSED = (ValueError, OSError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class StreamReply:
     """A response, whose body one thread reads; any thread may look at it and shut it."""
 
     response: requests.Response
