@@ -28,7 +28,7 @@ from appchaos_parts.judge import Found, judged
 from appchaos_parts.report import Report
 from appchaos_parts.traces import Traces
 from appchaos_parts.troubles import OF_RECOVERIES, OF_SEARCHES, OF_TWO, USUAL, Kind, Trouble, troubles
-from traptor.supervisor.ledger.accounting import imbalances
+from traptor.supervisor.ledger.answers.accounting import imbalances
 
 _START_S = 180.0
 _CALM_S = 960.0  # connects or requests for filters may be used up, for a window of X's

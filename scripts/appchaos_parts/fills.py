@@ -11,7 +11,7 @@ from trial.rules import Value
 
 from traptor.supervisor.gaps.fill import FillState
 from traptor.supervisor.ledger.disk.reader import LedgerReader
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 
 Json = Mapping[str, Any]
 

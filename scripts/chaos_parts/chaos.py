@@ -29,7 +29,7 @@ from chaos_parts.report import Report
 from chaos_parts.schedule import FULL_DISKS, schedule
 from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
-from traptor.supervisor.ledger.accounting import imbalances
+from traptor.supervisor.ledger.answers.accounting import imbalances
 
 # A trial that works waits for none of these times to be over, however busy the machine.
 _START_S = 180.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chaos_parts.timeline import Entry, Kind
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import NOTHING
 from traptor.supervisor.ledger.records import Entry as StoredEntry
 

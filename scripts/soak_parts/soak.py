@@ -25,7 +25,7 @@ from trial.view import StatusReader
 
 from soak_parts.disturber import Disturber
 from soak_parts.report import Report
-from traptor.supervisor.ledger.accounting import imbalances
+from traptor.supervisor.ledger.answers.accounting import imbalances
 
 _KEYS = 9  # five for the connections, the rest as spares
 # A trial that works waits for none of these times to be over, however busy the machine.

@@ -10,8 +10,8 @@ from aiohttp import web
 from traptor.supervisor.control.history import History
 from traptor.supervisor.control.refusals import Refused
 from traptor.supervisor.control.views import answer
-from traptor.supervisor.ledger.answer import UnknownError
-from traptor.supervisor.ledger.question import Question
+from traptor.supervisor.ledger.answers.answer import UnknownError
+from traptor.supervisor.ledger.answers.question import Question
 from traptor.supervisor.orders.desk import Desk
 from traptor.supervisor.problems.problem import Subject
 

@@ -17,9 +17,10 @@ import orjson
 from aiohttp import web
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.ledger.answer import Answer, View, is_any
+from traptor.supervisor.ledger.answers.answer import Answer, View, is_any
+from traptor.supervisor.ledger.answers.question import Question
 from traptor.supervisor.ledger.disk.reader import LedgerReader
-from traptor.supervisor.ledger.question import Period, Question
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry
 
 log = logging.getLogger(__name__)

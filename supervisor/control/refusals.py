@@ -10,8 +10,8 @@ import orjson
 from aiohttp import web
 
 from traptor.common.errors import ConfigError, TraptorError
-from traptor.supervisor.ledger.answer import UnknownError
-from traptor.supervisor.ledger.question import BadQuestionError
+from traptor.supervisor.ledger.answers.answer import UnknownError
+from traptor.supervisor.ledger.answers.question import BadQuestionError
 from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
 
 log = logging.getLogger(__name__)

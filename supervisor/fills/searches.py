@@ -25,7 +25,7 @@ from traptor.supervisor.fills.purse import Purse
 from traptor.supervisor.fills.record import FillRecord, about
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.workers.spec import connect_message
 
 log = logging.getLogger(__name__)

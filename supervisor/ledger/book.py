@@ -5,11 +5,10 @@ It holds timelines and what is not written yet; `ledger.writer` brings that to d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import generation_folders
@@ -19,6 +18,7 @@ from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.ledger.fills import Choose, FillBook
 from traptor.supervisor.ledger.gaplog import GapLog
 from traptor.supervisor.ledger.membership import Membership, carried_by, is_told, named_in_entries
+from traptor.supervisor.ledger.pending import Pending
 from traptor.supervisor.ledger.records import (
     KNOWN,
     NOTHING,
@@ -26,14 +26,11 @@ from traptor.supervisor.ledger.records import (
     Entry,
     Inheritance,
     LastKnown,
-    Placement,
     Unwritten,
 )
 from traptor.supervisor.ledger.resume import Shift, Streamed, moved, resume
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.workers.leftovers import is_app_connection, is_second, second_connection
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -65,17 +62,13 @@ class Ledger:
         choose: Choose = lambda _entry: None,
     ) -> None:
         self.fills = FillBook(stored.fills if stored is not None else None, choose)
+        self.pending = Pending()
         self._connections = connections
         self._boot = boot
         self._on_entry = on_entry
         self._on_handover = on_handover
         self._timelines: dict[str, GapTracker] = {}
         self._pages: dict[str, _Page] = {}
-        self._entries: list[Entry] = []
-        self._placements: list[Placement] = []
-        self._forgotten: list[str] = []
-        self._written: dict[str, LastKnown] = {}
-        self._changed: set[str] = set()  # connections whose accounts may differ from what is written
         self._last_id = stored.last_id if stored else 0
         self._membership = Membership(stored.places if stored else ())
         self._gap_log = GapLog()
@@ -90,7 +83,7 @@ class Ledger:
         if name not in self._timelines:
             self._pages[name] = _Page(began=at, safe_until=at)
             self._timelines[name] = GapTracker(name, at, self._take, partial(self._hand_over, name))
-            self._changed.add(name)
+            self.pending.changed([name])
         return self._timelines[name]
 
     def look(self, known: Iterable[Snapshot], at: Instant) -> None:
@@ -100,7 +93,7 @@ class Ledger:
         """
         groups = {KNOWN + str(snapshot.group): snapshot for snapshot in known}
         for place, snapshot in groups.items():
-            self._placements += self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall)
+            self.pending.placed(self._membership.look(place, snapshot.fingerprint, snapshot.rules, at.wall))
         gone = {*self._timelines, *self._membership.places} - groups.keys()
         self.look_at(sorted(gone | self._connections.keys()), at)
 
@@ -114,14 +107,14 @@ class Ledger:
                 continue
             if (named := named_in_entries(c)) != self._pages[name].carried:
                 self._pages[name].carried = named
-                self._changed.add(name)
+                self.pending.changed([name])
             if is_told(c):
                 carried, rules = carried_by(c)
-                self._placements += self._membership.look(name, carried.rules, rules, at.wall)
+                self.pending.placed(self._membership.look(name, carried.rules, rules, at.wall))
 
     def note(self) -> None:
         """Have the next batch say of all that nothing happened: that dates what a dying master leaves."""
-        self._changed.update(self._timelines)
+        self.pending.changed(self._timelines)
 
     def shut_down(self, at: Instant) -> None:
         """Close the timelines for an orderly stop of the master."""
@@ -138,8 +131,7 @@ class Ledger:
             is_old = standing.kind is IntervalKind.UNPLANNED and standing.open_from.wall < before
             if is_old and name not in self._connections:
                 del self._timelines[name], self._pages[name]
-                self._written.pop(name, None)
-                self._forgotten.append(name)
+                self.pending.forget(name)
 
     def unplanned(self) -> Iterator[tuple[str, Instant]]:
         """Yield each connection that has nothing to stream, and since when, across restarts."""
@@ -152,42 +144,26 @@ class Ledger:
 
     def batch(self, at: Instant, *, is_clean: bool = False) -> Unwritten:
         """Return what is not on disk yet: of connections, those with news, or all once noted."""
-        names, self._changed = self._changed & self._timelines.keys(), set()
+        names = sorted(self.pending.take_changed() & self._timelines.keys())
         for name in names:
             self._date(name, at)
         return Unwritten(
             at,
             self._boot,
             is_clean,
-            tuple(self._forgotten),
-            tuple(self._entries),
-            tuple(self._placements),
-            [one for one in map(self._account, sorted(names)) if self._written.get(one.connection) != one],
+            self.pending.forgotten,
+            self.pending.entries,
+            self.pending.placements,
+            self.pending.differing(map(self._account, names)),
             self.fills.news(),
         )
 
     def written(self, batch: Unwritten) -> None:
         """Record that the batch is on disk now."""
-        del self._forgotten[: len(batch.forgotten)]
-        self._entries = _without(batch.entries, self._entries)
-        self._placements = _without(batch.placements, self._placements)
-        self._written.update((account.connection, account) for account in batch.accounts)
+        self.pending.written(batch)
         self.fills.written(batch.fills)
 
-    @property
-    def unwritten(self) -> int:
-        """The number of unwritten items."""
-        return len(self._entries) + len(self._placements)
-
     # ---- answers
-
-    def unwritten_entries(self) -> tuple[Entry, ...]:
-        """Return completed intervals that are perhaps not on disk yet."""
-        return tuple(self._entries)
-
-    def unwritten_placements(self) -> tuple[Placement, ...]:
-        """Return where rules are, as far as it is perhaps not on disk yet."""
-        return tuple(self._placements)
 
     def open_entries(self, now: Instant) -> Iterator[Entry]:
         """Yield the current interval of every connection."""
@@ -230,23 +206,23 @@ class Ledger:
         self._last_id += 1
         entry = Entry.of(interval, page.carried, self._newly_limited(interval.connection), self._last_id)
         page.limited = self._limited(interval.connection)
-        self._entries.append(entry)
-        self._changed.add(interval.connection)
+        self.pending.completed(entry)
+        self.pending.changed([interval.connection])
         self.fills.take(entry)
         self._on_entry(entry)
         self._gap_log.take(interval)
 
     def _hand_over(self, name: str) -> None:
-        self._changed.add(name)
+        self.pending.changed([name])
         self._on_handover()
 
     def _close(self, name: str, at: Instant) -> None:
         """Close a connection, or a group's place, that no longer exists."""
         if name in self._membership.places:
-            self._placements += self._membership.empty(name, at.wall)
+            self.pending.placed(self._membership.empty(name, at.wall))
         if name in self._timelines:
             self._pages[name].carried, self._pages[name].limited = NOTHING, 0
-            self._changed.add(name)
+            self.pending.changed([name])
             self._timelines[name].unplanned(at)
 
     def _limited(self, name: str) -> int:
@@ -276,9 +252,3 @@ class Ledger:
     def _account(self, name: str) -> LastKnown:
         page = self._pages[name]
         return LastKnown(name, page.began, self._timelines[name].standing, page.safe_until, page.carried)
-
-
-def _without(written: Sequence[T], items: list[T]) -> list[T]:
-    """Return the items but these very ones: what came since they were taken stays."""
-    dropped = set(map(id, written))
-    return [item for item in items if id(item) not in dropped]

@@ -13,14 +13,14 @@ import redis.asyncio
 
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.ledger.answers.answer import View
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.place import ledger_path
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.fills import Choose
 from traptor.supervisor.ledger.mirror import GapMirror
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry
 from traptor.supervisor.ledger.writer import LedgerWriter
 from traptor.supervisor.rules.groups import Groups
@@ -87,7 +87,7 @@ class LedgerKeeper:
     def status(self) -> dict[str, int | str | None]:
         """Return figures on the progress of writing, and why it fails now."""
         return {
-            "unwritten": self.ledger.unwritten,
+            "unwritten": len(self.ledger.pending),
             "write_failures": self._writer.failures,
             "error": self._writer.error,
         }

@@ -16,7 +16,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Unwritten
 
 log = logging.getLogger(__name__)

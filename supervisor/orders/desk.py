@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from traptor.common.config.settings import Settings
-from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.ledger.answers.answer import View
 from traptor.supervisor.orders.connections import ConnectionOrders
 from traptor.supervisor.orders.keys import KeyOrders
 from traptor.supervisor.orders.sampling import Sampling

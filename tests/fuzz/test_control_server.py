@@ -26,8 +26,8 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
-from traptor.supervisor.ledger.accounting import Balance
-from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.ledger.answers.accounting import Balance
+from traptor.supervisor.ledger.answers.answer import View
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.records import Entry, Placement, Unwritten
 

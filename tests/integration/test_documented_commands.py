@@ -25,7 +25,7 @@ from support.systemctl import Unit
 from support.waiting import wait_for
 
 from traptor.supervisor.ctl.cli import main as ctl
-from traptor.supervisor.ledger.accounting import balances
+from traptor.supervisor.ledger.answers.accounting import balances
 
 Make = Callable[..., Collection]
 BIN = Path(sys.executable).parent

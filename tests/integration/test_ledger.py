@@ -17,7 +17,7 @@ from support.collection import Collection, Json, Key
 from support.control import lines
 from support.waiting import wait_for
 
-from traptor.supervisor.ledger.accounting import balances
+from traptor.supervisor.ledger.answers.accounting import balances
 
 Make = Callable[..., Collection]
 Span = tuple[float, float]

@@ -22,7 +22,7 @@ from traptor.supervisor.control.live import MOST_LIVE
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.ledger.answer import View
+from traptor.supervisor.ledger.answers.answer import View
 from traptor.supervisor.orders.desk import Desk
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.keys.conduct.budget import Purpose
 from traptor.supervisor.keys.conduct.states import ConnectVerdict
 from traptor.supervisor.ledger.fills import FillBook
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry, StoredFills
 from traptor.supervisor.money.account import Account
 

@@ -14,7 +14,7 @@ from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTotal
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
 from traptor.supervisor.ledger.disk.schema import account_of, entry_of, fill_of, told_of
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry, Inheritance, StoredFills
 
 OPEN_STATES = (FillState.WAITING.value, FillState.RUNNING.value)

@@ -15,7 +15,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row, told_row
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry, FillNews, Inheritance, Placement, Unwritten
 from traptor.supervisor.state.database import migrate, refuse_link, says_full
 from traptor.supervisor.state.reserve import Reserve

@@ -16,8 +16,8 @@ from support.ledgerhost import Host
 
 from traptor.common.files.mark import Mark, MarkFile
 from traptor.supervisor.gaps.interval import GapCause
-from traptor.supervisor.ledger.accounting import balances
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.answers.accounting import balances
+from traptor.supervisor.ledger.period import Period
 
 NAMES = ("track:0", "track:0.2", "follow:7")
 

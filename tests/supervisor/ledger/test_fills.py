@@ -17,7 +17,7 @@ from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, fill_row
 from traptor.supervisor.ledger.disk.store import LedgerStore
 from traptor.supervisor.ledger.fills import FillBook
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import ALL_TIME, Period
 from traptor.supervisor.ledger.records import Entry, StoredFills, Unwritten
 from traptor.supervisor.state.database import migrate
 
@@ -168,11 +168,11 @@ def test_fills_are_answered_by_period_and_connection_and_forgotten_with_their_ga
     book.put(book.open(APP)[0].given_up("old", T))
     written(book, store)
     with closing(LedgerReader(store.path)) as reader:
-        assert len(reader.fills(Period())) == 3
+        assert len(reader.fills(ALL_TIME)) == 3
         assert [one.connection for one in reader.fills(Period(T + 50), APP)] == [APP]
         store.prune(Period(T + 150, T + 200))
         # what is still to be filled stays
-        assert [one.state for one in reader.fills(Period())] == [FillState.WAITING] * 2
+        assert [one.state for one in reader.fills(ALL_TIME)] == [FillState.WAITING] * 2
 
 
 def test_gaps_that_the_ledger_forgets_are_not_filled_any_more(store: LedgerStore) -> None:
@@ -185,7 +185,7 @@ def test_gaps_that_the_ledger_forgets_are_not_filled_any_more(store: LedgerStore
     written(book, store)
     store.prune(Period(T + 50, T + 200))
     with closing(LedgerReader(store.path)) as reader:
-        assert [one.from_unix - T for one in reader.fills(Period())] == [100]
+        assert [one.from_unix - T for one in reader.fills(ALL_TIME)] == [100]
 
 
 def test_what_ended_is_counted_for_ever(store: LedgerStore) -> None:

@@ -36,7 +36,7 @@ async def overlap(host: Host) -> None:
             await asyncio.sleep(0)  # it has taken its batch, or waits for its turn
             break_off(host)
     assert await writer.write()
-    assert host.ledger.unwritten == 0
+    assert len(host.ledger.pending) == 0
     told = [(one.cause or one.kind, one.from_unix - WALL, one.to_unix - WALL) for one in host.told]
     assert host.stored("track:0") == told
     writer.close()

@@ -15,11 +15,10 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.gaps.interval import GapCause, Instant, IntervalKind, TimelineState
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import ALL_TIME, Period
 from traptor.supervisor.ledger.records import Carried, Entry, LastKnown, Placement, Unwritten
 
 NOW = Instant(1000.0, 50.0)
-ALWAYS = Period()
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def batch(**fields: object) -> Unwritten:
     return Unwritten(NOW, "boot", **fields)  # type: ignore[arg-type]
 
 
-def read(store: LedgerStore, period: Period = ALWAYS) -> list[Entry]:
+def read(store: LedgerStore, period: Period = ALL_TIME) -> list[Entry]:
     with closing(LedgerReader(store.path)) as reader:
         return [entry for page in reader.entries(NO_ID, period) for entry in page]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from traptor.common.config.kinds.quantities import read_duration
-from traptor.supervisor.ledger.records import Entry
+from traptor.supervisor.ledger.period import ALL_TIME, Period
 
 _LATEST_UNIX = 253_402_300_799.0  # the last second of the year 9999, the latest that a date can express
 _PARAMETERS = ("connection", "rule", "since", "until")
@@ -20,41 +20,12 @@ class BadQuestionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """A stretch of Unix time; without ends it covers all time."""
-
-    since: float = -math.inf
-    until: float = math.inf
-
-    def overlap(self, since: float, until: float) -> Period | None:
-        """Return the overlap with another period; None when there is none."""
-        common = Period(max(self.since, since), min(self.until, until))
-        return common if common.since < common.until else None
-
-    def clip(self, entry: Entry) -> Entry | None:
-        """Return the part of an entry in the period, with its share of the seconds (clocks may be set)."""
-        if self.since <= entry.from_unix and entry.to_unix <= self.until:
-            return entry
-        common = self.overlap(entry.from_unix, entry.to_unix)
-        if common is None:
-            return None
-        share = (common.until - common.since) / (entry.to_unix - entry.from_unix)
-        return replace(
-            entry,
-            from_unix=common.since,
-            to_unix=common.until,
-            seconds=entry.seconds * share,
-            is_open=entry.is_open and common.until == entry.to_unix,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """The question: everything, or a part of it."""
 
     connection: str | None = None
     rule: str | None = None
-    period: Period = Period()
+    period: Period = ALL_TIME
 
     @classmethod
     def parse(cls, parameters: Mapping[str, Sequence[str]], now_unix: float) -> Question:

@@ -13,11 +13,12 @@ from typing import Any
 
 from traptor.supervisor.gaps.fill import Fill, FillIndex
 from traptor.supervisor.gaps.interval import Instant, IntervalKind
-from traptor.supervisor.ledger.accounting import TOLERANCE_S, Balance
+from traptor.supervisor.ledger.answers.accounting import TOLERANCE_S, Balance
+from traptor.supervisor.ledger.answers.coverage import coverage, known_spans, with_news
+from traptor.supervisor.ledger.answers.question import Question
 from traptor.supervisor.ledger.book import Ledger
-from traptor.supervisor.ledger.coverage import coverage, known_spans, with_news
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader, StoredStay
-from traptor.supervisor.ledger.question import Period, Question
+from traptor.supervisor.ledger.period import ALL_TIME, Period
 from traptor.supervisor.ledger.records import KNOWN, UNCARRIED, Entry, Placement
 
 Json = dict[str, Any]
@@ -44,8 +45,8 @@ class View:
         balances = [Balance.of(name, began, now, totals) for name, began, totals in ledger.sums(now)]
         return cls(
             now,
-            ledger.unwritten_entries(),
-            ledger.unwritten_placements(),
+            ledger.pending.entries,
+            ledger.pending.placements,
             tuple(ledger.open_entries(now)),
             balances,
             ledger.fills.all(),
@@ -140,7 +141,7 @@ class Answer:
 
     def _totals_of(self, balance: Balance) -> Json:
         period = self._question.period
-        if period == Period():
+        if period == ALL_TIME:
             return _connection_totals(balance)
         entries = list(self._entries(balance.connection, period))
         sums = _sums(entries)

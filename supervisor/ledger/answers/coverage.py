@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from traptor.supervisor.gaps.interval import IntervalKind
 from traptor.supervisor.ledger.disk.reader import StoredStay
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import KNOWN, UNCARRIED, Entry, Placement
 
 Span = tuple[float, float]

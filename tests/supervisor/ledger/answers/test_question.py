@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.supervisor.ledger.question import BadQuestionError, Period, Question
+from traptor.supervisor.ledger.answers.question import BadQuestionError, Question
+from traptor.supervisor.ledger.period import ALL_TIME, Period
 from traptor.supervisor.ledger.records import Entry
 
 NOW = 1795647600.0
@@ -55,7 +56,7 @@ def test_a_duration_is_a_time_so_long_ago(text: str, ago_s: float) -> None:
 
 
 def test_nothing_asks_for_everything() -> None:
-    assert Question.parse({}, NOW) == Question(None, None, Period())
+    assert Question.parse({}, NOW) == Question(None, None, ALL_TIME)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.gaps.interval import GapCause, Instant
-from traptor.supervisor.ledger.accounting import balances, imbalances
+from traptor.supervisor.ledger.answers.accounting import balances, imbalances
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.store import LedgerStore
 

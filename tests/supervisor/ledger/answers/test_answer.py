@@ -14,11 +14,11 @@ from traptor.common.fills import FillMethod
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import GapCause, Instant, Totals
-from traptor.supervisor.ledger.accounting import Balance
-from traptor.supervisor.ledger.answer import Answer, UnknownError, View, is_any
+from traptor.supervisor.ledger.answers.accounting import Balance
+from traptor.supervisor.ledger.answers.answer import Answer, UnknownError, View, is_any
+from traptor.supervisor.ledger.answers.question import Question
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.disk.store import LedgerStore
-from traptor.supervisor.ledger.question import Question
 from traptor.supervisor.ledger.records import Entry, FillNews, Placement, Unwritten
 
 NOW = Instant(150.0, 50.0)

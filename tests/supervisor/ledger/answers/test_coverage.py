@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.supervisor.ledger.coverage import coverage, known_spans, with_news
+from traptor.supervisor.ledger.answers.coverage import coverage, known_spans, with_news
 from traptor.supervisor.ledger.disk.reader import StoredStay
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry, Placement
 
 KEY = "traptor-track:0:1"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from traptor.supervisor.gaps.interval import Instant, Totals
 from traptor.supervisor.ledger.disk.reader import NO_ID, LedgerReader
-from traptor.supervisor.ledger.question import Period
+from traptor.supervisor.ledger.period import ALL_TIME
 from traptor.supervisor.ledger.records import Entry, Inheritance, LastKnown
 
 TOLERANCE_S = 0.01
@@ -47,7 +47,7 @@ def balances(path: Path) -> tuple[Balance, ...]:
         if stored is None:
             return ()
         return tuple(
-            _balance(stored, account, reader.entries(NO_ID, Period(), account.connection))
+            _balance(stored, account, reader.entries(NO_ID, ALL_TIME, account.connection))
             for account in stored.accounts
         )
 
