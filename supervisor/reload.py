@@ -17,8 +17,10 @@ from traptor.supervisor.apps.configured import app_settings, route
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import restart_limits
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
 from traptor.supervisor.keys.conduct.limits import PoolLimits
+from traptor.supervisor.state.gone import forget_gone_keys
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,8 @@ def take_keys(context: Context, now: float) -> None:
     change = context.pool.replace(context.settings.keys, now, is_on_this_host)
     context.keys_changed = True
     settings = context.settings
+    keep_s = settings.supervisor.ledger_keep
+    forget_gone_keys(context.store, context.pool.records, context.pool.ring.known(), keep_s, instant(now))
     if settings.traptor.api == V2:
         apps = [(key, app_settings(settings), route(settings, key)) for key in settings.keys]
         context.apps.take_keys(apps)

@@ -122,6 +122,19 @@ class KeyRecords:
             if key_id in known or not record.is_blank(self.limits, now)
         }
 
+    def strangers(self, known: Container[str]) -> frozenset[str]:
+        """Return the keys with a record that are not known any more."""
+        return frozenset(key_id for key_id in self._records if key_id not in known)
+
+    def is_free(self, key_id: str, now: float) -> bool:
+        """Tell whether no connect of the key counts any more, and nothing keeps it from connecting."""
+        return self[key_id].is_free(self.limits, now)
+
+    def forget(self, key_ids: Iterable[str]) -> None:
+        """Forget all of these keys."""
+        for key_id in key_ids:
+            self._records.pop(key_id, None)
+
     def _keep(self, key_id: str, record: KeyRecord) -> None:
         self._records[key_id] = record
         self._news.changed(key_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -31,6 +31,7 @@ _MIGRATIONS: Migrations = (
         " piece TEXT NOT NULL, PRIMARY KEY (key_id, what, name)) WITHOUT ROWID",
         "DELETE FROM apps WHERE what = 'standing'",  # it is kept in pieces now, and learnt anew
     ),
+    ("CREATE TABLE gone_keys (key_id TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID",),
 )
 # Reserved together, so that only one restart in eight waits for the disk. The next master skips what is left
 # when this one dies.
@@ -50,6 +51,13 @@ _SAVE_PIECE = """
 _DROP_PIECE = "DELETE FROM app_pieces WHERE key_id = ? AND what = ? AND name = ?"
 _LOAD_PIECES = "SELECT name, piece FROM app_pieces WHERE key_id = ? AND what = ?"
 _FORGET_PIECES = "DELETE FROM app_pieces WHERE key_id = ? AND what = ?"
+_KEYS_OF_APPS = "SELECT key_id FROM apps UNION SELECT key_id FROM app_pieces"
+_NOTE_GONE = "INSERT INTO gone_keys (key_id, since) VALUES (?, ?)"
+_FORGET_KEY = (
+    "DELETE FROM apps WHERE key_id = ?",
+    "DELETE FROM app_pieces WHERE key_id = ?",
+    "DELETE FROM gone_keys WHERE key_id = ?",
+)
 _SAVE_STOP = "INSERT INTO stops (connection, since) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FORGET_STOP = "DELETE FROM stops WHERE connection = ?"
 _LOG_PAGES = 100
@@ -120,7 +128,7 @@ class StateStore:
         ]
         dropped = [(key_id, what, name) for name, one in pieces.items() if one is None]
         with self._explained():
-            self._with_room(lambda: self._write_pieces(saved, dropped))
+            self._with_room(lambda: self._write_all((_SAVE_PIECE, saved), (_DROP_PIECE, dropped)))
 
     def load_pieces(self, key_id: str, what: str) -> dict[str, Any]:
         """Return all pieces of this kind by name."""
@@ -133,6 +141,31 @@ class StateStore:
         """Remove all pieces of this kind."""
         with self._explained():
             self._written(_FORGET_PIECES, (key_id, what))
+
+    def note_gone(self, known: Container[str], recorded: Iterable[str], since: float) -> Mapping[str, float]:
+        """Return since when (Unix time) keys are gone of which something is kept, here or as `recorded`.
+
+        Those that are not `known`, and were until now, are gone from `since` on.
+        """
+        with self._explained():
+            gone = {str(key_id): float(at) for key_id, at in self._db.execute("SELECT * FROM gone_keys")}
+            back = {key_id for key_id in gone if key_id in known}
+            kept = {*recorded, *(str(key_id) for (key_id,) in self._db.execute(_KEYS_OF_APPS))}
+            new = {key_id: since for key_id in kept if key_id not in known and key_id not in gone}
+            if back or new:
+                self._with_room(
+                    lambda: self._write_all(
+                        (_NOTE_GONE, new.items()),
+                        (_FORGET_KEY[-1], [(key_id,) for key_id in back]),
+                    )
+                )
+            return {key_id: at for key_id, at in (gone | new).items() if key_id not in back}
+
+    def forget_keys(self, key_ids: Iterable[str]) -> None:
+        """Remove all that is kept of the apps of these keys, and that they are gone."""
+        rows = [(key_id,) for key_id in key_ids]
+        with self._explained():
+            self._with_room(lambda: self._write_all(*((statement, rows) for statement in _FORGET_KEY)))
 
     def save_stop(self, connection: str, since: float) -> None:
         """Keep that the operator stopped a connection at `since` (Unix time)."""
@@ -185,11 +218,12 @@ class StateStore:
                     raise
         return write()
 
-    def _write_pieces(self, saved: Iterable[tuple[str, ...]], dropped: Iterable[tuple[str, ...]]) -> None:
+    def _write_all(self, *writes: tuple[str, Iterable[tuple[object, ...]]]) -> None:
+        """Carry out statements, each for all its rows, together or not at all."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany(_SAVE_PIECE, saved)
-            self._db.executemany(_DROP_PIECE, dropped)
+            for statement, rows in writes:
+                self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

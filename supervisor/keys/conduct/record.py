@@ -69,6 +69,13 @@ class KeyRecord:
         )
         return faded == fresh
 
+    def is_free(self, limits: PoolLimits, now: float) -> bool:
+        """Tell whether no connect counts any more, and no rest, quarantine or suspicion hinders one."""
+        rests = (self.backoff.rests_until(now), self.quarantined_until(now))
+        is_closed = self.closed_until is not None and self.closed_until > now
+        is_held = self.is_suspect or is_closed or any(until is not None for until in rests)
+        return not is_held and self.budget.used(limits, now) == 0
+
     def limits(self, ours: PoolLimits) -> PoolLimits:
         """Return the limits that count: the server's number of connects where it is the smaller."""
         if self.server_limit is None or self.server_limit >= ours.connects:
