@@ -85,6 +85,17 @@ class Counts(msgspec.Struct, frozen=True):
     project_rules_count: Number | None = None
     client_app_rules_count: AppCount | None = None
 
+    @property
+    def room(self) -> int:
+        """How many more filters the app's and the project's caps leave; 0 where X does not say."""
+        used = self.client_app_rules_count
+        pairs = (
+            (self.cap_per_client_app, used.rule_count if used else None),
+            (self.cap_per_project, self.project_rules_count),
+        )
+        left = [cap - count for cap, count in pairs if cap is not None and count is not None]
+        return max(0, min(left, default=0))
+
 
 class CountsAnswer(msgspec.Struct, frozen=True):
     """Wraps the counts."""

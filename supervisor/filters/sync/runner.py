@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from traptor.common.logs.event import fields
-from traptor.common.timing.backoff import doubled
 from traptor.supervisor.filters.sync.budget import RequestKind, RequestLimits, RuleBudget, load_budget
 from traptor.supervisor.filters.sync.difference import FilterDifference, difference
 from traptor.supervisor.filters.sync.goal import Goal
 from traptor.supervisor.filters.sync.memory import changed_pieces, load_standing
+from traptor.supervisor.filters.sync.rest import NO_REST
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.filters.sync.steps import (
     Add,
@@ -25,16 +25,12 @@ from traptor.supervisor.filters.sync.steps import (
     next_step,
 )
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.xapi.answers import Counts, ListedFilter
+from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter
 from traptor.supervisor.xapi.client import XClient
 from traptor.supervisor.xapi.failures import (
     BadAnswer,
-    CapExceeded,
-    KeyRefused,
-    OutOfCredit,
     RateLimited,
-    RequestRefused,
     RuleCapExceeded,
     ServerTrouble,
     XFailure,
@@ -43,15 +39,6 @@ from traptor.supervisor.xapi.quota import Quota
 
 log = logging.getLogger(__name__)
 
-_FIRST_REST_S = 5.0
-_LAST_REST_S = 320.0
-_LONGEST_REST_S = 86_400.0  # that X may ask for
-_REST_S: Mapping[type[XFailure], float] = {
-    OutOfCredit: 1_800.0,
-    CapExceeded: 1_800.0,
-    KeyRefused: 900.0,
-    RequestRefused: 900.0,
-}
 _MOST_PAGES = 200
 _NO_GOAL = Goal("", {})
 
@@ -90,9 +77,7 @@ class Sync:
         self._found: FilterDifference | None = None  # the last difference
         self._is_changing = False  # a change was asked for, and its answer is not here
         self._doubts = 0
-        self._rest_until = 0.0
-        self._troubles = 0
-        self._trouble: XFailure | None = None
+        self._rest = NO_REST
 
     def want(self, goal: Goal) -> None:
         """Set what is wanted; a run that is under way goes on with it."""
@@ -109,7 +94,7 @@ class Sync:
 
     def retry(self) -> None:
         """End a rest, when a key was replaced or the operator says so; the budget stays."""
-        self._rest_until, self._troubles, self._trouble = 0.0, 0, None
+        self._rest = NO_REST
 
     def dump(self) -> dict[str, Any]:
         """Return what a next master needs, as JSON values."""
@@ -154,8 +139,8 @@ class Sync:
 
     def _ended(self, step: Step, found: FilterDifference, now: float) -> SyncOutcome | None:
         """Return the outcome when the step is to wait; None when a request is to be made."""
-        if self._trouble is not None and now < self._rest_until:
-            return SyncOutcome(found, self._rest_until, self._trouble)
+        if self._rest.holds(now):
+            return SyncOutcome(found, self._rest.until, self._rest.trouble)
         match step:
             case Settled(unplaced):
                 self.standing = self.standing.without_splits()
@@ -163,7 +148,7 @@ class Sync:
             case WaitForEffect(until):
                 return SyncOutcome(found, until)
         free_at = self.budget.free_at(_kind_of(step), now)
-        return SyncOutcome(found, free_at, self._trouble) if free_at > now else None
+        return SyncOutcome(found, free_at, self._rest.trouble) if free_at > now else None
 
     async def _carry_out(self, step: Step) -> None:
         try:
@@ -222,7 +207,7 @@ class Sync:
         if self.budget.free_at(RequestKind.LIST, now) <= now:
             self._spend(RequestKind.LIST)
             try:
-                room = _room(await self.client.counts())
+                room = (await self.client.counts()).room
             except XFailure as failure:
                 log.debug("filters cannot be counted", extra=fields(error=str(failure)))
         self._keep(self.standing.capped(room, self._clock().mono))
@@ -237,11 +222,7 @@ class Sync:
             self.budget = self.budget.told(kind, failure.quota, now.mono, now.wall)
         else:
             self._told(kind, failure.quota)
-        rest_s = _REST_S.get(type(failure)) or doubled(_FIRST_REST_S, self._troubles, _LAST_REST_S)
-        asked_s = min(failure.quota.retry_after_s or 0.0, _LONGEST_REST_S)
-        self._rest_until = now.mono + max(rest_s, asked_s)
-        self._troubles += 1
-        self._trouble = failure
+        self._rest = self._rest.after(failure, now.mono)
         self._save()
 
     def _spend(self, kind: RequestKind) -> None:
@@ -265,15 +246,3 @@ class Sync:
 
 def _kind_of(step: Step) -> RequestKind:
     return RequestKind.LIST if isinstance(step, ListFilters) else RequestKind.CHANGE
-
-
-def _room(counts: Counts) -> int:
-    """Return how many filters the app's and the project's caps leave; 0 where X does not say."""
-    used = counts.client_app_rules_count
-    pairs = (
-        (counts.cap_per_client_app, used.rule_count if used else None),
-        (counts.cap_per_project, counts.project_rules_count),
-    )
-    return max(
-        0, min((cap - count for cap, count in pairs if cap is not None and count is not None), default=0)
-    )

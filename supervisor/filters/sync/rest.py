@@ -1,0 +1,41 @@
+"""How long a sync leaves X alone after X refused a request, or could not be asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from traptor.common.timing.backoff import doubled
+from traptor.supervisor.xapi.failures import CapExceeded, KeyRefused, OutOfCredit, RequestRefused, XFailure
+
+_FIRST_S = 5.0
+_LAST_S = 320.0
+_LONGEST_S = 86_400.0  # that X may ask for
+_SET_S: Mapping[type[XFailure], float] = {
+    OutOfCredit: 1_800.0,
+    CapExceeded: 1_800.0,
+    KeyRefused: 900.0,
+    RequestRefused: 900.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The present rest: why, until when (monotonic seconds), and after how many failures in a row."""
+
+    trouble: XFailure | None = None
+    until: float = 0.0
+    troubles: int = 0
+
+    def holds(self, now: float) -> bool:
+        """Tell whether nothing is to be asked now."""
+        return self.trouble is not None and now < self.until
+
+    def after(self, failure: XFailure, now: float) -> Rest:
+        """Return the rest after another failure."""
+        rest_s = _SET_S.get(type(failure)) or doubled(_FIRST_S, self.troubles, _LAST_S)
+        asked_s = min(failure.quota.retry_after_s or 0.0, _LONGEST_S)
+        return Rest(failure, now + max(rest_s, asked_s), self.troubles + 1)
+
+
+NO_REST = Rest()

@@ -1,0 +1,46 @@
+"""How long a sync leaves X alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from traptor.supervisor.filters.sync.rest import NO_REST, Rest
+from traptor.supervisor.xapi.failures import OutOfCredit, ServerTrouble, XFailure
+from traptor.supervisor.xapi.quota import Quota
+
+
+def trouble(kind: type[XFailure] = ServerTrouble, retry_after_s: float | None = None) -> XFailure:
+    return kind("no answer", quota=Quota(retry_after_s=retry_after_s))
+
+
+def after(failures: int) -> Rest:
+    rest = NO_REST
+    for _ in range(failures):
+        rest = rest.after(trouble(), 100.0)
+    return rest
+
+
+def test_the_rest_doubles_with_each_failure_up_to_its_longest() -> None:
+    assert [after(failures).until - 100.0 for failures in range(1, 9)] == [5, 10, 20, 40, 80, 160, 320, 320]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked_s", "rest_s"),
+    [
+        (ServerTrouble, 60.0, 60.0),
+        (ServerTrouble, 1.0, 5.0),
+        (ServerTrouble, 1e9, 86_400.0),
+        (OutOfCredit, None, 1_800.0),
+    ],
+)
+def test_what_x_asks_for_is_the_least_and_some_refusals_have_a_rest_of_their_own(
+    kind: type[XFailure], asked_s: float | None, rest_s: float
+) -> None:
+    rest = NO_REST.after(trouble(kind, asked_s), 100.0)
+    assert rest.until == 100.0 + rest_s
+    assert rest.holds(rest.until - 0.1)
+    assert not rest.holds(rest.until)
+
+
+def test_without_a_failure_nothing_rests() -> None:
+    assert not NO_REST.holds(-1.0)
