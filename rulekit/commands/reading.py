@@ -154,7 +154,9 @@ def _list_group(kit: Kit, group: GroupId, as_json: bool) -> None:
     for row in rows:
         fields = row["fields"]
         assert isinstance(fields, dict)
-        shown.append((row["rule_id"], fields.get("value", ""), fields.get("tag", ""), row["state"]))
+        shown.append(
+            (row["rule_id"] or row["key"], fields.get("value", ""), fields.get("tag", ""), row["state"])
+        )
     report_console().print(table(("rule_id", "value", "tag", "state"), shown))
 
 
@@ -165,12 +167,9 @@ def _judged(kit: Kit, rule: Stored) -> Found:
 def _rule_json(rule: Stored, found: Found) -> dict[str, object]:
     match found:
         case Rule():
-            state, values = (
-                ("streamed" if not found.doubt else f"streamed; {found.doubt}"),
-                list(found.values),
-            )
+            state, values = f"valid; {found.doubt}" if found.doubt else "valid", list(found.values)
         case Inactive():
-            state, values = f"not streamed: status {found.status}", []
+            state, values = f"inactive: status {found.status}", []
         case Rejected():
             state, values = f"invalid: {found.reason}", []
     return {

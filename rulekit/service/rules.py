@@ -211,9 +211,9 @@ class RuleDesk:
 
     def _told(self, rule: Stored) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
-        state = "streamed"
+        state = "valid"
         if isinstance(judged, Inactive):
-            state = f"not streamed: status {judged.status}"
+            state = f"inactive: status {judged.status}"
         elif isinstance(judged, Rejected):
             state = f"invalid: {judged.reason}"
         return {

@@ -20,12 +20,14 @@ def summary(status: Json) -> str:
     """Return the sentence that sums a status up."""
     wanted = [one for one in status["connections"] if one["state"] != "QUIET"]
     collecting = sum(one["collecting"] for one in wanted)
-    rate = sum(one["tweets_per_second"] or 0.0 for one in wanted if one["collecting"])
+    rates = [one["tweets_per_second"] for one in wanted if one["collecting"]]
+    known = [rate for rate in rates if rate is not None]
+    rate = f" {sum(known):.1f} tweets/s," if known or not rates else ""
     ending = ", stopping" if status["stopping"] else ""
     return (
         f"traptor-supervisor {status['version']}, pid {status['pid']}{ending}:"
         f" {collecting} of {counted(len(wanted), 'connection')} collecting,"
-        f" {rate:.1f} tweets/s, {counted(len(status['keys']), 'key')}"
+        f"{rate} {counted(len(status['keys']), 'key')}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 from support.rulekit_desk import Desk
 
@@ -30,14 +31,16 @@ def test_groups_and_rules_are_listed_with_what_becomes_of_them(desk: Desk) -> No
         "invalid": 1,
     }
     states = {row["key"][-1]: row["state"] for row in desk.json("list", "track:0")}
-    assert states["a"] == "streamed"
-    assert states["b"] == "not streamed: status paused"
+    assert states["a"] == "valid"
+    assert states["b"] == "inactive: status paused"
     assert states["c"].startswith("invalid: the phrase")
     assert states["d"] == "no rule: not a hash"
     result = desk.run("list", "track")
     assert "traptor-track:0:odd: not a hash" in result.stderr
     assert "track:1" in result.stdout
-    assert "word a" in desk.run("list", "track:0").stdout
+    table = desk.run("list", "track:0").stdout
+    assert "word a" in table
+    assert re.search(r"^traptor-track:0:odd +no rule: not a hash", table, re.M)
 
 
 def test_a_rule_is_shown_by_its_id_or_key(desk: Desk) -> None:

@@ -75,7 +75,7 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
     [found] = ask(settings, "GET", "?search=fLOODs")[1]
     assert (found["key"], found["state"], found["fields"]["value"]) == (
         "traptor-track:0:17",
-        "streamed",
+        "valid",
         "Flood",
     )
     assert [one["group"] for one in ask(settings, "GET", "?of=follow")[1]] == ["follow:press"]

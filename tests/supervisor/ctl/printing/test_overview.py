@@ -37,6 +37,12 @@ def test_problems_come_first_then_each_connection() -> None:
         assert part in rows[1], part
 
 
+def test_before_there_is_a_rate_none_is_told() -> None:
+    new = a_connection(tweets_per_second=None)
+    assert "1 of 1 connection collecting, 1 key" in printed(250, connections=[new])
+    assert "collecting, 12.3 tweets/s" in printed(250, connections=[new, a_connection("track:1")])
+
+
 def test_what_has_the_same_cause_is_counted_beneath_it() -> None:
     others = [a_problem(f"track:{number}", beneath=0) for number in range(7)]
     lines = printed(250, problems=[a_problem(), *others, a_problem("follow:9")]).splitlines()
