@@ -14,6 +14,7 @@ class Membership:
 
     def __init__(self, places: Iterable[str]) -> None:
         self._fingerprints: dict[str, str | None] = dict.fromkeys(places)
+        self._rules: dict[str, Sequence[Rule]] = {}  # shared with whoever holds them, but for what changed
 
     @property
     def places(self) -> KeysView[str]:
@@ -24,13 +25,14 @@ class Membership:
         """Record which rules are there at a Unix time and return the changes to write down."""
         if self._fingerprints.get(place) == fingerprint:
             return []
-        self._fingerprints[place] = fingerprint
-        return [Placement(place, rules, at)]
+        before = self._rules.get(place)
+        self._fingerprints[place], self._rules[place] = fingerprint, rules
+        return [Placement(place, rules, at, before)]
 
     def empty(self, place: str, at: float) -> list[Placement]:
         """Record that nothing is there any more and return the changes to write down."""
         del self._fingerprints[place]
-        return [Placement(place, (), at)]
+        return [Placement(place, (), at, self._rules.pop(place, None))]
 
 
 def is_told(c: Connection) -> bool:

@@ -93,12 +93,14 @@ class Entry:
 class Placement:
     """From a Unix time on, exactly these rules are in a place: a connection, or KNOWN followed by a group.
 
-    The writer's thread finds out which rules joined and left, as that takes long for 100,000 rules.
+    `before` are those of the placement before this one; None: only the file tells. The writer's thread finds
+    out which rules joined and left, as that takes long for 100,000 rules.
     """
 
     place: str
     rules: Sequence[Rule] = field(repr=False)
     at: float
+    before: Sequence[Rule] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

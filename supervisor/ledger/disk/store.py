@@ -13,6 +13,7 @@ from pathlib import Path
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
+from traptor.common.rules.turnover import turnover
 from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_stored
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row, told_row
 from traptor.supervisor.ledger.period import Period
@@ -192,8 +193,13 @@ class LedgerStore:
 
     def _place(self, placement: Placement) -> None:
         place, at = placement.place, placement.at
-        before = {key for (key,) in self._db.execute(_KEYS_IN, (place,))}
-        now = {rule.key: rule.rule_id for rule in placement.rules}
+        if placement.before is None:
+            before = {key for (key,) in self._db.execute(_KEYS_IN, (place,))}
+            now = {rule.key: rule.rule_id for rule in placement.rules}
+        else:  # of a rule with other content both have the key
+            changed = turnover(placement.before, placement.rules)
+            before = {rule.key for rule in changed.left}
+            now = {rule.key: rule.rule_id for rule in changed.joined}
         joined = now.keys() - before
         self._db.executemany(_LEAVE, ((at, place, key) for key in before - now.keys()))
         self._db.executemany(_ADD_RULE, ((key, now[key]) for key in joined))

@@ -33,10 +33,11 @@ def test_what_is_as_it_was_is_not_told_again() -> None:
     membership = Membership([])
     assert membership.look("track:0", "a", (ONE,), 1.0) == [Placement("track:0", (ONE,), 1.0)]
     assert membership.look("track:0", "a", (ONE,), 2.0) == []
-    assert membership.look("track:0", "b", (), 3.0) == [Placement("track:0", (), 3.0)]
+    assert membership.look("track:0", "b", (), 3.0) == [Placement("track:0", (), 3.0, (ONE,))]
     assert list(membership.places) == ["track:0"]
-    assert membership.empty("track:0", 4.0) == [Placement("track:0", (), 4.0)]
+    assert membership.empty("track:0", 4.0) == [Placement("track:0", (), 4.0, ())]
     assert not membership.places
+    assert membership.look("track:0", "a", (ONE,), 5.0) == [Placement("track:0", (ONE,), 5.0, None)]
 
 
 def test_a_predecessors_places_are_told_of_once_more() -> None:

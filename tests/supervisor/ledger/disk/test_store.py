@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId, Rule
@@ -31,8 +34,9 @@ def gap(id_: int, since: float, until: float) -> Entry:
     return Entry("track:0", "gap", "crash", since, until, until - since, 3, Carried("f00d", 7), 2, id_)
 
 
-def rule(rule_id: str) -> Rule:
-    return Rule(f"traptor-track:0:{rule_id}", rule_id, GroupId.parse("track:0"), (rule_id,), b"{}")
+def rule(rule_id: str, value: str = "") -> Rule:
+    values = (value or rule_id,)
+    return Rule(f"traptor-track:0:{rule_id}", rule_id, GroupId.parse("track:0"), values, b"{}")
 
 
 def account(name: str = "track:0") -> LastKnown:
@@ -72,6 +76,47 @@ def test_placements_that_are_written_twice_end_no_stay(store: LedgerStore) -> No
     with closing(LedgerReader(store.path)) as reader:
         stays = [(one.from_unix, one.to_unix) for key in ("1", "2") for one in reader.stays(key)]
     assert stays == [(10.0, None), (20.0, None)]
+
+
+RULE_SETS = st.lists(st.sets(st.sampled_from("abcdef")), max_size=8)
+
+
+@given(sets=RULE_SETS, changed=st.sets(st.sampled_from("abcdef")), times=st.integers(1, 2))
+def test_what_a_change_tells_is_written_as_what_a_whole_place_tells(
+    sets: list[set[str]], changed: set[str], times: int
+) -> None:
+    before: list[Rule] | None = None
+    wholes, differences = [], []
+    for at, names in enumerate(sets):
+        odd = changed if at % 2 else set[str]()  # rules with other content, of the same key
+        rules = [rule(name, value="x" if name in odd else "y") for name in sorted(names)]
+        wholes.append(Placement("track:0", rules, at))
+        differences.append(Placement("track:0", rules, at, before))
+        before = rules
+    stays = []
+    for placements in (wholes, differences):
+        with TemporaryDirectory() as folder, closing(LedgerStore(Path(folder) / "ledger.db")) as store:
+            for _ in range(times):
+                store.write(batch(placements=placements))
+            with closing(LedgerReader(store.path)) as reader:
+                stays.append({name: reader.stays(name) for name in "abcdef"})
+    assert stays[0] == stays[1]
+
+
+def test_a_change_asks_the_file_for_no_other_rule(store: LedgerStore) -> None:
+    many = [rule(str(number)) for number in range(3_000)]
+    store.write(batch(placements=[Placement("track:0", many, 1.0)]))
+    steps: list[int] = []
+    store._db.set_progress_handler(lambda: steps.append(1), 1)  # each instruction of SQLite's machine
+    store.write(batch(placements=[Placement("track:0", [*many[:-1], rule("new")], 2.0, many)]))
+    store._db.set_progress_handler(None, 1)
+    assert 0 < len(steps) < 1_000
+    with closing(LedgerReader(store.path)) as reader:
+        assert [one.to_unix for name in ("2998", "2999", "new") for one in reader.stays(name)] == [
+            None,
+            2.0,
+            None,
+        ]
 
 
 def test_what_is_written_twice_counts_once(store: LedgerStore) -> None:
