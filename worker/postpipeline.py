@@ -78,6 +78,7 @@ class PostPipeline(Pipeline):
         self.delivery.before_settling(self._bill.write_reads)
         self.open_output()
         if self._trial is not None:
+            self.delivery.after_keeping(self._trial.hand_over)
             self._trial.open()
 
     def follow(self, handled_until: Callable[[], float]) -> None:

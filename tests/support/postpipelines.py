@@ -35,9 +35,13 @@ class Kept:
         self._register = register_in_memory()
         self.counts = DeliveryCounts()
         self.latency = Latency()
+        self._after: Callable[[], object] = lambda: None
 
     def before_keeping(self, note: Callable[[], object]) -> None:
         self.note = note
+
+    def after_keeping(self, note: Callable[[], object]) -> None:
+        self._after = note
 
     def before_settling(self, note: Callable[[], object]) -> None:
         """Nothing is settled."""
@@ -54,6 +58,7 @@ class Kept:
 
     def hand_over(self) -> None:
         """Everything is kept as it comes."""
+        self._after()
 
     def settle(self, claim: Claim) -> None:
         self._register.take([claim], lambda _ours: True)

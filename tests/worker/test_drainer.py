@@ -33,7 +33,8 @@ def leave(folder: Path) -> None:
     )
     for output in (main, trial):
         output.open()
-        output.send(tweet(1))
+        output.gather(tweet(1))
+        output.hand_over()
         output.drain(time.monotonic())
 
 

@@ -228,6 +228,22 @@ def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered
     assert (counters.received, counters.held) == (3, 1)
 
 
+@pytest.mark.parametrize("main_is_file", [True, False])
+def test_a_trial_takes_together_what_the_output_took_together(tmp_path: Path, main_is_file: bool) -> None:
+    birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
+    main, other = GateSink(), GateSink()
+    main.is_line_sink, other.is_line_sink = main_is_file, True
+    delivery, trial = Delivery(birth, main), TrialOutput(birth, other)
+    pipeline = PostPipeline(birth, delivery, None, trial)
+    pipeline.open()
+    with delivery._lock, trial._delivery._lock:  # their own threads commit nothing meanwhile
+        for ids in (("1", "2", "3"), ("4", "5")):
+            pipeline.handle([post_line(post_fields("storm", id=one), "11") for one in ids])
+            delivery.keep()
+    pipeline.drain(time.monotonic())
+    assert other.together == [["1", "2", "3"], ["4", "5"]]
+
+
 def test_nothing_counts_as_safe_that_either_output_has_not_kept(tmp_path: Path) -> None:
     birth = replace(BIRTH, settings=replace(worker_settings(tmp_path), api="v2"))
     delivery, trial = Delivery(birth, GateSink()), TrialOutput(birth, GateSink())

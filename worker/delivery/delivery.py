@@ -98,6 +98,10 @@ class Delivery:
         self._note = note
         self._gathered.before_keeping(note)
 
+    def after_keeping(self, note: Callable[[], object]) -> None:
+        """Set what is called after posts that came together were kept, and their claims are settled."""
+        self._gathered.after_keeping(note)
+
     def before_settling(self, note: Callable[[], object]) -> None:
         """Set what is called before the app's other workers hear of a post that is not delivered."""
         self._gathered.before_settling(note)

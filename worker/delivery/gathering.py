@@ -68,11 +68,16 @@ class Gathering:
         self._not_before = 0.0
         self._tally = Tally()
         self._note: Callable[[], object] = lambda: None
+        self._note_after: Callable[[], object] = lambda: None
         self._note_others: Callable[[], object] = lambda: None
 
     def before_keeping(self, note: Callable[[], object]) -> None:
         """Set what is called before messages are delivered or put into the outbox."""
         self._note = note
+
+    def after_keeping(self, note: Callable[[], object]) -> None:
+        """Set what is called after messages that came with claims were kept, and these are settled."""
+        self._note_after = note
 
     def before_settling(self, note: Callable[[], object]) -> None:
         """Set what is called before claims to posts that are not delivered are settled."""
@@ -178,7 +183,10 @@ class Gathering:
         if not self._claims:
             return keep(self._messages)
         assert self._register is not None
-        return self._register.take(self._claims, partial(self._keep_ours, keep))
+        is_kept = self._register.take(self._claims, partial(self._keep_ours, keep))
+        if is_kept:
+            self._note_after()
+        return is_kept
 
     def _keep_ours(self, keep: _Keep, ours: Sequence[bool]) -> bool:
         messages = self._messages if all(ours) else list(compress(self._messages, ours))

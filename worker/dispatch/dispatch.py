@@ -187,7 +187,7 @@ class Dispatch:
             if exceeding:
                 self._stats.held_for(rules, exceeding)
         if trial is not None and self._trial is not None:
-            self._trial.send(trial)
+            self._trial.gather(trial)
 
 
 def _ids_of(rules: Sequence[Rule], matched: Sequence[int]) -> tuple[str, ...]:

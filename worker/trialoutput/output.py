@@ -35,7 +35,7 @@ _NO_ROOM = "it takes too little, and its outbox has no room left"
 class TrialOutput:
     """Delivers through an outbox of its own, and drops and counts what that has no room for.
 
-    Used like a Delivery: `send` by one thread at a time, the properties by any.
+    Used like a Delivery: `gather` and `hand_over` by one thread at a time, the properties by any.
     """
 
     def __init__(self, birth: Birth, sink: Sink) -> None:
@@ -67,13 +67,22 @@ class TrialOutput:
         """Record that messages come over a new stream from now on."""
         self._delivery.stream_opened()
 
-    def send(self, message: Outgoing) -> None:
-        """Take a message, or drop it and count it when there is no room."""
+    def gather(self, message: Outgoing) -> None:
+        """Take a message, of some until `hand_over`; drop and count it when there is no room."""
         if self._failure or not self._has_room:
             self._drop()
             return
         try:
-            self._delivery.send(message)
+            self._delivery.gather(message)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the main output is not to blame
+            self._give_up(error)
+
+    def hand_over(self) -> None:
+        """Bring what was gathered on its way."""
+        if self._failure:
+            return
+        try:
+            self._delivery.hand_over()
         except Exception as error:  # noqa: BLE001  # whatever it is, the main output is not to blame
             self._give_up(error)
 

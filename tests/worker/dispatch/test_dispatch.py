@@ -69,8 +69,11 @@ class KeptTrial:
     def open(self) -> None:
         """Nothing is opened."""
 
-    def send(self, message: Outgoing) -> None:
+    def gather(self, message: Outgoing) -> None:
         self.messages.append(message)
+
+    def hand_over(self) -> None:
+        """Everything is kept as it comes."""
 
     def counts(self) -> dict[str, int]:
         return {"accepted": len(self.messages)}

@@ -42,11 +42,16 @@ def make(tmp_path: Path) -> Iterator[Make]:
     assert [thread.name for thread in threading.enumerate() if thread.name == "delivery"] == []
 
 
+def send(trial: TrialOutput, message: Outgoing) -> None:
+    trial.gather(message)
+    trial.hand_over()
+
+
 def test_every_message_is_delivered_and_counted(make: Make) -> None:
     sink = GateSink()
     trial = make(sink)
     for number in range(10):
-        trial.send(tweet(number))
+        send(trial, tweet(number))
     wait_for(lambda: trial.counts()["delivered"] == 10, "all are delivered")
     assert set(sink.delivered.values()) == {1}
     assert trial.counts() == {
@@ -65,7 +70,7 @@ def test_what_has_no_room_is_dropped_counted_and_said_and_what_had_room_arrives(
     sink = GateSink(confirms=False)
     trial = make(sink, max_bytes=1 << 20)
     for number in range(200):
-        trial.send(tweet(number, filler=20_000))
+        send(trial, tweet(number, filler=20_000))
     counts = trial.counts()
     assert counts["accepted"] + counts["dropped"] == 200
     assert counts["dropped"] > 100
@@ -74,7 +79,7 @@ def test_what_has_no_room_is_dropped_counted_and_said_and_what_had_room_arrives(
     sink.confirms = True
     wait_for(lambda: trial.counts()["delivered"] == counts["accepted"], "the others arrive")
     wait_for(lambda: not trial.trouble, "there is room again")
-    trial.send(tweet(1000))
+    send(trial, tweet(1000))
     wait_for(lambda: sink.delivered["1000"] == 1, "it takes posts again")
 
 
@@ -82,7 +87,7 @@ def test_it_leaves_the_disk_to_the_main_output(make: Make, monkeypatch: pytest.M
     monkeypatch.setattr("traptor.common.files.disk.spare_bytes", lambda _folder: 8 << 20)
     trial = make(GateSink(confirms=False))
     for number in range(400):
-        trial.send(tweet(number, filler=20_000))
+        send(trial, tweet(number, filler=20_000))
         if trial.counts()["dropped"]:
             break
     report = trial.report()
@@ -93,7 +98,7 @@ def test_it_leaves_the_disk_to_the_main_output(make: Make, monkeypatch: pytest.M
 def test_what_is_left_is_delivered_by_the_next_generation(make: Make, tmp_path: Path) -> None:
     first = make(GateSink(room=0))
     for number in range(5):
-        first.send(tweet(number))
+        send(first, tweet(number))
     first.drain(time.monotonic())
     assert ownerless(tmp_path) == {"track:0": Left(trial=5)}
     sink = GateSink()
@@ -128,9 +133,9 @@ def test_no_failure_of_it_reaches_the_caller_and_no_stream_is_dated_by_it(
 ) -> None:
     trial = make(sink)
     trial.follow(lambda: 7.0)
-    trial.send(tweet(1))
+    send(trial, tweet(1))
     wait_for(lambda: trial.trouble, "it fails")
-    trial.send(tweet(2))
+    send(trial, tweet(2))
     trial.keep()
     trial.stream_opened()
     assert trial.counts()["dropped"] >= 1
@@ -146,7 +151,7 @@ def test_what_it_has_not_kept_yet_is_not_safe(make: Make) -> None:
     trial = make(GateSink())
     trial.follow(lambda: now)
     with trial._delivery._lock:  # nothing is committed meanwhile
-        trial.send(tweet(1))
+        send(trial, tweet(1))
         now = 9.0
         unkept = trial.safe_until()
         trial.keep()
@@ -157,7 +162,7 @@ def test_what_it_has_not_kept_yet_is_not_safe(make: Make) -> None:
 def test_a_drain_does_not_wait_for_a_trial_in_trouble(make: Make) -> None:
     sink = GateSink(room=0)
     trial = make(sink)
-    trial.send(tweet(1))
+    send(trial, tweet(1))
     wait_for(lambda: trial.backlog == 1, "it waits")
     sink.trouble = "the topic is missing"
     began = time.monotonic()
@@ -169,8 +174,8 @@ def test_what_an_ended_trial_left_is_removed_and_said(
     make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     left, used = make(GateSink(room=0)), make(GateSink(room=0), generation=2)
-    left.send(tweet(1))
-    used.send(tweet(2))
+    send(left, tweet(1))
+    send(used, tweet(2))
     wait_for(lambda: used.backlog == 1, "it is kept")
     left.drain(time.monotonic())
     caplog.set_level("INFO")
@@ -187,7 +192,7 @@ def test_lines_go_to_a_file_of_their_own_even_if_it_could_not_be_opened_at_first
     assert trial is not None
     assert trial.payload == "v1.1"
     trial.open()
-    trial.send(tweet(1))
+    send(trial, tweet(1))
     wait_for(lambda: trial.trouble, "the file is missed")
     (tmp_path / "none" / "out").mkdir(parents=True)
     wait_for(lambda: trial.counts()["delivered"] == 1, "it is written")
