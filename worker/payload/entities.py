@@ -1,91 +1,124 @@
-"""The entities of a text in the form of v1.1, with indices in code points, and its media."""
+"""The entities of a text in the form of v1.1, with indices in code points, and its media, as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from msgspec import UNSET, UnsetType
-
-from traptor.worker.payload.form import V1Entities, V1Link, V1Media, V1Medium, V1Mention, V1Tag
+from traptor.worker.payload.fragments import digits_of, http_of, ids_of
 from traptor.worker.payload.source import (
     NOTHING_FOUND,
+    NULL,
     FoundInText,
     Linked,
     Marked,
     Named,
     SourceIncludes,
     SourceMedium,
+    Variant,
 )
 
-_NONE: list[Any] = []
-_NO_ENTITIES = V1Entities(_NONE, _NONE, _NONE, _NONE)
-_TYPES = {"3": "photo", "7": "video", "13": "video", "16": "animated_gif"}
+_NO_ENTITIES = b',"entities":{"hashtags":[],"urls":[],"user_mentions":[],"symbols":[]}'
+_NO_MEDIA = b"]}"
+_TYPES = {"3": b'"photo"', "7": b'"video"', "13": b'"video"', "16": b'"animated_gif"'}
 
 
-def v1_entities(found: FoundInText, included: SourceIncludes) -> tuple[V1Entities, V1Media | UnsetType]:
-    """Return `entities`, and `extended_entities` where there are media."""
+def v1_entities(found: FoundInText, included: SourceIncludes) -> bytes:
+    """Return the member `entities`, with `extended_entities` behind it where there are media."""
     if found is NOTHING_FOUND:
-        return _NO_ENTITIES, UNSET
-    links, mentions, media = _NONE, _NONE, _NONE
-    if found.urls:
-        links = [_link(one) for one in found.urls if one.media_key is None]
-        media = [_medium(one, one.media_key, included) for one in found.urls if one.media_key is not None]
-    if found.mentions:
-        mentions = [_mention(one, included) for one in found.mentions]
-    entities = V1Entities(_tags(found.hashtags), links, mentions, _tags(found.cashtags), media[:1] or UNSET)
-    return entities, V1Media(media) if media else UNSET
+        return _NO_ENTITIES
+    links, media = _links(found.urls, included) if found.urls else (b"", _NO_MEDIA)
+    return b"".join((
+        b',"entities":{"hashtags":[', _tags(found.hashtags) if found.hashtags else b"",
+        b'],"urls":[', links,
+        b'],"user_mentions":[', _mentions(found.mentions, included) if found.mentions else b"",
+        b'],"symbols":[', _tags(found.cashtags) if found.cashtags else b"",
+        media,
+    ))  # fmt: skip
 
 
-def quoted_link(found: FoundInText, post_id: str) -> dict[str, Any] | None:
-    """Return `quoted_status_permalink`: the link to a quoted post, if the text has one."""
+def quoted_link(found: FoundInText, post_id: str) -> bytes:
+    """Return `quoted_status_permalink`: the link to a quoted post; null if the text has none."""
+    end = b"/status/" + digits_of(post_id)
     for one in found.urls:
-        expanded = one.expanded_url or ""
-        if expanded.partition("?")[0].endswith(f"/status/{post_id}"):
-            return {"url": one.url, "expanded": expanded, "display": one.display_url}
-    return None
+        if bytes(one.expanded_url).strip(b'"').partition(b"?")[0].endswith(end):
+            return b'{"url":%b,"expanded":%b,"display":%b}' % (one.url, one.expanded_url, one.display_url)
+    return NULL
 
 
-def _tags(found: Sequence[Marked]) -> list[V1Tag]:
-    return [V1Tag(one.tag, (one.start, one.end)) for one in found] if found else _NONE
+def _tags(found: Sequence[Marked]) -> bytes:
+    return b",".join(map(_tag, found))
 
 
-def _link(link: Linked) -> V1Link:
-    return V1Link(link.url, link.expanded_url, link.display_url, (link.start, link.end))
+def _tag(one: Marked) -> bytes:
+    return b'{"text":%b,"indices":[%d,%d]}' % (one.tag, one.start, one.end)
 
 
-def _mention(named: Named, included: SourceIncludes) -> V1Mention:
-    user = included.user(named.id) if named.id is not None else None
-    name = None if user is None else user.name
-    number = None if named.id is None else int(named.id)
-    return V1Mention(named.username, name, number, named.id, (named.start, named.end))
+def _mentions(found: Sequence[Named], included: SourceIncludes) -> bytes:
+    mentions = []
+    for one in found:
+        user = included.user(one.id) if included.users else None
+        mentions.append(_mention(one, NULL if user is None else user.name))
+    return b",".join(mentions)
 
 
-def _medium(link: Linked, media_key: str, included: SourceIncludes) -> V1Medium:
-    number, _, media_id = media_key.partition("_")
-    found = included.medium(media_key)
-    address = found.url or found.preview_image_url
-    large = {"w": found.width, "h": found.height, "resize": "fit"}
-    return V1Medium(
-        id=int(media_id),
-        id_str=media_id,
-        indices=(link.start, link.end),
-        media_url=address.replace("https://", "http://", 1) if address else None,
-        media_url_https=address,
-        url=link.url,
-        display_url=link.display_url,
-        expanded_url=link.expanded_url,
-        type=found.type or _TYPES.get(number),
-        sizes={"large": large} if found.width and found.height else None,
-        video_info=_video(found) if found.variants else UNSET,
-    )
+def _mention(one: Named, name: bytes) -> bytes:
+    return b"".join((
+        b'{"screen_name":', one.username,
+        b',"name":', name,
+        ids_of(b"id", one.id),
+        b',"indices":[%d,%d]}' % (one.start, one.end),
+    ))  # fmt: skip
 
 
-def _video(found: SourceMedium) -> dict[str, Any]:
-    return {
-        "duration_millis": found.duration_ms,
-        "variants": [
-            {"bitrate": one.bit_rate, "content_type": one.content_type, "url": one.url}
-            for one in found.variants
-        ],
-    }
+def _links(found: Sequence[Linked], included: SourceIncludes) -> tuple[bytes, bytes]:
+    """Return the links, and what follows the symbols: the media, of which `entities` had the first alone."""
+    links, media = [], []
+    for one in found:
+        if one.media_key is None:
+            links.append(_link(one))
+        else:
+            media.append(_medium(one, included.medium(one.media_key)))
+    if not media:
+        return b",".join(links), _NO_MEDIA
+    shown = b'],"media":[%b]},"extended_entities":{"media":[%b]}' % (media[0], b",".join(media))
+    return b",".join(links), shown
+
+
+def _link(link: Linked) -> bytes:
+    return b"".join((
+        b'{"url":', link.url,
+        b',"expanded_url":', link.expanded_url,
+        b',"display_url":', link.display_url,
+        b',"indices":[%d,%d]}' % (link.start, link.end),
+    ))  # fmt: skip
+
+
+def _medium(link: Linked, found: SourceMedium) -> bytes:
+    kind, _, number = found.media_key.partition("_")
+    digits = digits_of(number)
+    address = bytes(found.preview_image_url if found.url is NULL else found.url)
+    return b"".join((
+        b'{"id":%b,"id_str":"%b","indices":[%d,%d]' % (digits, digits, link.start, link.end),
+        b',"media_url":', http_of(address),
+        b',"media_url_https":', address,
+        b',"url":', link.url,
+        b',"display_url":', link.display_url,
+        b',"expanded_url":', link.expanded_url,
+        b',"type":', _TYPES.get(kind, NULL) if found.type is NULL else found.type,
+        b',"sizes":', _sizes(found.width, found.height),
+        b',"video_info":' + _video(found) if found.variants else b"",
+        b"}",
+    ))  # fmt: skip
+
+
+def _sizes(width: int | None, height: int | None) -> bytes:
+    return b'{"large":{"w":%d,"h":%d,"resize":"fit"}}' % (width, height) if width and height else NULL
+
+
+def _video(found: SourceMedium) -> bytes:
+    variants = b",".join([_variant(one) for one in found.variants])
+    return b'{"duration_millis":%b,"variants":[%b]}' % (found.duration_ms, variants)
+
+
+def _variant(one: Variant) -> bytes:
+    return b'{"bitrate":%b,"content_type":%b,"url":%b}' % (one.bit_rate, one.content_type, one.url)

@@ -1,21 +1,41 @@
 """Rebuild the v1.1 form of a post, for readers that were made for it.
 
 Members without a source at API v2 are null, or false where v1.1 knew no null; a user who was not paid for has
-an id alone. docs/migrating.md has the table for owners of such readers.
+an id alone. docs/migrating.md has the table for owners of such readers. Most members are copied from the line
+as they are: each object is joined from its members' JSON, not made of Python's objects and encoded.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import UNSET, UnsetType
+import orjson
 
 from traptor.worker.payload.entities import quoted_link, v1_entities
-from traptor.worker.payload.form import V1Extended, V1Point, V1Tweet
+from traptor.worker.payload.fragments import counts_of, digits_of, ids_of
 from traptor.worker.payload.included import v1_place, v1_user
-from traptor.worker.payload.source import LongText, SourceIncludes, SourceLine, SourcePost
+from traptor.worker.payload.source import (
+    ABSENT,
+    NULL,
+    LongText,
+    SentFrom,
+    SourceIncludes,
+    SourceLine,
+    SourcePost,
+)
 from traptor.worker.payload.times import timestamp_ms, v1_time
+
+_REFERS_TO_NONE: Mapping[str, str] = {}
+_NOT_CUT = b',"truncated":false'
+_NO_REPLY = (
+    b',"in_reply_to_status_id":null,"in_reply_to_status_id_str":null'
+    b',"in_reply_to_user_id":null,"in_reply_to_user_id_str":null,"in_reply_to_screen_name":null'
+)
+_NOWHERE = b',"geo":null,"coordinates":null,"place":null'
+_QUOTES_NOTHING = b',"is_quote_status":false'
+_COUNTS = b',"quote_count":%d,"reply_count":%d,"retweet_count":%d,"favorite_count":%d'
+_FLAGS = b',"favorited":false,"retweeted":false,"filter_level":null,"possibly_sensitive":'
 
 
 class Rebuilt(msgspec.Struct, frozen=True, gc=False):
@@ -25,110 +45,107 @@ class Rebuilt(msgspec.Struct, frozen=True, gc=False):
     has_traptor: bool = False
 
 
-class _Others(NamedTuple):
-    """The reposted and the quoted tweet; null where the post was not paid for."""
-
-    reposted: V1Tweet | UnsetType | None = UNSET
-    quotes: bool = False
-    quoted_id: int | UnsetType = UNSET
-    quoted_id_str: str | UnsetType = UNSET
-    quoted: V1Tweet | UnsetType | None = UNSET
-    quoted_link: dict[str, Any] | UnsetType | None = UNSET
-
-
-_ALONE = _Others()
 _decode = msgspec.json.Decoder(SourceLine).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def rebuilt(line: bytes) -> bytes | None:
     """Return the v1.1 tweet of a line's post as one JSON object; None where that cannot be made."""
     try:
         source = _decode(line)
-        return _encode(_tweet(source.data, source.includes))
+        return _tweet(source.data, source.includes)
     except (msgspec.MsgspecError, ValueError, RecursionError):  # a type that X does not document
         return None
 
 
-def _tweet(post: SourcePost, included: SourceIncludes) -> V1Tweet:
-    post_id, counts, user_id = int(post.id), post.public_metrics, post.in_reply_to_user_id
-    refers = bool(post.referenced_tweets or post.referenced_posts)
-    status_id = post.reference("replied_to") if refers else None
-    others = _referenced(post, included) if refers else _ALONE
-    entities, media = v1_entities(post.entities, included)
-    note = post.note_tweet or post.note_post
-    point = post.geo.coordinates if post.geo is not None else None
-    return V1Tweet(  # in the order of its members
-        v1_time(post.created_at),
-        post_id,
-        post.id,
-        post.text,
-        note is not None,
-        UNSET if post.display_text_range is None else post.display_text_range,
-        UNSET if note is None else _extended(note, included),
-        post.source,
-        None if status_id is None else int(status_id),
-        status_id,
-        None if user_id is None else int(user_id),
-        user_id,
-        None if user_id is None else _screen_name(post, user_id, included),
-        None if post.author_id is None else v1_user(post.author_id, included),
-        None if point is None else V1Point("Point", (point.coordinates[1], point.coordinates[0])),  # geo
-        None if point is None else V1Point("Point", point.coordinates),
-        None if post.geo is None else v1_place(included.place(post.geo.place_id)),
-        None,  # contributors
-        others.reposted,
-        others.quotes,
-        others.quoted_id,
-        others.quoted_id_str,
-        others.quoted,
-        others.quoted_link,
-        counts.quote_count,
-        counts.reply_count,
-        counts.retweet_count,
-        counts.like_count,
-        entities,
-        media,
-        False,  # favorited
-        False,  # retweeted
-        post.possibly_sensitive,
-        None,  # filter_level
-        post.lang,
-        timestamp_ms(post_id, post.created_at),
-        UNSET if post.withheld is None else post.withheld.country_codes,
-        _versions(post),
-    )
+def _tweet(post: SourcePost, included: SourceIncludes) -> bytes:
+    digits, counts, note = digits_of(post.id), post.public_metrics, post.note_tweet or post.note_post
+    references = post.references if post.referenced_tweets or post.referenced_posts else _REFERS_TO_NONE
+    replied_to, user_id = references.get("replied_to"), post.in_reply_to_user_id
+    versions = post.edit_history_tweet_ids or post.edit_history_post_ids
+    shown = post.display_text_range
+    return b"".join((
+        b'{"created_at":', v1_time(post.created_at),
+        b',"id":', digits, b',"id_str":"', digits,
+        b'","text":', post.text,
+        b"" if shown is ABSENT else b',"display_text_range":', shown,
+        b',"source":', post.source,
+        _NOT_CUT if note is None else _cut(note, included),
+        _NO_REPLY if replied_to is None and user_id is None else _reply(post, replied_to, user_id, included),
+        b',"user":', v1_user(post.author_id, included),
+        _NOWHERE if post.geo is None else _where(post.geo, included),
+        b',"contributors":null', _others(post, references, included) if references else _QUOTES_NOTHING,
+        counts_of(
+            _COUNTS, (counts.quote_count, counts.reply_count, counts.retweet_count, counts.like_count)
+        ),
+        v1_entities(post.entities, included),
+        _FLAGS, post.possibly_sensitive,
+        b',"lang":', post.lang,
+        b',"timestamp_ms":', timestamp_ms(post.id, post.created_at),
+        b"" if post.withheld is None else b',"withheld_in_countries":%b' % post.withheld.country_codes,
+        b"" if len(versions) < 2 else _edited(versions),
+        b"}",
+    ))  # fmt: skip
 
 
-def _extended(note: LongText, included: SourceIncludes) -> V1Extended:
-    return V1Extended(note.text, (0, len(note.text)), *v1_entities(note.entities, included))
+def _cut(note: LongText, included: SourceIncludes) -> bytes:
+    """Return the whole of a text that the tweet itself has cut."""
+    return b"".join((
+        b',"truncated":true,"extended_tweet":{"full_text":', orjson.dumps(note.text),
+        b',"display_text_range":[0,%d]' % len(note.text),
+        v1_entities(note.entities, included), b"}",
+    ))  # fmt: skip
 
 
-def _screen_name(post: SourcePost, user_id: str, included: SourceIncludes) -> str | None:
+def _reply(post: SourcePost, post_id: str | None, user_id: str | None, included: SourceIncludes) -> bytes:
+    return b"".join((
+        ids_of(b"in_reply_to_status_id", post_id),
+        ids_of(b"in_reply_to_user_id", user_id),
+        b',"in_reply_to_screen_name":', NULL if user_id is None else _screen_name(post, user_id, included),
+    ))  # fmt: skip
+
+
+def _screen_name(post: SourcePost, user_id: str, included: SourceIncludes) -> bytes:
     user = included.user(user_id)
     if user is not None:
         return user.username
-    return next((one.username for one in post.entities.mentions if one.id == user_id), None)
+    return next((one.username for one in post.entities.mentions if one.id == user_id), NULL)
 
 
-def _referenced(post: SourcePost, included: SourceIncludes) -> _Others:
-    reposted_id = post.reference("retweeted")
+def _where(sent: SentFrom, included: SourceIncludes) -> bytes:
+    point = None if sent.coordinates is None else sent.coordinates.coordinates
+    return b"".join((
+        b',"geo":', NULL if point is None else _point(point[1], point[0]),
+        b',"coordinates":', NULL if point is None else _point(*point),
+        b',"place":', v1_place(included.place(sent.place_id)),
+    ))  # fmt: skip
+
+
+def _point(first: bytes, second: bytes) -> bytes:
+    return b'{"type":"Point","coordinates":[%b,%b]}' % (first, second)
+
+
+def _others(post: SourcePost, references: Mapping[str, str], included: SourceIncludes) -> bytes:
+    """Return the reposted and the quoted tweet; null where the post was not paid for."""
+    reposted_id = references.get("retweeted")
     reposted = None if reposted_id is None else included.post(reposted_id)
-    retweeted: V1Tweet | UnsetType | None = UNSET
-    if reposted_id is not None:
-        retweeted = None if reposted is None else _tweet(reposted, included)
-    quoting = post if reposted is None else reposted  # a repost of a quote refers to the quote alone
-    quoted_id = quoting.reference("quoted")
+    retweeted = b"" if reposted_id is None else b',"retweeted_status":' + _included(reposted, included)
+    if reposted is not None:  # a repost of a quote refers to the quote alone
+        post, references = reposted, reposted.references
+    quoted_id = references.get("quoted")
     if quoted_id is None:
-        return _Others(retweeted)
-    quoted = included.post(quoted_id)
-    tweet = None if quoted is None else _tweet(quoted, included)
-    link = quoted_link(quoting.entities, quoted_id)
-    return _Others(retweeted, True, int(quoted_id), quoted_id, tweet, link)
+        return retweeted + _QUOTES_NOTHING
+    return b"".join((
+        retweeted,
+        b',"is_quote_status":true', ids_of(b"quoted_status_id", quoted_id),
+        b',"quoted_status":', _included(included.post(quoted_id), included),
+        b',"quoted_status_permalink":', quoted_link(post.entities, quoted_id),
+    ))  # fmt: skip
 
 
-def _versions(post: SourcePost) -> Any:
-    versions = post.edit_history_tweet_ids or post.edit_history_post_ids
-    if len(versions) < 2:
-        return UNSET
-    return {"initial_tweet_id": versions[0], "edit_tweet_ids": versions}
+def _included(post: SourcePost | None, included: SourceIncludes) -> bytes:
+    return NULL if post is None else _tweet(post, included)
+
+
+def _edited(versions: Sequence[bytes]) -> bytes:
+    all_of_them = b",".join(versions)
+    return b',"edit_history":{"initial_tweet_id":%b,"edit_tweet_ids":[%b]}' % (versions[0], all_of_them)

@@ -1,12 +1,22 @@
-"""The members of a post's line that its v1.1 form is made of, decoded from its JSON."""
+"""The members of a post's line that its v1.1 form is made of, decoded from its JSON.
+
+What v1.1 had in the same form is kept as it came (`Raw`).
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+from msgspec import Raw
+
+NULL: Final = Raw(b"null")
+FALSE: Final = Raw(b"false")
+ABSENT: Final = Raw(b"")
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
-    """An object of X API v2; what it lacks is None."""
+    """An object of X API v2; what it lacks is null or None."""
 
 
 class Marked(Source, frozen=True, gc=False):
@@ -14,7 +24,7 @@ class Marked(Source, frozen=True, gc=False):
 
     start: int
     end: int
-    tag: str
+    tag: Raw
 
 
 class Named(Source, frozen=True, gc=False):
@@ -22,7 +32,7 @@ class Named(Source, frozen=True, gc=False):
 
     start: int
     end: int
-    username: str | None = None
+    username: Raw = NULL
     id: str | None = None
 
 
@@ -31,9 +41,9 @@ class Linked(Source, frozen=True, gc=False):
 
     start: int
     end: int
-    url: str | None = None
-    expanded_url: str | None = None
-    display_url: str | None = None
+    url: Raw = NULL
+    expanded_url: Raw = NULL
+    display_url: Raw = NULL
     media_key: str | None = None
 
 
@@ -46,7 +56,7 @@ class FoundInText(Source, frozen=True, gc=False):
     urls: tuple[Linked, ...] = ()
 
 
-NOTHING_FOUND = FoundInText()
+NOTHING_FOUND: Final = FoundInText()
 
 
 class LongText(Source, frozen=True, gc=False):
@@ -76,13 +86,13 @@ class Counted(Source, frozen=True, gc=False):
     tweet_count: int | None = None
 
 
-NO_COUNTS = Counted()
+NO_COUNTS: Final = Counted()
 
 
 class Coordinates(Source, frozen=True, gc=False):
     """A point: longitude, latitude."""
 
-    coordinates: tuple[float, float]
+    coordinates: tuple[Raw, Raw]
 
 
 class SentFrom(Source, frozen=True, gc=False):
@@ -95,21 +105,21 @@ class SentFrom(Source, frozen=True, gc=False):
 class Withheld(Source, frozen=True, gc=False):
     """Where a post is not shown."""
 
-    country_codes: tuple[str, ...] = ()
+    country_codes: Raw = Raw(b"[]")
 
 
 class SourcePost(Source, frozen=True, gc=False):
     """A post."""
 
     id: str
-    text: str | None = None
+    text: Raw = NULL
     author_id: str | None = None
     created_at: str | None = None
     in_reply_to_user_id: str | None = None
-    lang: str | None = None
-    possibly_sensitive: bool = False
-    source: str | None = None
-    display_text_range: tuple[int, int] | None = None
+    lang: Raw = NULL
+    possibly_sensitive: Raw = FALSE
+    source: Raw = NULL
+    display_text_range: Raw = ABSENT
     referenced_tweets: tuple[Referred, ...] = ()
     referenced_posts: tuple[Referred, ...] = ()
     entities: FoundInText = NOTHING_FOUND
@@ -118,70 +128,68 @@ class SourcePost(Source, frozen=True, gc=False):
     geo: SentFrom | None = None
     public_metrics: Counted = NO_COUNTS
     withheld: Withheld | None = None
-    edit_history_tweet_ids: tuple[str, ...] = ()
-    edit_history_post_ids: tuple[str, ...] = ()
+    edit_history_tweet_ids: tuple[Raw, ...] = ()
+    edit_history_post_ids: tuple[Raw, ...] = ()
 
-    def reference(self, kind: str) -> str | None:
-        """Return the id of the post that it reposted, quoted or replied to."""
-        for one in self.referenced_tweets or self.referenced_posts:
-            if one.type == kind:
-                return one.id
-        return None
+    @property
+    def references(self) -> dict[str, str]:
+        """The ids of the posts that it reposted, quoted or replied to, by kind."""
+        return {one.type: one.id for one in self.referenced_tweets or self.referenced_posts}
 
 
 class SourceUser(Source, frozen=True, gc=False):
     """A user in the includes."""
 
     id: str
-    name: str | None = None
-    username: str | None = None
+    name: Raw = NULL
+    username: Raw = NULL
     created_at: str | None = None
-    location: str | None = None
-    url: str | None = None
-    description: str | None = None
-    protected: bool = False
-    verified: bool = False
-    profile_image_url: str | None = None
-    profile_banner_url: str | None = None
+    location: Raw = NULL
+    url: Raw = NULL
+    description: Raw = NULL
+    protected: Raw = FALSE
+    verified: Raw = FALSE
+    profile_image_url: Raw = NULL
+    profile_banner_url: Raw = NULL
     public_metrics: Counted = NO_COUNTS
 
 
 class Variant(Source, frozen=True, gc=False):
     """One encoding of a video."""
 
-    bit_rate: int | None = None
-    content_type: str | None = None
-    url: str | None = None
+    bit_rate: Raw = NULL
+    content_type: Raw = NULL
+    url: Raw = NULL
 
 
 class SourceMedium(Source, frozen=True, gc=False):
     """A photo or video in the includes."""
 
     media_key: str
-    type: str | None = None
-    url: str | None = None
-    preview_image_url: str | None = None
+    type: Raw = NULL
+    url: Raw = NULL
+    preview_image_url: Raw = NULL
     width: int | None = None
     height: int | None = None
-    duration_ms: int | None = None
+    duration_ms: Raw = NULL
     variants: tuple[Variant, ...] = ()
 
 
 class Outline(Source, frozen=True, gc=False):
     """The rectangle around a place: west, south, east, north."""
 
-    bbox: tuple[float, float, float, float] | None = None
+    bbox: tuple[Raw, Raw, Raw, Raw] | None = None
 
 
 class SourcePlace(Source, frozen=True, gc=False):
     """A place in the includes."""
 
     id: str
-    full_name: str | None = None
-    name: str | None = None
-    country: str | None = None
-    country_code: str | None = None
-    place_type: str | None = None
+    full_name: Raw = NULL
+    name: Raw = NULL
+    country: Raw = NULL
+    country_code: Raw = NULL
+    place_type: Raw = NULL
     geo: Outline | None = None
 
 
@@ -196,7 +204,10 @@ class SourceIncludes(Source, frozen=True, gc=False):
 
     def post(self, post_id: str | None) -> SourcePost | None:
         """Return a post by its id."""
-        return next((one for one in self.tweets or self.posts if one.id == post_id), None)
+        for one in self.tweets or self.posts:
+            if one.id == post_id:
+                return one
+        return None
 
     def user(self, user_id: str | None) -> SourceUser | None:
         """Return a user by id."""
@@ -207,14 +218,17 @@ class SourceIncludes(Source, frozen=True, gc=False):
 
     def medium(self, media_key: str) -> SourceMedium:
         """Return a photo or video by its key; an empty one where it is not included."""
-        return next((one for one in self.media if one.media_key == media_key), SourceMedium(media_key))
+        for one in self.media:
+            if one.media_key == media_key:
+                return one
+        return SourceMedium(media_key)
 
     def place(self, place_id: str | None) -> SourcePlace | None:
         """Return a place by its id."""
         return next((one for one in self.places if one.id == place_id), None)
 
 
-NOTHING_INCLUDED = SourceIncludes()
+NOTHING_INCLUDED: Final = SourceIncludes()
 
 
 class SourceLine(Source, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""Times in the forms of v1.1."""
+"""Times in the forms of v1.1, as JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ _FIRST_ID = 1 << 35  # earlier ids were counted, not made of times
 
 
 @functools.lru_cache(maxsize=1024)
-def v1_time(iso: str | None) -> str | None:
-    """Return a time of v2 as v1.1 wrote it, not in the process's language; None without one."""
+def v1_time(iso: str | None) -> bytes:
+    """Return a time of v2 as v1.1 wrote it, not in the process's language; null without one.
+
+    Raises ValueError for what is no time.
+    """
     if iso is None:
-        return None
-    time = datetime.fromisoformat(iso).astimezone(UTC)
+        return b"null"
+    time = datetime.fromisoformat(iso)
+    if iso[10:11] != "T" or iso[19:] != ".000Z":  # X writes no other form
+        time = time.astimezone(UTC)
+        iso = time.isoformat()
     day, month = _DAYS[time.weekday()], _MONTHS[time.month - 1]
-    return f"{day} {month} {time.day:02d} {time:%H:%M:%S} +0000 {time.year:04d}"
+    return f'"{day} {month} {time.day:02d} {iso[11:19]} +0000 {time.year:04d}"'.encode()
 
 
-def timestamp_ms(post_id: int, iso: str | None) -> str | None:
+def timestamp_ms(post_id: str, iso: str | None) -> bytes:
     """Return a post's time in milliseconds, as its id tells it, or its `created_at`."""
-    if post_id >= _FIRST_ID:
-        return str((post_id >> 22) + _EPOCH_MS)
-    return None if iso is None else str(int(datetime.fromisoformat(iso).timestamp() * 1000))
+    number = int(post_id)
+    if number >= _FIRST_ID:
+        return b'"%d"' % ((number >> 22) + _EPOCH_MS)
+    return b"null" if iso is None else b'"%d"' % int(datetime.fromisoformat(iso).timestamp() * 1000)

@@ -265,6 +265,40 @@ def test_what_cannot_be_rebuilt_is_told(line: bytes) -> None:
     assert rebuilt(line) is None
 
 
+@pytest.mark.parametrize("post_id", ["007", "-5", "+5", " 5", "1_0", "\u0665", "5.0", "1e3", ""])
+def test_an_id_that_is_no_number_is_not_written_as_one(post_id: str) -> None:
+    assert rebuilt(post_line(post_fields("a", id=post_id))) is None
+    assert rebuilt(post_line(post_fields("a", author_id=post_id))) is None
+
+
+def test_counts_that_are_not_told_are_null() -> None:
+    tweet = v1({"data": post_fields("a", public_metrics={"like_count": 3, "reply_count": None})})
+    names = ("favorite_count", "reply_count", "retweet_count", "quote_count")
+    assert [tweet[name] for name in names] == [3, None, None, None]
+    assert [v1({"data": {"id": "5"}})[name] for name in names] == [None] * 4
+
+
+def test_what_is_copied_keeps_its_spelling() -> None:
+    line = rb'{"data":{"id":"5","text":"\u00e9 \ud83d\ude00 \/ \"%b%d","lang":"qme"},"includes":{"users":[]}}'
+    made = rebuilt(line)
+    assert made is not None
+    assert rb'"text":"\u00e9 \ud83d\ude00 \/ \"%b%d"' in made
+    assert orjson.loads(made)["text"] == 'é 😀 / "%b%d'
+
+
+@pytest.mark.parametrize("slash", [b"/", rb"\/"])
+def test_a_picture_has_an_address_without_encryption_too(slash: bytes) -> None:
+    line = (
+        b'{"data":{"id":"5","author_id":"42"},"includes":{"users":['
+        b'{"id":"42","profile_image_url":"https://pbs.twimg.com/a.jpg"}]}}'
+    )
+    made = rebuilt(line.replace(b"/", slash))
+    assert made is not None
+    found = orjson.loads(made)["user"]
+    assert found["profile_image_url_https"] == "https://pbs.twimg.com/a.jpg"
+    assert found["profile_image_url"] == "http://pbs.twimg.com/a.jpg"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
