@@ -26,6 +26,8 @@ from traptor.worker.match.tags import parted_at_tags
 # Full-width marks make tags too; emoji are compared without style; sigma has a separate final form.
 _SAME = (("＃", "#"), ("＠", "@"), ("\ufe0e", ""), ("\ufe0f", ""), ("ς", "σ"))
 
+_FULL_WIDTH_MARKS = frozenset("＃＠")
+
 _REST_OF_EMOJI = rf"(?<={FLAG_HALF}){FLAG_HALF}|{MODIFIER}*(?:\u200d{SYMBOL}{MODIFIER}*)*"
 # Where words end: at punctuation, and at emoji and runs of ideographs, which are pieces of their own. The
 # search engine skips to the first class quickly.
@@ -36,6 +38,8 @@ _FOREIGN_BREAK = re.compile(
 _JOINED = re.compile(rf"{FLAG_HALF}|{JOINER}|{MODIFIER}")
 _IDEOGRAPHS = re.compile(rf"({FOREIGN}(?<={IDEOGRAPH}){IDEOGRAPH}*)")
 _IDEOGRAPH = (b"", b"")  # the change of an ideograph: none by itself
+# A hashtag with such a character, if it is one: a word ends there, or goes on.
+_HASHTAG_BEYOND_ASCII = re.compile(rf"#[A-Za-z0-9]*+{FOREIGN}")
 # A screen name is ASCII; a word would go on.
 _NAME_IN_WORD = re.compile(rf"@[\ufe0e\ufe0f]*[A-Za-z0-9]++{FOREIGN}(?<={WORD})")
 _ASCII = bytes(range(0x80))
@@ -104,9 +108,12 @@ def _pieces_beside_tags(text: str) -> bytes:
 
 def _has_tags_unlike_words(text: str, foreign: set[str], has_ideographs: bool) -> bool:
     """Tell whether a tag may end where a word does not; `foreign` holds the non-ASCII characters."""
-    if (has_ideographs or not ONLY_IN_TAGS.isdisjoint(foreign)) and ("#" in text or "＃" in text):
-        return True
-    return "＠" in foreign or ("@" in text and _NAME_IN_WORD.search(text) is not None)
+    may_differ = has_ideographs or not ONLY_IN_TAGS.isdisjoint(foreign)
+    return (
+        not _FULL_WIDTH_MARKS.isdisjoint(foreign)
+        or (may_differ and "#" in text and _HASHTAG_BEYOND_ASCII.search(text) is not None)
+        or ("@" in text and _NAME_IN_WORD.search(text) is not None)
+    )
 
 
 def _change_of(character: str) -> tuple[bytes, bytes] | tuple[()] | None:
