@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from traptor.worker.match.characters import WORD
 from traptor.worker.match.tags import is_tag
-from traptor.worker.match.tokens import blanked_pieces, fold
+from traptor.worker.match.tokens import fold
 
 _JOINERS = "\u200c\u200d"
 _MARKS = b"#@$"
@@ -16,10 +16,10 @@ _IN_PLAIN_NAMES = (string.ascii_letters + string.digits + "_").encode()
 
 
 def with_named(text: str, tags: Sequence[str]) -> tuple[str, bytes, bytes]:
-    """Return `text` without the tags that would be split in it, the named tags, and all pieces.
+    """Return `text` without the tags that would be split in it, the named tags, and their names.
 
     `text` and `tags` are the parts that `searched_of` returns. The tags, with their mark and without, are in
-    the form of `blanked_pieces`, as are the pieces: those of the text, and the tags without their marks.
+    the form of `blanked_pieces`, as are the names, which are the tags without their marks.
     """
     marked = f" {' '.join(tags)} ".encode()
     if len(marked.translate(None, _IN_PLAIN_NAMES)) == 2 * len(tags) + 1:  # nothing but marks and blanks
@@ -30,7 +30,7 @@ def with_named(text: str, tags: Sequence[str]) -> tuple[str, bytes, bytes]:
         marked = "".join([f" {tag} " for tag in folded]).encode()
         names = "".join([f" {tag[1:]} " for tag in folded]).encode()
         text = _without(text, folded)
-    return text, marked + names, blanked_pieces(text) + names
+    return text, marked + names, names
 
 
 def _folded(tag: str) -> str:

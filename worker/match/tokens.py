@@ -47,6 +47,9 @@ _ASCII_FOLDED_AND_BLANKED = bytes(
     code if code > 0x7F else ord(chr(code).lower()) if chr(code).isalnum() else ord(" ")
     for code in range(256)
 )
+_ASCII_FOLDED_REST_BLANKED = _ASCII_FOLDED_AND_BLANKED[:0x80] + b" " * 0x80
+_KELVIN = "\u212a"  # `fold` makes a letter of ASCII of it
+_BEGINS_STYLE = 0xEF  # in UTF-8, the styles of emoji, which `fold` drops, and some more
 
 
 def fold(text: str) -> str:
@@ -94,6 +97,18 @@ def blanked_pieces(text: str) -> bytes:
     if has_ideographs:  # a run of them is one piece
         pieces = " ".join(_IDEOGRAPHS.split(pieces.decode())).encode()
     return pieces
+
+
+def ascii_pieces(text: str) -> tuple[bytes, bytes] | None:
+    """Return ` text ` in UTF-8, and all pieces of ASCII that it may have; None where these are unknown.
+
+    They are in the form of `blanked_pieces`, each where the text has it, and found much faster. Those between
+    characters of ASCII are pieces for sure; beside another character a word may go on.
+    """
+    written = f" {text} ".encode()
+    if "_" in text or _KELVIN in text or _BEGINS_STYLE in written:
+        return None
+    return written, written.translate(_ASCII_FOLDED_REST_BLANKED)
 
 
 def _pieces_beside_tags(text: str) -> bytes:

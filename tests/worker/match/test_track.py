@@ -318,6 +318,31 @@ def is_border_of(char: str) -> bool:
 BORDERS = [chr(code) for code in range(0x21, 0x20000) if is_border_of(chr(code))]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("café", set()),
+        ("ébar", set()),
+        ("foo été bar", {1, 2}),
+        ("foo barré", set()),
+        ("fooé bar", {2}),
+        ("barré foo bar", {1, 2}),
+        ("ébar bar", {2}),
+        ("bar価", {2}),
+        ("caf… 価foo bar価", {0, 1, 2}),
+        ("#barée foo #caf…", {0}),
+        ("@barさん foo", {1, 2}),
+        ("#foo・bar", set()),
+        ("#baz fooé", set()),
+        ("é #baz foo", {3}),
+    ],
+)
+def test_a_rule_of_ascii_is_found_beside_other_characters_where_they_part_words(text, found):
+    phrases = {"caf": (0,), "foo bar": (1,), "bar": (2,), "#baz foo": (3,)}
+    assert TrackIndex(phrases).match(text) == found
+    assert TrackIndex({**phrases, "où": (4,)}).match(text) == found
+
+
 @pytest.mark.parametrize("form", ["zz {}{} yy", "zz {}{}", "zz {}{}の"])
 def test_a_term_with_punctuation_inside_ends_wherever_a_plain_word_does(form):
     index = TrackIndex({"covid": (0,), "covid-19": (1,), "u.s": (2,), "u": (3,)})
