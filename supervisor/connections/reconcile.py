@@ -62,7 +62,7 @@ class Reconciler:
         self._context = context
         self._planner = planner
         self._agenda = agenda
-        self._forks = Forks(context, planner)
+        self._forks = Forks(context, planner.roll)
         self._gate = Gate(context, self._forks, agenda)
         self._waiting: set[str] = set()  # connections for which a free key may change something
         self._replan: set[str] = set()  # connections that the last step looked at
@@ -175,6 +175,6 @@ class Reconciler:
             c = self._context.connections.get(name)
             if c is not None and c.wanted is None and not c.generations:
                 self._leave_lines(c)
-                self._planner.forget(c)
+                self._planner.roll.forget(c)
             elif c is not None:
                 self._replan.add(name)

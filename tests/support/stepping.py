@@ -282,9 +282,8 @@ class SteppedWorld(PaperWorld):
         self.context.pacer.connect_rate = 1e18
 
     def make_planner(self) -> Planner:
-        planner = SimpleNamespace(
-            plan=lambda now: None, forget=lambda c: self.context.connections.pop(c.name)
-        )
+        roll = SimpleNamespace(forget=lambda c: self.context.connections.pop(c.name))
+        planner = SimpleNamespace(plan=lambda now: None, roll=roll)
         return cast(Planner, planner)
 
     def connection(self, name: str, *words: str, part: int = 1) -> Connection:

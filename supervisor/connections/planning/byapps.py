@@ -28,7 +28,7 @@ class AppPlanner:
     def __init__(self, context: Context, groups: Groups, roll: Roll) -> None:
         self._context = context
         self._groups = groups
-        self._roll = roll
+        self.roll = roll
         self._made_for: dict[str, object] = {}  # what each connection's plan followed from
 
     def invalidate(self) -> None:
@@ -55,22 +55,10 @@ class AppPlanner:
         self.plan(now)
         return {c.name for c in self._context.connections.values() if c.wanted is not before.get(c.name)}
 
-    def forget(self, c: Connection) -> None:
-        """Forget a connection that is not planned and has no process."""
-        self._roll.forget(c)
-
-    def connection(self, name: str, now: float) -> Connection | None:
-        """Return the connection of this name, created if it is not planned; None for an invalid name."""
-        return self._roll.connection(name, now)
-
-    def wanted_of_drain_worker(self) -> WantedGeneration:
-        """Return the inputs of a generation that streams nothing."""
-        return self._roll.wanted_of_drain_worker()
-
     # ---- one app
 
     def _plan_app(self, name: str, key: ApiKey, now: float) -> None:
-        c = self._roll.connection(name, now)
+        c = self.roll.connection(name, now)
         assert c is not None
         c.app = key.key_id
         groups = [group for group in self._groups.all() if key.groups is None or key.groups.serves(group.id)]

@@ -52,7 +52,7 @@ class PartPlanner:
     def __init__(self, context: Context, groups: Groups, roll: Roll) -> None:
         self._context = context
         self._groups = groups
-        self._roll = roll
+        self.roll = roll
         self._plans: dict[GroupId, _Plan] = {}
 
     def invalidate(self) -> None:
@@ -81,23 +81,11 @@ class PartPlanner:
         changed: set[str] = set()
         for group_id in ids:
             if (group := self._groups.get(group_id)) is not None:
-                before = {part: c.wanted for part, c in self._roll.parts_of(group_id).items()}
+                before = {part: c.wanted for part, c in self.roll.parts_of(group_id).items()}
                 self._plan_group(group, settings, now)
-                after = self._roll.parts_of(group_id).items()
+                after = self.roll.parts_of(group_id).items()
                 changed.update(c.name for part, c in after if c.wanted is not before.get(part))
         return changed
-
-    def forget(self, c: Connection) -> None:
-        """Forget a connection that is not planned and has no process."""
-        self._roll.forget(c)
-
-    def connection(self, name: str, now: float) -> Connection | None:
-        """Return the connection of this name, created if it is not planned; None for an invalid name."""
-        return self._roll.connection(name, now)
-
-    def wanted_of_drain_worker(self) -> WantedGeneration:
-        """Return the inputs of a generation that streams nothing."""
-        return self._roll.wanted_of_drain_worker()
 
     # ---- one group
 
@@ -108,7 +96,7 @@ class PartPlanner:
         return plan
 
     def _plan_group(self, group: Group, settings: WorkerSettings, now: float) -> None:
-        plan, connections = self._plan_of(group), dict(self._roll.parts_of(group.id))
+        plan, connections = self._plan_of(group), dict(self.roll.parts_of(group.id))
         runs_now = [(part, c.streams, c.serving, c.successor) for part, c in connections.items()]
         if plan.made_for == (made_for := (group.revision, *runs_now)):
             return
@@ -142,7 +130,7 @@ class PartPlanner:
             self._groups.forget(group.id)
 
     def _part(self, group: GroupId, part: int, now: float) -> Connection:
-        c = self._roll.connection(connection_name(group, part), now)
+        c = self.roll.connection(connection_name(group, part), now)
         assert c is not None
         return c
 

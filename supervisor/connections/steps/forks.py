@@ -10,7 +10,7 @@ from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.supervisor.connections.connection import Connection, WantedGeneration
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.planning.planner import Planner
+from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.leftovers import first_of, is_second
 from traptor.supervisor.workers.states import GenerationState
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 class Forks:
     """Forks workers that serve a connection, and drain workers, which deliver what dead ones left."""
 
-    def __init__(self, context: Context, planner: Planner) -> None:
+    def __init__(self, context: Context, roll: Roll) -> None:
         self._context = context
-        self._planner = planner
+        self._roll = roll
         self._starting: list[Generation] = []  # and some that have started
 
     def may_start_one_more(self) -> bool:
@@ -43,7 +43,7 @@ class Forks:
         """
         served = []
         for name in sorted(self._context.leftovers.due):
-            c = self._planner.connection(name, now)
+            c = self._roll.connection(name, now)
             if c is not None and not c.generations:
                 self._context.leftovers.taken_care_of(name, now)
                 self._start_drain_worker(c, now)
@@ -51,7 +51,7 @@ class Forks:
         return served
 
     def _start_drain_worker(self, c: Connection, now: float) -> None:
-        generation = self._fork(c, self._planner.wanted_of_drain_worker(), now, drains=True)
+        generation = self._fork(c, self._roll.wanted_of_drain_worker(), now, drains=True)
         if generation is not None:
             generation.move(GenerationState.DRAINING)
             c.leaving.append(generation)

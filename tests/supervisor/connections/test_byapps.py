@@ -100,10 +100,10 @@ def test_what_either_api_left_behind_has_a_connection_to_be_drained_by(
     world: World, name: str, group: str | None
 ) -> None:
     world.use(app("first"))
-    c = world.planner.connection(name, world.now)
+    c = world.planner.roll.connection(name, world.now)
     assert c is not None
     assert (c.name, None if c.group is None else str(c.group), c.is_planned) == (name, group, False)
-    assert world.planner.connection("v2:not a name", world.now) is None
+    assert world.planner.roll.connection("v2:not a name", world.now) is None
 
 
 # ---- two connections of one app
