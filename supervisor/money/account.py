@@ -11,10 +11,15 @@ import msgspec
 
 from traptor.common.errors import TraptorError
 from traptor.supervisor.money.reads import Reads
+from traptor.supervisor.state.kept import read_kept
 
 _DAY = timedelta(days=1)
 _LAST_RESET_DAY = 28  # the last that every month has
 _MOST = 1 << 53
+_UNREADABLE = (
+    "what was spent cannot be read from state_dir; compare with X's own usage, then move state.db away to"
+    " count from zero"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +83,9 @@ def dump_accounts(accounts: Mapping[str, Account]) -> dict[str, Any]:
 
 def load_accounts(dump: Mapping[str, Any]) -> dict[str, Account]:
     """Return the accounts of a dump. Raises TraptorError where it is none."""
-    try:
-        accounts = msgspec.convert(dict(dump), dict[str, Account])
-    except msgspec.ValidationError:
-        accounts = None
-    if accounts is None or not all(map(_is_possible, accounts.values())):
-        raise TraptorError(
-            "what was spent cannot be read from state_dir; compare with X's own usage, then move state.db"
-            " away to count from zero"
-        )
+    accounts = read_kept(dict[str, Account], dump, _UNREADABLE)
+    if not all(map(_is_possible, accounts.values())):
+        raise TraptorError(_UNREADABLE)
     return accounts
 
 

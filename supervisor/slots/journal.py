@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from traptor.common.errors import TraptorError
+from traptor.supervisor.state.kept import read_kept
 
 NEAR_S = 5.0  # between our clock's time of a connect and X's
 _KEEP_S = 3 * 86_400.0  # X was seen to keep a dead connection for a day
 _MOST = 400
 _ADDRESS_KNOWN_S = 86_400.0
+_UNREADABLE = "the journal of connects cannot be read from state_dir; dead connections are waited for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,4 @@ def dump_journal(journal: Journal) -> dict[str, Any]:
 
 def load_journal(dump: Mapping[str, Any]) -> Journal:
     """Return the journal of a dump. Raises TraptorError when it is none."""
-    try:
-        return msgspec.convert(dict(dump), Journal)
-    except msgspec.ValidationError:
-        raise TraptorError(
-            "the journal of connects cannot be read from state_dir; dead connections are waited for"
-        ) from None
+    return read_kept(Journal, dump, _UNREADABLE)

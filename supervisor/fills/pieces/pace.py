@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from traptor.common.errors import TraptorError
+from traptor.supervisor.state.kept import read_kept
 
 APART_S = 1.0
 WINDOW_S = 900.0
 MOST_IN_WINDOW = 300
 _LONGEST_WAIT_S = 86_400.0  # a reset beyond it cannot be meant
+_UNREADABLE = (
+    "the searches kept in state_dir cannot be read; move state.db away to start without them"
+    " (X may then refuse some searches)"
+)
 
 
 class Pace:
@@ -66,13 +68,7 @@ def load_pace(dump: Mapping[str, Any], now: float, wall_now: float) -> Pace:
     A worker that died with its master may have asked until now. When the wall clock was set back meanwhile,
     no time counts as passed.
     """
-    try:
-        saved = msgspec.convert(dict(dump), _Dump)
-    except msgspec.ValidationError:
-        raise TraptorError(
-            "the searches kept in state_dir cannot be read; move state.db away to start without them"
-            " (X may then refuse some searches)"
-        ) from None
+    saved = read_kept(_Dump, dump, _UNREADABLE)
     by_s = now - max(wall_now, saved.saved_at)
     not_before = min(saved.not_before + by_s, now + _LONGEST_WAIT_S)
     return Pace(sorted(min(at + by_s, now) for at in saved.made), max(not_before, now + APART_S))

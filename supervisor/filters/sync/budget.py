@@ -9,13 +9,17 @@ from typing import Any
 
 import msgspec
 
-from traptor.common.errors import TraptorError
 from traptor.common.timing.backoff import doubled
+from traptor.supervisor.state.kept import read_kept
 from traptor.supervisor.xapi.quota import Quota
 
 _LONGEST_WAIT_S = 86_400.0  # what X may make us wait; a reset beyond it cannot be meant
 _FIRST_REST_S = 60.0  # after a 429 without a time that can be used; doubled
 _LAST_REST_S = 900.0
+_UNREADABLE = (
+    "the rule requests kept in state_dir cannot be read; move state.db away to start without them"
+    " (X may then refuse some requests)"
+)
 
 
 class RequestKind(StrEnum):
@@ -143,13 +147,7 @@ def load_budget(dump: Mapping[str, Any], limits: RequestLimits, now: float, wall
 
     When the wall clock was set back meanwhile, no time counts as passed.
     """
-    try:
-        saved = msgspec.convert(dict(dump), _Dump)
-    except msgspec.ValidationError:
-        raise TraptorError(
-            "the rule requests kept in state_dir cannot be read; move state.db away to start without them"
-            " (X may then refuse some requests)"
-        ) from None
+    saved = read_kept(_Dump, dump, _UNREADABLE)
     by_s = now - max(wall_now, saved.saved_at)
     return RuleBudget(limits, {kind: window.moved(by_s, now) for kind, window in saved.windows.items()})
 

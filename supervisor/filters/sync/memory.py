@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from traptor.common.errors import TraptorError
 from traptor.supervisor.filters.sync.standing import Gone, Refusal, Standing
+from traptor.supervisor.state.kept import read_kept
 
 Pieces = dict[str, Any]
 """JSON values by name; None: it is no longer there."""
@@ -28,6 +26,10 @@ _KINDS: Mapping[str, Callable[[Any, float], Any]] = {  # each with what is kept 
     "taken": lambda _nothing, _: True,
 }
 _MISSING = object()
+_UNREADABLE = (
+    "what is known of the filters at X cannot be read from state_dir; move state.db away to start without it"
+    " (bad values are then tried once more)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,7 @@ def load_standing(pieces: Mapping[str, Any], now: float, wall_now: float) -> Sta
         kind, slash, of_kind = name.partition("/")
         if slash and kind in by_kind:
             by_kind[kind][of_kind] = piece
-    try:
-        saved = msgspec.convert({_SAVED_AT: pieces.get(_SAVED_AT, 0.0), **by_kind}, _Saved)
-    except msgspec.ValidationError:
-        raise TraptorError(
-            "what is known of the filters at X cannot be read from state_dir; move state.db away to start"
-            " without it (bad values are then tried once more)"
-        ) from None
+    saved = read_kept(_Saved, {_SAVED_AT: pieces.get(_SAVED_AT, 0.0), **by_kind}, _UNREADABLE)
     by_s = now - max(wall_now, saved.saved_at)
     return Standing(
         effect_at={key: min(at + by_s, now + _LATEST_EFFECT_S) for key, at in saved.effect_at.items()},
