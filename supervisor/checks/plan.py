@@ -16,7 +16,8 @@ from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.reload import pool_limits
 from traptor.supervisor.rules.groups import limits_of
-from traptor.supervisor.rules.reader import RuleReader, Snapshot
+from traptor.supervisor.rules.reader import RuleReader
+from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.state.store import kept_keys
 
 

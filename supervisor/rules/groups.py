@@ -12,7 +12,7 @@ from typing import Protocol
 from traptor.common.config.settings import GroupFilter, Settings
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId, Limits, Rejected, Rule
-from traptor.supervisor.rules.reader import Snapshot
+from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.rules.vanished import judge
 
 log = logging.getLogger(__name__)

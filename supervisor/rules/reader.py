@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import count, groupby
-from operator import attrgetter
+from itertools import count
 from typing import Protocol
 
 import redis.asyncio
@@ -16,17 +15,14 @@ from redis.exceptions import ResponseError
 from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, unavailable
 from traptor.common.redis.raw import RawConnection, raw_connection, unpacked
-from traptor.common.rules.normalise import KEY_PREFIX, Found, decode_fields, parse_key, read_rule
+from traptor.common.rules.normalise import Found, decode_fields, parse_key, read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
-from traptor.supervisor.rules.memory import SLICE, KeyPage, LookMemory, Slice, digest_of, digest_of_page
+from traptor.supervisor.rules.look import Look, LoopPause
+from traptor.supervisor.rules.memory import SLICE, LookMemory, Slice, digest_of
 from traptor.supervisor.rules.revisions import moved, read_revisions
-from traptor.supervisor.rules.snapshot import Snapshot, SnapshotBuilder
-
-__all__ = ["RuleReader", "Snapshot"]
+from traptor.supervisor.rules.snapshot import Snapshot
 
 SCAN_COUNT = 1_000  # keys that Redis examines per SCAN
-_TYPE_PREFIXES = tuple(f"{KEY_PREFIX}{word}:" for word in (*RuleType, "location"))
-_HOLD_S = 0.005  # maximum time to hold the event loop at once
 _MOST_READS = 5  # of a group that is written each time while it is read
 
 Hash = dict[bytes, bytes] | ResponseError
@@ -89,7 +85,7 @@ class RuleReader:
         if (self._groups, self._read_as) != (groups, self._reading):
             self._groups, self._read_as, self._memory = groups, self._reading, LookMemory()
         before = await self._revisions(self._seen or await self._find_groups(groups))
-        look = _Look(self._clock(), groups.serves, groups.named)
+        look = Look(self._clock(), groups.serves, groups.named)
         snapshots = await self._take(look, "traptor-*:*", self._memory)
         self.strays = tuple(look.strays)
         after = await self._revisions(before.keys() | snapshots.keys())
@@ -102,7 +98,7 @@ class RuleReader:
 
     async def _read_once(self, group: GroupId) -> Snapshot:
         spelling = "location*" if group.type is RuleType.LOCATIONS else group.type
-        look = _Look(self._clock(), lambda found: found == group, (group,))
+        look = Look(self._clock(), lambda found: found == group, (group,))
         memory = self._memory.lent() if self._read_as == self._reading else LookMemory()
         snapshots = await self._take(look, f"traptor-{spelling}:{group.id}:*", memory)
         return snapshots[group]
@@ -113,7 +109,7 @@ class RuleReader:
 
     async def _find_groups(self, groups: ServedGroups) -> frozenset[GroupId]:
         """Return the groups that have keys now; only the first full look needs to ask."""
-        look, memory = _Look(self._clock(), groups.serves, groups.named), LookMemory()
+        look, memory = Look(self._clock(), groups.serves, groups.named), LookMemory()
         try:
             pages = [look.page(memory, number, keys) async for number, keys in self._scan("traptor-*:*")]
         except REDIS_ERRORS as error:
@@ -126,8 +122,8 @@ class RuleReader:
         except REDIS_ERRORS as error:
             raise unavailable(self._client, error) from error
 
-    async def _take(self, look: _Look, pattern: str, memory: LookMemory) -> dict[GroupId, Snapshot]:
-        pause = _Pause()
+    async def _take(self, look: Look, pattern: str, memory: LookMemory) -> dict[GroupId, Snapshot]:
+        pause = LoopPause()
         try:
             pages = [look.page(memory, number, keys) async for number, keys in self._scan(pattern)]
             slices = await memory.slices(pages, pause)
@@ -153,7 +149,7 @@ class RuleReader:
             if not cursor:
                 return
 
-    async def _is_as_before(self, connection: RawConnection, part: Slice, pause: _Pause) -> bool:
+    async def _is_as_before(self, connection: RawConnection, part: Slice, pause: LoopPause) -> bool:
         """Read a slice; parse it and return False unless its replies are byte for byte the same as before."""
         raw = await ask(self._client, connection.ask(part.commands, len(part.keys)), _as_it_is)
         digest = digest_of(raw) if raw is not None else None
@@ -187,69 +183,6 @@ class RuleReader:
         except ValueError as error:
             return Rejected(key, group, str(error))
         return read_rule(key, fields, self.honour_status, self.limits)
-
-
-class _Look:
-    """One pass over Redis: the keys it covers, and what it found."""
-
-    def __init__(
-        self, began_at: float, serves: Callable[[GroupId], bool], expected: Iterable[GroupId]
-    ) -> None:
-        self.began_at = began_at
-        self._serves = serves
-        self._expected = tuple(expected)  # exist even when nothing of them is found
-        self.strays: list[Rejected] = []
-
-    def page(self, memory: LookMemory, number: int, raw_keys: Sequence[bytes]) -> KeyPage:
-        """Return the wanted rules' keys, sorted; a key that only looks like one becomes a stray."""
-        digest = digest_of_page(raw_keys)
-        page = memory.page(number, digest)
-        if page is None:
-            page = KeyPage(digest, [], [])
-            for raw in raw_keys:
-                self._sort_in(page, raw)
-            page.keys.sort()
-        self.strays += page.strays
-        return page
-
-    async def snapshots(self, slices: Iterable[Slice], pause: _Pause) -> dict[GroupId, Snapshot]:
-        """Return the snapshots of all groups in the slices."""
-        builders = {group: SnapshotBuilder(group) for group in self._expected}
-        for part in slices:
-            # Keys are sorted by group: a hash of the group for each rule would take as long as the rest.
-            for group, of_group in groupby(part.found, attrgetter("group")):
-                if (builder := builders.get(group)) is None:
-                    builder = builders[group] = SnapshotBuilder(group)
-                for found in of_group:
-                    builder.add(found)
-            await pause()
-        return {group: builder.build(self.began_at) for group, builder in sorted(builders.items())}
-
-    def _sort_in(self, page: KeyPage, raw: bytes) -> None:
-        key = raw.decode(errors="backslashreplace")
-        if not key.startswith(_TYPE_PREFIXES):
-            return
-        try:
-            group, _ = parse_key(raw.decode())
-        except UnicodeDecodeError:
-            page.strays.append(Rejected(key, None, "the key is not UTF-8"))
-        except ValueError as error:
-            page.strays.append(Rejected(key, None, str(error)))
-        else:
-            if self._serves(group):
-                page.keys.append(key)
-
-
-class _Pause:
-    """Yields to the event loop when it was held for long."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    async def __call__(self) -> None:
-        if time.monotonic() - self._since > _HOLD_S:
-            await asyncio.sleep(0)
-            self._since = time.monotonic()
 
 
 def _is_refusal(reply: Hash) -> bool:

@@ -11,8 +11,9 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.rules.groups import Groups
-from traptor.supervisor.rules.reader import RuleReader, Snapshot
+from traptor.supervisor.rules.reader import RuleReader
 from traptor.supervisor.rules.redisuses import Tell
+from traptor.supervisor.rules.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import redis_client
 from traptor.common.rules.rule import GroupId, Limits, RuleType, fingerprint
 from traptor.supervisor.rules.memory import SLICE
-from traptor.supervisor.rules.reader import RuleReader, Snapshot
+from traptor.supervisor.rules.reader import RuleReader
+from traptor.supervisor.rules.snapshot import Snapshot
 
 T = TypeVar("T")
 TRACK = GroupId.parse("track:0")
