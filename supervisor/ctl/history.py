@@ -63,8 +63,9 @@ def last_gaps(client: Client) -> dict[str, dict[str, Any]]:
 
 def _in_file(file: Path, parameters: dict[str, str]) -> list[dict[str, Any]]:
     # Imported here: few commands need it, and every one would wait for it.
+    from traptor.supervisor.ledger.answers.answer import UnknownError
     from traptor.supervisor.ledger.answers.question import BadQuestionError, Question
-    from traptor.supervisor.ledger.answers.unattended import UnknownError, gaps_in_file
+    from traptor.supervisor.ledger.answers.unattended import gaps_in_file
     from traptor.supervisor.ledger.keeper import boot_id
 
     # What it finds out about the end of the last supervisor is shown, and not logged.

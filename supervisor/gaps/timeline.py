@@ -7,8 +7,6 @@ from typing import Self
 
 from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind, TimelineState, Totals
 
-__all__ = ["GapCause", "GapTracker", "Instant", "Interval", "IntervalKind", "TimelineState", "Totals"]
-
 Take = Callable[[Interval], object]
 
 

@@ -34,6 +34,19 @@ class Group:
     changed_at: float = -math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class LookStart:
+    """What a look begins with: whatever comes after that is for the next one.
+
+    `tickets` are how often each group was hinted at until then.
+    """
+
+    hinted: Set[GroupId]
+    is_of_all: bool
+    tickets: Mapping[GroupId, int]
+    limits: Limits
+
+
 class Configured(Protocol):
     """Holds the settings in force; a reload replaces them."""
 
@@ -75,49 +88,35 @@ class Groups:
         """True when rules switched off by their status are left out."""
         return self._configured.settings.supervisor.honour_status
 
-    def limits(self) -> Limits:
-        """Return the limits on the values of one connection."""
-        return limits_of(self._configured.settings)
-
     # ---- Redis
 
     def hint(self, group: GroupId) -> None:
         """Record a hint for this group."""
         self._tickets[group] += 1
 
-    def tickets(self) -> Mapping[GroupId, int]:
-        """Return how often each group was hinted at until now."""
-        return dict(self._tickets)
+    def begin_look(self, hinted: Set[GroupId], *, is_of_all: bool) -> LookStart:
+        """Return what a look at these groups, or at all of them, begins with."""
+        return LookStart(hinted, is_of_all, dict(self._tickets), limits_of(self._configured.settings))
 
-    def take_look(
-        self,
-        seen: Mapping[GroupId, Snapshot],
-        hinted: Set[GroupId],
-        tickets: Mapping[GroupId, int],
-        limits: Limits,
-        *,
-        everything: bool,
-        now: float,
-    ) -> None:
-        """Store the result of a look; `tickets` and `limits` are those of its start."""
-        self.are_known |= everything
-        expected = {*hinted, *self.filter.named, *self._groups} if everything else hinted
+    def take_look(self, start: LookStart, seen: Mapping[GroupId, Snapshot], now: float) -> None:
+        """Store the result of a look."""
+        self.are_known |= start.is_of_all
+        hinted = start.hinted
+        expected = {*hinted, *self.filter.named, *self._groups} if start.is_of_all else hinted
         empty = {group: Snapshot.empty(group, now) for group in expected - seen.keys()}
         for group_id, snapshot in sorted({**empty, **seen}.items()):
             if not self.filter.serves(group_id):
                 continue
-            group = self._groups.get(group_id)
+            group, limit = self._groups.get(group_id), start.limits.of(group_id.type)
             if group is None:
                 if snapshot.is_empty and group_id not in self.filter.named:
                     self._tickets.pop(group_id, None)  # hints may name any group
                     continue
-                group = self._groups[group_id] = Group(
-                    group_id, Snapshot.empty(group_id, now), limits.of(group_id.type)
-                )
-            if group.limit != limits.of(group_id.type):
-                group.limit = limits.of(group_id.type)
+                group = self._groups[group_id] = Group(group_id, Snapshot.empty(group_id, now), limit)
+            if group.limit != limit:
+                group.limit = limit
                 group.revision += 1
-            self._take_snapshot(group, snapshot, group_id in hinted, tickets.get(group_id, 0), now)
+            self._take_snapshot(group, snapshot, group_id in hinted, start.tickets.get(group_id, 0), now)
 
     def _take_snapshot(self, group: Group, seen: Snapshot, hinted: bool, ticket: int, now: float) -> None:
         judged = judge(group.snapshot, seen, group.missing, hinted)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from traptor.common.errors import RedisUnavailable
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId
-from traptor.supervisor.rules.groups import Groups
+from traptor.supervisor.rules.groups import Groups, LookStart
 from traptor.supervisor.rules.reader import RuleReader
 from traptor.supervisor.rules.redisuses import Tell
 from traptor.supervisor.rules.snapshot import Snapshot
@@ -74,26 +74,26 @@ class RuleWatch:
     async def _looked(self) -> bool:
         """Look once and return whether that worked; hints that arrive meanwhile are for the next look."""
         hinted, self._hinted = frozenset(self._hinted), set()
-        everything, self._all = self._all or len(hinted) > _MANY_GROUPS, False
-        tickets, limits = self._groups.tickets(), self._groups.limits()
-        self._reader.limits, self._reader.honour_status = limits, self._groups.honours_status
+        is_of_all, self._all = self._all or len(hinted) > _MANY_GROUPS, False
+        start = self._groups.begin_look(hinted, is_of_all=is_of_all)
+        self._reader.limits, self._reader.honour_status = start.limits, self._groups.honours_status
         try:
-            seen = await self._read(hinted, everything)
+            seen = await self._read(start)
         except RedisUnavailable as error:
             self._hinted |= hinted
-            self._all |= everything
+            self._all |= is_of_all
             self._tell(error)
             return False
         self._tell(None)
-        self._groups.take_look(seen, hinted, tickets, limits, everything=everything, now=time.monotonic())
-        if everything:
+        self._groups.take_look(start, seen, time.monotonic())
+        if is_of_all:
             self._groups.take_strays(self._reader.strays)
         return True
 
-    async def _read(self, hinted: frozenset[GroupId], everything: bool) -> dict[GroupId, Snapshot]:
-        if everything:
+    async def _read(self, start: LookStart) -> dict[GroupId, Snapshot]:
+        if start.is_of_all:
             started = time.monotonic()
             seen = await self._reader.read_all(self._groups.filter)
             log.debug("looked at all rules", extra=fields(seconds=round(time.monotonic() - started, 3)))
             return seen
-        return {group: await self._reader.read_group(group) for group in sorted(hinted)}
+        return {group: await self._reader.read_group(group) for group in sorted(start.hinted)}

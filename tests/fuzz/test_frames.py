@@ -47,8 +47,8 @@ from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
-from traptor.supervisor.gaps.interval import instant
-from traptor.supervisor.gaps.timeline import GapCause, GapTracker
+from traptor.supervisor.gaps.interval import GapCause, instant
+from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S, Failure
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import _connection, _key

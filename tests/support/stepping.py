@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -257,14 +257,11 @@ class PlannedWorld(PaperWorld):
         group_id = GroupId.parse(group)
         rules = make_rules(group, *map(str, numbers))
         self.groups.hint(group_id)
-        self.groups.take_look(
-            {group_id: Snapshot.of(group_id, rules, self.now)},
-            frozenset({group_id}),
-            self.groups.tickets(),
-            Limits(follow=5, track=5, locations=5),
-            everything=False,
-            now=self.now,
+        start = replace(
+            self.groups.begin_look({group_id}, is_of_all=False),
+            limits=Limits(follow=5, track=5, locations=5),
         )
+        self.groups.take_look(start, {group_id: Snapshot.of(group_id, rules, self.now)}, self.now)
         self.agenda.look_at_all()
 
 

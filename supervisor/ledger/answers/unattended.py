@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from traptor.supervisor.gaps.interval import Instant
-from traptor.supervisor.ledger.answers.answer import Answer, UnknownError, View
+from traptor.supervisor.ledger.answers.answer import Answer, View
 from traptor.supervisor.ledger.answers.question import Question
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.ledger.disk.reader import LedgerReader
 from traptor.supervisor.ledger.records import Inheritance
-
-__all__ = ["UnknownError", "gaps_in_file"]
 
 
 def gaps_in_file(path: Path, question: Question, boot: str, now: Instant) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traptor.supervisor.gaps.timeline import GapCause, GapTracker, Instant, Interval, IntervalKind
+from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind
+from traptor.supervisor.gaps.timeline import GapTracker
 
 WALL = 1_790_000_000.0
 STREAMING, GAP, UNPLANNED = IntervalKind.STREAMING, IntervalKind.GAP, IntervalKind.UNPLANNED

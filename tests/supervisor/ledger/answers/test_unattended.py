@@ -8,8 +8,9 @@ import pytest
 from support.ledgerhost import Host
 
 from traptor.supervisor.gaps.interval import GapCause
+from traptor.supervisor.ledger.answers.answer import UnknownError
 from traptor.supervisor.ledger.answers.question import Question
-from traptor.supervisor.ledger.answers.unattended import UnknownError, gaps_in_file
+from traptor.supervisor.ledger.answers.unattended import gaps_in_file
 
 
 def causes(host: Host, **question: str) -> list[tuple[str, float, bool]]:
