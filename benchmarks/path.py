@@ -124,7 +124,7 @@ def _match_and_enrich(rules: Sequence[Rule]) -> Callable[[Sequence[bytes]], None
         for line in lines:
             tweet = read_message(line).tweet
             assert tweet is not None
-            enricher.enrich(line, tweet, matcher.match(tweet), False, _NOW)
+            enricher.enrich(line, tweet.created_at, matcher.match(tweet), False, _NOW)
 
     return handle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from traptor.common.birth import Birth
@@ -35,17 +36,15 @@ class Unkept:
     def open(self) -> None:
         self._sink.open(self)
 
-    def gather(self, message: Outgoing) -> None:
-        if not self._sink.takes(message):
-            return
-        self.counts.accepted += 1
-        while not self._sink.send(message, self._ticket):
-            self._sink.serve()
-        if self.counts.accepted % _SERVE_EVERY == 0:
-            self._sink.serve()
-
-    def hand_over(self) -> None:
-        """Nothing is gathered."""
+    def hand_over(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            if not self._sink.takes(message):
+                continue
+            self.counts.accepted += 1
+            while not self._sink.send(message, self._ticket):
+                self._sink.serve()
+            if self.counts.accepted % _SERVE_EVERY == 0:
+                self._sink.serve()
 
     def drain(self, deadline: float) -> int:
         while self.backlog and time.monotonic() < deadline:

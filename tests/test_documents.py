@@ -395,7 +395,9 @@ def test_the_delivered_tweet_that_is_shown_is_what_the_worker_makes() -> None:
     received_at = datetime.fromisoformat(about["received_at"]).timestamp()
     enricher = Enricher([rule], about["connection"], about["generation"], about["api"], rule.group)
     matched = Matcher([rule]).match(tweet)
-    assert json.loads(enricher.enrich(raw, tweet, matched, False, received_at)) == json.loads(shown)
+    assert json.loads(enricher.enrich(raw, tweet.created_at, matched, False, received_at)) == json.loads(
+        shown
+    )
 
 
 def test_every_member_of_the_status_file_is_explained() -> None:

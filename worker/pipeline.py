@@ -51,17 +51,20 @@ class Pipeline(abc.ABC):
         """Prepare matching and connect to the output. Raises SinkError."""
 
     @abc.abstractmethod
-    def take(self, line: bytes) -> None:
-        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Take lines that came together: each is to be handed over or counted, and never fatal."""
+
+    @abc.abstractmethod
+    def hand_over(self) -> None:
+        """Give the output what the lines brought."""
 
     def handle(self, lines: Sequence[bytes]) -> None:
         """Handle lines that came together, by one read of the stream."""
         self.tally.received_bytes += sum(map(len, lines))
         try:
-            for line in lines:
-                self.take(line)
+            self.take(lines)
         finally:
-            self.delivery.hand_over()
+            self.hand_over()
 
     def follow(self, handled_until: Callable[[], float]) -> None:
         """Set the function that tells until when everything received was handled; call this first."""

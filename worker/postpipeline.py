@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -28,11 +29,13 @@ from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_users
 from traptor.worker.posts.past import Taken
 from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
-from traptor.worker.seen.ids import number_of
+from traptor.worker.seen.ids import numbers_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweets.tweet import NO_MEMBER
 
 log = logging.getLogger(__name__)
+
+_ID_OF = attrgetter("data.id")
 
 
 class PostPipeline(Pipeline):
@@ -67,7 +70,6 @@ class PostPipeline(Pipeline):
         self._dispatch.use(self._editions.now)
         self._bill = Bill(birth, delivery, self._dispatch.settled)
         self._gap = GapPosts(birth.group, delivery, self._dispatch, self._bill, self.tally)
-        self._received_at_s = 0.0
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
 
     def open(self) -> None:
@@ -102,44 +104,49 @@ class PostPipeline(Pipeline):
     def handle(self, lines: Sequence[bytes]) -> None:
         """Handle lines that came together, by one read of the stream."""
         with self._lock:
-            self._catch_up()
-            self._received_at_s = time.time()
+            self._begin()
             super().handle(lines)
 
-    def take(self, line: bytes) -> None:
-        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
-        found = read_line(line)
-        if isinstance(found, PostHead):
-            self._take_post(line, found)
-        else:
-            self._take_other(line, found)
+    def hand_over(self) -> None:
+        """Give the output what the lines brought."""
+        self._dispatch.hand_over()
 
-    def _take_post(self, raw: bytes, head: PostHead) -> None:
-        assert head.data is not None
-        received_at_s = self._received_at_s
-        self.problem = ""
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Take lines that came together: each is to be handed over or counted, and never fatal."""
+        raws, heads = [], []
+        for line in lines:
+            found = read_line(line)
+            if isinstance(found, PostHead):
+                self.problem = ""
+                raws.append(line)
+                heads.append(found)
+            else:
+                self._take_other(line, found)
+        posts = numbers_of([*map(_ID_OF, heads)])
+        for raw, head, post, is_seen in zip(raws, heads, posts, self.delivery.seen(posts), strict=True):
+            self._take_post(raw, head, post, is_seen)
+
+    def _take_post(self, raw: bytes, head: PostHead, post: int, is_seen: bool) -> None:
         if self._editions.unseen:
             self._editions.note(head)
         if head.errors is not NO_MEMBER:
             self._errors.add_problems(partial_errors(head))
         backlog = self._gap.backlog
-        if backlog is not None and backlog.holds(head.data.id):
-            self._gap.take_past(raw, head, backlog, received_at_s)
+        if backlog is not None and backlog.holds(head.post.id):
+            self._gap.take_past(raw, head, post, is_seen, backlog, self._received_at_s)
             return
         if head.includes is not None:
             self._bill.included_users += included_users(head)
-        post = number_of(head.data.id) or 0
-        is_repeated = post > 0 and self.delivery.has_seen(post)
         dispatch = self._dispatch
-        if is_repeated and self._drops_repeated:
+        if is_seen and self._drops_repeated:
             dispatch.count_dropped()
-            self._bill.add_dropped(post, head, received_at_s)
+            self._bill.add_dropped(post, head, self._received_at_s)
             return
         edition = dispatch.edition
         found = edition.attribute(head, raw)
         enricher = dispatch.foreign if found.source is FOREIGN else dispatch.enricher
         exceeding = self.exceeding(edition.rules, found.rules) if self.has_rate_limits else ()
-        dispatch.deliver(raw, head, post, found, enricher, received_at_s, is_repeated, exceeding)
+        dispatch.deliver(raw, head, post, found, enricher, is_seen, exceeding)
 
     def _use(self, edition: Edition) -> None:
         """Match by another edition from now on."""
@@ -163,18 +170,18 @@ class PostPipeline(Pipeline):
         """Deliver a found post; return False when it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
-            self._catch_up()
+            self._begin()
             is_new = self._gap.take_found(piece, line, found)
-        self.delivery.hand_over()
+            self.hand_over()
         return is_new
 
     def take_recovered(self, fill: int, line: bytes) -> Taken:
         """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
         found = read_line(line)
         with self._lock:
-            self._catch_up()
-            taken = self._gap.take_recovered(fill, line, found)
-        self.delivery.hand_over()
+            self._begin()
+            taken = self._gap.take_recovered(fill, line, found, self._received_at_s)
+            self.hand_over()
         return taken
 
     def expect_past(self, opened_unix: float) -> None:
@@ -187,9 +194,12 @@ class PostPipeline(Pipeline):
         with self._lock:
             return self._gap.past_taken(safe_until)
 
-    def _catch_up(self) -> None:
+    def _begin(self) -> None:
+        """Begin with what came now, by the rules of now."""
         if self._editions.now is not self._dispatch.edition:
             self._use(self._editions.now)
+        self._received_at_s = time.time()
+        self._dispatch.begin(self._received_at_s)
 
     # ---- lines that are not posts
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from traptor.common.messages import Sample
+from traptor.worker.outbox.message import Outgoing
 
 MOST_MESSAGES = 1000
 MOST_BYTES = 4 << 20
@@ -25,22 +26,27 @@ class Sampler:
         self._bytes = 0
         self._skipped = 0
 
-    def offer(self, message: bytes) -> None:
-        """Keep a message if somebody asks."""
-        if self._until and not self._keep(message, time.monotonic()):
+    def offer(self, messages: Sequence[Outgoing]) -> None:
+        """Keep tweets and posts, and no other messages, if somebody asks."""
+        if self._until and not self._keep(messages, time.monotonic()):
             self._until = 0.0
 
-    def _keep(self, message: bytes, now: float) -> bool:
+    def _keep(self, messages: Sequence[Outgoing], now: float) -> bool:
         with self._lock:
             if now >= self._until:
                 self._clear()
                 return False
-            self._kept.append(message)
-            self._bytes += len(message)
-            while len(self._kept) > MOST_MESSAGES or self._bytes > MOST_BYTES:
-                self._bytes -= len(self._kept.popleft())
-                self._skipped += 1
+            for message in messages:
+                if message.tweet_id is not None:
+                    self._add(message.body)
             return True
+
+    def _add(self, message: bytes) -> None:
+        self._kept.append(message)
+        self._bytes += len(message)
+        while len(self._kept) > MOST_MESSAGES or self._bytes > MOST_BYTES:
+            self._bytes -= len(self._kept.popleft())
+            self._skipped += 1
 
     def take(self, now: float) -> Iterator[Sample]:
         """Yield what was kept since the last call, in pieces, and keep for some seconds more."""

@@ -13,6 +13,7 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
+from traptor.worker.tweets.enrich import without_traptor
 from traptor.worker.tweets.limit_notices import LimitNotices
 from traptor.worker.tweets.received import Kind, Message, read_message
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
@@ -28,6 +29,7 @@ class TweetPipeline(Pipeline):
         super().__init__(birth, delivery, stats)
         self._limit_notices = LimitNotices()
         self._received_at_s = 0.0
+        self._messages: list[Outgoing] = []  # that came together
 
     def open(self) -> None:
         """Build the matcher and connect to the output. Raises SinkError."""
@@ -42,18 +44,21 @@ class TweetPipeline(Pipeline):
         self._limit_notices.reset()
         super().stream_opened()
 
-    def handle(self, lines: Sequence[bytes]) -> None:
-        """Handle lines that came together, by one read of the stream."""
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Take lines that came together: each is to be handed over or counted, and never fatal."""
         self._received_at_s = time.time()
-        super().handle(lines)
+        for line in lines:
+            message = read_message(line)
+            if message.tweet is not None:
+                self._take_tweet(line, message.tweet)
+            else:
+                self._take_other(line, message)
 
-    def take(self, line: bytes) -> None:
-        """Take one line of the stream; whatever it is, it is gathered or counted, and never fatal."""
-        message = read_message(line)
-        if message.tweet is not None:
-            self._take_tweet(line, message.tweet)
-        else:
-            self._take_other(line, message)
+    def hand_over(self) -> None:
+        """Give the output what the lines brought."""
+        messages, self._messages = self._messages, []
+        self.sampler.offer(messages)
+        self.delivery.hand_over(messages)
 
     def _take_tweet(self, line: bytes, tweet: Tweet) -> None:
         counters = self.tally
@@ -77,11 +82,10 @@ class TweetPipeline(Pipeline):
             if not matched:
                 counters.held += 1
                 return
-        body = self._enricher.enrich(line, tweet, matched, inferred, self._received_at_s)
-        self.sampler.offer(body)
-        self.delivery.gather(
+        raw = without_traptor(line) if tweet.has_traptor else line
+        self._messages.append(
             Outgoing(
-                body=body,
+                body=self._enricher.enrich(raw, tweet.created_at, matched, inferred, self._received_at_s),
                 tweet_id=tweet.id_str,
                 rule_ids=tuple([rules[i].rule_id for i in matched]),
                 created_at_ms=unix_ms_of_created_at(tweet.created_at) if tweet.created_at else None,
@@ -104,7 +108,7 @@ class TweetPipeline(Pipeline):
                 log.warning("the server warns", extra=_details(message))
             case Kind.UNKNOWN:
                 self.excerpts.show("a message of an unknown kind", line)
-        self.delivery.gather(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
+        self._messages.append(Outgoing(body=line.strip(), tweet_id=None, rule_ids=()))
 
     def _take_limit(self, total: int) -> None:
         delta = self._limit_notices.newly_withheld(total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,11 +81,8 @@ class Kept:
     def open(self) -> None:
         """Nothing to open."""
 
-    def gather(self, message: Outgoing) -> None:
-        self.messages.append(message)
-
-    def hand_over(self) -> None:
-        """Everything is kept as it comes."""
+    def hand_over(self, messages: Sequence[Outgoing]) -> None:
+        self.messages += messages
 
 
 def rules() -> tuple[Rule, ...]:

@@ -17,7 +17,7 @@ from traptor.common.birth import Birth
 from traptor.worker.delivery.latency import Latency
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.postpipeline import PostPipeline
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claims import Claims
 from traptor.worker.seen.register import Billed
 
 STORM, FLOOD = rule("track:0", "1", "storm"), rule("track:b", "2", "flood", "hail")
@@ -52,19 +52,16 @@ class Kept:
     def stream_opened(self) -> None:
         """Nothing is noted."""
 
-    def gather(self, message: Outgoing, claim: Claim) -> None:
-        self._register.take([claim], lambda _ours: True)
-        self.messages.append(message)
-
-    def hand_over(self) -> None:
-        """Everything is kept as it comes."""
+    def hand_over(self, messages: Sequence[Outgoing], claims: Claims) -> None:
+        self._register.take([claims], lambda _ours: True)
+        self.messages += messages
         self._after()
 
-    def settle(self, claim: Claim) -> None:
-        self._register.take([claim], lambda _ours: True)
+    def settle(self, claims: Claims) -> None:
+        self._register.take([claims], lambda _ours: True)
 
-    def has_seen(self, post: int) -> bool:
-        return self._register.has(post)
+    def seen(self, posts: Sequence[int]) -> list[bool]:
+        return self._register.seen(posts)
 
     def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
         return self._register.is_billed(posts, at_s)

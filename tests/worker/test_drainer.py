@@ -31,10 +31,12 @@ def leave(folder: Path) -> None:
         Delivery(worker_birth(folder), GateSink(room=0)),
         TrialOutput(worker_birth(folder), GateSink(room=0)),
     )
+    main.open()
+    main.send(tweet(1))
+    trial.open()
+    trial.gather([tweet(1)])
+    trial.hand_over()
     for output in (main, trial):
-        output.open()
-        output.gather(tweet(1))
-        output.hand_over()
         output.drain(time.monotonic())
 
 

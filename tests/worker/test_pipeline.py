@@ -21,6 +21,7 @@ from traptor.worker.delivery.sink import Ticket
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sinks.outputs import most_bytes
 from traptor.worker.tweetpipeline import TweetPipeline
+from traptor.worker.tweets.received import Message
 
 RULES = tuple(rule("track:0", number, "storm", tag="t" * 5000) for number in range(4))
 LARGE = json.dumps(tweet_fields("a storm")).encode()
@@ -138,12 +139,10 @@ def test_tweets_of_one_read_are_received_at_one_time(tmp_path: Path, monkeypatch
 
 
 class Failing(TweetPipeline):
-    """Has a bug that one line shows."""
+    """Has a bug that lines show which are no tweets."""
 
-    def take(self, line: bytes) -> None:
-        if line == b"bug":
-            raise RuntimeError("a bug")
-        super().take(line)
+    def _take_other(self, line: bytes, message: Message) -> None:
+        raise RuntimeError("a bug")
 
 
 def test_lines_that_came_before_one_that_shows_a_bug_are_handed_over(tmp_path: Path) -> None:

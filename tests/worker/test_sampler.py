@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traptor.common.messages import MAX_FRAME_BYTES, Sample, frame
+from traptor.worker.outbox.message import Outgoing
 from traptor.worker.sampler import MOST_BYTES, MOST_MESSAGES, Sampler
 
 
@@ -18,16 +19,20 @@ def taken(sampler: Sampler) -> list[Sample]:
     return pieces
 
 
+def message(body: bytes) -> Outgoing:
+    return Outgoing(body, "1", ("1",))
+
+
 def messages(sampler: Sampler) -> list[bytes]:
     return [message for piece in taken(sampler) for message in piece.messages]
 
 
 def test_nothing_is_kept_before_somebody_asks() -> None:
     sampler = Sampler()
-    sampler.offer(b"early")
+    sampler.offer([message(b"early")])
     assert messages(sampler) == []
-    sampler.offer(b"one")
-    sampler.offer(b"two")
+    sampler.offer([message(b"one")])
+    sampler.offer([Outgoing(b"no tweet", None, ()), message(b"two")])
     assert messages(sampler) == [b"one", b"two"]
     assert messages(sampler) == []
 
@@ -35,7 +40,7 @@ def test_nothing_is_kept_before_somebody_asks() -> None:
 def test_nothing_is_kept_once_nobody_asks_any_more() -> None:
     sampler = Sampler()
     list(sampler.take(time.monotonic() - 6))
-    sampler.offer(b"late")
+    sampler.offer([message(b"late")])
     assert messages(sampler) == []
 
 
@@ -43,7 +48,7 @@ def test_the_newest_thousand_are_kept_and_the_others_counted() -> None:
     sampler = Sampler()
     taken(sampler)
     for number in range(MOST_MESSAGES + 5):
-        sampler.offer(b"%d" % number)
+        sampler.offer([message(b"%d" % number)])
     [piece] = taken(sampler)
     assert piece.messages[0] == b"5"
     assert len(piece.messages) == MOST_MESSAGES
@@ -55,7 +60,7 @@ def test_every_piece_fits_into_a_frame_and_memory_is_limited(sizes: list[int]) -
     sampler = Sampler()
     taken(sampler)
     for size in sizes:
-        sampler.offer(b"x" * size)
+        sampler.offer([message(b"x" * size)])
     pieces = taken(sampler)
     assert all(len(frame(piece)) < MAX_FRAME_BYTES for piece in pieces)
     sent = [len(message) for piece in pieces for message in piece.messages]

@@ -15,7 +15,7 @@ from traptor.common.redis.client import state_after
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.store import CounterStore
-from traptor.worker.counters.tick import Tick
+from traptor.worker.counters.tick import Matched, Tick
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,13 @@ class Stats:
             for index in rules:
                 matches[index] = matches.get(index, 0) + 1
 
-    def received_for(self, rules: Sequence[Rule], matched: tuple[int, ...]) -> None:
-        """Count a tweet, and the rules that it matched by their indexes in a sequence, which may change."""
+    def received_for(self, rules: Sequence[Rule], matched: Sequence[Matched]) -> None:
+        """Count tweets by the rules that each matched: indexes in a sequence, which may change."""
         tick = self._live
-        tick.received += 1
+        tick.received += len(matched)
         tweets = tick.part(rules).tweets
-        tweets[matched] = tweets.get(matched, 0) + 1
+        for one in matched:
+            tweets[one] = tweets.get(one, 0) + 1
 
     def held(self, rules: Iterable[int]) -> None:
         """Count matches of rules (indexes) that their rate limits keep from being delivered."""

@@ -31,7 +31,7 @@ from traptor.worker.delivery.upkeep import SYNC_S, Every, Upkeep
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.posts.kept import kept_posts
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claims import Claims
 from traptor.worker.seen.register import Billed, Register, register_of
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,10 @@ class Delivery:
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
         self._register = register_of(birth) if name is None else None
-        self.has_seen: Callable[[int], bool] = _sees_none if self._register is None else self._register.has
-        """Tells whether a post, by its id, was taken lately by a worker of the app, as far as known here."""
+        self.seen: Callable[[Sequence[int]], list[bool]] = (
+            _sees_none if self._register is None else self._register.seen
+        )
+        """Tells of each post whether a worker of the app took it lately, or it comes before among these."""
         self._gathered = Gathering(
             folder, sink, self._outflow, self._intake, self.counts, self._register, name
         )
@@ -131,20 +133,18 @@ class Delivery:
                 self._register.look()  # an earlier generation may have taken more since this one opened
                 self._adopt_written(self._register)
 
-    def gather(self, message: Outgoing, claim: Claim | None = None) -> None:
-        """Take a message that others may follow, until `hand_over`; never waits.
+    def hand_over(self, messages: Sequence[Outgoing], claims: Claims | None = None) -> None:
+        """Take messages that came together, and bring on its way whatever was gathered; never waits.
 
-        A post comes with a claim, which is settled when the post is kept, or dropped as another worker's.
+        Posts come with claims, which are settled when the posts are kept, or dropped as another worker's. If
+        messages cannot be kept, `has_room` is cleared: bring no more.
         """
         with self._lock:
-            if message.tweet_id is None and not self._sink.takes(message):
-                return
-            self._gathered.add(message, claim)
-
-    def hand_over(self) -> None:
-        """Bring what was gathered on its way. If it cannot be kept, `has_room` is cleared: bring no more."""
-        with self._lock:
-            if not self._gathered:
+            if claims is None:
+                messages = [one for one in messages if one.tweet_id is not None or self._sink.takes(one)]
+            if messages:
+                self._gathered.add(messages, claims)
+            elif not self._gathered:
                 return
             waited = self._gathered.waits
             if self._gathered.deliver_at_once(self._handled_until):
@@ -154,16 +154,14 @@ class Delivery:
             elif not waited:
                 self._bell.set()
 
-    def send(self, message: Outgoing, claim: Claim | None = None) -> None:
+    def send(self, message: Outgoing) -> None:
         """Take a message that comes alone."""
-        with self._lock:
-            self.gather(message, claim)
-            self.hand_over()
+        self.hand_over([message])
 
-    def settle(self, claim: Claim) -> None:
-        """Settle the claim to a post that is not delivered, but counts as taken."""
+    def settle(self, claims: Claims) -> None:
+        """Settle the claims to posts that are not delivered, but count as taken."""
         with self._lock:
-            self._gathered.settle(claim)
+            self._gathered.settle(claims)
 
     def is_billed(self, posts: Sequence[int], at_s: float) -> bool:
         """Tell whether all of these posts were billed on the UTC day of this unix time."""
@@ -348,8 +346,8 @@ class Delivery:
         return left
 
 
-def _sees_none(_post: int) -> bool:
-    return False
+def _sees_none(posts: Sequence[int]) -> list[bool]:
+    return [False] * len(posts)
 
 
 def _end_the_process() -> None:

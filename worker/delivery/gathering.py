@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
 
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
@@ -18,7 +17,7 @@ from traptor.worker.delivery.waiting import WaitingBatches
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
 from traptor.worker.outbox.outbox import DiskFull, OutboxError
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claims import Claims, Ours, only
 from traptor.worker.seen.register import Register
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ class Gathering:
     """Gathers messages and keeps them, with the sink or in the generation's own outbox; one thread at a time.
 
     What the sink cannot deliver at once is to be committed, with what comes until then. While messages cannot
-    be kept they stay in memory, and the intake is closed. Messages that come with a claim are kept, and
+    be kept they stay in memory, and the intake is closed. Messages that come with claims are kept, and
     recorded as taken, in one turn of the register; those that another worker has taken by then are dropped.
     """
 
@@ -60,7 +59,7 @@ class Gathering:
         self._counts = counts
         self._register = register
         self._messages: list[Outgoing] = []
-        self._claims: list[Claim] = []  # one for each message, or none at all
+        self._claims: list[Claims] = []  # of all messages, or none at all
         self._bytes = 0
         self._waits = False
         self._since = 0.0
@@ -106,23 +105,23 @@ class Gathering:
         """True when as many are gathered as may be kept at once."""
         return len(self._messages) >= _BATCH_MESSAGES or self._bytes >= _BATCH_BYTES
 
-    def settle(self, claim: Claim) -> None:
-        """Settle the claim to a post that is not delivered."""
+    def settle(self, claims: Claims) -> None:
+        """Settle the claims to posts that are not delivered."""
         assert self._register is not None
-        self._register.take([claim], self._keep_none)
+        self._register.take([claims], self._keep_none)
 
-    def add(self, message: Outgoing, claim: Claim | None) -> None:
-        """Gather a message."""
+    def add(self, messages: Sequence[Outgoing], claims: Claims | None) -> None:
+        """Gather messages, with the claims to all of them."""
         if not self._messages:
             self._since = time.monotonic()
-        self._messages.append(message)
-        if claim is None:
-            self._counts.accepted += 1
+        self._messages += messages
+        self._bytes += sum([len(message.body) for message in messages])
+        if claims is None:
+            self._counts.accepted += len(messages)
         else:
             assert self._register is not None
-            self._register.take_in_hand(claim.post)
-            self._claims.append(claim)
-        self._bytes += len(message.body)
+            self._register.take_in_hand(claims.posts)
+            self._claims.append(claims)
 
     def is_due(self, now: float) -> bool:
         """Tell whether the first message has waited as long as it may."""
@@ -188,8 +187,8 @@ class Gathering:
             self._note_after()
         return is_kept
 
-    def _keep_ours(self, keep: _Keep, ours: Sequence[bool]) -> bool:
-        messages = self._messages if all(ours) else list(compress(self._messages, ours))
+    def _keep_ours(self, keep: _Keep, ours: Ours) -> bool:
+        messages = only(ours, self._messages)
         if messages and not keep(messages):
             return False
         self._counts.accepted += len(messages)
@@ -198,7 +197,7 @@ class Gathering:
     def _forget(self) -> None:
         self._messages, self._claims, self._bytes, self._waits = [], [], 0, False
 
-    def _keep_none(self, _ours: Sequence[bool]) -> bool:
+    def _keep_none(self, _ours: Ours) -> bool:
         self._note_others()
         return True
 

@@ -15,8 +15,8 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.throttle import Tally
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.paid import included_posts, included_users, numbers_of
-from traptor.worker.seen.ids import number_of
+from traptor.worker.posts.paid import included_posts, included_users
+from traptor.worker.seen.ids import numbers_of
 from traptor.worker.seen.register import Billed
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,8 @@ class Bill:
         """Count a page of found posts for a fill, and return what is new of it."""
         return self._add(fill, numbers_of(posts), numbers_of(included), users, time.time())
 
-    def add_post(self, fill: int, head: PostHead, at_s: float) -> dict[str, int]:
+    def add_post(self, fill: int, post: int, head: PostHead, at_s: float) -> dict[str, int]:
         """Count a post that a gap lacked for a fill, and return what is new of it."""
-        post = number_of(head.post.id) or 0
         return self._add(fill, (post,), included_posts(head), included_users(head), at_s)
 
     def add_dropped(self, post: int, head: PostHead, at_s: float) -> None:
@@ -73,7 +72,9 @@ class Bill:
         """Write down what was read so far, but not that posts which the output has are kept."""
         posts, included = self._delivery.billed
         counts = ReadCounts(posts, included, self.included_users, self._settled.foreign)
-        error = self._file.write(counts) or self._fills_file.write(dict(self._fills))
+        error = self._file.write(counts)
+        if error is None and self._fills:
+            error = self._fills_file.write(dict(self._fills))
         if error is not None and (count := self._unkept.add("reads")):
             about = fields(error=error.strerror or type(error).__name__, count=count)
             log.error("what was read cannot be written down", extra=about)

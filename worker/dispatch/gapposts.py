@@ -49,16 +49,19 @@ class GapPosts:
             self._tally.broken += not isinstance(found, PostHead)
             return False
         self._tally.received_bytes += len(line)
-        if self._was_taken(found):
+        post = number_of(found.post.id) or 0
+        if self._delivery.seen([post])[0]:
+            self._dispatch.count_dropped()
             return False
         head, attribution = self._asked_by(piece).attribute(found, line)
         enricher = self._dispatch.filling(piece.method, None)
         self._bill.delivers(piece.fill)
-        post = number_of(head.post.id) or 0
-        self._dispatch.deliver(line, head, post, attribution, enricher, time.time())
+        self._dispatch.deliver(line, head, post, attribution, enricher)
         return True
 
-    def take_recovered(self, fill: int, line: bytes, found: PostHead | OtherLine) -> Taken:
+    def take_recovered(
+        self, fill: int, line: bytes, found: PostHead | OtherLine, received_at_s: float
+    ) -> Taken:
         """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
         if not isinstance(found, PostHead):
             self._tally.broken += found.kind is LineKind.BROKEN
@@ -66,8 +69,10 @@ class GapPosts:
         if self._is_over:
             return Taken()
         self._tally.received_bytes += len(line)
-        is_new, reads = self._take(line, found, FillMethod.RECOVERY, fill, time.time())
-        return Taken(found.post.id, is_new, reads)
+        post = number_of(found.post.id) or 0
+        is_seen = self._delivery.seen([post])[0]
+        reads = self._take(line, found, post, is_seen, FillMethod.RECOVERY, fill, received_at_s)
+        return Taken(found.post.id, not is_seen, reads)
 
     # ---- a backfill
 
@@ -79,10 +84,18 @@ class GapPosts:
         """Take all posts of the stream as live ones."""
         self.backlog = None
 
-    def take_past(self, raw: bytes, head: PostHead, backlog: Backlog, received_at_s: float) -> None:
-        """Deliver a post of the backfill, unless it was delivered before."""
-        is_new, reads = self._take(raw, head, FillMethod.BACKFILL, OF_BACKFILLS, received_at_s)
-        backlog.took(is_new, reads, time.monotonic())
+    def take_past(
+        self,
+        raw: bytes,
+        head: PostHead,
+        post: int,
+        is_seen: bool,
+        backlog: Backlog,
+        received_at_s: float,
+    ) -> None:
+        """Deliver a post of the backfill, unless it was delivered before; `post` is its number."""
+        reads = self._take(raw, head, post, is_seen, FillMethod.BACKFILL, OF_BACKFILLS, received_at_s)
+        backlog.took(not is_seen, reads, time.monotonic())
 
     def past_taken(self, safe_until: float) -> PieceFetched | None:
         """Return, once, what came of a backfill that is over and in the outbox."""
@@ -103,26 +116,25 @@ class GapPosts:
     # ---- parts
 
     def _take(
-        self, raw: bytes, head: PostHead, method: FillMethod, fill: int, received_at_s: float
-    ) -> tuple[bool, dict[str, int]]:
-        """Deliver a post that names its filters, unless it was delivered before; return its reads too."""
-        reads = self._bill.add_post(fill, head, received_at_s)
-        if self._was_taken(head):
-            return False, reads
+        self,
+        raw: bytes,
+        head: PostHead,
+        post: int,
+        is_seen: bool,
+        method: FillMethod,
+        fill: int,
+        received_at_s: float,
+    ) -> dict[str, int]:
+        """Deliver a post that names its filters, unless it was delivered before; return its reads."""
+        reads = self._bill.add_post(fill, post, head, received_at_s)
+        if is_seen:
+            self._dispatch.count_dropped()
+            return reads
         found = self._dispatch.edition.attribute(head, raw)
         group = None if found.source is FOREIGN else self._group
-        enricher, post = self._dispatch.filling(method, group), number_of(head.post.id) or 0
         self._bill.delivers(fill)
-        self._dispatch.deliver(raw, head, post, found, enricher, received_at_s)
-        return True, reads
-
-    def _was_taken(self, head: PostHead) -> bool:
-        """Tell whether a post was delivered before, and count it then."""
-        post = number_of(head.post.id)
-        if not post or not self._delivery.has_seen(post):
-            return False
-        self._dispatch.count_dropped()
-        return True
+        self._dispatch.deliver(raw, head, post, found, self._dispatch.filling(method, group))
+        return reads
 
     def _asked_by(self, piece: SearchPiece) -> AskedQuery:
         """Return what a query stands for by the rules of now."""

@@ -38,13 +38,6 @@ _COUNTS = b',"quote_count":%d,"reply_count":%d,"retweet_count":%d,"favorite_coun
 _FLAGS = b',"favorited":false,"retweeted":false,"filter_level":null,"possibly_sensitive":'
 
 
-class Rebuilt(msgspec.Struct, frozen=True, gc=False):
-    """A rebuilt tweet, as the enrichment asks for it."""
-
-    created_at: str | None
-    has_traptor: bool = False
-
-
 _decode = msgspec.json.Decoder(SourceLine).decode
 
 

@@ -98,7 +98,8 @@ class PostHead(Part, frozen=True, gc=False):
     @property
     def reposted_author(self) -> str | None:
         """The user whose post it reposts, whom it mentions first; None: it reposts nobody's."""
-        post = self.post
+        post = self.data
+        assert post is not None
         post_id = post.reposts
         if post_id is None:
             return None

@@ -8,9 +8,8 @@ from datetime import datetime
 import msgspec
 
 from traptor.worker.posts.head import HeadIncludes, HeadPost
-from traptor.worker.posts.paid import numbers_of
-from traptor.worker.seen.claim import KeptPost
-from traptor.worker.seen.ids import number_of
+from traptor.worker.seen.claims import KeptPost
+from traptor.worker.seen.ids import number_of, numbers_of
 
 
 class _Collection(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +50,7 @@ def _kept(body: bytes, now_s: float) -> KeptPost | None:
     received_at_s = _unix_of(delivered.traptor.collection.received_at)
     return KeptPost(
         post,
-        numbers_of(one.id for one in included),
+        tuple(numbers_of([one.id for one in included])),
         now_s if received_at_s is None else min(received_at_s, now_s),
     )
 

@@ -7,20 +7,13 @@ the app, which knows what was billed before (`worker/seen/`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from traptor.worker.posts.head import PostHead
-from traptor.worker.seen.ids import number_of
-
-
-def numbers_of(post_ids: Iterable[str | None]) -> tuple[int, ...]:
-    """Return ids as numbers; 0 for what is no usual id."""
-    return tuple([number_of(one) or 0 for one in post_ids])
+from traptor.worker.seen.ids import numbers_of
 
 
 def included_posts(head: PostHead) -> tuple[int, ...]:
     """Return the ids of the posts in a line's includes; 0 for one that is no usual id."""
-    return () if head.includes is None else numbers_of(post.id for post in head.included_posts)
+    return () if head.includes is None else tuple(numbers_of([post.id for post in head.included_posts]))
 
 
 def included_users(head: PostHead) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
-_SPREAD: Final = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: spreads ids that follow each other
-_WORD: Final = (1 << 64) - 1
 MOST: Final = (1 << 62) - 1  # X's ids get there in 2045
 
 
@@ -19,6 +18,17 @@ def number_of(post_id: str | None) -> int | None:
     except ValueError:
         return None
     return number if 0 < number <= MOST else None
+
+
+def numbers_of(post_ids: Sequence[str | None]) -> list[int]:
+    """Return ids as numbers; 0 for what is no usual id."""
+    try:
+        numbers = [*map(int, post_ids)]  # type: ignore[arg-type]
+        if min(numbers) > 0 and max(numbers) <= MOST:
+            return numbers
+    except (TypeError, ValueError):
+        pass  # one of them is none, or there are none at all
+    return [number_of(one) or 0 for one in post_ids]
 
 
 class SeenIds:
@@ -36,15 +46,14 @@ class SeenIds:
     def add(self, numbers: Iterable[int]) -> list[int]:
         """Remember ids from 1 to 2^64 - 1; return those that were not known."""
         new = []
+        young, old = self._young, self._old
+        slots, size = young.slots, young.size
         for number in numbers:
-            spread = number * _SPREAD & _WORD
-            if self._old is not None and self._old.has(number, spread):
+            if old is not None and old.has(number):
                 continue
-            young = self._young
-            slots, mask = young.slots, young.mask
-            at = spread >> young.shift
+            at = number % size
             while (found := slots[at]) and found != number:
-                at = (at + 1) & mask
+                at = (at + 1) % size
             if found:
                 continue
             slots[at] = number
@@ -52,19 +61,25 @@ class SeenIds:
             young.count += 1
             if young.count >= young.most:
                 self._make_room()
+                young, old = self._young, self._old
+                slots, size = young.slots, young.size
         return new
 
     def has(self, number: int) -> bool:
         """Tell whether an id is known."""
-        spread = number * _SPREAD & _WORD
+        return self.known([number])[0]
+
+    def known(self, numbers: Iterable[int]) -> list[bool]:
+        """Tell of each id whether it is known; 0 never is."""
         young, old = self._young, self._old
-        slots, mask = young.slots, young.mask
-        at = spread >> young.shift
-        while found := slots[at]:
-            if found == number:
-                return True
-            at = (at + 1) & mask
-        return old is not None and old.has(number, spread)
+        slots, size = young.slots, young.size
+        known = []
+        for number in numbers:
+            at = number % size
+            while (found := slots[at]) and found != number:
+                at = (at + 1) % size
+            known.append(found > 0 or (old is not None and old.has(number)))
+        return known
 
     def age(self) -> None:
         """Forget the ids that were remembered before the last call."""
@@ -88,35 +103,44 @@ class SeenIds:
 
 
 class _Table:
-    """Slots of which at most half are taken; 0 is free."""
+    """Slots of which about half are taken at most; 0 is free.
 
-    __slots__ = ("count", "least", "mask", "most", "shift", "slots")
+    An id's own slot is its rest by a prime, as X's ids differ in some of their bits only.
+    """
 
-    def __init__(self, slots: int, least: int) -> None:
-        self.slots = array("Q", bytes(8 * slots))
-        self.mask = slots - 1
-        self.most = min(slots // 2, least)
+    __slots__ = ("count", "least", "most", "most_slots", "size", "slots")
+
+    def __init__(self, most_slots: int, least: int) -> None:
+        self.most_slots = most_slots
+        self.size = _prime_below(most_slots)
+        self.slots = array("Q", bytes(8 * self.size))
+        self.most = min(most_slots // 2, least)
         self.least = least
-        self.shift = 65 - slots.bit_length()
         self.count = 0
 
-    def has(self, number: int, spread: int) -> bool:
-        slots, mask = self.slots, self.mask
-        at = spread >> self.shift
-        while found := slots[at]:
-            if found == number:
-                return True
-            at = (at + 1) & mask
-        return False
+    def has(self, number: int) -> bool:
+        slots, size = self.slots, self.size
+        at = number % size
+        while (found := slots[at]) and found != number:
+            at = (at + 1) % size
+        return found > 0
 
     def doubled(self) -> _Table:
-        larger = _Table(2 * len(self.slots), self.least)
-        slots, mask, shift = larger.slots, larger.mask, larger.shift
+        larger = _Table(2 * self.most_slots, self.least)
+        slots, size = larger.slots, larger.size
         for number in self.slots:
             if number:
-                at = (number * _SPREAD & _WORD) >> shift
+                at = number % size
                 while slots[at]:
-                    at = (at + 1) & mask
+                    at = (at + 1) % size
                 slots[at] = number
         larger.count = self.count
         return larger
+
+
+def _prime_below(most: int) -> int:
+    """Return the largest prime up to `most`, if that is not tiny."""
+    odd = most - 1 + most % 2
+    while not all(odd % divisor for divisor in range(3, math.isqrt(odd) + 1, 2)):
+        odd -= 2
+    return odd

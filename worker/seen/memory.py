@@ -27,6 +27,8 @@ class Memory:
         self._taken = SeenIds(least)
         self.has = self._taken.has
         """Tells whether a post was taken lately."""
+        self.known = self._taken.known
+        """Tells it of each of several posts."""
         self._billed = SeenIds(least)
         self._kept_s = kept_s
         self._passed_s = 0.0  # since posts were made older last

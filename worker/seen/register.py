@@ -12,14 +12,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import compress, groupby
-from operator import attrgetter
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from traptor.common.birth import API_V2, Birth
 from traptor.common.logs.event import fields, lifecycle
-from traptor.worker.seen.claim import Claim, KeptPost
+from traptor.worker.seen.claims import Claims, KeptPost, Ours, only, ours_of_all
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.words import of_billed, of_time
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 1.0
 _TRY_AGAIN_S: Final = 10.0
 _MOST_UNWRITTEN: Final = 1 << 16
-_RECEIVED_AT = attrgetter("received_at_s")
 
 
 def register_of(birth: Birth) -> Register | None:
@@ -68,9 +66,9 @@ class Register:
         self._is_shared = is_shared
         self._clock = clock
         self._in_hand: set[int] = set()
-        self.take_in_hand = self._in_hand.add
-        """Records that a post is on its way."""
-        self._tried: set[Claim] = set()  # to posts that are billed and could not be kept yet
+        self.take_in_hand = self._in_hand.update
+        """Records that posts are on their way."""
+        self._tried: set[Claims] = set()  # to posts that are billed and could not be kept yet
         self._unwritten: list[int] = []
         self._only_billed: list[int] = []  # words that go with the next posts
         self._billed_posts = self._billed_included = 0
@@ -82,10 +80,17 @@ class Register:
 
     # ---- handling
 
-    def has(self, post: int) -> bool:
-        """Tell whether a post was taken lately, or is in hand (any thread)."""
+    def seen(self, posts: Sequence[int]) -> list[bool]:
+        """Tell of each whether it was taken lately, is in hand, or comes before among these (any thread)."""
         # In this order: a post in hand is remembered before it is let go.
-        return post in self._in_hand or self._memory.has(post)
+        earlier = self._in_hand.intersection(posts)
+        known = self._memory.known(posts)
+        if not earlier and len(set(posts)) == len(posts):  # as nearly always
+            return known
+        for at, post in enumerate(posts):
+            known[at] = known[at] or (post > 0 and post in earlier)
+            earlier.add(post)
+        return known
 
     def is_billed(self, posts: Iterable[int], at_s: float) -> bool:
         """Tell whether all of these posts were billed on the day of this moment."""
@@ -98,30 +103,36 @@ class Register:
 
     # ---- keeping
 
-    def take(self, claims: Sequence[Claim], keep: Callable[[Sequence[bool]], bool]) -> bool:
+    def take(self, claims: Sequence[Claims], keep: Callable[[Ours], bool]) -> bool:
         """Take posts in one turn, and settle their claims; return False if `keep` does: nothing is taken.
 
-        `keep` is told which of the posts are this worker's, and keeps these. By then they are billed, as X
-        bills them whether they are kept or not.
+        `keep` is told which of all the posts are this worker's, and keeps these. By then they are billed, as
+        X bills them whether they are kept or not.
         """
         if self._is_shared:
             self._begin()
         try:
-            ours = [not self._is_shared or self._is_ours(claim) for claim in claims]
-            taken = claims if all(ours) else list(compress(claims, ours))
-            first = self._bill(taken)
-            if not keep(ours):
-                self._leave(taken, first)
+            taken: list[int] = []
+            first: list[int] = []
+            for one in claims:
+                if self._is_shared:
+                    one.ours = self._ours(one.posts)
+                posts = only(one.ours, one.posts)
+                taken += posts
+                if one not in self._tried:
+                    self._bill(posts, only(one.ours, one.included), one.received_at_s, first)
+            if not keep(ours_of_all(claims)):
+                self._leave(claims, first)
                 return False
-            self._taken([claim.post for claim in taken if claim.post])
-            self._in_hand.difference_update([claim.post for claim in claims])
-            if self._tried:
-                self._tried.difference_update(claims)
+            self._taken([*filter(None, taken)])
+            for one in claims:
+                self._in_hand.difference_update(one.posts)
+                self._tried.discard(one)
         finally:
             if self._is_locked:
                 self._end()
-        for claim, is_ours in zip(claims, ours, strict=True):
-            claim.settle(is_ours)
+        for one in claims:
+            one.settle()
         return True
 
     def bill(
@@ -204,28 +215,27 @@ class Register:
         except OSError as error:
             self._failed(error)
 
-    def _is_ours(self, claim: Claim) -> bool:
-        return not (claim.gives_way and claim.post and self._memory.has(claim.post))
+    def _ours(self, posts: Sequence[int]) -> Ours:
+        """Tell which of these posts no other worker has taken."""
+        known = self._memory.known(posts)
+        return [not is_known for is_known in known] if any(known) else None
 
-    def _bill(self, claims: Sequence[Claim]) -> list[int]:
-        """Count what X bills for posts and for those in their includes; return which are first billed now."""
-        first: list[int] = []
-        if self._tried:
-            claims = [claim for claim in claims if claim not in self._tried]
-        for at_s, those in groupby(claims, _RECEIVED_AT):
-            posts: list[int] = []
-            for claim in those:
-                posts.append(claim.post)
-                if claim.included:  # in this order: what stands in the includes of one may come itself
-                    self._billed_posts += self._bill_all(posts, at_s, first)
-                    self._billed_included += self._bill_untaken(claim.included, at_s)
-                    posts = []
-            self._billed_posts += self._bill_all(posts, at_s, first)
-        return first
+    def _bill(
+        self, posts: Sequence[int], included: Sequence[Sequence[int]], at_s: float, first: list[int]
+    ) -> None:
+        """Count what X bills for posts and those in their includes; add to `first` what is billed first."""
+        done = 0
+        if any(included):  # in this order: what stands in the includes of one may come itself
+            for number, its in enumerate(included, 1):
+                if its:
+                    self._billed_posts += self._bill_all(posts[done:number], at_s, first)
+                    self._billed_included += self._bill_untaken(its, at_s)
+                    done = number
+        self._billed_posts += self._bill_all(posts[done:], at_s, first)
 
     def _bill_all(self, posts: Sequence[int], at_s: float, first: list[int]) -> int:
         """Return how many posts are billed for the first time on this day, and add them to `first`."""
-        usual = [post for post in posts if post]
+        usual = [*filter(None, posts)]
         new = self._memory.bill(usual, at_s)
         first += new
         return len(posts) - len(usual) + len(new)
@@ -237,7 +247,7 @@ class Register:
         self._only_billed += map(of_billed, first)
         return count
 
-    def _leave(self, claims: Sequence[Claim], billed: Sequence[int]) -> None:
+    def _leave(self, claims: Sequence[Claims], billed: Sequence[int]) -> None:
         """Write down that posts are billed which could not be kept: another worker may take them."""
         self._tried.update(claims)
         if billed:

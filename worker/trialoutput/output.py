@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,6 +46,7 @@ class TrialOutput:
         self._delivery = Delivery(birth, sink, self._folder, name=NAME, on_failure=self._failed)
         self._handled_until: Callable[[], float] = lambda: 0.0
         self._dropped = 0
+        self._gathered: list[Outgoing] = []
         self._failure = ""  # why it delivers nothing any more
         self._tally = Tally()
 
@@ -67,22 +68,21 @@ class TrialOutput:
         """Record that messages come over a new stream from now on."""
         self._delivery.stream_opened()
 
-    def gather(self, message: Outgoing) -> None:
-        """Take a message, of some until `hand_over`; drop and count it when there is no room."""
+    def gather(self, messages: Sequence[Outgoing]) -> None:
+        """Take messages that others may follow, until `hand_over`; drop and count them without room."""
         if self._failure or not self._has_room:
-            self._drop()
-            return
-        try:
-            self._delivery.gather(message)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the main output is not to blame
-            self._give_up(error)
+            self._drop(len(messages))
+        else:
+            self._gathered += messages
 
     def hand_over(self) -> None:
         """Bring what was gathered on its way."""
+        messages, self._gathered = self._gathered, []
         if self._failure:
+            self._drop(len(messages))
             return
         try:
-            self._delivery.hand_over()
+            self._delivery.hand_over(messages)
         except Exception as error:  # noqa: BLE001  # whatever it is, the main output is not to blame
             self._give_up(error)
 
@@ -151,10 +151,11 @@ class TrialOutput:
             waiting < _LITTLE_BYTES or leaves_room(self._state_dir, waiting)
         )
 
-    def _drop(self) -> None:
-        self._dropped += 1
-        if count := self._tally.add("dropped"):
-            log.error("posts are missing in the trial", extra=fields(why=self.trouble, count=count))
+    def _drop(self, messages: int) -> None:
+        self._dropped += messages
+        for _ in range(messages):
+            if count := self._tally.add("dropped"):
+                log.error("posts are missing in the trial", extra=fields(why=self.trouble, count=count))
 
     def _give_up(self, error: Exception) -> None:
         log.error("the trial ends until the next worker", exc_info=error)

@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 import orjson
@@ -21,18 +20,6 @@ from traptor.worker.tweets.truncated import truncated_json
 
 _NUMERIC = re.compile("-?[0-9]+")
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-class Enrichable(Protocol):
-    """A tweet or a post as decoded from its line."""
-
-    @property
-    def created_at(self) -> str | None:
-        """Its time, as the server wrote it."""
-
-    @property
-    def has_traptor(self) -> bool:
-        """True when the JSON already has a member `traptor`, whatever it holds."""
 
 
 class Enricher:
@@ -70,22 +57,23 @@ class Enricher:
         about |= {"filled": filled} if filled else {}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
         self._collection = b',"collection":' + opening + b'"received_at":"' if extras else b""
-        self._end = b'"' + closing + b"}}" if extras else b"}}"
-        self._last = (0.0, b"")  # a time of receipt, and what ends the tweets that came then
+        self._closing = b'"' + closing + b"}}" if extras else b"}}"
+        self._came_at(0.0)
 
     def enrich(
         self,
         raw: bytes,
-        tweet: Enrichable,
+        created_at: str | None,
         matched: Sequence[int],
         inferred: bool,
         received_at_s: float,
         repeated: bool = False,
     ) -> bytes:
-        """Return `raw`, the line that `tweet` was decoded from, with the member `traptor`.
+        """Return `raw`, a tweet's line, with the member `traptor`, which it must not have yet.
 
-        `matched` holds indexes of rules; `inferred` tells that only the wider interpretation found them;
-        `received_at_s` is unix time; `repeated` tells that it came before.
+        `created_at` is the tweet's time as the server wrote it; `matched` holds indexes of rules; `inferred`
+        tells that only the wider interpretation found them; `received_at_s` is unix time; `repeated` tells
+        that it came before.
         """
         rules = self._rules
         is_marked = inferred and self._extras
@@ -98,34 +86,26 @@ class Enricher:
             self._on_truncated(len(matched))
             texts = [truncated_json(rules[number]) for number in matched]
             members = b",".join(_marked(texts) if is_marked else texts)
-        added = b"".join(
-            (
-                self._head_of(rules[matched[0]].group) if matched else self._head,
-                _created_at_member(tweet.created_at),
-                b',"collection_rules":[',
-                members,
-                b"]" if matched else self._not_found,
-                b',"repeated":true' if repeated and self._extras else b"",
-                self._end_of(received_at_s),
-            )
-        )
-        # Joined with the rest, the tweet itself would take twice the time.
-        return (_without_traptor(raw) if tweet.has_traptor else raw).rstrip()[:-1] + added
+        if received_at_s != self._received_at_s:
+            self._came_at(received_at_s)
+        if matched:
+            group = rules[matched[0]].group
+            head, closing = self._heads.get(id(group)) or self._head_of(group), b"]"
+        else:
+            head, closing = self._head, self._not_found
+        if repeated and self._extras:
+            closing += b',"repeated":true'
+        created_at_member = _created_at_member(created_at)
+        return b"".join((raw.rstrip()[:-1], head, created_at_member, members, closing, self._end))
 
-    def _end_of(self, received_at_s: float) -> bytes:
-        """Return what follows the rules, the same for all that came together."""
-        at_s, end = self._last
-        if at_s != received_at_s or not end:
-            iso = _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b""
-            end = b"".join((self._collection, iso, self._end))
-            self._last = (received_at_s, end)
-        return end
+    def _came_at(self, received_at_s: float) -> None:
+        """Make what follows the rules, which is the same for all tweets that came together."""
+        iso = _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b""
+        self._received_at_s, self._end = received_at_s, b"".join((self._collection, iso, self._closing))
 
     def _head_of(self, group: GroupId) -> bytes:
-        """Return the head for a rule of this group, by its identity: its hash takes longer than the rest."""
-        head = self._heads.get(id(group))
-        if head is None:
-            head = self._heads[id(group)] = _head(group) if self._group is None else self._head
+        """Make the head for rules of a group, found by its identity: its hash takes longer than the rest."""
+        head = self._heads[id(group)] = _head(group) if self._group is None else self._head
         return head
 
 
@@ -135,8 +115,9 @@ def _marked(texts: Sequence[bytes]) -> list[bytes]:
 
 @functools.lru_cache(maxsize=1024)
 def _created_at_member(created_at: str | None) -> bytes:
+    """Return the member with the time, and the name of the one that follows."""
     iso = iso_of_created_at(created_at) if created_at else None
-    return b',"created_at_iso":"%b"' % iso.encode() if iso else b""
+    return b'%b,"collection_rules":[' % (b',"created_at_iso":"%b"' % iso.encode() if iso else b"")
 
 
 @functools.lru_cache(maxsize=4)  # on a busy stream many tweets arrive in one millisecond
@@ -165,8 +146,8 @@ def _not_found(rules: Sequence[Rule], group: GroupId | None) -> bytes:
     )
 
 
-def _without_traptor(raw: bytes) -> bytes:
-    """Remove the member `traptor` and leave the text of all others unchanged."""
+def without_traptor(raw: bytes) -> bytes:
+    """Return a line without its member `traptor`, the text of all others unchanged."""
     try:
         members = _decode_members(raw)
     except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's parser accepts

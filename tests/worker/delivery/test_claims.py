@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.claims import ToldClaims
 from support.deliveries import die, worker_birth
 from support.gatesink import GateSink
 from support.waiting import wait_for
@@ -17,7 +18,6 @@ from support.waiting import wait_for
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.outbox.outbox import Outbox, OutboxError
-from traptor.worker.seen.claim import Claim
 from traptor.worker.seen.register import Register, seen_folder
 from traptor.worker.sinks.lines import LineSink, jsonl_files
 
@@ -41,13 +41,10 @@ class Worker:
         self.delivery = Delivery(birth, sink)
         self.delivery.open()
 
-    def gather(self, number: int) -> None:
-        post = Outgoing(b'{"data":{"id":"%d"}}' % number, str(number), ("1",))
-        self.delivery.gather(post, Claim(number, (), time.time(), True, self.verdicts.append))
-
-    def send(self, number: int) -> None:
-        self.gather(number)
-        self.delivery.hand_over()
+    def send(self, *numbers: int) -> None:
+        """Hand over posts that came together."""
+        posts = [Outgoing(b'{"data":{"id":"%d"}}' % number, str(number), ("1",)) for number in numbers]
+        self.delivery.hand_over(posts, ToldClaims(self.verdicts, numbers, time.time()))
 
 
 @pytest.fixture
@@ -102,14 +99,11 @@ def test_what_a_killed_worker_had_gathered_is_neither_taken_nor_delivered(make: 
     one, other = make(GateSink()), make(GateSink(), second=True)
     for worker in (one, other):
         worker.sink.is_line_sink = True
-    one.gather(1)
-    one.gather(2)
     keeps_nothing_more(one)
+    one.send(1, 2)
     die(one.delivery)
     assert (one.sink.delivered, one.delivery.billed.posts) == ({}, 0)
-    other.gather(2)
-    other.gather(3)
-    other.delivery.hand_over()
+    other.send(2, 3)
     assert other.sink.together == [["2", "3"]]
 
 
@@ -118,9 +112,7 @@ def test_of_posts_that_came_together_those_of_another_worker_are_left_out(make: 
     for worker in (one, other):
         worker.sink.is_line_sink = True
     one.send(2)
-    for number in (1, 2, 3):
-        other.gather(number)
-    other.delivery.hand_over()
+    other.send(1, 2, 3)
     assert other.sink.together == [["1", "3"]]
     assert other.verdicts == [True, False, True]
     assert other.delivery.counts.accepted == other.delivery.billed.posts == 2
@@ -134,9 +126,7 @@ def test_what_came_together_is_counted_before_it_is_delivered_or_kept(make: Make
     one.delivery.before_keeping(
         lambda: noted.append((one.delivery.billed.posts, one.delivery.counts.accepted))
     )
-    one.gather(1)
-    one.gather(2)
-    one.delivery.hand_over()
+    one.send(1, 2)
     wait_for(lambda: one.sink.delivered.total() == 2, "both are delivered")
     assert (2, 0) in noted
     assert (0, 2) not in noted
@@ -158,7 +148,7 @@ def test_what_is_billed_is_counted_before_others_hear_of_it(make: Make, tmp_path
         case "kept":
             one.send(1)
         case "settled":
-            one.delivery.settle(Claim(1, (), time.time(), True, one.verdicts.append))
+            one.delivery.settle(ToldClaims(one.verdicts, [1], time.time()))
         case "billed":
             size = words.stat
             one.delivery.bill([1], [], time.time(), lambda new: noted.append((new.posts, size().st_size)))
@@ -188,20 +178,16 @@ def test_what_a_worker_wrote_to_a_file_and_did_not_come_to_record_is_not_deliver
     one = make(jsonl_files(tmp_path / "out", "v2:app", "drop"))
     if opens != "after the kill":
         successor = make(jsonl_files(tmp_path / "out", "v2:app", "drop"), 2)
-    one.gather(1)
-    one.gather(2)
     with monkeypatch.context() as patch:
         patch.setattr(Register, "_taken", lambda _self, _posts: None)
-        one.delivery.hand_over()
+        one.send(1, 2)
     die(one.delivery)
     if opens == "after the kill":
         successor = make(jsonl_files(tmp_path / "out", "v2:app", "drop"), 2)
     successor.delivery.stream_opened()
-    assert [successor.delivery.has_seen(post) for post in (1, 2, 3)] == [True, True, False]
+    assert successor.delivery.seen([1, 2, 3]) == [True, True, False]
     assert successor.delivery.is_billed([1, 2], time.time())
-    for number in (1, 2, 3):
-        successor.gather(number)
-    successor.delivery.hand_over()
+    successor.send(1, 2, 3)
     assert successor.verdicts == [False, False, True]
     assert successor.delivery.billed.posts == 1
     written = (tmp_path / "out" / "v2:app.jsonl").read_text().splitlines()

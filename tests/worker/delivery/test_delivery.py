@@ -66,9 +66,7 @@ def test_a_tweet_that_was_written_and_did_not_leave_the_outbox_is_not_written_ag
     with monkeypatch.context() as patch:
         patch.setattr(LineSink, "may_deliver_at_once", lambda _self, _messages: False)
         patch.setattr(Outflow, "remove_done", lambda _self: None)
-        for message in (tweet(1), other(1), tweet(2)):
-            first.gather(message)
-        first.hand_over()
+        first.hand_over([tweet(1), other(1), tweet(2)])
         wait_for(lambda: lines.exists() and lines.read_bytes().count(b"\n") == 3, "all are written")
         die(first)
     successor = make(jsonl_files(lines.parent, "track:0", "topic"), 2)
@@ -138,11 +136,8 @@ def test_what_came_together_is_delivered_together_in_its_order(make: Make) -> No
     sink = GateSink()
     sink.is_line_sink = True
     delivery = make(sink)
-    for number in range(1, 4):
-        delivery.gather(tweet(number))
-    assert (sink.together, delivery.backlog) == ([], 3)
-    delivery.hand_over()
-    delivery.hand_over()
+    delivery.hand_over([tweet(number) for number in range(1, 4)])
+    delivery.hand_over([])
     assert (sink.together, delivery.backlog) == ([["1", "2", "3"]], 0)
     assert (delivery.counts.accepted, delivery.counts.delivered, delivery.latency.at_once) == (3, 3, 3)
 

@@ -21,7 +21,7 @@ from traptor.common.fills import OF_BACKFILLS
 from traptor.common.messages import Connect, SearchPiece
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claims import Claims
 
 PIECE = SearchPiece(
     number=1, fill=7, connect=Connect(key_id="k", key_name="k"), query="x", max_results=500,
@@ -104,8 +104,8 @@ def test_a_post_beyond_a_rate_limit_counts_as_read_and_those_before_it_not_as_ke
         assert fills is not None
         written.append((reads.counts.posts, fills.totals[OF_BACKFILLS].new))
 
-    def settled(delivery: Delivery, claim: Claim) -> None:
-        settle(delivery, claim)
+    def settled(delivery: Delivery, claims: Claims) -> None:
+        settle(delivery, claims)
         look()
 
     monkeypatch.setattr(Delivery, "settle", settled)

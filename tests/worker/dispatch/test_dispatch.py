@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,8 +70,8 @@ class KeptTrial:
     def open(self) -> None:
         """Nothing is opened."""
 
-    def gather(self, message: Outgoing) -> None:
-        self.messages.append(message)
+    def gather(self, messages: Sequence[Outgoing]) -> None:
+        self.messages += messages
 
     def hand_over(self) -> None:
         """Everything is kept as it comes."""

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from traptor.worker.posts.kept import kept_posts
-from traptor.worker.seen.claim import KeptPost
+from traptor.worker.seen.claims import KeptPost
 
 NOW = 1_793_000_000.0
 CAME = {"traptor": {"collection": {"received_at": "2026-10-26T01:02:03.250+00:00"}}}

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.worker.seen.ids import MOST, SeenIds, number_of
+from traptor.worker.seen.ids import MOST, SeenIds, number_of, numbers_of
 
 
 @pytest.mark.parametrize("text", ["x", "-5", "0", "", None, str(MOST + 1)])
 def test_what_is_no_usual_id_is_no_number(text: str | None) -> None:
     assert number_of(text) is None
     assert number_of(str(MOST)) == MOST
+    assert numbers_of(["7", text, str(MOST)]) == [7, 0, MOST]
+    assert numbers_of(["7", str(MOST)]) == [7, MOST]
+    assert numbers_of([]) == []
 
 
 @given(st.lists(st.integers(1, 400)), st.integers(1, 50))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.claims import ToldClaims
 from support.waiting import DEADLINE_S
 
-from traptor.worker.seen.claim import Claim, KeptPost
+from traptor.worker.seen.claims import KeptPost, Ours, only
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.register import Register
@@ -30,12 +31,18 @@ class Worker:
         self.kept: list[int] = []
         self.verdicts: list[bool] = []
 
-    def take(self, posts: Iterable[int], *, gives_way: bool = True, keeps: bool = True) -> bool:
-        claims = [Claim(post, (), NOW, gives_way, self.verdicts.append) for post in posts]
+    def take(self, posts: Iterable[int], *, keeps: bool = True) -> bool:
+        """Take posts, of which the first came alone and the others together."""
+        those = list(posts)
+        claims = [ToldClaims(self.verdicts, some, NOW) for some in (those[:1], those[1:])]
+        return self.take_all(claims, keeps=keeps)
 
-        def keep(ours: object) -> bool:
+    def take_all(self, claims: Sequence[ToldClaims], *, keeps: bool = True) -> bool:
+        posts = [post for one in claims for post in one.posts]
+
+        def keep(ours: Ours) -> bool:
             if keeps:
-                self.kept += [claim.post for claim, is_ours in zip(claims, ours, strict=True) if is_ours]  # type: ignore[call-overload]
+                self.kept += only(ours, posts)
             return keeps
 
         return self.register.take(claims, keep)
@@ -79,34 +86,42 @@ def test_what_could_not_be_kept_is_billed_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("post", [1, 0])
 def test_what_cannot_be_kept_is_billed_by_the_first_try(tmp_path: Path, post: int) -> None:
     worker = Worker(tmp_path)
-    worker.take([post], keeps=False)
+    claims = [ToldClaims(worker.verdicts, [post], NOW)]
+    worker.take_all(claims, keeps=False)
     worker.register.bill([2], [], NOW + 86_400.0, lambda _new: None)  # midnight has passed
     for _ in range(3):
-        worker.take([post], keeps=False)
-    assert worker.take([post])
+        worker.take_all(claims, keeps=False)
+    assert worker.take_all(claims)
     assert worker.register.billed.posts == 2
 
 
 def test_a_post_in_hand_is_known_before_it_is_kept(tmp_path: Path) -> None:
     worker = Worker(tmp_path)
-    worker.register.take_in_hand(1)
-    assert worker.register.has(1)
-    assert Worker(tmp_path).register.has(1) is False
+    worker.register.take_in_hand([1])
+    assert worker.register.seen([1, 2]) == [True, False]
+    assert Worker(tmp_path).register.seen([1]) == [False]
+
+
+def test_of_posts_that_came_together_the_second_copy_is_known(tmp_path: Path) -> None:
+    worker = Worker(tmp_path)
+    worker.take([3])
+    assert worker.register.seen([1, 2, 1, 0, 3, 0, 1]) == [False, False, True, False, True, False, True]
+    assert worker.register.seen([1]) == [False]
 
 
 def test_a_generation_knows_what_those_before_it_took(tmp_path: Path) -> None:
     Worker(tmp_path, is_shared=False).take([1, 2])
     later = Worker(tmp_path, is_shared=False)
-    assert later.register.has(1)
+    assert later.register.seen([1]) == [True]
     assert later.register.is_billed([1, 2], NOW)
     Worker(tmp_path, is_shared=False).take([3])
     later.register.look()
-    assert later.register.has(3)
+    assert later.register.seen([3]) == [True]
 
 
 def test_a_post_in_includes_is_billed_and_not_taken(tmp_path: Path) -> None:
     one, other = Worker(tmp_path), Worker(tmp_path)
-    one.register.take([Claim(1, (2, 0, 0), NOW, True, one.verdicts.append)], lambda _ours: True)
+    one.take_all([ToldClaims(one.verdicts, [1], NOW, [(2, 0, 0)])])
     assert one.register.billed == (1, 3)
     other.take([2])
     assert other.kept == [2]
@@ -115,17 +130,17 @@ def test_a_post_in_includes_is_billed_and_not_taken(tmp_path: Path) -> None:
 
 def test_of_posts_taken_together_each_is_billed_as_what_came_first(tmp_path: Path) -> None:
     one = Worker(tmp_path)
+    today = {
+        1: (2, 3),
+        2: (),  # stood in the includes of the one before
+        4: (1,),
+    }
+    tomorrow = {3: (), 0: (0,)}  # 0: no usual id
     claims = [
-        Claim(post, included, at_s, True, one.verdicts.append)
-        for post, included, at_s in (
-            (1, (2, 3), NOW),
-            (2, (), NOW),  # stood in the includes of the one before
-            (4, (1,), NOW),
-            (3, (), NOW + 86_400),  # of the next day
-            (0, (0,), NOW + 86_400),  # no usual ids
-        )
+        ToldClaims(one.verdicts, posts, at_s, posts.values())
+        for posts, at_s in ((today, NOW), (tomorrow, NOW + 86_400))
     ]
-    assert one.register.take(claims, lambda _ours: True)
+    assert one.take_all(claims)
     assert one.register.billed == (4, 3)
     assert one.verdicts == [True] * 5
 
@@ -142,7 +157,7 @@ def test_what_a_dead_worker_kept_last_is_billed_again_on_another_day_only(tmp_pa
     adopter = Worker(tmp_path)
     adopter.register.adopt([KeptPost(1, (2,), NOW - 86_400), KeptPost(3, (4,), NOW)])
     knows = adopter.register if who == "the adopter" else Worker(tmp_path).register
-    assert [knows.has(post) for post in (1, 2, 3, 4)] == [True, False, True, False]
+    assert knows.seen([1, 2, 3, 4]) == [True, False, True, False]
     assert [knows.is_billed([post], NOW) for post in (1, 2, 3, 4)] == [False, False, True, True]
     assert adopter.register.billed == (0, 0), "whoever kept them counted them"
 
@@ -175,7 +190,7 @@ def test_what_could_not_be_written_is_written_later(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("traptor.worker.seen.register._TRY_AGAIN_S", 0.0)
     worker.register._opens_from = 0.0
     worker.take([3])
-    assert [Worker(tmp_path).register.has(post) for post in (1, 2, 3)] == [True] * 3
+    assert Worker(tmp_path).register.seen([1, 2, 3]) == [True] * 3
 
 
 def _full(_fd: int, _data: bytes) -> int:
@@ -201,10 +216,14 @@ def test_a_worker_that_hangs_in_its_turn_stops_nobody_for_long(
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from traptor.worker.seen.claim import Claim
+from traptor.worker.seen.claims import Claims, only
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.register import Register
+
+class Five(Claims):
+    def settle(self):
+        pass
 
 folder, killed_at = Path(sys.argv[1]), int(sys.argv[2])
 register = Register(WordLog(folder, 2_000), Memory(), is_shared=True)
@@ -212,15 +231,16 @@ register.open()
 print("ready", flush=True)
 sys.stdin.readline()
 for begin in range(1, 3_001, 5):
-    claims = [Claim(post, (), 0.0, True, lambda _: None) for post in range(begin, begin + 5)]
+    claims = Five(0.0)
+    claims.posts += range(begin, begin + 5)
+    claims.included += [()] * 5
     def keep(ours):
         if begin >= killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        for claim, is_ours in zip(claims, ours):
-            if is_ours:
-                print(claim.post, flush=True)
+        for post in only(ours, claims.posts):
+            print(post, flush=True)
         return True
-    register.take(claims, keep)
+    register.take([claims], keep)
 """
 
 

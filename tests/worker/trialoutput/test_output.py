@@ -43,7 +43,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def send(trial: TrialOutput, message: Outgoing) -> None:
-    trial.gather(message)
+    trial.gather([message])
     trial.hand_over()
 
 

@@ -6,11 +6,11 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.making_tweets import decoded, rule, tweet_fields
+from support.making_tweets import rule, tweet_fields
 from support.paths import DATA
 
 from traptor.common.rules.rule import GroupId
-from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.enrich import Enricher, without_traptor
 from traptor.worker.tweets.received import read_message
 from traptor.worker.tweets.timestamps import iso_of_created_at
 from traptor.worker.tweets.truncated import truncated_body
@@ -30,15 +30,20 @@ def enricher(rules=RULES, group="track:0", **options):
     return Enricher(rules, "track:0", 3, "v1.1", GroupId.parse(group) if group else None, **options)
 
 
+def enriched(line, matched=(0,), inferred=False, by=None):
+    tweet = read_message(line).tweet
+    raw = without_traptor(line) if tweet.has_traptor else line
+    return (by or enricher()).enrich(raw, tweet.created_at, matched, inferred, RECEIVED_AT_S)
+
+
 def delivered(matched=(0,), *, inferred=False, line=None, by=None, **members):
     raw = line if line is not None else json.dumps(tweet_fields("x", **members)).encode()
-    tweet = read_message(raw).tweet
-    return json.loads((by or enricher()).enrich(raw, tweet, matched, inferred, RECEIVED_AT_S))
+    return json.loads(enriched(raw, matched, inferred, by))
 
 
 @pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
 def test_a_real_tweet_keeps_every_byte_and_gets_one_member_at_its_end(line):
-    output = enricher().enrich(line, read_message(line).tweet, [0, 1], False, RECEIVED_AT_S)
+    output = enriched(line, [0, 1])
     assert output[: len(line) - 1] == line[:-1]
     before, after = json.loads(line), json.loads(output)
     assert list(after) == [*before, "traptor"]
@@ -109,7 +114,7 @@ def test_blanks_after_the_tweet_are_dropped(blanks):
 
 def test_a_member_traptor_that_came_with_the_tweet_is_replaced():
     line = b'{"id_str":"9","traptor":{"id_str":5,"x":[{"y":"}"}]},"text":"x","n":1234567890.10,"e":"\\u00e9"}'
-    raw = enricher().enrich(line, read_message(line).tweet, [0], False, RECEIVED_AT_S)
+    raw = enriched(line)
     assert raw.startswith(b'{"id_str":"9","text":"x","n":1234567890.10,"e":"\\u00e9","traptor":{"id_str":0,')
     assert json.loads(raw)["traptor"]["id_str"] == 0
 
@@ -127,7 +132,7 @@ def test_also_in_a_tweet_with_half_a_surrogate_pair():
 
 def test_a_number_beyond_all_floats_beside_it_stays_json():
     line = b'{"id_str":"9","traptor":1,"text":"\\ud83d","most":1e999,"least":-1e999}'
-    raw = enricher().enrich(line, read_message(line).tweet, [0], False, RECEIVED_AT_S)
+    raw = enriched(line)
     assert b"Infinity" not in raw
     assert json.loads(raw)["most"] == -json.loads(raw)["least"] == sys.float_info.max
 
@@ -136,7 +141,7 @@ def test_the_word_traptor_elsewhere_changes_nothing():
     line = json.dumps(
         tweet_fields('"traptor"', quoted_status={"traptor": 1}, entities={"hashtags": [{"text": "traptor"}]})
     )
-    output = enricher().enrich(line.encode(), decoded(json.loads(line)), [0], False, RECEIVED_AT_S)
+    output = enriched(line.encode())
     assert output.startswith(line[:-1].encode())
 
 
@@ -211,9 +216,8 @@ def test_a_tweet_that_is_itself_too_large_and_matched_nothing_is_left_alone():
 def test_a_delivered_tweet_can_be_cut_afterwards(inferred, extras):
     rules = [rule("track:0", n, "storm", tag='\\","traptor":{"' * 40) for n in range(3)]
     raw = json.dumps(tweet_fields("x", quoted_status={"traptor": {"collection_rules": [1]}})).encode()
-    tweet = read_message(raw).tweet
-    whole = enricher(rules, extras=extras).enrich(raw, tweet, [0, 2], inferred, RECEIVED_AT_S)
-    cut = enricher(rules, extras=extras, most_bytes=1).enrich(raw, tweet, [0, 2], inferred, RECEIVED_AT_S)
+    whole = enriched(raw, [0, 2], inferred, enricher(rules, extras=extras))
+    cut = enriched(raw, [0, 2], inferred, enricher(rules, extras=extras, most_bytes=1))
     assert truncated_body(whole) == cut
     assert truncated_body(cut) is None
 
@@ -241,6 +245,6 @@ def test_no_created_at_raises(text):
 @given(st.floats(0, 4e9))
 def test_received_at_is_told_in_milliseconds(time_s):
     raw = json.dumps(tweet_fields()).encode()
-    output = json.loads(enricher().enrich(raw, read_message(raw).tweet, [], False, time_s))
+    output = json.loads(enricher().enrich(raw, None, [], False, time_s))
     received_at = output["traptor"]["collection"]["received_at"]
     assert len(received_at) == len(COLLECTION["received_at"])

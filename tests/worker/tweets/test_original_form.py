@@ -8,7 +8,7 @@ import pytest
 
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
-from traptor.worker.tweets.enrich import Enricher
+from traptor.worker.tweets.enrich import Enricher, without_traptor
 from traptor.worker.tweets.received import read_message
 
 LINES = Path(__file__, "../../../data/tweets-v1.1.jsonl").resolve().read_bytes().splitlines()
@@ -38,7 +38,9 @@ def by_us(line, rule_type, fields, *, is_found=True, inferred=False, extras=Fals
     rule = read_rule(f"traptor-{rule_type}:0:x", fields, True, Limits())
     assert isinstance(rule, Rule)
     enricher = Enricher([rule], f"{rule_type}:0", 1, "v1.1", rule.group, extras=extras)
-    return enricher.enrich(line, read_message(line).tweet, [0] if is_found else [], inferred, 0.0)
+    tweet = read_message(line).tweet
+    raw = without_traptor(line) if tweet.has_traptor else line
+    return enricher.enrich(raw, tweet.created_at, [0] if is_found else [], inferred, 0.0)
 
 
 def in_order(text):
