@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from msgspec.structs import replace as replace_fields
 
+from traptor.common.config.keys.key import ApiKey
 from traptor.common.logs.event import fields
+from traptor.common.messages import Connect
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.connection import Connection
@@ -20,7 +22,7 @@ from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.keys.conduct.states import ConnectVerdict
 from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.workers.generation import Generation
-from traptor.supervisor.workers.spec import connect_message, key_spec
+from traptor.supervisor.workers.spec import KeySpec, connect_message, key_spec
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +69,7 @@ class Gate:
         context.pool.records.spend(lease.key_id, now)
         context.save_keys(now)  # before the permission: a budget must not be forgotten
         context.slots.connecting(lease.key_id)
-        app = context.app_of(c)
-        message, spec = connect_message(key, app.token if app is not None else ""), key_spec(key)
-        held_back = c.handover.held_back
-        if g is c.serving and held_back is not None and held_back[0] == lease.key_id == g.last_key_id:
-            # While a new secret is in doubt, the old generation returns with the one that worked.
-            assert g.connect is not None
-            assert g.key is not None
-            message, spec = g.connect, g.key
+        message, spec = self._credentials(c, g, key)
         if any(other.lease == lease for other in c.generations):
             # The only time at which a key exceeds its connections: logged before it can happen.
             log.info(
@@ -84,6 +79,16 @@ class Gate:
         g.permitted(message, spec, lease)
         context.fleet.connect(g, message)
         return True
+
+    def _credentials(self, c: Connection, g: Generation, key: ApiKey) -> tuple[Connect, KeySpec]:
+        """Return those of the key; while a new secret is in doubt, those with which it streamed."""
+        held_back = c.handover.held_back
+        if g is c.serving and held_back is not None and held_back[0] == key.key_id == g.last_key_id:
+            assert g.connect is not None
+            assert g.key is not None
+            return g.connect, g.key
+        app = self._context.app_of(c)
+        return connect_message(key, app.token if app is not None else ""), key_spec(key)
 
     def take_pace(self, c: Connection, address: str | None, now: float) -> bool:
         """Tell whether it may connect from `address` now, and count the connect; if not, queue it."""

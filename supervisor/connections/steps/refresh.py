@@ -112,31 +112,13 @@ class Refresh:
     def _choose(self, c: Connection, old: Generation, new: Generation, now: float) -> None:
         assert c.lease is not None
         pool, key_id = self._context.pool, c.lease.key_id
-        if (held := self._gate.hold_wait(c, key_id, now)) is not None:
+        held = self._gate.hold_wait(c, key_id, now) or self._wait_for_other(c, now)
+        if held is not None:
             self._gate.wait(c, held.of_refresh(), now)  # before anything is closed for it
             return
-        if (wait := self._wait_for_other(c, now)) is not None:
-            self._gate.wait(c, wait.of_refresh(), now)
-            return
         verdict = pool.may_connect(key_id, Purpose.REFRESH, now)
-        slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
-        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now) if c.app is None else None
-        allowed = {Way(name) for name in self._context.settings.supervisor.handover}
-        if c.has_cover and Way.SLOT in allowed:
-            allowed.add(Way.SERIAL)  # both slots are taken: the other stream bridges the change
-        way = choose_way(
-            allowed,
-            Possible(
-                slot=slot is not None,
-                spare=spare is not None,
-                overlap=verdict.allowed and c.app is None and self._may_overlap(key_id),
-                serial=verdict.allowed,
-            ),
-        )
-        lease = {Way.SLOT: slot, Way.SPARE: spare}.get(way, c.lease) if way is not None else None
-        for unused in [other for other in (slot, spare) if other is not None and other is not lease]:
-            pool.give_back(unused, now)
-        if way is None or lease is None:
+        way, lease = self._open_way(c, c.lease, verdict, now)
+        if way is None:
             self._gate.wait(c, self._no_way(c, key_id, verdict), now)
         elif way is Way.SERIAL:
             self._close_first(c, old, now)
@@ -144,6 +126,32 @@ class Refresh:
             c.handover.connect_in(way)
         elif lease is not c.lease:
             pool.give_back(lease, now)
+
+    def _open_way(
+        self, c: Connection, own: Lease, verdict: ConnectVerdict, now: float
+    ) -> tuple[Way | None, Lease]:
+        """Return the first way that is allowed and possible, with the lease to take it by."""
+        pool, key_id = self._context.pool, own.key_id
+        slot = pool.lend_slot(key_id, c.name, now) if verdict.allowed else None
+        spare = pool.lend_spare(c.name, key_id, Purpose.REFRESH, now) if c.app is None else None
+        possible = Possible(
+            slot=slot is not None,
+            spare=spare is not None,
+            overlap=verdict.allowed and c.app is None and self._may_overlap(key_id),
+            serial=verdict.allowed,
+        )
+        way = choose_way(self._allowed_ways(c), possible)
+        lent = {Way.SLOT: slot, Way.SPARE: spare}.get(way) if way is not None else None
+        for unused in (slot, spare):
+            if unused is not None and unused is not lent:
+                pool.give_back(unused, now)
+        return way, lent or own
+
+    def _allowed_ways(self, c: Connection) -> set[Way]:
+        allowed = {Way(name) for name in self._context.settings.supervisor.handover}
+        if c.has_cover and Way.SLOT in allowed:
+            allowed.add(Way.SERIAL)  # both slots are taken: the other stream bridges the change
+        return allowed
 
     def _wait_for_other(self, c: Connection, now: float) -> Wait | None:
         """Return the wait for the other connection of its app, which is to bridge the change.
