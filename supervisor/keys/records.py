@@ -85,11 +85,11 @@ class KeyRecords:
 
     def overlap_refused(self, key_id: str) -> None:
         """Record that the server refused the second connection (420/429); report that to `failed` too."""
-        self._keep(key_id, self[key_id].overlap_answered(refused=True))
+        self._keep(key_id, self[key_id].overlap_refused())
 
     def overlap_worked(self, key_id: str) -> None:
         """Record that the second connection streams: earlier refusals had other reasons."""
-        self._keep(key_id, self[key_id].overlap_answered(refused=False))
+        self._keep(key_id, self[key_id].overlap_worked())
 
     # ---- other events
 

@@ -170,9 +170,13 @@ class KeyRecord:
         """Return the record once the app's connection that was taken is free."""
         return replace(self, backoff=self.backoff.slot_freed())
 
-    def overlap_answered(self, *, refused: bool) -> KeyRecord:
-        """Return the record after the server's response to an overlap."""
-        return replace(self, overlap_refusals=self.overlap_refusals + 1 if refused else 0)
+    def overlap_refused(self) -> KeyRecord:
+        """Return the record after the server refused an overlap."""
+        return replace(self, overlap_refusals=self.overlap_refusals + 1)
+
+    def overlap_worked(self) -> KeyRecord:
+        """Return the record after the server took an overlap."""
+        return replace(self, overlap_refusals=0)
 
     def settled(self, now: float) -> KeyRecord:
         """Return the record in which a stream that has lasted counts as a success.
