@@ -10,7 +10,7 @@ from traptor.common.fills import OF_BACKFILLS, FillMethod
 from traptor.common.messages import PieceFetched
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.fills.jobs import APART_S
-from traptor.supervisor.fills.pieces.course import Course, Failures, Pause
+from traptor.supervisor.fills.pieces.course import Course, Pause
 from traptor.supervisor.fills.pieces.verdict import Consequence, FillVerdict, settled, verdict
 from traptor.supervisor.fills.record import FillRecord, about
 from traptor.supervisor.fills.untold import reads_of_fill
@@ -46,7 +46,7 @@ class Answers:
         now, failures = self._clock(), course.failures(fill.id)
         if fill.method is not FillMethod.SEARCH:
             answer = settled(fill, answer, failures.count)
-        found = verdict(answer, failures.count, now.wall, failures.last_status)
+        found = verdict(answer, failures, now.wall)
         dollars = self._book(fill.connection, fill.id, app, g, answer)
         fill = fill.got(answer.new, dollars, now.wall)
         if found.consequence in _GOES_ON:
@@ -57,7 +57,7 @@ class Answers:
         else:
             if cure_by(answer.problem, answer.status) is Cure.SLOT:
                 self._taken(app.key.key_id)
-            self._ask_again(fill, app, course, found, now, answer.status)
+            self._ask_again(fill, app, course, found, now)
             self._record.put(fill)
 
     def take_backfill(self, fills: list[Fill], app: App | None, g: Generation, answer: PieceFetched) -> None:
@@ -80,9 +80,7 @@ class Answers:
         self._record.book.tell(fill, g.name, told)
         return dollars
 
-    def _ask_again(
-        self, fill: Fill, app: App, course: Course, found: FillVerdict, now: Instant, status: int | None
-    ) -> None:
+    def _ask_again(self, fill: Fill, app: App, course: Course, found: FillVerdict, now: Instant) -> None:
         # An open stream proves token and credit: a refusal here may be about this product alone, and told to
         # the app it would keep the stream from opening again.
         if found.consequence is Consequence.NO_MONEY and fill.method is FillMethod.SEARCH:
@@ -93,7 +91,7 @@ class Answers:
             app.refused(app.token, found.why)
         if found.why != (course.pause.why if course.pause is not None else ""):
             log.warning("a piece of a gap is asked for again", extra=about(fill, why=found.why))
-        course.failed(fill.id, Failures(found.failures, status), found.wait_s, now.mono)
+        course.failed(fill.id, found.failures, found.wait_s, now.mono)
         course.pause = Pause(found.why, now.wall + course.not_before - now.mono)
 
 

@@ -10,19 +10,16 @@ from traptor.supervisor.money.reads import Expand, Prices, price_of_1000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Posts of a gap, and their price: when all are plain, and when all repost or quote another one."""
+    """Posts of a gap, and their price when all are plain."""
 
     posts: int
     dollars: float
-    most_dollars: float
 
 
 def estimate(seconds: float, posts_per_s: float, prices: Prices, expand: Expand) -> Estimate:
     """Return what a gap of so many seconds costs at so many posts a second."""
-    posts, price = round(seconds * posts_per_s), price_of_1000(prices, expand)
-    return Estimate(
-        posts, round(posts * price.plain / 1_000, 2), round(posts * price.with_another / 1_000, 2)
-    )
+    posts = round(seconds * posts_per_s)
+    return Estimate(posts, round(posts * price_of_1000(prices, expand).plain / 1_000, 2))
 
 
 def usual_rate(minutes: Sequence[float], now: float | None) -> float | None:

@@ -36,6 +36,9 @@ class Failures:
     last_status: int | None = None
 
 
+NO_FAILURES = Failures()
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Why nothing is asked for now; `until` is a Unix time, None where it is not known."""
@@ -93,7 +96,7 @@ class Course:
 
     def failures(self, fill: int) -> Failures:
         """Return what failed of this fill since a piece of it went well."""
-        return self._failures.get(fill, Failures())
+        return self._failures.get(fill, NO_FAILURES)
 
     def went_well(self, fill: int) -> None:
         """Record a piece that was fetched, or is not asked for again."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from traptor.common.fills import FillEnd
 from traptor.common.messages import PieceFetched
 from traptor.common.timing.backoff import doubled
+from traptor.supervisor.fills.pieces.course import NO_FAILURES, Failures
 from traptor.supervisor.fills.pieces.window import LAST, moment
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.xapi.cures import Cure, cure_by
@@ -43,35 +44,34 @@ class FillVerdict:
     consequence: Consequence
     why: str = ""
     wait_s: float = 0.0
-    failures: int = 0  # in a row, with this one
+    failures: Failures = NO_FAILURES  # in a row, with this one
 
 
-def verdict(
-    answer: PieceFetched, failures: int, wall_now: float, last_status: int | None = None
-) -> FillVerdict:
-    """Return what follows from an answer, after so many failures in a row, the last with that status."""
+def verdict(answer: PieceFetched, before: Failures, wall_now: float) -> FillVerdict:
+    """Return what follows from an answer, after these failures in a row."""
     if answer.end is FillEnd.DONE:
         return FillVerdict(Consequence.GO_ON)
-    why = _why(answer)
+    why, failures = _why(answer), Failures(before.count + 1, answer.status)
     if answer.end is FillEnd.HTTP:
         match cure_by(answer.problem, answer.status):
             case Cure.MONEY:
-                return FillVerdict(Consequence.NO_MONEY, why, _FIRST_S)
+                return FillVerdict(Consequence.NO_MONEY, why, _FIRST_S, Failures(0, answer.status))
             case Cure.BEARER:
                 return _again(Consequence.NO_TOKEN, why, failures)
         if answer.status == _LIMITED and quota_of(answer.headers).remaining:
             # Not the window's limit: the way to X made two requests come closer than they were sent.
-            return FillVerdict(
-                Consequence.WAIT, why, doubled(_TOO_SOON_S, failures, _LIMITED_LONGEST_S), failures + 1
-            )
+            wait_s = doubled(_TOO_SOON_S, before.count, _LIMITED_LONGEST_S)
+            return FillVerdict(Consequence.WAIT, why, wait_s, failures)
         if answer.status == _LIMITED:
-            wait_s = doubled(_LIMITED_FIRST_S, failures, _LIMITED_LONGEST_S)
-            return FillVerdict(Consequence.WAIT, why, _until_reset(answer, wall_now, wait_s), failures)
+            wait_s = _until_reset(
+                answer, wall_now, doubled(_LIMITED_FIRST_S, before.count, _LIMITED_LONGEST_S)
+            )
+            return FillVerdict(Consequence.WAIT, why, wait_s, Failures(before.count, answer.status))
         if answer.status == _BAD_REQUEST:
             # Perhaps the end of the window is too new, by X's clock: that passes.
-            if last_status == _BAD_REQUEST:
+            if before.last_status == _BAD_REQUEST:
                 return FillVerdict(Consequence.LEAVE_OUT, why)
-            return FillVerdict(Consequence.WAIT, why, _BAD_S, failures + 1)
+            return FillVerdict(Consequence.WAIT, why, _BAD_S, failures)
         if answer.status in _REFUSALS:
             return FillVerdict(Consequence.GIVE_UP, why)
     return _again(Consequence.WAIT, why, failures)
@@ -94,11 +94,11 @@ def settled(fill: Fill, answer: PieceFetched, failures: int) -> PieceFetched:
     return replace(answer, token="" if fill.token.startswith(LAST) else LAST + fill.token)
 
 
-def _again(consequence: Consequence, why: str, failures: int) -> FillVerdict:
-    failures += 1
-    if failures >= MOST_FAILURES:
-        return FillVerdict(Consequence.GIVE_UP, f"{failures} tries in a row failed, the last one: {why}")
-    return FillVerdict(consequence, why, doubled(_FIRST_S, failures - 1, _LONGEST_S), failures)
+def _again(consequence: Consequence, why: str, failures: Failures) -> FillVerdict:
+    count = failures.count
+    if count >= MOST_FAILURES:
+        return FillVerdict(Consequence.GIVE_UP, f"{count} tries in a row failed, the last one: {why}")
+    return FillVerdict(consequence, why, doubled(_FIRST_S, count - 1, _LONGEST_S), failures)
 
 
 def _until_reset(answer: PieceFetched, wall_now: float, otherwise_s: float) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 from traptor.common.fills import FillEnd, FillMethod
 from traptor.common.messages import PieceFetched
+from traptor.supervisor.fills.pieces.course import NO_FAILURES, Failures
 from traptor.supervisor.fills.pieces.verdict import MOST_FAILURES, Consequence, settled, verdict
 from traptor.supervisor.gaps.fill import Fill
 
@@ -37,25 +38,25 @@ def answer(end: FillEnd = FillEnd.HTTP, status: int | None = None, **members: ob
     ],
 )
 def test_each_end_has_its_consequence(said: PieceFetched, consequence: Consequence) -> None:
-    found = verdict(said, 0, NOW)
+    found = verdict(said, NO_FAILURES, NOW)
     assert found.consequence is consequence
     assert (found.why == "") is (consequence is Consequence.GO_ON)
 
 
 def test_a_query_is_left_out_when_x_refuses_it_again_later() -> None:
-    first = verdict(answer(status=400, detail="bad query"), 0, NOW)
+    first = verdict(answer(status=400, detail="bad query"), NO_FAILURES, NOW)
     assert (first.consequence, first.wait_s) == (Consequence.WAIT, 30.0)
-    other = verdict(answer(status=400, detail="bad query"), 1, NOW, 503)
-    assert (other.consequence, other.failures) == (Consequence.WAIT, 2), (
+    other = verdict(answer(status=400, detail="bad query"), Failures(1, 503), NOW)
+    assert (other.consequence, other.failures.count) == (Consequence.WAIT, 2), (
         "what failed before was something else"
     )
-    again = verdict(answer(status=400, detail="bad query"), first.failures, NOW, 400)
+    again = verdict(answer(status=400, detail="bad query"), first.failures, NOW)
     assert (again.consequence, again.why) == (Consequence.LEAVE_OUT, "X answered 400: bad query")
 
 
 def test_failures_wait_longer_each_time_and_end_in_giving_up() -> None:
     waits = []
-    failures = 0
+    failures = NO_FAILURES
     while (found := verdict(answer(status=503), failures, NOW)).consequence is Consequence.WAIT:
         waits.append(found.wait_s)
         failures = found.failures
@@ -79,21 +80,21 @@ def test_failures_wait_longer_each_time_and_end_in_giving_up() -> None:
 def test_a_used_up_window_waits_as_long_as_x_says_and_is_no_failure(
     headers: dict[str, str], wait_s: float
 ) -> None:
-    found = verdict(answer(status=429, problem="rate-limit-exceeded", headers=headers), 0, NOW)
-    assert (found.consequence, found.wait_s, found.failures) == (Consequence.WAIT, wait_s, 0)
+    found = verdict(answer(status=429, problem="rate-limit-exceeded", headers=headers), NO_FAILURES, NOW)
+    assert (found.consequence, found.wait_s, found.failures.count) == (Consequence.WAIT, wait_s, 0)
 
 
 def test_a_search_that_came_too_soon_is_asked_again_soon_and_not_at_the_end_of_the_window() -> None:
     too_soon = answer(
         status=429, headers={"x-rate-limit-remaining": "280", "x-rate-limit-reset": str(int(NOW) + 800)}
     )
-    first = verdict(too_soon, 0, NOW)
-    assert (first.consequence, first.wait_s, first.failures) == (Consequence.WAIT, 2.0, 1)
+    first = verdict(too_soon, NO_FAILURES, NOW)
+    assert (first.consequence, first.wait_s, first.failures.count) == (Consequence.WAIT, 2.0, 1)
     assert verdict(too_soon, first.failures, NOW).wait_s == 4.0
     used_up = answer(
         status=429, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 800)}
     )
-    assert verdict(used_up, 0, NOW).wait_s == 801.0
+    assert verdict(used_up, NO_FAILURES, NOW).wait_s == 801.0
 
 
 @pytest.mark.parametrize(
