@@ -49,7 +49,8 @@ _ASCII_FOLDED_AND_BLANKED = bytes(
 )
 _ASCII_FOLDED_REST_BLANKED = _ASCII_FOLDED_AND_BLANKED[:0x80] + b" " * 0x80
 _KELVIN = "\u212a"  # `fold` makes a letter of ASCII of it
-_BEGINS_STYLE = 0xEF  # in UTF-8, the styles of emoji, which `fold` drops, and some more
+_STYLES = ("\ufe0e".encode(), "\ufe0f".encode())  # of emoji; `fold` drops them
+_BEGINS_STYLE = 0xEF
 
 
 def fold(text: str) -> str:
@@ -102,12 +103,16 @@ def blanked_pieces(text: str) -> bytes:
 def ascii_pieces(text: str) -> tuple[bytes, bytes] | None:
     """Return ` text ` in UTF-8, and all pieces of ASCII that it may have; None where these are unknown.
 
-    They are in the form of `blanked_pieces`, each where the text has it, and found much faster. Those between
-    characters of ASCII are pieces for sure; beside another character a word may go on.
+    The text is without the styles of emoji. The pieces are in the form of `blanked_pieces`, each where the
+    text has it, and found much faster. Those between characters of ASCII are pieces for sure; beside another
+    character a word may go on.
     """
-    written = f" {text} ".encode()
-    if "_" in text or _KELVIN in text or _BEGINS_STYLE in written:
+    if "_" in text or _KELVIN in text:
         return None
+    written = f" {text} ".encode()
+    if _BEGINS_STYLE in written:
+        for style in _STYLES:
+            written = written.replace(style, b"")
     return written, written.translate(_ASCII_FOLDED_REST_BLANKED)
 
 
