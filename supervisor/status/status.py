@@ -144,7 +144,7 @@ def _connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str
     return {
         "connection": c.name,
         "covered": c.is_covered,
-        "groups": [str(c.group)] if c.group is not None else [],
+        "groups": sorted(map(str, c.groups)),
         "state": c.state(now),
         "rules": len(c.wanted.rules) if c.wanted else 0,
         "tweets_per_second": _rounded(rates.per_second(c.name)),
