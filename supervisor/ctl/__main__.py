@@ -1,5 +1,14 @@
-"""Run `traptorctl` as `python -m traptor.supervisor.ctl`."""
+"""The program traptorctl, also as `python -m traptor.supervisor.ctl`."""
 
-from traptor.supervisor.ctl.cli import main
+from traptor.supervisor.host.interrupts import interrupts_end_it
 
-main(prog_name="traptorctl")
+
+def main() -> None:
+    """Run the command."""
+    with interrupts_end_it():
+        from traptor.supervisor.ctl.cli import main as command
+    command(prog_name="traptorctl")
+
+
+if __name__ == "__main__":
+    main()
