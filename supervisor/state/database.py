@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from traptor.common.errors import TraptorError
@@ -33,6 +34,19 @@ def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
         _take_step(db, migrations[step], step + 1)
 
 
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Have all that is written inside the block written, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
 def _version(db: sqlite3.Connection) -> int:
     # A table is easier to find for a person with a sqlite3 shell than `PRAGMA user_version`.
     db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
@@ -53,13 +67,7 @@ def whole_number(value: object) -> int:
 
 
 def _take_step(db: sqlite3.Connection, statements: Sequence[str], version: int) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         for statement in statements:
             db.execute(statement)
         db.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
-        db.execute("COMMIT")
-    except sqlite3.Error:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise

@@ -12,7 +12,14 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from traptor.common.errors import TraptorError
-from traptor.supervisor.state.database import Migrations, migrate, refuse_link, says_full, whole_number
+from traptor.supervisor.state.database import (
+    Migrations,
+    migrate,
+    refuse_link,
+    says_full,
+    transaction,
+    whole_number,
+)
 from traptor.supervisor.state.reserve import Reserve
 
 _T = TypeVar("_T")
@@ -220,15 +227,9 @@ class StateStore:
 
     def _write_all(self, *writes: tuple[str, Iterable[tuple[object, ...]]]) -> None:
         """Carry out statements, each for all its rows, together or not at all."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             for statement, rows in writes:
                 self._db.executemany(statement, rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def _use_log_again(self) -> bool:
         with contextlib.suppress(sqlite3.Error):

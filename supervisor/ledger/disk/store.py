@@ -18,7 +18,7 @@ from traptor.supervisor.ledger.disk.reader import NO_ID, OPEN_STATES, read_store
 from traptor.supervisor.ledger.disk.schema import MIGRATIONS, account_row, entry_row, fill_row, told_row
 from traptor.supervisor.ledger.period import Period
 from traptor.supervisor.ledger.records import Entry, FillNews, Inheritance, Placement, Unwritten
-from traptor.supervisor.state.database import migrate, refuse_link, says_full
+from traptor.supervisor.state.database import migrate, refuse_link, says_full, transaction
 from traptor.supervisor.state.reserve import Reserve
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class LedgerStore:
                 self._write(batch)
 
     def _write(self, batch: Unwritten) -> None:
-        with self._transaction():
+        with transaction(self._db):
             for name in batch.forgotten:
                 self._forget(name)
             for entry in batch.entries:
@@ -117,7 +117,7 @@ class LedgerStore:
         Only the beginning of a connection is removed, or its intervals would not follow each other any more:
         after the wall clock was set back, a later interval may have ended earlier.
         """
-        with self._explained(), self._transaction():
+        with self._explained(), transaction(self._db):
             for (connection,) in self._db.execute(_CONNECTIONS_OLD, (kept.since,)).fetchall():
                 self._cut_beginning(connection, kept)
             self._db.execute("DELETE FROM stays WHERE to_unix < ?", (kept.since,))
@@ -204,17 +204,6 @@ class LedgerStore:
         self._db.executemany(_LEAVE, ((at, place, key) for key in before - now.keys()))
         self._db.executemany(_ADD_RULE, ((key, now[key]) for key in joined))
         self._db.executemany(_JOIN, ((place, at, key) for key in joined))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
