@@ -104,10 +104,6 @@ class Edition:
         """Return an edition with the same rules, by the same indexes, for what a query stands for."""
         return Edition(self.rules[: self._wanted], self.rules[self._wanted :], meanings)
 
-    def knows(self, filter_id: str) -> bool:
-        """Tell whether it is a filter of ours."""
-        return filter_id in self._single or filter_id in self._packed
-
     def _rules(self, ids: Iterable[str], found: set[int]) -> tuple[int, ...]:
         """Return the rules of filters, of packed ones those of the values found."""
         rules: list[int] = []

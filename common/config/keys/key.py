@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from traptor.common.config.kinds.groupfilter import GroupFilter
-from traptor.common.config.kinds.urls import masked_url, url_secrets
+from traptor.common.config.kinds.urls import url_secrets
 
 APP_PARTS = ("consumer_key", "consumer_secret")
 OAUTH_PARTS = (*APP_PARTS, "access_token", "access_token_secret")
@@ -50,11 +50,6 @@ class ApiKey:
         """16 hex digits that differ when any credential does; nothing can be derived from them."""
         parts = [self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret]
         return _digest([*parts, self.bearer_token])[:16]
-
-    @property
-    def masked_proxy(self) -> str | None:
-        """The proxy for display: without its password."""
-        return None if self.proxy is None else masked_url(self.proxy)
 
     @property
     def secrets(self) -> tuple[str, ...]:
