@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
-from traptor.common.filters import Meaning
 from traptor.common.knowledge import Knowledge
-from traptor.common.rules.rule import Rule
 from traptor.supervisor.apps.announcements import Announcements
 from traptor.supervisor.apps.facts import Facts
 from traptor.supervisor.apps.hold import Hold, HoldKind
@@ -108,16 +106,6 @@ class Filtering:
         return self._sync.standing
 
     @property
-    def meanings(self) -> tuple[Meaning, ...]:
-        """What the filters stand for that posts may name."""
-        return self.knowledge.meanings
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The rules to match: those wanted, and earlier ones that posts may still come for."""
-        return self._told.rules()
-
-    @property
     def rules_wanted(self) -> int:
         """The number of rules that the groups have, and X's language can express."""
         return sum(len(group.rules) for group in self._groups or ())
@@ -128,7 +116,7 @@ class Filtering:
         return self._again_at
 
     @property
-    def is_refusing(self) -> bool:
+    def _is_refusing(self) -> bool:
         """True while nothing is changed, since filters of others stand there."""
         is_found = self.outcome is not None and bool(self.outcome.difference.foreign)
         return is_found and self._settings.limits.policy is ForeignFilters.REFUSE
@@ -140,7 +128,7 @@ class Filtering:
         if not self._is_seen or self.outcome is None:
             why = f": {self.trouble}" if self.trouble is not None else ""
             return Hold(HoldKind.SYNCING, f"X has not told yet which filters stand in its app{why}")
-        if self.is_refusing:
+        if self._is_refusing:
             foreign = self.outcome.difference.foreign
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
@@ -183,7 +171,7 @@ class Filtering:
             self.in_effect = in_effect(self._groups or (), standing, now, self.in_effect)
         self._meanings = meanings(self._sync.difference(now), self.composed.demands, self._meanings, now)
         self._told.forget(self._meanings.by_filter.values())
-        if (knowledge := Knowledge(self.rules, self._meanings.by_filter)) != self.knowledge:
+        if (knowledge := Knowledge(self._told.rules(), self._meanings.by_filter)) != self.knowledge:
             self.knowledge = knowledge
         self._announcements.take(self.composed, self.outcome)
 

@@ -63,10 +63,9 @@ class Refresh:
         assert c.serving is not None
         is_needed = c.handover.way is not None or c.handover.old_returns or self._differs(c, c.serving)
         if not _is_same_but_for_ticket(s.spec, c.wanted.spec) or c.refused(now) or not is_needed:
-            self.drop_successor(c)
+            self._drop_successor(c)
 
-    def drop_successor(self, c: Connection) -> None:
-        """Drop the present successor; the serving generation stays."""
+    def _drop_successor(self, c: Connection) -> None:
         successor = c.handover.abandon()
         if successor is not None:
             c.leaving.append(successor)

@@ -75,7 +75,7 @@ def test_a_post_that_names_a_filter_shows_that_it_is_in_effect(world: AppWorld) 
 
     async def watch(app: App) -> list[str]:
         await app.turn()
-        [storm] = [one.filter_id for one in app.filtering.meanings if one.values == ("storm",)]
+        [storm] = [one.filter_id for one in app.knowledge.meanings if one.values == ("storm",)]
         app.saw([storm, "of somebody else"])
         await app.turn()
         return keys(app)
@@ -538,15 +538,15 @@ def test_a_changed_rule_is_known_in_both_forms_until_its_old_filter_is_forgotten
         assert world.groups is not None
         app.serve(world.groups)
         await app.turn()
-        assert sorted(one.values for one in app.filtering.meanings) == [("flood",), ("hail",), ("storm",)]
-        assert [(rule.rule_id, rule.values) for rule in app.filtering.rules] == [
+        assert sorted(one.values for one in app.knowledge.meanings) == [("flood",), ("hail",), ("storm",)]
+        assert [(rule.rule_id, rule.values) for rule in app.knowledge.rules] == [
             ("0", ("storm",)),
             ("1", ("hail",)),
             ("1", ("flood",)),
         ]
         await world.settled(app)
-        assert sorted(one.values for one in app.filtering.meanings) == [("hail",), ("storm",)]
-        assert [rule.values for rule in app.filtering.rules] == [("storm",), ("hail",)]
+        assert sorted(one.values for one in app.knowledge.meanings) == [("hail",), ("storm",)]
+        assert [rule.values for rule in app.knowledge.rules] == [("storm",), ("hail",)]
 
     world.use(watch)
     assert world.values == ["hail", "storm"]
