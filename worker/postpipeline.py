@@ -24,11 +24,12 @@ from traptor.worker.dispatch.errorcounts import ErrorCounts
 from traptor.worker.dispatch.gapposts import GapPosts
 from traptor.worker.filters.edition import FOREIGN, Edition
 from traptor.worker.filters.editions import Editions
+from traptor.worker.payload.source import decode_source
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_users
 from traptor.worker.posts.past import Taken
-from traptor.worker.posts.postline import LineKind, OtherLine, name_of, partial_errors, read_line
+from traptor.worker.posts.postline import LineKind, OtherLine, decode_head, name_of, partial_errors, read_line
 from traptor.worker.seen.ids import numbers_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweets.tweet import NO_MEMBER
@@ -68,6 +69,7 @@ class PostPipeline(Pipeline):
             self.excerpts,
         )
         self._dispatch.use(self._editions.now)
+        self._decode = decode_source if self._dispatch.rebuilds else decode_head
         self._bill = Bill(birth, delivery, self._dispatch.settled)
         self._gap = GapPosts(birth.group, delivery, self._dispatch, self._bill, self.tally)
         self._lock = threading.Lock()  # the stream's posts, and those that a gap lacked
@@ -115,7 +117,7 @@ class PostPipeline(Pipeline):
         """Take lines that came together: each is to be handed over or counted, and never fatal."""
         raws, heads = [], []
         for line in lines:
-            found = read_line(line)
+            found = read_line(line, self._decode)
             if isinstance(found, PostHead):
                 self.problem = ""
                 raws.append(line)
@@ -168,7 +170,7 @@ class PostPipeline(Pipeline):
 
     def take_found(self, piece: SearchPiece, line: bytes) -> bool:
         """Deliver a found post; return False when it was delivered before, or the worker ends."""
-        found = read_line(line)
+        found = read_line(line, self._decode)
         with self._lock:
             self._begin()
             is_new = self._gap.take_found(piece, line, found)
@@ -177,7 +179,7 @@ class PostPipeline(Pipeline):
 
     def take_recovered(self, fill: int, line: bytes) -> Taken:
         """Deliver a post of a fill's recovery unless it was delivered before, or the worker ends."""
-        found = read_line(line)
+        found = read_line(line, self._decode)
         with self._lock:
             self._begin()
             taken = self._gap.take_recovered(fill, line, found, self._received_at_s)

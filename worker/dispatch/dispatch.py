@@ -56,7 +56,7 @@ class Dispatch:
         self._group = birth.group
         self._is_one_of_two = birth.is_one_of_two
         self._payload = birth.settings.payload
-        self._rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
+        self.rebuilds = trial is not None or self._payload != NATIVE_PAYLOAD
         self._filling: dict[tuple[FillMethod, GroupId | None], Enricher] = {}
 
     def use(self, edition: Edition) -> None:
@@ -98,7 +98,7 @@ class Dispatch:
             if not matched:
                 self._hold(post, included, found, is_repeated, exceeding)
                 return
-        tweet = self._rebuilt(raw) if self._rebuilds else None
+        tweet = self._rebuilt(raw, head, post) if self.rebuilds else None
         if head.traptor is not NO_MEMBER:
             raw = without_traptor(raw)
         is_inferred = found.source is INFERRED
@@ -168,9 +168,9 @@ class Dispatch:
             post.edit_of,
         )
 
-    def _rebuilt(self, raw: bytes) -> bytes | None:
+    def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:
         """Return the post as a tweet of v1.1; one that cannot be rebuilt is delivered as it came."""
-        tweet = rebuilt(raw)
+        tweet = rebuilt(head, post)
         if tweet is None:
             self._errors.add(_NOT_REBUILT)
             self._excerpts.show("a post cannot be rebuilt as a tweet of v1.1", raw)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 import orjson
 
 from traptor.worker.payload.entities import quoted_link, v1_entities
-from traptor.worker.payload.fragments import counts_of, digits_of, ids_of
+from traptor.worker.payload.fragments import counts_of, ids_of
 from traptor.worker.payload.included import v1_place, v1_user
 from traptor.worker.payload.source import (
     ABSENT,
+    NOTHING_INCLUDED,
     NULL,
     LongText,
     SentFrom,
@@ -25,8 +25,9 @@ from traptor.worker.payload.source import (
     SourcePost,
 )
 from traptor.worker.payload.times import timestamp_ms, v1_time
+from traptor.worker.posts.head import PostHead
 
-_REFERS_TO_NONE: Mapping[str, str] = {}
+_REFERS_TO_NONE: Mapping[str | None, str | None] = {}
 _NOT_CUT = b',"truncated":false'
 _NO_REPLY = (
     b',"in_reply_to_status_id":null,"in_reply_to_status_id_str":null'
@@ -38,23 +39,25 @@ _COUNTS = b',"quote_count":%d,"reply_count":%d,"retweet_count":%d,"favorite_coun
 _FLAGS = b',"favorited":false,"retweeted":false,"filter_level":null,"possibly_sensitive":'
 
 
-_decode = msgspec.json.Decoder(SourceLine).decode
+def rebuilt(head: PostHead, post_id: int) -> bytes | None:
+    """Return the v1.1 tweet of a post as one JSON object; None where that cannot be made.
 
-
-def rebuilt(line: bytes) -> bytes | None:
-    """Return the v1.1 tweet of a line's post as one JSON object; None where that cannot be made."""
+    `post_id` is its id as a number, 0 for no usual id. A head that was not decoded by `decode_source` has a
+    member of a type that X does not document.
+    """
+    if post_id <= 0 or not isinstance(head, SourceLine) or head.data is None:
+        return None
     try:
-        source = _decode(line)
-        return _tweet(source.data, source.includes)
-    except (msgspec.MsgspecError, ValueError, RecursionError):  # a type that X does not document
+        return _tweet(head.data, post_id, head.includes or NOTHING_INCLUDED)
+    except (ValueError, RecursionError):  # an id that is no number, or a time that is none
         return None
 
 
-def _tweet(post: SourcePost, included: SourceIncludes) -> bytes:
-    digits, counts, note = digits_of(post.id), post.public_metrics, post.note_tweet or post.note_post
-    references = post.references if post.referenced_tweets or post.referenced_posts else _REFERS_TO_NONE
+def _tweet(post: SourcePost, post_id: int, included: SourceIncludes) -> bytes:
+    digits, counts, note = b"%d" % post_id, post.public_metrics, post.note_tweet or post.note_post
+    references = _references(post)
     replied_to, user_id = references.get("replied_to"), post.in_reply_to_user_id
-    versions = post.edit_history_tweet_ids or post.edit_history_post_ids
+    versions = post.edit_history_tweet_ids or post.edit_history_post_ids or ()
     shown = post.display_text_range
     return b"".join((
         b'{"created_at":', v1_time(post.created_at),
@@ -73,7 +76,7 @@ def _tweet(post: SourcePost, included: SourceIncludes) -> bytes:
         v1_entities(post.entities, included),
         _FLAGS, post.possibly_sensitive,
         b',"lang":', post.lang,
-        b',"timestamp_ms":', timestamp_ms(post.id, post.created_at),
+        b',"timestamp_ms":', timestamp_ms(post_id, post.created_at),
         b"" if post.withheld is None else b',"withheld_in_countries":%b' % post.withheld.country_codes,
         b"" if len(versions) < 2 else _edited(versions),
         b"}",
@@ -117,13 +120,19 @@ def _point(first: bytes, second: bytes) -> bytes:
     return b'{"type":"Point","coordinates":[%b,%b]}' % (first, second)
 
 
-def _others(post: SourcePost, references: Mapping[str, str], included: SourceIncludes) -> bytes:
+def _references(post: SourcePost) -> Mapping[str | None, str | None]:
+    """Return the ids of the posts that it reposted, quoted or replied to, by kind."""
+    found = post.referenced_tweets or post.referenced_posts
+    return {one.type: one.id for one in found} if found else _REFERS_TO_NONE
+
+
+def _others(post: SourcePost, references: Mapping[str | None, str | None], included: SourceIncludes) -> bytes:
     """Return the reposted and the quoted tweet; null where the post was not paid for."""
     reposted_id = references.get("retweeted")
     reposted = None if reposted_id is None else included.post(reposted_id)
     retweeted = b"" if reposted_id is None else b',"retweeted_status":' + _included(reposted, included)
     if reposted is not None:  # a repost of a quote refers to the quote alone
-        post, references = reposted, reposted.references
+        post, references = reposted, _references(reposted)
     quoted_id = references.get("quoted")
     if quoted_id is None:
         return retweeted + _QUOTES_NOTHING
@@ -136,9 +145,8 @@ def _others(post: SourcePost, references: Mapping[str, str], included: SourceInc
 
 
 def _included(post: SourcePost | None, included: SourceIncludes) -> bytes:
-    return NULL if post is None else _tweet(post, included)
+    return NULL if post is None else _tweet(post, int(post.id or 0), included)
 
 
-def _edited(versions: Sequence[bytes]) -> bytes:
-    all_of_them = b",".join(versions)
-    return b',"edit_history":{"initial_tweet_id":%b,"edit_tweet_ids":[%b]}' % (versions[0], all_of_them)
+def _edited(versions: Sequence[str]) -> bytes:
+    return b',"edit_history":%b' % orjson.dumps({"initial_tweet_id": versions[0], "edit_tweet_ids": versions})

@@ -1,6 +1,7 @@
 """The members of a post's line that its v1.1 form is made of, decoded from its JSON.
 
-What v1.1 had in the same form is kept as it came (`Raw`).
+They come on top of those that every post needs (`worker/posts/head.py`), so that a line is decoded once. What
+v1.1 had in the same form is kept as it came (`Raw`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from typing import Final
 
 import msgspec
 from msgspec import Raw
+
+from traptor.worker.posts.head import HeadIncludes, HeadPost, Mentioned, Mentions, PostHead
 
 NULL: Final = Raw(b"null")
 FALSE: Final = Raw(b"false")
@@ -27,13 +30,12 @@ class Marked(Source, frozen=True, gc=False):
     tag: Raw
 
 
-class Named(Source, frozen=True, gc=False):
+class Named(Mentioned, frozen=True, gc=False, kw_only=True):
     """A mention of a user in a text."""
 
     start: int
     end: int
     username: Raw = NULL
-    id: str | None = None
 
 
 class Linked(Source, frozen=True, gc=False):
@@ -47,7 +49,7 @@ class Linked(Source, frozen=True, gc=False):
     media_key: str | None = None
 
 
-class FoundInText(Source, frozen=True, gc=False):
+class FoundInText(Mentions, frozen=True, gc=False):
     """The entities of a text."""
 
     hashtags: tuple[Marked, ...] = ()
@@ -64,13 +66,6 @@ class LongText(Source, frozen=True, gc=False):
 
     text: str
     entities: FoundInText = NOTHING_FOUND
-
-
-class Referred(Source, frozen=True, gc=False):
-    """A reference to another post."""
-
-    type: str
-    id: str
 
 
 class Counted(Source, frozen=True, gc=False):
@@ -108,39 +103,25 @@ class Withheld(Source, frozen=True, gc=False):
     country_codes: Raw = Raw(b"[]")
 
 
-class SourcePost(Source, frozen=True, gc=False):
+class SourcePost(HeadPost, frozen=True, gc=False):
     """A post."""
 
-    id: str
     text: Raw = NULL
-    author_id: str | None = None
-    created_at: str | None = None
-    in_reply_to_user_id: str | None = None
     lang: Raw = NULL
     possibly_sensitive: Raw = FALSE
     source: Raw = NULL
     display_text_range: Raw = ABSENT
-    referenced_tweets: tuple[Referred, ...] = ()
-    referenced_posts: tuple[Referred, ...] = ()
     entities: FoundInText = NOTHING_FOUND
     note_tweet: LongText | None = None
     note_post: LongText | None = None
     geo: SentFrom | None = None
     public_metrics: Counted = NO_COUNTS
     withheld: Withheld | None = None
-    edit_history_tweet_ids: tuple[Raw, ...] = ()
-    edit_history_post_ids: tuple[Raw, ...] = ()
-
-    @property
-    def references(self) -> dict[str, str]:
-        """The ids of the posts that it reposted, quoted or replied to, by kind."""
-        return {one.type: one.id for one in self.referenced_tweets or self.referenced_posts}
 
 
-class SourceUser(Source, frozen=True, gc=False):
+class SourceUser(Mentioned, frozen=True, gc=False):
     """A user in the includes."""
 
-    id: str
     name: Raw = NULL
     username: Raw = NULL
     created_at: str | None = None
@@ -193,7 +174,7 @@ class SourcePlace(Source, frozen=True, gc=False):
     geo: Outline | None = None
 
 
-class SourceIncludes(Source, frozen=True, gc=False):
+class SourceIncludes(HeadIncludes, frozen=True, gc=False):
     """The objects that the post was expanded with."""
 
     tweets: tuple[SourcePost, ...] = ()
@@ -231,8 +212,11 @@ class SourceIncludes(Source, frozen=True, gc=False):
 NOTHING_INCLUDED: Final = SourceIncludes()
 
 
-class SourceLine(Source, frozen=True, gc=False):
-    """A line of the stream."""
+class SourceLine(PostHead, frozen=True, gc=False):
+    """A line of the stream, if `data` is a post."""
 
-    data: SourcePost
-    includes: SourceIncludes = NOTHING_INCLUDED
+    data: SourcePost | None = None
+    includes: SourceIncludes | None = None
+
+
+decode_source: Final = msgspec.json.Decoder(SourceLine).decode

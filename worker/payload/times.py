@@ -27,9 +27,8 @@ def v1_time(iso: str | None) -> bytes:
     return f'"{day} {month} {time.day:02d} {iso[11:19]} +0000 {time.year:04d}"'.encode()
 
 
-def timestamp_ms(post_id: str, iso: str | None) -> bytes:
+def timestamp_ms(post_id: int, iso: str | None) -> bytes:
     """Return a post's time in milliseconds, as its id tells it, or its `created_at`."""
-    number = int(post_id)
-    if number >= _FIRST_ID:
-        return b'"%d"' % ((number >> 22) + _EPOCH_MS)
+    if post_id >= _FIRST_ID:
+        return b'"%d"' % ((post_id >> 22) + _EPOCH_MS)
     return b"null" if iso is None else b'"%d"' % int(datetime.fromisoformat(iso).timestamp() * 1000)

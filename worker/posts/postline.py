@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, cast
 
@@ -35,14 +36,17 @@ class OtherLine(msgspec.Struct, frozen=True, gc=False):
 _UNNAMED = "unnamed"
 _DISCONNECT = "operational-disconnect"
 _BROKEN = OtherLine(LineKind.BROKEN)
-_decode_head = msgspec.json.Decoder(PostHead).decode
+decode_head = msgspec.json.Decoder(PostHead).decode
 _decode_whole = msgspec.json.Decoder(PostLine).decode
 
 
-def read_line(raw: bytes) -> PostHead | OtherLine:
-    """Return what `raw` is; never raises, whatever the bytes are."""
+def read_line(raw: bytes, decode: Callable[[bytes], PostHead] = decode_head) -> PostHead | OtherLine:
+    """Return what `raw` is; never raises, whatever the bytes are.
+
+    `decode` may decode more of a post than its head; what it cannot decode is read without it.
+    """
     try:
-        head = _decode_head(raw)
+        head = decode(raw)
         if not raw.isascii():
             raw.decode()  # the decoder does not check parts that it skips for invalid UTF-8
     except (msgspec.MsgspecError, ValueError, RecursionError):
