@@ -34,8 +34,8 @@ def numbers_of(post_ids: Sequence[str | None]) -> list[int]:
 class SeenIds:
     """Remembers at least the last `least` ids, and at most twice as many.
 
-    The ids lie in tables of slots, each at the first free slot from its own on: a Python set takes ten times
-    the memory.
+    The ids lie in tables of slots, each at its own or at the first free one by steps of its own: a Python set
+    takes ten times the memory.
     """
 
     def __init__(self, least: int) -> None:
@@ -53,7 +53,7 @@ class SeenIds:
                 continue
             at = number % size
             while (found := slots[at]) and found != number:
-                at = (at + 1) % size
+                at = (at + 1 + number % (size - 1)) % size
             if found:
                 continue
             slots[at] = number
@@ -77,7 +77,7 @@ class SeenIds:
         for number in numbers:
             at = number % size
             while (found := slots[at]) and found != number:
-                at = (at + 1) % size
+                at = (at + 1 + number % (size - 1)) % size
             known.append(found > 0 or (old is not None and old.has(number)))
         return known
 
@@ -105,7 +105,9 @@ class SeenIds:
 class _Table:
     """Slots of which about half are taken at most; 0 is free.
 
-    An id's own slot is its rest by a prime, as X's ids differ in some of their bits only.
+    An id's own slot is its rest by a prime, as X's ids differ in some of their bits only. From there it goes
+    by steps of its own, which come to every slot: ids that follow each other lie in a row, and another one
+    that falls among them leaves the row with its first step.
     """
 
     __slots__ = ("count", "least", "most", "most_slots", "size", "slots")
@@ -122,7 +124,7 @@ class _Table:
         slots, size = self.slots, self.size
         at = number % size
         while (found := slots[at]) and found != number:
-            at = (at + 1) % size
+            at = (at + 1 + number % (size - 1)) % size
         return found > 0
 
     def doubled(self) -> _Table:
@@ -132,7 +134,7 @@ class _Table:
             if number:
                 at = number % size
                 while slots[at]:
-                    at = (at + 1) % size
+                    at = (at + 1 + number % (size - 1)) % size
                 slots[at] = number
         larger.count = self.count
         return larger

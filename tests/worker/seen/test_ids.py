@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +57,25 @@ def test_ids_take_no_more_memory_than_promised() -> None:
         assert seen.add([number << 22])
     assert seen.size_bytes <= 32 * (1 << 12)
     assert not seen.add([((1 << 15) - 1) << 22])
+
+
+class Watched(list[int]):
+    """Slots that count how often one is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize("apart", [1, 2, 1 << 12, 1 << 22, (1 << 22) * 1_000])
+def test_an_id_is_found_in_a_few_looks_whatever_the_others_are(apart: int) -> None:
+    seen, others = SeenIds(1 << 16), range(1 << 60, (1 << 60) + 2_000 * apart, apart)
+    seen.add(others)
+    slots = seen._young.slots = Watched(seen._young.slots)  # type: ignore[assignment]
+    rng = Random(1)
+    some = [rng.randrange(1, MOST) for _ in range(1_000)]
+    assert not any(seen.known(some))
+    assert all(seen.known(others))
+    assert slots.looks <= 4 * (len(some) + len(others))
