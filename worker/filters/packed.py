@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -17,8 +17,14 @@ from traptor.worker.tweets.tweet import Tweet
 class PackedFilter(msgspec.Struct, frozen=True):
     """The values of a packed filter, by their numbers."""
 
-    numbers: frozenset[int]
+    numbers: frozenset[int] | range
     is_of_users: bool
+
+
+def compact(numbers: Sequence[int]) -> frozenset[int] | range:
+    """Return the numbers as a range, which they nearly always are: a set of ten takes 700 bytes."""
+    run = range(numbers[0], numbers[0] + len(numbers)) if numbers else range(0)
+    return run if list(run) == list(numbers) else frozenset(numbers)
 
 
 class PackedValue(msgspec.Struct, frozen=True):
@@ -39,25 +45,24 @@ class PackedValues:
         """Take the values in the order of their numbers."""
         track, locations = dict[str, tuple[int, ...]](), dict[str, tuple[int, ...]]()
         self._authors: _Users = {}
-        self._answered: _Users = {}
-        self._reposted: _Users = {}
+        self._answered = self._reposted = self._authors
         for number, value in enumerate(values):
             if value.kind is RuleType.FOLLOW:
                 self._add_user(value, number)
             else:
                 by_text = track if value.kind is RuleType.TRACK else locations
                 by_text[value.text] = (*by_text.get(value.text, ()), number)
-        if self._reposted == self._authors:  # all are FULL, as nearly always
-            self._answered = self._reposted = self._authors
         self._texts = ValueMatcher(track, {}, locations)
         self._mentioned = FollowIndex({user: numbers for user, numbers in self._reposted.items() if user})
 
     def _add_user(self, value: PackedValue, number: int) -> None:
+        if value.scope is not FollowScope.FULL and self._reposted is self._authors:
+            # Until here all were FULL, as nearly always, and one dictionary did for all three.
+            self._answered, self._reposted = dict(self._authors), dict(self._authors)
         wanted = [self._authors]
-        if value.scope is not FollowScope.AUTHOR:
-            wanted.append(self._answered)
-        if value.scope is FollowScope.FULL:
-            wanted.append(self._reposted)
+        if self._reposted is not self._authors:
+            wanted += [self._answered] if value.scope is not FollowScope.AUTHOR else []
+            wanted += [self._reposted] if value.scope is FollowScope.FULL else []
         for users in wanted:
             users[value.text] = (*users.get(value.text, ()), number)
 
