@@ -16,7 +16,8 @@ from pathlib import Path
 from support.births import worker_settings
 
 from traptor.supervisor import cli
-from traptor.supervisor.workers.process import prepare_forks, start_fork
+from traptor.supervisor.workers.forking.plain import start_fork
+from traptor.supervisor.workers.process import prepare_forks
 
 
 def bare_forks_s(count: int) -> float:

@@ -112,9 +112,9 @@ def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
             load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
         began = time.monotonic()
         collection.start()
-        wait_for(lambda: len(_workers(collection.children())) >= count, f"{count} workers", _UP_WITHIN_S)
+        wait_for(lambda: len(_alive(collection.workers())) >= count, f"{count} workers", _UP_WITHIN_S)
         forked = time.monotonic() - began
-        spans[count] = fork_span_s([child.pid for child in collection.children()])
+        spans[count] = fork_span_s([child.pid for child in collection.workers()])
         collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
         streaming = time.monotonic() - began
         time.sleep(effort.idle_s / 10)  # lets work left by the start finish
@@ -174,5 +174,5 @@ def _uss_mib(pid: int) -> float:
     return float(psutil.Process(pid).memory_full_info().uss / _MIB)
 
 
-def _workers(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:
+def _alive(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:
     return [child for child in children if child.is_running()]

@@ -1,4 +1,4 @@
-"""Everything a worker needs to serve its connection, except credentials; handed over by the fork."""
+"""Everything a worker needs to serve its connection, except credentials; the first that it is told."""
 
 from __future__ import annotations
 

@@ -260,9 +260,10 @@ class Close(msgspec.Struct, tag="close", frozen=True):
 
 
 class Rules(msgspec.Struct, tag="rules", frozen=True):
-    """One piece of a change of the rules and filters' meanings that the worker has, without a reconnect (v2).
+    """One piece of a change of the rules and filters' meanings that the worker has.
 
-    `change` counts up from 1 in each generation; the change takes effect when its last piece has arrived.
+    The change with number 0 brings those that it is born with. Under v2 others follow, without a reconnect.
+    `change` counts up in each generation; a change takes effect when its last piece has arrived.
     `common.pieces` cuts and joins.
     """
 

@@ -19,6 +19,8 @@ from traptor.common.rules.rule import GroupId, Rule
 from traptor.common.rules.turnover import alike
 
 PIECE_BYTES = 1 << 18
+BIRTH = 0
+"""The number of the change from nothing to what a worker is born with."""
 
 Run = tuple[int, int]
 """Rules that the worker has, in a row: the place of the first, and that after the last."""
@@ -27,8 +29,7 @@ Run = tuple[int, int]
 class RulesChange(msgspec.Struct, frozen=True):
     """All rules from now on, as runs of those before and new ones, and the filters that mean something else.
 
-    Where the rules stay as they are, they are one run, and the worker looks at none of them: it would copy
-    what it shares with the master.
+    Where the rules stay as they are, they are one run, and the worker looks at none of them.
     """
 
     rules: tuple[Run | Rule, ...] = ()
@@ -98,8 +99,9 @@ def cut(number: int, change: RulesChange) -> Iterator[Rules]:
 class Joint:
     """Joins the pieces of one change after the other."""
 
-    def __init__(self) -> None:
-        self._change = 0
+    def __init__(self, first: int = 1) -> None:
+        """Begin with the change of this number; BIRTH is the one that a worker begins with."""
+        self._change = first - 1
         self._pieces: list[bytes] = []
 
     def take(self, message: Rules) -> RulesChange | None:

@@ -34,6 +34,7 @@ from traptor.supervisor.host.inherited import (
 )
 from traptor.supervisor.master import Master
 from traptor.supervisor.state.locks import RecordLock
+from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.process import prepare_forks
 from traptor.supervisor.workers.settings import worker_settings
 
@@ -104,7 +105,8 @@ def _run(settings: Settings) -> ExitCode:
         log.warning("configuration", extra=fields(warning=warning))
     prepare_forks(worker_settings(settings))
     try:
-        return asyncio.run(_collect(settings, logs))
+        with ForkerKeeper() as forkers:
+            return asyncio.run(_collect(settings, logs, forkers))
     except TraptorError:
         raise
     except Exception:
@@ -116,8 +118,9 @@ def _run(settings: Settings) -> ExitCode:
             lock.release()
 
 
-async def _collect(settings: Settings, logs: MasterLogs) -> ExitCode:
-    return await Master(settings, logs, _greet if settings.supervisor.log_dir else _nothing).run()
+async def _collect(settings: Settings, logs: MasterLogs, forkers: ForkerKeeper) -> ExitCode:
+    say = _greet if settings.supervisor.log_dir else _nothing
+    return await Master(settings, logs, forkers, say).run()
 
 
 def _greet(line: str) -> None:

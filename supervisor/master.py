@@ -71,6 +71,7 @@ from traptor.supervisor.status.rates import INTERVAL_S as RATE_INTERVAL_S
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import Surroundings, status
 from traptor.supervisor.workers.fleet import Fleet
+from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.xside import XSide
@@ -86,9 +87,14 @@ class Master:
     """Runs a collection until it is told to stop. Create it inside a running event loop."""
 
     def __init__(
-        self, settings: Settings, logs: MasterLogs, say: Callable[[str], None] = lambda _line: None
+        self,
+        settings: Settings,
+        logs: MasterLogs,
+        forkers: ForkerKeeper,
+        say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Begin; `say` receives one line for the terminal once the plan is known."""
+        self._forkers = forkers
         self._logs = logs
         self._greet: Callable[[str], None] | None = say
         self._manager = ServiceManager()
@@ -102,7 +108,7 @@ class Master:
         redis = settings.redis
         self._redis = redis_client(redis.url, redis.timeout, redis.ca_file)
         self._subscription = redis_client(redis.url, redis.timeout, redis.ca_file)
-        fleet = Fleet(self._roster, self._workers_lock.fd)
+        fleet = Fleet(forkers, self._roster, self._workers_lock.fd)
         self._uses = RedisUses(lambda: bool(fleet.generations))
         self._reserve = Reserve(settings.supervisor.state_dir / "reserve")
         self._reserve.make_room()
@@ -222,6 +228,7 @@ class Master:
         """Run until TERM or INT, and return once every worker is gone."""
         self._listen_to_signals()
         self._stdout.start()
+        self._forkers.watch()
         self._files.watch(self._context.settings.watched)
         self._take_keys()
         await self._control.start()
@@ -308,6 +315,7 @@ class Master:
     async def _close(self) -> None:
         """Release everything; a failure to release one thing does not keep the others."""
         ends: list[tuple[str, Callable[[], Any]]] = [
+            ("close the watch on the forker", self._forkers.close),
             ("close the watch on stdout", self._stdout.close),
             ("close files", self._files.close),
             ("close chores", self._chores.close),

@@ -37,13 +37,12 @@ _SWITCH_S = sys.getswitchinterval()  # at the import, when nothing has changed i
 _libc = ctypes.CDLL(None)
 
 
-def leave_master(master_pid: int, keep_fds: Collection[int]) -> None:
-    """Detach the child from the master's event loop, descriptors and collector, and from a dead master."""
+def leave_parent(parent_pid: int, keep_fds: Collection[int]) -> None:
+    """Detach the child from its parent's event loop, descriptors and collector, and from a dead parent."""
     signal.set_wakeup_fd(-1)
     for number in HANDLED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    _die_with_master(master_pid)
-    _offer_to_oom_killer()
+    _die_with_parent(parent_pid)
     # While the master answers a request about rules it has a shorter one, and the fork would keep it.
     sys.setswitchinterval(_SWITCH_S)
     # Nothing inherited may be finalised here: its descriptor number may be reused by then.
@@ -74,13 +73,13 @@ def give_memory_back() -> None:
         _libc.malloc_trim(0)
 
 
-def _die_with_master(master_pid: int) -> None:
+def _die_with_parent(parent_pid: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != master_pid:  # the master died before the call above
+    if os.getppid() != parent_pid:  # it died before the call above
         os._exit(1)
 
 
-def _offer_to_oom_killer() -> None:
+def offer_to_oom_killer() -> None:
     """When memory runs out, have the kernel end a worker: the master replaces it, and nobody the master."""
     score = Path("/proc/self/oom_score_adj")
     try:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 from traptor.common.birth import API_V2, Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.event import fields
-from traptor.common.logs.worker import WorkerLogBridge, configure_worker_logging
+from traptor.common.logs.worker import configure_worker_logging
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
-from traptor.worker.afterfork import HANDLED_SIGNALS, leave_master, listen_to_signals, set_title
+from traptor.worker.afterfork import (
+    HANDLED_SIGNALS,
+    leave_parent,
+    listen_to_signals,
+    offer_to_oom_killer,
+    set_title,
+)
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
-from traptor.worker.filters.editions import Editions
+from traptor.worker.hearing.newborn import Newborn
 from traptor.worker.link import Link
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.pipeline import Pipeline
@@ -37,7 +43,7 @@ from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
 from traptor.worker.warmup import warm_up
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "matching", "prepare", "run_worker", "try_key", "warm_up"]
+__all__ = ["HANDLED_SIGNALS", "check_output", "leave_parent", "matching", "run_worker", "try_key", "warm_up"]
 
 log = logging.getLogger(__name__)
 
@@ -58,34 +64,21 @@ def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
     return matches
 
 
-def prepare(birth: Birth) -> Editions | None:
-    """Return what the worker of an app will match by; None for others, which make their own quickly.
+def run_worker(connection: str, fds: Sequence[int], parent_pid: int) -> None:
+    """Serve a connection until drained. Raises SystemExit when it cannot.
 
-    Made in the master before the fork: a worker that looked at each rule would copy what both share.
+    Call this in the child right after the fork, with HANDLED_SIGNALS blocked. `fds` are the socket, over
+    which the birth comes, the pipe of the log, and what is only kept open.
     """
-    if birth.settings.api != API_V2 or birth.drains:
-        return None
-    editions = Editions(birth.rules, birth.filters)
-    editions.open()
-    return editions
-
-
-def run_worker(
-    birth: Birth,
-    prepared: Editions | None,
-    sock: socket.socket,
-    bridge: WorkerLogBridge,
-    master_pid: int,
-    keep_fds: Collection[int],
-) -> None:
-    """Serve `birth` until drained, by what `prepare` returned. Raises SystemExit when it cannot.
-
-    Call this in the child right after the fork, with HANDLED_SIGNALS blocked.
-    """
-    leave_master(master_pid, {*keep_fds, sock.fileno(), *bridge.keep_fds})
-    set_title(birth.connection, "starting")
-    logs = configure_worker_logging(birth, bridge)
-    log.info("starting", extra=fields(rules=len(birth.rules)))
+    leave_parent(parent_pid, fds)
+    offer_to_oom_killer()
+    set_title(connection, "starting")
+    sock_fd, log_fd, *_ = fds
+    sock = socket.socket(fileno=sock_fd)
+    newborn = Newborn(sock)
+    logs = configure_worker_logging(newborn.begun, log_fd)
+    log.info("starting", extra=fields(rules=newborn.rules))
+    birth = newborn.learn()
     link = Link(sock)
     listen_to_signals(link.terminate, logs.evidence)
     take_over_undelivered(birth)
@@ -95,7 +88,7 @@ def run_worker(
     if birth.drains:
         work = Drainer(birth, delivery, trial, logs, link.post)
     else:
-        work = Session(birth, delivery, _pipeline(birth, prepared, delivery, trial), logs, link.post)
+        work = Session(birth, delivery, _pipeline(birth, delivery, trial), logs, link.post)
     link.start(work)
     try:
         work.run()
@@ -140,11 +133,9 @@ def _drain(delivery: Delivery, trial: TrialOutput | None, deadline: float) -> No
         trial.drain(deadline)
 
 
-def _pipeline(
-    birth: Birth, prepared: Editions | None, delivery: Delivery, trial: TrialOutput | None
-) -> Pipeline:
+def _pipeline(birth: Birth, delivery: Delivery, trial: TrialOutput | None) -> Pipeline:
     if birth.settings.api == API_V2:
-        return PostPipeline(birth, delivery, _stats(birth.stands_for, (), birth.settings), trial, prepared)
+        return PostPipeline(birth, delivery, _stats(birth.stands_for, (), birth.settings), trial)
     return TweetPipeline(birth, delivery, _stats(str(birth.group), birth.rules, birth.settings))
 
 

@@ -9,19 +9,18 @@ import selectors
 import socket
 import threading
 import time
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from traptor.common.errors import ExitCode
 from traptor.common.messages import (
-    HEADER,
     Drain,
     FromMaster,
     FromWorker,
     Report,
     frame,
     from_master,
-    payload_size,
 )
+from traptor.worker.hearing.frames import read_payload
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +134,11 @@ class Link:
             self._master_is_gone()
 
     def _read_payload(self) -> bytes:
-        size = payload_size(HEADER.unpack(self._read_exactly(HEADER.size))[0])
-        return self._read_exactly(size)
+        try:
+            return read_payload(self._sock)
+        except EOFError:
+            self._master_is_gone()
 
-    def _read_exactly(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            piece = self._sock.recv(size - len(data))
-            if not piece:
-                self._master_is_gone()
-            data += piece
-        return bytes(data)
-
-    def _master_is_gone(self) -> None:
+    def _master_is_gone(self) -> NoReturn:
         # The parent-death signal is on its way; nothing may be sent or read without a master.
         os._exit(ExitCode.FAILURE)

@@ -48,12 +48,10 @@ class PostPipeline(Pipeline):
         delivery: Delivery,
         stats: Stats | None,
         trial: TrialOutput | None = None,
-        editions: Editions | None = None,
     ) -> None:
-        """Match by these editions; None: by new ones, of the rules and filters at the fork."""
         super().__init__(birth, delivery, stats)
         self._trial = trial
-        self._editions = editions or Editions(birth.rules, birth.filters)
+        self._editions = Editions(birth.rules, birth.filters)
         self._drops_repeated = birth.is_one_of_two or birth.settings.repeated == "drop"
         self._told = Tally()
         self._errors = ErrorCounts(self.tally.errors)

@@ -9,7 +9,7 @@ import msgspec
 from traptor.common.birth import WorkerSettings
 from traptor.common.messages import Connect
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.worker.afterfork import leave_master, set_title
+from traptor.worker.afterfork import leave_parent, offer_to_oom_killer, set_title
 from traptor.worker.stream.byapi import STREAMS
 
 _WORD = "traptor"
@@ -21,7 +21,8 @@ def try_key(order: Connect, settings: WorkerSettings, answer: Connection, master
 
     `streamed` tells whether the server answered 200.
     """
-    leave_master(master_pid, {answer.fileno()})
+    leave_parent(master_pid, {answer.fileno()})
+    offer_to_oom_killer()
     set_title(f"key {order.key_name}", "test")
     stream = STREAMS[settings.api](order, settings, on_open=lambda: stream.stop(), on_lines=lambda _: None)
     answer.send_bytes(msgspec.msgpack.encode(stream.run(_RULES)))

@@ -1,13 +1,15 @@
 """A worker's log: its own file, and the part of it that the master's log receives too.
 
-Records reach supervisor.log through a multiprocessing-logging handler with a separate queue per generation: a
-worker that is killed while writing to a queue leaves that queue locked for good, and no other.
+Records reach supervisor.log through a multiprocessing-logging handler with a separate pipe per generation: a
+worker that is killed in the middle of a record breaks its own pipe, and no other.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable
 from typing import IO
@@ -20,6 +22,7 @@ from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter, message, plain_fields, trace
 from traptor.common.logs.mask import SecretMask
 from traptor.common.logs.master import STDERR, STDOUT, set_level
+from traptor.common.logs.pipe import RecordPipe, records
 from traptor.common.logs.throttle import Losses, loss_record
 
 # Maximum records waiting for a master that does not read; more are missing from supervisor.log only.
@@ -33,36 +36,30 @@ class WorkerLogBridge:
     """Carries a generation's warnings and lifecycle events into the master's log.
 
     Created in the master before the fork. Its thread ends by itself when the worker is gone, however it
-    ended.
+    ended. Raises OSError when this host has no room for it.
     """
 
     def __init__(self, name: str) -> None:
-        self._handler = _BridgeHandler(f"log of {name}")
+        reader, self.writer = os.pipe()
+        self._thread = threading.Thread(target=_receive, args=(reader,), name=f"log of {name}", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # "can't start new thread"
+            os.close(reader)
+            os.close(self.writer)
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def after_fork_in_master(self) -> None:
-        """Close the master's copy of the queue's writing end, so that the worker's death ends the queue.
+        """Close the master's copy of the writing end, so that the worker's death is the end of the pipe.
 
         Must also be called when the fork failed.
         """
-        self._handler.queue._writer.close()
-
-    @property
-    def keep_fds(self) -> frozenset[int]:
-        """The descriptors that the worker must keep open."""
-        queue = self._handler.queue
-        return frozenset({queue._reader.fileno(), queue._writer.fileno()})
-
-    def handler_for_worker(self) -> _BridgeHandler:
-        """Return the handler for the worker's records; call it in the worker, once."""
-        # a master that does not read must not delay the worker's exit
-        self._handler.queue.cancel_join_thread()
-        self._handler.queue._reader.close()
-        return self._handler
+        os.close(self.writer)
 
     @property
     def finished(self) -> bool:
         """True when all records from the worker are written and the thread has ended."""
-        return not self._handler._receive_thread.is_alive()
+        return not self._thread.is_alive()
 
 
 class WorkerLogs:
@@ -93,17 +90,17 @@ class WorkerLogs:
         self._bridge.flush(_FLUSH_S)
 
 
-def configure_worker_logging(birth: Birth, bridge: WorkerLogBridge) -> WorkerLogs:
+def configure_worker_logging(birth: Birth, log_fd: int) -> WorkerLogs:
     """Send everything that this worker logs to `<log_dir>/<connection>.log`, or to stdout.
 
-    Warnings and lifecycle events also go to supervisor.log, unless all logs go to stdout.
+    Warnings and lifecycle events also go to supervisor.log, unless all logs go to stdout; `log_fd` is the
+    writing end of their bridge.
     """
     settings = birth.settings
     mask = SecretMask(_passwords(settings.redis_url))
     mask.know(settings.kafka.secrets if settings.kafka is not None else ())
     lines = formatter(settings.log_format, mask)
-    to_master = bridge.handler_for_worker()
-    to_master.serve(mask)
+    to_master = _BridgeHandler(RecordPipe(log_fd), mask)
     handlers: list[logging.Handler]
     own: LineHandler
     if settings.log_dir is None:
@@ -132,55 +129,47 @@ class _Identity(logging.Filter):
         return True
 
 
-class _IntoMasterLog(logging.Handler):
-    """Passes received records to the master's handlers, each under its lock."""
+def into_master_log(record: logging.LogRecord) -> None:
+    """Pass a received record to the master's handlers, each under its lock."""
+    for handler in logging.getLogger().handlers:
+        if record.levelno >= handler.level:
+            try:
+                handler.handle(record)
+            except Exception:  # noqa: BLE001, S110  # the thread must not end; our own handlers never raise
+                pass
 
-    def emit(self, record: logging.LogRecord) -> None:
-        for handler in logging.getLogger().handlers:
-            if record.levelno >= handler.level:
-                try:
-                    handler.handle(record)
-                except Exception:  # noqa: BLE001, S110  # the thread must not end; our own handlers never raise
-                    pass
+
+def _receive(reader: int) -> None:
+    """Pass on what a worker sends, until it is gone."""
+    for record in records(reader):
+        if isinstance(record, logging.LogRecord):
+            into_master_log(record)
 
 
 class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publishes no types
-    """The library's handler, with a receiver that blocks (the library's polls) and ends on EOF."""
+    """The library's handler in the worker, with a pipe for a queue; its receiver is in the master."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, queue: RecordPipe, mask: SecretMask) -> None:
+        # The library's own would make a queue with semaphores, and a thread that polls.
+        logging.Handler.__init__(self)
+        self.queue = queue
         self.losses = Losses(time.monotonic)
-        self._mask = SecretMask()
-        super().__init__(name, _IntoMasterLog())
-
-    def serve(self, mask: SecretMask) -> None:
-        """Start handling records in the worker."""
         self._mask = mask
         self.addFilter(_is_for_master)
 
     def flush(self, timeout_s: float = 0.0) -> None:
-        """Wait until the master has received all records, at most `timeout_s`."""
+        """Wait until all records are where the master finds them, at most `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while self.queue.qsize() and time.monotonic() < deadline:
             time.sleep(_FLUSH_LOOK_S)
 
     def close(self) -> None:
-        """Close without waiting for the thread: it ends by itself, and the event loop must not be blocked."""
+        """Close without waiting for anybody."""
         logging.Handler.close(self)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Count a record that could not be sent."""
         self.losses.add()
-
-    def _receive(self) -> None:  # runs in the master
-        while True:
-            try:
-                record = self.queue.get()
-            except (EOFError, OSError, ValueError):
-                break  # the worker is gone, perhaps in the middle of a record
-            except Exception:  # noqa: BLE001, S112  # one that cannot be unpickled is not worth the thread
-                continue
-            self.sub_handler.emit(record)
-        self.queue._reader.close()
 
     def _send(self, record: logging.LogRecord) -> None:
         if self.queue.qsize() >= _MOST_WAITING:

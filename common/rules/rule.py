@@ -68,9 +68,10 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     `values` are what goes to Twitter and counts towards the limit, each once, in the rule's order: for track
     lower-case phrases (with `#` before each term of a hashtag rule), for follow numeric user ids, for
     locations "west,south,east,north". `json` is the ready-made member of `collection_rules`: the rule's own
-    fields with `rule_tag` and `rule_value`. `digest` is a number derived from all of these. `doubt` is a
-    sentence for the rule's owner about a value that may not find what it is meant to. `has_rate` tells
-    that its fields name a rate limit: a worker that looked into each rule's JSON for one would copy it.
+    fields with `rule_tag` and `rule_value`. `digest` is a number derived from all of these; one that comes in
+    a message of the master to its worker is taken as it is. `doubt` is a sentence for the rule's owner about
+    a value that may not find what it is meant to. `has_rate` tells that its fields name a rate limit, so that
+    nobody has to look into each rule's JSON for one.
     """
 
     key: str
@@ -83,6 +84,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     has_rate: bool = False
 
     def __post_init__(self) -> None:
+        if self.digest:
+            return
         # Neither a value nor our JSON contains a raw line end, so the joined parts cannot be confused.
         text = "\n".join((*self.values, self.key)).encode(errors="surrogatepass")
         digest = hashlib.blake2b(self.json + b"\n" + text, digest_size=8).digest()

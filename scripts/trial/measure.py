@@ -71,12 +71,12 @@ class Gauge:
 
     def most_descriptors_of_a_child(self) -> int:
         """Return the descriptors of the child that has the most."""
-        return max((_descriptors(child) for child in self._master.children()), default=0)
+        return max((_descriptors(child) for child in self._master.children(recursive=True)), default=0)
 
     def zombies(self) -> list[int]:
         """Return processes of the master that have ended without being waited for."""
         try:
-            return sorted(child.pid for child in self._master.children() if _is_zombie(child))
+            return sorted(child.pid for child in self._master.children(recursive=True) if _is_zombie(child))
         except psutil.NoSuchProcess:
             return []
 

@@ -6,7 +6,7 @@ import multiprocessing
 from dataclasses import dataclass
 
 from traptor.common.birth import WorkerSettings
-from traptor.supervisor.workers.process import start_fork
+from traptor.supervisor.workers.forking.plain import start_fork
 from traptor.worker.entry import check_output
 
 _ANSWER_S = 20.0

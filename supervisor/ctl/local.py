@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import click
@@ -17,9 +18,7 @@ def check(target: Target) -> None:
 
     As `traptor-supervisor --check` does. Needs -c.
     """
-    # Imported here: they take longer than any other command.
-    import asyncio
-
+    # Imported here: it takes longer than any other command.
     from traptor.supervisor.checks.check import check as run_check
 
     sys.exit(asyncio.run(run_check(target.config, report_console())))

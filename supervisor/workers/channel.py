@@ -31,7 +31,10 @@ class Channel(asyncio.Protocol):
         sock: socket.socket,
         on_message: Callable[[FromWorker], None],
         on_fault: Callable[[ProtocolError], None],
+        greeting: bytes = b"",
     ) -> None:
+        """Send `greeting` first, at once if there is room for it: the worker begins with it."""
+        self._unsent_greeting = _sent_at_once(sock, greeting)
         self._sock = sock
         self._on_message = on_message
         self._on_fault = on_fault
@@ -70,6 +73,7 @@ class Channel(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)
+        transport.write(self._unsent_greeting)
         self._write(transport)
 
     def resume_writing(self) -> None:
@@ -117,3 +121,11 @@ class Channel(asyncio.Protocol):
         assert self._transport is not None
         self._transport.pause_reading()
         self._on_fault(error)
+
+
+def _sent_at_once(sock: socket.socket, data: bytes) -> bytes:
+    """Send what there is room for and return the rest; what a dead worker does not get is not missed."""
+    try:
+        return data[sock.send(data, socket.MSG_DONTWAIT) :] if data else data
+    except OSError:
+        return b""

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from traptor.common.birth import Birth
+from traptor.common.birthframe import birth_frame, rules_of
 from traptor.common.errors import ProtocolError
 from traptor.common.knowledge import Knowledge
 from traptor.common.logs.event import fields
@@ -32,6 +33,7 @@ from traptor.common.pieces import change_to, cut
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.state.roster import Roster, RosterEntry, encoded
 from traptor.supervisor.workers.channel import Channel
+from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.process import WorkerProcess
 from traptor.supervisor.workers.spec import Spec
@@ -63,18 +65,20 @@ class FleetEvents(Protocol):
 class _Member:
     process: WorkerProcess
     channel: Channel
-    entry: msgspec.Raw  # in the roster, which is written after every fork
+    entry: msgspec.Raw  # in the roster
 
 
 class Fleet:
     """All worker processes of this master."""
 
-    def __init__(self, roster: Roster, workers_lock_fd: int) -> None:
+    def __init__(self, forkers: ForkerKeeper, roster: Roster, workers_lock_fd: int) -> None:
+        self._forkers = forkers
         self._roster = roster
         self._workers_lock_fd = workers_lock_fd
         self._events: FleetEvents
         self._members: dict[str, tuple[Generation, _Member]] = {}
         self._ends: set[asyncio.Task[None]] = set()
+        self._listing: asyncio.TimerHandle | None = None  # the roster is to be written
 
     def report_to(self, events: FleetEvents) -> None:
         """Report everything about the workers to `events`; call this before the first fork."""
@@ -87,12 +91,14 @@ class Fleet:
 
     def fork(self, birth: Birth, spec: Spec) -> Generation:
         """Start a worker, in the state STARTING. Raises OSError when this host has no room for one."""
-        process = WorkerProcess.fork(birth, {self._workers_lock_fd})
+        greeting = birth_frame(birth)
+        process = WorkerProcess.fork(self._forkers.forker(), birth, {self._workers_lock_fd})
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
         channel = Channel(
             process.sock,
             lambda message: self._events.on_message(generation, message),
             lambda error: self._events.on_fault(generation, str(error)),
+            greeting,
         )
         try:
             asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
@@ -102,11 +108,15 @@ class Fleet:
             raise
         entry = RosterEntry(process.pid, process.created_at, birth.connection, birth.generation)
         self._members[birth.name] = (generation, _Member(process, channel, encoded(entry)))
-        self._write_roster()
+        for piece in rules_of(birth):
+            self._send(generation, piece)
+        self._list_soon()
         return generation
 
     def connect(self, generation: Generation, message: Connect) -> None:
-        """Permit one connect."""
+        """Permit one connect. Before a worker gets a key, it is in the roster."""
+        if self._listing is not None:
+            self._write_roster()
         self._send(generation, message)
 
     def close_stream(self, generation: Generation, cause: GapCause) -> None:
@@ -180,14 +190,24 @@ class Fleet:
         code = member.process.reap()
         del self._members[generation.name]
         generation.move(GenerationState.GONE)
-        # The next worker comes first. It does no harm to list a dead process meanwhile.
-        asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
+        self._list_soon()
         try:
             self._events.on_gone(generation, code)
         except Exception:
             log.exception("a worker's exit could not be handled", extra=fields(connection=generation.name))
 
+    def _list_soon(self) -> None:
+        """Write the roster a little later, once for all changes until then: nothing has to wait for it.
+
+        It does no harm to list a dead process meanwhile, nor not to list one that has no key yet.
+        """
+        if self._listing is None:
+            self._listing = asyncio.get_running_loop().call_later(_ROSTER_DELAY_S, self._write_roster)
+
     def _write_roster(self) -> None:
+        if self._listing is not None:
+            self._listing.cancel()
+            self._listing = None
         try:
             self._roster.write(member.entry for _, member in self._members.values())
         except OSError as error:

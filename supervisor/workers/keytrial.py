@@ -13,7 +13,7 @@ import msgspec
 from traptor.common.birth import WorkerSettings
 from traptor.common.errors import TraptorError
 from traptor.common.messages import Connect, Disconnected
-from traptor.supervisor.workers.process import start_fork
+from traptor.supervisor.workers.forking.plain import start_fork
 from traptor.worker.entry import HANDLED_SIGNALS, try_key
 
 _MARGIN_S = 5.0  # beyond the time limit of a connect

@@ -74,7 +74,7 @@ def test_term_stops_everything_in_order(make_collection: Make) -> None:
     collection.start()
     collection.wait_streaming("track:0", "follow:0")
     children = collection.children()
-    assert len(children) == 2
+    assert len(collection.workers()) == 2
     assert collection.stop() == 0
     assert not any(child.is_running() for child in children)
     assert not (collection.run_dir / "status.json").exists()

@@ -54,6 +54,12 @@ def test_as_pid_1_it_collects_reaps_orphans_and_ends_in_order(
 
     collection.sandbox.set_rules([("track", "flood")])
     wait_for(lambda: collection.tweets("track:0"), "tweets are delivered")
+    [forker] = init.children()
+    [worker] = forker.children()
+    forker.kill()
+    wait_for(lambda: not psutil.pid_exists(worker.pid), "its worker is reaped when it has died with it")
+    collection.wait_streaming("track:0")
+    wait_for(lambda: len(init.children()) == 1, "nothing is left but another forker")
     init.send_signal(signal.SIGTERM)
     assert collection.process.wait(60) == 0
     logged = (collection.folder / "stderr.txt").read_text()

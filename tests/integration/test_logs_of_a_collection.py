@@ -134,7 +134,7 @@ def test_a_hundred_kills_under_log_load_leave_the_master_in_order(make_collectio
         wait_for(
             lambda mine=f" gen={number} ": _tail_has(collection, mine), f"chatter of generation {number}"
         )
-        for child in collection.children():
+        for child in collection.workers():
             child.kill()
     (collection.folder / "chatters").unlink()
     wait_for(lambda: lines_with(collection, "worker ended", "gen=100 "), "the last is gone")

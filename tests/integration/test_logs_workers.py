@@ -200,30 +200,6 @@ def test_a_fork_that_failed_leaves_no_thread(tmp_path: Path, master: MasterLogs)
     left.wait_gone()
 
 
-def test_the_library_still_has_the_private_parts_that_the_bridge_relies_on() -> None:
-    """`queue._writer` and `queue._reader` are pipe ends, and a closed writer is the end of the queue."""
-    bridge = WorkerLogBridge("track:0#1")
-    reader, writer = bridge._handler.queue._reader, bridge._handler.queue._writer
-    assert bridge.keep_fds == {reader.fileno(), writer.fileno()}
-    bridge.after_fork_in_master()
-    assert writer.closed
-    wait_for(lambda: bridge.finished, "the receiving thread ends on EOF")
-    assert reader.closed
-
-
-def test_closing_the_bridges_handler_waits_for_nobody(
-    tmp_path: Path, master: MasterLogs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The library's own waits up to 5 s for its thread, here for a worker that lives on."""
-    worker = LogWorker(make_birth(tmp_path), lambda _logs: threading.Event().wait())
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "join", lambda *_: pytest.fail("it waits"))
-        worker.bridge._handler.close()
-    assert not worker.bridge.finished
-    worker.kill()
-    worker.end()
-
-
 def test_a_log_dir_removed_while_running_stops_no_worker(tmp_path: Path, master: MasterLogs) -> None:
     log_dir = tmp_path / "logs"
     log_dir.mkdir()

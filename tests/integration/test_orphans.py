@@ -93,7 +93,7 @@ def test_term_in_the_middle_of_a_refresh_ends_both_generations(make_collection: 
     collection.sandbox.fault("slow_start", after=60)
     collection.hint("track:0")
     wait_for(lambda: len(collection.sandbox.attempts()) == 2, "the successor's request")
-    assert len(collection.children()) == 2
+    assert len(collection.workers()) == 2
     assert_stops_in_order(collection)
 
 
@@ -153,7 +153,8 @@ def test_a_job_of_the_master_that_fails_is_begun_again_and_costs_no_stream(make_
 def test_workers_die_with_a_killed_master_and_the_next_one_starts_clean(make_collection: Make) -> None:
     """No key has two streams at any time, and no generation number is used twice."""
     collection, pids = start_two(make_collection)
-    workers = [psutil.Process(pid) for pid in pids.values()]
+    workers = collection.children()
+    assert len(workers) == 3, "one is the forker"
     collection.signal(signal.SIGKILL)
     assert collection.process is not None
     collection.process.wait()
@@ -240,7 +241,7 @@ def test_no_key_is_used_while_an_unknown_worker_lives(make_collection: Make) -> 
         assert_stops_in_order(collection)
         collection.start()
         wait_for(lambda: collection.log().count("waiting for a dead supervisor's workers") == 2, "it waits")
-        assert not collection.children()
+        assert not collection.workers()
     collection.wait_streaming("track:0")
     assert len(collection.sandbox.attempts()) == 1
 

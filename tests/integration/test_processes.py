@@ -44,7 +44,7 @@ def test_a_killed_worker_is_replaced_and_no_other(make_collection: Make) -> None
     assert serving["generation"] == 2
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start", "crash"]
     assert [gap["cause"] for gap in collection.gaps("follow:0")] == ["start"]
-    assert {child.pid for child in collection.children()} == {serving["pid"], before["follow:0"]}, "no zombie"
+    assert {child.pid for child in collection.workers()} == {serving["pid"], before["follow:0"]}, "no zombie"
 
 
 def test_a_crash_loop_backs_off_and_recovers_and_starves_nobody(make_collection: Make) -> None:

@@ -355,7 +355,7 @@ def test_a_reload_in_the_middle_of_a_refresh_ends_with_what_is_wanted_last(make_
         ),
         "one stream with all three rules",
     )
-    wait_for(lambda: len(collection.children()) == 2, "the others ended")
+    wait_for(lambda: len(collection.workers()) == 2, "the others ended")
     assert causes(collection, "track:0") == ["start"]
     assert causes(collection, "follow:0") == ["start"]
     assert before
@@ -371,7 +371,7 @@ def test_a_changed_output_is_taken_over_by_a_refresh_and_nothing_is_lost(make_co
     collection.write_ini()
     for name, pid in before.items():
         collection.wait_new_pid(name, pid)
-    wait_for(lambda: len(collection.children()) == 2, "the old workers ended")
+    wait_for(lambda: len(collection.workers()) == 2, "the old workers ended")
     first = [tweet["id_str"] for tweet in collection.tweets("track:0")]
     size = (collection.output / "track:0.jsonl").stat().st_size
     old_output = collection.output

@@ -79,7 +79,7 @@ def test_a_refresh_with_a_way_to_overlap_leaves_no_gap(make_collection: Make, wa
     collection.hint("track:0")
     collection.wait_new_pid("track:0", old)
     collection.wait_log("refreshed", f"way={way}")
-    wait_for(lambda: len(collection.children()) == 1, "the old worker ended")
+    wait_for(lambda: len(collection.workers()) == 1, "the old worker ended")
     assert [gap["cause"] for gap in gaps_of_ticks_aside(collection, "track:0")] == ["start"]
     one, two = collection.sandbox.connections()
     # In an overlap the server closes; else we do, a second later: it may still have tweets for the old one.
@@ -143,9 +143,7 @@ def test_a_worker_that_dies_while_it_starts_does_not_cost_the_running_stream(mak
     collection.sandbox.fault("slow_start", after=30, seconds=20)
     collection.hint("track:0")
     successor = wait_for(lambda: collection.connection("track:0")["successor"], "a successor")
-    next(child for child in collection.children() if child.pid == successor["pid"]).send_signal(
-        signal.SIGKILL
-    )
+    next(child for child in collection.workers() if child.pid == successor["pid"]).send_signal(signal.SIGKILL)
     collection.sandbox.clear_faults()
     collection.wait_new_pid("track:0", old)
     assert [gap["cause"] for gap in collection.gaps("track:0")] == ["start"]

@@ -255,8 +255,25 @@ class Collection:
         return str([(c["connection"], c["state"], c["waits_for"]) for c in self.status()["connections"]])
 
     def children(self) -> list[psutil.Process]:
+        """Every process of the supervisor but the master."""
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def workers(self) -> list[psutil.Process]:
+        """The children of the forker, dead ones that nobody has reaped too."""
+        assert self.process is not None
+        forkers = psutil.Process(self.process.pid).children()
+        return [child for child in self.children() if child not in forkers]
+
+    def forker(self) -> psutil.Process:
+        """The process that forks the workers."""
+        assert self.process is not None
+        [found] = [
+            child
+            for child in psutil.Process(self.process.pid).children()
+            if " ".join(child.cmdline()).strip() == "traptor: forker"
+        ]
+        return found
 
     def tweets(self, name: str) -> list[Json]:
         """What was delivered for a connection."""

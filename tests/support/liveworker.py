@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from support.waiting import wait_for
 from support.xsandbox import XSandbox
 from traptor.common.birth import Birth
+from traptor.common.birthframe import birth_frame, rules_of
 from traptor.common.filters import Meaning
 from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
@@ -28,6 +29,7 @@ from traptor.common.messages import (
 )
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
+from traptor.supervisor.workers.forking.forker import Forker
 from traptor.supervisor.workers.process import WorkerProcess
 
 M = TypeVar("M")
@@ -47,7 +49,11 @@ class LiveWorker:
     def __init__(self, birth: Birth, connect: Connect) -> None:
         self._birth = birth
         self._connect = connect
-        self._process = WorkerProcess.fork(birth, ())
+        self._forker = Forker.start()
+        self._process = WorkerProcess.fork(self._forker, birth, ())
+        self._process.sock.sendall(birth_frame(birth))
+        for piece in rules_of(birth):
+            self.send(piece)
         self._said: list[FromWorker] = []
         self._change = 0
         self._code: int | None = None
@@ -117,6 +123,7 @@ class LiveWorker:
         code = self._process.reap()
         self._process.sock.close()
         wait_for(lambda: self._process.log_bridge.finished, "the last log record")
+        self._forker.end()
         self._code = code
         return code
 

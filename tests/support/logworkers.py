@@ -15,7 +15,7 @@ from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import Birth
 from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, configure_worker_logging
 from traptor.common.rules.rule import GroupId
-from traptor.worker.afterfork import leave_master
+from traptor.worker.afterfork import leave_parent
 
 Work = Callable[[WorkerLogs], object]
 
@@ -52,12 +52,14 @@ def make_birth(
 
 
 class LogWorker:
-    """A forked process that sets up a worker's logging and does `work`, as the fleet forks them."""
+    """A forked process that sets up a worker's logging and does `work`, as workers do."""
 
     def __init__(self, birth: Birth, work: Work) -> None:
         self.bridge = WorkerLogBridge(birth.name)
         context = multiprocessing.get_context("fork")
-        self.process = context.Process(target=_run, args=(os.getpid(), birth, self.bridge, work), daemon=True)
+        self.process = context.Process(
+            target=_run, args=(os.getpid(), birth, self.bridge.writer, work), daemon=True
+        )
         self.process.start()
         self.bridge.after_fork_in_master()
 
@@ -75,8 +77,8 @@ class LogWorker:
         return code
 
 
-def _run(master_pid: int, birth: Birth, bridge: WorkerLogBridge, work: Work) -> None:
-    leave_master(master_pid, bridge.keep_fds)
-    logs = configure_worker_logging(birth, bridge)
+def _run(master_pid: int, birth: Birth, log_fd: int, work: Work) -> None:
+    leave_parent(master_pid, {log_fd})
+    logs = configure_worker_logging(birth, log_fd)
     work(logs)
     logs.close()

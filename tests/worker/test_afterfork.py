@@ -11,11 +11,11 @@ import pytest
 from support.waiting import DEADLINE_S
 
 from traptor.worker import afterfork
-from traptor.worker.afterfork import leave_master
+from traptor.worker.afterfork import leave_parent
 
 
 def _open_after(master_pid: int, keep: frozenset[int], others: list[int], answer: Connection) -> None:
-    leave_master(master_pid, {*keep, answer.fileno()})
+    leave_parent(master_pid, {*keep, answer.fileno()})
     answer.send([fd for fd in [0, 1, 2, *keep, *others] if _is_open(fd)])
 
 
@@ -53,7 +53,7 @@ def test_a_fork_keeps_its_own_descriptors_and_standard_ones_and_closes_all_other
 
 
 def _interval_after(master_pid: int, answer: Connection) -> None:
-    leave_master(master_pid, {answer.fileno()})
+    leave_parent(master_pid, {answer.fileno()})
     answer.send(sys.getswitchinterval())
 
 

@@ -52,4 +52,4 @@ def _with(rule: Rule, values: _Values, *, wanted: bool) -> Rule:
     """Return the rule with those of its values that are, or are not, among these."""
     group = str(rule.group)
     kept = tuple(value for value in rule.values if ((group, value) in values) is wanted)
-    return rule if kept == rule.values else msgspec.structs.replace(rule, values=kept)
+    return rule if kept == rule.values else msgspec.structs.replace(rule, values=kept, digest=0)

@@ -69,7 +69,7 @@ class Forks:
             )
             if app is not None:
                 knowledge = app.knowledge
-                # Rules that come with the fork are shared, even if their filters come later.
+                # Rules that come with the birth need not be told again when their filters come.
                 rules = knowledge.rules or wanted.rules
                 keys = frozenset([rule.key for rule in rules])
                 birth = replace(birth, rules=rules, filters=knowledge.meanings, keys=keys)

@@ -17,7 +17,7 @@ import sentry_sdk
 from traptor.common.config.kinds.kinds import _sentry_dsn
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import configure_master_logging, replace_handlers
-from traptor.common.logs.worker import _IntoMasterLog
+from traptor.common.logs.worker import into_master_log
 
 SECRET = "SECRET-0123456789"
 log = logging.getLogger("traptor.test")
@@ -72,7 +72,7 @@ def test_errors_of_the_master_and_of_workers_are_sent_with_secrets_masked(
         log.exception("a job of the master failed, it is restarted")
     worker = {"name": "traptor.worker", "levelno": logging.ERROR, "levelname": "ERROR", "worker": "track:0"}
     received = logging.makeLogRecord({**worker, "msg": "the worker failed", "fields": {"why": SECRET}})
-    _IntoMasterLog().emit(received)
+    into_master_log(received)
     logs.close()
     assert [event["logentry"]["message"] for event in events] == [
         "key failed", "a job of the master failed, it is restarted", "the worker failed",

@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -17,18 +17,21 @@ from support.leftovers import Leftovers
 from support.logworkers import make_birth
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.supervisor.workers import process as process_module
+from traptor.supervisor.workers.forking import serving
+from traptor.supervisor.workers.forking.forker import Forker
 from traptor.supervisor.workers.process import WorkerProcess
+from traptor.worker.afterfork import leave_parent
 
 
-def _sleep(*_args: object) -> None:
+def _sleep(_connection: str, fds: Sequence[int], parent_pid: int) -> None:
+    leave_parent(parent_pid, fds)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.pause()
 
 
 @pytest.fixture(autouse=True)
 def sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "run_worker", _sleep)
+    monkeypatch.setattr(serving, "run_worker", _sleep)
 
 
 @pytest.fixture
@@ -38,6 +41,14 @@ def ignored_children() -> Iterator[None]:
     signal.signal(signal.SIGCHLD, before)
 
 
+@pytest.fixture
+def forker(sleeping: None) -> Iterator[Forker]:
+    forker = Forker.start()
+    yield forker
+    if not forker.is_lost:
+        forker.end()
+
+
 def end(worker: WorkerProcess) -> int | None:
     worker.send_signal(signal.SIGKILL)
     select.select([worker.pidfd], [], [], DEADLINE_S)
@@ -45,20 +56,51 @@ def end(worker: WorkerProcess) -> int | None:
     return worker.reap()
 
 
-def test_a_worker_is_reaped_with_its_exit_code(tmp_path: Path) -> None:
-    assert end(WorkerProcess.fork(make_birth(tmp_path), ())) == -signal.SIGKILL
-
-
-def test_a_worker_that_somebody_else_reaped_ends_too(tmp_path: Path, ignored_children: None) -> None:
-    worker = WorkerProcess.fork(make_birth(tmp_path), ())
-    assert end(worker) is None
+def test_a_worker_is_reaped_with_its_exit_code(tmp_path: Path, forker: Forker) -> None:
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), ())
+    assert psutil.Process(worker.pid).ppid() == forker.pid
+    assert end(worker) == -signal.SIGKILL
     assert not psutil.pid_exists(worker.pid)
 
 
-def fails(folder: Path) -> str:
+def test_it_is_so_too_when_the_end_of_children_is_ignored(
+    tmp_path: Path, ignored_children: None, forker: Forker
+) -> None:
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), ())
+    assert end(worker) == -signal.SIGKILL
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_worker_whose_forker_is_gone_ends_too(tmp_path: Path, forker: Forker) -> None:
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), ())
+    os.kill(forker.pid, signal.SIGKILL)
+    assert select.select([worker.pidfd], [], [], DEADLINE_S)[0], "it died with its forker"
+    forker.end()
+    worker.send_signal(signal.SIGKILL)  # nobody is hit
+    assert worker.reap() is None
+    worker.sock.close()
+
+
+def test_a_dead_worker_keeps_its_number_until_it_is_reaped(tmp_path: Path, forker: Forker) -> None:
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), ())
+    os.kill(worker.pid, signal.SIGKILL)
+    select.select([worker.pidfd], [], [], DEADLINE_S)
+    end(WorkerProcess.fork(forker, make_birth(tmp_path), ()))
+    assert psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE
+    assert end(worker) == -signal.SIGKILL
+
+
+def test_a_worker_that_cannot_be_watched_is_ended(tmp_path: Path, forker: Forker) -> None:
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), ())
+    worker.abandon()
+    worker.sock.close()
+    assert not psutil.pid_exists(worker.pid)
+
+
+def fails(forker: Forker, folder: Path) -> str:
     """The reason why no worker can be forked."""
     try:
-        WorkerProcess.fork(make_birth(folder), ())
+        WorkerProcess.fork(forker, make_birth(folder), ())
     except OSError as error:
         return str(error)
     raise AssertionError("it was forked")
@@ -70,7 +112,7 @@ def wait_gone(left: Leftovers) -> None:
 
 
 def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, forker: Forker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -78,21 +120,40 @@ def test_without_room_for_a_thread_no_worker_is_made_and_nothing_is_left(
     left = Leftovers()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail)
-        assert "can't start new thread" in fails(tmp_path)
+        assert "can't start new thread" in fails(forker, tmp_path)
     wait_gone(left)
 
 
-@pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe"])
-def test_without_room_for_a_process_or_descriptor_nothing_is_left(
-    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_room_for_a_pipe_nothing_is_left(
+    tmp_path: Path, forker: Forker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_args: object) -> int:
+    def fail() -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     left = Leftovers()
-    children = set(psutil.Process().children())
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
-        assert "Too many open files" in fails(tmp_path)
+        patch.setattr(os, "pipe", fail)
+        assert "Too many open files" in fails(forker, tmp_path)
     wait_gone(left)
-    assert set(psutil.Process().children()) <= children
+
+
+@pytest.mark.parametrize("call", ["fork", "pidfd_open"])
+def test_where_the_forker_has_no_room_nothing_is_left(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, real = os.getpid(), getattr(os, call)
+
+    def fail(*args: object) -> object:
+        if os.getpid() == here:
+            return real(*args)
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, call, fail)
+    forker = Forker.start()
+    left = Leftovers()
+    try:
+        assert "Resource temporarily unavailable" in fails(forker, tmp_path)
+        wait_gone(left)
+        assert not psutil.Process(forker.pid).children()
+    finally:
+        forker.end()

@@ -1,0 +1,151 @@
+"""The master's end of its link to the forker."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+
+import msgspec
+
+from traptor.supervisor.workers.forking.orders import (
+    Answer,
+    Failed,
+    Forked,
+    ForkOrder,
+    Order,
+    Reaped,
+    ReapOrder,
+    receive_answer,
+    send,
+)
+from traptor.supervisor.workers.forking.plain import before_fork
+from traptor.supervisor.workers.forking.serving import live, serve_orders
+from traptor.worker.entry import HANDLED_SIGNALS
+
+_ANSWER_S = 10.0
+_END_S = 2.0
+
+
+class ForkerLost(OSError):
+    """The forker is gone, or does not answer."""
+
+
+class Forker:
+    """One forker process. Only the main thread may start it: it is to die with the thread that does."""
+
+    def __init__(self, pid: int, pidfd: int, sock: socket.socket) -> None:
+        self.pid = pid
+        self.pidfd = pidfd  # readable once it has ended
+        self._sock = sock
+        self._sock.settimeout(_ANSWER_S)
+        self.is_lost = False  # it has ended, or does not answer
+
+    @classmethod
+    def start(cls) -> Forker:
+        """Fork one from this process, as it is now. Raises OSError when this host has no room for it."""
+        with ExitStack() as undo:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(ours.close)
+            with theirs:
+                pid = _fork_forker(theirs)
+            pidfd = _watched(pid)
+            undo.pop_all()
+        return cls(pid, pidfd, ours)
+
+    def fork(self, connection: str, fds: Sequence[int]) -> tuple[int, int]:
+        """Have a worker forked that gets these descriptors, and return its pid and a pidfd of it.
+
+        Raises OSError when this host has no room for it, ForkerLost when there is no answer.
+        """
+        answer, came = self._ask(ForkOrder(connection, len(fds)), fds)
+        match answer:
+            case Forked() if came:
+                return answer.pid, came[0]
+            case Forked():
+                os.kill(answer.pid, signal.SIGKILL)  # its number is not reused before we ask for its end
+                self.reap(answer.pid)
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            case Failed():
+                raise OSError(answer.errno, os.strerror(answer.errno))
+        raise self._lost("it answers something else")
+
+    def reap(self, pid: int) -> int | None:
+        """Return the exit code of a worker that is dead or killed; None when nobody knows it."""
+        try:
+            answer, _ = self._ask(ReapOrder(pid))
+        except ForkerLost:
+            return None
+        return answer.code if isinstance(answer, Reaped) else None
+
+    def end(self) -> int | None:
+        """End it, and any worker that is left; return its exit code once it is gone, if that is known."""
+        self.is_lost = True
+        self._sock.close()
+        if not wait_for_end(self.pidfd, _END_S):
+            self._kill()
+            wait_for_end(self.pidfd, _END_S)
+        os.close(self.pidfd)
+        try:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # as init, the master reaps whatever has ended
+            return None
+        return os.waitstatus_to_exitcode(status) if ended else None
+
+    def _ask(self, order: Order, fds: Sequence[int] = ()) -> tuple[Answer, list[int]]:
+        if self.is_lost:  # and perhaps ended: its descriptors may be others' by now
+            raise ForkerLost(errno.EAGAIN, "the forker is lost")
+        try:
+            send(self._sock, order, fds)
+            received = receive_answer(self._sock)
+        except TimeoutError:
+            raise self._lost(f"it did not answer within {_ANSWER_S:g} s") from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise self._lost(str(error)) from None
+        if received is None:
+            raise self._lost("it ended")
+        return received
+
+    def _lost(self, why: str) -> ForkerLost:
+        """Return the error, and make sure that it ends: a late answer would be one to another order."""
+        self.is_lost = True
+        self._kill()
+        return ForkerLost(errno.EAGAIN, f"the forker is lost: {why}")
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+
+def wait_for_end(pidfd: int, timeout_s: float) -> bool:
+    """Wait until a process has ended, at most so long, and return whether it has."""
+    poll = select.poll()  # select() cannot take descriptors from 1,024 on
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+def _fork_forker(orders: socket.socket) -> int:
+    master_pid = os.getpid()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
+    try:
+        with before_fork():
+            pid = os.fork()
+        if not pid:
+            live(lambda: serve_orders(orders, master_pid))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
+
+
+def _watched(pid: int) -> int:
+    """Return a descriptor that tells of its end; if there is none, kill it, as its end would go unnoticed."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise

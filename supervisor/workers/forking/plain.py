@@ -1,0 +1,37 @@
+"""Forks of this process itself: the forker, and children that live for one answer."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
+
+
+def start_fork(handle: BaseProcess) -> None:
+    """Start a process that was created with the fork context."""
+    with before_fork():
+        handle.start()
+
+
+@contextmanager
+def before_fork() -> Iterator[None]:
+    """Prepare this process for a fork inside the block."""
+    flush_streams()  # else both sides would write what waits in them
+    # It holds names of attributes, and both sides soon need others: each name that is replaced after the fork
+    # writes to two pages.
+    sys._clear_type_cache()
+    with warnings.catch_warnings():
+        # Python 3.12+ warns of threads at a fork. Ours are log receivers and the file watcher: they hold no
+        # lock that a child takes (it drops the log handlers first and never watches files).
+        warnings.filterwarnings("ignore", message=".*use of fork\\(\\) may lead to deadlocks.*")
+        yield
+
+
+def flush_streams() -> None:
+    """Write what waits in stdout and stderr, where they are there and somebody reads them."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed when Python started
+            with suppress(OSError, ValueError):
+                stream.flush()

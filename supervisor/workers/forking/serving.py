@@ -1,0 +1,100 @@
+"""The life of the forker: it waits for an order, forks or reaps, and answers; it ends with its master."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import setproctitle
+
+from traptor.common.errors import ExitCode
+from traptor.supervisor.workers.forking.orders import (
+    Answer,
+    Failed,
+    Forked,
+    ForkOrder,
+    Reaped,
+    close_all,
+    receive_order,
+    send,
+)
+from traptor.supervisor.workers.forking.plain import flush_streams
+from traptor.worker.entry import leave_parent, run_worker
+
+TITLE = "traptor: forker"
+
+
+def serve_orders(orders: socket.socket, master_pid: int) -> None:
+    """Fork workers as ordered, until the master is gone. Call this in the child, with signals blocked.
+
+    It makes next to nothing of its own, so its pages stay as they are, and workers share them.
+    """
+    leave_parent(master_pid, {orders.fileno()})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
+    setproctitle.setproctitle(TITLE)
+    logging.getLogger().handlers[:] = []  # their files are closed here
+    # It holds names of attributes, and a worker needs others: each that is replaced writes to two pages.
+    sys._clear_type_cache()
+    gc.disable()
+    while (received := receive_order(orders)) is not None:
+        order, fds = received
+        if isinstance(order, ForkOrder):
+            _fork(orders, order, fds)
+        else:
+            send(orders, _reaped(order.pid))
+
+
+def _fork(orders: socket.socket, order: ForkOrder, fds: list[int]) -> None:
+    answer, pidfds = _forked(order, fds)
+    close_all(fds)
+    send(orders, answer, pidfds)
+    close_all(pidfds)
+
+
+def _forked(order: ForkOrder, fds: list[int]) -> tuple[Answer, list[int]]:
+    if len(fds) < order.fds:
+        return Failed(errno.EMFILE), []
+    parent_pid = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return Failed(error.errno or errno.EAGAIN), []
+    if not pid:
+        live(lambda: run_worker(order.connection, fds, parent_pid))
+    try:
+        return Forked(pid), [os.pidfd_open(pid)]
+    except OSError as error:  # nothing could tell of its end
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return Failed(error.errno or errno.EMFILE), []
+
+
+def _reaped(pid: int) -> Answer:
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        return Reaped(None)
+    return Reaped(os.waitstatus_to_exitcode(status))
+
+
+def live(work: Callable[[], None]) -> NoReturn:
+    """Do the work of a process that was just forked, and end with its exit code; nothing here may return."""
+    code = int(ExitCode.FAILURE)
+    try:
+        work()
+        code = int(ExitCode.OK)
+    except SystemExit as wanted:
+        code = int(wanted.code or 0)
+    except BaseException:  # noqa: BLE001  # what was inherited above this call must not run
+        traceback.print_exc()
+    finally:
+        flush_streams()
+        os._exit(code)

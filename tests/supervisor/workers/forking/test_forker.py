@@ -1,0 +1,159 @@
+"""The forker forks and reaps as it is told, holds next to nothing, and keeps nobody waiting for long."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from support.leftovers import Leftovers
+from support.waiting import DEADLINE_S, wait_for
+
+from traptor.supervisor.workers.forking import forker as forker_module
+from traptor.supervisor.workers.forking import serving
+from traptor.supervisor.workers.forking.forker import Forker, ForkerLost
+from traptor.worker.afterfork import leave_parent
+
+
+def _tell_and_sleep(connection: str, fds: Sequence[int], parent_pid: int) -> None:
+    leave_parent(parent_pid, fds)
+    os.write(fds[0], connection.encode())
+    signal.pause()
+
+
+@pytest.fixture
+def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    monkeypatch.setattr(forker_module, "_ANSWER_S", 1.0)
+    forker = Forker.start()
+    yield forker
+    if psutil.pid_exists(forker.pid):
+        forker.end()
+
+
+def fork(forker: Forker) -> tuple[int, int]:
+    """A worker that has begun: its pid, and a pidfd of it."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            pid, pidfd = forker.fork("track:0", [theirs.fileno()])
+        assert ours.recv(100) == b"track:0"
+    return pid, pidfd
+
+
+def has_ended(pidfd: int, within_s: float = DEADLINE_S) -> bool:
+    return bool(select.select([pidfd], [], [], within_s)[0])
+
+
+def test_it_shows_what_it_is_and_has_nothing_open_but_its_orders(forker: Forker) -> None:
+    os.close(fork(forker)[1])  # it has answered, so it has begun
+    process = psutil.Process(forker.pid)
+    assert " ".join(process.cmdline()).strip() == "traptor: forker"
+    assert process.ppid() == os.getpid()
+    assert process.num_threads() == 1
+    # It closes the worker's descriptors when it has answered.
+    wait_for(
+        lambda: len(list(Path(f"/proc/{forker.pid}/fd").iterdir())) == 4, "stdin, stdout, stderr, orders"
+    )
+
+
+def test_a_terminal_or_a_service_manager_that_signals_all_does_not_end_it(forker: Forker) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2):
+        os.kill(forker.pid, number)
+    _, pidfd = fork(forker)
+    os.close(pidfd)
+    assert forker.end() == 0
+
+
+def test_it_is_not_the_one_that_is_offered_when_memory_runs_out(forker: Forker) -> None:
+    os.close(fork(forker)[1])
+    score = Path(f"/proc/{forker.pid}/oom_score_adj").read_text()
+    assert score == Path("/proc/self/oom_score_adj").read_text()
+
+
+def test_its_end_leaves_no_process_and_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    left, before = Leftovers(), set(psutil.Process().children())
+    forker = Forker.start()
+    pid, pidfd = fork(forker)
+    assert forker.end() == 0
+    assert has_ended(pidfd), "no worker outlives it"
+    os.close(pidfd)
+    wait_for(lambda: not psutil.pid_exists(pid), "the worker is gone")
+    left.wait_gone()
+    assert set(psutil.Process().children()) <= before
+
+
+def test_a_killed_one_takes_its_workers_with_it_and_says_so_at_once(forker: Forker) -> None:
+    pid, pidfd = fork(forker)
+    os.kill(forker.pid, signal.SIGKILL)
+    assert has_ended(forker.pidfd)
+    assert has_ended(pidfd)
+    os.close(pidfd)
+    assert forker.reap(pid) is None
+    with pytest.raises(ForkerLost):
+        forker.fork("track:0", [])
+    assert forker.end() == -signal.SIGKILL
+
+
+def test_one_that_does_not_answer_is_killed(forker: Forker) -> None:
+    pid, pidfd = fork(forker)
+    os.kill(forker.pid, signal.SIGSTOP)
+    with pytest.raises(ForkerLost, match="within 1 s"):
+        forker.fork("track:0", [])
+    assert forker.is_lost
+    assert has_ended(forker.pidfd)
+    assert has_ended(pidfd)
+    os.close(pidfd)
+    with pytest.raises(ForkerLost):
+        forker.fork("track:0", [])
+    assert forker.reap(pid) is None
+    assert forker.end() == -signal.SIGKILL
+
+
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_worker_that_the_master_has_no_descriptor_for_does_not_live(forker: Forker) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, no_more_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        forker.fork("track:0", [theirs.fileno()])
+    assert not psutil.Process(forker.pid).children()
+    os.close(fork(forker)[1])
+
+
+MASTER = """
+import os, sys
+from traptor.supervisor.workers.forking.forker import Forker
+print(Forker.start().pid, flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_it_ends_with_its_master_however_that_ends(is_killed: bool) -> None:
+    command = [sys.executable, "-c", MASTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as master:
+        assert master.stdout is not None
+        forker = psutil.Process(int(master.stdout.readline()))
+        assert forker.is_running()
+        if is_killed:
+            master.kill()
+    wait_for(lambda: not forker.is_running() or forker.status() == psutil.STATUS_ZOMBIE, "its end")

@@ -1,0 +1,68 @@
+"""There is always a forker to ask: one that ended or was lost is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+
+import psutil
+import pytest
+from support.waiting import DEADLINE_S
+
+from traptor.supervisor.workers.forking import forker as forker_module
+from traptor.supervisor.workers.forking.forker import ForkerLost
+from traptor.supervisor.workers.forking.keeper import ForkerKeeper
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+def test_one_that_ends_is_said_at_once_and_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    async def lose(keeper: ForkerKeeper) -> None:
+        keeper.watch()
+        first = keeper.forker()
+        assert keeper.forker() is first
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: bool(caplog.records))
+        [record] = caplog.records
+        assert (record.levelno, record.message) == (
+            logging.ERROR,
+            "the forker ended, and all workers with it",
+        )
+        assert vars(record)["fields"] == {"pid": first.pid, "exit_code": -signal.SIGKILL}
+        second = keeper.forker()
+        assert second.pid != first.pid
+        os.kill(second.pid, signal.SIGKILL)
+        await until(lambda: len(caplog.records) == 2)
+        keeper.close()
+
+    before = set(psutil.Process().children())
+    with ForkerKeeper() as keeper:
+        asyncio.run(lose(keeper))
+    assert set(psutil.Process().children()) <= before
+
+
+def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(forker_module, "_ANSWER_S", 0.2)
+
+    async def lose(keeper: ForkerKeeper) -> None:
+        keeper.watch()
+        first = keeper.forker()
+        os.kill(first.pid, signal.SIGSTOP)
+        with pytest.raises(ForkerLost):
+            first.fork("track:0", [])
+        assert keeper.forker().pid != first.pid
+        await asyncio.sleep(0)
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        keeper.close()
+
+    with ForkerKeeper() as keeper:
+        asyncio.run(lose(keeper))
