@@ -68,20 +68,23 @@ class LongText(Source, frozen=True, gc=False):
     entities: FoundInText = NOTHING_FOUND
 
 
-class Counted(Source, frozen=True, gc=False):
-    """The counts of a post, or of a user."""
+class PostCounts(Source, frozen=True, gc=False):
+    """The counts of a post."""
 
-    quote_count: int | None = None
-    reply_count: int | None = None
     retweet_count: int | None = None
+    reply_count: int | None = None
     like_count: int | None = None
+    quote_count: int | None = None
+
+
+class UserCounts(Source, frozen=True, gc=False):
+    """The counts of a user."""
+
     followers_count: int | None = None
     following_count: int | None = None
-    listed_count: int | None = None
     tweet_count: int | None = None
-
-
-NO_COUNTS: Final = Counted()
+    listed_count: int | None = None
+    like_count: int | None = None
 
 
 class Coordinates(Source, frozen=True, gc=False):
@@ -115,7 +118,7 @@ class SourcePost(HeadPost, frozen=True, gc=False):
     note_tweet: LongText | None = None
     note_post: LongText | None = None
     geo: SentFrom | None = None
-    public_metrics: Counted = NO_COUNTS
+    public_metrics: PostCounts = PostCounts()
     withheld: Withheld | None = None
 
 
@@ -132,7 +135,7 @@ class SourceUser(Mentioned, frozen=True, gc=False):
     verified: Raw = FALSE
     profile_image_url: Raw = NULL
     profile_banner_url: Raw = NULL
-    public_metrics: Counted = NO_COUNTS
+    public_metrics: UserCounts = UserCounts()
 
 
 class Variant(Source, frozen=True, gc=False):
