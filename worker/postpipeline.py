@@ -122,13 +122,12 @@ class PostPipeline(Pipeline):
                 heads.append(found)
             else:
                 self._take_other(line, found)
+        self._editions.note(heads)
         posts = numbers_of([*map(_ID_OF, heads)])
         for raw, head, post, is_seen in zip(raws, heads, posts, self.delivery.seen(posts), strict=True):
             self._take_post(raw, head, post, is_seen)
 
     def _take_post(self, raw: bytes, head: PostHead, post: int, is_seen: bool) -> None:
-        if self._editions.unseen:
-            self._editions.note(head)
         if head.errors is not NO_MEMBER:
             self._errors.add_problems(partial_errors(head))
         backlog = self._gap.backlog

@@ -108,7 +108,9 @@ class Dispatch:
             trial = self._outgoing(payload, raw, tweet, head, enricher, matched, is_inferred, is_repeated)
             claims.trials.append(trial)
         self._messages.append(message)
-        claims.add(post, included, found, is_repeated, exceeding)
+        claims.add(post, included, found)
+        if is_repeated or exceeding:
+            claims.note_last(is_repeated, exceeding)
 
     def hand_over(self) -> None:
         """Give the output the posts that came together."""
@@ -125,7 +127,8 @@ class Dispatch:
     ) -> None:
         """Count a post that is not delivered."""
         claims = PostClaims(self._settlement, self.edition.rules, self._claims.received_at_s)
-        claims.add(post, included, found, is_repeated, exceeding)
+        claims.add(post, included, found)
+        claims.note_last(is_repeated, exceeding)
         self._delivery.settle(claims)
 
     def count_dropped(self) -> None:

@@ -21,14 +21,16 @@ class Settlement:
         self._stats = stats
         self._trial = trial
 
-    def count(self, rules: Sequence[Rule], found: Sequence[Attribution]) -> None:
-        """Count posts that are ours by what was found among these rules."""
+    def count(self, rules: Sequence[Rule], found: Sequence[Attribution], copies: int) -> None:
+        """Count posts that are ours by what was found among these rules, and those that are another's."""
         tally = self.settled
-        unmatched = [one.source for one in found if one.source is not MATCHED]
+        tally.copies += copies
         tally.received += len(found)
-        tally.matched += len(found) - len(unmatched)
-        for source in unmatched:
-            self._count_unmatched(source)
+        for one in found:
+            if one.source is MATCHED:
+                tally.matched += 1
+            else:
+                self._count_unmatched(one.source)
         if self._stats is not None:
             self._stats.received_for(rules, [one.rules for one in found])
 
@@ -66,32 +68,30 @@ class PostClaims(Claims):
         self._exceeding: dict[int, Collection[int]] = {}  # by where among the posts
         self.trials: list[Outgoing] = []  # a message for each post, or none at all
 
-    def add(
-        self,
-        post: int,
-        included: tuple[int, ...],
-        found: Attribution,
-        is_repeated: bool,
-        exceeding: Collection[int],
-    ) -> None:
-        """Add a post, by its number; `exceeding` are those of its rules that exceed their rate limits."""
-        if is_repeated:
-            self._repeated.append(len(self.posts))
-        if exceeding:
-            self._exceeding[len(self.posts)] = exceeding
+    def add(self, post: int, included: tuple[int, ...], found: Attribution) -> None:
+        """Add a post, by its number, with the posts in its includes."""
         self.posts.append(post)
         self.included.append(included)
         self._found.append(found)
 
+    def note_last(self, is_repeated: bool, exceeding: Collection[int]) -> None:
+        """Note of the last post that it came before, and which of its rules exceed their rate limits."""
+        if is_repeated:
+            self._repeated.append(len(self.posts) - 1)
+        if exceeding:
+            self._exceeding[len(self.posts) - 1] = exceeding
+
     def settle(self) -> None:
         """Count those that are ours, and the others as copies."""
-        settlement, ours, found = self._settlement, self.ours, only(self.ours, self._found)
-        settlement.count(self._rules, found)
-        settlement.settled.copies += len(self._found) - len(found)
+        settlement, found = self._settlement, only(self.ours, self._found)
+        settlement.count(self._rules, found, len(self._found) - len(found))
         for at in self._repeated:
-            settlement.settled.repeated += ours is None or ours[at]
+            settlement.settled.repeated += self._is_ours(at)
         for at, exceeding in self._exceeding.items():
-            if ours is None or ours[at]:
+            if self._is_ours(at):
                 settlement.count_held(self._rules, self._found[at], exceeding)
         if self.trials:
-            settlement.try_out(only(ours, self.trials))
+            settlement.try_out(only(self.ours, self.trials))
+
+    def _is_ours(self, at: int) -> bool:
+        return self.ours is None or self.ours[at]

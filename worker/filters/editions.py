@@ -74,13 +74,14 @@ class Editions:
 
     # ---- the main thread
 
-    def note(self, head: PostHead) -> None:
-        """Record the filters that a post names."""
+    def note(self, heads: Iterable[PostHead]) -> None:
+        """Record the filters that posts name."""
         unseen = self.unseen
-        for one in head.matching_rules or ():
-            if one.id in unseen:
-                unseen.discard(one.id)
-                self._seen.append(one.id)
+        for head in heads if unseen else ():
+            for one in head.matching_rules or ():
+                if one.id in unseen:
+                    unseen.discard(one.id)
+                    self._seen.append(one.id)
 
     # ---- changes
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
+_TOGETHER: Final = 1 << 10  # ids for which any table has room beyond those that it is meant for
 MOST: Final = (1 << 62) - 1  # X's ids get there in 2045
 
 
@@ -43,26 +44,25 @@ class SeenIds:
         self._old: _Table | None = None
         self._young = _Table(_FIRST_SLOTS, self._least)
 
-    def add(self, numbers: Iterable[int]) -> list[int]:
+    def add(self, numbers: Sequence[int]) -> list[int]:
         """Remember ids from 1 to 2^64 - 1; return those that were not known."""
-        new = []
-        young, old = self._young, self._old
-        slots, size = young.slots, young.size
-        for number in numbers:
-            if old is not None and old.has(number):
-                continue
-            at = number % size
-            while (found := slots[at]) and found != number:
-                at = (at + 1 + number % (size - 1)) % size
-            if found:
-                continue
-            slots[at] = number
-            new.append(number)
-            young.count += 1
+        new: list[int] = []
+        for begin in range(0, len(numbers), _TOGETHER):
+            before = len(new)
+            young, old = self._young, self._old
+            slots, size = young.slots, young.size
+            for number in numbers[begin : begin + _TOGETHER]:
+                if old is not None and old.has(number):
+                    continue
+                at = number % size
+                while (found := slots[at]) and found != number:
+                    at = (at + 1 + number % (size - 1)) % size
+                if not found:
+                    slots[at] = number
+                    new.append(number)
+            young.count += len(new) - before
             if young.count >= young.most:
                 self._make_room()
-                young, old = self._young, self._old
-                slots, size = young.slots, young.size
         return new
 
     def has(self, number: int) -> bool:
@@ -130,12 +130,11 @@ class _Table:
     def doubled(self) -> _Table:
         larger = _Table(2 * self.most_slots, self.least)
         slots, size = larger.slots, larger.size
-        for number in self.slots:
-            if number:
-                at = number % size
-                while slots[at]:
-                    at = (at + 1 + number % (size - 1)) % size
-                slots[at] = number
+        for number in filter(None, self.slots):
+            at = number % size
+            while slots[at]:
+                at = (at + 1 + number % (size - 1)) % size
+            slots[at] = number
         larger.count = self.count
         return larger
 

@@ -35,7 +35,7 @@ class Memory:
         self._last_s: float | None = None
         self._day_begins = self._day_ends = 0.0
 
-    def take(self, posts: Iterable[int]) -> None:
+    def take(self, posts: Sequence[int]) -> None:
         """Remember posts that were taken."""
         self._taken.add(posts)
 

@@ -121,7 +121,7 @@ class Register:
                 taken += posts
                 if one not in self._tried:
                     self._bill(posts, only(one.ours, one.included), one.received_at_s, first)
-            if not keep(ours_of_all(claims)):
+            if not keep(ours_of_all(claims) if self._is_shared else None):
                 self._leave(claims, first)
                 return False
             self._taken([*filter(None, taken)])

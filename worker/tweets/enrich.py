@@ -57,7 +57,7 @@ class Enricher:
         about |= {"filled": filled} if filled else {}
         opening, closing = orjson.dumps(about).split(b'"received_at":""')
         self._collection = b',"collection":' + opening + b'"received_at":"' if extras else b""
-        self._closing = b'"' + closing + b"}}" if extras else b"}}"
+        self._last = b'"' + closing + b"}}" if extras else b"}}"
         self._came_at(0.0)
 
     def enrich(
@@ -75,33 +75,42 @@ class Enricher:
         tells that only the wider interpretation found them; `received_at_s` is unix time; `repeated` tells
         that it came before.
         """
-        rules = self._rules
-        is_marked = inferred and self._extras
-        if len(matched) == 1 and not is_marked:
-            members = rules[matched[0]].json
-        else:
-            texts = [rules[number].json for number in matched]
-            members = b",".join(_marked(texts) if is_marked else texts)
-        if len(raw) + len(members) > self._most_bytes and matched:
-            self._on_truncated(len(matched))
-            texts = [truncated_json(rules[number]) for number in matched]
-            members = b",".join(_marked(texts) if is_marked else texts)
         if received_at_s != self._received_at_s:
             self._came_at(received_at_s)
-        if matched:
-            group = rules[matched[0]].group
-            head, closing = self._heads.get(id(group)) or self._head_of(group), b"]"
+        is_marked = inferred and self._extras
+        if len(matched) == 1 and not is_marked:  # as nearly always
+            rule = self._rules[matched[0]]
+            members = rule.json
+            head = self._heads.get(id(rule.group)) or self._head_of(rule.group)
         else:
-            head, closing = self._head, self._not_found
-        if repeated and self._extras:
-            closing += b',"repeated":true'
-        created_at_member = _created_at_member(created_at)
-        return b"".join((raw.rstrip()[:-1], head, created_at_member, members, closing, self._end))
+            members = self._members(matched, is_marked)
+            head = self._head_of(self._rules[matched[0]].group) if matched else self._head
+        if len(raw) + len(members) > self._most_bytes and matched:
+            members = self._cut_members(matched, is_marked)
+        closing = self._closing if matched and not repeated else self._other_closing(matched, repeated)
+        return b"".join((raw.rstrip()[:-1], head, _created_at_member(created_at), members, closing))
+
+    def _members(self, matched: Sequence[int], is_marked: bool) -> bytes:
+        """Return the rules, as they stand in the list of them."""
+        texts = [self._rules[number].json for number in matched]
+        return b",".join(_marked(texts) if is_marked else texts)
+
+    def _cut_members(self, matched: Sequence[int], is_marked: bool) -> bytes:
+        """Return the rules without all but their ids."""
+        self._on_truncated(len(matched))
+        texts = [truncated_json(self._rules[number]) for number in matched]
+        return b",".join(_marked(texts) if is_marked else texts)
+
+    def _other_closing(self, matched: Sequence[int], repeated: bool) -> bytes:
+        """Return what follows the rules of an unusual tweet."""
+        is_repeated = b',"repeated":true' if repeated and self._extras else b""
+        return b"".join((b"]" if matched else self._not_found, is_repeated, self._end))
 
     def _came_at(self, received_at_s: float) -> None:
         """Make what follows the rules, which is the same for all tweets that came together."""
         iso = _iso_of_unix_ms(int(received_at_s * 1000)) if self._extras else b""
-        self._received_at_s, self._end = received_at_s, b"".join((self._collection, iso, self._closing))
+        self._received_at_s, self._end = received_at_s, b"".join((self._collection, iso, self._last))
+        self._closing = b"]" + self._end
 
     def _head_of(self, group: GroupId) -> bytes:
         """Make the head for rules of a group, found by its identity: its hash takes longer than the rest."""

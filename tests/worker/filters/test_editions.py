@@ -143,11 +143,11 @@ def test_a_change_that_comes_before_the_start_is_over_is_kept() -> None:
 def test_each_filter_is_told_of_once_when_a_post_first_names_it() -> None:
     editions = opened([OLD], BOTH[:1])
     for _ in range(2):
-        editions.note(head_of(post_line(post_fields(), "1", "99")))
+        editions.note([head_of(post_line(post_fields(), "1", "99"))])
     assert editions.newly_seen() == ("1",)
     assert not editions.unseen
     tell(editions, 100.0, (NEW,), BOTH)
     assert editions.unseen
-    editions.note(head_of(post_line(post_fields(), "1", "2")))
+    editions.note([head_of(post_line(post_fields(), "1", "2"))])
     assert editions.newly_seen() == ("2",)
     assert editions.newly_seen() == ()
