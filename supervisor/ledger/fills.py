@@ -5,20 +5,18 @@ Like the rest of the ledger it is in memory first; the writer brings changes to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import TypeVar
 
 from traptor.common.files.fillreads import FillReads
 from traptor.common.fills import FillMethod
 from traptor.supervisor.gaps.fill import Fill, FillCost, FillState, FillTold, FillTotal, is_filled
 from traptor.supervisor.gaps.interval import IntervalKind
+from traptor.supervisor.ledger.notes import Notes
 from traptor.supervisor.ledger.records import Entry, FillNews, StoredFills
 
-K = TypeVar("K")
-V = TypeVar("V")
 Choose = Callable[[Entry], FillMethod | None]
 _FINAL_KEPT = 100  # of either final state, in memory, for the status; the file has them all
 
@@ -35,17 +33,12 @@ class FillBook:
         self._choose = choose
         self._last_id = stored.last_id
         known = sorted((*stored.given_up, *stored.open), key=attrgetter("id"))
-        self._fills = {fill.id: fill for fill in known}
-        self._costs = {(cost.connection, cost.day): cost for cost in stored.costs}
-        self._plans = dict(stored.plans)
-        self._told = {(told.fill, told.worker): told for told in stored.told}
-        self._totals = {total.state: total for total in stored.totals}
-        self._new_fills: dict[int, Fill] = {}
-        self._new_costs: dict[tuple[str, str], FillCost] = {}
-        self._new_plans: dict[int, bytes] = {}
-        self._new_totals: dict[FillState, FillTotal] = {}
-        self._new_told: dict[tuple[int, str], FillTold] = {}
-        self._forgotten: dict[str, str] = {}
+        self._fills = Notes((fill.id, fill) for fill in known)
+        self._costs = Notes(map(_by_day, stored.costs))
+        self._plans = Notes(stored.plans.items())
+        self._totals = Notes((total.state, total) for total in stored.totals)
+        self._told = Notes(map(_by_worker, stored.told))
+        self._forgotten: list[str] = []  # workers that tell nothing any more, not on disk yet
 
     # ---- events
 
@@ -69,7 +62,7 @@ class FillBook:
     def put(self, fill: Fill) -> None:
         """Replace a fill by what it became."""
         before = self._fills.get(fill.id)
-        self._fills[fill.id] = self._new_fills[fill.id] = fill
+        self._fills.put(fill.id, fill)
         if not fill.is_open:
             self._end(fill, before)
 
@@ -86,7 +79,7 @@ class FillBook:
 
     def plan(self, fill: Fill, plan: bytes) -> None:
         """Keep what a fill asks for, which stays the same whatever becomes of the rules."""
-        self._plans[fill.id] = self._new_plans[fill.id] = plan
+        self._plans.put(fill.id, plan)
         self.put(fill)
 
     def paid(self, connection: str, dollars: float, unix: float) -> None:
@@ -94,26 +87,26 @@ class FillBook:
         key = connection, _day_of(unix)
         before = self._costs.get(key) or FillCost(*key, 0.0)
         cost = replace(before, dollars=round(before.dollars + dollars, 6))
-        self._costs = {one: kept for one, kept in self._costs.items() if one[1] >= key[1]} | {key: cost}
-        self._new_costs[key] = cost
+        self._costs.keep(lambda one: one[1] >= key[1])
+        self._costs.put(key, cost)
 
     def tell(self, fill: int, worker: str, reads: FillReads) -> None:
         """Record that these of a worker's posts and reads are in a fill now."""
         told = FillTold(fill, worker, self.told(fill, worker) + reads)
-        self._told[fill, worker] = self._new_told[fill, worker] = told
+        self._told.put((fill, worker), told)
 
     def forget_worker(self, worker: str) -> None:
         """Forget what a worker told, once it can be asked for nothing more."""
-        self._told = {key: told for key, told in self._told.items() if key[1] != worker}
-        self._new_told = {key: told for key, told in self._new_told.items() if key[1] != worker}
-        self._forgotten[worker] = worker
+        self._told.keep(lambda key: key[1] != worker)
+        self._told.withdraw(lambda key: key[1] == worker)
+        self._forgotten.append(worker)
 
     def _end(self, fill: Fill, before: Fill | None) -> None:
-        self._plans.pop(fill.id, None)
-        self._totals[fill.state] = self._new_totals[fill.state] = self.total(fill.state).plus(fill, before)
+        self._plans.drop(fill.id)
+        self._totals.put(fill.state, self.total(fill.state).plus(fill, before))
         final = [one.id for one in self._fills.values() if one.state is fill.state]
         for id_ in final[:-_FINAL_KEPT]:
-            del self._fills[id_]
+            self._fills.drop(id_)
 
     # ---- answers
 
@@ -124,11 +117,11 @@ class FillBook:
 
     def all(self) -> tuple[Fill, ...]:
         """Return all that are open, and the last final ones."""
-        return tuple(self._fills.values())
+        return self._fills.values()
 
     def total(self, state: FillState) -> FillTotal:
         """Return what ever ended in a final state."""
-        return self._totals.get(state, FillTotal(state))
+        return self._totals.get(state) or FillTotal(state)
 
     def told(self, fill: int, worker: str) -> FillReads:
         """Return what of a worker's posts and reads is in a fill."""
@@ -141,7 +134,7 @@ class FillBook:
 
     def is_written(self, worker: str) -> bool:
         """Tell whether all that a worker told is on disk."""
-        return all(one != worker for _, one in self._new_told)
+        return all(one != worker for _, one in self._told.news())
 
     def named(self, fill: int) -> Fill | None:
         """Return a fill by its id; None: it was over long ago."""
@@ -161,29 +154,30 @@ class FillBook:
     def news(self) -> FillNews:
         """Return what is not on disk yet."""
         return FillNews(
-            tuple(self._new_fills.values()),
-            tuple(self._new_costs.values()),
-            tuple(self._new_plans.items()),
-            tuple(self._new_totals.values()),
-            tuple(self._new_told.values()),
-            tuple(self._forgotten.values()),
+            tuple(self._fills.news().values()),
+            tuple(self._costs.news().values()),
+            tuple(self._plans.news().items()),
+            tuple(self._totals.news().values()),
+            tuple(self._told.news().values()),
+            tuple(self._forgotten),
         )
 
     def written(self, news: FillNews) -> None:
         """Record that this is on disk now."""
-        _drop(self._new_fills, ((fill.id, fill) for fill in news.fills))
-        _drop(self._new_costs, (((cost.connection, cost.day), cost) for cost in news.costs))
-        _drop(self._new_plans, news.plans)
-        _drop(self._new_totals, ((total.state, total) for total in news.totals))
-        _drop(self._new_told, (((told.fill, told.worker), told) for told in news.told))
-        _drop(self._forgotten, ((worker, worker) for worker in news.forgotten))
+        self._fills.written((fill.id, fill) for fill in news.fills)
+        self._costs.written(map(_by_day, news.costs))
+        self._plans.written(news.plans)
+        self._totals.written((total.state, total) for total in news.totals)
+        self._told.written(map(_by_worker, news.told))
+        del self._forgotten[: len(news.forgotten)]
 
 
-def _drop(from_: dict[K, V], written: Iterable[tuple[K, V]]) -> None:
-    """Remove what has not changed again since it was written."""
-    for key, value in written:
-        if from_.get(key) is value:
-            del from_[key]
+def _by_day(cost: FillCost) -> tuple[tuple[str, str], FillCost]:
+    return (cost.connection, cost.day), cost
+
+
+def _by_worker(told: FillTold) -> tuple[tuple[int, str], FillTold]:
+    return (told.fill, told.worker), told
 
 
 def _day_of(unix: float) -> str:
