@@ -76,17 +76,17 @@ class Account:
         return _start_of(later.replace(day=self.month_from.day))
 
 
-def dump_accounts(accounts: Mapping[str, Account]) -> dict[str, Any]:
-    """Return the accounts, by app, as JSON values for state_dir."""
-    return dict(msgspec.to_builtins(dict(accounts)))
+def dump_account(account: Account) -> dict[str, Any]:
+    """Return the account as JSON values for state_dir."""
+    return dict(msgspec.to_builtins(account))
 
 
-def load_accounts(dump: Mapping[str, Any]) -> dict[str, Account]:
-    """Return the accounts of a dump. Raises TraptorError where it is none."""
-    accounts = read_kept(dict[str, Account], dump, _UNREADABLE)
-    if not all(map(_is_possible, accounts.values())):
+def load_account(dump: Mapping[str, Any]) -> Account:
+    """Return the account of a dump. Raises TraptorError where it is none."""
+    account = read_kept(Account, dump, _UNREADABLE)
+    if not _is_possible(account):
         raise TraptorError(_UNREADABLE)
-    return accounts
+    return account
 
 
 def _is_possible(account: Account) -> bool:

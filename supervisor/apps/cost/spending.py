@@ -11,7 +11,7 @@ import msgspec
 
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
-from traptor.supervisor.money.account import Account, dump_accounts, load_accounts
+from traptor.supervisor.money.account import Account, dump_account, load_account
 from traptor.supervisor.money.caps import Caps, Spent, capped, crossed
 from traptor.supervisor.money.reads import Prices, Reads
 
@@ -93,7 +93,7 @@ class Spending:
     def dump(self) -> dict[str, Any]:
         """Return what a next master needs, as JSON values."""
         return {
-            **dump_accounts({"account": self._account}),
+            "account": dump_account(self._account),
             "counted": msgspec.to_builtins(self._counted),
         }
 
@@ -102,10 +102,10 @@ class Spending:
 
         What its workers read and did not tell is still to be counted; `begin` follows.
         """
-        accounts = load_accounts({key: value for key, value in dump.items() if key == "account"})
-        if "account" not in accounts:
+        account = dump.get("account")
+        if not isinstance(account, dict):
             raise TraptorError("what was spent cannot be read from state_dir: it names no account")
-        self._account, self._counted = accounts["account"], _counted(dump.get("counted"))
+        self._account, self._counted = load_account(account), _counted(dump.get("counted"))
 
     def begin(self, workers: Container[str], wall_now: float) -> None:
         """Go on with the time, and with no other workers of an earlier master than these."""

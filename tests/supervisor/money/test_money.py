@@ -13,7 +13,7 @@ from traptor.common.errors import TraptorError
 from traptor.sandbox.v2.bill import Day
 from traptor.sandbox.v2.bill import Prices as SandboxPrices
 from traptor.sandbox.v2.posts import Reads as SandboxReads
-from traptor.supervisor.money.account import Account, dump_accounts, load_accounts
+from traptor.supervisor.money.account import Account, dump_account, load_account
 from traptor.supervisor.money.caps import CapKind, Caps, capped, crossed
 from traptor.supervisor.money.reads import Expand, Prices, Reads, observed_price_of_1000, price_of_1000
 
@@ -156,7 +156,7 @@ def test_a_dollar_is_a_dollar_however_it_was_summed() -> None:
 def test_each_line_is_told_once_also_over_restarts() -> None:
     account, told = Account.opened(NOON), []
     for _ in range(12):
-        before = load_accounts(json.loads(json.dumps(dump_accounts({"one": account}))))["one"]
+        before = load_account(json.loads(json.dumps(dump_account(account))))
         account = before.add(Reads(posts=100), NOON)
         told += [line.percent for line in crossed(before, account, Caps(daily_posts=1_000), PRICES)]
     assert told == [50, 80, 95]
@@ -178,14 +178,13 @@ def test_lines_are_told_anew_each_day() -> None:
 
 
 @given(READS, st.integers(1, 28))
-def test_accounts_survive_a_restart(reads: Reads, reset_day: int) -> None:
-    accounts = {"one": Account.opened(NOON, reset_day).add(reads, NOON)}
-    assert load_accounts(json.loads(json.dumps(dump_accounts(accounts)))) == accounts
+def test_an_account_survives_a_restart(reads: Reads, reset_day: int) -> None:
+    account = Account.opened(NOON, reset_day).add(reads, NOON)
+    assert load_account(json.loads(json.dumps(dump_account(account)))) == account
 
 
 @pytest.mark.parametrize("change", [{"day": 7}, {"reset_day": 31}, {"today": {"posts": -1}}])
 def test_what_is_no_dump_is_refused(change: dict[str, object]) -> None:
-    dump = dump_accounts({"one": Account.opened(NOON)})
-    dump["one"] |= change
+    dump = dump_account(Account.opened(NOON)) | change
     with pytest.raises(TraptorError, match="cannot be read"):
-        load_accounts(dump)
+        load_account(dump)
