@@ -58,6 +58,14 @@ def test_a_rule_is_judged_added_collected_shown_and_removed(make_collection: Mak
     expect(card).to_contain_text("track:0, collecting for")
     expect(card.get_by_role("listitem").first).to_contain_text("(start)")
 
+    collection.add_rules("track:0", {"r3": "late"})
+    collection.hint("track:0")
+    page.get_by_label("Part of an id").fill("late")
+    page.get_by_role("button", name="Show traptor-track:0:r3").click()
+    expect(card).to_contain_text("track:0, collecting for")
+    expect(card.get_by_role("listitem").first).to_contain_text("s (uncarried)")
+    expect(card).not_to_contain_text("null")
+
     value, verdict = page.get_by_label("Value", exact=True), page.locator("#verdict")
     value.fill("x" * 61)
     expect(verdict).to_contain_text("Not valid: the phrase")
@@ -87,7 +95,7 @@ def test_a_rule_is_judged_added_collected_shown_and_removed(make_collection: Mak
     expect(news).to_contain_text("Removed traptor-track:new:v-")
     expect(card).to_contain_text("Choose a rule")
     page.get_by_label("Show", exact=True).select_option("total")
-    expect(rows).to_have_count(2)
+    expect(rows).to_have_count(3)
     assert complaints == []
     page.close()
 

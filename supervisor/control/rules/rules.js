@@ -118,7 +118,7 @@ async function look(key) {
   if (one) { tell("Value", one.value || ""); tell("Tag", one.tag || ""); }
   tell("Where", where.problem || place((where.content.rules || [])[0]));
   if (one) for (const [head, told] of FIGURES) if (told(one) !== null) tell(head, told(one));
-  const gaps = where.problem ? [] : where.content.gaps.map((gap) => gap.connection + ": " + gap.from + " to " + (gap.to || "now") + ", " + gap.seconds + " s (" + gap.cause + ")");
+  const gaps = where.problem ? [] : where.content.gaps.map((gap) => (gap.connection ? gap.connection + ": " : "") + gap.from + " to " + (gap.open ? "now" : gap.to) + ", " + gap.seconds + " s (" + (gap.cause || gap.kind) + ")");
   at("card").replaceChildren(facts, made("h3", "Gaps of the last day"), list(gaps));
 }
 function place(rule) {
@@ -127,6 +127,7 @@ function place(rule) {
   if (!rule.connection) return "NOT COLLECTED: no connection carries it yet";
   const carrier = rule.carrier, since = carrier && carrier.since !== null ? " for " + span(Math.max(0, Date.now() / 1000 - carrier.since)) : "";
   if (rule.collected && carrier && carrier.collecting) return rule.connection + ", collecting" + since;
+  if (carrier && carrier.collecting) return rule.connection + ", NOT COLLECTED yet: it collects other rules";
   return rule.connection + ", NOT COLLECTING" + (carrier ? " (" + carrier.state + since + ")" : "");
 }
 setInterval(() => { if (shown && !document.hidden) look(shown); }, 5000);
