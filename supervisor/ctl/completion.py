@@ -11,6 +11,21 @@ from traptor.common.errors import TraptorError
 from traptor.supervisor.ctl.target import Target
 
 _SHELLS = ("bash", "zsh", "fish")
+_WHOLE_WORDS = """
+# Bash parts words at colons, of which the names of connections have one, and replaces what follows the last.
+_traptorctl_whole_words() {
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local -a words
+    read -ra words <<< "$line"
+    [[ $line == *[[:space:]] ]] && words+=('')
+    local -a COMP_WORDS=("${words[@]}")
+    local COMP_CWORD=$((${#words[@]} - 1))
+    _traptorctl_completion "$1"
+    local whole="${words[COMP_CWORD]}"
+    [[ $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${whole%"${whole##*:}"}"}")
+}
+complete -o nosort -F _traptorctl_whole_words traptorctl
+"""
 
 
 @click.command()
@@ -24,6 +39,8 @@ def completion(ctx: click.Context, shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None
     click.echo(script(ctx.find_root().command, {}, "traptorctl", "_TRAPTORCTL_COMPLETE").source())
+    if shell == "bash":
+        click.echo(_WHOLE_WORDS)
 
 
 def _names(part: str, member: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

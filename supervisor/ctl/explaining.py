@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from traptor.common.text import counted
+from traptor.supervisor.ctl.completion import connection_names
 from traptor.supervisor.ctl.printing.tables import as_json, print_json, print_line
 from traptor.supervisor.ctl.target import Target, pass_target
 from traptor.supervisor.status.terms import age, local_time, number, since
@@ -18,7 +19,9 @@ _SHOWN_GAPS = 10
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="CONNECTION | rule RULE_ID")
+@click.argument(
+    "what", nargs=-1, required=True, metavar="CONNECTION | rule RULE_ID", shell_complete=connection_names
+)
 @as_json
 @pass_target
 def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
