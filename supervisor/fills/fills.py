@@ -102,7 +102,7 @@ class Fills:
 
     def ended(self, g: Generation) -> None:
         """Take note that a worker's process is gone."""
-        self._untold.ended(g.birth.connection, g.birth.generation)
+        self._untold.ended(worker_of(g))
         self._news.set()
 
     def fetched(self, g: Generation, answer: PieceFetched) -> None:

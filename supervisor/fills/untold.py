@@ -8,26 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from pathlib import Path
-from typing import NamedTuple
 
 from traptor.common.files.fillreads import FillReads, all_kept_fills, kept_fills, remove_kept_fills
 from traptor.common.fills import OF_BACKFILLS, FillMethod
+from traptor.supervisor.fills.pieces.course import Worker
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.ledger.fills import FillBook
 from traptor.supervisor.money.reads import Prices, Reads
 from traptor.supervisor.workers.leftovers import first_of
-
-
-class GoneWorker(NamedTuple):
-    """A worker whose process is gone."""
-
-    connection: str
-    generation: int
-
-    @property
-    def name(self) -> str:
-        """Its generation's name."""
-        return f"{self.connection}#{self.generation}"
 
 
 class UntoldPieces:
@@ -40,11 +28,11 @@ class UntoldPieces:
         self._state_dir = state_dir
         self._book = book
         self._prices = prices
-        self._gone: dict[GoneWorker, bool] = {}  # whether what it left is booked
+        self._gone: dict[Worker, bool] = {}  # whether what it left is booked
 
     def find(self, living: Container[str]) -> None:
         """Take note of all workers that left something, but those that live, by their names."""
-        found = [GoneWorker(*place) for place in all_kept_fills(self._state_dir)]
+        found = [Worker(*place) for place in all_kept_fills(self._state_dir)]
         for worker in found:
             if worker.name not in living:
                 self._gone.setdefault(worker, False)
@@ -52,9 +40,9 @@ class UntoldPieces:
             if name not in living:
                 self._book.forget_worker(name)
 
-    def ended(self, connection: str, generation: int) -> None:
+    def ended(self, worker: Worker) -> None:
         """Take note of a worker whose process is gone."""
-        self._gone.setdefault(GoneWorker(connection, generation), False)
+        self._gone.setdefault(worker, False)
 
     def settle(self) -> bool:
         """Book what is left, and remove the files of what is on disk; tell whether anything was booked."""
@@ -67,17 +55,19 @@ class UntoldPieces:
                 self._gone[worker] = True
         return was_any
 
-    def _book_all(self, worker: GoneWorker, prices: Prices) -> bool:
+    def _book_all(self, worker: Worker, prices: Prices) -> bool:
         kept = kept_fills(self._state_dir, *worker)
-        missing = {} if kept is None else {
-            fill: total.beyond(self._book.told(fill, worker.name)) for fill, total in kept.totals.items()
-        }  # fmt: skip
-        for fill, reads in missing.items():
-            if kept is not None and reads != FillReads():
-                self._book_one(worker, fill, reads, prices, kept.at)
-        return any(reads != FillReads() for reads in missing.values())
+        if kept is None:
+            return False
+        was_any = False
+        for fill, total in kept.totals.items():
+            missing = total.beyond(self._book.told(fill, worker.name))
+            if missing != FillReads():
+                self._book_one(worker, fill, missing, prices, kept.at)
+                was_any = True
+        return was_any
 
-    def _book_one(self, worker: GoneWorker, fill: int, reads: FillReads, prices: Prices, at: float) -> None:
+    def _book_one(self, worker: Worker, fill: int, reads: FillReads, prices: Prices, at: float) -> None:
         dollars = reads_of_fill(reads).dollars(prices)
         connection = first_of(worker.connection)
         if dollars:
@@ -92,7 +82,7 @@ class UntoldPieces:
         open_ = (one for one in self._book.open(connection) if one.method is not FillMethod.SEARCH)
         return next(open_, None)
 
-    def _remove(self, worker: GoneWorker) -> None:
+    def _remove(self, worker: Worker) -> None:
         if not self._book.is_written(worker.name):
             return
         remove_kept_fills(self._state_dir, *worker)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # A worker answers even if X does not; one that has not within this time has forgotten.
 ANSWER_WITHIN_S = 180.0
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(NamedTuple):
     """Who is asked; the two connections of an app count their generations each by itself."""
 
     connection: str
     generation: int
+
+    @property
+    def name(self) -> str:
+        """Its generation's name."""
+        return f"{self.connection}#{self.generation}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 
 from traptor.common.files.fillreads import FillReads, FillReadsFile, kept_fills
 from traptor.common.fills import OF_BACKFILLS, FillMethod
+from traptor.supervisor.fills.pieces.course import Worker
 from traptor.supervisor.fills.untold import UntoldPieces
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.gaps.interval import Instant
@@ -86,7 +87,7 @@ def test_what_was_not_told_is_added_once(
 ) -> None:
     ledger.book.tell(7, f"{APP}#3", told)
     at = ledger.keep({7: TOTAL})
-    ledger.untold.ended(APP, 3)
+    ledger.untold.ended(Worker(APP, 3))
     ledger.untold.settle()
     assert ledger.sums() == expected
     assert ledger.book.spent(APP, at) == expected[1]
@@ -97,7 +98,7 @@ def test_what_was_not_told_is_added_once(
 @pytest.mark.parametrize("killed", ["before it settled", "before it wrote", "after it wrote", "never"])
 def test_a_kill_of_the_master_at_any_time_counts_nothing_twice(ledger: Ledger, killed: str) -> None:
     at = ledger.keep({7: TOTAL})
-    ledger.untold.ended(APP, 3)
+    ledger.untold.ended(Worker(APP, 3))
     if killed != "before it settled":
         assert ledger.untold.settle()
     if killed in ("after it wrote", "never"):
@@ -117,7 +118,7 @@ def test_a_kill_of_the_master_at_any_time_counts_nothing_twice(ledger: Ledger, k
 
 def test_a_file_stays_until_what_was_booked_of_it_is_on_disk(ledger: Ledger) -> None:
     ledger.keep({7: TOTAL})
-    ledger.untold.ended(APP, 3)
+    ledger.untold.ended(Worker(APP, 3))
     for _ in range(2):
         ledger.untold.settle()
     assert kept_fills(ledger.state_dir, APP, 3) is not None
@@ -149,7 +150,7 @@ def test_both_connections_of_an_app_work_for_its_gaps(ledger: Ledger) -> None:
 def test_what_a_stream_brought_of_the_past_is_of_the_gap_that_is_left_to_a_job(ledger: Ledger) -> None:
     at = ledger.keep({OF_BACKFILLS: TOTAL, 99: FillReads(new=5, posts=2)})
     ledger.book.put(Fill(8, APP, 100.0, 160.0, FillMethod.RECOVERY))
-    ledger.untold.ended(APP, 3)
+    ledger.untold.ended(Worker(APP, 3))
     ledger.untold.settle()
     assert (ledger.sums(), ledger.sums(8)) == ((0, 0.0), (9, 0.06))
     assert ledger.book.spent(APP, at) == pytest.approx(0.07), "and that of a gap that was over long ago"
@@ -160,7 +161,7 @@ def test_a_gap_that_is_over_is_counted_as_one(ledger: Ledger) -> None:
     assert fill is not None
     ledger.book.put(replace(fill, posts=1).given_up("no access", 0.0))
     ledger.keep({7: TOTAL})
-    ledger.untold.ended(APP, 3)
+    ledger.untold.ended(Worker(APP, 3))
     ledger.untold.settle()
     assert ledger.sums() == (10, 0.06)
     total = ledger.book.total(FillState.GIVEN_UP)
