@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from traptor.worker.seen.claims import Claims
+from traptor.worker.seen.claims import Ours
 
 
-class ToldClaims(Claims):
+class ToldClaims:
     """Adds to a list, for each post, whether it was taken."""
 
     def __init__(
@@ -17,10 +17,11 @@ class ToldClaims(Claims):
         received_at_s: float,
         included: Iterable[tuple[int, ...]] | None = None,
     ) -> None:
-        super().__init__(received_at_s)
+        self.received_at_s = received_at_s
+        self.posts = list(posts)
+        self.included = [()] * len(self.posts) if included is None else list(included)
+        self.ours: Ours = None
         self._verdicts = verdicts
-        self.posts += posts
-        self.included += [()] * len(self.posts) if included is None else included
 
     def settle(self) -> None:
         self._verdicts += [True] * len(self.posts) if self.ours is None else self.ours

@@ -9,7 +9,7 @@ from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.filters.edition import FOREIGN, INFERRED, MATCHED, Attribution, RuleSource
 from traptor.worker.outbox.message import Outgoing
-from traptor.worker.seen.claims import Claims, only
+from traptor.worker.seen.claims import Ours, only
 from traptor.worker.trialoutput.output import TrialOutput
 
 
@@ -56,11 +56,14 @@ class Settlement:
         tally.unattributed += not is_foreign
 
 
-class PostClaims(Claims):
+class PostClaims:
     """The claims to posts that came together, which are counted when it is known whose they are."""
 
     def __init__(self, settlement: Settlement, rules: Sequence[Rule], received_at_s: float) -> None:
-        super().__init__(received_at_s)
+        self.received_at_s = received_at_s
+        self.posts: list[int] = []
+        self.included: list[tuple[int, ...]] = []
+        self.ours: Ours = None
         self._settlement = settlement
         self._rules = rules
         self._found: list[Attribution] = []
@@ -85,13 +88,17 @@ class PostClaims(Claims):
         """Count those that are ours, and the others as copies."""
         settlement, found = self._settlement, only(self.ours, self._found)
         settlement.count(self._rules, found, len(self._found) - len(found))
-        for at in self._repeated:
-            settlement.settled.repeated += self._is_ours(at)
-        for at, exceeding in self._exceeding.items():
-            if self._is_ours(at):
-                settlement.count_held(self._rules, self._found[at], exceeding)
+        if self._repeated or self._exceeding:
+            self._settle_noted()
         if self.trials:
             settlement.try_out(only(self.ours, self.trials))
+
+    def _settle_noted(self) -> None:
+        for at in self._repeated:
+            self._settlement.settled.repeated += self._is_ours(at)
+        for at, exceeding in self._exceeding.items():
+            if self._is_ours(at):
+                self._settlement.count_held(self._rules, self._found[at], exceeding)
 
     def _is_ours(self, at: int) -> bool:
         return self.ours is None or self.ours[at]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Sequence
 from itertools import chain, compress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 Ours = Sequence[bool] | None
 """Which of some posts this worker has taken; another worker has the others. None: all, as nearly always."""
@@ -22,19 +21,19 @@ class KeptPost(NamedTuple):
     """Unix time."""
 
 
-class Claims(abc.ABC):
+class Claims(Protocol):
     """Posts that came together, from their handling until they are kept, in the order of their messages.
 
     Ids are numbers; 0 is one that is no usual id, which nobody has ever seen.
     """
 
-    def __init__(self, received_at_s: float) -> None:
-        self.received_at_s = received_at_s
-        self.posts: list[int] = []
-        self.included: list[tuple[int, ...]] = []  # for each post, those that stand in its includes
-        self.ours: Ours = None  # the verdict, which stands once they are settled
+    received_at_s: float
+    posts: list[int]
+    included: list[tuple[int, ...]]
+    """For each post, those that stand in its includes."""
+    ours: Ours
+    """The verdict, which stands once they are settled."""
 
-    @abc.abstractmethod
     def settle(self) -> None:
         """Take the verdict, once: by whichever thread commits, never by two at once."""
 

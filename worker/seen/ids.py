@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
@@ -46,23 +47,27 @@ class SeenIds:
 
     def add(self, numbers: Sequence[int]) -> list[int]:
         """Remember ids from 1 to 2^64 - 1; return those that were not known."""
-        new: list[int] = []
-        for begin in range(0, len(numbers), _TOGETHER):
-            before = len(new)
-            young, old = self._young, self._old
-            slots, size = young.slots, young.size
-            for number in numbers[begin : begin + _TOGETHER]:
-                if old is not None and old.has(number):
-                    continue
-                at = number % size
-                while (found := slots[at]) and found != number:
-                    at = (at + 1 + number % (size - 1)) % size
-                if not found:
-                    slots[at] = number
-                    new.append(number)
-            young.count += len(new) - before
-            if young.count >= young.most:
-                self._make_room()
+        if len(numbers) <= _TOGETHER:
+            return self._add(numbers)
+        parts = (numbers[at : at + _TOGETHER] for at in range(0, len(numbers), _TOGETHER))
+        return [*chain.from_iterable(map(self._add, parts))]
+
+    def _add(self, numbers: Sequence[int]) -> list[int]:
+        new = []
+        young, old = self._young, self._old
+        slots, size = young.slots, young.size
+        for number in numbers:
+            if old is not None and old.has(number):
+                continue
+            at = number % size
+            while (found := slots[at]) and found != number:
+                at = (at + 1 + number % (size - 1)) % size
+            if not found:
+                slots[at] = number
+                new.append(number)
+        young.count += len(new)
+        if young.count >= young.most:
+            self._make_room()
         return new
 
     def has(self, number: int) -> bool:

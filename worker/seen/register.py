@@ -127,7 +127,7 @@ class Register:
             self._taken([*filter(None, taken)])
             for one in claims:
                 self._in_hand.difference_update(one.posts)
-                self._tried.discard(one)
+            self._tried.difference_update(claims)
         finally:
             if self._is_locked:
                 self._end()

@@ -51,6 +51,14 @@ def test_ids_are_forgotten_by_the_second_time_that_they_age(first: list[int], se
     assert all(map(seen.has, second))
 
 
+def test_however_many_ids_come_together_the_last_are_known() -> None:
+    seen = SeenIds(1 << 12)
+    numbers = range(1, 20_000)
+    assert seen.add(numbers) == list(numbers)
+    assert all(seen.known(numbers[-(1 << 12) :]))
+    assert seen.size_bytes <= 32 * (1 << 12)
+
+
 def test_ids_take_no_more_memory_than_promised() -> None:
     seen = SeenIds(1 << 12)
     for number in range(1, 1 << 15):

@@ -216,12 +216,18 @@ def test_a_worker_that_hangs_in_its_turn_stops_nobody_for_long(
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from traptor.worker.seen.claims import Claims, only
+from traptor.worker.seen.claims import only
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.register import Register
 
-class Five(Claims):
+class Five:
+    def __init__(self, begin):
+        self.received_at_s = 0.0
+        self.posts = list(range(begin, begin + 5))
+        self.included = [()] * 5
+        self.ours = None
+
     def settle(self):
         pass
 
@@ -231,9 +237,7 @@ register.open()
 print("ready", flush=True)
 sys.stdin.readline()
 for begin in range(1, 3_001, 5):
-    claims = Five(0.0)
-    claims.posts += range(begin, begin + 5)
-    claims.included += [()] * 5
+    claims = Five(begin)
     def keep(ours):
         if begin >= killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
