@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from traptor.common import __version__
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.common.text import one_line
-from traptor.rulekit.commands.parts.seams import KEY as SEAMS
-from traptor.rulekit.commands.parts.seams import Seams
 from traptor.supervisor.ctl import actions, completion, explaining, history, keys, local, passing, state
 from traptor.supervisor.ctl.collected import compare
 from traptor.supervisor.ctl.target import Target
+
+if TYPE_CHECKING:
+    from traptor.rulekit.commands.parts.seams import Seams
 
 _RULES = "rules"
 _COMPLIANCE = "compliance"
@@ -80,7 +81,10 @@ class _Commands(click.Group):
 def main(ctx: click.Context, config: Path | None, socket: Path | None) -> None:
     """Look at a running supervisor, and act on it."""
     ctx.obj = target = Target(config, socket)
-    ctx.meta[SEAMS] = lambda: _seams(target)
+    if ctx.invoked_subcommand == _RULES:
+        from traptor.rulekit.commands.parts.seams import KEY
+
+        ctx.meta[KEY] = lambda: _seams(target)
 
 
 def _seams(target: Target) -> Seams:

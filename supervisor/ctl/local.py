@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
@@ -18,7 +17,9 @@ def check(target: Target) -> None:
 
     As `traptor-supervisor --check` does. Needs -c.
     """
-    # Imported here: it takes longer than any other command.
+    # Imported here: they take longer than any other command.
+    import asyncio
+
     from traptor.supervisor.checks.check import check as run_check
 
     sys.exit(asyncio.run(run_check(target.config, report_console())))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from traptor.common.config.sections import SupervisorSection
-from traptor.common.config.settings import load_sections, load_settings
 from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ledger.disk.place import ledger_path
+
+if TYPE_CHECKING:
+    from traptor.common.config.sections import SupervisorSection
 
 USUAL_SOCKETS = (Path("run/control.sock"), Path("/run/traptor/control.sock"))
 
@@ -47,6 +49,9 @@ class Target:
 
     @staticmethod
     def _supervisor(config: Path) -> SupervisorSection:
+        # Imported here: with --socket, as a container asks for its health, no ini is read.
+        from traptor.common.config.settings import load_sections, load_settings
+
         # An ini with a problem in this very section: read it whole, for the sake of the error.
         return load_sections(config).supervisor or load_settings(config).supervisor
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from traptor.common.config.kinds.kinds import KAFKA
 from traptor.common.messages import Report
 from traptor.supervisor.connections.context import Context
+from traptor.supervisor.status.times import wall
 
-BEHIND_S = 600.0
+_BEHIND_S = 600.0
 """An output whose oldest undelivered message is older than this takes less than comes in."""
 
 
@@ -23,13 +23,12 @@ def output(context: Context, now: float) -> dict[str, Any]:
     oldest = min((report.oldest_at for report in reports if report.oldest_at is not None), default=None)
     failing = [since for report in reports if (since := _failing_since(report)) is not None]
     errors = [report.output_trouble for report in reports if report.output_trouble]
-    offset_s = time.time() - now
     return {
         "kind": "kafka" if context.settings.traptor.output == KAFKA else "jsonl",
-        "state": _state(reports, failing, oldest, now),
+        "state": output_state(reports, failing, oldest, now),
         "error": (errors[0] if errors else "it confirms nothing") if failing else None,
-        "since": round(min(failing) + offset_s, 3) if failing else None,
-        "oldest": round(oldest + offset_s, 3) if oldest is not None else None,
+        "since": wall(min(failing, default=None), now),
+        "oldest": wall(oldest, now),
     }
 
 
@@ -48,9 +47,12 @@ def _failing_since(report: Report) -> float | None:
     return None
 
 
-def _state(reports: list[Report], failing: list[float], oldest: float | None, now: float) -> str:
+def output_state(
+    reports: Sequence[object], faults: Sequence[object], oldest: float | None, now: float
+) -> str:
+    """Return the state of an output by what workers report, and when its oldest message came."""
     if not reports:
         return "unknown"
-    if failing:
+    if faults:
         return "failing"
-    return "behind" if oldest is not None and now - oldest > BEHIND_S else "ok"
+    return "behind" if oldest is not None and now - oldest > _BEHIND_S else "ok"

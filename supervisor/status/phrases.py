@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.text import counted
-from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.status.terms import number, since
 from traptor.supervisor.workers.leftovers import other_connection
 
@@ -70,6 +69,9 @@ def _is_away(one: Json) -> bool:
     """Tell whether it has no stream while the other connection of its app has one."""
     if not one.get("covered") or one["state"] in ("QUIET", "STOPPED"):
         return False
+    # Imported here: few commands get this far, and what it brings takes half of their start.
+    from traptor.supervisor.connections.waits import WaitKind
+
     wait = one.get("wait")
     return wait is None or wait["kind"] != WaitKind.EFFECT  # that one streams, and finds nothing
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from typing import Any
 
 from traptor.common.messages import TrialReport
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.status.output import BEHIND_S
+from traptor.supervisor.status.output import output_state
+from traptor.supervisor.status.times import wall
 
 
 def trial(context: Context, now: float) -> dict[str, Any] | None:
@@ -25,21 +24,13 @@ def trial(context: Context, now: float) -> dict[str, Any] | None:
     oldest = min((report.oldest_at for report in reports if report.oldest_at is not None), default=None)
     return {
         "name": name,
-        "state": _state(reports, errors, oldest, now),
+        "state": output_state(reports, errors, oldest, now),
         "error": errors[0] if errors else None,
         "messages": sum(report.backlog for report in reports),
         "bytes": sum(report.outbox_bytes for report in reports),
-        "oldest": round(oldest + time.time() - now, 3) if oldest is not None else None,
+        "oldest": wall(oldest, now),
     }
 
 
 def _error(report: TrialReport) -> str:
     return report.trouble or ("it confirms nothing" if report.unconfirmed_since is not None else "")
-
-
-def _state(reports: Sequence[TrialReport], errors: Sequence[str], oldest: float | None, now: float) -> str:
-    if not reports:
-        return "unknown"
-    if errors:
-        return "failing"
-    return "behind" if oldest is not None and now - oldest > BEHIND_S else "ok"

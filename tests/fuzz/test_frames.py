@@ -50,8 +50,9 @@ from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S, Failure
+from traptor.supervisor.status.connections import of_connection
+from traptor.supervisor.status.keys import of_key
 from traptor.supervisor.status.rates import Rates
-from traptor.supervisor.status.status import _connection, _key
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.generation import Generation
@@ -283,7 +284,7 @@ def test_whatever_a_worker_says_the_master_keeps_sense(said: list[FromWorker], p
 def check_status(world: World, now: float) -> None:
     """What is shown can be written, the timeline adds up, and no wait is endless."""
     shown = [
-        _connection(world.connection, Left(1, 2, 3), Rates(), now),
+        of_connection(world.connection, Left(1, 2, 3), Rates(), now),
         *map(_plain_key(now), world.pool.statuses(now)),
     ]
     assert json.loads(orjson.dumps(shown), parse_constant=None)
@@ -295,7 +296,7 @@ def check_status(world: World, now: float) -> None:
 
 
 def _plain_key(now: float) -> Any:
-    return lambda key: _key(key, now)
+    return lambda key: of_key(key, now)
 
 
 @examples(150)

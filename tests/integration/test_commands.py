@@ -715,3 +715,13 @@ def test_heartbeats_are_withheld_while_the_server_refuses_the_rules(make_collect
     collection.wait_streaming("track:0")
     wait_for(lambda: collection.redis.get("track:0:heartbeat"), "it beats")
     assert [one["status"] for one in collection.sandbox.attempts()] == [413, 200]
+
+
+def test_a_folder_that_this_locale_cannot_name_is_a_problem_of_the_ini(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.options["supervisor"] = {"log_dir": "prot\xf6kolle"}
+    only_ascii = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = on_ini(collection, environ=only_ascii)
+    assert done.returncode == 78
+    assert "[supervisor] log_dir: has a character that this locale has not (ascii)" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -80,14 +80,15 @@ def test_a_rule_is_judged_added_collected_shown_and_removed(make_collection: Mak
 
     page.get_by_label("Part of an id").fill("track:new")
     expect(rows).to_have_count(1)
+    collection.wait_streaming("track:0", "track:new")  # until its group is read, nobody can say where it is
     page.get_by_role("button", name="Show traptor-track:new:v-").click()
     expect(card).to_contain_text("track:new, collecting")
-    collection.wait_streaming("track:0", "track:new")
     collection.sandbox.burst(3, ["hail storm"])
     wait_for(lambda: len(collection.tweets("track:new")) == 3, "the tweets are delivered")
     page.get_by_role("button", name="Its last tweets").click()
     expect(page.locator("#tweets li")).to_have_count(3)
-    expect(page.locator("#tweets li").first).to_contain_text(text_in(collection.tweets("track:new")[-1]))
+    begin = text_in(collection.tweets("track:new")[-1])[:1_000]  # of some only 2,000 characters are shown
+    expect(page.locator("#tweets li").first).to_contain_text(begin)
     expect(card).to_contain_text("Last match")
     can_be_used(page)
 

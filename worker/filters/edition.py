@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from itertools import chain, groupby
@@ -58,15 +59,11 @@ class Edition:
         self.meanings = tuple(meanings)
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[PackedFilter, ...]] = {}
-        self._rules_of: list[tuple[int, ...]] = []  # by number of a packed value
+        self._of_value: list[Attribution] = []  # by number of a packed value
         self._values = self._file(indexes_by_value(rules, retired) if self.meanings else {})
         # Nearly every post names one filter. One that two groups share may be both single and packed.
         self._sole = {key: one for key, one in self._single.items() if key not in self._packed}
-        self._sole_of_users = {
-            key: filters[0].numbers
-            for key, filters in self._packed.items()
-            if len(filters) == 1 and filters[0].is_of_users and key not in self._single
-        }
+        self._filter_of = self._filters_by_user()
 
     def attribute(self, head: PostHead, raw: bytes) -> Attribution:
         """Return the rules of a post; `raw` is its line."""
@@ -76,13 +73,13 @@ class Edition:
             sole = self._sole.get(filter_id)
             if sole is not None:
                 return sole
-            numbers = self._sole_of_users.get(filter_id)
-            if numbers is not None:
-                users: Sequence[int] = self._values.users(head)
-                if len(users) > 1:
-                    users = [number for number in users if number in numbers]
-                if len(users) == 1 and users[0] in numbers and (rules := self._rules_of[users[0]]):
-                    return Attribution(MATCHED, rules)
+            filter_of, users = self._filter_of, self._values.users(head)
+            if len(users) > 1:
+                users = tuple([number for number in users if filter_of[number] == filter_id])
+            if len(users) == 1 and filter_of[users[0]] == filter_id:
+                found = self._of_value[users[0]]
+                if found.rules:
+                    return found
         return self._of_several([one.id or "" for one in named], head, raw)
 
     def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:
@@ -112,7 +109,7 @@ class Edition:
                 rules += self._single[filter_id].rules
             for one in self._packed.get(filter_id, ()):
                 for number in sorted(found.intersection(one.numbers)):
-                    rules += self._rules_of[number]
+                    rules += self._of_value[number].rules
         return self._each_once(rules)
 
     def _each_once(self, indexes: Iterable[int]) -> tuple[int, ...]:
@@ -139,9 +136,10 @@ class Edition:
             its = indexes.get(meaning.group, {})
             known = self._single.get(meaning.filter_id, _UNATTRIBUTED).rules
             rules = self._each_once((*known, *(i for value in meaning.values for i in its.get(value, ()))))
-            source = MATCHED if rules else RuleSource.UNATTRIBUTED
-            self._single[meaning.filter_id] = Attribution(source, rules)
-        self._rules_of = [self._each_once(indexes.get(group, {}).get(text, ())) for group, text, _ in numbers]
+            self._single[meaning.filter_id] = _attribution(rules)
+        self._of_value = [
+            _attribution(self._each_once(indexes.get(group, {}).get(text, ()))) for group, text, _ in numbers
+        ]
         types = {group: GroupId.parse(group).type for group in {group for group, _, _ in numbers}}
         return PackedValues(PackedValue(types[group], text, scope) for group, text, scope in numbers)
 
@@ -152,6 +150,24 @@ class Edition:
         its_numbers = compact([numbers.setdefault(key, len(numbers)) for key in keys])
         packed = PackedFilter(its_numbers, GroupId.parse(group).type is RuleType.FOLLOW)
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
+
+    def _filters_by_user(self) -> list[str]:
+        """Return the filter of each packed value whose posts are told apart by users alone; else none's name.
+
+        That is so where a filter has only followed users, and no other filter has any of them.
+        """
+        filters = [""] * len(self._of_value)
+        times = Counter(chain.from_iterable(one.numbers for of in self._packed.values() for one in of))
+        for key, (first, *others) in self._packed.items():
+            is_sole = first.is_of_users and not others and key not in self._single
+            if is_sole and all(times[number] == 1 for number in first.numbers):
+                for number in first.numbers:
+                    filters[number] = key
+        return filters
+
+
+def _attribution(rules: tuple[int, ...]) -> Attribution:
+    return Attribution(MATCHED, rules) if rules else _UNATTRIBUTED
 
 
 def groups_of(rules: Iterable[Rule]) -> set[GroupId]:

@@ -7,6 +7,7 @@ validation.
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -91,6 +92,12 @@ def read_list(text: str) -> tuple[str, ...]:
 def _path(text: str, info: ValidationInfo) -> Path:
     if not text or "\0" in text:
         raise ValueError("must be a path")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"has a character that this locale has not ({error.encoding}): start it with LC_ALL=C.UTF-8"
+        ) from None
     return IniFolder.of(info).path / text
 
 

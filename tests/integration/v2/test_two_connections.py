@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections import Counter
 from collections.abc import Callable
 
+import psutil
 import pytest
 from support.collection import Collection, Key
 from support.v2 import SANDBOX, on_v2
@@ -40,7 +42,7 @@ def test_either_of_two_connections_may_be_killed_or_replaced_unseen(
     collection.sandbox.set_rate(60.0)
 
     for name, other in ((FIRST, SECOND), (SECOND, FIRST)):
-        os.kill(pids[name], signal.SIGKILL)
+        kill_outside_a_turn(collection, pids[name])
         collection.wait_new_pid(name, pids[name])
         pids = collection.wait_streaming(*BOTH)
         wait_bridged(collection, other, name, lag_s)
@@ -68,7 +70,8 @@ def test_either_of_two_connections_may_be_killed_or_replaced_unseen(
         covered = max(covered, closed)
     assert [gap["cause"] for gap in collection.gaps(FIRST)] == ["start"]
     assert not collection.gaps(SECOND)
-    wait_for(lambda: total(collection, "received") == total(collection, "delivered"), "each is counted once")
+    # The last report of a killed worker may be of a moment at which a post was delivered and not yet counted.
+    wait_for(lambda: living(collection, "received") == living(collection, "delivered"), "each counts once")
     wait_for(lambda: total(collection, "copies") > 0, "what both brought is counted as copies")
     wait_for(lambda: billed(collection) == read(collection), "our count is X's bill")
     matches = sum(len(post["traptor"]["collection_rules"]) for post in collection.messages(FIRST))
@@ -96,6 +99,33 @@ def delivered(collection: Collection) -> Counter[str]:
 
 def total(collection: Collection, name: str) -> int:
     return sum(collection.connection(one)["total"][name] for one in BOTH)
+
+
+def living(collection: Collection, name: str) -> int:
+    return sum(collection.connection(one)["serving"]["counters"][name] for one in BOTH)
+
+
+def kill_outside_a_turn(collection: Collection, pid: int) -> None:
+    """Kill a worker at any moment but in the microseconds in which it keeps what it read.
+
+    What it keeps then comes again, and is billed again, if the other connection brings it before a successor
+    looks (docs/decisions/0025-seen-posts.md).
+    """
+    with (collection.folder / "state" / "seen" / FIRST / "lock").open("rb") as lock:
+        wait_for(lambda: is_stopped_outside(pid, lock.fileno()), "it is between two turns")
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_stopped_outside(pid: int, lock: int) -> bool:
+    """Stop the worker, and take the lock that it has in a turn; or let it go on."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "it is stopped")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.kill(pid, signal.SIGCONT)
+        return False
+    return True
 
 
 def billed(collection: Collection) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -9,6 +11,16 @@ import click
 from traptor.supervisor.ctl.cli import main
 
 _WIDE = 80 - 2  # what click makes of 80 columns
+
+
+SLOW = {"pydantic", "redis", "asyncio", "aiohttp", "traptor.common.config.settings"}
+
+
+def test_a_command_that_asks_a_supervisor_starts_without_what_only_others_need() -> None:
+    """A container asks for its health every 30 s: the imports were most of what that takes."""
+    program = "import sys, traptor.supervisor.ctl.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert SLOW & set(done.stdout.split()) == set()
 
 
 def groups_in(group: click.Group) -> Iterator[click.Group]:

@@ -33,7 +33,7 @@ from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.problems.sentence import sentence
 from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.redisuses import RedisUse, UseState
-from traptor.supervisor.status.status import _key
+from traptor.supervisor.status.keys import of_key
 
 TRACK = GroupId.parse("track:0")
 
@@ -104,7 +104,7 @@ def test_each_state_of_a_key_is_a_problem_or_none(
     pool = make_pool(A, make_key("spare"))
     prepare(pool)
     now = 1.1 if state is not KeyState.COOLING else 0.1
-    keys = [_key(status, now) for status in pool.statuses(now) if status.name == "a"]
+    keys = [of_key(status, now) for status in pool.statuses(now) if status.name == "a"]
     assert [key["state"] for key in keys] == [state]
     found = find({**status_of(world), "keys": keys})
     if why is None:
