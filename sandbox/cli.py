@@ -38,7 +38,8 @@ def _with(*options: _Decorator) -> _Decorator:
 
 
 @click.command(
-    epilog="Example: traptor-sandbox --port 8080 --rules rules.jsonl --accounts keys.yml --rate 200"
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: traptor-sandbox --port 8080 --rules rules.jsonl --accounts keys.yml --rate 200",
 )
 @click.option("--rules", type=_FILE, help='JSON lines {"type": ..., "value": ...} to make tweets for.')
 @click.option(

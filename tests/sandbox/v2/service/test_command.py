@@ -75,3 +75,8 @@ def test_bad_options_are_refused_in_one_line(options, said):
 
 def test_a_wrong_bearer_option_is_not_repeated():
     assert "secret-token" not in CliRunner().invoke(main, ["--bearer", "secret-token"]).output
+
+
+def test_help_has_the_short_name_that_it_has_in_the_other_commands() -> None:
+    done = CliRunner().invoke(main, ["-h"])
+    assert (done.exit_code, done.output) == (0, CliRunner().invoke(main, ["--help"]).output)
