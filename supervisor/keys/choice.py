@@ -14,7 +14,7 @@ class Rank(NamedTuple):
     ready_at: float  # at once, or after the shortest wait
     has_failed: bool  # since its last stream that lasted
     lent: int
-    spent: int  # of its budget: the connects left, negative
+    less_left: int  # of its budget: the number of connects left, negated
     name: str
     key_id: str
 

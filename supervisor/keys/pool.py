@@ -208,7 +208,7 @@ class KeyPool:
             ready_at=now if ready_at is None else ready_at,
             has_failed=record.backoff.last is not None,
             lent=len(self._book.of(key_id)),
-            spent=-record.budget.left(self.records.limits, now),
+            less_left=-record.budget.left(self.records.limits, now),
             name=self.ring[key_id].name,
             key_id=key_id,
         )
