@@ -95,6 +95,11 @@ class App:
         self.credit.retry_s = settings.credit_retry_s
         self.look()
 
+    def unfiltered(self, key: str) -> str | None:
+        """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
+        without = (*self.composed.waiting, *self.composed.refused)
+        return next((one.reason for one in without if one.key == key), None)
+
     def saw(self, filter_ids: Iterable[str]) -> None:
         """Take note of posts that named these filters: they are in effect."""
         if self.filtering.saw(filter_ids):

@@ -33,6 +33,9 @@ class AppView(Protocol):
     def hold(self) -> Hold | None:
         """Return why its stream may not open, or None."""
 
+    def unfiltered(self, key: str) -> str | None:
+        """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
+
     def connected(self) -> None:
         """Record that X opened the stream."""
 

@@ -130,6 +130,8 @@ def _problem_of(told: Json) -> str | None:
 def _carried(rule: Json) -> str:
     if rule["rejected"] is not None:
         return f"NOT COLLECTED: {rule['rejected']}"
+    if (reason := rule.get("no_filter")) is not None:
+        return f"NOT COLLECTED: no filter at X: {reason}"
     if rule["connection"] is None:
         return "NOT COLLECTED: no connection carries it; see `status`"
     carrier = rule["carrier"]

@@ -19,23 +19,25 @@ from traptor.supervisor.rules.groups import Groups
 def rules_named(context: Context, groups: Groups, name: str) -> list[dict[str, Any]]:
     """Return every rule with this `rule_id` or Redis key, and every rejected one with this key.
 
-    `connection` is the one that carries the rule, or is to; `collected` tells whether its stream does.
+    `connection` is the one that carries the rule, or is to; `collected` tells whether its stream does;
+    `no_filter` says why it has no filter at X, and gets none (v2).
     """
-    connections = context.connections.values()
     rules = (
         rule for group in groups.all() for rule in group.rules.values() if name in (rule.key, rule.rule_id)
     )
     rejected = chain.from_iterable(group.snapshot.rejected for group in groups.all())
     return [
-        *(_placed(rule, connections) for rule in rules),
+        *(_placed(rule, context) for rule in rules),
         *(_rejected(one) for one in (*rejected, *groups.strays) if name in (one.key, one.key.split(":")[-1])),
     ]
 
 
-def _placed(rule: Rule, connections: Collection[Connection]) -> dict[str, Any]:
+def _placed(rule: Rule, context: Context) -> dict[str, Any]:
+    connections = context.connections.values()
     carrying = next((c for c in connections if _collects(c, rule)), None)
     wanting = next((c for c in connections if c.wanted is not None and rule.key in _keys(c)), None)
     c = carrying or wanting
+    app = context.app_of(c) if c is not None else None
     return {
         "rule": rule.key,
         "rule_id": rule.rule_id,
@@ -43,6 +45,7 @@ def _placed(rule: Rule, connections: Collection[Connection]) -> dict[str, Any]:
         "group": str(rule.group),
         "connection": c.name if c is not None else None,
         "collected": carrying is not None,
+        "no_filter": app.unfiltered(rule.key) if app is not None else None,
         "rejected": None,
     }
 
@@ -66,6 +69,7 @@ def _rejected(one: Rejected) -> dict[str, Any]:
         "group": str(one.group) if one.group is not None else None,
         "connection": None,
         "collected": False,
+        "no_filter": None,
         "rejected": one.reason,
     }
 

@@ -124,6 +124,7 @@ async function look(key) {
 function place(rule) {
   if (!rule) return "no longer there";
   if (rule.rejected) return "NOT COLLECTED: " + rule.rejected;
+  if (rule.no_filter) return "NOT COLLECTED: no filter at X: " + rule.no_filter;
   if (!rule.connection) return "NOT COLLECTED: no connection carries it yet";
   const carrier = rule.carrier, since = carrier && carrier.since !== null ? " for " + span(Math.max(0, Date.now() / 1000 - carrier.since)) : "";
   if (rule.collected && carrier && carrier.collecting) return rule.connection + ", collecting" + since;

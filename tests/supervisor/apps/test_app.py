@@ -241,6 +241,8 @@ def test_what_x_refuses_goes_back_to_its_rule_and_the_rest_goes_in(
         refused = {one.key: one.reason for one in app.composed.refused}
         assert list(refused) == ["traptor-track:0:0", "traptor-track:0:49"]
         assert all("stop word" in reason for reason in refused.values())
+        assert "stop word" in (app.unfiltered("traptor-track:0:49") or "")
+        assert app.unfiltered("traptor-track:0:1") is None
         assert len(world.values) == 48
         lines = [record.fields["key"] for record in caplog.records if record.getMessage() == "rule rejected"]
         assert sorted(lines) == ["traptor-track:0:0", "traptor-track:0:49"]
@@ -271,6 +273,7 @@ def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> Non
     assert len(world.values) == 10
     assert len(app.composed.waiting) == 10
     assert "full" in app.composed.waiting[0].reason
+    assert app.unfiltered(app.composed.waiting[0].key) == app.composed.waiting[0].reason
     assert len(keys(app)) == 10
 
 

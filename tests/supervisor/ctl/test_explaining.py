@@ -41,6 +41,11 @@ def test_a_rule_that_its_connection_does_not_carry_yet_is_not_said_to_be_collect
     assert first == "traptor-follow:0:17: NOT COLLECTED yet: track:0 is to carry it, and collects other rules"
 
 
+def test_why_a_rule_has_no_filter_at_x_is_told() -> None:
+    [first, *_] = about_rule(a_connection(), None, no_filter="the app's filters are full")
+    assert first == "traptor-follow:0:17: NOT COLLECTED: no filter at X: the app's filters are full"
+
+
 def test_each_rule_of_one_name_has_its_own_gaps() -> None:
     """Rule managers of several groups may use the same ids."""
     rules = [{**RULE, "rule": f"traptor-{g}:17", "connection": g, "carrier": None} for g in ("a:0", "b:0")]
