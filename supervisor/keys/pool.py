@@ -72,17 +72,17 @@ class KeyPool:
             return KeyState.GONE
         if self.ring.is_off_host(key_id):
             return KeyState.UNUSABLE
-        return state_of(self.records[key_id], now)
+        return state_of(self.records.of(key_id), now)
 
     def may_connect(self, key_id: str, purpose: Purpose, now: float) -> ConnectVerdict:
         """Tell whether a holder of this key may connect now."""
-        record = self.records[key_id]
+        record = self.records.of(key_id)
         return judge(self.state(key_id, now), record, purpose, self.records.limits, now)
 
     def refused(self, now: float) -> RefusedKeys:
         """Return which keys are quarantined."""
         bad = [key_id for key_id in self.ring if self.state(key_id, now) is KeyState.QUARANTINED]
-        ends = (self.records[key_id].quarantined_until(now) for key_id in bad)
+        ends = (self.records.of(key_id).quarantined_until(now) for key_id in bad)
         until = min((at for at in ends if at is not None), default=None)
         return RefusedKeys(self.ring.names(bad), until, is_all=len(bad) == len(self.ring))
 
@@ -203,7 +203,7 @@ class KeyPool:
         if not self._has_free_slot(key_id, now):
             return None
         ready_at = self.may_connect(key_id, Purpose.FRESH, now).not_before
-        record = self.records[key_id].settled(now)
+        record = self.records.of(key_id).settled(now)
         return Rank(
             ready_at=now if ready_at is None else ready_at,
             has_failed=record.backoff.last is not None,
@@ -218,16 +218,16 @@ class KeyPool:
         until = self.may_connect(key_id, Purpose.FRESH, now).not_before
         if until is None:
             return None
-        backoff = self.records[key_id].settled(now).backoff
+        backoff = self.records.of(key_id).settled(now).backoff
         return KeyWait(until - now, until > (backoff.rests_until(now) or now), backoff.last)
 
     def _changes_at(self, key_id: str, now: float) -> float | None:
         verdicts = [self.may_connect(key_id, purpose, now).not_before for purpose in Purpose]
-        times = (self.records[key_id].backoff.rests_until(now), *verdicts)
+        times = (self.records.of(key_id).backoff.rests_until(now), *verdicts)
         return min((at for at in times if at is not None), default=None)
 
     def _status(self, key: ApiKey, now: float) -> KeyStatus:
-        verdict, record = self.may_connect(key.key_id, Purpose.FRESH, now), self.records[key.key_id]
+        verdict, record = self.may_connect(key.key_id, Purpose.FRESH, now), self.records.of(key.key_id)
         return KeyStatus(
             name=key.name,
             key_id=key.key_id,

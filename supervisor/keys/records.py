@@ -31,27 +31,28 @@ class KeyRecords:
         self._records: dict[str, KeyRecord] = {}
         self._dump = RecordDump()
 
-    def __getitem__(self, key_id: str) -> KeyRecord:
+    def of(self, key_id: str) -> KeyRecord:
+        """Return the record of a key; a blank one where nothing is known of it."""
         return self._records.get(key_id, _BLANK)
 
     def budget_free_at(self, key_id: str, purpose: Purpose, now: float) -> float:
         """Return the earliest time, not before `now`, at which the key's budget has a connect left."""
-        return self[key_id].budget.free_at(purpose, self.limits, now)
+        return self.of(key_id).budget.free_at(purpose, self.limits, now)
 
     # ---- connects
 
     def spend(self, key_id: str, now: float) -> None:
         """Count a connect; call this when the permission is given, not when the outcome is known."""
-        self._records[key_id] = self[key_id].spent(self.limits, now)
+        self._records[key_id] = self.of(key_id).spent(self.limits, now)
         self._news.used(key_id)
 
     def refund(self, key_id: str) -> None:
         """Take back the latest connect, which never reached the server (docs/decisions/0004)."""
-        self._keep(key_id, self[key_id].refunded())
+        self._keep(key_id, self.of(key_id).refunded())
 
     def connected(self, key_id: str, now: float) -> None:
         """Record a 200. It clears nothing yet: a stream is a success once it has lasted LASTING_S."""
-        self._keep(key_id, self[key_id].connected(now))
+        self._keep(key_id, self.of(key_id).connected(now))
         self._trials.connected(now)
 
     def stream_ended(self, key_id: str, now: float, streamed_for_s: float, kind: DisconnectKind) -> None:
@@ -60,48 +61,48 @@ class KeyRecords:
         Before LASTING_S that is a failure, unless we closed it. In an overlap we ended the older stream,
         whoever closed the socket: report it as OWN_CLOSE.
         """
-        record = self[key_id]
+        record = self.of(key_id)
         self._keep(key_id, record.stream_ended(streamed_for_s, kind, now, self.limits, self._rng))
         if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
             self._trials.closed(now)
 
     def streams_over(self, key_id: str, now: float) -> None:
         """Record that nobody holds the key any more: it certainly has no stream."""
-        self._records[key_id] = self[key_id].without_streams(self.limits, now)
+        self._records[key_id] = self.of(key_id).without_streams(self.limits, now)
 
     def failed(self, key_id: str, now: float, failure: Failure) -> None:
         """Record a connect answered with another status than 200, or not at all."""
-        self._keep(key_id, self[key_id].failed(failure, now, self.limits, self._rng))
+        self._keep(key_id, self.of(key_id).failed(failure, now, self.limits, self._rng))
 
     def told(
         self, key_id: str, limit: int | None, remaining: int | None, reset_at: float | None, now: float
     ) -> None:
         """Record what the server announced of its own limit of connects; the smaller of both counts."""
-        self._keep(key_id, self[key_id].told(limit, remaining, reset_at, now))
+        self._keep(key_id, self.of(key_id).told(limit, remaining, reset_at, now))
 
     def slot_freed(self, key_id: str) -> None:
         """Record that the app's connection, which was taken, is free: a connect is due at once."""
-        self._keep(key_id, self[key_id].slot_freed())
+        self._keep(key_id, self.of(key_id).slot_freed())
 
     def overlap_refused(self, key_id: str) -> None:
         """Record that the server refused the second connection (420/429); report that to `failed` too."""
-        self._keep(key_id, self[key_id].overlap_refused())
+        self._keep(key_id, self.of(key_id).overlap_refused())
 
     def overlap_worked(self, key_id: str) -> None:
         """Record that the second connection streams: earlier refusals had other reasons."""
-        self._keep(key_id, self[key_id].overlap_worked())
+        self._keep(key_id, self.of(key_id).overlap_worked())
 
     # ---- other events
 
     def release(self, key_id: str) -> None:
         """End the rests, the quarantine and the suspicion of a key; its budget stays as it is."""
-        self._keep(key_id, self[key_id].released())
+        self._keep(key_id, self.of(key_id).released())
         self._news.relieved()
 
     def configured(self, keys: Iterable[ApiKey]) -> None:
         """Record what these keys are now; other secrets, another address or proxy end a quarantine."""
         for key in keys:
-            self._records[key.key_id] = self[key.key_id].with_terms(terms_of(key))
+            self._records[key.key_id] = self.of(key.key_id).with_terms(terms_of(key))
 
     # ---- what is kept
 
@@ -128,7 +129,7 @@ class KeyRecords:
 
     def is_free(self, key_id: str, now: float) -> bool:
         """Tell whether no connect of the key counts any more, and nothing keeps it from connecting."""
-        return self[key_id].is_free(self.limits, now)
+        return self.of(key_id).is_free(self.limits, now)
 
     def forget(self, key_ids: Iterable[str]) -> None:
         """Forget all of these keys."""

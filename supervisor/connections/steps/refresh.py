@@ -192,7 +192,7 @@ class Refresh:
     def _may_overlap(self, key_id: str) -> bool:
         """Tell whether an overlap is safe: the server closes the key's oldest stream, whoever has it."""
         pool = self._context.pool
-        return pool.ring[key_id].max_connections == 1 and pool.records[key_id].may_overlap()
+        return pool.ring[key_id].max_connections == 1 and pool.records.of(key_id).may_overlap()
 
     def _connect(self, c: Connection, new: Generation, lease: Lease, purpose: Purpose, now: float) -> bool:
         if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:

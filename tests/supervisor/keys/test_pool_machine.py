@@ -199,7 +199,7 @@ class PoolMachine(RuleBasedStateMachine):
                 waits = [(v.not_before or at) - at for v, at in ((here, later), (there, 7.0))]
                 assert abs(waits[0] - waits[1]) < 1e-3
                 assert here.allowed == there.allowed or max(waits) < 1e-3
-            assert self.pool.records[key_id].may_overlap() == other.records[key_id].may_overlap()
+            assert self.pool.records.of(key_id).may_overlap() == other.records.of(key_id).may_overlap()
 
     @rule(key_id=key_ids)
     def overlap_refused(self, key_id: str) -> None:

@@ -206,28 +206,28 @@ class TestRefusedKeys:
 class TestOverlap:
     def test_overlap_is_refused_twice_before_it_is_given_up(self) -> None:
         pool = make_pool(A, B)
-        assert pool.records[A.key_id].may_overlap()
+        assert pool.records.of(A.key_id).may_overlap()
         pool.records.overlap_refused(A.key_id)
-        assert pool.records[A.key_id].may_overlap()
+        assert pool.records.of(A.key_id).may_overlap()
         pool.records.overlap_refused(A.key_id)
-        assert not pool.records[A.key_id].may_overlap()
-        assert pool.records[B.key_id].may_overlap()
+        assert not pool.records.of(A.key_id).may_overlap()
+        assert pool.records.of(B.key_id).may_overlap()
 
     def test_an_overlap_that_worked_clears_the_refusal_before_it(self) -> None:
         pool = make_pool(A)
         pool.records.overlap_refused(A.key_id)
         pool.records.overlap_worked(A.key_id)
         pool.records.overlap_refused(A.key_id)
-        assert pool.records[A.key_id].may_overlap()
+        assert pool.records.of(A.key_id).may_overlap()
 
     def test_a_changed_key_may_overlap_again(self) -> None:
         pool = make_pool(A)
         pool.records.overlap_refused(A.key_id)
         pool.records.overlap_refused(A.key_id)
         pool.replace([A], 1.0, on_host)
-        assert not pool.records[A.key_id].may_overlap()
+        assert not pool.records.of(A.key_id).may_overlap()
         pool.replace([replace(A, consumer_secret="other")], 2.0, on_host)
-        assert pool.records[A.key_id].may_overlap()
+        assert pool.records.of(A.key_id).may_overlap()
 
 
 def test_a_release_ends_rests_and_quarantine_but_not_the_budget() -> None:

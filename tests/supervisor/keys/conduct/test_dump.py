@@ -48,7 +48,7 @@ class TestKeeping:
             assert (after.state, after.budget_left) == (before.state, before.budget_left)
             expected = None if before.not_before is None else before.not_before - 990.0
             assert after.not_before == pytest.approx(expected, abs=1e-3)
-        assert not new.records[C.key_id].may_overlap()
+        assert not new.records.of(C.key_id).may_overlap()
 
     def test_a_clock_set_back_does_not_shorten_or_stretch_anything(self) -> None:
         old = make_pool(A)
