@@ -128,13 +128,13 @@ class Answer:
             yield key, self._coverage(list(stays))
 
     def _coverage(self, stays: list[StoredStay]) -> list[Entry]:
-        period = self._question.period
+        period, now = self._question.period, self._view.now.wall
         carried: list[Entry] = []
         for stay in stays:
             common = None if stay.place.startswith(KNOWN) else stay.within(period)
             if common is not None:
                 carried += self._entries(stay.place, common)
-        return coverage(carried, known_spans(stays, period, self._view.now.wall))
+        return coverage(carried, known_spans(stays, period, now), now)
 
     def _is_of(self, entry: Entry) -> bool:
         return self._question.connection in (None, entry.connection)

@@ -33,8 +33,8 @@ def with_news(rule: str, stays: Iterable[StoredStay], news: Iterable[Placement])
     return list(known.values())
 
 
-def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
-    """Return a rule's time, in order and without overlap.
+def coverage(carried: Iterable[Entry], known: Iterable[Span], now: float) -> list[Entry]:
+    """Return a rule's time, in order and without overlap; what was known until now is open.
 
     `carried` holds the parts of intervals in which a connection carried the rule. While one connection
     streams it, a gap of another connection that should carry it too does not count.
@@ -46,7 +46,7 @@ def coverage(carried: Iterable[Entry], known: Iterable[Span]) -> list[Entry]:
     covered = [*streaming, *(part for gap in gaps for part in _without(gap, streamed))]
     covered.sort(key=attrgetter("from_unix"))
     taken = [(piece.from_unix, piece.to_unix) for piece in covered]
-    uncarried = [part for each in _uncarried(known) for part in _without(each, taken)]
+    uncarried = [part for each in _uncarried(known, now) for part in _without(each, taken)]
     return sorted([*covered, *uncarried], key=attrgetter("from_unix"))
 
 
@@ -58,9 +58,9 @@ def known_spans(stays: Iterable[StoredStay], period: Period, now: float) -> Iter
             yield common.since, min(common.until, now)
 
 
-def _uncarried(spans: Iterable[Span]) -> Iterator[Entry]:
+def _uncarried(spans: Iterable[Span], now: float) -> Iterator[Entry]:
     for since, until in spans:
-        yield Entry(None, UNCARRIED, None, since, until, until - since)
+        yield Entry(None, UNCARRIED, None, since, until, until - since, is_open=until == now)
 
 
 def _disjoint(pieces: Iterable[Entry]) -> Iterator[Entry]:

@@ -15,6 +15,7 @@ from traptor.supervisor.ledger.records import Entry, Placement
 
 KEY = "traptor-track:0:1"
 PLACES = ("track:0", "track:0.2")
+NOW = 1_000.0
 
 
 def piece(place: str, kind: str, since: float, until: float) -> Entry:
@@ -31,7 +32,7 @@ def test_the_gaps_of_whichever_connection_carried_it() -> None:
         piece("track:0", "gap", 20, 25),
         piece("track:0.2", "streaming", 25, 40),
     ]
-    assert short(coverage(carried, [(8, 45)])) == [
+    assert short(coverage(carried, [(8, 45)], NOW)) == [
         (None, "uncarried", 8, 10),
         ("track:0", "streaming", 10, 20),
         ("track:0", "gap", 20, 25),
@@ -42,12 +43,25 @@ def test_the_gaps_of_whichever_connection_carried_it() -> None:
 
 def test_a_gap_is_none_while_another_connection_streams_the_rule() -> None:
     carried = [piece("track:0", "streaming", 0, 30), piece("track:0.2", "gap", 10, 50)]
-    assert short(coverage(carried, [])) == [("track:0", "streaming", 0, 30), ("track:0.2", "gap", 30, 50)]
+    assert short(coverage(carried, [], NOW)) == [
+        ("track:0", "streaming", 0, 30),
+        ("track:0.2", "gap", 30, 50),
+    ]
 
 
 def test_time_in_which_it_was_not_planned_is_uncarried() -> None:
     carried = [piece("track:0", "unplanned", 0, 10), piece("track:0", "gap", 10, 12)]
-    assert short(coverage(carried, [(5, 12)])) == [(None, "uncarried", 5, 10), ("track:0", "gap", 10, 12)]
+    assert short(coverage(carried, [(5, 12)], NOW)) == [
+        (None, "uncarried", 5, 10),
+        ("track:0", "gap", 10, 12),
+    ]
+
+
+def test_what_lasts_until_now_is_open_but_not_what_came_before_a_stream() -> None:
+    carried = [piece("track:0", "streaming", 10, 20)]
+    parts = coverage(carried, [(5, NOW)], NOW)
+    assert [(part.from_unix, part.is_open) for part in parts] == [(5, False), (10, False), (20, True)]
+    assert not any(part.is_open for part in coverage(carried, [(5, NOW - 1)], NOW))
 
 
 def test_what_is_known_is_clipped_to_the_period_and_to_now() -> None:
@@ -87,7 +101,7 @@ spans = st.lists(st.tuples(st.integers(0, 20), st.integers(30, 60)), max_size=1)
 def test_every_second_is_told_of_once_and_streaming_comes_first(
     carried: list[Entry], known: list[tuple[int, int]]
 ) -> None:
-    parts = coverage(carried, known)
+    parts = coverage(carried, known, NOW)
     assert all(one.to_unix <= two.from_unix for one, two in itertools.pairwise(parts))
     for second in range(70):
         kinds = {each.kind for each in carried if each.from_unix <= second < each.to_unix} - {"unplanned"}
