@@ -47,7 +47,7 @@ def look(store: StateStore, pool: KeyPool, at_s: float, keep_s: float = KEEP_S) 
 def kept(store: StateStore, pool: KeyPool) -> set[str]:
     """The keys of which something is kept."""
     tables = ("apps", "app_pieces", "gone_keys")
-    rows = [row for table in tables for row in store._db.execute(f"SELECT key_id FROM {table}")]
+    rows = [row for table in tables for row in store._file.rows(f"SELECT key_id FROM {table}")]
     return {key_id for (key_id,) in rows} | pool.records.dump(0.0, BEGAN)["keys"].keys()
 
 

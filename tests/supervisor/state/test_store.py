@@ -60,7 +60,7 @@ def test_a_given_number_is_on_the_disk_before_it_is_returned(tmp_path: Path) -> 
         ((last,),) = other.execute("SELECT last FROM generations").fetchall()
         assert last >= given
         other.close()
-        assert store._db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: a power cut undoes nothing"
+        assert store._file.rows("PRAGMA synchronous") == [(2,)], "FULL: a power cut undoes nothing"
 
 
 def test_numbers_go_on_without_a_hole_over_restarts_in_order(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dump", ["not json", "[1]", "7"])
 def test_damaged_key_states_are_an_error(tmp_path: Path, dump: str) -> None:
     with StateStore(tmp_path / "state.db") as store:
-        store._db.execute("INSERT INTO keys (id, dump) VALUES (1, ?)", (dump,))
+        store._file.write("INSERT INTO keys (id, dump) VALUES (1, ?)", (dump,))
         with pytest.raises(TraptorError, match=r"the key states in it are not (a )?JSON"):
             store.load_keys()
 
