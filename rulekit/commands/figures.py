@@ -17,6 +17,13 @@ from traptor.rulekit.figures.reading import read_figures
 from traptor.rulekit.figures.report import Order, RuleReport, ordered, reports
 
 _V2 = "v2"
+_RARE = (
+    "silent for",
+    "shared",
+    "held",
+    "$ a day",
+)  # shown where there is any, as a narrow terminal has no room
+_HEADS = ("rule", "value", "total", "last day", "last match", *_RARE)
 
 
 @click.command()
@@ -54,23 +61,23 @@ def stats(ctx: click.Context, where: Where | None, order: str, most: int, as_jso
 
 
 def _show(found: Sequence[RuleReport], now: float, price: float | None) -> None:
-    heads = ("rule", "value", "total", "last day", "last match", "silent for", "shared", "held")
     rows = [
-        (
-            one.figure.rule,
-            one.rule.fields.get("value", ""),
-            one.figure.total,
-            one.figure.a_day,
-            _ago(now, one.figure.last_at),
-            _span(one.figure.silent_s(now)),
-            one.shared_with or "",
-            one.figure.held or "",
-            *([] if price is None else [f"{one.figure.a_day * price:,.2f}"]),
-        )
+        {
+            "rule": one.figure.rule,
+            "value": one.rule.fields.get("value", ""),
+            "total": one.figure.total,
+            "last day": one.figure.a_day,
+            "last match": _ago(now, one.figure.last_at),
+            "silent for": _span(one.figure.silent_s(now)),
+            "shared": one.shared_with or "",
+            "held": one.figure.held or "",
+            "$ a day": "" if price is None else f"{one.figure.a_day * price:,.2f}",
+        }
         for one in found
     ]
-    shown = heads if price is None else (*heads, "$ a day")
-    report_console().print(table(shown, rows, ("total", "last day", "shared", "held", "$ a day")))
+    heads = [head for head in _HEADS if head not in _RARE or any(row[head] for row in rows)]
+    lines = [[row[head] for head in heads] for row in rows]
+    report_console().print(table(heads, lines, ("total", "last day", "shared", "held", "$ a day")))
 
 
 def _ago(now: float, at: float | None) -> str:

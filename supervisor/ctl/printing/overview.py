@@ -52,6 +52,7 @@ _FIRST_TO_GO = (
     "MATCHED",
     "KEY",
 )
+_FIRST_TO_GO_OF_APPS = ("1,000 POSTS", "POSTS TODAY", "WAITING", "FILTERS")
 _STYLES = {"good": "green", "bad": "bold red", "worried": "yellow", "idle": "dim"}
 
 
@@ -74,7 +75,7 @@ class Overview:
             yield FittingTable(rows, _FIRST_TO_GO, _NUMBERS)
         if apps := [_app_row(app) for app in self.status["apps"]]:
             yield Text()
-            yield FittingTable(apps, _FIRST_TO_GO, _NUMBERS)
+            yield FittingTable(apps, _FIRST_TO_GO_OF_APPS, _NUMBERS, ("STATE",))
         if trial := trial_state(self.status):
             yield Text()
             yield Text(one_line(trial))

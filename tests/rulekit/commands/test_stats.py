@@ -27,6 +27,7 @@ def test_figures_are_read_for_every_rule(desk: Desk) -> None:
     shown = desk.run("stats", "track", "-n", "1").stdout
     assert "word a" in shown
     assert "word b" not in shown
+    assert shown.splitlines()[0].split() == ["rule", "value", "total", "last", "day", "last", "match", "held"]
 
 
 def test_odd_content_in_redis_is_no_figure(desk: Desk) -> None:

@@ -60,6 +60,16 @@ def test_an_app_shows_its_filters_and_its_dollars() -> None:
     assert "9 of 5,852 rules not yet" in printed(250, apps=[an_app(rules_in_effect=5843)])
 
 
+def test_an_app_shows_what_it_costs_in_a_narrow_terminal_too() -> None:
+    held = an_app("other", hold="capped", hold_why="daily_dollars is reached: 20.005 of 20")
+    text = printed(60, apps=[an_app(), held])
+    assert "…" not in text
+    titles = next(line for line in text.splitlines() if "APP" in line)
+    assert titles.split() == ["APP", "STATE", "TODAY", "MONTH"]
+    assert "$1,234.50" in text
+    assert "20.005 of 20" in " ".join(text.split())
+
+
 def test_a_trial_shows_what_became_of_its_posts() -> None:
     trial = {"name": "old", "state": "behind", "messages": 4, "oldest": time.time() - 90}
     counts = {"accepted": 5_009, "delivered": 5_000, "redelivered": 5, "dropped": 2, "dead_letters": 0}
