@@ -47,6 +47,7 @@ def leave_parent(parent_pid: int, keep_fds: Collection[int]) -> None:
     sys.setswitchinterval(_SWITCH_S)
     # Nothing inherited may be finalised here: its descriptor number may be reused by then.
     gc.freeze()
+    gc.enable()  # the forker collects nothing; a worker lives for weeks
     _close_all_but(keep_fds)
 
 

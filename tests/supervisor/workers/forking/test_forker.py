@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import select
@@ -28,6 +29,11 @@ def _tell_and_sleep(connection: str, fds: Sequence[int], parent_pid: int) -> Non
     leave_parent(parent_pid, fds)
     os.write(fds[0], connection.encode())
     signal.pause()
+
+
+def _tell_whether_it_collects(_connection: str, fds: Sequence[int], parent_pid: int) -> None:
+    leave_parent(parent_pid, fds)
+    os.write(fds[0], str(gc.isenabled()).encode())
 
 
 @pytest.fixture
@@ -64,6 +70,19 @@ def test_it_shows_what_it_is_and_has_nothing_open_but_its_orders(forker: Forker)
     wait_for(
         lambda: len(list(Path(f"/proc/{forker.pid}/fd").iterdir())) == 4, "stdin, stdout, stderr, orders"
     )
+
+
+def test_a_worker_collects_its_garbage_though_the_forker_leaves_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "run_worker", _tell_whether_it_collects)
+    forker = Forker.start()
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            os.close(forker.fork("track:0", [theirs.fileno()])[1])
+        assert ours.recv(100) == b"True"
+    forker.end()
 
 
 def test_a_terminal_or_a_service_manager_that_signals_all_does_not_end_it(forker: Forker) -> None:
