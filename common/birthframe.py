@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ class BirthFrame(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     group: str | None
     settings: WorkerSettings
+    output: bytes  # of the settings: it may name a folder, which need not be text
     drains: bool
     pair: str | None
     rules: int
@@ -39,21 +42,21 @@ class BirthFrame(msgspec.Struct, frozen=True, kw_only=True):
             self.generation,
             group,
             knows.rules,
-            self.settings,
+            replace(self.settings, output=os.fsdecode(self.output)),
             self.drains,
             knows.meanings,
             pair=self.pair,
         )
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> bytes:
     assert isinstance(value, Path)
-    return str(value)
+    return os.fsencode(value)
 
 
 def _path(kind: type, value: Any) -> Path:
     assert kind is Path
-    return Path(value)
+    return Path(os.fsdecode(value))
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
@@ -67,7 +70,8 @@ def birth_frame(birth: Birth) -> bytes:
             connection=birth.connection,
             generation=birth.generation,
             group=str(birth.group) if birth.group is not None else None,
-            settings=birth.settings,
+            settings=replace(birth.settings, output=""),
+            output=os.fsencode(birth.settings.output),
             drains=birth.drains,
             pair=birth.pair,
             rules=len(birth.rules),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def test_a_birth_arrives_as_it_was(different: dict[str, object], tmp_path: Path)
     for field in fields(birth.settings):
         kinds = [type(getattr(settings, field.name)) for settings in (came.settings, birth.settings)]
         assert kinds[0] is kinds[1], field.name
+
+
+def test_a_folder_whose_name_is_no_text_arrives_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    birth = make_birth(folder)
+    birth = replace(birth, settings=replace(birth.settings, output=f"jsonl:{folder}"))
+    assert arrived(birth) == birth
 
 
 def test_the_keys_of_the_rules_stay_with_the_master(tmp_path: Path) -> None:
