@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 import msgspec
 
 from traptor.supervisor.workers.forking.orders import (
+    NO_ROOM,
     Answer,
     Failed,
     Forked,
@@ -78,7 +79,7 @@ class Forker:
         """Return the exit code of a worker that is dead or killed; None when nobody knows it."""
         try:
             answer, _ = self._ask(ReapOrder(pid))
-        except ForkerLost:
+        except OSError:
             return None
         return answer.code if isinstance(answer, Reaped) else None
 
@@ -101,6 +102,11 @@ class Forker:
             raise ForkerLost(errno.EAGAIN, "the forker is lost")
         try:
             send(self._sock, order, fds)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            raise self._lost(str(error)) from None
+        try:
             received = receive_answer(self._sock)
         except TimeoutError:
             raise self._lost(f"it did not answer within {_ANSWER_S:g} s") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from types import TracebackType
 
 from traptor.common.logs.event import fields
@@ -15,8 +16,8 @@ log = logging.getLogger(__name__)
 class ForkerKeeper:
     """Holds the forker of this master. A context manager that starts the first one and ends the last.
 
-    The first one is started before the master has anything to do, so it is small. Another is made from the
-    master as it is then.
+    The first one is started before the master has anything to do, so it is small. Another, or the first on a
+    host that had no room for it, is made from the master as it is then.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,8 @@ class ForkerKeeper:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> ForkerKeeper:
-        self._forker = Forker.start()
+        with suppress(OSError):  # whoever asks for it hears of it, and asks again
+            self._forker = Forker.start()
         return self
 
     def __exit__(
@@ -36,7 +38,8 @@ class ForkerKeeper:
     def watch(self) -> None:
         """Notice its end from now on, in the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._watch(self.forker())
+        if self._forker is not None:
+            self._watch(self._forker)
 
     def forker(self) -> Forker:
         """Return the forker; a new one, if the last has ended or is lost. Raises OSError without room."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Sequence
 
 import msgspec
+
+NO_ROOM = frozenset({errno.ENOMEM, errno.ENOBUFS, errno.ETOOMANYREFS})
+"""The errors of a packet that the kernel has no room for: it was not sent, and another may be."""
 
 _PACKET_BYTES = 1 << 12
 _MOST_FDS = 8

@@ -17,6 +17,7 @@ import setproctitle
 
 from traptor.common.errors import ExitCode
 from traptor.supervisor.workers.forking.orders import (
+    NO_ROOM,
     Answer,
     Failed,
     Forked,
@@ -55,7 +56,13 @@ def serve_orders(orders: socket.socket, master_pid: int) -> None:
 def _fork(orders: socket.socket, order: ForkOrder, fds: list[int]) -> None:
     answer, pidfds = _forked(order, fds)
     close_all(fds)
-    send(orders, answer, pidfds)
+    try:
+        send(orders, answer, pidfds)
+    except OSError as error:
+        if error.errno not in NO_ROOM or not isinstance(answer, Forked):
+            raise
+        _kill(answer.pid)
+        send(orders, Failed(error.errno))
     close_all(pidfds)
 
 
@@ -72,9 +79,13 @@ def _forked(order: ForkOrder, fds: list[int]) -> tuple[Answer, list[int]]:
     try:
         return Forked(pid), [os.pidfd_open(pid)]
     except OSError as error:  # nothing could tell of its end
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _kill(pid)
         return Failed(error.errno or errno.EMFILE), []
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _reaped(pid: int) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import resource
@@ -10,9 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
@@ -155,6 +157,38 @@ def test_a_worker_that_the_master_has_no_descriptor_for_does_not_live(forker: Fo
         forker.fork("track:0", [theirs.fileno()])
     assert not psutil.Process(forker.pid).children()
     os.close(fork(forker)[1])
+
+
+def _without_room(real: Callable[..., None]) -> Callable[..., None]:
+    """Send as `real` does, but not the first packet that has descriptors: the kernel has no room for it."""
+    refusals = [OSError(errno.ETOOMANYREFS, os.strerror(errno.ETOOMANYREFS))]
+
+    def send(sock: socket.socket, message: object, fds: Sequence[int] = ()) -> None:
+        if fds and refusals:
+            raise refusals.pop()
+        real(sock, message, fds)
+
+    return send
+
+
+@pytest.mark.parametrize("end", [forker_module, serving])
+def test_a_packet_that_the_kernel_has_no_room_for_costs_one_fork_and_no_stream(
+    end: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    monkeypatch.setattr(end, "send", _without_room(end.send))
+    forker = Forker.start()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(OSError, match=os.strerror(errno.ETOOMANYREFS)) as refused:
+        forker.fork("track:0", [theirs.fileno()])
+    assert not isinstance(refused.value, ForkerLost)
+    assert not psutil.Process(forker.pid).children()
+    pid, pidfd = fork(forker)
+    os.kill(pid, signal.SIGKILL)
+    assert has_ended(pidfd)
+    os.close(pidfd)
+    assert forker.reap(pid) == -signal.SIGKILL
+    assert forker.end() == 0
 
 
 MASTER = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 from support.waiting import DEADLINE_S
 
 from traptor.supervisor.workers.forking import forker as forker_module
-from traptor.supervisor.workers.forking.forker import ForkerLost
+from traptor.supervisor.workers.forking.forker import Forker, ForkerLost
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 
 
@@ -66,3 +67,21 @@ def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
 
     with ForkerKeeper() as keeper:
         asyncio.run(lose(keeper))
+
+
+def test_a_host_without_room_for_it_at_the_start_may_have_room_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(keeper: ForkerKeeper) -> None:
+        keeper.watch()
+        with pytest.raises(BlockingIOError):
+            keeper.forker()
+        monkeypatch.undo()
+        assert psutil.pid_exists(keeper.forker().pid)
+        keeper.close()
+
+    monkeypatch.setattr(Forker, "start", _full)
+    with ForkerKeeper() as keeper:
+        asyncio.run(ask(keeper))
+
+
+def _full() -> Forker:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
