@@ -73,6 +73,7 @@ class Havoc:
         self._undoings: list[_Undoing] = []
         self._ways: dict[Kind, Callable[[Disturbance], Undo | None]] = {
             Kind.KILL_WORKER: self._kill_worker,
+            Kind.KILL_FORKER: self._kill_forker,
             Kind.STOP_WORKER: self._stop_worker,
             Kind.STOP_WORKER_LONG: self._stop_worker,
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
@@ -142,6 +143,10 @@ class Havoc:
     def _kill_worker(self, disturbance: Disturbance) -> None:
         _, pid = self._worker(disturbance)
         os.kill(pid, signal.SIGKILL)
+
+    def _kill_forker(self, _: Disturbance) -> None:
+        self._need_supervisor()
+        self._on.masters.kill_forker()
 
     def _stop_worker(self, disturbance: Disturbance) -> Undo:
         name, pid = self._worker(disturbance)

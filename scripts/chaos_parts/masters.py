@@ -46,6 +46,11 @@ class Masters:
         self._supervisor.kill()
         self.kills.append(time.monotonic())
 
+    def kill_forker(self) -> None:
+        """Kill the forker of the running supervisor. Raises ProcessLookupError when there is none."""
+        self._gauges[-1].sample()
+        self._gauges[-1].kill_forker()
+
     def sample(self) -> None:
         """Sample the running supervisor."""
         if not self._is_down:

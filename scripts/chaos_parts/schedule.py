@@ -26,6 +26,7 @@ class Kind(StrEnum):
     """All kinds of disturbances, named as in the report."""
 
     KILL_WORKER = "worker killed"
+    KILL_FORKER = "forker killed, and all workers with it"
     STOP_WORKER = "worker stopped for a moment"
     STOP_WORKER_LONG = "worker stopped until it is replaced"
     KILL_SUPERVISOR = "supervisor killed, the next one started"
@@ -64,6 +65,7 @@ class Habit:
 
 HABITS = {
     Kind.KILL_WORKER: Habit(6),
+    Kind.KILL_FORKER: Habit(1),
     Kind.STOP_WORKER: Habit(3, Target.WORKERS, (0.5, 2.5)),
     Kind.STOP_WORKER_LONG: Habit(2, Target.WORKERS, (12.0, 12.0)),
     Kind.KILL_SUPERVISOR: Habit(

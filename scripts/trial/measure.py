@@ -14,6 +14,7 @@ _WARM_UP = 0.2  # of the samples: caches fill at first
 _DESCRIPTORS, _THREADS = 6.0, 2.0  # each generation takes some, and they come and go
 _LONG_S = 180.0  # in a shorter soak memory only fills up, and is shown, not judged
 _RSS_MIB = 8.0
+_FORKER = "traptor: forker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,16 @@ class Gauge:
             return
         self._children.update(children)
 
+    def kill_forker(self) -> None:
+        """Kill the process that forks the workers. Raises ProcessLookupError when there is none."""
+        try:
+            forkers = [child for child in self._master.children() if _title(child) == _FORKER]
+        except psutil.NoSuchProcess:
+            forkers = []
+        if not forkers:
+            raise ProcessLookupError
+        forkers[0].kill()
+
     def most_descriptors_of_a_child(self) -> int:
         """Return the descriptors of the child that has the most."""
         return max((_descriptors(child) for child in self._master.children(recursive=True)), default=0)
@@ -83,6 +94,13 @@ class Gauge:
     def orphans(self) -> list[int]:
         """Return processes of the master that still run."""
         return sorted(c.pid for c in self._children if c.is_running() and not _is_zombie(c))
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
 
 
 def _descriptors(process: psutil.Process) -> int:

@@ -113,7 +113,7 @@ def test_a_broken_ini_is_mended(on: Any, calls: list[str]) -> None:
     assert calls == ["reload", "reload"]
 
 
-@pytest.mark.parametrize("kind", [Kind.RELOAD, Kind.BREAK_INI, Kind.KILL_WORKER])
+@pytest.mark.parametrize("kind", [Kind.RELOAD, Kind.BREAK_INI, Kind.KILL_WORKER, Kind.KILL_FORKER])
 def test_a_supervisor_that_only_starts_gets_no_signal(kind: Kind, on: Any, calls: list[str]) -> None:
     on.masters.is_up = False
     chaos = havoc(on, one(kind))
