@@ -25,8 +25,8 @@ from chaos_parts.ledger import read_ledger
 from chaos_parts.leftovers import leftovers, messages_left
 from chaos_parts.masters import Masters
 from chaos_parts.quiet import Quiet
-from chaos_parts.report import Report
-from chaos_parts.schedule import FULL_DISKS, schedule
+from chaos_parts.report import LONG_RUN_MINUTES, Report
+from chaos_parts.schedule import FULL_DISKS, Kind, schedule
 from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
 from chaos_parts.verdict import Found, judged
 from traptor.supervisor.ledger.answers.accounting import imbalances
@@ -127,6 +127,10 @@ class Chaos:
             disks=self._disks.by_kind,
         )
         without = FULL_DISKS - self._disks.by_kind.keys()
+        if self._options.minutes < LONG_RUN_MINUTES:
+            without |= {
+                Kind.KILL_FORKER
+            }  # soon after an outage of Kafka, all workers repeat what was in flight
         disturbances = schedule(self._options.seed, self._options.every_s, without)
         return Havoc(victims, disturbances, (TOPIC, DEAD_LETTERS))
 

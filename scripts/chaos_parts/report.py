@@ -15,7 +15,7 @@ MOST_DOUBLED = 0.01
 # A kill in the seconds after an outage of Kafka repeats everything that was in flight: once, 195 of the 8,842
 # tweets of a minute. In a long run it evens out.
 MOST_DOUBLED_IN_SHORT_RUNS = 0.05
-_LONG_RUN_MINUTES = 5.0
+LONG_RUN_MINUTES = 5.0
 MOST_APART_S = 1.5
 _SHOWN = 5  # of the losses, in the table
 
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def _most_doubled(self) -> float:
-        return MOST_DOUBLED if self.minutes >= _LONG_RUN_MINUTES else MOST_DOUBLED_IN_SHORT_RUNS
+        return MOST_DOUBLED if self.minutes >= LONG_RUN_MINUTES else MOST_DOUBLED_IN_SHORT_RUNS
 
     def gap_sums(self) -> dict[str, float]:
         """Seconds by cause, over all connections."""

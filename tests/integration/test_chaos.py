@@ -20,7 +20,6 @@ def test_a_collection_in_which_everything_is_killed_accounts_for_every_tweet(tmp
     assert told["supervisors"] > 1
     assert told["disturbances"]["Kafka killed"] >= 1
     assert told["disturbances"]["Redis killed"] >= 1
-    assert told["disturbances"]["forker killed, and all workers with it"] >= 1
     assert told["disturbances"]["disk of state_dir filled"] >= 1
     assert told["disturbances"]["disk of log_dir filled"] >= 1
     assert told["disturbances"]["disk of Kafka filled"] >= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from itertools import chain, groupby
@@ -157,7 +156,10 @@ class Edition:
         That is so where a filter has only followed users, and no other filter has any of them.
         """
         filters = [""] * len(self._of_value)
-        times = Counter(chain.from_iterable(one.numbers for of in self._packed.values() for one in of))
+        times = [0] * len(self._of_value)
+        for one in chain.from_iterable(self._packed.values()):
+            for number in one.numbers:
+                times[number] += 1
         for key, (first, *others) in self._packed.items():
             is_sole = first.is_of_users and not others and key not in self._single
             if is_sole and all(times[number] == 1 for number in first.numbers):

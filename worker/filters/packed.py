@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import msgspec
 
@@ -35,7 +36,7 @@ class PackedValue(msgspec.Struct, frozen=True):
     scope: FollowScope = FollowScope.FULL
 
 
-_Users = dict[str | None, tuple[int, ...]]
+_Users = dict[str | None, tuple[int, ...]]  # posts may have no author; it is asked for None then
 
 
 class PackedValues:
@@ -53,7 +54,7 @@ class PackedValues:
                 by_text = track if value.kind is RuleType.TRACK else locations
                 by_text[value.text] = (*by_text.get(value.text, ()), number)
         self._texts = ValueMatcher(track, {}, locations)
-        self._mentioned = FollowIndex({user: numbers for user, numbers in self._reposted.items() if user})
+        self._mentioned = FollowIndex(cast(dict[str, tuple[int, ...]], self._reposted))
 
     def _add_user(self, value: PackedValue, number: int) -> None:
         if value.scope is not FollowScope.FULL and self._reposted is self._authors:
