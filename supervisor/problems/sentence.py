@@ -47,6 +47,8 @@ def subject_of(problem: OpenProblem) -> str:
             return f"{name} REFRESH WAITS"
         case Subject.KEY:
             return f"key {name} {_capitals(problem.kind.partition(':')[0])}"
+        case Subject.APP if problem.kind == "unfit":
+            return f"app {name} NOT COLLECTING {_rules(rules)}"
         case Subject.APP:
             about = f" {_rules(rules)}" if rules else ""
             return f"app {name} {_capitals(problem.kind)}{about}"

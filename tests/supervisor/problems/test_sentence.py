@@ -63,7 +63,7 @@ def test_what_comes_from_outside_stays_on_one_line() -> None:
         (problem(Subject.ALL, ""), "NOTHING IS COLLECTED"),
         (problem(Subject.KEY, "k1", kind="COOLING:rate_limited"), "key k1 COOLING"),
         (problem(Subject.APP, "a1", kind="out_of_credit"), "app a1 OUT OF CREDIT"),
-        (problem(Subject.APP, "a1", kind="unfit", rules=3), "app a1 UNFIT 3 rules"),
+        (problem(Subject.APP, "a1", kind="unfit", rules=3), "app a1 NOT COLLECTING 3 rules"),
         (problem(Subject.OUTPUT, "kafka", kind="failing"), "output kafka FAILING"),
         (problem(Subject.GROUP), "follow:0 RULES SUSPECT"),
         (problem(Subject.RULES, rules=2), "follow:0 REJECTED 2 rules"),
