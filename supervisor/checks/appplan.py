@@ -23,6 +23,7 @@ from traptor.supervisor.filters.sync.budget import RequestLimits
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.standing import EFFECT_S, Standing
 from traptor.supervisor.filters.sync.steps import BATCH
+from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, PriceOf1000, price_of_1000
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.workers.leftovers import app_connection, app_connections
@@ -60,6 +61,7 @@ class AppPlan:
     load: Load
     expand: Expand
     price: PriceOf1000
+    caps: Caps
     trouble: str = ""  # why X does not tell which filters stand there
     fill_method: FillMethod | None = None  # None: gaps are not filled
     fills: Plan | None = None  # what is searched for each gap, if that is the method
@@ -143,6 +145,7 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
         load=Load.of(len(changes.missing), len(changes.surplus)),
         expand=expand,
         price=price_of_1000(terms(settings).prices, expand),
+        caps=terms(settings).caps,
         trouble=look.trouble,
         fill_method=method,
         fills=plan_of(groups, lambda _rule: True) if method is FillMethod.SEARCH else None,

@@ -29,13 +29,15 @@ def print_apps(console: Console, plans: Sequence[AppPlan]) -> None:
     """Print a table of the apps, a line on load and price of each, and what waits, by rule."""
     table = Table(title="Apps and their filters at X")
     for heading in _HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("app", "groups") else "right")
+        table.add_column(
+            heading, justify="left" if heading in ("app", "groups") else "right", overflow="fold"
+        )
     for plan in plans:
         table.add_row(*_cells(plan))
     console.print(table)
     for plan in plans:
         say(console, f"{plan.connection}: {filters_of(plan)}.")
-        say(console, f"{plan.connection}: {load_of(plan)}; {price_of(plan)}.")
+        say(console, f"{plan.connection}: {load_of(plan)}; {price_of(plan)}; {caps_of(plan)}.")
         for text in pair_of(plan):
             say(console, f"{plan.connection}: {text}.")
         for text in fills_of(plan):
@@ -78,6 +80,17 @@ def price_of(plan: AppPlan) -> str:
         f"${plain:,.2f}" if plain == other else f"${plain:,.2f} (${other:,.2f} if all repost or quote one)"
     )
     return f"1,000 posts cost {range_} with expand = {plan.expand}"
+
+
+def caps_of(plan: AppPlan) -> str:
+    """Return what ends the stream before it costs more, or that nothing does."""
+    caps = plan.caps
+    found = [
+        *([] if caps.daily_posts is None else [f"{caps.daily_posts:,} posts a day"]),
+        *([] if caps.daily_dollars is None else [f"${caps.daily_dollars:,.2f} a day"]),
+        *([] if caps.monthly_dollars is None else [f"${caps.monthly_dollars:,.2f} a month"]),
+    ]
+    return f"at most {', '.join(found)}" if found else "no cap is set (daily_dollars, monthly_dollars)"
 
 
 def pair_of(plan: AppPlan) -> Iterator[str]:

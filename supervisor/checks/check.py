@@ -20,6 +20,7 @@ from traptor.supervisor.checks import host
 from traptor.supervisor.checks.appplan import AppPlan, planned_apps, plans_of_apps
 from traptor.supervisor.checks.appreport import (
     by_rule,
+    caps_of,
     differences_of,
     fills_of,
     filters_of,
@@ -185,7 +186,8 @@ async def _check_rules(
 
 def _check_apps(apps: Sequence[AppPlan], found: Findings) -> None:
     for plan in apps:
-        found.facts.append(f"{plan.connection}: {filters_of(plan)}; {load_of(plan)}; {price_of(plan)}.")
+        told = "; ".join((filters_of(plan), load_of(plan), price_of(plan), caps_of(plan)))
+        found.facts.append(f"{plan.connection}: {told}.")
         if plan.trouble:
             found.failures.append(
                 f"{plan.connection}: X does not tell which filters stand there: {plan.trouble}"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from traptor.common.config.settings import load_settings
+from traptor.common.rules.rule import GroupId
+from traptor.supervisor.apps.wanted.translated import Wording, translated
 from traptor.supervisor.checks.appplan import AppPlan, app_plans, planned_apps
-from traptor.supervisor.checks.appreport import as_json, print_apps
+from traptor.supervisor.checks.appreport import as_json, caps_of, print_apps
+from traptor.supervisor.money.caps import Caps
+from traptor.supervisor.rules.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -40,3 +45,17 @@ def test_two_connections_are_said_to_bring_one_output(plans: tuple[AppPlan, ...]
     print_apps(Console(file=out, width=200), plans)
     said = [line for line in out.getvalue().splitlines() if "one output" in line]
     assert said == ["v2:big: v2:big and v2:big.2 carry the same filters and bring one output."]
+
+
+def test_what_caps_the_cost_is_said_and_that_nothing_does(plans: tuple[AppPlan, ...]) -> None:
+    assert caps_of(plans[0]) == "no cap is set (daily_dollars, monthly_dollars)"
+    some = replace(plans[0], caps=Caps(daily_posts=20_000, monthly_dollars=1_500.0))
+    assert caps_of(some) == "at most 20,000 posts a day, $1,500.00 a month"
+    assert caps_of(replace(some, caps=Caps(daily_dollars=5.0))) == "at most $5.00 a day"
+
+
+def test_the_groups_of_an_app_are_whole_in_a_narrow_terminal(plans: tuple[AppPlan, ...]) -> None:
+    group = translated(Snapshot.of(GroupId.parse("locations:0"), [], 0.0), Wording())
+    out = io.StringIO()
+    print_apps(Console(file=out, width=80), [replace(plans[0], groups=(group,))])
+    assert "…" not in out.getvalue()
