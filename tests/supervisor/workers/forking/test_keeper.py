@@ -18,6 +18,12 @@ from traptor.supervisor.workers.forking.forker import Forker, ForkerLost
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 
 
+@pytest.fixture(autouse=True)
+def errors_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever level other tests left."""
+    caplog.set_level(logging.ERROR)
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not holds():
