@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _FOLDER_MODE = 0o755
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+_READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY  # a pipe there keeps nobody waiting
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
 _TAIL_BYTES = 65_536
@@ -77,9 +78,7 @@ class LineFile:
     def last_lines(self) -> Sequence[bytes]:
         """Return the whole lines among the last bytes of the file, whoever wrote them; none on an error."""
         try:
-            with self._path.open("rb") as file:
-                start = max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES)
-                data = os.pread(file.fileno(), _LAST_BYTES, start)
+            start, data = _end_of(self._path)
         except OSError:
             return ()  # whoever writes says why
         lines = data.split(b"\n")
@@ -168,3 +167,16 @@ def _end_of_last_line(fd: int, size: int) -> int:
             return start + found + 1
         end = start
     return 0
+
+
+def _end_of(path: Path) -> tuple[int, bytes]:
+    """Return the last bytes of a file, and where they start; none of what is no file. Raises OSError."""
+    fd = os.open(path, _READ_FLAGS)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return 0, b""
+        start = max(0, found.st_size - _LAST_BYTES)
+        return start, os.pread(fd, _LAST_BYTES, start)
+    finally:
+        os.close(fd)

@@ -86,6 +86,7 @@ def test_what_is_no_file_is_refused_and_waits_for_nobody(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "fifo.jsonl")
     (tmp_path / "folder.jsonl").mkdir()
     for name in ("fifo.jsonl", "folder.jsonl"):
+        assert list(LineFile(tmp_path / name).last_lines()) == []
         with pytest.raises(SinkError, match="it is not a file"):
             LineFile(tmp_path / name).open()
 
