@@ -155,7 +155,8 @@ def _as_tuple(value: Any, item: Any) -> Any:
     if isinstance(item, type) and issubclass(item, Part):
         return tuple(_as_struct(one, item) for one in value if isinstance(one, Mapping))
     try:
-        # Numbers: a point or ring with an invalid number says nothing about the tweet's location.
-        return msgspec.convert(value, tuple[item, ...])
-    except msgspec.ValidationError:
+        # A point or ring with an invalid number says nothing about the tweet's location.
+        found = msgspec.convert(value, tuple[item, ...])
+    except (msgspec.ValidationError, UnicodeError):  # half a surrogate pair is no number either
         return None
+    return tuple(map(well_formed, found)) if item is str else found

@@ -113,6 +113,13 @@ def test_half_a_surrogate_pair_does_not_lose_the_post() -> None:
     assert whole_post(raw).post.text == "?"
 
 
+def test_half_a_surrogate_pair_in_a_list_does_not_lose_the_post() -> None:
+    odd = {"edit_history_tweet_ids": ["\ud83d"], "geo": {"coordinates": {"coordinates": ["\ud83d"]}}}
+    raw = json.dumps({"data": post_fields("a", **odd)}).encode()
+    assert head_of(raw).post.edit_of == "?"
+    assert whole_post(raw).post.text == "a"
+
+
 @given(st.dictionaries(MEMBERS, JSON, max_size=4), st.binary(max_size=3))
 def test_no_line_is_fatal(document: dict[str, object], more: bytes) -> None:
     for line in (json.dumps(document).encode(), json.dumps(document).encode() + more, more):

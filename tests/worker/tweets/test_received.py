@@ -138,6 +138,11 @@ def test_a_half_surrogate_pair_does_not_lose_a_tweet():
     assert message.tweet.text == "cut ?"
 
 
+def test_half_a_surrogate_pair_for_a_number_does_not_lose_a_tweet():
+    message = read_message(b'{"id_str":"1","text":"a","coordinates":{"coordinates":["\\ud83d",2]}}')
+    assert (message.kind, message.tweet.text) == (Kind.TWEET, "a")
+
+
 members = st.sampled_from(
     [
         "id_str",
