@@ -173,7 +173,7 @@ class Dispatch:
 
     def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:
         """Return the post as a tweet of v1.1; one that cannot be rebuilt is delivered as it came."""
-        tweet = rebuilt(head, post)
+        tweet = rebuilt(raw, head, post)
         if tweet is None:
             self._errors.add(_NOT_REBUILT)
             self._excerpts.show("a post cannot be rebuilt as a tweet of v1.1", raw)

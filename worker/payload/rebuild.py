@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import orjson
 
 from traptor.worker.payload.entities import quoted_link, v1_entities
@@ -23,6 +24,7 @@ from traptor.worker.payload.source import (
     SourceIncludes,
     SourceLine,
     SourcePost,
+    decode_alone,
 )
 from traptor.worker.payload.times import timestamp_ms, v1_time
 from traptor.worker.posts.head import PostHead
@@ -39,17 +41,19 @@ _COUNTS = b',"quote_count":%d,"reply_count":%d,"retweet_count":%d,"favorite_coun
 _FLAGS = b',"favorited":false,"retweeted":false,"filter_level":null,"possibly_sensitive":'
 
 
-def rebuilt(head: PostHead, post_id: int) -> bytes | None:
-    """Return the v1.1 tweet of a post as one JSON object; None where that cannot be made.
+def rebuilt(raw: bytes, head: PostHead, post_id: int) -> bytes | None:
+    """Return the v1.1 tweet of a line's post as one JSON object; None where that cannot be made.
 
     `post_id` is its id as a number, 0 for no usual id. A head that was not decoded by `decode_source` has a
-    member of a type that X does not document.
+    member of a type that X does not document, of which the tweet may have no need.
     """
-    if post_id <= 0 or not isinstance(head, SourceLine) or head.data is None:
+    if post_id <= 0:
         return None
     try:
-        return _tweet(head.data, post_id, head.includes or NOTHING_INCLUDED)
-    except (ValueError, RecursionError):  # an id that is no number, or a time that is none
+        source = head if isinstance(head, SourceLine) else decode_alone(raw)
+        assert source.data is not None
+        return _tweet(source.data, post_id, source.includes or NOTHING_INCLUDED)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # such as an id that is no number
         return None
 
 
@@ -121,9 +125,9 @@ def _point(first: bytes, second: bytes) -> bytes:
 
 
 def _references(post: SourcePost) -> Mapping[str | None, str | None]:
-    """Return the ids of the posts that it reposted, quoted or replied to, by kind."""
+    """Return the ids of the posts that it reposted, quoted or replied to, by kind: the first of each."""
     found = post.referenced_tweets or post.referenced_posts
-    return {one.type: one.id for one in found} if found else _REFERS_TO_NONE
+    return {one.type: one.id for one in reversed(found)} if found else _REFERS_TO_NONE
 
 
 def _others(post: SourcePost, references: Mapping[str | None, str | None], included: SourceIncludes) -> bytes:

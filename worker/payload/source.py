@@ -222,4 +222,12 @@ class SourceLine(PostHead, frozen=True, gc=False):
     includes: SourceIncludes | None = None
 
 
+class SourceAlone(Source, frozen=True, gc=False):
+    """The parts of a line that a tweet is made of, whatever its other members hold."""
+
+    data: SourcePost
+    includes: SourceIncludes | None = None
+
+
 decode_source: Final = msgspec.json.Decoder(SourceLine).decode
+decode_alone: Final = msgspec.json.Decoder(SourceAlone).decode

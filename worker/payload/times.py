@@ -21,10 +21,17 @@ def v1_time(iso: str | None) -> bytes:
         return b"null"
     time = datetime.fromisoformat(iso)
     if iso[10:11] != "T" or iso[19:] != ".000Z":  # X writes no other form
-        time = time.astimezone(UTC)
+        time = _in_utc(time)
         iso = time.isoformat()
     day, month = _DAYS[time.weekday()], _MONTHS[time.month - 1]
     return f'"{day} {month} {time.day:02d} {iso[11:19]} +0000 {time.year:04d}"'.encode()
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:  # on the first or the last day of all
+        raise ValueError("a time beyond the calendar") from error
 
 
 def timestamp_ms(post_id: int, iso: str | None) -> bytes:

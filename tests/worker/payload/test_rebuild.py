@@ -116,7 +116,9 @@ LINE = {
 
 def rebuilt(line: bytes) -> bytes | None:
     found = read_line(line, decode_source)
-    return rebuild.rebuilt(found, number_of(found.post.id) or 0) if isinstance(found, PostHead) else None
+    if not isinstance(found, PostHead):
+        return None
+    return rebuild.rebuilt(line, found, number_of(found.post.id) or 0)
 
 
 def v1(line: Json) -> Json:
@@ -279,6 +281,23 @@ def test_an_id_that_is_no_number_is_not_written_as_one(an_id: str) -> None:
     for name in ("id", "author_id", "in_reply_to_user_id"):
         made = rebuilt(post_line(post_fields("a", **{name: an_id})))
         assert made is None or isinstance(orjson.loads(made)[name], int)
+
+
+@pytest.mark.parametrize("odd", [{"matching_rules": [{"id": 1}]}, {"matching_rules": "1"}])
+def test_a_line_with_an_odd_member_that_no_tweet_needs_is_rebuilt(odd: Json) -> None:
+    assert v1(LINE | odd) == v1(LINE)
+
+
+def test_of_two_references_of_a_kind_the_first_counts() -> None:
+    references = [{"type": kind, "id": key} for kind, key in (("quoted", "5"), ("quoted", "6"))]
+    assert v1({"data": post_fields("a", referenced_tweets=references)})["quoted_status_id"] == 5
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_a_time_beyond_the_calendar_is_not_fatal(time: str) -> None:
+    assert rebuilt(post_line(post_fields("a", created_at=time))) is None
+    author = {"id": "42", "created_at": time}
+    assert rebuilt(post_line(post_fields("a"), includes={"users": [author]})) is None
 
 
 def test_counts_that_are_not_told_are_null() -> None:
