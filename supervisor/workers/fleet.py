@@ -190,7 +190,10 @@ class Fleet:
         code = member.process.reap()
         del self._members[generation.name]
         generation.move(GenerationState.GONE)
-        self._list_soon()
+        if self._members:
+            self._list_soon()
+        else:  # the master may be about to end
+            self._write_roster()
         try:
             self._events.on_gone(generation, code)
         except Exception:
