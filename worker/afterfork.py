@@ -1,4 +1,4 @@
-"""Turn a fresh fork of the master into a worker: nothing of the master may act on in it."""
+"""Part a fresh fork from its parent, nothing of which may act on in it, and make a worker of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO
 
 import setproctitle
 
-# Blocked by the master around the fork, so that none of them can run a handler of the master in the child.
+# Blocked around a fork, and in the forker always: none of them can run a handler of the parent in the child.
 HANDLED_SIGNALS = frozenset(
     {
         signal.SIGTERM,
@@ -91,7 +91,7 @@ def offer_to_oom_killer() -> None:
 
 
 def _close_all_but(keep_fds: Collection[int]) -> None:
-    """Close the master's descriptors, some five per other worker, in few calls and without listing them."""
+    """Close what was inherited, of a master some five per worker, in few calls and without listing it."""
     borders = sorted({2, *(fd for fd in keep_fds if fd > 2), _MOST_FD})
     for kept, next_kept in pairwise(borders):
         if next_kept - kept > 1 and not _close_range(kept + 1, next_kept - 1):

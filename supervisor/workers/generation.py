@@ -55,7 +55,7 @@ PUT_DOWN = frozenset({Ending.HUNG, Ending.STOPPED, Ending.MEMORY})
 class Vitals:
     """One sample of a process."""
 
-    anonymous_bytes: int  # anonymous memory; parts still shared with the master count
+    anonymous_bytes: int  # anonymous memory; parts still shared with the forker count
     cpu_percent: float  # of one core, since the previous sample
     descriptors: int
     status: str  # as psutil names it: running, sleeping, stopped, ...
