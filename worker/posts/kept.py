@@ -51,7 +51,7 @@ def _kept(body: bytes, now_s: float) -> KeptPost | None:
     return KeptPost(
         post,
         tuple(numbers_of([one.id for one in included])),
-        now_s if received_at_s is None else min(received_at_s, now_s),
+        now_s if received_at_s is None else min(max(0.0, received_at_s), now_s),
     )
 
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 1.0
 _TRY_AGAIN_S: Final = 10.0
 _MOST_UNWRITTEN: Final = 1 << 16
+_ADOPTED_S: Final = 600.0  # before the last post: what a dead worker kept earlier, it recorded
 
 
 def register_of(birth: Birth) -> Register | None:
@@ -161,11 +162,13 @@ class Register:
         self._begin()
         self._end()
 
-    def adopt(self, kept: Iterable[KeptPost]) -> None:
+    def adopt(self, kept: Sequence[KeptPost]) -> None:
         """Take what a dead worker kept last: it counted it, and may not have come to record it."""
+        since_s = max((one.received_at_s for one in kept), default=0.0) - _ADOPTED_S
+        last = [one for one in kept if one.received_at_s >= since_s]
         self._begin()
         try:
-            for at_s, those in groupby(kept, lambda one: int(one.received_at_s)):
+            for at_s, those in groupby(last, lambda one: int(one.received_at_s)):
                 if new := [one for one in those if not self._memory.has(one.post)]:
                     self._adopt(new, at_s)
         finally:

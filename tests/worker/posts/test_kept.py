@@ -23,6 +23,7 @@ CAME_AT = 1_792_976_523.25
         ({"id_str": "7", "traptor": {}}, KeptPost(7, (), NOW)),  # extras = no
         ({"id_str": "7", "traptor": {"collection": {"received_at": "2999-01-01"}}}, KeptPost(7, (), NOW)),
         ({"id_str": "7", "traptor": {"collection": {"received_at": "x"}}}, KeptPost(7, (), NOW)),
+        ({"id_str": "7", "traptor": {"collection": {"received_at": "1969-01-01"}}}, KeptPost(7, (), 0.0)),
     ],
 )
 def test_a_post_is_found_with_what_it_included_and_when_it_came(

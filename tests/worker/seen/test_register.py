@@ -20,6 +20,7 @@ from traptor.worker.seen.memory import Memory
 from traptor.worker.seen.register import Register
 
 NOW = 1_790_157_600.0
+MIDNIGHT = 1_790_121_600.0
 
 
 class Worker:
@@ -155,11 +156,19 @@ def test_what_a_dead_worker_kept_last_is_taken_with_its_outbox(tmp_path: Path) -
 @pytest.mark.parametrize("who", ["the adopter", "a later worker"])
 def test_what_a_dead_worker_kept_last_is_billed_again_on_another_day_only(tmp_path: Path, who: str) -> None:
     adopter = Worker(tmp_path)
-    adopter.register.adopt([KeptPost(1, (2,), NOW - 86_400), KeptPost(3, (4,), NOW)])
+    adopter.register.adopt([KeptPost(1, (2,), MIDNIGHT - 1), KeptPost(3, (4,), MIDNIGHT)])
     knows = adopter.register if who == "the adopter" else Worker(tmp_path).register
     assert knows.seen([1, 2, 3, 4]) == [True, False, True, False]
-    assert [knows.is_billed([post], NOW) for post in (1, 2, 3, 4)] == [False, False, True, True]
+    assert [knows.is_billed([post], MIDNIGHT) for post in (1, 2, 3, 4)] == [False, False, True, True]
     assert adopter.register.billed == (0, 0), "whoever kept them counted them"
+
+
+def test_an_output_of_days_makes_no_other_worker_forget_what_came_now(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path)
+    one.take([1_000])
+    one.register.adopt([KeptPost(1 + hour, (), NOW - 3_600 * (200 - hour)) for hour in range(200)])
+    other.register.look()
+    assert other.register.seen([1_000, 200, 199]) == [True, True, False]
 
 
 def test_what_is_known_already_is_not_recorded_again(tmp_path: Path) -> None:
