@@ -150,12 +150,12 @@ class Edition:
         packed = PackedFilter(its_numbers, GroupId.parse(group).type is RuleType.FOLLOW)
         self._packed[meaning.filter_id] = (*self._packed.get(meaning.filter_id, ()), packed)
 
-    def _filters_by_user(self) -> list[str]:
-        """Return the filter of each packed value whose posts are told apart by users alone; else none's name.
+    def _filters_by_user(self) -> list[str | None]:
+        """Return the filter of each packed value whose posts are told apart by users alone; None for others.
 
         That is so where a filter has only followed users, and no other filter has any of them.
         """
-        filters = [""] * len(self._of_value)
+        filters: list[str | None] = [None] * len(self._of_value)
         times = [0] * len(self._of_value)
         for one in chain.from_iterable(self._packed.values()):
             for number in one.numbers:

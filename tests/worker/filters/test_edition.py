@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -81,6 +82,13 @@ def test_rules_follow_from_the_ids_of_filters_and_the_values_of_packed_ones(
 )
 def test_posts_of_filters_that_nobody_told_of_are_foreign(line: bytes) -> None:
     assert found(line) == (RuleSource.FOREIGN, [])
+
+
+def test_a_filter_without_an_id_is_foreign_whoever_wrote_the_post() -> None:
+    edition = Edition(RULES, (), (packed("4", "follow:0", ("42", "7")), packed("5", "follow:0", ("42", "9"))))
+    for named in ({}, {"id": None}, {"id": ""}):
+        line = json.dumps({"data": post_fields(author_id="42"), "matching_rules": [named]}).encode()
+        assert found(line, edition) == (RuleSource.FOREIGN, [])
 
 
 def test_a_foreign_filter_beside_one_of_ours_changes_nothing() -> None:
