@@ -23,8 +23,8 @@ def one_line(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 rule` or `2 rules`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return `1 rule`, `2 rules` or `5,852 rules`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def printable(text: str) -> str:

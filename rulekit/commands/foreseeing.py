@@ -101,6 +101,7 @@ def _validate_value(limits: Limits, kind: str, value: str, as_json: bool) -> Non
     if as_json:
         say_json(told)
     else:
+        told["valid"] = "yes" if verdict.is_valid else "no"
         limit = told.pop("limit", None)
         if isinstance(limit, dict):
             told["limit"] = f"{limit['counts']} of {limit['per_connection']} of a connection"

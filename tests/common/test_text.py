@@ -28,4 +28,5 @@ def test_the_rest_is_shown_as_escapes() -> None:
 
 
 def test_a_noun_agrees_with_its_number() -> None:
-    assert [counted(number, "key") for number in (0, 1, 2)] == ["0 keys", "1 key", "2 keys"]
+    told = [counted(number, "key") for number in (0, 1, 2, 5_852)]
+    assert told == ["0 keys", "1 key", "2 keys", "5,852 keys"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -72,7 +73,7 @@ def test_with_v2_traptorctl_tells_of_the_apps_filters(desk: Desk) -> None:
     result = CliRunner().invoke(ctl, command)
     assert "app first: 1 filter added, 1 deleted, 4 -> 4 of 1000" in result.output, "of all its groups"
     assert (
-        "matched 1000 posts in the last day, up to $5.00; those that stay as they are 300, up to $1.50"
+        "matched 1,000 posts in the last day, up to $5.00; those that stay as they are 300, up to $1.50"
         in (result.output)
     )
     told = json.loads(CliRunner().invoke(ctl, [*command, "--json"]).stdout)
@@ -127,12 +128,13 @@ def test_a_file_of_any_size_is_validated_in_bounded_memory(desk: Desk) -> None:
     words = ("-c", str(desk.ini), "validate", str(file), "--type", "follow")
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     said, kib = done.stdout.splitlines()
-    assert said == "19999 valid rules, 179,991 repeated, 10 bad rows"
+    assert said == "19,999 valid rules, 179,991 repeated, 10 bad rows"
     assert int(kib) < 30 * 1024
 
 
 def test_one_value_is_judged(desk: Desk) -> None:
     verdict = desk.json("validate", "--value", "Flood", "--kind", "hashtag")
     assert (verdict["valid"], verdict["values"], verdict["limit"]["per_connection"]) == (True, ["#flood"], 3)
+    assert re.search(r"^valid +yes", desk.run("validate", "--value", "x", "--kind", "keyword").stdout, re.M)
     assert "61 bytes" in desk.run("validate", "--value", "x" * 61, exit_code=1).stdout
     assert "is not a kind of value" in desk.error("validate", "--value", "x", "--kind", "y", exit_code=2)

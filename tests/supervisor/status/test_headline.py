@@ -18,7 +18,7 @@ def connection(rules: int, streams: bool, is_planned: bool = True) -> Connection
 
 def test_all_well_is_counted() -> None:
     line = headline(None, 0, [connection(5000, True), connection(352, False), connection(0, False, False)])
-    assert line == "1 of 2 connections streaming, 5352 rules"
+    assert line == "1 of 2 connections streaming, 5,352 rules"
 
 
 def test_the_worst_problem_is_the_line() -> None:
