@@ -41,10 +41,8 @@ def generation_folders(folder: Path) -> list[Path]:
 
 def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]]:
     """Return files in which versions before 0.2 kept unconfirmed messages, with their generation."""
-    found = (
-        (_UNDELIVERED.fullmatch(path.name), path) for path in (state_dir / "undelivered").glob("*.jsonl")
-    )
-    return sorted((int(match[2]), path) for match, path in found if match and match[1] == connection)
+    found = _all_undelivered_files(state_dir)
+    return sorted((generation, path) for whose, generation, path in found if whose == connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,24 @@ def ownerless(state_dir: Path) -> dict[str, Left]:
             found[name] = found.get(name, Left()) + _left_in(folder)
         for folder in filter(is_ownerless, generation_folders(trial_folder(state_dir, name))):
             found[name] = found.get(name, Left()) + Left(trial=_left_in(folder).messages)
-    for path in (state_dir / "undelivered").glob("*.jsonl"):
-        if match := _UNDELIVERED.fullmatch(path.name):
-            found[match[1]] = found.get(match[1], Left()) + Left(1, 0, _size(path))
+    for name, _, path in _all_undelivered_files(state_dir):
+        found[name] = found.get(name, Left()) + Left(1, 0, _size(path))
     return found
+
+
+def _all_undelivered_files(state_dir: Path) -> Iterator[tuple[str, int, Path]]:
+    """Yield the old files with the connection and the generation of each.
+
+    Not by a glob: each worker looks for them at its start, and would compile the pattern first.
+    """
+    folder = state_dir / "undelivered"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if match := _UNDELIVERED.fullmatch(name):
+            yield match[1], int(match[2]), folder / name
 
 
 def _left_in(outbox: Path) -> Left:
