@@ -29,7 +29,15 @@ from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.paid import included_users
 from traptor.worker.posts.past import Taken
-from traptor.worker.posts.postline import LineKind, OtherLine, decode_head, name_of, partial_errors, read_line
+from traptor.worker.posts.postline import (
+    BROKEN,
+    LineKind,
+    OtherLine,
+    decode_head,
+    name_of,
+    partial_errors,
+    read_line,
+)
 from traptor.worker.seen.ids import numbers_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweets.tweet import NO_MEMBER
@@ -125,7 +133,10 @@ class PostPipeline(Pipeline):
         self._editions.note(heads)
         posts = numbers_of([*map(_ID_OF, heads)])
         for raw, head, post, is_seen in zip(raws, heads, posts, self.delivery.seen(posts), strict=True):
-            self._take_post(raw, head, post, is_seen)
+            try:
+                self._take_post(raw, head, post, is_seen)
+            except RecursionError:  # nested so deeply that it could be read once, but not again from here
+                self._take_other(raw, BROKEN)
 
     def _take_post(self, raw: bytes, head: PostHead, post: int, is_seen: bool) -> None:
         if head.errors is not NO_MEMBER:

@@ -56,6 +56,18 @@ def test_a_member_traptor_that_came_with_the_post_is_replaced() -> None:
     assert added(message)["id_str"] == 0
 
 
+@pytest.mark.parametrize("payload", ["native", "v1.1"])
+def test_however_deep_a_line_goes_the_other_posts_of_the_read_are_delivered(payload: str) -> None:
+    birth = replace(BIRTH, settings=replace(BIRTH.settings, payload=payload))
+    first, last = (post_line(post_fields("x", id=key), "11") for key in ("5", "6"))
+    for depth in range(950, 1010):  # where Python's parser gives up depends on who calls it
+        deep = post_line(post_fields("a flood", id="7", odd="?"), "12", traptor="?")
+        deep = deep.replace(b'"?"', b"[" * depth + b"]" * depth)
+        pipeline, messages = handled(first, deep, last, birth=birth)
+        assert [one.tweet_id for one in messages if one.tweet_id != "7"] == ["5", "6"]
+        assert pipeline.counters(0).broken == 3 - len(messages)
+
+
 @pytest.mark.parametrize(
     ("group", "filters", "id_str", "ids"),
     [

@@ -35,7 +35,7 @@ class OtherLine(msgspec.Struct, frozen=True, gc=False):
 
 _UNNAMED = "unnamed"
 _DISCONNECT = "operational-disconnect"
-_BROKEN = OtherLine(LineKind.BROKEN)
+BROKEN = OtherLine(LineKind.BROKEN)
 decode_head = msgspec.json.Decoder(PostHead).decode
 _decode_whole = msgspec.json.Decoder(PostLine).decode
 
@@ -81,10 +81,10 @@ def _read_odd_line(raw: bytes) -> PostHead | OtherLine:
     try:
         members = decode_odd(raw.decode())
         if not isinstance(members, dict):
-            return _BROKEN
+            return BROKEN
         head = cast(PostHead, tolerant(members, PostHead))
     except (ValueError, RecursionError):
-        return _BROKEN
+        return BROKEN
     if not head.is_post:
         return _without_post(members)
     if "errors" in members:
