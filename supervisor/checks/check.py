@@ -131,7 +131,7 @@ async def _check_settings(settings: Settings, found: Findings) -> None:
     _check_output(settings, found)
     room = host.connections_that_fit()
     found.facts.append(
-        f"{counted(len(settings.keys), 'key')}; room for {room} connections (file descriptors)."
+        f"{counted(len(settings.keys), 'key')}; room for {counted(room, 'connection')} (file descriptors)."
     )
 
 
