@@ -96,7 +96,7 @@ def _link(link: Linked) -> bytes:
 def _medium(link: Linked, found: SourceMedium) -> bytes:
     kind, _, number = found.media_key.partition("_")
     digits = digits_of(number)
-    address = bytes(found.preview_image_url if found.url is NULL else found.url)
+    address = bytes(found.preview_image_url if found.url == NULL else found.url)
     return b"".join((
         b'{"id":%b,"id_str":"%b","indices":[%d,%d]' % (digits, digits, link.start, link.end),
         b',"media_url":', http_of(address),
@@ -104,7 +104,7 @@ def _medium(link: Linked, found: SourceMedium) -> bytes:
         b',"url":', link.url,
         b',"display_url":', link.display_url,
         b',"expanded_url":', link.expanded_url,
-        b',"type":', _TYPES.get(kind, NULL) if found.type is NULL else found.type,
+        b',"type":', _TYPES.get(kind, NULL) if found.type == NULL else found.type,
         b',"sizes":', _sizes(found.width, found.height),
         b',"video_info":' + _video(found) if found.variants else b"",
         b"}",

@@ -16,7 +16,6 @@ from traptor.worker.payload.entities import quoted_link, v1_entities
 from traptor.worker.payload.fragments import counts_of, ids_of
 from traptor.worker.payload.included import v1_place, v1_user
 from traptor.worker.payload.source import (
-    ABSENT,
     NOTHING_INCLUDED,
     NULL,
     LongText,
@@ -67,7 +66,7 @@ def _tweet(post: SourcePost, post_id: int, included: SourceIncludes) -> bytes:
         b'{"created_at":', v1_time(post.created_at),
         b',"id":', digits, b',"id_str":"', digits,
         b'","text":', post.text,
-        b"" if shown is ABSENT else b',"display_text_range":', shown,
+        b"" if shown == NULL else b',"display_text_range":%b' % shown,
         b',"source":', post.source,
         _NOT_CUT if note is None else _cut(note, included),
         _NO_REPLY if replied_to is None and user_id is None else _reply(post, replied_to, user_id, included),

@@ -15,7 +15,6 @@ from traptor.worker.posts.head import HeadIncludes, HeadPost, Mentioned, Mention
 
 NULL: Final = Raw(b"null")
 FALSE: Final = Raw(b"false")
-ABSENT: Final = Raw(b"")
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
@@ -113,7 +112,7 @@ class SourcePost(HeadPost, frozen=True, gc=False):
     lang: Raw = NULL
     possibly_sensitive: Raw = FALSE
     source: Raw = NULL
-    display_text_range: Raw = ABSENT
+    display_text_range: Raw = NULL
     entities: FoundInText = NOTHING_FOUND
     note_tweet: LongText | None = None
     note_post: LongText | None = None

@@ -300,6 +300,16 @@ def test_a_time_beyond_the_calendar_is_not_fatal(time: str) -> None:
     assert rebuilt(post_line(post_fields("a"), includes={"users": [author]})) is None
 
 
+def test_a_member_that_is_null_is_one_that_lacks() -> None:
+    link = {"start": 0, "end": 1, "url": "u", "media_key": "7_5"}
+    medium = {"media_key": "7_5", "preview_image_url": "https://a"}
+    bare = {"data": post_fields("a", entities={"urls": [link]}), "includes": {"media": [medium]}}
+    with_null = json.loads(json.dumps(bare))
+    with_null["data"]["display_text_range"] = None
+    with_null["includes"]["media"][0] |= {"url": None, "type": None}
+    assert v1(with_null) == v1(bare)
+
+
 def test_counts_that_are_not_told_are_null() -> None:
     tweet = v1({"data": post_fields("a", public_metrics={"like_count": 3, "reply_count": None})})
     names = ("favorite_count", "reply_count", "retweet_count", "quote_count")
