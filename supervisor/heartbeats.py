@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class Heartbeats:
         self._redis = client
         self._tell = tell
         self._pulse = Pulse()
+        self._looked_at = -math.inf  # at the heartbeats that are withheld
         self._known_at: dict[GroupId, float] = {}  # v2: when a group last had something in Redis
 
     @property
@@ -80,6 +82,11 @@ class Heartbeats:
             log.info("heartbeat is written again", extra=fields(group=group))
         if due := self._pulse.due(interval_s, now):
             await self._write(due, interval_s, now)
+        if now >= self._looked_at + interval_s and (withheld := tuple(self._pulse.withheld())):
+            self._looked_at = now
+            await self._look_at(withheld, now)
+        for group in self._pulse.newly_foreign(interval_s, now):
+            log.warning("somebody else writes this heartbeat", extra=fields(group=group, what=_FOREIGN))
 
     def _emptied(self, now: float) -> list[GroupId]:
         """Return the groups that lost their last rule not long ago."""
@@ -102,8 +109,19 @@ class Heartbeats:
         else:
             self._pulse.written(groups, now, sent)
             self._tell(None)
-        for group in self._pulse.newly_foreign(interval_s, now):
-            log.warning("somebody else writes this heartbeat", extra=fields(group=group, what=_FOREIGN))
+
+    async def _look_at(self, groups: Sequence[GroupId], now: float) -> None:
+        """Look for others who write the heartbeats of these groups: they may have the keys, too."""
+        try:
+            answers = await read_heartbeats(self._redis, groups)
+        except REDIS_ERRORS as error:
+            self._tell(error)
+            return
+        self._tell(None)
+        answered_at = time.monotonic()
+        for group, found in zip(groups, answers, strict=True):
+            self._pulse.found(group, found, now)
+            self._pulse.seen(group, found, answered_at)
 
 
 async def read_heartbeats(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> list[Found | None]:

@@ -99,6 +99,11 @@ class Pulse:
         if beat.foreign_looks >= _FOREIGN_LOOKS:
             beat.foreign_at = asked_at
 
+    def seen(self, group: GroupId, found: Found | None, answered_at: float) -> None:
+        """Record what a group has that does not beat: it lives no longer, unless somebody writes it."""
+        sent = None if found is None else Sent(found.value, found.remaining_s, answered_at)
+        self._beats[group].sent = sent
+
     def foreign(self, interval_s: float, now: float) -> frozenset[GroupId]:
         """Return the groups whose heartbeat somebody else writes, too."""
         return frozenset(

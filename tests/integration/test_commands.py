@@ -679,6 +679,20 @@ def test_a_heartbeat_that_somebody_else_writes_is_said(make_collection: Make) ->
     assert not [g for g in collection.status()["groups"] if g["heartbeat_shared"] and g["group"] != "track:0"]
 
 
+def test_so_is_one_that_is_withheld_here(make_collection: Make) -> None:
+    """As when another supervisor has the keys."""
+    collection = make_collection()
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+
+    def is_shared() -> bool:
+        collection.redis.psetex("track:0:heartbeat", 5000, "of another")
+        return any(group["heartbeat_shared"] for group in collection.status()["groups"])
+
+    wait_for(is_shared, "the other one is seen")
+    collection.wait_log(" WARNING ", "somebody else writes this heartbeat", "group=track:0")
+
+
 def test_a_group_that_lost_its_last_rule_beats_on_over_a_restart_too(make_collection: Make) -> None:
     """Else a rule manager that looks for heartbeats would never give it a rule again."""
     collection = make_collection(Key("k1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,27 @@ def test_another_one_that_begins_again_is_said_again() -> None:
     assert beaten(pulse, 5, Found(b"x", 1.0)) == [TRACK]
     assert list(pulse.newly_foreign(INTERVAL_S, 1000.0)) == []
     assert beaten(pulse, 5, Found(b"x", 1.0)) == [TRACK]
+
+
+def watched(pulse: Pulse, finds: Iterable[Found | None]) -> list[GroupId]:
+    """The groups that are said to be foreign while they do not beat, and these are found."""
+    said = []
+    for beat, found in enumerate(finds):
+        now = beat * INTERVAL_S
+        pulse.look([(TRACK, "no key is free")], now)
+        pulse.found(TRACK, found, now)
+        pulse.seen(TRACK, found, now + 0.2)
+        said += pulse.newly_foreign(INTERVAL_S, now)
+    return said
+
+
+def test_a_heartbeat_that_is_withheld_here_and_lives_on_is_somebody_elses() -> None:
+    """As when another supervisor has taken the keys, and with them the streams."""
+    assert watched(Pulse(), [Found(b"%d" % beat, 7.0) for beat in range(9)]) == [TRACK]
+    assert watched(Pulse(), [Found(b"1", 7.0)] * 9) == [TRACK]
+
+
+def test_one_that_only_expires_is_nobody_elses() -> None:
+    """It was our own, or that of a predecessor with a longer interval."""
+    assert watched(Pulse(), [Found(b"1", 40 - beat * INTERVAL_S) for beat in range(8)]) == []
+    assert watched(Pulse(), [Found(b"1", 3.0), None, None, None]) == []
