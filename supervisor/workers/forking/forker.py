@@ -28,6 +28,7 @@ from traptor.supervisor.workers.forking.plain import before_fork
 from traptor.supervisor.workers.forking.serving import live, serve_orders
 from traptor.worker.entry import HANDLED_SIGNALS
 
+_MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
 _ANSWER_S = 10.0
 _END_S = 2.0
 
@@ -63,7 +64,7 @@ class Forker:
 
         Raises OSError when this host has no room for it, ForkerLost when there is no answer.
         """
-        answer, came = self._ask(ForkOrder(connection, len(fds)), fds)
+        answer, came = self._ask(ForkOrder(connection[:_MOST_CHARS], len(fds)), fds)
         match answer:
             case Forked() if came:
                 return answer.pid, came[0]

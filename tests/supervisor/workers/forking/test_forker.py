@@ -87,6 +87,16 @@ def test_a_worker_collects_its_garbage_though_the_forker_leaves_its_own(
     forker.end()
 
 
+def test_a_name_longer_than_a_packet_ends_no_forker(forker: Forker) -> None:
+    """A key of API v2 may have such a name; what its worker makes of it is its own business."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            os.close(forker.fork("v2:" + "x" * 10_000, [theirs.fileno()])[1])
+        assert ours.recv(10_000).startswith(b"v2:xxx")
+    os.close(fork(forker)[1])
+
+
 def test_a_terminal_or_a_service_manager_that_signals_all_does_not_end_it(forker: Forker) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2):
         os.kill(forker.pid, number)
