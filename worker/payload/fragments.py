@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+_NOBODY = re.compile(rb"0|-[1-9][0-9]*")  # v1.1 gave -1 to mentioned users who were gone
+
 
 def digits_of(an_id: str) -> bytes:
     """Return an id as a number, and as the inside of a string. Raises ValueError for what is no number."""
     digits = an_id.encode()
     if digits.isdigit() and an_id >= "1":  # JSON has no numbers that begin with 0
+        return digits
+    if _NOBODY.fullmatch(digits):
         return digits
     raise ValueError(f"{an_id!r} is no id")
 

@@ -300,6 +300,13 @@ def test_a_time_beyond_the_calendar_is_not_fatal(time: str) -> None:
     assert rebuilt(post_line(post_fields("a"), includes={"users": [author]})) is None
 
 
+@pytest.mark.parametrize("nobody", [0, -1])
+def test_a_user_who_is_nobody_does_not_cost_the_tweet(nobody: int) -> None:
+    mention = {"start": 0, "end": 1, "username": "gone", "id": str(nobody)}
+    (made,) = v1({"data": post_fields("a", entities={"mentions": [mention]})})["entities"]["user_mentions"]
+    assert (made["id"], made["id_str"]) == (nobody, str(nobody))
+
+
 def test_a_member_that_is_null_is_one_that_lacks() -> None:
     link = {"start": 0, "end": 1, "url": "u", "media_key": "7_5"}
     medium = {"media_key": "7_5", "preview_image_url": "https://a"}
