@@ -128,9 +128,8 @@ class Chaos:
         )
         without = FULL_DISKS - self._disks.by_kind.keys()
         if self._options.minutes < LONG_RUN_MINUTES:
-            without |= {
-                Kind.KILL_FORKER
-            }  # soon after an outage of Kafka, all workers repeat what was in flight
+            # Soon after an outage of Kafka all workers repeat what was in flight.
+            without |= {Kind.KILL_FORKER}
         disturbances = schedule(self._options.seed, self._options.every_s, without)
         return Havoc(victims, disturbances, (TOPIC, DEAD_LETTERS))
 

@@ -46,8 +46,8 @@ def listen_at(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise TraptorError(
-            f"{path}: the control socket cannot be made: {error.strerror}; make room in run_dir, or remove"
-            " what stands in its place"
+            f"{path}: the control socket cannot be made: {error.strerror}; let this user write in run_dir,"
+            " make room there, or remove what stands in the socket's place"
         ) from error
     return listener
 
