@@ -94,7 +94,9 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
 def _run(settings: Settings) -> ExitCode:
     locks = _take_locks(settings.supervisor)
     raise_descriptor_limit()
-    faulthandler.enable(_STDERR)  # the watchdog of systemd sends ABRT: the stacks tell where the master hung
+    # The watchdog of systemd sends ABRT: the stack tells where the master hung. Of this thread alone, for the
+    # others run on meanwhile, and Python may crash over the stack of one before it comes to this one.
+    faulthandler.enable(_STDERR, all_threads=False)
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )
