@@ -25,7 +25,7 @@ from traptor.supervisor.workers.forking.orders import (
     send,
 )
 from traptor.supervisor.workers.forking.plain import before_fork
-from traptor.supervisor.workers.forking.serving import live, serve_orders
+from traptor.supervisor.workers.forking.serving import live, serve_orders, watched
 from traptor.worker.entry import HANDLED_SIGNALS
 
 _MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
@@ -55,7 +55,7 @@ class Forker:
             undo.callback(ours.close)
             with theirs:
                 pid = _fork_forker(theirs)
-            pidfd = _watched(pid)
+            pidfd = watched(pid)
             undo.pop_all()
         return cls(pid, pidfd, ours)
 
@@ -146,13 +146,3 @@ def _fork_forker(orders: socket.socket) -> int:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return pid
-
-
-def _watched(pid: int) -> int:
-    """Return a descriptor that tells of its end; if there is none, kill it, as its end would go unnoticed."""
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise

@@ -77,10 +77,18 @@ def _forked(order: ForkOrder, fds: list[int]) -> tuple[Answer, list[int]]:
     if not pid:
         live(lambda: run_worker(order.connection, fds, parent_pid))
     try:
-        return Forked(pid), [os.pidfd_open(pid)]
-    except OSError as error:  # nothing could tell of its end
-        _kill(pid)
+        return Forked(pid), [watched(pid)]
+    except OSError as error:
         return Failed(error.errno or errno.EMFILE), []
+
+
+def watched(pid: int) -> int:
+    """Return a pidfd of a child; if there is none, kill it, as its end would go unnoticed. Raises OSError."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        _kill(pid)
+        raise
 
 
 def _kill(pid: int) -> None:
