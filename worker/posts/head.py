@@ -58,6 +58,11 @@ class HeadIncludes(Part, frozen=True, gc=False):
     posts: tuple[HeadPost, ...] | None = None
     users: tuple[Mentioned, ...] | None = None
 
+    @property
+    def all_posts(self) -> tuple[HeadPost, ...]:
+        """The posts, by whichever name X gave them."""
+        return self.tweets or self.posts or ()
+
 
 class PostHead(Part, frozen=True, gc=False):
     """One line of the stream, if `data` is a post."""
@@ -92,8 +97,7 @@ class PostHead(Part, frozen=True, gc=False):
     @property
     def included_posts(self) -> tuple[HeadPost, ...]:
         """The posts in the includes."""
-        includes = self.includes
-        return () if includes is None else includes.tweets or includes.posts or ()
+        return () if self.includes is None else self.includes.all_posts
 
     @property
     def reposted_author(self) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import msgspec
 
 from traptor.worker.posts.head import HeadIncludes, HeadPost
+from traptor.worker.posts.paid import posts_in
 from traptor.worker.seen.claims import KeptPost
-from traptor.worker.seen.ids import number_of, numbers_of
+from traptor.worker.seen.ids import number_of
+from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 
 
 class _Collection(msgspec.Struct, frozen=True, gc=False):
@@ -45,18 +46,10 @@ def _kept(body: bytes, now_s: float) -> KeptPost | None:
     post = number_of(delivered.id_str if delivered.data is None else delivered.data.id)
     if post is None:
         return None
-    includes = delivered.includes
-    included = () if includes is None else includes.tweets or includes.posts or ()
-    received_at_s = _unix_of(delivered.traptor.collection.received_at)
+    received_at = delivered.traptor.collection.received_at
+    received_at_ms = None if received_at is None else unix_ms_of_created_at(received_at)
     return KeptPost(
         post,
-        tuple(numbers_of([one.id for one in included])),
-        now_s if received_at_s is None else min(max(0.0, received_at_s), now_s),
+        () if delivered.includes is None else posts_in(delivered.includes),
+        now_s if received_at_ms is None else min(max(0.0, received_at_ms / 1000), now_s),
     )
-
-
-def _unix_of(received_at: str | None) -> float | None:
-    try:
-        return None if received_at is None else datetime.fromisoformat(received_at).timestamp()
-    except ValueError:
-        return None

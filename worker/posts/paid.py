@@ -7,13 +7,18 @@ the app, which knows what was billed before (`worker/seen/`).
 
 from __future__ import annotations
 
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import HeadIncludes, PostHead
 from traptor.worker.seen.ids import numbers_of
 
 
 def included_posts(head: PostHead) -> tuple[int, ...]:
     """Return the ids of the posts in a line's includes; 0 for one that is no usual id."""
-    return () if head.includes is None else tuple(numbers_of([post.id for post in head.included_posts]))
+    return () if head.includes is None else posts_in(head.includes)
+
+
+def posts_in(includes: HeadIncludes) -> tuple[int, ...]:
+    """Return the ids of the posts in some includes; 0 for one that is no usual id."""
+    return tuple(numbers_of([post.id for post in includes.all_posts]))
 
 
 def included_users(head: PostHead) -> int:
