@@ -140,7 +140,7 @@ def test_a_post_whose_first_copy_is_not_yet_kept_is_dropped_and_does_not_count_a
     delivery = Delivery(replace(BIRTH, settings=settings), GateSink())
     pipeline = PostPipeline(replace(BIRTH, settings=settings), delivery, None)
     pipeline.open()
-    other = Register(WordLog(seen_folder(tmp_path, "v2:app")), Memory(), is_shared=False)
+    other = Register(WordLog(seen_folder(tmp_path, "v2:app")), Memory(), lambda _who: (), signs_as=None)
     other.open()
     with delivery._lock:  # its thread commits nothing meanwhile
         for _ in range(2):

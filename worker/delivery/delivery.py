@@ -23,6 +23,7 @@ from traptor.common.messages import OutboxTrouble
 from traptor.common.text import cut
 from traptor.worker.delivery.gathering import COMMIT_S, Gathering
 from traptor.worker.delivery.intake import Intake
+from traptor.worker.delivery.lastkept import LastKept
 from traptor.worker.delivery.latency import Latency
 from traptor.worker.delivery.marker import Marker
 from traptor.worker.delivery.outflow import Outflow
@@ -30,9 +31,8 @@ from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.upkeep import SYNC_S, Every, Upkeep
 from traptor.worker.outbox.folder import OutboxFolder
 from traptor.worker.outbox.message import DeliveryCounts, Outgoing
-from traptor.worker.posts.kept import kept_posts
 from traptor.worker.seen.claims import Claims
-from traptor.worker.seen.register import Billed, Register, register_of
+from traptor.worker.seen.register import Billed, register_of
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,8 @@ class Delivery:
         self._outflow = Outflow(sink, self.counts)
         self._lock = threading.RLock()
         self._intake = Intake(settings.max_bytes)
-        self._register = register_of(birth) if name is None else None
+        self._last_kept = LastKept(sink, settings)
+        self._register = register_of(birth, self._last_kept.by) if name is None else None
         self.seen: Callable[[Sequence[int]], list[bool]] = (
             _sees_none if self._register is None else self._register.seen
         )
@@ -82,7 +83,7 @@ class Delivery:
             folder, sink, self._outflow, self._intake, self.counts, self._register, name
         )
         self._marker = Marker(self._gathered)
-        self._upkeep = Upkeep(settings, sink, folder, self._outflow, self._register, name)
+        self._upkeep = Upkeep(settings, sink, folder, self._outflow, self._register, self._last_kept, name)
         self._look_around = Every(_IDLE_PAUSE_S)
         self._removal = Every(COMMIT_S)
         self._bell = threading.Event()
@@ -117,7 +118,7 @@ class Delivery:
             self._gathered.make_outbox()
         if self._register is not None:
             self._register.open()
-            self._adopt_written(self._register)
+            self._register.adopt(self._last_kept.in_output())
         self._upkeep.adopt(time.monotonic())
         self._look_for_room()
         self._reaches_since = time.monotonic()
@@ -130,8 +131,8 @@ class Delivery:
         self._marker.stream_opened(time.monotonic())
         if self._register is not None:
             with self._lock:
-                self._register.look()  # an earlier generation may have taken more since this one opened
-                self._adopt_written(self._register)
+                # An earlier generation may have taken more since this one opened.
+                self._register.adopt(self._last_kept.in_output())
 
     def hand_over(self, messages: Sequence[Outgoing], claims: Claims | None = None) -> None:
         """Take messages that came together, and bring on its way whatever was gathered; never waits.
@@ -277,11 +278,6 @@ class Delivery:
         self._outflow.pump()
         self._remove_done()
         self._look_for_room()
-
-    def _adopt_written(self, register: Register) -> None:
-        """Take the posts that the output holds: who wrote them last may have died before it recorded them."""
-        if written := self._sink.last_written():
-            register.adopt(kept_posts(written, time.time()))
 
     def _commit(self) -> None:
         self._note()

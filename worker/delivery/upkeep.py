@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from traptor.common.birth import OutboxSettings
+from traptor.worker.delivery.lastkept import LastKept
 from traptor.worker.delivery.outflow import Outflow
 from traptor.worker.delivery.progress import Progress
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.delivery.watch import OutputWatch
 from traptor.worker.outbox.folder import OutboxFolder
-from traptor.worker.posts.kept import kept_posts
 from traptor.worker.seen.register import Register
 
 SYNC_S = 0.1
@@ -55,6 +54,7 @@ class Upkeep:
         folder: OutboxFolder,
         outflow: Outflow,
         register: Register | None,
+        last_kept: LastKept,
         name: str | None = None,
     ) -> None:
         self._is_synced = settings.synced
@@ -62,6 +62,7 @@ class Upkeep:
         self._folder = folder
         self._outflow = outflow
         self._register = register
+        self._last_kept = last_kept
         self._progress = Progress(name)
         self.oldest_at: float | None = None  # about when the oldest message came (any thread)
         self._watch = OutputWatch(sink, settings.confirm_timeout_s, name)
@@ -94,5 +95,5 @@ class Upkeep:
             return
         if self._register is not None:
             for outbox in adopted:
-                self._register.adopt(kept_posts([one.body for one in outbox.newest()], time.time()))
+                self._register.adopt(self._last_kept.in_outbox(outbox))
         self._outflow.adopt(adopted, self._sink.last_written())

@@ -28,6 +28,8 @@ _MODE: Final = 0o640
 _FORMAT: Final = array("Q", [FORMAT]).tobytes()
 _FIRST_PAUSE_S: Final = 0.0002
 _LONGEST_PAUSE_S: Final = 0.01
+_LONGEST_SIGNATURE: Final = 512
+_END: Final = b"\0"
 
 
 class WordLog:
@@ -71,6 +73,20 @@ class WordLog:
                 continue
             self._is_locked = True
             return True
+
+    def sign(self, who: str) -> None:
+        """Leave a name with the lock, for the next one if its holder is killed. The lock must be held."""
+        os.pwrite(self._lock_fd, who.encode() + _END, 0)
+
+    def erase(self) -> None:
+        """Remove the name. The lock must be held."""
+        os.pwrite(self._lock_fd, _END, 0)
+
+    def signature(self) -> str:
+        """Return the name that was left with the lock; empty: there is none."""
+        if os.pread(self._lock_fd, 1, 0) in (b"", _END):  # nearly always
+            return ""
+        return os.pread(self._lock_fd, _LONGEST_SIGNATURE, 0).partition(_END)[0].decode(errors="replace")
 
     def unlock(self) -> None:
         """Let others have the lock."""

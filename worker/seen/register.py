@@ -1,8 +1,10 @@
 """The register of an app's posts: which were taken, and by whom first.
 
 A post counts as taken from the moment in which it is kept, never before: a worker that is killed in between
-took nothing. Workers of one app that stream at the same time judge and keep under one lock (`is_shared`), so
-that of two that have the same post in hand one takes it and the other gives way.
+took nothing. Workers of one app that stream at the same time judge and keep under one lock (`signs_as`), so
+that of two that have the same post in hand one takes it and the other gives way. Whoever keeps posts in its
+turn signs the lock until they are recorded. Whoever finds a name there comes after a worker that was killed
+in between, and first takes what that one kept (docs/decisions/0032-killed-in-its-turn.md).
 
 The file is an aid: what is wrong with it is said, and memory goes on without it.
 """
@@ -31,17 +33,22 @@ _MOST_UNWRITTEN: Final = 1 << 16
 _ADOPTED_S: Final = 600.0  # before the last post: what a dead worker kept earlier, it recorded
 
 
-def register_of(birth: Birth) -> Register | None:
+def register_of(birth: Birth, kept_by: KeptBy) -> Register | None:
     """Return the register that a generation shares; None where posts are not claimed."""
     if birth.settings.api != API_V2:
         return None
     folder = seen_folder(birth.settings.outbox.state_dir, birth.stands_for)
-    return Register(WordLog(folder), Memory(), is_shared=birth.is_one_of_two)
+    signs_as = f"{birth.connection}/{birth.generation}" if birth.is_one_of_two else None
+    return Register(WordLog(folder), Memory(), kept_by, signs_as=signs_as)
 
 
 def seen_folder(state_dir: Path, connection: str) -> Path:
     """Return the folder of the posts that an app's workers have taken."""
     return state_dir / "seen" / connection
+
+
+KeptBy = Callable[[str], Sequence[KeptPost]]
+"""Finds the posts that a worker kept last, by the name with which it signed."""
 
 
 class Billed(NamedTuple):
@@ -58,13 +65,17 @@ class Register:
         self,
         words: WordLog,
         memory: Memory,
+        kept_by: KeptBy,
         *,
-        is_shared: bool,
+        signs_as: str | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """Take what finds the posts that a killed worker kept, and a name where workers take turns."""
         self._log = words
         self._memory = memory
-        self._is_shared = is_shared
+        self._kept_by = kept_by
+        self._signs_as = signs_as
+        self._is_shared = signs_as is not None
         self._clock = clock
         self._in_hand: set[int] = set()
         self.take_in_hand = self._in_hand.update
@@ -122,10 +133,14 @@ class Register:
                 taken += posts
                 if one not in self._tried:
                     self._bill(posts, only(one.ours, one.included), one.received_at_s, first)
+            if self._signs_as is not None and taken:
+                self._sign(self._signs_as)
             if not keep(ours_of_all(claims) if self._is_shared else None):
                 self._leave(claims, first)
+                self._erase()
                 return False
             self._taken([*filter(None, taken)])
+            self._erase()
             for one in claims:
                 self._in_hand.difference_update(one.posts)
             self._tried.difference_update(claims)
@@ -164,15 +179,18 @@ class Register:
 
     def adopt(self, kept: Sequence[KeptPost]) -> None:
         """Take what a dead worker kept last: it counted it, and may not have come to record it."""
-        since_s = max((one.received_at_s for one in kept), default=0.0) - _ADOPTED_S
-        last = [one for one in kept if one.received_at_s >= since_s]
         self._begin()
         try:
-            for at_s, those in groupby(last, lambda one: int(one.received_at_s)):
-                if new := [one for one in those if not self._memory.has(one.post)]:
-                    self._adopt(new, at_s)
+            self._adopt_new(kept)
         finally:
             self._end()
+
+    def _adopt_new(self, kept: Sequence[KeptPost]) -> None:
+        since_s = max((one.received_at_s for one in kept), default=0.0) - _ADOPTED_S
+        last = [one for one in kept if one.received_at_s >= since_s]
+        for at_s, those in groupby(last, lambda one: int(one.received_at_s)):
+            if new := [one for one in those if not self._memory.has(one.post)]:
+                self._adopt(new, at_s)
 
     def _adopt(self, kept: Sequence[KeptPost], at_s: int) -> None:
         posts = [one.post for one in kept]
@@ -206,6 +224,11 @@ class Register:
             elif now >= self._waits_from:
                 self._waits_from = time.monotonic() + _TRY_AGAIN_S
                 log.warning("another worker keeps the seen posts for itself")
+            else:
+                return
+            if who := self._log.signature():  # killed in its turn, or it hangs there
+                self._adopt_new(self._kept_by(who))
+                self._erase()
         except OSError as error:
             self._failed(error)
 
@@ -215,6 +238,24 @@ class Register:
         self._is_locked = False
         try:
             self._log.unlock()
+        except OSError as error:
+            self._failed(error)
+
+    def _sign(self, who: str) -> None:
+        """Say who keeps posts, in case that this process is killed before they are recorded."""
+        if not self._is_locked:
+            return
+        try:
+            self._log.sign(who)
+        except OSError as error:
+            self._failed(error)
+
+    def _erase(self) -> None:
+        """Say that everything that is kept is recorded; where that failed, the name stays."""
+        if not self._is_locked:
+            return
+        try:
+            self._log.erase()
         except OSError as error:
             self._failed(error)
 

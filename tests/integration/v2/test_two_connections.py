@@ -108,8 +108,8 @@ def living(collection: Collection, name: str) -> int:
 def kill_outside_a_turn(collection: Collection, pid: int) -> None:
     """Kill a worker at any moment but in the microseconds in which it keeps what it read.
 
-    What it keeps then comes again, and is billed again, if the other connection brings it before a successor
-    looks (docs/decisions/0025-seen-posts.md).
+    Posts that it has counted by then, and not kept, are counted again by the other one, which keeps them
+    (docs/decisions/0032-killed-in-its-turn.md).
     """
     with (collection.folder / "state" / "seen" / FIRST / "lock").open("rb") as lock:
         wait_for(lambda: is_stopped_outside(pid, lock.fileno()), "it is between two turns")

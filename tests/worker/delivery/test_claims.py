@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ import pytest
 from support.claims import ToldClaims
 from support.deliveries import die, worker_birth
 from support.gatesink import GateSink
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.outbox.message import Outgoing
@@ -208,3 +210,93 @@ def test_what_cannot_be_kept_is_left_to_the_other(make: Make, monkeypatch: pytes
 
 def _refused(*_: object) -> None:
     raise OutboxError("broken")
+
+
+# ---- one of two is killed between keeping a post and recording that
+
+WHERE = ["in the output's file", "in its outbox"]
+
+
+def make_one(make: Make, sink: LineSink, where: str, generation: int = 1) -> Worker:
+    if where != WHERE[0]:
+        sink.may_deliver_at_once = lambda _messages: False  # type: ignore[method-assign]
+    return make(sink, generation)
+
+
+def keep_and_be_killed(make: Make, sink: LineSink, *numbers: int, where: str) -> None:
+    """In a process of its own: keep posts, with the sink or in the outbox, and never record that."""
+    pid = os.fork()
+    if pid == 0:
+        one = make_one(make, sink, where)
+        Register._taken = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        try:
+            one.send(*numbers)
+            time.sleep(DEADLINE_S)  # its other thread keeps them
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def output(folder: Path) -> LineSink:
+    return jsonl_files(folder / "out", "v2:app", "drop")
+
+
+def written(folder: Path) -> list[str]:
+    lines = (folder / "out" / "v2:app.jsonl").read_bytes().splitlines()
+    return [json.loads(line)["data"]["id"] for line in lines]
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_what_one_of_two_kept_and_did_not_come_to_record_the_other_does_not_deliver(
+    make: Make, tmp_path: Path, where: str
+) -> None:
+    other = make(output(tmp_path), second=True)
+    keep_and_be_killed(make, output(tmp_path), 1, 2, where=where)
+    other.send(2, 3)
+    assert other.verdicts == [False, True]
+    assert (other.delivery.billed.posts, other.delivery.is_billed([1, 2], time.time())) == (1, True)
+    successor = make(output(tmp_path), 2)
+    successor.send(1, 4)
+    wait_for(lambda: not successor.delivery.backlog, "it delivers what the dead one left")
+    assert sorted(written(tmp_path)) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_the_other_looks_once_only_for_what_a_dead_one_kept(
+    make: Make, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = output(tmp_path)
+    other = make(sink, second=True)
+    other.send(1)
+    keep_and_be_killed(make, output(tmp_path), 2, where=where)
+    looks: list[int] = []
+    last_written = sink.last_written
+    monkeypatch.setattr(sink, "last_written", lambda: looks.append(1) or last_written())
+    for number in (2, 3, 4):
+        other.send(number)
+    assert (other.verdicts, len(looks)) == ([True, False, True, True], 1)
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_of_two_one_may_be_killed_at_any_moment(make: Make, tmp_path: Path, where: str) -> None:
+    """It brings posts that the other one brings later, and is killed many times."""
+    other = make(output(tmp_path), second=True)
+    last = 0
+    for generation in range(1, 11):
+        reading, writing = os.pipe()
+        if (pid := os.fork()) == 0:
+            one = make_one(make, output(tmp_path), where, generation)
+            for number in range(last + 1, 10_000_000):
+                one.send(number)
+                os.write(writing, b".")
+        os.close(writing)
+        brought = len(os.read(reading, 1))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        with os.fdopen(reading, "rb") as pipe:
+            brought += len(pipe.read())
+        other.send(*range(last + 1, last + brought + 3))
+        last += brought + 2
+    successor = make(output(tmp_path), 11)
+    wait_for(lambda: not successor.delivery.backlog and not other.delivery.backlog, "all is delivered")
+    assert sorted(map(int, written(tmp_path))) == [*range(1, last + 1)]

@@ -17,7 +17,7 @@ from support.waiting import DEADLINE_S
 from traptor.worker.seen.claims import KeptPost, Ours, only
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
-from traptor.worker.seen.register import Register
+from traptor.worker.seen.register import KeptBy, Register
 
 NOW = 1_790_157_600.0
 MIDNIGHT = 1_790_121_600.0
@@ -26,8 +26,10 @@ MIDNIGHT = 1_790_121_600.0
 class Worker:
     """One of the workers of an app, with what it kept and what its claims came to."""
 
-    def __init__(self, folder: Path, *, is_shared: bool = True) -> None:
-        self.register = Register(WordLog(folder), Memory(), is_shared=is_shared, clock=lambda: NOW)
+    def __init__(
+        self, folder: Path, kept_by: KeptBy = lambda _who: (), *, signs_as: str | None = "v2:app/1"
+    ) -> None:
+        self.register = Register(WordLog(folder), Memory(), kept_by, signs_as=signs_as, clock=lambda: NOW)
         self.register.open()
         self.kept: list[int] = []
         self.verdicts: list[bool] = []
@@ -111,11 +113,11 @@ def test_of_posts_that_came_together_the_second_copy_is_known(tmp_path: Path) ->
 
 
 def test_a_generation_knows_what_those_before_it_took(tmp_path: Path) -> None:
-    Worker(tmp_path, is_shared=False).take([1, 2])
-    later = Worker(tmp_path, is_shared=False)
+    Worker(tmp_path, signs_as=None).take([1, 2])
+    later = Worker(tmp_path, signs_as=None)
     assert later.register.seen([1]) == [True]
     assert later.register.is_billed([1, 2], NOW)
-    Worker(tmp_path, is_shared=False).take([3])
+    Worker(tmp_path, signs_as=None).take([3])
     later.register.look()
     assert later.register.seen([3]) == [True]
 
@@ -220,6 +222,49 @@ def test_a_worker_that_hangs_in_its_turn_stops_nobody_for_long(
     assert one.kept == [4]
 
 
+def test_what_a_worker_that_hangs_in_its_turn_has_written_is_known(tmp_path: Path) -> None:
+    one, other = Worker(tmp_path), Worker(tmp_path, lambda who: [KeptPost(len(who), (), NOW)])
+    assert one.register._log.lock(DEADLINE_S)
+    one.register._log.sign("12345")
+    other.take([5, 6])
+    assert other.kept == [6]
+    assert one.register._log.signature() == "12345", "it may still be at it"
+
+
+def test_what_a_killed_worker_kept_is_taken_in_the_next_turn_only(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def kept_by(who: str) -> Sequence[KeptPost]:
+        asked.append(who)
+        return [KeptPost(1, (), NOW)]
+
+    other = Worker(tmp_path, kept_by, signs_as="v2:app/2")
+    other.register._log.sign("v2:app.2/7")
+    other.take([1, 2])
+    other.take([3])
+    assert (other.kept, asked) == ([2, 3], ["v2:app.2/7"])
+    assert Worker(tmp_path).register.seen([1]) == [True]
+
+
+def test_what_could_not_be_recorded_is_looked_for_by_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    one, other = Worker(tmp_path), Worker(tmp_path, lambda who: asked.append(who) or [KeptPost(1, (), NOW)])
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", _full)
+        one.take([1])
+    other.take([1])
+    assert (one.kept, other.kept, asked) == ([1], [], ["v2:app/1"])
+
+
+def test_a_worker_that_keeps_nothing_leaves_no_name(tmp_path: Path) -> None:
+    one = Worker(tmp_path)
+    for keeps in (False, True):
+        one.take([1], keeps=keeps)
+        assert one.register._log.signature() == ""
+
+
 # ---- processes
 
 PROGRAM = """
@@ -228,7 +273,7 @@ from pathlib import Path
 from traptor.worker.seen.claims import only
 from traptor.worker.seen.log import WordLog
 from traptor.worker.seen.memory import Memory
-from traptor.worker.seen.register import Register
+from traptor.worker.seen.register import KeptBy, Register
 
 class Five:
     def __init__(self, begin):
@@ -241,7 +286,7 @@ class Five:
         pass
 
 folder, killed_at = Path(sys.argv[1]), int(sys.argv[2])
-register = Register(WordLog(folder, 2_000), Memory(), is_shared=True)
+register = Register(WordLog(folder, 2_000), Memory(), lambda _who: (), signs_as="v2:app/1")
 register.open()
 print("ready", flush=True)
 sys.stdin.readline()
