@@ -41,6 +41,7 @@ from traptor.worker.trialoutput.making import settings_of_trial, trial_of
 from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
+from traptor.worker.tweets.tweet import Tweet
 from traptor.worker.warmup import warm_up
 
 __all__ = ["HANDLED_SIGNALS", "check_output", "leave_parent", "matching", "run_worker", "try_key", "warm_up"]
@@ -55,13 +56,17 @@ def matching(rules: Sequence[Rule]) -> Callable[[bytes], Sequence[int] | None]:
     matcher = Matcher(rules)
 
     def matches(line: bytes) -> Sequence[int] | None:
-        tweet = read_message(line).tweet
-        if tweet is None:
-            is_post = isinstance(read_line(line), PostHead)
-            tweet = tweet_of(whole_post(line)) if is_post else None
+        tweet = read_message(line).tweet or _post_in(line)
         return None if tweet is None else matcher.match(tweet)
 
     return matches
+
+
+def _post_in(line: bytes) -> Tweet | None:
+    try:
+        return tweet_of(whole_post(line)) if isinstance(read_line(line), PostHead) else None
+    except RecursionError:  # nested so deeply that it can hardly be read
+        return None
 
 
 def run_worker(connection: str, fds: Sequence[int], parent_pid: int) -> None:

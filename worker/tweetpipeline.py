@@ -15,7 +15,7 @@ from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.tweets.enrich import without_traptor
 from traptor.worker.tweets.limit_notices import LimitNotices
-from traptor.worker.tweets.received import Kind, Message, read_message
+from traptor.worker.tweets.received import BROKEN, Kind, Message, read_message
 from traptor.worker.tweets.timestamps import unix_ms_of_created_at
 from traptor.worker.tweets.tweet import Tweet
 
@@ -49,10 +49,15 @@ class TweetPipeline(Pipeline):
         self._received_at_s = time.time()
         for line in lines:
             message = read_message(line)
-            if message.tweet is not None:
-                self._take_tweet(line, message.tweet)
-            else:
+            if message.tweet is None:
                 self._take_other(line, message)
+                continue
+            try:
+                raw = without_traptor(line) if message.tweet.has_traptor else line
+            except RecursionError:  # nested so deeply that it could be read once, but not again from here
+                self._take_other(line, BROKEN)
+                continue
+            self._take_tweet(raw, message.tweet)
 
     def hand_over(self) -> None:
         """Give the output what the lines brought."""
@@ -60,7 +65,7 @@ class TweetPipeline(Pipeline):
         self.sampler.offer(messages)
         self.delivery.hand_over(messages)
 
-    def _take_tweet(self, line: bytes, tweet: Tweet) -> None:
+    def _take_tweet(self, raw: bytes, tweet: Tweet) -> None:
         counters = self.tally
         counters.received += 1
         matched = self._matcher.match(tweet)
@@ -82,7 +87,6 @@ class TweetPipeline(Pipeline):
             if not matched:
                 counters.held += 1
                 return
-        raw = without_traptor(line) if tweet.has_traptor else line
         self._messages.append(
             Outgoing(
                 body=self._enricher.enrich(raw, tweet.created_at, matched, inferred, self._received_at_s),

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from support.births import worker_settings
 from support.leftovers import Leftovers
+from support.making_posts import post_fields, post_line
+from support.making_tweets import rule
 
 from traptor.common.birth import KafkaSettings
-from traptor.worker.entry import warm_up
+from traptor.worker.entry import matching, warm_up
 
 
 @pytest.mark.parametrize("output", ["jsonl", "kafka"])
@@ -29,3 +31,10 @@ def test_the_warm_up_reaches_nobody_and_leaves_neither_thread_nor_descriptor(
         with pytest.raises(BlockingIOError):
             broker.accept()
     assert capfd.readouterr() == ("", "")
+
+
+def test_matching_leaves_out_what_goes_too_deep() -> None:
+    matches = matching([rule("track:0", "1", "storm")])
+    for depth in range(900, 1010):  # where Python's parser gives up depends on who calls it
+        line = post_line(post_fields("a storm", id="7", entities={"urls": ["?"]}), "12")
+        assert matches(line.replace(b'"?"', b"[" * depth + b"]" * depth)) in ([0], None)

@@ -157,6 +157,25 @@ def test_lines_that_came_before_one_that_shows_a_bug_are_handed_over(tmp_path: P
     pipeline.drain(float("inf"))
 
 
+@pytest.mark.parametrize("text", ["a storm", "a storm \ud83d"])
+@pytest.mark.parametrize("inner", [("[", "]"), ('{"a":', "}")])
+def test_however_deep_a_tweet_goes_the_others_of_the_read_are_delivered(
+    text: str, inner: tuple[str, str], tmp_path: Path
+) -> None:
+    sink, birth = KeepingSink(), Birth("track:0", 1, RULES[0].group, RULES, worker_settings(tmp_path))
+    pipeline = TweetPipeline(birth, Delivery(birth, sink), None)
+    pipeline.open()
+    deep, depths = json.dumps({**tweet_fields(text), "id_str": "7", "traptor": "?"}), range(900, 1010)
+    for depth in depths:  # where Python's parser gives up depends on who calls it
+        line = deep.replace('"?"', inner[0] * depth + "1" + inner[1] * depth).encode()
+        pipeline.handle([LARGE, line, LARGE])
+    pipeline.drain(float("inf"))
+    assert sum(message.tweet_id != "7" for message in sink.messages) == 2 * len(depths)
+    counters = pipeline.counters(0)
+    assert counters.received == counters.matched == len(sink.messages)
+    assert counters.broken == 3 * len(depths) - len(sink.messages) > 0
+
+
 def test_a_limit_of_the_ini_holds_for_each_rule_of_its_groups(tmp_path: Path) -> None:
     settings = worker_settings(tmp_path, rate_limits=(("track:*", "0.0001 1"),))
     assert len(delivered(settings, LARGE, LARGE, LARGE)) == 1

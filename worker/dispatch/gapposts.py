@@ -53,10 +53,14 @@ class GapPosts:
         if self._delivery.seen([post])[0]:
             self._dispatch.count_dropped()
             return False
-        head, attribution = self._asked_by(piece).attribute(found, line)
-        enricher = self._dispatch.filling(piece.method, None)
+        query, enricher = self._asked_by(piece), self._dispatch.filling(piece.method, None)
+        try:
+            head, attribution = query.attribute(found, line)
+            self._dispatch.deliver(line, head, post, attribution, enricher)
+        except RecursionError:  # nested so deeply that it could be read once, but not again from here
+            self._tally.broken += 1
+            return False
         self._bill.delivers(piece.fill)
-        self._dispatch.deliver(line, head, post, attribution, enricher)
         return True
 
     def take_recovered(
@@ -71,8 +75,9 @@ class GapPosts:
         self._tally.received_bytes += len(line)
         post = number_of(found.post.id) or 0
         is_seen = self._delivery.seen([post])[0]
-        reads = self._take(line, found, post, is_seen, FillMethod.RECOVERY, fill, received_at_s)
-        return Taken(found.post.id, not is_seen, reads)
+        reads = self._bill.add_post(fill, post, found, received_at_s)
+        is_new = self._deliver(line, found, post, is_seen, FillMethod.RECOVERY, fill)
+        return Taken(found.post.id, is_new, reads)
 
     # ---- a backfill
 
@@ -94,8 +99,9 @@ class GapPosts:
         received_at_s: float,
     ) -> None:
         """Deliver a post of the backfill, unless it was delivered before; `post` is its number."""
-        reads = self._take(raw, head, post, is_seen, FillMethod.BACKFILL, OF_BACKFILLS, received_at_s)
-        backlog.took(not is_seen, reads, time.monotonic())
+        reads = self._bill.add_post(OF_BACKFILLS, post, head, received_at_s)
+        is_new = self._deliver(raw, head, post, is_seen, FillMethod.BACKFILL, OF_BACKFILLS)
+        backlog.took(is_new, reads, time.monotonic())
 
     def past_taken(self, safe_until: float) -> PieceFetched | None:
         """Return, once, what came of a backfill that is over and in the outbox."""
@@ -115,26 +121,22 @@ class GapPosts:
 
     # ---- parts
 
-    def _take(
-        self,
-        raw: bytes,
-        head: PostHead,
-        post: int,
-        is_seen: bool,
-        method: FillMethod,
-        fill: int,
-        received_at_s: float,
-    ) -> dict[str, int]:
-        """Deliver a post that names its filters, unless it was delivered before; return its reads."""
-        reads = self._bill.add_post(fill, post, head, received_at_s)
+    def _deliver(
+        self, raw: bytes, head: PostHead, post: int, is_seen: bool, method: FillMethod, fill: int
+    ) -> bool:
+        """Deliver a post that names its filters; return False for one that came before or is broken."""
         if is_seen:
             self._dispatch.count_dropped()
-            return reads
-        found = self._dispatch.edition.attribute(head, raw)
-        group = None if found.source is FOREIGN else self._group
+            return False
+        try:
+            found = self._dispatch.edition.attribute(head, raw)
+            group = None if found.source is FOREIGN else self._group
+            self._dispatch.deliver(raw, head, post, found, self._dispatch.filling(method, group))
+        except RecursionError:  # nested so deeply that it could be read once, but not again from here
+            self._tally.broken += 1
+            return False
         self._bill.delivers(fill)
-        self._dispatch.deliver(raw, head, post, found, self._dispatch.filling(method, group))
-        return reads
+        return True
 
     def _asked_by(self, piece: SearchPiece) -> AskedQuery:
         """Return what a query stands for by the rules of now."""

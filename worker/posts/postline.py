@@ -56,7 +56,10 @@ def read_line(raw: bytes, decode: Callable[[bytes], PostHead] = decode_head) -> 
 
 
 def whole_post(raw: bytes) -> PostLine:
-    """Return everything that matching may need of a line that `read_line` took for a post."""
+    """Return everything that matching may need of a line that `read_line` took for a post.
+
+    Raises RecursionError for one that is nested too deeply.
+    """
     try:
         return _decode_whole(raw)
     except (msgspec.MsgspecError, ValueError):
@@ -83,12 +86,12 @@ def _read_odd_line(raw: bytes) -> PostHead | OtherLine:
         if not isinstance(members, dict):
             return BROKEN
         head = cast(PostHead, tolerant(members, PostHead))
+        if not head.is_post:
+            return _without_post(members)
+        if "errors" in members:
+            head = msgspec.structs.replace(head, errors=msgspec.Raw(json.dumps(members["errors"]).encode()))
     except (ValueError, RecursionError):
         return BROKEN
-    if not head.is_post:
-        return _without_post(members)
-    if "errors" in members:
-        head = msgspec.structs.replace(head, errors=msgspec.Raw(json.dumps(members["errors"]).encode()))
     return head
 
 

@@ -156,7 +156,10 @@ def _not_found(rules: Sequence[Rule], group: GroupId | None) -> bytes:
 
 
 def without_traptor(raw: bytes) -> bytes:
-    """Return a line without its member `traptor`, the text of all others unchanged."""
+    """Return a line without its member `traptor`, the text of all others unchanged.
+
+    Raises RecursionError for one that is nested too deeply.
+    """
     try:
         members = _decode_members(raw)
     except msgspec.MsgspecError:  # half a surrogate pair, which only the standard library's parser accepts

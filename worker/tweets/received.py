@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 _KIND_BY_MEMBER = {
     kind.value: kind for kind in Kind if kind not in (Kind.TWEET, Kind.UNKNOWN, Kind.BROKEN)
 } | {"friends_str": Kind.FRIENDS}
-_BROKEN = Message(Kind.BROKEN)
+BROKEN = Message(Kind.BROKEN)
 # No connection lasts long enough for more; a larger count would not fit into a report or into Redis.
 _MOST_WITHHELD = 1 << 40
 _TWEET = Kind.TWEET  # looking up an enum member takes three steps
@@ -84,10 +84,10 @@ def _read_odd_message(line: bytes) -> Message:
     try:
         fields = decode_odd(line.decode())
         if not isinstance(fields, dict):
-            return _BROKEN
+            return BROKEN
         tweet = cast(Tweet, tolerant(fields, Tweet))
     except (ValueError, RecursionError):
-        return _BROKEN
+        return BROKEN
     if tweet.is_complete:
         return Message(Kind.TWEET, tweet)
     kind = next((_KIND_BY_MEMBER[member] for member in fields if member in _KIND_BY_MEMBER), Kind.UNKNOWN)

@@ -24,7 +24,7 @@ def truncated_body(body: bytes) -> bytes | None:
     try:
         added = json.loads(b"{" + body[start + 1 :])["traptor"]
         added["collection_rules"] = list(map(_truncated, added["collection_rules"]))
-    except (ValueError, KeyError, TypeError, AttributeError):  # not one of ours
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # not one of ours
         return None
     shorter = b"%b%b%b}" % (body[:start], _MEMBER, _text(added))
     return shorter if len(shorter) < len(body) else None

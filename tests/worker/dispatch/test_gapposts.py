@@ -98,6 +98,45 @@ def test_what_is_no_post_is_counted_as_broken() -> None:
     assert (pipeline.counters(0).broken, messages) == (1, [])
 
 
+@pytest.mark.parametrize("method", ["found", "recovered", "backfilled"])
+def test_a_post_that_goes_too_deep_is_counted_as_broken_and_the_others_are_delivered(method: str) -> None:
+    pipeline, messages = handled()
+    if method == "backfilled":
+        pipeline.expect_past(time.time())
+    deep = {"text": "a flood", "odd": "?"}
+    numbers = range(900, 1010)
+    for number in numbers:  # where Python's parser gives up depends on who calls it
+        one = post_line(post_fields(id=id_at(number), **deep), "12", traptor="?")
+        one = one.replace(b'"?"', b"[" * number + b"]" * number)
+        other = post_line(post_fields("flood", id=id_at(5_000 + number)), "12")
+        if method == "backfilled":
+            pipeline.handle([one, other])
+            continue
+        for line in (one, other):
+            if method == "found":
+                pipeline.take_found(PIECE, line)
+            else:
+                pipeline.take_recovered(7, line)
+    others = {id_at(5_000 + number) for number in numbers}
+    assert {message.tweet_id for message in messages} >= others
+    counters = pipeline.counters(0)
+    assert counters.broken == 2 * len(numbers) - len(messages) > 0
+    assert counters.received == len(messages)
+
+
+def test_what_a_post_that_goes_too_deep_cost_is_told_without_calling_it_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline, messages = handled()
+    monkeypatch.setattr("traptor.worker.filters.edition.whole_post", _too_deep)
+    taken = pipeline.take_recovered(7, post_line(post_fields("a flood", id="5"), "12"))
+    assert (taken.post_id, taken.is_new, taken.reads["posts"], messages) == ("5", False, 1, [])
+
+
+def _too_deep(_raw: bytes) -> None:
+    raise RecursionError
+
+
 def id_at(unix: float) -> str:
     return str(int(unix * 1000) - 1_288_834_974_657 << 22)
 

@@ -231,6 +231,7 @@ def test_a_delivered_tweet_can_be_cut_afterwards(inferred, extras):
         b'{"id_str":"1","traptor":{"collection_rules":[5]}}',
         b'{"id_str":"1","traptor":{"collection_rules":[]}}',
         b"",
+        pytest.param(b'{"delete":1,"traptor":' + b"[" * 2_000 + b"]" * 2_000 + b"}", id="deep"),
     ],
 )
 def test_what_is_no_tweet_of_ours_is_not_cut(body):
