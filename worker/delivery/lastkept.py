@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 
 from traptor.common.birth import OutboxSettings
+from traptor.common.files.mark import read_mark
 from traptor.common.files.outboxes import outbox_folder
 from traptor.worker.delivery.sink import Sink
 from traptor.worker.outbox.outbox import Outbox, OutboxError, OutboxInUse
-from traptor.worker.posts.kept import kept_posts
+from traptor.worker.posts.kept import kept_posts, kept_together
 from traptor.worker.seen.claims import KeptPost
 
 # The kernel releases what a killed worker had one after the other: its turn, perhaps, before its outbox.
@@ -30,7 +31,9 @@ class LastKept:
 
     def in_outbox(self, outbox: Outbox) -> Sequence[KeptPost]:
         """Return the posts of an outbox's newest batch: all others are recorded."""
-        return kept_posts([one.body for one in outbox.newest()], time.time())
+        mark = read_mark(outbox.folder)
+        noted_s = None if mark is None else mark.safe_until_wall
+        return kept_together([one.body for one in outbox.newest()], noted_s, time.time())
 
     def by(self, who: str) -> Sequence[KeptPost]:
         """Return what a worker, `<connection>/<generation>`, may have kept last: all of it if it is dead."""

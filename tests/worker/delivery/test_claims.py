@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,13 @@ class Worker:
 
     def send(self, *numbers: int) -> None:
         """Hand over posts that came together."""
-        posts = [Outgoing(b'{"data":{"id":"%d"}}' % number, str(number), ("1",)) for number in numbers]
+        posts = [Outgoing(_body(number), str(number), ("1",)) for number in numbers]
         self.delivery.hand_over(posts, ToldClaims(self.verdicts, numbers, time.time()))
+
+
+def _body(number: int) -> bytes:
+    came = {"collection": {"received_at": datetime.now(UTC).isoformat()}}
+    return json.dumps({"data": {"id": str(number)}, "traptor": came}).encode()
 
 
 @pytest.fixture
