@@ -295,6 +295,16 @@ FromWorker = (
 )
 FromMaster = Connect | Close | Rules | SearchPiece | RecoverPiece | Drain | TakeSample | Reopen
 
+
+def is_urgent(message: FromWorker) -> bool:
+    """Tell whether the master is to hear of it at once, and not only when it next hears all workers.
+
+    That is all but reports; of them those of posts that X bills, for a cap ends their stream, and those of
+    filters that are in effect now (v2).
+    """
+    return not isinstance(message, Report) or bool(message.counters.reads or message.seen_filters)
+
+
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromWorker)
 _from_master: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromMaster)

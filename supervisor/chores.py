@@ -77,9 +77,10 @@ class Chores:
         self._status_path.unlink(missing_ok=True)
 
     def _tick(self) -> None:
-        """Advance the run clock, and detect hung workers."""
+        """Advance the run clock, hear what workers report, and detect hung ones."""
         now = time.monotonic()
         self._context.run_clock.tick(now)
+        self._context.fleet.hear()
         if self._one_hangs(self._context.run_clock.read(now)):
             self._wake()
 

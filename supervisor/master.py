@@ -322,6 +322,7 @@ class Master:
             ("close the control socket", self._control.close),
             ("close the API", self._api.close),
             ("close the ledger", self._ledger.close),
+            ("close the fleet", self._context.fleet.close),
             ("close the apps", self._x.aclose if self._x is not None else lambda: None),
             ("save keys", lambda: self._context.save_keys(time.monotonic())),
             ("close the store", self._context.store.close),
@@ -418,6 +419,7 @@ class Master:
         self._context.fleet.reopen_logs()
 
     def _status(self) -> dict[str, Any]:
+        self._context.fleet.hear()
         now, beats = time.monotonic(), self._heartbeats
         around = Surroundings(
             log_lost=self._logs.lost,

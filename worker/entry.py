@@ -73,18 +73,18 @@ def run_worker(connection: str, fds: Sequence[int], parent_pid: int) -> None:
     """Serve a connection until drained. Raises SystemExit when it cannot.
 
     Call this in the child right after the fork, with HANDLED_SIGNALS blocked. `fds` are the socket, over
-    which the birth comes, the pipe of the log, and what is only kept open.
+    which the birth comes, the pipe of the log, the master's bell, and what is only kept open.
     """
     leave_parent(parent_pid, fds)
     offer_to_oom_killer()
     set_title(connection, "starting")
-    sock_fd, log_fd, *_ = fds
+    sock_fd, log_fd, bell_fd, *_ = fds
     sock = socket.socket(fileno=sock_fd)
     newborn = Newborn(sock)
     logs = configure_worker_logging(newborn.begun, log_fd)
     log.info("starting", extra=fields(rules=newborn.rules))
     birth = newborn.learn()
-    link = Link(sock)
+    link = Link(sock, bell_fd)
     listen_to_signals(link.terminate, logs.evidence)
     take_over_undelivered(birth)
     delivery = Delivery(birth, sink_of(birth))

@@ -19,6 +19,7 @@ from traptor.common.messages import (
     Report,
     frame,
     from_master,
+    is_urgent,
 )
 from traptor.worker.hearing.frames import read_payload
 
@@ -46,8 +47,10 @@ class Serves(Protocol):
 class Link:
     """Passes orders to the session and messages to the master, and reports once a second."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, masters_bell: int) -> None:
+        """Talk over the socket, and ring the master's bell (an eventfd) when it is to listen at once."""
         self._sock = sock
+        self._masters_bell = masters_bell
         self._tick_s = REPORT_INTERVAL_S
         self._terminated = False
         self._outgoing: queue.SimpleQueue[FromWorker | None] = queue.SimpleQueue()
@@ -132,6 +135,8 @@ class Link:
             self._sock.sendall(frame(message))
         except OSError:
             self._master_is_gone()
+        if is_urgent(message):
+            os.eventfd_write(self._masters_bell, 1)
 
     def _read_payload(self) -> bytes:
         try:

@@ -72,6 +72,7 @@ class Reconciler:
 
     def reconcile(self) -> StepResult:
         """Do what can be done now; after a failure the next step looks at all connections."""
+        self._context.fleet.hear()  # before anything is decided, least of all that a worker hangs
         now = self._clock()
         named = self._agenda.take(now)
         try:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,13 +38,12 @@ from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.process import WorkerProcess
 from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
+from traptor.supervisor.workers.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
 # Time for a worker to end after TERM, and after its drain's deadline.
 GRACE_S = 2.0
-# Maximum time to wait for the last messages of a dead worker that are still in the socket.
-_LAST_WORDS_S = 0.5
 _ROSTER_DELAY_S = 0.1
 
 
@@ -76,13 +75,21 @@ class Fleet:
         self._roster = roster
         self._workers_lock_fd = workers_lock_fd
         self._events: FleetEvents
+        self._switchboard = Switchboard()
         self._members: dict[str, tuple[Generation, _Member]] = {}
-        self._ends: set[asyncio.Task[None]] = set()
         self._listing: asyncio.TimerHandle | None = None  # the roster is to be written
 
     def report_to(self, events: FleetEvents) -> None:
         """Report everything about the workers to `events`; call this before the first fork."""
         self._events = events
+
+    def hear(self) -> None:
+        """Take all reports until now: what is urgent comes by itself, and the others wait to be heard."""
+        self._switchboard.hear()
+
+    def close(self) -> None:
+        """Release what all workers shared; they are gone."""
+        self._switchboard.close()
 
     @property
     def generations(self) -> tuple[Generation, ...]:
@@ -92,20 +99,22 @@ class Fleet:
     def fork(self, birth: Birth, spec: Spec) -> Generation:
         """Start a worker, in the state STARTING. Raises OSError when this host has no room for one."""
         greeting = birth_frame(birth)
-        process = WorkerProcess.fork(self._forkers.forker(), birth, {self._workers_lock_fd})
+        bell = self._switchboard.bell
+        process = WorkerProcess.fork(self._forkers.forker(), birth, bell, {self._workers_lock_fd})
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
-        channel = Channel(
-            process.sock,
-            lambda message: self._events.on_message(generation, message),
-            lambda error: self._events.on_fault(generation, str(error)),
-            greeting,
-        )
-        try:
+        with ExitStack() as undo:
+            undo.callback(process.abandon)
+            undo.callback(process.sock.close)
+            channel = Channel(
+                process.sock,
+                self._switchboard,
+                lambda message: self._events.on_message(generation, message),
+                lambda error: self._events.on_fault(generation, str(error)),
+                greeting,
+            )
+            undo.callback(channel.close)
             asyncio.get_running_loop().add_reader(process.pidfd, self._on_exit, generation)
-        except OSError:  # nothing would notice its end
-            channel.close()
-            process.abandon()
-            raise
+            undo.pop_all()
         entry = RosterEntry(process.pid, process.created_at, birth.connection, birth.generation)
         self._members[birth.name] = (generation, _Member(process, channel, encoded(entry)))
         for piece in rules_of(birth):
@@ -180,12 +189,7 @@ class Fleet:
     def _on_exit(self, generation: Generation) -> None:
         _, member = self._members[generation.name]
         asyncio.get_running_loop().remove_reader(member.process.pidfd)
-        task = asyncio.create_task(self._end(generation, member), name=f"end of {generation.name}")
-        self._ends.add(task)
-        task.add_done_callback(self._ends.discard)
-
-    async def _end(self, generation: Generation, member: _Member) -> None:
-        await member.channel.read_to_end(_LAST_WORDS_S)
+        member.channel.read_rest()
         member.channel.close()
         code = member.process.reap()
         del self._members[generation.name]

@@ -43,8 +43,8 @@ class WorkerProcess:
     _forker: Forker
 
     @classmethod
-    def fork(cls, forker: Forker, birth: Birth, keep_fds: Collection[int]) -> WorkerProcess:
-        """Have a worker forked for `birth`; `keep_fds` stay open in it besides its own.
+    def fork(cls, forker: Forker, birth: Birth, bell: int, keep_fds: Collection[int]) -> WorkerProcess:
+        """Have a worker forked for `birth`; it rings `bell`, and `keep_fds` stay open in it besides.
 
         Raises OSError when this host has no room for another process or descriptor, or the forker is lost.
         """
@@ -54,7 +54,7 @@ class WorkerProcess:
             with theirs:
                 bridge = WorkerLogBridge(birth.name)
                 try:
-                    fds = (theirs.fileno(), bridge.writer, *keep_fds)
+                    fds = (theirs.fileno(), bridge.writer, bell, *keep_fds)
                     pid, pidfd = forker.fork(birth.connection, fds)
                 finally:
                     bridge.after_fork_in_master()

@@ -59,6 +59,7 @@ from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.workers.spec import Spec, connect_message, key_spec
 from traptor.supervisor.workers.states import GenerationState
+from traptor.supervisor.workers.switchboard import Switchboard
 
 # ---- bytes
 
@@ -174,19 +175,19 @@ def test_any_bytes_of_a_worker_in_any_pieces_are_messages_until_one_fault(
 
     async def talk() -> None:
         ours, theirs = socket.socketpair()
-        channel = Channel(ours, heard.append, faults.append)
+        switchboard = Switchboard()
+        channel = Channel(ours, switchboard, heard.append, faults.append)
         theirs.setblocking(False)
         data, position, turn = b"".join(stream), 0, 0
         while position < len(data) and not faults:
             piece = data[position : position + sizes[turn % len(sizes)] * (1 if len(data) < 2_000 else 1_000)]
             await asyncio.get_running_loop().sock_sendall(theirs, piece)
             position, turn = position + len(piece), turn + 1
-            await asyncio.sleep(0)
+            switchboard.hear()
         theirs.close()
-        await channel.read_to_end(10)
-        assert channel._ended.is_set()
+        channel.read_rest()
         channel.close()
-        await asyncio.sleep(0)
+        switchboard.close()
 
     asyncio.run(talk())
     assert len(faults) <= 1

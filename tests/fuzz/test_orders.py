@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import socket
 import threading
 
@@ -68,7 +69,7 @@ class Deaf:
 
 
 def work(sock: socket.socket, limited: int) -> None:
-    link = Link(sock)
+    link = Link(sock, os.eventfd(0))
     link.start(Deaf(limited))
     threading.Event().wait()
 

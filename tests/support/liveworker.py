@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,7 +51,9 @@ class LiveWorker:
         self._birth = birth
         self._connect = connect
         self._forker = Forker.start()
-        self._process = WorkerProcess.fork(self._forker, birth, ())
+        bell = os.eventfd(0)  # nobody listens for it
+        self._process = WorkerProcess.fork(self._forker, birth, bell, ())
+        os.close(bell)
         self._process.sock.sendall(birth_frame(birth))
         for piece in rules_of(birth):
             self.send(piece)

@@ -80,6 +80,9 @@ class PaperFleet:
         self.told: list[tuple[str, str]] = []  # (what, generation)
         self.error: Exception | None = None
 
+    def hear(self) -> None:
+        """They say nothing by themselves."""
+
     def fork(self, birth: Birth, spec: Spec) -> Generation:
         if self.error is not None:
             raise self.error

@@ -13,12 +13,13 @@ from traptor.common.errors import ProtocolError
 from traptor.common.messages import HEADER, Drain, FromMaster, Rules, from_master
 from traptor.common.pieces import PIECE_BYTES
 from traptor.supervisor.workers.channel import MAX_UNSENT_BYTES, Channel
+from traptor.supervisor.workers.switchboard import Switchboard
 
 PIECES = [Rules(1, piece, piece == 39, bytes(PIECE_BYTES)) for piece in range(40)]
 
 
 def channel_of(sock: socket.socket) -> Channel:
-    return Channel(sock, lambda message: None, lambda error: None)
+    return Channel(sock, Switchboard(), lambda message: None, lambda error: None)
 
 
 def read_messages(sock: socket.socket, count: int) -> list[FromMaster]:

@@ -89,6 +89,7 @@ def test_workers_are_listed_together_soon_and_again_when_they_are_gone(
         assert set(ended.codes) == {-signal.SIGKILL}
         assert pids(roster) == [], "at once: the master may be about to end"
         assert roster.times <= 3
+        fleet.close()
 
     asyncio.run(run())
 
@@ -106,5 +107,6 @@ def test_no_worker_gets_a_key_before_it_is_listed(keeper: ForkerKeeper, tmp_path
         assert roster.times == 1
         fleet.kill(generation)
         await until(lambda: ended.codes == [-signal.SIGKILL])
+        fleet.close()
 
     asyncio.run(run())

@@ -1,0 +1,92 @@
+"""The worker rings for its master when it says what cannot wait."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+from support.waiting import DEADLINE_S
+
+from traptor.common.counts import Counters
+from traptor.common.messages import (
+    HEADER,
+    Activity,
+    FromMaster,
+    FromWorker,
+    MayConnect,
+    Report,
+    from_worker,
+)
+from traptor.worker.hearing.frames import read_payload
+from traptor.worker.link import Link
+
+
+class Idle:
+    """A session of which the link is told nothing but that it waits."""
+
+    def order(self, message: FromMaster) -> None:
+        raise AssertionError(message)
+
+    def report(self) -> Report:
+        return Report(
+            at=1.0,
+            activity=Activity.WAITING,
+            activity_since=1.0,
+            last_byte_at=1.0,
+            safe_until=1.0,
+            backlog=0,
+            outbox_bytes=0,
+            counters=Counters(),
+        )
+
+    def drained_instead(self) -> bool:
+        return False
+
+
+class Master:
+    """What a master has of a worker: its end of the socketpair, and the bell."""
+
+    def __init__(self) -> None:
+        self.sock, theirs = socket.socketpair()
+        self.sock.settimeout(DEADLINE_S)
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK)
+        self.link = Link(theirs, self.bell)
+        self._theirs = theirs
+
+    def next(self) -> FromWorker:
+        return from_worker(read_payload(self.sock))
+
+    def close(self) -> None:
+        self.link.finish(DEADLINE_S)
+        self.sock.close()
+        self._theirs.close()
+        os.close(self.bell)
+
+
+@pytest.fixture
+def master() -> Iterator[Master]:
+    master = Master()
+    yield master
+    master.close()
+
+
+def test_a_report_does_not_ring(master: Master) -> None:
+    master.link.start(Idle())
+    assert isinstance(master.next(), Report)
+    assert isinstance(master.next(), Report)
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(master.bell)
+
+
+def test_a_question_rings_once_it_was_sent(master: Master) -> None:
+    master.link.start(Idle())
+    assert isinstance(master.next(), Report)
+    master.link.post(MayConnect())
+    assert select.select([master.bell], [], [], DEADLINE_S)[0]
+    assert os.eventfd_read(master.bell) == 1
+    head = master.sock.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    assert len(head) == HEADER.size, "it is there already"
+    assert master.next() == MayConnect()
