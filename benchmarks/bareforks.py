@@ -15,7 +15,7 @@ from pathlib import Path
 
 from support.births import worker_settings
 
-from traptor.supervisor import cli
+from traptor.supervisor import master
 from traptor.supervisor.workers.forking.plain import start_fork
 from traptor.supervisor.workers.process import prepare_forks
 
@@ -36,7 +36,7 @@ def fork_span_s(pids: list[int]) -> float:
 
 def main(count: int) -> None:
     """Fork, print how long it took, and wait for the end of stdin."""
-    assert cli.main is not None, "what the supervisor has loaded when it forks"
+    assert master.Master is not None, "what a supervisor has loaded"
     with tempfile.TemporaryDirectory(prefix="traptor-bench-") as folder:
         prepare_forks(worker_settings(Path(folder)))
     context = multiprocessing.get_context("fork")

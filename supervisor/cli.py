@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
+import gc
 import logging
 import multiprocessing
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -21,22 +22,22 @@ from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.files.folders import make_private, who_may_change
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
-from traptor.common.terminal import report_console
 from traptor.common.text import one_line
 from traptor.supervisor.checks import host
-from traptor.supervisor.checks.check import check
-from traptor.supervisor.checks.preview import preview, preview_json
 from traptor.supervisor.host.inherited import (
     open_missing_streams,
     raise_descriptor_limit,
     require_stdout,
     reset_signals,
 )
-from traptor.supervisor.master import Master
+from traptor.supervisor.host.interrupts import interrupts_end_it
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.process import prepare_forks
 from traptor.supervisor.workers.settings import worker_settings
+
+if TYPE_CHECKING:
+    from traptor.supervisor.master import Master
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +76,10 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
     multiprocessing.set_start_method("fork")
     try:
         if only_check:
-            sys.exit(asyncio.run(check(config, report_console())))
+            sys.exit(_check(config))
         settings = load_settings(config)
-        if only_plan and as_json:
-            click.echo(orjson.dumps(asyncio.run(preview_json(settings)), option=orjson.OPT_INDENT_2))
-            sys.exit(ExitCode.OK)
         if only_plan:
-            sys.exit(asyncio.run(preview(settings, report_console())))
+            sys.exit(_plan(settings, as_json=as_json))
         require_stdout(settings, missing_streams)
         sys.exit(_run(settings))
     except TraptorError as error:
@@ -89,6 +87,23 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
         if as_json:
             click.echo(orjson.dumps({"error": _told(error)}, option=orjson.OPT_INDENT_2))
         sys.exit(error.exit_code)
+
+
+def _check(config: Path) -> ExitCode:
+    from traptor.common.terminal import report_console
+    from traptor.supervisor.checks.check import check
+
+    return asyncio.run(check(config, report_console()))
+
+
+def _plan(settings: Settings, *, as_json: bool) -> ExitCode:
+    from traptor.common.terminal import report_console
+    from traptor.supervisor.checks.preview import preview, preview_json
+
+    if not as_json:
+        return asyncio.run(preview(settings, report_console()))
+    click.echo(orjson.dumps(asyncio.run(preview_json(settings)), option=orjson.OPT_INDENT_2))
+    return ExitCode.OK
 
 
 def _run(settings: Settings) -> ExitCode:
@@ -108,7 +123,7 @@ def _run(settings: Settings) -> ExitCode:
     prepare_forks(worker_settings(settings))
     try:
         with ForkerKeeper() as forkers:
-            return asyncio.run(_collect(settings, logs, forkers))
+            return asyncio.run(_collect(_master(), settings, logs, forkers))
     except TraptorError:
         raise
     except Exception:
@@ -120,9 +135,19 @@ def _run(settings: Settings) -> ExitCode:
             lock.release()
 
 
-async def _collect(settings: Settings, logs: MasterLogs, forkers: ForkerKeeper) -> ExitCode:
+def _master() -> type[Master]:
+    """Import the master once there is a forker: the more a forker has in memory, the longer a fork takes."""
+    with interrupts_end_it():
+        from traptor.supervisor.master import Master
+    gc.freeze()  # it stays until the end, and each look at all of it takes long
+    return Master
+
+
+async def _collect(
+    master: type[Master], settings: Settings, logs: MasterLogs, forkers: ForkerKeeper
+) -> ExitCode:
     say = _greet if settings.supervisor.log_dir else _nothing
-    return await Master(settings, logs, forkers, say).run()
+    return await master(settings, logs, forkers, say).run()
 
 
 def _greet(line: str) -> None:

@@ -23,7 +23,15 @@ Order = dict[str, Any]
 _PACKET_BYTES = 1 << 18
 _STREAMS = 3
 # Their import is most of the time that a program needs to start, and takes twice as long with coverage.
-_NEEDED = ("supervisor.cli", "supervisor.master", "worker.entry", "sandbox.cli", "sandbox.server")
+_NEEDED = (
+    "supervisor.cli",
+    "supervisor.master",
+    "supervisor.checks.check",
+    "supervisor.checks.preview",
+    "worker.entry",
+    "sandbox.cli",
+    "sandbox.server",
+)
 
 
 def serve(asked: socket.socket) -> Order | None:
