@@ -10,9 +10,9 @@ import redis
 from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import GroupId
 from traptor.common.terminal import report_console
-from traptor.common.text import counted, one_line
-from traptor.rulekit.changes.change import ChangeKind, Fields, GroupChange, RuleChange, by_group, linked
-from traptor.rulekit.changes.editing import Edits, chosen, removal
+from traptor.common.text import one_line
+from traptor.rulekit.changes.change import ChangeKind, RuleChange, by_group, linked
+from traptor.rulekit.changes.editing import chosen, removal
 from traptor.rulekit.changes.editing import move as move_of
 from traptor.rulekit.changes.holdings import Holdings, Stored
 from traptor.rulekit.commands.parts.changing import Manner, Outcome, make_change
@@ -28,7 +28,8 @@ from traptor.rulekit.commands.parts.kit import (
 )
 from traptor.rulekit.commands.parts.tables import table
 from traptor.rulekit.keeping.changing import Steps
-from traptor.rulekit.keeping.history import HistoryEntry, groups_with_history, read_history, taken_back
+from traptor.rulekit.keeping.history import HistoryEntry, groups_with_history, read_history
+from traptor.rulekit.keeping.undoing import undo as undo_steps
 
 _MOST_NAMED = 5
 
@@ -37,10 +38,6 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would c
 
 class NoSuchRule(TraptorError):
     """A rule that was named does not exist."""
-
-
-class CannotUndo(TraptorError):
-    """The last change cannot be taken back as it is."""
 
 
 @click.command()
@@ -156,45 +153,16 @@ def undo(
 ) -> None:
     """Take the last change of a group back.
 
-    That is a change itself, so twice is as before.
+    If its command changed other groups too, as a load does, it is taken back in all of them. That is a change
+    itself, so twice is as before.
     """
 
     def work_out(client: redis.Redis, holdings: Holdings) -> Steps:
-        present = {rule.key: rule.fields for rule in holdings.rules}
-        return [_undone(client, group, present, force)]
+        return undo_steps(client, group, {rule.key: rule.fields for rule in holdings.rules}, force)
 
     manner = Manner(f"undo {group}", wait_s, dry_run, force)
     steps = make_change(kit_of(ctx), group.type, manner, work_out)
     Outcome(steps, dry_run).show(as_json)
-
-
-def _undone(
-    client: redis.Redis, group: GroupId, present: dict[str, Fields], force: bool
-) -> list[GroupChange]:
-    last = _last(client, group)
-    edits: Edits = []
-    for other in last.together:
-        entry = last if other == group else _last(client, other)
-        if (entry.by, entry.command, entry.together) != (last.by, last.command, last.together):
-            raise CannotUndo(
-                f"the last change of {group} moved rules between it and {other}, and {other} was changed"
-                f" since: undo {other} first"
-            )
-        changes, touched = taken_back(entry, present)
-        if touched and not force:
-            raise CannotUndo(
-                f"{counted(len(touched), 'rule')} of {other} changed again since, such as {touched[0]};"
-                " nothing was changed: --force takes the change back all the same"
-            )
-        edits += [(other, change) for change in changes]
-    return list(by_group(edits))
-
-
-def _last(client: redis.Redis, group: GroupId) -> HistoryEntry:
-    entries = read_history(client, group, 1)
-    if not entries:
-        raise CannotUndo(f"{group} has no history: only changes made by these commands can be taken back")
-    return entries[0]
 
 
 def _chosen(holdings: Holdings, where: Where, rule_ids: Iterable[str], takes_all: bool) -> list[Stored]:
@@ -233,6 +201,8 @@ def _entry_json(entry: HistoryEntry) -> dict[str, object]:
         "group": str(entry.group),
         "by": entry.by,
         "what": entry.command,
+        "change": entry.change,
+        "groups": [str(group) for group in entry.groups],
         **{str(kind): entry.counts[kind] for kind in ChangeKind},
         "rules": [past.key for past in entry.rules],
     }

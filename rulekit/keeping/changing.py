@@ -10,9 +10,10 @@ import redis
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.change import GroupChange
 from traptor.rulekit.changes.holdings import Holdings
+from traptor.rulekit.keeping.history import Signature
 from traptor.rulekit.keeping.lock import locked
 from traptor.rulekit.keeping.reading import Progress, read_holdings, revisions_of
-from traptor.rulekit.keeping.writing import GroupWriter, Signature
+from traptor.rulekit.keeping.writing import GroupWriter
 
 Steps = Sequence[Sequence[GroupChange]]
 WorkOut = Callable[[redis.Redis, Holdings], Steps]

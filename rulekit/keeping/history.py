@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +19,7 @@ from traptor.rulekit.changes.change import ChangeKind, Fields, GroupChange, Rule
 
 MOST_ENTRIES = 100  # of a group
 _PREFIX = "traptor:history:"
+_ALL = 10 * MOST_ENTRIES  # Redis trims roughly
 _SCAN_COUNT = 5_000
 _LEVEL = 1  # of compression: loads are written while somebody waits
 
@@ -45,7 +47,9 @@ class HistoryEntry:
     by: str
     command: str
     counts: dict[ChangeKind, int]
-    together: tuple[GroupId, ...]  # the groups that were written in the same step, itself among them
+    change: str  # the same for all groups that a command changed
+    groups: tuple[GroupId, ...]  # all that it was to change, itself among them
+    together: tuple[GroupId, ...]  # those that were written in the same step
     rules: tuple[Past, ...]
 
     @property
@@ -54,8 +58,17 @@ class HistoryEntry:
         return datetime.fromtimestamp(int(self.id.partition("-")[0]) / 1000, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who makes a change, and by what; `change` tells it from all others."""
+
+    by: str
+    command: str
+    change: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
 def entry_fields(
-    change: GroupChange, together: Sequence[GroupId], by: str, command: str
+    change: GroupChange, groups: Sequence[GroupId], together: Sequence[GroupId], signature: Signature
 ) -> list[str | bytes]:
     """Return the fields of a new entry, names and values in turn."""
     rules = [
@@ -63,10 +76,12 @@ def entry_fields(
     ]
     counts = {str(kind): change.count(kind) for kind in ChangeKind}
     return [
-        *("by", by),
-        *("command", command),
+        *("by", signature.by),
+        *("command", signature.command),
         *("counts", orjson.dumps(counts)),
-        *("together", " ".join(str(group) for group in together)),
+        *("change", signature.change),
+        *("groups", " ".join(map(str, groups))),
+        *("together", " ".join(map(str, together))),
         *("rules", zlib.compress(orjson.dumps(rules), _LEVEL)),
     ]
 
@@ -80,10 +95,24 @@ def digest_of(fields: Fields) -> str:
 def read_history(client: redis.Redis, group: GroupId, most: int) -> list[HistoryEntry]:
     """Return the newest entries of a group, the newest first. Raises RedisUnavailable."""
     try:
-        reply: Any = client.execute_command(  # type: ignore[no-untyped-call]  # redis-py has no types here
-            "XREVRANGE", history_key(group), "+", "-", "COUNT", most
-        )
-        return list(_entries(group, reply))
+        return [_entry(group, *one) for one in _newest(client, group, most)]
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+
+
+def entry_of(client: redis.Redis, group: GroupId, change: str) -> HistoryEntry | None:
+    """Return what a change did to a group; None where that is not in its history. Raises RedisUnavailable."""
+    try:
+        found = (one for one in _newest(client, group, _ALL) if _change_of(one[1]) == change)
+        return next((_entry(group, *one) for one in found), None)
+    except REDIS_ERRORS as error:
+        raise unavailable(client, error) from error
+
+
+def is_trimmed(client: redis.Redis, group: GroupId) -> bool:
+    """Tell whether a group may have had older entries. Raises RedisUnavailable."""
+    try:
+        return len([*_newest(client, group, MOST_ENTRIES)]) == MOST_ENTRIES
     except REDIS_ERRORS as error:
         raise unavailable(client, error) from error
 
@@ -112,31 +141,66 @@ def _is_group(name: str) -> bool:
     return True
 
 
-def _entries(group: GroupId, reply: Any) -> Iterator[HistoryEntry]:
+def _newest(client: redis.Redis, group: GroupId, most: int) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    """Yield the newest entries, with their ids. Raises redis-py's errors and UnexpectedReply."""
+    reply: Any = client.execute_command(  # type: ignore[no-untyped-call]  # redis-py has no types here
+        "XREVRANGE", history_key(group), "+", "-", "COUNT", most
+    )
     try:
         for entry_id, flat in reply:
-            fields = dict(zip(flat[::2], flat[1::2], strict=True))
-            rules = orjson.loads(zlib.decompress(fields[b"rules"]))
-            counts = orjson.loads(fields[b"counts"])
-            yield HistoryEntry(
-                id=entry_id.decode(),
-                group=group,
-                by=fields[b"by"].decode(errors="replace"),
-                command=fields[b"command"].decode(errors="replace"),
-                counts={kind: int(counts[kind]) for kind in ChangeKind},
-                together=tuple(GroupId.parse(word) for word in fields[b"together"].decode().split()),
-                rules=tuple(Past(key, before, after) for key, before, after in rules),
-            )
+            yield entry_id.decode(), dict(zip(flat[::2], flat[1::2], strict=True))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _not_ours(group, error) from error
+
+
+def _entry(group: GroupId, entry_id: str, fields: dict[bytes, bytes]) -> HistoryEntry:
+    try:
+        rules = orjson.loads(zlib.decompress(fields[b"rules"]))
+        counts = orjson.loads(fields[b"counts"])
+        together = _groups(fields[b"together"])
+        return HistoryEntry(
+            id=entry_id,
+            group=group,
+            by=fields[b"by"].decode(errors="replace"),
+            command=fields[b"command"].decode(errors="replace"),
+            counts={kind: int(counts[kind]) for kind in ChangeKind},
+            change=_change_of(fields),
+            groups=_groups(fields[b"groups"]) if b"groups" in fields else together,
+            together=together,
+            rules=tuple(Past(key, before, after) for key, before, after in rules),
+        )
     except (TypeError, ValueError, KeyError, AttributeError, zlib.error) as error:
-        raise UnexpectedReply(f"{history_key(group)} holds an entry that is none: {error}") from error
+        raise _not_ours(group, error) from error
 
 
-def taken_back(entry: HistoryEntry, present: dict[str, Fields]) -> tuple[list[RuleChange], list[str]]:
-    """Return the changes that undo an entry, and the keys of rules that were changed again since."""
+def _change_of(fields: dict[bytes, bytes]) -> str:
+    """Return what tells a change from others; older versions wrote nothing that is sure to."""
+    if b"change" in fields:
+        return fields[b"change"].decode(errors="replace")
+    return b" ".join(fields.get(name, b"") for name in (b"by", b"command", b"together")).decode(
+        errors="replace"
+    )
+
+
+def _groups(text: bytes) -> tuple[GroupId, ...]:
+    return tuple(GroupId.parse(word) for word in text.decode().split())
+
+
+def _not_ours(group: GroupId, error: Exception) -> UnexpectedReply:
+    return UnexpectedReply(f"{history_key(group)} holds an entry that is none: {error}")
+
+
+def taken_back(entry: HistoryEntry, present: Mapping[str, Fields]) -> tuple[list[RuleChange], list[str]]:
+    """Return the changes that undo an entry, and the keys of rules that were changed again since.
+
+    A rule that is as it was before the entry is left alone.
+    """
     changes, touched = [], []
     for past in entry.rules:
         now = present.get(past.key)
+        if now == past.before:
+            continue
         if (None if now is None else digest_of(now)) != past.after_digest:
             touched.append(past.key)
         changes.append(RuleChange(past.key, now, past.before))
-    return [one for one in changes if one.before != one.after], touched
+    return changes, touched

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import redis
@@ -15,7 +14,7 @@ from traptor.common.redis.client import REDIS_ERRORS, unavailable
 from traptor.common.rules.revision import revision_key
 from traptor.common.rules.rule import GroupId
 from traptor.rulekit.changes.change import GroupChange, RuleChange
-from traptor.rulekit.keeping.history import MOST_ENTRIES, entry_fields, history_key
+from traptor.rulekit.keeping.history import MOST_ENTRIES, Signature, entry_fields, history_key
 from traptor.rulekit.keeping.lock import LoaderLock
 from traptor.rulekit.keeping.reading import Progress, quiet, read_revisions
 
@@ -32,14 +31,6 @@ class LoadInterrupted(TraptorError):
     """Redis went away in the middle; the message says what is written and how to go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who makes a change, and by what."""
-
-    by: str
-    command: str
-
-
 class GroupWriter:
     """Writes groups under the lock of their type. `client` must not decode replies."""
 
@@ -48,6 +39,7 @@ class GroupWriter:
         self._channel = channel
         self._lock = lock
         self._signature = signature
+        self._groups: Sequence[GroupId] = ()  # of all steps
 
     def write_all(
         self,
@@ -56,6 +48,7 @@ class GroupWriter:
         progress: Progress = quiet,
     ) -> None:
         """Write each step in one go. Raises LoadInterrupted, ChangedMeanwhile and LockedByAnother."""
+        self._groups = [change.group for step in steps for change in step]
         total = sum(len(change.rules) for step in steps for change in step)
         written: list[GroupId] = []
         count = 0
@@ -115,7 +108,7 @@ class GroupWriter:
         pipeline.incr(revision_key(change.group))
         pipeline.execute_command(  # type: ignore[no-untyped-call]  # redis-py has no types here
             *("XADD", history_key(change.group), "MAXLEN", "~", MOST_ENTRIES, "*"),
-            *entry_fields(change, together, self._signature.by, self._signature.command),
+            *entry_fields(change, self._groups, together, self._signature),
         )
         pipeline.publish(self._channel, str(change.group))
 

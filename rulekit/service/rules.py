@@ -20,10 +20,10 @@ from traptor.rulekit.changes.loading import LoadTarget
 from traptor.rulekit.changes.single import SingleLoad
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.history import Signature
 from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses
 from traptor.rulekit.keeping.reading import quiet
 from traptor.rulekit.keeping.seeking import seek, sift
-from traptor.rulekit.keeping.writing import Signature
 from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.service.author import author_of
 from traptor.rulekit.service.validation import (

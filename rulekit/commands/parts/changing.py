@@ -16,9 +16,9 @@ from traptor.rulekit.commands.parts.given import progress_bar
 from traptor.rulekit.commands.parts.kit import Kit, say, say_json, who_asks
 from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
+from traptor.rulekit.keeping.history import Signature
 from traptor.rulekit.keeping.losses import check_losses
 from traptor.rulekit.keeping.reading import read_holdings
-from traptor.rulekit.keeping.writing import Signature
 
 _SHOWN = 20
 

@@ -6,8 +6,15 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
+import pytest
+import redis
 from support.rulekit_desk import Desk
+
+from traptor.rulekit.keeping.history import MOST_ENTRIES
+from traptor.rulekit.keeping.writing import GroupWriter
 
 
 def load(desk: Desk, *names: str, command: tuple[str, ...] = ()) -> None:
@@ -117,11 +124,101 @@ def test_a_rule_that_was_changed_since_is_not_taken_back_unasked(desk: Desk) -> 
 def test_a_change_over_two_groups_is_taken_back_in_both_or_not_at_all(desk: Desk) -> None:
     load(desk, *"abc")
     desk.run("move", "track", "a", "--to", "1")
-    desk.run("add", "track", "other", "--id", "1")
+    desk.run("add", "track", "other", "--id", "1", "--rule-id", "o")
+    desk.redis.hset("traptor-track:1:a", "tag", "by hand")
     said = desk.error("undo", "track:0")
-    assert "track:1 was changed since: undo track:1 first" in said
-    desk.run("undo", "track:1")
+    assert "1 rule of track:1 changed again since, such as traptor-track:1:a" in said
     assert "traptor-track:1:a" in desk.names()
+    desk.run("undo", "track:0", "--force")
+    assert desk.names() == [*(f"traptor-track:0:{name}" for name in "abc"), "traptor-track:1:o"]
+
+
+def test_a_load_over_several_groups_is_taken_back_in_all_of_them_and_redone(desk: Desk) -> None:
+    load(desk, *"ab")
+    load(desk, *"bcdefgh", command=("--replace",))
+    loaded = desk.names()
+    assert {name.split(":")[1] for name in loaded} == {"0", "1", "2"}
+    told = desk.json("undo", "track:1")
+    assert [one["group"] for one in told["groups"]] == ["track:0", "track:1", "track:2"]
+    assert desk.names() == ["traptor-track:0:a", "traptor-track:0:b"]
+    desk.run("undo", "track:2")
+    assert desk.names() == loaded
+    changes = {entry["change"] for entry in desk.json("history", "track") if entry["what"] == "undo track:1"}
+    assert len(changes) == 1, "the undo was one change of three groups"
+
+
+def test_what_changed_since_in_other_groups_of_a_load_stays(desk: Desk) -> None:
+    load(desk, *"abcdef")
+    desk.run("add", "track", "other", "--id", "1", "--rule-id", "o")
+    desk.run("undo", "track:0")
+    assert desk.names() == ["traptor-track:1:o"]
+
+
+def test_groups_that_an_interrupted_load_did_not_come_to_are_left_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, desk, after=1, command=lambda: load_in_vain(desk, "abcdef"))
+    desk.run("add", "track", "other", "--id", "1", "--rule-id", "o")
+    desk.run("undo", "track:0")
+    assert desk.names() == ["traptor-track:1:o"]
+
+
+def test_an_interrupted_undo_goes_on_with_the_same_command(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(desk, *"abcdefgh")
+    interrupt(monkeypatch, desk, after=1, command=lambda: desk.error("undo", "track:0"))
+    assert 0 < len(desk.names()) < 8
+    desk.run("undo", "track:0")
+    assert desk.names() == []
+
+
+def test_what_has_left_a_history_is_taken_back_in_part_only_if_that_is_said(desk: Desk) -> None:
+    load(desk, *"abcdef")
+    names = {name.split(":")[1] for name in desk.names()}
+    assert names == {"0", "1"}
+    for number in range(3 * MOST_ENTRIES):
+        desk.redis.xadd("traptor:history:track:1", {"x": str(number)}, maxlen=MOST_ENTRIES, approximate=False)
+    said = desk.error("undo", "track:0")
+    assert "has left the history of track:1" in said
+    desk.run("undo", "track:0", "--force")
+    assert {name.split(":")[1] for name in desk.names()} == {"1"}
+
+
+def test_a_move_that_an_older_version_wrote_is_taken_back_in_both_groups(desk: Desk) -> None:
+    load(desk, *"abc")
+    desk.run("move", "track", "a", "--to", "1")
+    for key in ("traptor:history:track:0", "traptor:history:track:1"):
+        entries = desk.redis.execute_command("XRANGE", key, "-", "+")
+        desk.redis.delete(key)
+        for _, flat in entries:
+            fields = dict(zip(flat[::2], flat[1::2], strict=True))
+            desk.redis.xadd(
+                key, {name: fields[name] for name in fields if name not in (b"change", b"groups")}
+            )
+    desk.run("undo", "track:1")
+    assert desk.names() == [f"traptor-track:0:{name}" for name in "abc"]
+
+
+def load_in_vain(desk: Desk, names: str) -> None:
+    rules = [{"rule_id": name, "value": f"word {name}", "tag": "t"} for name in names]
+    desk.error("load", desk.jsonl("r.jsonl", *rules), "--type", "track")
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, desk: Desk, after: int, command: Callable[[], object]) -> None:
+    """Have Redis go away in the middle of a command, after so many steps."""
+    write, written = GroupWriter._write, []
+
+    def write_or_fail(self: GroupWriter, *about: Any) -> None:
+        if len(written) == after:
+            raise redis.exceptions.ConnectionError("gone")
+        write(self, *about)
+        written.append(about)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GroupWriter, "_write", write_or_fail)
+        command()
+    assert len(written) == after
 
 
 def test_a_group_that_was_emptied_is_loaded_again_and_a_move_is_undone_and_redone(desk: Desk) -> None:

@@ -13,9 +13,9 @@ from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.change import GroupChange, RuleChange
 from traptor.rulekit.keeping.changing import Hearing, apply_change
+from traptor.rulekit.keeping.history import Signature
 from traptor.rulekit.keeping.losses import LiveGroups, RulesLost, check_losses, live_groups
 from traptor.rulekit.keeping.reading import quiet, read_holdings
-from traptor.rulekit.keeping.writing import Signature
 
 TRACK = GroupId.parse("track:0")
 

@@ -18,7 +18,7 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.change import ChangeKind, GroupChange, RuleChange
-from traptor.rulekit.keeping.history import MOST_ENTRIES, read_history, taken_back
+from traptor.rulekit.keeping.history import MOST_ENTRIES, Signature, read_history, taken_back
 from traptor.rulekit.keeping.lock import LoaderLock, LockedByAnother, locked
 from traptor.rulekit.keeping.reading import read_holdings
 from traptor.rulekit.keeping.writing import (
@@ -26,7 +26,6 @@ from traptor.rulekit.keeping.writing import (
     ForeignKey,
     GroupWriter,
     LoadInterrupted,
-    Signature,
 )
 
 TRACK0, TRACK1 = GroupId.parse("track:0"), GroupId.parse("track:1")
