@@ -191,8 +191,7 @@ def test_a_move_that_an_older_version_wrote_is_taken_back_in_both_groups(desk: D
     for key in ("traptor:history:track:0", "traptor:history:track:1"):
         entries = desk.redis.execute_command("XRANGE", key, "-", "+")
         desk.redis.delete(key)
-        for _, flat in entries:
-            fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        for _, fields in entries:
             desk.redis.xadd(
                 key, {name: fields[name] for name in fields if name not in (b"change", b"groups")}
             )
