@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import requests
 
 from traptor.common import __version__
@@ -14,14 +12,15 @@ from traptor.common.messages import PieceFetched, SearchPiece
 from traptor.common.problem import problems_in
 from traptor.common.text import cut, printable
 from traptor.worker.stream.failure import NETWORK_ERRORS, short
-from traptor.worker.stream.opening import SourceAdapter
-from traptor.worker.stream.reply import back_off_headers
+from traptor.worker.stream.opening import Opening
+from traptor.worker.stream.reply import StreamReply, back_off_headers
+from traptor.worker.stream.request import OneRequestSession
 from traptor.worker.stream.v2 import BearerAuth
 
 SEARCH_PATH = "/2/tweets/search/all"
 _WITHIN_S = 60.0  # for a whole answer
 _MOST_BYTES = 64 << 20  # 500 posts with everything that may come along take some 5 MiB
-_READ_BYTES = 1 << 16
+_MOST_TEXT_BYTES = 1 << 16  # of a refusal
 _DETAIL_CHARS = 200
 
 
@@ -36,41 +35,44 @@ class SearchFailed(TraptorError):
 def search(piece: SearchPiece, settings: WorkerSettings) -> tuple[bytes, dict[str, str]]:
     """Return the body of X's answer, and its headers that say when to ask again. Raises SearchFailed."""
     order = piece.connect
-    with requests.Session() as session:
+    opening = Opening(settings.connect_timeout_s)
+    with OneRequestSession(opening, order.source_address) as session:
         session.trust_env = settings.proxy_of_environment and not order.proxy
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, SourceAdapter(order.source_address))
         if order.proxy:
             session.proxies = {"http": order.proxy, "https": order.proxy}
         if settings.stream_ca_file is not None:
             session.verify = str(settings.stream_ca_file)
         session.headers["User-Agent"] = f"traptor/{__version__}"
         try:
-            return _asked(session, piece, settings)
+            opening.begin()
+            return _asked(session, opening, piece, settings)
         except NETWORK_ERRORS as error:
-            detail = short(error)
+            detail = opening.overdue or short(error)
             raise SearchFailed(
                 PieceFetched(number=piece.number, end=FillEnd.NETWORK, detail=detail)
             ) from None
+        finally:
+            opening.end()
 
 
 def _asked(
-    session: requests.Session, piece: SearchPiece, settings: WorkerSettings
+    session: OneRequestSession, opening: Opening, piece: SearchPiece, settings: WorkerSettings
 ) -> tuple[bytes, dict[str, str]]:
     within_s = settings.connect_timeout_s
     with session.get(
         settings.stream_url + SEARCH_PATH,
         params=_parameters(piece, settings),
         auth=BearerAuth(piece.connect.bearer_token),
-        timeout=(within_s, within_s),
+        timeout=(within_s, within_s),  # of each read; all up to the headers have as long together
         stream=True,
-        allow_redirects=False,
     ) as response:
-        body = _read(response)
+        opening.end()
+        reply = StreamReply(response, opening.body(response.raw))
         headers = back_off_headers(response.headers)
-    if response.status_code != requests.codes.ok:
-        raise SearchFailed(_refusal(piece.number, response.status_code, headers, body))
-    return body, headers
+        if reply.status != requests.codes.ok:
+            text = reply.start_of_text(_MOST_TEXT_BYTES) or b""
+            raise SearchFailed(_refusal(piece.number, reply.status, headers, text))
+        return reply.body.whole(_MOST_BYTES, _WITHIN_S), headers
 
 
 def _parameters(piece: SearchPiece, settings: WorkerSettings) -> dict[str, str]:
@@ -82,18 +84,6 @@ def _parameters(piece: SearchPiece, settings: WorkerSettings) -> dict[str, str]:
         "max_results": str(piece.max_results),
     }
     return parameters | ({"next_token": piece.token} if piece.token else {})
-
-
-def _read(response: requests.Response) -> bytes:
-    """Return the whole body. Raises OSError when it is too long, or takes too long."""
-    deadline, body = time.monotonic() + _WITHIN_S, bytearray()
-    for chunk in response.iter_content(_READ_BYTES):
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise OSError(f"the answer is larger than {_MOST_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise OSError(f"the answer took longer than {_WITHIN_S:g} s")
-    return bytes(body)
 
 
 def _refusal(number: int, status: int, headers: dict[str, str], body: bytes) -> PieceFetched:

@@ -15,6 +15,7 @@ from traptor.worker.stream.lines import Lines
 
 # Large reads cost half of tweepy's default 512 bytes; a read does not wait for more than there is.
 READ_BYTES = 65_536
+_TOO_SLOW = "the answer did not end within its time"
 
 
 class Body:
@@ -71,16 +72,28 @@ class Body:
 
     def start(self, most_bytes: int, within_s: float) -> bytes:
         """Return the part of the first bytes that arrives within a time. Raises like `messages`."""
-        deadline = time.monotonic() + within_s
-        start = b""
+        start = bytearray()
         try:
-            for piece in self._pieces(deadline):
+            for piece in self._pieces(time.monotonic() + within_s):
                 start += piece
                 if len(start) >= most_bytes:
                     break
         except requests.ReadTimeout:
             pass
-        return start[:most_bytes]
+        return bytes(start[:most_bytes])
+
+    def whole(self, most_bytes: int, within_s: float) -> bytes:
+        """Return all of it.
+
+        Raises like `messages`, ReadTimeout (requests') where that takes longer, and ProtocolError (urllib3's)
+        where it is larger.
+        """
+        whole = bytearray()
+        for piece in self._pieces(time.monotonic() + within_s):
+            whole += piece
+            if len(whole) > most_bytes:
+                raise urllib3.exceptions.ProtocolError(f"the answer is larger than {most_bytes} bytes")
+        return bytes(whole)
 
     def _pieces(self, deadline: float | None = None) -> Iterator[bytes]:
         data = self._buffered
@@ -100,7 +113,7 @@ class Body:
         if deadline is not None:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise requests.ReadTimeout("the answer's body takes too long")
+                raise requests.ReadTimeout(_TOO_SLOW)
             self._wire.settimeout(left_s)
         is_handled = self._lines.is_between and self._coding.is_flushed
         self._arrivals.note(is_handled=is_handled, has_ended_message=self._has_ended_message)
@@ -108,6 +121,8 @@ class Body:
         try:
             data = self._wire.recv(READ_BYTES)
         except TimeoutError as error:
+            if deadline is not None:
+                raise requests.ReadTimeout(_TOO_SLOW) from None
             raise requests.ReadTimeout(error) from error
         except OSError as error:
             raise requests.ConnectionError(error) from error

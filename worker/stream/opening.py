@@ -89,10 +89,11 @@ class Opening:
                     sock.shutdown(socket.SHUT_RDWR)
 
 
-class SourceAdapter(requests.adapters.HTTPAdapter):
-    """Connects from one address of this host if one is given."""
+class OpeningAdapter(requests.adapters.HTTPAdapter):
+    """Connects by `opening`, from one address of this host if one is given."""
 
-    def __init__(self, source_address: str | None) -> None:
+    def __init__(self, opening: Opening, source_address: str | None) -> None:
+        self._opening = opening
         self._source = (source_address, 0) if source_address else None
         super().__init__()
 
@@ -103,14 +104,6 @@ class SourceAdapter(requests.adapters.HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Do as requests does, with the source address."""
         return super().proxy_manager_for(proxy, source_address=self._source, **kwargs)
-
-
-class OpeningAdapter(SourceAdapter):
-    """Connects by `opening`, from one address of this host if one is given."""
-
-    def __init__(self, opening: Opening, source_address: str | None) -> None:
-        self._opening = opening
-        super().__init__(source_address)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Do as requests does; its connections are watched, whatever their kind."""

@@ -20,7 +20,7 @@ _BACK_OFF_HEADERS = (
     "x-rate-limit-remaining",
     "x-rate-limit-reset",
 )
-_HEADER_CHARS = 100  # a date has 29
+_HEADER_CHARS = 100  # a date has 29; a longer value cannot be meant, and a part of it is another value
 # Maximum time to wait for the text of a refusal.
 _TEXT_S = 1.0
 # Errors of fileno and its use, when the socket was closed meanwhile; http.client's response has none
@@ -82,4 +82,5 @@ class StreamReply:
 
 def back_off_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that say when a request may follow, names in lower case."""
-    return {name: headers[name][:_HEADER_CHARS] for name in _BACK_OFF_HEADERS if name in headers}
+    told = {name: headers.get(name, "") for name in _BACK_OFF_HEADERS}
+    return {name: value for name, value in told.items() if 0 < len(value) <= _HEADER_CHARS}

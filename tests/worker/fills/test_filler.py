@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import queue
 import threading
@@ -175,6 +176,58 @@ def test_whatever_x_answers_the_master_hears_of_it(
     assert (found.end, found.status, found.problem, found.new) == (end, status, problem, 0)
     asked.server.answer = lambda _request: [http(page("5"))]
     assert asked.answer(2).end is FillEnd.DONE  # and the thread goes on
+
+
+def dripping(head: bytes, drop: bytes) -> Iterator[bytes]:
+    """Never silent for as long as a read may wait, and never whole."""
+    yield head
+    while True:
+        yield drop
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\nx-long: ", b"x"),
+    ],
+    ids=["body by its length", "within a chunk", "by chunks", "headers"],
+)
+def test_an_answer_that_drips_ends_within_a_time_of_its_own(
+    asked: Asked, head: bytes, drop: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its thread stays, and with each further try one more."""
+    monkeypatch.setattr("traptor.worker.fills.search._WITHIN_S", 0.2)
+    asked.filler._settings = replace(asked.filler._settings, connect_timeout_s=1.0)
+    asked.server.answer = lambda _request: dripping(head, drop)
+    found = asked.answer()
+    assert found.end is FillEnd.NETWORK
+    assert "within" in found.detail
+
+
+def test_a_refusal_is_known_although_its_text_drips(asked: Asked) -> None:
+    head = b"HTTP/1.1 503 x\r\nContent-Length: 1000000000\r\n\r\n"
+    asked.server.answer = lambda _request: dripping(head, b"x")
+    found = asked.answer()
+    assert (found.end, found.status) == (FillEnd.HTTP, 503)
+    assert found.detail.startswith("xx")
+
+
+def test_an_answer_that_unfolds_beyond_all_measure_is_none(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traptor.worker.fills.search._MOST_BYTES", 1 << 20)
+    packed = gzip.compress(bytes(10 << 20))
+    asked.server.answer = lambda _request: [http(packed, "200 OK", "Content-Encoding: gzip")]
+    found = asked.answer()
+    assert (found.end, "larger" in found.detail) == (FillEnd.NETWORK, True)
+    asked.server.answer = lambda _request: [
+        http(gzip.compress(page("5")), "200 OK", "Content-Encoding: gzip")
+    ]
+    assert asked.answer(2).end is FillEnd.DONE
 
 
 def test_no_answer_repeats_the_token(asked: Asked) -> None:

@@ -173,12 +173,13 @@ def test_the_text_of_a_refusal_is_waited_for_a_second_in_all() -> None:
     assert took_s < DEADLINE_S
 
 
-def test_headers_of_megabytes_fit_into_a_frame(server: RawServer) -> None:
+def test_headers_of_megabytes_say_nothing_and_fit_into_a_frame(server: RawServer) -> None:
+    """The first hundred of sixty thousand digits are another number."""
     huge = b"".join(b"Retry-After: " + b"7" * 60_000 + b"\r\n" for _ in range(50))
-    server.answer = lambda _request: [b"HTTP/1.1 420 x\r\n" + huge + b"\r\n"]
+    server.answer = lambda _request: [b"HTTP/1.1 420 x\r\n" + huge + b"x-rate-limit-reset: 7\r\n\r\n"]
     ended, _ = outcome(server.url)
     assert ended.status == 420
-    assert len(ended.headers["retry-after"]) <= 100
+    assert ended.headers == {"x-rate-limit-reset": "7"}
     assert from_worker(frame(ended)[HEADER.size :]) == ended
 
 
