@@ -31,6 +31,12 @@ def take_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def write_data_as_utf8() -> None:
+    """Make stdout take data for programs in UTF-8, whatever the locale is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+
+
 def say(console: Console, text: str) -> None:
     """Print one line; characters that would break it or control the terminal are shown as escapes."""
     console.print(one_line(text), soft_wrap=True)

@@ -11,15 +11,18 @@ _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they reorder the cha
 CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 } | {code: f"\\u{code:04x}" for code in (*_LINE_SEPARATORS, *_BIDI)}
+_IN_JSON = {code: f"\\u{code:04x}" for code in CONTROLS}
 _IN_A_LINE = CONTROLS | {ord("\n"): "\\n", ord("\t"): "\\t"}
 
 
 def one_line(text: str) -> str:
-    r"""Return the text with line ends and control characters as escapes: `
-
-    `, `\x1b`.
-    """
+    r"""Return the text with line ends and control characters as escapes: `\n`, `\x1b`."""
     return text.translate(_IN_A_LINE)
+
+
+def safe_json(text: bytes) -> bytes:
+    r"""Return the same JSON with control characters as its escapes: `\u009b`; what is no JSON is kept too."""
+    return text.decode(errors="surrogateescape").translate(_IN_JSON).encode(errors="surrogateescape")
 
 
 def counted(number: int, noun: str) -> str:

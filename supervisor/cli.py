@@ -22,7 +22,7 @@ from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.files.folders import make_private, who_may_change
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
-from traptor.common.text import one_line
+from traptor.common.text import one_line, safe_json
 from traptor.supervisor.checks import host
 from traptor.supervisor.host.inherited import (
     open_missing_streams,
@@ -85,7 +85,7 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
     except TraptorError as error:
         _say(error)
         if as_json:
-            click.echo(orjson.dumps({"error": _told(error)}, option=orjson.OPT_INDENT_2))
+            click.echo(_json({"error": _told(error)}))
         sys.exit(error.exit_code)
 
 
@@ -102,7 +102,7 @@ def _plan(settings: Settings, *, as_json: bool) -> ExitCode:
 
     if not as_json:
         return asyncio.run(preview(settings, report_console()))
-    click.echo(orjson.dumps(asyncio.run(preview_json(settings)), option=orjson.OPT_INDENT_2))
+    click.echo(_json(asyncio.run(preview_json(settings))))
     return ExitCode.OK
 
 
@@ -177,6 +177,10 @@ def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
         lock.take()
         locks.append(lock)
     return locks
+
+
+def _json(content: object) -> bytes:
+    return safe_json(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
 def _told(error: TraptorError) -> dict[str, Any]:

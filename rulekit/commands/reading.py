@@ -14,7 +14,8 @@ import orjson
 from traptor.common.errors import TraptorError
 from traptor.common.rules.normalise import Found
 from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, RuleType
-from traptor.common.terminal import report_console
+from traptor.common.terminal import report_console, write_data_as_utf8
+from traptor.common.text import one_line, safe_json
 from traptor.rulekit.changes.holdings import Holdings, Stored
 from traptor.rulekit.commands.editing import NoSuchRule
 from traptor.rulekit.commands.parts.changing import read_shown
@@ -80,6 +81,7 @@ def export(ctx: click.Context, where: Where, form: str, output: Path | None) -> 
         say(f"left out: {one.shown_key}: {one.reason}")
     try:
         if output is None:
+            write_data_as_utf8()
             _write(sys.stdout, holdings.rules, form)
         else:
             with output.open("w", encoding="utf-8", newline="") as stream:
@@ -94,12 +96,14 @@ def _write(stream: TextIO, rules: Sequence[Stored], form: str) -> None:
     rows: Iterator[dict[str, str]] = ({**rule.fields, "rule_id": rule.rule_id} for rule in rules)
     if form == "jsonl":
         for row in rows:
-            stream.write(orjson.dumps(row).decode() + "\n")
+            stream.write(safe_json(orjson.dumps(row)).decode() + "\n")
         return
     names = sorted({name for rule in rules for name in rule.fields} - {"rule_id", "value", "tag"})
-    writer = csv.DictWriter(stream, ["rule_id", "value", "tag", *names], restval="")
-    writer.writeheader()
-    writer.writerows(rows)
+    cell = one_line if stream.isatty() else str  # CSV has no escapes that a program would read
+    writer = csv.writer(stream)
+    columns = ["rule_id", "value", "tag", *names]
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row.get(name, "")) for name in columns] for row in rows)
 
 
 def _list_groups(kit: Kit, types: Sequence[RuleType], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import click
 
-from traptor.common.text import one_line
+from traptor.common.text import one_line, safe_json
 from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ctl.completion import connection_names
 from traptor.supervisor.ctl.target import Target, pass_target
@@ -54,7 +54,7 @@ def say_if_silent(client: Client, connection: str) -> None:
 def _print(lines: Generator[bytes], most: int | None) -> None:
     with contextlib.closing(lines):
         for line in islice(lines, most):
-            click.echo(line)
+            click.echo(safe_json(line))
 
 
 COMMANDS = (tail, sample)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from traptor.common.errors import TraptorError
 from traptor.common.rules.rule import Limits, RuleType
-from traptor.common.text import counted, one_line
+from traptor.common.text import counted
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.parts.kit import a_type, say, stderr_console
 from traptor.rulekit.lookups.names import apart
@@ -141,14 +141,14 @@ def collect(given: Given, limits: Limits, ids_for: IdsFor | None = None) -> Coll
     settle_bad(collected.bad, given.skips_bad)
     for rule in list(collected.rules.values()):
         if rule.doubt:
-            say(f"row {rule.number}: {one_line(rule.doubt)}")
+            say(f"row {rule.number}: {rule.doubt}")
     return collected
 
 
 def settle_bad(bad: list[BadRow], skips: bool) -> None:
     """Say which rows are no rules. Raises BadRows unless they are to be skipped."""
     for row in bad[:_SHOWN_ROWS]:
-        say(f"row {row.number}: {one_line(row.reason)}")
+        say(f"row {row.number}: {row.reason}")
     if len(bad) > _SHOWN_ROWS:
         say(f"... and {counted(len(bad) - _SHOWN_ROWS, 'more bad row')}")
     if bad and not skips:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import getpass
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from traptor.common.config.settings import Sections, Settings, load_sections, lo
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, Limits, RuleType
-from traptor.common.text import one_line
+from traptor.common.text import one_line, safe_json
 
 # To look for cycles among the rules of a load took a tenth of its time, and they make none.
 _COLLECTED_SELDOM = (100_000, 50, 100)
@@ -95,7 +94,7 @@ class RulesGroup(click.Group):
         except TraptorError as error:
             problems = error.problems if isinstance(error, ConfigError) else [error]
             for problem in problems:
-                say(f"error: {one_line(str(problem))}")
+                say(f"error: {problem}")
             ctx.exit(int(error.exit_code))
         finally:
             gc.set_threshold(*usual)
@@ -129,13 +128,13 @@ def who_asks() -> str:
 
 
 def say(text: str) -> None:
-    """Print a line for people on stderr; stdout is for data."""
-    click.echo(text, err=True)
+    """Print a line for people on stderr; stdout is for data. Nothing in it steers the terminal."""
+    click.echo(one_line(text), err=True)
 
 
 def say_json(content: object) -> None:
     """Print a JSON document on stdout."""
-    sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    click.echo(safe_json(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str)))
 
 
 def stderr_console() -> Console:

@@ -11,7 +11,7 @@ import click
 import orjson
 
 from traptor.common.errors import ExitCode
-from traptor.common.text import counted
+from traptor.common.text import counted, one_line, safe_json
 from traptor.supervisor.ctl.collected.lines import ComparedPost, json_lines, post_of
 
 
@@ -56,10 +56,10 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     found = list(differences(*posts, (str(one), str(other))))
     both = len(posts[0].keys() & posts[1].keys())
     if as_json:
-        click.echo(orjson.dumps({"both": both, "differences": found}).decode())
+        click.echo(safe_json(orjson.dumps({"both": both, "differences": found})))
     else:
         for difference in found:
-            click.echo(str(difference))
+            click.echo(one_line(str(difference)))
         click.echo(f"{counted(both, 'post')} in both files, {counted(len(found), 'difference')}")
     sys.exit(ExitCode.FAILURE if found else ExitCode.OK)
 

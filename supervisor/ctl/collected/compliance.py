@@ -124,7 +124,7 @@ async def _begun(order: CheckOrder, progress: CheckProgress) -> int:
     """Make a job, give it the first ids and print its id; return the exit code."""
     async with asked(order.settings, order.key) as app:
         ids = await _upload(order, Checking(*app, _say), progress)
-    click.echo(progress.job)
+    click.echo(one_line(str(progress.job)))
     if ids.rest is not None:
         _say(f"X takes no more ids in a job; once it is complete: {rest_of(order, ids.rest)}")
     return BAD_LINES if ids.bad else ExitCode.OK

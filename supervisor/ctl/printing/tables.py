@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from traptor.common.terminal import report_console
-from traptor.common.text import one_line
+from traptor.common.text import one_line, safe_json
 
 _UNLIMITED = 10_000
 _NARROWEST = 20
@@ -24,12 +24,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(safe_json(json.dumps(value, indent=2, ensure_ascii=False).encode()))
 
 
 def print_json_line(value: Any) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(safe_json(json.dumps(value, ensure_ascii=False).encode()))
 
 
 def table(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +59,59 @@ def test_a_rule_is_shown_by_its_id_or_key(desk: Desk) -> None:
     assert (shown["values"], shown["fields"]["tag"]) == (["word a"], "t")
     assert "word a" in desk.run("show", "track:0", "traptor-track:0:a").stdout
     assert "no track rule has the id z" in desk.error("show", "track", "z")
+
+
+STEERING = "a\x1b[31m\nb \x9b \u202e 日本 ünï"
+
+
+def an_odd_rule(desk: Desk) -> None:
+    """In a group with a name that is no rule's."""
+    desk.redis.hset("traptor-track:0:1", mapping={"value": "snow", "tag": STEERING})
+    desk.redis.set(f"traptor-track:0:{STEERING}", "no rule")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("list", "track"),
+        ("list", "track:0"),
+        ("list", "track:0", "--json"),
+        ("show", "track:0", "1"),
+        ("show", "track:0", "1", "--json"),
+        ("export", "track:0"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_of_a_rule_steers_the_terminal(desk: Desk, words: tuple[str, ...]) -> None:
+    an_odd_rule(desk)
+    result = desk.run(*words)
+    assert "日本" in result.output
+    assert not set(result.output) & set("\x1b\x9b\u202e")
+    assert "\nb " not in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "track:0", "--json"),
+        ("show", "track:0", "1", "--json"),
+        ("export", "track:0"),
+        ("export", "track:0", "--to", "csv"),
+    ],
+    ids=" ".join,
+)
+def test_data_is_written_in_utf_8_whatever_the_locale(desk: Desk, words: tuple[str, ...]) -> None:
+    an_odd_rule(desk)
+    program = "from traptor.rulekit.commands.group import rules; rules()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", program, "-c", str(desk.ini), *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr.decode()
+    assert "日本 ünï" in outcome.stdout.decode()
 
 
 def test_what_is_exported_can_be_loaded_again(desk: Desk) -> None:
