@@ -65,7 +65,7 @@ from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
 from traptor.supervisor.status.headline import headline
-from traptor.supervisor.status.latest import Latest
+from traptor.supervisor.status.latest import Latest, Shown
 from traptor.supervisor.status.log import log_status
 from traptor.supervisor.status.rates import INTERVAL_S as RATE_INTERVAL_S
 from traptor.supervisor.status.rates import Rates
@@ -123,6 +123,7 @@ class Master:
             choose=lambda _gap: fill_method(context.settings),
         )
         self._rates = Rates()
+        self._shown = Shown()
         self._latest = Latest(self._status)
         self._agenda = Agenda()
         self._x = self._make_xside(settings)
@@ -211,6 +212,7 @@ class Master:
     def wake(self) -> None:
         """Make the loop check everything again."""
         self._latest.outdated()
+        self._shown.forget()
         self._agenda.look_at_all()
         self._event.set()
 
@@ -219,6 +221,7 @@ class Master:
         self._wake_for(connection)
 
     def _wake_for(self, connection: str) -> None:
+        self._shown.forget()
         self._agenda.look_at([connection])
         self._event.set()
 
@@ -257,6 +260,7 @@ class Master:
             if self._reload_asked is not None:
                 jobs.attempt("reload", self._take_reload, None)
             step = jobs.attempt("reconcile", self._reconciler.reconcile, NO_STEP)
+            self._shown.forget()
             note = partial(self._ledger.look, self._groups, step.looked_at)
             jobs.attempt("look at the ledger", note, None)
             jobs.attempt("greet", self._say_that_it_runs, None)
@@ -434,6 +438,7 @@ class Master:
             rates=self._rates,
             apps=self._x.status() if self._x is not None else [],
             fills=self._x.fills.status() if self._x is not None else nothing_filled(),
+            shown=self._shown,
         )
         shown = status(self._context, self._groups, around, now)
         self._jobs.attempt("problems", lambda: self._board.look(shown, now), None)

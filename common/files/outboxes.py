@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OUTBOX_LOCK = "lock"
+_TRIAL = "trial"
 _COUNT = struct.Struct("<QQ")  # content of that file: messages, bytes
 _UNDELIVERED = re.compile(r"(.+)-([0-9]+)\.jsonl")
 
@@ -22,7 +23,7 @@ def outbox_folder(state_dir: Path, connection: str) -> Path:
 
 def trial_folder(state_dir: Path, connection: str) -> Path:
     """Return the folder of the outboxes that one connection has for a trial output."""
-    return outbox_folder(state_dir, connection) / "trial"
+    return outbox_folder(state_dir, connection) / _TRIAL
 
 
 def outboxes(state_dir: Path, connection: str) -> list[Path]:
@@ -32,11 +33,15 @@ def outboxes(state_dir: Path, connection: str) -> list[Path]:
 
 def generation_folders(folder: Path) -> list[Path]:
     """Return the outboxes in a connection's folder, ordered by generation."""
+    return [folder / str(number) for number in _generations(folder)]
+
+
+def _generations(folder: Path | str) -> list[int]:
     try:
         names = os.listdir(folder)
     except OSError:
         return []
-    return [folder / str(number) for number in sorted(int(name) for name in names if name.isdecimal())]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def undelivered_files(state_dir: Path, connection: str) -> list[tuple[int, Path]]:
@@ -66,14 +71,22 @@ class Left:
 def ownerless(state_dir: Path) -> dict[str, Left]:
     """Return what waits, by connection, in outboxes that no process has open."""
     found: dict[str, Left] = {}
-    for name in _subfolders(state_dir / "outbox"):
-        for folder in filter(is_ownerless, outboxes(state_dir, name)):
-            found[name] = found.get(name, Left()) + _left_in(folder)
-        for folder in filter(is_ownerless, generation_folders(trial_folder(state_dir, name))):
-            found[name] = found.get(name, Left()) + Left(trial=_left_in(folder).messages)
+    folder = state_dir / "outbox"
+    for name in _subfolders(folder):
+        for outbox in _ownerless_in(f"{folder}/{name}"):
+            found[name] = found.get(name, Left()) + _left_in(outbox)
+        for outbox in _ownerless_in(f"{folder}/{name}/{_TRIAL}"):
+            found[name] = found.get(name, Left()) + Left(trial=_left_in(outbox).messages)
     for name, _, path in _all_undelivered_files(state_dir):
         found[name] = found.get(name, Left()) + Left(1, 0, _size(path))
     return found
+
+
+def _ownerless_in(folder: str) -> Iterator[Path]:
+    """Yield the outboxes in a folder that no process has open."""
+    for number in _generations(folder):
+        if _is_free(f"{folder}/{number}/{OUTBOX_LOCK}"):
+            yield Path(folder, str(number))
 
 
 def _all_undelivered_files(state_dir: Path) -> Iterator[tuple[str, int, Path]]:
@@ -118,8 +131,12 @@ def _size(path: Path) -> int:
 
 def is_ownerless(outbox: Path) -> bool:
     """Tell whether no process has this outbox open now."""
+    return _is_free(f"{outbox}/{OUTBOX_LOCK}")
+
+
+def _is_free(lock: str) -> bool:
     try:
-        fd = os.open(outbox / OUTBOX_LOCK, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:

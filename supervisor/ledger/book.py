@@ -136,9 +136,8 @@ class Ledger:
     def unplanned(self) -> Iterator[tuple[str, Instant]]:
         """Yield each connection that has nothing to stream, and since when, across restarts."""
         for name, timeline in self._timelines.items():
-            standing = timeline.standing
-            if standing.kind is IntervalKind.UNPLANNED:
-                yield name, standing.open_from
+            if timeline.kind is IntervalKind.UNPLANNED:
+                yield name, timeline.standing.open_from
 
     # ---- writing
 

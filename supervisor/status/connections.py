@@ -18,7 +18,6 @@ from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str, Any]:
     """Return one connection; `left` is what dead generations left in its outboxes."""
-    totals = c.gaps.totals(instant(now))
     outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
@@ -39,8 +38,7 @@ def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[s
         "waits_for": c.wait.text if c.wait else None,
         "waits_until": wall(c.wait.until if c.wait else None, now),
         "held_for": [f"part {part}" for part in c.held_for],
-        "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
-        "streaming_seconds": round(totals.streaming_s, 3),
+        **durations(c, now),
         "outbox": {
             "messages": outbox_messages + left.messages,
             "bytes": outbox_bytes + left.bytes,
@@ -50,6 +48,15 @@ def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[s
         "successor": _generation(c.successor, now),
         "leaving": [_generation(g, now) for g in c.leaving],
         "total": msgspec.to_builtins(c.counters()),
+    }
+
+
+def durations(c: Connection, now: float) -> dict[str, Any]:
+    """Return the members of a connection that grow with time alone."""
+    totals = c.gaps.totals(instant(now))
+    return {
+        "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},
+        "streaming_seconds": round(totals.streaming_s, 3),
     }
 
 

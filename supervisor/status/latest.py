@@ -1,10 +1,21 @@
-"""Keep the last status for whoever asks next: making one costs the master some milliseconds."""
+"""Keep what was shown last: a status for whoever asks next, and its parts until something changes them.
+
+To make one anew costs the master some milliseconds, which was most of what it did while nothing happened.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Any
+
+from traptor.common.files.outboxes import Left
+from traptor.supervisor.connections.connection import Connection
+from traptor.supervisor.keys.conduct.states import KeyStatus
+from traptor.supervisor.keys.pool import KeyPool
+from traptor.supervisor.status.connections import durations, of_connection
+from traptor.supervisor.status.rates import Rates
+from traptor.supervisor.workers.generation import Generation
 
 Json = dict[str, Any]
 
@@ -34,3 +45,54 @@ class Latest:
     def outdated(self) -> None:
         """Have the next one made anew: something was ordered."""
         self._made = None
+
+
+class Shown:
+    """Shows connections and keys again as they were, until `forget` tells that something happened.
+
+    They change by events and steps alone. What is told without one (by a worker's report, by the kernel's
+    figures, by rates) is compared; and time goes on.
+    """
+
+    def __init__(self) -> None:
+        self._connections: dict[str, tuple[object, Json]] = {}
+        self._keys: tuple[KeyStatus, ...] | None = None
+
+    def forget(self) -> None:
+        """Have everything made anew; call this with each event and each step."""
+        self._connections.clear()
+        self._keys = None
+
+    def connection(self, c: Connection, left: Left, rates: Rates, now: float) -> Json:
+        """Return one connection as it is now; `left` is what dead generations left in its outboxes."""
+        inputs = (left, rates.per_second(c.name), *map(_told_by, c.generations))
+        before, made = self._connections.get(c.name, (None, {}))
+        if inputs == before:
+            return {**made, **durations(c, now)}
+        made = of_connection(c, left, rates, now)
+        self._connections[c.name] = inputs, made
+        return made
+
+    def keys(self, pool: KeyPool, now: float) -> tuple[KeyStatus, ...]:
+        """Return all keys; a budget may have grown a few seconds ago, by time alone."""
+        if self._keys is None:
+            self._keys = pool.statuses(now)
+        return self._keys
+
+
+def _told_by(g: Generation) -> tuple[object, ...]:
+    """Return what is shown of a generation and changes without an event."""
+    report = g.last_report
+    if report is None:
+        return g, g.vitals
+    return (
+        g,
+        g.vitals,
+        report.activity,
+        report.last_byte_at,
+        report.backlog,
+        report.outbox_bytes,
+        report.unconfirmed_since,
+        report.oldest_at,
+        report.counters,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from traptor.common import __version__
@@ -16,13 +16,14 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.reload import ReloadOutcome
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.rules.redisuses import RedisUse, UseState, overall
-from traptor.supervisor.status.connections import of_connection
 from traptor.supervisor.status.keys import of_key
+from traptor.supervisor.status.latest import Shown
 from traptor.supervisor.status.output import output
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.trial import trial
 
 _MOST_REJECTED = 100  # of each group
+_NOTHING = Left()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Surroundings:
     rates: Rates
     apps: list[dict[str, Any]]  # under v2
     fills: dict[str, Any]  # of gaps, under v2
+    shown: Shown = field(default_factory=Shown)  # what was shown before
 
 
 def status(context: Context, groups: Groups, around: Surroundings, now: float) -> dict[str, Any]:
@@ -70,13 +72,15 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         "jobs": around.jobs,
         "groups": [_group(group, around) for group in groups.all()],
         "connections": [
-            of_connection(c, context.leftovers.found.get(c.name, Left()), around.rates, now)
+            around.shown.connection(c, context.leftovers.found.get(c.name, _NOTHING), around.rates, now)
             for c in _by_name(context)
         ],
         "ownerless": [
             {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
         ],
-        "keys": [of_key(key, now, context.apps.get(key.key_id)) for key in context.pool.statuses(now)],
+        "keys": [
+            of_key(key, now, context.apps.get(key.key_id)) for key in around.shown.keys(context.pool, now)
+        ],
         "apps": around.apps,
         "fills": around.fills,
     }
