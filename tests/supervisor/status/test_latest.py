@@ -1,10 +1,27 @@
-"""The last status serves for a second, and not after an order."""
+"""The last status serves for a second, and not after an order; its parts until something changes them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
 
-from traptor.supervisor.status.latest import Latest
+import pytest
+from support.keypools import make_key
+from support.stepping import SteppedWorld
+
+from traptor.common.counts import Counters
+from traptor.common.files.outboxes import Left
+from traptor.common.messages import Activity, Report
+from traptor.supervisor.gaps import interval
+from traptor.supervisor.status import times
+from traptor.supervisor.status.connections import of_connection
+from traptor.supervisor.status.latest import Latest, Shown
+from traptor.supervisor.status.rates import Rates
+from traptor.supervisor.workers.generation import Vitals
+
+NOTHING_LEFT = Left()
 
 
 def test_a_status_is_used_again_for_a_second_and_until_something_is_ordered() -> None:
@@ -20,3 +37,111 @@ def test_a_status_is_used_again_for_a_second_and_until_something_is_ordered() ->
     assert latest.recent() == {"number": 2}
     latest.outdated()
     assert latest.recent() == {"number": 3}
+
+
+class Streaming(SteppedWorld):
+    """A connection that streams, and its worker."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, make_key("a"))
+        self.c = self.connection("track:0", "word")
+        self.rates = Rates()
+        self.step()
+        [self.g] = self.fleet.generations
+        self.ready(self.g)
+        self.step()
+        self.connected(self.g)
+        self.report()
+
+    def report(self, received: int = 0, last_byte_at: float = 0.0, backlog: int = 0) -> None:
+        """What the worker reports by now."""
+        report = Report(
+            at=self.now,
+            activity=Activity.READING,
+            activity_since=self.now,
+            last_byte_at=last_byte_at,
+            safe_until=self.now,
+            backlog=backlog,
+            outbox_bytes=0,
+            counters=Counters(received=received),
+        )
+        self.say(self.g, report)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Streaming:
+    world = Streaming(tmp_path)
+    stopped = SimpleNamespace(time=lambda: 1e9 + world.now, monotonic=lambda: world.now)
+    monkeypatch.setattr(times, "time", stopped)
+    monkeypatch.setattr(interval, "time", stopped)
+    return world
+
+
+def _pass(world: Streaming) -> None:
+    world.now += 10.0
+
+
+def _receive(world: Streaming) -> None:
+    world.report(received=3)
+
+
+def _read(world: Streaming) -> None:
+    world.report(last_byte_at=world.now)
+
+
+def _fill(world: Streaming) -> None:
+    world.report(backlog=7)
+
+
+def _examine(world: Streaming) -> None:
+    world.g.examined(Vitals(1, 2.0, 3, "sleeping"), None)
+
+
+def _note_rates(world: Streaming) -> None:
+    world.rates.note({"track:0": 0}, world.now)
+    world.rates.note({"track:0": 50}, world.now + 5.0)
+
+
+@pytest.mark.parametrize("change", [_pass, _receive, _read, _fill, _examine, _note_rates])
+def test_what_changes_without_an_event_is_shown_at_once(
+    world: Streaming, change: Callable[[Streaming], None]
+) -> None:
+    shown = Shown()
+    before = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    change(world)
+    after = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    assert after != before
+    assert after == of_connection(world.c, NOTHING_LEFT, world.rates, world.now)
+
+
+def test_what_is_left_in_outboxes_is_shown_at_once(world: Streaming) -> None:
+    shown = Shown()
+    shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    left = Left(1, 5, 500)
+    after = shown.connection(world.c, left, world.rates, world.now)
+    assert after["outbox"]["messages"] == 5
+
+
+def test_what_an_event_changed_is_shown_once_that_is_told(world: Streaming) -> None:
+    shown = Shown()
+    shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    [key] = shown.keys(world.pool, world.now)
+    assert key.last_error == ""
+    world.c.is_stopped = True
+    world.pool.records.refund(key.key_id)
+    shown.forget()
+    assert shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)["state"] == "STOPPED"
+    [again] = shown.keys(world.pool, world.now)
+    assert again.budget_left == key.budget_left + 1
+
+
+def test_of_a_quiet_connection_only_the_clock_goes_on(
+    world: Streaming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown()
+    before = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    monkeypatch.delattr("traptor.supervisor.status.latest.of_connection")
+    world.now += 1.0
+    world.report()
+    after = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    assert after["streaming_seconds"] == pytest.approx(before["streaming_seconds"] + 1.0)
