@@ -116,9 +116,15 @@ class App:
             self._untold.remove(worker)
         self.spending.forget(worker)
 
-    def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
-        """Record that X refused the stream for money."""
-        self.credit.out(why, self._clock().wall, reset_at)
+    def out_of_credit(self, why: str) -> None:
+        """Record that X refused the stream since the account has no credit."""
+        self.credit.out(why, self._clock().wall)
+        self._changed()
+
+    def usage_capped(self, why: str) -> None:
+        """Record that X refused the stream since a usage cap is reached, which may be a daily one."""
+        now = self._clock().wall
+        self.credit.out(why, now, self.spending.account.at(now).day_ends_at)
         self._changed()
 
     def retry(self) -> None:
@@ -241,7 +247,7 @@ class App:
                 self.credit.out(str(trouble), self._clock().wall, self._reset_of(trouble))
 
     def _reset_of(self, refusal: OutOfCredit | CapExceeded) -> float | None:
-        """Return when X's cap begins anew; its `x-rate-limit-reset` is about something else."""
+        """Return when X's cap begins anew; its `x-rate-limit-reset` is about requests."""
         if isinstance(refusal, OutOfCredit):
             return None
         account = self.spending.account

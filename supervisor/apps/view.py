@@ -45,8 +45,11 @@ class AppView(Protocol):
     def refused(self, token: str, why: str) -> None:
         """Record that X does not take this bearer token."""
 
-    def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
-        """Record that X refused the stream for money; `reset_at` (Unix time) is when X will give again."""
+    def out_of_credit(self, why: str) -> None:
+        """Record that X refused the stream since the account has no credit."""
+
+    def usage_capped(self, why: str) -> None:
+        """Record that X refused the stream since a usage cap of the account is reached."""
 
     def retry(self) -> None:
         """End its waits for credit, for a valid token and for X: the operator says that it may be asked."""

@@ -14,7 +14,7 @@ from traptor.supervisor.gaps.interval import GapCause, instant
 from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.money.reads import reported_reads
 from traptor.supervisor.workers.generation import Generation
-from traptor.supervisor.xapi.cures import Cure, reset_at, why
+from traptor.supervisor.xapi.cures import Cure, why
 from traptor.supervisor.xapi.quota import quota_of
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ _SLOT_AGAIN_S = 300.0
 
 CAUSES: Mapping[Cure, GapCause] = {
     Cure.MONEY: GapCause.COST,
+    Cure.CAP: GapCause.COST,
     Cure.SLOT: GapCause.SLOT_HELD,
     Cure.FILTERS: GapCause.RULES_REFUSED,
     Cure.BEARER: GapCause.KEY_REFUSED,
@@ -73,7 +74,9 @@ class AppNews:
         log.warning("X ended or refused a stream", extra=fields(connection=c.name, cure=cure, why=said))
         match cure:
             case Cure.MONEY:
-                app.out_of_credit(said, reset_at(message))
+                app.out_of_credit(said)
+            case Cure.CAP:
+                app.usage_capped(said)
             case Cure.SLOT:
                 if c.has_cover:  # its key must not rest for that: the other connection may need it
                     c.slot_refused_until = now + _SLOT_AGAIN_S

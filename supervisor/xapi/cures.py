@@ -15,15 +15,16 @@ from traptor.common.messages import Disconnected
 class Cure(StrEnum):
     """The reactions that v1.1 does not know."""
 
-    MONEY = "money"  # the account gives no more posts: no other key of it helps
+    MONEY = "money"  # the account has no credit: no other key of it helps
+    CAP = "cap"  # its usage cap at X is reached: nor does one here
     SLOT = "slot"  # look who holds the app's connection
     FILTERS = "filters"  # look at the app's filters: none stands there
     BEARER = "bearer"  # its token is not valid: fetch another
 
 
 _BY_PROBLEM: Mapping[str, Cure | None] = {
-    "usage-capped": Cure.MONEY,
-    "UsageCapExceeded": Cure.MONEY,
+    "usage-capped": Cure.CAP,
+    "UsageCapExceeded": Cure.CAP,
     "credits": Cure.MONEY,
     "credits-depleted": Cure.MONEY,
     "CreditsDepleted": Cure.MONEY,
@@ -45,14 +46,6 @@ def cure_by(problem: str, status: int | None) -> Cure | None:
     if problem in _BY_PROBLEM:
         return _BY_PROBLEM[problem]
     return _BY_STATUS.get(status) if status is not None else None
-
-
-def reset_at(ended: Disconnected) -> float | None:
-    """Return when X gives again (Unix time), as far as its headers say so."""
-    try:
-        return float(ended.headers.get("x-rate-limit-reset", ""))
-    except ValueError:
-        return None
 
 
 def why(ended: Disconnected) -> str:

@@ -41,8 +41,11 @@ class PaperApp:
     def refused(self, token: str, why: str) -> None:
         self.heard.append(f"refused {token}: {why}")
 
-    def out_of_credit(self, why: str, reset_at: float | None = None) -> None:
-        self.heard.append(f"out of credit until {reset_at}: {why}")
+    def out_of_credit(self, why: str) -> None:
+        self.heard.append(f"out of credit: {why}")
+
+    def usage_capped(self, why: str) -> None:
+        self.heard.append(f"usage capped: {why}")
 
     def retry(self) -> None:
         self.heard.append("retry")

@@ -54,7 +54,7 @@ def verdict(answer: PieceFetched, before: Failures, wall_now: float) -> FillVerd
     why, failures = _why(answer), Failures(before.count + 1, answer.status)
     if answer.end is FillEnd.HTTP:
         match cure_by(answer.problem, answer.status):
-            case Cure.MONEY:
+            case Cure.MONEY | Cure.CAP:
                 return FillVerdict(Consequence.NO_MONEY, why, _FIRST_S, Failures(0, answer.status))
             case Cure.BEARER:
                 return _again(Consequence.NO_TOKEN, why, failures)

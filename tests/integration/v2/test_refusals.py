@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from support.collection import Collection, Key
@@ -37,6 +38,21 @@ def test_an_app_without_credit_is_asked_again_after_a_while_and_not_before(make_
     tried = [one["at_mono"] for one in connects(collection)]
     assert all(later - earlier >= 2.0 for earlier, later in zip(tried[1::2], tried[2::2], strict=True))
     assert [gap["cause"] for gap in collection.gaps("v2:app")].count("cost") == 3
+
+
+def test_the_reset_of_the_connects_does_not_end_the_wait_for_credit(make_collection: Make) -> None:
+    """Every answer of X tells when its requests count anew, within 15 minutes; the retry is in 30."""
+    sandbox = (*SANDBOX, "--v2-window", "2")
+    collection = on_v2(make_collection(Key("app"), sandbox=sandbox), credit_retry="6s")
+    collection.add_rules("track:0", ["storm"])
+    v2 = collection.sandbox.v2
+    v2.fault("status", app="app", endpoint="stream", problem="credits", times=1)
+    v2.fault("status", app="app", endpoint="stream", problem="usage-capped", times=1)
+    collection.start()
+    collection.wait_streaming("v2:app")
+    tried = [one["at_mono"] for one in connects(collection)]
+    assert len(tried) == 3
+    assert all(later - earlier >= 6.0 for earlier, later in itertools.pairwise(tried))
 
 
 def test_missing_filters_are_put_back_and_the_stream_opens_at_once(make_collection: Make) -> None:

@@ -105,8 +105,8 @@ def test_a_cap_closes_the_stream_and_its_end_opens_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("status", "problem", "heard", "cause"),
     [
-        (402, "credits", "out of credit until None: X answered 402: credits", GapCause.COST),
-        (429, "usage-capped", "out of credit until None: X answered 429: usage-capped", GapCause.COST),
+        (402, "credits", "out of credit: X answered 402: credits", GapCause.COST),
+        (429, "usage-capped", "usage capped: X answered 429: usage-capped", GapCause.COST),
         (409, "RuleConfigurationIssue", "doubt", GapCause.RULES_REFUSED),
     ],
 )

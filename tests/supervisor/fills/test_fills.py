@@ -226,7 +226,7 @@ def test_what_an_app_without_a_stream_is_refused_is_told_to_it(make: Make) -> No
     other = make(fill_gaps="recovery")
     other.turn()
     other.answer(FillEnd.HTTP, status=402, problem="credits-depleted")
-    assert other.app.heard == ["out of credit until None: X answered 402: credits-depleted"]
+    assert other.app.heard == ["out of credit: X answered 402: credits-depleted"]
 
 
 def test_a_gap_whose_rules_are_gone_or_cannot_be_searched_is_given_up(make: Make) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from traptor.common.messages import Disconnected, DisconnectKind
-from traptor.supervisor.xapi.cures import Cure, cure_of, reset_at, why
+from traptor.supervisor.xapi.cures import Cure, cure_of, why
 
 
-def refused(status: int | None, problem: str = "", **headers: str) -> Disconnected:
+def refused(status: int | None, problem: str = "") -> Disconnected:
     return Disconnected(
         kind=DisconnectKind.HTTP,
         at=1.0,
@@ -17,7 +17,6 @@ def refused(status: int | None, problem: str = "", **headers: str) -> Disconnect
         status=status,
         problem=problem,
         detail="the reason",
-        headers={name.replace("_", "-"): text for name, text in headers.items()},
     )
 
 
@@ -26,8 +25,8 @@ def refused(status: int | None, problem: str = "", **headers: str) -> Disconnect
     [
         (429, "TooManyConnections", Cure.SLOT),
         (None, "TooManyConnections", Cure.SLOT),
-        (429, "usage-capped", Cure.MONEY),
-        (429, "UsageCapExceeded", Cure.MONEY),
+        (429, "usage-capped", Cure.CAP),
+        (429, "UsageCapExceeded", Cure.CAP),
         (429, "rate-limit-exceeded", None),
         (429, "", None),
         (402, "", Cure.MONEY),
@@ -50,9 +49,3 @@ def test_a_refusal_has_its_cure(status: int | None, problem: str, cure: Cure | N
 def test_it_is_said_what_x_answered() -> None:
     assert why(refused(402, "credits")) == "X answered 402: credits: the reason"
     assert why(refused(None, "TooManyConnections")) == "X ended the stream: TooManyConnections: the reason"
-
-
-def test_the_reset_is_read_from_the_headers() -> None:
-    assert reset_at(refused(429, "usage-capped", x_rate_limit_reset="1790000000")) == 1_790_000_000.0
-    assert reset_at(refused(429, "usage-capped", x_rate_limit_reset="soon")) is None
-    assert reset_at(refused(429, "usage-capped")) is None
