@@ -20,6 +20,7 @@ import yaml
 from support.paths import ROOT
 
 from traptor.common.config.options import OnReload
+from traptor.common.config.original import SUCCESSORS
 from traptor.common.config.sections import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.counts import Counters
@@ -372,6 +373,18 @@ def test_every_field_of_a_delivered_tweet_has_a_test() -> None:
             assert re.search(r"`tests/[\w/]+\.py::\w+` $", rest), field
     for name in ("id_str", "created_at_iso", "collection_rules", "rule_type", "id", "collection"):
         assert any(f"traptor.{name}" in field for field in fields), name
+
+
+def test_what_became_of_the_originals_options_is_told_by_messages_as_on_the_page() -> None:
+    settings = text_of("docs/migrating.md").partition("\n## Settings\n")[2].partition("\n## ")[0]
+    told = []
+    for names, place in re.findall(r"^\| (.+?) \| (.+) \|$", settings, re.MULTILINE):
+        originals = tuple(re.findall(r"`([A-Z][A-Z_]+)`", names))
+        if originals:
+            told.append((originals, re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", place).replace("`", "")))
+    assert [names for names, _ in told] == [names for names, _ in SUCCESSORS]
+    for (_, on_the_page), (_, place) in zip(told, SUCCESSORS, strict=True):
+        assert on_the_page.startswith(place)
 
 
 # ---- what is shown of data

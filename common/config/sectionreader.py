@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from traptor.common.config.kinds.kinds import JSONL, STDOUT, IniFolder
 from traptor.common.config.options import Option
+from traptor.common.config.original import became
 from traptor.common.config.report import Position, Problems
 from traptor.common.config.sections import OPTIONS, Section, TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value
@@ -99,6 +100,8 @@ class SectionReader(Generic[SectionT]):
             self._report.problem(line.of(key), f"cannot be set: {self._model.refused[key]}")
         elif home is not None:
             self._report.problem(line.of(key), f"no such option; it belongs in [{home}]")
+        elif (successor := became(key)) is not None:
+            self._report.problem(line.of(key), f"no such option; {successor}")
         else:
             place = line.of(key) if hint or len(key) <= _SHOWN_CHARACTERS else line
             self._report.problem(place, f"no such option{hint}")

@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from traptor.common.config.original import became
 from traptor.common.config.report import Position, Problems
 
 OVER_LINES = "spans several lines; an indented line belongs to the value above it"
@@ -113,6 +114,7 @@ def _unique(values: list[tuple[str, IniValue]], report: Problems) -> dict[str, I
 
 
 def _report_headless(section: IniSection, report: Problems) -> None:
-    for value in section.values.values():
+    for name, value in section.values.items():
         place = Position(value.place.file, value.place.line)
-        report.problem(place, "stands before the first section; begin with a line such as [traptor]")
+        what = became(name) or "begin with a line such as [traptor]"
+        report.problem(place, f"stands before the first section; {what}")

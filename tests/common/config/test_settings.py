@@ -185,14 +185,39 @@ class TestProblems:
             ("supervisor", "refresh_interval_min = 1s", "no such option; did you mean refresh_min_interval?"),
             ("supervisor", "stall_timeout = 1s", "no such option; it belongs in [twitter]"),
             ("redis", "zzz = 1", "no such option"),
+            (
+                "redis",
+                "REDIS_HOST = redis",
+                "no such option; REDIS_HOST of the original Traptor is now [redis] url = redis://HOST:PORT/DB",
+            ),
+            (
+                "traptor",
+                "pubsub_check_interval = 1",
+                "no such option; PUBSUB_CHECK_INTERVAL of the original Traptor is not needed: messages arrive"
+                " at once",
+            ),
+            (
+                "kafka",
+                "Kafka_Hosts = a:1",
+                "no such option; KAFKA_HOSTS of the original Traptor is now [kafka] bootstrap_servers",
+            ),
+            ("redis", "log_dir = x", "no such option; it belongs in [supervisor]"),
         ],
     )
     def test_an_unknown_option_is_told_with_what_may_be_meant(
         self, config: Configuration, section: str, line: str, hint: str
     ) -> None:
         assert config.problem(config.option(section, line)).endswith(
-            f"[{section}] {line.split(' ')[0]}: {hint}"
+            f"[{section}] {line.split(' ')[0].lower()}: {hint}"
         )
+
+    def test_an_environment_of_the_original_is_told_where_it_goes(self, config: Configuration) -> None:
+        told = config.problems("REDIS_HOST=redis\nsecret=x\n" + config.minimal)
+        assert told == [
+            "traptor.ini:1: stands before the first section; REDIS_HOST of the original Traptor is now"
+            " [redis] url = redis://HOST:PORT/DB",
+            "traptor.ini:2: stands before the first section; begin with a line such as [traptor]",
+        ]
 
     @pytest.mark.parametrize(
         ("name", "hint"),
