@@ -42,9 +42,18 @@ from traptor.worker.trialoutput.output import TrialOutput
 from traptor.worker.tweetpipeline import TweetPipeline
 from traptor.worker.tweets.received import read_message
 from traptor.worker.tweets.tweet import Tweet
-from traptor.worker.warmup import warm_up
+from traptor.worker.warmup import rehearse, warm_up
 
-__all__ = ["HANDLED_SIGNALS", "check_output", "leave_parent", "matching", "run_worker", "try_key", "warm_up"]
+__all__ = [
+    "HANDLED_SIGNALS",
+    "check_output",
+    "leave_parent",
+    "matching",
+    "rehearse",
+    "run_worker",
+    "try_key",
+    "warm_up",
+]
 
 log = logging.getLogger(__name__)
 

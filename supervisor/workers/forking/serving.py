@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -28,7 +27,7 @@ from traptor.supervisor.workers.forking.orders import (
     send,
 )
 from traptor.supervisor.workers.forking.plain import flush_streams
-from traptor.worker.entry import leave_parent, run_worker
+from traptor.worker.entry import leave_parent, rehearse, run_worker
 
 TITLE = "traptor: forker"
 
@@ -36,14 +35,14 @@ TITLE = "traptor: forker"
 def serve_orders(orders: socket.socket, master_pid: int) -> None:
     """Fork workers as ordered, until the master is gone. Call this in the child, with signals blocked.
 
-    It makes next to nothing of its own, so its pages stay as they are, and workers share them.
+    It makes next to nothing of its own after a rehearsal, so its pages stay as they are, and workers share
+    them.
     """
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
-    setproctitle.setproctitle(TITLE)
     logging.getLogger().handlers[:] = []  # their files are closed here
-    # It holds names of attributes, and a worker needs others: each that is replaced writes to two pages.
-    sys._clear_type_cache()
+    rehearse()
+    setproctitle.setproctitle(TITLE)
     gc.disable()
     while (received := receive_order(orders)) is not None:
         order, fds = received

@@ -1,0 +1,52 @@
+"""What the forker rehearses is what workers do, and nothing is left of it; each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_ALONE = """
+import resource, sys
+from pathlib import Path
+from support.leftovers import Leftovers
+from traptor.worker import warmup
+"""
+_LIVE = "warmup.live_once(Path(sys.argv[1]))"
+_REHEARSE = """
+left = Leftovers()
+warmup.rehearse()
+left.wait_gone()
+"""
+_WITHOUT_ROOM = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse()"
+
+
+def _run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join(sys.path)
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": paths}
+    command = [sys.executable, "-c", _ALONE + program, str(folder)]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+
+def test_a_rehearsed_life_goes_from_the_birth_to_a_delivered_tweet_and_its_end(tmp_path: Path) -> None:
+    said = _run(_LIVE, tmp_path)
+    (line,) = (tmp_path / "rehearsal.jsonl").read_text().splitlines()
+    assert [rule["rule_value"] for rule in json.loads(line)["traptor"]["collection_rules"]] == ["word"]
+    log = (tmp_path / "rehearsal.log").read_text()
+    for event in ("starting", "ready", "connecting", "streaming", "stream ended", "drained"):
+        assert f" {event}" in log
+    assert "ERROR" not in log
+    assert (said.stdout, said.stderr) == ("", "")
+
+
+def test_a_rehearsal_leaves_neither_thread_nor_descriptor_nor_file(tmp_path: Path) -> None:
+    said = _run(_REHEARSE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert (said.stdout, said.stderr) == ("", "")
+
+
+def test_a_host_without_room_for_it_rehearses_nothing(tmp_path: Path) -> None:
+    said = _run(_WITHOUT_ROOM, tmp_path)
+    assert (said.stdout, said.stderr) == ("", "")
