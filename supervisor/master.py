@@ -221,7 +221,7 @@ class Master:
         self._wake_for(connection)
 
     def _wake_for(self, connection: str) -> None:
-        self._shown.forget()
+        self._shown.forget([connection])
         self._agenda.look_at([connection])
         self._event.set()
 
@@ -260,7 +260,7 @@ class Master:
             if self._reload_asked is not None:
                 jobs.attempt("reload", self._take_reload, None)
             step = jobs.attempt("reconcile", self._reconciler.reconcile, NO_STEP)
-            self._shown.forget()
+            self._shown.forget(None if step is NO_STEP else step.looked_at)  # it may have failed half-way
             note = partial(self._ledger.look, self._groups, step.looked_at)
             jobs.attempt("look at the ledger", note, None)
             jobs.attempt("greet", self._say_that_it_runs, None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +17,10 @@ from traptor.supervisor.state.reserve import Reserve
 # Reserved together, so that only one restart in eight waits for the disk. The next master skips what is left
 # when this one dies.
 _NUMBERS_AT_ONCE = 8
+_CONNECTIONS_AT_ONCE = 100
 _RESERVE = """
-    INSERT INTO generations (connection, last) VALUES (?, ?)
-    ON CONFLICT (connection) DO UPDATE SET last = last + excluded.last RETURNING last"""
+    INSERT INTO generations (connection, last) VALUES {}
+    ON CONFLICT (connection) DO UPDATE SET last = last + excluded.last RETURNING connection, last"""
 _GIVE_BACK = "UPDATE generations SET last = ? WHERE connection = ?"
 _SAVE_KEYS = "INSERT INTO keys (id, dump) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET dump = excluded.dump"
 _LOAD_KEYS = "SELECT dump FROM keys"
@@ -55,17 +57,25 @@ class StateStore:
         self._file = StateFile(path, reserve)
         self._reserved: dict[str, range] = {}  # numbers of a connection not yet given to a generation
 
-    def next_generation(self, connection: str) -> int:
-        """Return the number of the connection's next generation: numbers count up and are never reused."""
-        numbers = self._reserved.get(connection) or self._reserve(connection)
+    def next_generation(self, connection: str, soon: Iterable[str] = ()) -> int:
+        """Return the number of the connection's next generation: numbers count up and are never reused.
+
+        Where that has to wait for the disk, numbers are reserved also for connections that need one `soon`.
+        """
+        if not self._reserved.get(connection):
+            others = (name for name in soon if name != connection and not self._reserved.get(name))
+            self._reserve([connection, *islice(others, _CONNECTIONS_AT_ONCE - 1)])
+        numbers = self._reserved[connection]
         self._reserved[connection] = numbers[1:]
         return numbers[0]
 
-    def _reserve(self, connection: str) -> range:
+    def _reserve(self, connections: Sequence[str]) -> None:
+        statement = _RESERVE.format(", ".join(["(?, ?)"] * len(connections)))
+        values = tuple(chain.from_iterable((name, _NUMBERS_AT_ONCE) for name in connections))
         with self._file.explained():
-            (last,) = self._file.write(_RESERVE, (connection, _NUMBERS_AT_ONCE))[0]
-            last = whole_number(last)
-        return range(last - _NUMBERS_AT_ONCE + 1, last + 1)
+            for name, last in self._file.write(statement, values):
+                last = whole_number(last)
+                self._reserved[name] = range(last - _NUMBERS_AT_ONCE + 1, last + 1)
 
     def save_keys(self, dump: dict[str, Any]) -> None:
         """Save the result of KeyPool.dump in place of the previous one."""

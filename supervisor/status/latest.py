@@ -6,7 +6,7 @@ To make one anew costs the master some milliseconds, which was most of what it d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from traptor.common.files.outboxes import Left
@@ -58,10 +58,14 @@ class Shown:
         self._connections: dict[str, tuple[object, Json]] = {}
         self._keys: tuple[KeyStatus, ...] | None = None
 
-    def forget(self) -> None:
-        """Have everything made anew; call this with each event and each step."""
-        self._connections.clear()
+    def forget(self, names: Iterable[str] | None = None) -> None:
+        """Have these connections, or all, and the keys made anew; call this with each event and each step."""
         self._keys = None
+        if names is None:
+            self._connections.clear()
+            return
+        for name in names:
+            self._connections.pop(name, None)
 
     def connection(self, c: Connection, left: Left, rates: Rates, now: float) -> Json:
         """Return one connection as it is now; `left` is what dead generations left in its outboxes."""

@@ -125,7 +125,7 @@ class _Numbers:
 
     last: dict[str, int] = field(default_factory=dict)
 
-    def next_generation(self, connection: str) -> int:
+    def next_generation(self, connection: str, soon: Iterable[str] = ()) -> int:
         self.last[connection] = self.last.get(connection, 0) + 1
         return self.last[connection]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 from traptor.supervisor.connections.planning.demand import Rank
 
@@ -16,6 +17,9 @@ class Turns:
 
     def __len__(self) -> int:
         return len(self._ranks)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ranks)
 
     def wait(self, name: str, rank: Rank) -> None:
         """Add a connection to the queue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 
 from traptor.common.birth import NO_GENERATION, Birth
@@ -31,10 +32,13 @@ class Forks:
         self._starting = [g for g in self._starting if g.state is GenerationState.STARTING]
         return len(self._starting) < self._context.settings.supervisor.start_parallel
 
-    def fork(self, c: Connection, now: float) -> Generation | None:
-        """Return a new generation made from what is wanted; None, which is logged, when that fails."""
+    def fork(self, c: Connection, now: float, soon: Iterable[str] = ()) -> Generation | None:
+        """Return a new generation made from what is wanted; None, which is logged, when that fails.
+
+        `soon`: connections that will need one, too.
+        """
         assert c.wanted is not None
-        return self._fork(c, c.wanted, now, drains=False)
+        return self._fork(c, c.wanted, now, soon, drains=False)
 
     def start_drain_workers(self, now: float) -> list[str]:
         """Start drain workers where dead generations left messages and no other generation will come.
@@ -51,17 +55,17 @@ class Forks:
         return served
 
     def _start_drain_worker(self, c: Connection, now: float) -> None:
-        generation = self._fork(c, self._roll.wanted_of_drain_worker(), now, drains=True)
+        generation = self._fork(c, self._roll.wanted_of_drain_worker(), now, (), drains=True)
         if generation is not None:
             generation.move(GenerationState.DRAINING)
             c.leaving.append(generation)
 
     def _fork(
-        self, c: Connection, wanted: WantedGeneration, now: float, *, drains: bool
+        self, c: Connection, wanted: WantedGeneration, now: float, soon: Iterable[str], *, drains: bool
     ) -> Generation | None:
         try:
             # A drain worker is not a generation: it needs no number, and so no room on the disk for one.
-            number = NO_GENERATION if drains else self._context.store.next_generation(c.name)
+            number = NO_GENERATION if drains else self._context.store.next_generation(c.name, soon)
             app = None if drains else self._context.app_of(c)
             pair = first_of(c.name) if is_second(c.name) else c.pair
             birth = Birth(

@@ -53,7 +53,7 @@ class Gate:
 
     def fork(self, c: Connection, now: float) -> Generation | None:
         """Return a new generation made from what is wanted; None when that fails now: it is tried again."""
-        generation = self._forks.fork(c, now)
+        generation = self._forks.fork(c, now, soon=self._starts)
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
             self._agenda.due(c.name, backoff.crashed(now, 0.0))

@@ -72,6 +72,22 @@ def test_numbers_go_on_without_a_hole_over_restarts_in_order(tmp_path: Path) -> 
     assert given == list(range(1, len(given) + 1))
 
 
+def test_numbers_for_connections_that_start_soon_are_reserved_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StateStore(tmp_path / "state.db") as store:
+        names = [f"track:{number}" for number in range(20)]
+        assert store.next_generation("follow:0", soon=names) == 1
+        monkeypatch.setattr(store._file, "write", None)
+        assert [store.next_generation(name) for name in names] == [1] * 20
+        assert store.next_generation("follow:0") == 2
+        monkeypatch.undo()
+    with StateStore(tmp_path / "state.db") as store:
+        assert store.next_generation("track:7", soon=["track:8", "track:7", "track:new"]) == 2
+        assert store.next_generation("track:8") == 2
+        assert store.next_generation("track:new") == 1
+
+
 def test_the_key_states_kept_last_are_found(tmp_path: Path) -> None:
     with StateStore(tmp_path / "state.db") as store:
         assert store.load_keys() is None

@@ -129,7 +129,7 @@ def test_what_an_event_changed_is_shown_once_that_is_told(world: Streaming) -> N
     assert key.last_error == ""
     world.c.is_stopped = True
     world.pool.records.refund(key.key_id)
-    shown.forget()
+    shown.forget(["track:0"])
     assert shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)["state"] == "STOPPED"
     [again] = shown.keys(world.pool, world.now)
     assert again.budget_left == key.budget_left + 1
