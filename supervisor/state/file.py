@@ -30,6 +30,10 @@ _MIGRATIONS: Migrations = (
         "DELETE FROM apps WHERE what = 'standing'",  # it is kept in pieces now, and learnt anew
     ),
     ("CREATE TABLE gone_keys (key_id TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID",),
+    (
+        "CREATE TABLE changed_keys (key_id TEXT PRIMARY KEY, saved_at REAL NOT NULL, record TEXT NOT NULL)"
+        " WITHOUT ROWID",
+    ),
 )
 _LOG_PAGES = 100
 _LOCK_TIMEOUT_S = 1.0  # the event loop waits too; only an operator's sqlite3 shell can hold the lock

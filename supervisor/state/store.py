@@ -23,7 +23,15 @@ _RESERVE = """
     ON CONFLICT (connection) DO UPDATE SET last = last + excluded.last RETURNING connection, last"""
 _GIVE_BACK = "UPDATE generations SET last = ? WHERE connection = ?"
 _SAVE_KEYS = "INSERT INTO keys (id, dump) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET dump = excluded.dump"
-_LOAD_KEYS = "SELECT dump FROM keys"
+_SAVE_CHANGED_KEY = """
+    INSERT INTO changed_keys (key_id, saved_at, record) VALUES (?, ?, ?)
+    ON CONFLICT (key_id) DO UPDATE SET saved_at = excluded.saved_at, record = excluded.record"""
+_FORGET_CHANGED_KEYS = "DELETE FROM changed_keys"
+_LOAD_KEYS = "SELECT NULL, NULL, dump FROM keys"
+# one statement, for a reader beside the master: it must not see the one without the other
+_LOAD_ALL_OF_KEYS = """
+    SELECT NULL, NULL, dump FROM keys UNION ALL SELECT key_id, saved_at, record FROM changed_keys"""
+_HAS_CHANGED_KEYS = "SELECT 1 FROM sqlite_master WHERE name = 'changed_keys'"
 _SAVE_APP = """
     INSERT INTO apps (key_id, what, dump) VALUES (?, ?, ?)
     ON CONFLICT (key_id, what) DO UPDATE SET dump = excluded.dump"""
@@ -56,6 +64,7 @@ class StateStore:
         """Open it; if the disk is full, `reserve` is given up."""
         self._file = StateFile(path, reserve)
         self._reserved: dict[str, range] = {}  # numbers of a connection not yet given to a generation
+        self._kept_keys: dict[str, Any] | None = None  # as saved last; None: not by this master
 
     def next_generation(self, connection: str, soon: Iterable[str] = ()) -> int:
         """Return the number of the connection's next generation: numbers count up and are never reused.
@@ -78,13 +87,26 @@ class StateStore:
                 self._reserved[name] = range(last - _NUMBERS_AT_ONCE + 1, last + 1)
 
     def save_keys(self, dump: dict[str, Any]) -> None:
-        """Save the result of KeyPool.dump in place of the previous one."""
-        self._file.write(_SAVE_KEYS, (orjson.dumps(dump).decode(),))
+        """Save the result of KeyPool.dump.
+
+        Of one after another only the records that changed are written: those that are not the same objects.
+        """
+        records: dict[str, Any] = dump["keys"]
+        before = self._kept_keys
+        if before is None or not before.keys() <= records.keys():
+            whole = [(orjson.dumps(dump).decode(),)]
+            self._file.write_all((_SAVE_KEYS, whole), (_FORGET_CHANGED_KEYS, [()]))
+        else:
+            changed = [(key_id, one) for key_id, one in records.items() if before.get(key_id) is not one]
+            at = dump["saved_at"]
+            rows = [(key_id, at, orjson.dumps(one).decode()) for key_id, one in changed]
+            self._file.write_all((_SAVE_CHANGED_KEY, rows))
+        self._kept_keys = records
 
     def load_keys(self) -> dict[str, Any] | None:
         """Return what was saved last, or None."""
         with self._file.explained():
-            return _decoded_keys(self._file.rows(_LOAD_KEYS))
+            return _decoded_keys(self._file.rows(_LOAD_ALL_OF_KEYS))
 
     def save_app(self, key_id: str, what: str, dump: dict[str, Any]) -> None:
         """Save one kind of knowledge about an app at X in place of the previous one."""
@@ -168,11 +190,24 @@ def kept_keys(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with explained(path):
-        return _decoded_keys(rows_read_only(path, _LOAD_KEYS))
+        is_of_now = bool(rows_read_only(path, _HAS_CHANGED_KEYS))  # else an older version wrote it
+        return _decoded_keys(rows_read_only(path, _LOAD_ALL_OF_KEYS if is_of_now else _LOAD_KEYS))
 
 
 def _decoded_keys(rows: list[Any]) -> dict[str, Any] | None:
-    return _decoded(rows[0][0], "the key states in it") if rows else None
+    """Return the records that were saved together, with those that changed since."""
+    if not rows:
+        return None
+    what = "the key states in it"
+    (_, _, whole), *changed = rows
+    dump = _decoded(whole, what)
+    if changed:
+        records, times = dump.get("keys"), [dump.get("saved_at"), *(at for _, at, _ in changed)]
+        if not isinstance(records, dict) or not all(isinstance(at, int | float) for at in times):
+            raise sqlite3.DataError(f"{what} are not records with times")
+        dump["saved_at"] = max(times)
+        dump["keys"] = records | {str(key_id): _decoded(one, what) for key_id, _, one in changed}
+    return dump
 
 
 def _decoded(text: Any, what: str) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def good_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("good") / "state.db"
     with StateStore(path) as store:
         store.save_keys(DUMP)
+        store.save_keys({**DUMP, "keys": {key_id: {**record} for key_id, record in DUMP["keys"].items()}})
         store.next_generation("track:0")
     return path
 

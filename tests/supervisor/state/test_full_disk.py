@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from support.smalldisk import MakeDisk, SmallDisk
@@ -18,7 +19,12 @@ from traptor.supervisor.state.roster import Roster, RosterEntry, write_anyhow
 from traptor.supervisor.state.store import StateStore
 
 MB = 1 << 20
-DUMP = {"keys": ["x" * 2_000] * 9}
+DUMP = {"saved_at": 1.0, "keys": {f"key-{number}": {"filler": "x" * 2_000} for number in range(9)}}
+
+
+def dump_of(number: int) -> dict[str, Any]:
+    """One after `number` connects."""
+    return {"saved_at": number, "keys": {**cast(Any, DUMP["keys"]), "key-0": {"number": number}}}
 
 
 @pytest.fixture
@@ -40,11 +46,11 @@ def test_numbers_and_key_budgets_are_written_on_a_full_disk(
         disk.fill()
         for number in range(1, 50):
             assert store.next_generation("track:0") == number
-            store.save_keys({**DUMP, "number": number})
+            store.save_keys(dump_of(number))
         assert store.next_generation("follow:0") == 1
     assert "its reserve is released" in caplog.text
     with StateStore(disk.folder / "state.db", reserve) as store:
-        assert store.load_keys() == {**DUMP, "number": 49}
+        assert store.load_keys() == dump_of(49)
         assert store.next_generation("track:0") >= 50
 
 
@@ -52,7 +58,7 @@ def test_without_a_reserve_a_full_disk_is_an_error_and_mended_by_room(disk: Smal
     with StateStore(disk.folder / "state.db") as store:
         disk.fill()
         with pytest.raises(TraptorError, match="has room"):
-            store.save_keys({"dump": "x" * MB})
+            store.save_keys({"saved_at": 1.0, "keys": {"key-0": {"filler": "x" * MB}}})
         disk.free()
         store.save_keys(DUMP)
         assert store.load_keys() == DUMP

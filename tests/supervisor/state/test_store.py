@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,13 +101,61 @@ def test_the_key_states_kept_last_are_found(tmp_path: Path) -> None:
         }
 
 
-def test_others_may_read_while_the_master_writes(tmp_path: Path) -> None:
+def keys_of(saved_at: float, **connects: float) -> dict[str, Any]:
+    return {"saved_at": saved_at, "keys": {name: {"connects": [at]} for name, at in connects.items()}}
+
+
+def test_only_the_key_states_that_changed_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    first = keys_of(1.0, a=1.0, b=1.0, c=1.0)
+    with StateStore(path) as store:
+        store.save_keys(first)
+        changes = store._file._db.total_changes
+        second = {"saved_at": 2.0, "keys": {**first["keys"], "b": {"connects": [2.0]}}}
+        store.save_keys(second)
+        assert store._file._db.total_changes == changes + 1
+        assert store.load_keys() == second
+        third = {"saved_at": 3.0, "keys": {**second["keys"], "b": {"connects": [3.0]}, "d": {"connects": []}}}
+        store.save_keys(third)
+        assert kept_keys(path) == third
+    with StateStore(path) as store:
+        assert store.load_keys() == third
+        fourth = keys_of(4.0, a=4.0)
+        store.save_keys(fourth)
+        assert store.load_keys() == fourth
+
+
+def test_a_key_state_that_is_gone_is_not_kept(tmp_path: Path) -> None:
     with StateStore(tmp_path / "state.db") as store:
-        store.save_keys({"saved_at": 1.0})
-        reader = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+        first = keys_of(1.0, a=1.0, b=1.0)
+        store.save_keys(first)
+        store.save_keys({"saved_at": 2.0, "keys": {**first["keys"], "b": {"connects": [2.0]}}})
+        store.save_keys({"saved_at": 3.0, "keys": {"a": first["keys"]["a"]}})
+        assert store.load_keys() == keys_of(3.0, a=1.0)
+
+
+def test_key_states_of_an_older_version_are_read_and_go_on(tmp_path: Path) -> None:
+    path, old = tmp_path / "state.db", keys_of(1.0, a=1.0)
+    with StateStore(path) as store:
+        store.save_keys(old)
+    database = sqlite3.connect(path)
+    database.execute("DROP TABLE changed_keys")
+    database.execute("DELETE FROM schema_version WHERE version = 6")
+    database.commit()
+    database.close()
+    assert kept_keys(path) == old
+    with StateStore(path) as store:
+        assert store.load_keys() == old
+
+
+def test_others_may_read_while_the_master_writes(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with StateStore(path) as store:
+        store.save_keys(keys_of(1.0))
+        reader = sqlite3.connect(path, isolation_level=None)
         reader.execute("BEGIN")
-        assert reader.execute("SELECT dump FROM keys").fetchone() == ('{"saved_at":1.0}',)
-        store.save_keys({"saved_at": 2.0})
+        assert reader.execute("SELECT dump FROM keys").fetchone() == ('{"saved_at":1.0,"keys":{}}',)
+        store.save_keys(keys_of(2.0, a=2.0))
         reader.close()
 
 
@@ -185,9 +234,9 @@ def test_what_is_kept_of_keys_is_read_beside_a_running_supervisor_and_after_it(t
     assert not path.exists(), "nothing is made"
     with StateStore(path) as store:
         assert kept_keys(path) is None
-        store.save_keys({"a": 1})
-        assert kept_keys(path) == {"a": 1}
-    assert kept_keys(path) == {"a": 1}
+        store.save_keys(keys_of(1.0, a=1.0))
+        assert kept_keys(path) == keys_of(1.0, a=1.0)
+    assert kept_keys(path) == keys_of(1.0, a=1.0)
 
 
 def test_a_state_file_that_is_none_is_told(tmp_path: Path) -> None:
