@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from support.collection import Collection
+from support.control import get
 from support.losses import check_nothing_lost
 from support.pair import lines_with, put_aside, start_two, times, wait_gap
 from support.waiting import DEADLINE_S, wait_for
@@ -100,6 +102,33 @@ def test_a_forker_that_does_not_answer_is_replaced(make_collection: Make) -> Non
     os.kill(before["track:0"], signal.SIGKILL)
     collection.wait_log(" ERROR ", "the forker ended", f"pid={forker.pid}")
     wait_replaced(collection, forker, before)
+    assert_serves(collection)
+
+
+def told_at(collection: Collection) -> str:
+    """The time of the status that the control socket answers."""
+    status, body = get(collection.run_dir / "control.sock", "/api/status")
+    assert status == 200
+    return str(json.loads(body)["at"])
+
+
+def test_while_the_forker_stands_still_the_status_is_answered_and_others_stream_on(
+    make_collection: Make,
+) -> None:
+    collection, before = start_two(make_collection)
+    forker = collection.forker()
+    forker.suspend()
+    os.kill(before["track:0"], signal.SIGKILL)
+    collection.wait_log(" WARNING ", "the forker does not answer", f"pid={forker.pid}")
+    at = told_at(collection)
+    wait_for(lambda: told_at(collection) > at, "another status")
+    assert forker.status() == psutil.STATUS_STOPPED, "all this while it stood still"
+    forker.resume()
+    collection.wait_log("the forker answers again")
+    collection.wait_new_pid("track:0", before["track:0"])
+    now = collection.wait_streaming(*NAMES)
+    assert (collection.forker(), now["follow:0"]) == (forker, before["follow:0"])
+    assert {child.pid for child in collection.workers()} == set(now.values()), "no zombie"
     assert_serves(collection)
 
 

@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 import msgspec
@@ -21,6 +21,7 @@ from traptor.supervisor.workers.forking.orders import (
     Order,
     Reaped,
     ReapOrder,
+    close_all,
     receive_answer,
     send,
 )
@@ -29,7 +30,8 @@ from traptor.supervisor.workers.forking.serving import live, serve_orders, watch
 from traptor.worker.entry import HANDLED_SIGNALS
 
 _MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
-_ANSWER_S = 10.0
+ANSWER_S = 10.0
+_PROMPT_S = 0.5  # a fork takes some milliseconds; the event loop waits no longer for one at first
 _END_S = 2.0
 
 
@@ -37,15 +39,26 @@ class ForkerLost(OSError):
     """The forker is gone, or does not answer."""
 
 
+class ForkerLate(OSError):
+    """The forker has not answered the order before; its answer may still come."""
+
+
 class Forker:
-    """One forker process. Only the main thread may start it: it is to die with the thread that does."""
+    """One forker process. Only the main thread may start it: it is to die with the thread that does.
+
+    While an answer is late, nothing is ordered. A worker that is told of late is not wanted any more, so the
+    next answer is waited for twice as long: else none would ever be forked on a host that is slow.
+    """
 
     def __init__(self, pid: int, pidfd: int, sock: socket.socket) -> None:
         self.pid = pid
         self.pidfd = pidfd  # readable once it has ended
         self._sock = sock
-        self._sock.settimeout(_ANSWER_S)
         self.is_lost = False  # it has ended, or does not answer
+        self.is_late = False
+        self._on_late: Callable[[], object] | None = None
+        self._patience_s = _PROMPT_S
+        self._unreaped: list[int] = []  # dead workers whose ends nobody could ask for
 
     @classmethod
     def start(cls) -> Forker:
@@ -77,12 +90,56 @@ class Forker:
         raise self._lost("it answers something else")
 
     def reap(self, pid: int) -> int | None:
-        """Return the exit code of a worker that is dead or killed; None when nobody knows it."""
+        """Return the exit code of a worker that is dead or killed; None when nobody knows it now."""
+        if self.is_late:
+            self._unreaped.append(pid)
+            return None
         try:
             answer, _ = self._ask(ReapOrder(pid))
         except OSError:
             return None
         return answer.code if isinstance(answer, Reaped) else None
+
+    # ---- late answers
+
+    @property
+    def answers(self) -> socket.socket:
+        """The socket that is readable once a late answer has come."""
+        return self._sock
+
+    def tell_when_late(self, on_late: Callable[[], object] | None) -> None:
+        """Have this called when an answer is late: `hear` is to take it, or `give_up` to be called.
+
+        With None, answers are waited for as long as they may take.
+        """
+        self._on_late = on_late
+
+    def hear(self) -> None:
+        """Take the late answer, which has come."""
+        try:
+            received = receive_answer(self._sock)
+        except (OSError, msgspec.MsgspecError) as error:
+            self._lost(str(error))
+            return
+        if received is None:
+            self._lost("it ended")
+            return
+        self.is_late = False
+        self._patience_s = min(2 * self._patience_s, ANSWER_S)
+        answer, pidfds = received
+        if isinstance(answer, Forked):
+            os.kill(answer.pid, signal.SIGKILL)  # its number is not reused before we ask for its end
+            self._unreaped.append(answer.pid)
+        close_all(pidfds)
+        unreaped, self._unreaped = self._unreaped, []
+        for pid in unreaped:
+            self.reap(pid)
+
+    def give_up(self) -> None:
+        """Kill it, as its answer has not come."""
+        self._lost(_too_late())
+
+    # ---- its end
 
     def end(self) -> int | None:
         """End it, and any worker that is left; return its exit code once it is gone, if that is known."""
@@ -101,7 +158,10 @@ class Forker:
     def _ask(self, order: Order, fds: Sequence[int] = ()) -> tuple[Answer, list[int]]:
         if self.is_lost:  # and perhaps ended: its descriptors may be others' by now
             raise ForkerLost(errno.EAGAIN, "the forker is lost")
+        if self.is_late:
+            raise ForkerLate(errno.EAGAIN, "the forker has not answered yet")
         try:
+            self._sock.settimeout(ANSWER_S if self._on_late is None else self._patience_s)
             send(self._sock, order, fds)
         except OSError as error:
             if error.errno in NO_ROOM:
@@ -110,22 +170,31 @@ class Forker:
         try:
             received = receive_answer(self._sock)
         except TimeoutError:
-            raise self._lost(f"it did not answer within {_ANSWER_S:g} s") from None
+            if self._on_late is None:
+                raise self._lost(_too_late()) from None
+            self.is_late = True
+            self._on_late()
+            raise ForkerLate(errno.EAGAIN, "the forker does not answer") from None
         except (OSError, msgspec.MsgspecError) as error:
             raise self._lost(str(error)) from None
         if received is None:
             raise self._lost("it ended")
+        self._patience_s = max(_PROMPT_S, self._patience_s / 2)
         return received
 
     def _lost(self, why: str) -> ForkerLost:
         """Return the error, and make sure that it ends: a late answer would be one to another order."""
-        self.is_lost = True
+        self.is_lost, self.is_late = True, False
         self._kill()
         return ForkerLost(errno.EAGAIN, f"the forker is lost: {why}")
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+
+def _too_late() -> str:
+    return f"it did not answer within {ANSWER_S:g} s"
 
 
 def wait_for_end(pidfd: int, timeout_s: float) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import time
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 
 from traptor.common.logs.event import fields
-from traptor.supervisor.workers.forking.forker import Forker
+from traptor.supervisor.workers.forking.forker import ANSWER_S, Forker, ForkerLost, wait_for_end
 
 log = logging.getLogger(__name__)
+
+_KILLED_S = 0.5
 
 
 class ForkerKeeper:
@@ -23,6 +28,8 @@ class ForkerKeeper:
     def __init__(self) -> None:
         self._forker: Forker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._late_since = 0.0
+        self._giving_up: asyncio.TimerHandle | None = None  # while an answer is late
 
     def __enter__(self) -> ForkerKeeper:
         with suppress(OSError):  # whoever asks for it hears of it, and asks again
@@ -44,6 +51,8 @@ class ForkerKeeper:
     def forker(self) -> Forker:
         """Return the forker; a new one, if the last has ended or is lost. Raises OSError without room."""
         if self._forker is not None and self._forker.is_lost:
+            if not wait_for_end(self._forker.pidfd, _KILLED_S):
+                raise ForkerLost(errno.EAGAIN, "the forker is lost, and the kernel has not ended it yet")
             self._ended(self._forker)
         if self._forker is None:
             self._forker = Forker.start()
@@ -52,18 +61,44 @@ class ForkerKeeper:
         return self._forker
 
     def close(self) -> None:
-        """Stop noticing its end."""
+        """Stop noticing its end, and late answers."""
         if self._loop is not None and self._forker is not None:
             self._loop.remove_reader(self._forker.pidfd)
+            self._wait_no_more(self._forker)
+            self._forker.tell_when_late(None)
         self._loop = None
 
     def _watch(self, forker: Forker) -> None:
         if self._loop is not None:
             self._loop.add_reader(forker.pidfd, self._ended, forker)
+            forker.tell_when_late(partial(self._late, forker))
+
+    def _late(self, forker: Forker) -> None:
+        """Go on with everything else until it answers."""
+        assert self._loop is not None
+        self._late_since = time.monotonic()
+        self._loop.add_reader(forker.answers, self._heard, forker)
+        self._giving_up = self._loop.call_later(ANSWER_S, forker.give_up)
+        log.warning("the forker does not answer", extra=fields(pid=forker.pid))
+
+    def _heard(self, forker: Forker) -> None:
+        self._wait_no_more(forker)
+        forker.hear()
+        if not (forker.is_lost or forker.is_late):
+            waited_s = round(time.monotonic() - self._late_since, 3)
+            log.info("the forker answers again", extra=fields(pid=forker.pid, waited_s=waited_s))
+
+    def _wait_no_more(self, forker: Forker) -> None:
+        if self._giving_up is None or self._loop is None:
+            return
+        self._loop.remove_reader(forker.answers)
+        self._giving_up.cancel()
+        self._giving_up = None
 
     def _ended(self, forker: Forker) -> None:
         if self._loop is not None:
             self._loop.remove_reader(forker.pidfd)
+            self._wait_no_more(forker)
         self._forker = None
         code = forker.end()
         log.error("the forker ended, and all workers with it", extra=fields(pid=forker.pid, exit_code=code))

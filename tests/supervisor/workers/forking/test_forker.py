@@ -23,7 +23,7 @@ from support.waiting import DEADLINE_S, wait_for
 
 from traptor.supervisor.workers.forking import forker as forker_module
 from traptor.supervisor.workers.forking import serving
-from traptor.supervisor.workers.forking.forker import Forker, ForkerLost
+from traptor.supervisor.workers.forking.forker import Forker, ForkerLate, ForkerLost
 from traptor.worker.afterfork import leave_parent
 
 
@@ -42,7 +42,7 @@ def _tell_whether_it_collects(_connection: str, fds: Sequence[int], parent_pid: 
 def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
     monkeypatch.setattr(serving, "rehearse", lambda: None)  # what is late then is not the answer
-    monkeypatch.setattr(forker_module, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(forker_module, "ANSWER_S", 1.0)
     forker = Forker.start()
     yield forker
     if psutil.pid_exists(forker.pid):
@@ -150,6 +150,36 @@ def test_one_that_does_not_answer_is_killed(forker: Forker) -> None:
         forker.fork("track:0", [])
     assert forker.reap(pid) is None
     assert forker.end() == -signal.SIGKILL
+
+
+def test_one_that_is_late_keeps_nobody_waiting_and_its_workers_live_on(
+    forker: Forker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forker_module, "ANSWER_S", 10 * DEADLINE_S)
+    late: list[bool] = []
+    forker.tell_when_late(lambda: late.append(forker.is_late))
+    (first, first_fd), (other, other_fd) = fork(forker), fork(forker)
+    os.kill(forker.pid, signal.SIGSTOP)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(ForkerLate):
+        forker.fork("track:0", [theirs.fileno()])
+    os.kill(first, signal.SIGKILL)
+    assert has_ended(first_fd)
+    assert forker.reap(first) is None
+    with pytest.raises(ForkerLate):
+        forker.fork("track:0", [])
+    assert late == [True]
+    os.kill(forker.pid, signal.SIGCONT)
+    assert has_ended(forker.answers.fileno()), "the answer comes"
+    forker.hear()
+    assert not forker.is_late
+    children = psutil.Process(forker.pid).children()
+    assert [child.pid for child in children] == [other], "no zombie, and no other worker"
+    assert not has_ended(other_fd, 0.0)
+    pid, pidfd = fork(forker)
+    assert psutil.Process(pid).ppid() == forker.pid
+    for fd in (first_fd, other_fd, pidfd):
+        os.close(fd)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import pytest
 from support.waiting import DEADLINE_S
 
 from traptor.supervisor.workers.forking import forker as forker_module
-from traptor.supervisor.workers.forking.forker import Forker, ForkerLost
+from traptor.supervisor.workers.forking import keeper as keeper_module
+from traptor.supervisor.workers.forking.forker import Forker, ForkerLate
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 
 
@@ -58,14 +59,17 @@ def test_one_that_ends_is_said_at_once_and_replaced(caplog: pytest.LogCaptureFix
 def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(forker_module, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(forker_module, "_PROMPT_S", 0.1)
+    monkeypatch.setattr(keeper_module, "ANSWER_S", 0.1)
 
     async def lose(keeper: ForkerKeeper) -> None:
         keeper.watch()
         first = keeper.forker()
         os.kill(first.pid, signal.SIGSTOP)
-        with pytest.raises(ForkerLost):
+        with pytest.raises(ForkerLate):
             first.fork("track:0", [])
+        assert keeper.forker() is first
+        await until(lambda: first.is_lost)
         assert keeper.forker().pid != first.pid
         await asyncio.sleep(0)
         assert [record.levelno for record in caplog.records] == [logging.ERROR]
@@ -73,6 +77,26 @@ def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
 
     with ForkerKeeper() as keeper:
         asyncio.run(lose(keeper))
+
+
+def test_one_that_stood_still_for_a_while_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "ANSWER_S", 10 * DEADLINE_S)
+
+    async def stop(keeper: ForkerKeeper) -> None:
+        keeper.watch()
+        first = keeper.forker()
+        os.kill(first.pid, signal.SIGSTOP)
+        with pytest.raises(ForkerLate):
+            first.fork("track:0", [])
+        os.kill(first.pid, signal.SIGCONT)
+        await until(lambda: not first.is_late)
+        assert first.reap(1) is None
+        assert keeper.forker() is first
+        assert not first.is_lost
+        keeper.close()
+
+    with ForkerKeeper() as keeper:
+        asyncio.run(stop(keeper))
 
 
 def test_a_host_without_room_for_it_at_the_start_may_have_room_later(monkeypatch: pytest.MonkeyPatch) -> None:
