@@ -44,16 +44,16 @@ class Announcements:
                 extra=fields(key=self._name, filters=len(foreign), first=values),
             )
 
-    def take_trouble(self, trouble: XFailure | None) -> None:
-        """Log a trouble of the sync when it begins or changes in kind, and its end."""
+    def take_trouble(self, trouble: XFailure | None, effect: str) -> None:
+        """Log a trouble of the sync when it begins or changes in kind, with its effect, and its end."""
         kind = type(trouble).__name__ if trouble is not None else ""
         if kind == self._trouble:
             return
         self._trouble = kind
         if trouble is not None:
             log.warning(
-                "filters cannot be changed; the stream goes on",
-                extra=fields(key=self._name, error=str(trouble)),
+                "filters cannot be changed",
+                extra=fields(key=self._name, error=str(trouble), effect=effect),
             )
         else:
             log.info("filters can be changed again", extra=fields(key=self._name))

@@ -94,7 +94,9 @@ class Bearer:
         until = now.wall + self._rest_until - now.mono if self._rest_until > now.mono else None
         if isinstance(self._failure, KeyRefused):
             return Hold(HoldKind.BEARER_REFUSED, str(self._failure), until)
-        return Hold(HoldKind.NO_BEARER, str(self._failure or "its bearer token is being fetched"), until)
+        if self._failure is not None:
+            return Hold.after(self._failure, str(self._failure), until)
+        return Hold(HoldKind.NO_BEARER, "its bearer token is being fetched", until)
 
     def _failed(self, failure: XFailure) -> None:
         is_refusal = isinstance(failure, KeyRefused)

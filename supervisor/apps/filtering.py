@@ -28,6 +28,8 @@ _MOST_ROUNDS = 40  # of composing and syncing in one turn; a batch of 100 is hal
 _AGAIN_S = 60.0
 _SAVE_APART_S = 5.0  # between two savings of what stands at X, within a turn
 _SHOWN = 3
+_GOES_ON = "an open stream goes on; changed rules wait"
+_WAITS = "no stream opens before X has told which filters stand in the app"
 
 
 class Filtering:
@@ -126,8 +128,10 @@ class Filtering:
         if self._groups is None:
             return Hold(HoldKind.SYNCING, "its rules are not known yet")
         if not self._is_seen or self.outcome is None:
-            why = f": {self.trouble}" if self.trouble is not None else ""
-            return Hold(HoldKind.SYNCING, f"X has not told yet which filters stand in its app{why}")
+            text = "X has not told yet which filters stand in its app"
+            if self.trouble is not None:
+                return Hold.after(self.trouble, f"{text}: {self.trouble}", self._again_wall())
+            return Hold(HoldKind.SYNCING, text)
         if self._is_refusing:
             foreign = self.outcome.difference.foreign
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
@@ -136,6 +140,10 @@ class Filtering:
         if not self.outcome.difference.is_carried:
             return Hold(HoldKind.NO_FILTERS, "none of its rules has a filter at X")
         return None
+
+    def _again_wall(self) -> float | None:
+        now = self._clock()
+        return None if self._again_at is None else now.wall + self._again_at - now.mono
 
     def due(self) -> float:
         """Return when there is more to do (monotonic seconds)."""
@@ -204,7 +212,7 @@ class Filtering:
 
     def _take(self, outcome: SyncOutcome) -> None:
         self._again_at, self.trouble = outcome.again_at, outcome.trouble
-        self._announcements.take_trouble(outcome.trouble)
+        self._announcements.take_trouble(outcome.trouble, _GOES_ON if self._is_seen else _WAITS)
 
     # ---- state_dir
 

@@ -48,6 +48,7 @@ class WaitKind(StrEnum):
     # Its app may not be connected to (v2):
     NO_APP = "no_app"
     NO_BEARER = "no_bearer"
+    X_AWAY = "x_away"
     BEARER_REFUSED = "bearer_refused"
     OUT_OF_CREDIT = "out_of_credit"
     CAPPED = "capped"
@@ -182,7 +183,13 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
     ),
     WaitKind.RESTS: WaitMeaning(None, ERROR, _BLIP_S, "wait, or add a spare key", "wait"),
     WaitKind.NO_APP: WaitMeaning(None, ERROR, _START_S, "wait; report it when it lasts"),
-    WaitKind.NO_BEARER: WaitMeaning(None, ERROR, _BLIP_S, "look at the network, the proxy and the server"),
+    WaitKind.NO_BEARER: WaitMeaning(None, ERROR, _START_S, "wait; report it when it lasts"),
+    WaitKind.X_AWAY: WaitMeaning(
+        GapCause.NETWORK,
+        ERROR,
+        _BLIP_S,
+        "wait; if it lasts, look at the network, the proxy and X's status page",
+    ),
     WaitKind.BEARER_REFUSED: WaitMeaning(GapCause.KEY_REFUSED, ERROR, 0, _KEY),
     WaitKind.OUT_OF_CREDIT: WaitMeaning(GapCause.COST, ERROR, 0, "buy credit, or raise X's spending limit"),
     WaitKind.CAPPED: WaitMeaning(
@@ -194,7 +201,7 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
         0,
         "delete these filters at X, or choose another [traptor] foreign_filters",
     ),
-    WaitKind.SYNCING: WaitMeaning(None, ERROR, _START_S, "look at the network and at X's status"),
+    WaitKind.SYNCING: WaitMeaning(None, ERROR, _START_S, "wait; it waits for Redis or for X"),
     WaitKind.NO_FILTERS: WaitMeaning(
         GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see why the rules have no filter: --plan tells"
     ),

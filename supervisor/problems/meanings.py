@@ -68,6 +68,10 @@ REDIS: Mapping[RedisState, StateMeaning | None] = {
 HOLDS: Mapping[HoldKind, StateMeaning | None] = {
     HoldKind.BEARER_REFUSED: StateMeaning(ERROR, "check the app's secrets", is_said_elsewhere=True),
     HoldKind.NO_BEARER: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
+    HoldKind.X_AWAY: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
+    HoldKind.RATE_LIMITED: StateMeaning(
+        WARNING, "find out who else uses the app, or wait", is_said_elsewhere=True, say_after_s=30.0
+    ),
     HoldKind.OUT_OF_CREDIT: StateMeaning(
         ERROR, "buy credit at X, or wait for the new month", is_said_elsewhere=True
     ),

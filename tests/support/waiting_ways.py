@@ -167,6 +167,8 @@ WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (held(HoldKind.CAPPED), WaitKind.CAPPED, GapCause.COST),
     (held(HoldKind.FOREIGN_FILTERS), WaitKind.FOREIGN_FILTERS, GapCause.FOREIGN_FILTERS),
     (held(HoldKind.SYNCING), WaitKind.SYNCING, GapCause.START),
+    (held(HoldKind.X_AWAY), WaitKind.X_AWAY, GapCause.NETWORK),
+    (held(HoldKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
     (held(HoldKind.NO_FILTERS), WaitKind.NO_FILTERS, GapCause.RULES_REFUSED),
     (rests_though_it_streamed, WaitKind.RESTS, GapCause.START),
     (stopped, WaitKind.STOPPED, GapCause.OPERATOR_STOP),

@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 _ABOUT_TOKEN = frozenset({HoldKind.BEARER_REFUSED, HoldKind.NO_BEARER})
 # an app's filters are not known yet, or there are none
-_NOTHING_TO_MATCH_BY = frozenset({WaitKind.NO_BEARER, WaitKind.SYNCING, WaitKind.NO_FILTERS})
+_NOTHING_TO_MATCH_BY = frozenset(
+    {WaitKind.NO_BEARER, WaitKind.X_AWAY, WaitKind.RATE_LIMITED, WaitKind.SYNCING, WaitKind.NO_FILTERS}
+)
 
 
 class Gate:
@@ -109,7 +111,8 @@ class Gate:
         if app is None:
             return Wait(WaitKind.NO_APP, "its app is not known yet", key=key)
         hold = app.hold()
-        if hold is None or (c.handover.held_back is not None and hold.kind in _ABOUT_TOKEN):
+        is_about_token = hold is not None and (hold.kind in _ABOUT_TOKEN or not app.token)
+        if hold is None or (c.handover.held_back is not None and is_about_token):
             return None  # a new token is in doubt: the old generation returns with the one that worked
         return Wait.for_app(hold, key, instant(now).wall, now)
 

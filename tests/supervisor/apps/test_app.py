@@ -17,7 +17,7 @@ from traptor.common.files.reads import ReadCounts, ReadsFile
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.cost.spending import Terms
 from traptor.supervisor.apps.cost.untold import UntoldReads
-from traptor.supervisor.apps.hold import HoldKind
+from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import AppLimits
@@ -318,6 +318,68 @@ def test_filters_of_others_take_room(start: Callable[..., AppWorld]) -> None:
     app = world.brought()
     assert len(app.composed.composition.filters) == 15, "of 25, ten stay free"
     assert len(keys(app)) == 20
+
+
+# ---- X does not answer
+
+UNANSWERED = [
+    ({"status": 503}, HoldKind.X_AWAY),
+    ({"status": 429, "problem": "rate-limit-exceeded"}, HoldKind.RATE_LIMITED),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected"), UNANSWERED)
+def test_it_is_told_that_x_does_not_tell_its_filters(
+    world: AppWorld, caplog: pytest.LogCaptureFixture, answer: dict[str, Any], expected: HoldKind
+) -> None:
+    """A gap of hours for it was booked as part of the start, and the log said that a stream went on."""
+    world.x.fault("status", endpoint="rules_list", **answer)
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> Hold | None:
+        await app.turn()
+        return app.hold()
+
+    hold = world.use(watch)
+    assert hold is not None
+    assert (hold.kind, str(answer["status"]) in hold.text) == (expected, True)
+    assert hold.until is not None
+    assert hold.until > world.clock().wall
+    [told] = [record for record in caplog.records if record.msg == "filters cannot be changed"]
+    assert "no stream opens" in told.__dict__["fields"]["effect"]
+
+
+def test_a_stream_that_is_open_is_told_to_go_on_while_filters_cannot_be_changed(
+    world: AppWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        world.x.fault("status", endpoint="rules_change", status=503)
+        app.serve([group_of("track:0", "storm", "flood")])
+        await app.turn()
+        assert kind(app) is None
+
+    world.use(watch)
+    [told] = [record for record in caplog.records if record.msg == "filters cannot be changed"]
+    assert "goes on" in told.__dict__["fields"]["effect"]
+
+
+@pytest.mark.parametrize(("answer", "expected"), UNANSWERED)
+def test_it_is_told_that_x_gives_no_bearer_token(
+    start: Callable[..., AppWorld], answer: dict[str, Any], expected: HoldKind
+) -> None:
+    world = start(bearers={})
+    world.key = ApiKey("old", "ck", "cs", "at", "ats")
+    world.x.fault("status", endpoint="token", **answer)
+
+    async def watch(app: App) -> list[HoldKind | None]:
+        before = kind(app)
+        await app.turn()
+        return [before, kind(app)]
+
+    assert world.use(watch) == [HoldKind.NO_BEARER, expected]
 
 
 # ---- the bearer token

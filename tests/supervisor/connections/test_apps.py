@@ -79,7 +79,7 @@ def test_a_held_app_is_not_connected_to_until_it_lets_go(world: World) -> None:
     assert world.told("connect") == 1
 
 
-@pytest.mark.parametrize("kind", [HoldKind.NO_BEARER, HoldKind.SYNCING, HoldKind.NO_FILTERS])
+@pytest.mark.parametrize("kind", [HoldKind.NO_BEARER, HoldKind.X_AWAY, HoldKind.SYNCING, HoldKind.NO_FILTERS])
 def test_no_worker_is_forked_that_would_have_nothing_to_match_by(world: World, kind: HoldKind) -> None:
     world.app.held = Hold(kind, "not known yet")
     world.step()
