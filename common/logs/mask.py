@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -16,30 +15,20 @@ class SecretMask:
     """Hides secrets in text; it never forgets one, as an old secret may still be valid."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known: frozenset[str] = frozenset()
-        self._compiled = _compiled(self._known)
+        self._known: tuple[str, ...] = ()  # the longest first: others may be parts of it
         self.know(secrets)
 
     def know(self, secrets: Iterable[str]) -> None:
         """Hide these too, from now on."""
         forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        if not forms <= self._known:
-            self._known |= forms
+        if not forms.issubset(self._known):
+            self._known = tuple(sorted(forms.union(self._known), key=len, reverse=True))
 
     def hide(self, text: str) -> str:
         """Return the text with `***` in place of every known secret."""
-        known = self._known
-        if not known:
-            return text
-        compiled = self._compiled
-        if compiled[0] is not known:  # only now: secrets become known one after the other
-            compiled = self._compiled = _compiled(known)
-        return compiled[1].sub(_MASK, text)
-
-
-def _compiled(known: frozenset[str]) -> tuple[frozenset[str], re.Pattern[str]]:
-    """Return the secrets with their pattern, together: another thread may add to them meanwhile."""
-    return known, re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
+        for known in self._known:
+            text = text.replace(known, _MASK)
+        return text
 
 
 def _forms(secret: str) -> set[str]:
