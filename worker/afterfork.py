@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Collection
 from itertools import pairwise
-from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -82,10 +81,13 @@ def _die_with_parent(parent_pid: int) -> None:
 
 def offer_to_oom_killer() -> None:
     """When memory runs out, have the kernel end a worker: the master replaces it, and nobody the master."""
-    score = Path("/proc/self/oom_score_adj")
     try:
-        if int(score.read_text()) < _OOM_SCORE:
-            score.write_text(str(_OOM_SCORE))
+        fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if int(os.read(fd, 16)) < _OOM_SCORE:
+                os.pwrite(fd, b"%d" % _OOM_SCORE, 0)
+        finally:
+            os.close(fd)
     except (OSError, ValueError):
         pass  # without it the kernel chooses by size alone
 

@@ -12,7 +12,6 @@ from traptor.common.birth import API_V2, Birth, WorkerSettings
 from traptor.common.errors import ExitCode, SinkError
 from traptor.common.logs.event import fields
 from traptor.common.logs.worker import configure_worker_logging
-from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import (
     HANDLED_SIGNALS,
@@ -21,7 +20,7 @@ from traptor.worker.afterfork import (
     offer_to_oom_killer,
     set_title,
 )
-from traptor.worker.counters.stats import Stats
+from traptor.worker.counters.stats import Stats, client_for_stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.drainer import Drainer
 from traptor.worker.hearing.newborn import Newborn
@@ -156,5 +155,5 @@ def _pipeline(birth: Birth, delivery: Delivery, trial: TrialOutput | None) -> Pi
 def _stats(name: str, rules: Sequence[Rule], settings: WorkerSettings) -> Stats | None:
     if not settings.stats:
         return None
-    client = blocking_redis_client(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
+    client = client_for_stats(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
     return Stats(name, rules, client)

@@ -23,7 +23,7 @@ from traptor.common.logs.worker import WorkerLogs, configure_worker_logging
 from traptor.common.messages import Connect, Disconnected, Drain, FromWorker, frame
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.worker.counters.stats import Stats
+from traptor.worker.counters.stats import Stats, client_for_stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.hearing.newborn import Newborn
 from traptor.worker.session import Session
@@ -48,9 +48,12 @@ _REQUEST_BYTES = 1 << 16
 
 
 def warm_up(settings: WorkerSettings) -> None:
-    """Use the libraries for Redis and Kafka without connecting anywhere. Call this before a forker starts."""
+    """Make the client for Redis, and use the library for Kafka, without connecting anywhere.
+
+    Call this before a forker starts.
+    """
     if settings.stats:
-        client = blocking_redis_client(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
+        client = client_for_stats(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)
         client.connection_pool.make_connection()  # which connects when it is used
         client.close()
     if settings.kafka is not None:

@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import redis
 
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.throttle import Tally
-from traptor.common.redis.client import state_after
+from traptor.common.redis.client import blocking_redis_client, state_after
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.store import CounterStore
@@ -20,6 +21,10 @@ from traptor.worker.counters.tick import Matched, Tick
 log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL_S = 1.0
+
+
+client_for_stats = lru_cache(maxsize=1)(blocking_redis_client)
+"""Returns the client; a worker has it from its parent where that was asked for the same."""
 
 
 class Stats:
