@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from traptor.common.birth import WorkerSettings
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
@@ -22,6 +23,7 @@ from traptor.supervisor.workers.fleet import GRACE_S, Fleet
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
 from traptor.supervisor.workers.samples import Samples
+from traptor.supervisor.workers.settings import worker_settings
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,14 @@ class Context:
     stopping: bool = False
     hurries: bool = False  # the stop does not wait for the output
     keys_changed: bool = False  # the pool's present state is not stored yet
+    _for_workers: tuple[Settings, WorkerSettings] | None = field(default=None, repr=False)
+
+    @property
+    def worker_settings(self) -> WorkerSettings:
+        """The settings that workers are born with: the same object, with its fingerprint, until a reload."""
+        if self._for_workers is None or self._for_workers[0] is not self.settings:
+            self._for_workers = self.settings, worker_settings(self.settings)
+        return self._for_workers[1]
 
     @property
     def stop_within_s(self) -> float:

@@ -227,11 +227,12 @@ class KeyPool:
         return min((at for at in times if at is not None), default=None)
 
     def _status(self, key: ApiKey, now: float) -> KeyStatus:
-        verdict, record = self.may_connect(key.key_id, Purpose.FRESH, now), self.records.of(key.key_id)
+        state, record = self.state(key.key_id, now), self.records.of(key.key_id)
+        verdict = judge(state, record, Purpose.FRESH, self.records.limits, now)
         return KeyStatus(
             name=key.name,
             key_id=key.key_id,
-            state=self.state(key.key_id, now),
+            state=state,
             lent=len(self._book.of(key.key_id)),
             max_connections=key.max_connections,
             budget_left=record.budget.left(record.limits(self.records.limits), now),

@@ -19,7 +19,6 @@ from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.leases import Lease
 from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
 from traptor.supervisor.workers.keytrial import try_out
-from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import connect_message
 from traptor.supervisor.xapi.failures import KeyRefused, XFailure
 
@@ -141,7 +140,7 @@ class KeyOrders:
         pacer = self._context.pacer
         await asyncio.sleep(max(0.0, pacer.next_at(key.source_address, time.monotonic()) - time.monotonic()))
         pacer.take(key.source_address, time.monotonic())
-        message = await try_out(connect_message(key), worker_settings(self._context.settings))
+        message = await try_out(connect_message(key), self._context.worker_settings)
         return _Answer(message.streamed, message.status, message.detail, message)
 
     def _learn(self, key: ApiKey, message: Disconnected, now: float) -> None:

@@ -15,7 +15,6 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
 from traptor.supervisor.workers.leftovers import app_connections, is_second
-from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
 _ANY_RULES = "any"  # of a spec: rules change under the stream, and need no other generation
@@ -69,7 +68,7 @@ class AppPlanner:
         if c.wanted is not None and self._made_for.get(name) == made_for:
             return
         self._made_for[name] = made_for
-        settings = worker_settings(self._context.settings)
+        settings = self._context.worker_settings
         rules = tuple(chain.from_iterable(group.snapshot.rules for group in groups))
         if is_known and not is_second(name):  # before that, an app would find that it needs no filters
             said = [(group.snapshot, wording(self._context.settings, group.id)) for group in groups]

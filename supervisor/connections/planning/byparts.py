@@ -16,7 +16,6 @@ from traptor.supervisor.connections.connection import Connection, WantedGenerati
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.roll import Roll
 from traptor.supervisor.rules.groups import Group, Groups
-from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
 
@@ -77,7 +76,7 @@ class PartPlanner:
 
     def _plan_groups(self, ids: Iterable[GroupId], now: float) -> set[str]:
         """Plan these groups; those whose rules and streams are as at their last planning are skipped."""
-        settings = worker_settings(self._context.settings)
+        settings = self._context.worker_settings
         changed: set[str] = set()
         for group_id in ids:
             if (group := self._groups.get(group_id)) is not None:

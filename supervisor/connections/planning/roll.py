@@ -13,7 +13,6 @@ from traptor.supervisor.gaps.second import SecondTracker
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.workers.crashes import CrashBackoff, RestartLimits
 from traptor.supervisor.workers.leftovers import first_of, is_app_connection, is_second, parse_connection
-from traptor.supervisor.workers.settings import worker_settings
 from traptor.supervisor.workers.spec import Spec
 
 
@@ -72,7 +71,7 @@ class Roll:
 
     def wanted_of_drain_worker(self) -> WantedGeneration:
         """Return the inputs of a generation that streams nothing."""
-        settings = worker_settings(self._context.settings)
+        settings = self._context.worker_settings
         return WantedGeneration((), settings, Spec(fingerprint(()), settings.fingerprint, 0))
 
 

@@ -25,36 +25,42 @@ class _Dump:
     keys: dict[str, KeyRecord]
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A record in the form of the dump; `lasts`: time alone does not change it."""
+
+    record: KeyRecord
+    lasts: bool
+    plain: dict[str, Any]
+
+
 class RecordDump:
     """Makes dumps of key records: every connect needs one, and few records change in between."""
 
     def __init__(self) -> None:
         self._made: dict[str, _Made] = {}
+        self._by_s = 0.0  # how far the wall clock was ahead of the monotonic one
 
     def of(self, records: Mapping[str, KeyRecord], now: float, wall_now: float) -> dict[str, Any]:
         """Return the records as JSON values; `now` is monotonic seconds, `wall_now` Unix time.
 
-        The wall-clock times of unchanged records may be off by as much as the wall clock was set since then,
-        at most _DRIFT_S.
+        Of unchanged records the values are the same objects. Their wall-clock times may be off by as much as
+        the wall clock was set since they were made, at most _DRIFT_S.
         """
-        by_s, before = wall_now - now, self._made
-        self._made = {
-            key_id: _made(before.get(key_id), record.settled(now), by_s) for key_id, record in records.items()
-        }
+        if abs(wall_now - now - self._by_s) > _DRIFT_S:
+            self._by_s, self._made = wall_now - now, {}
+        before, self._made = self._made, {}
+        for key_id, record in records.items():
+            made = before.get(key_id)
+            if made is None or made.record is not record or not made.lasts:
+                made = self._renewed(made, record.settled(now))
+            self._made[key_id] = made
         return {"saved_at": wall_now, "keys": {key_id: made.plain for key_id, made in self._made.items()}}
 
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    record: KeyRecord
-    by_s: float  # how far the wall clock was ahead of the monotonic one
-    plain: dict[str, Any]
-
-
-def _made(before: _Made | None, record: KeyRecord, by_s: float) -> _Made:
-    if before is not None and before.record is record and abs(before.by_s - by_s) <= _DRIFT_S:
-        return before
-    return _Made(record, by_s, msgspec.to_builtins(record.moved(by_s)))
+    def _renewed(self, before: _Made | None, record: KeyRecord) -> _Made:
+        if before is not None and before.record is record:
+            return before
+        return _Made(record, record.is_settled, msgspec.to_builtins(record.moved(self._by_s)))
 
 
 def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[str, KeyRecord]:

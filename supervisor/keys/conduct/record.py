@@ -178,12 +178,17 @@ class KeyRecord:
         """Return the record after the server took an overlap."""
         return replace(self, overlap_refusals=0)
 
+    @property
+    def is_settled(self) -> bool:
+        """True when there is nothing that a stream could make up for by lasting."""
+        return self.backoff.is_clear and not self.quarantine_level
+
     def settled(self, now: float) -> KeyRecord:
         """Return the record in which a stream that has lasted counts as a success.
 
         Only a stream opened after the last failure says anything about that failure.
         """
-        if self.backoff.is_clear and not self.quarantine_level:
+        if self.is_settled:
             return self
         if any(
             at + LASTING_S <= now and (self.failed_at is None or at > self.failed_at)
