@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
+from traptor.common.errors import TraptorError
 from traptor.common.text import one_line
 
 # When stdout is not a terminal, a table row stays on one line, however long it is.
 _WIDTH_OF_FILES = 10_000
+
+
+@contextmanager
+def on_stdout() -> Iterator[None]:
+    """Raise TraptorError for a stdout that cannot be written; that nobody reads it any more is no error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE or error.filename is not None:
+            raise
+        raise TraptorError(f"stdout cannot be written: {error.strerror or error}") from None
 
 
 def report_console() -> Console:

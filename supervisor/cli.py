@@ -85,24 +85,27 @@ def main(config: Path, only_check: bool, only_plan: bool, as_json: bool) -> None
     except TraptorError as error:
         _say(error)
         if as_json:
-            click.echo(_json({"error": _told(error)}))
+            with contextlib.suppress(OSError):  # it was said above
+                click.echo(_json({"error": _told(error)}))
         sys.exit(error.exit_code)
 
 
 def _check(config: Path) -> ExitCode:
-    from traptor.common.terminal import report_console
+    from traptor.common.terminal import on_stdout, report_console
     from traptor.supervisor.checks.check import check
 
-    return asyncio.run(check(config, report_console()))
+    with on_stdout():
+        return asyncio.run(check(config, report_console()))
 
 
 def _plan(settings: Settings, *, as_json: bool) -> ExitCode:
-    from traptor.common.terminal import report_console
+    from traptor.common.terminal import on_stdout, report_console
     from traptor.supervisor.checks.preview import preview, preview_json
 
-    if not as_json:
-        return asyncio.run(preview(settings, report_console()))
-    click.echo(_json(asyncio.run(preview_json(settings))))
+    with on_stdout():
+        if not as_json:
+            return asyncio.run(preview(settings, report_console()))
+        click.echo(_json(asyncio.run(preview_json(settings))))
     return ExitCode.OK
 
 

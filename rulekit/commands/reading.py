@@ -81,6 +81,8 @@ def export(ctx: click.Context, where: Where, form: str, output: Path | None) -> 
         say(f"left out: {one.shown_key}: {one.reason}")
     try:
         if output is None:
+            if sys.stdout is None:
+                raise TraptorError("stdout is closed; name a file with -o")
             write_data_as_utf8()
             _write(sys.stdout, holdings.rules, form)
         else:

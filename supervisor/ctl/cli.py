@@ -9,6 +9,7 @@ import click
 
 from traptor.common import __version__
 from traptor.common.errors import ConfigError, TraptorError
+from traptor.common.terminal import on_stdout
 from traptor.common.text import one_line
 from traptor.supervisor.ctl import actions, completion, explaining, history, keys, local, passing, state
 from traptor.supervisor.ctl.collected import compare
@@ -46,7 +47,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with on_stdout():
+                return super().invoke(ctx)
         except ConfigError as error:
             for problem in error.problems:
                 click.echo(f"error: {one_line(str(problem))}", err=True)
