@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is made in C
 from trial.ports import free_port
 
+from kafka_parts.classes import ready_classes
 from kafka_parts.jars import jars
 from traptor.common.errors import TraptorError
 
@@ -70,15 +72,20 @@ class KafkaProcess:
     def launch(self) -> None:
         """Start it without waiting until it answers. Raises KafkaMissing and KafkaFailed."""
         _need_free(self.port)
-        classpath = f"{jars()}/*"
+        java = _java(f"-XX:SharedArchiveFile={ready_classes(_write_classes)}")
+        self._prepare(java)
+        self._run(java)
+
+    def _prepare(self, java: list[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / "server.properties"
-        file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
+        self._file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
         if not (self._folder / "data" / "meta.properties").exists():
-            self._format(classpath, file)
+            self._format(java)
+
+    def _run(self, java: list[str]) -> None:
         with (self._folder / "output.txt").open("ab") as output:
             self._process = subprocess.Popen(
-                ["java", *_JVM, "-cp", classpath, "kafka.Kafka", str(file)],
+                [*java, "kafka.Kafka", str(self._file)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -188,14 +195,34 @@ class KafkaProcess:
     def _admin(self, ask: Callable[[AdminClient], object]) -> None:
         ask(AdminClient({"bootstrap.servers": self.bootstrap_servers, **_RECONNECT}, logger=_Silent()))
 
-    def _format(self, classpath: str, file: Path) -> None:
+    @property
+    def _file(self) -> Path:
+        return self._folder / "server.properties"
+
+    def _format(self, java: list[str]) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = ["java", *_JVM, "-cp", classpath, "kafka.tools.StorageTool"]
         # One argument: an id that begins with a hyphen would be taken for an option.
-        command += ["format", "--standalone", f"--cluster-id={cluster_id}", "-c", str(file)]
+        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster_id}"]
+        command += ["-c", str(self._file)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
         if ended.returncode:
             raise KafkaFailed(f"Kafka's storage cannot be made: {ended.stderr.strip()[-300:]}")
+
+
+def _java(*options: str) -> list[str]:
+    return ["java", *_JVM, *options, "-cp", f"{jars()}/*"]
+
+
+def _write_classes(file: Path) -> None:
+    """Write what a broker has loaded, which Java does when it ends."""
+    with tempfile.TemporaryDirectory(prefix="traptor-kafka-") as folder:
+        broker = KafkaProcess(Path(folder) / "broker")
+        broker._prepare(_java())
+        broker._run(_java(f"-XX:ArchiveClassesAtExit={file}"))
+        try:
+            broker.wait_until_up()
+        finally:
+            broker.stop()
 
 
 def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
