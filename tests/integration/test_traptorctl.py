@@ -16,10 +16,6 @@ from support.waiting import wait_for
 Make = Callable[..., Collection]
 
 
-def ask(collection: Collection, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return traptorctl("-c", collection.ini, *arguments)
-
-
 def test_an_operator_sees_and_acts(make_collection: Make) -> None:
     """One supervisor, and every command once."""
     collection = make_collection(Key("k1"), Key("k2"))
@@ -30,30 +26,30 @@ def test_an_operator_sees_and_acts(make_collection: Make) -> None:
     collection.sandbox.set_rules([("track", "storm")])
     wait_for(lambda: collection.connection("track:0")["total"]["matched"] > 0, "a match")
 
-    seen = ask(collection, "status")
+    seen = collection.ctl("status")
     assert seen.returncode == 0, seen.stdout + seen.stderr
     assert "2 of 2 connections collecting" in seen.stdout.splitlines()[0]
     assert "track:0" in seen.stdout
     assert str(pids["track:0"]) in seen.stdout
-    assert json.loads(ask(collection, "status", "--json").stdout)["pid"] == collection.status()["pid"]
-    assert ask(collection, "health").stdout == "ok: no problems\n"
-    assert "start" in ask(collection, "gaps").stdout
-    (gap, *_) = map(json.loads, ask(collection, "gaps", "track:0", "--json").stdout.splitlines())
+    assert json.loads(collection.ctl("status", "--json").stdout)["pid"] == collection.status()["pid"]
+    assert collection.ctl("health").stdout == "ok: no problems\n"
+    assert "start" in collection.ctl("gaps").stdout
+    (gap, *_) = map(json.loads, collection.ctl("gaps", "track:0", "--json").stdout.splitlines())
     assert gap["connection"] == "track:0"
-    assert ask(collection, "explain", "track:0").stdout.startswith("track:0: collecting 1 rule for ")
-    wait_for(lambda: "last match" in ask(collection, "explain", "rule", "17").stdout, "the rule's match")
-    assert "k1" in ask(collection, "keys").stdout
-    assert {key["key"] for key in json.loads(ask(collection, "keys", "--json").stdout)} == {"k1", "k2"}
-    assert ask(collection, "plan").stdout == "nothing differs from what runs\n"
-    assert ask(collection, "reload").stdout.startswith("reloaded")
-    assert '"traptor"' in ask(collection, "sample", "track:0", "-n", "1").stdout
+    assert collection.ctl("explain", "track:0").stdout.startswith("track:0: collecting 1 rule for ")
+    wait_for(lambda: "last match" in collection.ctl("explain", "rule", "17").stdout, "the rule's match")
+    assert "k1" in collection.ctl("keys").stdout
+    assert {key["key"] for key in json.loads(collection.ctl("keys", "--json").stdout)} == {"k1", "k2"}
+    assert collection.ctl("plan").stdout == "nothing differs from what runs\n"
+    assert collection.ctl("reload").stdout.startswith("reloaded")
+    assert '"traptor"' in collection.ctl("sample", "track:0", "-n", "1").stdout
 
-    assert ask(collection, "restart", "track:0").returncode == 0
+    assert collection.ctl("restart", "track:0").returncode == 0
     collection.wait_new_pid("track:0", pids["track:0"])
-    assert ask(collection, "stop", "follow:0").returncode == 0
+    assert collection.ctl("stop", "follow:0").returncode == 0
     collection.wait_state("follow:0", "STOPPED")
-    assert "stopped" in ask(collection, "status").stdout
-    assert ask(collection, "start", "follow:0").returncode == 0
+    assert "stopped" in collection.ctl("status").stdout
+    assert collection.ctl("start", "follow:0").returncode == 0
     collection.wait_streaming("track:0", "follow:0")
 
     for wrong, code, words in (
@@ -64,17 +60,17 @@ def test_an_operator_sees_and_acts(make_collection: Make) -> None:
         (("gaps", "--since", "yesterday"), 1, "since must be"),
         (("explain", "a", "b", "c"), 2, "name a connection"),
     ):
-        refused = ask(collection, *wrong)
+        refused = collection.ctl(*wrong)
         assert (refused.returncode, refused.stdout) == (code, ""), refused
         assert words in refused.stderr
         assert "Traceback" not in refused.stderr
     assert collection.stop() == 0
 
-    later = ask(collection, "gaps", "track:0")
+    later = collection.ctl("gaps", "track:0")
     assert later.returncode == 0, later.stderr
     assert "shutdown" in later.stdout.splitlines()[-1]
     assert later.stderr.startswith("no supervisor runs: this is from its file ")
-    assert ask(collection, "gaps", "track:9").returncode == 1
+    assert collection.ctl("gaps", "track:9").returncode == 1
     assert traptorctl("--socket", collection.run_dir / "control.sock", "gaps").returncode == 3
 
 

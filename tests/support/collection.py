@@ -182,6 +182,11 @@ class Collection:
                 )
         return self.process
 
+    def ctl(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """What `traptorctl` answers about this supervisor."""
+        assert self.programs is not None
+        return self.programs.run(["-m", "traptor.supervisor.ctl", "-c", str(self.ini), *map(str, arguments)])
+
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)

@@ -9,7 +9,6 @@ from signal import SIGHUP, SIGKILL, SIGSTOP
 
 import pytest
 from support.collection import Collection, Json, Key
-from support.ctl import traptorctl
 from support.v2 import SANDBOX, on_v2
 from support.waiting import wait_for
 
@@ -92,7 +91,7 @@ def test_every_post_of_a_gap_comes_once_and_costs_what_x_says(make_collection: M
     wait_for(lambda: abs(billed(collection) - counted(collection)) < 0.001, "our count is X's bill")
     collection.wait_log("a gap is being filled", "queries=")
     collection.wait_log("a gap is filled", f"posts={fill['posts']}")
-    assert f"{fill['posts']} posts, ${fill['dollars']:.2f}" in traptorctl("-c", collection.ini, "gaps").stdout
+    assert f"{fill['posts']} posts, ${fill['dollars']:.2f}" in collection.ctl("gaps").stdout
 
 
 def ids(collection: Collection) -> list[str]:

@@ -84,10 +84,10 @@ def test_whatever_chunks_posts_come_in_their_bytes_are_delivered(
     worker = start_worker(x, [words], [packed(filter_id, "track:0", words.values)])
     worker.connect()
     witness = Witness(x)
-    for _ in range(10):
-        x.client.burst(1_000, ["storm", "嵐", "🌪"])
+    for _ in range(4):
+        x.client.burst(500, ["storm", "嵐", "🌪"])
     matches = list(x.v2.matches())
-    assert len(matches) > 5_000
+    assert len(matches) > 1_000
     wait_for(lambda: len(worker.lines) >= len(matches), "all posts")
     wait_for(lambda: len(witness.lines) >= len(matches), "all posts for the witness")
     assert list(map(native, worker.lines)) == witness.lines
