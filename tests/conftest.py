@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from support.configuration import Configuration
+from support.order import dealt
 from support.smalldisk import MakeDisk, mount
 
 # No test depends on how fast this machine is.
@@ -29,6 +30,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _skipped and os.environ.get("TRAPTOR_NOTHING_SKIPPED"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\nskipped, though nothing may be skipped here: {', '.join(_skipped)}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with those that say that they may take long, the longest first."""
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    longest = sorted(filter(_may_take_s, items), key=_may_take_s, reverse=True)
+    items[:] = dealt(longest, [item for item in items if not _may_take_s(item)], processes)
+
+
+def _may_take_s(item: pytest.Item) -> float:
+    timeout = item.get_closest_marker("timeout")
+    return float(timeout.args[0]) if timeout else 0.0
 
 
 @pytest.fixture
