@@ -16,7 +16,7 @@ import click
 import orjson
 
 from traptor.common import __version__
-from traptor.common.config.sections import SupervisorSection
+from traptor.common.config.sections.supervisor import SupervisorSection
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.files.folders import make_private, who_may_change

@@ -21,7 +21,7 @@ from support.paths import ROOT
 
 from traptor.common.config.options import OnReload
 from traptor.common.config.original import SUCCESSORS
-from traptor.common.config.sections import OPTIONS
+from traptor.common.config.sections.table import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.counts import Counters
 from traptor.common.errors import ExitCode

@@ -6,7 +6,8 @@ from traptor.common.config.kinds.kinds import JSONL, KAFKA, STDOUT
 from traptor.common.config.kinds.v2 import LAST, NATIVE, V1, V2
 from traptor.common.config.options import Option
 from traptor.common.config.reader import SettingsReader
-from traptor.common.config.sections import OPTIONS, TraptorSection
+from traptor.common.config.sections.table import OPTIONS
+from traptor.common.config.sections.traptor import TraptorSection
 
 _TRAPTOR = TraptorSection.section
 

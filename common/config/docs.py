@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from traptor.common.config.options import Option
-from traptor.common.config.sections import SECTIONS, Section
+from traptor.common.config.sections.section import Section
+from traptor.common.config.sections.table import SECTIONS
 
 _HEAD = """\
 # Configuration

@@ -16,7 +16,9 @@ from traptor.common.config.kinds.v2 import V1, V2
 from traptor.common.config.options import Option
 from traptor.common.config.report import Position, Problems
 from traptor.common.config.sectionreader import SectionReader
-from traptor.common.config.sections import SECTIONS, Section, TraptorSection
+from traptor.common.config.sections.section import Section
+from traptor.common.config.sections.table import SECTIONS
+from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value, is_literal
 from traptor.common.config.source.exposure import secret_values, warn_of_exposure
 from traptor.common.config.source.ini import IniSection, read_ini

@@ -11,7 +11,8 @@ import textwrap
 
 from traptor.common.config.docs import configuration_page
 from traptor.common.config.options import Option
-from traptor.common.config.sections import SECTIONS, Section
+from traptor.common.config.sections.section import Section
+from traptor.common.config.sections.table import SECTIONS
 
 _WIDTH = 100
 

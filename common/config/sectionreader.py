@@ -13,7 +13,9 @@ from traptor.common.config.kinds.kinds import JSONL, STDOUT, IniFolder
 from traptor.common.config.options import Option
 from traptor.common.config.original import became
 from traptor.common.config.report import Position, Problems
-from traptor.common.config.sections import OPTIONS, Section, TraptorSection
+from traptor.common.config.sections.section import Section
+from traptor.common.config.sections.table import OPTIONS
+from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.config.source.expansion import Expansion, Value
 from traptor.common.config.source.exposure import url_secrets_of
 from traptor.common.config.source.ini import OVER_LINES, IniSection

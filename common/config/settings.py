@@ -22,20 +22,16 @@ from traptor.common.config.kinds.v2 import V1, V2
 from traptor.common.config.options import OnReload, Option
 from traptor.common.config.reader import SettingsReader
 from traptor.common.config.report import Position
-from traptor.common.config.sections import (
-    API_URL,
-    OPTIONS,
-    STREAM_URL,
-    HttpSection,
-    KafkaSection,
-    KeysSection,
-    LoggingSection,
-    RedisSection,
-    Section,
-    SupervisorSection,
-    TraptorSection,
-    TwitterSection,
-)
+from traptor.common.config.sections.http import HttpSection
+from traptor.common.config.sections.kafka import KafkaSection
+from traptor.common.config.sections.keys import KeysSection
+from traptor.common.config.sections.logs import LoggingSection
+from traptor.common.config.sections.redis import RedisSection
+from traptor.common.config.sections.section import Section
+from traptor.common.config.sections.supervisor import SupervisorSection
+from traptor.common.config.sections.table import OPTIONS
+from traptor.common.config.sections.traptor import TraptorSection
+from traptor.common.config.sections.twitter import API_URL, STREAM_URL, TwitterSection
 from traptor.common.errors import ConfigError
 
 __all__ = ["Changes", "GroupFilter", "Sections", "Settings", "load_sections", "load_settings"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis.asyncio
 from rich.console import Console
 
-from traptor.common.config.sections import RedisSection
+from traptor.common.config.sections.redis import RedisSection
 from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
 from traptor.common.errors import ConfigError, ExitCode, RedisUnavailable, TraptorError
 from traptor.common.redis.client import REDIS_ERRORS, ask, redis_client, unavailable, was_pong

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.common.config.sections import SupervisorSection, TraptorSection
+from traptor.common.config.sections.supervisor import SupervisorSection
+from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.errors import ConfigError
 from traptor.common.files.folders import who_may_change
 from traptor.supervisor.control.place import socket_path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from traptor.common.config.sections import HttpSection
+from traptor.common.config.sections.http import HttpSection
 from traptor.common.errors import TraptorError
 from traptor.common.logs.event import fields
 from traptor.rulekit.service.author import note_author

@@ -12,7 +12,7 @@ from traptor.supervisor.ctl.client import Client
 from traptor.supervisor.ledger.disk.place import ledger_path
 
 if TYPE_CHECKING:
-    from traptor.common.config.sections import SupervisorSection
+    from traptor.common.config.sections.supervisor import SupervisorSection
 
 USUAL_SOCKETS = (Path("run/control.sock"), Path("/run/traptor/control.sock"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.config.kinds.v2 import NO_FILLS
-from traptor.common.config.sections import TwitterSection
+from traptor.common.config.sections.twitter import TwitterSection
 from traptor.supervisor.fills.pieces.course import Course
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.ledger.fills import FillBook

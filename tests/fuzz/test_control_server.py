@@ -21,7 +21,7 @@ from support.fuzzing import examples, mangled
 from support.planted import SECRET
 from support.waiting import DEADLINE_S
 
-from traptor.common.config.sections import HttpSection
+from traptor.common.config.sections.http import HttpSection
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer

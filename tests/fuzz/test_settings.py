@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traptor.common.config.sections import OPTIONS
+from traptor.common.config.sections.table import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.errors import ConfigError
 

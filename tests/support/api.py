@@ -17,7 +17,7 @@ from aiohttp import web
 from trial.ports import free_port
 
 from support.waiting import DEADLINE_S
-from traptor.common.config.sections import HttpSection
+from traptor.common.config.sections.http import HttpSection
 from traptor.supervisor.control.live import MOST_LIVE
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer

@@ -17,7 +17,9 @@ import orjson
 import redis
 from rich.console import Console
 
-from traptor.common.config.sections import RedisSection, TraptorSection, TwitterSection
+from traptor.common.config.sections.redis import RedisSection
+from traptor.common.config.sections.traptor import TraptorSection
+from traptor.common.config.sections.twitter import TwitterSection
 from traptor.common.config.settings import Sections, Settings, load_sections, load_settings
 from traptor.common.errors import ConfigError, TraptorError
 from traptor.common.redis.client import blocking_redis_client

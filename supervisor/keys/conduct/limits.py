@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from traptor.common.config.sections import TwitterSection
+from traptor.common.config.sections.twitter import TwitterSection
 
 _DEFAULT = TwitterSection()
 

@@ -13,7 +13,7 @@ from support.waiting import DEADLINE_S
 
 from traptor.common.config.docs import configuration_page
 from traptor.common.config.sample import sample_ini
-from traptor.common.config.sections import OPTIONS
+from traptor.common.config.sections.table import OPTIONS
 
 if TYPE_CHECKING:
     from support.configuration import Configuration

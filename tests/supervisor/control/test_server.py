@@ -17,7 +17,7 @@ from support.api import make_desk, reached
 from support.waiting import DEADLINE_S
 from trial.ports import free_port
 
-from traptor.common.config.sections import HttpSection
+from traptor.common.config.sections.http import HttpSection
 from traptor.rulekit.service.author import author_of
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traptor.common.config.sections import TwitterSection
+from traptor.common.config.sections.twitter import TwitterSection
 from traptor.common.fills import FillMethod
 from traptor.supervisor.fills.overview import overview
 from traptor.supervisor.gaps.fill import Fill

@@ -8,7 +8,8 @@ import pytest
 
 from traptor.common.config.kinds.kinds import IniFolder
 from traptor.common.config.options import OnReload
-from traptor.common.config.sections import OPTIONS, SECTIONS, TwitterSection
+from traptor.common.config.sections.table import OPTIONS, SECTIONS
+from traptor.common.config.sections.twitter import TwitterSection
 
 DEFAULTS = {
     "traptor": "api=v1.1 groups=* output=None other_messages=topic extras=yes collection=default"
