@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -48,11 +48,22 @@ class ProblemDocument(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """X's explanation, in one line made safe to show."""
+        """X's explanation, in one line made safe to show, with what it says of the first bad parameter."""
         details = self.details if isinstance(self.details, list) else []
         texts = [*details, self.detail, self.message, self.title]
-        said = next((text for text in texts if isinstance(text, str) and text.strip()), "no reason given")
-        return cut(printable(said.strip()), _SAID_CHARACTERS)
+        said = next((text.strip() for text in texts if _says(text)), "")
+        whole = " ".join(text for text in (said, self._of_parameter) if text)
+        return cut(printable(whole or "no reason given"), _SAID_CHARACTERS)
+
+    @property
+    def _of_parameter(self) -> str:
+        errors = self.errors if isinstance(self.errors, list) else []
+        told = (one.get("message") for one in errors if isinstance(one, dict) and "parameters" in one)
+        return next((text.strip() for text in told if _says(text)), "")
+
+
+def _says(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and bool(text.strip())
 
 
 def problems_in(raw: bytes) -> tuple[ProblemDocument, ...]:

@@ -57,6 +57,10 @@ class XSide:
 
     # ---- asked by slots
 
+    def name(self, key_id: str) -> str:
+        """Return the name of the key; one that has left the configuration has none, and shows its id."""
+        return next((one.name for one in self._context.settings.keys if one.key_id == key_id), key_id)
+
     def client(self, key_id: str) -> XClient | None:
         """Return a client of the app, or None when there is no app or no token."""
         app = self.apps.get(key_id)

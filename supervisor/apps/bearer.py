@@ -76,7 +76,8 @@ class Bearer:
             return
         self._on_secret(token)
         if token == self._refused:  # the same again
-            self._failed(KeyRefused("X gives a bearer token that it then refuses"))
+            why = "" if self._failure is None else f": {self._failure}"
+            self._failed(KeyRefused(f"X gives the bearer token again that it refuses{why}"))
             self._fetched = self._refused = ""
             return
         self._fetched, self._failures, self._failure = token, 0, None

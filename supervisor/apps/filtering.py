@@ -129,21 +129,24 @@ class Filtering:
             return Hold(HoldKind.SYNCING, "its rules are not known yet")
         if not self._is_seen or self.outcome is None:
             text = "X has not told yet which filters stand in its app"
-            if self.trouble is not None:
-                return Hold.after(self.trouble, f"{text}: {self.trouble}", self._again_wall())
-            return Hold(HoldKind.SYNCING, text)
+            return self._after_trouble(text) or Hold(HoldKind.SYNCING, text)
         if self._is_refusing:
             foreign = self.outcome.difference.foreign
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
         if not self.outcome.difference.is_carried:
-            return Hold(HoldKind.NO_FILTERS, "none of its rules has a filter at X")
+            text = "none of its rules has a filter at X"
+            return self._after_trouble(text) or Hold(HoldKind.NO_FILTERS, text)
         return None
 
-    def _again_wall(self) -> float | None:
+    def _after_trouble(self, text: str) -> Hold | None:
+        """Return the reason where it is that X refused a request, or could not be asked."""
+        if self.trouble is None:
+            return None
         now = self._clock()
-        return None if self._again_at is None else now.wall + self._again_at - now.mono
+        until = None if self._again_at is None else now.wall + self._again_at - now.mono
+        return Hold.after(self.trouble, f"{text}: {self.trouble}", until)
 
     def due(self) -> float:
         """Return when there is more to do (monotonic seconds)."""

@@ -89,7 +89,7 @@ def _print_planned(console: Console, planned: Iterable[PlannedConnection], keys:
     table = _table("Connections that would run", "connection", "rules", "values", "key", "source address")
     for row in rows:
         key = Text("waits for a key", style="bold red") if row.key is None else row.key
-        table.add_row(row.name, str(row.rules), str(row.values), key, row.source_address or "default")
+        table.add_row(row.name, f"{row.rules:,}", f"{row.values:,}", key, row.source_address or "default")
     console.print(table)
     waiting = sum(row.key is None for row in rows)
     planned_words = f"{counted(len(rows), 'connection')}, {counted(keys, 'key')}"
@@ -121,7 +121,7 @@ def _cells(row: Comparison) -> list[str | Text]:
     style = "" if row.streams or row.state == "QUIET" else "bold red"
     return [
         row.name,
-        str(row.rules),
+        f"{row.rules:,}",
         Text(row.state, style=style),
         row.key or "",
         one_line(row.waits),

@@ -63,7 +63,8 @@ class AppNews:
         if c.app is None or not message.headers:
             return
         quota = quota_of(message.headers)
-        resets_at = None if quota.reset_at is None else quota.reset_at - instant(now).wall + now
+        reset_s = quota.reset_s(instant(now).wall)
+        resets_at = None if reset_s is None else now + reset_s
         self._context.pool.records.told(c.app, quota.limit, quota.remaining, resets_at, now)
 
     def cure(self, c: Connection, g: Generation, cure: Cure, message: Disconnected, now: float) -> None:

@@ -203,7 +203,7 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
     ),
     WaitKind.SYNCING: WaitMeaning(None, ERROR, _START_S, "wait; it waits for Redis or for X"),
     WaitKind.NO_FILTERS: WaitMeaning(
-        GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see why the rules have no filter: --plan tells"
+        GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see the reason, and --plan for those of single rules"
     ),
     WaitKind.EFFECT: WaitMeaning(
         None, ERROR, _EFFECT_S, "see why the rules have no filter: traptor-supervisor --plan tells"

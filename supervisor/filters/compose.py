@@ -61,7 +61,7 @@ def _measured(demand: Demand, length: int) -> tuple[Collection[Clause], list[Wai
         if size <= length:
             fitting.append(clause)
         else:
-            too_long.append(Waiting(demand.group, clause, _too_long(clause, size, length)))
+            too_long.append(Waiting(demand.group, clause, _too_long(clause, size, length), fits=False))
     return fitting, too_long
 
 

@@ -88,6 +88,7 @@ class Waiting:
     group: GroupId
     clause: Clause
     reason: str
+    fits: bool = True  # it would have a filter if there were room; else it is too long for any
 
 
 @dataclass(frozen=True)

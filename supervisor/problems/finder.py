@@ -120,7 +120,8 @@ def _of_apps(status: Json) -> Iterator[OpenProblem]:
             why = _first(app["rejected_first"], "")
             yield _plain(Subject.APP, name, "rejected", why, meanings.RULES_REJECTED, rules=app["rejected"])
         if app["sync"]["trouble"] is not None:
-            yield _plain(Subject.APP, name, "sync", app["sync"]["trouble"], meanings.SYNC_FAILS)
+            why, again_at = app["sync"]["trouble"], app["sync"]["again_at"]
+            yield _plain(Subject.APP, name, "sync", why, meanings.SYNC_FAILS, until=again_at)
         if filters["foreign"] and app["hold"] != HoldKind.FOREIGN_FILTERS:
             why = f"{counted(filters['foreign'], 'filter')} of others stand in it"
             yield _plain(Subject.APP, name, "foreign", why, meanings.FOREIGN_FILTERS)

@@ -36,6 +36,9 @@ class SlotStore(Protocol):
 class SlotWorld(Protocol):
     """What it needs of the rest of the master."""
 
+    def name(self, key_id: str) -> str:
+        """Return the name of the key."""
+
     def client(self, key_id: str) -> XClient | None:
         """Return a client of the app, or None when there is no app or no token."""
 
@@ -104,7 +107,8 @@ class Slots:
                     await asyncio.sleep(_LEARN_AFTER_S)
                     await self._learn(key_id, stream_at)
             except XFailure as failure:
-                log.warning("connections of an app not known", extra=fields(key=key_id, error=str(failure)))
+                said = fields(key=self._world.name(key_id), error=str(failure))
+                log.warning("connections of an app not known", extra=said)
 
     async def _free(self, key_id: str) -> None:
         while self._world.is_connecting(key_id):  # noqa: ASYNC110 - no event tells of its answer
@@ -119,9 +123,11 @@ class Slots:
         verdict = judge(active, self._journal(key_id), self._world.streams(key_id), _is_ours)
         if verdict.dead:
             ended = await client.end_connections(verdict.dead)
-            log.warning("a dead worker's connection ended at X", extra=fields(key=key_id, ended=len(ended)))
+            said = fields(key=self._world.name(key_id), ended=len(ended))
+            log.warning("a dead worker's connection ended at X", extra=said)
         if verdict.others and verdict.others != self._holders.get(key_id):
-            log.warning("an app's connection is taken", extra=fields(key=key_id, by=verdict.others))
+            said = fields(key=self._world.name(key_id), by=verdict.others)
+            log.warning("an app's connection is taken", extra=said)
         self._holders[key_id] = verdict.others
         if verdict.dead or not active:
             self._world.freed(key_id)
@@ -146,7 +152,8 @@ class Slots:
             dump = self._store.load_app(key_id, _WHAT)
             return Journal() if dump is None else load_journal(dump)
         except TraptorError as error:
-            log.warning("facts on an app are lost", extra=fields(key=key_id, error=str(error)))
+            said = fields(key=self._world.name(key_id), error=str(error))
+            log.warning("facts on an app are lost", extra=said)
             return Journal()
 
     def _keep(self, key_id: str, journal: Journal) -> None:
@@ -154,7 +161,8 @@ class Slots:
         try:
             self._store.save_app(key_id, _WHAT, dump_journal(journal))
         except TraptorError as error:
-            log.warning("facts on an app are not saved", extra=fields(key=key_id, error=str(error)))
+            said = fields(key=self._world.name(key_id), error=str(error))
+            log.warning("facts on an app are not saved", extra=said)
 
 
 def _is_ours(address: str) -> bool:

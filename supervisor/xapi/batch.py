@@ -9,10 +9,14 @@ import msgspec
 
 from traptor.common.problem import ProblemDocument, listed_problems, problems_in
 from traptor.supervisor.xapi.answers import AddAnswer, ListedFilter
+from traptor.supervisor.xapi.failures import RequestRefused
+from traptor.supervisor.xapi.problems import failure_of
+from traptor.supervisor.xapi.quota import Quota
 
 _DUPLICATE = {"duplicate-rules", "DuplicateRule"}
 _INVALID = {"invalid-rules", "noncompliant-rules", "RulesInvalidIssue", "UnprocessableEntity"}
 _FOR_ALL = _INVALID | {"invalid-request", "NonCompliantRules"}
+_ABOUT_THE_BODY = {400, 413, 422}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,16 @@ def batch_answer(sent: Sequence[NewFilter], status: int, raw: bytes) -> BatchAns
     taken = _taken(sent, body.data if body else (), {*existing, *refused})
     about_filters = [one for one in problems if one.kind in _FOR_ALL | _DUPLICATE]
     if not (is_success and body and body.meta) and not (about_filters or (is_success and taken)):
-        return None
+        return _refused_whole(status, raw)
     reason = next((one.reason for one in about_filters if one.kind in _FOR_ALL), "")
     return BatchAnswer(taken, existing, refused, reason)
+
+
+def _refused_whole(status: int, raw: bytes) -> BatchAnswer | None:
+    """Return the refusal of a batch in a form that no document gives: one bad value may be the cause."""
+    failure = failure_of("add filters", status, raw, Quota())
+    is_about_values = status in _ABOUT_THE_BODY and isinstance(failure, RequestRefused)
+    return BatchAnswer({}, reason=str(failure)) if is_about_values else None
 
 
 def _body(raw: bytes) -> AddAnswer | None:

@@ -43,8 +43,8 @@ class Composed:
     composition: Composition
     goal: Goal
     demands: tuple[Demand, ...] = ()
-    waiting: tuple[Rejected, ...] = ()  # rules with a clause that no filter has
-    refused: tuple[Rejected, ...] = ()  # rules that X's language, or X itself, does not take
+    waiting: tuple[Rejected, ...] = ()  # rules with a clause for which there is no room
+    refused: tuple[Rejected, ...] = ()  # rules that X's language, a filter's length, or X does not take
     absent: Mapping[GroupId, frozenset[Clause]] = field(default_factory=dict, repr=False)  # in no filter
     basis: Basis = field(default_factory=Basis, repr=False)
 
@@ -84,7 +84,7 @@ def composed(
     found = _parted(compose(demands, allowance, stood), refused)
     reasons: dict[GroupId, dict[Clause, str]] = {}
     for one in found.waiting:
-        reasons.setdefault(one.group, {})[one.clause] = one.reason
+        (reasons.setdefault(one.group, {}) if one.fits else bad[one.group])[one.clause] = one.reason
     return Composed(
         found,
         Goal.of(found, limits.collection, limits.policy, limits.filters),

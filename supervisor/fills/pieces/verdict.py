@@ -105,8 +105,8 @@ def _until_reset(answer: PieceFetched, wall_now: float, otherwise_s: float) -> f
     quota = quota_of({**answer.headers, "Retry-After": answer.headers.get("retry-after", "")})
     if quota.retry_after_s is not None:
         return min(max(quota.retry_after_s, 1.0), _LIMITED_LONGEST_S)
-    if quota.reset_at is not None and quota.reset_at > wall_now:
-        return min(quota.reset_at - wall_now + 1.0, _LIMITED_LONGEST_S)
+    if (reset_s := quota.reset_s(wall_now)) is not None:
+        return min(reset_s + 1.0, _LIMITED_LONGEST_S)
     return otherwise_s
 
 

@@ -30,6 +30,7 @@ _CASHTAG = re.compile(r"\$([a-z]{1,6}(?:[._][a-z]{1,2})?)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _LINK = re.compile(rf"(?:https?://)?({_LABEL}(?:\.{_LABEL})*\.[a-z]{{2,}}(?:/[^\s\"]*)?)")
 _IN_HASHTAGS = "_\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # allowed inside tags, but separate words
+_EMOJI_FORMS = "\ufe0e\ufe0f\u20e3"  # marks by category, but X wants what has one in quotes
 _UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is documented nowhere
 
 
@@ -119,7 +120,7 @@ def _quoted(text: str) -> Iterator[tuple[Term, set[Difference]]]:
 
 
 def _is_of_a_word(char: str) -> bool:
-    return unicodedata.category(char)[0] in "LMN"
+    return unicodedata.category(char)[0] in "LMN" and char not in _EMOJI_FORMS
 
 
 def _counts(char: str) -> bool:

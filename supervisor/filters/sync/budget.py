@@ -62,6 +62,10 @@ class Window:
             at = max(at, self.left_until)
         return max(at, self.closed_until)
 
+    def is_closed(self, now: float) -> bool:
+        """Tell whether X takes none now, by what it said; else our own count decides."""
+        return max(self.closed_until, self.left_until if self.left == 0 else 0.0) > now
+
     def spend(self, window_s: float, now: float) -> Window:
         """Return the window after a request at `now`."""
         counting = tuple(at for at in self.spent if at + window_s > now)
@@ -114,6 +118,14 @@ class RuleBudget:
         """Return the earliest time, not before `now`, for a request of this kind."""
         return self.of(kind).free_at(self.limits.of(kind), self.limits.window_s, now)
 
+    def why_none(self, kind: RequestKind, now: float) -> str:
+        """Return why there is no request of this kind before `free_at`: a sentence for people."""
+        window, ours = self.of(kind), self.limits.of(kind)
+        if window.is_closed(now):
+            return f"{kind} filters: X takes no more of these requests for now"
+        most = ours if window.limit is None else min(ours, max(1, window.limit))
+        return f"{kind} filters: {most:,} of {most:,} requests in {self.limits.window_s:g} s are used"
+
     def spend(self, kind: RequestKind, now: float) -> RuleBudget:
         """Return the budget after a request."""
         return self._with(kind, self.of(kind).spend(self.limits.window_s, now))
@@ -154,6 +166,5 @@ def load_budget(dump: Mapping[str, Any], limits: RequestLimits, now: float, wall
 
 def _wait_s(quota: Quota, wall_now: float) -> float | None:
     """Return how far away X's reset is; None where there is none ahead."""
-    if quota.reset_at is None or quota.reset_at <= wall_now:
-        return None
-    return min(quota.reset_at - wall_now, _LONGEST_WAIT_S)
+    wait_s = quota.reset_s(wall_now)
+    return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)

@@ -147,8 +147,11 @@ class Sync:
                 return SyncOutcome(found, unplaced=unplaced)
             case WaitForEffect(until):
                 return SyncOutcome(found, until)
-        free_at = self.budget.free_at(_kind_of(step), now)
-        return SyncOutcome(found, free_at, self._rest.trouble) if free_at > now else None
+        kind = _kind_of(step)
+        if (free_at := self.budget.free_at(kind, now)) <= now:
+            return None
+        trouble = self._rest.trouble or RateLimited(self.budget.why_none(kind, now))
+        return SyncOutcome(found, free_at, trouble)
 
     async def _carry_out(self, step: Step) -> None:
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from traptor.common.messages import DisconnectKind
+from traptor.common.timing.httpdate import http_date
 
 LASTING_S = 10.0
 """A stream is a success once it is this old. A younger one that ends is a failure: the usual cause is a
@@ -52,7 +51,7 @@ class Failure:
         """
         if status in KEY_REFUSED_STATUSES:
             return cls(FailureKind.UNAUTHORIZED, text=f"HTTP {status}")
-        server_now = _http_date(headers.get("date", ""))
+        server_now = http_date(headers.get("date", ""))
         reference = wall_now if server_now is None else server_now
         retry_after_s = _retry_after_s(headers.get("retry-after", ""), reference)
         if status not in RATE_LIMIT_STATUSES:
@@ -87,7 +86,7 @@ def _sensible(*waits_s: float | None) -> float | None:
 def _retry_after_s(text: str, reference: float) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
     seconds = _number(text)
-    return _until_s(_http_date(text), reference) if seconds is None else seconds
+    return _until_s(http_date(text), reference) if seconds is None else seconds
 
 
 def _until_s(at: float | None, reference: float) -> float | None:
@@ -100,12 +99,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        date = parsedate_to_datetime(text)
-    # parsedate_to_datetime raises more than ValueError for odd texts.
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

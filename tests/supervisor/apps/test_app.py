@@ -277,6 +277,17 @@ def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> Non
     assert len(keys(app)) == 10
 
 
+def test_a_box_too_large_for_any_filter_is_rejected_and_waits_for_nothing(world: AppWorld) -> None:
+    world.serve(locations=["0,37,2,39", "10.4,59.8,10.6,60"])
+    app = world.brought()
+    assert not app.composed.waiting
+    [refused] = app.composed.refused
+    assert refused.key == "traptor-locations:0:0"
+    assert "88 tiles of 4298 characters" in refused.reason
+    assert app.unfiltered(refused.key) == refused.reason
+    assert len(keys(app)) == 1
+
+
 # ---- filters of others
 
 

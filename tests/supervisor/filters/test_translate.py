@@ -41,6 +41,8 @@ QUOTED = {Difference.LINK_WORDS, Difference.PUNCTUATION}
         ("not", '"not"', WORDS),
         ("i'm", '"i\'m"', QUOTED),
         ("😀", '"😀"', QUOTED),
+        ("1\ufe0f\u20e3", '"1\ufe0f\u20e3"', QUOTED),
+        ("storm\ufe0f", '"storm\ufe0f"', QUOTED),
         ("地震", "地震", WORDS),
         ("می\u200cخواهم", '"می\u200cخواهم"', QUOTED),
         ("example.com", 'url:"example.com"', {Difference.LONGER_LINKS}),

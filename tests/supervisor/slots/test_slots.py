@@ -30,6 +30,9 @@ class World:
     fails: int = 0
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
+    def name(self, key_id: str) -> str:
+        return f"the name of {key_id}"
+
     def client(self, _key_id: str) -> XClient | None:
         return cast(XClient, self)
 
@@ -94,6 +97,16 @@ def test_the_journal_of_an_earlier_master_proves_it_too() -> None:
     one = slots(world)
     one.taken("k")
     run(one, lambda: "freed k" in world.asked)
+
+
+def test_log_lines_name_the_key_as_all_others_do(caplog: pytest.LogCaptureFixture) -> None:
+    world = World([connection("203.0.113.9")])
+    one = slots(world)
+    one.connecting("k")
+    one.taken("k")
+    run(one, lambda: one.holder("k"))
+    [line] = [record for record in caplog.records if record.getMessage() == "an app's connection is taken"]
+    assert line.fields["key"] == "the name of k"  # type: ignore[attr-defined]
 
 
 def test_somebody_elses_is_named_and_left() -> None:

@@ -132,6 +132,22 @@ def test_a_batch_refused_without_a_name_says_why() -> None:
     assert answer.reason == "bad"
 
 
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("body", [b"<html>Bad Request</html>", b"", {"message": "Bad Request", "code": "X"}])
+def test_a_batch_refused_in_a_form_of_its_own_is_a_refusal_of_filters(status: int, body: Any) -> None:
+    (answer, _), _ = asked_of(always(body, status), lambda client: client.add(SENT))
+    assert not answer.taken
+    assert answer.reason.startswith(f"add filters: X answered {status}: ")
+
+
+def test_an_app_that_is_full_refuses_no_value() -> None:
+    with pytest.raises(RuleCapExceeded):
+        asked_of(
+            always({"title": "RulesCapExceeded", "type": f"{X}rule-cap"}, 422),
+            lambda client: client.add(SENT),
+        )
+
+
 @pytest.mark.parametrize(
     ("status", "failure"), [(503, ServerTrouble), (402, OutOfCredit), (429, RateLimited)]
 )
@@ -271,6 +287,33 @@ def test_limits_are_read_from_the_headers() -> None:
     with pytest.raises(RateLimited) as caught:
         asked_of(always({}, 429, x_rate_limit_reset="1800000000"), XClient.counts)
     assert caught.value.quota.reset_at == 1_800_000_000
+
+
+def test_a_reset_is_as_far_away_as_x_s_own_clock_says() -> None:
+    """A host whose clock is an hour slow would otherwise wait an hour longer."""
+    at = 1_796_018_400
+    headers = {"x-rate-limit-reset": str(at + 600), "Date": "Mon, 30 Nov 2026 06:00:00 GMT"}
+    for told in (headers, {name.lower(): text for name, text in headers.items()}):
+        assert quota_of(told).reset_s(at - 3_600.0) == 600
+        assert quota_of(told).reset_s(at + 3_600.0) == 600
+    assert Quota(reset_at=at + 600).reset_s(at) == 600
+    assert Quota(reset_at=at - 1, answered_at=at).reset_s(at - 3_600.0) is None
+    assert Quota().reset_s(at) is None
+
+
+def test_a_refused_parameter_is_named() -> None:
+    body = {
+        "errors": [
+            {"parameters": {"tweet.fields": ["nope"]}, "message": "The value [nope] is not one of [id]"}
+        ],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": f"{X}invalid-request",
+    }
+    with pytest.raises(RequestRefused) as caught:
+        asked_of(always(body, 400), XClient.counts)
+    said = "One or more parameters to your request was invalid. The value [nope] is not one of [id]"
+    assert str(caught.value) == f"count filters: X answered 400: {said}"
 
 
 # ---- limits, and the secret

@@ -347,6 +347,28 @@ def test_there_are_never_more_requests_than_the_smaller_limit(
     assert outcome.again_at > world.clock().mono + 50
 
 
+def test_a_change_that_waits_for_requests_says_so_and_until_when(world: World) -> None:
+    async def use(client: XClient) -> tuple[SyncOutcome, SyncOutcome]:
+        sync = world.sync(client, RequestLimits(changes=1))
+        sync.want(goal("ant"))
+        await sync.run()
+        sync.want(goal("ant", "bee"))
+        by_our_count = await sync.run()
+        other = world.sync(client)
+        world.x.fault("status", endpoint="rules_change", problem="rate-limit", times=1)
+        other.want(goal("ant", "bee"))
+        await other.run()
+        world.clock.added_s += 10
+        other.doubt()
+        return by_our_count, await other.run()  # its list went well
+
+    by_our_count, by_theirs = world.talk(use)
+    assert str(by_our_count.trouble) == "change filters: 1 of 1 requests in 900 s are used"
+    assert str(by_theirs.trouble) == "change filters: X takes no more of these requests for now"
+    assert by_our_count.again_at
+    assert by_theirs.again_at
+
+
 def test_a_429_is_obeyed(world: World) -> None:
     async def use(client: XClient) -> None:
         sync = world.sync(client)
@@ -438,3 +460,27 @@ def test_a_list_of_many_pages_is_read_whole() -> None:
             assert len(fake.asked) == 7
 
     asyncio.run(talk())
+
+
+def test_a_value_that_x_refuses_with_a_page_of_html_keeps_no_other_out() -> None:
+    listed: list[dict[str, str]] = []
+
+    def answer(asked: Asked) -> Said:
+        if asked.method == "GET":
+            return Said({"data": listed, "meta": {}})
+        values = [one["value"] for one in asked.json["add"]]
+        if "bad" in values:
+            return Said(b"<html>Bad Request</html>", 400)
+        new = [{"id": f"i-{value}", "value": value} for value in values]
+        listed.extend(new)
+        return Said({"data": new, "meta": {"summary": {"created": len(new)}}}, 201)
+
+    async def talk() -> SyncOutcome:
+        async with fake_x(answer) as (_, exchange):
+            sync = Sync(XClient(exchange, "t"), RequestLimits(), Clock())
+            sync.want(goal(*ANIMALS[:4], "bad", *ANIMALS[4:]))
+            return await sync.run()
+
+    outcome = asyncio.run(talk())
+    assert outcome.difference.refused == {"bad": "add filters: X answered 400: no reason given"}
+    assert set(outcome.difference.carried) == set(ANIMALS)
