@@ -45,7 +45,7 @@ class ControlServer:
         self._idle_s = idle_s
         self._most = most_connections
         self._app = web.Application(
-            middlewares=[self._note_answering, as_problem_details, self._admit],
+            middlewares=[as_problem_details, self._admit, self._answer_whole],
             client_max_size=MOST_BODY_BYTES,
         )
         self._app.add_routes(routes)
@@ -102,7 +102,15 @@ class ControlServer:
         )
 
     @web.middleware
-    async def _note_answering(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer_whole(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Wait for the whole request, not for ever; only then is its connection one that cannot be closed."""
+        try:
+            async with asyncio.timeout(self._idle_s):
+                await request.read()
+        except TimeoutError:
+            return refusal(408, f"the request was not whole within {self._idle_s:g} s")
+        except web.RequestPayloadError:
+            return refusal(400, "the body of the request cannot be read")
         self._answering.add(request.protocol)
         try:
             return await handler(request)

@@ -29,11 +29,13 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def with_server(folder: Path, most: int, talk: Callable[[Path], Awaitable[None]]) -> None:
+def with_server(
+    folder: Path, most: int, talk: Callable[[Path], Awaitable[None]], idle_s: float = DEADLINE_S
+) -> None:
     async def run() -> None:
         path = folder / "control.sock"
         api = Api(make_desk(folder, lambda: {"it": "runs"}))
-        server = ControlServer(path, api.routes(), HttpSection, most_connections=most)
+        server = ControlServer(path, api.routes(), HttpSection, idle_s=idle_s, most_connections=most)
         await server.start()
         try:
             await talk(path)
@@ -66,6 +68,62 @@ def test_the_oldest_idle_connection_is_closed_for_one_too_many(folder: Path) -> 
             writer.close()
 
     with_server(folder, 2, talk)
+
+
+HEAD = b"POST /api/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\nExpect: 100-continue\r\n\r\n"
+
+
+def test_a_request_whose_body_is_not_whole_keeps_nobody_out(folder: Path) -> None:
+    """One byte now and then kept a connection for as long as its client liked, and all 32 with it."""
+
+    async def talk(path: Path) -> None:
+        half = [await asyncio.open_unix_connection(path) for _ in range(2)]
+        for reader, writer in half:
+            writer.write(HEAD)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
+            writer.write(b"{")
+        assert await ask(path) == (200, {"it": "runs"})
+        for _, writer in half:
+            writer.close()
+
+    with_server(folder, 2, talk)
+
+
+def test_a_body_that_drips_is_refused_after_a_time_in_all(folder: Path) -> None:
+    async def talk(path: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(HEAD)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b" ")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        async with asyncio.timeout(DEADLINE_S):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        dripping.cancel()
+        writer.close()
+
+    with_server(folder, 2, talk, idle_s=0.2)
+
+
+def test_a_body_that_cannot_be_read_is_refused_and_no_error_of_ours(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def talk(path: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(
+            b"POST /api/reload HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+            b"Connection: close\r\nContent-Length: 5\r\n\r\nabcde"
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+
+    with_server(folder, 2, talk)
+    assert "a control request failed" not in caplog.text
 
 
 def test_where_no_connection_can_be_closed_a_new_one_is_refused_with_a_sentence(folder: Path) -> None:
