@@ -22,12 +22,13 @@ from traptor.worker.dispatch.bill import Bill
 from traptor.worker.dispatch.dispatch import Dispatch
 from traptor.worker.dispatch.errorcounts import ErrorCounts
 from traptor.worker.dispatch.gapposts import GapPosts
-from traptor.worker.filters.edition import FOREIGN, Edition
+from traptor.worker.filters.edition import Edition
 from traptor.worker.filters.editions import Editions
 from traptor.worker.payload.source import decode_source
 from traptor.worker.pipeline import Pipeline
+from traptor.worker.posts.came import Came
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.paid import included_users
+from traptor.worker.posts.paid import included_users_in
 from traptor.worker.posts.past import Taken
 from traptor.worker.posts.postline import (
     BROKEN,
@@ -37,9 +38,11 @@ from traptor.worker.posts.postline import (
     name_of,
     partial_errors,
     read_line,
+    read_posts,
 )
 from traptor.worker.seen.ids import numbers_of
 from traptor.worker.trialoutput.output import TrialOutput
+from traptor.worker.tweets.enrich import without_traptor
 from traptor.worker.tweets.tweet import NO_MEMBER
 
 log = logging.getLogger(__name__)
@@ -121,7 +124,35 @@ class PostPipeline(Pipeline):
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Take lines that came together: each is to be handed over or counted, and never fatal."""
-        raws, heads = [], []
+        raws, heads = self._posts_among(lines)
+        if not heads:
+            return
+        self._editions.note(heads)
+        numbers = numbers_of([*map(_ID_OF, heads)])
+        came = Came(raws, heads, numbers, self.delivery.seen(numbers))
+        if self._gap.backlog is not None:
+            self._take_singly(came)
+            return
+        try:
+            self._take_posts(came)
+        except RecursionError:
+            self._take_singly(came)
+
+    def _take_singly(self, came: Came) -> None:
+        """Take each post alone: some belong to a gap, or one ends the work on all."""
+        for one in came.singly():
+            try:
+                self._take_post(one)
+            except RecursionError:  # nested so deeply that it could be read once, but not again from here
+                self._take_other(one.raws[0], BROKEN)
+
+    def _posts_among(self, lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[PostHead]]:
+        """Return the lines that are posts, with their heads; take the others."""
+        all_heads = read_posts(lines, self._decode)
+        if all_heads:
+            self.problem = ""
+            return lines, all_heads
+        raws, heads = list[bytes](), list[PostHead]()
         for line in lines:
             found = read_line(line, self._decode)
             if isinstance(found, PostHead):
@@ -130,33 +161,46 @@ class PostPipeline(Pipeline):
                 heads.append(found)
             else:
                 self._take_other(line, found)
-        self._editions.note(heads)
-        posts = numbers_of([*map(_ID_OF, heads)])
-        for raw, head, post, is_seen in zip(raws, heads, posts, self.delivery.seen(posts), strict=True):
-            try:
-                self._take_post(raw, head, post, is_seen)
-            except RecursionError:  # nested so deeply that it could be read once, but not again from here
-                self._take_other(raw, BROKEN)
+        return raws, heads
 
-    def _take_post(self, raw: bytes, head: PostHead, post: int, is_seen: bool) -> None:
+    def _take_post(self, one: Came) -> None:
+        """Take a post that may be one of a backfill."""
+        (raw,), (head,), (number,), (is_seen,) = one
+        backlog = self._gap.backlog
+        if backlog is None or not backlog.holds(head.post.id):
+            self._take_posts(one)
+            return
         if head.errors is not NO_MEMBER:
             self._errors.add_problems(partial_errors(head))
-        backlog = self._gap.backlog
-        if backlog is not None and backlog.holds(head.post.id):
-            self._gap.take_past(raw, head, post, is_seen, backlog, self._received_at_s)
-            return
-        if head.includes is not None:
-            self._bill.included_users += included_users(head)
-        dispatch = self._dispatch
-        if is_seen and self._drops_repeated:
-            dispatch.count_dropped()
-            self._bill.add_dropped(post, head, self._received_at_s)
-            return
-        edition = dispatch.edition
-        found = edition.attribute(head, raw)
-        enricher = dispatch.foreign if found.source is FOREIGN else dispatch.enricher
-        exceeding = self.exceeding(edition.rules, found.rules) if self.has_rate_limits else ()
-        dispatch.deliver(raw, head, post, found, enricher, is_seen, exceeding)
+        self._gap.take_past(raw, head, number, is_seen, backlog, self._received_at_s)
+
+    def _take_posts(self, came: Came) -> None:
+        """Take live posts, of which those that came before may be dropped.
+
+        Raises RecursionError, and has done nothing then.
+        """
+        drops = self._drops_repeated and True in came.seen
+        new = came.only([not is_seen for is_seen in came.seen]) if drops else came
+        odd = [head for head in came.heads if head.errors is not NO_MEMBER or head.traptor is not NO_MEMBER]
+        if odd:
+            new = _without_traptor(new)
+        edition = self._dispatch.edition
+        found = edition.attribute_all(new.heads, new.raws)
+        for head in odd:
+            self._errors.add_problems(partial_errors(head))
+        self._bill.included_users += included_users_in(came.heads)
+        if drops:
+            self._drop(came.only(came.seen))
+        exceeding = None
+        if self.has_rate_limits:
+            exceeding = [self.exceeding(edition.rules, one.rules) for one in found]
+        self._dispatch.deliver(new, found, exceeding)
+
+    def _drop(self, came: Came) -> None:
+        """Count posts that came before."""
+        for head, number in zip(came.heads, came.numbers, strict=True):
+            self._dispatch.count_dropped()
+            self._bill.add_dropped(number, head, self._received_at_s)
 
     def _use(self, edition: Edition) -> None:
         """Match by another edition from now on."""
@@ -283,3 +327,9 @@ class PostPipeline(Pipeline):
         if self._trial is not None:
             counters.trial = self._trial.counts()
         return counters
+
+
+def _without_traptor(came: Came) -> Came:
+    """Return posts without what another program added to them."""
+    pairs = zip(came.raws, came.heads, strict=True)
+    return came._replace(raws=[without_traptor(raw) if head.has_traptor else raw for raw, head in pairs])

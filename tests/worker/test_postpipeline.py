@@ -56,6 +56,46 @@ def test_a_member_traptor_that_came_with_the_post_is_replaced() -> None:
     assert added(message)["id_str"] == 0
 
 
+ANY_LINES = [
+    post_line(post_fields("storm", id="31"), "11"),
+    post_line(post_fields("a flood", id="32"), "12"),
+    post_line(post_fields("nothing", id="33"), "12"),
+    post_line(post_fields("storm and hail", id="34"), "11", "12"),
+    post_line(post_fields(id="35"), "77"),
+    post_line(post_fields("storm", id="36"), "11", traptor={"id_str": 9}),
+    post_line(post_fields("storm", id="37"), "11", errors=[{"title": "Not Found"}]),
+    post_line(
+        post_fields("storm", id="38"), "11", includes={"tweets": [{"id": "5"}], "users": [{"id": "7"}]}
+    ),
+    post_line(post_fields("storm", id=39), "11"),
+    post_line(post_fields("Ünë storm", id="40", edit_history_tweet_ids=["30", "40"]), "11"),
+    post_line(post_fields("storm", id="41"), "11").replace(b"storm", b"\xff"),
+    b'{"errors": [{"title": "x"}]}',
+    b"no JSON",
+]
+
+
+@pytest.mark.parametrize("repeated", ["mark", "drop"])
+@pytest.mark.parametrize("payload", ["native", "v1.1"])
+@given(
+    picked=st.lists(st.sampled_from(ANY_LINES), max_size=12), reads=st.lists(st.integers(1, 5), min_size=12)
+)
+def test_lines_that_come_together_are_handled_as_if_each_came_alone(
+    payload: str, repeated: str, picked: list[bytes], reads: list[int]
+) -> None:
+    birth = replace(BIRTH, settings=replace(BIRTH.settings, payload=payload, repeated=repeated, extras=False))
+    results = []
+    for sizes in (reads, [1] * len(picked)):
+        pipeline, kept = handled(birth=birth)
+        lines = picked
+        for size in sizes:
+            pipeline.handle(lines[:size])
+            lines = lines[size:]
+        assert not lines
+        results.append((kept, pipeline.counters(0), pipeline.problem, set(pipeline.newly_seen_filters())))
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("payload", ["native", "v1.1"])
 def test_however_deep_a_line_goes_the_other_posts_of_the_read_are_delivered(payload: str) -> None:
     birth = replace(BIRTH, settings=replace(BIRTH.settings, payload=payload))

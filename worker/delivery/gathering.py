@@ -60,7 +60,7 @@ class Gathering:
         self._register = register
         self._messages: list[Outgoing] = []
         self._claims: list[Claims] = []  # of all messages, or none at all
-        self._bytes = 0
+        self._bytes = 0  # counted while they wait
         self._waits = False
         self._since = 0.0
         self._safe_until = 0.0  # everything received until then was gathered before the first message
@@ -115,7 +115,8 @@ class Gathering:
         if not self._messages:
             self._since = time.monotonic()
         self._messages += messages
-        self._bytes += sum([len(message.body) for message in messages])
+        if self._waits:
+            self._bytes += _bytes_of(messages)
         if claims is None:
             self._counts.accepted += len(messages)
         else:
@@ -147,7 +148,7 @@ class Gathering:
             self._forget()
             return True
         self._safe_until = handled_until()
-        self._waits = True
+        self._waits, self._bytes = True, _bytes_of(self._messages)
         return False
 
     def commit(self) -> None:
@@ -234,3 +235,7 @@ class Gathering:
         if not self._intake.is_kept:
             self._intake.kept()
             log.info("the outbox can be written again", extra=lifecycle(**self._which))
+
+
+def _bytes_of(messages: Sequence[Outgoing]) -> int:
+    return sum([len(message.body) for message in messages])

@@ -14,17 +14,18 @@ from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.dispatch.errorcounts import ErrorCounts
 from traptor.worker.dispatch.settlement import PostClaims, Settlement
-from traptor.worker.filters.edition import INFERRED, Attribution, Edition
+from traptor.worker.filters.attribution import FOREIGN, INFERRED, Attribution
+from traptor.worker.filters.edition import Edition
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import rebuilt
+from traptor.worker.posts.came import Came
 from traptor.worker.posts.head import PostHead
-from traptor.worker.posts.paid import included_posts
 from traptor.worker.sampler import Sampler
+from traptor.worker.seen.claims import only
 from traptor.worker.trialoutput.output import TrialOutput
-from traptor.worker.tweets.enrich import Enricher, without_traptor
+from traptor.worker.tweets.enrich import Enricher, time_of
 from traptor.worker.tweets.enrichers import Enrichers
-from traptor.worker.tweets.timestamps import unix_ms_of_created_at
-from traptor.worker.tweets.tweet import NO_MEMBER
+from traptor.worker.tweets.label import Label
 
 _NOT_REBUILT: Final = "not rebuilt"
 
@@ -78,57 +79,40 @@ class Dispatch:
         self._claims = PostClaims(self._settlement, self.edition.rules, received_at_s)
 
     def deliver(
-        self,
-        raw: bytes,
-        head: PostHead,
-        post: int,
-        found: Attribution,
-        enricher: Enricher,
-        is_repeated: bool = False,
-        exceeding: Collection[int] = (),
+        self, came: Came, found: Sequence[Attribution], exceeding: Sequence[Collection[int]] | None = None
     ) -> None:
-        """Add a post, unless all its rules exceed their rate limits; `post` is its number.
+        """Add posts of the stream, but not those whose rules all exceed their rate limits."""
+        told = found
+        if exceeding is not None:
+            told = [*map(_within_limits, found, exceeding)]
+            is_held = [bool(over) and not one.rules for one, over in zip(told, exceeding, strict=True)]
+            if True in is_held:
+                self._hold(came.only(is_held), only(is_held, found), only(is_held, exceeding))
+                others = [not one for one in is_held]
+                came, found = came.only(others), only(others, found)
+                told, exceeding = only(others, told), only(others, exceeding)
+        labels = [one.label or self._label(one) for one in told]
+        self._add(came, labels, self.enricher)
+        self._claims.add(came, found, exceeding)
 
-        Posts that a gap lacked exceed none: they come in bursts, paid for, and are not of the present.
+    def deliver_filled(self, came: Came, found: Attribution, enricher: Enricher) -> None:
+        """Add a post that a gap lacked.
+
+        Such posts exceed no rate limits: they come in bursts, paid for, and are not of the present.
         """
-        claims, matched = self._claims, found.rules
-        included = () if head.includes is None else included_posts(head)
-        if exceeding:
-            matched = tuple(index for index in matched if index not in exceeding)
-            if not matched:
-                self._hold(post, included, found, is_repeated, exceeding)
-                return
-        tweet = self._rebuilt(raw, head, post) if self.rebuilds else None
-        if head.traptor is not NO_MEMBER:
-            raw = without_traptor(raw)
-        is_inferred = found.source is INFERRED
-        message = self._outgoing(self._payload, raw, tweet, head, enricher, matched, is_inferred, is_repeated)
-        if self._trial is not None:
-            payload = self._trial.payload
-            trial = self._outgoing(payload, raw, tweet, head, enricher, matched, is_inferred, is_repeated)
-            claims.trials.append(trial)
-        self._messages.append(message)
-        claims.add(post, included, found)
-        if is_repeated or exceeding:
-            claims.note_last(is_repeated, exceeding)
+        label = enricher.label(found.rules, found.source is INFERRED)
+        self._add(came, [label], enricher)
+        self._claims.add(came, [found])
 
     def hand_over(self) -> None:
         """Give the output the posts that came together."""
         self._sampler.offer(self._messages)
         self._delivery.hand_over(self._messages, self._claims)
 
-    def _hold(
-        self,
-        post: int,
-        included: tuple[int, ...],
-        found: Attribution,
-        is_repeated: bool,
-        exceeding: Collection[int],
-    ) -> None:
-        """Count a post that is not delivered."""
+    def _hold(self, came: Came, found: Sequence[Attribution], exceeding: Sequence[Collection[int]]) -> None:
+        """Count posts that are not delivered."""
         claims = PostClaims(self._settlement, self.edition.rules, self._claims.received_at_s)
-        claims.add(post, included, found)
-        claims.note_last(is_repeated, exceeding)
+        claims.add(came, found, exceeding)
         self._delivery.settle(claims)
 
     def count_dropped(self) -> None:
@@ -139,37 +123,39 @@ class Dispatch:
             self._tally.received += 1
             self._tally.repeated += 1
 
+    def _label(self, found: Attribution) -> Label:
+        """Make the label of an attribution, when the first post has it."""
+        enricher = self.foreign if found.source is FOREIGN else self.enricher
+        found.label = enricher.label(found.rules, found.source is INFERRED)
+        return found.label
+
+    def _add(self, came: Came, labels: Sequence[Label], enricher: Enricher) -> None:
+        """Add the messages for posts."""
+        tweets = [*map(self._rebuilt, came.raws, came.heads, came.numbers)] if self.rebuilds else []
+        self._messages += self._outgoing(self._payload, came, tweets, labels, enricher)
+        if self._trial is not None:
+            self._claims.trials += self._outgoing(self._trial.payload, came, tweets, labels, enricher)
+
     def _outgoing(
         self,
         payload: str,
-        raw: bytes,
-        tweet: bytes | None,
-        head: PostHead,
+        came: Came,
+        tweets: Sequence[bytes | None],
+        labels: Sequence[Label],
         enricher: Enricher,
-        matched: Sequence[int],
-        is_inferred: bool,
-        is_repeated: bool,
-    ) -> Outgoing:
-        """Return the message for a post in one form, or as it came where it was not rebuilt."""
-        assert head.data is not None
-        post, rules = head.data, self.edition.rules
-        created_at = post.created_at
-        if tweet is None or payload == NATIVE_PAYLOAD:
-            payload = NATIVE_PAYLOAD
-        else:
-            raw = tweet
-        at_s = self._claims.received_at_s
-        rule_ids: tuple[str, ...] = (rules[matched[0]].rule_id,) if matched else ()
-        if len(matched) > 1:
-            rule_ids = tuple([rules[index].rule_id for index in matched])
-        return Outgoing(
-            enricher.enrich(raw, created_at, matched, is_inferred, at_s, is_repeated),
-            post.id,
-            rule_ids,
-            unix_ms_of_created_at(created_at) if created_at else None,
-            payload,
-            post.edit_of,
-        )
+    ) -> list[Outgoing]:
+        """Return the messages for posts in one form, or as they came where they were not rebuilt."""
+        raws, forms = came.raws, [NATIVE_PAYLOAD] * len(came.raws)
+        if payload != NATIVE_PAYLOAD:
+            raws = [raw if tweet is None else tweet for raw, tweet in zip(raws, tweets, strict=True)]
+            forms = [NATIVE_PAYLOAD if tweet is None else payload for tweet in tweets]
+        posts = [head.post for head in came.heads]
+        times = [time_of(post.created_at) for post in posts]
+        bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
+        return [
+            Outgoing(body, post.id, label.rule_ids, time.unix_ms, form, post.edit_of)
+            for body, post, label, time, form in zip(bodies, posts, labels, times, forms, strict=True)
+        ]
 
     def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:
         """Return the post as a tweet of v1.1; one that cannot be rebuilt is delivered as it came."""
@@ -178,3 +164,10 @@ class Dispatch:
             self._errors.add(_NOT_REBUILT)
             self._excerpts.show("a post cannot be rebuilt as a tweet of v1.1", raw)
         return tweet
+
+
+def _within_limits(found: Attribution, exceeding: Collection[int]) -> Attribution:
+    """Return the rules that do not exceed their rate limits."""
+    if not exceeding:
+        return found
+    return Attribution(found.source, tuple([index for index in found.rules if index not in exceeding]))

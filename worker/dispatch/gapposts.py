@@ -15,11 +15,13 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.dispatch.bill import Bill
 from traptor.worker.dispatch.dispatch import Dispatch
 from traptor.worker.filters.asked import AskedQuery
-from traptor.worker.filters.edition import FOREIGN
+from traptor.worker.filters.attribution import FOREIGN
+from traptor.worker.posts.came import Came
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.past import Backlog, Taken
 from traptor.worker.posts.postline import LineKind, OtherLine
 from traptor.worker.seen.ids import number_of
+from traptor.worker.tweets.enrich import without_traptor
 
 
 class GapPosts:
@@ -56,7 +58,7 @@ class GapPosts:
         query, enricher = self._asked_by(piece), self._dispatch.filling(piece.method, None)
         try:
             head, attribution = query.attribute(found, line)
-            self._dispatch.deliver(line, head, post, attribution, enricher)
+            self._dispatch.deliver_filled(_new(line, head, post), attribution, enricher)
         except RecursionError:  # nested so deeply that it could be read once, but not again from here
             self._tally.broken += 1
             return False
@@ -131,7 +133,7 @@ class GapPosts:
         try:
             found = self._dispatch.edition.attribute(head, raw)
             group = None if found.source is FOREIGN else self._group
-            self._dispatch.deliver(raw, head, post, found, self._dispatch.filling(method, group))
+            self._dispatch.deliver_filled(_new(raw, head, post), found, self._dispatch.filling(method, group))
         except RecursionError:  # nested so deeply that it could be read once, but not again from here
             self._tally.broken += 1
             return False
@@ -144,3 +146,8 @@ class GapPosts:
         if self._query is None or not self._query.is_of(edition, piece.meanings):
             self._query = AskedQuery.of(edition, piece.meanings)
         return self._query
+
+
+def _new(raw: bytes, head: PostHead, post: int) -> Came:
+    """Return a post that was not seen before."""
+    return Came([without_traptor(raw) if head.has_traptor else raw], [head], [post], [False])

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 from traptor.common.counts import Counters
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
-from traptor.worker.filters.edition import FOREIGN, INFERRED, MATCHED, Attribution, RuleSource
+from traptor.worker.filters.attribution import FOREIGN, INFERRED, MATCHED, Attribution, RuleSource
 from traptor.worker.outbox.message import Outgoing
+from traptor.worker.posts.came import Came
+from traptor.worker.posts.paid import included_in
 from traptor.worker.seen.claims import Ours, only
 from traptor.worker.trialoutput.output import TrialOutput
 
@@ -26,11 +28,12 @@ class Settlement:
         tally = self.settled
         tally.copies += copies
         tally.received += len(found)
-        for one in found:
-            if one.source is MATCHED:
-                tally.matched += 1
-            else:
-                self._count_unmatched(one.source)
+        sources = [one.source for one in found]
+        matched = sources.count(MATCHED)
+        tally.matched += matched
+        if matched < len(sources):
+            for source in sources:
+                self._count_unmatched(source)
         if self._stats is not None:
             self._stats.received_for(rules, [one.rules for one in found])
 
@@ -47,6 +50,8 @@ class Settlement:
 
     def _count_unmatched(self, source: RuleSource) -> None:
         tally = self.settled
+        if source is MATCHED:
+            return
         if source is INFERRED:
             tally.inferred += 1
             return
@@ -71,18 +76,18 @@ class PostClaims:
         self._exceeding: dict[int, Collection[int]] = {}  # by where among the posts
         self.trials: list[Outgoing] = []  # a message for each post, or none at all
 
-    def add(self, post: int, included: tuple[int, ...], found: Attribution) -> None:
-        """Add a post, by its number, with the posts in its includes."""
-        self.posts.append(post)
-        self.included.append(included)
-        self._found.append(found)
-
-    def note_last(self, is_repeated: bool, exceeding: Collection[int]) -> None:
-        """Note of the last post that it came before, and which of its rules exceed their rate limits."""
-        if is_repeated:
-            self._repeated.append(len(self.posts) - 1)
-        if exceeding:
-            self._exceeding[len(self.posts) - 1] = exceeding
+    def add(
+        self, came: Came, found: Sequence[Attribution], exceeding: Sequence[Collection[int]] | None = None
+    ) -> None:
+        """Add posts with what was found for each, and which of its rules exceed their rate limits."""
+        begin = len(self.posts)
+        self.posts += came.numbers
+        self.included += included_in(came.heads)
+        self._found += found
+        if True in came.seen:
+            self._repeated += [at for at, is_repeated in enumerate(came.seen, begin) if is_repeated]
+        if exceeding is not None:
+            self._exceeding.update((at, over) for at, over in enumerate(exceeding, begin) if over)
 
     def settle(self) -> None:
         """Count those that are ours, and the others as copies."""

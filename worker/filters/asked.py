@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from traptor.common.filters import Meaning
-from traptor.worker.filters.edition import Attribution, Edition
+from traptor.worker.filters.attribution import Attribution
+from traptor.worker.filters.edition import Edition
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.post import NamedFilter
 

@@ -77,11 +77,12 @@ class Editions:
     def note(self, heads: Iterable[PostHead]) -> None:
         """Record the filters that posts name."""
         unseen = self.unseen
-        for head in heads if unseen else ():
-            for one in head.matching_rules or ():
-                if one.id in unseen:
-                    unseen.discard(one.id)
-                    self._seen.append(one.id)
+        if not unseen:
+            return
+        named = [one.id for head in heads for one in head.matching_rules or ()]
+        for filter_id in unseen.intersection(named):
+            unseen.discard(filter_id)
+            self._seen.append(filter_id)
 
     # ---- changes
 

@@ -31,10 +31,11 @@ class FollowIndex:
 
     def infer(self, tweet: Tweet) -> set[int]:
         """Return the rules whose user is quoted or named in the tweet, or in what it retweets or quotes."""
-        return {rule for user_id in _users_around(tweet) for rule in self._users.get(user_id or "", ())}
+        return {rule for user_id in users_around(tweet) for rule in self._users.get(user_id or "", ())}
 
 
-def _users_around(tweet: Tweet) -> Iterator[str | None]:
+def users_around(tweet: Tweet) -> Iterator[str | None]:
+    """Yield the users who are quoted or named in the tweet, or in what it retweets or quotes."""
     retweeted = tweet.retweeted_status
     quoted = tweet.quoted_status or (retweeted.quoted_status if retweeted is not None else None)
     if quoted is not None and quoted.user is not None:

@@ -42,14 +42,6 @@ class HeadPost(Part, frozen=True, gc=False):
         versions = self.edit_history_tweet_ids or self.edit_history_post_ids
         return versions[0] if versions and versions[0] != self.id else None
 
-    @property
-    def reposts(self) -> str | None:
-        """The id of the post that it reposts."""
-        for one in self.referenced_tweets or self.referenced_posts or ():
-            if one.type == "retweeted":
-                return one.id
-        return None
-
 
 class HeadIncludes(Part, frozen=True, gc=False):
     """The objects that a post was expanded with, as far as X bills them."""
@@ -104,12 +96,16 @@ class PostHead(Part, frozen=True, gc=False):
         """The user whose post it reposts, whom it mentions first; None: it reposts nobody's."""
         post = self.data
         assert post is not None
-        post_id = post.reposts
-        if post_id is None:
+        for one in post.referenced_tweets or post.referenced_posts or ():
+            if one.type == "retweeted":
+                break
+        else:
+            return None
+        if one.id is None:
             return None
         if self.includes is not None:
-            for one in self.included_posts:
-                if one.id == post_id and one.author_id is not None:
-                    return one.author_id
+            for included in self.included_posts:
+                if included.id == one.id and included.author_id is not None:
+                    return included.author_id
         mentions = post.entities.mentions if post.entities is not None else None
         return mentions[0].id if mentions else None

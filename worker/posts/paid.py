@@ -7,6 +7,8 @@ the app, which knows what was billed before (`worker/seen/`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from traptor.worker.posts.head import HeadIncludes, PostHead
 from traptor.worker.seen.ids import numbers_of
 
@@ -14,6 +16,13 @@ from traptor.worker.seen.ids import numbers_of
 def included_posts(head: PostHead) -> tuple[int, ...]:
     """Return the ids of the posts in a line's includes; 0 for one that is no usual id."""
     return () if head.includes is None else posts_in(head.includes)
+
+
+def included_in(heads: Sequence[PostHead]) -> list[tuple[int, ...]]:
+    """Return the same for each of several lines."""
+    if all(head.includes is None for head in heads):
+        return [()] * len(heads)
+    return [*map(included_posts, heads)]
 
 
 def posts_in(includes: HeadIncludes) -> tuple[int, ...]:
@@ -24,3 +33,8 @@ def posts_in(includes: HeadIncludes) -> tuple[int, ...]:
 def included_users(head: PostHead) -> int:
     """Return the number of users in a line's includes."""
     return 0 if head.includes is None else len(head.includes.users or ())
+
+
+def included_users_in(heads: Sequence[PostHead]) -> int:
+    """Return the number of users in the includes of several lines."""
+    return sum([included_users(head) for head in heads if head.includes is not None])

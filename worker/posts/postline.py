@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from itertools import filterfalse
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -34,10 +36,24 @@ class OtherLine(msgspec.Struct, frozen=True, gc=False):
 
 
 _UNNAMED = "unnamed"
+_ID_OF = attrgetter("data.id")
 _DISCONNECT = "operational-disconnect"
 BROKEN = OtherLine(LineKind.BROKEN)
 decode_head = msgspec.json.Decoder(PostHead).decode
 _decode_whole = msgspec.json.Decoder(PostLine).decode
+
+
+def read_posts(
+    lines: Sequence[bytes], decode: Callable[[bytes], PostHead] = decode_head
+) -> list[PostHead] | None:
+    """Return what lines are if all are posts of the documented form; None where one is not."""
+    try:
+        heads = [*map(decode, lines)]
+        # The decoder does not check parts that it skips for invalid UTF-8.
+        b"\n".join([*filterfalse(bytes.isascii, lines)]).decode()
+        return None if None in map(_ID_OF, heads) else heads
+    except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
+        return None
 
 
 def read_line(raw: bytes, decode: Callable[[bytes], PostHead] = decode_head) -> PostHead | OtherLine:

@@ -15,7 +15,8 @@ import msgspec
 import orjson
 
 from traptor.common.rules.rule import GroupId, Rule
-from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time
+from traptor.worker.tweets.label import Label
+from traptor.worker.tweets.timestamps import iso_of_created_at, iso_of_unix_time, unix_ms_of_created_at
 from traptor.worker.tweets.truncated import truncated_json
 
 _NUMERIC = re.compile("-?[0-9]+")
@@ -67,13 +68,11 @@ class Enricher:
         matched: Sequence[int],
         inferred: bool,
         received_at_s: float,
-        repeated: bool = False,
     ) -> bytes:
         """Return `raw`, a tweet's line, with the member `traptor`, which it must not have yet.
 
         `created_at` is the tweet's time as the server wrote it; `matched` holds indexes of rules; `inferred`
-        tells that only the wider interpretation found them; `received_at_s` is unix time; `repeated` tells
-        that it came before.
+        tells that only the wider interpretation found them; `received_at_s` is unix time.
         """
         if received_at_s != self._received_at_s:
             self._came_at(received_at_s)
@@ -87,8 +86,59 @@ class Enricher:
             head = self._head_of(self._rules[matched[0]].group) if matched else self._head
         if len(raw) + len(members) > self._most_bytes and matched:
             members = self._cut_members(matched, is_marked)
-        closing = self._closing if matched and not repeated else self._other_closing(matched, repeated)
-        return b"".join((raw.rstrip()[:-1], head, _created_at_member(created_at), members, closing))
+        closing = self._closing if matched else self._not_found + self._end
+        return b"".join((raw.rstrip()[:-1], head, time_of(created_at).member, members, closing))
+
+    def label(self, matched: tuple[int, ...], inferred: bool) -> Label:
+        """Return what tweets with these rules have in common."""
+        rules, is_marked = self._rules, inferred and self._extras
+        return Label(
+            matched,
+            is_marked,
+            tuple([rules[index].rule_id for index in matched]),
+            self._head_of(rules[matched[0]].group) if matched else self._head,
+            self._members(matched, is_marked),
+            b"]" if matched else self._not_found,
+        )
+
+    def enrich_all(
+        self,
+        raws: Sequence[bytes],
+        times: Sequence[Time],
+        labels: Sequence[Label],
+        repeated: Sequence[bool],
+        received_at_s: float,
+    ) -> list[bytes]:
+        """Do as `enrich` for tweets that came together, with the labels of their rules.
+
+        `repeated` tells of each whether it came before.
+        """
+        if received_at_s != self._received_at_s:
+            self._came_at(received_at_s)
+        bodies = self._joined(raws, times, labels)
+        # Only then one may be too large without the rest of the member, which is what counts.
+        if max(map(len, bodies), default=0) > self._most_bytes:
+            bodies = self._joined(raws, times, [*map(self._cut_label, raws, labels)])
+        if self._extras and True in repeated:
+            bodies = [*map(self._marked_as_repeated, bodies, repeated)]
+        return bodies
+
+    def _joined(self, raws: Sequence[bytes], times: Sequence[Time], labels: Sequence[Label]) -> list[bytes]:
+        join, end = b"".join, self._end
+        return [
+            join((raw.rstrip()[:-1], label.opening, time.member, label.members, label.ending, end))
+            for raw, time, label in zip(raws, times, labels, strict=True)
+        ]
+
+    def _cut_label(self, raw: bytes, label: Label) -> Label:
+        """Return the label, with no more of its rules than their ids if the tweet would be too large."""
+        if len(raw) + len(label.members) <= self._most_bytes or not label.matched:
+            return label
+        members = self._cut_members(label.matched, label.is_marked)
+        return msgspec.structs.replace(label, members=members)
+
+    def _marked_as_repeated(self, body: bytes, is_repeated: bool) -> bytes:
+        return body[: -len(self._end)] + b',"repeated":true' + self._end if is_repeated else body
 
     def _members(self, matched: Sequence[int], is_marked: bool) -> bytes:
         """Return the rules, as they stand in the list of them."""
@@ -100,11 +150,6 @@ class Enricher:
         self._on_truncated(len(matched))
         texts = [truncated_json(self._rules[number]) for number in matched]
         return b",".join(_marked(texts) if is_marked else texts)
-
-    def _other_closing(self, matched: Sequence[int], repeated: bool) -> bytes:
-        """Return what follows the rules of an unusual tweet."""
-        is_repeated = b',"repeated":true' if repeated and self._extras else b""
-        return b"".join((b"]" if matched else self._not_found, is_repeated, self._end))
 
     def _came_at(self, received_at_s: float) -> None:
         """Make what follows the rules, which is the same for all tweets that came together."""
@@ -122,11 +167,21 @@ def _marked(texts: Sequence[bytes]) -> list[bytes]:
     return [text[:-1] + b',"inferred":true}' for text in texts]
 
 
+class Time(msgspec.Struct, frozen=True, gc=False):
+    """The time of a tweet, as delivered."""
+
+    member: bytes
+    """The member with the time, and the name of the one that follows."""
+    unix_ms: int | None
+    """None: not known."""
+
+
 @functools.lru_cache(maxsize=1024)
-def _created_at_member(created_at: str | None) -> bytes:
-    """Return the member with the time, and the name of the one that follows."""
+def time_of(created_at: str | None) -> Time:
+    """Return a tweet's time, by its `created_at`."""
     iso = iso_of_created_at(created_at) if created_at else None
-    return b'%b,"collection_rules":[' % (b',"created_at_iso":"%b"' % iso.encode() if iso else b"")
+    member = b'%b,"collection_rules":[' % (b',"created_at_iso":"%b"' % iso.encode() if iso else b"")
+    return Time(member, unix_ms_of_created_at(created_at) if created_at else None)
 
 
 @functools.lru_cache(maxsize=4)  # on a busy stream many tweets arrive in one millisecond

@@ -8,7 +8,8 @@ from support.making_tweets import rule
 
 from traptor.common.filters import Meaning
 from traptor.worker.filters.asked import AskedQuery
-from traptor.worker.filters.edition import Edition, RuleSource
+from traptor.worker.filters.attribution import RuleSource
+from traptor.worker.filters.edition import Edition
 
 RULES = (rule("track:0", "storm", "storm"), rule("track:0", "hail", "hail"))
 STORM, BOTH = single("1", "track:0", "storm"), packed("query", "track:0", ("storm", "hail"))

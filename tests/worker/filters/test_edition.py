@@ -13,7 +13,8 @@ from support.making_tweets import rule
 
 from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import Edition, RuleSource
+from traptor.worker.filters.attribution import RuleSource
+from traptor.worker.filters.edition import Edition
 
 STORM = rule("track:0", "storm", "storm")
 FLOOD = rule("track:0", "flood", "flood warning", "high water")

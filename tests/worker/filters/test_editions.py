@@ -14,7 +14,7 @@ from traptor.common.knowledge import Knowledge
 from traptor.common.messages import Rules
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import Rule
-from traptor.worker.filters.edition import RuleSource
+from traptor.worker.filters.attribution import RuleSource
 from traptor.worker.filters.editions import KNOWN_AFTER_S, Editions
 
 OLD, NEW = rule("track:0", "r", "storm"), rule("track:0", "r", "flood")

@@ -1,0 +1,32 @@
+"""Posts that came together: each step is taken for all of them before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import NamedTuple
+
+from traptor.worker.posts.head import PostHead
+
+
+class Came(NamedTuple):
+    """Posts in their order, each by its line, the head of it, and its number; some were seen before."""
+
+    raws: Sequence[bytes]
+    heads: Sequence[PostHead]
+    numbers: Sequence[int]
+    seen: Sequence[bool]
+
+    def only(self, chosen: Sequence[bool]) -> Came:
+        """Return those that are chosen."""
+        return Came(
+            [*compress(self.raws, chosen)],
+            [*compress(self.heads, chosen)],
+            [*compress(self.numbers, chosen)],
+            [*compress(self.seen, chosen)],
+        )
+
+    def singly(self) -> Iterator[Came]:
+        """Yield each post alone."""
+        for raw, head, number, is_seen in zip(self.raws, self.heads, self.numbers, self.seen, strict=True):
+            yield Came([raw], [head], [number], [is_seen])
