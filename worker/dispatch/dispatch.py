@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Final
 
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
@@ -28,6 +29,7 @@ from traptor.worker.tweets.enrichers import Enrichers
 from traptor.worker.tweets.label import Label
 
 _NOT_REBUILT: Final = "not rebuilt"
+_POST_OF = attrgetter("data")
 
 
 class Dispatch:
@@ -149,7 +151,7 @@ class Dispatch:
         if payload != NATIVE_PAYLOAD:
             raws = [raw if tweet is None else tweet for raw, tweet in zip(raws, tweets, strict=True)]
             forms = [NATIVE_PAYLOAD if tweet is None else payload for tweet in tweets]
-        posts = [head.post for head in came.heads]
+        posts = [*map(_POST_OF, came.heads)]
         times = [time_of(post.created_at) for post in posts]
         bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
         return [

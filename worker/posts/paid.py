@@ -8,9 +8,12 @@ the app, which knows what was billed before (`worker/seen/`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from traptor.worker.posts.head import HeadIncludes, PostHead
 from traptor.worker.seen.ids import numbers_of
+
+_INCLUDES_OF = attrgetter("includes")
 
 
 def included_posts(head: PostHead) -> tuple[int, ...]:
@@ -20,9 +23,10 @@ def included_posts(head: PostHead) -> tuple[int, ...]:
 
 def included_in(heads: Sequence[PostHead]) -> list[tuple[int, ...]]:
     """Return the same for each of several lines."""
-    if all(head.includes is None for head in heads):
-        return [()] * len(heads)
-    return [*map(included_posts, heads)]
+    expanded = [*map(_INCLUDES_OF, heads)]
+    if expanded.count(None) == len(expanded):  # as always where nothing is expanded
+        return [()] * len(expanded)
+    return [() if one is None else posts_in(one) for one in expanded]
 
 
 def posts_in(includes: HeadIncludes) -> tuple[int, ...]:
