@@ -126,10 +126,12 @@ class Dispatch:
             self._tally.repeated += 1
 
     def _label(self, found: Attribution) -> Label:
-        """Make the label of an attribution, when the first post has it."""
+        """Make the label of an attribution; it is kept unless it has a copy of several rules."""
         enricher = self.foreign if found.source is FOREIGN else self.enricher
-        found.label = enricher.label(found.rules, found.source is INFERRED)
-        return found.label
+        label = enricher.label(found.rules, found.source is INFERRED)
+        if len(found.rules) < 2:
+            found.label = label
+        return label
 
     def _add(self, came: Came, labels: Sequence[Label], enricher: Enricher) -> None:
         """Add the messages for posts."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.making_posts import post_fields, post_line
+from support.making_posts import head_of, post_fields, post_line, single
+from support.making_tweets import rule
 from support.postpipelines import AS_TWEETS, BIRTH, Kept, added, handled
 
 from traptor.common.birth import Birth, KafkaSettings
@@ -103,6 +104,23 @@ def test_a_trial_gets_the_same_posts_in_the_other_form(main: str, other: str) ->
     assert (tweet["id_str"], tweet["text"]) == ("900000000000000020", "storm")
     counters = pipeline.counters(0)
     assert (counters.received, counters.errors, counters.trial) == (2, {"not rebuilt": 1}, {"accepted": 2})
+
+
+def test_only_what_is_no_copy_of_rules_is_kept_for_the_next_post_with_the_same_rules() -> None:
+    also = rule("track:0", "3", "hail", "flood")
+    birth = replace(
+        BIRTH,
+        rules=(*BIRTH.rules, also),
+        filters=(single("11", "track:0", "storm"), single("13", "track:0", "hail", "storm")),
+    )
+    lines = [post_line(post_fields("x", id=one), named) for one, named in (("1", "11"), ("2", "13"))]
+    pipeline, messages = handled(*lines, birth=birth)
+    assert [message.rule_ids for message in messages] == [("1",), ("3", "1")]
+    edition = pipeline._dispatch.edition
+    labels = [edition.attribute(head_of(line), line).label for line in lines]
+    assert [label and label.rule_ids for label in labels] == [("1",), None]
+    assert labels[0] is not None
+    assert labels[0].members is birth.rules[0].json
 
 
 VERSIONS = ["5", "6", "7"]
