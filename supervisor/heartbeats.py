@@ -126,10 +126,11 @@ class Heartbeats:
 
 async def read_heartbeats(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> list[Found | None]:
     """Return the present heartbeats of these groups. Raises redis-py's errors."""
+    keys = [heartbeat_key(group) for group in groups]
     async with client.pipeline(transaction=False) as pipeline:
-        for group in groups:
-            pipeline.get(heartbeat_key(group))
-            pipeline.pttl(heartbeat_key(group))
+        pipeline.mget(keys)
+        for key in keys:
+            pipeline.pttl(key)
         replies = await ask(client, pipeline.execute(), values_and_lifetimes(len(groups)))
     return [None if value is None else Found(value, ms / 1000) for value, ms in replies]
 

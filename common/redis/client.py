@@ -158,19 +158,15 @@ def was_done(reply: Any) -> None:
 
 
 def values_and_lifetimes(count: int) -> Callable[[Any], list[tuple[bytes | None, int]]]:
-    """Return the shape of replies to `count` pairs of GET and PTTL: the value, if any, and milliseconds."""
+    """Return the shape of replies to MGET of `count` keys and PTTL of each: values, and milliseconds."""
 
     def shape(replies: Any) -> list[tuple[bytes | None, int]]:
-        flat = _replies(replies, 2 * count)
-        return [_value_and_lifetime(value, ms) for value, ms in zip(flat[::2], flat[1::2], strict=True)]
+        found, *lifetimes = _replies(replies, 1 + count)
+        if all(isinstance(ms, int) for ms in lifetimes):
+            return list(zip(values(count)(found), lifetimes, strict=True))
+        raise _unexpected("lifetimes", lifetimes)
 
     return shape
-
-
-def _value_and_lifetime(value: Any, lifetime_ms: Any) -> tuple[bytes | None, int]:
-    if isinstance(value, bytes | None) and isinstance(lifetime_ms, int):
-        return value, lifetime_ms
-    raise _unexpected("a value and its lifetime", (value, lifetime_ms))
 
 
 def values(count: int) -> Callable[[Any], list[bytes | None]]:
