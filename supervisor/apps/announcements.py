@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from traptor.common.logs.event import fields
 from traptor.supervisor.apps.wanted.composed import Composed
 from traptor.supervisor.filters.sync.runner import SyncOutcome
+from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.failures import XFailure
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ class Announcements:
         self._refused: frozenset[tuple[str, str]] = frozenset()
         self._waiting = 0
         self._foreign: frozenset[str] = frozenset()
+        self._strange: frozenset[str] = frozenset()
         self._trouble = ""
 
     def take(self, composed: Composed, outcome: SyncOutcome | None) -> None:
@@ -38,11 +41,21 @@ class Announcements:
             if not ids:
                 log.info("filters of others are gone", extra=fields(key=self._name))
                 return
-            values = [one.value for one in foreign[:_SHOWN]]
-            log.warning(
-                "filters of others stand in the app",
-                extra=fields(key=self._name, filters=len(foreign), first=values),
-            )
+            log.warning("filters of others stand in the app", extra=self._about(foreign))
+
+    def take_look(self, vanished: Sequence[ListedFilter], strange: Sequence[ListedFilter]) -> None:
+        """Log filters that are gone though nothing here deleted them, and those that were added elsewhere."""
+        if vanished:
+            log.warning("filters vanished at X", extra=self._about(vanished))
+        ids = frozenset(one.id for one in strange)
+        if ids - self._strange:
+            log.error("another program changes the app's filters", extra=self._about(strange))
+        elif self._strange and not ids:
+            log.info("no other program's filters are left", extra=fields(key=self._name))
+        self._strange = ids
+
+    def _about(self, filters: Sequence[ListedFilter]) -> dict[str, object]:
+        return fields(key=self._name, filters=len(filters), first=[one.value for one in filters[:_SHOWN]])
 
     def take_trouble(self, trouble: XFailure | None, effect: str) -> None:
         """Log a trouble of the sync when it begins or changes in kind, with its effect, and its end."""

@@ -216,6 +216,8 @@ class Filtering:
     def _take(self, outcome: SyncOutcome) -> None:
         self._again_at, self.trouble = outcome.again_at, outcome.trouble
         self._announcements.take_trouble(outcome.trouble, _GOES_ON if self._is_seen else _WAITS)
+        strange = self._sync.standing.strange(self._clock().mono)
+        self._announcements.take_look(self._sync.take_vanished(), strange)
 
     # ---- state_dir
 

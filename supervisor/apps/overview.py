@@ -51,6 +51,7 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
 
 def _filters(app: App, now: Instant) -> dict[str, Any]:
     standing, allowed = app.filtering.standing, app.settings.limits.filters
+    strange = standing.strange(now.mono)
     foreign = app.filtering.outcome.difference.foreign if app.filtering.outcome is not None else ()
     return {
         "allowed": allowed,
@@ -63,6 +64,8 @@ def _filters(app: App, now: Instant) -> dict[str, Any]:
         "foreign": len(foreign),
         "foreign_first": [one.value for one in foreign[:_MOST_LISTED]],
         "foreign_policy": app.settings.limits.policy,
+        "strange": len(strange),
+        "strange_first": [one.value for one in strange[:_MOST_LISTED]],
     }
 
 

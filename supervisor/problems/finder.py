@@ -122,6 +122,10 @@ def _of_apps(status: Json) -> Iterator[OpenProblem]:
         if app["sync"]["trouble"] is not None:
             why, again_at = app["sync"]["trouble"], app["sync"]["again_at"]
             yield _plain(Subject.APP, name, "sync", why, meanings.SYNC_FAILS, until=again_at)
+        if filters["strange"]:
+            first = filters["strange_first"][0]
+            why = f"another program adds filters for the same collection, such as {first!r}, and deletes ours"
+            yield _plain(Subject.APP, name, "shared", why, meanings.APP_SHARED)
         if filters["foreign"] and app["hold"] != HoldKind.FOREIGN_FILTERS:
             why = f"{counted(filters['foreign'], 'filter')} of others stand in it"
             yield _plain(Subject.APP, name, "foreign", why, meanings.FOREIGN_FILTERS)

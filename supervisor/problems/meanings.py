@@ -128,6 +128,9 @@ RULES_UNFIT = StateMeaning(
     is_said_elsewhere=True,
 )
 SYNC_FAILS = StateMeaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
+APP_SHARED = StateMeaning(
+    ERROR, "stop the other supervisor, or give it an app of its own", is_said_elsewhere=True
+)
 GAP_UNFILLED = StateMeaning(WARNING, "see the reason; the gap stays", is_said_elsewhere=True)
 # Where X does not give the app what was asked for.
 GAP_REFUSED: Mapping[FillMethod, StateMeaning] = {

@@ -76,6 +76,8 @@ class Sync:
         self._turn = asyncio.Lock()
         self._found: FilterDifference | None = None  # the last difference
         self._is_changing = False  # a change was asked for, and its answer is not here
+        self._knows_all = False  # X told all filters, and what became of each change since
+        self._vanished: list[ListedFilter] = []
         self._doubts = 0
         self._rest = NO_REST
 
@@ -95,6 +97,11 @@ class Sync:
     def retry(self) -> None:
         """End a rest, when a key was replaced or the operator says so; the budget stays."""
         self._rest = NO_REST
+
+    def take_vanished(self) -> list[ListedFilter]:
+        """Return the filters that looks no longer found, though nothing here deleted them; once each."""
+        vanished, self._vanished = self._vanished, []
+        return vanished
 
     def dump(self) -> dict[str, Any]:
         """Return what a next master needs, as JSON values."""
@@ -180,12 +187,20 @@ class Sync:
             token = page.next_token
             now = self._clock().mono
             if not token:
-                standing = self.standing.listed(found, now)
+                standing = self._listed(found, now)
                 self._keep(standing if doubts == self._doubts else standing.doubted())
                 return
             if self.budget.free_at(RequestKind.LIST, now) > now:
                 return  # the list begins anew when there are requests for it
         raise BadAnswer(f"list filters: the list does not end after {_MOST_PAGES} pages")
+
+    def _listed(self, found: Sequence[ListedFilter], now: float) -> Standing:
+        before, standing = self.standing, self.standing.listed(found, now)
+        self._vanished += [one for key, one in before.filters.items() if key not in standing.filters]
+        if self._knows_all:
+            standing = standing.estranged(before, self.goal.prefix, now)
+        self._knows_all = True
+        return standing
 
     async def _add(self, filters: Sequence[NewFilter]) -> None:
         self._spend(RequestKind.CHANGE)
@@ -239,6 +254,8 @@ class Sync:
         self.budget = self.budget.told(kind, quota, now.mono, now.wall)
 
     def _in_doubt(self) -> None:
+        if self._is_changing:  # what it added is not known to be ours
+            self._knows_all = False
         self._is_changing = False
         self.standing = self.standing.doubted()
 

@@ -15,6 +15,7 @@ EFFECT_S = 20.0  # from the answer until a change is in effect, by X's documents
 KNOWN_AFTER_S = 60.0  # a deleted filter may still be named by posts
 _REFUSED_S = 3_600.0  # before a refused value is tried again: X changes its mind, and its language
 _RETRY_S = 60.0
+_STRANGER_S = 3_600.0  # longer than looks are apart, so that two programs do not delete each other's for ever
 _FULL_S = 300.0
 _MOST_TAKEN = 50_000
 _T = TypeVar("_T")
@@ -53,6 +54,7 @@ class Standing:
     same_as: Mapping[str, str] = field(default_factory=dict, repr=False)  # values that X writes its own way
     refused: Mapping[str, Refusal] = field(default_factory=dict, repr=False)
     left_alone: Mapping[str, float] = field(default_factory=dict, repr=False)  # until when, by id
+    strangers: frozenset[str] = field(default=frozenset(), repr=False)  # with our tag, but not added here
     taken: Mapping[str, None] = field(default_factory=dict, repr=False)  # digests of values taken before
     splits: tuple[tuple[str, ...], ...] = ()  # parts of refused batches, to be tried on their own
     full_at: int | None = None  # X refused more than so many filters
@@ -97,7 +99,28 @@ class Standing:
             refused={value: one for value, one in self.refused.items() if one.until > now},
             taken=_with_taken(self.taken, [one.value for one in by_id.values()]),
             left_alone={key: at for key, at in self.left_alone.items() if at > now},
+            strangers=self.strangers & by_id.keys(),
         )
+
+    def estranged(self, before: Standing, prefix: str, now: float) -> Standing:
+        """Return it, just listed, where `before` had all filters: those with our tag that are new to it.
+
+        Another program adds them, with the same collection. For a while they are left alone: it would add
+        them again, and delete ours in turn.
+        """
+        known = (before.filters, before.gone)
+        new = [
+            one.id
+            for one in self.filters.values()
+            if (one.tag or "").startswith(prefix) and not any(one.id in ids for ids in known)
+        ]
+        left_alone = {**self.left_alone, **dict.fromkeys(new, now + _STRANGER_S)}
+        return replace(self, left_alone=left_alone, strangers=self.strangers.union(new))
+
+    def strange(self, now: float) -> list[ListedFilter]:
+        """Return the filters that another program added with our tag, within the last hour."""
+        found = [key for key in self.strangers if self.left_alone.get(key, now) > now]
+        return [self.filters[key] for key in sorted(found) if key in self.filters]
 
     def doubted(self) -> Standing:
         """Return it after something that may have changed the filters unnoticed: they are listed next."""

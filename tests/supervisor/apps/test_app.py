@@ -393,6 +393,28 @@ def test_it_is_told_that_x_gives_no_bearer_token(
     assert world.use(watch) == [HoldKind.NO_BEARER, expected]
 
 
+def test_another_program_s_filters_and_vanished_ones_are_told(
+    world: AppWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> dict[str, object]:
+        await world.settled(app)
+        world.x.forget_filters()
+        await app.client.add([NewFilter("flood", "traptor/default/track:7/1")])
+        app.doubt()
+        await world.settled(app)
+        return overview(app, Expand.NONE, world.clock())["filters"]
+
+    with caplog.at_level("WARNING"):
+        seen = world.use(watch)
+    assert world.values == ["flood", "storm"]
+    assert (seen["strange"], seen["strange_first"]) == (1, ["flood"])
+    said = {record.getMessage(): record.fields for record in caplog.records}  # type: ignore[attr-defined]
+    assert said["filters vanished at X"] == {"key": "one", "filters": 1, "first": ["storm"]}
+    assert said["another program changes the app's filters"]["first"] == ["flood"]
+
+
 # ---- the bearer token
 
 

@@ -262,7 +262,7 @@ def test_a_refused_reload_a_failing_job_and_a_start_without_rules_are_problems(w
 def app(**parts: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "key": "a1", "hold": None, "hold_why": None, "hold_until": None, "waiting": 0, "waiting_first": [],
-        "rejected": 0, "rejected_first": [], "filters": {"foreign": 0},
+        "rejected": 0, "rejected_first": [], "filters": {"foreign": 0, "strange": 0},
         "sync": {"trouble": None, "again_at": None},
     }  # fmt: skip
     return {**usual, **parts}
@@ -282,13 +282,14 @@ def test_each_hold_of_an_app_is_a_problem_or_none(world: SteppedWorld, kind: Hol
 def test_what_an_app_cannot_take_is_a_problem(world: SteppedWorld) -> None:
     rules = [{"key": "traptor-track:0:1", "reason": "too long"}]
     one = app(
-        waiting=3, waiting_first=rules, rejected=1, rejected_first=rules, filters={"foreign": 2},
+        waiting=3, waiting_first=rules, rejected=1, rejected_first=rules,
+        filters={"foreign": 2, "strange": 1, "strange_first": ["storm"]},
         sync={"trouble": "HTTP 503", "again_at": 1_800_000_000.0},
     )  # fmt: skip
     found = find({**status_of(world), "apps": [one]})
-    assert [problem.kind for problem in found] == ["unfit", "rejected", "sync", "foreign"]
-    assert [problem.until for problem in found] == [None, None, 1_800_000_000.0, None]
-    held = app(hold=HoldKind.FOREIGN_FILTERS, hold_why="others", filters={"foreign": 2})
+    assert [problem.kind for problem in found] == ["unfit", "shared", "rejected", "sync", "foreign"]
+    assert [problem.until for problem in found] == [None, None, None, 1_800_000_000.0, None]
+    held = app(hold=HoldKind.FOREIGN_FILTERS, hold_why="others", filters={"foreign": 2, "strange": 0})
     assert [problem.kind for problem in find({**status_of(world), "apps": [held]})] == ["foreign_filters"]
 
 

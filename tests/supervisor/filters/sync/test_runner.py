@@ -83,6 +83,11 @@ class World:
     def values(self) -> list[str]:
         return sorted(one["value"] for one in self.listed())
 
+    @property
+    def standing(self) -> list[str]:
+        """The values that stand there by the sandbox's own record, which can be asked from within `talk`."""
+        return sorted(one["value"] for one in self.x.filters() if one["deleted_at"] is None)
+
     def listed(self) -> list[dict[str, Any]]:
         async def listing(client: XClient) -> list[dict[str, Any]]:
             return [{"id": one.id, "value": one.value, "tag": one.tag} for one in await client.filters()]
@@ -260,6 +265,50 @@ def test_an_answer_that_is_lost_makes_the_next_run_look(world: World) -> None:
 
     world.talk(use)
     assert world.asked() == ["rules_list 200", "rules_change 503", "rules_list 200"]
+
+
+def test_two_masters_of_one_collection_do_not_delete_each_other_s_filters_for_ever(world: World) -> None:
+    async def use(client: XClient) -> None:
+        one, two = world.sync(client), world.sync(client)
+        await world.settled(one, goal("ant"))
+        await world.settled(two, goal("bee"))
+        assert world.standing == ["bee"], "at its start a master takes all with its tag for its own"
+        for _ in range(2):
+            for sync in (one, two):
+                sync.doubt()
+                await sync.run()
+        now = world.clock().mono
+        assert world.standing == ["ant", "bee"]
+        assert [[gone.value for gone in sync.take_vanished()] for sync in (one, two)] == [["ant"], []]
+        assert [[found.value for found in sync.standing.strange(now)] for sync in (one, two)] == [
+            ["bee"],
+            ["ant"],
+        ]
+        changes = len(world.x.requests("rules_change"))
+        world.clock.added_s += 3_700
+        assert not one.standing.strange(world.clock().mono)
+        two.doubt()
+        await two.run()
+        assert world.standing == ["bee"], "nobody may want it any more"
+        assert len(world.x.requests("rules_change")) == changes + 1
+
+    world.talk(use)
+
+
+@pytest.mark.parametrize("status", [503, 500])
+def test_what_a_lost_answer_added_is_no_stranger(world: World, status: int) -> None:
+    async def use(client: XClient) -> None:
+        sync = world.sync(client)
+        await world.settled(sync, goal("ant"))
+        world.x.fault("lost_answer", endpoint="rules_change", status=status, times=1)
+        sync.want(goal("ant", "bee"))
+        await sync.run()
+        await world.settled(sync, goal("ant"))
+        assert world.standing == ["ant"]
+        assert not sync.standing.strange(world.clock().mono)
+        assert not sync.take_vanished()
+
+    world.talk(use)
 
 
 def test_a_run_that_is_cancelled_makes_the_next_one_look(world: World) -> None:
