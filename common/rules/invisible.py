@@ -52,5 +52,13 @@ def without_invisible(text: str) -> tuple[str, str]:
     return visible, "; ".join(doubts)
 
 
+def invisible_in(text: str) -> str:
+    """Return the names of invisible characters that keep a text from matching; "" where there are none."""
+    if text.isascii():
+        return ""
+    edges, within = _edges_and_inside()
+    return _named({*"".join(edges.findall(text)), *within.findall(text)})
+
+
 def _named(characters: Iterable[str]) -> str:
     return ", ".join(f"U+{ord(character):04X}" for character in sorted(characters))

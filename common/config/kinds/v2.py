@@ -13,6 +13,7 @@ from traptor.common.config.kinds.pergroup import PerGroup
 from traptor.common.config.kinds.quantities import read_amount, read_count, read_duration
 from traptor.common.fills import FillMethod
 from traptor.common.filters import FollowScope
+from traptor.common.rules.invisible import invisible_in
 
 V1, V2 = "v1.1", "v2"
 EXPANSIONS = ("none", "posts", "users", "all")
@@ -63,6 +64,11 @@ def _suffixes(text: str) -> PerGroup:
     for number, row in enumerate(rows, start=1):
         if len(row) < 2:
             raise ValueError(f"line {number} must be a group and its suffix, such as `track:* lang:en`")
+        if found := invisible_in(row[1]):
+            raise ValueError(
+                f"line {number} has invisible characters ({found}), which X takes for part of a word;"
+                " write it without them"
+            )
     return PerGroup.parse((pattern, suffix.strip()) for pattern, suffix in rows)
 
 

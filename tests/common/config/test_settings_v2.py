@@ -52,6 +52,8 @@ class TestOptions:
             ("collection = a/b", "must be made of at most 64 of A-Z a-z 0-9 _ -"),
             ("follow_scope = all", "must be author, replies or full"),
             ("follow_scope = folow:3 author", "line 1 begins with no group"),
+            ("suffix = * lang:en\u200b", "line 1 has invisible characters (U+200B)"),
+            ("suffix = * lang:en\n  track:* lang:\ufeffde a", "line 2 has invisible characters (U+FEFF)"),
             ("suffix = lang:en", "line 1 must be a group and its suffix"),
             ("suffix = * lang:en\n  * lang:de", "line 2 names the same groups as an earlier one"),
             ("expand = media", "must be none, posts, users or all"),
