@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -60,14 +61,16 @@ def warm_up(settings: WorkerSettings) -> None:
         Producer({"log_level": 0})  # it knows no broker, and ends at once
 
 
-def rehearse() -> None:
-    """Live some short lives of a worker, each in a folder of its own. Call this in the forker.
+def rehearse(is_wanted: Callable[[], bool]) -> None:
+    """Live some short lives of a worker, each in a folder of its own, until a real one is wanted.
 
     No thread, descriptor or file is left. Where one cannot be lived, as on a host without room for a file,
     workers only take longer to start.
     """
     with suppress(Exception):
         for _ in range(_LIVES):
+            if is_wanted():
+                return
             with tempfile.TemporaryDirectory(prefix="traptor-") as folder:
                 live_once(Path(folder))
 

@@ -95,7 +95,7 @@ if __name__ == "__main__":
         importlib.import_module(f"traptor.{module}")
     # It takes a tenth of a second, and changes only how long workers take to start.
     serving: Any = importlib.import_module("traptor.supervisor.workers.forking.serving")
-    serving.rehearse = lambda: None
+    serving.rehearse = lambda _is_wanted: None
     gc.collect()
     gc.freeze()  # else each process looks through all of it when it ends
     setproctitle.getproctitle()  # it finds its place only while the environment is where it was at first

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from traptor.worker import warmup
+
 _ALONE = """
 import resource, sys
 from pathlib import Path
@@ -17,10 +21,10 @@ from traptor.worker import warmup
 _LIVE = "warmup.live_once(Path(sys.argv[1]))"
 _REHEARSE = """
 left = Leftovers()
-warmup.rehearse()
+warmup.rehearse(lambda: False)
 left.wait_gone()
 """
-_WITHOUT_ROOM = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse()"
+_WITHOUT_ROOM = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse(lambda: False)"
 
 
 def _run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -50,3 +54,11 @@ def test_a_rehearsal_leaves_neither_thread_nor_descriptor_nor_file(tmp_path: Pat
 def test_a_host_without_room_for_it_rehearses_nothing(tmp_path: Path) -> None:
     said = _run(_WITHOUT_ROOM, tmp_path)
     assert (said.stdout, said.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_a_rehearsal_ends_as_soon_as_a_worker_is_wanted(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lives: list[Path] = []
+    monkeypatch.setattr(warmup, "live_once", lives.append)
+    warmup.rehearse(lambda: len(lives) == most)
+    assert len(lives) == most

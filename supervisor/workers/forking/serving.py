@@ -6,6 +6,7 @@ import errno
 import gc
 import logging
 import os
+import select
 import signal
 import socket
 import traceback
@@ -35,13 +36,13 @@ TITLE = "traptor: forker"
 def serve_orders(orders: socket.socket, master_pid: int) -> None:
     """Fork workers as ordered, until the master is gone. Call this in the child, with signals blocked.
 
-    It makes next to nothing of its own after a rehearsal, so its pages stay as they are, and workers share
-    them.
+    Until the first order it rehearses. Then it makes next to nothing of its own, so its pages stay as they
+    are, and workers share them.
     """
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
     logging.getLogger().handlers[:] = []  # their files are closed here
-    rehearse()
+    rehearse(lambda: _is_ordered(orders))
     setproctitle.setproctitle(TITLE)
     gc.disable()
     while (received := receive_order(orders)) is not None:
@@ -50,6 +51,12 @@ def serve_orders(orders: socket.socket, master_pid: int) -> None:
             _fork(orders, order, fds)
         else:
             send(orders, _reaped(order.pid))
+
+
+def _is_ordered(orders: socket.socket) -> bool:
+    poll = select.poll()  # select() cannot take descriptors from 1,024 on
+    poll.register(orders, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _fork(orders: socket.socket, order: ForkOrder, fds: list[int]) -> None:

@@ -41,7 +41,7 @@ def _tell_whether_it_collects(_connection: str, fds: Sequence[int], parent_pid: 
 @pytest.fixture
 def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
-    monkeypatch.setattr(serving, "rehearse", lambda: None)  # what is late then is not the answer
+    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: None)  # what is late then is not the answer
     monkeypatch.setattr(forker_module, "ANSWER_S", 1.0)
     forker = Forker.start()
     yield forker
