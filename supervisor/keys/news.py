@@ -26,6 +26,7 @@ class News:
         self._untold: set[str] = set()  # no step has looked at their holders
         self._untimed: set[str] = set()  # their next change by time alone must be worked out again
         self._unranked: set[str] = set()  # so must their rank
+        self.number = 0  # counts up with every change but those by time alone
         self._is_relief = False
         self._changes_at = Moments()  # the next change of each key by time alone
         self._trial_due: float | None = None
@@ -34,6 +35,7 @@ class News:
 
     def used(self, key_id: str) -> None:
         """Note that a key has less to give now: no news for anybody who waits."""
+        self.number += 1
         self._untimed.add(key_id)
         self._unranked.add(key_id)
 

@@ -168,6 +168,11 @@ class KeyPool:
         self.records.configured(self.ring.values())
         self._news.all_changed(self.ring.known())
 
+    @property
+    def changes(self) -> int:
+        """How often a key has changed: while it is the same, only time may have changed a status."""
+        return self._news.number
+
     def statuses(self, now: float) -> tuple[KeyStatus, ...]:
         """Return the status of every configured key, and of removed ones that are still lent, by name."""
         keys = sorted(self.ring.known().values(), key=lambda key: (key.name, key.key_id))

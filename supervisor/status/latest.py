@@ -56,7 +56,7 @@ class Shown:
 
     def __init__(self) -> None:
         self._connections: dict[str, tuple[object, Json]] = {}
-        self._keys: tuple[KeyStatus, ...] | None = None
+        self._keys: tuple[int, tuple[KeyStatus, ...]] | None = None  # after so many changes
 
     def forget(self, names: Iterable[str] | None = None) -> None:
         """Have these connections, or all, and the keys made anew; call this with each event and each step."""
@@ -79,9 +79,9 @@ class Shown:
 
     def keys(self, pool: KeyPool, now: float) -> tuple[KeyStatus, ...]:
         """Return all keys; a budget may have grown a few seconds ago, by time alone."""
-        if self._keys is None:
-            self._keys = pool.statuses(now)
-        return self._keys
+        if self._keys is None or self._keys[0] != pool.changes:
+            self._keys = pool.changes, pool.statuses(now)
+        return self._keys[1]
 
 
 def _told_by(g: Generation) -> tuple[object, ...]:

@@ -135,6 +135,15 @@ def test_what_an_event_changed_is_shown_once_that_is_told(world: Streaming) -> N
     assert again.budget_left == key.budget_left + 1
 
 
+def test_a_key_that_something_else_than_a_step_changed_is_shown_at_once(world: Streaming) -> None:
+    shown = Shown()
+    [before] = shown.keys(world.pool, world.now)
+    world.pool.records.spend(before.key_id, world.now)
+    [after] = shown.keys(world.pool, world.now)
+    assert after.budget_left == before.budget_left - 1
+    assert shown.keys(world.pool, world.now) == (after,)
+
+
 def test_of_a_quiet_connection_only_the_clock_goes_on(
     world: Streaming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
