@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.collection import Collection, Json, Key
+from support.programs import Programs
 from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common import __version__
@@ -44,7 +45,12 @@ def on_ini(
     arguments = ("-c", str(collection.ini), *arguments)
     if environ or collection.programs is None:
         return command(*arguments, environ=environ)
-    return collection.programs.run(["-m", "traptor.supervisor", *arguments], {"COLUMNS": "60"})
+    return forked(collection.programs, *arguments)
+
+
+def forked(programs: Programs, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end where how an interpreter begins is no matter."""
+    return programs.run(["-m", "traptor.supervisor", *map(str, arguments)], {"COLUMNS": "60"})
 
 
 def spaceless(text: str) -> str:
@@ -116,12 +122,12 @@ SAID = {
 
 @pytest.mark.parametrize("arguments", [("--check",), ("--plan", "--json"), ()])
 def test_all_problems_of_a_configuration_are_said_at_once_with_their_places(
-    tmp_path: Path, arguments: tuple[str, ...]
+    programs: Programs, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     """By a start as well as by --check, without a traceback; nothing is made on the disk."""
     ini = tmp_path / "traptor.ini"
     ini.write_text(BROKEN)
-    done = command("-c", ini, *arguments)
+    done = forked(programs, "-c", ini, *arguments)
     assert done.returncode == 78
     said = done.stdout if arguments == ("--check",) else done.stderr
     for place, words in SAID.items():
@@ -344,7 +350,8 @@ def test_plan_says_what_runs_though_redis_is_away(make_collection: Make) -> None
     collection.wait_streaming("track:0")
     other = collection.folder / "other.ini"
     other.write_text(collection.ini.read_text().replace(collection.redis_url, "redis://127.0.0.1:1/0"))
-    done = command("-c", other, "--plan")
+    assert collection.programs is not None
+    done = forked(collection.programs, "-c", other, "--plan")
     assert done.returncode == 1
     assert plan_rows(done.stdout)["track:0"] == ["1", "STREAMING", "k1", "", "unknown"]
     assert done.stderr.startswith("error: Redis at 127.0.0.1:1")
@@ -438,15 +445,15 @@ def test_the_version_is_said() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("-c",), ("--nonsense",), ("-c", "/tmp"), ("-c", "x.ini", "more")])
-def test_a_wrong_command_line_is_a_usage_error(arguments: tuple[str, ...]) -> None:
-    done = command(*arguments)
+def test_a_wrong_command_line_is_a_usage_error(programs: Programs, arguments: tuple[str, ...]) -> None:
+    done = forked(programs, *arguments)
     assert done.returncode == 2
     assert "Error: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_ini_that_is_not_there_is_a_bad_configuration(tmp_path: Path) -> None:
-    done = command("-c", tmp_path / "none.ini")
+def test_an_ini_that_is_not_there_is_a_bad_configuration(programs: Programs, tmp_path: Path) -> None:
+    done = forked(programs, "-c", tmp_path / "none.ini")
     assert done.returncode == 78
     assert done.stderr.startswith(f"error: {tmp_path}/none.ini")
     assert "Traceback" not in done.stderr
@@ -473,11 +480,12 @@ def test_a_state_folder_of_another_supervisor_is_not_shared(make_collection: Mak
     other = collection.folder / "other.ini"
     other.write_text(collection.ini.read_text().replace("run_dir = run", "run_dir = run2"))
     other.chmod(0o600)
-    done = command("-c", other)
+    assert collection.programs is not None
+    done = forked(collection.programs, "-c", other)
     assert done.returncode == 75
     assert "state" in done.stderr
     assert "Traceback" not in done.stderr
-    done = command("-c", other, "--check")
+    done = forked(collection.programs, "-c", other, "--check")
     assert done.returncode == 1
     assert collection.process is not None
     assert f"is held by another supervisor (pid {collection.process.pid})" in done.stdout

@@ -48,8 +48,10 @@ def open_keys(collection: Collection) -> list[str]:
 
 def wait_key(collection: Collection, key: str, name: str = "track:0") -> None:
     """Wait until the connection streams with this key, by the status and by the server's record."""
-    collection.wait_streaming(name)
-    wait_for(lambda: key_of(collection, name) == key, f"{name} streams with {key}")
+    wait_for(
+        lambda: key_of(collection, name) == key and set(collection.streaming()) == {name},
+        f"{name} streams with {key}",
+    )
     assert open_keys(collection) == [key]
 
 
