@@ -5,8 +5,9 @@
 import itertools
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 from support.making_tweets import decoded, place, rule, tweet_fields
 from support.paths import DATA
 from support.slow_matcher import match_follow, match_locations, match_track
@@ -201,7 +202,7 @@ def texts_in(value):
     return [value] if isinstance(value, str) else []
 
 
-@settings(max_examples=500, deadline=None)
+@examples(200)
 @given(statuses(), st.data(), st.booleans())
 def test_track(fields, data, is_ascii):
     """Half of the rules' words are the tweet's own, some of them trimmed, so that rules often do match."""
@@ -217,14 +218,14 @@ def test_track(fields, data, is_ascii):
     assert matcher.match(decoded(fields)) == match_track(fields, values)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(statuses(), st.lists(st.lists(user_ids, min_size=1, max_size=2), min_size=1, max_size=5))
 def test_follow(fields, values):
     matcher = Matcher([rule("follow:0", number, *ids) for number, ids in enumerate(values)])
     assert matcher.match(decoded(fields)) == match_follow(fields, values)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @given(
     statuses(depth=1),
     st.lists(bounds.map(lambda box: [",".join(map(str, box))]), min_size=1, max_size=5),
@@ -236,7 +237,7 @@ def test_locations_with_few_boxes_and_with_a_grid_of_them(fields, values, has_ma
     assert matcher.match(decoded(fields)) == match_locations(fields, values)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(statuses(), st.lists(phrases, min_size=1, max_size=4), st.lists(user_ids, min_size=1, max_size=4))
 def test_rules_of_several_types_do_not_disturb_each_other(fields, some_phrases, some_ids):
     matcher = Matcher(
