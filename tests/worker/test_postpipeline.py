@@ -26,6 +26,7 @@ from traptor.common.messages import (
 )
 from traptor.common.pieces import change_to, cut
 from traptor.common.rules.rule import GroupId
+from traptor.worker.delivery import gathering
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.postpipeline import PostPipeline
 from traptor.worker.seen.log import WordLog
@@ -174,8 +175,9 @@ def test_a_post_that_comes_again_is_dropped_where_that_is_wanted() -> None:
 
 
 def test_a_post_whose_first_copy_is_not_yet_kept_is_dropped_and_does_not_count_as_taken(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gathering, "COMMIT_S", 600.0)  # the second copy comes before, on any machine
     settings = replace(worker_settings(tmp_path), api="v2", repeated="drop")
     delivery = Delivery(replace(BIRTH, settings=settings), GateSink())
     pipeline = PostPipeline(replace(BIRTH, settings=settings), delivery, None)
