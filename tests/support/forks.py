@@ -18,8 +18,6 @@ from typing import Any
 
 import setproctitle
 
-from traptor.supervisor import chores
-
 Order = dict[str, Any]
 
 _PACKET_BYTES = 1 << 18
@@ -98,8 +96,6 @@ if __name__ == "__main__":
     # It takes a tenth of a second, and changes only how long workers take to start.
     serving: Any = importlib.import_module("traptor.supervisor.workers.forking.serving")
     serving.rehearse = lambda _is_wanted: None
-    # Nearly all that tests wait for is in the status: a supervisor of theirs writes it five times a second.
-    chores._STATUS_INTERVAL_S = 0.2
     gc.collect()
     gc.freeze()  # else each process looks through all of it when it ends
     setproctitle.getproctitle()  # it finds its place only while the environment is where it was at first
