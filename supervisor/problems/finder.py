@@ -127,7 +127,7 @@ def _of_apps(status: Json) -> Iterator[OpenProblem]:
             why = f"another program adds filters for the same collection, such as {first!r}, and deletes ours"
             yield _plain(Subject.APP, name, "shared", why, meanings.APP_SHARED)
         if filters["foreign"] and app["hold"] != HoldKind.FOREIGN_FILTERS:
-            why = f"{counted(filters['foreign'], 'filter')} of others stand in it"
+            why = f"it has {counted(filters['foreign'], 'filter')} of others"
             yield _plain(Subject.APP, name, "foreign", why, meanings.FOREIGN_FILTERS)
 
 

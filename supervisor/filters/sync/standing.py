@@ -167,6 +167,8 @@ class Standing:
         rest = [value for value in sent if value not in told]
         if not rest or answer.refused or answer.existing:
             return after
+        if len(rest) < len(sent):  # what X passes over beside others was not tried on its own
+            return after._to_try(rest)
         return after.halved(rest, answer.reason or "X does not take it and gives no reason", now)
 
     def halved(self, batch: Sequence[str], reason: str, now: float) -> Standing:
@@ -174,9 +176,13 @@ class Standing:
         if len(batch) == 1:
             return replace(self, refused={**self.refused, batch[0]: Refusal(reason, now + _REFUSED_S)})
         middle = len(batch) // 2
-        kept = [tuple(value for value in split if value not in set(batch)) for split in self.splits]
-        halves = (tuple(batch[:middle]), tuple(batch[middle:]))
-        return replace(self, splits=(*halves, *[split for split in kept if split]))
+        return self._to_try(batch[:middle], batch[middle:])
+
+    def _to_try(self, *parts: Sequence[str]) -> Standing:
+        """Return it with these parts of a batch to be tried on their own, before all others."""
+        parted = {value for part in parts for value in part}
+        kept = [tuple(value for value in split if value not in parted) for split in self.splits]
+        return replace(self, splits=(*map(tuple, parts), *[split for split in kept if split]))
 
     def without_splits(self) -> Standing:
         """Return it when nothing of refused batches is left to try."""

@@ -130,6 +130,8 @@ def _judge_waits(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: f
 
 def _budget_reason(record: KeyRecord, purpose: Purpose, limits: PoolLimits, now: float) -> str:
     limits = record.limits(limits)
+    if (record.closed_until or now) > record.budget.free_at(purpose, limits, now):
+        return "the server allows no more connects for now, by its own count"
     used = f"{record.budget.used(limits, now)} of {limits.connects} connects in {limits.connects_window:g} s"
     kept = reserve(purpose, limits)
     return f"{used} are used" + (f", and {kept} are kept for recovery" if kept else "")

@@ -70,3 +70,17 @@ def test_the_next_announcement_replaces_the_last_and_a_restart_keeps_it() -> Non
     assert free_at(again, NOW + 10.0) == NOW + 500.0
     pool.records.told(KEY.key_id, 50, 12, NOW + 500.0, NOW)
     assert free_at(pool) is None
+
+
+@pytest.mark.parametrize(
+    ("connects", "reset_at", "reason"),
+    [
+        (1, NOW + 10_800.0, "the server allows no more connects for now, by its own count"),
+        (3, NOW + 10_800.0, "the server allows no more connects for now, by its own count"),
+        (3, NOW + 5.0, "3 of 3 connects in 900 s are used"),
+    ],
+)
+def test_the_reason_is_the_one_that_ends_last(connects: int, reset_at: float, reason: str) -> None:
+    pool = pool_with(connects)
+    pool.records.told(KEY.key_id, 50, 0, reset_at, NOW)
+    assert pool.may_connect(KEY.key_id, Purpose.FRESH, NOW).reason == reason

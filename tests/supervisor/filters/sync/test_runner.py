@@ -533,3 +533,26 @@ def test_a_value_that_x_refuses_with_a_page_of_html_keeps_no_other_out() -> None
     outcome = asyncio.run(talk())
     assert outcome.difference.refused == {"bad": "add filters: X answered 400: no reason given"}
     assert set(outcome.difference.carried) == set(ANIMALS)
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3])
+def test_values_that_x_passes_over_in_silence_are_sent_once_more(taken: int) -> None:
+    listed: list[dict[str, str]] = []
+
+    def answer(asked: Asked) -> Said:
+        if asked.method == "GET":
+            return Said({"data": listed, "meta": {}})
+        values = [one["value"] for one in asked.json["add"] if one["value"] != "bad"]
+        new = [{"id": f"i-{value}", "value": value} for value in values[:taken]]
+        listed.extend(new)
+        return Said({"data": new, "meta": {"summary": {"created": len(new)}}}, 201)
+
+    async def talk() -> SyncOutcome:
+        async with fake_x(answer) as (_, exchange):
+            sync = Sync(XClient(exchange, "t"), RequestLimits(), Clock())
+            sync.want(goal(*ANIMALS[:4], "bad", *ANIMALS[4:]))
+            return await sync.run()
+
+    outcome = asyncio.run(talk())
+    assert set(outcome.difference.carried) == set(ANIMALS)
+    assert outcome.difference.refused == {"bad": "X does not take it and gives no reason"}
