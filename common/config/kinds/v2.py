@@ -30,6 +30,13 @@ NONE = "none"
 
 _SCOPES = frozenset(scope.value for scope in FollowScope)
 _COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_QUOTED = re.compile(r'"[^"]*"')
+_SIGNS = re.compile(r"""[("]|\)|(?<![^\s()])OR(?![^\s()])""")
+_BARE_OR = (
+    "an OR outside of parentheses: what is right of it would find posts for no rule, which cost the same;"
+    " write `(lang:en OR lang:de)`"
+)
+_HALF = "a quote or a parenthesis without its other half"
 _LEAST_DOLLARS = 0.01
 _Number = TypeVar("_Number", int, float)
 
@@ -69,7 +76,21 @@ def _suffixes(text: str) -> PerGroup:
                 f"line {number} has invisible characters ({found}), which X takes for part of a word;"
                 " write it without them"
             )
+        if problem := _problem_of(row[1]):
+            raise ValueError(f"line {number} has {problem}")
     return PerGroup.parse((pattern, suffix.strip()) for pattern, suffix in rows)
+
+
+def _problem_of(suffix: str) -> str:
+    """Return what keeps a suffix from holding for all alternatives of a filter, or ""."""
+    depth = 0
+    for sign in _SIGNS.findall(_QUOTED.sub(" ", suffix)):
+        if sign == "OR" and depth == 0:
+            return _BARE_OR
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0 or sign == '"':
+            return _HALF
+    return _HALF if depth else ""
 
 
 def _scopes(text: str) -> PerGroup:

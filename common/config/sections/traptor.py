@@ -79,7 +79,7 @@ class TraptorSection(Section):
         "",
         LIVE,
         "v2: Operators of X that the filters of a group end with, a line for each group: "
-        "`track:* lang:en -is:retweet`.",
+        "`track:* lang:en -is:retweet`. Alternatives stand in parentheses: `(lang:en OR lang:de)`.",
     )
     expand: Expansion = option(
         "none",

@@ -41,6 +41,11 @@ class TestOptions:
         suffixes = [traptor.suffix.of(GroupId.parse(group)) for group in ("follow:0", "track:1")]
         assert suffixes == ["lang:en", "-is:retweet a"]
 
+    def test_alternatives_stand_in_parentheses(self, config: Configuration) -> None:
+        suffix = '(lang:en OR lang:de) -"this OR that (" or'
+        traptor = config.load(f"{V2}suffix = * {suffix}\n{APP}").traptor
+        assert traptor.suffix.of(GroupId.parse("track:1")) == suffix
+
     def test_without_lines_the_scope_is_that_of_v1(self, config: Configuration) -> None:
         traptor = config.load(V2 + "follow_scope = follow:3 author\n" + APP).traptor
         assert traptor.follow_scope.of(GroupId.parse("follow:0")) == "full"
@@ -55,6 +60,11 @@ class TestOptions:
             ("suffix = * lang:en\u200b", "line 1 has invisible characters (U+200B)"),
             ("suffix = * lang:en\n  track:* lang:\ufeffde a", "line 2 has invisible characters (U+FEFF)"),
             ("suffix = lang:en", "line 1 must be a group and its suffix"),
+            ("suffix = * lang:en OR lang:de", "line 1 has an OR outside of parentheses"),
+            ("suffix = * -is:retweet\n  track:* (lang:en) OR x", "line 2 has an OR outside of parentheses"),
+            ("suffix = * (lang:en", "line 1 has a quote or a parenthesis without its other half"),
+            ("suffix = * lang:en) OR (x", "line 1 has a quote or a parenthesis without its other half"),
+            ('suffix = * "a (b', "line 1 has a quote or a parenthesis without its other half"),
             ("suffix = * lang:en\n  * lang:de", "line 2 names the same groups as an earlier one"),
             ("expand = media", "must be none, posts, users or all"),
             ("foreign_filters = keep", "must be refuse, leave, adopt or remove"),
