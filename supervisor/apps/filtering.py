@@ -136,7 +136,7 @@ class Filtering:
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
         if not self.outcome.difference.is_carried:
-            text = "none of its rules has a filter at X"
+            text = "none of its rules has a filter at X" if self.rules_wanted else "it has no rules"
             return self._after_trouble(text) or Hold(HoldKind.NO_FILTERS, text)
         return None
 

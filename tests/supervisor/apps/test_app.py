@@ -265,6 +265,13 @@ def test_an_app_without_a_valid_filter_is_never_connected(world: AppWorld) -> No
     assert kind(app) is HoldKind.NO_FILTERS
 
 
+def test_an_app_without_rules_says_so(world: AppWorld) -> None:
+    world.serve(track=[])
+    hold = world.brought().hold()
+    assert hold is not None
+    assert (hold.kind, hold.text) == (HoldKind.NO_FILTERS, "it has no rules")
+
+
 def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> None:
     world = start(rules=20)
     world.settings = AppSettings(AppLimits("default", filters=20, length=30))
