@@ -21,7 +21,7 @@ from confluent_kafka import Producer
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.birthframe import birth_frame, rules_of
 from traptor.common.logs.worker import WorkerLogs, configure_worker_logging
-from traptor.common.messages import Connect, Disconnected, Drain, FromWorker, frame
+from traptor.common.messages import Connect, Disconnected, Drain, FromWorker, OutboxFull, frame
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, Rule
 from traptor.worker.counters.stats import Stats, client_for_stats
@@ -100,7 +100,7 @@ def _work(birth: Birth, logs: WorkerLogs) -> None:
 
     def post(message: FromWorker) -> None:
         frame(message)
-        if isinstance(message, Disconnected):
+        if isinstance(message, Disconnected | OutboxFull):  # without room it would wait for it without end
             session.order(Drain(0.0))
 
     log.info("starting")
@@ -110,7 +110,11 @@ def _work(birth: Birth, logs: WorkerLogs) -> None:
     Stats(_NAME, birth.rules, blocking_redis_client(birth.settings.redis_url, 1.0))
     session = Session(birth, delivery, TweetPipeline(birth, delivery, None), logs, post)
     session.order(_CONNECT)
-    session.run()
+    try:
+        session.run()
+    except Exception:
+        delivery.drain(0.0)  # else its thread lives on, and would be waited for without end
+        raise
 
 
 def _answer(server: socket.socket) -> None:

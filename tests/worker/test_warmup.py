@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.waiting import DEADLINE_S
 
 from traptor.worker import warmup
 
@@ -24,14 +25,34 @@ left = Leftovers()
 warmup.rehearse(lambda: False)
 left.wait_gone()
 """
-_WITHOUT_ROOM = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse(lambda: False)"
+_WITHOUT_DESCRIPTORS = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse(lambda: False)"
+_WITHOUT_AN_OUTBOX = """
+from traptor.worker.outbox.file import DiskFull
+from traptor.worker.outbox.folder import OutboxFolder
+tries = []
+def create(self):
+    tries.append(self)
+    raise DiskFull("no room")
+OutboxFolder.create = create
+warmup.rehearse(lambda: False)
+print(len(tries) > 0)
+"""
+_WITH_A_FAULT = """
+from traptor.worker.session import Session
+def fault(self, order):
+    raise RuntimeError
+Session._serve = fault
+warmup.rehearse(lambda: False)
+"""
 
 
 def _run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join(sys.path)
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": paths}
     command = [sys.executable, "-c", _ALONE + program, str(folder)]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True, timeout=DEADLINE_S
+    )
 
 
 def test_a_rehearsed_life_goes_from_the_birth_to_a_delivered_tweet_and_its_end(tmp_path: Path) -> None:
@@ -51,9 +72,15 @@ def test_a_rehearsal_leaves_neither_thread_nor_descriptor_nor_file(tmp_path: Pat
     assert (said.stdout, said.stderr) == ("", "")
 
 
-def test_a_host_without_room_for_it_rehearses_nothing(tmp_path: Path) -> None:
-    said = _run(_WITHOUT_ROOM, tmp_path)
+@pytest.mark.parametrize("program", [_WITHOUT_DESCRIPTORS, _WITH_A_FAULT])
+def test_where_it_cannot_be_rehearsed_it_ends(program: str, tmp_path: Path) -> None:
+    said = _run(program, tmp_path)
     assert (said.stdout, said.stderr) == ("", "")
+
+
+def test_a_rehearsal_does_not_wait_for_room_in_an_outbox(tmp_path: Path) -> None:
+    said = _run(_WITHOUT_AN_OUTBOX, tmp_path)
+    assert (said.stdout, said.stderr) == ("True\n", "")
 
 
 @pytest.mark.parametrize("most", [0, 2])

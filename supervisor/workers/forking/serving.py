@@ -31,6 +31,7 @@ from traptor.supervisor.workers.forking.plain import flush_streams
 from traptor.worker.entry import leave_parent, rehearse, run_worker
 
 TITLE = "traptor: forker"
+_FIRST_MS = 20  # what takes another's place has an order by then: no worker waits for a rehearsed life
 
 
 def serve_orders(orders: socket.socket, master_pid: int) -> None:
@@ -42,7 +43,8 @@ def serve_orders(orders: socket.socket, master_pid: int) -> None:
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
     logging.getLogger().handlers[:] = []  # their files are closed here
-    rehearse(lambda: _is_ordered(orders))
+    if not _is_ordered(orders, _FIRST_MS):
+        rehearse(lambda: _is_ordered(orders))
     setproctitle.setproctitle(TITLE)
     gc.disable()
     while (received := receive_order(orders)) is not None:
@@ -53,10 +55,10 @@ def serve_orders(orders: socket.socket, master_pid: int) -> None:
             send(orders, _reaped(order.pid))
 
 
-def _is_ordered(orders: socket.socket) -> bool:
+def _is_ordered(orders: socket.socket, within_ms: int = 0) -> bool:
     poll = select.poll()  # select() cannot take descriptors from 1,024 on
     poll.register(orders, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(within_ms))
 
 
 def _fork(orders: socket.socket, order: ForkOrder, fds: list[int]) -> None:

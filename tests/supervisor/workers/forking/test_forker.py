@@ -63,6 +63,19 @@ def has_ended(pidfd: int, within_s: float = DEADLINE_S) -> bool:
     return bool(select.select([pidfd], [], [], within_s)[0])
 
 
+def test_a_worker_that_is_wanted_at_once_does_not_wait_for_a_rehearsal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: os._exit(1))
+    monkeypatch.setattr(serving, "_FIRST_MS", int(DEADLINE_S * 1000))
+    forker = Forker.start()
+    try:
+        os.close(fork(forker)[1])
+    finally:
+        forker.end()
+
+
 def test_it_shows_what_it_is_and_has_nothing_open_but_its_orders(forker: Forker) -> None:
     os.close(fork(forker)[1])  # it has answered, so it has begun
     process = psutil.Process(forker.pid)
