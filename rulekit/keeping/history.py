@@ -80,7 +80,8 @@ def entry_fields(
         *("command", signature.command),
         *("counts", orjson.dumps(counts)),
         *("change", signature.change),
-        *("groups", " ".join(map(str, groups))),
+        # Each of the groups has the names of all: compressed, four hundred take a kilobyte.
+        *("groups", zlib.compress(" ".join(map(str, groups)).encode(), _LEVEL)),
         *("together", " ".join(map(str, together))),
         *("rules", zlib.compress(orjson.dumps(rules), _LEVEL)),
     ]
@@ -165,7 +166,7 @@ def _entry(group: GroupId, entry_id: str, fields: dict[bytes, bytes]) -> History
             command=fields[b"command"].decode(errors="replace"),
             counts={kind: int(counts[kind]) for kind in ChangeKind},
             change=_change_of(fields),
-            groups=_groups(fields[b"groups"]) if b"groups" in fields else together,
+            groups=_groups(zlib.decompress(fields[b"groups"])) if b"groups" in fields else together,
             together=together,
             rules=tuple(Past(key, before, after) for key, before, after in rules),
         )

@@ -19,7 +19,13 @@ from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.rulekit.changes.change import ChangeKind, GroupChange, RuleChange
-from traptor.rulekit.keeping.history import MOST_ENTRIES, Signature, read_history, taken_back
+from traptor.rulekit.keeping.history import (
+    MOST_ENTRIES,
+    Signature,
+    history_key,
+    read_history,
+    taken_back,
+)
 from traptor.rulekit.keeping.lock import LoaderLock, LockedByAnother, locked
 from traptor.rulekit.keeping.reading import read_holdings
 from traptor.rulekit.keeping.writing import (
@@ -177,6 +183,15 @@ def test_both_spellings_of_locations_are_read(client: redis.Redis) -> None:
     client.hset("traptor-locations:0:2", "value", "0,0,1,1")
     assert len(read_holdings(client, RuleType.LOCATIONS).rules) == 2
     assert len(read_holdings(client, RuleType.LOCATIONS, GroupId.parse("locations:0")).rules) == 2
+
+
+def test_a_history_does_not_grow_with_the_square_of_the_groups(client: redis.Redis) -> None:
+    groups = [GroupId.parse(f"track:{number}") for number in range(400)]
+    write(client, *([added(group, "a")] for group in groups))
+    (entry,) = read_history(client, TRACK0, 2)
+    assert entry.groups == tuple(groups)
+    [(_, fields)] = client.xrange(history_key(TRACK0))
+    assert sum(map(len, fields)) < 2_000
 
 
 def test_a_change_can_be_taken_back_and_what_was_changed_since_is_known(client: redis.Redis) -> None:
