@@ -30,6 +30,7 @@ NONE = "none"
 
 _SCOPES = frozenset(scope.value for scope in FollowScope)
 _COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ENCLOSING = re.compile(r'["()]')  # words begin and end beside these, too
 _QUOTED = re.compile(r'"[^"]*"')
 _SIGNS = re.compile(r"""[("]|\)|(?<![^\s()])OR(?![^\s()])""")
 _BARE_OR = (
@@ -71,7 +72,7 @@ def _suffixes(text: str) -> PerGroup:
     for number, row in enumerate(rows, start=1):
         if len(row) < 2:
             raise ValueError(f"line {number} must be a group and its suffix, such as `track:* lang:en`")
-        if found := invisible_in(row[1]):
+        if found := invisible_in(_ENCLOSING.sub(" ", row[1])):
             raise ValueError(
                 f"line {number} has invisible characters ({found}), which X takes for part of a word;"
                 " write it without them"

@@ -59,6 +59,8 @@ class TestOptions:
             ("follow_scope = folow:3 author", "line 1 begins with no group"),
             ("suffix = * lang:en\u200b", "line 1 has invisible characters (U+200B)"),
             ("suffix = * lang:en\n  track:* lang:\ufeffde a", "line 2 has invisible characters (U+FEFF)"),
+            ('suffix = * "word\u200d"', "line 1 has invisible characters (U+200D)"),
+            ("suffix = * -(\u200cx OR y)", "line 1 has invisible characters (U+200C)"),
             ("suffix = lang:en", "line 1 must be a group and its suffix"),
             ("suffix = * lang:en OR lang:de", "line 1 has an OR outside of parentheses"),
             ("suffix = * -is:retweet\n  track:* (lang:en) OR x", "line 2 has an OR outside of parentheses"),
