@@ -208,7 +208,8 @@ def test_an_answer_that_drips_ends_within_a_time_of_its_own(
     assert "within" in found.detail
 
 
-def test_a_refusal_is_known_although_its_text_drips(asked: Asked) -> None:
+def test_a_refusal_is_known_although_its_text_drips(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("traptor.worker.stream.reply._TEXT_S", 3.0)  # for a server that starts late
     head = b"HTTP/1.1 503 x\r\nContent-Length: 1000000000\r\n\r\n"
     asked.server.answer = lambda _request: dripping(head, b"x")
     found = asked.answer()
