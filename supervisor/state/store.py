@@ -65,6 +65,7 @@ class StateStore:
         self._file = StateFile(path, reserve)
         self._reserved: dict[str, range] = {}  # numbers of a connection not yet given to a generation
         self._kept_keys: dict[str, Any] | None = None  # as saved last; None: not by this master
+        self._kept_at = 0.0  # when that was (Unix time)
 
     def next_generation(self, connection: str, soon: Iterable[str] = ()) -> int:
         """Return the number of the connection's next generation: numbers count up and are never reused.
@@ -90,10 +91,11 @@ class StateStore:
         """Save the result of KeyPool.dump.
 
         Of one after another only the records that changed are written: those that are not the same objects.
+        All are written when the clock was set back: the latest time in the file is taken for that of all.
         """
         records: dict[str, Any] = dump["keys"]
         before = self._kept_keys
-        if before is None or not before.keys() <= records.keys():
+        if before is None or dump["saved_at"] < self._kept_at or not before.keys() <= records.keys():
             whole = [(orjson.dumps(dump).decode(),)]
             self._file.write_all((_SAVE_KEYS, whole), (_FORGET_CHANGED_KEYS, [()]))
         else:
@@ -101,7 +103,7 @@ class StateStore:
             at = dump["saved_at"]
             rows = [(key_id, at, orjson.dumps(one).decode()) for key_id, one in changed]
             self._file.write_all((_SAVE_CHANGED_KEY, rows))
-        self._kept_keys = records
+        self._kept_keys, self._kept_at = records, dump["saved_at"]
 
     def load_keys(self) -> dict[str, Any] | None:
         """Return what was saved last, or None."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.keypools import make_key, make_pool
 
 from traptor.common.errors import TraptorError
+from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.state.store import StateStore, kept_keys
 
 COUNTER = """
@@ -132,6 +134,25 @@ def test_a_key_state_that_is_gone_is_not_kept(tmp_path: Path) -> None:
         store.save_keys({"saved_at": 2.0, "keys": {**first["keys"], "b": {"connects": [2.0]}}})
         store.save_keys({"saved_at": 3.0, "keys": {"a": first["keys"]["a"]}})
         assert store.load_keys() == keys_of(3.0, a=1.0)
+
+
+def test_a_restart_after_the_clock_was_set_back_forgets_nothing_of_the_keys(tmp_path: Path) -> None:
+    keys = a, b, c = make_key("a"), make_key("b"), make_key("c")
+    old, new, wall = make_pool(*keys), make_pool(*keys), 1_790_000_000.0
+    old.records.failed(c.key_id, 990.0, Failure(FailureKind.RATE_LIMITED, asked_s=800.0))
+    with StateStore(tmp_path / "state.db") as store:
+        store.save_keys(old.dump(1000.0, wall))
+        old.records.spend(a.key_id, 1100.0)
+        old.records.failed(b.key_id, 1100.0, Failure(FailureKind.UNAUTHORIZED))
+        store.save_keys(old.dump(1100.0, wall - 5000.0))
+    with StateStore(tmp_path / "state.db") as store:
+        dump = store.load_keys()
+    assert dump is not None
+    new.load(dump, 0.0, wall - 4990.0)
+    for before, after in zip(old.statuses(1110.0), new.statuses(0.0), strict=True):
+        assert (after.state, after.budget_left) == (before.state, before.budget_left)
+        expected = None if before.not_before is None else before.not_before - 1110.0
+        assert after.not_before == pytest.approx(expected, abs=1e-3)
 
 
 def test_key_states_of_an_older_version_are_read_and_go_on(tmp_path: Path) -> None:
