@@ -82,7 +82,7 @@ class Forker:
             case Forked() if came:
                 return answer.pid, came[0]
             case Forked():
-                os.kill(answer.pid, signal.SIGKILL)  # its number is not reused before we ask for its end
+                _kill_unwanted(answer.pid, came)
                 self.reap(answer.pid)
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             case Failed():
@@ -128,7 +128,7 @@ class Forker:
         self._patience_s = min(2 * self._patience_s, ANSWER_S)
         answer, pidfds = received
         if isinstance(answer, Forked):
-            os.kill(answer.pid, signal.SIGKILL)  # its number is not reused before we ask for its end
+            _kill_unwanted(answer.pid, pidfds)
             self._unreaped.append(answer.pid)
         close_all(pidfds)
         unreaped, self._unreaped = self._unreaped, []
@@ -191,6 +191,15 @@ class Forker:
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+
+def _kill_unwanted(pid: int, pidfds: Sequence[int]) -> None:
+    """Kill a worker that nobody waits for. If the forker has ended since, it is gone, and its number free."""
+    with suppress(ProcessLookupError):
+        if pidfds:
+            signal.pidfd_send_signal(pidfds[0], signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)  # its number is not reused before the forker asks for its end
 
 
 def _too_late() -> str:

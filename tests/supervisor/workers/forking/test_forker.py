@@ -24,6 +24,7 @@ from support.waiting import DEADLINE_S, wait_for
 from traptor.supervisor.workers.forking import forker as forker_module
 from traptor.supervisor.workers.forking import serving
 from traptor.supervisor.workers.forking.forker import Forker, ForkerLate, ForkerLost
+from traptor.supervisor.workers.forking.orders import Forked
 from traptor.worker.afterfork import leave_parent
 
 
@@ -193,6 +194,37 @@ def test_one_that_is_late_keeps_nobody_waiting_and_its_workers_live_on(
     assert psutil.Process(pid).ppid() == forker.pid
     for fd in (first_fd, other_fd, pidfd):
         os.close(fd)
+
+
+def test_a_late_worker_that_is_gone_already_is_not_taken_for_another_process(
+    forker: Forker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the forker ended after its answer, init asks for the worker's end, and its number is free."""
+    monkeypatch.setattr(forker_module, "ANSWER_S", DEADLINE_S)
+    gone = subprocess.Popen(["true"])
+    pidfd = os.pidfd_open(gone.pid)
+    gone.wait()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as stranger:
+        told = [(Forked(stranger.pid), [pidfd])]
+        real = forker_module.receive_answer
+        monkeypatch.setattr(forker_module, "receive_answer", lambda sock: told.pop() if told else real(sock))
+        forker.hear()
+    assert stranger.returncode == 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pidfd)
+
+
+def test_a_late_worker_that_is_gone_already_and_came_without_a_pidfd_is_no_error(
+    forker: Forker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forker_module, "ANSWER_S", DEADLINE_S)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    told = [(Forked(gone.pid), [])]
+    real = forker_module.receive_answer
+    monkeypatch.setattr(forker_module, "receive_answer", lambda sock: told.pop() if told else real(sock))
+    forker.hear()
+    os.close(fork(forker)[1])
 
 
 @contextmanager
