@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from time import monotonic
 
 import msgspec
 
@@ -32,6 +33,7 @@ from traptor.worker.entry import HANDLED_SIGNALS
 _MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
 ANSWER_S = 10.0
 _PROMPT_S = 0.5  # a fork takes some milliseconds; the event loop waits no longer for one at first
+_PROMPT_PART = 1 / 4  # of the patience: after an answer within it, half of the patience is plenty
 _END_S = 2.0
 
 
@@ -160,6 +162,7 @@ class Forker:
             raise ForkerLost(errno.EAGAIN, "the forker is lost")
         if self.is_late:
             raise ForkerLate(errno.EAGAIN, "the forker has not answered yet")
+        asked_at = monotonic()
         try:
             self._sock.settimeout(ANSWER_S if self._on_late is None else self._patience_s)
             send(self._sock, order, fds)
@@ -179,7 +182,8 @@ class Forker:
             raise self._lost(str(error)) from None
         if received is None:
             raise self._lost("it ended")
-        self._patience_s = max(_PROMPT_S, self._patience_s / 2)
+        if monotonic() - asked_at < _PROMPT_PART * self._patience_s:
+            self._patience_s = max(_PROMPT_S, self._patience_s / 2)
         return received
 
     def _lost(self, why: str) -> ForkerLost:

@@ -227,6 +227,27 @@ def test_a_late_worker_that_is_gone_already_and_came_without_a_pidfd_is_no_error
     os.close(fork(forker)[1])
 
 
+@pytest.mark.parametrize(
+    ("took_s", "then_s"), [(0.1, 1.0), (0.4, 1.0), (0.7, 2.0), (1.9, 2.0)], ids=lambda value: f"{value:g}s"
+)
+def test_only_a_prompt_answer_makes_it_less_patient(
+    forker: Forker, monkeypatch: pytest.MonkeyPatch, took_s: float, then_s: float
+) -> None:
+    """Where every fork takes 0.7 s, half of that would have the next worker killed."""
+    monkeypatch.setattr(forker_module, "ANSWER_S", DEADLINE_S)
+    now, real = [100.0], forker_module.receive_answer
+
+    def answered_later(sock: socket.socket) -> object:
+        now[0] += took_s
+        return real(sock)
+
+    monkeypatch.setattr(forker_module, "monotonic", lambda: now[0], raising=False)
+    monkeypatch.setattr(forker_module, "receive_answer", answered_later)
+    forker._patience_s = 2.0
+    os.close(fork(forker)[1])
+    assert forker._patience_s == then_s
+
+
 @contextmanager
 def no_more_descriptors() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
