@@ -40,7 +40,7 @@ class Switchboard:
 
     def hear(self) -> None:
         """Read what workers have said until now; of one that says much, the rest after other work."""
-        for fd, _ in self._said.poll(0):
+        for fd, _ in self._said.poll(0, max(1, len(self._lines))):  # else 1,023 at most
             read = self._lines.get(fd)  # None: what another one said has ended it
             if read is not None and read():
                 os.eventfd_write(self.bell, 1)

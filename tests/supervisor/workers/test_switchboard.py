@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import Callable
 
@@ -108,6 +109,32 @@ def test_of_one_that_says_much_all_is_heard_and_others_meanwhile() -> None:
         lines.close()
 
     asyncio.run(run())
+
+
+def test_all_of_very_many_are_heard_at_once() -> None:
+    """Of more than epoll tells of unless it is asked for all."""
+
+    async def run() -> None:
+        switchboard, heard = Switchboard(), set[int]()
+        said = os.eventfd(1, os.EFD_CLOEXEC)
+        fds = [os.dup(said) for _ in range(1_100)]
+        for fd in fds:
+            switchboard.plug(fd, lambda fd=fd: bool(heard.add(fd)))
+        switchboard.hear()
+        assert heard == set(fds)
+        for fd in fds:
+            switchboard.unplug(fd)
+            os.close(fd)
+        switchboard.hear()
+        os.close(said)
+        switchboard.close()
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4_096), hard), hard))
+    try:
+        asyncio.run(run())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_what_a_dead_worker_said_last_is_heard_although_it_did_not_ring() -> None:
