@@ -36,13 +36,21 @@ _PROMPT_S = 0.5  # a fork takes some milliseconds; the event loop waits no longe
 _PROMPT_PART = 1 / 4  # of the patience: after an answer within it, half of the patience is plenty
 _END_S = 2.0
 
+_LATE_ADVICE = (
+    "The fork is tried again every second; if this lasts, see whether the forker is stopped, and the load and"
+    " free memory of this host"
+)
+
 
 class ForkerLost(OSError):
     """The forker is gone, or does not answer."""
 
 
 class ForkerLate(OSError):
-    """The forker has not answered the order before; its answer may still come."""
+    """The forker has not answered this order or the one before; its answer may still come."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(errno.EAGAIN, f"{what}. {_LATE_ADVICE}")
 
 
 class Forker:
@@ -161,7 +169,7 @@ class Forker:
         if self.is_lost:  # and perhaps ended: its descriptors may be others' by now
             raise ForkerLost(errno.EAGAIN, "the forker is lost")
         if self.is_late:
-            raise ForkerLate(errno.EAGAIN, "the forker has not answered yet")
+            raise ForkerLate("the forker has not answered yet")
         asked_at = monotonic()
         try:
             self._sock.settimeout(ANSWER_S if self._on_late is None else self._patience_s)
@@ -177,7 +185,7 @@ class Forker:
                 raise self._lost(_too_late()) from None
             self.is_late = True
             self._on_late()
-            raise ForkerLate(errno.EAGAIN, "the forker does not answer") from None
+            raise ForkerLate("the forker does not answer") from None
         except (OSError, msgspec.MsgspecError) as error:
             raise self._lost(str(error)) from None
         if received is None:

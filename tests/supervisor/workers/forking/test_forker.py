@@ -175,12 +175,12 @@ def test_one_that_is_late_keeps_nobody_waiting_and_its_workers_live_on(
     (first, first_fd), (other, other_fd) = fork(forker), fork(forker)
     os.kill(forker.pid, signal.SIGSTOP)
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(ForkerLate):
+    with ours, theirs, pytest.raises(ForkerLate, match=r"does not answer.*tried again.*memory"):
         forker.fork("track:0", [theirs.fileno()])
     os.kill(first, signal.SIGKILL)
     assert has_ended(first_fd)
     assert forker.reap(first) is None
-    with pytest.raises(ForkerLate):
+    with pytest.raises(ForkerLate, match=r"has not answered yet.*tried again.*memory"):
         forker.fork("track:0", [])
     assert late == [True]
     os.kill(forker.pid, signal.SIGCONT)
