@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from threading import Lock
 from urllib.parse import quote
 
 _MASK = "***"
@@ -16,13 +17,15 @@ class SecretMask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: tuple[str, ...] = ()  # the longest first: others may be parts of it
+        self._learning = Lock()  # two threads of a worker may learn secrets at once
         self.know(secrets)
 
     def know(self, secrets: Iterable[str]) -> None:
         """Hide these too, from now on."""
         forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        if not forms.issubset(self._known):
-            self._known = tuple(sorted(forms.union(self._known), key=len, reverse=True))
+        with self._learning:
+            if not forms.issubset(self._known):
+                self._known = tuple(sorted(forms.union(self._known), key=len, reverse=True))
 
     def hide(self, text: str) -> str:
         """Return the text with `***` in place of every known secret."""

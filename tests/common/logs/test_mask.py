@@ -1,11 +1,16 @@
 """Known secrets do not get through, in whatever form a log line may hold them."""
 
 import json
+from threading import Thread
+from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.waiting import DEADLINE_S
 
+from traptor.common.logs import mask as mask_module
 from traptor.common.logs.mask import SecretMask
 
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=4, max_size=40).filter(
@@ -34,6 +39,25 @@ def test_a_secret_learnt_later_is_hidden_too_and_none_is_forgotten() -> None:
     mask = SecretMask(["first-secret"])
     mask.know(["second-secret"])
     assert mask.hide("first-secret second-secret") == "*** ***"
+
+
+def test_of_two_threads_that_learn_at_once_neither_forgets_what_the_other_learnt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mask = SecretMask(["first-secret"])
+    other = Thread(target=mask.know, args=(["third-secret"],))
+
+    def interrupted(*args: Any, **options: Any) -> list[str]:
+        result = sorted(*args, **options)
+        if other.ident is None:
+            other.start()
+            other.join(0.2)  # as far as it comes: it may have to wait for us
+        return result
+
+    monkeypatch.setattr(mask_module, "sorted", interrupted, raising=False)
+    mask.know(["second-secret"])
+    other.join(DEADLINE_S)
+    assert mask.hide("first-secret second-secret third-secret") == "*** *** ***"
 
 
 def test_a_mask_shows_its_secrets_to_nobody() -> None:
