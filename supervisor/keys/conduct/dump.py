@@ -27,7 +27,7 @@ class _Dump:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A record in the form of the dump; `lasts`: time alone does not change it."""
+    """A record of the pool in the form of the dump; `lasts`: time alone does not change that."""
 
     record: KeyRecord
     lasts: bool
@@ -53,14 +53,14 @@ class RecordDump:
         for key_id, record in records.items():
             made = before.get(key_id)
             if made is None or made.record is not record or not made.lasts:
-                made = self._renewed(made, record.settled(now))
+                made = self._renewed(made, record, record.settled(now))
             self._made[key_id] = made
         return {"saved_at": wall_now, "keys": {key_id: made.plain for key_id, made in self._made.items()}}
 
-    def _renewed(self, before: _Made | None, record: KeyRecord) -> _Made:
-        if before is not None and before.record is record:
+    def _renewed(self, before: _Made | None, record: KeyRecord, settled: KeyRecord) -> _Made:
+        if before is not None and before.record is record is settled:
             return before
-        return _Made(record, record.is_settled, msgspec.to_builtins(record.moved(self._by_s)))
+        return _Made(record, settled.is_settled, msgspec.to_builtins(settled.moved(self._by_s)))
 
 
 def load_records(dump: Mapping[str, Any], now: float, wall_now: float) -> dict[str, KeyRecord]:

@@ -68,6 +68,15 @@ class TestKeeping:
         new.load(old.dump(60.0, WALL), 0.0, WALL)
         assert new.state(A.key_id, 0.0) is KeyState.QUARANTINED
 
+    def test_a_key_that_failed_once_and_streamed_since_is_not_made_anew_for_each_dump(self) -> None:
+        pool = make_pool(A)
+        pool.records.failed(A.key_id, 0.0, REFUSED)
+        connect(pool, A.key_id, 1000.0)
+        before, first, second = (pool.dump(now, WALL + now)["keys"] for now in (1001.0, 2000.0, 2001.0))
+        assert first[A.key_id]["quarantine_level"] == 0, "the stream has lasted"
+        assert before[A.key_id]["quarantine_level"] == 1
+        assert second[A.key_id] is first[A.key_id]
+
     @pytest.mark.parametrize("load_first", [True, False])
     def test_a_key_changed_while_the_master_was_down_leaves_quarantine(self, load_first: bool) -> None:
         old = make_pool(A)
