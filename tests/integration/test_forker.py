@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from support.collection import Collection
+from support.collection import Collection, Key
 from support.control import get
 from support.losses import check_nothing_lost
 from support.pair import lines_with, put_aside, start_two, times, wait_gap
@@ -44,6 +44,25 @@ def test_workers_are_children_of_the_forker_and_a_terminal_ends_none(make_collec
     assert collection.stop() == 0
     assert not [child for child in children if child.is_running()]
     assert " ERROR " not in collection.log()
+
+
+def test_workers_of_a_forker_that_rehearsed_have_nothing_of_it(make_collection: Make) -> None:
+    collection = make_collection(Key("k1"))
+    collection.programs = None  # the supervisors of most tests do not rehearse
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.sandbox.set_rules([("track", "storm")])
+    collection.sandbox.set_rate(100)
+    wait_for(lambda: len(collection.tweets("track:0")) > 20, "tweets")
+    forker = collection.forker()
+    assert forker.num_threads() == 1
+    assert not [connection for connection in forker.net_connections() if connection.laddr]
+    assert [file.name for file in collection.output.iterdir()] == ["track:0.jsonl"]
+    assert "rehearsal" not in "".join(file.read_text() for file in collection.logs.iterdir())
+    sent = collection.sandbox.stop_timeline()
+    wait_for(lambda: len(collection.tweets("track:0")) == sent, "all of them, and none of a rehearsal")
+    assert collection.stop() == 0
 
 
 def test_a_killed_forker_costs_what_a_crash_of_every_worker_costs(make_collection: Make) -> None:
