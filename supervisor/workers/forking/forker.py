@@ -37,8 +37,8 @@ _PROMPT_PART = 1 / 4  # of the patience: after an answer within it, half of the 
 _END_S = 2.0
 
 _LATE_ADVICE = (
-    "The fork is tried again every second; if this lasts, see whether the forker is stopped, and the load and"
-    " free memory of this host"
+    "The fork is tried again, with the waits of `restart_backoff`; if this lasts, see whether the forker is"
+    " stopped, and the load and free memory of this host"
 )
 
 
