@@ -63,6 +63,7 @@ class App:
         self._clock = clock
         self._changed = changed
         self._wake = asyncio.Event()
+        self._asked_with = ""  # the token of the last sync
         self._said: tuple[object, ...] = ()
         facts.load("account", self.spending.load)
         self._count_untold()
@@ -211,8 +212,11 @@ class App:
         """Do what can be done now, and return when there is more to do (monotonic seconds)."""
         try:
             await self.bearer.fetch(self.exchange)
-            if self.bearer.token:
-                self._take(await self.filtering.bring(self.client))
+            if token := self.bearer.token:
+                if token != self._asked_with:  # what X refused to another one says nothing of this one
+                    self.filtering.retry()
+                self._asked_with = token
+                self._take(await self.filtering.bring(self.client), token)
         finally:
             self._tell()
         return self._due()
@@ -239,10 +243,11 @@ class App:
             wait_s = await self.look_at_usage()
             await asyncio.sleep(wait_s)
 
-    def _take(self, trouble: XFailure | None) -> None:
+    def _take(self, trouble: XFailure | None, token: str) -> None:
+        """Take note of what X refused to this token."""
         match trouble:
             case KeyRefused():
-                self.bearer.refused(self.bearer.token, str(trouble))
+                self.bearer.refused(token, str(trouble))
             case OutOfCredit() | CapExceeded():
                 self.credit.out(str(trouble), self._clock().wall, self._reset_of(trouble))
 

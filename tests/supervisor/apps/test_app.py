@@ -26,6 +26,7 @@ from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, Reads
 from traptor.supervisor.xapi.batch import NewFilter
 from traptor.supervisor.xapi.exchange import TIMEOUT_S, Ask, Exchange, Reply
+from traptor.supervisor.xapi.quota import Quota
 
 
 def kind(app: App) -> HoldKind | None:
@@ -452,6 +453,42 @@ def test_a_fetched_token_is_fetched_anew_when_it_is_refused(start: Callable[...,
         assert world.asked("token") == ["token 200"] * 2
 
     world.use(watch)
+
+
+class RevokingExchange(Exchange):
+    """Gives another token each time; the first one may be revoked."""
+
+    given = 0
+    is_revoked = False
+
+    async def ask(self, ask: Ask, authorization: str, timeout_s: float = TIMEOUT_S) -> Reply:
+        if ask.path == "/oauth2/token":
+            self.given += 1
+            token = json.dumps({"token_type": "bearer", "access_token": f"fetched-{self.given}"})
+            return Reply(200, Quota(), token.encode())
+        if self.is_revoked and authorization == "Bearer fetched-1":
+            return Reply(401, Quota(), b'{"title": "Unauthorized", "status": 401}')
+        return await super().ask(ask, "Bearer t-one-secret", timeout_s)
+
+
+def test_a_token_fetched_for_a_revoked_one_is_used_at_once(world: AppWorld) -> None:
+    """It was taken for refused untested: the sync rested, and told of the refusal of the old one again."""
+    world.key = ApiKey("old", "ck", "cs", "at", "ats")
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> None:
+        await world.settled(app)
+        assert isinstance(app.exchange, RevokingExchange)
+        app.exchange.is_revoked = True
+        app.doubt()
+        await app.turn()
+        assert (app.token, kind(app)) == ("", HoldKind.BEARER_REFUSED)
+        asked = world.asked("rules_list")
+        await app.turn()
+        assert (app.token, kind(app)) == ("fetched-2", None)
+        assert world.asked("rules_list") == [*asked, "rules_list 200"]
+
+    world.use(watch, exchange=RevokingExchange)
 
 
 def test_a_given_token_that_is_refused_holds_the_stream_until_it_changes(world: AppWorld) -> None:
