@@ -64,6 +64,7 @@ class App:
         self._changed = changed
         self._wake = asyncio.Event()
         self._asked_with = ""  # the token of the last sync
+        self._taken: XFailure | None = None  # the last failure of a sync
         self._said: tuple[object, ...] = ()
         facts.load("account", self.spending.load)
         self._count_untold()
@@ -244,12 +245,17 @@ class App:
             await asyncio.sleep(wait_s)
 
     def _take(self, trouble: XFailure | None, token: str) -> None:
-        """Take note of what X refused to this token."""
+        """Take note of what X refused to this token, once: a sync that rests returns it again."""
+        if trouble is None or trouble is self._taken:
+            return
+        self._taken = trouble
         match trouble:
             case KeyRefused():
                 self.bearer.refused(token, str(trouble))
             case OutOfCredit() | CapExceeded():
-                self.credit.out(str(trouble), self._clock().wall, self._reset_of(trouble))
+                now = self._clock()
+                until = self.credit.out(str(trouble), now.wall, self._reset_of(trouble))
+                self.filtering.rest_until(now.mono + until - now.wall)
 
     def _reset_of(self, refusal: OutOfCredit | CapExceeded) -> float | None:
         """Return when X's cap begins anew; its `x-rate-limit-reset` is about requests."""

@@ -24,8 +24,8 @@ class Credit:
         self._until = 0.0
         self._why = ""
 
-    def out(self, why: str, wall_now: float, reset_at: float | None = None) -> None:
-        """Record that X refused for money; it is asked again after a while, or at the reset before that."""
+    def out(self, why: str, wall_now: float, reset_at: float | None = None) -> float:
+        """Record that X refused for money; return when to ask again: after a while, or at a reset before."""
         until = wall_now + self.retry_s
         if reset_at is not None and wall_now < reset_at < until:
             until = reset_at
@@ -33,6 +33,7 @@ class Credit:
             log.error("out of credit", extra=fields(key=self._name, why=why))
         self._until, self._why = until, why[:_MOST_REASON_CHARACTERS]
         self._save()
+        return until
 
     def good(self) -> None:
         """Record that X gave what was asked for."""

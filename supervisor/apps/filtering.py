@@ -80,6 +80,10 @@ class Filtering:
         """End the rest after a refusal of X."""
         self._sync.retry()
 
+    def rest_until(self, until: float) -> None:
+        """End the rest after a refusal by this time (monotonic seconds) at the latest."""
+        self._again_at = self._sync.rest_until(until)
+
     def saw(self, filter_ids: Iterable[str]) -> bool:
         """Take note of posts that named these filters; tell whether one was not yet in effect."""
         now, is_new = self._clock().mono, False

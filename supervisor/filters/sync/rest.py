@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from traptor.common.timing.backoff import doubled
 from traptor.supervisor.xapi.failures import CapExceeded, KeyRefused, OutOfCredit, RequestRefused, XFailure
@@ -34,8 +34,16 @@ class Rest:
     def after(self, failure: XFailure, now: float) -> Rest:
         """Return the rest after another failure."""
         rest_s = _SET_S.get(type(failure)) or doubled(_FIRST_S, self.troubles, _LAST_S)
-        asked_s = min(failure.quota.retry_after_s or 0.0, _LONGEST_S)
-        return Rest(failure, now + max(rest_s, asked_s), self.troubles + 1)
+        return Rest(failure, now + max(rest_s, _asked_s(failure)), self.troubles + 1)
+
+    def ended_by(self, until: float, now: float) -> Rest:
+        """Return it ended by this time at the latest, though not before X may be asked."""
+        asked_s = 0.0 if self.trouble is None else _asked_s(self.trouble)
+        return replace(self, until=min(self.until, max(until, now + asked_s)))
+
+
+def _asked_s(failure: XFailure) -> float:
+    return min(failure.quota.retry_after_s or 0.0, _LONGEST_S)
 
 
 NO_REST = Rest()

@@ -98,6 +98,11 @@ class Sync:
         """End a rest, when a key was replaced or the operator says so; the budget stays."""
         self._rest = NO_REST
 
+    def rest_until(self, until: float) -> float:
+        """End a rest by this time (monotonic seconds) at the latest; return when it ends."""
+        self._rest = self._rest.ended_by(until, self._clock().mono)
+        return self._rest.until
+
     def take_vanished(self) -> list[ListedFilter]:
         """Return the filters that looks no longer found, though nothing here deleted them; once each."""
         vanished, self._vanished = self._vanished, []

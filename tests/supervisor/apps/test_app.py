@@ -640,6 +640,50 @@ def test_an_app_out_of_credit_is_not_asked_for_half_an_hour(world: AppWorld, pro
     assert kind(world.use(world.settled)) is None, "after that it is asked again"
 
 
+def test_the_wait_for_credit_is_the_same_for_filters_and_does_not_grow(world: AppWorld) -> None:
+    """A sync rested for half an hour, and each turn of it began the wait anew."""
+    world.settings = dataclasses.replace(world.settings, credit_retry_s=60.0)
+    world.serve(track=["storm"])
+    world.x.fault("status", endpoint="rules_change", problem="credits", times=1)
+
+    async def watch(app: App) -> None:
+        first = world.clock().wall
+        due = await app.turn()
+        assert due - world.clock().mono <= 60.0
+        world.clock.added_s += 30.0
+        await app.turn()
+        hold = app.hold()
+        assert hold is not None
+        assert hold.until is not None
+        assert hold.until < first + 75.0, "it was not refused again"
+        world.clock.pass_to(due + 1.0)
+        await app.turn()
+        assert kind(app) is None
+        assert world.asked("rules_change") == ["rules_change 402", "rules_change 201"]
+
+    world.use(watch)
+
+
+def test_filters_are_asked_for_again_when_the_day_of_a_cap_ends(world: AppWorld) -> None:
+    now = world.clock().wall
+    world.clock.added_s = 86_400 - now % 86_400 - 600  # ten minutes before the end of a UTC day
+    world.serve(track=["storm"])
+    world.x.fault("status", endpoint="rules_change", problem="usage-capped-daily", times=1)
+
+    async def watch(app: App) -> None:
+        await app.turn()
+        assert kind(app) is HoldKind.OUT_OF_CREDIT
+        world.clock.added_s += 300.0
+        due = await app.turn()
+        assert due - world.clock().mono <= 300.0
+        world.clock.added_s += 300.0
+        await app.turn()
+        assert kind(app) is None
+        assert world.asked("rules_change") == ["rules_change 429", "rules_change 201"]
+
+    world.use(watch)
+
+
 def test_being_out_of_credit_outlives_the_master(world: AppWorld) -> None:
     async def refuse(app: App) -> None:
         app.out_of_credit("402")

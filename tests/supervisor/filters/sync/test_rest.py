@@ -44,3 +44,12 @@ def test_what_x_asks_for_is_the_least_and_some_refusals_have_a_rest_of_their_own
 
 def test_without_a_failure_nothing_rests() -> None:
     assert not NO_REST.holds(-1.0)
+
+
+@pytest.mark.parametrize(("asked_s", "until"), [(None, 160.0), (90.0, 190.0)])
+def test_a_rest_may_be_ended_before_but_not_before_x_may_be_asked(
+    asked_s: float | None, until: float
+) -> None:
+    rest = NO_REST.after(trouble(OutOfCredit, asked_s), 100.0)
+    assert rest.ended_by(160.0, 100.0).until == until
+    assert rest.ended_by(1e9, 100.0) == rest
