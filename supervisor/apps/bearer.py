@@ -96,7 +96,7 @@ class Bearer:
         if isinstance(self._failure, KeyRefused):
             return Hold(HoldKind.BEARER_REFUSED, str(self._failure), until)
         if self._failure is not None:
-            return Hold.after(self._failure, str(self._failure), until)
+            return Hold.after(self._failure, HoldKind.NO_BEARER, str(self._failure), until)
         return Hold(HoldKind.NO_BEARER, "its bearer token is being fetched", until)
 
     def _failed(self, failure: XFailure) -> None:

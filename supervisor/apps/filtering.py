@@ -133,7 +133,7 @@ class Filtering:
             return Hold(HoldKind.SYNCING, "its rules are not known yet")
         if not self._is_seen or self.outcome is None:
             text = "X has not told yet which filters stand in its app"
-            return self._after_trouble(text) or Hold(HoldKind.SYNCING, text)
+            return self._without(HoldKind.SYNCING, text)
         if self._is_refusing:
             foreign = self.outcome.difference.foreign
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
@@ -141,16 +141,16 @@ class Filtering:
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
         if not self.outcome.difference.is_carried:
             text = "none of its rules has a filter at X" if self.rules_wanted else "it has no rules"
-            return self._after_trouble(text) or Hold(HoldKind.NO_FILTERS, text)
+            return self._without(HoldKind.NO_FILTERS, text)
         return None
 
-    def _after_trouble(self, text: str) -> Hold | None:
-        """Return the reason where it is that X refused a request, or could not be asked."""
+    def _without(self, lacking: HoldKind, text: str) -> Hold:
+        """Return the reason where something is lacking, which X may have refused."""
         if self.trouble is None:
-            return None
+            return Hold(lacking, text)
         now = self._clock()
         until = None if self._again_at is None else now.wall + self._again_at - now.mono
-        return Hold.after(self.trouble, f"{text}: {self.trouble}", until)
+        return Hold.after(self.trouble, lacking, f"{text}: {self.trouble}", until)
 
     def due(self) -> float:
         """Return when there is more to do (monotonic seconds)."""

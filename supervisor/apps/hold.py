@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from traptor.supervisor.xapi.failures import RateLimited, XFailure
+from traptor.supervisor.xapi.failures import (
+    BadAnswer,
+    CapExceeded,
+    OutOfCredit,
+    RateLimited,
+    ServerTrouble,
+    XFailure,
+)
 
 
 class HoldKind(StrEnum):
@@ -35,10 +42,18 @@ class Hold:
     until: float | None = None
 
     @classmethod
-    def after(cls, failure: XFailure, text: str, until: float | None) -> Hold:
-        """Return the reason that a failed request is, of those that no credentials or money cure."""
-        is_limit = isinstance(failure, RateLimited)
-        return cls(HoldKind.RATE_LIMITED if is_limit else HoldKind.X_AWAY, text, until)
+    def after(cls, failure: XFailure, lacking: HoldKind, text: str, until: float | None) -> Hold:
+        """Return the reason after a failed request; `lacking`, where the failure is of no other kind."""
+        match failure:
+            case ServerTrouble() | BadAnswer():
+                kind = HoldKind.X_AWAY
+            case RateLimited():
+                kind = HoldKind.RATE_LIMITED
+            case OutOfCredit() | CapExceeded():
+                kind = HoldKind.OUT_OF_CREDIT
+            case _:
+                kind = lacking
+        return cls(kind, text, until)
 
     @property
     def closes(self) -> bool:

@@ -344,10 +344,11 @@ def test_filters_of_others_take_room(start: Callable[..., AppWorld]) -> None:
 UNANSWERED = [
     ({"status": 503}, HoldKind.X_AWAY),
     ({"status": 429, "problem": "rate-limit-exceeded"}, HoldKind.RATE_LIMITED),
+    ({"status": 402, "problem": "credits"}, HoldKind.OUT_OF_CREDIT),
 ]
 
 
-@pytest.mark.parametrize(("answer", "expected"), UNANSWERED)
+@pytest.mark.parametrize(("answer", "expected"), [*UNANSWERED, ({"status": 400}, HoldKind.SYNCING)])
 def test_it_is_told_that_x_does_not_tell_its_filters(
     world: AppWorld, caplog: pytest.LogCaptureFixture, answer: dict[str, Any], expected: HoldKind
 ) -> None:
@@ -368,6 +369,20 @@ def test_it_is_told_that_x_does_not_tell_its_filters(
     assert "no stream opens" in told.__dict__["fields"]["effect"]
 
 
+def test_refused_first_filters_are_no_trouble_of_the_network(world: AppWorld) -> None:
+    """The ledger booked the gap as one of the network, and the advice was to look there."""
+    world.x.fault("status", endpoint="rules_change", status=404)
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> Hold | None:
+        await app.turn()
+        return app.hold()
+
+    hold = world.use(watch)
+    assert hold is not None
+    assert (hold.kind, "404" in hold.text) == (HoldKind.NO_FILTERS, True)
+
+
 def test_a_stream_that_is_open_is_told_to_go_on_while_filters_cannot_be_changed(
     world: AppWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -385,7 +400,7 @@ def test_a_stream_that_is_open_is_told_to_go_on_while_filters_cannot_be_changed(
     assert "goes on" in told.__dict__["fields"]["effect"]
 
 
-@pytest.mark.parametrize(("answer", "expected"), UNANSWERED)
+@pytest.mark.parametrize(("answer", "expected"), [*UNANSWERED, ({"status": 400}, HoldKind.NO_BEARER)])
 def test_it_is_told_that_x_gives_no_bearer_token(
     start: Callable[..., AppWorld], answer: dict[str, Any], expected: HoldKind
 ) -> None:
