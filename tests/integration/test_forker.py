@@ -60,8 +60,11 @@ def test_workers_of_a_forker_that_rehearsed_have_nothing_of_it(make_collection: 
     assert not [connection for connection in forker.net_connections() if connection.laddr]
     assert [file.name for file in collection.output.iterdir()] == ["track:0.jsonl"]
     assert "rehearsal" not in "".join(file.read_text() for file in collection.logs.iterdir())
-    sent = collection.sandbox.stop_timeline()
-    wait_for(lambda: len(collection.tweets("track:0")) == sent, "all of them, and none of a rehearsal")
+    collection.sandbox.stop_timeline()
+    wait_for(
+        lambda: len(collection.tweets("track:0")) == collection.sandbox.connections()[0]["tweets"],
+        "all of them, and none of a rehearsal",
+    )
     assert collection.stop() == 0
 
 
