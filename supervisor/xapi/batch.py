@@ -35,6 +35,7 @@ class BatchAnswer:
     existing: Mapping[str, str] = field(default_factory=dict)  # ids of filters that stood there already
     refused: Mapping[str, str] = field(default_factory=dict)  # with X's reason
     reason: str = ""  # for the rest, where X found fault with the batch
+    is_odd: bool = False  # in a form that no document gives: it may be about something else
 
 
 def batch_answer(sent: Sequence[NewFilter], status: int, raw: bytes) -> BatchAnswer | None:
@@ -65,7 +66,7 @@ def _refused_whole(status: int, raw: bytes) -> BatchAnswer | None:
     """Return the refusal of a batch in a form that no document gives: one bad value may be the cause."""
     failure = failure_of("add filters", status, raw, Quota())
     is_about_values = status in _ABOUT_THE_BODY and isinstance(failure, RequestRefused)
-    return BatchAnswer({}, reason=str(failure)) if is_about_values else None
+    return BatchAnswer({}, reason=str(failure), is_odd=True) if is_about_values else None
 
 
 def _body(raw: bytes) -> AddAnswer | None:

@@ -31,6 +31,7 @@ from traptor.supervisor.xapi.client import XClient
 from traptor.supervisor.xapi.failures import (
     BadAnswer,
     RateLimited,
+    RequestRefused,
     RuleCapExceeded,
     ServerTrouble,
     XFailure,
@@ -40,6 +41,7 @@ from traptor.supervisor.xapi.quota import Quota
 log = logging.getLogger(__name__)
 
 _MOST_PAGES = 200
+_MOST_ODD = 3  # values that X refuses with one text that no document gives: then it is not about values
 _NO_GOAL = Goal("", {})
 
 
@@ -79,6 +81,7 @@ class Sync:
         self._knows_all = False  # X told all filters, and what became of each change since
         self._vanished: list[ListedFilter] = []
         self._doubts = 0
+        self._odd: list[str] = []  # what X said of single values in such a form, in a row
         self._rest = NO_REST
 
     def want(self, goal: Goal) -> None:
@@ -214,6 +217,13 @@ class Sync:
         self._told(RequestKind.CHANGE, quota)
         values = [one.value for one in filters]
         self._keep(self.standing.added(values, answer, self._clock().mono))
+        if not answer.is_odd:
+            self._odd = []
+        elif len(values) == 1:
+            self._odd = [*[said for said in self._odd if said == answer.reason], answer.reason]
+        if len(self._odd) == _MOST_ODD:
+            self._odd = []
+            raise RequestRefused(answer.reason, quota)
 
     async def _delete(self, ids: Sequence[str]) -> None:
         self._spend(RequestKind.CHANGE)

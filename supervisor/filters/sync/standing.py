@@ -14,6 +14,7 @@ from traptor.supervisor.xapi.batch import BatchAnswer
 EFFECT_S = 20.0  # from the answer until a change is in effect, by X's documents
 KNOWN_AFTER_S = 60.0  # a deleted filter may still be named by posts
 _REFUSED_S = 3_600.0  # before a refused value is tried again: X changes its mind, and its language
+_ODDLY_REFUSED_S = 900.0  # where it is not certain that the value is the cause
 _RETRY_S = 60.0
 _STRANGER_S = 3_600.0  # longer than looks are apart, so that two programs do not delete each other's for ever
 _FULL_S = 300.0
@@ -169,20 +170,25 @@ class Standing:
             return after
         if len(rest) < len(sent):  # what X passes over beside others was not tried on its own
             return after._to_try(rest)
-        return after.halved(rest, answer.reason or "X does not take it and gives no reason", now)
+        reason = answer.reason or "X does not take it and gives no reason"
+        return after.halved(rest, Refusal(reason, now + (_ODDLY_REFUSED_S if answer.is_odd else _REFUSED_S)))
 
-    def halved(self, batch: Sequence[str], reason: str, now: float) -> Standing:
+    def halved(self, batch: Sequence[str], refusal: Refusal) -> Standing:
         """Return it after a refusal that names no value: a single one is refused, more are parted."""
         if len(batch) == 1:
-            return replace(self, refused={**self.refused, batch[0]: Refusal(reason, now + _REFUSED_S)})
+            refused = {**self.refused, batch[0]: refusal}
+            return replace(self, refused=refused, splits=self._splits_without(batch))
         middle = len(batch) // 2
         return self._to_try(batch[:middle], batch[middle:])
 
     def _to_try(self, *parts: Sequence[str]) -> Standing:
         """Return it with these parts of a batch to be tried on their own, before all others."""
         parted = {value for part in parts for value in part}
-        kept = [tuple(value for value in split if value not in parted) for split in self.splits]
-        return replace(self, splits=(*map(tuple, parts), *[split for split in kept if split]))
+        return replace(self, splits=(*map(tuple, parts), *self._splits_without(parted)))
+
+    def _splits_without(self, values: Container[str]) -> tuple[tuple[str, ...], ...]:
+        kept = [tuple(value for value in split if value not in values) for split in self.splits]
+        return tuple(split for split in kept if split)
 
     def without_splits(self) -> Standing:
         """Return it when nothing of refused batches is left to try."""

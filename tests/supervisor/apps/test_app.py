@@ -26,6 +26,7 @@ from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, Reads
 from traptor.supervisor.xapi.batch import NewFilter
 from traptor.supervisor.xapi.exchange import TIMEOUT_S, Ask, Exchange, Reply
+from traptor.supervisor.xapi.failures import RequestRefused
 from traptor.supervisor.xapi.quota import Quota
 
 
@@ -248,6 +249,46 @@ def test_what_x_refuses_goes_back_to_its_rule_and_the_rest_goes_in(
         lines = [record.fields["key"] for record in caplog.records if record.getMessage() == "rule rejected"]
         assert sorted(lines) == ["traptor-track:0:0", "traptor-track:0:49"]
         assert kind(app) is None
+
+
+def test_a_passing_refusal_of_all_changes_condemns_few_values_and_not_for_long(world: AppWorld) -> None:
+    """Each value was refused on its own, one request after the other, for an hour."""
+    world.x.fault("status", endpoint="rules_change", status=400)
+    world.serve(track=[f"storm {number}" for number in range(40)])
+
+    async def watch(app: App) -> None:
+        await app.turn()
+        assert isinstance(app.filtering.trouble, RequestRefused)
+        assert len(app.composed.refused) == 3
+        assert len(world.asked("rules_change")) <= 10
+        world.x.clear_faults()
+        world.clock.added_s += 901.0
+        await world.settled(app)
+        assert len(world.values) == 40
+
+    world.use(watch)
+
+
+def test_many_bad_values_in_a_row_keep_the_others_out_for_a_while_only(world: AppWorld) -> None:
+    """A value that made X refuse the request stands no longer before those that were not tried."""
+    world.serve(track=[f"{'bad' if number < 5 else 'storm'} {number}" for number in range(12)])
+
+    async def watch(app: App) -> None:
+        for _ in range(3):
+            await app.turn()
+            world.clock.added_s += 901.0
+        assert world.values == sorted(f"storm {number}" for number in range(5, 12))
+
+    world.use(watch, exchange=FaultFindingExchange)
+
+
+class FaultFindingExchange(Exchange):
+    """Has X refuse a request with a bad value as a whole, in a form that no document gives."""
+
+    async def ask(self, ask: Ask, authorization: str, timeout_s: float = TIMEOUT_S) -> Reply:
+        if "bad" in str(ask.body):
+            return Reply(400, Quota(), b'{"title": "Bad Request", "status": 400}')
+        return await super().ask(ask, authorization, timeout_s)
 
 
 def test_a_refused_clause_does_not_keep_others_of_its_filter_out(start: Callable[..., AppWorld]) -> None:

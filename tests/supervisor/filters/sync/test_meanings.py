@@ -125,7 +125,7 @@ def test_a_foreign_filter_means_nothing_unless_it_is_used() -> None:
 
 def test_a_restart_remembers_effects_refusals_and_what_was_taken() -> None:
     known = standing("a", "b").seen("100", 5.0)
-    known = known.halved(["bad"], "no", 10.0).deleted(["101"], 10.0, found_all=True)
+    known = known.halved(["bad"], Refusal("no", 3_610.0)).deleted(["101"], 10.0, found_all=True)
     dump = json.loads(json.dumps(changed_pieces(Standing(), known, 10.0, WALL)))
     after = load_standing(dump, 500.0, WALL + 2)
     assert not after.is_fresh

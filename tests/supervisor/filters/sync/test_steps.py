@@ -10,7 +10,7 @@ from support.toyx import ToyX
 from traptor.supervisor.filters.language.reading import read_filter
 from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, subjects, subjects_of
-from traptor.supervisor.filters.sync.standing import EFFECT_S, KNOWN_AFTER_S, Standing
+from traptor.supervisor.filters.sync.standing import EFFECT_S, KNOWN_AFTER_S, Refusal, Standing
 from traptor.supervisor.filters.sync.steps import (
     BATCH,
     Add,
@@ -356,6 +356,11 @@ def test_what_follows_from_the_filters_is_kept_with_them(steps: list[tuple[str, 
 
 def test_refusals_that_are_over_are_forgotten_by_the_next_list() -> None:
     """Rules come and go for years: what X once refused must not pile up in memory and state_dir."""
-    known = Standing().listed([], 0.0).halved(["w1"], "no", 10.0).halved(["w2"], "no", 3_000.0)
+    known = (
+        Standing()
+        .listed([], 0.0)
+        .halved(["w1"], Refusal("no", 3_610.0))
+        .halved(["w2"], Refusal("no", 6_600.0))
+    )
     assert set(known.listed([], 3_500.0).refused) == {"w1", "w2"}
     assert set(known.listed([], 3_700.0).refused) == {"w2"}
