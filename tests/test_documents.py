@@ -185,13 +185,13 @@ def command_lines() -> list[tuple[str, list[str]]]:
 
 def unknown_options(command: click.Command, words: list[str]) -> set[str]:
     """The options that neither the command nor the subcommands that are named have."""
-    context = click.Context(command)
+    context = click.Context(command, **command.context_settings)
     known = {
         name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)
     }
     for word in words[1:]:
         if isinstance(command, click.Group) and (next_one := command.get_command(context, word)) is not None:
-            command, context = next_one, click.Context(next_one, parent=context)
+            command, context = next_one, click.Context(next_one, parent=context, **next_one.context_settings)
             known |= {name for option in command.get_params(context) for name in option.opts}
     wanting = (
         {command.name or ""} if isinstance(command, click.Group) and needs_subcommand(command) else set()

@@ -369,7 +369,7 @@ def test_plan_shows_three_connections_for_5500_follow_and_352_track_rules(make_c
     assert done.returncode == 0, done.stderr
     rows = plan_rows(done.stdout)
     assert {name: row[:2] for name, row in rows.items()} == {
-        "follow:0": ["5000", "5000"],
+        "follow:0": ["5,000", "5,000"],
         "follow:0.2": ["500", "500"],
         "track:0": ["352", "352"],
     }

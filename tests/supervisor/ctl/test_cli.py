@@ -64,7 +64,10 @@ def test_a_stdout_without_room_is_an_error_in_one_sentence(
 
 
 def test_the_list_of_commands_says_of_each_a_whole_sentence_in_a_terminal_of_80_columns() -> None:
-    lists = [group.get_help(click.Context(group, terminal_width=_WIDE)) for group in groups_in(main)]
+    lists = [
+        group.get_help(click.Context(group, terminal_width=_WIDE, **group.context_settings))
+        for group in groups_in(main)
+    ]
     lines = [line for text in lists for line in text.partition("Commands:")[2].splitlines()]
     assert any(line.split()[:1] == ["load"] for line in lines), "those of the rule kit are seen too"
     assert [line for line in lines if line.endswith("...")] == []

@@ -157,6 +157,15 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(desk: Desk, x: XSandb
     assert "asked again" in found.stderr
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell runs in the background ignores interrupts, and so do these tests then."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_tells_how_to_go_on(tmp_path: Path) -> None:
     with x_sandbox(compliance_s=3600.0) as x:
         desk = Desk(tmp_path, x.url)

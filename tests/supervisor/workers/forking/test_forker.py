@@ -39,6 +39,11 @@ def _tell_whether_it_collects(_connection: str, fds: Sequence[int], parent_pid: 
     os.write(fds[0], str(gc.isenabled()).encode())
 
 
+@pytest.fixture(autouse=True)
+def enough_time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forker_module, "_END_S", DEADLINE_S)
+
+
 @pytest.fixture
 def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
