@@ -85,7 +85,7 @@ def ownerless(state_dir: Path) -> dict[str, Left]:
 def _ownerless_in(folder: str) -> Iterator[Path]:
     """Yield the outboxes in a folder that no process has open."""
     for number in _generations(folder):
-        if _is_free(f"{folder}/{number}/{OUTBOX_LOCK}"):
+        if is_ownerless(f"{folder}/{number}"):
             yield Path(folder, str(number))
 
 
@@ -129,14 +129,10 @@ def _size(path: Path) -> int:
         return 0
 
 
-def is_ownerless(outbox: Path) -> bool:
+def is_ownerless(outbox: Path | str) -> bool:
     """Tell whether no process has this outbox open now."""
-    return _is_free(f"{outbox}/{OUTBOX_LOCK}")
-
-
-def _is_free(lock: str) -> bool:
     try:
-        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(f"{outbox}/{OUTBOX_LOCK}", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
