@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.reports import report
 
 from traptor.common.counts import Counters
 from traptor.common.errors import ProtocolError
 from traptor.common.messages import (
     HEADER,
     MAX_FRAME_BYTES,
-    Activity,
     Close,
     Connect,
     Connected,
@@ -19,7 +19,6 @@ from traptor.common.messages import (
     DisconnectKind,
     Drain,
     MayConnect,
-    Report,
     Rules,
     frame,
     from_master,
@@ -84,20 +83,6 @@ def test_a_frame_that_is_too_large_is_refused_before_it_is_sent() -> None:
     )
     with pytest.raises(ProtocolError, match="larger than"):
         frame(message)
-
-
-def report(counters: Counters, seen_filters: tuple[str, ...] = ()) -> Report:
-    return Report(
-        at=1.0,
-        activity=Activity.READING,
-        activity_since=1.0,
-        last_byte_at=1.0,
-        safe_until=1.0,
-        backlog=0,
-        outbox_bytes=0,
-        counters=counters,
-        seen_filters=seen_filters,
-    )
 
 
 def test_a_report_is_not_urgent_unless_posts_are_billed_or_filters_are_in_effect() -> None:

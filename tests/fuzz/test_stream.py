@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.births import worker_settings
 from support.fuzzing import JSON_VALUES, TWEETS, examples, line_of, mangled, paths, replaced
+from support.reports import report
 
 from traptor.common.birth import Birth, KafkaSettings
-from traptor.common.messages import HEADER, Activity, Report, frame, from_worker
+from traptor.common.messages import HEADER, frame, from_worker
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rule
 from traptor.worker.delivery.latency import Latency
@@ -130,15 +131,6 @@ def test_any_line_is_delivered_as_json_or_counted(line: bytes) -> None:
     assert len(kept.messages) == 1 - counters.broken
     for message in kept.messages:
         check(line, message)
-    report = Report(
-        at=1.0,
-        activity=Activity.READING,
-        activity_since=1.0,
-        last_byte_at=1.0,
-        safe_until=1.0,
-        backlog=0,
-        outbox_bytes=0,
-        counters=counters,
-    )
-    assert from_worker(frame(report)[HEADER.size :]) == report
+    told = report(counters)
+    assert from_worker(frame(told)[HEADER.size :]) == told
     assert counters.limited < 2**53

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from support.reports import report
 from support.waiting import DEADLINE_S
 
 from traptor.common.counts import Counters
@@ -31,16 +32,7 @@ class Idle:
         raise AssertionError(message)
 
     def report(self) -> Report:
-        return Report(
-            at=1.0,
-            activity=Activity.WAITING,
-            activity_since=1.0,
-            last_byte_at=1.0,
-            safe_until=1.0,
-            backlog=0,
-            outbox_bytes=0,
-            counters=Counters(),
-        )
+        return report(Counters(), Activity.WAITING)
 
     def drained_instead(self) -> bool:
         return False

@@ -15,12 +15,11 @@ from support.gatesink import GateSink
 from support.making_posts import post_fields, post_line, single
 from support.making_tweets import rule
 from support.postpipelines import BIRTH, added, handled
+from support.reports import report
 
 from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
     HEADER,
-    Activity,
-    Report,
     frame,
     from_worker,
 )
@@ -259,17 +258,8 @@ def test_any_line_is_delivered_as_json_or_counted(posts: list[tuple[str, list[st
     assert counters.broken + sum(counters.other.values()) == 1
     for message, (text, _) in zip(messages, posts, strict=True):
         assert json.loads(message.body)["data"]["text"] == text
-    report = Report(
-        at=1.0,
-        activity=Activity.READING,
-        activity_since=1.0,
-        last_byte_at=1.0,
-        safe_until=1.0,
-        backlog=0,
-        outbox_bytes=0,
-        counters=counters,
-    )
-    assert from_worker(frame(report)[HEADER.size :]) == report
+    told = report(counters)
+    assert from_worker(frame(told)[HEADER.size :]) == told
 
 
 def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered() -> None:

@@ -8,23 +8,15 @@ import resource
 import socket
 from collections.abc import Callable
 
+from support.reports import report
 from support.waiting import DEADLINE_S
 
 from traptor.common.counts import Counters
-from traptor.common.messages import Activity, FromWorker, Ready, Report, Sample, frame
+from traptor.common.messages import FromWorker, Ready, Sample, frame
 from traptor.supervisor.workers.channel import Channel
 from traptor.supervisor.workers.switchboard import Switchboard
 
-REPORT = Report(
-    at=1.0,
-    activity=Activity.READING,
-    activity_since=1.0,
-    last_byte_at=1.0,
-    safe_until=1.0,
-    backlog=0,
-    outbox_bytes=0,
-    counters=Counters(received=3, matched=2),
-)
+REPORT = report(Counters(received=3, matched=2))
 
 
 class Lines:
