@@ -15,13 +15,12 @@ from traptor.common.rules.normalise import KEY_PREFIX
 from traptor.common.rules.rule import GroupId, RuleType
 from traptor.common.text import counted
 from traptor.supervisor.heartbeats import read_heartbeats
-from traptor.supervisor.pulse import LIFETIMES, Found
+from traptor.supervisor.pulse import LIFETIMES, Found, Sent
 
 _SCAN_COUNT = 1_000
 _KNOWN = (*RuleType, "location")
 _MOST_TYPES = 20
 _LOOK_S = 0.2
-_RENEWED_S = 0.05  # a lifetime that has grown by this much was renewed
 
 
 @dataclass
@@ -72,23 +71,24 @@ async def find_foreign_heartbeats(
     heartbeat, but no time when there are none.
     """
     foreign: set[GroupId] = set()
+    first: dict[GroupId, Sent] = {}
     ends = time.monotonic() + LIFETIMES * interval_s
     try:
-        seen = await _beating(client, groups)
-        while seen.keys() - foreign and time.monotonic() < ends:
-            await asyncio.sleep(min(_LOOK_S, interval_s / 4))
+        while True:
+            asked_at = time.monotonic()
             now = await _beating(client, groups)
-            foreign |= {group for group in now.keys() & seen.keys() if _is_renewed(seen[group], now[group])}
-            seen = now
+            answered_at = time.monotonic()
+            for group, found in now.items():
+                sent = first.setdefault(group, Sent(found.value, found.remaining_s, answered_at))
+                if found.is_of_another(sent, asked_at):
+                    foreign.add(group)
+            if not now.keys() - foreign or answered_at >= ends:
+                return sorted(foreign)
+            await asyncio.sleep(min(_LOOK_S, interval_s / 4))
     except REDIS_ERRORS as error:
         raise unavailable(client, error) from error
-    return sorted(foreign)
 
 
 async def _beating(client: redis.asyncio.Redis, groups: Sequence[GroupId]) -> dict[GroupId, Found]:
     found = await read_heartbeats(client, groups) if groups else []
     return {group: one for group, one in zip(groups, found, strict=True) if one is not None}
-
-
-def _is_renewed(before: Found, after: Found) -> bool:
-    return after.value != before.value or after.remaining_s > before.remaining_s + _RENEWED_S
