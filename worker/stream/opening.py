@@ -140,7 +140,11 @@ class _Watched:
             addresses = 1  # the connect will raise the error
         self.timeout = self.opening.share_s(addresses)
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # the class that this is added to
-        self.opening.watch(sock)
+        try:
+            self.opening.watch(sock)
+        except OSError:
+            sock.close()
+            raise
         return sock
 
     def _by_socks(self) -> socket.socket:

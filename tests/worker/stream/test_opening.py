@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+import requests
 from support.answers import CONNECT, SETTINGS
 from support.leftovers import Leftovers
 from support.rawserver import RawServer
@@ -18,7 +19,7 @@ from support.streamclient import HEAD, StreamClient
 from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.messages import HEADER, Disconnected, DisconnectKind, frame, from_worker
-from traptor.worker.stream.opening import Opening
+from traptor.worker.stream.opening import Opening, OpeningAdapter
 from traptor.worker.stream.v1 import V1Stream
 
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\n"
@@ -210,6 +211,20 @@ def test_what_comes_too_late_to_be_watched_is_refused() -> None:
     wait_for(lambda: opening.overdue, "the deadline")
     with socket.socket() as sock, pytest.raises(TimeoutError):
         opening.watch(sock)
+    opening.end()
+
+
+def test_a_connection_made_too_late_is_closed(server: RawServer) -> None:
+    opening = Opening(0.001)
+    opening.begin()
+    wait_for(lambda: opening.overdue, "the deadline")
+    with requests.Session() as session:
+        session.mount("http://", OpeningAdapter(opening, source_address=None))
+        left = Leftovers()
+        with pytest.raises(requests.ConnectionError) as caught:
+            session.get(server.url)
+        left.wait_gone()  # while the error still keeps all its frames
+    assert "no answer within" in str(caught.value)
     opening.end()
 
 
