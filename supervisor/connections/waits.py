@@ -42,6 +42,7 @@ class WaitKind(StrEnum):
     NETWORK = "network"
     SERVER_ERRORS = "server_errors"
     SHORT_STREAMS = "short_streams"
+    BROKEN_STREAMS = "broken_streams"
     RATE_LIMITED = "rate_limited"
     SLOT_HELD = "slot_held"
     RESTS = "rests"  # after a failure that a lasting stream has made up for
@@ -58,6 +59,8 @@ class WaitKind(StrEnum):
     EFFECT = "effect"  # it streams, and no filter of its app is in effect
 
 
+_OF_NETWORK = frozenset({WaitKind.NETWORK, WaitKind.BROKEN_STREAMS})
+
 PASSING = frozenset({WaitKind.STARTING, WaitKind.CONNECTING, WaitKind.TURN, WaitKind.PACED})
 """On the way to a stream: what kept the connection from it before is still the reason that it has none."""
 
@@ -70,6 +73,7 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
     Hindrance.NETWORK: WaitKind.NETWORK,
     Hindrance.HTTP: WaitKind.SERVER_ERRORS,
     Hindrance.CLOSED: WaitKind.SHORT_STREAMS,
+    Hindrance.BROKEN: WaitKind.BROKEN_STREAMS,
     Hindrance.RATE_LIMITED: WaitKind.RATE_LIMITED,
     Hindrance.SLOT_HELD: WaitKind.SLOT_HELD,
     Hindrance.RESTS: WaitKind.RESTS,
@@ -171,6 +175,13 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
         "find out who else uses the key; or add a spare key",
         "find out who else uses the app, or wait: X closes its stream",
     ),
+    WaitKind.BROKEN_STREAMS: WaitMeaning(
+        GapCause.NETWORK,
+        ERROR,
+        _BLIP_S,
+        "look at the network and the proxy, and find out who else uses the key; or add a spare key",
+        "look at the network and the proxy, and find out who else uses the app",
+    ),
     WaitKind.RATE_LIMITED: WaitMeaning(
         GapCause.RATE_LIMITED,
         ERROR,
@@ -225,7 +236,7 @@ class Wait:
         """Return the wait for a key that may not connect; for the network, with the error."""
         assert verdict.hindrance is not None
         kind, text = OF_HINDRANCE[verdict.hindrance], verdict.reason
-        if kind is WaitKind.NETWORK and network_error:
+        if kind in _OF_NETWORK and network_error:
             text = f"{text} ({network_error})"
         return cls(kind, text, verdict.not_before, key)
 

@@ -58,7 +58,7 @@ class Trial:
         """Return the trial after a connection moved to another key, whose result is unknown yet."""
         moves = 0 if self._has_helped(now) else self.moves
         hold_s = doubled(limits.rate_limit_backoff, moves, limits.rate_limit_backoff_max)
-        return Trial(moves + 1, now + hold_s, failure is FailureKind.CLOSED)
+        return Trial(moves + 1, now + hold_s, failure in (FailureKind.CLOSED, FailureKind.BROKEN))
 
     def connected(self, at: float) -> Trial:
         """Return the trial after some key got a 200."""
@@ -67,7 +67,7 @@ class Trial:
         return replace(self, opened_at=at)
 
     def closed(self, at: float) -> Trial:
-        """Return the trial after some key's stream was closed soon after its 200."""
+        """Return the trial after some key's stream ended soon after its 200, and not by us."""
         return Trial() if self._has_helped(at) else replace(self, opened_at=None)
 
     def _has_helped(self, now: float) -> bool:
@@ -95,7 +95,7 @@ class Trials:
         self._set(self._trial.connected(now))
 
     def closed(self, now: float) -> None:
-        """Record that some key's stream was closed soon after its 200."""
+        """Record that some key's stream ended soon after its 200, and not by us."""
         self._set(self._trial.closed(now))
 
     def _set(self, trial: Trial) -> None:

@@ -63,7 +63,7 @@ class KeyRecords:
         """
         record = self.of(key_id)
         self._keep(key_id, record.stream_ended(streamed_for_s, kind, now, self.limits, self._rng))
-        if streamed_for_s < LASTING_S and kind is DisconnectKind.SERVER_CLOSE:
+        if streamed_for_s < LASTING_S and Failure.of_short_stream(kind) is not None:
             self._trials.closed(now)
 
     def streams_over(self, key_id: str, now: float) -> None:

@@ -46,6 +46,7 @@ COOLING: Mapping[Hindrance, bool] = {
     Hindrance.CLOSED: True,
     Hindrance.SLOT_HELD: True,
     # The network or the server is to blame, and the connection reports it.
+    Hindrance.BROKEN: False,
     Hindrance.NETWORK: False,
     Hindrance.HTTP: False,
     Hindrance.RESTS: False,

@@ -142,6 +142,21 @@ def test_a_streaming_key_that_fails_when_it_connects_again_gives_its_connection_
     assert len(asked) <= 2
 
 
+def test_a_key_whose_stream_breaks_twice_right_after_its_200_gives_its_connection_to_the_spare(
+    make_collection: Make,
+) -> None:
+    """Once is the network's; a break that comes again may be the key's."""
+    collection = start(make_collection, "k1", "k2")
+    collection.sandbox.fault("reset", account="k1", on="connects", after=0.1, times=1000)
+    collection.start()
+    wait_key(collection, "k2")
+    assert states(collection) == {"k1": "COOLING", "k2": "OK"}
+    asked = attempts(collection, "k1")
+    watch(collection, SETTLED_S)
+    assert attempts(collection, "k1") == asked, "a key that failed is not asked again"
+    assert len(asked) == 2
+
+
 def test_a_key_without_budget_gives_its_connection_to_the_spare(make_collection: Make) -> None:
     collection = start(make_collection, "k1", "k2", connects=1, connects_window="10m")
     collection.start()

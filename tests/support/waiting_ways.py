@@ -158,6 +158,7 @@ WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (resting(FailureKind.NETWORK), WaitKind.NETWORK, GapCause.NETWORK),
     (resting(FailureKind.HTTP), WaitKind.SERVER_ERRORS, GapCause.NETWORK),
     (resting(FailureKind.CLOSED), WaitKind.SHORT_STREAMS, GapCause.SERVER_CLOSE),
+    (resting(FailureKind.BROKEN), WaitKind.BROKEN_STREAMS, GapCause.NETWORK),
     (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),
     (resting(FailureKind.SLOT_HELD), WaitKind.SLOT_HELD, GapCause.SLOT_HELD),
     (no_app, WaitKind.NO_APP, GapCause.START),

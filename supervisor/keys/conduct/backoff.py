@@ -1,9 +1,10 @@
 """Compute how long a key rests after failures, by Twitter's rules for reconnecting.
 
 Twitter, "Connecting to a streaming endpoint": network errors 250 ms more each time up to 16 s; HTTP errors
-from 5 s doubled up to 320 s, and so for a clean close soon after a 200; 420 and 429 from 60 s doubled. A
-stream that lasted and then ended is no failure: the reconnect after it is due at once, and the steps start
-over with the next failure.
+from 5 s doubled up to 320 s, and so for a clean close soon after a 200; 420 and 429 from 60 s doubled. The
+first break soon after a 200 is a network error, further ones are closes: at the pace of network errors they
+would spend the connects of 15 minutes in two. A stream that lasted and then ended is no failure: the
+reconnect after it is due at once, and the steps start over with the next failure.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class KeyBackoff:
     network: int = 0
     http: int = 0
     rate_limited: int = 0
-    closed: int = 0
+    closed: int = 0  # ends soon after a 200 that were waited out in less than the steps of HTTP errors
     until: float | None = None
     last: FailureKind | None = None  # the latest failure since the last success
 
@@ -62,7 +63,9 @@ class KeyBackoff:
                 return min(limits.network_backoff * (self.network + 1), limits.network_backoff_max)
             case FailureKind.CLOSED if self.closed < limits.closes_at_once:
                 return 0.0
-            case FailureKind.HTTP | FailureKind.CLOSED:
+            case FailureKind.BROKEN if not self.closed:
+                return limits.network_backoff
+            case FailureKind.HTTP | FailureKind.CLOSED | FailureKind.BROKEN:
                 return doubled(limits.http_backoff, self.http, limits.http_backoff_max)
             case FailureKind.RATE_LIMITED | FailureKind.SLOT_HELD:
                 return doubled(limits.rate_limit_backoff, self.rate_limited, limits.rate_limit_backoff_max)
@@ -75,7 +78,9 @@ class KeyBackoff:
                 return replace(self, network=self.network + 1)
             case FailureKind.CLOSED if step == 0:
                 return replace(self, closed=self.closed + 1)
-            case FailureKind.HTTP | FailureKind.CLOSED:
+            case FailureKind.BROKEN if not self.closed:
+                return replace(self, closed=1)
+            case FailureKind.HTTP | FailureKind.CLOSED | FailureKind.BROKEN:
                 return replace(self, http=self.http + 1)
             case _:
                 return replace(self, rate_limited=self.rate_limited + 1)

@@ -91,6 +91,7 @@ def _is_plausible(record: KeyRecord, saved_at: float) -> bool:
         backoff.network,
         backoff.http,
         backoff.rate_limited,
+        backoff.closed,
         record.quarantine_level,
         record.overlap_refusals,
     )

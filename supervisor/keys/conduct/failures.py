@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
     NETWORK = "network"
     HTTP = "http"
     CLOSED = "closed"  # cleanly, soon after its 200
+    BROKEN = "broken"  # its stream was reset or cut off, soon after its 200
     RATE_LIMITED = "rate_limited"
     SLOT_HELD = "slot_held"  # 429 of v2: the app has as many connections as it may have
     UNAUTHORIZED = "unauthorized"
@@ -65,10 +66,13 @@ class Failure:
     def of_short_stream(cls, kind: DisconnectKind) -> Failure | None:
         """Return what the end of a stream younger than LASTING_S means for its key; None: nothing.
 
-        A clean close takes the slow steps of HTTP errors: the server answered and closed deliberately.
+        A clean close takes the slow steps of HTTP errors: the server answered and closed deliberately. So
+        does a break that comes again: the network is there, as it brought the 200.
         """
         match kind:
-            case DisconnectKind.NETWORK | DisconnectKind.STALL:
+            case DisconnectKind.NETWORK:
+                return cls(FailureKind.BROKEN, text="the stream broke soon after its 200")
+            case DisconnectKind.STALL:
                 return cls(FailureKind.NETWORK, text=f"the stream ended soon after its 200: {kind}")
             case DisconnectKind.SERVER_CLOSE | DisconnectKind.HTTP:
                 return cls(FailureKind.CLOSED, text="the server closed the stream soon after its 200")

@@ -40,6 +40,7 @@ class Hindrance(StrEnum):
     NETWORK = "network"
     HTTP = "http"
     CLOSED = "closed"
+    BROKEN = "broken"
     RATE_LIMITED = "rate_limited"
     SLOT_HELD = "slot_held"
     RESTS = "rests"  # a stream that lasted has made up for them
@@ -49,6 +50,7 @@ _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
     FailureKind.NETWORK: (Hindrance.NETWORK, "the key rests: the network failed"),
     FailureKind.HTTP: (Hindrance.HTTP, "the key rests: the server answered with an error"),
     FailureKind.CLOSED: (Hindrance.CLOSED, "the key rests: its stream was closed soon after the 200"),
+    FailureKind.BROKEN: (Hindrance.BROKEN, "the key rests: its stream broke soon after the 200"),
     FailureKind.RATE_LIMITED: (Hindrance.RATE_LIMITED, "the key rests: the server answered 420 or 429"),
     FailureKind.SLOT_HELD: (Hindrance.SLOT_HELD, "the app's connection is taken"),
     None: (Hindrance.RESTS, "the key rests after an earlier failure"),

@@ -94,6 +94,24 @@ def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growin
     assert fourth - third >= 4.0
 
 
+def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_closes(
+    make_collection: Make,
+) -> None:
+    collection = started(make_collection, http_backoff="2s")
+    collection.sandbox.v2.fault("reset", app="app", on="connects", after=0.1, times=4)
+    collection.start()
+    wait_for(
+        lambda: "broke soon after the 200" in (collection.connection("v2:app").get("waits_for") or ""),
+        "the status says why",
+    )
+    wait_for(lambda: len(connects(collection)) >= 4, "it is tried again")
+    first, second, third, fourth = [one["at_mono"] for one in connects(collection)][:4]
+    assert second - first < third - second < fourth - third
+    assert third - second >= 2.0
+    assert fourth - third >= 4.0
+    assert {gap["cause"] for gap in collection.gaps("v2:app")} <= {"start", "network"}
+
+
 def test_errors_of_the_rules_endpoint_leave_the_stream_alone(make_collection: Make) -> None:
     collection = started(make_collection)
     collection.start()

@@ -19,8 +19,9 @@ from traptor.supervisor.keys.leases import Lease
 
 LIMITS = PoolLimits()
 FRESH, HELD = Trial(), Trial(moves=1, not_before=60.0)
-LIMITED, CLOSED = FailureKind.RATE_LIMITED, FailureKind.CLOSED
+LIMITED, CLOSED, BROKEN = FailureKind.RATE_LIMITED, FailureKind.CLOSED, FailureKind.BROKEN
 NETWORK, HTTP = FailureKind.NETWORK, FailureKind.HTTP
+ENDS = {CLOSED: DisconnectKind.SERVER_CLOSE, BROKEN: DisconnectKind.NETWORK}
 
 
 # ---- the choice
@@ -31,6 +32,7 @@ NETWORK, HTTP = FailureKind.NETWORK, FailureKind.HTTP
     [
         (KeyWait(60.0, False, LIMITED), Move.TRY, Move.STAY),
         (KeyWait(5.0, False, CLOSED), Move.TRY, Move.STAY),
+        (KeyWait(5.0, False, BROKEN), Move.TRY, Move.STAY),
         (KeyWait(5.0, False, HTTP), Move.STAY, Move.STAY),
         (KeyWait(16.0, False, NETWORK), Move.STAY, Move.STAY),
         (KeyWait(280.0, True, None), Move.GO, Move.GO),
@@ -60,12 +62,13 @@ def test_a_200_after_a_rate_limit_lets_the_others_follow_at_once() -> None:
     assert Trial().moved(LIMITED, LIMITS, 0.0).connected(1.0) == Trial()
 
 
-def test_after_an_early_close_only_a_stream_that_lasts_lets_the_others_follow() -> None:
-    opened = Trial().moved(CLOSED, LIMITS, 0.0).connected(1.0)
+@pytest.mark.parametrize("end", ENDS)
+def test_after_an_early_end_only_a_stream_that_lasts_lets_the_others_follow(end: FailureKind) -> None:
+    opened = Trial().moved(end, LIMITS, 0.0).connected(1.0)
     assert opened.due == 1.0 + LASTING_S
     assert opened.closed(2.0).due == 60.0
-    assert opened.moved(CLOSED, LIMITS, opened.due).due == opened.due + 60.0, "the steps begin anew"
-    assert opened.closed(2.0).moved(CLOSED, LIMITS, 60.0).due == 60.0 + 120.0
+    assert opened.moved(end, LIMITS, opened.due).due == opened.due + 60.0, "the steps begin anew"
+    assert opened.closed(2.0).moved(end, LIMITS, 60.0).due == 60.0 + 120.0
 
 
 def test_a_stream_that_has_lasted_counts_though_another_is_closed_before_anybody_moves() -> None:
@@ -123,12 +126,12 @@ class World:
         self.connects.append((self.now, key))
         self.now += 0.01
         failure = self.answer(key)
-        if failure is None or failure.kind is CLOSED:
+        if failure is None or failure.kind in ENDS:
             self.pool.records.connected(key_id, self.now)
         if failure is None:
             self.streams[name] = key
-        elif failure.kind is CLOSED:
-            self.pool.records.stream_ended(key_id, self.now, 0.0, DisconnectKind.SERVER_CLOSE)
+        elif failure.kind in ENDS:
+            self.pool.records.stream_ended(key_id, self.now, 0.0, ENDS[failure.kind])
         else:
             self.pool.records.failed(key_id, self.now, failure)
 
@@ -137,7 +140,7 @@ class World:
         return {key for _, key in self.connects}
 
 
-@pytest.mark.parametrize("kind", [LIMITED, CLOSED])
+@pytest.mark.parametrize("kind", [LIMITED, CLOSED, BROKEN])
 def test_a_key_that_fails_costs_its_connection_no_wait_when_a_spare_is_good(kind: FailureKind) -> None:
     world = World(1, 2, lambda key: Failure(kind) if key == "k0" else None)
     world.run(1.0)
@@ -163,7 +166,7 @@ def test_when_every_key_fares_alike_one_spare_is_asked_and_no_more(
 
 
 @given(
-    kind=st.sampled_from([LIMITED, CLOSED, NETWORK, HTTP]),
+    kind=st.sampled_from([LIMITED, CLOSED, BROKEN, NETWORK, HTTP]),
     connections=st.integers(1, 4),
     spares=st.integers(0, 8),
 )
@@ -174,7 +177,7 @@ def test_in_an_hour_without_any_stream_the_pool_is_asked_ever_more_seldom(
     world = World(connections, connections + spares, lambda _key: Failure(kind))
     world.run(3600.0)
     assert not world.streams
-    if kind in (LIMITED, CLOSED):
+    if kind in (LIMITED, CLOSED, BROKEN):
         assert len(world.used()) <= connections + 7, "trials at 0, 1, 3, 7, 15, 31 minutes or a little later"
     for key in world.used():
         times = [at for at, asked in world.connects if asked == key]

@@ -1,13 +1,17 @@
 """The records of keys: what each key may do after what happened to it."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.keypools import make_key, make_pool, on_host
 
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.keys.conduct.budget import Purpose
 from traptor.supervisor.keys.conduct.failures import LASTING_S, Failure, FailureKind
+from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.pool import KeyPool
 
@@ -76,6 +80,29 @@ class TestConnects:
         assert waits[0] > 0
         assert waits == sorted(waits)
         assert waits[2] > 1.5 * waits[0], "a 200 alone does not reset the steps"
+
+    @pytest.mark.parametrize("closes_at_once", [0, 1])
+    @given(
+        kinds=st.lists(
+            st.sampled_from([DisconnectKind.SERVER_CLOSE, DisconnectKind.NETWORK, DisconnectKind.HTTP])
+        )
+    )
+    def test_streams_that_end_right_after_their_200_are_no_more_than_twelve_in_a_minute(
+        self, kinds: list[DisconnectKind], closes_at_once: int
+    ) -> None:
+        """However they end: cleanly, by a reset, or in turns."""
+        pool = make_pool(
+            A, limits=PoolLimits(connects=50, connects_window=900.0, closes_at_once=closes_at_once)
+        )
+        now, opened = 0.0, []
+        for kind in itertools.cycle(kinds or [DisconnectKind.NETWORK]):
+            connect(pool, A.key_id, now)
+            opened.append(now)
+            pool.records.stream_ended(A.key_id, now, 0.0, kind)
+            now = pool.may_connect(A.key_id, Purpose.FRESH, now).not_before or now
+            if now > 60.0:
+                break
+        assert len(opened) <= 12
 
     def test_our_own_close_blames_nobody(self) -> None:
         pool = make_pool(A)

@@ -33,6 +33,7 @@ def rests(kind: FailureKind, times: int) -> list[float]:
         (FailureKind.NETWORK, [min(0.25 * n, 16.0) for n in range(1, 80)]),
         (FailureKind.HTTP, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.CLOSED, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
+        (FailureKind.BROKEN, [0.25, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.RATE_LIMITED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3600.0, 3600.0]),
     ],
 )
@@ -122,5 +123,5 @@ def test_only_ends_that_are_not_ours_blame_the_key() -> None:
     blamed = {kind: failure.kind for kind, failure in ends.items() if failure is not None}
     assert blamed.keys().isdisjoint({DisconnectKind.OWN_CLOSE, DisconnectKind.WORKER})
     assert blamed[DisconnectKind.SERVER_CLOSE] is FailureKind.CLOSED
-    assert blamed[DisconnectKind.NETWORK] is FailureKind.NETWORK
+    assert blamed[DisconnectKind.NETWORK] is FailureKind.BROKEN
     assert blamed[DisconnectKind.STALL] is FailureKind.NETWORK
