@@ -83,9 +83,9 @@ class Asker:
                 timeout=_TIMEOUT_S,
                 allow_redirects=False,
             )
-            content = answer.json() if answer.content else {}
-        except ValueError:
-            content = {}
+            content = answer.json()
+        except (ValueError, RecursionError):
+            content = None
         except requests.RequestException as error:
             # Its text holds the request; only its kind is told.
             raise XRefused(
@@ -114,7 +114,7 @@ def asker_of(settings: Settings, key_name: str | None = None) -> Asker:
 
 def _reason(content: object) -> str:
     if not isinstance(content, dict):
-        return "no reason given"
+        return "its answer cannot be read"
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     texts = (first.get("message"), content.get("detail"), content.get("title"))

@@ -40,7 +40,7 @@ def judge(
         if at is not None and any(abs(at - stream) <= NEAR_S for stream in living):
             continue
         is_near = at is not None and journal.has_connect_near(at)
-        if is_near and (one.client_ip in journal.addresses or is_ours(one.client_ip)):
+        if one.id and is_near and (one.client_ip in journal.addresses or is_ours(one.client_ip)):
             dead.append(one.id)
         else:
             others.append(_holder(one, at))

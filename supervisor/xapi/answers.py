@@ -104,9 +104,9 @@ class CountsAnswer(msgspec.Struct, frozen=True):
 
 
 class ListedConnection(msgspec.Struct, frozen=True):
-    """A connection to the stream as X knows it; times are ISO 8601."""
+    """A connection to the stream as X knows it; times are ISO 8601. What X does not say, or oddly, is ""."""
 
-    id: Id
+    id: str = ""
     endpoint_name: str = ""
     connected_at: str = ""
     disconnected_at: str = ""
@@ -115,23 +115,27 @@ class ListedConnection(msgspec.Struct, frozen=True):
 
 
 class ConnectionPage(msgspec.Struct, frozen=True):
-    """A page of connections."""
+    """A page of connections, each of which may be of any form."""
 
-    data: tuple[ListedConnection, ...] = ()
+    data: tuple[Any, ...] = ()
     meta: PageMeta = PageMeta()
 
-
-class KillResult(msgspec.Struct, frozen=True):
-    """The result of a request to end one connection."""
-
-    uuid: Id
-    success: bool
+    @property
+    def connections(self) -> tuple[ListedConnection, ...]:
+        """All of them: one that cannot be read holds a slot too."""
+        return tuple(_connection(one) for one in self.data)
 
 
 class KillResults(msgspec.Struct, frozen=True):
-    """The result for each connection."""
+    """The result for each connection, which may be of any form."""
 
-    results: tuple[KillResult, ...] = ()
+    results: tuple[Any, ...] = ()
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """The ids of those that X ended."""
+        told = (one for one in self.results if isinstance(one, dict) and one.get("success") is True)
+        return frozenset(one["uuid"] for one in told if isinstance(one.get("uuid"), str))
 
 
 class KillAnswer(msgspec.Struct, frozen=True):
@@ -162,3 +166,9 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "TokenAnswer(...)"
+
+
+def _connection(raw: Any) -> ListedConnection:
+    members = raw if isinstance(raw, dict) else {}
+    texts = {name: members.get(name) for name in ListedConnection.__struct_fields__}
+    return ListedConnection(**{name: text for name, text in texts.items() if isinstance(text, str)})

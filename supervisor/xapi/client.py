@@ -106,7 +106,7 @@ class XClient:
         token = ""
         for _ in range(_MOST_PAGES):
             page = await self._connection_page(status, token)
-            found += page.data
+            found += page.connections
             token = page.meta.next_token or ""
             if not token:
                 return tuple(found)
@@ -130,7 +130,7 @@ class XClient:
             raise ValueError(f"1 to {_MOST_UUIDS} connections can be ended at once, not {len(wanted)}")
         ask = Ask("end connections", "DELETE", _CONNECTIONS, body={"uuids": wanted})
         answer = decoded(ask, await self._exchange.ask(ask, self._authorization), KillAnswer)
-        return frozenset(one.uuid for one in answer.data.results if one.success) & frozenset(wanted)
+        return answer.data.ended & frozenset(wanted)
 
     async def usage(self) -> Usage:
         """Return what X counted in the billing month."""

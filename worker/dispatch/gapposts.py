@@ -6,6 +6,8 @@ One thread at a time calls it, when the edition in use is that of now.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from traptor.common.counts import Counters
 from traptor.common.fills import OF_BACKFILLS, FillEnd, FillMethod
@@ -15,13 +17,16 @@ from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.dispatch.bill import Bill
 from traptor.worker.dispatch.dispatch import Dispatch
 from traptor.worker.filters.asked import AskedQuery
-from traptor.worker.filters.attribution import FOREIGN
+from traptor.worker.filters.attribution import FOREIGN, Attribution
 from traptor.worker.posts.came import Came
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.past import Backlog, Taken
 from traptor.worker.posts.postline import LineKind, OtherLine
 from traptor.worker.seen.ids import number_of
-from traptor.worker.tweets.enrich import without_traptor
+from traptor.worker.tweets.enrich import Enricher, without_traptor
+
+_Attributed = tuple[PostHead, Attribution, Enricher]
+_Attribute = Callable[[PostHead, bytes], _Attributed]
 
 
 class GapPosts:
@@ -52,18 +57,8 @@ class GapPosts:
             return False
         self._tally.received_bytes += len(line)
         post = number_of(found.post.id) or 0
-        if self._delivery.seen([post])[0]:
-            self._dispatch.count_dropped()
-            return False
-        query, enricher = self._asked_by(piece), self._dispatch.filling(piece.method, None)
-        try:
-            head, attribution = query.attribute(found, line)
-            self._dispatch.deliver_filled(_new(line, head, post), attribution, enricher)
-        except RecursionError:  # nested so deeply that it could be read once, but not again from here
-            self._tally.broken += 1
-            return False
-        self._bill.delivers(piece.fill)
-        return True
+        is_seen = self._delivery.seen([post])[0]
+        return self._deliver(line, found, post, is_seen, piece.fill, partial(self._of_query, piece))
 
     def take_recovered(
         self, fill: int, line: bytes, found: PostHead | OtherLine, received_at_s: float
@@ -78,7 +73,9 @@ class GapPosts:
         post = number_of(found.post.id) or 0
         is_seen = self._delivery.seen([post])[0]
         reads = self._bill.add_post(fill, post, found, received_at_s)
-        is_new = self._deliver(line, found, post, is_seen, FillMethod.RECOVERY, fill)
+        is_new = self._deliver(
+            line, found, post, is_seen, fill, partial(self._of_filters, FillMethod.RECOVERY)
+        )
         return Taken(found.post.id, is_new, reads)
 
     # ---- a backfill
@@ -102,7 +99,9 @@ class GapPosts:
     ) -> None:
         """Deliver a post of the backfill, unless it was delivered before; `post` is its number."""
         reads = self._bill.add_post(OF_BACKFILLS, post, head, received_at_s)
-        is_new = self._deliver(raw, head, post, is_seen, FillMethod.BACKFILL, OF_BACKFILLS)
+        is_new = self._deliver(
+            raw, head, post, is_seen, OF_BACKFILLS, partial(self._of_filters, FillMethod.BACKFILL)
+        )
         backlog.took(is_new, reads, time.monotonic())
 
     def past_taken(self, safe_until: float) -> PieceFetched | None:
@@ -124,21 +123,31 @@ class GapPosts:
     # ---- parts
 
     def _deliver(
-        self, raw: bytes, head: PostHead, post: int, is_seen: bool, method: FillMethod, fill: int
+        self, raw: bytes, head: PostHead, post: int, is_seen: bool, fill: int, attribute: _Attribute
     ) -> bool:
-        """Deliver a post that names its filters; return False for one that came before or is broken."""
+        """Deliver a post of a fill; return False for one that came before or is broken."""
         if is_seen:
             self._dispatch.count_dropped()
             return False
         try:
-            found = self._dispatch.edition.attribute(head, raw)
-            group = None if found.source is FOREIGN else self._group
-            self._dispatch.deliver_filled(_new(raw, head, post), found, self._dispatch.filling(method, group))
+            named, found, enricher = attribute(head, raw)
+            self._dispatch.deliver_filled(_new(raw, named, post), found, enricher)
         except RecursionError:  # nested so deeply that it could be read once, but not again from here
             self._tally.broken += 1
             return False
         self._bill.delivers(fill)
         return True
+
+    def _of_query(self, piece: SearchPiece, head: PostHead, raw: bytes) -> _Attributed:
+        """Attribute a post that was found by a query."""
+        named, found = self._asked_by(piece).attribute(head, raw)
+        return named, found, self._dispatch.filling(piece.method, None)
+
+    def _of_filters(self, method: FillMethod, head: PostHead, raw: bytes) -> _Attributed:
+        """Attribute a post that names its filters."""
+        found = self._dispatch.edition.attribute(head, raw)
+        group = None if found.source is FOREIGN else self._group
+        return head, found, self._dispatch.filling(method, group)
 
     def _asked_by(self, piece: SearchPiece) -> AskedQuery:
         """Return what a query stands for by the rules of now."""

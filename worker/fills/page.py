@@ -11,9 +11,13 @@ from typing import Final
 
 import msgspec
 
+from traptor.worker.fills.deep import without_deep
 from traptor.worker.posts.head import Mentioned
 
 _MOST_TOKEN_CHARS: Final = 4096  # X's have some 60; a request's target has room for no more
+
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Meta(msgspec.Struct):
@@ -82,7 +86,7 @@ class _Keyed(msgspec.Struct):
 
 _decode_page = msgspec.json.Decoder(_Page).decode
 _decode_named = msgspec.json.Decoder(_Named).decode
-_keyed = msgspec.json.Decoder(_Keyed).decode
+_decode_keyed = msgspec.json.Decoder(_Keyed).decode
 
 
 class FoundPage(msgspec.Struct, frozen=True):
@@ -96,19 +100,32 @@ class FoundPage(msgspec.Struct, frozen=True):
 
 
 def read_page(body: bytes, token: str = "") -> FoundPage:
-    """Return the posts of a search's answer, to which `token` led. Raises ValueError where it is none."""
+    """Return the posts of a search's answer, to which `token` led. Raises ValueError where it is none.
+
+    A post that cannot be read is a line too, and is counted as broken where it is taken. An object of the
+    includes that cannot be read is left out.
+    """
     try:
-        page = _decode_page(body)
-        objects = _Objects(page.includes)
-        lines = tuple([objects.line(one) for one in page.data])
-        ids, included = _ids(page.data), _ids((*page.includes.tweets, *page.includes.posts))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        page = _page_of(body)
+    except _UNREADABLE as error:
         raise ValueError(f"no page of posts: {type(error).__name__}") from None
+    if page.data and not any(bytes(one).startswith(b"{") for one in page.data):
+        raise ValueError("a list without an object: no page of posts")
+    objects = _Objects(page.includes)
+    lines = tuple([objects.line(one) for one in page.data])
+    ids, included = _ids(page.data), _ids((*page.includes.tweets, *page.includes.posts))
     if len(page.meta.next_token or "") > _MOST_TOKEN_CHARS:
         raise ValueError("a token of a next page that is too long: no page of posts")
     if token and page.meta.next_token == token:
         raise ValueError("a page that leads to itself: no page of posts")
     return FoundPage(lines, ids, page.meta.next_token or "", included, len(page.includes.users))
+
+
+def _page_of(body: bytes) -> _Page:
+    try:
+        return _decode_page(body)
+    except RecursionError:  # one post spoils the whole
+        return _decode_page(without_deep(body))
 
 
 class _Objects:
@@ -125,11 +142,11 @@ class _Objects:
         """Return a post as a line of a stream."""
         if self._is_empty:
             return b'{"data":%b}' % bytes(raw)
-        named = _decode_named(raw)
+        named = _named(raw)
         posts = [one for one in named.references() if one in self._posts]
         wanted = set(named.others())
         for one in posts:
-            wanted.update(_decode_named(self._posts[one]).others())
+            wanted.update(_named(self._posts[one]).others())
         found: dict[str, list[msgspec.Raw]] = {}
         for kind, objects in self._others.items():
             found[kind] = [objects[key] for key in objects if key in wanted]
@@ -138,6 +155,20 @@ class _Objects:
         if not members:
             return b'{"data":%b}' % bytes(raw)
         return b'{"data":%b,"includes":%b}' % (bytes(raw), msgspec.json.encode(members))
+
+
+def _named(raw: msgspec.Raw) -> _Named:
+    try:
+        return _decode_named(raw)
+    except _UNREADABLE:
+        return _Named()
+
+
+def _keyed(raw: msgspec.Raw) -> _Keyed:
+    try:
+        return _decode_keyed(raw)
+    except _UNREADABLE:
+        return _Keyed()
 
 
 def _ids(objects: Iterable[msgspec.Raw]) -> tuple[str | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from traptor.common.errors import TraptorError
@@ -73,3 +74,9 @@ def test_the_journal_survives_and_forgets_what_is_old() -> None:
     assert not journal.knows_address(T + 2 * 86_400)
     with pytest.raises(TraptorError, match="journal of connects"):
         load_journal({"connects": "x"})
+
+
+def test_a_connection_without_an_id_is_never_to_be_ended() -> None:
+    found = verdict(msgspec.structs.replace(connection(), id=""))
+    assert found.dead == ()
+    assert "held from" in found.others

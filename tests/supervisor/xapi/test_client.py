@@ -211,6 +211,21 @@ def test_connections_are_listed_and_only_the_named_ones_ended() -> None:
     )
 
 
+def test_a_connection_that_cannot_be_read_leaves_the_others_on_the_list() -> None:
+    good = {"id": "7b1f", "disconnected_at": None, "client_ip": "192.0.2.7"}
+    body = {"data": [good, None, {"client_ip": 7}, {"id": {"a": 1}}], "meta": {}}
+    found, _ = asked_of(always(body), XClient.connections)
+    assert found == (ListedConnection("7b1f", client_ip="192.0.2.7"), *[ListedConnection()] * 3)
+
+
+def test_a_result_that_cannot_be_read_leaves_the_others_of_the_ended() -> None:
+    results = [None, {"uuid": "8c"}, {"uuid": 3, "success": True}, {"uuid": "7b1f", "success": True}]
+    ended, _ = asked_of(
+        always({"data": {"results": results}}), lambda client: client.end_connections(["7b1f", "8c"])
+    )
+    assert ended == {"7b1f"}
+
+
 def test_usage_is_told_in_texts() -> None:
     body = {"data": {"project_usage": "14000", "project_cap": "3000000", "cap_reset_day": 3}}
     usage, _ = asked_of(always(body), XClient.usage)

@@ -17,6 +17,7 @@ from traptor.common.fills import FillEnd
 from traptor.common.knowledge import Knowledge
 from traptor.common.messages import BACKFILLED, Connect, SearchPiece
 from traptor.common.pieces import change_to, cut
+from traptor.worker.fills.page import read_page
 from traptor.worker.posts import past
 
 QUERY = packed("query", "track:b", ("flood", "hail")), packed("query", "track:0", ("storm",))
@@ -122,6 +123,18 @@ def test_a_post_that_goes_too_deep_is_counted_as_broken_and_the_others_are_deliv
     counters = pipeline.counters(0)
     assert counters.broken == 2 * len(numbers) - len(messages) > 0
     assert counters.received == len(messages)
+
+
+def test_of_a_page_with_a_post_that_goes_too_deep_the_others_are_delivered() -> None:
+    pipeline, messages = handled()
+    posts = [post_fields("storm", id=str(number), odd="?") for number in range(5, 8)]
+    body = json.dumps({"data": posts, "includes": {"users": [{"id": "42"}]}, "meta": {}}).encode()
+    first, second, rest = body.split(b'"?"', 2)
+    deep = b"[" * 5_000 + b"]" * 5_000
+    page = read_page(b"".join((first, b"1", second, deep, rest.replace(b'"?"', b"1"))))
+    assert [pipeline.take_found(PIECE, line) for line in page.lines] == [True, False, True]
+    assert [message.tweet_id for message in messages] == ["5", "7"]
+    assert pipeline.counters(0).broken == 1
 
 
 def test_what_a_post_that_goes_too_deep_cost_is_told_without_calling_it_new(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.making_posts import post_fields
 
+from traptor.worker.fills.deep import without_deep
 from traptor.worker.fills.page import read_page
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.postline import read_line
@@ -70,6 +71,56 @@ def test_x_s_new_names_are_read_too() -> None:
     quote = post_fields("y", id="5", referenced_posts=[{"type": "quoted", "id": "9"}])
     [line] = lines(page(quote, posts=[quoted]))
     assert line["includes"]["posts"] == [quoted]
+
+
+DEEP = b"[" * 5_000 + b"]" * 5_000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"id":"7","text":"x","odd":%b}' % DEEP,
+        b'{"id":"7","referenced_tweets":%b}' % DEEP,
+        b'{"id":"7","text":"\\"]}","odd":%b}' % DEEP,
+        b'{"id":7,"text":"x"}',
+        b'{"id":"7","author_id":7,"geo":3}',
+        b"null",
+        b"3",
+        DEEP,
+    ],
+    ids=["deep", "deep references", "brackets in a text", "no id", "odd members", "null", "number", "list"],
+)
+def test_a_post_that_cannot_be_read_leaves_the_others_on_its_page(odd: bytes) -> None:
+    first, last = post_fields("a ]}\\", id="5"), post_fields("b", id="6", author_id="42")
+    users = [{"id": "42", "username": "bo"}]
+    body = page(first, {"id": "odd"}, last, users=users).replace(b'{"id": "odd"}', odd)
+    found = read_page(body)
+    heads = [read_line(line) for line in found.lines]
+    assert json.loads(found.lines[0])["data"] == first
+    assert json.loads(found.lines[2]) == {"data": last, "includes": {"users": users}}
+    assert [isinstance(head, PostHead) for head in (heads[0], heads[2])] == [True, True]
+    assert (found.ids[0], found.ids[2], len(found.ids)) == ("5", "6", 3)
+
+
+@pytest.mark.parametrize("odd", [b'{"id":"9","odd":%b}' % DEEP, b'{"id":9}', b"null"])
+@pytest.mark.parametrize("kind", ["tweets", "users", "places", "media"])
+def test_an_object_of_the_includes_that_cannot_be_read_costs_no_post(kind: str, odd: bytes) -> None:
+    post = post_fields("a", id="5", author_id="42", referenced_tweets=[{"type": "quoted", "id": "9"}])
+    user = {"id": "42", "username": "bo"}
+    others = {kind: [{"id": "odd"}]} | (
+        {"users": [{"id": "odd"}, user]} if kind == "users" else {"users": [user]}
+    )
+    found = read_page(page(post, **others).replace(b'{"id": "odd"}', odd))
+    assert found.ids == ("5",)
+    assert json.loads(found.lines[0])["includes"]["users"] == [user]
+
+
+@given(
+    st.recursive(st.none() | st.text() | st.booleans(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+)
+def test_what_is_not_deep_stays_as_it_is(whole: Any) -> None:
+    body = json.dumps({"data": [whole], "meta": whole}).encode()
+    assert without_deep(body) == body
 
 
 @pytest.mark.parametrize(
