@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import random
 import signal
@@ -14,7 +13,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from traptor.common.config.kinds.kinds import JSONL, STDOUT
 from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
 from traptor.common.errors import ExitCode, TraptorError
@@ -25,7 +23,7 @@ from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
-from traptor.supervisor.connections.context import QUICK_S, Context
+from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.outcomes import Outcomes
 from traptor.supervisor.connections.planning.byapps import AppPlanner
 from traptor.supervisor.connections.planning.byparts import PartPlanner
@@ -36,7 +34,6 @@ from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.control.routes import Api
 from traptor.supervisor.control.server import ControlServer
 from traptor.supervisor.fills.choice import fill_method
-from traptor.supervisor.fills.overview import nothing_filled
 from traptor.supervisor.heartbeats import Heartbeats
 from traptor.supervisor.host.filechanges import FileChanges
 from traptor.supervisor.host.notify import ServiceManager
@@ -51,25 +48,25 @@ from traptor.supervisor.orders.foresight import foresee
 from traptor.supervisor.orders.keys import KeyOrders
 from traptor.supervisor.orders.sampling import Sampling
 from traptor.supervisor.orders.whereabouts import last_matches, rules_named
-from traptor.supervisor.problems.board import Board, health
 from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
 from traptor.supervisor.rules.reader import RuleReader
-from traptor.supervisor.rules.redisuses import RedisUse, RedisUses, UseState
+from traptor.supervisor.rules.redisuses import RedisUse, RedisUses
 from traptor.supervisor.rules.watch import RuleWatch
 from traptor.supervisor.state.locks import WorkersLock
+from traptor.supervisor.state.predecessors import end_predecessors
 from traptor.supervisor.state.reserve import Reserve
-from traptor.supervisor.state.roster import Roster, end_process
+from traptor.supervisor.state.roster import Roster
 from traptor.supervisor.state.stops import Stops
 from traptor.supervisor.state.store import StateStore
 from traptor.supervisor.status.greeting import greeting
-from traptor.supervisor.status.headline import headline
 from traptor.supervisor.status.latest import Latest, Shown
 from traptor.supervisor.status.log import log_status
 from traptor.supervisor.status.rates import INTERVAL_S as RATE_INTERVAL_S
 from traptor.supervisor.status.rates import Rates
-from traptor.supervisor.status.status import Surroundings, status
+from traptor.supervisor.stopping import Stopping
+from traptor.supervisor.wholestatus import WholeStatus
 from traptor.supervisor.workers.fleet import Fleet
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.leftovers import Leftovers
@@ -78,8 +75,6 @@ from traptor.supervisor.xside import XSide
 
 log = logging.getLogger(__name__)
 
-_WORKERS_LOCK_POLL_S = 0.05
-_LAST_RESORT_S = 1.0
 _MANAGER_INTERVAL_S = 1.0
 
 
@@ -98,11 +93,9 @@ class Master:
         self._logs = logs
         self._greet: Callable[[str], None] | None = say
         self._manager = ServiceManager()
-        self._stdout = StdoutWatch(self._mind_stdout)
         self._jobs = Jobs()
         self._event = asyncio.Event()
         self._reload_asked: str | None = None
-        self._exit_code = ExitCode.OK
         self._roster = Roster(settings.supervisor.run_dir / "workers.json")
         self._workers_lock = WorkersLock(settings.supervisor.run_dir / "workers.lock")
         redis = settings.redis
@@ -113,6 +106,8 @@ class Master:
         self._reserve = Reserve(settings.supervisor.state_dir / "reserve")
         self._reserve.make_room()
         self._context = context = self._make_context(settings, fleet)
+        self._stopping = Stopping(context, self._jobs, self._manager, self.wake)
+        self._stdout = StdoutWatch(self._stopping.stdout_gone)
         self._ledger = LedgerKeeper(
             settings.supervisor.state_dir,
             context.connections,
@@ -124,7 +119,7 @@ class Master:
         )
         self._rates = Rates()
         self._shown = Shown()
-        self._latest = Latest(self._status)
+        self._latest = Latest(lambda: self._whole.make())
         self._agenda = Agenda()
         self._x = self._make_xside(settings)
         fleet.report_to(Outcomes(context, self._wake_for))
@@ -158,8 +153,19 @@ class Master:
             self._redis,
             self._uses.teller(RedisUse.HEARTBEATS, self._redis),
         )
-
-        self._board = Board()
+        self._whole = WholeStatus(
+            context,
+            self._groups,
+            logs,
+            self._jobs,
+            self._uses,
+            self._ledger,
+            self._heartbeats,
+            self._reload,
+            self._x,
+            self._rates,
+            self._shown,
+        )
 
     def _make_xside(self, settings: Settings) -> XSide | None:
         if settings.traptor.api != V2:
@@ -235,7 +241,7 @@ class Master:
         self._files.watch(self._context.settings.watched)
         self._take_keys()
         await self._control.start()
-        await self._end_predecessors_workers()
+        await end_predecessors(self._roster, self._workers_lock, lambda: self._context.stopping)
         outside = [
             ("rules", self._rules.run),
             ("hints", self._hints.run),
@@ -265,7 +271,7 @@ class Master:
             jobs.attempt("look at the ledger", note, None)
             jobs.attempt("greet", self._say_that_it_runs, None)
             if self._context.stopping and not self._context.fleet.generations:
-                return self._exit_code
+                return self._stopping.exit_code
             fed_until = self._manager.feed_watchdog(time.monotonic())
             times = (step.next_at, fed_until, *(jobs.retry_at(name) for name in ("reload", "reconcile")))
             await self._wait_until(min((at for at in times if at is not None), default=None))
@@ -282,8 +288,7 @@ class Master:
             return
         self._manager.ready()
         if self._manager.is_there:
-            worst = self._board.worst(time.time())
-            self._manager.status(headline(worst, len(self._board), self._context.connections.values()))
+            self._manager.status(self._whole.headline())
 
     async def _wait_until(self, due: float | None) -> None:
         timeout_s = None if due is None else max(0.0, due - time.monotonic())
@@ -300,21 +305,6 @@ class Master:
             except TraptorError as error:
                 log.warning("key states could not be loaded", extra=fields(error=str(error)))
         take_keys(self._context, now)
-
-    async def _end_predecessors_workers(self) -> None:
-        """Wait until the workers of a dead master are gone: no key may be lent before."""
-        for entry in self._roster.read():
-            if end_process(entry):
-                log.warning(
-                    "a dead supervisor's worker was killed",
-                    extra=fields(connection=entry.connection, pid=entry.pid),
-                )
-        if self._workers_lock.try_take():
-            return
-        log.warning("waiting for a dead supervisor's workers to end")
-        # The kernel does not notify when a flock is released.
-        while not self._context.stopping and not self._workers_lock.try_take():  # noqa: ASYNC110
-            await asyncio.sleep(_WORKERS_LOCK_POLL_S)
 
     async def _close(self) -> None:
         """Release everything; a failure to release one thing does not keep the others."""
@@ -349,49 +339,11 @@ class Master:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._jobs.on_loop_error)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop_signal)
+            loop.add_signal_handler(number, self._stopping.asked)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload, "SIGHUP")
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._latest.new()))
-        loop.add_signal_handler(signal.SIGQUIT, self._stop_quickly)
-
-    def _on_stop_signal(self) -> None:
-        if not self._context.stopping:
-            self._stop()
-            return
-        log.warning("stopping at once")
-        self._exit_code = ExitCode.FAILURE
-        self._kill_all()
-
-    def _stop_quickly(self) -> None:
-        """Do not wait for the output: what is not delivered stays in the outboxes."""
-        self._context.hurries = True
-        self._context.fleet.kill_by(time.monotonic() + QUICK_S)
-        if not self._context.stopping:
-            self._stop()
-        self.wake()
-
-    def _mind_stdout(self) -> None:
-        """Stop when nobody reads the output: it can never be delivered."""
-        is_output = self._context.settings.traptor.output == f"{JSONL}{STDOUT}"
-        if self._stdout.is_gone and is_output and not self._context.stopping:
-            log.warning("stdout is closed, nobody reads the output: stopping")
-            self._stop_quickly()
-
-    def _stop(self) -> None:
-        self._context.stopping = True
-        gc.freeze()  # nothing of it is garbage until the end, and each look at all of it takes long
-        self._jobs.hurry()
-        within_s = self._context.stop_within_s
-        log.info("stopping: streams close, outputs are flushed", extra=fields(within_s=within_s))
-        self._manager.stopping(within_s)
-        # If no other step ends the workers in time, this does.
-        asyncio.get_running_loop().call_later(within_s + _LAST_RESORT_S, self._kill_all)
-        self.wake()
-
-    def _kill_all(self) -> None:
-        for generation in self._context.fleet.generations:
-            self._context.fleet.kill(generation)
+        loop.add_signal_handler(signal.SIGQUIT, self._stopping.quickly)
 
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why
@@ -422,35 +374,9 @@ class Master:
         self._logs.reopen()
         self._context.fleet.reopen_logs()
 
-    def _status(self) -> dict[str, Any]:
-        self._context.fleet.hear()
-        now, beats = time.monotonic(), self._heartbeats
-        around = Surroundings(
-            log_lost=self._logs.lost,
-            log_fails=self._logs.fails,
-            ledger=self._ledger.status(),
-            withheld=beats.withheld,
-            foreign=beats.foreign,
-            jobs=self._jobs.status(lambda at: time.time() + at - now),
-            redis=self._states_of_redis(),
-            reload=self._reload.last,
-            reloads=self._reload.made,
-            rates=self._rates,
-            apps=self._x.status() if self._x is not None else [],
-            fills=self._x.fills.status() if self._x is not None else nothing_filled(),
-            shown=self._shown,
-        )
-        shown = status(self._context, self._groups, around, now)
-        self._jobs.attempt("problems", lambda: self._board.look(shown, now), None)
-        problems = self._board.listed(shown["at"])
-        return {**shown, "health": health(problems), "problems": problems}
-
     def _note_rates(self) -> None:
         connections = self._context.connections.values()
         self._rates.note({c.name: c.counters().received for c in connections}, time.monotonic())
-
-    def _states_of_redis(self) -> dict[RedisUse, UseState]:
-        return self._uses.states(g.last_report for g in self._context.fleet.generations)
 
     def _on_hint(self, group: GroupId) -> None:
         if self._groups.filter.serves(group):

@@ -15,7 +15,7 @@ from typing import Any
 
 from traptor.common.logs.event import fields
 from traptor.common.messages import HEADER, MAX_FRAME_BYTES, Connected, FromWorker, MayConnect, Report, frame
-from traptor.supervisor import master
+from traptor.supervisor import wholestatus
 from traptor.supervisor.cli import main
 from traptor.supervisor.keys import addresses
 from traptor.supervisor.keys.addresses import is_on_this_host
@@ -94,7 +94,7 @@ def bad_addresses(address: str) -> bool:
 
 
 if __name__ == "__main__":
-    master.status = bad_status
+    wholestatus.status = bad_status
     addresses.is_on_this_host = bad_addresses
     entry.TweetPipeline = BadPipeline  # type: ignore[misc]
     entry.Link = BadLink  # type: ignore[misc]
