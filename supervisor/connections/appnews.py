@@ -87,7 +87,7 @@ class AppNews:
             case Cure.FILTERS:
                 c.without_filters += 1
                 if c.without_filters > 1:  # it was looked at a moment ago
-                    self._context.pool.records.failed(c.app, now, Failure(FailureKind.HTTP, text=said))
+                    self._context.pool.records.failed(c.app, now, Failure(FailureKind.REFUSED, text=said))
                 app.doubt()
             case Cure.BEARER:
                 self._bearer_refused(c, c.app, g, said, now)
@@ -98,7 +98,7 @@ class AppNews:
         """Have another token fetched, or the key quarantined whose token the operator gave."""
         pool, app = self._context.pool, self._context.app_of(c)
         is_given = bool(pool.ring[key_id].bearer_token)
-        failure = Failure(FailureKind.UNAUTHORIZED if is_given else FailureKind.HTTP, text=said)
+        failure = Failure(FailureKind.UNAUTHORIZED if is_given else FailureKind.REFUSED, text=said)
         if is_given and c.handover.way is Way.SERIAL and g is c.successor:
             c.handover.hold_back(key_id, failure)  # the old generation returns with the old token
             return

@@ -33,6 +33,7 @@ _LINGER_S = 1.0
 _CAUSE_OF_FAILURE = {
     FailureKind.NETWORK: GapCause.NETWORK,
     FailureKind.HTTP: GapCause.NETWORK,
+    FailureKind.REFUSED: GapCause.RULES_REFUSED,
     FailureKind.RATE_LIMITED: GapCause.RATE_LIMITED,
     FailureKind.SLOT_HELD: GapCause.SLOT_HELD,
     FailureKind.UNAUTHORIZED: GapCause.KEY_REFUSED,
@@ -77,7 +78,7 @@ class Openings:
             look_at_addresses(self._context.pool.ring)  # the address may be missing on this host
         cure = cure_of(message) if c.app is not None else None
         if self._context.fills.refused(g, message):
-            self._key_failed(c, g, Failure(FailureKind.HTTP, text=message.detail), key_id, now)
+            self._key_failed(c, g, Failure(FailureKind.REFUSED, text=message.detail), key_id, now)
         elif cure is not None:
             self._news.cure(c, g, cure, message, now)
         elif message.status in RULES_REFUSED_STATUSES:

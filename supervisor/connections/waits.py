@@ -41,6 +41,7 @@ class WaitKind(StrEnum):
     BUDGET = "budget"
     NETWORK = "network"
     SERVER_ERRORS = "server_errors"
+    REQUEST_REFUSED = "request_refused"
     SHORT_STREAMS = "short_streams"
     BROKEN_STREAMS = "broken_streams"
     RATE_LIMITED = "rate_limited"
@@ -72,6 +73,7 @@ OF_HINDRANCE: dict[Hindrance, WaitKind] = {
     Hindrance.BUDGET: WaitKind.BUDGET,
     Hindrance.NETWORK: WaitKind.NETWORK,
     Hindrance.HTTP: WaitKind.SERVER_ERRORS,
+    Hindrance.REFUSED: WaitKind.REQUEST_REFUSED,
     Hindrance.CLOSED: WaitKind.SHORT_STREAMS,
     Hindrance.BROKEN: WaitKind.BROKEN_STREAMS,
     Hindrance.RATE_LIMITED: WaitKind.RATE_LIMITED,
@@ -168,6 +170,12 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
     WaitKind.SERVER_ERRORS: WaitMeaning(
         GapCause.NETWORK, ERROR, _BLIP_S, "wait; if it lasts, look at the server's status page"
     ),
+    WaitKind.REQUEST_REFUSED: WaitMeaning(
+        GapCause.RULES_REFUSED,
+        ERROR,
+        _BLIP_S,
+        "look at the server's answer, the rules and [twitter] in the ini; it is tried again",
+    ),
     WaitKind.SHORT_STREAMS: WaitMeaning(
         GapCause.SERVER_CLOSE,
         ERROR,
@@ -222,6 +230,13 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
 }
 
 
+# The key rests after a failure of this cause, which is the more exact one: a stall, a refused bearer token.
+_CAUSES_OF_FAILURES = {
+    WaitKind.NETWORK: GapCause.STALL,
+    WaitKind.REQUEST_REFUSED: GapCause.KEY_REFUSED,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """One wait: its kind, a text for people, its end (monotonic seconds; None: unknown), and its key."""
@@ -252,6 +267,6 @@ class Wait:
 
     def cause(self, present: GapCause) -> GapCause:
         """Return the cause of a gap during this wait; `present` is its cause so far."""
-        if self.kind is WaitKind.NETWORK and present is GapCause.STALL:
-            return present  # the key rests after the stall itself
+        if present is _CAUSES_OF_FAILURES.get(self.kind):
+            return present
         return MEANINGS[self.kind].cause or present

@@ -121,4 +121,4 @@ def _is_the_servers(wait: KeyWait) -> bool:
     """
     if wait.failing is FailureKind.NETWORK:
         return not wait.is_for_budget
-    return wait.failing is FailureKind.HTTP
+    return wait.failing in (FailureKind.HTTP, FailureKind.REFUSED)

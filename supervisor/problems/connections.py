@@ -14,7 +14,8 @@ from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 _NO_RESERVE_AFTER_S = 30.0  # nothing is lacking meanwhile
 _NO_LACK = (WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
 _REFUSED = (KeyState.QUARANTINED, KeyState.SUSPECT)
-_ANSWERS = (Hindrance.HTTP, Hindrance.RATE_LIMITED)  # which one it was, only the error tells
+# Which answer it was, only the error tells.
+_ANSWERS = (Hindrance.HTTP, Hindrance.REFUSED, Hindrance.RATE_LIMITED)
 
 Json = Mapping[str, Any]
 

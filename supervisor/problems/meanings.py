@@ -45,10 +45,11 @@ COOLING: Mapping[Hindrance, bool] = {
     Hindrance.RATE_LIMITED: True,
     Hindrance.CLOSED: True,
     Hindrance.SLOT_HELD: True,
-    # The network or the server is to blame, and the connection reports it.
+    # The network, the server or the request is to blame, and the connection reports it.
     Hindrance.BROKEN: False,
     Hindrance.NETWORK: False,
     Hindrance.HTTP: False,
+    Hindrance.REFUSED: False,
     Hindrance.RESTS: False,
     Hindrance.BUDGET: False,
     # Covered by other states of a key.

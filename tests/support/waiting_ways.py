@@ -157,6 +157,7 @@ WAYS_TO_WAIT: list[tuple[Prepare, WaitKind, GapCause]] = [
     (spent_after_a_close, WaitKind.BUDGET, GapCause.BUDGET),
     (resting(FailureKind.NETWORK), WaitKind.NETWORK, GapCause.NETWORK),
     (resting(FailureKind.HTTP), WaitKind.SERVER_ERRORS, GapCause.NETWORK),
+    (resting(FailureKind.REFUSED), WaitKind.REQUEST_REFUSED, GapCause.RULES_REFUSED),
     (resting(FailureKind.CLOSED), WaitKind.SHORT_STREAMS, GapCause.SERVER_CLOSE),
     (resting(FailureKind.BROKEN), WaitKind.BROKEN_STREAMS, GapCause.NETWORK),
     (resting(FailureKind.RATE_LIMITED), WaitKind.RATE_LIMITED, GapCause.RATE_LIMITED),

@@ -65,7 +65,7 @@ class KeyBackoff:
                 return 0.0
             case FailureKind.BROKEN if not self.closed:
                 return limits.network_backoff
-            case FailureKind.HTTP | FailureKind.CLOSED | FailureKind.BROKEN:
+            case FailureKind.HTTP | FailureKind.REFUSED | FailureKind.CLOSED | FailureKind.BROKEN:
                 return doubled(limits.http_backoff, self.http, limits.http_backoff_max)
             case FailureKind.RATE_LIMITED | FailureKind.SLOT_HELD:
                 return doubled(limits.rate_limit_backoff, self.rate_limited, limits.rate_limit_backoff_max)
@@ -80,7 +80,7 @@ class KeyBackoff:
                 return replace(self, closed=self.closed + 1)
             case FailureKind.BROKEN if not self.closed:
                 return replace(self, closed=1)
-            case FailureKind.HTTP | FailureKind.CLOSED | FailureKind.BROKEN:
+            case FailureKind.HTTP | FailureKind.REFUSED | FailureKind.CLOSED | FailureKind.BROKEN:
                 return replace(self, http=self.http + 1)
             case _:
                 return replace(self, rate_limited=self.rate_limited + 1)

@@ -19,13 +19,16 @@ LONGEST_ASKED_S = 86_400.0
 
 RATE_LIMIT_STATUSES = frozenset({420, 429})
 KEY_REFUSED_STATUSES = frozenset({401, 403})
+_NOT_OF_THE_REQUEST = frozenset({407, 408, 425})
+"""Of 4xx those that blame a proxy, or the way to the server."""
 
 
 class FailureKind(StrEnum):
     """The classes that Twitter's rules for reconnecting distinguish."""
 
     NETWORK = "network"
-    HTTP = "http"
+    HTTP = "http"  # the server, or something before it, answered with an error of its own
+    REFUSED = "refused"  # the server finds fault with the request
     CLOSED = "closed"  # cleanly, soon after its 200
     BROKEN = "broken"  # its stream was reset or cut off, soon after its 200
     RATE_LIMITED = "rate_limited"
@@ -56,7 +59,9 @@ class Failure:
         reference = wall_now if server_now is None else server_now
         retry_after_s = _retry_after_s(headers.get("retry-after", ""), reference)
         if status not in RATE_LIMIT_STATUSES:
-            return cls(FailureKind.HTTP, _sensible(retry_after_s), f"HTTP {status}")
+            is_refusal = 400 <= status < 500 and status not in _NOT_OF_THE_REQUEST
+            kind = FailureKind.REFUSED if is_refusal else FailureKind.HTTP
+            return cls(kind, _sensible(retry_after_s), f"HTTP {status}")
         # Any response may carry the reset time of its rate limit; it matters only when the limit was
         # exceeded.
         reset_s = _until_s(_number(headers.get("x-rate-limit-reset", "")), reference)

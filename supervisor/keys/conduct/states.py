@@ -39,6 +39,7 @@ class Hindrance(StrEnum):
     # It rests after failures, the last of which was:
     NETWORK = "network"
     HTTP = "http"
+    REFUSED = "refused"
     CLOSED = "closed"
     BROKEN = "broken"
     RATE_LIMITED = "rate_limited"
@@ -49,6 +50,7 @@ class Hindrance(StrEnum):
 _RESTS: dict[FailureKind | None, tuple[Hindrance, str]] = {
     FailureKind.NETWORK: (Hindrance.NETWORK, "the key rests: the network failed"),
     FailureKind.HTTP: (Hindrance.HTTP, "the key rests: the server answered with an error"),
+    FailureKind.REFUSED: (Hindrance.REFUSED, "the key rests: the server refused the request"),
     FailureKind.CLOSED: (Hindrance.CLOSED, "the key rests: its stream was closed soon after the 200"),
     FailureKind.BROKEN: (Hindrance.BROKEN, "the key rests: its stream broke soon after the 200"),
     FailureKind.RATE_LIMITED: (Hindrance.RATE_LIMITED, "the key rests: the server answered 420 or 429"),

@@ -22,7 +22,7 @@ from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.workers.generation import Generation
-from traptor.supervisor.workers.states import ConnectionState
+from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 
 class World(SteppedWorld):
@@ -124,12 +124,40 @@ def test_what_x_says_reaches_the_app_and_the_key_does_not_rest(
     assert world.told("connect") == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (400, GapCause.RULES_REFUSED),
+        (401, GapCause.KEY_REFUSED),
+        (402, GapCause.COST),
+        (403, GapCause.KEY_REFUSED),
+        (404, GapCause.RULES_REFUSED),
+        (408, GapCause.NETWORK),
+        (409, GapCause.RULES_REFUSED),
+        (422, GapCause.RULES_REFUSED),
+        (429, GapCause.RATE_LIMITED),
+        (503, GapCause.NETWORK),
+    ],
+)
+def test_a_status_without_a_problem_has_its_cause_which_stays(
+    world: World, status: int, cause: GapCause
+) -> None:
+    g = world.start(world.c)
+    for _ in range(2):  # a 409, and a 401 of a fetched token, are cured and asked again
+        world.disconnected(g, DisconnectKind.HTTP, status)
+        world.step()
+        assert world.c.gaps.standing.cause is cause
+        if g.state is not GenerationState.CONNECTING:
+            break
+
+
 def test_a_second_answer_that_there_are_no_filters_is_waited_out(world: World) -> None:
     g = world.start(world.c)
     for _ in range(2):
         world.disconnected(g, DisconnectKind.HTTP, 409, "RuleConfigurationIssue")
         world.step()
-    assert (world.told("connect"), wait_of(world.c)) == (2, WaitKind.SERVER_ERRORS)
+    assert (world.told("connect"), wait_of(world.c)) == (2, WaitKind.REQUEST_REFUSED)
+    assert world.c.gaps.standing.cause is GapCause.RULES_REFUSED
 
 
 def test_a_taken_connection_is_looked_at_and_waited_for_until_it_is_free(world: World) -> None:

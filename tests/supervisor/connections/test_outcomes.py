@@ -82,6 +82,31 @@ GAPS: list[tuple[Happen, GapCause]] = [
 ]
 
 
+def cause_of_status(status: int) -> GapCause:
+    """What docs/operations.md says of a response other than 200."""
+    match status:
+        case 401 | 403:
+            return GapCause.KEY_REFUSED
+        case 420 | 429:
+            return GapCause.RATE_LIMITED
+        case 407 | 408 | 425:  # of a proxy, or of the way to the server
+            return GapCause.NETWORK
+    return GapCause.RULES_REFUSED if 400 <= status < 500 else GapCause.NETWORK
+
+
+def test_every_status_of_a_refused_stream_has_its_cause_which_stays_while_the_connection_waits(
+    tmp_path: Path,
+) -> None:
+    booked, waiting = {}, {}
+    for status in range(201, 600):
+        world, c = world_of(tmp_path)
+        world.disconnected(world.start(c), DisconnectKind.HTTP, status)
+        booked[status] = c.gaps.standing.cause
+        world.step()
+        waiting[status] = c.gaps.standing.cause
+    assert booked == waiting == {status: cause_of_status(status) for status in booked}
+
+
 @pytest.mark.parametrize(("happen", "cause"), GAPS)
 def test_a_gap_has_the_cause_of_the_end(tmp_path: Path, happen: Happen, cause: GapCause) -> None:
     world, c = world_of(tmp_path)

@@ -92,6 +92,8 @@ def gone(pool: KeyPool) -> None:
         (closed_soon, KeyState.COOLING, "closed soon after the 200", True),
         (failed(FailureKind.NETWORK), KeyState.COOLING, None, False),
         (failed(FailureKind.HTTP), KeyState.COOLING, None, False),
+        (failed(FailureKind.REFUSED), KeyState.COOLING, None, False),
+        (failed(FailureKind.BROKEN), KeyState.COOLING, None, False),
         (suspect, KeyState.SUSPECT, "refused (401/403) while the key streams: HTTP 401", True),
         (failed(FailureKind.UNAUTHORIZED), KeyState.QUARANTINED, "after a refusal (401/403): HTTP 4xx", True),
         (unusable, KeyState.UNUSABLE, "not on this host", False),  # who notices it says it

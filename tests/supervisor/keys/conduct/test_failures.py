@@ -32,6 +32,7 @@ def rests(kind: FailureKind, times: int) -> list[float]:
     [
         (FailureKind.NETWORK, [min(0.25 * n, 16.0) for n in range(1, 80)]),
         (FailureKind.HTTP, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
+        (FailureKind.REFUSED, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.CLOSED, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.BROKEN, [0.25, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0, 320.0]),
         (FailureKind.RATE_LIMITED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3600.0, 3600.0]),
@@ -57,7 +58,12 @@ def test_a_short_failure_does_not_cut_a_long_rest_short() -> None:
         (429, FailureKind.RATE_LIMITED),
         (503, FailureKind.HTTP),
         (500, FailureKind.HTTP),
+        (302, FailureKind.HTTP),
         (407, FailureKind.HTTP),
+        (408, FailureKind.HTTP),
+        (425, FailureKind.HTTP),
+        (400, FailureKind.REFUSED),
+        (422, FailureKind.REFUSED),
     ],
 )
 def test_answers_are_classed_by_status(status: int, kind: FailureKind) -> None:
