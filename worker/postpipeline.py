@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 
 import msgspec
 
@@ -27,7 +26,7 @@ from traptor.worker.filters.editions import Editions
 from traptor.worker.payload.source import decode_source
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.came import Came
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, posts_of
 from traptor.worker.posts.paid import included_users_in
 from traptor.worker.posts.past import Taken
 from traptor.worker.posts.postline import (
@@ -46,8 +45,6 @@ from traptor.worker.tweets.enrich import without_traptor
 from traptor.worker.tweets.tweet import NO_MEMBER
 
 log = logging.getLogger(__name__)
-
-_ID_OF = attrgetter("data.id")
 
 
 class PostPipeline(Pipeline):
@@ -128,7 +125,7 @@ class PostPipeline(Pipeline):
         if not heads:
             return
         self._editions.note(heads)
-        numbers = numbers_of([*map(_ID_OF, heads)])
+        numbers = numbers_of([post.id for post in posts_of(heads)])
         came = Came(raws, heads, numbers, self.delivery.seen(numbers))
         if self._gap.backlog is not None:
             self._take_singly(came)

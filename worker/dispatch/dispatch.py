@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import attrgetter
 from typing import Final
 
 from traptor.common.birth import NATIVE_PAYLOAD, Birth
@@ -20,7 +19,7 @@ from traptor.worker.filters.edition import Edition
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import rebuilt
 from traptor.worker.posts.came import Came
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, posts_of
 from traptor.worker.sampler import Sampler
 from traptor.worker.seen.claims import only
 from traptor.worker.trialoutput.output import TrialOutput
@@ -29,7 +28,6 @@ from traptor.worker.tweets.enrichers import Enrichers
 from traptor.worker.tweets.label import Label
 
 _NOT_REBUILT: Final = "not rebuilt"
-_POST_OF = attrgetter("data")
 
 
 class Dispatch:
@@ -153,11 +151,11 @@ class Dispatch:
         if payload != NATIVE_PAYLOAD:
             raws = [raw if tweet is None else tweet for raw, tweet in zip(raws, tweets, strict=True)]
             forms = [NATIVE_PAYLOAD if tweet is None else payload for tweet in tweets]
-        posts = [*map(_POST_OF, came.heads)]
+        posts = posts_of(came.heads)
         times = [time_of(post.created_at) for post in posts]
         bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
         return [
-            Outgoing(body, post.id, label.rule_ids, time.unix_ms, form, post.edit_of)
+            Outgoing(body, post.id, label.rule_ids, time.unix_ms, form, post.edit_of())
             for body, post, label, time, form in zip(bodies, posts, labels, times, forms, strict=True)
         ]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
 
-from traptor.common.filters import Meaning
+from traptor.common.filters import FollowScope, Meaning
 from traptor.common.rules.rule import GroupId, Rule, RuleType
 from traptor.worker.filters.attribution import (
     FOREIGN,
@@ -15,14 +15,14 @@ from traptor.worker.filters.attribution import (
     Attribution,
     RuleSource,
 )
-from traptor.worker.filters.followed import FollowedUsers
+from traptor.worker.filters.followed import FollowedUser, FollowedUsers, FollowFilter
 from traptor.worker.filters.packed import PackedFilter, PackedValue, PackedValues, compact
 from traptor.worker.posts.astweet import tweet_of
 from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.postline import whole_post
 from traptor.worker.tweets.tweet import Tweet
 
-_Packed = FollowedUsers | PackedFilter
+_Packed = FollowFilter | PackedFilter
 _Text = tuple[str, str]  # group and value of what a packed filter stands for
 
 
@@ -44,12 +44,14 @@ class Edition:
         self._of_value: list[Attribution] = []  # by number of a packed text or place
         self._values = self._file(indexes_by_value(rules, retired) if self.meanings else {})
         # Nearly every post names one filter. One that two groups share may be both single and packed.
-        self._sole = {key: one for key, one in self._single.items() if key not in self._packed}
-        self._followed = {
-            key: one
-            for key, (one, *others) in self._packed.items()
-            if isinstance(one, FollowedUsers) and not others and key not in self._single
+        self._sole: dict[str | None, Attribution] = {
+            key: one for key, one in self._single.items() if one.rules and key not in self._packed
         }
+        self._followed = FollowedUsers(
+            one
+            for key, (one, *others) in self._packed.items()
+            if isinstance(one, FollowFilter) and not others and key not in self._single
+        )
 
     def attribute(self, head: PostHead, raw: bytes) -> Attribution:
         """Return the rules of a post; `raw` is its line."""
@@ -57,17 +59,17 @@ class Edition:
 
     def attribute_all(self, heads: Sequence[PostHead], raws: Sequence[bytes]) -> list[Attribution]:
         """Return the rules of each of several posts."""
-        sole, followed, unattributed = self._sole, self._followed, self._unattributed
+        sole, followed = self._sole, self._followed
         attributions = []
         for head, raw in zip(heads, raws, strict=True):
             named = head.matching_rules or ()
             found = None
             if len(named) == 1:
-                filter_id = named[0].id or ""
+                filter_id = named[0].id
                 found = sole.get(filter_id)
-                if found is None and (users := followed.get(filter_id)) is not None:
-                    found = users.sole(head)
-            if found is None or found is unattributed:
+                if found is None:
+                    found = followed.sole(head, filter_id)
+            if found is None:
                 found = self._of_several([one.id or "" for one in named], head, raw)
             attributions.append(found)
         return attributions
@@ -82,7 +84,7 @@ class Edition:
             tweet = tweet_of(whole_post(raw))
             texts.update(self._values.found(tweet))
         rules = self._rules(
-            ids, lambda one: one.found(head) if isinstance(one, FollowedUsers) else self._of_texts(one, texts)
+            ids, lambda one: one.found(head) if isinstance(one, FollowFilter) else self._of_texts(one, texts)
         )
         if rules:
             return Attribution(MATCHED, rules)
@@ -94,7 +96,7 @@ class Edition:
         texts = set(self._values.wider(tweet))
         return self._rules(
             ids,
-            lambda one: one.wider(tweet) if isinstance(one, FollowedUsers) else self._of_texts(one, texts),
+            lambda one: one.wider(tweet) if isinstance(one, FollowFilter) else self._of_texts(one, texts),
         )
 
     def for_query(self, meanings: Iterable[Meaning]) -> Edition:
@@ -151,8 +153,16 @@ class Edition:
     ) -> _Packed:
         group, values = meaning.group, meaning.values
         if GroupId.parse(group).type is RuleType.FOLLOW:
-            return FollowedUsers.of({user: self._of(indexes, user) for user in values}, meaning.scopes)
+            return FollowFilter(tuple(self._followed_users(meaning, indexes)))
         return PackedFilter(compact([numbers.setdefault((group, text), len(numbers)) for text in values]))
+
+    def _followed_users(
+        self, meaning: Meaning, indexes: Mapping[str, tuple[int, ...]]
+    ) -> Iterator[FollowedUser]:
+        scopes = meaning.scopes or [FollowScope.FULL] * len(meaning.values)
+        for user, scope in zip(meaning.values, scopes, strict=True):
+            if rules := self._each_once(indexes.get(user, ())):
+                yield FollowedUser(MATCHED, rules, None, user, meaning.filter_id, scope)
 
     def _of(self, indexes: Mapping[str, tuple[int, ...]], value: str) -> Attribution:
         """Return the attribution to the rules of a value."""

@@ -1,6 +1,8 @@
-"""A packed filter of followed users: who wrote a post, is answered or reposted by it tells its rules."""
+"""Followed users of packed filters: who wrote a post, is answered or reposted by it tells its rules."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import msgspec
 
@@ -10,59 +12,79 @@ from traptor.worker.match.follow import users_around
 from traptor.worker.posts.head import PostHead
 from traptor.worker.tweets.tweet import Tweet
 
-_Users = dict[str | None, Attribution]  # posts may have no author; it is asked for None then
+# By name, as a member of an enum is found by a call in Python 3.11.
+_AUTHOR, _FULL = FollowScope.AUTHOR, FollowScope.FULL
 
 
-class FollowedUsers(msgspec.Struct, frozen=True):
-    """The users of one filter, in its order, by what their posts are wanted for."""
+class FollowedUser(Attribution, gc=False, eq=False):
+    """A user of one filter, and the rules that the user's posts are sent for."""
 
-    authors: _Users
-    answered: _Users
-    reposted: _Users
+    user: str = ""
+    filter_id: str = ""
+    scope: FollowScope = _FULL
+    other: FollowedUser | None = None
+    """The same user in another filter."""
 
-    @classmethod
-    def of(cls, users: dict[str | None, Attribution], scopes: tuple[FollowScope, ...]) -> FollowedUsers:
-        """Return the users with their scopes; none: all are FULL, as nearly always."""
-        if all(scope is FollowScope.FULL for scope in scopes):
-            return cls(users, users, users)
-        scoped = [*zip(users.items(), scopes, strict=True)]
-        return cls(
-            users,
-            dict(user for user, scope in scoped if scope is not FollowScope.AUTHOR),
-            dict(user for user, scope in scoped if scope is FollowScope.FULL),
-        )
+    def of(self, filter_id: str | None) -> FollowedUser | None:
+        """Return the same user as one of this filter."""
+        one: FollowedUser | None = self
+        while one is not None and one.filter_id != filter_id:
+            one = one.other
+        return one
 
-    def sole(self, head: PostHead) -> Attribution | None:
-        """Return what the one user gives who is found in a post; None where there is none, or several."""
+
+class FollowFilter(msgspec.Struct, frozen=True):
+    """The users of one filter who have rules, in its order."""
+
+    users: tuple[FollowedUser, ...]
+
+    def found(self, head: PostHead) -> list[FollowedUser]:
+        """Return the users who are found in a post, in the filter's order."""
+        post, reposted = head.post, head.reposted_author()
+        return [
+            one
+            for one in self.users
+            if one.user == post.author_id
+            or (one.user == post.in_reply_to_user_id and one.scope is not _AUTHOR)
+            or (one.user == reposted and one.scope is _FULL)
+        ]
+
+    def wider(self, tweet: Tweet) -> list[FollowedUser]:
+        """Return the users whom the wider interpretation finds, in the filter's order."""
+        around = set(users_around(tweet))
+        return [one for one in self.users if one.scope is _FULL and one.user in around]
+
+
+class FollowedUsers:
+    """The users of many filters in one dictionary: what lies apart in memory takes longer than to compare."""
+
+    def __init__(self, filters: Iterable[FollowFilter]) -> None:
+        self._users: dict[str | None, FollowedUser] = {}  # posts may have no author
+        for one in filters:
+            for user in one.users:
+                user.other = self._users.get(user.user)
+                self._users[user.user] = user
+
+    def sole(self, head: PostHead, filter_id: str | None) -> FollowedUser | None:
+        """Return the one user of a filter who is found in a post; None: there is none, or are several."""
         post = head.data
         assert post is not None
-        found = self.authors.get(post.author_id)
+        users = self._users
+        found = users.get(post.author_id)
+        if found is not None and found.filter_id != filter_id:
+            found = found.of(filter_id)
         if post.in_reply_to_user_id is not None:
-            also = self.answered.get(post.in_reply_to_user_id)
-            if also is not None and also is not found:
+            also = users.get(post.in_reply_to_user_id)
+            if also is not None and also.filter_id != filter_id:
+                also = also.of(filter_id)
+            if also is not None and also is not found and also.scope is not _AUTHOR:
                 if found is not None:
                     return None
                 found = also
         if post.referenced_tweets is not None or post.referenced_posts is not None:
-            also = self.reposted.get(head.reposted_author)
-            if also is not None and also is not found:
+            also = users.get(head.reposted_author())
+            if also is not None and also.filter_id != filter_id:
+                also = also.of(filter_id)
+            if also is not None and also is not found and also.scope is _FULL:
                 return None if found is not None else also
         return found
-
-    def found(self, head: PostHead) -> list[Attribution]:
-        """Return what the users give who are found in a post, in the filter's order."""
-        post = head.data
-        assert post is not None
-        reposted = head.reposted_author
-        return [
-            attribution
-            for user, attribution in self.authors.items()
-            if user == post.author_id
-            or (user == post.in_reply_to_user_id and user in self.answered)
-            or (user == reposted and user in self.reposted)
-        ]
-
-    def wider(self, tweet: Tweet) -> list[Attribution]:
-        """Return what the users give whom the wider interpretation finds, in the filter's order."""
-        around = set(users_around(tweet))
-        return [attribution for user, attribution in self.reposted.items() if user in around]

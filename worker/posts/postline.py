@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import filterfalse
-from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
 
 from traptor.common.problem import ProblemDocument, listed_problems
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, posts_of
 from traptor.worker.posts.post import PostLine
 from traptor.worker.tweets.received import decode_odd
 from traptor.worker.tweets.tweet import tolerant
@@ -36,7 +35,6 @@ class OtherLine(msgspec.Struct, frozen=True, gc=False):
 
 
 _UNNAMED = "unnamed"
-_ID_OF = attrgetter("data.id")
 _DISCONNECT = "operational-disconnect"
 BROKEN = OtherLine(LineKind.BROKEN)
 decode_head = msgspec.json.Decoder(PostHead).decode
@@ -49,9 +47,10 @@ def read_posts(
     """Return what lines are if all are posts of the documented form; None where one is not."""
     try:
         heads = [*map(decode, lines)]
-        # The decoder does not check parts that it skips for invalid UTF-8.
-        b"\n".join([*filterfalse(bytes.isascii, lines)]).decode()
-        return None if None in map(_ID_OF, heads) else heads
+        for line in filterfalse(bytes.isascii, lines):
+            line.decode()  # the decoder does not check parts that it skips for invalid UTF-8
+        ids = [post.id for post in posts_of(heads)]
+        return heads if all(ids) else None
     except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
         return None
 

@@ -21,8 +21,8 @@ def told_by(head: PostHead) -> tuple[object, ...]:
     post, named = head.post, head.matching_rules or ()
     mentioned = post.entities.mentions if post.entities is not None else None
     return (
-        *(post.id, post.author_id, post.created_at, post.in_reply_to_user_id, post.edit_of),
-        *(head.created_at, head.reposted_author, included_posts(head), included_users(head)),
+        *(post.id, post.author_id, post.created_at, post.in_reply_to_user_id, post.edit_of()),
+        *(head.created_at, head.reposted_author(), included_posts(head), included_users(head)),
         *([one.id for one in named], [one.id for one in mentioned or ()]),
         *(bytes(head.errors), bytes(head.traptor), [one.author_id for one in head.included_posts]),
     )

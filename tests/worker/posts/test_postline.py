@@ -116,7 +116,7 @@ def test_half_a_surrogate_pair_does_not_lose_the_post() -> None:
 def test_half_a_surrogate_pair_in_a_list_does_not_lose_the_post() -> None:
     odd = {"edit_history_tweet_ids": ["\ud83d"], "geo": {"coordinates": {"coordinates": ["\ud83d"]}}}
     raw = json.dumps({"data": post_fields("a", **odd)}).encode()
-    assert head_of(raw).post.edit_of == "?"
+    assert head_of(raw).post.edit_of() == "?"
     assert whole_post(raw).post.text == "a"
 
 
