@@ -6,6 +6,7 @@ another program on the port may answer anything, and must look like any other tr
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -32,6 +33,7 @@ from redis.retry import Retry as BlockingRetry
 
 from traptor.common.errors import RedisUnavailable
 from traptor.common.redis.state import RedisState
+from traptor.common.redis.wholetime import limit, overdue, whole_s
 
 _HEALTH_CHECK_S = 10
 _BYTES = frozenset({bytes})
@@ -61,6 +63,7 @@ def blocking_redis_client(url: str, timeout_s: float, ca_file: Path | None = Non
         url, **_options(url, timeout_s, ca_file), retry=BlockingRetry(NoBackoff(), 0)
     )
     client.response_callbacks.clear()
+    limit(client)
     return client
 
 
@@ -78,15 +81,24 @@ def _options(url: str, timeout_s: float, ca_file: Path | None) -> dict[str, Any]
     return options
 
 
-async def ask(client: redis.asyncio.Redis, reply: Awaitable[Any], shape: Callable[[Any], T]) -> T:
-    """Wait for a reply and return the result of `shape` on it.
+async def ask(
+    client: redis.asyncio.Redis, reply: Awaitable[Any], shape: Callable[[Any], T], waits_s: float = 0.0
+) -> T:
+    """Wait for a reply and return the result of `shape` on it; it may wait `waits_s` before it begins.
 
     Raises redis-py's errors and OSError; UnexpectedReply when the reply has another form or makes redis-py
     itself fail. After that the client starts with fresh connections.
     """
+    within_s = waits_s + whole_s(client)
+    limited = asyncio.timeout(within_s)
     try:
-        return shape(await reply)
+        async with limited:
+            came = await reply
+        return shape(came)
     except REDIS_ERRORS as error:
+        if limited.expired():
+            await client.connection_pool.disconnect(inuse_connections=False)
+            raise overdue(within_s) from None
         if isinstance(error, UnexpectedReply):
             await client.connection_pool.disconnect(inuse_connections=False)
         raise

@@ -79,7 +79,7 @@ class HintListener:
 
     async def _next(self, subscription: redis.asyncio.client.PubSub) -> tuple[str, bytes] | None:
         received = subscription.get_message(timeout=self._ping_interval_s)
-        return await ask(self._client, received, pubsub_message)
+        return await ask(self._client, received, pubsub_message, self._ping_interval_s)
 
     def _begin(self) -> None:
         self._retry_s = _RETRY_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+import time
 from collections.abc import Mapping
 from typing import BinaryIO, Self
 
@@ -26,9 +27,12 @@ _GOOD = {
 
 
 class FakeRedis:
-    """A server with an empty database. `answers`: what else commands are answered; b"": it hangs up."""
+    """A server with an empty database. `answers`: what else commands are answered; b"": it hangs up.
 
-    def __init__(self, answers: Mapping[bytes, bytes] | None = None) -> None:
+    These come a byte at a time where `drip_s` says so, with as many seconds between two bytes.
+    """
+
+    def __init__(self, answers: Mapping[bytes, bytes] | None = None, drip_s: float = 0.0) -> None:
         self.answers = dict(answers or {})
         self.connections = 0
         self.asked: list[bytes] = []
@@ -47,7 +51,14 @@ class FakeRedis:
                     queued = 0 if name == b"MULTI" else None if queued is None else queued + 1
                     if not answer:
                         return
-                    self.wfile.write(answer)
+                    drips = drip_s > 0 and name in server.answers
+                    try:
+                        for byte in (answer[at : at + 1] for at in range(len(answer) if drips else 0)):
+                            self.wfile.write(byte)
+                            time.sleep(drip_s)
+                    except OSError:  # the client hung up
+                        return
+                    self.wfile.write(b"" if drips else answer)
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True

@@ -26,7 +26,11 @@ class RedisSection(Section):
         "Pubsub channel on which `type:id` is published when the rules of a group changed. Redis publishes"
         " to all of its databases: deployments that share a server need a channel each.",
     )
-    timeout: Duration = option("5s", RESTART, "Maximum time for one reply.")
+    timeout: Duration = option(
+        "5s",
+        RESTART,
+        "Maximum time for one reply; all replies to what is sent together have four times as long.",
+    )
     ca_file: OptionalPath = option(
         "",
         RESTART,

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from traptor.common.redis.client import (
     scan_page,
     unavailable,
 )
+from traptor.common.redis.raw import hgetall, raw_connection
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +224,69 @@ def test_only_a_cursor_and_keys_are_a_page_of_a_scan(reply: Any) -> None:
 def test_what_a_server_says_of_one_key_belongs_to_that_key() -> None:
     error = redis.exceptions.ResponseError("WRONGTYPE")
     assert hashes(2)([[b"a", b"1"], error]) == [{b"a": b"1"}, error]
+
+
+# ---- answers that drip
+
+
+LONG = b"$100000\r\n" + b"x" * 100_000
+SHORT = b":1\r\n"
+
+
+@pytest.mark.parametrize("answer", [LONG, SHORT], ids=["one reply", "many replies"])
+def test_an_answer_that_drips_is_given_up_after_a_time_in_all(answer: bytes) -> None:
+    async def asked(url: str) -> str:
+        client = redis_client(url, 0.5)
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(1_000):
+            pipeline.get("a")
+        try:
+            with pytest.raises(REDIS_ERRORS) as caught:
+                await ask(client, pipeline.execute(), lambda replies: replies)
+            return str(unavailable(client, caught.value))
+        finally:
+            await client.aclose()
+
+    def blocking(url: str) -> str:
+        client = blocking_redis_client(url, 0.5)
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(1_000):
+            pipeline.get("a")
+        with closing(client), pytest.raises(REDIS_ERRORS) as caught:
+            pipeline.execute()
+        return str(unavailable(client, caught.value))
+
+    with FakeRedis({b"GET": answer}, drip_s=0.05) as server:
+        of_one = "Timeout reading"  # the asynchronous client limits each reply, too
+        wanted = of_one if answer is LONG else "no whole answer within 2 s"
+        assert wanted in asyncio.run(asked(server.url))
+        assert "no whole answer within 2 s" in blocking(server.url)
+
+
+def test_raw_replies_that_drip_are_given_up_after_a_time_in_all() -> None:
+    async def asked(url: str) -> None:
+        client = redis_client(url, 0.5)
+        try:
+            async with raw_connection(client) as connection:
+                await ask(client, connection.ask(hgetall(["a"]), 1), lambda replies: replies)
+        finally:
+            await client.aclose()
+
+    with (
+        FakeRedis({b"HGETALL": LONG}, drip_s=0.05) as server,
+        pytest.raises(REDIS_ERRORS, match="no whole answer within 2 s"),
+    ):
+        asyncio.run(asked(server.url))
+
+
+def test_a_client_waits_as_long_for_a_message_as_it_is_told() -> None:
+    """A subscription is silent for longer than an answer may take."""
+
+    async def asked(url: str) -> object:
+        client = redis_client(url, 0.01)
+        try:
+            return await ask(client, asyncio.sleep(0.2, "late"), lambda came: came, waits_s=30.0)
+        finally:
+            await client.aclose()
+
+    assert asyncio.run(asked("redis://127.0.0.1:1/0")) == "late"

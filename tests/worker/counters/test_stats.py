@@ -246,6 +246,22 @@ def test_redis_is_found_away_though_nothing_is_counted(
     wait_for(lambda: stats.redis[0] is RedisState.AWAY, "Redis is away")
 
 
+def test_redis_that_drips_is_away_and_the_totals_wait(
+    make_stats: Callable[..., Stats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, and no write ever ends."""
+    monkeypatch.setattr("traptor.worker.counters.stats.FLUSH_INTERVAL_S", 0.02)
+    with FakeRedis({b"EVAL": b"$100000\r\n" + b"x" * 100_000}, drip_s=0.05) as server:
+        stats = make_stats(server.url, 0.5)
+        wait_for(lambda: stats.redis == (RedisState.OK, ""), "Redis is there")
+        stats.received([0])
+        wait_for(lambda: stats.redis[0] is RedisState.AWAY, "Redis is away")
+        assert "no whole answer within 2 s" in stats.redis[1]
+        server.answers.clear()
+        wait_for(lambda: stats.redis == (RedisState.OK, ""), "it is back")
+    assert not stats._store._waiting()
+
+
 def test_stop_writes_what_is_left(make_stats: Callable[..., Stats], url: str, client: redis.Redis) -> None:
     stats = make_stats(url)
     stats.received([])
