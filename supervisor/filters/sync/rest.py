@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from traptor.common.timing.backoff import doubled
+from traptor.supervisor.filters.sync.budget import RequestKind
 from traptor.supervisor.xapi.failures import CapExceeded, KeyRefused, OutOfCredit, RequestRefused, XFailure
 
 _FIRST_S = 5.0
@@ -21,20 +22,28 @@ _SET_S: Mapping[type[XFailure], float] = {
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The present rest: why, until when (monotonic seconds), and after how many failures in a row."""
+    """The present rest: why, until when (monotonic seconds), and after how many failures in a row.
+
+    Requests of another kind than the one that failed say nothing about it: X may refuse changes and list.
+    """
 
     trouble: XFailure | None = None
     until: float = 0.0
     troubles: int = 0
+    kind: RequestKind | None = None  # of the request that failed last
 
     def holds(self, now: float) -> bool:
         """Tell whether nothing is to be asked now."""
         return self.trouble is not None and now < self.until
 
-    def after(self, failure: XFailure, now: float) -> Rest:
+    def after(self, failure: XFailure, kind: RequestKind, now: float) -> Rest:
         """Return the rest after another failure."""
         rest_s = _SET_S.get(type(failure)) or doubled(_FIRST_S, self.troubles, _LAST_S)
-        return Rest(failure, now + max(rest_s, _asked_s(failure)), self.troubles + 1)
+        return Rest(failure, now + max(rest_s, _asked_s(failure)), self.troubles + 1, kind)
+
+    def worked(self, kind: RequestKind) -> Rest:
+        """Return it after a request that X carried out."""
+        return NO_REST if kind is self.kind else replace(self, trouble=None)
 
     def ended_by(self, until: float, now: float) -> Rest:
         """Return it ended by this time at the latest, though not before X may be asked."""

@@ -169,6 +169,7 @@ class Sync:
         return SyncOutcome(found, free_at, trouble)
 
     async def _carry_out(self, step: Step) -> None:
+        kind = _kind_of(step)
         try:
             match step:
                 case ListFilters():
@@ -178,11 +179,11 @@ class Sync:
                 case Delete(ids):
                     await self._delete(ids)
         except RuleCapExceeded as failure:
-            await self._count(failure)
+            await self._count(failure, len(step.filters) if isinstance(step, Add) else 0)
         except XFailure as failure:
-            self._failed(failure, _kind_of(step))
+            self._failed(failure, kind)
         else:
-            self.retry()
+            self._rest = self._rest.worked(kind)
 
     async def _look(self) -> None:
         found: list[ListedFilter] = []
@@ -232,8 +233,12 @@ class Sync:
         self._told(RequestKind.CHANGE, quota)
         self._keep(self.standing.deleted(ids, self._clock().mono, found_all=found_all))
 
-    async def _count(self, refusal: RuleCapExceeded) -> None:
-        """Learn how many more filters X takes; none where it does not tell."""
+    async def _count(self, refusal: RuleCapExceeded, sent: int) -> None:
+        """Learn how many more filters X takes; none where it does not tell.
+
+        Where its counts have room for what was sent, or were kept to already, they deny the refusal: it is
+        asked again as after any other failure.
+        """
         self._told(RequestKind.CHANGE, refusal.quota)
         now = self._clock().mono
         room = 0
@@ -243,7 +248,11 @@ class Sync:
                 room = (await self.client.counts()).room
             except XFailure as failure:
                 log.debug("filters cannot be counted", extra=fields(error=str(failure)))
-        self._keep(self.standing.capped(room, self._clock().mono))
+        now = self._clock().mono
+        if room >= max(1, sent) or (room and self.standing.full_until > now):
+            denied = RuleCapExceeded(f"{refusal}; by its own counts {room:,} more have room")
+            self._rest = self._rest.after(denied, RequestKind.CHANGE, now)
+        self._keep(self.standing.capped(room, now))
 
     def _failed(self, failure: XFailure, kind: RequestKind) -> None:
         now = self._clock()
@@ -255,7 +264,7 @@ class Sync:
             self.budget = self.budget.told(kind, failure.quota, now.mono, now.wall)
         else:
             self._told(kind, failure.quota)
-        self._rest = self._rest.after(failure, now.mono)
+        self._rest = self._rest.after(failure, kind, now.mono)
         self._save()
 
     def _spend(self, kind: RequestKind) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from traptor.supervisor.filters.sync.budget import RequestKind
 from traptor.supervisor.filters.sync.rest import NO_REST, Rest
 from traptor.supervisor.xapi.failures import OutOfCredit, ServerTrouble, XFailure
 from traptor.supervisor.xapi.quota import Quota
+
+CHANGE, LIST = RequestKind.CHANGE, RequestKind.LIST
 
 
 def trouble(kind: type[XFailure] = ServerTrouble, retry_after_s: float | None = None) -> XFailure:
@@ -16,7 +19,7 @@ def trouble(kind: type[XFailure] = ServerTrouble, retry_after_s: float | None = 
 def after(failures: int) -> Rest:
     rest = NO_REST
     for _ in range(failures):
-        rest = rest.after(trouble(), 100.0)
+        rest = rest.after(trouble(), CHANGE, 100.0)
     return rest
 
 
@@ -36,7 +39,7 @@ def test_the_rest_doubles_with_each_failure_up_to_its_longest() -> None:
 def test_what_x_asks_for_is_the_least_and_some_refusals_have_a_rest_of_their_own(
     kind: type[XFailure], asked_s: float | None, rest_s: float
 ) -> None:
-    rest = NO_REST.after(trouble(kind, asked_s), 100.0)
+    rest = NO_REST.after(trouble(kind, asked_s), CHANGE, 100.0)
     assert rest.until == 100.0 + rest_s
     assert rest.holds(rest.until - 0.1)
     assert not rest.holds(rest.until)
@@ -50,6 +53,13 @@ def test_without_a_failure_nothing_rests() -> None:
 def test_a_rest_may_be_ended_before_but_not_before_x_may_be_asked(
     asked_s: float | None, until: float
 ) -> None:
-    rest = NO_REST.after(trouble(OutOfCredit, asked_s), 100.0)
+    rest = NO_REST.after(trouble(OutOfCredit, asked_s), CHANGE, 100.0)
     assert rest.ended_by(160.0, 100.0).until == until
     assert rest.ended_by(1e9, 100.0) == rest
+
+
+def test_a_request_of_another_kind_that_works_ends_the_rest_and_not_its_steps() -> None:
+    rest = after(3).worked(LIST)
+    assert not rest.holds(100.0)
+    assert rest.after(trouble(), CHANGE, 200.0).until == 200.0 + 40.0
+    assert after(3).worked(CHANGE) == NO_REST

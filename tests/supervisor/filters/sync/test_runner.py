@@ -195,6 +195,7 @@ def test_an_app_at_its_cap_is_counted_and_tells_what_found_no_room(start: Callab
     assert world.values == list(ANIMALS[:5])
     assert outcome.unplaced == ANIMALS[5:]
     assert "rules_counts 200" in world.asked()
+    assert world.clock.added_s < 1.0, "what has room is added at once"
 
 
 # ---- interrupted
@@ -349,8 +350,35 @@ def test_500s_queue_changes_and_waits_grow(world: World) -> None:
         await world.settled(sync, goal("ant", "bee7"))
 
     world.talk(use)
-    assert waits == sorted(waits)
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 320]
     assert world.values == ["ant", "bee7"]
+
+
+def test_a_cap_that_x_s_own_counts_deny_is_waited_out_and_told(world: World) -> None:
+    """X says that the app may have no more filters, and counts one of a thousand."""
+
+    async def use(client: XClient) -> tuple[list[SyncOutcome], int]:
+        sync = world.sync(client)
+        await world.settled(sync, goal("ant"))
+        world.x.fault("status", endpoint="rules_change", problem="rule-cap")
+        before, began, outcomes = len(world.x.requests("rules_change")), world.clock().mono, []
+        sync.want(goal("ant", "bee"))
+        while world.clock().mono < began + 900.0:
+            sync.doubt()
+            outcomes.append(await sync.run())
+            assert outcomes[-1].again_at
+            world.clock.pass_to(outcomes[-1].again_at)
+        asked = len(world.x.requests("rules_change")) - before
+        world.x.clear_faults()
+        await world.settled(sync, goal("ant", "bee"))
+        return outcomes, asked
+
+    outcomes, asked = world.talk(use)
+    assert asked <= 10, "of 100 changes in 15 minutes"
+    trouble = str(outcomes[-1].trouble)
+    assert "add filters: X answered 422" in trouble
+    assert trouble.endswith("; by its own counts 999 more have room")
+    assert world.values == ["ant", "bee"]
 
 
 def test_a_wait_that_x_asks_for_is_kept(world: World) -> None:
