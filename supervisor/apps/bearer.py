@@ -12,13 +12,17 @@ from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.xapi.client import fetch_bearer
 from traptor.supervisor.xapi.exchange import Exchange
-from traptor.supervisor.xapi.failures import KeyRefused, XFailure
+from traptor.supervisor.xapi.failures import KeyRefused, RateLimited, XFailure
 
 log = logging.getLogger(__name__)
 
 _FIRST_REST_S = 5.0
 _LAST_REST_S = 320.0
+_FIRST_LIMITED_S = 60.0  # after a 429
+_LAST_LIMITED_S = 900.0
 _REFUSED_S = 900.0
+_LONGEST_ASKED_S = 86_400.0  # that X may ask for
+_LASTING_S = 900.0  # a fetched token that X refuses sooner was never good
 
 
 class Bearer:
@@ -30,6 +34,8 @@ class Bearer:
         self._on_secret = on_secret
         self._fetched = ""
         self._refused = ""  # a token that X does not take
+        self._fetched_at = 0.0
+        self._useless = 0  # fetched tokens in a row that X soon refused
         self._failures = 0
         self._rest_until = 0.0
         self._failure: XFailure | None = None
@@ -49,16 +55,24 @@ class Bearer:
     def retry(self) -> None:
         """Forget what X refused: a given token may be used again, any other is fetched anew."""
         self._fetched = self._refused = ""
-        self._failures, self._rest_until, self._failure = 0, 0.0, None
+        self._failures, self._useless, self._rest_until, self._failure = 0, 0, 0.0, None
 
     def refused(self, token: str, why: str) -> None:
-        """Record that X does not take this token; a fetched one is fetched anew."""
+        """Record that X does not take this token.
+
+        A fetched one is fetched anew: at once where it may have been revoked, else after a while.
+        """
         if not token or token != self.token:
             return  # it was replaced meanwhile
+        now = self._clock().mono
         self._refused = token
         self._failure = KeyRefused(why)
         if self._key.bearer_token:
-            self._rest_until = self._clock().mono + _REFUSED_S
+            self._rest_until = now + _REFUSED_S
+        else:
+            self._useless = self._useless + 1 if now < self._fetched_at + _LASTING_S else 0
+            if self._useless > 1:
+                self._rest_until = now + doubled(_FIRST_REST_S, self._useless - 2, _LAST_REST_S)
         log.warning("bearer token refused", extra=fields(key=self._key.name, why=why))
 
     async def fetch(self, exchange: Exchange) -> None:
@@ -80,7 +94,8 @@ class Bearer:
             self._failed(KeyRefused(f"X gives the bearer token again that it refuses{why}"))
             self._fetched = self._refused = ""
             return
-        self._fetched, self._failures, self._failure = token, 0, None
+        self._fetched, self._fetched_at = token, self._clock().mono
+        self._failures, self._failure = 0, None
         log.info("bearer token fetched", extra=fields(key=self._key.name))
 
     def again_at(self) -> float | None:
@@ -100,9 +115,17 @@ class Bearer:
         return Hold(HoldKind.NO_BEARER, "its bearer token is being fetched", until)
 
     def _failed(self, failure: XFailure) -> None:
-        is_refusal = isinstance(failure, KeyRefused)
-        rest_s = _REFUSED_S if is_refusal else doubled(_FIRST_REST_S, self._failures, _LAST_REST_S)
-        self._rest_until = self._clock().mono + max(rest_s, failure.quota.retry_after_s or 0.0)
+        now = self._clock()
+        asked_s = failure.quota.retry_after_s or 0.0
+        match failure:
+            case KeyRefused():
+                rest_s = _REFUSED_S
+            case RateLimited():
+                rest_s = doubled(_FIRST_LIMITED_S, self._failures, _LAST_LIMITED_S)
+                asked_s = max(asked_s, failure.quota.reset_s(now.wall) or 0.0)
+            case _:
+                rest_s = doubled(_FIRST_REST_S, self._failures, _LAST_REST_S)
+        self._rest_until = now.mono + max(rest_s, min(asked_s, _LONGEST_ASKED_S))
         self._failures += 1
         self._failure = failure
         log.warning("bearer token not fetched", extra=fields(key=self._key.name, error=str(failure)))
