@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 
@@ -26,7 +27,7 @@ from traptor.worker.filters.editions import Editions
 from traptor.worker.payload.source import decode_source
 from traptor.worker.pipeline import Pipeline
 from traptor.worker.posts.came import Came
-from traptor.worker.posts.head import PostHead, posts_of
+from traptor.worker.posts.head import HeadPost, PostHead
 from traptor.worker.posts.paid import included_users_in
 from traptor.worker.posts.past import Taken
 from traptor.worker.posts.postline import (
@@ -125,8 +126,9 @@ class PostPipeline(Pipeline):
         if not heads:
             return
         self._editions.note(heads)
-        numbers = numbers_of([post.id for post in posts_of(heads)])
-        came = Came(raws, heads, numbers, self.delivery.seen(numbers))
+        posts = cast(list[HeadPost], [head.data for head in heads])
+        numbers = numbers_of([post.id for post in posts])
+        came = Came(raws, heads, posts, numbers, self.delivery.seen(numbers))
         if self._gap.backlog is not None:
             self._take_singly(came)
             return
@@ -162,7 +164,7 @@ class PostPipeline(Pipeline):
 
     def _take_post(self, one: Came) -> None:
         """Take a post that may be one of a backfill."""
-        (raw,), (head,), (number,), (is_seen,) = one
+        (raw,), (head,), _, (number,), (is_seen,) = one
         backlog = self._gap.backlog
         if backlog is None or not backlog.holds(head.post.id):
             self._take_posts(one)

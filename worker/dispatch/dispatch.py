@@ -19,7 +19,7 @@ from traptor.worker.filters.edition import Edition
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import rebuilt
 from traptor.worker.posts.came import Came
-from traptor.worker.posts.head import PostHead, posts_of
+from traptor.worker.posts.head import PostHead
 from traptor.worker.sampler import Sampler
 from traptor.worker.seen.claims import only
 from traptor.worker.trialoutput.output import TrialOutput
@@ -151,12 +151,11 @@ class Dispatch:
         if payload != NATIVE_PAYLOAD:
             raws = [raw if tweet is None else tweet for raw, tweet in zip(raws, tweets, strict=True)]
             forms = [NATIVE_PAYLOAD if tweet is None else payload for tweet in tweets]
-        posts = posts_of(came.heads)
-        times = [time_of(post.created_at) for post in posts]
+        times = [time_of(post.created_at) for post in came.posts]
         bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
         return [
             Outgoing(body, post.id, label.rule_ids, time.unix_ms, form, post.edit_of())
-            for body, post, label, time, form in zip(bodies, posts, labels, times, forms, strict=True)
+            for body, post, label, time, form in zip(bodies, came.posts, labels, times, forms, strict=True)
         ]
 
     def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:

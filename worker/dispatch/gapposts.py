@@ -159,4 +159,4 @@ class GapPosts:
 
 def _new(raw: bytes, head: PostHead, post: int) -> Came:
     """Return a post that was not seen before."""
-    return Came([without_traptor(raw) if head.has_traptor else raw], [head], [post], [False])
+    return Came([without_traptor(raw) if head.has_traptor else raw], [head], [head.post], [post], [False])

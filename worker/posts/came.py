@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import HeadPost, PostHead
 
 
 class Came(NamedTuple):
@@ -14,6 +14,7 @@ class Came(NamedTuple):
 
     raws: Sequence[bytes]
     heads: Sequence[PostHead]
+    posts: Sequence[HeadPost]
     numbers: Sequence[int]
     seen: Sequence[bool]
 
@@ -22,11 +23,15 @@ class Came(NamedTuple):
         return Came(
             [*compress(self.raws, chosen)],
             [*compress(self.heads, chosen)],
+            [*compress(self.posts, chosen)],
             [*compress(self.numbers, chosen)],
             [*compress(self.seen, chosen)],
         )
 
     def singly(self) -> Iterator[Came]:
         """Yield each post alone."""
-        for raw, head, number, is_seen in zip(self.raws, self.heads, self.numbers, self.seen, strict=True):
-            yield Came([raw], [head], [number], [is_seen])
+        for at in range(len(self.raws)):
+            alone = slice(at, at + 1)
+            yield Came(
+                self.raws[alone], self.heads[alone], self.posts[alone], self.numbers[alone], self.seen[alone]
+            )

@@ -5,9 +5,6 @@ Text and entities are decoded (`post.py`) only for posts whose text must be comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
 import msgspec
 
 from traptor.worker.posts.post import NamedFilter, Reference
@@ -113,8 +110,3 @@ class PostHead(Part, frozen=True, gc=False):
                     return included.author_id
         mentions = post.entities.mentions if post.entities is not None else None
         return mentions[0].id if mentions else None
-
-
-def posts_of(heads: Sequence[PostHead]) -> list[HeadPost]:
-    """Return the own posts of lines that are posts."""
-    return cast(list[HeadPost], [head.data for head in heads])

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from traptor.common.problem import ProblemDocument, listed_problems
-from traptor.worker.posts.head import PostHead, posts_of
+from traptor.worker.posts.head import PostHead
 from traptor.worker.posts.post import PostLine
 from traptor.worker.tweets.received import decode_odd
 from traptor.worker.tweets.tweet import tolerant
@@ -49,7 +49,7 @@ def read_posts(
         heads = [*map(decode, lines)]
         for line in filterfalse(bytes.isascii, lines):
             line.decode()  # the decoder does not check parts that it skips for invalid UTF-8
-        ids = [post.id for post in posts_of(heads)]
+        ids = [head.data.id for head in heads]  # type: ignore[union-attr]  # AttributeError: no post
         return heads if all(ids) else None
     except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
         return None
