@@ -42,8 +42,17 @@ _LATE_ADVICE = (
 )
 
 
+_LOST_ADVICE = (
+    "Another one is made, and the fork is tried again, with the waits of `restart_backoff`; if this comes"
+    " again, see the kernel's log (journalctl -k) for what ended it, and this host's load and free memory"
+)
+
+
 class ForkerLost(OSError):
-    """The forker is gone, or does not answer."""
+    """The forker is gone, or does not answer; its workers end with it."""
+
+    def __init__(self, pid: int, why: str) -> None:
+        super().__init__(errno.EAGAIN, f"the forker (process {pid}) is lost: {why}. {_LOST_ADVICE}")
 
 
 class ForkerLate(OSError):
@@ -65,6 +74,7 @@ class Forker:
         self.pidfd = pidfd  # readable once it has ended
         self._sock = sock
         self.is_lost = False  # it has ended, or does not answer
+        self._why = "it was ended"  # once it is lost
         self.is_late = False
         self._on_late: Callable[[], object] | None = None
         self._patience_s = _PROMPT_S
@@ -129,7 +139,7 @@ class Forker:
         try:
             received = receive_answer(self._sock)
         except (OSError, msgspec.MsgspecError) as error:
-            self._lost(str(error))
+            self._lost(_named(error))
             return
         if received is None:
             self._lost("it ended")
@@ -167,7 +177,7 @@ class Forker:
 
     def _ask(self, order: Order, fds: Sequence[int] = ()) -> tuple[Answer, list[int]]:
         if self.is_lost:  # and perhaps ended: its descriptors may be others' by now
-            raise ForkerLost(errno.EAGAIN, "the forker is lost")
+            raise ForkerLost(self.pid, self._why)
         if self.is_late:
             raise ForkerLate("the forker has not answered yet")
         asked_at = monotonic()
@@ -177,7 +187,7 @@ class Forker:
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
-            raise self._lost(str(error)) from None
+            raise self._lost(_named(error)) from None
         try:
             received = receive_answer(self._sock)
         except TimeoutError:
@@ -187,7 +197,7 @@ class Forker:
             self._on_late()
             raise ForkerLate("the forker does not answer") from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise self._lost(str(error)) from None
+            raise self._lost(_named(error)) from None
         if received is None:
             raise self._lost("it ended")
         if monotonic() - asked_at < _PROMPT_PART * self._patience_s:
@@ -196,9 +206,9 @@ class Forker:
 
     def _lost(self, why: str) -> ForkerLost:
         """Return the error, and make sure that it ends: a late answer would be one to another order."""
-        self.is_lost, self.is_late = True, False
+        self.is_lost, self.is_late, self._why = True, False, why
         self._kill()
-        return ForkerLost(errno.EAGAIN, f"the forker is lost: {why}")
+        return ForkerLost(self.pid, why)
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -212,6 +222,11 @@ def _kill_unwanted(pid: int, pidfds: Sequence[int]) -> None:
             signal.pidfd_send_signal(pidfds[0], signal.SIGKILL)
         else:
             os.kill(pid, signal.SIGKILL)  # its number is not reused before the forker asks for its end
+
+
+def _named(error: Exception) -> str:
+    """Say what an error of its socket means."""
+    return "it ended" if isinstance(error, BrokenPipeError | ConnectionResetError) else str(error)
 
 
 def _too_late() -> str:

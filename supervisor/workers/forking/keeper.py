@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import time
 from contextlib import suppress
@@ -52,7 +51,7 @@ class ForkerKeeper:
         """Return the forker; a new one, if the last has ended or is lost. Raises OSError without room."""
         if self._forker is not None and self._forker.is_lost:
             if not wait_for_end(self._forker.pidfd, _KILLED_S):
-                raise ForkerLost(errno.EAGAIN, "the forker is lost, and the kernel has not ended it yet")
+                raise ForkerLost(self._forker.pid, "it was killed, and the kernel has not ended it yet")
             self._ended(self._forker)
         if self._forker is None:
             self._forker = Forker.start()

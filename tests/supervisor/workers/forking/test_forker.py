@@ -151,8 +151,14 @@ def test_a_killed_one_takes_its_workers_with_it_and_says_so_at_once(forker: Fork
     assert has_ended(pidfd)
     os.close(pidfd)
     assert forker.reap(pid) is None
-    with pytest.raises(ForkerLost):
+    with pytest.raises(ForkerLost) as first:
         forker.fork("track:0", [])
+    with pytest.raises(ForkerLost) as second:
+        forker.fork("track:0", [])
+    assert str(first.value) == str(second.value), "the reason stays"
+    assert f"the forker (process {forker.pid}) is lost: it ended. Another one is made" in str(first.value)
+    assert "see the kernel's log (journalctl -k) for what ended it" in str(first.value)
+    assert first.value.errno == errno.EAGAIN
     assert forker.end() == -signal.SIGKILL
 
 
