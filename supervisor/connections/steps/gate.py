@@ -121,8 +121,11 @@ class Gate:
 
         What is known at the fork is shared by master and worker; what comes later each has for itself.
         """
-        held = self.hold_wait(c, lease.key_id, now)
-        return held if held is not None and held.kind in _NOTHING_TO_MATCH_BY else None
+        held, app = self.hold_wait(c, lease.key_id, now), self._context.app_of(c)
+        if held is None or app is None:
+            return None
+        # Of two reasons an app names the graver one: it may have no credit, and know no filters either.
+        return held if held.kind in _NOTHING_TO_MATCH_BY or not app.knowledge.by_filter else None
 
     def key_wait(self, c: Connection, verdict: ConnectVerdict, key_id: str) -> Wait:
         """Return why a connection waits for its key."""

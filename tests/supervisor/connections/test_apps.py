@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.making_posts import single
 from support.paperapp import PaperApp, PaperApps, PaperSlots
 from support.stepping import A, B, SteppedWorld, make_rules
 
@@ -23,6 +24,8 @@ from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.money.reads import Reads
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
+
+KNOWN = Knowledge.of(make_rules("track:0", "storm"), [single("11", "track:0", "storm")])
 
 
 class World(SteppedWorld):
@@ -71,6 +74,7 @@ def test_rules_are_told_to_the_worker_that_streams_and_before_a_connect(world: W
 
 
 def test_a_held_app_is_not_connected_to_until_it_lets_go(world: World) -> None:
+    world.app.knowledge = KNOWN
     world.app.held = Hold(HoldKind.FOREIGN_FILTERS, "filters of others: 'kittens'")
     world.start(world.c)
     assert (world.told("connect"), wait_of(world.c)) == (0, WaitKind.FOREIGN_FILTERS)
@@ -79,7 +83,7 @@ def test_a_held_app_is_not_connected_to_until_it_lets_go(world: World) -> None:
     assert world.told("connect") == 1
 
 
-@pytest.mark.parametrize("kind", [HoldKind.NO_BEARER, HoldKind.X_AWAY, HoldKind.SYNCING, HoldKind.NO_FILTERS])
+@pytest.mark.parametrize("kind", HoldKind)
 def test_no_worker_is_forked_that_would_have_nothing_to_match_by(world: World, kind: HoldKind) -> None:
     world.app.held = Hold(kind, "not known yet")
     world.step()
@@ -87,6 +91,14 @@ def test_no_worker_is_forked_that_would_have_nothing_to_match_by(world: World, k
     world.app.held = None
     world.step()
     assert world.told("fork") == 1
+
+
+@pytest.mark.parametrize("kind", [HoldKind.OUT_OF_CREDIT, HoldKind.CAPPED, HoldKind.FOREIGN_FILTERS])
+def test_a_worker_of_an_app_whose_filters_are_known_waits_ready(world: World, kind: HoldKind) -> None:
+    world.app.knowledge = KNOWN
+    world.app.held = Hold(kind, "not now")
+    world.start(world.c)
+    assert (world.told("fork"), world.told("connect"), wait_of(world.c)) == (1, 0, WaitKind(kind.value))
 
 
 def test_a_cap_closes_the_stream_and_its_end_opens_it(world: World) -> None:
