@@ -31,6 +31,38 @@ def test_a_secret_is_hidden_in_a_url_in_json_and_in_a_repr(secret: str) -> None:
         assert mask.hide(f"<{form}>") == "<***>"
 
 
+@given(st.sets(SECRETS, max_size=30), st.text(max_size=20), st.text(max_size=20), st.data())
+def test_many_secrets_are_hidden_as_each_one_is(
+    secrets: set[str], before: str, after: str, data: st.DataObject
+) -> None:
+    text = f"{before}{data.draw(st.sampled_from(['', *sorted(secrets)]))}{after}"
+    hidden = text
+    for form in sorted((form for secret in secrets for form in mask_module._forms(secret)), key=len)[::-1]:
+        hidden = hidden.replace(form, "***")
+    shown = SecretMask([*secrets, *(f"another secret {number}" for number in range(100))]).hide(text)
+    assert all(secret not in shown.replace("***", "\0") for secret in secrets)
+    assert (shown == text) == (hidden == text)
+
+
+def test_it_costs_little_more_to_look_for_a_thousand_secrets_than_for_a_few() -> None:
+    looked_at = []
+
+    class Text(str):
+        def replace(self, *_: Any) -> str:  # type: ignore[override]
+            looked_at.append(1)
+            return self
+
+        def __contains__(self, _: object) -> bool:
+            looked_at.append(1)
+            return False
+
+    mask = SecretMask(f"{number:04}secret" for number in range(1_000))
+    assert mask.hide(Text("worker forked")) == "worker forked"
+    assert not looked_at
+    assert mask.hide(Text("see 0123, 0456")) == "see 0123, 0456"
+    assert len(looked_at) == 2
+
+
 def test_of_two_secrets_the_longer_is_hidden_whole() -> None:
     assert SecretMask(["abcd", "abcdefgh"]).hide("key abcdefgh!") == "key ***!"
 
