@@ -1,6 +1,6 @@
 """Decide which connections the next step looks at: those named by events, those whose time has come, or all.
 
-An event that names too few does no lasting harm: the timer has all of them looked at every few seconds.
+An event that names too few does no lasting harm: the timer has all of them looked at every ten seconds.
 """
 
 from __future__ import annotations

@@ -82,8 +82,9 @@ class Reconciler:
             raise
 
     def _reconcile(self, named: frozenset[str] | None, now: float) -> StepResult:
+        self._gate.begin_step()
         looked = self._look_at_all(now) if named is None else self._look_at(set(named), now)
-        self._take_turns(looked, now)
+        self._take_turns(looked)
         if not self._context.stopping:
             looked.update(self._forks.start_drain_workers(now))
         self._forget_gone(looked)
@@ -123,9 +124,12 @@ class Reconciler:
             self._try_step(c, now)
         return names
 
-    def _take_turns(self, looked: set[str], now: float) -> None:
-        """Step the connections that waited for others, as far as there is room for them."""
-        while (name := self._gate.next_turn(now)) is not None:
+    def _take_turns(self, looked: set[str]) -> None:
+        """Step the connections that waited for others, as far as there is room for them.
+
+        Each fork takes a while: by its own time, a connect that has come due meanwhile is the next turn.
+        """
+        while (name := self._gate.next_turn(now := self._clock())) is not None:
             c = self._context.connections.get(name)
             if c is not None:
                 self._gate.admit(c)

@@ -26,6 +26,7 @@ from traptor.supervisor.workers.spec import KeySpec, connect_message, key_spec
 
 log = logging.getLogger(__name__)
 
+_FORKS_A_STEP = 4
 _ABOUT_TOKEN = frozenset({HoldKind.BEARER_REFUSED, HoldKind.NO_BEARER})
 # an app's filters are not known yet, or there are none
 _NOTHING_TO_MATCH_BY = frozenset(
@@ -43,18 +44,24 @@ class Gate:
         self._starts = Turns()
         self._paces: dict[str | None, Turns] = {}  # by source address
         self._admitted: Connection | None = None  # the connection whose turn it is
+        self._forks_left = 0  # in this step
+
+    def begin_step(self) -> None:
+        """Allow some forks again: while it makes many, the master hears nobody."""
+        self._forks_left = _FORKS_A_STEP
 
     # ---- called by a step
 
     def may_start(self, c: Connection) -> bool:
         """Tell whether it may fork a worker now; if not, queue it."""
-        if self._forks.may_start_one_more() and (not self._starts or c is self._admitted):
+        if self._has_room() and (not self._starts or c is self._admitted):
             return True
         self._starts.wait(c.name, rank(KeyDemand.of(c)))
         return False
 
     def fork(self, c: Connection, now: float) -> Generation | None:
         """Return a new generation made from what is wanted; None when that fails now: it is tried again."""
+        self._forks_left -= 1
         generation = self._forks.fork(c, now, soon=self._starts)
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
@@ -142,13 +149,17 @@ class Gate:
     # ---- queues
 
     def next_turn(self, now: float) -> str | None:
-        """Remove and return the next queued connection if there is room for one more; otherwise None."""
-        if self._starts and self._forks.may_start_one_more():
-            return self._starts.take()
+        """Remove and return the next queued connection if there is room for one more; otherwise None.
+
+        One that may connect comes before those that need a fork: it soon streams, and permits are quick.
+        """
         for address, turns in self._paces.items():
             if turns and self._context.pacer.next_at(address, now) <= now:
                 return turns.take()
-        return None
+        return self._starts.take() if self._starts and self._has_room() else None
+
+    def _has_room(self) -> bool:
+        return self._forks_left > 0 and self._forks.may_start_one_more()
 
     def admit(self, c: Connection | None) -> None:
         """Let this connection go before the queued ones; None: no connection."""
@@ -165,6 +176,8 @@ class Gate:
             turns.clear()
 
     def next_at(self, now: float) -> float | None:
-        """Return when the next connect of the queued connections is due."""
+        """Return when the next turn of the queued connections is due."""
+        if self._starts and self._forks.may_start_one_more():
+            return now  # the next step may fork again
         paces = (self._context.pacer.next_at(address, now) for address, turns in self._paces.items() if turns)
         return min(paces, default=None)

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.stepping import PlannedWorld
 
+from traptor.common.birth import Birth
 from traptor.common.messages import DisconnectKind
 from traptor.supervisor.connections.waits import WaitKind
 from traptor.supervisor.workers.generation import Generation
+from traptor.supervisor.workers.spec import Spec
 from traptor.supervisor.workers.states import GenerationState
 
 GROUPS = 40
@@ -119,6 +121,45 @@ def test_who_waits_to_start_starts_when_another_has_and_the_largest_comes_first(
         master.ready(starting[0])
         master.settle()
     assert forked == ["track:2", "track:3", "track:1", "track:0"]
+
+
+def test_a_connect_that_comes_due_while_others_are_forked_does_not_wait_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"supervisor": "start_parallel = 2", "twitter": "connect_rate = 10"}
+    master = PlannedWorld(tmp_path, keys=4, **options)
+    for number in range(4):
+        master.set_rules(f"track:{number}", range(4 - number))
+    master.settle()
+    fork = master.fleet.fork
+
+    def slow_fork(birth: Birth, spec: Spec) -> Generation:
+        master.now += 0.3  # three times as long as connects must be apart
+        return fork(birth, spec)
+
+    monkeypatch.setattr(master.fleet, "fork", slow_fork)
+    for g in in_state(master, GenerationState.STARTING):
+        master.ready(g)
+    master.settle()
+    assert master.fleet.told[2:] == [
+        ("connect", "track:0#1"),
+        ("fork", "track:2#1"),
+        ("connect", "track:1#1"),
+        ("fork", "track:3#1"),
+    ]
+
+
+def test_no_step_forks_so_many_that_workers_wait_long_to_be_heard(tmp_path: Path) -> None:
+    master = PlannedWorld(tmp_path, keys=GROUPS, supervisor=f"start_parallel = {GROUPS}")
+    for number in range(GROUPS):
+        master.set_rules(f"track:{number}", range(1))
+    forked = 0
+    while forked < GROUPS:
+        step = master.reconciler.reconcile()
+        now_forked = len(master.fleet.generations)
+        assert 0 < now_forked - forked <= 4
+        forked = now_forked
+        assert (step.next_at == master.now) == (forked < GROUPS), "the next one follows at once"
 
 
 def test_a_worker_that_crashes_does_not_overtake_those_that_wait_to_start(tmp_path: Path) -> None:
