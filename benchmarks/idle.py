@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -12,12 +13,13 @@ from kafka_parts.broker import KafkaProcess
 from support.collection import Collection
 from support.waiting import wait_for
 
-from benchmarks.bareforks import bare_forks_s, fork_span_s
+from benchmarks.bareforks import bare_forks_s
 from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
 from benchmarks.looks import unchanged_looks
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
+from benchmarks.starts import Start, watched_start
 
 _MOST_PERCENT = {50: 1.0, 200: 4.0}
 _MIB = 1024 * 1024
@@ -31,13 +33,14 @@ _LEAST_SPAN_S = 0.01  # the kernel reports start times in hundredths
 
 def many_connections(effort: Effort) -> list[Figure]:
     """Measure the start of many workers, each a separate group; then the master's idle share of a core."""
-    spans: dict[int, float] = {}
+    spans: dict[int, list[float]] = {}
     figures = [figure for count in effort.connections for figure in _idle(count, effort, spans)]
     few, *_, many = effort.connections if len(effort.connections) > 1 else (0, 0)
     if few:
         name = f"{many} workers: first to last fork, by that of {few}"
         at_most = many / few  # for a start that is linear in the workers
-        figures.append(Figure.of("many", name, "x", [spans[many] / spans[few]], at_most=at_most))
+        ratio = statistics.median(spans[many]) / statistics.median(spans[few])
+        figures.append(Figure.of("many", name, "x", [ratio], at_most=at_most))
     return figures
 
 
@@ -104,38 +107,47 @@ def full_look(effort: Effort) -> list[Figure]:
     ]
 
 
-def _idle(count: int, effort: Effort, spans: dict[int, float]) -> list[Figure]:
-    """Record the time between the first and the last fork in `spans`."""
-    bare = [bare_forks_s(count)]
-    with stage(count, max_connections=1, rules_check_interval="600s") as collection:
-        for number in range(count):
-            load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
-        began = time.monotonic()
-        collection.start()
-        wait_for(lambda: len(_alive(collection.workers())) >= count, f"{count} workers", _UP_WITHIN_S)
-        forked = time.monotonic() - began
-        spans[count] = fork_span_s([child.pid for child in collection.workers()])
-        collection.wait_streaming(*(f"track:{number}" for number in range(count)), within_s=_UP_WITHIN_S)
-        streaming = time.monotonic() - began
-        time.sleep(effort.idle_s / 10)  # lets work left by the start finish
-        percent = [idle_percent(collection, effort.idle_s) for _ in range(min(effort.rounds, 3))]
-        assert len(collection.streaming()) == count
-        uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
-    bare.append(bare_forks_s(count))
-    times = [spans[count] / max(bare_s, _LEAST_SPAN_S) for bare_s in bare]
-    return [
-        Figure.of("many", f"{count} workers: command to all forked", "s", [forked]),
-        Figure.of("many", f"{count} workers: first to last fork", "s", [spans[count]]),
-        Figure.of("many", f"{count} workers: bare loop: the same", "s", bare),
-        Figure.of(
-            "many", f"{count} workers: times as long as the bare loop", "x", times, at_most=_MOST_TIMES
-        ),
-        Figure.of("many", f"{count} workers: command to all streaming", "s", [streaming]),
-        Figure.of(
-            "many", f"{count} workers: idle master", "% of a core", percent, at_most=_MOST_PERCENT.get(count)
-        ),
-        Figure.of("many", f"{count} workers: USS of a worker, 20 track rules", "MiB", uss),
+def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Figure]:
+    """Start them in turns with the bare loop; note in `spans` how long each took from first to last fork."""
+    bare, starts = [_bare_s(count)], list[Start]()
+    percent, uss = list[float](), list[float]()
+    rounds = min(effort.rounds, 3)
+    while len(starts) < rounds:
+        with stage(count, max_connections=1, rules_check_interval="600s") as collection:
+            for number in range(count):
+                load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
+            starts.append(watched_start(collection, count, _UP_WITHIN_S))
+            if len(starts) == rounds:
+                collection.wait_streaming(*(f"track:{number}" for number in range(count)))
+                time.sleep(effort.idle_s / 10)  # lets work left by the start finish
+                percent = [idle_percent(collection, effort.idle_s) for _ in range(rounds)]
+                assert len(collection.streaming()) == count
+                uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
+        bare.append(_bare_s(count))
+    spans[count] = [start.span_s for start in starts]
+    times = [
+        span_s / statistics.mean(around) for span_s, around in zip(spans[count], pairwise(bare), strict=True)
     ]
+    streamed = [start.streamed_s for start in starts]
+    figures = [
+        ("command to all forked", "s", [start.forked_s[-1] for start in starts], None),
+        ("first to last fork", "s", spans[count], None),
+        ("bare loop: the same", "s", bare, None),
+        ("times as long as the bare loop", "x", times, _MOST_TIMES),
+        ("command to the first stream", "s", [at[0] for at in streamed], None),
+        ("command to half of all streaming", "s", [at[len(at) // 2] for at in streamed], None),
+        ("command to all streaming", "s", [at[-1] for at in streamed], None),
+        ("idle master", "% of a core", percent, _MOST_PERCENT.get(count)),
+        ("USS of a worker, 20 track rules", "MiB", uss, None),
+    ]
+    return [
+        Figure.of("many", f"{count} workers: {name}", unit, values, at_most=at_most)
+        for name, unit, values, at_most in figures
+    ]
+
+
+def _bare_s(count: int) -> float:
+    return max(bare_forks_s(count), _LEAST_SPAN_S)
 
 
 def idle_percent(collection: Collection, wall_s: float) -> float:
@@ -172,7 +184,3 @@ def _wait_for_look(collection: Collection) -> None:
 
 def _uss_mib(pid: int) -> float:
     return float(psutil.Process(pid).memory_full_info().uss / _MIB)
-
-
-def _alive(children: Sequence[psutil.Process]) -> Sequence[psutil.Process]:
-    return [child for child in children if child.is_running()]

@@ -9,6 +9,24 @@ _POLL_S = 0.0002
 _DEADLINE_S = 30.0
 
 
+class Gain:
+    """What a file gains in lines; each is read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_bytes = 0
+
+    def lines(self) -> list[str]:
+        """Return the whole lines since the last call; none while there is no file."""
+        if not self._path.exists() or self._path.stat().st_size <= self._read_bytes:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._read_bytes)
+            whole, end, _ = file.read().rpartition(b"\n")
+        self._read_bytes += len(whole) + len(end)
+        return whole.decode().splitlines()
+
+
 class Tail:
     """The text written to a file from now on."""
 

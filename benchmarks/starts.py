@@ -1,0 +1,53 @@
+"""Watch the start of many workers from outside, at next to no cost.
+
+On few cores a busy watcher slows what it watches. The kernel keeps when each process was forked, and the log
+when each one streamed, so nothing has to be looked at often: a look reads what the log has gained, and only
+the last one looks at the processes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from support.collection import Collection
+from support.waiting import wait_for
+
+from benchmarks.bareforks import forked_at_s
+from benchmarks.watching import Gain
+
+_STREAMS = " streaming"  # the end of a worker's line in supervisor.log
+
+
+@dataclass(frozen=True)
+class Start:
+    """When workers were forked and streamed, in seconds since the command; both in order."""
+
+    forked_s: list[float]
+    streamed_s: list[float]
+
+    @property
+    def span_s(self) -> float:
+        """The time from the first fork to the last."""
+        return self.forked_s[-1] - self.forked_s[0]
+
+
+def watched_start(collection: Collection, count: int, within_s: float) -> Start:
+    """Start the supervisor, and return once so many workers stream. Fails when they do not in time."""
+    booted_s, began = time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
+    collection.start()
+    gain, streamed = Gain(collection.logs / "supervisor.log"), list[float]()
+
+    def all_stream() -> bool:
+        streamed.extend(_time_of(line) - began for line in gain.lines() if line.endswith(_STREAMS))
+        return len(streamed) >= count
+
+    wait_for(all_stream, f"{count} workers stream", within_s)
+    forked = sorted(forked_at_s(child.pid) - booted_s for child in collection.workers())
+    assert len(forked) == count, f"{len(forked)} workers of {count}"
+    return Start(forked, sorted(streamed))
+
+
+def _time_of(line: str) -> float:
+    return datetime.fromisoformat(line.partition(" ")[0]).timestamp()
