@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _STATUS_INTERVAL_S = 1.0
 _LOOK_AROUND_INTERVAL_S = 5.0
+_STEPS_INTERVAL_S = 10.0
 _CLEARING_INTERVAL_S = 3600.0
 
 
@@ -64,7 +65,7 @@ class Chores:
             ("leftovers", every(lambda: _LOOK_AROUND_INTERVAL_S, self._look_for_leftovers)),
             ("clearing", every(lambda: _CLEARING_INTERVAL_S, self._clear, _CLEARING_INTERVAL_S)),
             # Every step is triggered by an event or a time; this makes up for a missed trigger.
-            ("steps", looks(self._wake)),
+            ("steps", every(lambda: _STEPS_INTERVAL_S, self._wake, _STEPS_INTERVAL_S)),
             ("files", looks(self._files.compare)),
             ("addresses", looks(lambda: look_at_addresses(self._context.pool.ring))),
             ("log rotation", looks(self._rotate_logs)),

@@ -72,12 +72,18 @@ class Pulse:
         self._beats = beats
 
     def due(self, interval_s: float, now: float) -> tuple[GroupId, ...]:
-        """Return the groups that may beat and last did so an interval ago, or never."""
-        return tuple(
-            group
+        """Return the groups that may beat, if one last did so an interval ago, or never.
+
+        Others that will be due within half an interval come with it, and are due with it from then on.
+        """
+        ages = [
+            (group, math.inf if beat.written_at is None else now - beat.written_at)
             for group, beat in self._beats.items()
-            if not beat.why and (beat.written_at is None or beat.written_at + interval_s <= now)
-        )
+            if not beat.why
+        ]
+        if all(age < interval_s for _, age in ages):
+            return ()
+        return tuple(group for group, age in ages if age >= interval_s / 2)
 
     def written(self, groups: Iterable[GroupId], now: float, sent: Sent) -> None:
         """Record a heartbeat of these groups."""

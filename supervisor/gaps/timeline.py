@@ -161,6 +161,11 @@ class GapTracker:
         totals.add(self.open(now))
         return totals
 
+    def streamed_s(self, now: float) -> float:
+        """Return the seconds of streaming since the beginning, as `totals` does; `now` is monotonic."""
+        open_s = max(0.0, now - self._open_from.mono) if self._streams else 0.0
+        return self._completed.streaming_s + open_s
+
     # ---- steps
 
     def _cut_holes(self, cause: GapCause, generation: int) -> Instant:

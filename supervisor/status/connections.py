@@ -9,7 +9,7 @@ import msgspec
 from traptor.common.files.outboxes import Left
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.waits import Wait, WaitKind
-from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.gaps.interval import IntervalKind, instant
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.times import wall
 from traptor.supervisor.workers.generation import Generation
@@ -18,14 +18,12 @@ from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[str, Any]:
     """Return one connection; `left` is what dead generations left in its outboxes."""
-    outbox_messages, outbox_bytes = c.outbox()
     return {
         "connection": c.name,
         "covered": c.is_covered,
         "groups": sorted(map(str, c.groups)),
         "state": c.state(now),
         "rules": len(c.wanted.rules) if c.wanted else 0,
-        "tweets_per_second": _rounded(rates.per_second(c.name)),
         "restarts": c.restarts.total(),
         "restart_reasons": {str(ending): count for ending, count in c.restarts.items()},
         "collecting": c.collects,
@@ -34,16 +32,25 @@ def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[s
         "uncollected": c.uncollected(),
         "wait": _wait(c, now),
         "last_error": _last_error(c, now),
-        "last_delivery": wall(c.delivered_at, now),
         "waits_for": c.wait.text if c.wait else None,
         "waits_until": wall(c.wait.until if c.wait else None, now),
         "held_for": [f"part {part}" for part in c.held_for],
-        **durations(c, now),
+        **_durations(c, now),
+        **reported(c, left, rates, now),
+    }
+
+
+def reported(c: Connection, left: Left, rates: Rates, now: float) -> dict[str, Any]:
+    """Return the members of a connection that a report or the kernel changes, without an event."""
+    outbox_messages, outbox_bytes = c.outbox()
+    return {
+        "tweets_per_second": _rounded(rates.per_second(c.name)),
         "outbox": {
             "messages": outbox_messages + left.messages,
             "bytes": outbox_bytes + left.bytes,
             "oldest": wall(_oldest(c), now),
         },
+        "last_delivery": wall(c.delivered_at, now),
         "serving": _generation(c.serving, now),
         "successor": _generation(c.successor, now),
         "leaving": [_generation(g, now) for g in c.leaving],
@@ -51,8 +58,14 @@ def of_connection(c: Connection, left: Left, rates: Rates, now: float) -> dict[s
     }
 
 
-def durations(c: Connection, now: float) -> dict[str, Any]:
-    """Return the members of a connection that grow with time alone."""
+def grown(c: Connection, now: float) -> dict[str, Any]:
+    """Return the members of a connection that have grown by time alone."""
+    if c.gaps.kind is IntervalKind.STREAMING:
+        return {"streaming_seconds": round(c.gaps.streamed_s(now), 3)}
+    return _durations(c, now)
+
+
+def _durations(c: Connection, now: float) -> dict[str, Any]:
     totals = c.gaps.totals(instant(now))
     return {
         "gap_seconds": {str(cause): round(seconds, 3) for cause, seconds in totals.gaps_s.items()},

@@ -13,7 +13,7 @@ from traptor.common.files.outboxes import Left
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.keys.conduct.states import KeyStatus
 from traptor.supervisor.keys.pool import KeyPool
-from traptor.supervisor.status.connections import durations, of_connection
+from traptor.supervisor.status.connections import grown, of_connection, reported
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.workers.generation import Generation
 
@@ -71,9 +71,12 @@ class Shown:
         """Return one connection as it is now; `left` is what dead generations left in its outboxes."""
         inputs = (left, rates.per_second(c.name), *map(_told_by, c.generations))
         before, made = self._connections.get(c.name, (None, {}))
-        if inputs == before:
-            return {**made, **durations(c, now)}
-        made = of_connection(c, left, rates, now)
+        if before is None:
+            made = of_connection(c, left, rates, now)
+        elif inputs == before:
+            return {**made, **grown(c, now)}
+        else:
+            made = {**made, **reported(c, left, rates, now), **grown(c, now)}
         self._connections[c.name] = inputs, made
         return made
 

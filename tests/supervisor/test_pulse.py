@@ -24,6 +24,23 @@ def sent(at: float, value: bytes = b"20261123100000") -> Sent:
     return Sent(value, 7.5, at)
 
 
+def test_groups_that_began_at_different_times_soon_beat_together() -> None:
+    pulse, written = Pulse(), []
+    for at in range(16):
+        now = float(at)
+        pulse.look([(TRACK, ""), *([(FOLLOW, "")] if at >= 2 else [])], now)
+        if due := pulse.due(INTERVAL_S, now):
+            written.append((now, due))
+            pulse.written(due, now, sent(now))
+    assert written == [
+        (0.0, (TRACK,)),
+        (2.0, (FOLLOW,)),
+        (5.0, (TRACK, FOLLOW)),
+        (10.0, (TRACK, FOLLOW)),
+        (15.0, (TRACK, FOLLOW)),
+    ]
+
+
 def test_a_group_beats_while_any_part_streams_and_is_silent_when_none_does(tmp_path: Path) -> None:
     world = SteppedWorld(tmp_path, A)
     first = world.connection("track:0", "storm", "flood")

@@ -13,7 +13,7 @@ from support.stepping import SteppedWorld
 
 from traptor.common.counts import Counters
 from traptor.common.files.outboxes import Left
-from traptor.common.messages import Activity, Report
+from traptor.common.messages import Activity, DisconnectKind, Report
 from traptor.supervisor.gaps import interval
 from traptor.supervisor.status import times
 from traptor.supervisor.status.connections import of_connection
@@ -111,6 +111,28 @@ def test_what_changes_without_an_event_is_shown_at_once(
     change(world)
     after = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
     assert after != before
+    assert after == of_connection(world.c, NOTHING_LEFT, world.rates, world.now)
+
+
+@pytest.mark.parametrize("change", [_receive, _read, _fill, _examine, _note_rates])
+def test_what_only_an_event_changes_is_not_looked_at_without_one(
+    world: Streaming, change: Callable[[Streaming], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown()
+    shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    monkeypatch.delattr("traptor.supervisor.status.latest.of_connection")
+    change(world)
+    after = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    assert after == of_connection(world.c, NOTHING_LEFT, world.rates, world.now)
+
+
+def test_a_gap_grows_as_a_stream_does(world: Streaming) -> None:
+    shown = Shown()
+    world.disconnected(world.g, DisconnectKind.NETWORK)
+    shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    _pass(world)
+    after = shown.connection(world.c, NOTHING_LEFT, world.rates, world.now)
+    assert after["gap_seconds"] == {"network": 10.0}
     assert after == of_connection(world.c, NOTHING_LEFT, world.rates, world.now)
 
 
