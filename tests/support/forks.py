@@ -90,12 +90,19 @@ def run(program: list[str]) -> None:
         runpy.run_path(first, run_name="__main__")
 
 
+def _measured() -> Any:
+    coverage = sys.modules.get("coverage")
+    return coverage and coverage.Coverage.current()
+
+
 if __name__ == "__main__":
     for module in _NEEDED:
         importlib.import_module(f"traptor.{module}")
     # It takes a tenth of a second, and changes only how long workers take to start.
     serving: Any = importlib.import_module("traptor.supervisor.workers.forking.serving")
     serving.rehearse = lambda _is_wanted: None
+    if measured := _measured():
+        measured.save()  # else each process would tell once more, at its end, what all these imports ran
     gc.collect()
     gc.freeze()  # else each process looks through all of it when it ends
     setproctitle.getproctitle()  # it finds its place only while the environment is where it was at first
