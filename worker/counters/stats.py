@@ -67,7 +67,7 @@ class Stats:
                 matches[index] = matches.get(index, 0) + 1
 
     def received_for(self, rules: Sequence[Rule], matched: Sequence[Matched]) -> None:
-        """Count tweets by the rules that each matched: indexes in a sequence, which may change."""
+        """Count tweets by what was found for each: indexes in a sequence of rules, which may change."""
         tick = self._live
         tick.received += len(matched)
         tweets = tick.part(rules).tweets

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from traptor.common.rules.rule import Rule
 
-Matched = tuple[int, ...]  # indexes of all rules of a tweet
+
+class Matched(Protocol):
+    """What was found for some tweets; counted by its identity, as to look at all its rules takes longer."""
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """The indexes of all rules of such a tweet, which do not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Tick:
         for group, count in self._groups():
             fields[group]["matched"] += count
         for part in self.parts:
-            matched += sum(count for indexes, count in part.tweets.items() if indexes)
+            matched += sum(count for found, count in part.tweets.items() if found.rules)
         fields[name].update(received=self.received, matched=matched, limited=self.limited)
         return {hash_name: +counts for hash_name, counts in fields.items()}
 
@@ -65,8 +72,8 @@ class Tick:
         for index, count in self.matches.items():
             yield rules[index], count
         for part in self.parts:
-            for indexes, count in part.tweets.items():
-                yield from ((part.rules[index], count) for index in indexes)
+            for found, count in part.tweets.items():
+                yield from ((part.rules[index], count) for index in found.rules)
 
     def _held(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, int]]:
         yield from ((rules[index], count) for index, count in self.held.items())
@@ -76,8 +83,9 @@ class Tick:
     def _groups(self) -> Iterator[tuple[str, int]]:
         """Yield the matched tweets of each group, where rules change."""
         for part in self.parts:
-            for indexes, count in part.tweets.items():
-                yield from ((group, count) for group in {str(part.rules[index].group) for index in indexes})
+            for found, count in part.tweets.items():
+                groups = {str(part.rules[index].group) for index in found.rules}
+                yield from ((group, count) for group in groups)
 
 
 def _named(rule: Rule) -> tuple[str, str]:

@@ -152,10 +152,11 @@ class Dispatch:
             raws = [raw if tweet is None else tweet for raw, tweet in zip(raws, tweets, strict=True)]
             forms = [NATIVE_PAYLOAD if tweet is None else payload for tweet in tweets]
         times = [time_of(post.created_at) for post in came.posts]
+        rule_ids = [label.rule_ids for label in labels]
         bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
         return [
-            Outgoing(body, post.id, label.rule_ids, time.unix_ms, form, post.edit_of())
-            for body, post, label, time, form in zip(bodies, came.posts, labels, times, forms, strict=True)
+            Outgoing(body, post.id, rules, time.unix_ms, form, post.edit_of())
+            for body, post, rules, time, form in zip(bodies, came.posts, rule_ids, times, forms, strict=True)
         ]
 
     def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:

@@ -35,7 +35,7 @@ class Settlement:
             for source in sources:
                 self._count_unmatched(source)
         if self._stats is not None:
-            self._stats.received_for(rules, [one.rules for one in found])
+            self._stats.received_for(rules, found)
 
     def count_held(self, rules: Sequence[Rule], found: Attribution, exceeding: Collection[int]) -> None:
         """Count that some rules of a post exceed their rate limits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
 
@@ -24,6 +25,7 @@ from traptor.worker.tweets.tweet import Tweet
 
 _Packed = FollowFilter | PackedFilter
 _Text = tuple[str, str]  # group and value of what a packed filter stands for
+_MOST_SHARED = 1_024
 
 
 class Edition:
@@ -39,6 +41,9 @@ class Edition:
         self._wanted = len(rules)
         self.meanings = tuple(meanings)
         self._foreign, self._unattributed = Attribution(FOREIGN), Attribution(RuleSource.UNATTRIBUTED)
+        self._shared = lru_cache(_MOST_SHARED)(
+            Attribution
+        )  # by posts of the same rules, for they are counted
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[_Packed, ...]] = {}
         self._of_value: list[Attribution] = []  # by number of a packed text or place
@@ -87,9 +92,9 @@ class Edition:
             ids, lambda one: one.found(head) if isinstance(one, FollowFilter) else self._of_texts(one, texts)
         )
         if rules:
-            return Attribution(MATCHED, rules)
+            return self._shared(MATCHED, rules)
         wider = self._wider(ids, tweet or tweet_of(whole_post(raw))) if packed else ()
-        return Attribution(INFERRED, wider) if wider else self._unattributed
+        return self._shared(INFERRED, wider) if wider else self._unattributed
 
     def _wider(self, ids: Sequence[str], tweet: Tweet) -> tuple[int, ...]:
         """Return the rules of filters that the wider interpretation finds."""

@@ -125,9 +125,10 @@ class Enricher:
 
     def _joined(self, raws: Sequence[bytes], times: Sequence[Time], labels: Sequence[Label]) -> list[bytes]:
         join, end = b"".join, self._end
+        members = [label.members for label in labels]  # apart: the processor fetches those of several at once
         return [
-            join((raw.rstrip()[:-1], label.opening, time.member, label.members, label.ending, end))
-            for raw, time, label in zip(raws, times, labels, strict=True)
+            join((raw.rstrip()[:-1], label.opening, time.member, rules, label.ending, end))
+            for raw, time, label, rules in zip(raws, times, labels, members, strict=True)
         ]
 
     def _cut_label(self, raw: bytes, label: Label) -> Label:
