@@ -16,6 +16,7 @@ from traptor.supervisor.xapi.quota import Quota
 _LONGEST_WAIT_S = 86_400.0  # what X may make us wait; a reset beyond it cannot be meant
 _FIRST_REST_S = 60.0  # after a 429 without a time that can be used; doubled
 _LAST_REST_S = 900.0
+_PLENTY = 0.5  # of a window: while more is left, nothing is gathered
 _UNREADABLE = (
     "the rule requests kept in state_dir cannot be read; move state.db away to start without them"
     " (X may then refuse some requests)"
@@ -61,6 +62,24 @@ class Window:
         if self.left == 0 and self.left_until > now:
             at = max(at, self.left_until)
         return max(at, self.closed_until)
+
+    def paced_at(self, ours: int, window_s: float, now: float) -> float:
+        """Return when a request is due that can wait for others to be made with it.
+
+        While more than half of the window's are left, now. Then what is left is spread over the time until
+        there are more, so that the next one never has to wait for all of that time.
+        """
+        most = ours if self.limit is None else min(ours, max(1, self.limit))
+        counting = [at for at in self.spent if at + window_s > now]
+        if not counting:
+            return now
+        left, more_at = most - len(counting), counting[0] + window_s
+        if self.left is not None and self.left < left and self.left_until > now:
+            left, more_at = self.left, self.left_until
+        if left > most * _PLENTY or left <= 0:
+            return now
+        latest = counting[-1]
+        return max(now, latest + (more_at - latest) / (left + 1))
 
     def is_closed(self, now: float) -> bool:
         """Tell whether X takes none now, by what it said; else our own count decides."""
@@ -117,6 +136,10 @@ class RuleBudget:
     def free_at(self, kind: RequestKind, now: float) -> float:
         """Return the earliest time, not before `now`, for a request of this kind."""
         return self.of(kind).free_at(self.limits.of(kind), self.limits.window_s, now)
+
+    def paced_at(self, kind: RequestKind, now: float) -> float:
+        """Return when a request of this kind is due that can wait for others to be made with it."""
+        return self.of(kind).paced_at(self.limits.of(kind), self.limits.window_s, now)
 
     def why_none(self, kind: RequestKind, now: float) -> str:
         """Return why there is no request of this kind before `free_at`: a sentence for people."""

@@ -16,6 +16,7 @@ from traptor.supervisor.filters.sync.memory import changed_pieces, load_standing
 from traptor.supervisor.filters.sync.rest import NO_REST
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.filters.sync.steps import (
+    BATCH,
     Add,
     Delete,
     ListFilters,
@@ -164,9 +165,24 @@ class Sync:
                 return SyncOutcome(found, until)
         kind = _kind_of(step)
         if (free_at := self.budget.free_at(kind, now)) <= now:
-            return None
+            due = self.budget.paced_at(kind, now) if self._gathers(step, found) else now
+            return SyncOutcome(found, due) if due > now else None
         trouble = self._rest.trouble or RateLimited(self.budget.why_none(kind, now))
         return SyncOutcome(found, free_at, trouble)
+
+    def _gathers(self, step: Step, found: FilterDifference) -> bool:
+        """Tell whether a step may wait for more to be done with it.
+
+        Nothing waits while no rule has a filter, or while a refused batch is parted: that is one change.
+        """
+        match step:
+            case Add(filters):
+                size = len(filters)
+            case Delete(ids):
+                size = len(ids)
+            case _:
+                return False
+        return size < BATCH and found.is_carried and not self.standing.splits
 
     async def _carry_out(self, step: Step) -> None:
         kind = _kind_of(step)

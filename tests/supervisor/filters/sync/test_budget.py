@@ -108,3 +108,40 @@ def test_a_dump_keeps_what_was_spent(times: list[float], passed_s: float) -> Non
 def test_what_is_no_dump_is_refused(dump: dict[str, object]) -> None:
     with pytest.raises(TraptorError, match="cannot be read"):
         load_budget(dump, LIMITS, 0.0, WALL)
+
+
+# ---- gathering
+
+
+@pytest.mark.parametrize("every_s", [0.5, 3.0, 8.0, 20.0])
+def test_changes_at_any_pace_wait_for_seconds_and_never_for_the_window(every_s: float) -> None:
+    """Each change is one that gathers with others while it waits."""
+    budget, now, waits, wanted_at = RuleBudget(), 0.0, [], 0.0
+    while now < 4 * 3_600.0:
+        at = max(budget.free_at(CHANGE, now), budget.paced_at(CHANGE, now))
+        if at > now:
+            now = at
+            continue
+        waits.append(now - wanted_at)
+        budget = budget.spend(CHANGE, now)
+        wanted_at = (now // every_s + 1) * every_s  # the first that this request did not take along
+        now = max(now, wanted_at)
+    assert max(waits) <= 30.0
+    assert max(waits[:50]) == 0.0, "while there are plenty none waits"
+
+
+def test_after_a_burst_the_rest_is_spread_over_the_window() -> None:
+    budget = RuleBudget()
+    for _ in range(89):
+        budget = budget.spend(CHANGE, 100.0)
+    assert budget.paced_at(CHANGE, 100.0) == 100.0 + 900.0 / 12
+    assert budget.paced_at(CHANGE, 300.0) == 300.0, "after a while of quiet the next goes at once"
+    assert budget.paced_at(CHANGE, 1_100.0) == 1_100.0
+
+
+def test_what_x_has_left_is_spread_until_its_reset() -> None:
+    told = Quota(limit=100, remaining=9, reset_at=WALL + 600, answered_at=WALL)
+    budget = RuleBudget().spend(CHANGE, 100.0).told(CHANGE, told, 100.0, WALL)
+    assert budget.paced_at(CHANGE, 100.0) == 160.0
+    plenty = Quota(limit=100, remaining=90, reset_at=WALL + 600, answered_at=WALL)
+    assert budget.told(CHANGE, plenty, 100.0, WALL).paced_at(CHANGE, 100.0) == 100.0

@@ -416,6 +416,9 @@ def test_there_are_never_more_requests_than_the_smaller_limit(
         for number in range(10):
             sync.want(goal(*(f"v{one}" for one in range(number + 1))))
             outcome = await sync.run()
+            if outcome.trouble is None and outcome.again_at is not None:  # it is gathered with others
+                world.clock.pass_to(outcome.again_at)
+                outcome = await sync.run()
         return outcome
 
     outcome = world.talk(use)
@@ -444,6 +447,51 @@ def test_a_change_that_waits_for_requests_says_so_and_until_when(world: World) -
     assert str(by_theirs.trouble) == "change filters: X takes no more of these requests for now"
     assert by_our_count.again_at
     assert by_theirs.again_at
+
+
+def test_changes_every_few_seconds_are_gathered_and_never_wait_for_long(world: World) -> None:
+    """Each is one filter for another: two requests, of 100 in 15 minutes, every 3 s."""
+    waits: list[float] = []
+
+    async def use(client: XClient) -> int:
+        sync = world.sync(client)
+        await world.settled(sync, goal("ant"))
+        began, wanted_at, at_once = world.clock().mono, dict[str, float](), 0
+        while (now := world.clock().mono) < began + 600.0:
+            number = int((now - began) / 3.0)
+            wanted_at.setdefault(f"v{number}", now)
+            sync.want(goal("ant", f"v{number}", *(f"v{one}" for one in range(number) if one % 10 == 0)))
+            outcome = await sync.run()
+            assert outcome.trouble is None
+            at = world.clock().mono
+            waits.extend(
+                at - wanted_at.pop(value) for value in outcome.difference.carried.keys() & wanted_at.keys()
+            )
+            at_once += outcome.difference.missing == () and len(waits) == number + 1
+            hint = began + 3.0 * (number + 1)
+            world.clock.pass_to(min(hint, outcome.again_at or hint))
+        return at_once
+
+    at_once = world.talk(use)
+    assert at_once >= 15, "while there are plenty"
+    assert max(waits) < 60.0
+    assert len(world.x.requests("rules_change")) <= 100
+
+
+def test_a_full_batch_and_an_app_without_a_filter_gather_nothing(world: World) -> None:
+    async def use(client: XClient) -> None:
+        sync = world.sync(client, RequestLimits(changes=4))
+        sync.want(goal(*(f"v{number}" for number in range(250))))
+        outcome = await sync.run()
+        assert outcome.again_at is not None, "the last part is no full batch"
+        assert (outcome.trouble, len(outcome.difference.missing)) == (None, 50)
+        world.x.forget_filters()
+        sync.want(goal("ant"))
+        sync.doubt()
+        await sync.run()
+        assert world.standing == ["ant"], "nothing streams without it"
+
+    world.talk(use)
 
 
 def test_a_429_is_obeyed(world: World) -> None:
