@@ -219,6 +219,7 @@ class Chaos:
                 blind=self._havoc.blind,
                 stall_timeout_s=STALL_TIMEOUT_S,
                 max_connections=MAX_CONNECTIONS,
+                slowness=self._stage.servers.slowness,
             )
         )
         options = self._options

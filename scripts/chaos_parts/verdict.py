@@ -10,7 +10,7 @@ from trial.evidence import generations, opened_streams
 from trial.judge import OpenedStream, Silence
 from trial.rulebook import CONNECTIONS
 from trial.silences import silences
-from trial.slots import Breach, breaches, key_streams, overlaps
+from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps
 
 from chaos_parts import sums
 from chaos_parts.agreement import Disagreement, disagreements, doubts_of_stops
@@ -41,6 +41,7 @@ class Found:
     blind: Sequence[tuple[float, float]]  # times in which no event could be logged
     stall_timeout_s: float
     max_connections: int
+    slowness: float = 1.0  # of the server: how much slower than alone it ran
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def _overused_keys(found: Found) -> list[str]:
     opened_by = generations(found.connections, found.events, found.wall_to_mono)
     streams = key_streams(found.connections, opened_by)
     limits = {stream.account: found.max_connections for stream in streams}
-    found_ = breaches(streams, limits, overlaps(found.events, found.wall_to_mono))
+    begun = overlaps(found.events, found.wall_to_mono)
+    found_ = breaches(streams, limits, begun, LATE_S * found.slowness)
     return [str(breach) for breach in found_ if not _is_unlogged(breach, found.blind)]
 
 

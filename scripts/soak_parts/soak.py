@@ -18,7 +18,7 @@ from trial.measure import Gauge, trends
 from trial.rulebook import CONNECTIONS, Rulebook
 from trial.servers import Servers
 from trial.silences import silences
-from trial.slots import Breach, breaches, key_streams, overlaps
+from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps
 from trial.still import Still
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
@@ -192,7 +192,8 @@ class Soak:
         records = self._servers.sandbox.connections(with_values=False)
         wall_to_mono = wall_to_mono_s()
         streams = key_streams(records, generations(records, log.records, wall_to_mono))
-        return breaches(streams, {}, overlaps(log.records, wall_to_mono))
+        late_s = LATE_S * self._servers.slowness
+        return breaches(streams, {}, overlaps(log.records, wall_to_mono), late_s)
 
     def _counters(self) -> list[tuple[str, int, int]]:
         return [(c.name, c.received, c.delivered) for c in self._status.look().connections]

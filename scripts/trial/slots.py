@@ -16,7 +16,7 @@ from typing import Any
 Json = dict[str, Any]
 
 LATE_S = 0.5
-"""By how much later than the client a busy server may note that the client closed its connection."""
+"""By how much later than the client a server that runs alone may note that the client closed."""
 
 Generation = tuple[str, int]
 """A connection, and the number of its generation."""
@@ -60,10 +60,12 @@ class Breach:
     limit: int
 
     def __str__(self) -> str:
-        ids = ", ".join(str(stream.id) for stream in self.older)
+        older = ", ".join(
+            f"{one.id} (for {one.closed_at - self.stream.opened_at:.2f} s)" for one in self.older
+        )
         return (
-            f"{self.stream.account} opened connection {self.stream.id} while {ids} were open,"
-            f" and may have {self.limit}"
+            f"{self.stream.account} opened connection {self.stream.id}, may have {self.limit},"
+            f" and had open yet: {older}"
         )
 
 
