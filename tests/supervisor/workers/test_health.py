@@ -8,15 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 from support.waiting import wait_for
 
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.rules.rule import GroupId, RuleType
-from traptor.supervisor.workers import health as health_module
 from traptor.supervisor.workers.generation import Ending, Generation, Vitals
 from traptor.supervisor.workers.health import HealthSampler, illness
 from traptor.supervisor.workers.spec import Spec
@@ -88,42 +85,3 @@ def test_a_process_that_is_gone_is_no_error(process: subprocess.Popen[bytes]) ->
     process.kill()
     process.wait()
     assert not health.look([generation], 1)
-
-
-def test_a_sample_is_what_psutil_finds(process: subprocess.Popen[bytes]) -> None:
-    health, generation = HealthSampler(), _generation(process.pid)
-    known = psutil.Process(process.pid)
-    wait_for(lambda: known.status() == psutil.STATUS_SLEEPING, "it waits for input")
-    health.look([generation], 0)
-    memory = known.memory_info()
-    assert generation.vitals == Vitals(memory.rss - memory.shared, 0.0, known.num_fds(), known.status())
-
-
-def test_the_cpu_of_a_process_is_a_share_of_the_time_between_two_looks(
-    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [1_000.0]
-    monkeypatch.setattr(health_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    spent = psutil.Process(os.getpid()).cpu_times
-    health, generation = HealthSampler(), _generation(os.getpid())
-    health.look([generation], 0)
-    assert generation.vitals is not None
-    assert generation.vitals.cpu_percent == 0.0, "nobody knows since when"
-    before = spent()
-    while spent().user - before.user < 0.2:
-        pass
-    now[0] += 10.0
-    health.look([generation], 0)
-    assert generation.vitals.cpu_percent >= 1.9
-
-
-def test_a_process_that_has_ended_keeps_its_last_sample(process: subprocess.Popen[bytes]) -> None:
-    health, generation = HealthSampler(), _generation(process.pid)
-    health.look([generation], 0)
-    sample = generation.vitals
-    process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not health.look([generation], 1), "a zombie"
-    process.communicate()
-    assert not health.look([generation], 1), "nothing is left of it"
-    assert generation.vitals == sample
