@@ -42,6 +42,7 @@ class Checking:
         self._noted_by: float | None = None  # when X knows of our upload at the latest
         self.events: Counter[str] = Counter()  # what must be done, by action
         self.unknown = 0  # ids that X calls invalid
+        self.unreadable = 0  # lines of results that cannot be read
 
     async def make(self, kind: JobType, name: str) -> Job:
         """Make a job. Raises XFailure, and TraptorError that names the job in its way."""
@@ -102,18 +103,33 @@ class Checking:
     async def results(self, job: Job) -> AsyncIterator[bytes]:
         """Yield and count a JSON line for each id about which something must be done.
 
-        Raises XFailure, and TraptorError for a line that cannot be read.
+        Raises XFailure, and TraptorError where no line can be read.
         """
+        number = read = unread = 0
         async for line in self._transfer.lines("download results", job.download_url):
+            number += 1
             if not line.strip():
                 continue
             found = _event(line)
+            if found is None:
+                unread += 1
+                self._say(
+                    f"job {job.id}: line {number} of its results is not of the form that X documents,"
+                    " and is left out"
+                )
+                continue
+            read += 1
             if "error" in found:
                 self.unknown += 1
                 self._say(f"{found['id']!s:.40}: X takes it for no id")
                 continue
             self.events[str(found.get("action", "delete"))] += 1
             yield orjson.dumps(found) + b"\n"
+        self.unreadable += unread
+        if unread and not read:
+            raise TraptorError(
+                "download results: they are not of the form that X documents; see what stands between"
+            )
 
     def summary(self, uploaded: int | None) -> str:
         """Return what was found, in a sentence; `uploaded` ids were checked, None: not known."""
@@ -141,13 +157,10 @@ def _need_progress(job: Job) -> None:
         raise TraptorError(f"job {job.id} waits for ids: `compliance check IDFILE --job {job.id}`")
 
 
-def _event(line: bytes) -> dict[str, object]:
+def _event(line: bytes) -> dict[str, object] | None:
+    """Return what a line tells about an id; None where it cannot be read."""
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict) or "id" not in found:
-        raise TraptorError(
-            "download results: a line is not of the form that X documents; what came before it is complete"
-        )
-    return found
+        return None
+    return found if isinstance(found, dict) and "id" in found else None

@@ -28,7 +28,7 @@ from traptor.supervisor.xapi.failures import XFailure
 SOMETHING_TO_DO = 4
 """The exit code of a check that found something to be deleted or changed."""
 BAD_LINES = 5
-"""The exit code of a check that left lines out, or ids that X does not take for ids."""
+"""The exit code of a check that left lines out, ids that X does not take for ids, or results."""
 _INTERRUPTED = 130
 _COLUMNS = ("JOB", "TYPE", "STATUS", "MADE", "NAME")
 _LONGEST_NAME = 64
@@ -142,7 +142,7 @@ async def _checked(order: CheckOrder, progress: CheckProgress) -> int:
                     bad, uploaded = bad + ids.bad, (uploaded or 0) + ids.count
                 await _collect(checking, progress, out)
     _say(checking.summary(uploaded))
-    if bad or checking.unknown:
+    if bad or checking.unknown or checking.unreadable:
         return BAD_LINES
     return SOMETHING_TO_DO if checking.events else ExitCode.OK
 

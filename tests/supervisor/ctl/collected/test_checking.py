@@ -70,6 +70,15 @@ def test_results_of_another_form_are_an_error(line: bytes) -> None:
         checked(lambda _: Said(line), results)
 
 
+@pytest.mark.parametrize("line", [b"<html>", b"[]", b'{"action": "delete"}', b"[" * 5_000])
+def test_a_result_of_another_form_is_told_and_leaves_the_others(line: bytes) -> None:
+    text = b"\n".join([orjson.dumps(RESULTS[0]), line, orjson.dumps(RESULTS[2])])
+    found, checking, said = checked(lambda _: Said(text), results)
+    assert found == [RESULTS[0], RESULTS[2]]
+    assert said == ["job 7: line 2 of its results is not of the form that X documents, and is left out"]
+    assert checking.unreadable == 1
+
+
 def uploads(checking: Checking, url: str) -> Awaitable[None]:
     return checking.upload(job(url, "created"), IdList(io.BytesIO(b"1\n"), 1, 0))
 
