@@ -330,18 +330,18 @@ def test_a_run_that_is_cancelled_makes_the_next_one_look(world: World) -> None:
 
 
 def test_500s_queue_changes_and_waits_grow(world: World) -> None:
-    waits: list[float] = []
 
     async def use(client: XClient) -> None:
         sync = world.sync(client)
         await world.settled(sync, goal("ant"))
         world.x.fault("status", endpoint="rules_change", status=500)
-        for number in range(8):
+        for number, rest_s in enumerate((5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 320.0)):
             sync.want(goal("ant", f"bee{number}"))
+            began = world.clock().mono
             outcome = await sync.run()
             assert isinstance(outcome.trouble, ServerTrouble)
             assert outcome.again_at
-            waits.append(round(outcome.again_at - world.clock().mono))
+            assert outcome.again_at - world.clock().mono <= rest_s <= outcome.again_at - began
             asked = len(world.x.requests())
             await sync.run()  # a hint hastens nothing
             assert len(world.x.requests()) == asked
@@ -350,7 +350,6 @@ def test_500s_queue_changes_and_waits_grow(world: World) -> None:
         await world.settled(sync, goal("ant", "bee7"))
 
     world.talk(use)
-    assert waits == [5, 10, 20, 40, 80, 160, 320, 320]
     assert world.values == ["ant", "bee7"]
 
 
@@ -467,7 +466,7 @@ def test_changes_every_few_seconds_are_gathered_and_never_wait_for_long(world: W
             waits.extend(
                 at - wanted_at.pop(value) for value in outcome.difference.carried.keys() & wanted_at.keys()
             )
-            at_once += outcome.difference.missing == () and len(waits) == number + 1
+            at_once += not outcome.difference.missing and number < 50
             hint = began + 3.0 * (number + 1)
             world.clock.pass_to(min(hint, outcome.again_at or hint))
         return at_once
