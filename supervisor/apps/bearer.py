@@ -48,7 +48,7 @@ class Bearer:
 
     def change(self, key: ApiKey) -> None:
         """Take over changed credentials; they are tried at once."""
-        if key.secrets_fingerprint != self._key.secrets_fingerprint:
+        if not self._has(key):
             self.retry()
         self._key = key
 
@@ -76,19 +76,26 @@ class Bearer:
         log.warning("bearer token refused", extra=fields(key=self._key.name, why=why))
 
     async def fetch(self, exchange: Exchange) -> None:
-        """Fetch a token where one is needed and may be asked for now."""
+        """Fetch a token where one is needed and may be asked for now.
+
+        An answer to credentials that are replaced meanwhile says nothing of the new ones.
+        """
         now = self._clock().mono
         if self.token or now < self._rest_until:
             return
         if self._key.bearer_token:  # a given one: after a while it is tried once more
             self._refused, self._failure = "", None
             return
+        key = self._key
         try:
-            token = await fetch_bearer(exchange, self._key.consumer_key, self._key.consumer_secret)
+            token = await fetch_bearer(exchange, key.consumer_key, key.consumer_secret)
         except XFailure as failure:
-            self._failed(failure)
+            if self._has(key):
+                self._failed(failure)
             return
         self._on_secret(token)
+        if not self._has(key):
+            return
         if token == self._refused:  # the same again
             why = "" if self._failure is None else f": {self._failure}"
             self._failed(KeyRefused(f"X gives the bearer token again that it refuses{why}"))
@@ -113,6 +120,9 @@ class Bearer:
         if self._failure is not None:
             return Hold.after(self._failure, HoldKind.NO_BEARER, str(self._failure), until)
         return Hold(HoldKind.NO_BEARER, "its bearer token is being fetched", until)
+
+    def _has(self, key: ApiKey) -> bool:
+        return key.secrets_fingerprint == self._key.secrets_fingerprint
 
     def _failed(self, failure: XFailure) -> None:
         now = self._clock()

@@ -138,3 +138,20 @@ def test_the_operator_may_have_a_token_fetched_at_once() -> None:
     asyncio.run(bearer.fetch(x))  # type: ignore[arg-type]
     bearer.retry()
     assert bearer.again_at() == 0.0
+
+
+@pytest.mark.parametrize("answer", [refusal(401), tokens("of the old key"), away])
+def test_an_answer_to_a_key_that_is_replaced_meanwhile_says_nothing_of_the_new_one(answer: Answer) -> None:
+    def replacing(now: float) -> Reply:
+        x.answer = tokens("t")
+        bearer.change(make_key("app", consumer_secret="another"))
+        return answer(now)
+
+    x, bearer = world(replacing)
+    asyncio.run(bearer.fetch(x))  # type: ignore[arg-type]
+    assert (bearer.token, bearer.again_at()) == ("", 0.0)
+    hold = bearer.hold()
+    assert hold is not None
+    assert hold.text == "its bearer token is being fetched"
+    asyncio.run(bearer.fetch(x))  # type: ignore[arg-type]
+    assert bearer.token == "t0"
