@@ -41,6 +41,7 @@ class Arrivals:
         self._taken_bytes = 0  # of all received: read before the last read, and not held by TLS then
         self._looks: deque[tuple[int, float]] = deque()  # received bytes, and when they were no more
         self._shut_at = math.inf
+        self._last_came = (0, opened_at)  # received bytes, and when the last of them came
 
     @property
     def handled_until(self) -> float:
@@ -80,11 +81,15 @@ class Arrivals:
         """Return when the last bytes came, and the last segment, which may be the end of the connection.
 
         The kernel's times, exact to some milliseconds: the reader may be late. The present time if they are
-        unavailable.
+        unavailable. While no further bytes come, the first answer about the last ones is kept: others differ
+        from it by these milliseconds, which would be news for whoever shows it.
         """
         now = time.monotonic()
-        data_ms, segment_ms, _ = self._info()
-        return now - data_ms / 1000, now - segment_ms / 1000
+        data_ms, segment_ms, count = self._info()
+        last_came = self._last_came
+        if not count or count != last_came[0]:
+            last_came = self._last_came = count, now - data_ms / 1000
+        return last_came[1], now - segment_ms / 1000
 
     def _handled(self, handled_bytes: int) -> None:
         """Go on to the last look at which no more than these bytes had been received."""

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.worker.stream.arrivals import _LOOK_S, _unread_bytes
+from traptor.worker.stream.arrivals import _LOOK_S, Arrivals, _unread_bytes
 from traptor.worker.stream.body import READ_BYTES, Body
 from traptor.worker.stream.coding import Coding, Deflated, Plain
 from traptor.worker.stream.framing import framing_of
@@ -35,6 +35,24 @@ def wires() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def flushed(data: bytes) -> bytes:
     return _FLUSHING.compress(data) + _FLUSHING.flush(zlib.Z_SYNC_FLUSH)
+
+
+def test_the_last_bytes_came_at_one_time_however_often_it_is_asked_for(
+    wires: tuple[socket.socket, socket.socket],
+) -> None:
+    server, wire = wires
+    arrivals = Arrivals(wire, time.monotonic())
+    before = 0.0
+    for sent in (1, 2):
+        server.sendall(b"x")
+        wait_for(lambda sent=sent: _unread_bytes(wire) == sent, "the byte is there")
+        now = time.monotonic()
+        answers = set()
+        while time.monotonic() < now + 0.1:  # many ticks of the kernel's clock
+            answers.add(arrivals.last_came_at()[0])
+        [came_at] = answers
+        assert before < came_at <= time.monotonic()
+        before = came_at
 
 
 @pytest.mark.parametrize(
