@@ -20,6 +20,7 @@ from benchmarks.looks import unchanged_looks
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
 from benchmarks.starts import Start, watched_start
+from benchmarks.stillserver import still_server
 
 _MOST_PERCENT = {50: 1.0, 200: 4.0}
 _MIB = 1024 * 1024
@@ -113,7 +114,11 @@ def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Fig
     percent, uss = list[float](), list[float]()
     rounds = min(effort.rounds, 3)
     while len(starts) < rounds:
-        with stage(count, max_connections=1, rules_check_interval="600s") as collection:
+        with (
+            still_server() as url,
+            stage(count, max_connections=1, rules_check_interval="600s") as collection,
+        ):
+            collection.options["twitter"] = {"stream_url": url}
             for number in range(count):
                 load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
             starts.append(watched_start(collection, count, _UP_WITHIN_S))
