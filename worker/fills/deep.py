@@ -7,7 +7,8 @@ from typing import Final
 
 # A post has some ten levels. The decoder gives up at about a thousand, less what calls it.
 _MOST_LEVELS: Final = 200
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A text without an end is one token, too: else each quote in it would begin another, and looks up to the end.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _IN_ITS_PLACE: Final = b"{}"
 
 

@@ -123,6 +123,13 @@ def test_what_is_not_deep_stays_as_it_is(whole: Any) -> None:
     assert without_deep(body) == body
 
 
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_a_text_without_an_end_is_looked_through_once(end: bytes) -> None:
+    """Else each quote in it would begin another, and a long one would keep the worker busy for hours."""
+    body = b'[{"a":"' + b'\\"' * 10 + DEEP + b"}]" + end
+    assert without_deep(body) == body
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"data":{}}', b'{"data":[1]}', b'{"meta":3}', b"\xff", b"[" * 10**5]
 )
