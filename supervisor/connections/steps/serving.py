@@ -61,15 +61,23 @@ class Serving:
                 self._context.fleet.tell_rules(g, knowledge)
 
     def _start(self, c: Connection, now: float) -> None:
-        not_before = c.crashes.not_before(now)
-        if not_before is not None:
-            self._gate.wait(c, _no_worker_yet(c, not_before), now)
-        elif c.lease is not None and (held := self._gate.fork_wait(c, c.lease, now)) is not None:
+        if self._waits_after_crash(c, now):
+            return
+        if c.lease is not None and (held := self._gate.fork_wait(c, c.lease, now)) is not None:
             self._gate.wait(c, held, now)
         elif self._gate.may_start(c):
             c.serving = self._gate.fork(c, now)
+            if c.serving is None:
+                self._waits_after_crash(c, now)
         else:
             self._gate.wait(c, Wait(WaitKind.TURN, "others are starting"), now)
+
+    def _waits_after_crash(self, c: Connection, now: float) -> bool:
+        """Tell whether its next worker is not due yet; then the connection says so."""
+        not_before = c.crashes.not_before(now)
+        if not_before is not None:
+            self._gate.wait(c, _no_worker_yet(c, not_before), now)
+        return not_before is not None
 
     def _permit(self, c: Connection, now: float) -> None:
         g, lease = c.serving, c.lease

@@ -235,7 +235,7 @@ class EventsAgainstLooks(RuleBasedStateMachine):
     @initialize(
         keys=st.integers(1, 5),
         slots=st.integers(1, 2),
-        parallel=st.integers(1, 3),
+        parallel=st.integers(1, 8),
         handover=st.sampled_from(["slot, spare, overlap, serial", "serial", "overlap", "spare"]),
     )
     def begin(self, keys: int, slots: int, parallel: int, handover: str) -> None:
@@ -247,6 +247,14 @@ class EventsAgainstLooks(RuleBasedStateMachine):
             supervisor=f"start_parallel = {parallel}\nhandover = {handover}",
             twitter="follow_limit = 5\ntrack_limit = 5",
         )
+        self.has_room, fork = True, self.master.fleet.fork
+
+        def fork_with_room(birth: Birth, spec: Spec) -> Generation:
+            if not self.has_room:
+                raise OSError("out of memory")
+            return fork(birth, spec)
+
+        self.master.fleet.fork = fork_with_room  # type: ignore[method-assign]
         logging.disable(logging.CRITICAL)
 
     def teardown(self) -> None:
@@ -297,6 +305,11 @@ class EventsAgainstLooks(RuleBasedStateMachine):
     def dies(self, number: int) -> None:
         if living := self.master.fleet.generations:
             self.master.end(living[number % len(living)])
+
+    @rule(has_room=st.booleans())
+    def host_fills_or_empties(self, has_room: bool) -> None:
+        """While it is full, no worker can be forked."""
+        self.has_room = has_room
 
     @rule(by_s=st.sampled_from([0.1, 0.6, 3.0, 11.0, 70.0, 400.0, 1_000.0]))
     def time_passes(self, by_s: float) -> None:
