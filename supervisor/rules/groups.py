@@ -61,6 +61,9 @@ class Groups:
     def __init__(self, configured: Configured) -> None:
         self._configured = configured
         self._groups: dict[GroupId, Group] = {}
+        self._by_name: tuple[Group, ...] | None = (
+            None  # sorted when somebody asks; None: there are others now
+        )
         self._tickets: Counter[GroupId] = Counter()
         self.are_known = False  # True once this master has read Redis
         self.strays: tuple[Rejected, ...] = ()
@@ -72,7 +75,9 @@ class Groups:
 
     def all(self) -> tuple[Group, ...]:
         """Return the groups, by name."""
-        return tuple(self._groups[group] for group in sorted(self._groups))
+        if self._by_name is None:
+            self._by_name = tuple(self._groups[group] for group in sorted(self._groups))
+        return self._by_name
 
     def get(self, group: GroupId) -> Group | None:
         """Return the group of this id, if it is known."""
@@ -113,6 +118,7 @@ class Groups:
                     self._tickets.pop(group_id, None)  # hints may name any group
                     continue
                 group = self._groups[group_id] = Group(group_id, Snapshot.empty(group_id, now), limit)
+                self._by_name = None
             if group.limit != limit:
                 group.limit = limit
                 group.revision += 1
@@ -144,11 +150,13 @@ class Groups:
 
     def drop_unserved(self) -> None:
         """Forget the groups that this host does not serve any more."""
-        self._groups = {id_: group for id_, group in self._groups.items() if self.filter.serves(id_)}
+        for id_ in [id_ for id_ in self._groups if not self.filter.serves(id_)]:
+            self.forget(id_)
 
     def forget(self, group: GroupId) -> None:
         """Forget a group that has nothing to stream."""
         del self._groups[group]
+        self._by_name = None
 
 
 def limits_of(settings: Settings) -> Limits:
