@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from traptor.common.timing.backoff import doubled
 from traptor.supervisor.filters.sync.budget import RequestKind
@@ -24,13 +24,12 @@ _SET_S: Mapping[type[XFailure], float] = {
 class Rest:
     """The present rest: why, until when (monotonic seconds), and after how many failures in a row.
 
-    Requests of another kind than the one that failed say nothing about it: X may refuse changes and list.
+    These are counted for each kind of request: X may refuse changes and list.
     """
 
     trouble: XFailure | None = None
     until: float = 0.0
-    troubles: int = 0
-    kind: RequestKind | None = None  # of the request that failed last
+    troubles: Mapping[RequestKind, int] = field(default_factory=dict)
 
     def holds(self, now: float) -> bool:
         """Tell whether nothing is to be asked now."""
@@ -38,12 +37,15 @@ class Rest:
 
     def after(self, failure: XFailure, kind: RequestKind, now: float) -> Rest:
         """Return the rest after another failure."""
-        rest_s = _SET_S.get(type(failure)) or doubled(_FIRST_S, self.troubles, _LAST_S)
-        return Rest(failure, now + max(rest_s, _asked_s(failure)), self.troubles + 1, kind)
+        before = self.troubles.get(kind, 0)
+        rest_s = _SET_S.get(type(failure)) or doubled(_FIRST_S, before, _LAST_S)
+        troubles = {**self.troubles, kind: before + 1}
+        return Rest(failure, now + max(rest_s, _asked_s(failure)), troubles)
 
     def worked(self, kind: RequestKind) -> Rest:
         """Return it after a request that X carried out."""
-        return NO_REST if kind is self.kind else replace(self, trouble=None)
+        others = {other: count for other, count in self.troubles.items() if other is not kind}
+        return replace(self, trouble=None, troubles=others) if others else NO_REST
 
     def ended_by(self, until: float, now: float) -> Rest:
         """Return it ended by this time at the latest, though not before X may be asked."""

@@ -63,3 +63,16 @@ def test_a_request_of_another_kind_that_works_ends_the_rest_and_not_its_steps() 
     assert not rest.holds(100.0)
     assert rest.after(trouble(), CHANGE, 200.0).until == 200.0 + 40.0
     assert after(3).worked(CHANGE) == NO_REST
+
+
+def test_failures_of_another_kind_between_do_not_end_the_steps_either() -> None:
+    rest, now, waits = NO_REST, 100.0, []
+    for _ in range(5):  # X refuses each change, and every other list
+        rest = rest.after(trouble(), CHANGE, now)
+        waits.append(rest.until - now)
+        rest = rest.after(trouble(), LIST, now := rest.until)
+        assert rest.until == now + 5.0, "the list before worked"
+        rest = rest.worked(LIST)
+        now += 5.0
+    assert waits == [5.0, 10.0, 20.0, 40.0, 80.0]
+    assert rest.worked(CHANGE) == NO_REST
