@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable
 import orjson
 
 from traptor.common.errors import TraptorError
+from traptor.common.text import counted
 from traptor.common.timing.backoff import doubled
-from traptor.supervisor.ctl.collected.idlist import IdList
+from traptor.supervisor.ctl.collected.idlist import MOST_SHOWN, IdList
 from traptor.supervisor.status.terms import age
 from traptor.supervisor.xapi.compliance import ComplianceClient, Job, JobStatus, JobType
 from traptor.supervisor.xapi.failures import RateLimited, RequestRefused, ServerTrouble
@@ -113,10 +114,11 @@ class Checking:
             found = _event(line)
             if found is None:
                 unread += 1
-                self._say(
-                    f"job {job.id}: line {number} of its results is not of the form that X documents,"
-                    " and is left out"
-                )
+                if unread <= MOST_SHOWN:
+                    self._say(
+                        f"job {job.id}: line {number} of its results is not of the form that X documents,"
+                        " and is left out"
+                    )
                 continue
             read += 1
             if "error" in found:
@@ -126,6 +128,8 @@ class Checking:
             self.events[str(found.get("action", "delete"))] += 1
             yield orjson.dumps(found) + b"\n"
         self.unreadable += unread
+        if (more := unread - MOST_SHOWN) > 0:
+            self._say(f"job {job.id}: {counted(more, 'more line')} of its results cannot be read")
         if unread and not read:
             raise TraptorError(
                 "download results: they are not of the form that X documents; see what stands between"

@@ -15,7 +15,7 @@ from traptor.supervisor.ctl.collected.ids import ids_in
 from traptor.supervisor.xapi.compliance import JobType
 
 MOST_BYTES = 128 << 20  # of one job, about 6.5 million ids
-_MOST_SHOWN = 20
+MOST_SHOWN = 20  # lines that are left out; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ def _gathered(
             count += 1
         elif found.problem:
             bad += 1
-            if bad <= _MOST_SHOWN:
+            if bad <= MOST_SHOWN:
                 say(f"{path}:{found.line}: {found.problem}")
-    if bad > _MOST_SHOWN:
-        say(f"{path}: {counted(bad - _MOST_SHOWN, 'more line')} without an id")
+    if bad > MOST_SHOWN:
+        say(f"{path}: {counted(bad - MOST_SHOWN, 'more line')} without an id")
     if not count and from_line == 1:
         raise TraptorError(f"{path}: no ids: give a file with an id a line, or with JSON lines of tweets")
     return IdList(file, count, bad, rest)

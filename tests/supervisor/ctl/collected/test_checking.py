@@ -79,6 +79,15 @@ def test_a_result_of_another_form_is_told_and_leaves_the_others(line: bytes) -> 
     assert checking.unreadable == 1
 
 
+def test_of_many_results_of_another_form_some_are_told_and_the_rest_are_counted() -> None:
+    text = b"\n".join([orjson.dumps(RESULTS[0]), *[b"<html>"] * 1_000])
+    found, checking, said = checked(lambda _: Said(text), results)
+    assert found == [RESULTS[0]]
+    assert len(said) == 21
+    assert said[-1] == "job 7: 980 more lines of its results cannot be read"
+    assert checking.unreadable == 1_000
+
+
 def uploads(checking: Checking, url: str) -> Awaitable[None]:
     return checking.upload(job(url, "created"), IdList(io.BytesIO(b"1\n"), 1, 0))
 
