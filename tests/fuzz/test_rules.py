@@ -108,6 +108,7 @@ class Redis:
     def __init__(self, content: dict[bytes, Any]) -> None:
         self._content = content
         self.connection_pool = self
+        self.connection_kwargs = {"socket_timeout": 5.0}
 
     async def scan(self, _cursor: int, *, match: str, count: int) -> list[Any]:
         return [b"0", list(self._content)]
