@@ -107,6 +107,9 @@ def test_the_one_for_tests_serves_for_everything(project: Path) -> None:
     assert MADE in set_up(project, "sandbox")
     assert MADE in set_up(project, "test")
     assert MADE not in set_up(project, "sandbox")
+    (project / "setup.cfg").write_text("changed")
+    assert MADE in set_up(project, "sandbox")
+    assert MADE not in set_up(project, "test"), "it serves the tests as before"
 
 
 def test_a_broken_one_is_made_anew(project: Path) -> None:
