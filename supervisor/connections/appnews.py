@@ -99,10 +99,11 @@ class AppNews:
         pool, app = self._context.pool, self._context.app_of(c)
         is_given = bool(pool.ring[key_id].bearer_token)
         failure = Failure(FailureKind.UNAUTHORIZED if is_given else FailureKind.REFUSED, text=said)
-        if is_given and c.handover.way is Way.SERIAL and g is c.successor:
-            c.handover.hold_back(key_id, failure)  # the old generation returns with the old token
-            return
-        pool.records.failed(key_id, now, failure)
+        if not c.asked_with_former_key(g, pool.ring):
+            if is_given and c.handover.way is Way.SERIAL and g is c.successor:
+                c.handover.hold_back(key_id, failure)  # the old generation returns with the old token
+                return
+            pool.records.failed(key_id, now, failure)
         if g is c.serving:
             c.handover.drop_held_back()
         if app is not None and g.connect is not None:

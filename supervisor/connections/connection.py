@@ -13,10 +13,11 @@ from traptor.supervisor.connections.handover import Handover
 from traptor.supervisor.connections.waits import Wait, WaitKind
 from traptor.supervisor.gaps.timeline import GapTracker
 from traptor.supervisor.keys.leases import Lease
+from traptor.supervisor.keys.ring import KeyRing
 from traptor.supervisor.workers.crashes import CrashBackoff
 from traptor.supervisor.workers.generation import Ending, Generation
 from traptor.supervisor.workers.leftovers import first_of
-from traptor.supervisor.workers.spec import Spec
+from traptor.supervisor.workers.spec import Spec, key_spec
 from traptor.supervisor.workers.states import ConnectionState, GenerationState
 
 
@@ -218,6 +219,15 @@ class Connection:
         """End the lease, and drop what was planned with its key."""
         self.lease = None
         self.handover.drop_held_back()
+
+    def asked_with_former_key(self, g: Generation, ring: KeyRing) -> bool:
+        """Tell whether the key was changed since `g` connected: a refusal says nothing of the present one.
+
+        While the changed key is in doubt, that was refused itself, and the former one is the last to try.
+        """
+        if g.key is None or g.key.key_id not in ring or self.handover.held_back is not None:
+            return False
+        return g.key != key_spec(ring[g.key.key_id])
 
     def counters(self) -> Counters:
         """Return the totals of all its generations; they never decrease."""

@@ -134,15 +134,16 @@ class Openings:
         )
 
     def _key_failed(self, c: Connection, g: Generation, failure: Failure, key_id: str, now: float) -> None:
-        pool = self._context.pool
-        if failure.kind is FailureKind.UNAUTHORIZED and c.handover.way is Way.SERIAL and g is c.successor:
-            c.handover.hold_back(key_id, failure)
-            return
-        pool.records.failed(key_id, now, failure)
+        pool, is_refusal = self._context.pool, failure.kind is FailureKind.UNAUTHORIZED
+        if not (is_refusal and c.asked_with_former_key(g, pool.ring)):
+            if is_refusal and c.handover.way is Way.SERIAL and g is c.successor:
+                c.handover.hold_back(key_id, failure)
+                return
+            pool.records.failed(key_id, now, failure)
         if c.handover.way is Way.OVERLAP and g is c.successor and failure.kind is FailureKind.RATE_LIMITED:
             pool.records.overlap_refused(key_id)
         if g is c.serving:
-            if failure.kind is FailureKind.UNAUTHORIZED:
+            if is_refusal:
                 c.handover.drop_held_back()  # its own secret is refused too
             c.gaps.cause_changed(_CAUSE_OF_FAILURE[failure.kind], instant(now))
 

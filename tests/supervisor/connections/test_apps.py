@@ -250,6 +250,20 @@ def test_no_stream_is_closed_for_a_token_that_x_does_not_take(world: World) -> N
     assert world.c.wait.text == "refresh waits: X does not take the consumer key"
 
 
+def test_a_refusal_of_a_former_token_says_nothing_of_the_new_one(world: World) -> None:
+    world.set_keys(replace(A, bearer_token="former"))
+    world.app.token = "former"
+    g = world.start(world.c)
+    world.set_keys(replace(A, bearer_token="corrected"))
+    world.app.token = "corrected"
+    world.disconnected(g, DisconnectKind.HTTP, 401, "Unauthorized")
+    world.step()
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    assert g.state is GenerationState.CONNECTING
+    assert g.connect is not None
+    assert g.connect.bearer_token == "corrected"
+
+
 def test_the_old_worker_returns_with_its_token_when_the_new_one_is_refused(world: World) -> None:
     old = world.stream(world.c, seconds_ago=20)
     assert old.connect is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,31 @@ def test_a_key_refused_on_a_fresh_connect_is_quarantined_and_the_spare_serves(
     assert c.lease is not None
     assert c.lease.key_id == B.key_id
     assert world.fleet.told[-1] == ("connect", g.name)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_a_former_secret_says_nothing_of_the_new_one(tmp_path: Path, status: int) -> None:
+    """The operator corrects the key while the server is asked with it."""
+    world, c = world_of(tmp_path)
+    g = world.start(c)
+    world.set_keys(replace(A, consumer_secret="corrected"))
+    world.refused(g, status)
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    assert world.fleet.told[-2:] == [("connect", g.name)] * 2
+    assert g.connect is not None
+    assert g.connect.consumer_secret == "corrected"
+    world.refused(g, status)
+    assert world.pool.state(A.key_id, world.now) is KeyState.QUARANTINED, "it was asked with this one"
+
+
+def test_a_refusal_of_a_key_that_is_removed_meanwhile_is_no_error(tmp_path: Path) -> None:
+    world, c = world_of(tmp_path)
+    g = world.start(c)
+    world.set_keys(B)
+    world.step()
+    world.refused(g, 401)
+    assert c.lease is not None
+    assert c.lease.key_id == B.key_id
 
 
 def test_what_a_drained_worker_said_too_late_changes_nothing(tmp_path: Path) -> None:

@@ -315,6 +315,22 @@ def test_a_new_secret_that_is_refused_leaves_the_old_one_in_use(tmp_path: Path) 
     assert old.streams
 
 
+def test_a_secret_that_is_corrected_while_another_is_refused_is_tried_too(tmp_path: Path) -> None:
+    world, c, old = streaming(tmp_path, A, handover="serial")
+    world.set_keys(make_key("a", access_token_secret="s3cret-wrong"))
+    world.step()
+    new = world.successor(c)
+    world.ready(new)
+    world.ended(old, DisconnectKind.OWN_CLOSE)
+    world.set_keys(make_key("a", access_token_secret="s3cret-right"))
+    world.refused(new, 401)
+    assert c.handover.held_back is None
+    world.after(60.0)
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    asked = [g for g in world.fleet.generations if g.connect and g.state is GenerationState.CONNECTING]
+    assert [g.connect.access_token_secret for g in asked if g.connect] == ["s3cret-right"]
+
+
 def test_a_refused_set_of_rules_is_not_tried_again_until_it_changes_or_time_passed(tmp_path: Path) -> None:
     world, c, old = streaming(tmp_path, TWO)
     world.refused(world.refresh(c, "flood"), 413)
