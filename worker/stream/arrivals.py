@@ -21,6 +21,8 @@ _INFO = struct.Struct("=52xII68xQ")
 # As exactly is known until when a reader that is behind has handled everything.
 _LOOK_S = 0.01
 
+_INEXACT_S = 0.05  # more than the kernel's times of one segment differ
+
 # The sockets of urllib3: TLS within the TLS of a proxy is its SSLTransport.
 Wire = socket.socket | SSLTransport
 
@@ -82,13 +84,14 @@ class Arrivals:
 
         The kernel's times, exact to some milliseconds: the reader may be late. The present time if they are
         unavailable. While no further bytes come, the first answer about the last ones is kept: others differ
-        from it by these milliseconds, which would be news for whoever shows it.
+        from it by these milliseconds, which would be news for whoever shows it. Only one that is later by
+        more is nearer to the truth: the process stood still between its own clock and the kernel's before.
         """
         now = time.monotonic()
         data_ms, segment_ms, count = self._info()
-        last_came = self._last_came
-        if not count or count != last_came[0]:
-            last_came = self._last_came = count, now - data_ms / 1000
+        last_came, came_at = self._last_came, now - data_ms / 1000
+        if not count or count != last_came[0] or came_at > last_came[1] + _INEXACT_S:
+            last_came = self._last_came = count, came_at
         return last_came[1], now - segment_ms / 1000
 
     def _handled(self, handled_bytes: int) -> None:

@@ -8,10 +8,12 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from support.waiting import DEADLINE_S, wait_for
 
+from traptor.worker.stream import arrivals as arrivals_module
 from traptor.worker.stream.arrivals import _LOOK_S, Arrivals, _unread_bytes
 from traptor.worker.stream.body import READ_BYTES, Body
 from traptor.worker.stream.coding import Coding, Deflated, Plain
@@ -53,6 +55,22 @@ def test_the_last_bytes_came_at_one_time_however_often_it_is_asked_for(
         [came_at] = answers
         assert before < came_at <= time.monotonic()
         before = came_at
+
+
+def test_a_time_that_was_told_while_the_process_stood_still_does_not_stand(
+    wires: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood between the look at its own clock and the one at the kernel's."""
+    server, wire = wires
+    arrivals = Arrivals(wire, time.monotonic())
+    server.sendall(b"x")
+    wait_for(lambda: _unread_bytes(wire) == 1, "the byte is there")
+    came_at = arrivals.last_came_at()[0]
+    arrivals = Arrivals(wire, came_at)
+    with monkeypatch.context() as patched:
+        patched.setattr(arrivals_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() - 60.0))
+        assert arrivals.last_came_at()[0] < came_at - 30.0
+    assert arrivals.last_came_at()[0] > came_at - 30.0
 
 
 @pytest.mark.parametrize(
