@@ -61,9 +61,7 @@ class Groups:
     def __init__(self, configured: Configured) -> None:
         self._configured = configured
         self._groups: dict[GroupId, Group] = {}
-        self._by_name: tuple[Group, ...] | None = (
-            None  # sorted when somebody asks; None: there are others now
-        )
+        self._by_name: tuple[Group, ...] | None = None  # None: to be sorted when somebody asks
         self._tickets: Counter[GroupId] = Counter()
         self.are_known = False  # True once this master has read Redis
         self.strays: tuple[Rejected, ...] = ()

@@ -41,9 +41,8 @@ class Edition:
         self._wanted = len(rules)
         self.meanings = tuple(meanings)
         self._foreign, self._unattributed = Attribution(FOREIGN), Attribution(RuleSource.UNATTRIBUTED)
-        self._shared = lru_cache(_MOST_SHARED)(
-            Attribution
-        )  # by posts of the same rules, for they are counted
+        # One object for all posts with the same rules: posts are counted by it.
+        self._shared = lru_cache(_MOST_SHARED)(Attribution)
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[_Packed, ...]] = {}
         self._of_value: list[Attribution] = []  # by number of a packed text or place
