@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from benchmarks.figures import Effort, Figure
 from benchmarks.looks import unchanged_looks
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
-from benchmarks.starts import Start, watched_start
+from benchmarks.starts import Start, fork_span_s, watched_start
 from benchmarks.stillserver import still_server
 
 _MOST_PERCENT = {50: 1.0, 200: 4.0}
@@ -29,6 +31,7 @@ _MOST_MIB = 20
 _SETTLED_S = 2.0
 _LOOK_PAUSE_S = 4.0
 _MOST_TIMES = 3.0
+_START_PARALLEL, _CONNECT_RATE = 4, 2  # by default; tests connect faster than anybody may
 _LEAST_SPAN_S = 0.01  # the kernel reports start times in hundredths
 
 
@@ -109,18 +112,16 @@ def full_look(effort: Effort) -> list[Figure]:
 
 
 def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Figure]:
-    """Start them in turns with the bare loop; note in `spans` how long each took from first to last fork."""
-    bare, starts = [_bare_s(count)], list[Start]()
+    """Fork them in turns with the bare loop, noted in `spans`; let all stream; look at the idle master."""
+    bare, paced, starts = [_bare_s(count)], list[float](), list[Start]()
     percent, uss = list[float](), list[float]()
     rounds = min(effort.rounds, 3)
     while len(starts) < rounds:
-        with (
-            still_server() as url,
-            stage(count, max_connections=1, rules_check_interval="600s") as collection,
-        ):
-            collection.options["twitter"] = {"stream_url": url}
-            for number in range(count):
-                load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
+        with _groups(count, start_parallel=_START_PARALLEL) as collection:
+            collection.options["twitter"]["connect_rate"] = _CONNECT_RATE
+            paced.append(fork_span_s(collection, count, _UP_WITHIN_S))
+        bare.append(_bare_s(count))
+        with _groups(count) as collection:
             starts.append(watched_start(collection, count, _UP_WITHIN_S))
             if len(starts) == rounds:
                 collection.wait_streaming(*(f"track:{number}" for number in range(count)))
@@ -128,17 +129,15 @@ def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Fig
                 percent = [idle_percent(collection, effort.idle_s) for _ in range(rounds)]
                 assert len(collection.streaming()) == count
                 uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
-        bare.append(_bare_s(count))
-    spans[count] = [start.span_s for start in starts]
-    times = [
-        span_s / statistics.mean(around) for span_s, around in zip(spans[count], pairwise(bare), strict=True)
-    ]
+    spans[count] = paced
+    times = [span_s / statistics.mean(around) for span_s, around in zip(paced, pairwise(bare), strict=True)]
     streamed = [start.streamed_s for start in starts]
     figures = [
-        ("command to all forked", "s", [start.forked_s[-1] for start in starts], None),
-        ("first to last fork", "s", spans[count], None),
+        ("first to last fork", "s", paced, None),
         ("bare loop: the same", "s", bare, None),
         ("times as long as the bare loop", "x", times, _MOST_TIMES),
+        ("first to last fork, while 100 a second connect", "s", [start.span_s for start in starts], None),
+        ("command to all forked", "s", [start.forked_s[-1] for start in starts], None),
         ("command to the first stream", "s", [at[0] for at in streamed], None),
         ("command to half of all streaming", "s", [at[len(at) // 2] for at in streamed], None),
         ("command to all streaming", "s", [at[-1] for at in streamed], None),
@@ -149,6 +148,19 @@ def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Fig
         Figure.of("many", f"{count} workers: {name}", unit, values, at_most=at_most)
         for name, unit, values, at_most in figures
     ]
+
+
+@contextmanager
+def _groups(count: int, **supervisor: object) -> Iterator[Collection]:
+    """Yield a collection of so many groups, with as many keys, that is not yet started."""
+    with (
+        still_server() as url,
+        stage(count, max_connections=1, rules_check_interval="600s", **supervisor) as collection,
+    ):
+        collection.options["twitter"] = {"stream_url": url}
+        for number in range(count):
+            load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
+        yield collection
 
 
 def _bare_s(count: int) -> float:

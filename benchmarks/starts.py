@@ -17,7 +17,8 @@ from support.waiting import wait_for
 from benchmarks.bareforks import forked_at_s
 from benchmarks.watching import Gain
 
-_STREAMS = " streaming"  # the end of a worker's line in supervisor.log
+_FORKED = " worker forked "  # in a line of supervisor.log
+_STREAMS = " streaming"  # the end of a worker's line there
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,27 @@ def watched_start(collection: Collection, count: int, within_s: float) -> Start:
         return len(streamed) >= count
 
     wait_for(all_stream, f"{count} workers stream", within_s)
-    forked = sorted(forked_at_s(child.pid) - booted_s for child in collection.workers())
+    return Start([at - booted_s for at in _forked_at_s(collection, count)], sorted(streamed))
+
+
+def fork_span_s(collection: Collection, count: int, within_s: float) -> float:
+    """Start the supervisor, and return how long it took from the first fork to the last of so many."""
+    collection.start()
+    gain, lines = Gain(collection.logs / "supervisor.log"), list[str]()
+
+    def all_are_forked() -> bool:
+        lines.extend(line for line in gain.lines() if _FORKED in line)
+        return len(lines) >= count
+
+    wait_for(all_are_forked, f"{count} workers are forked", within_s)
+    forked = _forked_at_s(collection, count)
+    return forked[-1] - forked[0]
+
+
+def _forked_at_s(collection: Collection, count: int) -> list[float]:
+    forked = sorted(forked_at_s(child.pid) for child in collection.workers())
     assert len(forked) == count, f"{len(forked)} workers of {count}"
-    return Start(forked, sorted(streamed))
+    return forked
 
 
 def _time_of(line: str) -> float:
