@@ -41,11 +41,11 @@ class _Parser(DefaultParser):  # type: ignore[misc, valid-type]  # one of two cl
         """Wait for an answer from now on."""
         self._until = time.monotonic() + _READS * self._socket_timeout
 
-    def read_from_socket(self, *args: Any, **options: Any) -> bool:
-        """Read some bytes. Raises redis-py's errors."""
-        if time.monotonic() > self._until:
+    def read_from_socket(self, *args: Any, raise_on_timeout: bool = True, **options: Any) -> bool:
+        """Read some bytes; without `raise_on_timeout` it waits for no answer. Raises redis-py's errors."""
+        if raise_on_timeout and time.monotonic() > self._until:
             raise overdue(_READS * self._socket_timeout)
-        return bool(super().read_from_socket(*args, **options))
+        return bool(super().read_from_socket(*args, raise_on_timeout=raise_on_timeout, **options))
 
 
 class _Limited:

