@@ -17,7 +17,6 @@ class StdoutWatch:
         self._on_gone = on_gone
         self._fd = fd
         self._epoll: select.epoll | None = None
-        self.is_gone = False
 
     def start(self) -> None:
         """Watch, in the running event loop."""
@@ -38,5 +37,4 @@ class StdoutWatch:
 
     def _gone(self) -> None:
         self.close()
-        self.is_gone = True
         self._on_gone()

@@ -27,11 +27,10 @@ async def noticed(writer: int, reader: int, *, filled: bool = False) -> None:
         os.read(reader, 100)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert not watch.is_gone
+        assert not gone.is_set()
         os.close(reader)
         async with asyncio.timeout(DEADLINE_S):
             await gone.wait()
-        assert watch.is_gone
     finally:
         watch.close()
         os.close(writer)
@@ -80,11 +79,12 @@ def test_one_that_was_gone_before() -> None:
 
 def test_a_file_is_never_gone(tmp_path: Path) -> None:
     async def watch_it() -> None:
+        gone = asyncio.Event()
         with (tmp_path / "output").open("wb") as file:
-            watch = StdoutWatch(lambda: None, file.fileno())
+            watch = StdoutWatch(gone.set, file.fileno())
             watch.start()
             await asyncio.sleep(0)
-            assert not watch.is_gone
+            assert not gone.is_set()
             watch.close()
 
     asyncio.run(watch_it())
