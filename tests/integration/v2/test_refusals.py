@@ -77,14 +77,10 @@ def test_filters_that_vanish_under_a_stream_are_put_back_under_it(make_collectio
     assert (collection.streaming(), statuses(collection)) == (before, [200])
 
 
-def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growing_waits(
-    make_collection: Make,
-) -> None:
-    collection = started(make_collection, http_backoff="2s")
-    collection.sandbox.v2.fault("close_after", app="app", after=0.0, times=4)
+def check_retried_at_once_and_then_after_growing_waits(collection: Collection, why: str) -> None:
     collection.start()
     wait_for(
-        lambda: "closed soon after the 200" in (collection.connection("v2:app").get("waits_for") or ""),
+        lambda: why in (collection.connection("v2:app").get("waits_for") or ""),
         "the status says why",
     )
     wait_for(lambda: len(connects(collection)) >= 4, "it is tried again")
@@ -92,6 +88,14 @@ def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growin
     assert second - first < third - second < fourth - third
     assert third - second >= 2.0
     assert fourth - third >= 4.0
+
+
+def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growing_waits(
+    make_collection: Make,
+) -> None:
+    collection = started(make_collection, http_backoff="2s")
+    collection.sandbox.v2.fault("close_after", app="app", after=0.0, times=4)
+    check_retried_at_once_and_then_after_growing_waits(collection, "closed soon after the 200")
 
 
 def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_closes(
@@ -99,16 +103,7 @@ def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_clo
 ) -> None:
     collection = started(make_collection, http_backoff="2s")
     collection.sandbox.v2.fault("reset", app="app", on="connects", after=0.1, times=4)
-    collection.start()
-    wait_for(
-        lambda: "broke soon after the 200" in (collection.connection("v2:app").get("waits_for") or ""),
-        "the status says why",
-    )
-    wait_for(lambda: len(connects(collection)) >= 4, "it is tried again")
-    first, second, third, fourth = [one["at_mono"] for one in connects(collection)][:4]
-    assert second - first < third - second < fourth - third
-    assert third - second >= 2.0
-    assert fourth - third >= 4.0
+    check_retried_at_once_and_then_after_growing_waits(collection, "broke soon after the 200")
     assert {gap["cause"] for gap in collection.gaps("v2:app")} <= {"start", "network"}
 
 
