@@ -10,6 +10,7 @@ from traptor.common.logs.event import fields
 from traptor.common.timing.backoff import doubled
 from traptor.supervisor.apps.hold import Hold, HoldKind
 from traptor.supervisor.gaps.interval import Instant
+from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S
 from traptor.supervisor.xapi.client import fetch_bearer
 from traptor.supervisor.xapi.exchange import Exchange
 from traptor.supervisor.xapi.failures import KeyRefused, RateLimited, XFailure
@@ -21,7 +22,6 @@ _LAST_REST_S = 320.0
 _FIRST_LIMITED_S = 60.0  # after a 429
 _LAST_LIMITED_S = 900.0
 _REFUSED_S = 900.0
-_LONGEST_ASKED_S = 86_400.0  # that X may ask for
 _LASTING_S = 900.0  # a fetched token that X refuses sooner was never good
 
 
@@ -135,7 +135,7 @@ class Bearer:
                 asked_s = max(asked_s, failure.quota.reset_s(now.wall) or 0.0)
             case _:
                 rest_s = doubled(_FIRST_REST_S, self._failures, _LAST_REST_S)
-        self._rest_until = now.mono + max(rest_s, min(asked_s, _LONGEST_ASKED_S))
+        self._rest_until = now.mono + max(rest_s, min(asked_s, LONGEST_ASKED_S))
         self._failures += 1
         self._failure = failure
         log.warning("bearer token not fetched", extra=fields(key=self._key.name, error=str(failure)))

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from traptor.common.timing.backoff import doubled
+from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S
 from traptor.supervisor.state.kept import read_kept
 from traptor.supervisor.xapi.quota import Quota
 
-_LONGEST_WAIT_S = 86_400.0  # what X may make us wait; a reset beyond it cannot be meant
 _FIRST_REST_S = 60.0  # after a 429 without a time that can be used; doubled
 _LAST_REST_S = 900.0
 _PLENTY = 0.5  # of a window: while more is left, nothing is gathered
@@ -105,7 +105,7 @@ class Window:
 
     def refused(self, quota: Quota, now: float, wall_now: float) -> Window:
         """Return the window after a 429."""
-        told_s = max(_wait_s(quota, wall_now) or 0.0, min(quota.retry_after_s or 0.0, _LONGEST_WAIT_S))
+        told_s = max(_wait_s(quota, wall_now) or 0.0, min(quota.retry_after_s or 0.0, LONGEST_ASKED_S))
         step_s = doubled(_FIRST_REST_S, self.refusals, _LAST_REST_S)
         wait_s = told_s if told_s and not self.refusals else max(told_s, step_s)
         limit = self.limit if quota.limit is None else quota.limit
@@ -117,8 +117,8 @@ class Window:
         return replace(
             self,
             spent=tuple(sorted(min(at + by_s, latest) for at in self.spent)),
-            left_until=min(self.left_until + by_s, latest + _LONGEST_WAIT_S),
-            closed_until=min(self.closed_until + by_s, latest + _LONGEST_WAIT_S),
+            left_until=min(self.left_until + by_s, latest + LONGEST_ASKED_S),
+            closed_until=min(self.closed_until + by_s, latest + LONGEST_ASKED_S),
         )
 
 
@@ -190,4 +190,4 @@ def load_budget(dump: Mapping[str, Any], limits: RequestLimits, now: float, wall
 def _wait_s(quota: Quota, wall_now: float) -> float | None:
     """Return how far away X's reset is; None where there is none ahead."""
     wait_s = quota.reset_s(wall_now)
-    return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)
+    return None if wait_s is None else min(wait_s, LONGEST_ASKED_S)

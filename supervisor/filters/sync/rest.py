@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from traptor.common.timing.backoff import doubled
 from traptor.supervisor.filters.sync.budget import RequestKind
+from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S
 from traptor.supervisor.xapi.failures import CapExceeded, KeyRefused, OutOfCredit, RequestRefused, XFailure
 
 _FIRST_S = 5.0
 _LAST_S = 320.0
-_LONGEST_S = 86_400.0  # that X may ask for
 _SET_S: Mapping[type[XFailure], float] = {
     OutOfCredit: 1_800.0,
     CapExceeded: 1_800.0,
@@ -54,7 +54,7 @@ class Rest:
 
 
 def _asked_s(failure: XFailure) -> float:
-    return min(failure.quota.retry_after_s or 0.0, _LONGEST_S)
+    return min(failure.quota.retry_after_s or 0.0, LONGEST_ASKED_S)
 
 
 NO_REST = Rest()
