@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
+_GROWS: Final = 4  # times: with each growth all ids are put in anew
 _TOGETHER: Final = 1 << 10  # ids for which any table has room beyond those that it is meant for
 MOST: Final = (1 << 62) - 1  # X's ids get there in 2045
 
@@ -102,7 +103,7 @@ class SeenIds:
 
     def _make_room(self) -> None:
         if self._young.count < self._least:
-            self._young = self._young.doubled()
+            self._young = self._young.enlarged()
         else:
             self._old, self._young = self._young, _Table(_FIRST_SLOTS, self._least)
 
@@ -132,8 +133,9 @@ class _Table:
             at = (at + 1 + number % (size - 1)) % size
         return found > 0
 
-    def doubled(self) -> _Table:
-        larger = _Table(2 * self.most_slots, self.least)
+    def enlarged(self) -> _Table:
+        most_slots = min(_GROWS * self.most_slots, 2 * max(self.most_slots, self.least))
+        larger = _Table(most_slots, self.least)
         slots, size = larger.slots, larger.size
         for number in filter(None, self.slots):
             at = number % size
