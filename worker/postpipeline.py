@@ -125,7 +125,6 @@ class PostPipeline(Pipeline):
         raws, heads = self._posts_among(lines)
         if not heads:
             return
-        self._editions.note(heads)
         posts = cast(list[HeadPost], [head.data for head in heads])
         numbers = numbers_of([post.id for post in posts])
         came = Came(raws, heads, posts, numbers, self.delivery.seen(numbers))
@@ -185,6 +184,10 @@ class PostPipeline(Pipeline):
             new = _without_traptor(new)
         edition = self._dispatch.edition
         found = edition.attribute_all(new.heads, new.raws)
+        if self._editions.unseen:  # posts with a label name filters that an earlier one has named
+            self._editions.note(
+                [head for head, one in zip(new.heads, found, strict=True) if one.label is None]
+            )
         for head in odd:
             self._errors.add_problems(partial_errors(head))
         self._bill.included_users += included_users_in(came.heads)

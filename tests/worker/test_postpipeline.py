@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.births import worker_settings
 from support.gatesink import GateSink
-from support.making_posts import post_fields, post_line, single
+from support.making_posts import packed, post_fields, post_line, single
 from support.making_tweets import rule
 from support.postpipelines import BIRTH, added, handled
 from support.reports import report
@@ -239,6 +239,45 @@ def test_a_change_of_rules_is_used_from_the_next_post_on() -> None:
     assert [message.rule_ids for message in messages] == [("1",), ("7",), ("1",)]
     assert pipeline.rules_change == 1
     assert pipeline.newly_seen_filters() == ("11", "13")
+
+
+ALIKE = (
+    single("13", "track:0", "storm"),  # as another one
+    packed("14", "track:b", ("hail", "flood")),
+    packed("15", "follow:0", ("5", "6")),
+    packed("16", "follow:0", ("6", "7")),
+    single("17", "track:0", "of no rule"),
+)
+FILTERS = [one.filter_id for one in (*BIRTH.filters, *ALIKE)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([*FILTERS, "99"]), max_size=3),
+            st.sampled_from(["storm", "a flood", "nothing"]),
+            st.sampled_from("5678"),
+        ),
+        max_size=20,
+    ),
+    st.integers(1, 20),
+)
+def test_each_filter_is_told_of_that_a_post_has_named(
+    posts: list[tuple[list[str], str, str]], size: int
+) -> None:
+    users = rule("follow:0", "3", "5", "6", "7")
+    birth = replace(BIRTH, rules=(*BIRTH.rules, users), filters=(*BIRTH.filters, *ALIKE))
+    pipeline, _ = handled(birth=birth)
+    lines = [
+        post_line(post_fields(text, id=str(number), author_id=author), *filters)
+        for number, (filters, text, author) in enumerate(posts, 1)
+    ]
+    for begin in range(0, len(lines), size):
+        pipeline.handle(lines[begin : begin + size])
+        named = {key for filters, _, _ in posts[: begin + size] for key in filters if key != "99"}
+        told = pipeline.newly_seen_filters()
+        before = {key for filters, _, _ in posts[:begin] for key in filters}
+        assert sorted(told) == sorted(named - before)
 
 
 IDS = st.sampled_from(["11", "12", "99", ""])

@@ -25,8 +25,9 @@ MATCHED, INFERRED, FOREIGN = RuleSource.MATCHED, RuleSource.INFERRED, RuleSource
 class Attribution(msgspec.Struct, gc=False, eq=False):
     """The rules that a post was sent for, by index, in the order in which X names their filters.
 
-    Nothing of it changes, but that the label of its posts is kept here once it is made, if it is small. That
-    is when the first one comes: the memory of rules that nothing matches stays shared with the master.
+    All these posts name the same filters. Nothing of it changes, but that the label of its posts is kept
+    here once it is made, if it is small. That is when the first one comes: the memory of rules that nothing
+    matches stays shared with the master.
     """
 
     source: RuleSource

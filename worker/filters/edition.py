@@ -40,9 +40,9 @@ class Edition:
         self.rules = (*rules, *retired) if retired else tuple(rules)  # another tuple would touch each rule
         self._wanted = len(rules)
         self.meanings = tuple(meanings)
-        self._foreign, self._unattributed = Attribution(FOREIGN), Attribution(RuleSource.UNATTRIBUTED)
-        # One object for all posts with the same rules: posts are counted by it.
-        self._shared = lru_cache(_MOST_SHARED)(Attribution)
+        # One object for all posts with the same rules and filters: posts are counted by it.
+        self._shared = lru_cache(_MOST_SHARED)(_attribution)
+        self._of_none = Attribution(RuleSource.UNATTRIBUTED)  # no post gets this one
         self._single: dict[str, Attribution] = {}
         self._packed: dict[str, tuple[_Packed, ...]] = {}
         self._of_value: list[Attribution] = []  # by number of a packed text or place
@@ -74,14 +74,14 @@ class Edition:
                 if found is None:
                     found = followed.sole(head, filter_id)
             if found is None:
-                found = self._of_several([one.id or "" for one in named], head, raw)
+                found = self._of_several(tuple([one.id or "" for one in named]), head, raw)
             attributions.append(found)
         return attributions
 
-    def _of_several(self, ids: Sequence[str], head: PostHead, raw: bytes) -> Attribution:
+    def _of_several(self, ids: tuple[str, ...], head: PostHead, raw: bytes) -> Attribution:
         packed = [one for filter_id in ids for one in self._packed.get(filter_id, ())]
         if not packed and not any(filter_id in self._single for filter_id in ids):
-            return self._foreign
+            return self._shared(FOREIGN, (), ids)
         tweet: Tweet | None = None
         texts: set[int] = set()
         if any(isinstance(one, PackedFilter) for one in packed):
@@ -91,9 +91,9 @@ class Edition:
             ids, lambda one: one.found(head) if isinstance(one, FollowFilter) else self._of_texts(one, texts)
         )
         if rules:
-            return self._shared(MATCHED, rules)
+            return self._shared(MATCHED, rules, ids)
         wider = self._wider(ids, tweet or tweet_of(whole_post(raw))) if packed else ()
-        return self._shared(INFERRED, wider) if wider else self._unattributed
+        return self._shared(INFERRED if wider else RuleSource.UNATTRIBUTED, wider, ids)
 
     def _wider(self, ids: Sequence[str], tweet: Tweet) -> tuple[int, ...]:
         """Return the rules of filters that the wider interpretation finds."""
@@ -145,7 +145,7 @@ class Edition:
                 packed = self._file_packed(meaning, its, numbers)
                 self._packed[key] = (*self._packed.get(key, ()), packed)
                 continue
-            known = self._single.get(key, self._unattributed).rules
+            known = self._single.get(key, self._of_none).rules
             rules = self._each_once((*known, *(i for value in meaning.values for i in its.get(value, ()))))
             self._single[key] = self._to(rules)
         self._of_value = [self._of(indexes.get(group, {}), text) for group, text in numbers]
@@ -173,7 +173,12 @@ class Edition:
         return self._to(self._each_once(indexes.get(value, ())))
 
     def _to(self, rules: tuple[int, ...]) -> Attribution:
-        return Attribution(MATCHED, rules) if rules else self._unattributed
+        return Attribution(MATCHED, rules) if rules else self._of_none
+
+
+def _attribution(source: RuleSource, rules: tuple[int, ...], _ids: tuple[str, ...]) -> Attribution:
+    """Return an attribution of posts that name these filters."""
+    return Attribution(source, rules)
 
 
 def groups_of(rules: Iterable[Rule]) -> set[GroupId]:

@@ -77,8 +77,6 @@ class Editions:
     def note(self, heads: Iterable[PostHead]) -> None:
         """Record the filters that posts name."""
         unseen = self.unseen
-        if not unseen:
-            return
         named = [one.id for head in heads for one in head.matching_rules or ()]
         for filter_id in unseen.intersection(named):
             unseen.discard(filter_id)
