@@ -14,7 +14,7 @@ from traptor.worker.stream.framing import Framing
 from traptor.worker.stream.lines import Lines
 
 # Large reads cost half of tweepy's default 512 bytes; a read does not wait for more than there is.
-READ_BYTES = 65_536
+READ_BYTES = 131_072
 _TOO_SLOW = "the answer did not end within its time"
 
 
