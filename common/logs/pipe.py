@@ -1,4 +1,4 @@
-"""A pipe for log records with the face of a queue: one process writes, one thread of another reads.
+"""A pipe for log records with the face of a queue: one process writes, another one reads.
 
 A `multiprocessing.Queue` has semaphores, which only a child of the process that made them can have.
 """
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 
 _HEADER = struct.Struct(">I")
+_READ_BYTES = 1 << 16  # what a pipe holds
 
 
 class RecordPipe:
@@ -71,15 +72,31 @@ class RecordPipe:
                     return
 
 
-def records(fd: int) -> Iterator[object]:
-    """Yield what comes until the other end is closed, perhaps in the middle of a record; then close `fd`."""
-    with os.fdopen(fd, "rb") as file:
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            (size,) = _HEADER.unpack(header)
-            payload = file.read(size)
-            if len(payload) < size:
-                return
+class IncomingRecords:
+    """The reading end: what came of records, until the other end is closed, perhaps in the middle of one."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.has_ended = False
+        self._rest = bytearray()
+
+    def read(self) -> Iterator[object]:
+        """Wait until something comes, or the pipe has ended; yield the records that are whole with it."""
+        try:
+            came = os.read(self.fd, _READ_BYTES)
+        except OSError:
+            came = b""
+        self.has_ended = not came
+        self._rest += came
+        at = 0
+        while len(self._rest) - at >= _HEADER.size:
+            (size,) = _HEADER.unpack_from(self._rest, at)
+            begin = at + _HEADER.size
+            if len(self._rest) < begin + size:
+                break
+            at = begin + size
             try:
-                yield pickle.loads(payload)  # noqa: S301  # from a process of our own
-            except Exception:  # noqa: BLE001, S112  # one that cannot be unpickled is not worth the thread
+                yield pickle.loads(self._rest[begin:at])  # noqa: S301  # from a process of our own
+            except Exception:  # noqa: BLE001, S112  # one that cannot be unpickled is not worth the others
                 continue
+        del self._rest[:at]

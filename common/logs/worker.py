@@ -6,10 +6,8 @@ worker that is killed in the middle of a record breaks its own pipe, and no othe
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import threading
 import time
 from collections.abc import Iterable
 from typing import IO
@@ -22,7 +20,8 @@ from traptor.common.logs.files import LineHandler, LogFile, LogStream
 from traptor.common.logs.format import formatter, message, plain_fields, trace
 from traptor.common.logs.mask import SecretMask
 from traptor.common.logs.master import STDERR, STDOUT, set_level
-from traptor.common.logs.pipe import RecordPipe, records
+from traptor.common.logs.pipe import RecordPipe
+from traptor.common.logs.receiver import RecordReceiver
 from traptor.common.logs.throttle import Losses, loss_record
 
 # Maximum records waiting for a master that does not read; more are missing from supervisor.log only.
@@ -35,19 +34,19 @@ _CARRIED = ("name", "levelno", "levelname", "created", "msecs", "process", "work
 class WorkerLogBridge:
     """Carries a generation's warnings and lifecycle events into the master's log.
 
-    Created in the master before the fork. Its thread ends by itself when the worker is gone, however it
-    ended. Raises OSError when this host has no room for it.
+    Created in the master before the fork. It ends by itself when the worker is gone, however it ended.
+    Raises OSError when this host has no room for it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, receiver: RecordReceiver) -> None:
+        self._receiver = receiver
         reader, self.writer = os.pipe()
-        self._thread = threading.Thread(target=_receive, args=(reader,), name=f"log of {name}", daemon=True)
         try:
-            self._thread.start()
-        except RuntimeError as error:  # "can't start new thread"
+            self._incoming = receiver.receive(reader)
+        except OSError:
             os.close(reader)
             os.close(self.writer)
-            raise OSError(errno.EAGAIN, str(error)) from error
+            raise
 
     def after_fork_in_master(self) -> None:
         """Close the master's copy of the writing end, so that the worker's death is the end of the pipe.
@@ -58,8 +57,8 @@ class WorkerLogBridge:
 
     @property
     def finished(self) -> bool:
-        """True when all records from the worker are written and the thread has ended."""
-        return not self._thread.is_alive()
+        """True when all records from the worker are written."""
+        return not self._receiver.is_open(self._incoming)
 
 
 class WorkerLogs:
@@ -129,21 +128,21 @@ class _Identity(logging.Filter):
         return True
 
 
-def into_master_log(record: logging.LogRecord) -> None:
+def receiver_of_records() -> RecordReceiver:
+    """Return what receives the records of workers for the master's log."""
+    return RecordReceiver(into_master_log)
+
+
+def into_master_log(record: object) -> None:
     """Pass a received record to the master's handlers, each under its lock."""
+    if not isinstance(record, logging.LogRecord):
+        return
     for handler in logging.getLogger().handlers:
         if record.levelno >= handler.level:
             try:
                 handler.handle(record)
             except Exception:  # noqa: BLE001, S110  # the thread must not end; our own handlers never raise
                 pass
-
-
-def _receive(reader: int) -> None:
-    """Pass on what a worker sends, until it is gone."""
-    for record in records(reader):
-        if isinstance(record, logging.LogRecord):
-            into_master_log(record)
 
 
 class _BridgeHandler(MultiProcessingHandler):  # type: ignore[misc]  # it publishes no types

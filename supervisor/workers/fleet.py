@@ -18,6 +18,7 @@ from traptor.common.birthframe import birth_frame, rules_of
 from traptor.common.errors import ProtocolError
 from traptor.common.knowledge import Knowledge
 from traptor.common.logs.event import fields
+from traptor.common.logs.worker import receiver_of_records
 from traptor.common.messages import (
     Close,
     Connect,
@@ -76,6 +77,7 @@ class Fleet:
         self._workers_lock_fd = workers_lock_fd
         self._events: FleetEvents
         self._switchboard = Switchboard()
+        self._logs = receiver_of_records()
         self._members: dict[str, tuple[Generation, _Member]] = {}
         self._listing: asyncio.TimerHandle | None = None  # the roster is to be written
 
@@ -100,7 +102,8 @@ class Fleet:
         """Start a worker, in the state STARTING. Raises OSError when this host has no room for one."""
         greeting = birth_frame(birth)
         bell = self._switchboard.bell
-        process = WorkerProcess.fork(self._forkers.forker(), birth, bell, {self._workers_lock_fd})
+        forker, kept = self._forkers.forker(), {self._workers_lock_fd}
+        process = WorkerProcess.fork(forker, birth, self._logs, bell, kept)
         generation = Generation(birth, spec, born_at=time.monotonic(), pid=process.pid)
         with ExitStack() as undo:
             undo.callback(process.abandon)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.logs.receiver import RecordReceiver
 from traptor.common.logs.worker import WorkerLogBridge
 from traptor.supervisor.workers.forking.forker import Forker, wait_for_end
 from traptor.worker.entry import warm_up
@@ -43,8 +44,17 @@ class WorkerProcess:
     _forker: Forker
 
     @classmethod
-    def fork(cls, forker: Forker, birth: Birth, bell: int, keep_fds: Collection[int]) -> WorkerProcess:
+    def fork(
+        cls,
+        forker: Forker,
+        birth: Birth,
+        logs: RecordReceiver,
+        bell: int,
+        keep_fds: Collection[int],
+    ) -> WorkerProcess:
         """Have a worker forked for `birth`; it rings `bell`, and `keep_fds` stay open in it besides.
+
+        `logs` receives its log records.
 
         Raises OSError when this host has no room for another process or descriptor, or the forker is lost.
         """
@@ -52,7 +62,7 @@ class WorkerProcess:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
-                bridge = WorkerLogBridge(birth.name)
+                bridge = WorkerLogBridge(logs)
                 try:
                     fds = (theirs.fileno(), bridge.writer, bell, *keep_fds)
                     pid, pidfd = forker.fork(birth.connection, fds)

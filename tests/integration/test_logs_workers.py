@@ -20,7 +20,7 @@ from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.logs.event import fields, lifecycle
 from traptor.common.logs.master import MasterLogs, configure_master_logging
-from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs
+from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, receiver_of_records
 
 log = logging.getLogger("traptor.test")
 
@@ -193,7 +193,7 @@ def test_a_worker_ends_though_the_master_does_not_take_its_records(
 
 def test_a_fork_that_failed_leaves_no_thread(tmp_path: Path, master: MasterLogs) -> None:
     left = Leftovers()
-    bridge = WorkerLogBridge("track:0#1")
+    bridge = WorkerLogBridge(receiver_of_records())
     assert not bridge.finished
     bridge.after_fork_in_master()
     wait_for(lambda: bridge.finished, "the receiving thread ends")

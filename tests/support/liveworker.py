@@ -15,6 +15,7 @@ from traptor.common.birth import Birth
 from traptor.common.birthframe import birth_frame, rules_of
 from traptor.common.filters import Meaning
 from traptor.common.knowledge import Knowledge
+from traptor.common.logs.worker import receiver_of_records
 from traptor.common.messages import (
     HEADER,
     Connect,
@@ -52,7 +53,7 @@ class LiveWorker:
         self._connect = connect
         self._forker = Forker.start()
         bell = os.eventfd(0)  # nobody listens for it
-        self._process = WorkerProcess.fork(self._forker, birth, bell, ())
+        self._process = WorkerProcess.fork(self._forker, birth, receiver_of_records(), bell, ())
         os.close(bell)
         self._process.sock.sendall(birth_frame(birth))
         for piece in rules_of(birth):

@@ -13,7 +13,12 @@ from pathlib import Path
 from support.births import worker_settings
 from support.waiting import DEADLINE_S, wait_for
 from traptor.common.birth import Birth
-from traptor.common.logs.worker import WorkerLogBridge, WorkerLogs, configure_worker_logging
+from traptor.common.logs.worker import (
+    WorkerLogBridge,
+    WorkerLogs,
+    configure_worker_logging,
+    receiver_of_records,
+)
 from traptor.common.rules.rule import GroupId
 from traptor.worker.afterfork import leave_parent
 
@@ -55,7 +60,7 @@ class LogWorker:
     """A forked process that sets up a worker's logging and does `work`, as workers do."""
 
     def __init__(self, birth: Birth, work: Work) -> None:
-        self.bridge = WorkerLogBridge(birth.name)
+        self.bridge = WorkerLogBridge(receiver_of_records())
         context = multiprocessing.get_context("fork")
         self.process = context.Process(
             target=_run, args=(os.getpid(), birth, self.bridge.writer, work), daemon=True

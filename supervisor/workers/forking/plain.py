@@ -23,8 +23,8 @@ def before_fork() -> Iterator[None]:
     # writes to two pages.
     sys._clear_type_cache()
     with warnings.catch_warnings():
-        # Python 3.12+ warns of threads at a fork. Ours are log receivers and the file watcher: they hold no
-        # lock that a child takes (it drops the log handlers first and never watches files).
+        # Python 3.12+ warns of threads at a fork. Ours are the log receiver and the file watcher: they hold
+        # no lock that a child takes (it drops the log handlers first and never watches files).
         warnings.filterwarnings("ignore", message=".*use of fork\\(\\) may lead to deadlocks.*")
         yield
 

@@ -13,17 +13,24 @@ import pytest
 from support.leftovers import Leftovers
 from support.waiting import wait_for
 
-from traptor.common.logs.pipe import RecordPipe, records
+from traptor.common.logs.pipe import IncomingRecords, RecordPipe
 
 LARGE = "x" * 200_000  # more than a pipe has room for
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[int, int]]:
-    """A pipe; `records` closes the reading end."""
     left = Leftovers()
     yield os.pipe()
     left.wait_gone()
+
+
+def records(reader: int) -> Iterator[object]:
+    """What comes until the other end is closed; then the reading end is, too."""
+    incoming = IncomingRecords(reader)
+    while not incoming.has_ended:
+        yield from incoming.read()
+    os.close(reader)
 
 
 def read_all(reader: int, into: list[object]) -> threading.Thread:

@@ -17,6 +17,7 @@ from support.leftovers import Leftovers
 from support.logworkers import make_birth
 from support.waiting import DEADLINE_S, wait_for
 
+from traptor.common.logs.worker import receiver_of_records
 from traptor.supervisor.workers.forking import serving
 from traptor.supervisor.workers.forking.forker import Forker
 from traptor.supervisor.workers.process import WorkerProcess
@@ -57,7 +58,7 @@ def end(worker: WorkerProcess) -> int | None:
 
 
 def test_a_worker_is_reaped_with_its_exit_code(tmp_path: Path, forker: Forker) -> None:
-    worker = WorkerProcess.fork(forker, make_birth(tmp_path), 0, ())
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ())
     assert psutil.Process(worker.pid).ppid() == forker.pid
     assert end(worker) == -signal.SIGKILL
     assert not psutil.pid_exists(worker.pid)
@@ -66,13 +67,13 @@ def test_a_worker_is_reaped_with_its_exit_code(tmp_path: Path, forker: Forker) -
 def test_it_is_so_too_when_the_end_of_children_is_ignored(
     tmp_path: Path, ignored_children: None, forker: Forker
 ) -> None:
-    worker = WorkerProcess.fork(forker, make_birth(tmp_path), 0, ())
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ())
     assert end(worker) == -signal.SIGKILL
     assert not psutil.pid_exists(worker.pid)
 
 
 def test_a_worker_whose_forker_is_gone_ends_too(tmp_path: Path, forker: Forker) -> None:
-    worker = WorkerProcess.fork(forker, make_birth(tmp_path), 0, ())
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ())
     os.kill(forker.pid, signal.SIGKILL)
     assert select.select([worker.pidfd], [], [], DEADLINE_S)[0], "it died with its forker"
     forker.end()
@@ -82,16 +83,16 @@ def test_a_worker_whose_forker_is_gone_ends_too(tmp_path: Path, forker: Forker) 
 
 
 def test_a_dead_worker_keeps_its_number_until_it_is_reaped(tmp_path: Path, forker: Forker) -> None:
-    worker = WorkerProcess.fork(forker, make_birth(tmp_path), 0, ())
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ())
     os.kill(worker.pid, signal.SIGKILL)
     select.select([worker.pidfd], [], [], DEADLINE_S)
-    end(WorkerProcess.fork(forker, make_birth(tmp_path), 0, ()))
+    end(WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ()))
     assert psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE
     assert end(worker) == -signal.SIGKILL
 
 
 def test_a_worker_that_cannot_be_watched_is_ended(tmp_path: Path, forker: Forker) -> None:
-    worker = WorkerProcess.fork(forker, make_birth(tmp_path), 0, ())
+    worker = WorkerProcess.fork(forker, make_birth(tmp_path), receiver_of_records(), 0, ())
     worker.abandon()
     worker.sock.close()
     assert not psutil.pid_exists(worker.pid)
@@ -100,7 +101,7 @@ def test_a_worker_that_cannot_be_watched_is_ended(tmp_path: Path, forker: Forker
 def fails(forker: Forker, folder: Path) -> str:
     """The reason why no worker can be forked."""
     try:
-        WorkerProcess.fork(forker, make_birth(folder), 0, ())
+        WorkerProcess.fork(forker, make_birth(folder), receiver_of_records(), 0, ())
     except OSError as error:
         return str(error)
     raise AssertionError("it was forked")
