@@ -7,7 +7,6 @@ filters are in effect at X.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import time
@@ -24,6 +23,7 @@ from traptor.common.rules.rule import GroupId
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.waits import STOPPED_TEXT
+from traptor.supervisor.jobs import pause
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.pulse import LIFETIMES, Found, Pulse, Sent
 from traptor.supervisor.rules.groups import Groups
@@ -69,7 +69,7 @@ class Heartbeats:
             interval_s = self._context.settings.supervisor.heartbeat_interval
             if not self._context.stopping:
                 await self._beat(interval_s)
-            await asyncio.sleep(interval_s / _LOOKS)
+            await pause(interval_s / _LOOKS)
 
     async def _beat(self, interval_s: float) -> None:
         now = time.monotonic()

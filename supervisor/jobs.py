@@ -24,6 +24,7 @@ LONGEST_PAUSE_S = 60.0
 STEADY_S = 30.0
 _SAY_AGAIN_S = 60.0
 _CANCEL_AGAIN_S = 0.2
+TOGETHER_S = 0.5
 _PAUSE_FOR_WORK = 4.0  # a step takes at most a fifth of the loop's time
 
 T = TypeVar("T")
@@ -144,6 +145,21 @@ class Jobs:
             trouble.went_well(self._clock())
 
 
+def together(now: float, pause_s: float) -> float:
+    """Return when a pause from `now` on ends: a little sooner, so that those of many jobs end together.
+
+    What is done after a wake-up costs less than the wake-up, if it is short.
+    """
+    due = now + pause_s
+    return due if pause_s < TOGETHER_S else due - due % TOGETHER_S
+
+
+async def pause(pause_s: float) -> None:
+    """Wait so long, or a little less, until other jobs are due too."""
+    now = time.monotonic()
+    await asyncio.sleep(together(now, pause_s) - now)
+
+
 def every(interval_s: Callable[[], float], step: Callable[[], object], first_after_s: float = 0.0) -> Run:
     """Return a job that repeats one step, with a pause between.
 
@@ -151,12 +167,12 @@ def every(interval_s: Callable[[], float], step: Callable[[], object], first_aft
     """
 
     async def run() -> None:
-        await asyncio.sleep(first_after_s)
+        await pause(first_after_s)
         while True:
             began = time.monotonic()
             step()
             took_s = time.monotonic() - began
-            await asyncio.sleep(max(interval_s(), _PAUSE_FOR_WORK * took_s))
+            await pause(max(interval_s(), _PAUSE_FOR_WORK * took_s))
 
     return run
 

@@ -10,10 +10,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.waiting import DEADLINE_S
 
 from traptor.supervisor import jobs as jobs_module
-from traptor.supervisor.jobs import LONGEST_PAUSE_S, STEADY_S, Jobs, Trouble, every
+from traptor.supervisor.jobs import (
+    LONGEST_PAUSE_S,
+    STEADY_S,
+    TOGETHER_S,
+    Jobs,
+    Trouble,
+    every,
+    together,
+)
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 FAILED = "a job of the master failed"
@@ -156,6 +166,21 @@ def test_a_stop_tries_at_once_what_failed() -> None:
     assert jobs.attempt("step", lambda: 5, 7) == 5
 
 
+@given(st.floats(0, 1e9), st.floats(0, 7200))
+def test_pauses_end_together_and_never_late_nor_much_too_soon(now: float, pause_s: float) -> None:
+    due = together(now, pause_s)
+    assert now <= due <= now + pause_s
+    assert now + pause_s - due < TOGETHER_S
+    if pause_s >= TOGETHER_S:
+        assert due % TOGETHER_S == 0
+
+
+@given(st.integers(0, 10**9), st.floats(0, TOGETHER_S / 2), st.sampled_from([0.5, 1.0, 5.0, 60.0]))
+def test_what_is_due_every_so_often_keeps_its_time(beats: int, took_s: float, interval_s: float) -> None:
+    began = beats * TOGETHER_S
+    assert together(began + took_s, interval_s) == pytest.approx(began + interval_s, abs=1e-6)
+
+
 def test_a_step_is_done_every_so_often() -> None:
     async def run() -> int:
         steps = 0
@@ -174,7 +199,7 @@ def test_a_step_is_done_every_so_often() -> None:
 
 
 def test_a_step_that_takes_long_leaves_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its pauses are four times as long as it took, or the interval, whichever is longer."""
+    """Its pauses are four times as long as it took, or the interval if that is longer, or a little less."""
     pauses: list[float] = []
     now, takes_s = 0.0, iter([0.0, 0.1, 2.0])
 
@@ -191,7 +216,7 @@ def test_a_step_that_takes_long_leaves_the_loop_to_others(monkeypatch: pytest.Mo
     monkeypatch.setattr(jobs_module, "time", SimpleNamespace(monotonic=lambda: now))
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(every(lambda: 1.0, step, 5.0)())
-    assert pauses == [5.0, 1.0, 1.0, 8.0]
+    assert pauses == pytest.approx([5.0, 1.0, 0.9, 7.9])
 
 
 def test_what_the_event_loop_would_only_print_is_said_and_counted(caplog: pytest.LogCaptureFixture) -> None:
