@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.births import worker_settings
@@ -20,12 +22,22 @@ from traptor.supervisor.workers.forking.plain import start_fork
 from traptor.supervisor.workers.process import prepare_forks
 
 
-def bare_forks_s(count: int) -> float:
-    """Return the seconds from the first to the last of `count` forks."""
-    command = [sys.executable, "-m", "benchmarks.bareforks", str(count)]
+@dataclass(frozen=True)
+class Forks:
+    """How long it took to fork many, in seconds."""
+
+    span_s: float
+    """From the first fork to the last."""
+    since_command_s: float
+    """From the command to the last fork."""
+
+
+def bare_forks(count: int) -> Forks:
+    """Fork `count` processes in such a loop."""
+    command, began = [sys.executable, "-m", "benchmarks.bareforks", str(count)], time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        return float(process.stdout.readline())
+        return Forks(float(process.stdout.readline()), time.monotonic() - began)
 
 
 def forked_at_s(pid: int) -> float:

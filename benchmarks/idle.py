@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 import psutil
@@ -15,13 +16,13 @@ from kafka_parts.broker import KafkaProcess
 from support.collection import Collection
 from support.waiting import wait_for
 
-from benchmarks.bareforks import bare_forks_s
+from benchmarks.bareforks import Forks, bare_forks
 from benchmarks.broker import TOPIC, kafka_broker
 from benchmarks.figures import Effort, Figure
 from benchmarks.looks import unchanged_looks
 from benchmarks.rules import follow_rules, track_rules
 from benchmarks.stage import load_rules, stage
-from benchmarks.starts import Start, fork_span_s, watched_start
+from benchmarks.starts import Start, watched_forks, watched_start
 from benchmarks.stillserver import still_server
 
 _MOST_PERCENT = {50: 1.0, 200: 4.0}
@@ -37,13 +38,13 @@ _LEAST_SPAN_S = 0.01  # the kernel reports start times in hundredths
 
 def many_connections(effort: Effort) -> list[Figure]:
     """Measure the start of many workers, each a separate group; then the master's idle share of a core."""
-    spans: dict[int, list[float]] = {}
-    figures = [figure for count in effort.connections for figure in _idle(count, effort, spans)]
+    forks: dict[int, list[float]] = {}
+    figures = [figure for count in effort.connections for figure in _idle(count, effort, forks)]
     few, *_, many = effort.connections if len(effort.connections) > 1 else (0, 0)
     if few:
-        name = f"{many} workers: first to last fork, by that of {few}"
+        name = f"{many} workers: command to all forked, by that of {few}"
         at_most = many / few  # for a start that is linear in the workers
-        ratio = statistics.median(spans[many]) / statistics.median(spans[few])
+        ratio = statistics.median(forks[many]) / statistics.median(forks[few])
         figures.append(Figure.of("many", name, "x", [ratio], at_most=at_most))
     return figures
 
@@ -111,16 +112,16 @@ def full_look(effort: Effort) -> list[Figure]:
     ]
 
 
-def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Figure]:
-    """Fork them in turns with the bare loop, noted in `spans`; let all stream; look at the idle master."""
-    bare, paced, starts = [_bare_s(count)], list[float](), list[Start]()
+def _idle(count: int, effort: Effort, forks: dict[int, list[float]]) -> list[Figure]:
+    """Fork them in turns with the bare loop, noted in `forks`; let all stream; look at the idle master."""
+    bare, paced, starts = [bare_forks(count)], list[Forks](), list[Start]()
     percent, uss = list[float](), list[float]()
     rounds = min(effort.rounds, 3)
     while len(starts) < rounds:
         with _groups(count, start_parallel=_START_PARALLEL) as collection:
             collection.options["twitter"]["connect_rate"] = _CONNECT_RATE
-            paced.append(fork_span_s(collection, count, _UP_WITHIN_S))
-        bare.append(_bare_s(count))
+            paced.append(watched_forks(collection, count, _UP_WITHIN_S))
+        bare.append(bare_forks(count))
         with _groups(count) as collection:
             starts.append(watched_start(collection, count, _UP_WITHIN_S))
             if len(starts) == rounds:
@@ -129,15 +130,31 @@ def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Fig
                 percent = [idle_percent(collection, effort.idle_s) for _ in range(rounds)]
                 assert len(collection.streaming()) == count
                 uss = [_uss_mib(pid) for pid in list(collection.streaming().values())[:5]]
-    spans[count] = paced
-    times = [span_s / statistics.mean(around) for span_s, around in zip(paced, pairwise(bare), strict=True)]
+    forks[count] = [one.since_command_s for one in paced]
     streamed = [start.streamed_s for start in starts]
     figures = [
-        ("first to last fork", "s", paced, None),
-        ("bare loop: the same", "s", bare, None),
-        ("times as long as the bare loop", "x", times, _MOST_TIMES),
-        ("first to last fork, while 100 a second connect", "s", [start.span_s for start in starts], None),
-        ("command to all forked", "s", [start.forked_s[-1] for start in starts], None),
+        ("command to all forked", "s", forks[count], None),
+        ("bare loop: command to all forked", "s", [one.since_command_s for one in bare], None),
+        (
+            "command to all forked: times as long as the bare loop",
+            "x",
+            _times(paced, bare, attrgetter("since_command_s")),
+            _MOST_TIMES,
+        ),
+        ("first to last fork", "s", [one.span_s for one in paced], None),
+        ("bare loop: first to last fork", "s", [one.span_s for one in bare], None),
+        (
+            "first to last fork: times as long as the bare loop",
+            "x",
+            _times(paced, bare, attrgetter("span_s")),
+            None,
+        ),
+        (
+            "command to all forked, while 100 a second connect",
+            "s",
+            [start.forked_s[-1] for start in starts],
+            None,
+        ),
         ("command to the first stream", "s", [at[0] for at in streamed], None),
         ("command to half of all streaming", "s", [at[len(at) // 2] for at in streamed], None),
         ("command to all streaming", "s", [at[-1] for at in streamed], None),
@@ -148,6 +165,12 @@ def _idle(count: int, effort: Effort, spans: dict[int, list[float]]) -> list[Fig
         Figure.of("many", f"{count} workers: {name}", unit, values, at_most=at_most)
         for name, unit, values, at_most in figures
     ]
+
+
+def _times(ours: Sequence[Forks], bare: Sequence[Forks], of: Callable[[Forks], float]) -> list[float]:
+    """Return how many times as long each took as the mean of the bare loops before and after it."""
+    around = pairwise([max(of(one), _LEAST_SPAN_S) for one in bare])
+    return [of(one) / statistics.mean(two) for one, two in zip(ours, around, strict=True)]
 
 
 @contextmanager
@@ -161,10 +184,6 @@ def _groups(count: int, **supervisor: object) -> Iterator[Collection]:
         for number in range(count):
             load_rules(collection.redis, track_rules(20, seed=number), group=f"track:{number}")
         yield collection
-
-
-def _bare_s(count: int) -> float:
-    return max(bare_forks_s(count), _LEAST_SPAN_S)
 
 
 def idle_percent(collection: Collection, wall_s: float) -> float:

@@ -14,7 +14,7 @@ from datetime import datetime
 from support.collection import Collection
 from support.waiting import wait_for
 
-from benchmarks.bareforks import forked_at_s
+from benchmarks.bareforks import Forks, forked_at_s
 from benchmarks.watching import Gain
 
 _FORKED = " worker forked "  # in a line of supervisor.log
@@ -27,11 +27,6 @@ class Start:
 
     forked_s: list[float]
     streamed_s: list[float]
-
-    @property
-    def span_s(self) -> float:
-        """The time from the first fork to the last."""
-        return self.forked_s[-1] - self.forked_s[0]
 
 
 def watched_start(collection: Collection, count: int, within_s: float) -> Start:
@@ -48,8 +43,9 @@ def watched_start(collection: Collection, count: int, within_s: float) -> Start:
     return Start([at - booted_s for at in _forked_at_s(collection, count)], sorted(streamed))
 
 
-def fork_span_s(collection: Collection, count: int, within_s: float) -> float:
-    """Start the supervisor, and return how long it took from the first fork to the last of so many."""
+def watched_forks(collection: Collection, count: int, within_s: float) -> Forks:
+    """Start the supervisor, and return how long it took until so many workers are forked."""
+    booted_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     collection.start()
     gain, lines = Gain(collection.logs / "supervisor.log"), list[str]()
 
@@ -59,7 +55,7 @@ def fork_span_s(collection: Collection, count: int, within_s: float) -> float:
 
     wait_for(all_are_forked, f"{count} workers are forked", within_s)
     forked = _forked_at_s(collection, count)
-    return forked[-1] - forked[0]
+    return Forks(forked[-1] - forked[0], forked[-1] - booted_s)
 
 
 def _forked_at_s(collection: Collection, count: int) -> list[float]:
