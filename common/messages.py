@@ -7,6 +7,7 @@ seconds of CLOCK_MONOTONIC, which all processes of one host share.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -296,13 +297,15 @@ FromWorker = (
 FromMaster = Connect | Close | Rules | SearchPiece | RecoverPiece | Drain | TakeSample | Reopen
 
 
-def is_urgent(message: FromWorker) -> bool:
+def is_urgent(message: FromWorker, told_reads: Mapping[str, int]) -> bool:
     """Tell whether the master is to hear of it at once, and not only when it next hears all workers.
 
-    That is all but reports; of them those of posts that X bills, for a cap ends their stream, and those of
-    filters that are in effect now (v2).
+    That is all but reports; of them those of more posts that X bills than it was told, for a cap ends their
+    stream, and those of filters that are in effect now (v2).
     """
-    return not isinstance(message, Report) or bool(message.counters.reads or message.seen_filters)
+    if not isinstance(message, Report):
+        return True
+    return message.counters.reads != told_reads or bool(message.seen_filters)
 
 
 _encoder = msgspec.msgpack.Encoder()

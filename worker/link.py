@@ -9,6 +9,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 from traptor.common.errors import ExitCode
@@ -56,6 +57,7 @@ class Link:
         self._outgoing: queue.SimpleQueue[FromWorker | None] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._next_report = 0.0
+        self._told_reads: Mapping[str, int] = {}
         self._thread: threading.Thread | None = None
 
     def start(self, session: Serves) -> None:
@@ -135,8 +137,10 @@ class Link:
             self._sock.sendall(frame(message))
         except OSError:
             self._master_is_gone()
-        if is_urgent(message):
+        if is_urgent(message, self._told_reads):
             os.eventfd_write(self._masters_bell, 1)
+        if isinstance(message, Report):
+            self._told_reads = message.counters.reads
 
     def _read_payload(self) -> bytes:
         try:

@@ -85,9 +85,12 @@ def test_a_frame_that_is_too_large_is_refused_before_it_is_sent() -> None:
         frame(message)
 
 
-def test_a_report_is_not_urgent_unless_posts_are_billed_or_filters_are_in_effect() -> None:
-    assert is_urgent(MayConnect())
-    assert is_urgent(ENDED)
-    assert not is_urgent(report(Counters(received=3, matched=2)))
-    assert is_urgent(report(Counters(received=3, reads={"posts": 3})))
-    assert is_urgent(report(Counters(), seen_filters=("1",)))
+def test_a_report_is_not_urgent_unless_it_tells_of_billed_posts_or_filters_in_effect() -> None:
+    told = {"posts": 3}
+    assert is_urgent(MayConnect(), told)
+    assert is_urgent(ENDED, told)
+    assert not is_urgent(report(Counters(received=3, matched=2)), {})
+    assert is_urgent(report(Counters(received=3, reads={"posts": 3})), {})
+    assert not is_urgent(report(Counters(received=3, reads={"posts": 3})), told)
+    assert is_urgent(report(Counters(received=4, reads={"posts": 4})), told)
+    assert is_urgent(report(Counters(reads={"posts": 3}), seen_filters=("1",)), told)

@@ -73,6 +73,29 @@ def test_a_report_does_not_ring(master: Master) -> None:
         os.eventfd_read(master.bell)
 
 
+class Billed(Idle):
+    """A session that has read posts which X bills, and reads more when told so."""
+
+    posts = 3
+
+    def report(self) -> Report:
+        return report(Counters(reads={"posts": self.posts}), Activity.WAITING)
+
+
+def test_a_report_rings_only_when_it_tells_of_more_posts_that_x_bills(master: Master) -> None:
+    session = Billed()
+    master.link.start(session)
+    assert isinstance(master.next(), Report)
+    assert select.select([master.bell], [], [], DEADLINE_S)[0]
+    os.eventfd_read(master.bell)
+    assert isinstance(master.next(), Report)
+    assert isinstance(master.next(), Report)
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(master.bell)
+    session.posts = 4
+    assert select.select([master.bell], [], [], DEADLINE_S)[0]
+
+
 def test_a_question_rings_once_it_was_sent(master: Master) -> None:
     master.link.start(Idle())
     assert isinstance(master.next(), Report)
