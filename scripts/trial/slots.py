@@ -36,6 +36,9 @@ class KeyStream:
     is_closed_by_client: bool = False
     opened_by: Generation | None = None  # None: the supervisor did not log its opening
 
+    def __str__(self) -> str:
+        return f"{self.id} of {'#'.join(map(str, self.opened_by)) if self.opened_by else 'nobody known'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
@@ -61,10 +64,12 @@ class Breach:
 
     def __str__(self) -> str:
         older = ", ".join(
-            f"{one.id} (for {one.closed_at - self.stream.opened_at:.2f} s)" for one in self.older
+            f"{one} (for {one.closed_at - self.stream.opened_at:.2f} s, then closed by"
+            f" {'the client' if one.is_closed_by_client else 'the server'})"
+            for one in self.older
         )
         return (
-            f"{self.stream.account} opened connection {self.stream.id}, may have {self.limit},"
+            f"{self.stream.account} opened connection {self.stream}, may have {self.limit},"
             f" and had open yet: {older}"
         )
 

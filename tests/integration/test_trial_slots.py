@@ -36,8 +36,10 @@ def test_streams_one_after_the_other_are_no_breach() -> None:
 
 def test_a_second_connection_is_a_breach_unless_the_key_may_have_two() -> None:
     assert breaches([FIRST, SECOND], {}) == [Breach(SECOND, (FIRST,), 1)]
-    assert str(Breach(SECOND, (FIRST,), 1)) == (
-        "k1 opened connection 2, may have 1, and had open yet: 1 (for 5.00 s)"
+    known = replace(SECOND, opened_by=("track:0", 3))
+    assert str(Breach(known, (FIRST,), 1)) == (
+        "k1 opened connection 2 of track:0#3, may have 1, and had open yet: 1 of nobody known (for 5.00 s,"
+        " then closed by the server)"
     )
     assert breaches([FIRST, SECOND], {"k1": 2}) == []
 
