@@ -171,8 +171,9 @@ def every(interval_s: Callable[[], float], step: Callable[[], object], first_aft
         while True:
             began = time.monotonic()
             step()
-            took_s = time.monotonic() - began
-            await pause(max(interval_s(), _PAUSE_FOR_WORK * took_s))
+            ended = time.monotonic()
+            rested = ended + _PAUSE_FOR_WORK * (ended - began)
+            await asyncio.sleep(max(together(ended, interval_s()), rested) - ended)
 
     return run
 
