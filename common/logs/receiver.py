@@ -59,17 +59,17 @@ class RecordReceiver:
                 incoming = self._open[fd]
                 for record in incoming.read():
                     self._take(record)
-                if incoming.has_ended and self._is_last(incoming, epoll):
+                if incoming.has_ended and not self._close(incoming, epoll):
                     return
 
-    def _is_last(self, ended: IncomingRecords, epoll: select.epoll) -> bool:
-        """Close a pipe that has ended, and all if it was the last; return whether it was."""
+    def _close(self, ended: IncomingRecords, epoll: select.epoll) -> bool:
+        """Close a pipe that has ended, and `epoll` after the last one; return whether any is left."""
         with self._lock:
             epoll.unregister(ended.fd)
             os.close(ended.fd)
             del self._open[ended.fd]
             if self._open:
-                return False
+                return True
             self._epoll = None
             epoll.close()
-            return True
+            return False
