@@ -152,7 +152,7 @@ def _idle(count: int, effort: Effort, forks: dict[int, list[float]]) -> list[Fig
         (
             "command to all forked, while 100 a second connect",
             "s",
-            [start.forked_s[-1] for start in starts],
+            [start.all_forked_s for start in starts],
             None,
         ),
         ("command to the first stream", "s", [at[0] for at in streamed], None),

@@ -8,6 +8,7 @@ the last one looks at the processes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,9 +24,9 @@ _STREAMS = " streaming"  # the end of a worker's line there
 
 @dataclass(frozen=True)
 class Start:
-    """When workers were forked and streamed, in seconds since the command; both in order."""
+    """When all workers were forked, and when each one streamed, in order: in seconds since the command."""
 
-    forked_s: list[float]
+    all_forked_s: float
     streamed_s: list[float]
 
 
@@ -33,29 +34,32 @@ def watched_start(collection: Collection, count: int, within_s: float) -> Start:
     """Start the supervisor, and return once so many workers stream. Fails when they do not in time."""
     booted_s, began = time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
     collection.start()
-    gain, streamed = Gain(collection.logs / "supervisor.log"), list[float]()
-
-    def all_stream() -> bool:
-        streamed.extend(_time_of(line) - began for line in gain.lines() if line.endswith(_STREAMS))
-        return len(streamed) >= count
-
-    wait_for(all_stream, f"{count} workers stream", within_s)
-    return Start([at - booted_s for at in _forked_at_s(collection, count)], sorted(streamed))
+    lines = _lines(collection, count, "stream", lambda line: line.endswith(_STREAMS), within_s)
+    forked = _forked_at_s(collection, count)
+    return Start(forked[-1] - booted_s, sorted(_time_of(line) - began for line in lines))
 
 
 def watched_forks(collection: Collection, count: int, within_s: float) -> Forks:
     """Start the supervisor, and return how long it took until so many workers are forked."""
     booted_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     collection.start()
-    gain, lines = Gain(collection.logs / "supervisor.log"), list[str]()
-
-    def all_are_forked() -> bool:
-        lines.extend(line for line in gain.lines() if _FORKED in line)
-        return len(lines) >= count
-
-    wait_for(all_are_forked, f"{count} workers are forked", within_s)
+    _lines(collection, count, "are forked", lambda line: _FORKED in line, within_s)
     forked = _forked_at_s(collection, count)
     return Forks(forked[-1] - forked[0], forked[-1] - booted_s)
+
+
+def _lines(
+    collection: Collection, count: int, what: str, is_one: Callable[[str], bool], within_s: float
+) -> list[str]:
+    """Return the first lines of this kind in the log, once each of so many workers has one."""
+    gain, lines = Gain(collection.logs / "supervisor.log"), list[str]()
+
+    def all_are_there() -> bool:
+        lines.extend(filter(is_one, gain.lines()))
+        return len(lines) >= count
+
+    wait_for(all_are_there, f"{count} workers {what}", within_s)
+    return lines
 
 
 def _forked_at_s(collection: Collection, count: int) -> list[float]:
