@@ -82,7 +82,7 @@ class Connection:
     past: Counters = field(default_factory=Counters)  # of generations that are gone
     restarts: Counter[Ending] = field(default_factory=Counter)  # by how the previous generation ended
     broken_until: float = 0.0  # its step failed: none is tried before
-    fork_failed: bool = False  # this host could not create its last worker
+    fork_failed: bool = False  # this host could not create the worker that was to serve it
     wait: Wait | None = None  # why nothing happens now
     without_filters: int = 0  # times in a row that X had none for it (v2)
     last_error: LastError | None = None

@@ -100,8 +100,8 @@ class Handover:
 
     # ---- progress
 
-    def begin(self, successor: Generation | None) -> None:
-        """Start a handover to the forked successor; None when the fork failed."""
+    def begin(self, successor: Generation) -> None:
+        """Start a handover to the forked successor."""
         self._successor = successor
 
     def connect_in(self, way: Way) -> None:

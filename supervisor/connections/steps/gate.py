@@ -66,7 +66,6 @@ class Gate:
         if generation is None:
             backoff = c.crashes if c.serving is None else c.refresh_crashes
             self._agenda.due(c.name, backoff.crashed(now, 0.0))
-        c.fork_failed = generation is None
         return generation
 
     def permit(self, c: Connection, g: Generation, lease: Lease, now: float) -> bool:

@@ -73,6 +73,17 @@ class Refresh:
                 self._context.fleet.drain(successor, self._context.drain_s())
 
     def _start_when_due(self, c: Connection, now: float) -> None:
+        if not self._is_due(c, now) or not self._gate.may_start(c):
+            return
+        successor = self._gate.fork(c, now)
+        if successor is None:
+            self._is_due(c, now)  # what has just failed is due later, and the connection says so
+            return
+        c.refreshed_at = now
+        c.handover.begin(successor)
+
+    def _is_due(self, c: Connection, now: float) -> bool:
+        """Tell whether a refresh may start; if not yet, the connection waits for it."""
         interval = self._context.settings.supervisor.refresh_min_interval
         due = max(
             c.refreshed_at + interval if c.refreshed_at is not None else now,
@@ -81,9 +92,7 @@ class Refresh:
         )
         if due > now:
             self._gate.wait(c, Wait(WaitKind.REFRESH_DUE, "the next refresh is not due yet", due), now)
-        elif self._gate.may_start(c):
-            c.refreshed_at = now
-            c.handover.begin(self._gate.fork(c, now))
+        return due <= now
 
     # ---- its stream
 

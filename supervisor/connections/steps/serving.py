@@ -67,7 +67,8 @@ class Serving:
             self._gate.wait(c, held, now)
         elif self._gate.may_start(c):
             c.serving = self._gate.fork(c, now)
-            if c.serving is None:
+            c.fork_failed = c.serving is None
+            if c.fork_failed:
                 self._waits_after_crash(c, now)
         else:
             self._gate.wait(c, Wait(WaitKind.TURN, "others are starting"), now)

@@ -474,7 +474,8 @@ def test_another_program_s_filters_and_vanished_ones_are_told(
         seen = world.use(watch)
     assert world.values == ["flood", "storm"]
     assert (seen["strange"], seen["strange_first"]) == (1, ["flood"])
-    said = {record.getMessage(): record.fields for record in caplog.records}  # type: ignore[attr-defined]
+    # Not every line is ours: asyncio tells of what the collector finds of earlier tests.
+    said = {record.getMessage(): getattr(record, "fields", {}) for record in caplog.records}
     assert said["filters vanished at X"] == {"key": "one", "filters": 1, "first": ["storm"]}
     assert said["another program changes the app's filters"]["first"] == ["flood"]
 

@@ -347,3 +347,43 @@ class EventsAgainstLooks(RuleBasedStateMachine):
 
 EventsAgainstLooks.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 test_events_bring_about_all_that_a_look_at_all_would = EventsAgainstLooks.TestCase
+
+
+def test_events_are_enough_also_where_a_successor_cannot_be_forked() -> None:
+    machine = EventsAgainstLooks()
+    steps: list[Callable[[], None]] = [
+        lambda: machine.begin(keys=1, slots=1, parallel=2, handover="slot, spare, overlap, serial"),
+        lambda: machine.rules_change(group=0, first=1, count=1),
+        lambda: machine.host_fills_or_empties(has_room=False),
+        lambda: machine.rules_change(group=0, first=0, count=1),
+        lambda: machine.time_passes(by_s=11.0),
+    ]
+    try:
+        for step in steps:
+            step()
+            machine.a_look_at_all_finds_nothing_to_do()
+    finally:
+        machine.teardown()
+
+
+def test_a_successor_that_could_not_be_forked_is_tried_again_as_soon_as_a_crashed_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "refresh_min_interval = 10s\nrestart_backoff = 1s"
+    master = started(PlannedWorld(tmp_path, keys=1, supervisor=options), 1)
+    fork = master.fleet.fork
+
+    def no_fork(birth: Birth, spec: Spec) -> Generation:
+        raise OSError("out of memory")
+
+    monkeypatch.setattr(master.fleet, "fork", no_fork)
+    master.set_rules("track:0", range(2))
+    wait = (master.settle(), master.connections["track:0"].wait)[1]
+    assert wait is not None
+    assert wait.kind is WaitKind.REFRESH_DUE
+    assert wait.until is not None
+    assert wait.until < master.now + 3.0, "nothing was refreshed, so no interval between refreshes counts"
+    monkeypatch.setattr(master.fleet, "fork", fork)
+    master.now = wait.until
+    master.settle()
+    assert master.connections["track:0"].successor is not None
