@@ -19,6 +19,7 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -36,6 +37,8 @@ from traptor.common.redis.state import RedisState
 from traptor.common.redis.wholetime import limit, overdue, whole_s
 
 _HEALTH_CHECK_S = 10
+# What each connection tells the server. Left to redis-py, each reads the version from files of its package.
+_DRIVER = DriverInfo(lib_version=redis.__version__)
 _BYTES = frozenset({bytes})
 _SHOWN_CHARACTERS = 60  # of a reply with an unexpected shape
 _SAID_CHARACTERS = 500  # of an error: the server may send any text
@@ -72,6 +75,7 @@ def _options(url: str, timeout_s: float, ca_file: Path | None) -> dict[str, Any]
         "socket_connect_timeout": timeout_s,
         "socket_timeout": timeout_s,
         "protocol": 2,  # every server speaks it, and its replies have one form
+        "driver_info": _DRIVER,
     }
     scheme = urlsplit(url).scheme
     if scheme != "unix":

@@ -110,11 +110,12 @@ class Stats:
 
     def _write(self, tick: Tick) -> None:
         try:
-            self._store.write(tick, self._clock())
+            was_asked = self._store.write(tick, self._clock())
         except Exception as error:  # noqa: BLE001  # whatever Redis or its client does, counting goes on
             self._failed(error)
         else:
-            self._worked()
+            if was_asked:
+                self._worked()
 
     def _failed(self, error: Exception) -> None:
         now, said = time.monotonic(), self._store.described(error)

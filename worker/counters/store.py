@@ -27,6 +27,8 @@ from traptor.worker.counters.batches import Command, Unsent, totals_command
 from traptor.worker.counters.members import WINDOW_S, Trimming, added
 from traptor.worker.counters.tick import Tick
 
+_QUIET_TICKS = 5  # in a row with nothing to write: then Redis is asked, or no outage would be noticed
+
 
 def _totals_key(name: str) -> str:
     return f"traptor:totals:{name}"
@@ -45,28 +47,36 @@ class CounterStore:
         self._number = rng.getrandbits(48)
         self._unsent: dict[str, Unsent] = {name: Unsent()}  # by group or connection
         self._trimming = Trimming()
+        self._quiet = 0  # ticks since Redis answered
         self._client = client  # made by `blocking_redis_client`
 
-    def write(self, tick: Tick, now: float) -> None:
-        """Write a tick at `now` (unix time).
+    def write(self, tick: Tick, now: float) -> bool:
+        """Write a tick at `now` (unix time), and return whether Redis was asked anything.
 
         Raises any error of Redis or its client; then members are lost but no totals, and the connection is
         new.
         """
         try:
-            self._write(tick, now)
+            return self._write(tick, now)
         except Exception:
             self._client.connection_pool.disconnect()
             raise
 
-    def _write(self, tick: Tick, now: float) -> None:
+    def _write(self, tick: Tick, now: float) -> bool:
         """Send all in one pipeline; after an outage the totals counted in it follow in one more."""
         for name, counts in tick.totals(self._name, self._rules).items():
             self._unsent.setdefault(name, Unsent()).later.update(counts)
         more = [*self._members(tick), *self._trimming.commands(now)]
+        if not (more or self._waiting()):
+            self._quiet += 1
+            if self._quiet < _QUIET_TICKS:
+                return False
+            more = [("EXISTS", _totals_key(self._name))]
         while (waiting := self._waiting()) or more:
             self._send(waiting, tick.began, more)
             more = []
+        self._quiet = 0
+        return True
 
     def _waiting(self) -> list[str]:
         return [name for name, unsent in self._unsent.items() if unsent.is_waiting]
@@ -99,7 +109,7 @@ class CounterStore:
         self._client.close()
 
     def _members(self, tick: Tick) -> Iterator[Command]:
-        """Yield what adds to the sorted sets; or any question, so that an idle worker notices an outage."""
+        """Yield what adds to the sorted sets."""
         sets = {f"stats:{name}": count for (_, name), count in tick.by_rule(self._rules).items()}
         if sets:
             yield from added(sets, tick.began, self._number)
@@ -108,5 +118,3 @@ class CounterStore:
             yield ("ZADD", self._limit_key, tick.began, f"{tick.began:.6f}:{tick.limited}")
             yield ("EXPIRE", self._limit_key, WINDOW_S)
         self._trimming.written([*sets, *([self._limit_key] if tick.limited else [])], tick.began)
-        if not sets and not tick.limited:
-            yield ("EXISTS", _totals_key(self._name))

@@ -90,6 +90,16 @@ def test_a_server_answers_over_its_unix_socket(server: ValkeyServer) -> None:
     assert ping(url) == (b"PONG", b"PONG")
 
 
+def test_a_connection_reads_no_file_to_name_the_library(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", None)
+    client = blocking_redis_client(f"redis://:secret@127.0.0.1:{server.port}/0", 10.0)
+    with closing(client):
+        [ours] = client.execute_command("CLIENT", "LIST").decode().splitlines()
+    assert f"lib-ver={redis.__version__}" in ours
+
+
 def test_a_server_answers_over_tls_with_a_ca_of_its_own(front: TlsFront, ca_file: Path) -> None:
     assert ping(f"rediss://:secret@127.0.0.1:{front.port}/0", ca_file) == (b"PONG", b"PONG")
 

@@ -236,6 +236,22 @@ def test_what_the_main_thread_counts_is_in_redis_soon(
     assert abs(score - time.time()) < 60
 
 
+def test_a_worker_that_counts_nothing_asks_redis_at_every_fifth_tick_and_after_a_failure_at_each() -> None:
+    with ValkeyServer(port=free_port()) as server:
+        store = CounterStore(
+            "track:0", RULES, blocking_redis_client(f"redis://127.0.0.1:{server.port}/0", 5.0)
+        )
+        asked = [store.write(Tick(NOW + second), NOW + second) for second in range(10)]
+        assert asked == [False, False, False, False, True] * 2
+        assert store.write(Tick(NOW + 10, received=1), NOW + 10), "what was counted is written at once"
+    for second in range(11, 15):
+        store.write(Tick(NOW + second), NOW + second)
+    for second in (15, 16):
+        with pytest.raises(redis.exceptions.ConnectionError):
+            store.write(Tick(NOW + second), NOW + second)
+    store.close()
+
+
 def test_redis_is_found_away_though_nothing_is_counted(
     make_stats: Callable[..., Stats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,9 +331,9 @@ def tries_of(stats: Stats) -> list[float]:
     made: list[float] = []
     write = stats._store.write
 
-    def counted(tick: Tick, now: float) -> None:
+    def counted(tick: Tick, now: float) -> bool:
         made.append(now)
-        write(tick, now)
+        return write(tick, now)
 
     stats._store.write = counted  # type: ignore[method-assign]  # looks on, changes nothing
     return made
