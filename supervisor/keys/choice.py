@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from traptor.supervisor.keys.news import News
@@ -20,30 +21,37 @@ class Rank(NamedTuple):
 
 
 class KeyChoice:
-    """Ranks keys for the present moment, each only once until it changes: a pool may have many to compare."""
+    """Keeps keys in their order for the present moment: at a start, as many are chosen as there are keys."""
 
     def __init__(self, rank: Callable[[str, float], Rank | None], news: News) -> None:
         self._rank = rank  # None: it has no slot to lend
         self._news = news
-        self._ranks: dict[str, Rank | None] = {}
-        self._ranked_at = 0.0
+        self._order: list[Rank] = []
+        self._ranks: dict[str, Rank] = {}  # of the keys in order
+        self._ranked_at: float | None = None
 
-    def best(self, key_ids: Iterable[str], now: float) -> str | None:
-        """Return the best of these keys, or None when none has a free slot."""
-        self._forget_outdated(now)
-        ranks = (self._rank_of(key_id, now) for key_id in key_ids)
-        best = min((rank for rank in ranks if rank is not None), default=None)
-        return None if best is None else best.key_id
-
-    def _rank_of(self, key_id: str, now: float) -> Rank | None:
-        if key_id not in self._ranks:
-            self._ranks[key_id] = self._rank(key_id, now)
-        return self._ranks[key_id]
-
-    def _forget_outdated(self, now: float) -> None:
+    def best(self, key_ids: Collection[str], now: float, avoid: Collection[str] = ()) -> str | None:
+        """Return the best of these keys but those to avoid, or None when none has a free slot."""
         outdated = self._news.take_unranked()
         if self._ranked_at != now:
             self._ranked_at = now
-            self._ranks.clear()
-        for key_id in outdated:
-            self._ranks.pop(key_id, None)
+            self._rank_all(key_ids, now)
+        else:
+            for key_id in outdated:
+                self._rank_again(key_id, key_ids, now)
+        able = (rank.key_id for rank in self._order)
+        return next((key_id for key_id in able if key_id in key_ids and key_id not in avoid), None)
+
+    def _rank_all(self, key_ids: Collection[str], now: float) -> None:
+        ranks = (self._rank(key_id, now) for key_id in key_ids)
+        self._order = sorted(rank for rank in ranks if rank is not None)
+        self._ranks = {rank.key_id: rank for rank in self._order}
+
+    def _rank_again(self, key_id: str, key_ids: Collection[str], now: float) -> None:
+        former = self._ranks.pop(key_id, None)
+        if former is not None:
+            del self._order[bisect_left(self._order, former)]
+        rank = self._rank(key_id, now) if key_id in key_ids else None
+        if rank is not None:
+            insort(self._order, rank)
+            self._ranks[key_id] = rank

@@ -96,7 +96,7 @@ class KeyPool:
 
     def lend(self, holder: str, now: float, avoid: frozenset[str] = frozenset()) -> Lease | None:
         """Lend a slot for a connection without a stream, if possible one that may connect at once."""
-        best = self._choice.best((key_id for key_id in self.ring if key_id not in avoid), now)
+        best = self._choice.best(self.ring, now, avoid)
         return None if best is None else self._lend(best, holder)
 
     def lend_slot(self, key_id: str, holder: str, now: float) -> Lease | None:

@@ -43,6 +43,17 @@ def test_at_another_moment_all_are_ranked_again() -> None:
     assert (ranked.best(8.0), ranked.asked) == ("k2", ["k1", "k2"])
 
 
+def test_what_is_to_be_avoided_or_gone_is_not_chosen_and_what_has_a_slot_again_is() -> None:
+    ranked = Ranked()
+    ranked.waits = {"k1": 0.0, "k2": 0.0}
+    assert ranked.choice.best(KEYS, 7.0, avoid={"k1"}) == "k2"
+    assert ranked.choice.best(("k2",), 7.0) == "k2"
+    for wait, chosen in ((None, "k2"), (0.0, "k1"), (2.0, "k2")):
+        ranked.waits["k1"] = wait
+        ranked.news.used("k1")
+        assert ranked.best(7.0) == chosen
+
+
 def test_where_no_key_has_a_free_slot_none_is_chosen() -> None:
     ranked = Ranked()
     ranked.waits = {"k1": None, "k2": None}
