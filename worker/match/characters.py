@@ -12,11 +12,14 @@ from operator import itemgetter
 from typing import Final
 
 
+def _codes() -> Iterator[int]:
+    """Yield code points beyond ASCII: above the emoji planes are only ideographs, private use, selectors."""
+    return itertools.chain(range(0x80, 0x20000), range(0xE0100, 0xE01F0))
+
+
 def _runs() -> Iterator[tuple[str, int, int]]:
     """Yield the runs of characters of one Unicode category: category, first and last code point."""
-    # Beyond the emoji planes there are only more ideographs, private use, and the selectors at U+E0100.
-    codes = (*range(0x80, 0x20000), *range(0xE0100, 0xE01F0))
-    categories = zip(map(unicodedata.category, map(chr, codes)), codes, strict=True)
+    categories = zip(map(unicodedata.category, map(chr, _codes())), _codes(), strict=True)
     for category, run in itertools.groupby(categories, itemgetter(0)):
         members = [code for _, code in run]
         yield category, members[0], members[-1]
