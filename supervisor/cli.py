@@ -33,7 +33,6 @@ from traptor.supervisor.host.inherited import (
 from traptor.supervisor.host.interrupts import interrupts_end_it
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
-from traptor.supervisor.workers.process import prepare_forks
 from traptor.supervisor.workers.settings import worker_settings
 
 if TYPE_CHECKING:
@@ -123,9 +122,8 @@ def _run(settings: Settings) -> ExitCode:
     folders = host.folders(settings.traptor, settings.supervisor)
     for warning in (*settings.warnings, *host.shared_folders(folders)):
         log.warning("configuration", extra=fields(warning=warning))
-    prepare_forks(worker_settings(settings))
     try:
-        with ForkerKeeper() as forkers:
+        with ForkerKeeper(worker_settings(settings)) as forkers:
             return asyncio.run(_collect(_master(), settings, logs, forkers))
     except TraptorError:
         raise

@@ -15,18 +15,8 @@ from typing import IO
 
 import setproctitle
 
-# Blocked around a fork, and in the forker always: none of them can run a handler of the parent in the child.
-HANDLED_SIGNALS = frozenset(
-    {
-        signal.SIGTERM,
-        signal.SIGINT,
-        signal.SIGQUIT,
-        signal.SIGHUP,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-        signal.SIGCHLD,
-    }
-)
+from traptor.common.signals import HANDLED_SIGNALS
+
 # The master uses it to ask a hung worker for its stacks.
 EVIDENCE_SIGNAL = signal.SIGUSR2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

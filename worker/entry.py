@@ -14,7 +14,6 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.worker import configure_worker_logging
 from traptor.common.rules.rule import Rule
 from traptor.worker.afterfork import (
-    HANDLED_SIGNALS,
     leave_parent,
     listen_to_signals,
     offer_to_oom_killer,
@@ -44,7 +43,6 @@ from traptor.worker.tweets.tweet import Tweet
 from traptor.worker.warmup import rehearse, warm_up
 
 __all__ = [
-    "HANDLED_SIGNALS",
     "check_output",
     "leave_parent",
     "matching",

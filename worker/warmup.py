@@ -51,7 +51,7 @@ _REQUEST_BYTES = 1 << 16
 def warm_up(settings: WorkerSettings) -> None:
     """Make the client for Redis, and use the library for Kafka, without connecting anywhere.
 
-    Call this before a forker starts.
+    Call this in a forker.
     """
     if settings.stats:
         client = client_for_stats(settings.redis_url, settings.redis_timeout_s, settings.redis_ca_file)

@@ -13,8 +13,8 @@ import msgspec
 from traptor.common.birth import WorkerSettings
 from traptor.common.errors import TraptorError
 from traptor.common.messages import Connect, Disconnected
+from traptor.common.signals import HANDLED_SIGNALS
 from traptor.supervisor.workers.forking.plain import start_fork
-from traptor.worker.entry import HANDLED_SIGNALS, try_key
 
 _MARGIN_S = 5.0  # beyond the time limit of a connect
 
@@ -24,6 +24,8 @@ async def try_out(order: Connect, settings: WorkerSettings) -> Disconnected:
 
     Raises TraptorError when this host cannot fork, or the child fails.
     """
+    from traptor.worker.entry import try_key  # it takes a while, and few masters try a key
+
     ours, theirs = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(
         target=try_key, args=(order, settings, theirs, os.getpid()), daemon=True

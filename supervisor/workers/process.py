@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -13,20 +12,12 @@ from dataclasses import dataclass
 
 import psutil
 
-from traptor.common.birth import Birth, WorkerSettings
+from traptor.common.birth import Birth
 from traptor.common.logs.receiver import RecordReceiver
 from traptor.common.logs.worker import WorkerLogBridge
 from traptor.supervisor.workers.forking.forker import Forker, wait_for_end
-from traptor.worker.entry import warm_up
 
 _END_S = 5.0  # for the kernel, to end a killed process
-
-
-def prepare_forks(settings: WorkerSettings) -> None:
-    """Load what all workers need into memory: they share it until they write to it."""
-    warm_up(settings)
-    gc.collect()
-    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

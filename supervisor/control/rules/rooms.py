@@ -24,7 +24,6 @@ from traptor.supervisor.control.rules.tweets import RuleTweets
 from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.outlook import outlook
 from traptor.supervisor.orders.desk import Desk
-from traptor.worker.entry import matching
 
 _END_BYTES = 1 << 19  # of each file: some hundred tweets, a tenth of a second in all
 _MOST_FILES = 4
@@ -56,6 +55,8 @@ class RuleRooms:
 
     def _seen(self, verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:
         """Return how many recent tweets the output's files have, and how many each value matches."""
+        from traptor.worker.entry import matching  # it takes a while, and few masters are asked
+
         rules = [_rule(number, verdict, self._limits()) for number, verdict in enumerate(verdicts)]
         matches, tweets, counts = matching(rules), 0, [0] * len(rules)
         for line in recent_lines(self._settings().traptor.output, _END_BYTES, _MOST_FILES):

@@ -13,6 +13,8 @@ from time import monotonic
 
 import msgspec
 
+from traptor.common.birth import WorkerSettings
+from traptor.common.signals import HANDLED_SIGNALS
 from traptor.supervisor.workers.forking.orders import (
     NO_ROOM,
     Answer,
@@ -26,13 +28,12 @@ from traptor.supervisor.workers.forking.orders import (
     receive_answer,
     send,
 )
-from traptor.supervisor.workers.forking.plain import before_fork
-from traptor.supervisor.workers.forking.serving import live, serve_orders, watched
-from traptor.worker.entry import HANDLED_SIGNALS
+from traptor.supervisor.workers.forking.plain import before_fork, live, watched
 
 _MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
 ANSWER_S = 10.0
 _PROMPT_S = 0.5  # a fork takes some milliseconds; the event loop waits no longer for one at first
+_PROMPTS_AT_FIRST = 4  # it may still import what workers need
 _PROMPT_PART = 1 / 4  # of the patience: after an answer within it, half of the patience is plenty
 _END_S = 2.0
 
@@ -77,17 +78,20 @@ class Forker:
         self._why = "it was ended"  # once it is lost
         self.is_late = False
         self._on_late: Callable[[], object] | None = None
-        self._patience_s = _PROMPT_S
+        self._patience_s = _PROMPTS_AT_FIRST * _PROMPT_S
         self._unreaped: list[int] = []  # dead workers whose ends nobody could ask for
 
     @classmethod
-    def start(cls) -> Forker:
-        """Fork one from this process, as it is now. Raises OSError when this host has no room for it."""
+    def start(cls, settings: WorkerSettings | None = None) -> Forker:
+        """Fork one from this process, as it is now. Raises OSError when this host has no room for it.
+
+        What workers with these settings use it makes ready beforehand.
+        """
         with ExitStack() as undo:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             undo.callback(ours.close)
             with theirs:
-                pid = _fork_forker(theirs)
+                pid = _fork_forker(theirs, settings)
             pidfd = watched(pid)
             undo.pop_all()
         return cls(pid, pidfd, ours)
@@ -240,14 +244,21 @@ def wait_for_end(pidfd: int, timeout_s: float) -> bool:
     return bool(poll.poll(timeout_s * 1000))
 
 
-def _fork_forker(orders: socket.socket) -> int:
+def _fork_forker(orders: socket.socket, settings: WorkerSettings | None) -> int:
     master_pid = os.getpid()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     try:
         with before_fork():
             pid = os.fork()
         if not pid:
-            live(lambda: serve_orders(orders, master_pid))
+            live(lambda: _serve_orders(orders, master_pid, settings))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return pid
+
+
+def _serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
+    # All that workers need is imported here, meanwhile the master imports what it needs itself.
+    from traptor.supervisor.workers.forking.serving import serve_orders
+
+    serve_orders(orders, master_pid, settings)

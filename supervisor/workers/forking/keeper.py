@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from types import TracebackType
 
+from traptor.common.birth import WorkerSettings
 from traptor.common.logs.event import fields
 from traptor.supervisor.workers.forking.forker import ANSWER_S, Forker, ForkerLost, wait_for_end
 
@@ -24,7 +25,9 @@ class ForkerKeeper:
     host that had no room for it, is made from the master as it is then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: WorkerSettings | None = None) -> None:
+        """Take what a forker makes ready for workers; None: nothing."""
+        self._settings = settings
         self._forker: Forker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late_since = 0.0
@@ -32,7 +35,7 @@ class ForkerKeeper:
 
     def __enter__(self) -> ForkerKeeper:
         with suppress(OSError):  # whoever asks for it hears of it, and asks again
-            self._forker = Forker.start()
+            self._forker = Forker.start(self._settings)
         return self
 
     def __exit__(
@@ -54,7 +57,7 @@ class ForkerKeeper:
                 raise ForkerLost(self._forker.pid, "it was killed, and the kernel has not ended it yet")
             self._ended(self._forker)
         if self._forker is None:
-            self._forker = Forker.start()
+            self._forker = Forker.start(self._settings)
             log.info("forker started", extra=fields(pid=self._forker.pid))
             self._watch(self._forker)
         return self._forker

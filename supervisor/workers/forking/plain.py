@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
+from typing import NoReturn
+
+from traptor.common.errors import ExitCode
 
 
 def start_fork(handle: BaseProcess) -> None:
@@ -35,3 +41,33 @@ def flush_streams() -> None:
         if stream is not None:  # it was closed when Python started
             with suppress(OSError, ValueError):
                 stream.flush()
+
+
+def live(work: Callable[[], None]) -> NoReturn:
+    """Do the work of a process that was just forked, and end with its exit code; nothing here may return."""
+    code = int(ExitCode.FAILURE)
+    try:
+        work()
+        code = int(ExitCode.OK)
+    except SystemExit as wanted:
+        code = int(wanted.code or 0)
+    except BaseException:  # noqa: BLE001  # what was inherited above this call must not run
+        traceback.print_exc()
+    finally:
+        flush_streams()
+        os._exit(code)
+
+
+def watched(pid: int) -> int:
+    """Return a pidfd of a child; if there is none, kill it, as its end would go unnoticed. Raises OSError."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        kill(pid)
+        raise
+
+
+def kill(pid: int) -> None:
+    """Kill a child, and wait for its end."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)

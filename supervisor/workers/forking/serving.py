@@ -9,13 +9,10 @@ import os
 import select
 import signal
 import socket
-import traceback
-from collections.abc import Callable
-from typing import NoReturn
 
 import setproctitle
 
-from traptor.common.errors import ExitCode
+from traptor.common.birth import WorkerSettings
 from traptor.supervisor.workers.forking.orders import (
     NO_ROOM,
     Answer,
@@ -27,22 +24,26 @@ from traptor.supervisor.workers.forking.orders import (
     receive_order,
     send,
 )
-from traptor.supervisor.workers.forking.plain import flush_streams
-from traptor.worker.entry import leave_parent, rehearse, run_worker
+from traptor.supervisor.workers.forking.plain import kill, live, watched
+from traptor.worker.entry import leave_parent, rehearse, run_worker, warm_up
 
 TITLE = "traptor: forker"
 _FIRST_MS = 20  # what takes another's place has an order by then: no worker waits for a rehearsed life
 
 
-def serve_orders(orders: socket.socket, master_pid: int) -> None:
+def serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
     """Fork workers as ordered, until the master is gone. Call this in the child, with signals blocked.
 
-    Until the first order it rehearses. Then it makes next to nothing of its own, so its pages stay as they
-    are, and workers share them.
+    Until the first order it makes ready what workers with these settings use, and rehearses. Then it makes
+    next to nothing of its own, so its pages stay as they are, and workers share them.
     """
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
     logging.getLogger().handlers[:] = []  # their files are closed here
+    if settings is not None:
+        warm_up(settings)
+    gc.collect()
+    gc.freeze()
     if not _is_ordered(orders, _FIRST_MS):
         rehearse(lambda: _is_ordered(orders))
     setproctitle.setproctitle(TITLE)
@@ -69,7 +70,7 @@ def _fork(orders: socket.socket, order: ForkOrder, fds: list[int]) -> None:
     except OSError as error:
         if error.errno not in NO_ROOM or not isinstance(answer, Forked):
             raise
-        _kill(answer.pid)
+        kill(answer.pid)
         send(orders, Failed(error.errno))
     close_all(pidfds)
 
@@ -90,38 +91,9 @@ def _forked(order: ForkOrder, fds: list[int]) -> tuple[Answer, list[int]]:
         return Failed(error.errno or errno.EMFILE), []
 
 
-def watched(pid: int) -> int:
-    """Return a pidfd of a child; if there is none, kill it, as its end would go unnoticed. Raises OSError."""
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        _kill(pid)
-        raise
-
-
-def _kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-
-
 def _reaped(pid: int) -> Answer:
     try:
         _, status = os.waitpid(pid, 0)
     except ChildProcessError:
         return Reaped(None)
     return Reaped(os.waitstatus_to_exitcode(status))
-
-
-def live(work: Callable[[], None]) -> NoReturn:
-    """Do the work of a process that was just forked, and end with its exit code; nothing here may return."""
-    code = int(ExitCode.FAILURE)
-    try:
-        work()
-        code = int(ExitCode.OK)
-    except SystemExit as wanted:
-        code = int(wanted.code or 0)
-    except BaseException:  # noqa: BLE001  # what was inherited above this call must not run
-        traceback.print_exc()
-    finally:
-        flush_streams()
-        os._exit(code)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from support.waiting import DEADLINE_S
 
+from traptor.common.birth import WorkerSettings
 from traptor.supervisor.workers.forking import forker as forker_module
 from traptor.supervisor.workers.forking import keeper as keeper_module
 from traptor.supervisor.workers.forking.forker import Forker, ForkerLate
@@ -113,5 +114,5 @@ def test_a_host_without_room_for_it_at_the_start_may_have_room_later(monkeypatch
         asyncio.run(ask(keeper))
 
 
-def _full() -> Forker:
+def _full(_settings: WorkerSettings | None) -> Forker:
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
