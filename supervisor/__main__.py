@@ -1,11 +1,11 @@
 """The program traptor-supervisor, also as `python -m traptor.supervisor`."""
 
-from traptor.supervisor.host.interrupts import interrupts_end_it
+from traptor.supervisor.host.importing import importing
 
 
 def main() -> None:
     """Run the command."""
-    with interrupts_end_it():
+    with importing():
         from traptor.supervisor.cli import main as command
     command()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
-import gc
 import logging
 import multiprocessing
 import sys
@@ -24,13 +23,13 @@ from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.text import one_line, safe_json
 from traptor.supervisor.checks import host
+from traptor.supervisor.host.importing import importing
 from traptor.supervisor.host.inherited import (
     open_missing_streams,
     raise_descriptor_limit,
     require_stdout,
     reset_signals,
 )
-from traptor.supervisor.host.interrupts import interrupts_end_it
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.settings import worker_settings
@@ -138,9 +137,8 @@ def _run(settings: Settings) -> ExitCode:
 
 def _master() -> type[Master]:
     """Import the master once there is a forker: the more a forker has in memory, the longer a fork takes."""
-    with interrupts_end_it():
+    with importing():
         from traptor.supervisor.master import Master
-    gc.freeze()  # it stays until the end, and each look at all of it takes long
     return Master
 
 

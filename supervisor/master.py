@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
@@ -71,7 +71,9 @@ from traptor.supervisor.workers.fleet import Fleet
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.leftovers import Leftovers
 from traptor.supervisor.workers.runclock import RunClock
-from traptor.supervisor.xside import XSide
+
+if TYPE_CHECKING:
+    from traptor.supervisor.xside import XSide
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +172,8 @@ class Master:
     def _make_xside(self, settings: Settings) -> XSide | None:
         if settings.traptor.api != V2:
             return None
+        from traptor.supervisor.xside import XSide  # it takes a while, and v1.1 has none
+
         return XSide(
             self._context,
             self._ledger,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traptor.common.logs.master import MasterLogs
 from traptor.supervisor.connections.context import Context
@@ -20,7 +20,9 @@ from traptor.supervisor.status.headline import headline
 from traptor.supervisor.status.latest import Shown
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.status import Surroundings, status
-from traptor.supervisor.xside import XSide
+
+if TYPE_CHECKING:
+    from traptor.supervisor.xside import XSide
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traptor.common.text import cut, printable
-from traptor.rulekit.lookups.question import Asker
+
+if TYPE_CHECKING:
+    from traptor.rulekit.lookups.asker import Asker
 
 TOGETHER = 100
 Progress = Callable[[int, int], None]

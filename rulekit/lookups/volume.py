@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from traptor.common.rules.rule import RuleType
 from traptor.rulekit.lookups.accounts import Progress
 from traptor.rulekit.lookups.queries import queries_of
-from traptor.rulekit.lookups.question import Asker, XRefused
+from traptor.rulekit.lookups.question import XRefused
+
+if TYPE_CHECKING:
+    from traptor.rulekit.lookups.asker import Asker
 
 _PATH = "/2/tweets/counts/recent"
 _DAYS = 7.0

@@ -1,11 +1,11 @@
 """The program traptorctl, also as `python -m traptor.supervisor.ctl`."""
 
-from traptor.supervisor.host.interrupts import interrupts_end_it
+from traptor.supervisor.host.importing import importing
 
 
 def main() -> None:
     """Run the command."""
-    with interrupts_end_it():
+    with importing():
         from traptor.supervisor.ctl.cli import main as command
     command(prog_name="traptorctl")
 

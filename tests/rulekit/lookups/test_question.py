@@ -9,7 +9,8 @@ from support.keypools import make_key
 from support.rawserver import RawServer
 
 from traptor.rulekit.lookups.accounts import by_names
-from traptor.rulekit.lookups.question import Asker, XRefused
+from traptor.rulekit.lookups.asker import Asker
+from traptor.rulekit.lookups.question import XRefused
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"data":%b}' % (b"[" * 10**5)])

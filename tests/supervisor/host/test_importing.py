@@ -1,13 +1,16 @@
-"""Ctrl-C ends a program without a traceback also while it still imports what it needs."""
+"""While a program imports what it needs, Ctrl-C ends it without a traceback, and nothing is collected."""
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
 
 import pytest
 from support.waiting import DEADLINE_S
+
+from traptor.supervisor.host.importing import importing
 
 # Sends the signal when the program imports its command: a module that is large, and not the last one.
 INTERRUPTED = """
@@ -47,3 +50,16 @@ def test_an_interrupt_that_is_ignored_stays_ignored(module: str) -> None:
     code, said, errors = run(module, "signal.SIG_IGN")
     assert (code, errors) == (0, "")
     assert "version" in said
+
+
+def test_what_is_imported_is_never_collected_and_what_comes_later_is() -> None:
+    try:
+        with importing():
+            assert not gc.isenabled()
+            imported = [[]]
+        assert gc.isenabled()
+        assert not any(one is imported for one in gc.get_objects())
+        later = [[]]
+        assert any(one is later for one in gc.get_objects())
+    finally:
+        gc.unfreeze()
