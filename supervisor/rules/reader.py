@@ -173,15 +173,14 @@ class RuleReader:
             return await ask(self._client, pipeline.execute(raise_on_error=False), hashes(len(keys)))
 
     def _read(self, key: str, reply: Hash) -> Found:
-        group, _ = parse_key(key)
         if isinstance(reply, ResponseError):
             if _is_refusal(reply):
                 raise reply
-            return Rejected(key, group, "not a hash")
+            return Rejected(key, parse_key(key)[0], "not a hash")
         try:
             fields = decode_fields(reply)
         except ValueError as error:
-            return Rejected(key, group, str(error))
+            return Rejected(key, parse_key(key)[0], str(error))
         return read_rule(key, fields, self.honour_status, self.limits)
 
 

@@ -8,9 +8,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from traptor.supervisor.control.page.seen import Seen
 
 PARTS = ("summary", "problems", "connections", "apps", "keys")
@@ -24,6 +21,8 @@ def parts(seen: Seen) -> dict[str, str]:
 
 def page(seen: Seen) -> str:
     """Return the whole page."""
+    from markupsafe import Markup  # with the template's library: it takes a while, for few
+
     # Both are ours; in a style and a script nothing may be escaped.
     style, script = Markup(_file("page.css")), Markup(_file("page.js"))  # noqa: S704 - not from outside
     return str(_template().page(seen, style, script)).strip()
@@ -46,6 +45,8 @@ def _hash(name: str) -> str:
 @cache
 def _template() -> Any:
     """Return the template's macros."""
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

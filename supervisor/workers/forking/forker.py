@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import select
 import signal
@@ -258,7 +259,9 @@ def _fork_forker(orders: socket.socket, settings: WorkerSettings | None) -> int:
 
 
 def _serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
-    # All that workers need is imported here, meanwhile the master imports what it needs itself.
+    # All that workers need is imported here, meanwhile the master imports what it needs itself. The collector
+    # would find nothing in it, and is switched on again for what comes after.
+    gc.disable()
     from traptor.supervisor.workers.forking.serving import serve_orders
 
     serve_orders(orders, master_pid, settings)
