@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+from contextlib import suppress
 
 import setproctitle
 
@@ -41,7 +42,8 @@ def serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSetting
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
     logging.getLogger().handlers[:] = []  # their files are closed here
     if settings is not None:
-        warm_up(settings)
+        with suppress(Exception):  # what fails there each worker meets itself, and says so
+            warm_up(settings)
     gc.collect()
     gc.freeze()
     if not _is_ordered(orders, _FIRST_MS):

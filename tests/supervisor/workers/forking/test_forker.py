@@ -18,9 +18,11 @@ from types import ModuleType
 
 import psutil
 import pytest
+from support.births import worker_settings
 from support.leftovers import Leftovers
 from support.waiting import DEADLINE_S, wait_for
 
+from traptor.common.birth import WorkerSettings
 from traptor.supervisor.workers.forking import forker as forker_module
 from traptor.supervisor.workers.forking import serving
 from traptor.supervisor.workers.forking.forker import Forker, ForkerLate, ForkerLost
@@ -92,6 +94,21 @@ def test_it_shows_what_it_is_and_has_nothing_open_but_its_orders(forker: Forker)
     wait_for(
         lambda: len(list(Path(f"/proc/{forker.pid}/fd").iterdir())) == 4, "stdin, stdout, stderr, orders"
     )
+
+
+def test_what_cannot_be_made_ready_beforehand_keeps_no_worker_from_its_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(_settings: WorkerSettings) -> None:
+        raise ValueError("no such library")
+
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    monkeypatch.setattr(serving, "warm_up", fail)
+    forker = Forker.start(worker_settings(tmp_path))
+    try:
+        os.close(fork(forker)[1])
+    finally:
+        forker.end()
 
 
 def test_a_worker_collects_its_garbage_though_the_forker_leaves_its_own(
