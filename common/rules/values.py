@@ -49,13 +49,13 @@ def _phrases(text: str, hashtag: bool) -> Iterable[str]:
 
 
 def _checked_phrase(phrase: str) -> str:
-    if phrase.isascii() and phrase.replace(" ", "").isalnum() and len(phrase) <= MAX_PHRASE_BYTES:
-        return phrase  # as most are: to look at each character takes ten times as long
     size_bytes = len(phrase.encode(errors="surrogatepass"))
     if size_bytes > MAX_PHRASE_BYTES:
         raise ValueError(
             f"the phrase {shown(phrase)} has {size_bytes} bytes in UTF-8; Twitter allows {MAX_PHRASE_BYTES}"
         )
+    if phrase.isascii() and phrase.replace(" ", "").isalnum():
+        return phrase  # as most are: to look at each character takes ten times as long
     categories = {unicodedata.category(character) for character in phrase if character != " "}
     if not categories:
         raise ValueError("a phrase is empty (is there a comma too many?)")

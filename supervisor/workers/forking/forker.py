@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import select
 import signal
@@ -16,6 +15,7 @@ import msgspec
 
 from traptor.common.birth import WorkerSettings
 from traptor.common.signals import HANDLED_SIGNALS
+from traptor.supervisor.host.importing import importing
 from traptor.supervisor.workers.forking.orders import (
     NO_ROOM,
     Answer,
@@ -259,9 +259,7 @@ def _fork_forker(orders: socket.socket, settings: WorkerSettings | None) -> int:
 
 
 def _serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
-    # All that workers need is imported here, meanwhile the master imports what it needs itself. The collector
-    # would find nothing in it, and is switched on again for what comes after.
-    gc.disable()
-    from traptor.supervisor.workers.forking.serving import serve_orders
-
+    # All that workers need is imported here, meanwhile the master imports what it needs itself.
+    with importing():
+        from traptor.supervisor.workers.forking.serving import serve_orders
     serve_orders(orders, master_pid, settings)
