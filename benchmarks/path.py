@@ -6,7 +6,9 @@ The floor is orjson.loads and orjson.dumps of the same lines: what a program doe
 from __future__ import annotations
 
 import gc
+import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,11 +19,14 @@ from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
+from traptor.common.birthframe import birth_frame, rules_of
+from traptor.common.messages import frame
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.delivery.sink import Results, Ticket
+from traptor.worker.hearing.newborn import Newborn
 from traptor.worker.match.matcher import Matcher
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.pipeline import Pipeline
@@ -109,8 +114,8 @@ def many_rules(effort: Effort) -> list[Figure]:
 
 def _pipeline(rules: Sequence[Rule], folder: Path) -> TweetPipeline:
     group = rules[0].group
-    birth = Birth(f"{group}", 1, group, tuple(rules), settings_in(folder))
-    stats = UnwrittenStats(str(group), rules, blocking_redis_client("redis://127.0.0.1:1", 1.0))
+    birth = as_learnt(Birth(f"{group}", 1, group, tuple(rules), settings_in(folder)))
+    stats = UnwrittenStats(str(group), birth.rules, blocking_redis_client("redis://127.0.0.1:1", 1.0))
     pipeline = TweetPipeline(birth, Delivery(birth, NoSink()), stats)
     pipeline.open()
     return pipeline
@@ -175,6 +180,18 @@ def reads_of(lines: Iterable[bytes], most_bytes: int = READ_BYTES) -> Iterator[l
         read.append(line)
         size += len(line)
     yield read
+
+
+def as_learnt(birth: Birth) -> Birth:
+    """Return a birth as its worker learns it: rules that came in frames lie beside each other in memory."""
+    told = b"".join((birth_frame(birth), *map(frame, rules_of(birth))))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        telling = threading.Thread(target=ours.sendall, args=(told,))
+        telling.start()
+        learnt = Newborn(theirs).learn()
+        telling.join()
+    return learnt
 
 
 def settings_in(folder: Path) -> WorkerSettings:

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.figures import Effort, Figure, ratios
-from benchmarks.path import NoSink, UnwrittenStats, floor_of, reads_of, settings_in
+from benchmarks.path import NoSink, UnwrittenStats, as_learnt, floor_of, reads_of, settings_in
 from benchmarks.rules import follow_rules, track_rules
 from traptor.common.birth import Birth
 from traptor.common.filters import Meaning
@@ -152,7 +152,8 @@ def _id_of(line: bytes) -> bytes:
 
 def _pipeline(standing: Standing, payload: str, folder: Path) -> PostPipeline:
     settings = replace(settings_in(folder), api="v2", payload=payload)
-    birth = Birth("v2:benchmark", 1, None, standing.rules, settings, filters=standing.meanings)
+    told = Birth("v2:benchmark", 1, None, standing.rules, settings, filters=standing.meanings)
+    birth = as_learnt(told)
     client = blocking_redis_client("redis://127.0.0.1:1", 1.0)
     stats = UnwrittenStats("v2:benchmark", (), client)
     pipeline = PostPipeline(birth, Delivery(birth, NoSink()), stats)
