@@ -70,9 +70,7 @@ class Stats:
         """Count tweets by what was found for each: indexes in a sequence of rules, which may change."""
         tick = self._live
         tick.received += len(matched)
-        tweets = tick.part(rules).tweets
-        for one in matched:
-            tweets[one] = tweets.get(one, 0) + 1
+        tick.part(rules).tweets.update(matched)
 
     def held(self, rules: Iterable[int]) -> None:
         """Count matches of rules (indexes) that their rate limits keep from being delivered."""

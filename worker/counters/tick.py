@@ -23,7 +23,7 @@ class TickPart:
     """Counts of tweets while rules were these; indexes refer to them."""
 
     rules: Sequence[Rule]
-    tweets: dict[Matched, int] = field(default_factory=dict)
+    tweets: Counter[Matched] = field(default_factory=Counter)
     held: dict[int, int] = field(default_factory=dict)  # matches beyond rate limits, by rule
 
 

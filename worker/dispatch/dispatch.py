@@ -19,7 +19,7 @@ from traptor.worker.filters.edition import Edition
 from traptor.worker.outbox.message import Outgoing
 from traptor.worker.payload.rebuild import rebuilt
 from traptor.worker.posts.came import Came
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, edits_of
 from traptor.worker.sampler import Sampler
 from traptor.worker.seen.claims import only
 from traptor.worker.trialoutput.output import TrialOutput
@@ -91,7 +91,7 @@ class Dispatch:
                 others = [not one for one in is_held]
                 came, found = came.only(others), only(others, found)
                 told, exceeding = only(others, told), only(others, exceeding)
-        labels = [one.label or self._label(one) for one in told]
+        labels = [self._label(one) if one.label is None else one.label for one in told]
         self._add(came, labels, self.enricher)
         self._claims.add(came, found, exceeding)
 
@@ -154,9 +154,12 @@ class Dispatch:
         times = [time_of(post.created_at) for post in came.posts]
         rule_ids = [label.rule_ids for label in labels]
         bodies = enricher.enrich_all(raws, times, labels, came.seen, self._claims.received_at_s)
+        edits = edits_of(came.posts)
         return [
-            Outgoing(body, post.id, rules, time.unix_ms, form, post.edit_of())
-            for body, post, rules, time, form in zip(bodies, came.posts, rule_ids, times, forms, strict=True)
+            Outgoing(body, post.id, rules, time.unix_ms, form, edit)
+            for body, post, rules, time, form, edit in zip(
+                bodies, came.posts, rule_ids, times, forms, edits, strict=True
+            )
         ]
 
     def _rebuilt(self, raw: bytes, head: PostHead, post: int) -> bytes | None:

@@ -73,18 +73,19 @@ class FollowedUsers:
         found = users.get(post.author_id)
         if found is not None and found.filter_id != filter_id:
             found = found.of(filter_id)
-        if post.in_reply_to_user_id is not None:
-            also = users.get(post.in_reply_to_user_id)
-            if also is not None and also.filter_id != filter_id:
+        answered = post.in_reply_to_user_id
+        if answered is not None and (also := users.get(answered)) is not None:
+            if also.filter_id != filter_id:
                 also = also.of(filter_id)
             if also is not None and also is not found and also.scope is not _AUTHOR:
                 if found is not None:
                     return None
                 found = also
         if post.referenced_tweets is not None or post.referenced_posts is not None:
-            also = users.get(head.reposted_author())
-            if also is not None and also.filter_id != filter_id:
-                also = also.of(filter_id)
-            if also is not None and also is not found and also.scope is _FULL:
-                return None if found is not None else also
+            reposted = head.reposted_author()
+            if reposted is not None and (also := users.get(reposted)) is not None:
+                if also.filter_id != filter_id:
+                    also = also.of(filter_id)
+                if also is not None and also is not found and also.scope is _FULL:
+                    return None if found is not None else also
         return found

@@ -11,7 +11,7 @@ from traptor.sandbox.v2.fields import parse_fields
 from traptor.sandbox.v2.posts import read_post
 from traptor.supervisor.xapi.expansions import stream_query
 from traptor.worker.payload.source import SourceLine, decode_source
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, edits_of
 from traptor.worker.posts.paid import included_posts, included_users
 from traptor.worker.posts.postline import OtherLine, decode_head, read_line
 
@@ -21,7 +21,7 @@ def told_by(head: PostHead) -> tuple[object, ...]:
     post, named = head.post, head.matching_rules or ()
     mentioned = post.entities.mentions if post.entities is not None else None
     return (
-        *(post.id, post.author_id, post.created_at, post.in_reply_to_user_id, post.edit_of()),
+        *(post.id, post.author_id, post.created_at, post.in_reply_to_user_id, *edits_of([post])),
         *(head.created_at, head.reposted_author(), included_posts(head), included_users(head)),
         *([one.id for one in named], [one.id for one in mentioned or ()]),
         *(bytes(head.errors), bytes(head.traptor), [one.author_id for one in head.included_posts]),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.making_posts import head_of, post_fields, post_line
 
-from traptor.worker.posts.head import PostHead
+from traptor.worker.posts.head import PostHead, edits_of
 from traptor.worker.posts.postline import (
     LineKind,
     OtherLine,
@@ -116,7 +116,7 @@ def test_half_a_surrogate_pair_does_not_lose_the_post() -> None:
 def test_half_a_surrogate_pair_in_a_list_does_not_lose_the_post() -> None:
     odd = {"edit_history_tweet_ids": ["\ud83d"], "geo": {"coordinates": {"coordinates": ["\ud83d"]}}}
     raw = json.dumps({"data": post_fields("a", **odd)}).encode()
-    assert head_of(raw).post.edit_of() == "?"
+    assert edits_of([head_of(raw).post]) == ["?"]
     assert whole_post(raw).post.text == "a"
 
 
