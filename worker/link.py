@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NoReturn, Protocol
 
 from traptor.common.errors import ExitCode
@@ -17,6 +18,7 @@ from traptor.common.messages import (
     Drain,
     FromMaster,
     FromWorker,
+    Ready,
     Report,
     frame,
     from_master,
@@ -56,7 +58,7 @@ class Link:
         self._terminated = False
         self._outgoing: queue.SimpleQueue[FromWorker | None] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._next_report = 0.0
+        self._next_report = time.monotonic() + REPORT_INTERVAL_S
         self._told_reads: Mapping[str, int] = {}
         self._thread: threading.Thread | None = None
 
@@ -71,8 +73,13 @@ class Link:
         os.eventfd_write(self._bell, 1)
 
     def post(self, message: FromWorker) -> None:
-        """Send `message` soon, followed by a Report. Never blocks: a stopped master stops no stream."""
+        """Send `message` soon, followed by a Report. Never blocks: a stopped master stops no stream.
+
+        Ready waits for what is posted next, which is at once: whether the worker may connect, or why not yet.
+        """
         self._outgoing.put(message)
+        if isinstance(message, Ready):
+            return
         self._next_report = 0.0
         os.eventfd_write(self._bell, 1)
 
@@ -97,14 +104,16 @@ class Link:
             selector.register(self._bell, selectors.EVENT_READ)
             while True:
                 self._take_orders(selector, session)
-                last_words = session.drained_instead()
-                if not self._send_posted():
-                    return
-                if last_words:
-                    os._exit(ExitCode.OK)
-                if time.monotonic() >= self._next_report:
-                    self._send(session.report())
+                has_last_words = session.drained_instead()
+                messages, is_over = self._posted()
+                if not is_over and not has_last_words and time.monotonic() >= self._next_report:
+                    messages.append(session.report())
                     self._next_report = time.monotonic() + REPORT_INTERVAL_S
+                self._send(*messages)
+                if is_over:
+                    return
+                if has_last_words:
+                    os._exit(ExitCode.OK)
 
     def _take_orders(self, selector: selectors.BaseSelector, session: Serves) -> None:
         wait_s = min(self._tick_s, self._next_report - time.monotonic())
@@ -122,25 +131,28 @@ class Link:
             self._tick_s = _DRAINING_TICK_S
         session.order(message)
 
-    def _send_posted(self) -> bool:
-        while True:
-            try:
-                message = self._outgoing.get_nowait()
-            except queue.Empty:
-                return True
-            if message is None:
-                return False
-            self._send(message)
+    def _posted(self) -> tuple[list[FromWorker], bool]:
+        """Return what was posted since the last call, and whether that was all."""
+        messages: list[FromWorker] = []
+        with suppress(queue.Empty):
+            while (message := self._outgoing.get_nowait()) is not None:
+                messages.append(message)
+            return messages, True
+        return messages, False
 
-    def _send(self, message: FromWorker) -> None:
+    def _send(self, *messages: FromWorker) -> None:
+        """Send messages together: a master that is woken for one of them hears all."""
         try:
-            self._sock.sendall(frame(message))
+            self._sock.sendall(b"".join(map(frame, messages)))
         except OSError:
             self._master_is_gone()
-        if is_urgent(message, self._told_reads):
+        is_any_urgent = False
+        for message in messages:
+            is_any_urgent |= is_urgent(message, self._told_reads)
+            if isinstance(message, Report):
+                self._told_reads = message.counters.reads
+        if is_any_urgent:
             os.eventfd_write(self._masters_bell, 1)
-        if isinstance(message, Report):
-            self._told_reads = message.counters.reads
 
     def _read_payload(self) -> bytes:
         try:

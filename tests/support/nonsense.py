@@ -71,14 +71,18 @@ class BadLink(Link):
         self._connection = session._birth.connection
         super().start(session)
 
-    def _send(self, message: FromWorker) -> None:
+    def _send(self, *messages: FromWorker) -> None:
+        for message in messages:  # each alone: an outburst comes right ahead of its message
+            self._burst_out(message)
+            super()._send(message)
+
+    def _burst_out(self, message: FromWorker) -> None:
         for deed, (outburst, ahead_of) in OUTBURSTS.items():
             if isinstance(message, ahead_of) and is_told(deed, self._connection):
                 (FOLDER / deed).unlink()
                 self._sock.sendall(outburst)
                 if deed == "half-a-frame":
                     threading.Event().wait()
-        super()._send(message)
 
 
 def bad_status(*args: Any) -> dict[str, Any]:

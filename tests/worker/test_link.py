@@ -15,9 +15,11 @@ from traptor.common.counts import Counters
 from traptor.common.messages import (
     HEADER,
     Activity,
+    Drained,
     FromMaster,
     FromWorker,
     MayConnect,
+    Ready,
     Report,
     from_worker,
 )
@@ -105,3 +107,22 @@ def test_a_question_rings_once_it_was_sent(master: Master) -> None:
     head = master.sock.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     assert len(head) == HEADER.size, "it is there already"
     assert master.next() == MayConnect()
+
+
+def test_a_worker_that_is_ready_says_so_with_its_next_message(master: Master) -> None:
+    master.link.start(Idle())
+    master.link.post(Ready())
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(master.bell)
+    master.link.post(MayConnect())
+    assert select.select([master.bell], [], [], DEADLINE_S)[0]
+    assert os.eventfd_read(master.bell) == 1
+    assert [master.next(), master.next()] == [Ready(), MayConnect()]
+    assert isinstance(master.next(), Report), "what it does now"
+
+
+def test_what_is_posted_last_is_sent_before_the_end(master: Master) -> None:
+    master.link.start(Idle())
+    master.link.post(Drained(0))
+    master.link.finish(DEADLINE_S)
+    assert master.next() == Drained(0)
