@@ -21,6 +21,7 @@ from pathlib import Path
 _LOADED = """
 import sys
 import traptor.supervisor.cli
+import traptor.supervisor.run
 import traptor.worker.entry
 import traptor.supervisor.master
 print(*(name for name in sys.modules if name.partition(".")[0] not in ("traptor", "__main__")))

@@ -65,7 +65,13 @@ _decoder = msgspec.msgpack.Decoder(BirthFrame, dec_hook=_path)
 
 def birth_frame(birth: Birth) -> bytes:
     """Return the first frame for a worker. Raises ProtocolError when it is too large."""
-    payload = _encoder.encode(
+    payload = birth_payload(birth)
+    return HEADER.pack(payload_size(len(payload))) + payload
+
+
+def birth_payload(birth: Birth) -> bytes:
+    """Return all of a birth but its rules and filters."""
+    return _encoder.encode(
         BirthFrame(
             connection=birth.connection,
             generation=birth.generation,
@@ -77,7 +83,6 @@ def birth_frame(birth: Birth) -> bytes:
             rules=len(birth.rules),
         )
     )
-    return HEADER.pack(payload_size(len(payload))) + payload
 
 
 def read_birth_frame(payload: bytes) -> BirthFrame:

@@ -6,9 +6,12 @@ import os
 import resource
 import signal
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from traptor.common.config.settings import Settings
 from traptor.common.errors import ConfigError, Problem
+
+if TYPE_CHECKING:  # it is read later
+    from traptor.common.config.settings import Settings
 
 _STDOUT = 1
 _STANDARD_STREAMS = (0, _STDOUT, 2)

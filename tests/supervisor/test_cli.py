@@ -5,23 +5,27 @@ import sys
 from pathlib import Path
 
 _TELL_WHAT_IS_LOADED = """
+import asyncio
 import sys
 from traptor.supervisor import cli
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 
-def tell():
-    print(*(f"traptor.{name}" in sys.modules for name in ("worker.session", "supervisor.master")))
+def tell(*_):
+    names = "common.config.settings", "worker.session", "supervisor.master"
+    print(*(f"traptor.{name}" in sys.modules for name in names))
 
 ForkerKeeper.__enter__ = lambda keeper: tell() or keeper
-cli.asyncio.run = lambda collect: tell() or collect.close()
-cli._take_locks = lambda _supervisor: []
-cli._run(cli.load_settings(cli.Path(sys.argv[1])))
+ForkerKeeper.prepare = tell
+asyncio.run = lambda collect: tell() or collect.close()
+cli._run(cli.Path(sys.argv[1]), frozenset())
 """
 
 
 def test_the_forker_is_made_first_and_only_it_loads_what_workers_need(tmp_path: Path) -> None:
     ini = tmp_path / "traptor.ini"
-    ini.write_text("[traptor]\noutput = jsonl:out\n[supervisor]\nlog_dir = logs\n")
+    ini.write_text(
+        "[traptor]\noutput = jsonl:out\n[supervisor]\nlog_dir = logs\nrun_dir = run\nstate_dir = state\n"
+    )
     command = [sys.executable, "-c", _TELL_WHAT_IS_LOADED, str(ini)]
     told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert told.stdout.splitlines() == ["False False", "False True"]
+    assert told.stdout.splitlines() == ["False False False", "True False False", "True False True"]

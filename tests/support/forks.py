@@ -25,6 +25,7 @@ _STREAMS = 3
 # Their import is most of the time that a program needs to start, and takes twice as long with coverage.
 _NEEDED = (
     "supervisor.cli",
+    "supervisor.run",
     "supervisor.ctl.cli",
     "supervisor.master",
     "supervisor.checks.check",

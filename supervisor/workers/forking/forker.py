@@ -13,7 +13,8 @@ from time import monotonic
 
 import msgspec
 
-from traptor.common.birth import WorkerSettings
+from traptor.common.birth import NO_GENERATION, Birth, WorkerSettings
+from traptor.common.birthframe import birth_payload
 from traptor.common.signals import HANDLED_SIGNALS
 from traptor.supervisor.host.importing import importing
 from traptor.supervisor.workers.forking.orders import (
@@ -23,6 +24,7 @@ from traptor.supervisor.workers.forking.orders import (
     Forked,
     ForkOrder,
     Order,
+    PrepareOrder,
     Reaped,
     ReapOrder,
     close_all,
@@ -75,6 +77,7 @@ class Forker:
         self.pid = pid
         self.pidfd = pidfd  # readable once it has ended
         self._sock = sock
+        self._is_asked = False
         self.is_lost = False  # it has ended, or does not answer
         self._why = "it was ended"  # once it is lost
         self.is_late = False
@@ -83,19 +86,22 @@ class Forker:
         self._unreaped: list[int] = []  # dead workers whose ends nobody could ask for
 
     @classmethod
-    def start(cls, settings: WorkerSettings | None = None) -> Forker:
-        """Fork one from this process, as it is now. Raises OSError when this host has no room for it.
-
-        What workers with these settings use it makes ready beforehand.
-        """
+    def start(cls) -> Forker:
+        """Fork one from this process, as it is now. Raises OSError when this host has no room for it."""
         with ExitStack() as undo:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             undo.callback(ours.close)
             with theirs:
-                pid = _fork_forker(theirs, settings)
+                pid = _fork_forker(theirs)
             pidfd = watched(pid)
             undo.pop_all()
         return cls(pid, pidfd, ours)
+
+    def prepare(self, settings: WorkerSettings) -> None:
+        """Have what workers with these settings use made ready; else only the first takes longer to start."""
+        self._is_asked = True
+        with suppress(OSError):
+            send(self._sock, PrepareOrder(birth_payload(Birth("", NO_GENERATION, None, (), settings))))
 
     def fork(self, connection: str, fds: Sequence[int]) -> tuple[int, int]:
         """Have a worker forked that gets these descriptors, and return its pid and a pidfd of it.
@@ -169,6 +175,8 @@ class Forker:
     def end(self) -> int | None:
         """End it, and any worker that is left; return its exit code once it is gone, if that is known."""
         self.is_lost = True
+        if not self._is_asked:  # nobody needs it, and it may import for a while yet
+            self._kill()
         self._sock.close()
         if not wait_for_end(self.pidfd, _END_S):
             self._kill()
@@ -185,6 +193,7 @@ class Forker:
             raise ForkerLost(self.pid, self._why)
         if self.is_late:
             raise ForkerLate("the forker has not answered yet")
+        self._is_asked = True
         asked_at = monotonic()
         try:
             self._sock.settimeout(ANSWER_S if self._on_late is None else self._patience_s)
@@ -245,21 +254,21 @@ def wait_for_end(pidfd: int, timeout_s: float) -> bool:
     return bool(poll.poll(timeout_s * 1000))
 
 
-def _fork_forker(orders: socket.socket, settings: WorkerSettings | None) -> int:
+def _fork_forker(orders: socket.socket) -> int:
     master_pid = os.getpid()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     try:
         with before_fork():
             pid = os.fork()
         if not pid:
-            live(lambda: _serve_orders(orders, master_pid, settings))
+            live(lambda: _serve_orders(orders, master_pid))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return pid
 
 
-def _serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
+def _serve_orders(orders: socket.socket, master_pid: int) -> None:
     # All that workers need is imported here, meanwhile the master imports what it needs itself.
     with importing():
         from traptor.supervisor.workers.forking.serving import serve_orders
-    serve_orders(orders, master_pid, settings)
+    serve_orders(orders, master_pid)

@@ -21,13 +21,12 @@ _KILLED_S = 0.5
 class ForkerKeeper:
     """Holds the forker of this master. A context manager that starts the first one and ends the last.
 
-    The first one is started before the master has anything to do, so it is small. Another, or the first on a
+    The first one is started before the master has read anything, so it is small. Another, or the first on a
     host that had no room for it, is made from the master as it is then.
     """
 
-    def __init__(self, settings: WorkerSettings | None = None) -> None:
-        """Take what a forker makes ready for workers; None: nothing."""
-        self._settings = settings
+    def __init__(self) -> None:
+        self._settings: WorkerSettings | None = None
         self._forker: Forker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late_since = 0.0
@@ -35,7 +34,7 @@ class ForkerKeeper:
 
     def __enter__(self) -> ForkerKeeper:
         with suppress(OSError):  # whoever asks for it hears of it, and asks again
-            self._forker = Forker.start(self._settings)
+            self._forker = Forker.start()
         return self
 
     def __exit__(
@@ -43,6 +42,12 @@ class ForkerKeeper:
     ) -> None:
         if self._forker is not None:
             self._forker.end()
+
+    def prepare(self, settings: WorkerSettings) -> None:
+        """Have this forker, and any later one, make ready what workers with these settings use."""
+        self._settings = settings
+        if self._forker is not None:
+            self._forker.prepare(settings)
 
     def watch(self) -> None:
         """Notice its end from now on, in the running event loop."""
@@ -57,7 +62,9 @@ class ForkerKeeper:
                 raise ForkerLost(self._forker.pid, "it was killed, and the kernel has not ended it yet")
             self._ended(self._forker)
         if self._forker is None:
-            self._forker = Forker.start(self._settings)
+            self._forker = Forker.start()
+            if self._settings is not None:
+                self._forker.prepare(self._settings)
             log.info("forker started", extra=fields(pid=self._forker.pid))
             self._watch(self._forker)
         return self._forker

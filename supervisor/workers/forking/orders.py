@@ -16,6 +16,12 @@ _PACKET_BYTES = 1 << 12
 _MOST_FDS = 8
 
 
+class PrepareOrder(msgspec.Struct, tag="prepare", frozen=True):
+    """Make ready what workers with the settings of this birth use; the one order that is not answered."""
+
+    birth: bytes
+
+
 class ForkOrder(msgspec.Struct, tag="fork", frozen=True):
     """Fork a worker; its descriptors come with the order: socket, log, and what it only keeps."""
 
@@ -47,7 +53,7 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     errno: int
 
 
-Order = ForkOrder | ReapOrder
+Order = PrepareOrder | ForkOrder | ReapOrder
 Answer = Forked | Reaped | Failed
 
 _encoder = msgspec.msgpack.Encoder()
@@ -57,7 +63,10 @@ _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 def send(sock: socket.socket, message: Order | Answer, fds: Sequence[int] = ()) -> None:
     """Send one packet. Raises OSError."""
-    socket.send_fds(sock, [_encoder.encode(message)], fds)
+    packet = _encoder.encode(message)
+    if len(packet) > _PACKET_BYTES:  # the other end would take the beginning of it
+        raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+    socket.send_fds(sock, [packet], fds)
 
 
 def receive_order(sock: socket.socket) -> tuple[Order, list[int]] | None:

@@ -13,14 +13,17 @@ from contextlib import suppress
 
 import setproctitle
 
-from traptor.common.birth import WorkerSettings
+from traptor.common.birthframe import read_birth_frame
+from traptor.common.logs.master import set_level
 from traptor.supervisor.workers.forking.orders import (
     NO_ROOM,
     Answer,
     Failed,
     Forked,
     ForkOrder,
+    PrepareOrder,
     Reaped,
+    ReapOrder,
     close_all,
     receive_order,
     send,
@@ -32,30 +35,39 @@ TITLE = "traptor: forker"
 _FIRST_MS = 20  # what takes another's place has an order by then: no worker waits for a rehearsed life
 
 
-def serve_orders(orders: socket.socket, master_pid: int, settings: WorkerSettings | None) -> None:
+def serve_orders(orders: socket.socket, master_pid: int) -> None:
     """Fork workers as ordered, until the master is gone. Call this in the child, with signals blocked.
 
-    Until the first order it makes ready what workers with these settings use, and rehearses. Then it makes
-    next to nothing of its own, so its pages stay as they are, and workers share them.
+    Once it is prepared it makes next to nothing of its own, so its pages stay as they are, and workers share
+    them.
     """
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
     logging.getLogger().handlers[:] = []  # their files are closed here
-    if settings is not None:
-        with suppress(Exception):  # what fails there each worker meets itself, and says so
-            warm_up(settings)
-    gc.collect()
-    gc.freeze()
-    if not _is_ordered(orders, _FIRST_MS):
-        rehearse(lambda: _is_ordered(orders))
     setproctitle.setproctitle(TITLE)
     gc.disable()
     while (received := receive_order(orders)) is not None:
         order, fds = received
-        if isinstance(order, ForkOrder):
-            _fork(orders, order, fds)
-        else:
-            send(orders, _reaped(order.pid))
+        match order:
+            case PrepareOrder():
+                _prepare(orders, order)
+            case ForkOrder():
+                _fork(orders, order, fds)
+            case ReapOrder():
+                send(orders, _reaped(order.pid))
+
+
+def _prepare(orders: socket.socket, order: PrepareOrder) -> None:
+    """Use what workers use, and rehearse their lives until the next order comes."""
+    with suppress(Exception):  # what fails there each worker meets itself, and says so
+        settings = read_birth_frame(order.birth).birth().settings
+        set_level(settings.log_level)
+        warm_up(settings)
+    gc.collect()
+    gc.freeze()
+    if not _is_ordered(orders, _FIRST_MS):
+        rehearse(lambda: _is_ordered(orders))
+        setproctitle.setproctitle(TITLE)
 
 
 def _is_ordered(orders: socket.socket, within_ms: int = 0) -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +23,7 @@ from support.births import worker_settings
 from support.leftovers import Leftovers
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.common.birth import WorkerSettings
+from traptor.common.birth import KafkaSettings, WorkerSettings
 from traptor.supervisor.workers.forking import forker as forker_module
 from traptor.supervisor.workers.forking import serving
 from traptor.supervisor.workers.forking.forker import Forker, ForkerLate, ForkerLost
@@ -72,13 +73,14 @@ def has_ended(pidfd: int, within_s: float = DEADLINE_S) -> bool:
 
 
 def test_a_worker_that_is_wanted_at_once_does_not_wait_for_a_rehearsal(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
     monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: os._exit(1))
     monkeypatch.setattr(serving, "_FIRST_MS", int(DEADLINE_S * 1000))
     forker = Forker.start()
     try:
+        forker.prepare(worker_settings(tmp_path))
         os.close(fork(forker)[1])
     finally:
         forker.end()
@@ -104,11 +106,25 @@ def test_what_cannot_be_made_ready_beforehand_keeps_no_worker_from_its_start(
 
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
     monkeypatch.setattr(serving, "warm_up", fail)
-    forker = Forker.start(worker_settings(tmp_path))
+    forker = Forker.start()
     try:
+        forker.prepare(worker_settings(tmp_path))
         os.close(fork(forker)[1])
     finally:
         forker.end()
+
+
+def test_settings_longer_than_a_packet_end_no_forker(forker: Forker, tmp_path: Path) -> None:
+    """What they would have made ready the first worker makes ready itself."""
+    options = tuple((f"option.{number}", "x" * 100) for number in range(100))
+    kafka = KafkaSettings("127.0.0.1:1", "tweets", False, options, (), tmp_path)
+    forker.prepare(replace(worker_settings(tmp_path), kafka=kafka))
+    os.close(fork(forker)[1])
+
+
+def test_one_that_was_never_asked_for_anything_is_not_waited_for() -> None:
+    """A mistake in the ini is said at once, and not when the forker has imported what no worker needs."""
+    assert Forker.start().end() == -signal.SIGKILL
 
 
 def test_a_worker_collects_its_garbage_though_the_forker_leaves_its_own(

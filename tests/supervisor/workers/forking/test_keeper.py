@@ -8,9 +8,11 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
+from support.births import worker_settings
 from support.waiting import DEADLINE_S
 
 from traptor.common.birth import WorkerSettings
@@ -80,6 +82,26 @@ def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
         asyncio.run(lose(keeper))
 
 
+def test_one_that_is_replaced_makes_ready_what_the_first_did(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prepared: list[tuple[int, WorkerSettings]] = []
+    monkeypatch.setattr(Forker, "prepare", lambda forker, what: prepared.append((forker.pid, what)))
+    settings = worker_settings(tmp_path)
+
+    async def lose(keeper: ForkerKeeper) -> None:
+        keeper.watch()
+        first = keeper.forker()
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: keeper.forker() is not first)
+        assert prepared == [(first.pid, settings), (keeper.forker().pid, settings)]
+        keeper.close()
+
+    with ForkerKeeper() as keeper:
+        keeper.prepare(settings)
+        asyncio.run(lose(keeper))
+
+
 def test_one_that_stood_still_for_a_while_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper_module, "ANSWER_S", 10 * DEADLINE_S)
 
@@ -114,5 +136,5 @@ def test_a_host_without_room_for_it_at_the_start_may_have_room_later(monkeypatch
         asyncio.run(ask(keeper))
 
 
-def _full(_settings: WorkerSettings | None) -> Forker:
+def _full() -> Forker:
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
