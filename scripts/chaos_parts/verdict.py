@@ -10,7 +10,7 @@ from trial.evidence import generations, opened_streams
 from trial.judge import OpenedStream, Silence
 from trial.rulebook import CONNECTIONS
 from trial.silences import silences
-from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps
+from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps, worker_ends
 
 from chaos_parts import sums
 from chaos_parts.agreement import Disagreement, disagreements, doubts_of_stops
@@ -77,7 +77,8 @@ def judged(found: Found) -> Verdict:
 
 def _overused_keys(found: Found) -> list[str]:
     opened_by = generations(found.connections, found.events, found.wall_to_mono)
-    streams = key_streams(found.connections, opened_by)
+    ends = worker_ends(found.events, found.wall_to_mono)
+    streams = key_streams(found.connections, opened_by, ends)
     limits = {stream.account: found.max_connections for stream in streams}
     begun = overlaps(found.events, found.wall_to_mono)
     found_ = breaches(streams, limits, begun, LATE_S * found.slowness)

@@ -18,7 +18,7 @@ from trial.measure import Gauge, trends
 from trial.rulebook import CONNECTIONS, Rulebook
 from trial.servers import Servers
 from trial.silences import silences
-from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps
+from trial.slots import LATE_S, Breach, breaches, key_streams, overlaps, worker_ends
 from trial.still import Still
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
@@ -191,7 +191,8 @@ class Soak:
         """Return connections beyond the limit of their keys; each key of a soak may have one."""
         records = self._servers.sandbox.connections(with_values=False)
         wall_to_mono = wall_to_mono_s()
-        streams = key_streams(records, generations(records, log.records, wall_to_mono))
+        opened_by = generations(records, log.records, wall_to_mono)
+        streams = key_streams(records, opened_by, worker_ends(log.records, wall_to_mono))
         late_s = LATE_S * self._servers.slowness
         return breaches(streams, {}, overlaps(log.records, wall_to_mono), late_s)
 

@@ -35,6 +35,7 @@ class KeyStream:
     closed_at: float  # infinite while it is open
     is_closed_by_client: bool = False
     opened_by: Generation | None = None  # None: the supervisor did not log its opening
+    gone_at: float = math.inf  # when the supervisor logged the end of the worker that opened it
 
     def __str__(self) -> str:
         return f"{self.id} of {'#'.join(map(str, self.opened_by)) if self.opened_by else 'nobody known'}"
@@ -122,14 +123,21 @@ def _excused(ordered: Sequence[KeyStream], overlaps: Sequence[Overlap]) -> set[i
 
 
 def _seen_until(stream: KeyStream, late_s: float) -> float:
-    return stream.closed_at - late_s if stream.is_closed_by_client else stream.closed_at
+    """Return until when somebody held it: a dead worker does not, whenever the server hears of that."""
+    seen_until = stream.closed_at - late_s if stream.is_closed_by_client else stream.closed_at
+    return min(seen_until, stream.gone_at)
 
 
 # ---- from the records
 
 
-def key_streams(records: Iterable[Json], opened_by: Mapping[int, Generation]) -> list[KeyStream]:
-    """Return the connections of the sandbox's record; `opened_by`: by id, what the supervisor logged."""
+def key_streams(
+    records: Iterable[Json], opened_by: Mapping[int, Generation], ends: Mapping[Generation, float]
+) -> list[KeyStream]:
+    """Return the connections of the sandbox's record.
+
+    The supervisor logged who opened each, by id (`opened_by`), and when their workers ended (`ends`).
+    """
     return [
         KeyStream(
             id=record["id"],
@@ -137,10 +145,20 @@ def key_streams(records: Iterable[Json], opened_by: Mapping[int, Generation]) ->
             opened_at=record["opened_mono"],
             closed_at=math.inf if record["closed_mono"] is None else record["closed_mono"],
             is_closed_by_client=record["closed_by"] == "client",
-            opened_by=opened_by.get(record["id"]),
+            opened_by=(opener := opened_by.get(record["id"])),
+            gone_at=math.inf if opener is None else ends.get(opener, math.inf),
         )
         for record in records
     ]
+
+
+def worker_ends(log_events: Iterable[Json], wall_to_mono: float) -> dict[Generation, float]:
+    """Return when supervisor.log (in JSON lines) reports the end of each generation's worker."""
+    return {
+        (event["connection"], event["gen"]): datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono
+        for event in log_events
+        if event["message"] == "worker ended"
+    }
 
 
 def overlaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Overlap]:

@@ -16,7 +16,7 @@ from support.collection import Collection, Key
 from support.waiting import wait_for
 from trial.clocks import wall_to_mono_s
 from trial.evidence import generations
-from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps
+from trial.slots import Breach, KeyStream, Overlap, breaches, key_streams, overlaps, worker_ends
 
 from traptor.sandbox.client import SandboxClient
 
@@ -83,6 +83,19 @@ def test_a_server_that_notes_a_clients_close_late_is_not_taken_for_a_breach() ->
     assert breaches([late, SECOND], {}, late_s=0.1) == [Breach(SECOND, (late,), 1)]
 
 
+def test_the_connection_of_a_worker_that_is_gone_is_open_to_the_server_alone() -> None:
+    """It may hear of the next one first, and then close the older one itself."""
+    records = [
+        {"id": n, "account": "k1", "opened_mono": at, "closed_mono": until, "closed_by": "server"}
+        for n, at, until in ((1, 10.0, 15.2), (2, 15.0, None))
+    ]
+    event = {"message": "worker ended", "connection": "track:0", "gen": 1}
+    for time, found in (("14.990", []), ("15.100", [1])):
+        ends = worker_ends([event | {"time": f"1970-01-01T00:00:{time}+00:00"}], wall_to_mono=0.0)
+        streams = key_streams(records, {1: OLD, 2: NEW}, ends)
+        assert [older.id for breach in breaches(streams, {}) for older in breach.older] == found
+
+
 @given(
     spans=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=12), limit=st.integers(1, 3)
 )
@@ -105,7 +118,8 @@ def check(collection: Collection) -> list[Breach]:
     events = [orjson.loads(line) for line in collection.log().splitlines()]
     wall_to_mono = wall_to_mono_s()
     records = collection.sandbox.connections(with_values=False)
-    streams = key_streams(records, generations(records, events, wall_to_mono))
+    opened_by = generations(records, events, wall_to_mono)
+    streams = key_streams(records, opened_by, worker_ends(events, wall_to_mono))
     limits = {key.name: key.max_connections for key in collection.keys}
     return breaches(streams, limits, overlaps(events, wall_to_mono))
 
@@ -156,7 +170,7 @@ def test_a_refresh_by_overlap_is_found_in_the_record_and_excused_by_the_log(make
     collection.wait_new_pid("track:0", pid)
     collection.wait_log("an overlap begins")
     assert check(collection) == []
-    streams = key_streams(collection.sandbox.connections(), {})
+    streams = key_streams(collection.sandbox.connections(), {}, {})
     assert [breach.stream.id for breach in breaches(streams, {})] == [2], "without the log it is one"
 
 
