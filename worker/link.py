@@ -29,9 +29,13 @@ from traptor.worker.hearing.frames import read_payload
 log = logging.getLogger(__name__)
 
 REPORT_INTERVAL_S = 1.0
+# Most workers have more to say by then; one that waits for its output, or only drains, tells so.
+_FIRST_REPORT_S = 0.2
 _DRAINING_TICK_S = 0.1
 # After a TERM not sent by the master; the master's own Drain has a deadline.
 _TERM_DRAIN_S = 10.0
+# What the socket has no room for waits until the master reads, and the master reads when the bell rings.
+_TOGETHER_BYTES = 1 << 15
 
 
 class Serves(Protocol):
@@ -58,7 +62,7 @@ class Link:
         self._terminated = False
         self._outgoing: queue.SimpleQueue[FromWorker | None] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._next_report = time.monotonic() + REPORT_INTERVAL_S
+        self._next_report = time.monotonic() + _FIRST_REPORT_S
         self._told_reads: Mapping[str, int] = {}
         self._thread: threading.Thread | None = None
 
@@ -75,13 +79,11 @@ class Link:
     def post(self, message: FromWorker) -> None:
         """Send `message` soon, followed by a Report. Never blocks: a stopped master stops no stream.
 
-        Ready waits for what is posted next, which is at once: whether the worker may connect, or why not yet.
+        Ready waits for what is posted next, mostly at once: whether the worker may connect, or why not yet.
         """
         self._outgoing.put(message)
-        if isinstance(message, Ready):
-            return
-        self._next_report = 0.0
-        os.eventfd_write(self._bell, 1)
+        if not isinstance(message, Ready):
+            os.eventfd_write(self._bell, 1)
 
     def finish(self, timeout_s: float) -> None:
         """Send what was posted and end the thread, within `timeout_s`."""
@@ -106,7 +108,8 @@ class Link:
                 self._take_orders(selector, session)
                 has_last_words = session.drained_instead()
                 messages, is_over = self._posted()
-                if not is_over and not has_last_words and time.monotonic() >= self._next_report:
+                is_due = bool(messages) or time.monotonic() >= self._next_report
+                if is_due and not is_over and not has_last_words:
                     messages.append(session.report())
                     self._next_report = time.monotonic() + REPORT_INTERVAL_S
                 self._send(*messages)
@@ -141,17 +144,26 @@ class Link:
         return messages, False
 
     def _send(self, *messages: FromWorker) -> None:
-        """Send messages together: a master that is woken for one of them hears all."""
-        try:
-            self._sock.sendall(b"".join(map(frame, messages)))
-        except OSError:
-            self._master_is_gone()
-        is_any_urgent = False
+        """Send messages, small ones together: a master that is woken for one of them hears all."""
+        frames, rings = b"", False
         for message in messages:
-            is_any_urgent |= is_urgent(message, self._told_reads)
+            more = frame(message)
+            if frames and len(frames) + len(more) > _TOGETHER_BYTES:
+                self._write(frames, rings)
+                frames, rings = b"", False
+            frames += more
+            rings = is_urgent(message, self._told_reads) or rings
             if isinstance(message, Report):
                 self._told_reads = message.counters.reads
-        if is_any_urgent:
+        if frames:
+            self._write(frames, rings)
+
+    def _write(self, frames: bytes, rings: bool) -> None:
+        try:
+            self._sock.sendall(frames)
+        except OSError:
+            self._master_is_gone()
+        if rings:
             os.eventfd_write(self._masters_bell, 1)
 
     def _read_payload(self) -> bytes:

@@ -21,6 +21,7 @@ from traptor.common.messages import (
     MayConnect,
     Ready,
     Report,
+    Sample,
     from_worker,
 )
 from traptor.worker.hearing.frames import read_payload
@@ -119,6 +120,17 @@ def test_a_worker_that_is_ready_says_so_with_its_next_message(master: Master) ->
     assert os.eventfd_read(master.bell) == 1
     assert [master.next(), master.next()] == [Ready(), MayConnect()]
     assert isinstance(master.next(), Report), "what it does now"
+
+
+def test_what_is_too_large_to_go_together_keeps_nobody_from_hearing_the_rest(master: Master) -> None:
+    """The socket takes no more than some of it, and the master reads when it is rung for."""
+    for message in (MayConnect(), *[Sample([b"x" * 200_000], 0, False)] * 4):
+        master.link.post(message)
+    master.link.start(Idle())
+    assert select.select([master.bell], [], [], DEADLINE_S)[0]
+    assert master.next() == MayConnect()
+    for _ in range(4):
+        assert isinstance(master.next(), Sample)
 
 
 def test_what_is_posted_last_is_sent_before_the_end(master: Master) -> None:
