@@ -184,10 +184,10 @@ def reads_of(lines: Iterable[bytes], most_bytes: int = READ_BYTES) -> Iterator[l
 
 def as_learnt(birth: Birth) -> Birth:
     """Return a birth as its worker learns it: rules that came in frames lie beside each other in memory."""
-    told = b"".join((birth_frame(birth), *map(frame, rules_of(birth))))
+    frames = b"".join((birth_frame(birth), *map(frame, rules_of(birth))))
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        telling = threading.Thread(target=ours.sendall, args=(told,))
+        telling = threading.Thread(target=ours.sendall, args=(frames,))
         telling.start()
         learnt = Newborn(theirs).learn()
         telling.join()

@@ -93,7 +93,7 @@ def _run(config: Path, missing_streams: Collection[int]) -> ExitCode:
     # The watchdog of systemd sends ABRT: the stack tells where the master hung. Of this thread alone, for the
     # others run on meanwhile, and Python may crash over the stack of one before it comes to this one.
     faulthandler.enable(_STDERR, all_threads=False)
-    # First of all: the more a forker has in memory, the longer a fork takes, and so the two import at once.
+    # First of all: a fork takes the longer, the more its parent has in memory. And so the two import at once.
     with ForkerKeeper() as forkers:
         with importing():
             from traptor.supervisor.run import run

@@ -21,6 +21,7 @@ from traptor.common.logs.master import MasterLogs
 from traptor.common.redis.client import redis_client
 from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId
+from traptor.common.signals import HANDLED_SIGNALS
 from traptor.supervisor.chores import Chores
 from traptor.supervisor.connections.agenda import Agenda
 from traptor.supervisor.connections.context import Context
@@ -348,6 +349,7 @@ class Master:
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._latest.new()))
         loop.add_signal_handler(signal.SIGQUIT, self._stopping.quickly)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
 
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
 from traptor.common.files.folders import make_private, who_may_change
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
+from traptor.common.signals import HANDLED_SIGNALS
 from traptor.common.text import one_line
 from traptor.supervisor.checks import host
 from traptor.supervisor.host.importing import importing
@@ -35,7 +37,6 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
     """Collect until a signal ends it. Raises TraptorError for what keeps it from beginning."""
     settings = load_settings(config)
     require_stdout(settings, missing_streams)
-    forkers.prepare(worker_settings(settings))  # meanwhile this process imports the master
     locks = _take_locks(settings.supervisor)
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
@@ -45,8 +46,15 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
     folders = host.folders(settings.traptor, settings.supervisor)
     for warning in (*settings.warnings, *host.shared_folders(folders)):
         log.warning("configuration", extra=fields(warning=warning))
+    # The forker rehearses from now on, with files in a temporary folder, and is to be ended in good order: a
+    # signal waits until the master listens.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
+    forkers.prepare(worker_settings(settings))
     try:
-        return asyncio.run(_collect(_master(), settings, logs, forkers))
+        try:
+            return asyncio.run(_collect(_master(), settings, logs, forkers))
+        finally:
+            forkers.end()  # with any worker that is left: nobody else may begin before
     except TraptorError:
         raise
     except Exception:
@@ -59,7 +67,7 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
 
 
 def _master() -> type[Master]:
-    """Import the master once it is known that there is something to do."""
+    """Import the master, while the forker makes ready what workers use."""
     with importing():
         from traptor.supervisor.master import Master
     return Master

@@ -110,7 +110,7 @@ def configure_worker_logging(birth: Birth, log_fd: int) -> WorkerLogs:
         handlers = [own, to_master]
     for handler in (own, to_master):
         handler.addFilter(_Identity(birth))
-    logging.getLogger().handlers[:] = handlers  # the master left no other logger one
+    logging.getLogger().handlers[:] = handlers  # no other logger has one
     set_level(settings.log_level)
     return WorkerLogs(own, to_master, mask)
 

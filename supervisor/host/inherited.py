@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from traptor.common.errors import ConfigError, Problem
 
-if TYPE_CHECKING:  # it is read later
+if TYPE_CHECKING:  # its import takes long, and the forker is made before it
     from traptor.common.config.settings import Settings
 
 _STDOUT = 1

@@ -36,7 +36,7 @@ from traptor.supervisor.workers.forking.plain import before_fork, live, watched
 _MOST_CHARS = 200  # of a name, which is only shown in the title; no file may have a longer one
 ANSWER_S = 10.0
 _PROMPT_S = 0.5  # a fork takes some milliseconds; the event loop waits no longer for one at first
-_PROMPTS_AT_FIRST = 4  # it may still import what workers need
+_PROMPTS_AT_FIRST = 4  # it may still import what workers need, and rehearse
 _PROMPT_PART = 1 / 4  # of the patience: after an answer within it, half of the patience is plenty
 _END_S = 2.0
 
@@ -98,9 +98,9 @@ class Forker:
         return cls(pid, pidfd, ours)
 
     def prepare(self, settings: WorkerSettings) -> None:
-        """Have what workers with these settings use made ready; else only the first takes longer to start."""
+        """Have what workers with these settings use made ready; else each takes longer to start."""
         self._is_asked = True
-        with suppress(OSError):
+        with suppress(OSError, UnicodeError):
             send(self._sock, PrepareOrder(birth_payload(Birth("", NO_GENERATION, None, (), settings))))
 
     def fork(self, connection: str, fds: Sequence[int]) -> tuple[int, int]:

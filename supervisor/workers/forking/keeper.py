@@ -40,8 +40,13 @@ class ForkerKeeper:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the forker, and any worker that is left."""
         if self._forker is not None:
             self._forker.end()
+            self._forker = None
 
     def prepare(self, settings: WorkerSettings) -> None:
         """Have this forker, and any later one, make ready what workers with these settings use."""

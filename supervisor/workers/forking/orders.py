@@ -12,7 +12,7 @@ import msgspec
 NO_ROOM = frozenset({errno.ENOMEM, errno.ENOBUFS, errno.ETOOMANYREFS})
 """The errors of a packet that the kernel has no room for: it was not sent, and another may be."""
 
-_PACKET_BYTES = 1 << 12
+_PACKET_BYTES = 1 << 17  # settings may hold certificates and keys
 _MOST_FDS = 8
 
 

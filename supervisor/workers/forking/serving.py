@@ -43,7 +43,7 @@ def serve_orders(orders: socket.socket, master_pid: int) -> None:
     """
     leave_parent(master_pid, {orders.fileno()})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker stays a zombie until the master asks for it
-    logging.getLogger().handlers[:] = []  # their files are closed here
+    logging.getLogger().handlers[:] = []  # of a master that makes another forker; their files are closed here
     setproctitle.setproctitle(TITLE)
     gc.disable()
     while (received := receive_order(orders)) is not None:

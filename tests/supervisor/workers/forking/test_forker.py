@@ -114,12 +114,24 @@ def test_what_cannot_be_made_ready_beforehand_keeps_no_worker_from_its_start(
         forker.end()
 
 
-def test_settings_longer_than_a_packet_end_no_forker(forker: Forker, tmp_path: Path) -> None:
-    """What they would have made ready the first worker makes ready itself."""
-    options = tuple((f"option.{number}", "x" * 100) for number in range(100))
-    kafka = KafkaSettings("127.0.0.1:1", "tweets", False, options, (), tmp_path)
-    forker.prepare(replace(worker_settings(tmp_path), kafka=kafka))
-    os.close(fork(forker)[1])
+@pytest.mark.parametrize(("chars", "is_prepared"), [(10_000, True), (1_000_000, False), (1, False)])
+def test_settings_with_certificates_are_told_and_those_that_cannot_be_end_no_forker(
+    chars: int, is_prepared: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What they would have made ready each worker then makes ready itself."""
+    (tmp_path / "unprepared").touch()
+    monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
+    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: None)
+    monkeypatch.setattr(serving, "warm_up", lambda settings: (tmp_path / "unprepared").unlink())
+    value = "x" * chars if chars > 1 else "\udcff"
+    kafka = KafkaSettings("127.0.0.1:1", "tweets", False, (("ssl.key.pem", value),), (), tmp_path)
+    forker = Forker.start()
+    try:
+        forker.prepare(replace(worker_settings(tmp_path), kafka=kafka))
+        os.close(fork(forker)[1])
+        assert (tmp_path / "unprepared").exists() != is_prepared
+    finally:
+        forker.end()
 
 
 def test_one_that_was_never_asked_for_anything_is_not_waited_for() -> None:
