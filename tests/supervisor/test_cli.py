@@ -45,6 +45,14 @@ RecordLock.release = told("lock", RecordLock.release)
 cli._run(cli.Path(sys.argv[1]), frozenset())
 """
 
+_REHEARSE_UNTIL_THE_END = """
+from traptor.supervisor import cli
+from traptor.worker import warmup
+
+warmup._LIVES = 1_000_000
+cli.main()
+"""
+
 _INI = """
 [traptor]
 output = jsonl:out
@@ -70,7 +78,7 @@ def test_a_stop_while_the_forker_rehearses_leaves_no_file(tmp_path: Path) -> Non
     ini, temporary = tmp_path / "traptor.ini", tmp_path / "temporary"
     ini.write_text(_INI)
     temporary.mkdir()
-    command = [sys.executable, "-m", "traptor.supervisor", "-c", str(ini)]
+    command = [sys.executable, "-c", _REHEARSE_UNTIL_THE_END, "-c", str(ini)]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as supervisor:
         wait_for(lambda: any(temporary.iterdir()), "a life is rehearsed")

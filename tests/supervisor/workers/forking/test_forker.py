@@ -58,6 +58,17 @@ def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
         forker.end()
 
 
+@contextmanager
+def prepared(settings: WorkerSettings) -> Iterator[Forker]:
+    """One that is told at once what to make ready."""
+    forker = Forker.start()
+    try:
+        forker.prepare(settings)
+        yield forker
+    finally:
+        forker.end()
+
+
 def fork(forker: Forker) -> tuple[int, int]:
     """A worker that has begun: its pid, and a pidfd of it."""
     ours, theirs = socket.socketpair()
@@ -78,12 +89,8 @@ def test_a_worker_that_is_wanted_at_once_does_not_wait_for_a_rehearsal(
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
     monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: os._exit(1))
     monkeypatch.setattr(serving, "_FIRST_MS", int(DEADLINE_S * 1000))
-    forker = Forker.start()
-    try:
-        forker.prepare(worker_settings(tmp_path))
+    with prepared(worker_settings(tmp_path)) as forker:
         os.close(fork(forker)[1])
-    finally:
-        forker.end()
 
 
 def test_it_shows_what_it_is_and_has_nothing_open_but_its_orders(forker: Forker) -> None:
@@ -106,12 +113,8 @@ def test_what_cannot_be_made_ready_beforehand_keeps_no_worker_from_its_start(
 
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
     monkeypatch.setattr(serving, "warm_up", fail)
-    forker = Forker.start()
-    try:
-        forker.prepare(worker_settings(tmp_path))
+    with prepared(worker_settings(tmp_path)) as forker:
         os.close(fork(forker)[1])
-    finally:
-        forker.end()
 
 
 @pytest.mark.parametrize(("chars", "is_prepared"), [(10_000, True), (1_000_000, False), (1, False)])
@@ -125,13 +128,9 @@ def test_settings_with_certificates_are_told_and_those_that_cannot_be_end_no_for
     monkeypatch.setattr(serving, "warm_up", lambda settings: (tmp_path / "unprepared").unlink())
     value = "x" * chars if chars > 1 else "\udcff"
     kafka = KafkaSettings("127.0.0.1:1", "tweets", False, (("ssl.key.pem", value),), (), tmp_path)
-    forker = Forker.start()
-    try:
-        forker.prepare(replace(worker_settings(tmp_path), kafka=kafka))
+    with prepared(replace(worker_settings(tmp_path), kafka=kafka)) as forker:
         os.close(fork(forker)[1])
         assert (tmp_path / "unprepared").exists() != is_prepared
-    finally:
-        forker.end()
 
 
 def test_one_that_was_never_asked_for_anything_is_not_waited_for() -> None:
