@@ -19,8 +19,7 @@ from benchmarks.corpus import corpus
 from benchmarks.figures import Effort, Figure, interleaved, ratios
 from benchmarks.rules import box_rules, follow_rules, track_rules
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
-from traptor.common.birthframe import birth_frame, rules_of
-from traptor.common.messages import frame
+from traptor.common.birthframe import birth_frames
 from traptor.common.redis.client import blocking_redis_client
 from traptor.common.rules.rule import Rule
 from traptor.worker.counters.stats import Stats
@@ -184,10 +183,9 @@ def reads_of(lines: Iterable[bytes], most_bytes: int = READ_BYTES) -> Iterator[l
 
 def as_learnt(birth: Birth) -> Birth:
     """Return a birth as its worker learns it: rules that came in frames lie beside each other in memory."""
-    frames = b"".join((birth_frame(birth), *map(frame, rules_of(birth))))
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        telling = threading.Thread(target=ours.sendall, args=(frames,))
+        telling = threading.Thread(target=ours.sendall, args=(birth_frames(birth),))
         telling.start()
         learnt = Newborn(theirs).learn()
         telling.join()

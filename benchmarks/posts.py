@@ -152,8 +152,7 @@ def _id_of(line: bytes) -> bytes:
 
 def _pipeline(standing: Standing, payload: str, folder: Path) -> PostPipeline:
     settings = replace(settings_in(folder), api="v2", payload=payload)
-    told = Birth("v2:benchmark", 1, None, standing.rules, settings, filters=standing.meanings)
-    birth = as_learnt(told)
+    birth = as_learnt(Birth("v2:benchmark", 1, None, standing.rules, settings, filters=standing.meanings))
     client = blocking_redis_client("redis://127.0.0.1:1", 1.0)
     stats = UnwrittenStats("v2:benchmark", (), client)
     pipeline = PostPipeline(birth, Delivery(birth, NoSink()), stats)

@@ -13,7 +13,7 @@ import msgspec
 from traptor.common.birth import Birth, WorkerSettings
 from traptor.common.errors import ProtocolError
 from traptor.common.knowledge import Knowledge
-from traptor.common.messages import HEADER, Rules, payload_size
+from traptor.common.messages import HEADER, Rules, frame, payload_size
 from traptor.common.pieces import BIRTH, change_to, cut
 from traptor.common.rules.rule import GroupId
 
@@ -91,6 +91,11 @@ def read_birth_frame(payload: bytes) -> BirthFrame:
         return _decoder.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
         raise ProtocolError("the first frame is no birth") from None
+
+
+def birth_frames(birth: Birth) -> bytes:
+    """Return all frames of a birth in one. Raises ProtocolError when one is too large."""
+    return birth_frame(birth) + b"".join(map(frame, rules_of(birth)))
 
 
 def rules_of(birth: Birth) -> Iterator[Rules]:

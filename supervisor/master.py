@@ -349,7 +349,7 @@ class Master:
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         loop.add_signal_handler(signal.SIGUSR2, lambda: log_status(self._latest.new()))
         loop.add_signal_handler(signal.SIGQUIT, self._stopping.quickly)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)  # they waited until now (run.py)
 
     def _ask_reload(self, why: str) -> None:
         self._reload_asked = why

@@ -49,18 +49,16 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
     # The forker rehearses from now on, with files in a temporary folder, and is to be ended in good order: a
     # signal waits until the master listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
-    forkers.prepare(worker_settings(settings))
     try:
-        try:
-            return asyncio.run(_collect(_master(), settings, logs, forkers))
-        finally:
-            forkers.end()  # with any worker that is left: nobody else may begin before
+        forkers.prepare(worker_settings(settings))
+        return asyncio.run(_collect(_master(), settings, logs, forkers))
     except TraptorError:
         raise
     except Exception:
         log.critical("the supervisor failed", exc_info=True)
         return ExitCode.FAILURE
     finally:
+        forkers.end()  # with any worker that is left: nobody else may begin before
         logs.close()
         for lock in locks:
             lock.release()

@@ -19,7 +19,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
-from traptor.common.birthframe import birth_frame, rules_of
+from traptor.common.birthframe import birth_frames
 from traptor.common.logs.worker import WorkerLogs, configure_worker_logging
 from traptor.common.messages import Connect, Disconnected, Drain, FromWorker, OutboxFull, frame
 from traptor.common.redis.client import blocking_redis_client
@@ -88,7 +88,7 @@ def live_once(folder: Path) -> None:
         undo.callback(os.close, log_writer)
         settings = _settings(folder, f"http://127.0.0.1:{server.getsockname()[1]}")
         told = Birth(_NAME, 1, _GROUP, _rules(), settings)
-        ours.sendall(b"".join((birth_frame(told), *map(frame, rules_of(told)))))
+        ours.sendall(birth_frames(told))
         newborn = Newborn(theirs)
         logs = configure_worker_logging(newborn.begun, log_writer)
         undo.callback(_drop_log_handlers)

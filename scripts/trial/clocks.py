@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 _READINGS = 100
+
+
+def unix_s(iso: str) -> float:
+    """Return a time of the log as Unix time."""
+    return datetime.fromisoformat(iso).timestamp()
 
 
 def wall_to_mono_s() -> float:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from traptor.sandbox.client import SandboxClient
-from trial.clocks import wall_to_mono_s
+from trial.clocks import unix_s, wall_to_mono_s
 from trial.judge import Evidence, MadeTweet, OpenedStream, ReportedGap
 from trial.rules import Value
 from trial.slots import Generation
@@ -91,7 +90,7 @@ def logged_openings(
     found: dict[int, LoggedOpening] = {}
     for event in log_events:
         if event["message"] == "stream connected":
-            logged_at = _unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S
+            logged_at = unix_s(event["time"]) + wall_to_mono + _LOG_STEP_S
             # A key's streams follow each other: the last one opened before is meant.
             claimed = [
                 record
@@ -131,8 +130,8 @@ def reported_gaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Repor
         ReportedGap(
             connection=event["connection"],
             cause=event["cause"],
-            since=_unix_s(event["since"]) + wall_to_mono,
-            until=_unix_s(event["until"]) + wall_to_mono + _LOG_STEP_S,
+            since=unix_s(event["since"]) + wall_to_mono,
+            until=unix_s(event["until"]) + wall_to_mono + _LOG_STEP_S,
             seconds=event["seconds"],
         )
         for event in log_events
@@ -148,7 +147,3 @@ def written_tweets(output: Path) -> dict[str, Counter[str]]:
 def _tweet_ids(path: Path) -> Counter[str]:
     with path.open("rb") as lines:
         return Counter(line.tweet_id for line in map(_decode_line, lines) if line.tweet_id)
-
-
-def _unix_s(iso: str) -> float:
-    return datetime.fromisoformat(iso).timestamp()

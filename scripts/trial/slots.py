@@ -10,8 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+
+from trial.clocks import unix_s
 
 Json = dict[str, Any]
 
@@ -155,7 +156,7 @@ def key_streams(
 def worker_ends(log_events: Iterable[Json], wall_to_mono: float) -> dict[Generation, float]:
     """Return when supervisor.log (in JSON lines) reports the end of each generation's worker."""
     return {
-        (event["connection"], event["gen"]): datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono
+        (event["connection"], event["gen"]): unix_s(event["time"]) + wall_to_mono
         for event in log_events
         if event["message"] == "worker ended"
     }
@@ -166,7 +167,7 @@ def overlaps(log_events: Iterable[Json], wall_to_mono: float) -> list[Overlap]:
     return [
         Overlap(
             event["key"],
-            datetime.fromisoformat(event["time"]).timestamp() + wall_to_mono,
+            unix_s(event["time"]) + wall_to_mono,
             (event["connection"], event["gen"]),
         )
         for event in log_events

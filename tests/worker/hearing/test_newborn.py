@@ -14,7 +14,7 @@ from support.making_posts import single
 from support.making_tweets import rule
 
 from traptor.common.birth import Birth
-from traptor.common.birthframe import birth_frame, rules_of
+from traptor.common.birthframe import birth_frame, birth_frames
 from traptor.common.errors import ProtocolError
 from traptor.common.messages import Drain, FromMaster, frame
 from traptor.worker.hearing import newborn as newborn_module
@@ -37,7 +37,7 @@ def birth(tmp_path: Path) -> Birth:
 
 
 def said(birth: Birth, *orders: FromMaster) -> bytes:
-    return birth_frame(birth) + b"".join(map(frame, (*rules_of(birth), *orders)))
+    return birth_frames(birth) + b"".join(map(frame, orders))
 
 
 def sending(sock: socket.socket, pieces: Sequence[bytes]) -> threading.Thread:
