@@ -76,7 +76,10 @@ def _track(phrase: str) -> Translation:
     terms: list[Term] = []
     differences: set[Difference] = set()
     for text in phrase.split():
-        for term, named in _terms(text):
+        found = [*_terms(text)]
+        if not found:  # of punctuation alone: X cannot be asked for it
+            differences.add(Difference.PUNCTUATION)
+        for term, named in found:
             terms.append(term)
             differences |= named
     if not terms:

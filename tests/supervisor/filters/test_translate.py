@@ -50,7 +50,7 @@ QUOTED = {Difference.LINK_WORDS, Difference.PUNCTUATION}
         ("https://example.com/a?b=1", 'url:"example.com/a?b=1"', {Difference.LONGER_LINKS}),
         ("3.5", '"3.5"', QUOTED),
         ('say"hi"', '"say hi"', {*QUOTED, Difference.DOUBLE_QUOTES}),
-        ("storm !", "storm", WORDS),
+        ("storm !", "storm", {*WORDS, Difference.PUNCTUATION}),
         ("snake_case", '"snake_case"', QUOTED),
         ("#snake_case", "#snake_case", NONE),
         ("@snake_case", "@snake_case", NONE),
