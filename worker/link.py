@@ -108,15 +108,14 @@ class Link:
                 self._take_orders(selector, session)
                 has_last_words = session.drained_instead()
                 messages, is_over = self._posted()
-                is_due = bool(messages) or time.monotonic() >= self._next_report
-                if is_due and not is_over and not has_last_words:
-                    messages.append(session.report())
-                    self._next_report = time.monotonic() + REPORT_INTERVAL_S
                 self._send(*messages)
                 if is_over:
                     return
                 if has_last_words:
                     os._exit(ExitCode.OK)
+                if messages or time.monotonic() >= self._next_report:
+                    self._send(session.report())
+                    self._next_report = time.monotonic() + REPORT_INTERVAL_S
 
     def _take_orders(self, selector: selectors.BaseSelector, session: Serves) -> None:
         wait_s = min(self._tick_s, self._next_report - time.monotonic())
