@@ -79,7 +79,7 @@ class AppNews:
             case Cure.CAP:
                 app.usage_capped(said)
             case Cure.SLOT:
-                if c.has_cover:  # its key must not rest for that: the other connection may need it
+                if c.may_be_covered:  # its key must not rest for that: the other connection may need it
                     c.slot_refused_until = now + _SLOT_AGAIN_S
                 else:
                     self._context.pool.records.failed(c.app, now, Failure(FailureKind.SLOT_HELD, text=said))

@@ -153,6 +153,15 @@ class Connection:
         return other.streams and other.serving.closing is None and not other.is_stopped
 
     @property
+    def may_be_covered(self) -> bool:
+        """True while the other connection of its app streams, or waits for the answer to its connect.
+
+        X may tell this one that the app's connections are taken before the other has told us that it has one.
+        """
+        g = self.other.serving if self.other is not None else None
+        return self.has_cover or (g is not None and g.state is GenerationState.CONNECTING)
+
+    @property
     def silence(self) -> Wait | None:
         """The reason why it does not stream, or None while it does."""
         if self.streams:

@@ -97,7 +97,7 @@ class Serving:
         if (held := self._gate.hold_wait(c, lease.key_id, now)) is not None:
             self._gate.wait(c, held, now)
             return
-        if c.has_cover and now < c.slot_refused_until:
+        if c.may_be_covered and now < c.slot_refused_until:
             text = "X gives the app no second connection"
             self._gate.wait(c, Wait(WaitKind.SLOT_HELD, text, c.slot_refused_until), now)
         elif not verdict.allowed:

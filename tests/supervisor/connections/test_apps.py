@@ -345,6 +345,30 @@ def test_a_refused_second_connection_lets_the_key_not_rest(tmp_path: Path) -> No
     assert wait_of(world.first) is None, "the first connects again"
 
 
+def test_a_refusal_that_comes_before_the_others_answer_is_of_that_one(tmp_path: Path) -> None:
+    """Both ask at once, and X's 429 for one is read before its 200 for the other."""
+    world = TwoWorld(tmp_path)
+    first, second = world.start(world.first), world.start(world.second)
+    world.disconnected(second, DisconnectKind.HTTP, 429, "TooManyConnections")
+    world.step()
+    assert world.pool.state(A.key_id, world.now) is KeyState.OK
+    assert second.state is GenerationState.READY
+    assert wait_of(world.second) is WaitKind.SLOT_HELD, "it is not asked for again meanwhile"
+    world.connected(first)
+    assert world.first.streams
+    assert world.second.uncollected() == 0
+
+
+def test_a_key_rests_whose_connections_are_both_refused(tmp_path: Path) -> None:
+    world = TwoWorld(tmp_path)
+    both = [world.start(world.first), world.start(world.second)]
+    for g in both:
+        world.disconnected(g, DisconnectKind.HTTP, 429, "TooManyConnections")
+    world.step()
+    assert world.pool.state(A.key_id, world.now) is KeyState.COOLING
+    assert [wait_of(c) for c in (world.first, world.second)] == [WaitKind.SLOT_HELD] * 2
+
+
 def test_a_cap_closes_both(tmp_path: Path) -> None:
     world = TwoWorld(tmp_path)
     both = [world.stream(c, seconds_ago=20) for c in (world.first, world.second)]
