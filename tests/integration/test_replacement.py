@@ -85,6 +85,10 @@ def test_a_refresh_with_a_way_to_overlap_leaves_no_gap(make_collection: Make, wa
     # In an overlap the server closes; else we do, a second later: it may still have tweets for the old one.
     assert one["closed_by"] == ("replaced" if way == "overlap" else "client")
     assert one["closed_mono"] - two["opened_mono"] > (0.0 if way == "overlap" else 1.0 - TICKS_S)
+    # All of it was intended, so no line about it is a warning.
+    end = collection.wait_log("stream ended", name="track:0")
+    assert "kind=server_close" in end if way == "overlap" else "kind=own_close" in end
+    assert all(" INFO " in line for line in (end, collection.wait_log(" gap connection=track:0 ")))
 
 
 def test_a_serial_refresh_records_the_gap_that_the_server_saw(make_collection: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from traptor.supervisor.gaps.interval import GapCause, Instant, Interval, IntervalKind
@@ -12,6 +14,28 @@ from traptor.supervisor.ledger.gaplog import GapLog
 def interval(kind: IntervalKind, cause: GapCause | None) -> Interval:
     return Interval("track:0", kind, cause, Instant(100.0, 0.0), Instant(101.0, 1.0), 1)
 
+
+LEVELS = {
+    GapCause.START: logging.INFO,
+    GapCause.BUDGET: logging.WARNING,
+    GapCause.REFRESH: logging.INFO,
+    GapCause.CRASH: logging.WARNING,
+    GapCause.HUNG: logging.WARNING,
+    GapCause.NO_KEY: logging.WARNING,
+    GapCause.KEY_REFUSED: logging.WARNING,
+    GapCause.RATE_LIMITED: logging.WARNING,
+    GapCause.RULES_REFUSED: logging.WARNING,
+    GapCause.NETWORK: logging.WARNING,
+    GapCause.SERVER_CLOSE: logging.WARNING,
+    GapCause.STALL: logging.WARNING,
+    GapCause.OUTBOX_FULL: logging.WARNING,
+    GapCause.OPERATOR_STOP: logging.INFO,
+    GapCause.SHUTDOWN: logging.INFO,
+    GapCause.MASTER_DOWN: logging.WARNING,
+    GapCause.COST: logging.WARNING,
+    GapCause.SLOT_HELD: logging.WARNING,
+    GapCause.FOREIGN_FILTERS: logging.WARNING,
+}
 
 STREAMED = interval(IntervalKind.STREAMING, None)
 GAP = interval(IntervalKind.GAP, GapCause.NO_KEY)
@@ -44,3 +68,12 @@ def test_streaming_time_is_no_gap(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     GapLog().take(STREAMED)
     assert not caplog.records
+
+
+def test_a_gap_that_is_intended_is_no_warning_and_every_other_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    gaps = GapLog()
+    for cause in GapCause:
+        gaps.take(interval(IntervalKind.GAP, cause))
+    told = {record.__dict__["fields"]["cause"]: record.levelno for record in caplog.records}
+    assert told == LEVELS
