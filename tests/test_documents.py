@@ -20,7 +20,7 @@ import yaml
 from support.paths import ROOT
 
 from traptor.common.config.options import OnReload
-from traptor.common.config.original import SUCCESSORS
+from traptor.common.config.original import SUCCESSORS, became
 from traptor.common.config.sections.table import OPTIONS
 from traptor.common.config.settings import load_settings
 from traptor.common.counts import Counters
@@ -385,6 +385,34 @@ def test_what_became_of_the_originals_options_is_told_by_messages_as_on_the_page
     assert [names for names, _ in told] == [names for names, _ in SUCCESSORS]
     for (_, on_the_page), (_, place) in zip(told, SUCCESSORS, strict=True):
         assert on_the_page.startswith(place)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "RATE_LIMITING_COST",
+        "KAFKA_BROKER_VERSION_FALLBACK",
+        "KAFKA_API_VERSION_REQUEST",
+        "KAFKA_PRODUCER_BATCH_LINGER_MS",
+        "KAFKA_PRODUCER_BUFFER_KBYTES",
+        "KAFKA_PRODUCER_TOPIC",
+        "KAFKA_SECURITY_PROTOCOL",
+    ],
+)
+def test_an_option_of_the_original_that_few_set_has_its_place(option: str) -> None:
+    """They stand in its settings.py alone, and were forgotten once."""
+    assert became(option)
+
+
+def test_what_readers_and_administrators_of_kafka_meet_is_told() -> None:
+    told = rows(text_of("docs/migrating.md"), "Moving from istresearch/traptor")
+    assert {"key", "partition", "headers", "compression", "topic", "brokers"} <= told.keys()
+    assert "must exist" in told["topic"]
+    assert "none, unless `compression.type` is set" in told["compression"]
+    assert "0.11 or newer" in told["brokers"]
+    differs = text_of("docs/migrating.md").partition("\n## What differs\n")[2].partition("\n## ")[0]
+    assert "Python 3.11 instead of 3.7" in differs
+    assert re.search(r"counts per rule fall .* and rise ", differs, re.DOTALL)
 
 
 # ---- what is shown of data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.collection import Collection, Json, Key
 from support.kafka import KafkaProcess, all_messages, header, running_kafka
+from support.paths import ROOT
 from support.v2 import SANDBOX, on_v2, wait_filters
 from support.waiting import wait_for
 
@@ -112,6 +114,42 @@ def test_every_tweet_arrives_once_over_a_refresh(make_collection: Make, kafka: K
     missing = made - {key.decode() for keys in by_generation.values() for key in keys}
     assert not missing
     assert nothing_is_left(collection)
+
+
+def test_the_ini_of_the_page_about_moving_runs_as_it_stands(
+    make_collection: Make, kafka: KafkaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where things are is changed; it delivers what the original did, and beats for what it names."""
+    key = Key("old")
+    collection = make_collection(key)
+    [shown] = re.findall(r"```ini\n(.*?)```", (ROOT / "docs" / "migrating.md").read_text(), re.DOTALL)
+    for place, here in (
+        ("kafka:9092", kafka.bootstrap_servers),
+        ("redis://redis:6379/5", collection.redis_url),
+        ("/var/lib/traptor/state", "state"),
+        ("/run/traptor", "run"),
+        ("/var/log/traptor", "logs"),
+    ):
+        assert place in shown
+        shown = shown.replace(place, here)
+    collection.ini.write_text(f"{shown}[twitter]\nstream_url = {collection.sandbox.url}\n")
+    collection.ini.chmod(0o600)
+    for name, text in key.account().items():
+        monkeypatch.setenv(name.upper(), str(text))
+    kafka.create_topic("traptor")
+    rule = {"value": "flood warning", "tag": "floods", "orig_type": "keyword"}
+    collection.redis.hset("traptor-track:0:1", mapping=rule)
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.sandbox.set_rules([("track", "flood warning")])
+    wait_for(lambda: collection.connection("track:0")["total"]["delivered"] > 5, "tweets are delivered")
+    assert collection.redis.exists("track:0:heartbeat", "follow:0:heartbeat") == 2
+    assert collection.stop() == 0
+    for message in all_messages(kafka, "traptor"):
+        added = json.loads(message.value() or b"")["traptor"]
+        assert list(added) == ["id_str", "created_at_iso", "collection_rules"]
+        [found] = added["collection_rules"]
+        assert found == {**rule, "rule_id": "1", "rule_tag": "floods", "rule_value": "flood warning"}
 
 
 def test_a_missing_topic_is_a_problem_of_the_check_and_keeps_workers_from_starting(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Message
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from support.kafka import KafkaProcess, all_messages, give_write_right, header, take_write_right
+from support.kafka import KafkaProcess, all_messages, codecs, give_write_right, header, take_write_right
 from support.outgoing import other, tweet
 from support.waiting import DEADLINE_S, wait_for
 
@@ -85,6 +85,19 @@ def test_tweets_go_to_the_partitions_that_javas_clients_would_choose(
         (message.key() or b"").decode(): message.partition() for message in all_messages(kafka, topic)
     }
     assert partitions == {key: (number & 0x7FFFFFFF) % 3 for key, number in hashes.items()}
+
+
+@pytest.mark.parametrize("asked", [None, "gzip"])
+def test_what_is_sent_is_compressed_only_where_that_is_asked_for(
+    kafka: KafkaProcess, topic: str, make: Make, asked: str | None
+) -> None:
+    options = {} if asked is None else {"compression_type": asked}
+    delivery = make(kafka.bootstrap_servers, topic=topic, **options)
+    delivery.open()
+    for number in range(100):
+        delivery.send(tweet(number, filler=1000))
+    assert delivery.drain(soon()) == 0
+    assert codecs(kafka, topic) == {asked or "none"}
 
 
 def test_no_message_is_lost_doubled_or_out_of_order(kafka: KafkaProcess, make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from traptor.common.rules.rule import GroupId
 __all__ = [
     "KafkaProcess",
     "all_messages",
+    "codecs",
     "give_write_right",
     "header",
     "kafka_birth",
@@ -69,6 +71,24 @@ def all_messages(broker: KafkaProcess, topic: str) -> list[Message]:
             found += reader.read(0.2)
             assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
     return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+_BATCH_OVERHEAD = 12  # of its offset and its length, which does not count them
+
+
+def codecs(broker: KafkaProcess, topic: str) -> set[str]:
+    """How the batches of a topic are compressed, as the broker keeps them (Kafka, "Message Format", v2)."""
+    found = set()
+    for segment in (broker._folder / "data").glob(f"{topic}-[0-9]*/*.log"):
+        data = segment.read_bytes()
+        at = 0
+        while at < len(data):
+            (length,) = struct.unpack_from(">i", data, at + 8)
+            (attributes,) = struct.unpack_from(">h", data, at + 21)
+            found.add(CODECS[attributes & 0b111])
+            at += _BATCH_OVERHEAD + length
+    return found
 
 
 def kafka_birth(
