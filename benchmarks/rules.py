@@ -30,8 +30,8 @@ def track_rules(count: int, seed: int = 1) -> list[Rule]:
 
 
 def follow_rules(count: int, seed: int = 1) -> list[Rule]:
-    """Return users, by numeric ids."""
-    users = Random(seed).sample(range(10**6, 10**18), count)
+    """Return users, by numeric ids of 19 digits, as new accounts have."""
+    users = Random(seed).sample(range(10**18, 2 * 10**18), count)
     return [_rule("follow", number, str(user)) for number, user in enumerate(users)]
 
 

@@ -87,6 +87,6 @@ def _box(number: int) -> str:
 
 _VALUES: dict[str, Callable[[int], str]] = {
     "follow": lambda number: str(_FIRST_NEW_USER + number),
-    "track": lambda number: f"changed{number} valley",
+    "track": lambda number: f"changed{number} valley,reopened{number}",
     "locations": _box,
 }
