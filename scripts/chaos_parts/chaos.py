@@ -19,7 +19,7 @@ from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
 from chaos_parts.disks import Disks
-from chaos_parts.evidence import read_topic, sent_tweets, started
+from chaos_parts.evidence import kept_tweets, read_topic, sent_tweets, started
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.ledger import read_ledger
 from chaos_parts.leftovers import leftovers, messages_left
@@ -200,10 +200,11 @@ class Chaos:
         self._keep({"wall_to_mono_s": self._wall_to_mono, "connections": connections, "strikes": strikes})
         topic = read_topic(self._stage.kafka, TOPIC)
         left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
-        for former in self._havoc.former:
+        for former in self._havoc.clusters.former:
             with started(former):
                 topic += read_topic(former, TOPIC)
                 left += messages_left(former, DEAD_LETTERS)
+        topic = sum(map(kept_tweets, self._havoc.clusters.deleted), topic)
         ledger_file = self._folder.state / "ledger.db"
         verdict = judged(
             Found(

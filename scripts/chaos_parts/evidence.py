@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Message
 from kafka_parts.broker import KafkaProcess
 from kafka_parts.reader import TopicReader, header
+from kafka_parts.remains import kept_messages
 from trial.judge import OpenedStream
 
 from chaos_parts.deliveries import SentTweet, Topic
@@ -52,6 +54,17 @@ def read_topic(broker: KafkaProcess, topic: str) -> Topic:
                     redelivered += header(message, "traptor-redelivered") is not None
             if time.monotonic() > deadline:
                 raise TraptorError(f"the topic {topic} cannot be read to its end in {_READ_S:g} s")
+    return Topic(counts, redelivered)
+
+
+def kept_tweets(folder: Path) -> Topic:
+    """Return all tweets of a deleted topic, which a broker kept there."""
+    counts: Counter[tuple[str, str]] = Counter()
+    redelivered = 0
+    for message in kept_messages(folder):
+        if message.key is not None:
+            counts[(message.headers["traptor-connection"] or b"").decode(), message.key.decode()] += 1
+            redelivered += message.headers.get("traptor-redelivered") is not None
     return Topic(counts, redelivered)
 
 

@@ -19,15 +19,12 @@ from trial.smalldisk import SmallDisk
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
+from chaos_parts.clusters import Clusters, Undo
 from chaos_parts.keyring import Keyring
 from chaos_parts.masters import Masters
 from chaos_parts.schedule import Disturbance, Kind
 
-Undo = Callable[[], object]
-
 _AGAIN_S = 0.5
-_ANSWER_S = 0.3
-_MOST_PARTITIONS = 5
 _MOST_KEYS_AWAY = 5  # one more than there are spares: some connection waits for a key
 _BROKEN_LINE = "[supervisor\n"
 
@@ -59,14 +56,11 @@ class _Undoing:
 class Havoc:
     """Carries out a schedule; `done` counts by kind, `missed` those that found no target.
 
-    `topics` are created in each cluster that replaces another; `former` are the replaced ones.
+    `topics` are those of Kafka; `clusters` tells what became of them.
     """
 
-    def __init__(
-        self, victims: Victims, disturbances: Iterator[Disturbance], topics: Sequence[str] = ()
-    ) -> None:
-        self.former: list[KafkaProcess] = []
-        self._topics = topics
+    def __init__(self, victims: Victims, disturbances: Iterator[Disturbance], topics: Sequence[str]) -> None:
+        self.clusters = Clusters(victims.kafka, topics)
         self._on = victims
         self._disturbances = disturbances
         self._next = next(disturbances)
@@ -79,8 +73,9 @@ class Havoc:
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
             Kind.STOP_SUPERVISOR: self._stop_supervisor,
             Kind.STOP_SUPERVISOR_LONG: self._stop_and_kill_supervisor,
-            Kind.KILL_KAFKA: self._kill_kafka,
-            Kind.REBUILD_KAFKA: self._rebuild_kafka,
+            Kind.KILL_KAFKA: self.clusters.kill,
+            Kind.REBUILD_KAFKA: self.clusters.rebuild,
+            Kind.REMAKE_TOPIC: self.clusters.remake_topic,
             Kind.KILL_REDIS: self._kill_redis,
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
@@ -192,8 +187,7 @@ class Havoc:
 
         def start_anew() -> None:
             free()
-            self._on.kafka.kill()
-            self._on.kafka.launch()
+            self.clusters.start_anew()
 
         return start_anew
 
@@ -238,27 +232,6 @@ class Havoc:
             raise ProcessLookupError
 
     # ---- the servers
-
-    def _kill_kafka(self, _: Disturbance) -> Undo:
-        self._on.kafka.kill()
-        return self._on.kafka.launch
-
-    def _rebuild_kafka(self, disturbance: Disturbance) -> Undo:
-        """Replace the cluster; the new topic has at least one partition, whatever the old one had."""
-        self.former.append(self._on.kafka.rebuild())
-        partitions = 1 + int(disturbance.lot * _MOST_PARTITIONS)
-
-        def make_topics() -> object:
-            if not self._on.kafka.answers(_ANSWER_S):
-                return make_topics
-            self._on.kafka.ensure_topics(self._topics, partitions)
-            return None
-
-        def start() -> Undo:
-            self._on.kafka.launch()
-            return make_topics
-
-        return start
 
     def _kill_redis(self, _: Disturbance) -> Undo:
         self._on.servers.kill_redis()

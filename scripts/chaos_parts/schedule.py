@@ -34,6 +34,7 @@ class Kind(StrEnum):
     STOP_SUPERVISOR_LONG = "supervisor stopped for long, then killed"
     KILL_KAFKA = "Kafka killed"
     REBUILD_KAFKA = "Kafka rebuilt as another, empty cluster"
+    REMAKE_TOPIC = "topic deleted, and made anew with other partitions"
     KILL_REDIS = "Redis killed"
     CHANGE_RULES = "rules changed, with a hint"
     CHANGE_RULES_SILENTLY = "rules changed, without a hint"
@@ -75,6 +76,7 @@ HABITS = {
     Kind.STOP_SUPERVISOR_LONG: Habit(1, Target.SUPERVISOR, (5.0, 10.0), 8.0),
     Kind.KILL_KAFKA: Habit(2, Target.KAFKA, (1.0, 12.0), 20.0),
     Kind.REBUILD_KAFKA: Habit(1, Target.KAFKA, (0.0, 8.0), 20.0),
+    Kind.REMAKE_TOPIC: Habit(1, Target.KAFKA, (0.0, 8.0), 10.0),
     Kind.KILL_REDIS: Habit(1, Target.REDIS, (0.5, 8.0), 3.0),
     Kind.CHANGE_RULES: Habit(4, Target.REDIS),
     Kind.CHANGE_RULES_SILENTLY: Habit(3, Target.REDIS),

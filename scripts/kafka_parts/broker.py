@@ -19,6 +19,8 @@ from trial.ports import free_port
 
 from kafka_parts.classes import ready_classes
 from kafka_parts.jars import jars
+from kafka_parts.properties import broker_properties
+from kafka_parts.remains import link_topic
 from traptor.common.errors import TraptorError
 
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -49,9 +51,14 @@ class KafkaProcess:
         self._folder = folder
         self.port = port or free_port()
         self._own = properties or {}
-        self._properties = {**_properties(folder / "data", self.port, free_port()), **self._own}
-        self._former = 0
+        self._properties = {**broker_properties(self.data, self.port, free_port()), **self._own}
+        self._former = self._kept = 0
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """The folder of its messages."""
+        return self._folder / "data"
 
     @property
     def bootstrap_servers(self) -> str:
@@ -79,7 +86,7 @@ class KafkaProcess:
     def _prepare(self, java: list[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
-        if not (self._folder / "data" / "meta.properties").exists():
+        if not (self.data / "meta.properties").exists():
             self._format(java)
 
     def _run(self, java: list[str]) -> None:
@@ -143,6 +150,11 @@ class KafkaProcess:
     def delete_topic(self, name: str) -> None:
         """Delete a topic with all its messages."""
         self._admin(lambda admin: admin.delete_topics([name])[name].result(_STOP_S))
+
+    def keep_topic(self, name: str) -> Path:
+        """Return a new folder with all that a topic will hold when it is deleted."""
+        self._kept += 1
+        return link_topic(self.data, name, self._folder.with_name(f"{self._folder.name}-kept-{self._kept}"))
 
     def ensure_topics(self, names: Iterable[str], partitions: int = 3) -> None:
         """Create the missing topics."""
@@ -223,30 +235,6 @@ def _write_classes(file: Path) -> None:
             broker.wait_until_up()
         finally:
             broker.stop()
-
-
-def _properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
-    """Return the broker's settings (Kafka, "KRaft" and "Broker Configs"); one node replicates nothing."""
-    return {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": str(data.resolve()),
-        "num.partitions": "3",
-        "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        # A killed broker may return only when its session is over.
-        "broker.session.timeout.ms": "2000",
-        "broker.heartbeat.interval.ms": "500",
-    }
 
 
 def _need_free(port: int) -> None:

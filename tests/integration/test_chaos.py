@@ -24,6 +24,7 @@ def test_a_collection_in_which_everything_is_killed_accounts_for_every_tweet(tmp
     assert told["disturbances"]["disk of log_dir filled"] >= 1
     assert told["disturbances"]["disk of Kafka filled"] >= 1
     assert told["disturbances"]["Kafka rebuilt as another, empty cluster"] >= 1
+    assert told["disturbances"]["topic deleted, and made anew with other partitions"] >= 1
     assert set(told["gap_seconds"]) == {"follow:0", "follow:0.2", "track:0", "track:1", "locations:0"}
 
 

@@ -60,7 +60,7 @@ def sleeper() -> Iterator[psutil.Process]:
 
 def havoc(on: Any, *disturbances: Disturbance) -> Havoc:
     never = Disturbance(Kind.RELOAD, 1e9, 0.0, 0.0, 0.0)
-    return Havoc(on, iter([*disturbances, never, never]))
+    return Havoc(on, iter([*disturbances, never, never]), ("posts",))
 
 
 def one(kind: Kind, at_s: float = 1.0, lasts_s: float = 0.0) -> Disturbance:
@@ -94,7 +94,55 @@ def test_a_cluster_that_replaces_another_gets_its_topics_once_it_answers(on: Any
         assert calls == ["rebuild", "launch"]
     chaos.go_on(4.5)
     assert calls == ["rebuild", "launch", "ensure_topics"]
-    assert len(chaos.former) == 1
+    assert len(chaos.clusters.former) == 1
+
+
+def test_a_deleted_topic_is_kept_first_and_made_anew_once_kafka_answers(on: Any, calls: list[str]) -> None:
+    answers = iter([True, False, True])
+    on.kafka.answers = lambda _: next(answers)
+    made: list[int] = []
+    on.kafka.ensure_topics = lambda _, partitions: made.append(partitions)
+    chaos = havoc(on, one(Kind.REMAKE_TOPIC, 1.0, 2.0))
+    chaos.go_on(1.0)
+    assert calls == ["keep_topic", "delete_topic"]
+    chaos.go_on(3.0)
+    assert made == []
+    chaos.go_on(3.5)
+    assert len(made) == 1
+    assert len(chaos.clusters.deleted) == 1
+
+
+@pytest.mark.parametrize("lot", [n / 20 for n in range(20)])
+def test_a_topic_made_anew_never_has_as_many_partitions_as_before(lot: float, on: Any) -> None:
+    made = [3]
+    on.kafka.ensure_topics = lambda _, partitions: made.append(partitions)
+    times = [Disturbance(kind, at_s, 0.0, lot, 0.0) for kind, at_s in REMADE]
+    chaos = havoc(on, *times)
+    for at_s in range(1, 9):
+        chaos.go_on(float(at_s))
+    assert len(made) == 1 + len(REMADE)
+    remade = [place for place, (kind, _) in enumerate(REMADE, start=1) if kind is Kind.REMAKE_TOPIC]
+    assert all(made[place] != made[place - 1] for place in remade)
+    assert all(1 <= count <= 5 for count in made)
+
+
+REMADE = [
+    (Kind.REMAKE_TOPIC, 1.0),
+    (Kind.REMAKE_TOPIC, 3.0),
+    (Kind.REBUILD_KAFKA, 5.0),
+    (Kind.REMAKE_TOPIC, 7.0),
+]
+
+
+def test_a_topic_is_not_deleted_where_there_is_none_or_kafka_is_away(on: Any, calls: list[str]) -> None:
+    chaos = havoc(on, one(Kind.REBUILD_KAFKA, 1.0, 9.0), one(Kind.REMAKE_TOPIC, 2.0))
+    chaos.go_on(2.0)
+    assert calls == ["rebuild"]
+    on.kafka.answers = lambda _: False
+    chaos = havoc(on, one(Kind.REMAKE_TOPIC, 2.0))
+    chaos.go_on(2.0)
+    assert calls == ["rebuild"]
+    assert chaos.missed == {str(Kind.REMAKE_TOPIC): 1}
 
 
 def test_at_the_end_everything_that_lasts_is_undone(on: Any, calls: list[str]) -> None:
@@ -140,7 +188,9 @@ def test_a_worker_is_killed_for_good(on: Any, sleeper: psutil.Process) -> None:
 def test_every_kind_is_done_and_undone(on: Any, sleeper: psutil.Process) -> None:
     on.status.workers["track:0"] = sleeper.pid
     last = [kind for kind in Kind if kind is not Kind.KILL_WORKER] + [Kind.KILL_WORKER]
-    chaos = havoc(on, *(one(kind, 1.0 + n, HABITS[kind].lasts_s[1]) for n, kind in enumerate(last)))
-    chaos.go_on(100.0)
+    times = [(kind, 20.0 * n) for n, kind in enumerate(last)]
+    chaos = havoc(on, *(one(kind, at_s, HABITS[kind].lasts_s[1]) for kind, at_s in times))
+    for second in range(20 * len(last)):
+        chaos.go_on(float(second))
     chaos.undo_all()
     assert chaos.done == {str(kind): 1 for kind in Kind}

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
+from confluent_kafka.admin import AdminClient, NewPartitions
+from kafka_parts.reader import TopicReader
+from kafka_parts.remains import kept_messages
 from support.kafka import KafkaProcess, all_messages, header, running_kafka
 from support.leftovers import Leftovers
 from support.outgoing import tweet
@@ -102,7 +105,14 @@ def confirmed_at_last(delivery: Delivery, sender: Sender) -> int:
     return confirmed
 
 
-@pytest.mark.parametrize("partitions", [3, 1, 5])
+@pytest.mark.parametrize(
+    "partitions",
+    [
+        pytest.param(3, id="with as many partitions"),
+        pytest.param(1, id="with fewer partitions"),
+        pytest.param(5, id="with more partitions"),
+    ],
+)
 def test_a_cluster_rebuilt_with_an_empty_folder_gets_all_that_waited(
     kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture, partitions: int
 ) -> None:
@@ -133,7 +143,66 @@ def test_a_cluster_rebuilt_with_an_empty_folder_gets_all_that_waited(
     assert all(re.search(r"OUT_OF_ORDER_SEQUENCE_NUMBER: .* posts \[[0-2]\] ", reason) for reason in more)
 
 
-@pytest.mark.parametrize("partitions", [3, 1])
+def test_a_cluster_whose_id_alone_changed_gets_all_and_nothing_twice(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where an address leads to another cluster that has the topic too, here with what it held before."""
+    kafka.create_topic("posts")
+    delivery = make(kafka.bootstrap_servers, topic="posts")
+    delivery.open()
+    with Sender(delivery) as sender:
+        wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+        kafka.stop()
+        file = kafka.data / "meta.properties"
+        file.write_text(re.sub("cluster.id=.*", f"cluster.id={ANOTHER_ID}", file.read_text()))
+        wait_for(lambda: "waiting for Kafka" in caplog.text, "it is missed", REBUILT_S)
+        kafka.start()
+        before = delivery.counts.delivered
+        wait_for(lambda: delivery.counts.delivered > before + 200, "messages arrive again", REBUILT_S)
+        sender.end()
+        wait_for(lambda: delivery.backlog == 0, "all is delivered", REBUILT_S)
+    assert delivery.counts.dead_letters == 0
+    assert delivery.counts.delivered == sender.sent
+    check_all_arrived(sender.sent, all_messages(kafka, "posts"))
+    assert begun_anew(caplog) == ["it is another cluster"]
+
+
+ANOTHER_ID = "abcdefghijklmnopqrstuv"
+
+
+def test_a_topic_that_gets_more_partitions_goes_on_with_all_of_them(
+    kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.create_topic("posts", partitions=1)
+    delivery = make(kafka.bootstrap_servers, topic="posts", topic_metadata_refresh_interval_ms="1000")
+    delivery.open()
+    with Sender(delivery) as sender:
+        wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
+        add_partitions(kafka, "posts", 3)
+        with TopicReader(kafka.bootstrap_servers, "posts") as reader:
+            wait_for(lambda: all(reader.ends().values()), "all partitions get messages", REBUILT_S)
+        sender.end()
+        wait_for(lambda: delivery.backlog == 0, "all is delivered", REBUILT_S)
+    assert delivery.counts.delivered == sender.sent
+    found = all_messages(kafka, "posts")
+    assert {message.partition() for message in found} == {0, 1, 2}
+    assert ids(found) == dict.fromkeys(range(sender.sent), 1)
+    assert begun_anew(caplog) == []
+
+
+def add_partitions(kafka: KafkaProcess, topic: str, total: int) -> None:
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    client.create_partitions([NewPartitions(topic, total)])[topic].result(DEADLINE_S)
+
+    def known() -> int:
+        return len(client.list_topics(topic, timeout=DEADLINE_S).topics[topic].partitions)
+
+    wait_for(lambda: known() == total, "the broker knows of them")
+
+
+@pytest.mark.parametrize(
+    "partitions", [pytest.param(3, id="with as many partitions"), pytest.param(1, id="with fewer partitions")]
+)
 def test_a_topic_that_is_deleted_and_made_anew_gets_all_that_comes_meanwhile(
     kafka: KafkaProcess, make: Make, caplog: pytest.LogCaptureFixture, partitions: int
 ) -> None:
@@ -150,6 +219,7 @@ def test_a_topic_that_is_deleted_and_made_anew_gets_all_that_comes_meanwhile(
     with Sender(delivery) as sender:
         wait_for(lambda: delivery.counts.delivered > 100, "messages arrive")
         confirmed = delivery.counts.delivered
+        kept = kafka.keep_topic("posts")
         kafka.delete_topic("posts")
         wait_for(lambda: "the topic is gone, messages wait for it" in caplog.text, "it is said", REBUILT_S)
         lost_with_it = confirmed_at_last(delivery, sender)
@@ -160,7 +230,8 @@ def test_a_topic_that_is_deleted_and_made_anew_gets_all_that_comes_meanwhile(
     assert delivery.counts.dead_letters == 0
     assert delivery.counts.delivered == sender.sent
     there = ids(all_messages(kafka, "posts"))
-    assert len([number for number in range(sender.sent) if not there[number]]) <= lost_with_it
+    before_it = {int(message.key or b"-1") for message in kept_messages(kept)}
+    assert [number for number in range(sender.sent) if not there[number] and number not in before_it] == []
     assert all(there[number] for number in range(sender.sent - 200, sender.sent))
     assert confirmed <= lost_with_it
 
