@@ -13,10 +13,10 @@ from traptor.common.config.apis import (
     require_place_for_trial,
     warn_of_idle_options,
 )
+from traptor.common.config.delivery import require_brokers, require_time_to_confirm
 from traptor.common.config.keys.checks import KeyNeeds
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.groupfilter import GroupFilter
-from traptor.common.config.kinds.kinds import KAFKA
 from traptor.common.config.kinds.urls import is_loopback, is_readable_on_the_way, url_secrets
 from traptor.common.config.kinds.v2 import V1, V2
 from traptor.common.config.options import OnReload, Option
@@ -145,7 +145,9 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     needs = KeyNeeds(reader.api) if traptor is None else _key_needs(reader, traptor)
     keys = reader.keys(key_options.file if key_options else None, needs)
     if traptor is not None and kafka is not None:
-        _require_brokers(reader, traptor, kafka)
+        require_brokers(reader, traptor, kafka)
+        if supervisor is not None:
+            require_time_to_confirm(reader, traptor, supervisor, kafka)
     if traptor is not None:
         require_expand(reader, traptor)
         require_keys_for_edits(reader, traptor)
@@ -180,14 +182,6 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
 
 def _key_needs(reader: SettingsReader, traptor: TraptorSection) -> KeyNeeds:
     return KeyNeeds(traptor.api, traptor.groups, reader.place(TraptorSection.section, "groups"))
-
-
-def _require_brokers(reader: SettingsReader, traptor: TraptorSection, kafka: KafkaSection) -> None:
-    if traptor.output == KAFKA and not kafka.bootstrap_servers:
-        reader.report.problem(
-            reader.place(KafkaSection.section, "bootstrap_servers"),
-            "must be set where [traptor] output is kafka, such as `bootstrap_servers = 127.0.0.1:9092`",
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ class SupervisorSection(Section):
         "60s",
         REFRESH,
         "How long an output may confirm none of the oldest messages that wait for it. After that the log and "
-        "the status say so, and if Kafka answers, a new producer takes over.",
+        "the status say so, and if Kafka answers, a new producer takes over. Must be below "
+        "`message.timeout.ms` in [kafka], if that is set and not 0.",
     )
     start_parallel: Count = option("4", LIVE, "How many workers may be starting at once.")
     restart_backoff: Duration = option(

@@ -8,6 +8,7 @@ import pytest
 
 from traptor.common.config.settings import load_settings
 from traptor.supervisor.workers.settings import worker_settings
+from traptor.worker.sinks.kafka.config import client_config
 
 if TYPE_CHECKING:
     from support.configuration import Configuration
@@ -89,6 +90,65 @@ def test_a_changed_password_refreshes_the_workers(config: Configuration) -> None
     assert [str(option) for option in new.changes(old).refresh] == ["[kafka] sasl.password"]
     assert worker_settings(new).fingerprint != worker_settings(old).fingerprint
     assert new.keeping_what_needs_a_restart(old).kafka.library == new.kafka.library
+
+
+@pytest.mark.parametrize(
+    ("confirm", "lines", "wrong"),
+    [
+        ("", "", ""),  # ours is 0: messages never expire
+        ("confirm_timeout = 1d", "", ""),
+        ("confirm_timeout = 1d", "message.timeout.ms = 0", ""),
+        ("confirm_timeout = 1d", "delivery.timeout.ms = 0", ""),
+        ("", "message.timeout.ms = 60001", ""),
+        ("", "message.timeout.ms = 60000", "message.timeout.ms"),
+        ("", "message.timeout.ms = 1", "message.timeout.ms"),
+        ("", "delivery.timeout.ms = 60001", ""),
+        ("", "delivery.timeout.ms = 60000", "delivery.timeout.ms"),
+        ("confirm_timeout = 1s", "message.timeout.ms = 1001", ""),
+        ("confirm_timeout = 1s", "message.timeout.ms = 1000", "message.timeout.ms"),
+        ("confirm_timeout = 10m", "delivery.timeout.ms = 300000", "delivery.timeout.ms"),
+        ("", "message.timeout.ms = soon", ""),  # --check tells
+        # The alias is in force:
+        ("", "message.timeout.ms = 1\ndelivery.timeout.ms = 0", ""),
+        ("", "message.timeout.ms = 0\ndelivery.timeout.ms = 1", "delivery.timeout.ms"),
+    ],
+)
+def test_messages_live_longer_than_it_takes_to_notice_that_none_is_confirmed(
+    config: Configuration, confirm: str, lines: str, wrong: str
+) -> None:
+    text = f"[supervisor]\n{confirm}\n{KAFKA}{lines}\n"
+    if not wrong:
+        assert config.load(text)
+        return
+    told = config.problem(text)
+    assert told.startswith(
+        f"traptor.ini:{text.splitlines().index(lines.splitlines()[-1]) + 1} [kafka] {wrong}: "
+    )
+    assert f"traptor.ini{':2' if confirm else ''} [supervisor] confirm_timeout is " in told
+    assert f"Set {wrong} to more than " in told
+
+
+def test_the_lifetime_of_messages_is_named_with_what_to_do(config: Configuration) -> None:
+    text = f"[supervisor]\nconfirm_timeout = 90s\n{KAFKA}message.timeout.ms = 30000\n"
+    assert config.problem(text) == (
+        "traptor.ini:7 [kafka] message.timeout.ms: messages would expire after 30000 ms, before it is noticed"
+        " that Kafka confirms none: traptor.ini:2 [supervisor] confirm_timeout is 90 s. Set"
+        " message.timeout.ms to more than 90000 or to 0 (never), or confirm_timeout to less"
+    )
+
+
+def test_the_lifetime_of_messages_matters_only_where_they_go_to_kafka(config: Configuration) -> None:
+    assert config.load("[traptor]\noutput = jsonl:-\n[kafka]\nmessage.timeout.ms = 1\n")
+
+
+def test_the_alias_is_handed_to_librdkafka_last(config: Configuration) -> None:
+    """Which of two names of an option is in force depends on that."""
+    kafka = worker_settings(
+        config.load(f"{KAFKA}message.timeout.ms = 70000\ndelivery.timeout.ms = 80000\n")
+    ).kafka
+    assert kafka is not None
+    names = list(client_config(kafka, "track:0"))
+    assert names.index("delivery.timeout.ms") > names.index("message.timeout.ms")
 
 
 def test_a_value_in_quotes_for_librdkafka_is_doubted_and_handed_on(config: Configuration) -> None:
