@@ -86,7 +86,8 @@ def _asked(kit: Kit, inquiries: Sequence[Inquiry], key_name: str | None, may_spe
     requests = sum(len(one.queries) for one in inquiries)
     what = f"to count {counted(len(inquiries), 'rule')} at X ({counted(requests, 'request')})"
     agree(what, requests * kit.twitter.counts_price, agreed=may_spend)
-    with asker_of(kit.settings, key_name) as asker, progress_bar("asking X") as show:
+    asker = asker_of(kit.settings, key_name)
+    with progress_bar("asking X") as show:
         return volumes(asker, inquiries, show)
 
 
@@ -183,7 +184,8 @@ class _NameWork:
             return []
         what = f"to ask X for {counted(len(ids), 'account')}"
         agree(what, len(ids) * self._kit.twitter.user_price, agreed=self._may_spend)
-        with asker_of(self._kit.settings, self._key_name) as asker, progress_bar("asking X") as show:
+        asker = asker_of(self._kit.settings, self._key_name)
+        with progress_bar("asking X") as show:
             accounts = by_ids(asker, ids, show)
         edits: Edits = [(rule.group, change) for rule in rules for change in self._compared(rule, accounts)]
         return [[change] for change in by_group(edits)]

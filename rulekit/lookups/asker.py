@@ -7,41 +7,38 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 import requests
-from requests.adapters import HTTPAdapter
 
 from traptor.common.config.keys.key import ApiKey
+from traptor.common.http.adapter import LimitedAdapter
+from traptor.common.http.timelimit import TimeLimit
 from traptor.common.text import cut, printable
 from traptor.rulekit.lookups.question import XRefused
 
-_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0  # of a request from the connect to the last byte
+_MAX_ANSWER_BYTES = 4 << 20  # a hundred accounts with all fields have less than a tenth of that
+_PIECE_BYTES = 1 << 16
 _SAID_CHARACTERS = 300
 
 
 class Asker:
-    """Asks X with a key. Use it in a `with` block."""
+    """Asks X with a key: each question on a connection of its own, and within `timeout_s` in all."""
 
     def __init__(
-        self, key: ApiKey, api_url: str, proxy: str | None = None, ca_file: str | None = None
+        self,
+        key: ApiKey,
+        api_url: str,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._key = key
         self._url = api_url.rstrip("/")
         self._token = key.bearer_token or ""
-        self._session = requests.Session()
-        self._session.trust_env = False
-        if proxy := key.proxy or proxy:
-            self._session.proxies = {"http": proxy, "https": proxy}
-        if ca_file:
-            self._session.verify = ca_file
-        if key.source_address:
-            for scheme in ("http://", "https://"):
-                self._session.mount(scheme, _FromAddress(key.source_address))
-
-    def __enter__(self) -> Asker:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._session.close()
+        self._proxy = key.proxy or proxy
+        self._ca_file = ca_file
+        self._timeout_s = timeout_s
 
     def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """Return the answer to a question. Raises XRefused."""
@@ -68,29 +65,58 @@ class Asker:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
+        limit = TimeLimit(self._timeout_s)
         try:
-            answer = self._session.request(
-                method,
-                f"{self._url}{path}",
-                params=params,
-                data=data,
-                headers=dict(headers),
-                timeout=_TIMEOUT_S,
-                allow_redirects=False,
-            )
-            content = answer.json()
-        except (ValueError, RecursionError):
-            content = None
-        except requests.RequestException as error:
+            limit.begin()
+            with (
+                self._session(limit) as session,
+                session.request(
+                    method,
+                    f"{self._url}{path}",
+                    params=params,
+                    data=data,
+                    headers={**headers, "Accept-Encoding": "identity"},  # else a small answer may unfold
+                    timeout=self._timeout_s,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                status, content = answer.status_code, _content(answer)
+            if limit.overdue:  # an answer that was cut off may look like one that ended
+                raise TimeoutError
+        except (requests.RequestException, OSError) as error:
             # Its text holds the request; only its kind is told.
-            raise XRefused(
-                f"{self._url} cannot be asked: {type(error).__name__}; check [twitter] api_url"
-            ) from None
-        if answer.status_code >= 300 or not isinstance(content, dict):
-            raise XRefused(
-                f"{path}: X answered {answer.status_code}: {_reason(content)}; nothing was changed"
-            )
+            why = limit.overdue or type(error).__name__
+            raise XRefused(f"{self._url} cannot be asked: {why}; check [twitter] api_url") from None
+        finally:
+            limit.end()
+        if status >= 300 or not isinstance(content, dict):
+            raise XRefused(f"{path}: X answered {status}: {_reason(content)}; nothing was changed")
         return content
+
+    def _session(self, limit: TimeLimit) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        if self._proxy:
+            session.proxies = {"http": self._proxy, "https": self._proxy}
+        if self._ca_file:
+            session.verify = self._ca_file
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, LimitedAdapter(limit, self._key.source_address))
+        return session
+
+
+def _content(answer: requests.Response) -> object:
+    """Return the JSON of an answer; None where it is none, or longer than any that X could mean."""
+    raw = bytearray()
+    for piece in answer.iter_content(_PIECE_BYTES):
+        raw += piece
+        if len(raw) > _MAX_ANSWER_BYTES:
+            return None
+    try:
+        return orjson.loads(raw)
+    except ValueError:
+        return None
 
 
 def _reason(content: object) -> str:
@@ -101,15 +127,3 @@ def _reason(content: object) -> str:
     texts = (first.get("message"), content.get("detail"), content.get("title"))
     said = next((text for text in texts if isinstance(text, str) and text), "no reason given")
     return cut(printable(said), _SAID_CHARACTERS)
-
-
-class _FromAddress(HTTPAdapter):
-    """Connects from one of this host's addresses."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Make the pool of connections."""
-        super().init_poolmanager(*args, **options, source_address=(self._address, 0))

@@ -44,20 +44,17 @@ class Questions:
             cache, now = NameCache(client), time.time()
             found = cache.known([name], now)
             if name not in found:
-                with asker_of(self._settings()) as asker:
-                    found = by_names(asker, [name], _quiet)
+                found = by_names(asker_of(self._settings()), [name], _quiet)
                 cache.keep(found, now)
         finally:
             client.close()
         return _existing(found[name])
 
     def _by_id(self, user_id: str) -> XAccount:
-        with asker_of(self._settings()) as asker:
-            return _existing(by_ids(asker, [user_id], _quiet)[user_id])
+        return _existing(by_ids(asker_of(self._settings()), [user_id], _quiet)[user_id])
 
     def _rate(self, values: tuple[str, ...]) -> float:
-        with asker_of(self._settings()) as asker:
-            [volume] = volumes(asker, [inquiry(RuleType.TRACK, "", "", values)], _quiet)
+        [volume] = volumes(asker_of(self._settings()), [inquiry(RuleType.TRACK, "", "", values)], _quiet)
         if volume.reason:
             raise XRefused(volume.reason)
         return volume.posts_a_day / _DAY_S

@@ -43,7 +43,8 @@ class Naming:
                 requests = counted(-(-len(missing) // TOGETHER), "request")
                 what = f"to look up {counted(len(missing), 'name')} at X ({requests})"
                 agree(what, price, agreed=self.may_spend)
-                with asker_of(self.kit.settings, self.key_name) as asker, progress_bar("asking X") as show:
+                asker = asker_of(self.kit.settings, self.key_name)
+                with progress_bar("asking X") as show:
                     new = by_names(asker, missing, show)
                 cache.keep(new, now)
                 found |= new

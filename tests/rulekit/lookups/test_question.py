@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import pytest
 from support.keypools import make_key
 from support.rawserver import RawServer
+from support.waiting import DEADLINE_S
 
 from traptor.rulekit.lookups.accounts import by_names
 from traptor.rulekit.lookups.asker import Asker
@@ -18,7 +21,38 @@ def test_an_answer_that_cannot_be_read_does_not_mean_that_there_is_no_account(bo
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     with (
         closing(RawServer(lambda _request: [head + body])) as server,
-        Asker(make_key("a", bearer_token="t0ken"), server.url) as asker,
         pytest.raises(XRefused, match="X answered 200: its answer cannot be read; nothing was changed"),
     ):
-        by_names(asker, ["bo"], lambda _done, _all: None)
+        by_names(asker_of(server), ["bo"], lambda _done, _all: None)
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n["])
+def test_an_answer_that_drips_ends_in_time(start: bytes) -> None:
+    """Each byte comes long before a single read would time out."""
+
+    def drip(_request: bytes) -> Iterator[bytes]:
+        yield start
+        while True:
+            yield b"1"
+            time.sleep(0.05)
+
+    with (
+        closing(RawServer(drip)) as server,
+        pytest.raises(XRefused, match=r"cannot be asked: no answer within 0\.3 s; check \[twitter\] api_url"),
+    ):
+        by_names(asker_of(server, timeout_s=0.3), ["bo"], lambda _done, _all: None)
+
+
+def test_an_answer_without_an_end_is_not_read_to_its_end() -> None:
+    def pour(_request: bytes) -> Iterable[bytes]:
+        return (part for part in [b"HTTP/1.1 200 OK\r\n\r\n", *[b" " * (1 << 20)] * 64])
+
+    with (
+        closing(RawServer(pour)) as server,
+        pytest.raises(XRefused, match="X answered 200: its answer cannot be read"),
+    ):
+        by_names(asker_of(server), ["bo"], lambda _done, _all: None)
+
+
+def asker_of(server: RawServer, timeout_s: float = DEADLINE_S) -> Asker:
+    return Asker(make_key("a", bearer_token="t0ken"), server.url, timeout_s=timeout_s)
