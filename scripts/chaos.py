@@ -9,6 +9,7 @@ from appchaos_parts.appchaos import FILLS, AppChaos
 from appchaos_parts.appchaos import Options as AppOptions
 from appchaos_parts.report import Report as AppReport
 from chaos_parts.chaos import Chaos, Options
+from chaos_parts.outputs import To
 from chaos_parts.report import Report
 from trial.command import carry_out
 from trial.folder import TrialFolder, default_place
@@ -25,6 +26,13 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
     show_default=True,
     type=click.Choice(["v1.1", "v2"]),
     help="v2: one app at X, its worker, its filters and its bill.",
+)
+@click.option(
+    "--to",
+    default=To.KAFKA.value,
+    show_default=True,
+    type=click.Choice([to.value for to in To]),
+    help="With --api v1.1: a real Kafka, or files of JSON lines, whose disk is then filled.",
 )
 @click.option(
     "--connections",
@@ -60,6 +68,7 @@ RATE, APP_RATE = 300.0, 250.0  # X writes no more than 250 posts a second to a s
 def main(
     minutes: float,
     api: str,
+    to: str,
     connections: int,
     fills: str,
     seed: int,
@@ -71,7 +80,8 @@ def main(
     """Kill, stop and disturb a whole collection on this machine for so many minutes, and account for it.
 
     Five connections to a local Twitter that fails at random, a real Kafka and a real Redis. Workers, the
-    supervisor, Kafka and Redis are killed; rules, keys and settings change; disks are filled. The exit status
+    supervisor, Kafka and Redis are killed; Kafka's topic is deleted; rules, keys and settings change; disks
+    are filled. The exit status
     is 0 when nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left
     behind. With --api v2 one app at X has its worker and its supervisor killed, streams ended in every way,
     requests refused, and rules changed; the bill is accounted for, too. With --fills gaps are filled
@@ -85,7 +95,9 @@ def main(
             of_app = AppOptions(minutes, rate or APP_RATE, seed, every, connections, fills)
             report: Report | AppReport = AppChaos(of_app, folder, interrupt, click.echo).run()
         else:
-            report = Chaos(Options(minutes, rate or RATE, seed, every), folder, interrupt, click.echo).run()
+            report = Chaos(
+                Options(minutes, rate or RATE, seed, every, To(to)), folder, interrupt, click.echo
+            ).run()
         if not report.breaches:
             folder.remove_state()  # otherwise the ledger is needed to find out why
         return report

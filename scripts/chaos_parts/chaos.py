@@ -19,15 +19,16 @@ from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
 from chaos_parts.disks import Disks
-from chaos_parts.evidence import kept_tweets, read_topic, sent_tweets, started
+from chaos_parts.evidence import sent_tweets
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.ledger import read_ledger
-from chaos_parts.leftovers import leftovers, messages_left
+from chaos_parts.leftovers import files_left
 from chaos_parts.masters import Masters
+from chaos_parts.outputs import OUTPUTS, To
 from chaos_parts.quiet import Quiet
 from chaos_parts.report import LONG_RUN_MINUTES, Report
 from chaos_parts.schedule import FULL_DISKS, Kind, schedule
-from chaos_parts.stage import DEAD_LETTERS, MAX_CONNECTIONS, STALL_TIMEOUT_S, TOPIC, Stage
+from chaos_parts.stage import MAX_CONNECTIONS, STALL_TIMEOUT_S, Stage
 from chaos_parts.verdict import Found, judged
 from traptor.supervisor.ledger.answers.accounting import imbalances
 
@@ -40,7 +41,7 @@ _SAMPLE_S = 2.0
 _RULES_LOOK_S = 3.0
 _KEEP_MARGIN, _KEEP_MORE = 1.5, 100_000  # tweets of the start and the end
 _DRIFT_S = 0.005
-_KAFKA_BYTES, _TWEET_BYTES = 256 << 20, 8192
+_OUTPUT_BYTES, _TWEET_BYTES = 256 << 20, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Options:
     rate: float  # tweets per second
     seed: int
     every_s: float  # between disturbances, and between faults of the sandbox
+    to: To = To.KAFKA
 
     @property
     def seconds(self) -> float:
@@ -63,9 +65,9 @@ class Options:
         return int(self.rate * self.seconds * _KEEP_MARGIN) + _KEEP_MORE
 
     @property
-    def kafka_bytes(self) -> int:
-        """An upper bound of Kafka's disk usage."""
-        return _KAFKA_BYTES + int(self.rate * self.seconds * _KEEP_MARGIN * _TWEET_BYTES)
+    def output_bytes(self) -> int:
+        """An upper bound of the disk usage of Kafka, or of the files."""
+        return _OUTPUT_BYTES + int(self.rate * self.seconds * _KEEP_MARGIN * _TWEET_BYTES)
 
 
 class Chaos:
@@ -78,8 +80,9 @@ class Chaos:
         self._folder = folder
         self._interrupt = interrupt
         self._say = say
-        self._disks = Disks(folder, options.kafka_bytes, say)
-        self._stage = Stage(folder, options.rate, options.seed, options.most_tweets)
+        self._output = OUTPUTS[options.to](folder)
+        self._disks = Disks(folder, self._output.disk, options.output_bytes, say)
+        self._stage = Stage(folder, self._output, options.rate, options.seed, options.most_tweets)
         self._status = StatusReader(folder.run / "status.json")
         self._log = LogTail(folder.logs / "supervisor.log")
         self._supervisor = Supervisor(folder)
@@ -117,7 +120,7 @@ class Chaos:
     def _make_havoc(self) -> Havoc:
         victims = Victims(
             servers=self._stage.servers,
-            kafka=self._stage.kafka,
+            clusters=self._output.clusters,
             masters=self._masters,
             supervisor=self._supervisor,
             status=self._status,
@@ -126,12 +129,12 @@ class Chaos:
             ini=self._folder.ini,
             disks=self._disks.by_kind,
         )
-        without = FULL_DISKS - self._disks.by_kind.keys()
+        without = self._output.impossible | (FULL_DISKS - self._disks.by_kind.keys())
         if self._options.minutes < LONG_RUN_MINUTES:
             # Soon after an outage of Kafka all workers repeat what was in flight.
             without |= {Kind.KILL_FORKER}
         disturbances = schedule(self._options.seed, self._options.every_s, without)
-        return Havoc(victims, disturbances, (TOPIC, DEAD_LETTERS))
+        return Havoc(victims, disturbances)
 
     def _disturb(self) -> None:
         options = self._options
@@ -166,9 +169,8 @@ class Chaos:
     def _let_it_drain(self) -> None:
         made = self._stage.servers.sandbox.stop_timeline()
         self._say(f"no more tweets are made; there were {made:,}")
-        kafka = self._stage.kafka
-        kafka.wait_until_up()
-        if not self._interrupt.sit_out(Quiet(self._status, kafka, TOPIC), _READ_ON_S):
+        self._output.wait_until_up()
+        if not self._interrupt.sit_out(Quiet(self._status, self._output.ends), _READ_ON_S):
             self._failures.append(f"not all is delivered {_READ_ON_S:g} s after the last tweet")
         self._masters.note_last()
         if zombies := self._masters.zombies():
@@ -198,13 +200,7 @@ class Chaos:
         strikes = sandbox.soak()["strikes"]
         connections = sandbox.connections()
         self._keep({"wall_to_mono_s": self._wall_to_mono, "connections": connections, "strikes": strikes})
-        topic = read_topic(self._stage.kafka, TOPIC)
-        left = leftovers(self._folder.state, self._stage.kafka, DEAD_LETTERS)
-        for former in self._havoc.clusters.former:
-            with started(former):
-                topic += read_topic(former, TOPIC)
-                left += messages_left(former, DEAD_LETTERS)
-        topic = sum(map(kept_tweets, self._havoc.clusters.deleted), topic)
+        topic, dead = self._output.content()
         ledger_file = self._folder.state / "ledger.db"
         verdict = judged(
             Found(
@@ -228,6 +224,7 @@ class Chaos:
             minutes=options.minutes,
             seed=options.seed,
             rate=options.rate,
+            to=options.to,
             disturbances=self._havoc.done,
             missed=self._havoc.missed,
             strikes=Counter(fault["fault"] for strike in strikes for fault in strike["faults"]),
@@ -238,7 +235,13 @@ class Chaos:
             gap_seconds=verdict.ledger.gap_seconds(),
             disagreements=verdict.disagreements,
             trends=self._masters.trends(),
-            failures=[*self._failures, *verdict.faults, *imbalances(ledger_file), *left],
+            failures=[
+                *self._failures,
+                *verdict.faults,
+                *imbalances(ledger_file),
+                *files_left(self._folder.state),
+                *dead,
+            ],
             slowness=self._stage.servers.slowness,
         )
 

@@ -12,6 +12,7 @@ from chaos_parts.schedule import Disturbance
 Undo = Callable[[], object]
 
 _ANSWER_S = 0.3
+_PATIENCE_S = 10.0  # with a broker that was started and may still be busy
 _FIRST_PARTITIONS = 3
 _MOST_PARTITIONS = 5
 
@@ -57,7 +58,7 @@ class Clusters:
 
         Raises ProcessLookupError while there is no topic.
         """
-        if not self._has_topics or not self._kafka.answers(_ANSWER_S):
+        if not self._has_topics or not self._kafka.answers(_PATIENCE_S):
             raise ProcessLookupError
         topic = self._topics[0]
         self.deleted.append(self._kafka.keep_topic(topic))

@@ -27,7 +27,7 @@ class SentTweet:
 
 @dataclass(frozen=True)
 class Topic:
-    """The content of the topic: how often each tweet came from each connection."""
+    """The content of the output, which mostly is a topic: how often each tweet came from each connection."""
 
     counts: Counter[Delivery]
     redelivered: int  # of these: marked as sent again
@@ -54,10 +54,10 @@ class Deliveries:
     sent: int
     in_gaps: int  # sent while the ledger has a gap for that connection
     due: int  # sent outside of gaps
-    lost: int  # due, and not on the topic
-    arrived_in_gaps: int  # on the topic although not expected
+    lost: int  # due, and not in the output
+    arrived_in_gaps: int  # in the output although not expected
     losses: tuple[str, ...]  # one line each, for people
-    sent_again: int = 0  # repeats on the topic that the sandbox sent over a second stream of the connection
+    sent_again: int = 0  # repeats in it that the sandbox sent over a second stream of the connection
 
 
 def account(
@@ -107,9 +107,9 @@ def _told(writes: Iterable[tuple[OpenedStream, float]]) -> str:
 def _loss(tweet_id: str, at: float, name: str | None, ledger: Timelines) -> str:
     """Describe a lost tweet: its id, and its distance from the gaps around it."""
     if name is None:
-        return f"{tweet_id}, sent on a stream that nobody claims, is nowhere on the topic"
+        return f"{tweet_id}, sent on a stream that nobody claims, is nowhere in the output"
     gaps = [entry for entry in ledger.of(name) if entry.cause]
     before = [f"{at - g.until:.3f} s after a gap ({g.cause})" for g in gaps if g.until < at]
     after = [f"{g.since - at:.3f} s before a gap ({g.cause})" for g in gaps if g.since > at]
     around = ", ".join(before[-1:] + after[:1])
-    return f"{tweet_id}, sent {around or 'far from any gap'}, is not on the topic from {name}"
+    return f"{tweet_id}, sent {around or 'far from any gap'}, is not in the output of {name}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kafka_parts.broker import KafkaProcess
 from trial.judge import Silence
 from trial.rulebook import GROUPS, Rulebook
 from trial.servers import Servers
@@ -34,7 +33,7 @@ class Victims:
     """Everything that can be disturbed."""
 
     servers: Servers
-    kafka: KafkaProcess
+    clusters: Clusters
     masters: Masters
     supervisor: Supervisor
     status: StatusReader
@@ -54,13 +53,9 @@ class _Undoing:
 
 
 class Havoc:
-    """Carries out a schedule; `done` counts by kind, `missed` those that found no target.
+    """Carries out a schedule; `done` counts by kind, `missed` those that found no target."""
 
-    `topics` are those of Kafka; `clusters` tells what became of them.
-    """
-
-    def __init__(self, victims: Victims, disturbances: Iterator[Disturbance], topics: Sequence[str]) -> None:
-        self.clusters = Clusters(victims.kafka, topics)
+    def __init__(self, victims: Victims, disturbances: Iterator[Disturbance]) -> None:
         self._on = victims
         self._disturbances = disturbances
         self._next = next(disturbances)
@@ -73,9 +68,9 @@ class Havoc:
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
             Kind.STOP_SUPERVISOR: self._stop_supervisor,
             Kind.STOP_SUPERVISOR_LONG: self._stop_and_kill_supervisor,
-            Kind.KILL_KAFKA: self.clusters.kill,
-            Kind.REBUILD_KAFKA: self.clusters.rebuild,
-            Kind.REMAKE_TOPIC: self.clusters.remake_topic,
+            Kind.KILL_KAFKA: victims.clusters.kill,
+            Kind.REBUILD_KAFKA: victims.clusters.rebuild,
+            Kind.REMAKE_TOPIC: victims.clusters.remake_topic,
             Kind.KILL_REDIS: self._kill_redis,
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
@@ -87,6 +82,7 @@ class Havoc:
             Kind.FILL_STATE: self._fill_disk,
             Kind.FILL_LOGS: self._fill_log_disk,
             Kind.FILL_KAFKA: self._fill_kafka_disk,
+            Kind.FILL_OUTPUT: self._fill_disk,
         }
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
@@ -187,7 +183,7 @@ class Havoc:
 
         def start_anew() -> None:
             free()
-            self.clusters.start_anew()
+            self._on.clusters.start_anew()
 
         return start_anew
 

@@ -1,4 +1,4 @@
-"""Find what may not be left when the supervisor has ended and Kafka has received everything."""
+"""Find what may not be left when the supervisor has ended and the output has received everything."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from kafka_parts.broker import KafkaProcess
 from kafka_parts.reader import TopicReader
 
 _FOLDERS = ("outbox", "undelivered", "dead-letters")
-
-
-def leftovers(state: Path, kafka: KafkaProcess, dead_letters: str) -> list[str]:
-    """Return what is in the folders and on the topic that should be empty."""
-    return files_left(state) + messages_left(kafka, dead_letters)
 
 
 def files_left(state: Path) -> list[str]:

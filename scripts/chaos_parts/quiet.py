@@ -1,10 +1,9 @@
-"""Tell whether everything that was sent has reached the topic."""
+"""Tell whether everything that was sent has reached the output."""
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaException
-from kafka_parts.broker import KafkaProcess
-from kafka_parts.reader import TopicReader
+from collections.abc import Callable
+
 from trial.still import Still
 from trial.view import StatusReader
 
@@ -12,12 +11,12 @@ _STILL_S = 3.0  # without any movement for this long, everything is read
 
 
 class Quiet:
-    """True once no worker has pending messages, and neither counters nor the topic's ends move any more."""
+    """True once no worker has pending messages, and neither counters nor the output's ends move any more."""
 
-    def __init__(self, status: StatusReader, kafka: KafkaProcess, topic: str) -> None:
+    def __init__(self, status: StatusReader, ends: Callable[[], object]) -> None:
+        """Take what returns the ends; None: unknown."""
         self._status = status
-        self._kafka = kafka
-        self._topic = topic
+        self._ends = ends
         self._still = Still(self._moving, _STILL_S)
 
     def __call__(self) -> bool:
@@ -27,11 +26,3 @@ class Quiet:
     def _moving(self) -> object:
         counters = [(c.name, c.received, c.delivered) for c in self._status.look().connections]
         return counters, self._ends() or object()  # unknown ends count as moving
-
-    def _ends(self) -> dict[int, int] | None:
-        """Return the ends of the topic; None while a killed broker still recovers its data."""
-        try:
-            with TopicReader(self._kafka.bootstrap_servers, self._topic) as reader:
-                return reader.ends()
-        except KafkaException:
-            return None

@@ -27,6 +27,7 @@ class Report:
     minutes: float
     seed: int
     rate: float
+    to: str
     disturbances: Mapping[str, int]
     missed: Mapping[str, int]  # disturbances without a target
     strikes: Mapping[str, int]
@@ -54,7 +55,7 @@ class Report:
 
     @property
     def doubled_share(self) -> float:
-        """The share among all tweets on the topic of those repeated though the sandbox sent them once."""
+        """The share among all tweets delivered of those repeated though the sandbox sent them once."""
         repeated = self.topic.doubled - self.deliveries.sent_again
         return repeated / self.topic.messages if self.topic.messages else 0.0
 
@@ -82,6 +83,7 @@ class Report:
             "minutes": self.minutes,
             "seed": self.seed,
             "rate": self.rate,
+            "to": self.to,
             "disturbances": dict(self.disturbances),
             "missed": dict(self.missed),
             "strikes": dict(self.strikes),
@@ -99,7 +101,7 @@ class Report:
 
     def lines(self) -> Iterable[str]:
         """Yield the lines of the table."""
-        yield f"{self.minutes:g} minutes at {self.rate:g} tweets a second, seed {self.seed}"
+        yield f"{self.minutes:g} minutes at {self.rate:g} tweets a second, to {self.to}, seed {self.seed}"
         yield from _rows("disturbances", self.disturbances)
         yield from _rows("disturbances that met nobody", self.missed)
         yield from _rows("faults of the sandbox", self.strikes)
@@ -121,11 +123,11 @@ class Report:
         yield "tweets, for each connection that they were sent to"
         yield _row("sent by the sandbox", f"{deliveries.sent:,}")
         yield _row("in the ledger's gaps", f"{deliveries.in_gaps:,}")
-        yield _row("of these on the topic all the same", f"{deliveries.arrived_in_gaps:,}")
+        yield _row("of these delivered all the same", f"{deliveries.arrived_in_gaps:,}")
         yield _row("due", f"{deliveries.due:,}")
         yield _row("lost", f"{deliveries.lost:,}")
         yield from (f"    {loss}" for loss in deliveries.losses[:_SHOWN])
-        yield _row("on the topic", f"{topic.messages:,}")
+        yield _row("delivered", f"{topic.messages:,}")
         yield _row("doubled", f"{topic.doubled:,}")
         yield _row("of these sent over two streams", f"{deliveries.sent_again:,}") + (
             f"  (the rest: {self.doubled_share:.3%})"

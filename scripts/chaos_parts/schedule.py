@@ -20,6 +20,7 @@ class Target(StrEnum):
     KEYS = "keys"
     STATE_DISK = "disk of the state"
     LOG_DISK = "disk of the logs"
+    OUTPUT_DISK = "disk of the output"
 
 
 class Kind(StrEnum):
@@ -46,9 +47,12 @@ class Kind(StrEnum):
     FILL_STATE = "disk of state_dir filled"
     FILL_LOGS = "disk of log_dir filled"
     FILL_KAFKA = "disk of Kafka filled"
+    FILL_OUTPUT = "disk of the output filled"
 
 
-FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_KAFKA})
+FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_KAFKA, Kind.FILL_OUTPUT})
+OF_KAFKA = frozenset({Kind.KILL_KAFKA, Kind.REBUILD_KAFKA, Kind.REMAKE_TOPIC, Kind.FILL_KAFKA})
+OF_JSONL = frozenset({Kind.FILL_OUTPUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ HABITS = {
     Kind.FILL_STATE: Habit(2, Target.STATE_DISK, (3.0, 12.0), 5.0),
     Kind.FILL_LOGS: Habit(1, Target.LOG_DISK, (2.0, 8.0), 5.0),
     Kind.FILL_KAFKA: Habit(1, Target.KAFKA, (1.0, 6.0), 20.0),
+    Kind.FILL_OUTPUT: Habit(2, Target.OUTPUT_DISK, (3.0, 12.0), 5.0),
 }
 
 

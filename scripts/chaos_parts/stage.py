@@ -1,21 +1,17 @@
-"""The surroundings of the supervisors: a local Twitter, Redis with rules, Kafka with topics, keys, an ini."""
+"""The surroundings of the supervisors: a local Twitter, Redis with rules, an output, keys, an ini."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from kafka_parts.broker import KafkaProcess
-from kafka_parts.jars import jars
 from trial.accounts import make_accounts, write_ini
 from trial.folder import TrialFolder
-from trial.interrupt import out_of_reach
 from trial.rulebook import Rulebook
 from trial.servers import Servers
 
 from chaos_parts.keyring import Keyring
+from chaos_parts.outputs import Output
 
-TOPIC = "traptor"
-DEAD_LETTERS = f"{TOPIC}.dlq"
 STALL_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1  # of each key
 _KEYS = 9  # five for the connections, the rest as spares
@@ -32,7 +28,6 @@ _SANDBOX_OPTIONS: tuple[str, ...] = (
 _SANDBOX_OPTIONS += ("--framing", "any", "--chunking", "any")
 # Short waits, so that each kind of trouble occurs many times; budgets that never run out.
 _OPTIONS: dict[str, dict[str, str]] = {
-    "traptor": {"output": "kafka"},
     "supervisor": {
         "refresh_min_interval": "2s",
         "restart_backoff_max": "5s",
@@ -58,7 +53,7 @@ _OPTIONS: dict[str, dict[str, str]] = {
 class Stage:
     """A context manager that starts all of it, writes the ini, and ends all of it."""
 
-    def __init__(self, folder: TrialFolder, rate: float, seed: int, most_tweets: int) -> None:
+    def __init__(self, folder: TrialFolder, output: Output, rate: float, seed: int, most_tweets: int) -> None:
         """Prepare the stage; `most_tweets` is how many the sandbox must remember."""
         self._folder = folder
         self._seed = seed
@@ -66,21 +61,20 @@ class Stage:
         timeline = ("--rate", str(rate), "--seed", str(seed), "--keep", str(most_tweets))
         tls = ("--tls", str(folder.path / _CA_FILE))
         self.servers = Servers(folder, self._accounts, *timeline, *tls, *_SANDBOX_OPTIONS)
-        self.kafka = KafkaProcess(folder.kafka / "broker")  # and beside it those that it replaces
+        self._output = output
 
     def __enter__(self) -> Stage:
-        jars()  # before anything is started: fetching them takes time
+        self._output.prepare()  # before anything is started: it takes time
         with ExitStack() as started:
             started.enter_context(self.servers)
-            started.callback(self.kafka.kill)
-            with out_of_reach():
-                self.kafka.launch()
+            started.callback(self._output.kill)
+            self._output.launch()
             self._prepare()
             started.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kafka.kill()
+        self._output.kill()
         self.servers.__exit__()
 
     def _prepare(self) -> None:
@@ -88,11 +82,9 @@ class Stage:
         self.rules.load()
         self.keyring = Keyring(self._accounts, self._folder.path / _KEY_FILE, self.servers)
         self.keyring.write()
-        kafka = {"bootstrap_servers": self.kafka.bootstrap_servers, "topic": TOPIC}
         twitter = {"stream_url": self.servers.stream_url}
         if self._seed % 2:  # every other seed uses TLS
             twitter = {"stream_url": self.servers.tls_stream_url, "stream_ca_file": _CA_FILE}
-        options = {**_OPTIONS, "kafka": kafka, "twitter": {**_OPTIONS["twitter"], **twitter}}
+        options = {**_OPTIONS, **self._output.options(), "twitter": {**_OPTIONS["twitter"], **twitter}}
         write_ini(self._folder, self.servers.redis_url, options=options)
-        self.kafka.wait_until_up()
-        self.kafka.ensure_topics([TOPIC, DEAD_LETTERS])
+        self._output.wait_until_up()

@@ -30,6 +30,20 @@ def test_a_collection_in_which_everything_is_killed_accounts_for_every_tweet(tmp
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
+def test_a_collection_into_files_whose_disk_is_filled_accounts_for_every_tweet(tmp_path: Path) -> None:
+    options = ["--to", "jsonl", "--minutes", "0.3", "--every", "1", "--rate", "200", "--seed", "2"]
+    told = figures_of("chaos.py", tmp_path, *options, within_s=580)
+    assert told["deliveries"]["lost"] == 0
+    assert told["deliveries"]["due"] > 500
+    assert told["supervisors"] > 1
+    assert told["disturbances"]["disk of the output filled"] >= 1
+    assert told["disturbances"]["disk of state_dir filled"] >= 1
+    assert told["disturbances"]["disk of log_dir filled"] >= 1
+    assert "Kafka killed" not in told["disturbances"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_an_app_in_which_everything_is_disturbed_accounts_for_every_post(tmp_path: Path) -> None:
     options = ["--api", "v2", "--minutes", "0.7", "--every", "1.8", "--rate", "100"]
     told = figures_of("chaos.py", tmp_path, *options, within_s=580)

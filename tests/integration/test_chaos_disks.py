@@ -11,6 +11,7 @@ from chaos_parts import disks as disks_module
 from chaos_parts.disks import Disks
 from chaos_parts.schedule import FULL_DISKS, Kind, schedule
 from support.smalldisk import MakeDisk
+from trial.evidence import written_tweets
 from trial.folder import TrialFolder
 from trial.logtail import LogTail
 from trial.smalldisk import NoSmallDisk
@@ -26,8 +27,8 @@ def folder(tmp_path: Path, make_disk: MakeDisk) -> TrialFolder:
 
 def test_what_is_on_them_is_kept_without_what_filled_them(folder: TrialFolder) -> None:
     said: list[str] = []
-    with Disks(folder, 64 * MB, said.append) as disks:
-        assert disks.by_kind.keys() == FULL_DISKS
+    with Disks(folder, Kind.FILL_KAFKA, 64 * MB, said.append) as disks:
+        assert disks.by_kind.keys() == FULL_DISKS - {Kind.FILL_OUTPUT}
         (folder.state / "outbox").mkdir()
         (folder.state / "outbox" / "file").write_text("a message")
         (folder.logs / "supervisor.log").write_text("a line\n")
@@ -43,6 +44,21 @@ def test_what_is_on_them_is_kept_without_what_filled_them(folder: TrialFolder) -
     assert said == []
 
 
+def test_the_disk_of_the_output_is_filled_and_the_tweets_on_it_are_kept(folder: TrialFolder) -> None:
+    said: list[str] = []
+    with Disks(folder, Kind.FILL_OUTPUT, 64 * MB, said.append) as disks:
+        assert disks.by_kind.keys() == FULL_DISKS - {Kind.FILL_KAFKA}
+        (folder.output / "track:0.jsonl").write_text('{"id_str":"1"}\n')
+        disks.by_kind[Kind.FILL_OUTPUT].fill()
+        with pytest.raises(OSError, match="No space left"):
+            (folder.output / "follow:0.jsonl").write_bytes(b"x" * MB)
+        (folder.state / "room").write_bytes(b"x" * MB)
+        (folder.output / "follow:0.jsonl").unlink()
+    assert written_tweets(folder.output) == {"track:0": {"1": 1}}
+    assert [path.name for path in folder.output.iterdir()] == ["track:0.jsonl"]
+    assert said == []
+
+
 def test_where_there_can_be_none_the_chaos_says_so_and_goes_on_without(
     folder: TrialFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,18 +68,22 @@ def test_where_there_can_be_none_the_chaos_says_so_and_goes_on_without(
 
     monkeypatch.setattr(disks_module, "enter_mount_namespace", refuse)
     said: list[str] = []
-    with Disks(folder, 64 * MB, said.append) as disks:
+    with Disks(folder, Kind.FILL_KAFKA, 64 * MB, said.append) as disks:
         assert disks.by_kind == {}
     assert said == ["no disk is filled: full disks cannot be tried here: run as root"]
     kinds = schedule(1, 2.0, FULL_DISKS - disks.by_kind.keys())
     assert {next(kinds).kind for _ in range(200)} == set(Kind) - FULL_DISKS
 
 
-def test_a_kafka_that_needs_more_memory_than_there_is_is_left_on_its_disk(folder: TrialFolder) -> None:
+@pytest.mark.parametrize("large", [Kind.FILL_KAFKA, Kind.FILL_OUTPUT])
+def test_an_output_that_needs_more_memory_than_there_is_is_left_on_its_disk(
+    folder: TrialFolder, large: Kind
+) -> None:
     said: list[str] = []
-    with Disks(folder, psutil.virtual_memory().total, said.append) as disks:
-        assert disks.by_kind.keys() == FULL_DISKS - {Kind.FILL_KAFKA}
+    with Disks(folder, large, psutil.virtual_memory().total, said.append) as disks:
+        assert disks.by_kind.keys() == {Kind.FILL_STATE, Kind.FILL_LOGS}
     assert len(said) == 1
+    assert said[0].startswith(f"left out: {large}: ")
     assert "let it run for fewer minutes" in said[0]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from chaos_parts.clusters import Clusters
 from chaos_parts.havoc import Havoc, Victims
 from chaos_parts.schedule import FULL_DISKS, HABITS, Disturbance, Kind
 from support.waiting import DEADLINE_S, wait_for
@@ -47,7 +48,8 @@ def on(calls: list[str], tmp_path: Path) -> Any:
     ini = tmp_path / "traptor.ini"
     ini.write_text("[traptor]\n")
     one: Any = Recorder(calls)
-    return Victims(one, one, one, one, one, one, one, ini, dict.fromkeys(FULL_DISKS, one))
+    kafka = Clusters(one, ("posts",))
+    return Victims(one, kafka, one, one, one, one, one, ini, dict.fromkeys(FULL_DISKS, one))
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def sleeper() -> Iterator[psutil.Process]:
 
 def havoc(on: Any, *disturbances: Disturbance) -> Havoc:
     never = Disturbance(Kind.RELOAD, 1e9, 0.0, 0.0, 0.0)
-    return Havoc(on, iter([*disturbances, never, never]), ("posts",))
+    return Havoc(on, iter([*disturbances, never, never]))
 
 
 def one(kind: Kind, at_s: float = 1.0, lasts_s: float = 0.0) -> Disturbance:
@@ -83,7 +85,7 @@ def test_what_lasts_is_undone_in_time_and_in_order(on: Any, calls: list[str]) ->
 
 def test_a_cluster_that_replaces_another_gets_its_topics_once_it_answers(on: Any, calls: list[str]) -> None:
     answers = iter([False, False, True])
-    on.kafka.answers = lambda _: next(answers)
+    on.masters.answers = lambda _: next(answers)
     chaos = havoc(on, one(Kind.REBUILD_KAFKA, 1.0, 2.0))
     chaos.go_on(1.0)
     assert calls == ["rebuild"]
@@ -94,14 +96,14 @@ def test_a_cluster_that_replaces_another_gets_its_topics_once_it_answers(on: Any
         assert calls == ["rebuild", "launch"]
     chaos.go_on(4.5)
     assert calls == ["rebuild", "launch", "ensure_topics"]
-    assert len(chaos.clusters.former) == 1
+    assert len(on.clusters.former) == 1
 
 
 def test_a_deleted_topic_is_kept_first_and_made_anew_once_kafka_answers(on: Any, calls: list[str]) -> None:
     answers = iter([True, False, True])
-    on.kafka.answers = lambda _: next(answers)
+    on.masters.answers = lambda _: next(answers)
     made: list[int] = []
-    on.kafka.ensure_topics = lambda _, partitions: made.append(partitions)
+    on.masters.ensure_topics = lambda _, partitions: made.append(partitions)
     chaos = havoc(on, one(Kind.REMAKE_TOPIC, 1.0, 2.0))
     chaos.go_on(1.0)
     assert calls == ["keep_topic", "delete_topic"]
@@ -109,13 +111,13 @@ def test_a_deleted_topic_is_kept_first_and_made_anew_once_kafka_answers(on: Any,
     assert made == []
     chaos.go_on(3.5)
     assert len(made) == 1
-    assert len(chaos.clusters.deleted) == 1
+    assert len(on.clusters.deleted) == 1
 
 
 @pytest.mark.parametrize("lot", [n / 20 for n in range(20)])
 def test_a_topic_made_anew_never_has_as_many_partitions_as_before(lot: float, on: Any) -> None:
     made = [3]
-    on.kafka.ensure_topics = lambda _, partitions: made.append(partitions)
+    on.masters.ensure_topics = lambda _, partitions: made.append(partitions)
     times = [Disturbance(kind, at_s, 0.0, lot, 0.0) for kind, at_s in REMADE]
     chaos = havoc(on, *times)
     for at_s in range(1, 9):
@@ -138,7 +140,7 @@ def test_a_topic_is_not_deleted_where_there_is_none_or_kafka_is_away(on: Any, ca
     chaos = havoc(on, one(Kind.REBUILD_KAFKA, 1.0, 9.0), one(Kind.REMAKE_TOPIC, 2.0))
     chaos.go_on(2.0)
     assert calls == ["rebuild"]
-    on.kafka.answers = lambda _: False
+    on.masters.answers = lambda _: False
     chaos = havoc(on, one(Kind.REMAKE_TOPIC, 2.0))
     chaos.go_on(2.0)
     assert calls == ["rebuild"]

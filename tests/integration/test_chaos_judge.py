@@ -72,7 +72,7 @@ def test_a_tweet_on_the_topic_from_another_connection_is_lost_for_this_one() -> 
         SentTweet("2", ((3, 20.0),)),
     )
     assert (found.due, found.lost) == (3, 1)
-    assert "from follow:0" in found.losses[0]
+    assert "the output of follow:0" in found.losses[0]
 
 
 def test_a_tweet_that_was_sent_over_two_streams_of_a_connection_is_due_once() -> None:
@@ -284,6 +284,7 @@ def make_report() -> Report:
         minutes=1.0,
         seed=1,
         rate=300.0,
+        to="kafka",
         disturbances={"Kafka killed": 2},
         missed={},
         strikes={"stall": 3},
