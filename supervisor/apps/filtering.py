@@ -46,6 +46,7 @@ class Filtering:
         self._groups: Sequence[Translated] | None = None  # None: Redis was not read yet
         self._is_seen = False  # X told its filters
         self._look_at = 0.0
+        self._noted_at = 0.0  # for when it was last worked out what the filters stand for
         self._saved = Standing()  # what of it is on the disk
         self._saved_at = 0.0
         self._sync = Sync(client, settings.requests, clock, self._save)
@@ -153,8 +154,8 @@ class Filtering:
         return Hold.after(self.trouble, lacking, f"{text}: {self.trouble}", until)
 
     def due(self) -> float:
-        """Return when there is more to do (monotonic seconds)."""
-        now, standing = self._clock().mono, self._sync.standing
+        """Return when there is more to do (monotonic seconds): what is later than `note` knew."""
+        now, standing = self._noted_at, self._sync.standing
         leaving = (one.at + KNOWN_AFTER_S for one in standing.gone.values())
         times = (
             self._again_at,
@@ -182,6 +183,7 @@ class Filtering:
     def note(self) -> None:
         """Work out what the filters stand for now, and which rules are in effect."""
         now, standing = self._clock().mono, self._sync.standing
+        self._noted_at = now
         if self._composed is not None:
             self.in_effect = in_effect(self._groups or (), standing, now, self.in_effect)
         self._meanings = meanings(self._sync.difference(now), self.composed.demands, self._meanings, now)

@@ -22,6 +22,7 @@ from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import AppLimits
 from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.filters.sync.standing import EFFECT_S
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, Reads
 from traptor.supervisor.xapi.batch import NewFilter
@@ -83,6 +84,29 @@ def test_a_post_that_names_a_filter_shows_that_it_is_in_effect(world: AppWorld) 
         return keys(app)
 
     assert world.use(watch) == ["0"]
+
+
+def test_a_filter_that_comes_into_effect_while_a_turn_goes_on_is_noticed_by_the_next(
+    world: AppWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many rules, on a busy machine, working out what is in effect takes a while."""
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> list[list[str]]:
+        note = app.filtering.note
+
+        def slow_note() -> None:
+            note()
+            world.clock.added_s += EFFECT_S + 1
+
+        monkeypatch.setattr(app.filtering, "note", slow_note)
+        due = await app.turn()
+        before = keys(app)
+        assert due <= world.clock().mono, "it looks again at once"
+        await app.turn()
+        return [before, keys(app)]
+
+    assert world.use(watch) == [[], ["0"]]
 
 
 def test_nothing_is_changed_at_x_before_the_rules_are_known(world: AppWorld) -> None:
