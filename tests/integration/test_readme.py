@@ -147,6 +147,7 @@ def test_the_lines_of_the_readme_bring_a_tweet_for_the_readers_own_rule(reader: 
     [hint] = [one.text for one in lines if one.text.startswith("redis-cli PUBLISH")]
     [without_cli] = re.findall(r"`(python -c [^`]+)`", whole)
     [ini] = re.findall(r"```ini\n(.*?)```", whole, re.DOTALL)
+    assert "connects = 1000\n" in ini, "who tries things out starts it more often than Twitter allows"
 
     for line in before[:-1]:
         reader.run(line)
