@@ -62,7 +62,7 @@ def make_collection(
         process.start()
         url = f"redis://127.0.0.1:{valkey.port}/0"
         collection = Collection(tmp_path, client, url, process.client, list(keys))
-        collection.programs = programs
+        collection.programs, collection.tls_url = programs, process.tls_url
         collection.set_accounts()
         made.append((collection, process))
         request.node.stash[_COLLECTIONS].append(collection)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ def start_one(make: Make, *sandbox: str, **options: dict[str, object]) -> tuple[
     """A collection with the connection track:0, for which tweets are made, and its pid."""
     collection = make(Key("k1"), sandbox=sandbox)
     collection.options = options
+    if "--tls" in sandbox:
+        by_tls = {"stream_url": collection.tls_url, "stream_ca_file": sandbox[sandbox.index("--tls") + 1]}
+        collection.options = {**options, "twitter": {**options.get("twitter", {}), **by_tls}}
     collection.add_rules("track:0", ["storm"])
     collection.start()
     pid = collection.wait_streaming("track:0")["track:0"]
@@ -257,13 +261,18 @@ FRAMINGS = {
 }
 
 
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize(
     "framing",
     [pytest.param(name, marks=() if name in ("split", "close") else pytest.mark.long) for name in FRAMINGS],
 )
-def test_what_has_come_is_delivered_before_the_worker_is_killed(make_collection: Make, framing: str) -> None:
+def test_what_has_come_is_delivered_before_the_worker_is_killed(
+    make_collection: Make, framing: str, is_tls: bool, tmp_path: Path
+) -> None:
     """However the answer is framed: nothing waits in the reader for what comes later."""
-    collection, pid = start_one(make_collection, *FRAMINGS[framing])
+    tls = ("--tls", str(tmp_path / "ca.pem")) if is_tls else ()
+    collection, pid = start_one(make_collection, *FRAMINGS[framing], *tls)
+    assert collection.ini.read_text().count("stream_url = https://") == is_tls
     collection.sandbox.stop_timeline()
     came = {tweet["id"] for tweet in collection.sandbox.tweets() if tweet["connections"]}
     wait_for(lambda: delivered(collection) >= came, "all that came, while nothing more comes")

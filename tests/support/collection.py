@@ -96,6 +96,7 @@ class Collection:
     program: tuple[str, ...] = ("-m", "traptor.supervisor")
     process: subprocess.Popen[bytes] | Program | None = None
     programs: Programs | None = None  # None: every start is one of a fresh interpreter
+    tls_url: str = ""  # of a sandbox that also streams over TLS
 
     # ---- set-up
 
