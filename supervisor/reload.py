@@ -18,6 +18,7 @@ from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.connections.planning.roll import restart_limits
 from traptor.supervisor.gaps.interval import instant
+from traptor.supervisor.host.trust import require_trust, written_folders
 from traptor.supervisor.keys.addresses import is_on_this_host, say_unusable
 from traptor.supervisor.keys.conduct.limits import PoolLimits
 from traptor.supervisor.state.gone import forget_gone_keys
@@ -93,6 +94,10 @@ def read_again(old: Settings) -> Settings:
     new = load_settings(old.path)
     if old.keys and not new.keys:
         raise ConfigError([Problem(str(old.path), "no key is left")])
+    # Those in use are not judged again: new keys must not wait for somebody who changes a mode.
+    in_use = written_folders(old.traptor, old.supervisor)
+    named = written_folders(new.traptor, new.supervisor)
+    require_trust({option: folder for option, folder in named.items() if in_use.get(option) != folder})
     return new
 
 

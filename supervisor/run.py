@@ -15,14 +15,14 @@ import click
 from traptor.common.config.sections.supervisor import SupervisorSection
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ConfigError, ExitCode, Problem, TraptorError
-from traptor.common.files.folders import make_private, who_may_change
+from traptor.common.files.folders import make_private
 from traptor.common.logs.event import fields
 from traptor.common.logs.master import MasterLogs, configure_master_logging
 from traptor.common.signals import HANDLED_SIGNALS
 from traptor.common.text import one_line
-from traptor.supervisor.checks import host
 from traptor.supervisor.host.importing import importing
 from traptor.supervisor.host.inherited import require_stdout
+from traptor.supervisor.host.trust import require_trust, written_folders
 from traptor.supervisor.state.locks import RecordLock
 from traptor.supervisor.workers.forking.keeper import ForkerKeeper
 from traptor.supervisor.workers.settings import worker_settings
@@ -37,14 +37,14 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
     """Collect until a signal ends it. Raises TraptorError for what keeps it from beginning."""
     settings = load_settings(config)
     require_stdout(settings, missing_streams)
+    require_trust(written_folders(settings.traptor, settings.supervisor))
     locks = _take_locks(settings.supervisor)
     logs = configure_master_logging(
         settings.logging.level, settings.logging.format, settings.supervisor.log_dir, settings.secrets
     )
     if settings.logging.sentry_dsn:
         logs.report_to(settings.logging.sentry_dsn)
-    folders = host.folders(settings.traptor, settings.supervisor)
-    for warning in (*settings.warnings, *host.shared_folders(folders)):
+    for warning in settings.warnings:
         log.warning("configuration", extra=fields(warning=warning))
     # The forker rehearses from now on, with files in a temporary folder, and is to be ended in good order: a
     # signal waits until the master listens.
@@ -99,8 +99,6 @@ def _take_locks(supervisor: SupervisorSection) -> list[RecordLock]:
         except OSError as error:
             problem = f"{folder} cannot be made: {error.strerror}; make it, or name another folder"
             raise ConfigError([Problem(f"[supervisor] {option}", problem)]) from None
-        if others := who_may_change(folder):
-            raise ConfigError([Problem(f"[supervisor] {option}", f"cannot be trusted: {others}")])
         lock = RecordLock(folder / name)
         lock.take()
         locks.append(lock)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from traptor.common.files.folders import make_private
+from traptor.common.files.opening import open_own
 from traptor.common.files.outboxes import generation_folders
-
-_MODE = 0o640
 
 
 class Content(NamedTuple):
@@ -39,7 +38,7 @@ class CountsFile:
         try:
             if self._fd < 0:
                 make_private(self._path.parent)
-                self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
+                self._fd = open_own(self._path, os.O_WRONLY | os.O_CREAT)
             os.pwrite(self._fd, data, 0)
         except OSError as error:
             return error

@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from traptor.common.files.opening import open_own
+
 _MOST_SPARED_BYTES = 16 << 20
 _SPARED_SHARE = 16
 _LEFT_TIMES = 4
@@ -50,7 +52,7 @@ def allocate(file: Path, from_byte: int, size_bytes: int) -> bool:
 
     Raises OSError for other failures. A file system that cannot reserve space is assumed to have room.
     """
-    fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    fd = open_own(file, os.O_RDWR | os.O_CREAT)
     try:
         os.posix_fallocate(fd, from_byte, size_bytes - from_byte)
     except OSError as error:

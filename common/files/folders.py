@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PRIVATE_MODE = 0o750
+# root:syslog 0775 on Ubuntu, for its rsyslog, which does not run as root.
+_SYSTEM_LOGS = Path("/var/log")
 _ROOT = 0
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -36,8 +38,8 @@ def who_may_change(path: Path) -> str | None:
     """Return a sentence about who else may change the contents of a folder and how to prevent it, or None.
 
     The rule is that of ssh: every folder on the way belongs to this user or root and nobody else may write to
-    it; in a sticky folder such as /tmp others may write, since they cannot remove files of others. Missing
-    folders are checked when they are created.
+    it; in a sticky folder such as /tmp others may write, since they cannot remove files of others, and in
+    /var/log the group that the system gave it to. Missing folders are checked when they are created.
     """
     ways = dict.fromkeys((*_way_to(path.absolute()), *_way_to(path.resolve())))
     return next((fault for place in ways if (fault := _fault(place, is_last=place == path.resolve()))), None)
@@ -54,13 +56,17 @@ def _fault(place: Path, *, is_last: bool) -> str | None:
     except OSError:
         return None  # missing: whoever needs it creates it or reports it as unusable
     if found.st_uid not in (_ROOT, os.geteuid()):
-        owner = _user(found.st_uid)
-        return f"{place} belongs to {owner}: run the supervisor as {owner}, or name a folder of {_user()}"
+        owner, cure = _user(found.st_uid), f"or name a folder of {_user()}"
+        if is_last:
+            cure = f"`chown {_user()} {place}`, {cure}"
+        return f"{place} belongs to {owner}: run the supervisor as {owner}, {cure}"
     if stat.S_ISLNK(found.st_mode):
         return None  # the mode of a link means nothing
     others = found.st_mode & _OTHERS_MAY_WRITE
     if found.st_mode & stat.S_ISVTX and not is_last:
         others = 0
+    if place == _SYSTEM_LOGS and not is_last:
+        others &= ~stat.S_IWGRP
     if others & stat.S_IWGRP and _is_ours_alone(found.st_gid):
         others &= ~stat.S_IWGRP
     if not others:

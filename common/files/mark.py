@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from traptor.common.files.opening import open_own
+
 MARK = "mark"
 _FORM = struct.Struct("<ddd")
 _NOTHING_CAME = bytes(_FORM.size)
@@ -38,7 +40,7 @@ class MarkFile:
 
     def __init__(self, folder: Path) -> None:
         """Create the file in `folder`. Raises OSError."""
-        self._fd = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = open_own(folder / MARK, os.O_WRONLY | os.O_CREAT, 0o644)
         try:  # reserves its bytes in case the disk is full later
             os.pwrite(self._fd, _NOTHING_CAME, 0)
         except OSError:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from traptor.common.files.opening import open_own
+
 OUTBOX_LOCK = "lock"
 _TRIAL = "trial"
 _COUNT = struct.Struct("<QQ")  # content of that file: messages, bytes
@@ -132,7 +134,7 @@ def _size(path: Path) -> int:
 def is_ownerless(outbox: Path | str) -> bool:
     """Tell whether no process has this outbox open now."""
     try:
-        fd = os.open(f"{outbox}/{OUTBOX_LOCK}", os.O_RDWR | os.O_CLOEXEC)
+        fd = open_own(f"{outbox}/{OUTBOX_LOCK}", os.O_RDWR)
     except OSError:
         return False
     try:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import IO
 
 from traptor.common.files.names import FileId, id_of, leads_elsewhere
+from traptor.common.files.opening import open_own, stream_behind
 from traptor.common.logs.throttle import Losses, loss_record
 from traptor.common.stdstream import StdStream
 
-# Others get no read permission; O_NONBLOCK so that opening a FIFO in place of a file does not block.
+# Others get no read permission.
 _MODE = 0o640
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_STREAM_FLAGS = _FLAGS | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
 class LineHandler(logging.Handler):
@@ -57,9 +59,9 @@ class LineHandler(logging.Handler):
         """Write the record, or count it as lost."""
         try:
             self.write_line(self._line(record))
-        except Exception:  # noqa: BLE001  # a record that cannot even be formatted must not stop a stream
+        except Exception as error:  # noqa: BLE001  # one that cannot even be formatted must not stop a stream
             self.fails = True
-            self._lose()
+            self._lose(error)
         else:
             self.fails = False
             self._tell_of_losses()
@@ -67,13 +69,13 @@ class LineHandler(logging.Handler):
     def _line(self, record: logging.LogRecord) -> bytes:
         return f"{self.format(record)}\n".encode(errors="backslashreplace")
 
-    def _lose(self) -> None:
+    def _lose(self, error: Exception) -> None:
         self._losses.add()
         if self._tell is not None:
             self._told_elsewhere.add()
             if count := self._told_elsewhere.due():
                 self._told_elsewhere.told(count)
-                self._tell(loss_record(count, self._where))
+                self._tell(loss_record(count, self._where, error))
 
     def _tell_of_losses(self) -> None:
         if count := self._losses.due():
@@ -142,7 +144,10 @@ class LogFile(LineHandler):
             self._open()
 
     def _open(self) -> None:
-        fd = os.open(self._path, _FLAGS, _MODE)
+        if stream := stream_behind(self._path):
+            fd = os.open(stream, _STREAM_FLAGS)
+        else:
+            fd = open_own(self._path, _FLAGS, _MODE)
         try:
             os.dup2(fd, self._fd, inheritable=False)
             self._opened = id_of(fd)

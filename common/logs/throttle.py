@@ -74,8 +74,9 @@ class Losses:
         self._next_at = self._clock() + SAY_INTERVAL_S
 
 
-def loss_record(count: int, where: str) -> logging.LogRecord:
-    """Return a record that reports `count` lost records."""
+def loss_record(count: int, where: str, error: Exception | None = None) -> logging.LogRecord:
+    """Return a record that reports `count` lost records, and why the last one was."""
     record = logging.LogRecord("traptor.logs", logging.WARNING, "", 0, "log lines lost", (), None)
-    record.fields = {"count": count, "log": where}
+    why = {} if error is None else {"error": getattr(error, "strerror", None) or str(error)}
+    record.fields = {"count": count, "log": where, **why}
     return record

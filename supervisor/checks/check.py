@@ -34,6 +34,7 @@ from traptor.supervisor.checks.probe import probe_output
 from traptor.supervisor.checks.redis import find_foreign_heartbeats, find_unknown_types
 from traptor.supervisor.checks.running import Running, find_running, shared_heartbeat
 from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.host.trust import distrusted, written_folders
 from traptor.supervisor.keys.conduct.states import KeyState
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.state.locks import lock_holder
@@ -138,9 +139,8 @@ async def _check_settings(settings: Settings, found: Findings) -> None:
 def _check_host(sections: Sections, found: Findings) -> None:
     folders = host.folders(sections.traptor, sections.supervisor)
     found.configuration += host.unusable_folders(folders)
-    found.configuration += host.untrusted_folders(sections.supervisor)
+    found.configuration += map(str, distrusted(written_folders(sections.traptor, sections.supervisor)))
     found.configuration += host.socket_problems(sections.supervisor)
-    found.warnings += host.shared_folders(folders)
     found.warnings += host.full_disks(folders)
 
 

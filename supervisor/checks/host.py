@@ -12,7 +12,6 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.sections.supervisor import SupervisorSection
 from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.errors import ConfigError
-from traptor.common.files.folders import who_may_change
 from traptor.supervisor.control.place import socket_path
 from traptor.supervisor.keys.addresses import is_on_this_host
 
@@ -72,21 +71,6 @@ def unusable_folders(named: Iterable[Folder]) -> Iterator[str]:
                 f"{folder.option}: {folder.path} cannot be made or written to;"
                 " make it, or name another folder"
             )
-
-
-def untrusted_folders(supervisor: SupervisorSection | None) -> Iterator[str]:
-    """Yield a sentence for each private folder that others may change."""
-    named = {} if supervisor is None else {"run_dir": supervisor.run_dir, "state_dir": supervisor.state_dir}
-    for option, path in named.items():
-        if others := who_may_change(path):
-            yield f"{option}: cannot be trusted: {others}"
-
-
-def shared_folders(named: Iterable[Folder]) -> Iterator[str]:
-    """Yield a sentence for each folder readable by others that they may also change."""
-    for folder in named:
-        if folder.option in ("log_dir", "output") and (others := who_may_change(folder.path)):
-            yield f"{folder.option}: files written there may end up elsewhere: {others}"
 
 
 def full_disks(named: Iterable[Folder]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from traptor.common.errors import TraptorError
+from traptor.common.files import opening
 
 # Each entry upgrades a file from the version of its index to the next.
 Migrations = Sequence[Sequence[str]]
@@ -15,8 +16,10 @@ Migrations = Sequence[Sequence[str]]
 
 def refuse_link(path: Path) -> None:
     """Raise sqlite3.OperationalError when the path is a link: SQLite would follow it."""
-    if path.is_symlink():
-        raise sqlite3.OperationalError("it is a link to another file; put the file itself there")
+    try:
+        opening.refuse_link(path)
+    except OSError as error:
+        raise sqlite3.OperationalError(error.strerror) from None
 
 
 def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from traptor.common.errors import AlreadyRunning, TraptorError
+from traptor.common.files.opening import open_own
 
 _FLOCK = "hhqqi"  # struct flock of fcntl(2): type, whence, start, length, pid
 
@@ -51,7 +52,7 @@ class RecordLock:
 def lock_holder(path: Path) -> int | None:
     """Return the pid that holds the record lock on a file, without touching it; None when none does."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_own(path, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -85,6 +86,6 @@ class WorkersLock:
 def open_lock_file(path: Path) -> int:
     """Return a descriptor of the file. Raises TraptorError when it cannot be created."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        return open_own(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise TraptorError(f"{path}: {error.strerror}: the supervisor must be able to write there") from None

@@ -13,10 +13,9 @@ import msgspec
 import psutil
 
 from traptor.common.files.disk import is_full
+from traptor.common.files.opening import open_own
 
 _MODE = 0o644
-_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MOST_BYTES = 1 << 26
 
 _Pid = Annotated[int, msgspec.Meta(gt=1, lt=1 << 31)]
@@ -41,7 +40,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file in one step: a reader sees either the old or the new content."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, _NEW_FLAGS, _MODE), "wb") as file:
+    with os.fdopen(open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
         file.write(content)
     os.replace(temporary, path)
 
@@ -77,7 +76,7 @@ class Roster:
 
 def _own_content(path: Path) -> bytes:
     """Return the content of a regular file of this user. Raises OSError, or ValueError for another's."""
-    with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
+    with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             raise ValueError("not a file of ours")

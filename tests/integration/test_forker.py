@@ -75,7 +75,7 @@ def test_a_killed_forker_costs_what_a_crash_of_every_worker_costs(make_collectio
     collection.sandbox.set_rate(100)
     wait_for(lambda: len(collection.tweets("track:0")) > 20, "tweets")
     name = collection.output / "track:0.jsonl"
-    first = put_aside(name, collection.folder / "first.jsonl", "/dev/full")
+    first = put_aside(name, collection.folder / "first.jsonl")
     wait_for(lambda: collection.connection("track:0")["outbox"]["messages"] > 5, "messages wait")
     assert collection.process is not None
     forker, master = collection.forker(), collection.process.pid

@@ -55,8 +55,10 @@ def made(collection: Collection) -> int:
 
 
 def give_output_back(collection: Collection) -> None:
-    """It is on a disk that has room."""
-    point_to(collection.output / "track:0.jsonl", collection.folder / "second.jsonl")
+    """Its folder leads to a disk that has room."""
+    roomy = collection.folder / "roomy"
+    roomy.mkdir()
+    point_to(collection.output, roomy)
 
 
 def fill_outbox(collection: Collection) -> Path:
@@ -64,8 +66,8 @@ def fill_outbox(collection: Collection) -> Path:
 
     Return what was written before.
     """
-    output = collection.output
-    first = put_aside(output / "track:0.jsonl", output / "first.jsonl", "/dev/full")
+    output = collection.output.resolve()
+    first = put_aside(output / "track:0.jsonl", output / "first.jsonl")
     collection.sandbox.set_rate(400)
     wait_outbox_full(collection)
     collection.sandbox.set_rate(10)
@@ -165,5 +167,5 @@ def test_a_drain_worker_empties_a_full_disk_on_which_nothing_can_be_written(
     give_output_back(collection)
     collection.wait_log("worker ended", "connection=track:0", "gen=0", "why=drained")
     assert outboxes(disk.folder / "state", "track:0") == []
-    assert (collection.folder / "second.jsonl").read_bytes().count(b"\n") >= messages
+    assert (collection.output / "track:0.jsonl").read_bytes().count(b"\n") >= messages
     wait_for(lambda: not collection.status()["ownerless"], "none is left")

@@ -163,13 +163,15 @@ def test_with_no_umask_at_all_nobody_else_may_write_to_what_is_made(make_collect
     assert collection.stop() == 0
 
 
-@pytest.mark.parametrize("option", ["run_dir", "state_dir"])
+@pytest.mark.parametrize("option", ["run_dir", "state_dir", "log_dir", "output"])
 def test_a_folder_that_others_may_write_to_is_refused(make_collection: Make, option: str) -> None:
     collection = make_collection(Key("k1"))
     folder = collection.folder / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    collection.options = {"supervisor": {option: folder}}
+    collection.options = (
+        {"traptor": {option: f"jsonl:{folder}"}} if option == "output" else {"supervisor": {option: folder}}
+    )
     collection.write_ini()
     command = [sys.executable, "-m", "traptor.supervisor", "-c", str(collection.ini)]
     for more in ((), ("--check",)):

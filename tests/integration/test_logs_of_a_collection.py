@@ -49,21 +49,29 @@ def test_streams_go_on_without_log_dir_and_what_was_lost_is_said(make_collection
     assert collection.streaming() == pids
 
 
-def test_streams_go_on_with_a_full_log_and_what_was_lost_is_said(make_collection: Make) -> None:
-    """In the other log at once, and in the log itself when there is room again."""
+def test_streams_go_on_with_a_log_that_takes_nothing_and_what_was_lost_is_said(
+    make_collection: Make,
+) -> None:
+    """In the other log at once with the reason, and in the log itself when it takes lines again.
+
+    It is a link to another file, which stays as it is.
+    """
     collection, pids = start_two(make_collection)
     collection.sandbox.set_rules([("track", "storm"), ("follow", "42")])
     log, aside = collection.logs / "track:0.log", collection.folder / "track:0.log"
     log.rename(aside)
-    log.symlink_to("/dev/full")
+    precious = collection.folder / "precious"
+    precious.write_text("precious")
+    log.symlink_to(precious)
     collection.sandbox.fault("garbage")
-    collection.wait_log("log lines lost", "worker=track:0", "track:0.log")
+    collection.wait_log("log lines lost", "worker=track:0", "track:0.log", "links to files are not followed")
     wait_for(lambda: collection.connection("track:0")["total"]["log_lost"] >= 2, "the count in the status")
     log.unlink()
     collection.sandbox.fault("garbage")
     collection.wait_log("log lines lost", "count=", name="track:0")
     assert collection.streaming() == pids
     assert all(WORKER_LINE.fullmatch(line) for line in collection.log("track:0").splitlines())
+    assert precious.read_text() == "precious"
 
 
 # ---- rotation

@@ -27,7 +27,7 @@ Make = Callable[..., Collection]
 def take_output_away(collection: Collection, name: str = "track:0") -> Path:
     """Every write to the connection's file fails from now on, for want of room; return what there was."""
     wait_for(lambda: collection.tweets(name), "tweets")
-    first = put_aside(collection.output / f"{name}.jsonl", collection.folder / "first.jsonl", "/dev/full")
+    first = put_aside(collection.output / f"{name}.jsonl", collection.folder / "first.jsonl")
     wait_for(lambda: waiting(collection, name) > 5, "messages wait in the outbox")
     return first
 

@@ -201,7 +201,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(
     collection.sandbox.set_rules([("track", "storm")])
     output = collection.output / "track:0.jsonl"
     wait_for(lambda: collection.tweets("track:0"), "tweets")
-    first = put_aside(output, collection.folder / "first.jsonl", "/dev/full")
+    first = put_aside(output, collection.folder / "first.jsonl")
     collection.wait_log("waiting for the output", "No space left", "worker=track:0")
     since = collection.status()["at"]
     waiting = collection.connection("track:0")["outbox"]["messages"]
@@ -238,7 +238,7 @@ def test_a_worker_whose_output_is_full_is_replaced_and_the_next_one_writes_what_
     collection.sandbox.set_rules([("track", "storm")])
     output = collection.output / "track:0.jsonl"
     wait_for(lambda: collection.tweets("track:0"), "tweets")
-    first = put_aside(output, collection.folder / "first.jsonl", "/dev/full")
+    first = put_aside(output, collection.folder / "first.jsonl")
     collection.wait_log("waiting for the output", "worker=track:0")
     collection.hint("track:0")
     collection.wait_new_pid("track:0", before["track:0"])

@@ -10,6 +10,7 @@ import psutil
 
 import support.nonsense
 from support.collection import Collection, Json, Key
+from support.nospace import make_full_device
 from support.waiting import wait_for
 
 NONSENSE = (str(Path(support.nonsense.__file__)),)
@@ -69,15 +70,17 @@ def wait_gap(collection: Collection, cause: str, name: str = "track:0") -> Json:
     )
 
 
-def point_to(name: Path, target: Path | str) -> None:
-    """Have a file's name lead to another one from one moment to the next: a worker may look at any time."""
+def point_to(name: Path, target: Path) -> None:
+    """Have a name lead elsewhere from one moment to the next: a worker may look at any time."""
     new = name.with_name(f"{name.name}.new")
     new.symlink_to(target)
     new.replace(name)
 
 
-def put_aside(name: Path, aside: Path, target: Path | str) -> Path:
-    """Keep a file under another name, while its own leads elsewhere from now on."""
+def put_aside(name: Path, aside: Path) -> Path:
+    """Keep a file under another name, while what stands in its place takes nothing, for want of room."""
     aside.hardlink_to(name)
-    point_to(name, target)
+    new = name.with_name(f"{name.name}.new")
+    make_full_device(new)
+    new.replace(name)
     return aside

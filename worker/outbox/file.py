@@ -11,6 +11,7 @@ import lmdb
 
 from traptor.common.files.disk import is_full, spare_bytes
 from traptor.common.files.folders import make_private
+from traptor.common.files.opening import open_own, refuse_link
 from traptor.worker.outbox.room import FileRoom
 
 DATA = "data.mdb"
@@ -54,6 +55,7 @@ class OutboxFile:
     def opened(self) -> lmdb.Environment:
         """Return the open file, creating it at first use. Raises lmdb.Error, OSError."""
         if self._env is None:
+            refuse_link(self.path)
             size_bytes = self.path.stat().st_size if self.path.exists() else 0
             is_new = size_bytes < _EMPTY_BYTES
             if is_new:  # its creator was killed, or had no room: LMDB would call it broken
@@ -160,7 +162,7 @@ class OutboxFile:
 
 
 def _sync(file: Path) -> None:
-    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_own(file, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:

@@ -20,8 +20,9 @@ import msgspec
 
 from traptor.common.files.folders import make_private
 from traptor.common.files.mark import Mark, MarkFile
+from traptor.common.files.opening import open_own
 from traptor.common.files.outboxes import OUTBOX_LOCK, note_count
-from traptor.worker.outbox.file import MODE, PAGE_BYTES, DiskFull, OutboxError, OutboxFile
+from traptor.worker.outbox.file import PAGE_BYTES, DiskFull, OutboxError, OutboxFile
 from traptor.worker.outbox.message import Outgoing
 
 __all__ = ["Batch", "DiskFull", "Outbox", "OutboxError", "OutboxInUse", "portions"]
@@ -93,7 +94,7 @@ class Outbox:
         outbox: Outbox | None = None
         try:
             make_private(nascent)
-            lock_fd = os.open(nascent / OUTBOX_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+            lock_fd = open_own(nascent / OUTBOX_LOCK, os.O_RDWR | os.O_CREAT)
             outbox = cls(folder, lock_fd, synced=synced, max_bytes=max_bytes)
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             outbox._mark = MarkFile(nascent)
@@ -110,7 +111,7 @@ class Outbox:
     def adopt(cls, folder: Path, *, synced: bool, max_bytes: int) -> Outbox:
         """Open the outbox that a generation left. Raises OutboxInUse, OutboxError."""
         try:
-            lock_fd = os.open(folder / OUTBOX_LOCK, os.O_RDWR | os.O_CLOEXEC)
+            lock_fd = open_own(folder / OUTBOX_LOCK, os.O_RDWR)
         except OSError as error:
             raise OutboxInUse(str(folder)) from error
         outbox = cls(folder, lock_fd, synced=synced, max_bytes=max_bytes)

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from traptor.common.files.folders import make_private
+from traptor.common.files.opening import open_own
 from traptor.worker.seen.words import FORMAT, TURNED
 
 MOST_WORDS: Final = 1 << 19  # of each of the two files: 4 MiB
 _NAME, _OLDER, _LOCK = "words", "words.older", "lock"
 _WORD_BYTES: Final = 8
 _ONE: Final = struct.Struct("=Q")
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-_MODE: Final = 0o640
+_FLAGS: Final = os.O_RDWR | os.O_CREAT
 _FORMAT: Final = array("Q", [FORMAT]).tobytes()
 _FIRST_PAUSE_S: Final = 0.0002
 _LONGEST_PAUSE_S: Final = 0.01
@@ -46,7 +46,7 @@ class WordLog:
     def open(self, wait_s: float) -> list[Sequence[int]]:
         """Open the files, and return what stands in them, the older words first."""
         make_private(self._folder)
-        self._lock_fd = os.open(self._folder / _LOCK, _FLAGS, _MODE)
+        self._lock_fd = open_own(self._folder / _LOCK, _FLAGS)
         is_locked = self.lock(wait_s)
         try:
             return self._all()
@@ -178,12 +178,12 @@ class WordLog:
 
     def _open_newest(self) -> None:
         path = self._folder / _NAME
-        self._fd = os.open(path, _FLAGS | os.O_APPEND, _MODE)
+        self._fd = open_own(path, _FLAGS | os.O_APPEND)
         begin = os.pread(self._fd, _WORD_BYTES, 0)
         if begin and begin != _FORMAT:  # of another version, or damaged
             path.unlink()
             os.close(self._fd)
-            self._fd = os.open(path, _FLAGS | os.O_APPEND, _MODE)
+            self._fd = open_own(path, _FLAGS | os.O_APPEND)
             begin = b""
         if not begin:
             os.write(self._fd, _FORMAT)

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from traptor.common.errors import SinkError
 from traptor.common.files.names import FileId, id_of, leads_elsewhere
+from traptor.common.files.opening import LINK, link_refused, open_own
 from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 
 _FOLDER_MODE = 0o755
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-_READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY  # a pipe there keeps nobody waiting
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
 _TAIL_BYTES = 65_536
@@ -59,9 +59,12 @@ class LineFile:
             self._path.parent.mkdir(_FOLDER_MODE, exist_ok=True)
             self._open()
         except OSError as error:
+            what = f"[traptor] output: {self._path} cannot be written"
+            if error.strerror == LINK:
+                raise SinkError(f"{what}: {LINK}, or name another one") from error
             raise SinkError(
-                f"[traptor] output: {self._path} cannot be written ({error.strerror}): make the folder, "
-                "give it to the user that runs Traptor, or name another one"
+                f"{what} ({error.strerror}): make the folder, give it to the user that runs Traptor, "
+                "or name another one"
             ) from error
 
     def write(self, lines: bytes) -> bool:
@@ -140,13 +143,15 @@ class LineFile:
 
     def _open(self) -> None:
         try:
-            mode = self._path.stat().st_mode
+            mode = self._path.lstat().st_mode
         except FileNotFoundError:
             mode = stat.S_IFREG  # it will be created
+        if stat.S_ISLNK(mode):
+            raise link_refused(self._path)
         if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
             raise OSError(0, "it is not a file")
         try:
-            fd = os.open(self._path, _FLAGS, _MODE)
+            fd = open_own(self._path, _FLAGS, _MODE)
         except FileNotFoundError as error:
             raise OSError(errno.ENOENT, _FOLDER_GONE) from error
         self.close()
@@ -171,7 +176,7 @@ def _end_of_last_line(fd: int, size: int) -> int:
 
 def _end_of(path: Path) -> tuple[int, bytes]:
     """Return the last bytes of a file, and where they start; none of what is no file. Raises OSError."""
-    fd = os.open(path, _READ_FLAGS)
+    fd = open_own(path, os.O_RDONLY)
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

@@ -15,6 +15,7 @@ import click
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.settings import Settings, load_settings
 from traptor.common.errors import ExitCode, TraptorError
+from traptor.common.files.opening import open_own
 from traptor.common.text import counted, one_line
 from traptor.supervisor.ctl.collected.asking import asked, key_of
 from traptor.supervisor.ctl.collected.checking import Checking
@@ -207,7 +208,8 @@ def _results(path: Path | None) -> Iterator[IO[bytes]]:
         return
     nascent = path.with_name(f".{path.name}.part")
     try:
-        with nascent.open("wb") as file:
+        nascent.unlink(missing_ok=True)
+        with os.fdopen(open_own(nascent, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             yield file
         os.replace(nascent, path)
     except OSError as error:

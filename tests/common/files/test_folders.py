@@ -83,7 +83,9 @@ def test_in_a_folder_like_tmp_it_is(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_not_trusted(tmp_path: Path, give_away: Callable[[Path], None]) -> None:
     (tmp_path / "run" / "x").mkdir(parents=True)
     give_away(tmp_path / "run")
-    assert "belongs to 54321" in str(who_may_change(tmp_path / "run")) or os.geteuid() == 54321
+    if os.geteuid() == 0:
+        found = str(who_may_change(tmp_path / "run"))
+        assert "belongs to 54321: run the supervisor as 54321, `chown root " in found
     assert who_may_change(tmp_path / "run") is not None
     assert who_may_change(tmp_path / "run" / "x") is not None
 
@@ -126,6 +128,22 @@ def test_another_group_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folder.chmod(0o2775)
     monkeypatch.setattr(folders, "_is_ours_alone", lambda _gid: False)
     assert "the group " in str(who_may_change(folder))
+
+
+@pytest.mark.parametrize(("bits", "trusted"), [(0o775, True), (0o777, False), (0o757, False)])
+def test_the_group_of_the_folder_of_the_systems_logs_may_write_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: int, trusted: bool
+) -> None:
+    """As Ubuntu has it, root:syslog 0775; what lies in it must be ours alone, and it is no folder of ours."""
+    monkeypatch.setattr(folders, "_SYSTEM_LOGS", tmp_path)
+    monkeypatch.setattr(folders, "_is_ours_alone", lambda _gid: False)
+    own = tmp_path / "traptor"
+    own.mkdir(0o750)
+    tmp_path.chmod(bits)
+    assert (who_may_change(own) is None) is trusted
+    assert who_may_change(tmp_path) is not None
+    own.chmod(0o770)
+    assert who_may_change(own) is not None
 
 
 def test_what_is_missing_is_looked_at_when_it_is_made(tmp_path: Path) -> None:

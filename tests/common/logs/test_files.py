@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.nospace import file_size_limit
 
 from traptor.common.logs.files import LogFile
 
@@ -110,7 +111,9 @@ def test_a_removed_folder_costs_records_and_they_are_counted_and_said(
     log_dir.mkdir()
     say(log, "back")
     assert (log_dir / "x.log").read_text() == "INFO back\nWARNING log lines lost\n"
-    assert told == [f"log lines lost {{'count': 1, 'log': '{log_dir / 'x.log'}'}}"]
+    assert told == [
+        f"log lines lost {{'count': 1, 'log': '{log_dir / 'x.log'}', 'error': 'No such file or directory'}}"
+    ]
 
 
 def test_losses_are_told_elsewhere_once_a_minute(
@@ -127,12 +130,13 @@ def test_losses_are_told_elsewhere_once_a_minute(
 def test_a_full_disk_costs_records_and_raises_nothing(
     log_dir: Path, told: Told, clock: Clock, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (log_dir / "full.log").symlink_to("/dev/full")
     handler = LogFile(log_dir / "full.log", CALM, told.tell, clock)
-    say(handler, "lost")
+    with file_size_limit(0):
+        say(handler, "lost")
     assert handler.lost == 1
-    assert len(told) == 1
-    (log_dir / "full.log").unlink()
+    assert told == [
+        f"log lines lost {{'count': 1, 'log': '{log_dir / 'full.log'}', 'error': 'File too large'}}"
+    ]
     say(handler, "back")
     assert (log_dir / "full.log").read_text() == "INFO back\nWARNING log lines lost\n"
     handler.close()
@@ -141,14 +145,9 @@ def test_a_full_disk_costs_records_and_raises_nothing(
 
 def test_a_line_that_a_full_disk_cut_does_not_spoil_the_next(log: LogFile, log_dir: Path) -> None:
     """The size limit of a process takes the beginning of a write, as a disk does that fills up."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     say(log, "0123456789")  # 16 bytes
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
-    try:
+    with file_size_limit(20):
         say(log, "cut in two")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     say(log, "whole again")
     lines = (log_dir / "x.log").read_text().split("\n")
     assert lines == ["INFO 0123456789", "INFO", "INFO whole again", "WARNING log lines lost", ""]
@@ -160,6 +159,42 @@ def test_a_fifo_in_the_place_of_the_file_blocks_nobody(log_dir: Path, told: Told
     say(handler, "lost")
     assert handler.lost == 1
     handler.close()
+
+
+def test_no_link_to_a_file_is_followed(log: LogFile, log_dir: Path, told: Told) -> None:
+    precious = log_dir / "precious"
+    precious.write_text("precious")
+    (log_dir / "x.log").unlink()
+    (log_dir / "x.log").symlink_to(precious)
+    say(log, "lost")
+    log.reopen()
+    assert precious.read_text() == "precious"
+    assert log.lost == 1
+    assert "links to files are not followed: make its folder a link" in told[0]
+
+
+def test_a_folder_that_is_a_link_is_followed(log_dir: Path, told: Told, clock: Clock) -> None:
+    """That is how logs are put on another disk, also those whose names have a colon."""
+    disk = log_dir.rename(log_dir.with_name("disk"))
+    log_dir.symlink_to(disk)
+    handler = LogFile(log_dir / "track:0.log", CALM, told.tell, clock)
+    say(handler, "one")
+    handler.close()
+    assert (disk / "track:0.log").read_text() == "INFO one\n"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1", "/dev/stderr"])
+def test_a_link_to_our_own_stdout_is_written_to(
+    log_dir: Path, told: Told, clock: Clock, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    """As images of containers have them."""
+    (log_dir / "track:0.log").symlink_to(name)
+    handler = LogFile(log_dir / "track:0.log", CALM, told.tell, clock)
+    say(handler, "one")
+    say(handler, "two")
+    handler.close()
+    assert "".join(capfd.readouterr()) == "INFO one\nINFO two\n"
+    assert told == []
 
 
 def test_a_record_that_cannot_be_formatted_is_a_lost_one(log: LogFile) -> None:

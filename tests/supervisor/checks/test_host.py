@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.configuration import Configuration
 
 from traptor.supervisor.checks.host import (
     Folder,
     Free,
     full_disks,
     little_room,
-    shared_folders,
-    untrusted_folders,
     unusable_folders,
 )
 
@@ -49,22 +46,3 @@ def test_what_stands_in_a_folders_place_is_said(tmp_path: Path) -> None:
     named = [Folder(name, tmp_path / name / "state", 0, "") for name in ("file", "link", "folder")]
     assert [text.split(":")[0] for text in unusable_folders(named)] == ["file", "link"]
     assert len(list(full_disks(named))) <= 2
-
-
-def test_a_folder_for_others_eyes_that_they_may_change_is_warned_of(tmp_path: Path) -> None:
-    folders = [Folder(option, tmp_path / option, 0, "") for option in ("log_dir", "output", "run_dir")]
-    for folder in folders:
-        folder.path.mkdir()
-    assert list(shared_folders(folders)) == []
-    for folder in folders:
-        folder.path.chmod(0o777)
-    assert [text.partition(":")[0] for text in shared_folders(folders)] == ["log_dir", "output"]
-
-
-def test_the_folders_for_our_own_files_must_be_ours_alone(config: Configuration, tmp_path: Path) -> None:
-    supervisor = config.load(f"{config.minimal}[supervisor]\nrun_dir = {tmp_path / 'run'}\n").supervisor
-    assert list(untrusted_folders(supervisor)) == []
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run").chmod(0o777)
-    assert [text.partition(":")[0] for text in untrusted_folders(supervisor)] == ["run_dir"]
-    assert list(untrusted_folders(None)) == []

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import multiprocessing
 import os
-import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.nospace import file_size_limit
 from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.errors import SinkError
+from traptor.common.files.disk import is_full
 from traptor.worker.sinks.linefile import LineFile
 
 fork = multiprocessing.get_context("fork")
@@ -31,17 +31,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """Writes beyond `size` bytes are taken in part, or fail, as on a disk that fills up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -103,11 +92,39 @@ def test_a_line_that_the_disk_takes_in_part_is_cut_off_again(tmp_path: Path) -> 
 
 
 def test_a_full_disk_raises_and_leaves_the_file_usable(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl").symlink_to("/dev/full")
     with opened(tmp_path / "x.jsonl") as lines:
-        with pytest.raises(OSError, match="No space left") as raised:
+        with file_size_limit(0), pytest.raises(OSError, match="File too large") as raised:
             lines.write(b"{}\n")
-        assert raised.value.errno == errno.ENOSPC
+        assert is_full(raised.value)
+        assert lines.write(b"{}\n")
+    assert (tmp_path / "x.jsonl").read_bytes() == b"{}\n"
+
+
+def test_no_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    """Neither when it is opened nor later, when somebody puts one in the file's place."""
+    precious, path, clock = tmp_path / "precious", tmp_path / "x.jsonl", Clock()
+    precious.write_text("precious")
+    path.symlink_to(precious)
+    with pytest.raises(SinkError, match=r"x\.jsonl cannot be written: it is a link.*make its folder a link"):
+        LineFile(path).open()
+    assert list(LineFile(path).last_lines()) == []
+    path.unlink()
+    with opened(path, clock) as lines:
+        assert lines.write(b"{}\n")
+        path.unlink()
+        path.symlink_to(precious)
+        clock.now += 2.0
+        with pytest.raises(OSError, match="links to files are not followed"):
+            lines.write(b"{}\n")
+    assert precious.read_text() == "precious"
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    with opened(tmp_path / "out" / "x.jsonl") as lines:
+        assert lines.write(b"{}\n")
+    assert (tmp_path / "disk" / "x.jsonl").read_bytes() == b"{}\n"
 
 
 @given(st.lists(st.binary(max_size=20), max_size=5), st.binary(max_size=99))

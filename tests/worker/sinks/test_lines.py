@@ -6,9 +6,11 @@ import fcntl
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support.nospace import file_size_limit
 from support.outgoing import Heard, other, tweet
 
 from traptor.common.errors import SinkError
@@ -54,22 +56,24 @@ def at_once(sink: LineSink, *messages: Outgoing) -> bool:
     return sink.may_deliver_at_once(messages) and sink.deliver_at_once(messages)
 
 
-def fill_disk(sink: LineSink, path: Path) -> None:
-    """Have every write to `path` fail for want of space, from the next one on."""
-    path.unlink(missing_ok=True)
-    path.symlink_to("/dev/full")
-    look_again(sink)
+class Disk:
+    """A disk that is full, or has room again."""
+
+    def __init__(self) -> None:
+        self._until = ExitStack()
+
+    def fill(self) -> None:
+        self._until.enter_context(file_size_limit(0))
+
+    def free(self) -> None:
+        self._until.close()
 
 
-def free_disk(sink: LineSink, path: Path) -> None:
-    path.unlink()
-    look_again(sink)
-
-
-def look_again(sink: LineSink) -> None:
-    """Have the next write look where the name leads now, and not up to a second later."""
-    for lines in sink._outputs():
-        lines._next_look = 0.0  # type: ignore[attr-defined]
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.free()
 
 
 def test_tweets_and_other_messages_are_lines_in_the_connections_file(
@@ -140,17 +144,17 @@ def test_a_folder_that_cannot_be_used_is_an_error_that_says_what_to_do(tmp_path:
 
 
 def test_on_a_full_disk_nothing_is_delivered_at_once_and_what_was_sent_is_written_when_there_is_room(
-    make_sink: Callable[..., LineSink], path: Path, heard: Heard, caplog: pytest.LogCaptureFixture
+    make_sink: Callable[..., LineSink], path: Path, disk: Disk, heard: Heard, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = make_sink()
-    fill_disk(sink, path)
+    disk.fill()
     with caplog.at_level(logging.INFO):
         assert not at_once(sink, tweet(1))
         assert sink.send(tweet(1), ticket(1))
         sink.serve()
         assert not sink.send(tweet(2), ticket(2)), "it has one line in hand and no room for another"
         assert heard.delivered_numbers == []
-        free_disk(sink, path)
+        disk.free()
         sink.serve()
         assert heard.delivered_numbers == [1]
         assert sink.send(tweet(2), ticket(2))
@@ -161,12 +165,12 @@ def test_on_a_full_disk_nothing_is_delivered_at_once_and_what_was_sent_is_writte
 
 
 def test_no_message_overtakes_the_line_that_is_being_written(
-    make_sink: Callable[..., LineSink], path: Path
+    make_sink: Callable[..., LineSink], path: Path, disk: Disk
 ) -> None:
     sink = make_sink()
-    fill_disk(sink, path)
+    disk.fill()
     assert sink.send(tweet(1), ticket(1))
-    free_disk(sink, path)
+    disk.free()
     assert not at_once(sink, tweet(2))
     sink.serve()
     assert at_once(sink, tweet(2))
@@ -174,10 +178,10 @@ def test_no_message_overtakes_the_line_that_is_being_written(
 
 
 def test_an_output_that_keeps_failing_is_said_once_a_minute(
-    make_sink: Callable[..., LineSink], path: Path, caplog: pytest.LogCaptureFixture
+    make_sink: Callable[..., LineSink], disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = make_sink()
-    fill_disk(sink, path)
+    disk.fill()
     with caplog.at_level(logging.WARNING):
         for number in range(20):
             assert not at_once(sink, tweet(number))
@@ -201,10 +205,10 @@ def test_while_another_generation_writes_there_is_no_room_and_nothing_is_said(
 
 
 def test_what_is_in_hand_when_it_is_closed_is_not_told_as_delivered(
-    make_sink: Callable[..., LineSink], path: Path, heard: Heard
+    make_sink: Callable[..., LineSink], disk: Disk, heard: Heard
 ) -> None:
     sink = make_sink()
-    fill_disk(sink, path)
+    disk.fill()
     assert sink.send(tweet(1), ticket(1))
     sink.close()
     assert heard.delivered_numbers == []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.nospace import file_size_limit
 
 from traptor.common.logs.throttle import SAY_INTERVAL_S, Tally
 from traptor.worker.sinks.kafka.deadletters import DeadLetters
@@ -60,9 +61,23 @@ def test_what_cannot_be_put_aside_is_not_taken_and_that_is_said_once(
 
 
 def test_a_full_disk_leaves_no_broken_line(dead_letters: DeadLetters) -> None:
+    assert dead_letters.write(record(b"{}"), "too large")
+    whole = dead_letters.path.read_bytes()
+    with file_size_limit(len(whole) + 9):
+        assert not dead_letters.write(record(b"{}"), "too large")
+    assert dead_letters.path.read_bytes() == whole
+
+
+def test_nothing_is_written_through_a_link(
+    dead_letters: DeadLetters, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
     dead_letters.path.parent.mkdir()
-    dead_letters.path.symlink_to("/dev/full")
+    dead_letters.path.symlink_to(precious)
     assert not dead_letters.write(record(b"{}"), "too large")
+    assert precious.read_text() == "precious"
+    assert "links to files are not followed" in str(caplog.records[0].__dict__["fields"]["error"])
 
 
 def test_two_generations_write_whole_lines_to_the_same_file(dead_letters: DeadLetters) -> None:
