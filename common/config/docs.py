@@ -37,7 +37,8 @@ code is 78.
 - `${VAR}` stands for an environment variable, and `${file:PATH}` for the text of a file without the white
   space around it (PATH is relative to the ini's folder). Both may be part of a value. A variable or file that
   does not exist is a problem. For a plain `${` write `$${`.
-- Files must be regular files, UTF-8, and at most 1 MiB.
+- Files must be regular files, UTF-8, and at most 1 MiB. Variables must be UTF-8 too, and so must the name of
+  the ini's folder.
 
 ## What a reload does
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +40,7 @@ class SettingsReader:
         self._expansion = Expansion(self._folder, environ)
         self._key_file: Path | None = None
         self._secrets: list[Value] = []  # from the ini
+        self._require_text()
         self._ini = self._read_text(self.path, Position(self._file))
         text = "" if self._ini is None else self._ini.text
         self.report.raise_problems()
@@ -95,6 +97,17 @@ class SettingsReader:
         self.report.raise_problems()
 
     # ---- steps
+
+    def _require_text(self) -> None:
+        """Refuse a folder whose name is not text: relative paths lie in it, and LMDB, for one, takes text."""
+        try:
+            str(self._folder).encode()
+        except UnicodeEncodeError:
+            self.report.problem(
+                Position(self._file),
+                "lies in a folder whose name is not text here"
+                f" ({sys.getfilesystemencoding()}); rename the folder, or move the ini",
+            )
 
     def _written_api(self) -> str:
         """Return the API that [traptor] names, for the case that the section has a problem elsewhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class Expansion:
             raise ValueError("a ${ must be ${NAME} or ${file:PATH}; write $${ for the characters themselves")
         if name not in self._environ:
             raise ValueError(f"the environment has no variable {name}; set it, or write $${{ for a plain ${{")
-        return self._environ[name]
+        return _text_of(name, self._environ[name])
 
     def _read(self, name: str) -> TextFile:
         path = self._folder / name
@@ -70,3 +71,16 @@ class Expansion:
             return TextFile.read(path)
         except UnreadableText as error:
             raise ValueError(f"the file '{printable(str(path))}' {error}") from None
+
+
+def _text_of(name: str, value: str) -> str:
+    """Return a variable's value. Raises ValueError, which does not repeat it, when it is not UTF-8.
+
+    Python passes bytes on that are no text in this locale; without UTF-8 there they may be text all the same.
+    """
+    if value.isascii():
+        return value
+    try:
+        return os.fsencode(value).decode()
+    except UnicodeError:
+        raise ValueError(f"the variable {name} is not UTF-8 text; set it to text in UTF-8") from None

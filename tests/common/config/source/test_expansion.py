@@ -92,3 +92,25 @@ def test_what_is_no_text_file_is_told(name: str, tmp_path: Path, report: Problem
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert expand(f"${{file:{name}}}", tmp_path, report) is None
     assert len(report.problems) == 1
+
+
+BYTES = os.fsdecode(b"caf\xe9")  # Latin-1, as a process gets it from its environment
+
+
+def test_a_variable_that_is_not_utf_8_is_told_by_its_name_alone(tmp_path: Path, report: Problems) -> None:
+    expansion = Expansion(tmp_path, {"BAD": BYTES, "GOOD": "café"})
+    assert expansion.expand(IniValue("x${GOOD}", Position("t.ini", 3)), report) is not None
+    assert expansion.expand(IniValue("x${BAD}", Position("t.ini", 3)), report) is None
+    assert [str(problem) for problem in report.problems] == [
+        "t.ini:3: the variable BAD is not UTF-8 text; set it to text in UTF-8"
+    ]
+
+
+def test_utf_8_is_read_as_such_in_a_locale_that_is_not(
+    tmp_path: Path, report: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("ascii", "surrogateescape"))
+    environ = {"GOOD": "café".encode().decode("ascii", "surrogateescape")}
+    value = Expansion(tmp_path, environ).expand(IniValue("${GOOD}", Position("t.ini", 3)), report)
+    assert value is not None
+    assert value.text == "café"
