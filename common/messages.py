@@ -119,7 +119,7 @@ class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, tag="report", frozen=True, kw_only=True):
-    """Sent once a second and on change: what the worker is doing and has done.
+    """Sent once a second (v2: twice) and on change: what the worker is doing and has done.
 
     Everything received until `safe_until` is safe: delivered, or in the outbox. `backlog` and `outbox_bytes`
     count what is not yet delivered, including what earlier generations left to this one. `redis_state` is

@@ -109,6 +109,15 @@ def test_a_report_rings_only_when_it_tells_of_more_posts_that_x_bills(master: Ma
     assert select.select([master.bell], [], [], DEADLINE_S)[0]
 
 
+def test_what_x_bills_is_reported_sooner_for_a_cap_may_end_it(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "REPORT_INTERVAL_S", 10 * DEADLINE_S)
+    assert link_module.PAID_INTERVAL_S <= 0.5, "so that no more than a second's posts come after the cap's"
+    master.link.start(Billed())
+    assert all(isinstance(master.next(), Report) for _ in range(3))
+
+
 def test_a_question_rings_once_it_was_sent(master: Master) -> None:
     master.link.start(Idle())
     assert isinstance(master.next(), Report)
