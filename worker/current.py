@@ -1,12 +1,19 @@
-"""Keep the stream that a session has now, and how far it and the one before it were read."""
+"""Keep the stream that a session has now, how far it and the one before it were read, and how these ended."""
 
 from __future__ import annotations
 
-from traptor.common.messages import DisconnectKind
+import logging
+
+from traptor.common.logs.event import lifecycle
+from traptor.common.messages import Disconnected, DisconnectKind
 from traptor.worker.stream.http import HttpStream
+
+log = logging.getLogger(__name__)
 
 # What is on its way from the server, also within a busy host, was sent at most so long ago.
 _ON_ITS_WAY_S = 0.1
+# In an overlap the server's close is intended; otherwise the gap that it causes is the warning.
+_MEANT = frozenset({DisconnectKind.OWN_CLOSE, DisconnectKind.SERVER_CLOSE})
 
 
 class CurrentStream:
@@ -85,3 +92,28 @@ class CurrentStream:
         stream = self._stream
         if stream is not None:
             stream.stop(kind)
+
+
+class Ends:
+    """Warns of a failure once: while connects fail in the same way, the next ones are no news."""
+
+    def __init__(self) -> None:
+        self._failed: tuple[object, ...] = ()
+
+    def tell(self, ended: Disconnected, key: str) -> None:
+        """Log one end, with the name of the key."""
+        about = lifecycle(
+            key=key,
+            kind=ended.kind,
+            status=ended.status,
+            problem=ended.problem or None,
+            detail=ended.detail or None,
+        )
+        if ended.streamed:
+            self._failed = ()
+            log.log(logging.INFO if ended.kind in _MEANT else logging.WARNING, "stream ended", extra=about)
+            return
+        failed = (key, ended.kind, ended.status, ended.problem)
+        is_known = failed == self._failed or ended.kind in _MEANT
+        self._failed = failed
+        log.log(logging.INFO if is_known else logging.WARNING, "connect failed", extra=about)

@@ -37,7 +37,7 @@ from traptor.common.messages import (
 )
 from traptor.worker.afterfork import give_memory_back, set_title
 from traptor.worker.credentials import masked, secrets_of
-from traptor.worker.current import CurrentStream
+from traptor.worker.current import CurrentStream, Ends
 from traptor.worker.delivery.delivery import Delivery
 from traptor.worker.fills.filler import Filler, Piece
 from traptor.worker.phase import Phase
@@ -77,6 +77,7 @@ class Session:
         self._orders: queue.SimpleQueue[Connect | Drain] = queue.SimpleQueue()
         self._current = CurrentStream()
         self._phase = Phase(time.monotonic())
+        self._ends = Ends()
         self._backfills = False
         self._filler: Filler | None = None  # of the link thread, from the first piece on
         self._drain_by: float | None = None
@@ -140,7 +141,7 @@ class Session:
         if ended.streamed:
             ended = msgspec.structs.replace(ended, problem=self._pipeline.problem)
         self._current.ended(ended.last_byte_at)
-        _log_end(ended, order.key_name)
+        self._ends.tell(ended, order.key_name)
         is_refused = ended.status is not None and not ended.streamed
         if not is_refused:
             self._post(ended)
@@ -274,19 +275,3 @@ class Session:
             seen_filters=self._pipeline.newly_seen_filters(),
             trial=self._pipeline.trial_report(),
         )
-
-
-# In an overlap the server's close is intended; otherwise the gap that it causes is the warning.
-_MEANT = frozenset({DisconnectKind.OWN_CLOSE, DisconnectKind.SERVER_CLOSE})
-
-
-def _log_end(ended: Disconnected, key: str) -> None:
-    about = lifecycle(
-        key=key,
-        kind=ended.kind,
-        status=ended.status,
-        problem=ended.problem or None,
-        detail=ended.detail or None,
-    )
-    level = logging.INFO if ended.kind in _MEANT else logging.WARNING
-    log.log(level, "stream ended" if ended.streamed else "connect failed", extra=about)
