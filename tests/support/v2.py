@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from support.collection import Collection, Json
+from support.control import get
 from support.waiting import wait_for
 
 # Quick versions of what X takes its time for.
@@ -32,3 +35,19 @@ def connects(collection: Collection) -> list[Json]:
 
 def wait_filters(collection: Collection, *values: str) -> None:
     wait_for(lambda: filters(collection) == set(values), f"the filters are {values}")
+
+
+def is_collected(collection: Collection, rule_id: str) -> bool:
+    """Tell whether posts are found for a rule, as the supervisor explains it."""
+    status, body = get(collection.run_dir / "control.sock", f"/api/explain?rule={rule_id}")
+    return status == 200 and [one["collected"] for one in json.loads(body)["rules"]] == [True]
+
+
+def post_until_collected(collection: Collection, *words: str) -> None:
+    """Make posts with these words, whose rules have them as ids: posts that name filters prove it."""
+
+    def posted() -> bool:
+        collection.sandbox.burst(len(words), [{"type": "track", "value": word} for word in words])
+        return all(is_collected(collection, word) for word in words)
+
+    wait_for(posted, f"{words} are collected")

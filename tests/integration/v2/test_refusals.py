@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from itertools import pairwise
 
+import pytest
 from support.collection import Collection, Key
-from support.v2 import SANDBOX, connects, filters, on_v2, wait_filters
+from support.v2 import SANDBOX, connects, on_v2, wait_filters
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -22,39 +23,6 @@ def started(make_collection: Make, **twitter: object) -> Collection:
     return collection
 
 
-def test_an_app_without_credit_is_asked_again_after_a_while_and_not_before(make_collection: Make) -> None:
-    collection = started(make_collection, credit_retry="2s")
-    collection.start()
-    collection.wait_streaming("v2:app")
-    v2 = collection.sandbox.v2
-    for number, problem in enumerate(("credits", "credits-depleted", "usage-capped"), start=1):
-        v2.fault("status", app="app", endpoint="stream", problem=problem, times=1)
-        v2.fault("close", app="app")
-        collection.wait_log("gap connection=v2:app cause=server_close")
-        wait_for(lambda: collection.key("app")["state"] == "OUT_OF_CREDIT", "the key says so")
-        wait_for(lambda n=number: len(connects(collection)) == 1 + 2 * n, "it is asked again")
-        collection.wait_streaming("v2:app")
-    assert statuses(collection) == [200, 402, 200, 402, 200, 429, 200]
-    tried = [one["at_mono"] for one in connects(collection)]
-    assert all(later - earlier >= 2.0 for earlier, later in zip(tried[1::2], tried[2::2], strict=True))
-    assert [gap["cause"] for gap in collection.gaps("v2:app")].count("cost") == 3
-
-
-def test_the_reset_of_the_connects_does_not_end_the_wait_for_credit(make_collection: Make) -> None:
-    """Every answer of X tells when its requests count anew, within 15 minutes; the retry is in 30."""
-    sandbox = (*SANDBOX, "--v2-window", "2")
-    collection = on_v2(make_collection(Key("app"), sandbox=sandbox), credit_retry="6s")
-    collection.add_rules("track:0", ["storm"])
-    v2 = collection.sandbox.v2
-    v2.fault("status", app="app", endpoint="stream", problem="credits", times=1)
-    v2.fault("status", app="app", endpoint="stream", problem="usage-capped", times=1)
-    collection.start()
-    collection.wait_streaming("v2:app")
-    tried = [one["at_mono"] for one in connects(collection)]
-    assert len(tried) == 3
-    assert all(later - earlier >= 6.0 for earlier, later in itertools.pairwise(tried))
-
-
 def test_missing_filters_are_put_back_and_the_stream_opens_at_once(make_collection: Make) -> None:
     collection = started(make_collection, http_backoff="100s")
     collection.options["supervisor"] = {"rules_check_interval": "10m"}
@@ -64,17 +32,10 @@ def test_missing_filters_are_put_back_and_the_stream_opens_at_once(make_collecti
     collection.sandbox.v2.fault("close", app="app")
     wait_for(lambda: statuses(collection) == [200, 409, 200], f"409, then 200; not {statuses(collection)}")
     wait_filters(collection, "storm")
+    asked = [one["endpoint"] for one in collection.sandbox.v2.requests()]
+    refused = asked.index("stream", asked.index("stream") + 1)
+    assert asked[refused:] == ["stream", "rules_list", "rules_change", "stream"]
     assert collection.wait_streaming("v2:app") == before, "the same worker"
-
-
-def test_filters_that_vanish_under_a_stream_are_put_back_under_it(make_collection: Make) -> None:
-    collection = started(make_collection)
-    collection.options["supervisor"] = {"rules_check_interval": "1s"}
-    collection.start()
-    before = collection.wait_streaming("v2:app")
-    collection.sandbox.v2.forget_filters("app")
-    wait_filters(collection, "storm")
-    assert (collection.streaming(), statuses(collection)) == (before, [200])
 
 
 def check_retried_at_once_and_then_after_growing_waits(collection: Collection, why: str) -> None:
@@ -90,6 +51,7 @@ def check_retried_at_once_and_then_after_growing_waits(collection: Collection, w
     assert fourth - third >= 4.0
 
 
+@pytest.mark.long
 def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growing_waits(
     make_collection: Make,
 ) -> None:
@@ -98,6 +60,7 @@ def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growin
     check_retried_at_once_and_then_after_growing_waits(collection, "closed soon after the 200")
 
 
+@pytest.mark.long
 def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_closes(
     make_collection: Make,
 ) -> None:
@@ -107,46 +70,36 @@ def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_clo
     assert {gap["cause"] for gap in collection.gaps("v2:app")} <= {"start", "network"}
 
 
-def test_errors_of_the_rules_endpoint_leave_the_stream_alone(make_collection: Make) -> None:
-    collection = started(make_collection)
+@pytest.mark.long
+def test_errors_of_the_stream_are_waited_out_in_doubled_steps_with_one_line_at_each_end(
+    make_collection: Make,
+) -> None:
+    collection = started(
+        make_collection, http_backoff="50ms", http_backoff_max="3200ms"
+    )  # X's: 5 s and 320 s
+    steps = [0.05 * 2**doubled for doubled in range(7)] + [3.2]
+    collection.sandbox.v2.fault("status", app="app", endpoint="stream", status=503, times=len(steps))
     collection.start()
-    before = collection.wait_streaming("v2:app")
-    collection.sandbox.v2.fault("status", app="app", endpoint="rules_change", status=500)
-    collection.add_rules("track:0", ["flood"])
-    collection.hint("track:0")
-    collection.wait_log("filters cannot be changed", "500")
-    assert filters(collection) == {"storm"}
-    collection.sandbox.v2.clear_faults()
-    wait_filters(collection, "storm", "flood")
-    assert (collection.streaming(), statuses(collection)) == (before, [200])
+    rests: list[tuple[float, float]] = []  # when a connect failed, and how long its key rests
 
+    def opened() -> bool:
+        key = collection.key("app")
+        if key.get("until") and (not rests or key["failed_at"] > rests[-1][0] + 1.0):
+            rests.append((key["failed_at"], key["until"] - key["failed_at"]))
+        return 200 in statuses(collection)
 
-def test_connects_keep_to_the_smaller_limit_that_x_announces(make_collection: Make) -> None:
-    collection = started(make_collection)
-    headers = {"x-rate-limit-limit": "1", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1"}
-    collection.sandbox.v2.fault("headers", app="app", endpoint="stream", headers=headers)
-    collection.start()
-    collection.wait_streaming("v2:app")
-    collection.sandbox.v2.fault("close", app="app")
-    waits = wait_for(
-        lambda: (
-            (text := collection.connection("v2:app").get("waits_for")) and "1 of 1 connects" in text and text
-        ),
-        "its connects are spent, by X's limit",
-    )
-    assert waits == "1 of 1 connects in 900 s are used"
-    assert statuses(collection) == [200]
-
-
-def test_errors_of_the_stream_are_waited_out_with_one_line_at_each_end(make_collection: Make) -> None:
-    collection = started(make_collection, http_backoff="3s")
-    collection.sandbox.v2.fault("status", app="app", endpoint="stream", status=503, times=2)
-    collection.start()
-    wait_for(lambda: statuses(collection) == [503, 503, 200], "503, 503, 200")
-    first, second, third = [one["at_mono"] for one in connects(collection)]
-    assert second - first >= 3.0
-    assert third - second >= 6.0
+    wait_for(opened, "a stream opens")
+    assert statuses(collection) == [503] * len(steps) + [200]
+    at = [one["at_mono"] for one in connects(collection)]
+    assert all(later - before >= step for (before, later), step in zip(pairwise(at), steps, strict=True))
+    (_, longest), (_, last) = rests[-2:]
+    assert all(3.2 < rest <= 3.2 * 1.25 + 0.1 for rest in (longest, last)), "as long as it may be, and jitter"
+    assert longest != pytest.approx(last, abs=0.002), "by chance"
     collection.wait_log("rules no longer wait", "v2:app")
     lines = collection.log().splitlines()
-    assert sum(" rules are not collected " in line for line in lines) == 1
+    said = [line for line in lines if " WARNING " in line or " ERROR " in line]
+    for text in ("connect failed", "rules are not collected"):
+        assert sum(text in line for line in said) == 1, text
+    assert len(said) == len({line.split(" why=")[0].split(maxsplit=1)[1] for line in said}), "each once"
+    assert sum(" connect failed " in line for line in lines) == len(steps), "the others are no warnings"
     assert sum(" rules no longer wait " in line for line in lines) == 1

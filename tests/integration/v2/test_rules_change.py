@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from support.collection import Collection, Key
-from support.control import get
-from support.v2 import SANDBOX, connects, on_v2, wait_filters
+from support.v2 import SANDBOX, connects, is_collected, on_v2, wait_filters
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
 
 FOLLOWED = "from:12 OR to:12 OR retweets_of:12"
-
-
-def is_collected(collection: Collection, rule_id: str) -> bool:
-    status, body = get(collection.run_dir / "control.sock", f"/api/explain?rule={rule_id}")
-    return status == 200 and [one["collected"] for one in json.loads(body)["rules"]] == [True]
 
 
 def test_fifty_rules_come_and_go_under_one_stream(make_collection: Make) -> None:
