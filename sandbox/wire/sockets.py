@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 
 from traptor.sandbox.wire.queue import Ending
 
@@ -39,9 +42,19 @@ class Sockets:
 
 
 async def _flushed(transport: asyncio.Transport) -> None:
-    """Wait a moment for a client that reads."""
+    """Wait a moment for a client that reads: a reset discards what has not arrived, and it is on record."""
     steps = int(_FLUSH_S / _FLUSH_STEP_S)
     for _ in range(steps):
-        if transport.is_closing() or not transport.get_write_buffer_size():
+        if transport.is_closing() or not (transport.get_write_buffer_size() or _queued_bytes(transport)):
             return
         await asyncio.sleep(_FLUSH_STEP_S)
+
+
+def _queued_bytes(transport: asyncio.Transport) -> int:
+    """Return how much the kernel has not sent, or the client's has not acknowledged."""
+    connected = transport.get_extra_info("socket")
+    if connected is None:
+        return 0
+    queued = array.array("i", [0])
+    fcntl.ioctl(connected, termios.TIOCOUTQ, queued)
+    return queued[0]
