@@ -217,6 +217,9 @@ class AppChaos:
             billed=sum(day["posts"] + day["included_posts"] for day in sandbox.v2.bill()),
             counted=counted,
             filled=filled_times(ledger_file, wall_to_mono),
+            kills=self._havoc.kills,
+            with_searches=self._options.fills == SEARCH,
+            stalls=self._havoc.stalls,
             slowness=self._servers.slowness,
             findable=findable(tweets, sandbox.v2.matches(), self._rules.steady),
         )

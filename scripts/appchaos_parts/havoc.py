@@ -40,7 +40,8 @@ class Victims:
 class Havoc:
     """Carries troubles out when they are due.
 
-    `done` counts by kind, `missed` those that found nobody; `happened` tells when each was begun (monotonic).
+    `done` counts by kind, `missed` those that found nobody; `happened` tells when each was begun (monotonic),
+    `kills` when workers were killed, and `stalls` when streams fell silent.
     """
 
     def __init__(self, victims: Victims, troubles: Iterator[Trouble]) -> None:
@@ -48,12 +49,13 @@ class Havoc:
         self._troubles = troubles
         self._next = next(troubles)
         self._until_a_fill: list[Trouble] = []
-        self._ways: dict[Kind, Callable[[Trouble], None]] = {
+        self._ways: dict[Kind, Callable[[Trouble], object]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
             Kind.CLOSE: lambda trouble: self._strike("close", trouble),
             Kind.RESET: lambda trouble: self._strike("reset", trouble),
             Kind.VANISH: lambda trouble: self._strike("half_open", trouble),
+            Kind.STALL: self._stall,
             Kind.DISCONNECT: self._disconnect,
             Kind.RATE_LIMITED: self._limit_rate,
             Kind.UNAVAILABLE: lambda _: self._refuse(status=503, times=2),
@@ -75,6 +77,8 @@ class Havoc:
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.happened: list[tuple[float, str]] = []
+        self.kills: list[float] = []
+        self.stalls: list[float] = []
 
     def go_on(self, elapsed_s: float) -> list[str]:
         """Do what is due by now; return what was done."""
@@ -107,9 +111,11 @@ class Havoc:
         if not serving:
             raise ProcessLookupError
         os.kill(drawn(sorted(serving.values()), trouble.lot), signal.SIGKILL)
+        self.kills.append(time.monotonic())
 
     def _kill_supervisor(self, _: Trouble) -> None:
-        self._on.masters.kill()
+        self._on.masters.kill()  # its workers go with it
+        self.kills.append(time.monotonic())
         self._on.masters.start()
 
     def _reload(self, _: Trouble) -> None:
@@ -117,11 +123,12 @@ class Havoc:
             raise ProcessLookupError
         self._on.supervisor.reload()
 
-    def _fault(self, kind: str, **fields: object) -> None:
-        self._on.servers.sandbox.v2.fault(kind, app=self._on.app, **fields)
+    def _fault(self, kind: str, **fields: object) -> list[int]:
+        """Request a fault; return the connections that it struck at once."""
+        return list(self._on.servers.sandbox.v2.fault(kind, app=self._on.app, **fields)["struck"])
 
-    def _strike(self, kind: str, trouble: Trouble, **fields: object) -> None:
-        """Strike the only open stream; of two mostly one, else both."""
+    def _strike(self, kind: str, trouble: Trouble, **fields: object) -> list[int]:
+        """Strike the only open stream; of two mostly one, else both. Return which."""
         if self._on.connections > 1 and trouble.lot < _ONE_OF_TWO:
             streams = [
                 one["id"]
@@ -130,7 +137,13 @@ class Havoc:
             ]
             if streams:
                 fields["connection"] = drawn(streams, trouble.second_lot)
-        self._fault(kind, **fields)
+        return self._fault(kind, **fields)
+
+    def _stall(self, trouble: Trouble) -> None:
+        """Leave a stream open without a byte, not even a keep-alive, until its worker gives it up."""
+        began = time.monotonic()
+        if self._strike("stall", trouble):
+            self.stalls.append(began)
 
     def _disconnect(self, trouble: Trouble) -> None:
         then = drawn(("close", "silence"), trouble.second_lot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from chaos_parts.agreement import Disagreement, disagreements
@@ -13,7 +14,8 @@ from chaos_parts.timeline import Timelines
 from chaos_parts.unread import unread_times
 from trial.judge import OpenedStream, Silence
 
-from appchaos_parts.witness import standstills, unnoticed_ends
+from appchaos_parts.bill import Bill, Records, settled
+from appchaos_parts.witness import stalls, standstills, unnoticed_ends
 
 Json = Mapping[str, Any]
 Span = tuple[float, float]
@@ -38,6 +40,9 @@ class Found:
     ledger: LedgerRecord
     billed: int  # posts
     counted: int  # by the supervisor
+    kills: Sequence[float] = ()  # of workers
+    with_searches: bool = False  # which find posts that no stream brought
+    stalls: Sequence[float] = ()  # when the server fell silent on an open stream
     filled: Sequence[Span] = ()  # times for which the ledger says that what was missing was fetched
     findable: Sequence[
         tuple[str, float]
@@ -56,7 +61,7 @@ class Verdict:
     connects: int
     most_in_window: int
     missed: Sequence[str]  # posts of filled times that are in no output
-    unread: int  # billed, and in no output: nobody read them, or was killed before keeping them
+    bill: Bill
     breaches: Sequence[str]
 
 
@@ -69,11 +74,12 @@ def judged(found: Found) -> Verdict:
     unnoticed = unnoticed_ends(found.connection, found.streams, found.stall_timeout_s)
     live = [stream for stream in streams if stream.id not in _of_the_past(found.streams)]
     most_apart_s = MOST_APART_S * found.slowness
-    doubts = [*still, *unnoticed, *unread_times(found.sent, live, found.written)]
+    stalled = stalls(found.connection, found.stalls, found.stall_timeout_s)
+    doubts = [*still, *unnoticed, *stalled, *unread_times(found.sent, live, found.written)]
     apart = disagreements(ledger, live, doubts, found.ledger.until)
     missed = [post for post, at in found.findable if _is_filled(found, at) and not _is_written(found, post)]
     most = _most_in_window([one["at_mono"] for one in found.requests])
-    unread = found.billed - len(found.written.counts)
+    bill = settled(_records(found), found.billed, found.counted)
     breaches = [
         *([f"{deliveries.lost} posts were lost"] if deliveries.lost else []),
         *([f"{most} connects in {WINDOW_S:g} s"] if most > MOST_CONNECTS else []),
@@ -81,10 +87,10 @@ def judged(found: Found) -> Verdict:
         *([f"{len(missed)} posts of filled gaps are missing"] if missed else []),
         *([f"{found.written.doubled} posts came twice"] if found.written.doubled else []),
         *_doubled_connections(found, live),
-        *_bill(found, unread),
+        *bill.breaches(with_searches=found.with_searches),
     ]
     seconds = ledger.gap_seconds().get(found.connection, {})
-    return Verdict(deliveries, apart, still, seconds, len(found.requests), most, missed, unread, breaches)
+    return Verdict(deliveries, apart, still, seconds, len(found.requests), most, missed, bill, breaches)
 
 
 def _opened(connection: str, record: Json) -> OpenedStream:
@@ -93,7 +99,7 @@ def _opened(connection: str, record: Json) -> OpenedStream:
         connection,
         frozenset(),
         record["opened_mono"],
-        float("inf") if closed is None else closed,
+        inf if closed is None else closed,
         record["id"],
     )
 
@@ -127,14 +133,10 @@ def _doubled_connections(found: Found, streams: Sequence[OpenedStream]) -> Itera
         yield f"{overlaps} streams were opened before their predecessor was closed"
 
 
-def _bill(found: Found, unread: int) -> Iterable[str]:
-    """Yield where our count is not the bill.
-
-    The server bills what it writes, each post once. How much of that was in a socket that nobody read any
-    more cannot be known here, but only what came to no output can have been there: that may be missing.
-    """
-    if not found.billed - unread <= found.counted <= found.billed:
-        yield (
-            f"billed {found.billed:,} posts, counted {found.counted:,}, where {unread:,} of those billed"
-            " came to no output"
-        )
+def _records(found: Found) -> Records:
+    return Records(
+        found.sent,
+        frozenset(post for _, post in found.written.counts),
+        {one["id"]: inf if one["closed_mono"] is None else one["closed_mono"] for one in found.streams},
+        found.kills,
+    )

@@ -61,7 +61,7 @@ class Report:
             "most_connects_in_15_min": verdict.most_in_window,
             "billed": self.found.billed,
             "counted": self.found.counted,
-            "billed_and_never_read": verdict.unread,
+            "bill": asdict(verdict.bill),
             "slowness": round(self.found.slowness, 2),
             "breaches": self.breaches,
         }
@@ -94,7 +94,10 @@ class Report:
         yield "the bill, in posts"
         yield _row("the sandbox's", self.found.billed)
         yield _row("our count", self.found.counted)
-        yield _row("billed, and in no output", verdict.unread)
+        yield _row("in the output", verdict.bill.delivered)
+        yield _row("never read: after the last of their stream", verdict.bill.unread)
+        yield _row("of these perhaps in the hand of a killed worker", verdict.bill.in_hand)
+        yield _row("only found by searches, and in no output", verdict.bill.searches)
         yield "gap seconds"
         for cause, seconds in sorted(verdict.gap_seconds.items()):
             yield f"  {cause:<54}{seconds:>10.1f}"
@@ -105,7 +108,9 @@ class Report:
         yield f"  {'the sandbox ran slower than alone, times':<54}{self.found.slowness:>10.1f}"
         yield from (f"FAILED: {breach}" for breach in self.breaches)
         if not self.breaches:
-            yield "Outside of the ledger's gaps nothing was lost, and the bill is our count of what was read."
+            yield (
+                "Outside of the ledger's gaps nothing was lost, and what is billed was counted or never read."
+            )
 
 
 def _rows(title: str, counts: Mapping[str, int]) -> Iterable[str]:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLOSE = "stream closed"
     RESET = "stream reset"
     VANISH = "stream half open"
+    STALL = "stream stalled"
     DISCONNECT = "operational disconnect"
     RATE_LIMITED = "429 at the next connect"
     UNAVAILABLE = "503 at the next connects"

@@ -25,6 +25,11 @@ def standstills(connection: str, made_at: Iterable[float]) -> list[Silence]:
     ]
 
 
+def stalls(connection: str, struck_at: Iterable[float], stall_timeout_s: float) -> list[Silence]:
+    """Return the times in which a stream that fell silent may be over for its worker, and is not closed."""
+    return [Silence(connection, at, at + stall_timeout_s) for at in struck_at]
+
+
 def unnoticed_ends(
     connection: str, streams: Iterable[Mapping[str, Any]], stall_timeout_s: float
 ) -> list[Silence]:

@@ -45,9 +45,12 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"written": Topic(Counter({(NAME, "0"): 1, (NAME, "1"): 1}), 0)}, "1 posts were lost"),
-        ({"counted": 2}, "billed 3 posts, counted 2"),
-        ({"counted": 4}, "billed 3 posts, counted 4"),
+        ({"written": Topic(Counter({(NAME, "0"): 1, (NAME, "1"): 1}), 0), "counted": 2}, "1 posts were lost"),
+        ({"counted": 2}, "counted 2 posts, where 3 of 3 billed are in the output and 0 others"),
+        ({"counted": 4}, "counted 4 posts, where 3 of 3 billed are in the output and 0 others"),
+        ({"billed": 4}, "billed 4 posts, where 3 are in the output and 0 were never read"),
+        ({"billed": 2}, "billed 2 posts, where 3 are in the output and 0 were never read"),
+        ({"billed": 2, "with_searches": True}, "billed 2 posts, where 3 are in the output"),
         (
             {"requests": [{"at_mono": 10.0 + n, "status": 200, "problem": ""} for n in range(51)]},
             "51 connects in 900 s",
@@ -77,17 +80,88 @@ def test_what_must_not_be_is_named(changes: dict[str, Any], words: str) -> None:
     assert words in breaches[0]
 
 
-@pytest.mark.parametrize(("counted", "is_explained"), [(1, False), (2, True), (3, True), (4, False)])
-def test_posts_of_a_gap_are_billed_and_not_lost(counted: int, is_explained: bool) -> None:
-    """Written to a socket whose worker was dead, or died after it had counted the post."""
-    entries = (
+CRASHED = LedgerRecord(
+    (
         Entry(NAME, Interval.STREAMING, "", 10.0, 21.5, 11.5),
         Entry(NAME, Interval.GAP, "crash", 21.5, 23.0, 1.5),
         Entry(NAME, Interval.STREAMING, "", 23.0, 100.0, 77.0),
+    ),
+    100.0,
+)
+"""The post that is sent at 22 is in the gap."""
+
+
+def written(*posts: str) -> Topic:
+    return Topic(Counter({(NAME, post): 1 for post in posts}), 0)
+
+
+@pytest.mark.parametrize(
+    ("counted", "kills", "is_explained"),
+    [
+        (2, [], True),
+        (3, [], False),  # only a killed worker counts what it does not keep
+        (2, [22.1], True),
+        (3, [22.1], True),
+        (4, [22.1], False),
+        (1, [22.1], False),
+        (3, [21.6], True),  # it dies a moment later
+        (3, [21.4], False),  # it was dead when the post was written
+        (3, [100.1], False),  # the stream was closed before
+    ],
+)
+def test_the_bill_is_our_count_and_what_was_never_read(
+    counted: int, kills: list[float], is_explained: bool
+) -> None:
+    """Written to a socket whose worker was dead, or died after it had counted the post."""
+    verdict = judged(found(ledger=CRASHED, written=written("0", "1"), counted=counted, kills=kills))
+    assert verdict.bill.unread == 1
+    assert (verdict.breaches == []) is is_explained
+
+
+def test_a_post_before_one_that_was_read_was_not_left_unread_by_the_end_of_its_stream() -> None:
+    entries = (
+        Entry(NAME, Interval.STREAMING, "", 10.0, 20.5, 10.5),
+        Entry(NAME, Interval.GAP, "crash", 20.5, 21.5, 1.0),
+        Entry(NAME, Interval.STREAMING, "", 21.5, 100.0, 78.5),
     )
-    written = Topic(Counter({(NAME, "0"): 1, (NAME, "1"): 1}), 0)
-    verdict = judged(found(ledger=LedgerRecord(entries, 100.0), written=written, counted=counted))
-    assert verdict.unread == 1
+    ledger = LedgerRecord(entries, 100.0)
+    verdict = judged(found(ledger=ledger, written=written("0", "2"), counted=2, kills=[50.0]))
+    assert verdict.breaches == ["1 posts are in no output, though later ones of their stream are"]
+
+
+def test_a_post_of_two_streams_was_read_if_either_brought_a_later_one() -> None:
+    sent = [
+        SentTweet("0", ((1, 20.0), (2, 20.0))),
+        SentTweet("1", ((1, 21.0), (2, 21.0))),
+        SentTweet("2", ((2, 22.0),)),
+    ]
+    streams = [{"id": number, "opened_mono": 10.0, "closed_mono": 100.0} for number in (1, 2)]
+    usual = {"sent": sent, "streams": streams, "at_once": 2, "ledger": CRASHED, "counted": 2}
+    assert judged(found(**usual, written=written("0", "2"))).bill.passed_over == 1
+    assert judged(found(**usual, written=written("0", "1"))).bill.passed_over == 0
+
+
+def test_only_searches_find_what_no_stream_brought() -> None:
+    """Found by a search, billed, and not kept: its rule was removed before it was searched again."""
+    assert judged(found(billed=4, with_searches=True)).breaches == []
+    assert judged(found(billed=4, counted=4, with_searches=True)).breaches == []
+    assert len(judged(found(billed=4, counted=5, with_searches=True)).breaches) == 1
+
+
+@pytest.mark.parametrize(("stalls", "is_explained"), [([], False), ([50.0], True), ([30.0], False)])
+def test_a_stream_that_fell_silent_is_over_for_its_worker_before_it_is_closed(
+    stalls: list[float], is_explained: bool
+) -> None:
+    entries = (
+        Entry(NAME, Interval.STREAMING, "", 10.0, 50.0, 40.0),
+        Entry(NAME, Interval.GAP, "stall", 50.0, 55.5, 5.5),
+        Entry(NAME, Interval.STREAMING, "", 55.5, 100.0, 44.5),
+    )
+    streams = [
+        {"id": 1, "opened_mono": 10.0, "closed_mono": 55.2},
+        {"id": 2, "opened_mono": 55.5, "closed_mono": 100.0},
+    ]
+    verdict = judged(found(ledger=LedgerRecord(entries, 100.0), streams=streams, stalls=stalls))
     assert (verdict.breaches == []) is is_explained
 
 

@@ -52,3 +52,5 @@ def test_an_app_in_which_everything_is_disturbed_accounts_for_every_post(tmp_pat
     assert told["supervisors"] > 1
     assert told["most_connects_in_15_min"] <= 50
     assert told["troubles"]["worker killed"] >= 1
+    assert told["troubles"]["stream stalled"] >= 1
+    assert told["billed"] == told["bill"]["delivered"] + told["bill"]["unread"]
