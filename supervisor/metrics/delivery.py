@@ -48,6 +48,8 @@ def of_delivery(status: Json) -> Iterator[Family]:
         CONNECTION,
         each(connections, "outbox", "oldest"),
     )
+    for name, what in (("messages", "Messages in outboxes that no worker has."), ("bytes", "Their size.")):
+        yield gauge(f"outbox_ownerless_{name}", what, CONNECTION, each(status["ownerless"], name))
     is_ok = status["output"]["state"] in ("ok", "unknown")
     yield gauge("output_ok", "1 unless the output fails or is behind.", ("sink",), [((sink,), is_ok)])
 

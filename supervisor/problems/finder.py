@@ -18,11 +18,11 @@ from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.connections import of_connections
 from traptor.supervisor.problems.meanings import StateMeaning
+from traptor.supervisor.problems.outboxes import of_outboxes
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 
 _FILL_TOLD_S = 86_400.0  # nothing ends this problem but time
 _NOT_GRANTED = tuple(f"X answered {status}" for status in (403, 404, 410))  # as a fill is given up at once
-
 
 Json = Mapping[str, Any]
 
@@ -36,6 +36,7 @@ def find(status: Json) -> list[OpenProblem]:
         *_of_apps(status),
         *_of_fills(status),
         *_of_output(status),
+        *of_outboxes(status),
         *_of_trial(status),
         *_of_groups(status),
         *_of_keys(status),

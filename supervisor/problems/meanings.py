@@ -117,6 +117,11 @@ TRIAL: Mapping[str, StateMeaning | None] = {
     OutputState.BEHIND: StateMeaning(WARNING, "look at the trial's topic: it takes less than comes in"),
 }
 
+# A next generation or a drain worker has them sooner.
+OWNERLESS = StateMeaning(
+    WARNING, "see the connection's log; nothing is lost while state_dir is kept", say_after_s=30.0
+)
+
 RULES_SUSPECT = StateMeaning(
     ERROR,
     "restore the rules in Redis, or accept that they are gone: traptorctl reload --accept-empty",

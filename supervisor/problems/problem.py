@@ -13,6 +13,7 @@ class Subject(StrEnum):
     CONNECTION = "connection"
     APP = "app"
     OUTPUT = "output"
+    OUTBOX = "outbox"
     TRIAL = "trial"
     GROUP = "group"
     KEY = "key"

@@ -62,6 +62,8 @@ def subject_of(problem: OpenProblem) -> str:
             return f"Redis {_capitals(problem.kind)} for {name}"
         case Subject.OUTPUT:
             return f"output {name} {_capitals(problem.kind)}"
+        case Subject.OUTBOX:
+            return f"outbox of {name} HAS NO WORKER"
         case Subject.TRIAL:
             return f"trial {name} {_capitals(problem.kind)}"
         case Subject.RELOAD:

@@ -96,6 +96,9 @@ def _say_begin(problem: OpenProblem, since: float) -> None:
             log.log(problem.level, "rules are not collected" if waits else "refresh waits", extra=said)
         case Subject.KEY:
             log.log(problem.level, "key cannot be used", extra=fields(key=problem.name, **about))
+        case Subject.OUTBOX:
+            said = fields(connection=problem.name, **about)
+            log.log(problem.level, "messages wait that no worker has", extra=said)
         case Subject.ALL:
             said = fields(connections=problem.connections, **about)
             log.log(problem.level, "nothing streams", extra=said)
@@ -107,5 +110,8 @@ def _say_end(problem: OpenProblem, lasted_s: float) -> None:
             log.info("rules no longer wait", extra=fields(connection=problem.name, after_s=lasted_s))
         case Subject.KEY:
             log.info("key trouble is over", extra=fields(key=problem.name, after_s=lasted_s))
+        case Subject.OUTBOX:
+            said = fields(connection=problem.name, after_s=lasted_s)
+            log.info("no message waits without a worker", extra=said)
         case Subject.ALL:
             log.info("standstill is over", extra=fields(after_s=lasted_s))

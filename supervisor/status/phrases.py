@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traptor.common.text import counted
-from traptor.supervisor.status.terms import number, since
+from traptor.supervisor.status.terms import number, since, size
 from traptor.supervisor.workers.leftovers import other_connection
 
 Json = Mapping[str, Any]
@@ -91,6 +91,25 @@ def trial_state(status: Json) -> str:
         f"trial {trial['name']} {trial['state']}: {number(delivered)} delivered,"
         f" {number(counts['dropped'])} dropped{rejected}, {number(trial['messages'])} waiting{oldest}"
     )
+
+
+def left_messages(left: Json) -> str:
+    """Return what dead generations left in a connection's outboxes; "": no messages."""
+    parts = [counted(left["messages"], "message")] if left["messages"] else []
+    if not parts and left["bytes"]:  # a version before this one did not count them
+        parts = ["messages"]
+    if left["bytes"]:
+        parts[-1] += f" ({size(left['bytes'])})"
+    parts += [f"{counted(left['trial'], 'post')} for the trial"] if left["trial"] else []
+    return " and ".join(parts)
+
+
+def ownerless(status: Json) -> str:
+    """Return what waits in outboxes that no worker has, by connection; "": nothing."""
+    left = [f"{what} of {one['connection']}" for one in status["ownerless"] if (what := left_messages(one))]
+    more = len(left) - _MOST_NAMED
+    named = [*left[:_MOST_NAMED], *([f"{counted(more, 'connection')} more"] if more > 0 else [])]
+    return f"In outboxes that no worker has: {', '.join(named)}" if left else ""
 
 
 def app_state(app: Json) -> str:

@@ -20,6 +20,7 @@ from traptor.supervisor.status.keys import of_key
 from traptor.supervisor.status.latest import Shown
 from traptor.supervisor.status.output import output
 from traptor.supervisor.status.rates import Rates
+from traptor.supervisor.status.times import wall
 from traptor.supervisor.status.trial import trial
 
 _MOST_REJECTED = 100  # of each group
@@ -77,6 +78,10 @@ def status(context: Context, groups: Groups, around: Surroundings, now: float) -
         ],
         "ownerless": [
             {"connection": name, **asdict(left)} for name, left in sorted(context.leftovers.found.items())
+        ],
+        "drain_tries": [
+            {"connection": name, "tries": tries, "next_at": wall(next_at, now)}
+            for name, (tries, next_at) in sorted(context.leftovers.tries.items())
         ],
         "keys": [
             of_key(key, now, context.apps.get(key.key_id)) for key in around.shown.keys(context.pool, now)

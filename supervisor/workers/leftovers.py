@@ -46,6 +46,11 @@ class Leftovers:
         self.due -= {connection}
         self.found = {name: left for name, left in self.found.items() if name != connection}
 
+    @property
+    def tries(self) -> Mapping[str, tuple[int, float]]:
+        """The drain workers that did not deliver all, and when the next is due; one may be at it now."""
+        return self._tries
+
     def _not_before(self, name: str) -> float:
         return self._tries.get(name, (0, 0.0))[1]
 

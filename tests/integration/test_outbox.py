@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.collection import Collection, Json
+from support.collection import Collection, Json, Key
 from support.losses import check_nothing_lost, lost
 from support.pair import lines_with, put_aside, start_two, times, wait_gap
 from support.waiting import DEADLINE_S, wait_for
 
-from traptor.common.files.outboxes import outboxes
+from traptor.common.files.outboxes import OUTBOX_LOCK, note_count, outbox_folder, outboxes
 
 Make = Callable[..., Collection]
 
@@ -188,3 +188,25 @@ def test_a_refresh_goes_on_while_the_output_is_away(
     give_output_back(collection)
     check_nothing_lost(collection, first)
     assert lines_with(collection, "worker ended", "connection=track:0", "why=drained")
+
+
+@pytest.mark.long
+def test_what_no_worker_can_deliver_is_seen_and_kept(make_collection: Make) -> None:
+    """An outbox of a group that is gone, which no drain worker can read."""
+    collection = make_collection(Key("k1"))
+    outbox = outbox_folder(collection.folder / "state", "track:7") / "1"
+    outbox.mkdir(parents=True)
+    damaged = bytes(range(256)) * 64
+    (outbox / "data.mdb").write_bytes(damaged)
+    with (outbox / OUTBOX_LOCK).open("w") as lock:
+        note_count(lock.fileno(), 3, len(damaged))
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    collection.wait_streaming("track:0")
+    collection.wait_log("drain worker forked", "connection=track:7")
+    tried = wait_for(lambda: collection.status()["drain_tries"], "it is tried")
+    assert tried[0]["connection"] == "track:7"
+    seen = "In outboxes that no worker has: 3 messages (16 KiB) of track:7"
+    wait_for(lambda: seen in " ".join(collection.ctl("status").stdout.split()), "it is shown")
+    assert (outbox / "data.mdb").read_bytes() == damaged
+    assert collection.stop() == 0

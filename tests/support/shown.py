@@ -110,6 +110,8 @@ def a_status(**changes: Any) -> Json:
         "problems": [],
         "connections": [a_connection()],
         "apps": [],
+        "ownerless": [],
+        "drain_tries": [],
         "keys": [a_key()],
         **changes,
     }

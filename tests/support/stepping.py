@@ -163,7 +163,7 @@ class PaperWorld:
             store=cast(Any, _Numbers()),
             run_clock=RunClock(began_at),
             fleet=cast(Any, self.fleet),
-            leftovers=cast(Any, SimpleNamespace(due=frozenset(), found={})),
+            leftovers=cast(Any, SimpleNamespace(due=frozenset(), found={}, tries={})),
             rng=random.Random(0),
             stops=Stops(cast(Any, _Numbers())),
         )

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from traptor.supervisor.control.page.drawing import NO_STRIP, Spark, Strip, spark
-from traptor.supervisor.status.phrases import app_filters, app_state, problem_lines, state_words, summary
+from traptor.supervisor.status.phrases import (
+    app_filters,
+    app_state,
+    ownerless,
+    problem_lines,
+    state_words,
+    summary,
+)
 from traptor.supervisor.status.rates import STEPS
 from traptor.supervisor.status.terms import dollars, local_time, number, since
 
@@ -72,6 +79,7 @@ class Seen:
     summary: str
     problems: Sequence[tuple[Json, str]]  # each with a line on others of the same cause
     connections: Sequence[ConnectionRow]
+    ownerless: str  # what waits in outboxes that no worker has
     apps: Sequence[AppRow]
     keys: Sequence[KeyRow]
 
@@ -86,6 +94,7 @@ def seen(status: Json, history: Callable[[str], Sequence[float]], strips: Mappin
             _row(one, spark(history(one["connection"]), STEPS), strips.get(one["connection"], NO_STRIP))
             for one in connections
         ],
+        ownerless=ownerless(status),
         apps=[_app(one) for one in status.get("apps", ())],
         keys=[_key(one) for one in status["keys"]],
     )

@@ -14,6 +14,7 @@ from traptor.supervisor.ctl.printing.tables import FittingTable, Paragraph
 from traptor.supervisor.status.phrases import (
     app_filters,
     app_state,
+    ownerless,
     problem_lines,
     state_words,
     summary,
@@ -76,9 +77,9 @@ class Overview:
         if apps := [_app_row(app) for app in self.status["apps"]]:
             yield Text()
             yield FittingTable(apps, _FIRST_TO_GO_OF_APPS, _NUMBERS, ("STATE",))
-        if trial := trial_state(self.status):
+        for line in filter(None, (ownerless(self.status), trial_state(self.status))):
             yield Text()
-            yield Text(one_line(trial))
+            yield Text(one_line(line))
 
     def _problems(self) -> Iterator[RenderableType]:
         for one, others in problem_lines(self.status["problems"]):
