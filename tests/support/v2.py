@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 
 from support.collection import Collection, Json
 from support.control import get
@@ -51,3 +55,37 @@ def post_until_collected(collection: Collection, *words: str) -> None:
         return all(is_collected(collection, word) for word in words)
 
     wait_for(posted, f"{words} are collected")
+
+
+def credited(collection: Collection) -> dict[str, list[str]]:
+    """The values of the rules that each post was credited to."""
+    return {
+        message["data"]["id"]: sorted(rule["value"] for rule in message["traptor"]["collection_rules"])
+        for message in collection.messages("v2:app")
+    }
+
+
+def found_for(collection: Collection) -> dict[str, list[str]]:
+    """The values of the filters that found each post, by X's own record."""
+    x = collection.sandbox.v2
+    values = {one["id"]: one["value"] for one in x.filters()}
+    return {match["id"]: sorted(values[key] for key in match["filters"]) for match in x.matches()}
+
+
+@contextmanager
+def posts_for(collection: Collection, *values: str) -> Iterator[None]:
+    """Make a post for each value every 100 ms."""
+    done = Event()
+
+    def posting() -> None:
+        while not done.is_set():
+            collection.sandbox.burst(len(values), [{"type": "track", "value": value} for value in values])
+            time.sleep(0.1)
+
+    thread = Thread(target=posting)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -4,31 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+import redis
 from support.collection import Collection, Key
-from support.v2 import SANDBOX, connects, is_collected, on_v2, wait_filters
+from support.v2 import SANDBOX, connects, credited, filters, found_for, on_v2, posts_for, wait_filters
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
 
 FOLLOWED = "from:12 OR to:12 OR retweets_of:12"
+WORDS = [f"w{number}" for number in range(50)]
 
 
-def test_fifty_rules_come_and_go_under_one_stream(make_collection: Make) -> None:
-    collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX))
+def redis_cli(collection: Collection, *command: str) -> None:
+    """Do what a call of `redis-cli` does: one command over a connection of its own."""
+    with redis.Redis.from_url(collection.redis_url) as client:
+        client.execute_command(*command)
+
+
+@pytest.mark.long
+def test_fifty_rules_come_and_go_under_one_stream_and_no_post_is_lost(make_collection: Make) -> None:
+    collection = on_v2(make_collection(Key("app"), sandbox=(*SANDBOX, "--v2-rate", "0")))
     collection.add_rules("track:0", ["storm"])
     collection.add_rules("follow:0", ["12"])
     collection.start()
     before = collection.wait_streaming("v2:app")
     assert collection.connection("v2:app")["groups"] == ["follow:0", "track:0"]
-    words = [f"w{number}" for number in range(50)]
-    for word in words:
-        collection.add_rules("track:0", [word])
-        collection.hint("track:0")
-    wait_filters(collection, "storm", FOLLOWED, *words)
-    wait_for(lambda: is_collected(collection, "w49"), "a rule that came under the stream is collected")
-    for word in words:
-        collection.remove_rules("track:0", [word])
-        collection.hint("track:0")
-    wait_filters(collection, "storm", FOLLOWED)
+    x = collection.sandbox.v2
+    with posts_for(collection, "storm", *WORDS):
+        for number, word in enumerate(WORDS):
+            rule = f"traptor-track:0:n{number}"
+            redis_cli(collection, "HSET", rule, "rule_id", f"n{number}", "value", word, "rule_type", "track")
+            redis_cli(collection, "PUBLISH", "traptor-notify", "track:0")
+        wait_filters(collection, "storm", FOLLOWED, *WORDS)
+        wait_for(lambda: {("storm",), *((word,) for word in WORDS)} <= found(collection), "all find posts")
+        for number in range(len(WORDS)):
+            redis_cli(collection, "DEL", f"traptor-track:0:n{number}")
+            redis_cli(collection, "PUBLISH", "traptor-notify", "track:0")
+        wait_filters(collection, "storm", FOLLOWED)
+        latest = max(one["gone_at"] for one in x.filters() if one["value"] in WORDS)
+        wait_for(lambda: any(match["at"] > latest for match in x.matches()), "posts come after that")
+    wait_for(lambda: set(credited(collection)) == set(found_for(collection)), "every post is delivered")
+    assert credited(collection) == found_for(collection)
+    assert len(collection.messages("v2:app")) == len(credited(collection)), "each once"
     assert collection.streaming() == before
-    assert len(connects(collection)) == 1
+    assert [one["status"] for one in connects(collection)] == [200]
+    assert filters(collection) == {"storm", FOLLOWED}
+    [connection] = x.connections()
+    assert (connection["closed_at"], connection["posts"]) == (None, len(found_for(collection)))
+
+
+def found(collection: Collection) -> set[tuple[str, ...]]:
+    """What posts were found for so far."""
+    return {tuple(values) for values in found_for(collection).values()}

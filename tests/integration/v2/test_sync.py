@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from signal import SIGKILL
-from threading import Event, Thread
 
 import pytest
 from support.collection import Collection, Json, Key
 from support.control import lines
-from support.v2 import SANDBOX, connects, filters, is_collected, on_v2, post_until_collected, wait_filters
+from support.v2 import (
+    SANDBOX,
+    connects,
+    credited,
+    filters,
+    found_for,
+    is_collected,
+    on_v2,
+    post_until_collected,
+    posts_for,
+    wait_filters,
+)
 from support.waiting import wait_for
 from support.xgate import Moment, XGate
 
@@ -202,21 +211,6 @@ def gone(collection: Collection, value: str) -> bool:
     return one["gone_at"] is not None and one["gone_at"] < time.time()
 
 
-def credited(collection: Collection) -> dict[str, list[str]]:
-    """The values of the rules that each post was credited to."""
-    return {
-        message["data"]["id"]: sorted(rule["value"] for rule in message["traptor"]["collection_rules"])
-        for message in collection.messages("v2:app")
-    }
-
-
-def found_for(collection: Collection) -> dict[str, list[str]]:
-    """The values of the filters that found each post, by X's own record."""
-    x = collection.sandbox.v2
-    values = {one["id"]: one["value"] for one in x.filters()}
-    return {match["id"]: sorted(values[key] for key in match["filters"]) for match in x.matches()}
-
-
 def intervals(collection: Collection, rule: str) -> list[Json]:
     """What the ledger knows of a rule, in order."""
     return lines(collection.run_dir / "control.sock", "intervals", rule=rule)
@@ -224,22 +218,3 @@ def intervals(collection: Collection, rule: str) -> list[Json]:
 
 def kinds(collection: Collection, rule: str) -> list[str]:
     return [str(one["kind"]) for one in intervals(collection, rule)]
-
-
-@contextmanager
-def posts_for(collection: Collection, *values: str) -> Iterator[None]:
-    """Make a post for each value every 100 ms."""
-    done = Event()
-
-    def posting() -> None:
-        while not done.is_set():
-            collection.sandbox.burst(len(values), [{"type": "track", "value": value} for value in values])
-            time.sleep(0.1)
-
-    thread = Thread(target=posting)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
