@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+import requests
+
 from support.collection import Collection, Json
 from support.control import get
-from support.waiting import wait_for
+from support.waiting import DEADLINE_S, wait_for
 
 # Quick versions of what X takes its time for.
 SANDBOX = ("--v2-effect", "0.3", "--v2-keep-alive", "1")
@@ -25,6 +27,17 @@ def on_v2(collection: Collection, **twitter: object) -> Collection:
         **twitter,
     }
     return collection
+
+
+def bearer(collection: Collection, key: str = "app") -> str:
+    """Return the token that X gives for a key."""
+    answer = requests.post(
+        f"{collection.sandbox.url}/oauth2/token",
+        auth=(f"ck-{key}", f"SECRET-cs-{key}"),
+        data={"grant_type": "client_credentials"},
+        timeout=DEADLINE_S,
+    )
+    return str(answer.json()["access_token"])
 
 
 def filters(collection: Collection) -> set[str]:

@@ -3,64 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-import urllib3
 from support.liveworker import QUERY, StartWorker, StartX
 from support.making_posts import packed, post_fields, repost_of, single
 from support.making_tweets import rule
 from support.waiting import wait_for
+from support.witness import Witness, native
 from support.xsandbox import TOKEN, XSandbox
 
 from traptor.common.messages import Connected, Disconnected, DisconnectKind, Drained
 from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 
 STORM = rule("track:0", "storm", "storm")
-
-
-class Witness:
-    """Another connection of the app, read by plain means."""
-
-    def __init__(self, x: XSandbox) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._answer = self._session.get(
-            f"{x.url}/2/tweets/search/stream",
-            params=dict(QUERY),
-            headers={"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "identity"},
-            stream=True,
-            timeout=60,
-        )
-        self._pieces: list[bytes] = []
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        with suppress(urllib3.exceptions.ProtocolError):  # it is closed within the body
-            self._pieces.extend(iter(lambda: self._answer.raw.read1(65_536), b""))
-
-    @property
-    def lines(self) -> list[bytes]:
-        return [line for line in b"".join(self._pieces).split(b"\r\n")[:-1] if line]
-
-    def close(self) -> None:
-        self._answer.raw.shutdown()
-        self._thread.join()
-        self._answer.close()
-        self._session.close()
-
-
-def native(line: bytes) -> bytes:
-    """A delivered line as it came."""
-    before, mark, _ = line.rpartition(b',"traptor":{')
-    assert mark
-    return before + b"}"
 
 
 def rules_of(delivered: dict[str, Any]) -> list[str]:
@@ -83,7 +41,7 @@ def test_whatever_chunks_posts_come_in_their_bytes_are_delivered(
     words = rule("track:0", "words", "storm", "嵐", "🌪")
     worker = start_worker(x, [words], [packed(filter_id, "track:0", words.values)])
     worker.connect()
-    witness = Witness(x)
+    witness = Witness(x.url, TOKEN, dict(QUERY))
     for _ in range(4):
         x.client.burst(500, ["storm", "嵐", "🌪"])
     matches = list(x.v2.matches())
