@@ -77,7 +77,7 @@ QUICK: dict[str, dict[str, object]] = {
     },
 }
 
-_FORKED = {"-m", "nonsense.py", "sabotage.py"}  # the others change what an interpreter begins with
+_FORKED = {"-m", "loud.py", "nonsense.py", "sabotage.py"}  # the others change what an interpreter begins with
 
 _SHOWN_LINES = 12  # of a log in which something was missed
 _EVIDENCE_LINES = 40  # of each log of a failed test

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 from rich.console import Console
 from support.collection import Collection, Json, Key
@@ -60,6 +61,20 @@ def planned(collection: Collection, **options: object) -> Json:
     return dict(app)
 
 
+def add_5500_and_352(collection: Collection) -> None:
+    collection.add_rules("follow:0", [str(FIRST_ID + number * 7_919) for number in range(5_500)])
+    collection.add_rules("track:0", [f"storm warning {number}" for number in range(352)])
+
+
+def commanded(collection: Collection, *more: str, **options: object) -> str:
+    """Return what the command itself prints for `--plan`; its exit code is 0."""
+    assert collection.programs is not None
+    program = ["-m", "traptor.supervisor", "-c", str(configured(collection, **options)), "--plan", *more]
+    done = collection.programs.run(program)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def add_filters(collection: Collection, *values: str) -> None:
     """Put filters of somebody else into the only app."""
     token = requests.post(
@@ -76,10 +91,30 @@ def add_filters(collection: Collection, *values: str) -> None:
     ).raise_for_status()
 
 
+@pytest.mark.long
+def test_the_command_prints_the_plan_and_names_what_waits(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    add_5500_and_352(collection)
+    words = " ".join(commanded(collection).split())
+    assert "v2:old: 852 of 1,000 filters: 500 packed, 352 single." in words
+    [app] = json.loads(commanded(collection, "--json"))["apps"]
+    assert app == planned(collection)
+    [app] = json.loads(commanded(collection, "--json", follow_scope="author"))["apps"]
+    assert app["filters"] == 505
+    [app] = json.loads(commanded(collection, "--json", rules_per_app=800))["apps"]
+    assert (app["filters"], app["waiting"]) == (760, []), "phrases are packed, too: all have room"
+    words = " ".join(commanded(collection, rules_per_app=500).split())
+    assert "waits: traptor-follow:0:" in words
+    assert "waits: and 607 more rules (--plan --json names all)" in words
+    [app] = json.loads(commanded(collection, "--json", rules_per_app=500))["apps"]
+    assert len({one["key"] for one in app["waiting"]}) == 627
+    assert {one["endpoint"] for one in collection.sandbox.v2.requests()} == {"token", "rules_list"}
+    assert collection.sandbox.v2.filters() == []
+
+
 def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     collection = make_collection(Key("old"))
-    collection.add_rules("follow:0", [str(FIRST_ID + number * 7_919) for number in range(5_500)])
-    collection.add_rules("track:0", [f"storm warning {number}" for number in range(352)])
+    add_5500_and_352(collection)
 
     text = shown(collection)
     assert "v2:old: 852 of 1,000 filters: 500 packed, 352 single." in text
@@ -88,7 +123,6 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     app = planned(collection)
     assert (app["filters"], app["packed"], app["single"], app["free"]) == (852, 500, 352, 148)
     assert app["dollars_per_1000_posts"] == {"plain": 5.0, "with_another": 5.0}
-    assert planned(collection, follow_scope="author")["filters"] == 505
 
     text = shown(collection, fill_gaps="search", fill_daily_dollars=25)
     assert "v2:old: a gap is filled by search: 508 requests at least, one a second" in text
@@ -99,11 +133,6 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     assert planned(collection, fill_gaps="recovery")["fills"] == {"method": "recovery", "daily_dollars": 10.0}
     assert "or by recovery jobs (up to 24 hours)" in shown(collection, fill_gaps="recovery")
 
-    app = planned(collection, rules_per_app=500)
-    assert app["filters"] == 475
-    assert len(app["waiting"]) == 627
-    assert app["waiting"][0]["key"].startswith("traptor-follow:0:")
-    assert "waits: and 607 more rules (--plan --json names all)" in shown(collection, rules_per_app=500)
     assert collection.sandbox.v2.filters() == [], "a plan changes nothing"
 
 
