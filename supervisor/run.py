@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_REHEARSAL = "rehearsal"
+
 
 def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -> ExitCode:
     """Collect until a signal ends it. Raises TraptorError for what keeps it from beginning."""
@@ -46,11 +48,11 @@ def run(config: Path, missing_streams: Collection[int], forkers: ForkerKeeper) -
         logs.report_to(settings.logging.sentry_dsn)
     for warning in settings.warnings:
         log.warning("configuration", extra=fields(warning=warning))
-    # The forker rehearses from now on, with files in a temporary folder, and is to be ended in good order: a
-    # signal waits until the master listens.
+    # The forker rehearses from now on, with files in run_dir, and is to be ended in good order: a signal
+    # waits until the master listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     try:
-        forkers.prepare(worker_settings(settings))
+        forkers.prepare(worker_settings(settings), settings.supervisor.run_dir / _REHEARSAL)
         return asyncio.run(_collect(_master(), settings, logs, forkers))
     except TraptorError:
         raise

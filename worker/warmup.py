@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -20,6 +20,7 @@ from confluent_kafka import Producer
 
 from traptor.common.birth import Birth, OutboxSettings, WorkerSettings
 from traptor.common.birthframe import birth_frames
+from traptor.common.files.folders import make_private
 from traptor.common.logs.worker import WorkerLogs, configure_worker_logging
 from traptor.common.messages import Connect, Disconnected, Drain, FromWorker, OutboxFull, frame
 from traptor.common.redis.client import blocking_redis_client
@@ -61,18 +62,23 @@ def warm_up(settings: WorkerSettings) -> None:
         Producer({"log_level": 0})  # it knows no broker, and ends at once
 
 
-def rehearse(is_wanted: Callable[[], bool]) -> None:
-    """Live some short lives of a worker, each in a folder of its own, until a real one is wanted.
+def rehearse(is_wanted: Callable[[], bool], folder: Path) -> None:
+    """Live some short lives of a worker, each in this folder made anew, until a real one is wanted.
 
-    No thread, descriptor or file is left. Where one cannot be lived, as on a host without room for a file,
-    workers only take longer to start.
+    No thread, descriptor or file is left, but for the folder if this process is killed: its name is always
+    the same, so that a next rehearsal, or the next master, removes it. Where a life cannot be lived, as on a
+    host without room for a file, workers only take longer to start.
     """
     with suppress(Exception):
         for _ in range(_LIVES):
             if is_wanted():
                 return
-            with tempfile.TemporaryDirectory(prefix="traptor-") as folder:
-                live_once(Path(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+            make_private(folder)
+            try:
+                live_once(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def live_once(folder: Path) -> None:

@@ -101,7 +101,7 @@ if __name__ == "__main__":
         importlib.import_module(f"traptor.{module}")
     # It takes a tenth of a second, and changes only how long workers take to start.
     serving: Any = importlib.import_module("traptor.supervisor.workers.forking.serving")
-    serving.rehearse = lambda _is_wanted: None
+    serving.rehearse = lambda *_: None
     if measured := _measured():
         measured.save()  # else each process would tell once more, at its end, what all these imports ran
     gc.collect()

@@ -18,14 +18,17 @@ import resource, sys
 from pathlib import Path
 from support.leftovers import Leftovers
 from traptor.worker import warmup
+folder = Path(sys.argv[1]) / "rehearsal"
 """
 _LIVE = "warmup.live_once(Path(sys.argv[1]))"
 _REHEARSE = """
 left = Leftovers()
-warmup.rehearse(lambda: False)
+warmup.rehearse(lambda: False, folder)
 left.wait_gone()
 """
-_WITHOUT_DESCRIPTORS = "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse(lambda: False)"
+_WITHOUT_DESCRIPTORS = (
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\nwarmup.rehearse(lambda: False, folder)"
+)
 _WITHOUT_AN_OUTBOX = """
 from traptor.worker.outbox.file import DiskFull
 from traptor.worker.outbox.folder import OutboxFolder
@@ -34,7 +37,7 @@ def create(self):
     tries.append(self)
     raise DiskFull("no room")
 OutboxFolder.create = create
-warmup.rehearse(lambda: False)
+warmup.rehearse(lambda: False, folder)
 print(len(tries) > 0)
 """
 _WITH_A_FAULT = """
@@ -42,7 +45,7 @@ from traptor.worker.session import Session
 def fault(self, order):
     raise RuntimeError
 Session._serve = fault
-warmup.rehearse(lambda: False)
+warmup.rehearse(lambda: False, folder)
 """
 
 
@@ -84,8 +87,10 @@ def test_a_rehearsal_does_not_wait_for_room_in_an_outbox(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("most", [0, 2])
-def test_a_rehearsal_ends_as_soon_as_a_worker_is_wanted(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rehearsal_ends_as_soon_as_a_worker_is_wanted(
+    most: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     lives: list[Path] = []
     monkeypatch.setattr(warmup, "live_once", lives.append)
-    warmup.rehearse(lambda: len(lives) == most)
+    warmup.rehearse(lambda: len(lives) == most, tmp_path / "rehearsal")
     assert len(lives) == most

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from time import monotonic
 
 import msgspec
@@ -97,11 +98,15 @@ class Forker:
             undo.pop_all()
         return cls(pid, pidfd, ours)
 
-    def prepare(self, settings: WorkerSettings) -> None:
-        """Have what workers with these settings use made ready; else each takes longer to start."""
+    def prepare(self, settings: WorkerSettings, folder: Path) -> None:
+        """Have what workers with these settings use made ready; else each takes longer to start.
+
+        It rehearses in `folder`, which nobody else may use, and removes it.
+        """
         self._is_asked = True
         with suppress(OSError, UnicodeError):
-            send(self._sock, PrepareOrder(birth_payload(Birth("", NO_GENERATION, None, (), settings))))
+            birth = birth_payload(Birth("", NO_GENERATION, None, (), settings))
+            send(self._sock, PrepareOrder(birth, str(folder)))
 
     def fork(self, connection: str, fds: Sequence[int]) -> tuple[int, int]:
         """Have a worker forked that gets these descriptors, and return its pid and a pidfd of it.

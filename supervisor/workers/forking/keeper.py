@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from traptor.common.birth import WorkerSettings
@@ -26,7 +28,7 @@ class ForkerKeeper:
     """
 
     def __init__(self) -> None:
-        self._settings: WorkerSettings | None = None
+        self._prepared: tuple[WorkerSettings, Path] | None = None
         self._forker: Forker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late_since = 0.0
@@ -48,11 +50,15 @@ class ForkerKeeper:
             self._forker.end()
             self._forker = None
 
-    def prepare(self, settings: WorkerSettings) -> None:
-        """Have this forker, and any later one, make ready what workers with these settings use."""
-        self._settings = settings
+    def prepare(self, settings: WorkerSettings, folder: Path) -> None:
+        """Have this forker, and any later one, make ready what workers with these settings use.
+
+        `folder` is where it rehearses; what one left there that was killed is removed.
+        """
+        shutil.rmtree(folder, ignore_errors=True)
+        self._prepared = settings, folder
         if self._forker is not None:
-            self._forker.prepare(settings)
+            self._forker.prepare(settings, folder)
 
     def watch(self) -> None:
         """Notice its end from now on, in the running event loop."""
@@ -68,8 +74,8 @@ class ForkerKeeper:
             self._ended(self._forker)
         if self._forker is None:
             self._forker = Forker.start()
-            if self._settings is not None:
-                self._forker.prepare(self._settings)
+            if self._prepared is not None:
+                self._forker.prepare(*self._prepared)
             log.info("forker started", extra=fields(pid=self._forker.pid))
             self._watch(self._forker)
         return self._forker

@@ -17,9 +17,13 @@ _MOST_FDS = 8
 
 
 class PrepareOrder(msgspec.Struct, tag="prepare", frozen=True):
-    """Make ready what workers with the settings of this birth use; the one order that is not answered."""
+    """Make ready what workers with the settings of this birth use; the one order that is not answered.
+
+    `folder`: where to rehearse.
+    """
 
     birth: bytes
+    folder: str
 
 
 class ForkOrder(msgspec.Struct, tag="fork", frozen=True):

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import setproctitle
 
@@ -66,7 +67,7 @@ def _prepare(orders: socket.socket, order: PrepareOrder) -> None:
     gc.collect()
     gc.freeze()
     if not _is_ordered(orders, _FIRST_MS):
-        rehearse(lambda: _is_ordered(orders))
+        rehearse(lambda: _is_ordered(orders), Path(order.folder))
         setproctitle.setproctitle(TITLE)
 
 

@@ -50,7 +50,7 @@ def enough_time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def forker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forker]:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
-    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: None)  # what is late then is not the answer
+    monkeypatch.setattr(serving, "rehearse", lambda *_: None)  # what is late then is not the answer
     monkeypatch.setattr(forker_module, "ANSWER_S", 1.0)
     forker = Forker.start()
     yield forker
@@ -63,7 +63,7 @@ def prepared(settings: WorkerSettings) -> Iterator[Forker]:
     """One that is told at once what to make ready."""
     forker = Forker.start()
     try:
-        forker.prepare(settings)
+        forker.prepare(settings, settings.outbox.state_dir / "rehearsal")
         yield forker
     finally:
         forker.end()
@@ -87,7 +87,7 @@ def test_a_worker_that_is_wanted_at_once_does_not_wait_for_a_rehearsal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
-    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: os._exit(1))
+    monkeypatch.setattr(serving, "rehearse", lambda *_: os._exit(1))
     monkeypatch.setattr(serving, "_FIRST_MS", int(DEADLINE_S * 1000))
     with prepared(worker_settings(tmp_path)) as forker:
         os.close(fork(forker)[1])
@@ -124,7 +124,7 @@ def test_settings_with_certificates_are_told_and_those_that_cannot_be_end_no_for
     """What they would have made ready each worker then makes ready itself."""
     (tmp_path / "unprepared").touch()
     monkeypatch.setattr(serving, "run_worker", _tell_and_sleep)
-    monkeypatch.setattr(serving, "rehearse", lambda _is_wanted: None)
+    monkeypatch.setattr(serving, "rehearse", lambda *_: None)
     monkeypatch.setattr(serving, "warm_up", lambda settings: (tmp_path / "unprepared").unlink())
     value = "x" * chars if chars > 1 else "\udcff"
     kafka = KafkaSettings("127.0.0.1:1", "tweets", False, (("ssl.key.pem", value),), (), tmp_path)

@@ -85,20 +85,20 @@ def test_one_that_is_lost_is_replaced_before_the_loop_hears_of_its_end(
 def test_one_that_is_replaced_makes_ready_what_the_first_did(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    prepared: list[tuple[int, WorkerSettings]] = []
-    monkeypatch.setattr(Forker, "prepare", lambda forker, what: prepared.append((forker.pid, what)))
-    settings = worker_settings(tmp_path)
+    prepared: list[tuple[int, WorkerSettings, Path]] = []
+    monkeypatch.setattr(Forker, "prepare", lambda forker, *what: prepared.append((forker.pid, *what)))
+    settings, folder = worker_settings(tmp_path), tmp_path / "rehearsal"
 
     async def lose(keeper: ForkerKeeper) -> None:
         keeper.watch()
         first = keeper.forker()
         os.kill(first.pid, signal.SIGKILL)
         await until(lambda: keeper.forker() is not first)
-        assert prepared == [(first.pid, settings), (keeper.forker().pid, settings)]
+        assert prepared == [(first.pid, settings, folder), (keeper.forker().pid, settings, folder)]
         keeper.close()
 
     with ForkerKeeper() as keeper:
-        keeper.prepare(settings)
+        keeper.prepare(settings, folder)
         asyncio.run(lose(keeper))
 
 
