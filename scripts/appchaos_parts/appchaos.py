@@ -22,7 +22,7 @@ from trial.servers import Servers
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
-from appchaos_parts.fills import filled_times, findable
+from appchaos_parts.fills import filled_times, findable, searched_posts
 from appchaos_parts.havoc import Havoc, Victims
 from appchaos_parts.judge import Found, judged
 from appchaos_parts.report import Report
@@ -219,6 +219,7 @@ class AppChaos:
             filled=filled_times(ledger_file, wall_to_mono),
             kills=self._havoc.kills,
             with_searches=self._options.fills == SEARCH,
+            searched=searched_posts(self._folder.output / f"{connection}.jsonl"),
             stalls=self._havoc.stalls,
             slowness=self._servers.slowness,
             findable=findable(tweets, sandbox.v2.matches(), self._rules.steady),

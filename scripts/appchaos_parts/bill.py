@@ -1,8 +1,8 @@
 """Compare the bill with our count and the output, post by post. Pure.
 
 The server bills each post that it writes, once. A worker reads what a stream brings in order, and keeps it in
-order. So a post that is billed and in no output can have been unread only if it was written after the last
-post of its stream that the output holds.
+order. So a post that is billed and in no output was left unread only if no later one of its stream was read:
+none is in the output that, whichever of its streams brought it, came there after the missing one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaos_parts.deliveries import SentTweet
+
+_Times = dict[int, float]  # by stream
+_Last = dict[frozenset[int], list[_Times]]
 
 _DYING_S = 0.5  # the workers of a supervisor that is killed die a moment after it
 
@@ -22,9 +25,9 @@ class Bill:
     billed: int  # by the server
     counted: int  # by the supervisor
     delivered: int  # in the output
-    unread: int  # written to a stream after the last one of it that the output holds
+    unread: int  # in no output, and no later one of its stream was read
     in_hand: int  # of these: written before a worker died of a kill, which may have counted them
-    passed_over: int  # written before a later one of their stream that the output holds, and not in it
+    passed_over: int  # in no output, though a later one of its stream was read
     searches: int  # billed and written to no stream, and in no output: found by a search
 
     def breaches(self, *, with_searches: bool) -> Iterable[str]:
@@ -34,7 +37,7 @@ class Bill:
         what nobody has: at most what it had in hand.
         """
         if self.passed_over:
-            yield f"{self.passed_over:,} posts are in no output, though later ones of their stream are"
+            yield f"{self.passed_over:,} posts are in no output, though later ones of their stream were read"
         if self.searches < 0 or (self.searches and not with_searches):
             yield (
                 f"billed {self.billed:,} posts, where {self.delivered:,} are in the output"
@@ -54,6 +57,7 @@ class Records:
 
     sent: Sequence[SentTweet]
     delivered: Collection[str]  # posts in the output
+    searched: Collection[str]  # of these: those that a search found, whatever streams had brought
     closed: Mapping[int, float]  # by stream: when the server saw its end
     kills: Sequence[float]  # of workers
 
@@ -61,9 +65,10 @@ class Records:
 def settled(records: Records, billed: int, counted: int) -> Bill:
     """Return the comparison."""
     delivered = records.delivered
-    last = _last_kept(records.sent, delivered)
     missing = [post for post in records.sent if post.id not in delivered]
-    unread = [post for post in missing if all(at >= last.get(stream, at) for stream, at in post.writes)]
+    read = [post for post in records.sent if post.id in delivered and post.id not in records.searched]
+    last = _last_read(read)
+    unread = [post for post in missing if not _is_passed_over(post, last)]
     in_hand = [post for post in unread if _was_in_hand(post, records)]
     return Bill(
         billed=billed,
@@ -85,11 +90,36 @@ def _was_in_hand(post: SentTweet, records: Records) -> bool:
     )
 
 
-def _last_kept(sent: Iterable[SentTweet], delivered: Collection[str]) -> dict[int, float]:
-    """Return, by stream, when the last post that the output holds was written to it."""
-    last: dict[int, float] = {}
-    for post in sent:
-        if post.id in delivered:
-            for stream, at in post.writes:
-                last[stream] = max(at, last.get(stream, at))
+def _last_read(read: Iterable[SentTweet]) -> _Last:
+    """Return when the last posts were written to each set of streams.
+
+    Posts of several streams need not come in the same order on each: of them there may be more than one last.
+    """
+    last: _Last = {}
+    for post in read:
+        times = _times(post)
+        known = last.setdefault(frozenset(times), [])
+        if not any(_is_before(times, one) for one in known):
+            known[:] = [one for one in known if not _is_before(one, times)] + [times]
     return last
+
+
+def _is_passed_over(post: SentTweet, last: _Last) -> bool:
+    """Tell whether a post was read before which this one came, whichever of its streams brought that one."""
+    times = _times(post)
+    return any(
+        _is_before(times, one) for streams, those in last.items() if streams <= times.keys() for one in those
+    )
+
+
+def _is_before(some: _Times, others: _Times) -> bool:
+    """Tell whether each of the other times is later than that of the same stream."""
+    return all(some[stream] < at for stream, at in others.items())
+
+
+def _times(post: SentTweet) -> _Times:
+    """Return when the post was first written to each of its streams."""
+    times: _Times = {}
+    for stream, at in post.writes:
+        times[stream] = min(at, times.get(stream, at))
+    return times

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from trial.rules import Value
 
 from traptor.supervisor.gaps.fill import FillState
@@ -17,6 +18,7 @@ Json = Mapping[str, Any]
 
 # Reposts that only their words lead to: a search for words returns none (X, changelog of 2026).
 _NOT_SEARCHED = "in_retweeted"
+_SEARCH = "search"
 
 
 def filled_times(ledger: Path, wall_to_mono: float) -> list[tuple[float, float]]:
@@ -27,6 +29,38 @@ def filled_times(ledger: Path, wall_to_mono: float) -> list[tuple[float, float]]
             for fill in reader.fills(Period())
             if fill.state is FillState.DONE
         ]
+
+
+class _Collection(msgspec.Struct):
+    filled: str = ""
+
+
+class _Traptor(msgspec.Struct):
+    collection: _Collection = msgspec.field(default_factory=_Collection)
+
+
+class _Post(msgspec.Struct):
+    id: str = ""
+
+
+class _Line(msgspec.Struct):
+    """The relevant part of a line of the output."""
+
+    data: _Post = msgspec.field(default_factory=_Post)
+    traptor: _Traptor = msgspec.field(default_factory=_Traptor)
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def searched_posts(output: Path) -> frozenset[str]:
+    """Return the posts in a file of the output that a search found."""
+    if not output.exists():
+        return frozenset()
+    with output.open("rb") as lines:
+        return frozenset(
+            one.data.id for one in map(_decode, lines) if one.traptor.collection.filled == _SEARCH
+        )
 
 
 def findable(

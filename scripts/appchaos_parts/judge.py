@@ -42,6 +42,7 @@ class Found:
     counted: int  # by the supervisor
     kills: Sequence[float] = ()  # of workers
     with_searches: bool = False  # which find posts that no stream brought
+    searched: frozenset[str] = frozenset()  # posts in the output that a search found
     stalls: Sequence[float] = ()  # when the server fell silent on an open stream
     filled: Sequence[Span] = ()  # times for which the ledger says that what was missing was fetched
     findable: Sequence[
@@ -134,9 +135,12 @@ def _doubled_connections(found: Found, streams: Sequence[OpenedStream]) -> Itera
 
 
 def _records(found: Found) -> Records:
+    """Return what the bill is compared with. A search may put any earlier post in a worker's hand again."""
+    ends = {one["id"]: inf if one["closed_mono"] is None else one["closed_mono"] for one in found.streams}
     return Records(
         found.sent,
         frozenset(post for _, post in found.written.counts),
-        {one["id"]: inf if one["closed_mono"] is None else one["closed_mono"] for one in found.streams},
+        found.searched,
+        dict.fromkeys(ends, inf) if found.with_searches else ends,
         found.kills,
     )

@@ -95,7 +95,7 @@ class Report:
         yield _row("the sandbox's", self.found.billed)
         yield _row("our count", self.found.counted)
         yield _row("in the output", verdict.bill.delivered)
-        yield _row("never read: after the last of their stream", verdict.bill.unread)
+        yield _row("in no output, and never read", verdict.bill.unread)
         yield _row("of these perhaps in the hand of a killed worker", verdict.bill.in_hand)
         yield _row("only found by searches, and in no output", verdict.bill.searches)
         yield "gap seconds"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from appchaos_parts.bill import Records, settled
+from appchaos_parts.fills import searched_posts
 from appchaos_parts.judge import Found, judged
 from appchaos_parts.troubles import OF_RECOVERIES, OF_SEARCHES, OF_TWO, USUAL, Kind, per_round, troubles
 from chaos_parts.deliveries import SentTweet, Topic
@@ -126,19 +130,50 @@ def test_a_post_before_one_that_was_read_was_not_left_unread_by_the_end_of_its_s
     )
     ledger = LedgerRecord(entries, 100.0)
     verdict = judged(found(ledger=ledger, written=written("0", "2"), counted=2, kills=[50.0]))
-    assert verdict.breaches == ["1 posts are in no output, though later ones of their stream are"]
+    assert verdict.breaches == ["1 posts are in no output, though later ones of their stream were read"]
 
 
-def test_a_post_of_two_streams_was_read_if_either_brought_a_later_one() -> None:
+BOTH, FIRST, SECOND = (1, 2), (1,), (2,)
+
+
+@pytest.mark.parametrize(
+    ("missing", "later", "is_passed_over"),
+    [
+        (FIRST, FIRST, True),
+        (BOTH, FIRST, True),
+        (BOTH, SECOND, True),
+        (BOTH, BOTH, True),
+        (FIRST, SECOND, False),
+        (FIRST, BOTH, False),  # the second stream, which was opened in between, may have brought it
+    ],
+)
+def test_a_post_was_passed_over_if_a_later_one_was_read_whichever_stream_brought_that(
+    missing: tuple[int, ...], later: tuple[int, ...], is_passed_over: bool
+) -> None:
     sent = [
         SentTweet("0", ((1, 20.0), (2, 20.0))),
-        SentTweet("1", ((1, 21.0), (2, 21.0))),
-        SentTweet("2", ((2, 22.0),)),
+        SentTweet("1", tuple((stream, 21.0) for stream in missing)),
+        SentTweet("2", tuple((stream, 22.0) for stream in later)),
     ]
-    streams = [{"id": number, "opened_mono": 10.0, "closed_mono": 100.0} for number in (1, 2)]
-    usual = {"sent": sent, "streams": streams, "at_once": 2, "ledger": CRASHED, "counted": 2}
-    assert judged(found(**usual, written=written("0", "2"))).bill.passed_over == 1
-    assert judged(found(**usual, written=written("0", "1"))).bill.passed_over == 0
+    records = Records(sent, {"0", "2"}, (), {1: 100.0, 2: 100.0}, ())
+    bill = settled(records, billed=3, counted=2)
+    assert (bill.passed_over, bill.unread) == (int(is_passed_over), int(not is_passed_over))
+    found_later = replace(records, searched={"2"})  # long after, and by no stream
+    assert settled(found_later, billed=3, counted=2).passed_over == 0
+
+
+def test_posts_that_two_streams_bring_in_different_orders_are_judged_by_either() -> None:
+    """One lags: what came last on the one came early on the other."""
+    sent = [
+        SentTweet("a", ((1, 30.0), (2, 10.0))),
+        SentTweet("b", ((1, 10.0), (2, 30.0))),
+        SentTweet("c", ((1, 5.0), (2, 5.0))),
+        SentTweet("missing", ((1, 20.0), (2, 20.0))),
+    ]
+    records = Records(sent, {"a", "b", "c"}, (), {1: 100.0, 2: 100.0}, ())
+    assert settled(records, billed=4, counted=3).unread == 1
+    early = [*sent[:3], SentTweet("missing", ((1, 9.0), (2, 20.0)))]
+    assert settled(replace(records, sent=early), billed=4, counted=3).passed_over == 1
 
 
 def test_only_searches_find_what_no_stream_brought() -> None:
@@ -146,6 +181,27 @@ def test_only_searches_find_what_no_stream_brought() -> None:
     assert judged(found(billed=4, with_searches=True)).breaches == []
     assert judged(found(billed=4, counted=4, with_searches=True)).breaches == []
     assert len(judged(found(billed=4, counted=5, with_searches=True)).breaches) == 1
+
+
+@pytest.mark.parametrize(("with_searches", "is_explained"), [(True, True), (False, False)])
+def test_a_search_may_put_what_a_stream_left_unread_in_the_hand_of_a_later_worker(
+    with_searches: bool, is_explained: bool
+) -> None:
+    usual = {"ledger": CRASHED, "written": written("0", "1"), "counted": 3, "kills": [100.1]}
+    verdict = judged(found(**usual, with_searches=with_searches))
+    assert (verdict.breaches == []) is is_explained
+
+
+def test_what_a_search_found_is_told_by_the_output(tmp_path: Path) -> None:
+    output = tmp_path / "v2:app.jsonl"
+    assert searched_posts(output) == frozenset()
+    output.write_text(
+        '{"data":{"id":"1"},"traptor":{"collection":{"filled":"search"}}}\n'
+        '{"data":{"id":"2"},"traptor":{"collection":{"connection":"v2:app"}}}\n'
+        '{"data":{"id":"3"},"traptor":{"collection":{"filled":"backfill"}}}\n'
+        '{"errors":[]}\n'
+    )
+    assert searched_posts(output) == {"1"}
 
 
 @pytest.mark.parametrize(("stalls", "is_explained"), [([], False), ([50.0], True), ([30.0], False)])
