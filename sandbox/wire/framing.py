@@ -17,10 +17,14 @@ class Framing(StrEnum):
     """The ways in which the client learns where the body ends."""
 
     CHUNKED = "chunked"  # compressed if the client accepts it
+    PLAIN = "plain"  # chunked, never compressed: what is in a chunk is what the settings of chunks say
     CLOSE = "close"  # with the connection; not compressed
     LENGTH = "length"  # after more bytes than will ever come; not compressed
     GZIP = "gzip"  # with the connection; compressed if the client accepts it
     ANY = "any"  # one of these per connection
+
+
+_IN_CHUNKS = frozenset({Framing.CHUNKED, Framing.PLAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ def choose_manner(
 ) -> Manner:
     """Return how to answer this request; the seed decides what the settings leave open."""
     framing, chunking = _settle(framing, chunking, seed)
-    if request.version < HttpVersion11 and framing is Framing.CHUNKED:
-        framing = Framing.GZIP
+    if request.version < HttpVersion11 and framing in _IN_CHUNKS:
+        framing = Framing.GZIP if framing is Framing.CHUNKED else Framing.CLOSE
     accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
     is_gzip = accepts_gzip and framing in (Framing.CHUNKED, Framing.GZIP)
     wire = Wire(
@@ -52,7 +56,7 @@ def choose_manner(
         is_delimited=is_delimited,
         chunking=chunking,
         seed=seed,
-        is_chunked=framing is Framing.CHUNKED,
+        is_chunked=framing in _IN_CHUNKS,
     )
     return Manner(framing, wire, is_gzip)
 
@@ -81,7 +85,7 @@ async def answer(
     response.force_close()
     if is_split:
         response.headers[hdrs.TRANSFER_ENCODING] = "chunked"
-    elif manner.framing is Framing.CHUNKED:
+    elif manner.framing in _IN_CHUNKS:
         response.enable_chunked_encoding()
     elif manner.framing is Framing.LENGTH:
         response.content_length = _NEVER_BYTES

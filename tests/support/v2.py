@@ -102,3 +102,38 @@ def posts_for(collection: Collection, *values: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def make_posts(collection: Collection, count: int, *words: str) -> list[Json]:
+    """Have X find at least so many posts for these words; all that it ever found."""
+    x = collection.sandbox
+    found = list(x.v2.matches())
+    most, values = len(found) + count, [{"type": "track", "value": word} for word in words]
+    while len(found) < most:
+        x.burst(min(count, 500), values)
+        found += x.v2.matches(since=len(found))
+    return found
+
+
+def strike(collection: Collection, fault: str, app: str = "app", **fields: object) -> None:
+    """Have a fault strike the app's stream, as soon as one is open."""
+    wait_for(
+        lambda: collection.sandbox.v2.fault(fault, app=app, **fields)["struck"],
+        f"{fault} strikes a stream of {app}",
+    )
+
+
+def leave_filters(collection: Collection, *values: str) -> None:
+    """Leave filters without a tag in the first key's app, as somebody did long ago."""
+    requests.post(
+        f"{collection.sandbox.url}/2/tweets/search/stream/rules",
+        headers={"Authorization": f"Bearer {bearer(collection, collection.keys[0].name)}"},
+        json={"add": [{"value": value} for value in values]},
+        timeout=DEADLINE_S,
+    ).raise_for_status()
+
+
+def bill(collection: Collection) -> dict[str, int]:
+    """What the sandbox charges, over all days."""
+    rows = collection.sandbox.v2.bill()
+    return {kind: sum(row[kind] for row in rows) for kind in ("posts", "included_posts", "included_users")}

@@ -32,6 +32,11 @@ class Witness:
             self._pieces.extend(iter(lambda: self._answer.raw.read1(65_536), b""))
 
     @property
+    def content_type(self) -> str:
+        """What the answer says of its content."""
+        return str(self._answer.headers["Content-Type"])
+
+    @property
     def lines(self) -> list[bytes]:
         return [line for line in b"".join(self._pieces).split(b"\r\n")[:-1] if line]
 

@@ -51,7 +51,8 @@ class ConnectionsEndpoint:
 
     async def kill(self, request: web.Request, call: Call) -> web.Response:
         """End the connections with the given uuids."""
-        return self._killed(call, _uuids(await request.read()))
+        call.record.uuids = tuple(uuids := _uuids(await request.read()))
+        return self._killed(call, uuids)
 
     async def kill_all(self, _request: web.Request, call: Call) -> web.Response:
         """End all connections of the app."""

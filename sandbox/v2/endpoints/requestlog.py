@@ -27,6 +27,7 @@ class RequestRecord:
     status: int | None = None
     problem: str = ""
     connection: int | None = None
+    uuids: tuple[str, ...] = ()  # of the connections that it asks to end
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as the sandbox's own API shows it."""

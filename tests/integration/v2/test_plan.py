@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 from rich.console import Console
 from support.collection import Collection, Json, Key
+from support.v2 import leave_filters
 from support.waiting import DEADLINE_S
 
 from traptor.common.config.settings import load_settings
@@ -73,22 +73,6 @@ def commanded(collection: Collection, *more: str, **options: object) -> str:
     done = collection.programs.run(program)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def add_filters(collection: Collection, *values: str) -> None:
-    """Put filters of somebody else into the only app."""
-    token = requests.post(
-        f"{collection.sandbox.url}/oauth2/token",
-        auth=("ck-old", "SECRET-cs-old"),
-        data={"grant_type": "client_credentials"},
-        timeout=DEADLINE_S,
-    ).json()["access_token"]
-    requests.post(
-        f"{collection.sandbox.url}/2/tweets/search/stream/rules",
-        headers={"Authorization": f"Bearer {token}"},
-        json={"add": [{"value": value} for value in values]},
-        timeout=DEADLINE_S,
-    ).raise_for_status()
 
 
 @pytest.mark.long
@@ -158,7 +142,7 @@ def test_a_check_of_an_old_ini_says_what_v2_does_otherwise(make_collection: Make
 def test_filters_of_others_are_listed_by_value(make_collection: Make) -> None:
     collection = make_collection(Key("old"))
     collection.add_rules("track:0", ["storm"])
-    add_filters(collection, "kittens", "puppies has:media", "storm")
+    leave_filters(collection, "kittens", "puppies has:media", "storm")
     code, report = checked(collection)
     assert code == 1
     for value in ("'kittens'", "'puppies has:media'"):

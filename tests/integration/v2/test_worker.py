@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-from support.liveworker import QUERY, StartWorker, StartX
+from support.liveworker import StartWorker, StartX
 from support.making_posts import packed, post_fields, repost_of, single
 from support.making_tweets import rule
 from support.waiting import wait_for
-from support.witness import Witness, native
-from support.xsandbox import TOKEN, XSandbox
+from support.witness import native
+from support.xsandbox import TOKEN
 
 from traptor.common.messages import Connected, Disconnected, DisconnectKind, Drained
 from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
@@ -23,84 +21,6 @@ STORM = rule("track:0", "storm", "storm")
 
 def rules_of(delivered: dict[str, Any]) -> list[str]:
     return [one["rule_id"] for one in delivered["traptor"]["collection_rules"]]
-
-
-def bill_of(x: XSandbox) -> dict[str, int]:
-    """What the sandbox charges, over all days."""
-    rows = x.v2.bill()
-    return {kind: sum(row[kind] for row in rows) for kind in ("posts", "included_posts", "included_users")}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("framing", ["chunked", "gzip"])
-def test_whatever_chunks_posts_come_in_their_bytes_are_delivered(
-    start_x: StartX, start_worker: StartWorker, framing: str
-) -> None:
-    x = start_x("--chunking", "odd", "--framing", framing, "--v2-connections", "2", "--queue", "100000")
-    (filter_id,) = x.add('storm OR "嵐" OR "🌪"')
-    words = rule("track:0", "words", "storm", "嵐", "🌪")
-    worker = start_worker(x, [words], [packed(filter_id, "track:0", words.values)])
-    worker.connect()
-    witness = Witness(x.url, TOKEN, dict(QUERY))
-    for _ in range(4):
-        x.client.burst(500, ["storm", "嵐", "🌪"])
-    matches = list(x.v2.matches())
-    assert len(matches) > 1_000
-    wait_for(lambda: len(worker.lines) >= len(matches), "all posts")
-    wait_for(lambda: len(witness.lines) >= len(matches), "all posts for the witness")
-    assert list(map(native, worker.lines)) == witness.lines
-    ids = [json.loads(line)["data"]["id"] for line in worker.lines]
-    assert ids == [match["id"] for match in matches]
-    assert len(set(ids)) == len(ids)
-    witness.close()
-
-
-def test_a_foreign_filter_delivers_posts_that_are_counted_apart(
-    start_x: StartX, start_worker: StartWorker
-) -> None:
-    x = start_x()
-    ours, foreign = x.add("storm", "flood")
-    worker = start_worker(x, [STORM], [single(ours, "track:0", "storm")])
-    worker.connect()
-    x.client.burst(40, ["flood"])
-    x.client.burst(40, ["storm"])
-    matches = list(x.v2.matches())
-    wait_for(lambda: worker.report.counters.received == len(matches), "all posts")
-    by_filter = Counter(tuple(match["filters"]) for match in matches)
-    assert by_filter[(foreign,)]
-    assert by_filter[(ours,)]
-    assert worker.report.counters.foreign == by_filter[(foreign,)]
-    for match, delivered in zip(matches, worker.delivered, strict=True):
-        added = delivered["traptor"]
-        if match["filters"] == [foreign]:
-            assert added["collection_rules"] == []
-            assert (added["id"], added["id_str"], added["rule_value"]) == (None, None, "Not Found")
-        else:
-            assert (rules_of(delivered), added["id_str"]) == (["storm"], 0)
-    assert len(worker.said(Connected)) == 1
-
-
-def test_lines_that_are_no_posts_are_counted_by_kind_and_end_nothing(
-    start_x: StartX, start_worker: StartWorker
-) -> None:
-    x = start_x()
-    (ours,) = x.add("storm")
-    worker = start_worker(x, [STORM], [single(ours, "track:0", "storm")])
-    worker.connect()
-    x.v2.fault("rubbish")
-    x.v2.fault("garbage")
-    x.v2.fault("partial_errors", times=1)
-    x.client.burst(30, ["storm"])
-    matches = list(x.v2.matches())
-    wait_for(lambda: worker.report.counters.received == len(matches), "all posts")
-    counters = worker.report.counters
-    assert counters.other == {"problems": 2, "connection_metadata": 1, "unknown": 1}
-    assert counters.broken == 5  # null, [], 2 MB, a broken line and a binary one
-    assert counters.errors == {"unexpected": 2, "resource-not-found": 1}
-    assert [one["data"]["id"] for one in worker.delivered] == [match["id"] for match in matches]
-    assert sum("errors" in one for one in worker.delivered) == 1
-    assert len(worker.said(Connected)) == 1
-    assert counters.reads == bill_of(x)
 
 
 def test_each_announced_disconnect_ends_the_stream_at_once_and_is_named(

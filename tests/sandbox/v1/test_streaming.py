@@ -301,6 +301,7 @@ def test_every_framing_carries_each_message_at_once(start, eager, framing, chunk
     ("framing", "header"),
     [
         ("chunked", ("Transfer-Encoding", "chunked")),
+        ("plain", ("Transfer-Encoding", "chunked")),
         ("close", ("Connection", "close")),
         ("length", ("Content-Length", str(1 << 50))),
         ("gzip", ("Content-Encoding", "gzip")),
@@ -311,7 +312,8 @@ def test_the_headers_say_how_it_is_framed(start, eager, framing, header, chunkin
     world = start(framing=Framing(framing), chunking=chunking)
     headers = world.read(kind=eager, **{"Accept-Encoding": "gzip"}).response.headers
     assert headers[header[0]] == header[1]
-    assert ("Transfer-Encoding" in headers) == (framing == "chunked")
+    assert ("Transfer-Encoding" in headers) == (framing in ("chunked", "plain"))
+    assert ("Content-Encoding" in headers) == (framing in ("chunked", "gzip"))
     assert ("Content-Length" in headers) == (framing == "length")
 
 

@@ -76,6 +76,8 @@ def test_nobody_ends_the_connections_of_another_app(following):
     (shown,) = following.app.connections()
     answer = following.other.call("DELETE", "/2/connections", {"uuids": [shown["id"]]})
     assert answer.json()["data"]["failed_kills"] == 1
+    [asked] = following.client.v2.requests("connections_kill")
+    assert asked["uuids"] == [shown["id"]]
     assert len(following.app.connections()) == 1
 
 
