@@ -109,6 +109,7 @@ def _reads(reads: Reads, prices: Prices) -> dict[str, Any]:
         "included_posts": reads.included_posts,
         "included_users": reads.included_users,
         "foreign": reads.foreign,
+        "foreign_dollars": round(reads.foreign * prices.post, 4),
         "dollars": round(reads.dollars(prices), 4),
     }
 

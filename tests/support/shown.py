@@ -83,7 +83,14 @@ def a_problem(name: str = "follow:0", beneath: int | None = None, **changes: Any
 
 def an_app(name: str = "app", **changes: Any) -> Json:
     """An app at X whose rules are all in effect, with changes."""
-    reads = {"posts": 1000, "included_posts": 0, "included_users": 0, "foreign": 0, "dollars": 5.0}
+    reads = {
+        "posts": 1000,
+        "included_posts": 0,
+        "included_users": 0,
+        "foreign": 0,
+        "foreign_dollars": 0.0,
+        "dollars": 5.0,
+    }
     return {
         "key": name,
         "hold": None,
