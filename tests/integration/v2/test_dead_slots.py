@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
 
+import pytest
 from support.collection import Collection, Json, Key
 from support.v2 import SANDBOX, connects, on_v2
 from support.waiting import wait_for
@@ -26,36 +30,53 @@ def streaming(collection: Collection) -> int:
     return pid
 
 
+@pytest.mark.long
 def test_the_connection_of_a_killed_worker_is_ended_and_no_other(make_collection: Make) -> None:
-    collection = on_v2(make_collection(Key("app"), sandbox=(*SANDBOX, "--v2-linger", "300")))
+    """With the waits that are usual: none of them is a part of the ten seconds."""
+    waits = {"connect_rate": "2", "rate_limit_backoff": "60s", "http_backoff": "5s"}
+    collection = on_v2(make_collection(Key("app"), sandbox=(*SANDBOX, "--v2-linger", "300")), **waits)
+    collection.options["supervisor"] = {"restart_backoff": "1s", "restart_backoff_max": "60s"}
     pid = streaming(collection)
+    [held] = collection.sandbox.v2.connections()
+    killed_at = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     collection.wait_new_pid("v2:app", pid)
-    first, *later = collection.sandbox.v2.connections()
-    assert first["reason"] == "ForceDisconnect"
-    assert [one["reason"] for one in later if one["closed_at"] is not None] == []
-    assert len(asked(collection, "connections_list")) == 2, "the first one learned the address"
-    assert [one["path"] for one in asked(collection, "connections_kill")] == ["/2/connections"]
-    assert [one["status"] for one in connects(collection)] == [200, 429, 200]
+    refused, opened = [one for one in connects(collection) if one["at_mono"] > killed_at]
+    assert (refused["status"], opened["status"]) == (429, 200)
+    [listed] = [one for one in asked(collection, "connections_list") if one["at_mono"] > killed_at]
+    [ended] = asked(collection, "connections_kill")
+    assert (ended["method"], ended["path"], ended["uuids"]) == ("DELETE", "/2/connections", [held["uuid"]])
+    assert refused["n"] < listed["n"] < ended["n"] < opened["n"]
+    assert opened["at_mono"] - killed_at <= 10.0
+    first, second = collection.sandbox.v2.connections()
+    assert (first["reason"], second["closed_at"]) == ("ForceDisconnect", None)
     assert {gap["cause"] for gap in collection.gaps("v2:app")} <= {"start", "crash", "slot_held"}
 
 
+@pytest.mark.long
 def test_somebody_elses_connection_is_waited_for_and_named(make_collection: Make) -> None:
+    """It is as old as ours, whose worker is killed: only its address tells that it is not ours."""
     collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX), rate_limit_backoff="500ms")
-    collection.sandbox.v2.fault("zombie", app="app", client_ip="203.0.113.9")
-    collection.add_rules("track:0", ["storm"])
-    collection.start()
+    pid = streaming(collection)
+    x = collection.sandbox.v2
+    x.fault("zombie", app="app", client_ip="203.0.113.9")
+    os.kill(pid, signal.SIGKILL)
+    [zombie] = [one for one in x.connections() if one["zombie"]]
+    since = datetime.fromtimestamp(zombie["opened_at"], UTC).strftime("%Y-%m-%dT%H:%M:%S")
     waits = wait_for(
         lambda: (
             (text := collection.connection("v2:app").get("waits_for"))
-            and "203.0.113.9 since 20" in text
+            and f"203.0.113.9 since {since}" in text
             and text
         ),
         "the status says who holds it",
     )
-    assert waits.startswith("the app's connection is taken: held from 203.0.113.9 since ")
-    wait_for(lambda: len(connects(collection)) >= 3, "it is tried again")
-    assert {one["status"] for one in connects(collection)} == {429}
+    assert waits.startswith(f"the app's connection is taken: held from 203.0.113.9 since {since}")
+    wait_for(lambda: len(connects(collection)) >= 4, "it is tried again and again")
+    _, *tried = connects(collection)
+    assert {one["status"] for one in tried} == {429}
+    for step, (earlier, later) in enumerate(pairwise(tried)):
+        assert later["at_mono"] - earlier["at_mono"] >= 0.5 * 2**step, "it waits by backoff"
     assert asked(collection, "connections_kill") == []
-    [zombie] = [one for one in collection.sandbox.v2.connections() if one["zombie"]]
+    [zombie] = [one for one in x.connections() if one["zombie"]]
     assert zombie["reason"] == "zombie"

@@ -61,6 +61,39 @@ def test_a_stream_that_x_closes_at_once_is_retried_at_once_and_then_after_growin
 
 
 @pytest.mark.long
+def test_thirty_closes_at_once_in_a_row_never_pass_what_x_allows(make_collection: Make) -> None:
+    """All times are 1/400 of the usual ones, X's window and ours too."""
+    scale = 1 / 400
+    window_s, first_s, most_s = 900 * scale, 5 * scale, 320 * scale
+    x_options = ("--v2-connects", "50", "--v2-window", f"{window_s:g}")
+    waits = {"http_backoff": f"{first_s * 1000:g}ms", "http_backoff_max": f"{most_s * 1000:g}ms"}
+    budget = {"connects": 50, "connects_window": f"{window_s:g}s", "connect_rate": 1000}
+    collection = on_v2(make_collection(Key("app"), sandbox=(*SANDBOX, *x_options)), **waits, **budget)
+    collection.add_rules("track:0", ["storm"])
+    collection.sandbox.v2.fault("close_after", app="app", after=0.0, times=30)
+    collection.start()
+    wait_for(
+        lambda: "closed soon after the 200" in (collection.connection("v2:app").get("waits_for") or ""),
+        "the status says why",
+    )
+    wait_for(lambda: len(connects(collection)) > 30, "it streams in the end")
+    collection.wait_streaming("v2:app")
+    assert set(statuses(collection)) == {200}
+    tried = [one["at_mono"] for one in connects(collection)]
+    assert len(tried) == 31
+    waited = [later - earlier for earlier, later in pairwise(tried)]
+    steps = [0.0, *(min(first_s * 2**step, most_s) for step in range(29))]
+    assert all(wait >= step for wait, step in zip(waited, steps, strict=True)), waited
+    assert most_within(tried, 60 * scale) <= 12
+    assert most_within(tried, window_s) <= 50
+
+
+def most_within(times: list[float], window_s: float) -> int:
+    """How many of the times, which are in order, lie in one window at most."""
+    return max(sum(start <= one < start + window_s for one in times) for start in times)
+
+
+@pytest.mark.long
 def test_a_stream_that_is_reset_at_once_is_retried_at_the_pace_of_one_that_x_closes(
     make_collection: Make,
 ) -> None:
