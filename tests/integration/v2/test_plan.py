@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from support.collection import Collection, Json, Key
-from support.v2 import leave_filters
-from support.waiting import DEADLINE_S
+from support.v2 import SANDBOX, leave_filters, wait_filters
+from support.waiting import DEADLINE_S, wait_for
 
 from traptor.common.config.settings import load_settings
 from traptor.supervisor.checks.check import check
 from traptor.supervisor.checks.preview import preview, preview_json
 
 Make = Callable[..., Collection]
-OF_TRAPTOR = ("follow_scope", "foreign_filters")
+OF_TRAPTOR = ("follow_scope", "foreign_filters", "suffix")
 FIRST_ID = 1_100_000_000_000_000_000
 
 
@@ -156,6 +156,34 @@ def test_filters_of_others_are_listed_by_value(make_collection: Make) -> None:
     app = planned(collection)
     assert [one["value"] for one in app["foreign"]] == ["kittens", "puppies has:media"]
     assert app["rule_requests"] == 0, "its only filter stands there"
+
+
+@pytest.mark.long
+def test_a_box_of_too_many_tiles_is_refused_with_their_number_and_x_takes_what_is_offered_instead(
+    make_collection: Make,
+) -> None:
+    collection = make_collection(Key("old"), sandbox=SANDBOX)
+    collection.add_rules("locations:0", {"wide": "0,37,2,39", "town": "10.4,59.8,10.6,60"})
+    collection.add_rules("track:1", ["storm"])
+    refusal = (
+        "the box takes 88 tiles of 4298 characters in all, and a filter may have 1024: draw a smaller box, or"
+        " several; a whole country is found by track rules with the suffix place_country:XX"
+    )
+    offered = {"suffix": "track:1 place_country:NO"}
+    key = "traptor-locations:0:wide"
+    code, report = checked(collection, **offered)
+    assert (code, f"warning: v2 cannot express: {key}: {refusal}" in report) == (0, True), report
+    assert f"rejected: {key}: {refusal}" in shown(collection, **offered)
+    plan = planned(collection, **offered)
+    assert (plan["filters"], plan["rejected"]) == (2, [{"key": key, "reason": refusal}])
+
+    collection.start()
+    wait_filters(collection, "bounding_box:[10.4 59.8 10.6 60]", "(storm) place_country:NO")
+    collection.wait_streaming("v2:old")
+    wait_for(
+        lambda: [app["rejected_first"] for app in collection.status()["apps"]] == [plan["rejected"]], "it"
+    )
+    collection.wait_log("rule rejected", f"key={key}", refusal)
 
 
 def test_a_plan_is_made_although_x_does_not_answer(make_collection: Make) -> None:
