@@ -48,14 +48,14 @@ def require_trust(folders: Mapping[str, Path]) -> None:
 
 
 def _links(option: str, folder: Path) -> list[Path]:
-    """Return our files in a folder that are links, but for those to our own stdout and stderr."""
+    """Return our files in a folder that are links, but for logs on our own stdout and stderr."""
     try:
         found = sorted(folder.glob(_NAMES[option])) if option in _NAMES else []
     except OSError:
         return []  # it cannot be read, which others say
     if option == _LOG_DIR:
-        found.append(folder / _MASTER_LOG)
-    return [path for path in found if path.is_symlink() and stream_behind(path) is None]
+        found = [path for path in (*found, folder / _MASTER_LOG) if stream_behind(path) is None]
+    return [path for path in found if path.is_symlink()]
 
 
 def _or(option: str) -> str:

@@ -81,6 +81,14 @@ def test_a_file_of_ours_that_is_a_link_is_refused_with_what_to_do(
     ]
 
 
+def test_an_output_file_is_no_way_to_stdout(config: Configuration, settings: Settings) -> None:
+    """`jsonl:-` is: its lines do not tear where workers share it."""
+    (config.folder / "output").mkdir()
+    (config.folder / "output" / "track:0.jsonl").symlink_to("/dev/stdout")
+    [problem] = problems(settings)
+    assert "track:0.jsonl: it is a link" in problem
+
+
 def test_links_that_are_none_of_our_files_are_nobodys_business(
     config: Configuration, settings: Settings
 ) -> None:
