@@ -109,11 +109,12 @@ class AppPlan:
 
     @property
     def differences(self) -> Mapping[Difference, int]:
-        """The number of rules for which v2 finds less or more than v1.1, by difference."""
+        """The number of rules, refused ones aside, that find less or more than under v1.1, by difference."""
         counts = dict.fromkeys(Difference, 0)
+        refused = {one.key for one in self.composed.refused}
         for group in self.groups:
             for one, rules in group.differences.items():
-                counts[one] += len(rules)
+                counts[one] += sum(rule.key not in refused for rule in rules)
         return {one: count for one, count in counts.items() if count}
 
 

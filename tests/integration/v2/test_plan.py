@@ -173,6 +173,7 @@ def test_a_box_of_too_many_tiles_is_refused_with_their_number_and_x_takes_what_i
     key = "traptor-locations:0:wide"
     code, report = checked(collection, **offered)
     assert (code, f"warning: v2 cannot express: {key}: {refusal}" in report) == (0, True), report
+    assert "v2: lost for 1 rule of v2:old: posts whose place is larger" in report, "the town's alone"
     assert f"rejected: {key}: {refusal}" in shown(collection, **offered)
     plan = planned(collection, **offered)
     assert (plan["filters"], plan["rejected"]) == (2, [{"key": key, "reason": refusal}])
