@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_TEXT_BYTES = 1 << 20
+_NUL = b"\0"
 _OTHERS_MAY_OPEN = 0o066  # read or write, for group or others
 
 
@@ -45,10 +46,14 @@ class TextFile:
         except ValueError:
             raise UnreadableText("cannot be read: this is no file name") from None
         try:
-            return cls(path, content.decode("utf-8-sig"), mode)
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise UnreadableText("is not UTF-8 text here; save it as UTF-8", line) from None
+        if (end := content.find(_NUL)) >= 0:  # libraries take what precedes it for the whole
+            line = content.count(b"\n", 0, end) + 1
+            raise UnreadableText("has a NUL character here; save it as UTF-8 text", line)
+        return cls(path, text, mode)
 
 
 def _read_regular_file(path: Path) -> tuple[bytes, int]:

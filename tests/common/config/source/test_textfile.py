@@ -32,6 +32,14 @@ def test_the_line_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     assert caught.value.line == 3
 
 
+def test_the_line_with_a_nul_is_told(tmp_path: Path) -> None:
+    """librdkafka would take the part before it for a whole password."""
+    (tmp_path / "file").write_bytes(b"one\ntw\0o\n")
+    with pytest.raises(UnreadableText, match="has a NUL character here; save it as UTF-8") as caught:
+        TextFile.read(tmp_path / "file")
+    assert caught.value.line == 2
+
+
 def test_a_large_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * MAX_TEXT_BYTES)
     assert len(TextFile.read(tmp_path / "file").text) == MAX_TEXT_BYTES
