@@ -32,7 +32,7 @@ class ServedGroups(Protocol):
     """Tells which groups this host serves."""
 
     @property
-    def named(self) -> tuple[GroupId, ...]:
+    def named(self) -> frozenset[GroupId]:
         """Groups that exist even when they have no rules."""
 
     def serves(self, group: GroupId) -> bool:

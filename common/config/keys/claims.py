@@ -62,4 +62,4 @@ def _unclaimed(keys: Sequence[PlacedKey], served: GroupFilter) -> list[str]:
         return []
     types = served.types.difference(*(claim.types for claim in claims))
     named = [group for group in served.named if not any(claim.serves(group) for claim in claims)]
-    return [f"{rule_type}:*" for rule_type in sorted(types)] + [str(group) for group in named]
+    return [f"{rule_type}:*" for rule_type in sorted(types)] + [str(group) for group in sorted(named)]

@@ -14,7 +14,7 @@ class GroupFilter:
     """All groups of certain types, and groups listed by name; a listed group exists even when it is empty."""
 
     types: frozenset[RuleType] = frozenset(RuleType)
-    named: tuple[GroupId, ...] = ()
+    named: frozenset[GroupId] = frozenset()
 
     @classmethod
     def parse(cls, items: tuple[str, ...]) -> GroupFilter:
@@ -34,7 +34,7 @@ class GroupFilter:
                 ) from None
             types |= whole_types
             named |= group
-        return cls(frozenset(types), tuple(sorted(named)))
+        return cls(frozenset(types), frozenset(named))
 
     def serves(self, group: GroupId) -> bool:
         """Tell whether this host serves the group."""
@@ -45,7 +45,7 @@ class GroupFilter:
             types = [_ALL]
         else:
             types = [f"{rule_type}:{_ALL}" for rule_type in sorted(self.types)]
-        return ", ".join([*types, *map(str, self.named)])
+        return ", ".join([*types, *map(str, sorted(self.named))])
 
 
 def _read(item: str) -> tuple[set[RuleType], set[GroupId]]:

@@ -32,7 +32,7 @@ LOCATIONS = GroupId.parse("locations:0")
 class Serving:
     """Serves what it is told."""
 
-    named: tuple[GroupId, ...] = ()
+    named: frozenset[GroupId] = frozenset()
     types: frozenset[RuleType] = frozenset(RuleType)
 
     def serves(self, group: GroupId) -> bool:
@@ -129,7 +129,7 @@ def test_both_spellings_of_locations_are_one_group(db: redis.Redis, port: int) -
 def test_only_served_groups_are_read_and_named_ones_exist_even_when_empty(db: redis.Redis, port: int) -> None:
     add(db, "traptor-track:0:1", "word")
     add(db, "traptor-follow:0:1", "42")
-    snapshots = read_all(port, Serving(named=(LOCATIONS,), types=frozenset({RuleType.TRACK})))
+    snapshots = read_all(port, Serving(named=frozenset({LOCATIONS}), types=frozenset({RuleType.TRACK})))
     assert {str(group): len(snapshot.rules) for group, snapshot in snapshots.items()} == {
         "locations:0": 0,
         "track:0": 1,

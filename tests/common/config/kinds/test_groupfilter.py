@@ -24,19 +24,19 @@ def test_a_type_serves_its_groups_and_no_others() -> None:
 
 def test_a_named_group_is_served_and_kept_by_name() -> None:
     some = GroupFilter.parse(("track:0", "follow:*", "track:0"))
-    assert some.named == (TRACK_0,)
+    assert some.named == {TRACK_0}
     assert some.serves(TRACK_0)
     assert some.serves(FOLLOW_0)
     assert not some.serves(TRACK_1)
 
 
 def test_a_named_group_stays_named_beside_its_whole_type() -> None:
-    assert GroupFilter.parse(("*", "track:0")).named == (TRACK_0,)
+    assert GroupFilter.parse(("*", "track:0")).named == {TRACK_0}
 
 
 def test_location_means_locations() -> None:
     assert GroupFilter.parse(("location:*",)).types == {RuleType.LOCATIONS}
-    assert GroupFilter.parse(("location:7",)).named == (GroupId.parse("locations:7"),)
+    assert GroupFilter.parse(("location:7",)).named == {GroupId.parse("locations:7")}
 
 
 @pytest.mark.parametrize(
