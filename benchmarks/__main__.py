@@ -29,6 +29,7 @@ from benchmarks.path import full_path, many_rules
 from benchmarks.posts import posts
 from benchmarks.restart import refresh, restart
 from benchmarks.socketsink import socket_to_sink
+from benchmarks.stops import stop
 from traptor.common.errors import ExitCode
 from traptor.common.terminal import report_console, say
 from traptor.common.text import counted
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "weight": weight,
     "full_look": full_look,
     "many": many_connections,
+    "stop": stop,
     "many_filters": many_filters,
     "one_app": one_app,
     "answers": answers,

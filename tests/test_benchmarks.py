@@ -24,6 +24,7 @@ BENCHMARKS = (
     "weight",
     "full_look",
     "many",
+    "stop",
     "many_filters",
     "one_app",
     "answers",

@@ -15,6 +15,9 @@ from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
 
+_MANY = 5_000
+_START_S = 150.0  # on a machine that is busy
+_WITHIN_S = 30.0  # the default drain_timeout
 DRAIN_S = 150.0  # sixty processes end at once, and each writes down its coverage
 
 
@@ -50,6 +53,35 @@ def test_sixty_connections_at_once(make_collection: Make) -> None:
     assert collection.process.wait(DRAIN_S + DEADLINE_S) == 0
     assert not [worker for worker in workers if worker.is_running()]
     assert "did not exit in time" not in collection.log()
+
+
+@pytest.mark.long
+def test_thousands_of_groups_that_wait_and_as_many_without_rules_end_in_time(make_collection: Make) -> None:
+    """TERM comes while nothing has a key, and the heartbeats of the empty ones are due every 5 s."""
+    collection = make_collection()
+    empty = [f"follow:{number}" for number in range(_MANY)]
+    collection.options = {
+        "traptor": {"groups": f"track:*, {', '.join(empty)}"},
+        "supervisor": {
+            "drain_timeout": f"{_WITHIN_S:g}s",
+            "rules_check_interval": "600s",
+            "heartbeat_interval": "5s",
+        },
+    }
+    with collection.redis.pipeline(transaction=False) as pipeline:
+        for group in groups(_MANY):
+            pipeline.hset(f"traptor-{group}:1", "value", f"storm {group.partition(':')[2]}")
+        pipeline.execute()
+    collection.start()
+    planned = f"{_MANY:,} connections for {_MANY:,} rules, 0 keys"
+    wait_for(lambda: planned in (collection.folder / "stderr.txt").read_text(), "all are planned", _START_S)
+    beats = [f"{group}:heartbeat" for group in (empty[0], empty[-1])]
+    wait_for(lambda: collection.redis.exists(*beats) == len(beats), "the empty ones beat", _START_S)
+    assert collection.process is not None
+    collection.signal(signal.SIGTERM)
+    assert collection.process.wait(_WITHIN_S) == 0
+    collection.wait_log("more gaps are only in the ledger", f"count={_MANY - 1000}")
+    collection.wait_log("supervisor stopped")
 
 
 @dataclass(frozen=True)
