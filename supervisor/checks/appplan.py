@@ -10,7 +10,7 @@ from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.settings import Settings
 from traptor.common.fills import FillMethod
-from traptor.common.rules.rule import GroupId, Rejected
+from traptor.common.rules.rule import GroupId, Rejected, Rule
 from traptor.supervisor.apps.configured import app_limits, terms, wording
 from traptor.supervisor.apps.wanted.composed import AppLimits, Composed, composed
 from traptor.supervisor.apps.wanted.translated import Translated, translated
@@ -108,14 +108,14 @@ class AppPlan:
         return tuple(doubt for group in self.groups for doubt in group.doubts)
 
     @property
-    def differences(self) -> Mapping[Difference, int]:
-        """The number of rules, refused ones aside, that find less or more than under v1.1, by difference."""
-        counts = dict.fromkeys(Difference, 0)
+    def differences(self) -> Mapping[Difference, tuple[Rule, ...]]:
+        """The rules, refused ones aside, that find less or more than under v1.1, by difference."""
         refused = {one.key for one in self.composed.refused}
+        rules: dict[Difference, list[Rule]] = {one: [] for one in Difference}
         for group in self.groups:
-            for one, rules in group.differences.items():
-                counts[one] += sum(rule.key not in refused for rule in rules)
-        return {one: count for one, count in counts.items() if count}
+            for one, found in group.differences.items():
+                rules[one] += [rule for rule in found if rule.key not in refused]
+        return {one: tuple(found) for one, found in rules.items() if found}
 
 
 def app_plans(

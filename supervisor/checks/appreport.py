@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from traptor.common.fills import FillMethod
-from traptor.common.rules.rule import Rejected
+from traptor.common.rules.rule import Rejected, Rule
 from traptor.common.terminal import say
 from traptor.common.text import counted
 from traptor.supervisor.checks.appplan import AppPlan
 from traptor.supervisor.filters.sync.goal import ForeignFilters
 
 _MOST_LINES = 20
+_MOST_NAMED = 5  # rules, of each difference
 _FATE = {
     ForeignFilters.REFUSE: "no connection opens while they stand there; delete them, or set foreign_filters",
     ForeignFilters.LEAVE: "they stay, and their posts are delivered and billed",
@@ -147,7 +148,18 @@ def differences_of(plans: Sequence[AppPlan]) -> Iterator[str]:
     for plan in plans:
         for one, rules in sorted(plan.differences.items(), key=lambda item: not item[0].is_loss):
             kind = "lost" if one.is_loss else "added"
-            yield f"v2: {kind} for {counted(rules, 'rule')} of {plan.connection}: {one.text}."
+            yield (
+                f"v2: {kind} for {counted(len(rules), 'rule')} of {plan.connection}: {one.text}."
+                f" {_named(rules)}"
+            )
+
+
+def _named(rules: Sequence[Rule]) -> str:
+    """Return the first of these rules by their keys, and how many more there are."""
+    first = ", ".join(rule.shown_key for rule in rules[:_MOST_NAMED])
+    if len(rules) <= _MOST_NAMED:
+        return f"By key: {first}"
+    return f"By key: {first}, and {len(rules) - _MOST_NAMED:,} more (--plan --json names all)"
 
 
 def as_json(plan: AppPlan) -> dict[str, Any]:
@@ -172,7 +184,10 @@ def as_json(plan: AppPlan) -> dict[str, Any]:
         "expand": plan.expand,
         "dollars_per_1000_posts": {"plain": plan.price.plain, "with_another": plan.price.with_another},
         "fills": _fills(plan),
-        "differences": {one.name.lower(): rules for one, rules in plan.differences.items()},
+        "differences": {one.name.lower(): len(rules) for one, rules in plan.differences.items()},
+        "differing_rules": {
+            one.name.lower(): [rule.key for rule in rules] for one, rules in plan.differences.items()
+        },
         "trouble": plan.trouble or None,
     }
 

@@ -119,6 +119,35 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
 
     assert collection.sandbox.v2.filters() == [], "a plan changes nothing"
 
+    # 800 are enough, since track rules are packed where they do not fit singly; 40 stay free.
+    text = shown(collection, rules_per_app=800)
+    assert "v2:old: 760 of 800 filters: 502 packed, 258 single." in text
+    assert "waits" not in text
+    app = planned(collection, rules_per_app=800)
+    assert (app["filters"], app["free"], app["waiting"]) == (760, 40, [])
+
+
+def test_rules_that_v2_finds_less_or_more_of_are_named(make_collection: Make) -> None:
+    """The first of each difference in the check, whatever is in their keys; all of them for programs."""
+    collection = make_collection(Key("old"))
+    hostile = "a\nb\x1b[31m:smile:[red]\x9b"
+    collection.add_rules("track:0", {hostile: "storm", **{f"rule{n}": f"flood {n}" for n in range(7)}})
+    code, report = checked(collection)
+    assert code == 0, report
+    [line] = [line for line in report.splitlines() if "the address behind a link" in line]
+    keys = r"traptor-track:0:a\nb\x1b[31m:smile:[red]\x9b, " + ", ".join(
+        f"traptor-track:0:rule{n}" for n in range(4)
+    )
+    assert line.endswith(f" By key: {keys}, and 3 more (--plan --json names all)")
+    assert not set(report) & {"\x1b", "\x9b"}
+    app = planned(collection)
+    assert app["differences"]["link_words"] == 8
+    assert app["differing_rules"]["link_words"] == [
+        f"traptor-track:0:{hostile}",
+        *(f"traptor-track:0:rule{n}" for n in range(7)),
+    ]
+    assert {one: len(rules) for one, rules in app["differing_rules"].items()} == app["differences"]
+
 
 def test_a_check_of_an_old_ini_says_what_v2_does_otherwise(make_collection: Make) -> None:
     collection = make_collection(Key("old"))
@@ -129,12 +158,17 @@ def test_a_check_of_an_old_ini_says_what_v2_does_otherwise(make_collection: Make
     for text in (
         "v2: deletions and withheld notices do not come at all; every post that comes costs money.",
         "v2: lost for 2 rules of v2:old: replies typed by hand are found only where X takes them for",
-        "v2: lost for 2 rules of v2:old: words that stand only in the address behind a link are not found.",
-        "v2: added for 1 rule of v2:old: the same words with other punctuation between them are found too.",
+        "v2: lost for 2 rules of v2:old: words that stand only in the address behind a link are not found."
+        " By key: traptor-track:0:covid-19, traptor-track:0:storm",
+        "v2: added for 1 rule of v2:old: the same words with other punctuation between them are found too."
+        " By key: traptor-track:0:covid-19",
         "1,000 posts cost $5.00 with expand = none",
         "warning: v2 cannot express: traptor-track:0:#a-b: '#a-b' is no hashtag",
     ):
         assert text in report
+    lines = report.splitlines()
+    [replies] = [line for line in lines if "replies typed by hand" in line]
+    assert replies.endswith(" By key: traptor-follow:0:42, traptor-follow:0:43")
     asked = [one["endpoint"] for one in collection.sandbox.v2.requests()]
     assert asked == ["token", "rules_list"], "the bearer token is fetched with the old key"
 

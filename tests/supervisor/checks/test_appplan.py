@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.making_tweets import rule
 
 from traptor.common.config.settings import load_settings
-from traptor.common.rules.rule import GroupId
+from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.wanted.translated import Wording, translated
 from traptor.supervisor.checks.appplan import AppPlan, app_plans, planned_apps
-from traptor.supervisor.checks.appreport import as_json, caps_of, print_apps
+from traptor.supervisor.checks.appreport import as_json, caps_of, differences_of, print_apps
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.rules.snapshot import Snapshot
 
@@ -59,3 +60,17 @@ def test_the_groups_of_an_app_are_whole_in_a_narrow_terminal(plans: tuple[AppPla
     out = io.StringIO()
     print_apps(Console(file=out, width=80), [replace(plans[0], groups=(group,))])
     assert "…" not in out.getvalue()
+
+
+def test_a_rule_that_x_refuses_is_not_among_those_that_find_less(plans: tuple[AppPlan, ...]) -> None:
+    rules = [rule("track:0", number, f"storm {number}") for number in range(7)]
+    group = translated(Snapshot.of(GroupId.parse("track:0"), rules, 0.0), Wording())
+    refused = (Rejected(rules[0].key, rules[0].group, "X does not take it"),)
+    plan = replace(plans[1], groups=(group,), composed=replace(plans[1].composed, refused=refused))
+    keys = [rule.key for rule in rules[1:]]
+    assert as_json(plan)["differing_rules"] == {"link_words": keys}
+    [_, line] = differences_of([plan])
+    assert line == (
+        "v2: lost for 6 rules of v2:small: words that stand only in the address behind a link are not found."
+        f" By key: {', '.join(keys[:5])}, and 1 more (--plan --json names all)"
+    )
