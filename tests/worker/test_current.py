@@ -1,4 +1,4 @@
-"""A failure is a warning once, however often it comes again."""
+"""Each end of a stream has its level, and a failure is a warning once, however often it comes again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ import pytest
 from traptor.common.messages import Disconnected, DisconnectKind
 from traptor.worker.current import Ends
 
+LEVELS = {
+    DisconnectKind.OWN_CLOSE: logging.INFO,
+    DisconnectKind.SERVER_CLOSE: logging.INFO,  # of an overlap; otherwise the gap is the warning
+    DisconnectKind.NETWORK: logging.WARNING,
+    DisconnectKind.STALL: logging.WARNING,
+    DisconnectKind.HTTP: logging.WARNING,
+    DisconnectKind.WORKER: logging.WARNING,
+    DisconnectKind.OUTBOX_FULL: logging.WARNING,
+}
 HTTP, NETWORK, CLOSED = DisconnectKind.HTTP, DisconnectKind.NETWORK, DisconnectKind.SERVER_CLOSE
 
 
@@ -41,3 +50,18 @@ def test_what_fails_again_in_the_same_way_is_no_warning(caplog: pytest.LogCaptur
         ("WARNING", "stream ended"),
         *(warning, warning),
     ]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_an_end_that_may_be_intended_is_no_warning_and_every_other_is(
+    caplog: pytest.LogCaptureFixture, streamed: bool
+) -> None:
+    caplog.set_level(logging.INFO, "traptor")
+    for kind in DisconnectKind:
+        Ends().tell(ended(kind, streamed=streamed), "k1")
+    told = {record.__dict__["fields"]["kind"]: record.levelno for record in caplog.records}
+    assert told == LEVELS
+    event = "stream ended" if streamed else "connect failed"
+    assert {(record.message, record.__dict__["fields"]["key"]) for record in caplog.records} == {
+        (event, "k1")
+    }

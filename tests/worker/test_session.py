@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,18 +9,7 @@ import pytest
 from support.deliveries import worker_birth
 
 from traptor.common.messages import Close, Disconnected, DisconnectKind
-from traptor.worker import session as session_module
 from traptor.worker.session import Session
-
-LEVELS = {
-    DisconnectKind.OWN_CLOSE: logging.INFO,
-    DisconnectKind.SERVER_CLOSE: logging.INFO,  # of an overlap; otherwise the gap is the warning
-    DisconnectKind.NETWORK: logging.WARNING,
-    DisconnectKind.STALL: logging.WARNING,
-    DisconnectKind.HTTP: logging.WARNING,
-    DisconnectKind.WORKER: logging.WARNING,
-    DisconnectKind.OUTBOX_FULL: logging.WARNING,
-}
 
 
 class Delivered:
@@ -95,19 +83,3 @@ def test_a_close_ends_a_recovery_job_too(tmp_path: Path) -> None:
     session._filler = SimpleNamespace(end_recovery=lambda: told.append("ended"))  # type: ignore[assignment]
     session.order(Close())
     assert told == ["ended"]
-
-
-@pytest.mark.parametrize("streamed", [True, False])
-def test_an_end_that_may_be_intended_is_no_warning_and_every_other_is(
-    caplog: pytest.LogCaptureFixture, streamed: bool
-) -> None:
-    caplog.set_level("INFO")
-    for kind in DisconnectKind:
-        ended = Disconnected(at=20.0, last_byte_at=19.0, streamed=streamed, kind=kind)
-        session_module._log_end(ended, "k1")
-    told = {record.__dict__["fields"]["kind"]: record.levelno for record in caplog.records}
-    assert told == LEVELS
-    event = "stream ended" if streamed else "connect failed"
-    assert {(record.message, record.__dict__["fields"]["key"]) for record in caplog.records} == {
-        (event, "k1")
-    }
