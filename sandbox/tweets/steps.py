@@ -13,8 +13,8 @@ from traptor.sandbox.tweets.values import FilterType, Value
 
 _Item = TypeVar("_Item")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[a-z0-9/_-]*[a-z0-9])?")
-SCREEN_NAME = re.compile(r"[a-z0-9]{1,15}")
-HASHTAG = re.compile(r"#[^\W_]*[^\W\d_][^\W_]*")
+SCREEN_NAME = re.compile(r"[a-z0-9_]{1,15}")
+HASHTAG = re.compile(r"#\w*[^\W\d_]\w*")
 _CASHTAG = re.compile(r"\$[a-z]{1,6}")
 
 

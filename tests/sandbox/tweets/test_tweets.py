@@ -14,7 +14,10 @@ from traptor.sandbox.tweets.values import FilterType, Value, parse_values
 from traptor.sandbox.tweets.vocabulary import WORDS, words_without
 
 NOW_S = 1_790_000_000.5
-PHRASES = "flood warning,storm,#ice,@coast,$twtr,helm's-alee,news.example/today,żółw,fish & chips,über"
+PHRASES = (
+    "flood warning,storm,#ice,#ice_age,@coast,@west_coast_,$twtr,helm's-alee,news.example/today,żółw,"
+    "fish & chips,über"
+)
 TRACK = parse_values(FilterType.TRACK, PHRASES)
 FOLLOW = parse_values(FilterType.FOLLOW, "12,345678901234567")
 BOXES = parse_values(FilterType.LOCATIONS, "-10,20,5,40,100,-45,100.5,-44")
@@ -81,6 +84,26 @@ def test_every_tweet_is_found_by_the_values_it_is_made_for(tweets):
     for tweet, status in tweets:
         for value in tweet.values:
             assert finds(value, status), (tweet.form, value, status)
+
+
+def test_a_tag_or_name_with_an_underscore_is_marked_as_one(tweets):
+    """As X's own text library takes them."""
+    marked = Counter()
+    for tweet, status in tweets:
+        for wanted in {value.text for value in tweet.values} & {"#ice_age", "@west_coast_"}:
+            assert wanted in entities_of(status)
+            marked[wanted] += 1
+    assert marked["#ice_age"] > 50
+    assert marked["@west_coast_"] > 50
+
+
+def entities_of(status):
+    """The hashtags and mentions of a tweet and of what is inside it."""
+    entities = status.get("extended_tweet", status)["entities"]
+    found = {f"#{tag['text'].lower()}" for tag in entities["hashtags"]}
+    found |= {f"@{user['screen_name'].lower()}" for user in entities["user_mentions"]}
+    inner = [status[name] for name in ("retweeted_status", "quoted_status") if name in status]
+    return found.union(*map(entities_of, inner))
 
 
 def test_no_tweet_is_found_by_a_value_it_is_not_made_for(tweets):

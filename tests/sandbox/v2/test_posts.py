@@ -388,7 +388,10 @@ def test_unknown_fields_are_refused_by_name():
 
 
 NOW_S = 1_790_000_000.5
-PHRASES = "flood warning,storm,#ice,@coast,$twtr,helm's-alee,news.example/today,żółw,fish & chips,über"
+PHRASES = (
+    "flood warning,storm,#ice,#ice_age,@coast,@west_coast_,$twtr,helm's-alee,news.example/today,żółw,"
+    "fish & chips,über"
+)
 VALUES = [
     *parse_values(FilterType.TRACK, PHRASES),
     *parse_values(FilterType.FOLLOW, "12,345678901234567"),
