@@ -20,8 +20,9 @@ class Difference(Enum):
     REPLIES = _About(True, "replies to the account are left out by its scope")
     REPOSTS = _About(True, "reposts of its posts by others are left out by its scope")
     LARGE_PLACES = _About(True, "posts whose place is larger than half a tile, about 12 miles, are lost")
-    DOUBLE_QUOTES = _About(True, "a double quote cannot be written: the words beside it must be neighbours")
+    TAG_WORDS = _About(False, "words that _ joins to others in a hashtag or mention are found too")
     PUNCTUATION = _About(False, "the same words with other punctuation between them are found too")
+    DOUBLE_QUOTES = _About(False, "a double quote cannot be written: words are found without it, too")
     LONGER_LINKS = _About(False, "links that hold the address within a longer one are found too")
 
     @property

@@ -31,6 +31,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _LINK = re.compile(rf"(?:https?://)?({_LABEL}(?:\.{_LABEL})*\.[a-z]{{2,}}(?:/[^\s\"]*)?)")
 _IN_HASHTAGS = "_\u00b7\u200c\u200d\u30fb\u05f3\u05f4"  # allowed inside tags, but separate words
 _EMOJI_FORMS = "\ufe0e\ufe0f\u20e3"  # marks by category, but X wants what has one in quotes
+_OF_WORDS = frozenset({Difference.LINK_WORDS, Difference.TAG_WORDS})
 _UNQUOTABLE = str.maketrans({'"': " ", "\\": " "})  # how X escapes them is documented nowhere
 
 
@@ -97,7 +98,7 @@ def _terms(text: str) -> Iterator[tuple[Term, set[Difference]]]:
     elif match := _LINK.fullmatch(text):
         yield Term(TermKind.LINK, match[1].rstrip("/")), {Difference.LONGER_LINKS}
     elif all(map(_is_of_a_word, text)) and text not in _RESERVED:
-        yield Term(TermKind.WORD, text), {Difference.LINK_WORDS}
+        yield Term(TermKind.WORD, text), {*_OF_WORDS}
     else:
         yield from _quoted(text)
 
@@ -114,7 +115,7 @@ def _hashtag(text: str) -> Term:
 def _quoted(text: str) -> Iterator[tuple[Term, set[Difference]]]:
     words = " ".join(text.translate(_UNQUOTABLE).split())
     if any(_counts(char) for char in words):
-        named = {Difference.LINK_WORDS}
+        named = {*_OF_WORDS}
         if words != text:
             named.add(Difference.DOUBLE_QUOTES)
         if not all(map(_is_of_a_word, words)):

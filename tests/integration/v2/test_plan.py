@@ -162,6 +162,8 @@ def test_a_check_of_an_old_ini_says_what_v2_does_otherwise(make_collection: Make
         " By key: traptor-track:0:covid-19, traptor-track:0:storm",
         "v2: added for 1 rule of v2:old: the same words with other punctuation between them are found too."
         " By key: traptor-track:0:covid-19",
+        "v2: added for 2 rules of v2:old: words that _ joins to others in a hashtag or mention are found too."
+        " By key: traptor-track:0:covid-19, traptor-track:0:storm",
         "1,000 posts cost $5.00 with expand = none",
         "warning: v2 cannot express: traptor-track:0:#a-b: '#a-b' is no hashtag",
     ):

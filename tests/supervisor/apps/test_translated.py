@@ -65,7 +65,11 @@ def test_values_that_x_does_not_tell_apart_share_a_clause() -> None:
 def test_what_is_lost_or_added_is_told_by_rule() -> None:
     found = said(rule("track:0", "a", "storm"), rule("track:0", "b", "covid-19"), rule("track:0", "c", "#x"))
     by_id = {one: [rule.rule_id for rule in rules] for one, rules in found.differences.items()}
-    assert by_id == {Difference.LINK_WORDS: ["a", "b"], Difference.PUNCTUATION: ["b"]}
+    assert by_id == {
+        Difference.LINK_WORDS: ["a", "b"],
+        Difference.TAG_WORDS: ["a", "b"],
+        Difference.PUNCTUATION: ["b"],
+    }
 
 
 def test_the_suffix_of_a_group_goes_with_its_demand() -> None:

@@ -68,8 +68,8 @@ def test_a_rule_that_x_refuses_is_not_among_those_that_find_less(plans: tuple[Ap
     refused = (Rejected(rules[0].key, rules[0].group, "X does not take it"),)
     plan = replace(plans[1], groups=(group,), composed=replace(plans[1].composed, refused=refused))
     keys = [rule.key for rule in rules[1:]]
-    assert as_json(plan)["differing_rules"] == {"link_words": keys}
-    [_, line] = differences_of([plan])
+    assert as_json(plan)["differing_rules"] == {"link_words": keys, "tag_words": keys}
+    [_, line, _] = differences_of([plan])
     assert line == (
         "v2: lost for 6 rules of v2:small: words that stand only in the address behind a link are not found."
         f" By key: {', '.join(keys[:5])}, and 1 more (--plan --json names all)"

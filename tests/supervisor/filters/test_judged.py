@@ -74,6 +74,12 @@ TRACK = st.one_of(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).map(" ".join),
     st.tuples(st.sampled_from("#@$"), st.sampled_from(NAMES)).map("".join),
     st.sampled_from(["covid-19", "don't", "example.com", "storm #flood", "caf\u00e9 rain"]),
+    st.sampled_from(
+        ["#storm_flood", "@rain_vote", "storm @ola_1", "example.com/storm", "example.com/storm/flood"]
+    ),
+    st.sampled_from(
+        ['"storm"', '"storm flood"', 'say "rain"', 'storm"flood', '"#vote"', 'ola "example.com"']
+    ),
 )
 BOXES = st.sampled_from(["10.4,59.8,10.6,60.0", "-1,50,-0.8,50.2", "2,48,2.3,48.2"])
 USERS = st.integers(10**17, 10**17 + 5).map(str)
@@ -124,6 +130,8 @@ class Judge:
         named = {one for one in self._translations[at].differences if one.is_loss is is_loss}
         if not any(has_link(fields)):
             named.discard(Difference.LINK_WORDS)  # so plain words are found in the same posts
+        if not any(has_joined_tag(fields)):
+            named.discard(Difference.TAG_WORDS)
         assert named, f"{'lost' if is_loss else 'added'} without a name: {self._values[at]} in {fields}"
         self.named.update(named)
 
@@ -140,6 +148,18 @@ def has_link(fields: object) -> Iterator[bool]:
             yield from has_link(value)
 
 
+def has_joined_tag(fields: object) -> Iterator[bool]:
+    """Yield True for each hashtag and mention of several words in a tweet, or in one inside it."""
+    if isinstance(fields, dict):
+        for name, value in fields.items():
+            if name in ("hashtags", "user_mentions"):
+                yield from (not (one.get("text") or one["screen_name"]).isalnum() for one in value)
+            yield from has_joined_tag(value)
+    elif isinstance(fields, list):
+        for value in fields:
+            yield from has_joined_tag(value)
+
+
 def made_for(seed: int, wanted: Sequence[Wanted], count: int) -> Iterator[Tweet]:
     maker = TweetMaker(seed)
     values = [parse_values(FilterType(rule_type), text) for rule_type, text in wanted]
@@ -152,10 +172,40 @@ def made_for(seed: int, wanted: Sequence[Wanted], count: int) -> Iterator[Tweet]
 def test_clauses_find_what_v11_found_but_for_what_has_a_name(
     seed: int, wanted: list[Wanted], scope: FollowScope
 ) -> None:
-    """Hashtags, mentions and cashtags have no difference, words none in posts without a link."""
+    """Tags, names and cashtags have no difference, words none in posts without a link or a tag with _."""
     judge = Judge(wanted, scope)
     for tweet in made_for(seed, wanted, count=20):
         judge.judge(tweet)
+
+
+@examples(100)
+@given(
+    st.integers(0, 1 << 32),
+    st.lists(WANTED, min_size=1, max_size=8),
+    st.sampled_from(FollowScope),
+    st.sampled_from(
+        [("lang:en", "en", False), ("-is:retweet", "", True), ("lang:pl -is:retweet", "pl", True)]
+    ),
+)
+def test_a_suffix_leaves_of_what_the_clauses_find_what_it_says(
+    seed: int, wanted: list[Wanted], scope: FollowScope, suffix: tuple[str, str, bool]
+) -> None:
+    """Each of several clauses in one filter, too."""
+    text, lang, without_reposts = suffix
+    clauses = []
+    for rule_type, value in wanted:
+        try:
+            (normal,) = read_values(rule_type, value)
+            clauses.append(translate(rule_type, normal, scope).clause)
+        except ValueError:
+            continue  # no filter of it is ever written
+    assume(clauses)
+    plain, narrow = (parse_rule(filter_text(clauses, more), LENGTH * 8) for more in ("", text))
+    for tweet in made_for(seed, wanted, count=20):
+        post = read_post(tweet)
+        assert post is not None
+        is_left = lang in ("", post.facts.lang) and not (without_reposts and "retweet" in post.facts.kinds)
+        assert narrow.matches(post.facts) == (plain.matches(post.facts) and is_left)
 
 
 def test_what_is_lost_in_made_tweets_is_counted_by_its_name() -> None:
@@ -177,6 +227,18 @@ def test_what_is_lost_in_made_tweets_is_counted_by_its_name() -> None:
         assert set(judge.named) == {Difference.LARGE_PLACES, Difference.LINK_WORDS, *names}
 
 
+def test_what_is_added_by_tags_longer_links_and_quotes_is_counted_by_its_name() -> None:
+    links = ["example.com", "example.com/storm", "example.com/storm/flood"]
+    tags = ["storm", "#storm_flood", "@storm_flood"]
+    wanted = [(RuleType.TRACK, text) for text in (*links, *tags, 'storm"flood', 'say "storm"')]
+    judge = Judge(wanted, FollowScope.FULL)
+    for tweet in made_for(1, wanted, count=500):
+        judge.judge(tweet)
+    assert judge.agreed > 300
+    extras = {one for one in Difference if not one.is_loss}
+    assert set(judge.named) == {*extras, Difference.LINK_WORDS}
+
+
 def test_what_is_lost_and_added_in_real_tweets_is_counted_by_its_name() -> None:
     """Every word of every real tweet is wanted, and pairs of neighbours are."""
     lines = (DATA / "tweets-v1.1.jsonl").read_bytes().splitlines()
@@ -188,4 +250,4 @@ def test_what_is_lost_and_added_in_real_tweets_is_counted_by_its_name() -> None:
     for line in lines:
         judge.judge(Tweet(None, (), "real", line))
     assert judge.agreed > 500
-    assert set(judge.named) == {Difference.LINK_WORDS, Difference.PUNCTUATION}
+    assert set(judge.named) == {Difference.LINK_WORDS, Difference.TAG_WORDS, Difference.PUNCTUATION}

@@ -19,8 +19,8 @@ from traptor.supervisor.filters.language.reading import FilterValue, read_filter
 from traptor.supervisor.filters.language.translate import translate
 
 NONE: set[Difference] = set()
-WORDS = {Difference.LINK_WORDS}
-QUOTED = {Difference.LINK_WORDS, Difference.PUNCTUATION}
+WORDS = {Difference.LINK_WORDS, Difference.TAG_WORDS}
+QUOTED = {*WORDS, Difference.PUNCTUATION}
 
 
 @pytest.mark.parametrize(
