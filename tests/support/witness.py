@@ -41,7 +41,8 @@ class Witness:
         return [line for line in b"".join(self._pieces).split(b"\r\n")[:-1] if line]
 
     def close(self) -> None:
-        self._answer.raw.shutdown()
+        with suppress(RuntimeError):  # the server ended it
+            self._answer.raw.shutdown()
         self._thread.join()
         self._answer.close()
         self._session.close()

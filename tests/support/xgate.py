@@ -1,4 +1,4 @@
-"""Stands between a supervisor and the sandbox, and stops the requests for filters at a chosen one."""
+"""Stands between us and the sandbox: keeps what was asked and answered, and stops at a chosen request."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ class _Stop:
 
 
 class XGate:
-    """Passes on what is no stream, up to that request; `url` is where the supervisor is to ask."""
+    """Passes on what is no stream, up to that request; `url` is where to ask.
+
+    `exchanged` has the answers of the sandbox, each with the request for it as it came.
+    """
 
     def __init__(self, x_url: str) -> None:
+        self.exchanged: list[requests.Response] = []
         self._lock = threading.Lock()
         self._asked = 0
         self._stop = _Stop(math.inf, Moment.BEFORE)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(x_url, self._arrived))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(x_url, self._arrived, self.exchanged))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -73,13 +77,16 @@ class XGate:
             return replace(self._stop, moment=Moment.BEFORE, reached=threading.Event()) if is_late else None
 
 
-def _handler(x_url: str, arrived: Callable[[str], _Stop | None]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    x_url: str, arrived: Callable[[str], _Stop | None], exchanged: list[requests.Response]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             stop = arrived(self.path.partition("?")[0])
             if stop is None or stop.moment is Moment.AFTER:
                 answer = _passed_on(self, x_url, body)
+                exchanged.append(answer)
             if stop is not None:
                 stop.reached.set()
                 stop.released.wait()

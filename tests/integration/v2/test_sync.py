@@ -23,6 +23,7 @@ from support.v2 import (
     wait_filters,
 )
 from support.waiting import wait_for
+from support.xapi import check_answer, check_request
 from support.xgate import Moment, XGate
 
 Make = Callable[..., Collection]
@@ -90,6 +91,10 @@ def test_a_master_killed_at_any_step_of_a_sync_leaves_nothing_twice(make_collect
             assert asked_for_filters(collection).count("change") == 2 + 5 - left, "the next one, and once"
     finally:
         gate.close()
+    for answer in gate.exchanged:
+        if "/rules" in answer.request.path_url:
+            check_request(answer.request)
+            check_answer(answer)
     assert filters(collection) == set(new)
     collection.options["twitter"]["api_url"] = collection.sandbox.url
     collection.write_ini()
