@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId
@@ -126,6 +127,7 @@ def wanted(draw: st.DrawFn) -> Wanted:
 
 
 ALLOWANCES = st.builds(Allowance, st.integers(4, 120), st.integers(90, 300))
+TIGHT = st.builds(Allowance, st.integers(4, 60), st.integers(50, 120))  # clauses are packed, and some wait
 
 
 def demands(what: Wanted) -> list[Demand]:
@@ -156,13 +158,8 @@ def test_composing_again_changes_nothing(what: Wanted, allowance: Allowance) -> 
     assert set(again.by_text) == set(composed.by_text)
 
 
-@given(wanted(), wanted(), st.integers(0, 6), st.data())
-def test_a_change_of_k_clauses_makes_at_most_2k_and_one_new_filters(
-    what: Wanted, other: Wanted, k: int, data: st.DataObject
-) -> None:
-    """Where nothing waits: what waited comes in as well when room comes back."""
-    allowance = Allowance(120, 300)
-    before = compose(demands(what), allowance)
+def changed(what: Wanted, other: Wanted, k: int, data: st.DataObject) -> tuple[Wanted, int]:
+    """Return it with at most k values of `other` added or some removed, and how many are."""
     after = {group: set(values) for group, values in what.items()}
     for _ in range(k):
         group = data.draw(st.sampled_from(GROUPS))
@@ -171,10 +168,26 @@ def test_a_change_of_k_clauses_makes_at_most_2k_and_one_new_filters(
             after[group].add(data.draw(st.sampled_from(news)))
         elif after[group]:
             after[group].remove(data.draw(st.sampled_from(sorted(after[group]))))
-    now = compose(demands(after), allowance, before.filters)
-    assert not before.waiting
-    assert not now.waiting
-    assert len(set(now.by_text) - set(before.by_text)) <= 2 * k + 1
+    return after, sum(len(after[group] ^ what[group]) for group in GROUPS)
+
+
+@examples(200)
+@given(wanted(), wanted(), ALLOWANCES | TIGHT, st.lists(st.integers(0, 6), min_size=1, max_size=4), st.data())
+def test_each_change_of_k_clauses_makes_at_most_2k_and_one_new_filters(
+    what: Wanted, other: Wanted, allowance: Allowance, changes: list[int], data: st.DataObject
+) -> None:
+    """Whether or not some wait: what comes in when room comes back stands in filters that the change touches.
+
+    No more than k are sent to wait, either, and without a change no filter is another.
+    """
+    before = compose(demands(what), allowance)
+    for most in changes:
+        after, k = changed(what, other, most, data)
+        now = compose(demands(after), allowance, before.filters)
+        assert len(set(now.by_text) - set(before.by_text)) <= (2 * k + 1 if k else 0)
+        carried_before, waiting_now = set(carried(before)), {(one.group, one.clause) for one in now.waiting}
+        assert len(carried_before & waiting_now) <= k
+        what, before = after, now
 
 
 @given(wanted(), wanted(), ALLOWANCES)

@@ -77,7 +77,7 @@ TRACK = st.one_of(
     st.sampled_from(
         ["#storm_flood", "@rain_vote", "storm @ola_1", "example.com/storm", "example.com/storm/flood"]
     ),
-    st.sampled_from(['"storm"', '"storm flood"', 'say "rain"', 'storm"flood', '"#vote"', 'ola "vote"']),
+    st.sampled_from(['"storm"', '"storm flood"', 'say "rain"', 'storm"flood', '"vote" ola', 'ola "vote"']),
 )
 BOXES = st.sampled_from(["10.4,59.8,10.6,60.0", "-1,50,-0.8,50.2", "2,48,2.3,48.2"])
 USERS = st.integers(10**17, 10**17 + 5).map(str)
