@@ -261,7 +261,9 @@ FRAMINGS = {
 }
 
 
-@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    "is_tls", [pytest.param(False, id="plain"), pytest.param(True, id="tls", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(
     "framing",
     [pytest.param(name, marks=() if name in ("split", "close") else pytest.mark.long) for name in FRAMINGS],
