@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import redis.asyncio
@@ -33,6 +33,8 @@ from traptor.supervisor.workers.leftovers import parse_connection
 log = logging.getLogger(__name__)
 
 _FOREIGN = "another supervisor or the original serves it: tweets come twice, and keys may be used twice"
+
+_UNPLANNED = "its connection is not planned yet"
 
 _LOOKS = 5
 """In an interval: a group that was silent for a moment does not miss its next beat altogether."""
@@ -74,7 +76,8 @@ class Heartbeats:
     async def _beat(self, interval_s: float) -> None:
         now = time.monotonic()
         connections = self._context.connections.values()
-        self._pulse.look(silences([g.id for g in self._groups.all()], connections, self._emptied(now)), now)
+        known = {group.id: bool(group.snapshot.rules) for group in self._groups.all()}
+        self._pulse.look(silences(known, connections, self._emptied(now)), now)
         for group, why in self._pulse.missed(interval_s, now):
             level = logging.INFO if why == STOPPED_TEXT else logging.WARNING
             log.log(level, "heartbeat withheld", extra=fields(group=group, why=why))
@@ -152,16 +155,22 @@ def heartbeat_key(group: GroupId) -> str:
 
 
 def silences(
-    known: Iterable[GroupId], connections: Iterable[Connection], emptied: Iterable[GroupId]
+    known: Mapping[GroupId, bool], connections: Iterable[Connection], emptied: Iterable[GroupId]
 ) -> list[tuple[GroupId, str]]:
-    """Return every group that should beat, with why it must not: it has rules, and none of them streams."""
+    """Return every group that should beat, with why it must not: it has rules, and none of them streams.
+
+    `known` tells which groups have rules.
+    """
     parts: dict[GroupId, list[Connection]] = {}
     for c in connections:
         if c.is_planned:
             for group in c.groups:
                 parts.setdefault(group, []).append(c)
     groups = dict.fromkeys((*known, *emptied))
-    return [(group, _silence(group, parts.get(group, []))) for group in groups]
+    return [
+        (group, _silence(group, parts[group]) if group in parts else _UNPLANNED if known.get(group) else "")
+        for group in groups
+    ]
 
 
 def _group(connection: str) -> GroupId | None:

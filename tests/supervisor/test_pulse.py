@@ -46,10 +46,12 @@ def test_a_group_beats_while_any_part_streams_and_is_silent_when_none_does(tmp_p
     first = world.connection("track:0", "storm", "flood")
     world.connection("track:0.2", "hail", part=2)
     g = world.stream(first)
-    assert silences([TRACK], world.context.connections.values(), []) == [(TRACK, "")]
+    assert silences({TRACK: True}, world.context.connections.values(), []) == [(TRACK, "")]
     world.set_keys()
     world.step()
-    assert silences([TRACK], world.context.connections.values(), []) == [(TRACK, "no key is configured")]
+    assert silences({TRACK: True}, world.context.connections.values(), []) == [
+        (TRACK, "no key is configured")
+    ]
     assert not g.streams
 
 
@@ -58,7 +60,7 @@ def test_every_reason_of_a_silence_is_told_once(tmp_path: Path) -> None:
     for part, name in ((1, "track:0"), (2, "track:0.2"), (3, "track:0.3")):
         world.connection(name, f"word{part}", part=part)
     world.step()
-    [(_, why)] = silences([TRACK], world.context.connections.values(), [])
+    [(_, why)] = silences({TRACK: True}, world.context.connections.values(), [])
     assert why == "its worker is starting, no key is free"
 
 
@@ -66,8 +68,16 @@ def test_groups_without_rules_beat_and_so_do_those_that_lost_theirs_lately(tmp_p
     world = SteppedWorld(tmp_path, A)
     world.connection("track:0")
     world.step()
-    said = silences([TRACK], world.context.connections.values(), [FOLLOW, TRACK])
+    said = silences({TRACK: False}, world.context.connections.values(), [FOLLOW, TRACK])
     assert said == [(TRACK, ""), (FOLLOW, "")]
+
+
+def test_a_group_whose_rules_are_known_and_not_planned_yet_does_not_beat() -> None:
+    """Every start has such a moment, and a beat of it would last for seconds."""
+    assert silences({TRACK: True, FOLLOW: False}, [], []) == [
+        (TRACK, "its connection is not planned yet"),
+        (FOLLOW, ""),
+    ]
 
 
 def test_a_group_of_an_app_beats_while_a_rule_of_it_is_in_effect_at_x(tmp_path: Path) -> None:
@@ -79,7 +89,7 @@ def test_a_group_of_an_app_beats_while_a_rule_of_it_is_in_effect_at_x(tmp_path: 
 
     def said() -> list[tuple[GroupId, str]]:
         world.step()
-        return silences([TRACK, FOLLOW], world.context.connections.values(), [])
+        return silences({TRACK: True, FOLLOW: False}, world.context.connections.values(), [])
 
     assert said() == [(TRACK, "its worker is starting"), (FOLLOW, "")]
     world.stream(c)
