@@ -15,6 +15,7 @@ from support.waiting import DEADLINE_S
 BENCHMARKS = (
     "path",
     "many_rules",
+    "posts",
     "socket_to_sink",
     "counters",
     "loading",
@@ -87,6 +88,14 @@ def test_a_missed_target_fails_only_where_that_is_asked_for(arguments: tuple[str
 
 @pytest.mark.long
 @pytest.mark.timeout(620)
+def test_all_benchmarks_are_tried() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--only", "none-such"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ(), capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert f"not one of {', '.join(BENCHMARKS)}" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs_at_its_smallest_and_yields_figures(name: str, tmp_path: Path) -> None:
     file = tmp_path / "figures.json"

@@ -16,7 +16,7 @@ Json = dict[str, object]
 def outlook(rule_type: RuleType, values: Iterable[str], allowance: Allowance) -> Json:
     """Return clauses, what they lose and add, and the number of filters, for values of one rule.
 
-    `refused` names the values that X's language cannot express, each with the reason.
+    `refused` names the values that X's language cannot express, each with the reason; they have no clause.
     """
     clauses: dict[Clause, tuple[str, ...]] = {}
     losses: set[str] = set()
@@ -32,7 +32,8 @@ def outlook(rule_type: RuleType, values: Iterable[str], allowance: Allowance) ->
         for difference in translation.differences:
             (losses if difference.is_loss else extras).add(difference.text)
     composition = compose([Demand(GroupId(rule_type, "0"), clauses)], allowance)
-    refused += [{"value": str(one.clause), "reason": one.reason} for one in composition.waiting]
+    for one in composition.waiting:  # a box of many tiles is a clause of many thousand characters
+        refused += [{"value": value, "reason": one.reason} for value in clauses.pop(one.clause)]
     return {
         "clauses": [str(clause) for clause in clauses],
         "losses": sorted(losses),

@@ -6,7 +6,10 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.fuzzing import examples
@@ -112,9 +115,12 @@ class Judge:
             [rule(f"{rule_type}:0", at, value) for at, (rule_type, value) in enumerate(self._values)]
         )
 
-    def judge(self, tweet: Tweet) -> None:
-        """Fail where something is lost or added for which the clause has no name."""
-        fields, post = json.loads(tweet.json), read_post(tweet)
+    def judge(self, tweet: Tweet, at_x: Tweet | None = None) -> None:
+        """Fail where something is lost or added for which the clause has no name.
+
+        `at_x` is the tweet as X has it, where it knows less of it than v1.1 did.
+        """
+        fields, post = json.loads(tweet.json), read_post(at_x or tweet)
         assert post is not None
         v1 = set(self._matcher.match(decoded(fields)))
         v2 = set(map(int, self._filters.matching(post.facts)))
@@ -124,14 +130,27 @@ class Judge:
         for at in v2 - v1:
             self._count(at, fields, is_loss=False)
 
-    def _count(self, at: int, fields: dict[str, object], *, is_loss: bool) -> None:
+    def _count(self, at: int, fields: dict[str, Any], *, is_loss: bool) -> None:
         named = {one for one in self._translations[at].differences if one.is_loss is is_loss}
         if not any(has_link(fields)):
             named.discard(Difference.LINK_WORDS)  # so plain words are found in the same posts
         if not any(has_joined_tag(fields)):
             named.discard(Difference.TAG_WORDS)
+        rule_type, value = self._values[at]
+        if rule_type is RuleType.FOLLOW:
+            named &= missed_of_account(value, fields)
         assert named, f"{'lost' if is_loss else 'added'} without a name: {self._values[at]} in {fields}"
         self.named.update(named)
+
+
+def missed_of_account(account: str, fields: dict[str, Any]) -> set[Difference]:
+    """Return what may keep a tweet from those who follow the account; nothing does if it is its own."""
+    if fields["user"]["id_str"] == account:
+        return set()
+    if fields.get("retweeted_status") is not None:
+        return {Difference.REPOSTS}
+    is_by_hand = fields["in_reply_to_status_id"] is None
+    return {Difference.REPLIES, *([Difference.MANUAL_REPLIES] if is_by_hand else [])}
 
 
 def has_link(fields: object) -> Iterator[bool]:
@@ -214,7 +233,7 @@ def test_what_is_lost_in_made_tweets_is_counted_by_its_name() -> None:
     ]
     losses = {
         FollowScope.FULL: set[Difference](),
-        FollowScope.REPLIES: {Difference.REPOSTS, Difference.MANUAL_REPLIES},
+        FollowScope.REPLIES: {Difference.REPOSTS},
         FollowScope.AUTHOR: {Difference.REPOSTS, Difference.REPLIES},
     }
     for scope, names in losses.items():
@@ -223,6 +242,18 @@ def test_what_is_lost_in_made_tweets_is_counted_by_its_name() -> None:
             judge.judge(tweet)
         assert judge.agreed > 1_000
         assert set(judge.named) == {Difference.LARGE_PLACES, Difference.LINK_WORDS, *names}
+
+
+@pytest.mark.parametrize("scope", [FollowScope.FULL, FollowScope.REPLIES])
+def test_a_reply_by_hand_that_x_takes_for_none_is_lost_by_its_name(scope: FollowScope) -> None:
+    wanted = [(RuleType.FOLLOW, str(10**17))]
+    judge = Judge(wanted, scope)
+    for tweet in made_for(1, wanted, count=200):
+        fields = json.loads(tweet.json)
+        if fields["in_reply_to_user_id_str"] == str(10**17) and fields["in_reply_to_status_id"] is None:
+            no_reply = dict.fromkeys(name for name in fields if name.startswith("in_reply_to_"))
+            judge.judge(tweet, replace(tweet, json=json.dumps(fields | no_reply).encode()))
+    assert set(judge.named) == {Difference.MANUAL_REPLIES}
 
 
 def test_what_is_added_by_tags_longer_links_and_quotes_is_counted_by_its_name() -> None:

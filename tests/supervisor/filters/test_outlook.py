@@ -19,6 +19,7 @@ def test_words_are_filters_of_their_own_and_followed_accounts_share_one() -> Non
 
 def test_what_x_cannot_say_is_refused_by_value() -> None:
     told = outlook(RuleType.LOCATIONS, ["-20,30,40,70"], ALLOWANCE)
-    assert told["filters"] == 0
+    assert (told["filters"], told["clauses"]) == (0, [])
     [refused] = told["refused"]  # type: ignore[misc]  # JSON
+    assert refused["value"] == "-20,30,40,70"
     assert "draw a smaller box" in refused["reason"]
