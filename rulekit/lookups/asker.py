@@ -36,7 +36,7 @@ class Asker:
         self._key = key
         self._url = api_url.rstrip("/")
         self._token = key.bearer_token or ""
-        self._proxy = key.proxy or proxy
+        self._proxy = proxy
         self._ca_file = ca_file
         self._timeout_s = timeout_s
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from traptor.common.config.proxies import proxy_to_api
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 
@@ -24,8 +25,7 @@ def asker_of(settings: Settings, key_name: str | None = None) -> Asker:
         wanted = key_name or "with a bearer token or a consumer key"
         raise TraptorError(f"no key {wanted} to ask X with: {known}")
     twitter = settings.twitter
-    proxy = twitter.proxy if twitter.proxy not in (None, "none", "environment") else None
     ca_file = str(twitter.stream_ca_file) if twitter.stream_ca_file else None
     from traptor.rulekit.lookups.asker import Asker  # with a library that takes a while, for few
 
-    return Asker(key, twitter.api_url, proxy, ca_file)
+    return Asker(key, twitter.api_url, proxy_to_api(settings, key), ca_file)

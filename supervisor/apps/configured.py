@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traptor.common.config.keys.key import ApiKey
-from traptor.common.config.kinds.kinds import ENVIRONMENT
+from traptor.common.config.proxies import proxy_to_api
 from traptor.common.config.settings import Settings
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId
@@ -47,12 +47,7 @@ def terms(settings: Settings) -> Terms:
 
 def route(settings: Settings, key: ApiKey) -> Route:
     """Return how the master reaches X for the key's app: as its worker does."""
-    proxy = key.proxy
-    if proxy is None and settings.twitter.proxy == ENVIRONMENT:
-        from requests.utils import get_environ_proxies, select_proxy  # it takes a while, for few
-
-        url = settings.twitter.api_url
-        proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = proxy_to_api(settings, key)
     return Route(settings.twitter.api_url, settings.twitter.stream_ca_file, proxy, key.source_address)
 
 

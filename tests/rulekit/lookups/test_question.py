@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
 
 import pytest
 from support.keypools import make_key
 from support.rawserver import RawServer
 from support.waiting import DEADLINE_S
 
+from traptor.common.config.settings import load_settings
+from traptor.rulekit.lookups import question
 from traptor.rulekit.lookups.accounts import by_names
 from traptor.rulekit.lookups.asker import Asker
 from traptor.rulekit.lookups.question import XRefused
@@ -52,6 +56,58 @@ def test_an_answer_without_an_end_is_not_read_to_its_end() -> None:
         pytest.raises(XRefused, match="X answered 200: its answer cannot be read"),
     ):
         by_names(asker_of(server), ["bo"], lambda _done, _all: None)
+
+
+# ---- the way to X
+
+INI = """
+[traptor]
+api = v2
+output = jsonl:-
+[supervisor]
+run_dir = run
+state_dir = state
+log_dir = -
+[twitter]
+api_url = {x}
+proxy = {twitter}
+[key:one]
+bearer_token = a-long-secret-token
+proxy = {key}
+"""
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+@pytest.mark.parametrize(
+    ("twitter", "no_proxy", "asked"),
+    [
+        ("none", "", "x"),
+        ("environment", "", "environment"),
+        ("environment", "elsewhere.test,127.0.0.0/8", "x"),
+    ],
+)
+def test_a_proxy_of_the_environment_is_used_only_when_the_operator_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twitter: str, no_proxy: str, asked: str, is_own: bool
+) -> None:
+    with ExitStack() as stack:
+        places = {name: stack.enter_context(closing(RawServer())) for name in ("x", "own", "environment")}
+        for name, server in places.items():
+            server.answer = partial(refuse, name)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, places["environment"].url.removeprefix("http://"))
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, no_proxy)
+        ini = tmp_path / "traptor.ini"
+        own = places["own"].url if is_own else ""
+        ini.write_text(INI.format(x=places["x"].url, twitter=twitter, key=own))
+        expected = "own" if is_own else asked
+        with pytest.raises(XRefused, match=f"X answered 403: asked at {expected};"):
+            by_names(question.asker_of(load_settings(ini, {})), ["bo"], lambda _done, _all: None)
+
+
+def refuse(name: str, _request: bytes) -> Iterable[bytes]:
+    body = b'{"title":"asked at %b"}' % name.encode()
+    return [b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)]
 
 
 def asker_of(server: RawServer, timeout_s: float = DEADLINE_S) -> Asker:

@@ -85,4 +85,13 @@ def test_the_master_takes_the_way_of_the_worker(tmp_path: Path, monkeypatch: pyt
     bare = settings(tmp_path)
     assert route(bare, bare.keys[0]).proxy is None
     of_environment = settings(tmp_path, more="proxy = environment")
-    assert route(of_environment, of_environment.keys[0]).proxy == "http://of.environment:1"
+    for text, proxy in (
+        ("http://of.environment:1", "http://of.environment:1"),
+        ("of.environment:1", "http://of.environment:1"),
+        ("", None),
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", text)
+        assert route(of_environment, of_environment.keys[0]).proxy == proxy
+    monkeypatch.setenv("HTTPS_PROXY", "http://of.environment:1")
+    monkeypatch.setenv("NO_PROXY", ".test")
+    assert route(of_environment, of_environment.keys[0]).proxy is None
