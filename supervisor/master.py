@@ -140,6 +140,7 @@ class Master:
             settings.redis.channel,
             on_hint=self._on_hint,
             on_subscribed=self._rules.look_at_all,
+            on_lost=self._rules.doubt,
             tell=self._uses.teller(RedisUse.SUBSCRIPTION, self._subscription),
         )
         self._reload = Reload(self._context, self._planner, logs)

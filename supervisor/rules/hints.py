@@ -27,7 +27,7 @@ class HintListener:
 
     A subscription can go deaf while the server answers on other connections (redis-py issue 3092), so the
     subscription itself is pinged. Hints missed while it was down are made up for by a look at everything:
-    `on_subscribed` is called after each (re)subscription.
+    `on_subscribed` is called after each (re)subscription, `on_lost` after each failure.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class HintListener:
         *,
         on_hint: Callable[[GroupId], None],
         on_subscribed: Callable[[], None],
+        on_lost: Callable[[], None],
         tell: Tell,
         ping_interval_s: float = PING_INTERVAL_S,
     ) -> None:
@@ -44,6 +45,7 @@ class HintListener:
         self._channel = channel
         self._on_hint = on_hint
         self._on_subscribed = on_subscribed
+        self._on_lost = on_lost
         self._tell = tell
         self._ping_interval_s = ping_interval_s
         self._retry_s = _RETRY_S
@@ -57,6 +59,7 @@ class HintListener:
                 await self._listen()
             except REDIS_ERRORS as error:
                 self._tell(error)
+                self._on_lost()
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S)
 

@@ -13,7 +13,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from traptor.common.errors import RedisUnavailable
-from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, unavailable
+from traptor.common.redis.client import REDIS_ERRORS, ask, hashes, scan_page, unavailable, was_pong
 from traptor.common.redis.raw import RawConnection, raw_connection, unpacked
 from traptor.common.rules.normalise import Found, decode_fields, parse_key, read_rule
 from traptor.common.rules.rule import GroupId, Limits, Rejected, RuleType
@@ -63,6 +63,13 @@ class RuleReader:
         self._groups: ServedGroups | None = None  # those of the last full look
         self._read_as: object = None  # how the content of memory was read
         self._memory = LookMemory()
+
+    async def ping(self) -> None:
+        """Return when Redis has answered. Raises RedisUnavailable."""
+        try:
+            await ask(self._client, self._client.ping(), was_pong)
+        except REDIS_ERRORS as error:
+            raise unavailable(self._client, error) from error
 
     async def read_group(self, group: GroupId) -> Snapshot:
         """Return the present rules of one group, perhaps none; never some of a change without the others.

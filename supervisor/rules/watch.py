@@ -49,6 +49,10 @@ class RuleWatch:
         self._all = True
         self._call.set()
 
+    def doubt(self) -> None:
+        """Have Redis asked soon whether it answers: another use of it failed."""
+        self._call.set()
+
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
@@ -96,4 +100,6 @@ class RuleWatch:
             seen = await self._reader.read_all(self._groups.filter)
             log.debug("looked at all rules", extra=fields(seconds=round(time.monotonic() - started, 3)))
             return seen
+        if not start.hinted:  # Redis is only doubted
+            await self._reader.ping()
         return {group: await self._reader.read_group(group) for group in sorted(start.hinted)}

@@ -34,6 +34,7 @@ class Heard:
     def __init__(self, port: int) -> None:
         self.groups: list[GroupId] = []
         self.subscribed = 0
+        self.lost = 0
         self.told: list[BaseException | None] = []
         self.publisher = redis.Redis(port=port)
         self.client = redis_client(f"redis://127.0.0.1:{port}/0", 2.0)
@@ -42,12 +43,16 @@ class Heard:
             "traptor-notify",
             on_hint=self.groups.append,
             on_subscribed=self._on_subscribed,
+            on_lost=self._on_lost,
             tell=self.told.append,
             ping_interval_s=0.2,
         )
 
     def _on_subscribed(self) -> None:
         self.subscribed += 1
+
+    def _on_lost(self) -> None:
+        self.lost += 1
 
     def publish(self, data: bytes | str) -> None:
         self.publisher.publish("traptor-notify", data)
@@ -104,6 +109,7 @@ def test_a_subscription_that_was_cut_comes_back_and_says_so(server: ValkeyServer
         async with listening(server.port) as heard:
             heard.publisher.client_kill_filter(_type="pubsub")
             await until(lambda: heard.subscribed == 2)
+            assert heard.lost >= 1
             heard.publish("track:0")
             await until(lambda: heard.groups == [TRACK_0])
 
@@ -156,6 +162,7 @@ def test_a_subscription_that_is_answered_with_nonsense_is_made_anew_and_hears(
             "traptor-notify",
             on_hint=lambda _group: None,
             on_subscribed=lambda: subscribed.append(1),
+            on_lost=lambda: None,
             tell=told.append,
             ping_interval_s=0.1,
         )
