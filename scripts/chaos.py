@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from appchaos_parts.appchaos import FILLS, AppChaos
-from appchaos_parts.appchaos import Options as AppOptions
+from appchaos_parts.appchaos import AppChaos
+from appchaos_parts.options import FILLS
+from appchaos_parts.options import Options as AppOptions
 from appchaos_parts.report import Report as AppReport
 from chaos_parts.chaos import Chaos, Options
 from chaos_parts.outputs import To
@@ -81,11 +82,11 @@ def main(
 
     Five connections to a local Twitter that fails at random, a real Kafka and a real Redis. Workers, the
     supervisor, Kafka and Redis are killed; Kafka's topic is deleted; rules, keys and settings change; disks
-    are filled. The exit status
-    is 0 when nothing was lost outside of the gap ledger's intervals, the ledger is true, and nothing is left
-    behind. With --api v2 one app at X has its worker and its supervisor killed, streams ended in every way,
-    requests refused, and rules changed; the bill is accounted for, too. With --fills gaps are filled
-    afterwards, and filling is disturbed; with --connections 2 either of two connections may die unseen.
+    are filled. The exit status is 0 when nothing was lost outside of the gap ledger's intervals, the ledger
+    is true, and nothing is left behind. With --api v2 one app at X has its worker and its supervisor killed,
+    streams ended in every way, requests refused, rules changed, and disks filled; the bill is accounted for,
+    too. With --fills gaps are filled afterwards, and filling is disturbed; with --connections 2 either of two
+    connections may die unseen.
     """
 
     def run() -> Report | AppReport:

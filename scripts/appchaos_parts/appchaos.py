@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
 
 from chaos_parts.deliveries import Topic
+from chaos_parts.disks import Disks
 from chaos_parts.evidence import sent_tweets
 from chaos_parts.ledger import read_ledger
 from chaos_parts.masters import Masters
+from chaos_parts.schedule import Kind as ChaosKind
+from chaos_parts.stage import ANY_FRAMING, CA_FILE, address
 from trial.accounts import make_accounts, write_ini
 from trial.clocks import wall_to_mono_s
 from trial.evidence import written_tweets
@@ -25,9 +27,10 @@ from trial.view import StatusReader
 from appchaos_parts.fills import filled_times, findable, searched_posts
 from appchaos_parts.havoc import Havoc, Victims
 from appchaos_parts.judge import Found, judged
+from appchaos_parts.options import NO_FILLS, RECOVERY, SEARCH, Options
 from appchaos_parts.report import Report
 from appchaos_parts.traces import Traces
-from appchaos_parts.troubles import OF_RECOVERIES, OF_SEARCHES, OF_TWO, USUAL, Kind, Trouble, troubles
+from appchaos_parts.troubles import FULL_DISKS, Kind, Trouble, troubles
 from traptor.supervisor.ledger.answers.accounting import imbalances
 
 _START_S = 180.0
@@ -36,8 +39,7 @@ _FILLED_S = 1_800.0  # searches may be used up, for two windows
 _READ_ON_S = 180.0
 _STOP_S = 90.0  # longer than the supervisor's own drain_timeout
 _KEEP = 1_000_000
-_SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1")
-NO_FILLS, SEARCH, RECOVERY = FILLS = ("no", "search", "recovery")
+_SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1", *ANY_FRAMING)
 _ENTERPRISE = ("--v2-enterprise", "all")
 _FEW_RULES = 20  # in each group: a search for each query, one a second, 300 in 15 minutes
 _STALL_S, _PATIENT_S = 5.0, 15.0
@@ -57,29 +59,6 @@ _OPTIONS: dict[str, dict[str, str]] = {
 _FILLING = {"fill_daily_dollars": "none", "fill_after": "12s"}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The command's options."""
-
-    minutes: float
-    rate: float  # tweets per second
-    seed: int
-    every_s: float  # between troubles
-    connections: int = 1  # of the app, which bring the same posts
-    fills: str = NO_FILLS
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """What happens."""
-        of_fills = {SEARCH: OF_SEARCHES, RECOVERY: OF_RECOVERIES}.get(self.fills, frozenset())
-        return USUAL | of_fills | (OF_TWO if self.connections > 1 else frozenset())
-
-    @property
-    def is_enterprise(self) -> bool:
-        """Whether the app needs such a contract."""
-        return self.connections > 1 or self.fills == RECOVERY
-
-
 class AppChaos:
     """Runs once; `say` receives progress messages."""
 
@@ -90,6 +69,7 @@ class AppChaos:
         self._folder = folder
         self._interrupt = interrupt
         self._say = say
+        self._disks = Disks(folder, ChaosKind.FILL_OUTPUT, options.output_bytes, say)
         self._accounts = make_accounts(1)
         self._app = self._accounts[0]["name"]
         self._status = StatusReader(folder.run / "status.json")
@@ -103,7 +83,9 @@ class AppChaos:
         options = self._options
         timeline = ("--rate", str(options.rate), "--seed", str(options.seed), "--keep", str(_KEEP))
         contract = _ENTERPRISE if options.is_enterprise else ()
-        with Servers(self._folder, self._accounts, *timeline, *_SANDBOX, *contract) as servers:
+        tls = ("--tls", str(self._folder.path / CA_FILE))
+        servers = Servers(self._folder, self._accounts, *timeline, *tls, *_SANDBOX, *contract)
+        with self._disks, servers:
             try:
                 return self._run(servers)
             finally:
@@ -126,11 +108,13 @@ class AppChaos:
             self._status,
             self._rules,
             self._options.connections,
+            {Kind(kind): disk for kind, disk in self._disks.by_kind.items()},
         )
-        self._havoc = Havoc(victims, self._troubles())
+        self._havoc = Havoc(victims, self._troubles(FULL_DISKS - victims.disks.keys()))
         if self._wait(self._is_settled, _START_S):
             self._say("all rules are in effect")
             self._disturb()
+            self._havoc.free_disks()
             servers.sandbox.v2.clear_faults()
             self._say("no more troubles")
         if not self._wait(self._is_settled, _CALM_S) and not self._interrupt.asked:
@@ -142,7 +126,7 @@ class AppChaos:
         return self._report(counted, wall_to_mono)
 
     def _write_ini(self, servers: Servers) -> None:
-        twitter = {**_OPTIONS["twitter"], "api_url": servers.stream_url}
+        twitter = {**_OPTIONS["twitter"], **address("api_url", servers, self._options.seed)}
         if self._options.fills != NO_FILLS:
             twitter |= {"fill_gaps": self._options.fills, **_FILLING}
         if self._options.fills == RECOVERY:
@@ -150,8 +134,8 @@ class AppChaos:
         account = {**self._accounts[0], "max_connections": str(self._options.connections)}
         write_ini(self._folder, servers.redis_url, [account], {**_OPTIONS, "twitter": twitter})
 
-    def _troubles(self) -> Iterator[Trouble]:
-        return troubles(self._options.seed, self._options.every_s, self._options.kinds)
+    def _troubles(self, without: Collection[Kind]) -> Iterator[Trouble]:
+        return troubles(self._options.seed, self._options.every_s, self._options.kinds - without)
 
     def _disturb(self) -> None:
         began = time.monotonic()

@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf
 
 from chaos_parts.masters import Masters
 from trial.rulebook import GROUPS, Rulebook
 from trial.servers import Servers
+from trial.smalldisk import SmallDisk
 from trial.supervisor import Supervisor
 from trial.view import StatusReader
 
@@ -21,6 +23,7 @@ from traptor.sandbox.v2.faults.kinds import DISCONNECT_TYPES
 _RULES_FAIL_S = 8.0
 _LIMITED_S = 4
 _LAG_S = 3.0
+_FULL_S = 3.0, 10.0  # how long a disk stays full, unless another one is filled
 _ONE_OF_TWO = 0.7  # the share of ends that one of two streams meets alone
 
 
@@ -35,6 +38,7 @@ class Victims:
     status: StatusReader
     rules: Rulebook
     connections: int
+    disks: Mapping[Kind, SmallDisk] = field(default_factory=dict)
 
 
 class Havoc:
@@ -49,6 +53,7 @@ class Havoc:
         self._troubles = troubles
         self._next = next(troubles)
         self._until_a_fill: list[Trouble] = []
+        self._full_until_s = inf  # of the disk that is full
         self._ways: dict[Kind, Callable[[Trouble], object]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.KILL_SUPERVISOR: self._kill_supervisor,
@@ -66,6 +71,9 @@ class Havoc:
             Kind.CHANGE_RULES: self._change_rules,
             Kind.CHANGE_RULES_SILENTLY: self._change_rules_silently,
             Kind.RELOAD: self._reload,
+            Kind.FILL_STATE: self._fill_disk,
+            Kind.FILL_LOGS: self._fill_disk,
+            Kind.FILL_OUTPUT: self._fill_disk,
             Kind.LAG: lambda _: self._fault("lag", lag_s=_LAG_S),
             Kind.KILL_FILLING_WORKER: self._kill_worker,
             Kind.KILL_FILLING_SUPERVISOR: self._kill_supervisor,
@@ -82,11 +90,19 @@ class Havoc:
 
     def go_on(self, elapsed_s: float) -> list[str]:
         """Do what is due by now; return what was done."""
+        if self._full_until_s <= elapsed_s:
+            self.free_disks()
         due, self._until_a_fill = self._until_a_fill, []
         while self._next.at_s <= elapsed_s:
             due.append(self._next)
             self._next = next(self._troubles)
         return [told for trouble in due if (told := self._do_or_wait(trouble))]
+
+    def free_disks(self) -> None:
+        """Free the disk that is full, if one is."""
+        for disk in self._on.disks.values():
+            disk.free()
+        self._full_until_s = inf
 
     def _do_or_wait(self, trouble: Trouble) -> str:
         """Do it, unless it is to strike a fill and none is on its way."""
@@ -117,6 +133,13 @@ class Havoc:
         self._on.masters.kill()  # its workers go with it
         self.kills.append(time.monotonic())
         self._on.masters.start()
+
+    def _fill_disk(self, trouble: Trouble) -> None:
+        """Fill a disk for some seconds; one at a time."""
+        self.free_disks()
+        self._on.disks[trouble.kind].fill()
+        least_s, most_s = _FULL_S
+        self._full_until_s = trouble.at_s + least_s + trouble.lot * (most_s - least_s)
 
     def _reload(self, _: Trouble) -> None:
         if not self._on.masters.is_up:  # a starting one would die of a signal

@@ -8,6 +8,8 @@ from enum import StrEnum
 from random import Random
 from typing import TypeVar
 
+from chaos_parts.schedule import Kind as OfAll
+
 _FIRST_S = 1.0
 T = TypeVar("T")
 
@@ -31,6 +33,10 @@ class Kind(StrEnum):
     CHANGE_RULES = "rules changed, with a hint"
     CHANGE_RULES_SILENTLY = "rules changed, without a hint"
     RELOAD = "reload by SIGHUP"
+    # As in the chaos of v1.1:
+    FILL_STATE = OfAll.FILL_STATE.value
+    FILL_LOGS = OfAll.FILL_LOGS.value
+    FILL_OUTPUT = OfAll.FILL_OUTPUT.value
     # With two connections:
     LAG = "one of two connections lags"
     # With fills; the kills wait until a gap is being filled:
@@ -42,6 +48,7 @@ class Kind(StrEnum):
     RECOVERY_CUT = "the next recovery ends early"
 
 
+FULL_DISKS = frozenset({Kind.FILL_STATE, Kind.FILL_LOGS, Kind.FILL_OUTPUT})
 OF_TWO = frozenset({Kind.LAG})
 KILLS_OF_FILLS = frozenset({Kind.KILL_FILLING_WORKER, Kind.KILL_FILLING_SUPERVISOR})
 OF_SEARCHES = KILLS_OF_FILLS | {Kind.SEARCH_LIMITED, Kind.SEARCH_UNAVAILABLE}

@@ -16,16 +16,9 @@ STALL_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1  # of each key
 _KEYS = 9  # five for the connections, the rest as spares
 _KEY_FILE = "keys.yml"
-_CA_FILE = "ca.pem"
-_SANDBOX_OPTIONS: tuple[str, ...] = (
-    "--connects",
-    "0",
-    "--keep-alive",
-    "1",
-    "--max-connections",
-    str(MAX_CONNECTIONS),
-)
-_SANDBOX_OPTIONS += ("--framing", "any", "--chunking", "any")
+CA_FILE = "ca.pem"
+ANY_FRAMING = ("--framing", "any", "--chunking", "any")  # of a stream each
+_SANDBOX_OPTIONS = ("--connects", "0", "--keep-alive", "1", "--max-connections", str(MAX_CONNECTIONS))
 # Short waits, so that each kind of trouble occurs many times; budgets that never run out.
 _OPTIONS: dict[str, dict[str, str]] = {
     "supervisor": {
@@ -50,6 +43,13 @@ _OPTIONS: dict[str, dict[str, str]] = {
 }
 
 
+def address(option: str, servers: Servers, seed: int) -> dict[str, str]:
+    """Return what the ini says about where the sandbox is; every other seed uses TLS."""
+    if seed % 2:
+        return {option: servers.tls_stream_url, "stream_ca_file": CA_FILE}
+    return {option: servers.stream_url}
+
+
 class Stage:
     """A context manager that starts all of it, writes the ini, and ends all of it."""
 
@@ -59,8 +59,8 @@ class Stage:
         self._seed = seed
         self._accounts = make_accounts(_KEYS)
         timeline = ("--rate", str(rate), "--seed", str(seed), "--keep", str(most_tweets))
-        tls = ("--tls", str(folder.path / _CA_FILE))
-        self.servers = Servers(folder, self._accounts, *timeline, *tls, *_SANDBOX_OPTIONS)
+        tls = ("--tls", str(folder.path / CA_FILE))
+        self.servers = Servers(folder, self._accounts, *timeline, *tls, *_SANDBOX_OPTIONS, *ANY_FRAMING)
         self._output = output
 
     def __enter__(self) -> Stage:
@@ -82,9 +82,7 @@ class Stage:
         self.rules.load()
         self.keyring = Keyring(self._accounts, self._folder.path / _KEY_FILE, self.servers)
         self.keyring.write()
-        twitter = {"stream_url": self.servers.stream_url}
-        if self._seed % 2:  # every other seed uses TLS
-            twitter = {"stream_url": self.servers.tls_stream_url, "stream_ca_file": _CA_FILE}
+        twitter = address("stream_url", self.servers, self._seed)
         options = {**_OPTIONS, **self._output.options(), "twitter": {**_OPTIONS["twitter"], **twitter}}
         write_ini(self._folder, self.servers.redis_url, options=options)
         self._output.wait_until_up()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psutil
 import pytest
 from appchaos_parts.havoc import Havoc, Victims
-from appchaos_parts.troubles import Kind, Trouble
+from appchaos_parts.troubles import FULL_DISKS, Kind, Trouble, per_round
+from chaos_parts.schedule import Kind as OfAll
 from support.waiting import DEADLINE_S
 
 
@@ -101,3 +103,49 @@ def test_the_judge_is_told_of_every_kill(on: Any, sleeper: psutil.Process) -> No
     chaos = havoc(on, Kind.KILL_WORKER)
     assert chaos.go_on(1.0) == ["worker killed: nobody was there"]
     assert chaos.kills == []
+
+
+class Disk:
+    """Notes whether it is full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+
+    def fill(self) -> None:
+        self.is_full = True
+
+    def free(self) -> None:
+        self.is_full = False
+
+
+def with_disks(on: Any, troubles: list[Trouble]) -> tuple[Havoc, dict[Kind, Disk]]:
+    disks = {kind: Disk() for kind in FULL_DISKS}
+    last = Trouble(Kind.RELOAD, 1e9, 0.0, 0.0)
+    victims: Any = replace(Victims("app", on, on, on, on, on, 1), disks=disks)
+    return Havoc(victims, iter([*troubles, last])), disks
+
+
+@pytest.mark.parametrize("kind", sorted(FULL_DISKS))
+def test_a_disk_is_filled_for_some_seconds(on: Any, kind: Kind) -> None:
+    chaos, disks = with_disks(on, [Trouble(kind, 1.0, 0.0, 0.0)])
+    assert chaos.go_on(1.0) == [str(kind)]
+    assert {one for one, disk in disks.items() if disk.is_full} == {kind}
+    assert chaos.go_on(3.9) == []
+    assert disks[kind].is_full
+    chaos.go_on(4.1)
+    assert not disks[kind].is_full
+
+
+def test_one_disk_is_full_at_a_time_and_none_at_the_end(on: Any) -> None:
+    two = [Trouble(Kind.FILL_STATE, 1.0, 1.0, 0.0), Trouble(Kind.FILL_OUTPUT, 2.0, 1.0, 0.0)]
+    chaos, disks = with_disks(on, two)
+    chaos.go_on(1.0)
+    chaos.go_on(2.0)
+    assert {one for one, disk in disks.items() if disk.is_full} == {Kind.FILL_OUTPUT}
+    chaos.free_disks()
+    assert not any(disk.is_full for disk in disks.values())
+
+
+def test_the_disks_that_are_filled_are_those_of_a_chaos_into_files() -> None:
+    assert {OfAll.FILL_STATE, OfAll.FILL_LOGS, OfAll.FILL_OUTPUT} == FULL_DISKS
+    assert set(per_round(FULL_DISKS)) == FULL_DISKS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from appchaos_parts.troubles import USUAL
 from support.kafka import need_kafka
 from support.trialruns import figures_of
 
@@ -45,12 +46,12 @@ def test_a_collection_into_files_whose_disk_is_filled_accounts_for_every_tweet(t
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_an_app_in_which_everything_is_disturbed_accounts_for_every_post(tmp_path: Path) -> None:
-    options = ["--api", "v2", "--minutes", "0.7", "--every", "1.8", "--rate", "100"]
+    options = ["--api", "v2", "--minutes", "0.85", "--every", "2", "--seed", "9"]  # one round, and TLS
     told = figures_of("chaos.py", tmp_path, *options, within_s=580)
+    assert set(told["troubles"]) == USUAL
+    assert "https://" in (tmp_path / "trial" / "traptor.ini").read_text()
     assert told["deliveries"]["lost"] == 0
     assert told["deliveries"]["due"] > 500
     assert told["supervisors"] > 1
     assert told["most_connects_in_15_min"] <= 50
-    assert told["troubles"]["worker killed"] >= 1
-    assert told["troubles"]["stream stalled"] >= 1
     assert told["billed"] == told["bill"]["delivered"] + told["bill"]["unread"]
