@@ -17,6 +17,7 @@ from traptor.rulekit.service.aside import Aside
 from traptor.rulekit.validation.judge import MOST_TOGETHER, Verdict, judge_item
 
 PATH = "/api/rules/validate"
+_FEW = 5
 
 COUNT = "X-Total-Count"
 """The header that tells how many there are in all, where an answer holds the first ones."""
@@ -53,6 +54,7 @@ class Validation:
         self._outlook = outlook
         self._seen = seen
         self._aside = aside or Aside()
+        self._judging = Aside()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -64,13 +66,24 @@ class Validation:
         if len(items) > MOST_TOGETHER:
             raise bad_request(f"{len(items)} values; at most {MOST_TOGETHER} are judged at once")
         try:
-            verdicts = [judge_item(item, self._limits()) for item in items]
+            # Many are judged beside the loop, which has workers to serve; few take less time than a thread.
+            judged = (
+                self._judged(items)
+                if len(items) <= _FEW
+                else await self._judging.run(lambda: self._judged(items))
+            )
         except ValueError as error:
             raise bad_request(str(error)) from None
-        told = [self._told(verdict) for verdict in verdicts]
+        verdicts = [verdict for verdict, _ in judged]
+        told = [found for _, found in judged]
         if request.query.get("seen") == "yes":
             await self._add_seen(verdicts, told)
         return json_response(told if isinstance(body, list) else told[0])
+
+    def _judged(self, items: Sequence[object]) -> list[tuple[Verdict, dict[str, Any]]]:
+        """Return the verdict on each, and what the answer tells of it. Raises ValueError."""
+        limits = self._limits()
+        return [(verdict, self._told(verdict)) for verdict in [judge_item(item, limits) for item in items]]
 
     def _told(self, verdict: Verdict) -> dict[str, Any]:
         return {**verdict.as_json(), **(self._outlook(verdict) if _is_rule(verdict) else {})}

@@ -12,6 +12,7 @@ from operator import attrgetter
 
 from traptor.supervisor.filters.composition import Allowance, Composition, Demand, Filter, Waiting
 from traptor.supervisor.filters.language.clauses import OR, Clause, FollowClause, filter_text
+from traptor.supervisor.filters.language.tiles import SMALLER
 from traptor.supervisor.filters.shelf import Shelf
 
 
@@ -70,8 +71,7 @@ def _too_long(clause: Clause, size: int, length: int) -> str:
     if isinstance(clause, FollowClause) or pieces == 1:
         return f"it takes {size} characters, and a filter may have {length}"
     return (
-        f"the box takes {pieces} tiles of {size} characters in all, and a filter may have {length}: draw a"
-        " smaller box, or several; a whole country is found by track rules with the suffix place_country:XX"
+        f"the box takes {pieces} tiles of {size} characters in all, and a filter may have {length}: {SMALLER}"
     )
 
 

@@ -22,7 +22,7 @@ from traptor.supervisor.filters.language.clauses import (
     TrackClause,
 )
 from traptor.supervisor.filters.language.differences import Difference
-from traptor.supervisor.filters.language.tiles import tiles_of
+from traptor.supervisor.filters.language.tiles import MOST_TILES, SMALLER, number_of_tiles, tiles_of
 
 _RESERVED = frozenset({"or", "and", "not"})  # it is unknown whether X takes them in lower case for operators
 _MENTION = re.compile(r"@([a-z0-9_]+)")
@@ -68,9 +68,19 @@ def _follow(user_id: str, scope: FollowScope) -> Translation:
 
 def _box(value: str) -> Translation:
     west, south, east, north = map(float, value.split(","))
-    return Translation(
-        BoxClause(tuple(tiles_of(west, south, east, north))), frozenset({Difference.LARGE_PLACES})
-    )
+    tiles = number_of_tiles(west, south, east, north)
+    if tiles > MOST_TILES:  # the whole world takes a million: they are never made
+        raise ValueError(
+            f"the box takes about {_rounded(tiles):,} tiles, and no filter has room for more than"
+            f" {MOST_TILES}: {SMALLER}"
+        )
+    clause = BoxClause(tuple(tiles_of(west, south, east, north)))
+    return Translation(clause, frozenset({Difference.LARGE_PLACES}))
+
+
+def _rounded(number: int) -> int:
+    """Return a number above 99 with its first two digits only."""
+    return round(number, 2 - len(str(number)))
 
 
 def _track(phrase: str) -> Translation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -60,6 +61,25 @@ def test_one_value_or_many_are_judged() -> None:
     assert [one["valid"] for one in verdicts] == [True, False]
     assert "v2" not in verdicts[1]
     assert len(ask(PATH, [{"type": "keyword", "value": "x"}] * 1_000)[1]) == 1_000
+
+
+def test_many_values_are_judged_beside_the_event_loop() -> None:
+    threads: list[str] = []
+
+    def outlook(_verdict: object) -> dict[str, str]:
+        threads.append(threading.current_thread().name)
+        return {}
+
+    async def talk(body: object) -> int:
+        app = web.Application()
+        app.add_routes(Validation(Limits, outlook).routes())
+        async with TestClient(TestServer(app)) as client:
+            return (await client.post(PATH, json=body)).status
+
+    value = {"type": "keyword", "value": "x"}
+    assert asyncio.run(talk([value] * 100)) == 200
+    assert set(threads) == {"rules"}
+    assert asyncio.run(talk([value] * 99 + [{"type": "?", "value": "x"}])) == 400
 
 
 def test_recent_tweets_are_counted_for_values_that_can_be_rules() -> None:

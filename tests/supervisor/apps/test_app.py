@@ -361,6 +361,18 @@ def test_a_box_too_large_for_any_filter_is_rejected_and_waits_for_nothing(world:
     assert len(keys(app)) == 1
 
 
+def test_the_whole_world_is_rejected_by_its_number_of_tiles_and_the_other_boxes_are_collected(
+    world: AppWorld,
+) -> None:
+    world.serve(locations=["-180,-90,180,90", "10.4,59.8,10.6,60"])
+    app = world.brought()
+    [refused] = app.composed.refused
+    assert refused.key == "traptor-locations:0:0"
+    assert refused.reason.startswith("the box takes about 1,300,000 tiles, and no filter has room for more")
+    assert app.unfiltered(refused.key) == refused.reason
+    assert len(keys(app)) == 1
+
+
 # ---- filters of others
 
 

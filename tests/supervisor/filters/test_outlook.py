@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from traptor.common.rules.rule import RuleType
 from traptor.supervisor.filters.composition import Allowance
 from traptor.supervisor.filters.outlook import outlook
@@ -23,3 +25,15 @@ def test_what_x_cannot_say_is_refused_by_value() -> None:
     [refused] = told["refused"]  # type: ignore[misc]  # JSON
     assert refused["value"] == "-20,30,40,70"
     assert "draw a smaller box" in refused["reason"]
+
+
+def test_boxes_of_any_size_and_number_take_little_memory() -> None:
+    worlds = [f"-180,-90,180,{90 - number / 1000}" for number in range(1_000)]
+    tracemalloc.start()
+    try:
+        told = outlook(RuleType.LOCATIONS, worlds, ALLOWANCE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+    assert [one["value"] for one in told["refused"]] == worlds  # type: ignore[attr-defined]  # JSON

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traptor.common.filters import FollowScope
@@ -16,6 +20,7 @@ from traptor.common.rules.values import read_values
 from traptor.supervisor.filters.language.clauses import BoxClause, Clause, FollowClause, filter_text
 from traptor.supervisor.filters.language.differences import Difference
 from traptor.supervisor.filters.language.reading import FilterValue, read_filter
+from traptor.supervisor.filters.language.tiles import number_of_tiles, tiles_of
 from traptor.supervisor.filters.language.translate import translate
 
 NONE: set[Difference] = set()
@@ -115,8 +120,8 @@ BOXES = st.builds(
     box,
     st.floats(-170, 170).map(lambda n: round(n, 3)),
     st.floats(-80, 80).map(lambda n: round(n, 3)),
-    st.floats(0.1, 3).map(lambda n: round(n, 3)),
-    st.floats(0.1, 3).map(lambda n: round(n, 3)),
+    st.floats(0.1, 1.7).map(lambda n: round(n, 3)),
+    st.floats(0.1, 1.7).map(lambda n: round(n, 3)),
 )
 
 
@@ -192,3 +197,51 @@ def test_packed_clauses_and_a_suffix_are_read_back(clauses: list[Clause], suffix
 def test_any_text_is_read_or_refused(text: str) -> None:
     read = read_filter(text)
     assert read is None or filter_text(read.clauses, read.suffix) == text
+
+
+# ---- boxes too large for any filter
+
+
+def test_a_box_too_large_for_any_filter_is_refused_by_its_number_of_tiles() -> None:
+    with pytest.raises(ValueError, match=r"^the box takes about 1,300,000 tiles, .* more than 100: draw a"):
+        translate(RuleType.LOCATIONS, "-180,-90,180,90")
+    with pytest.raises(ValueError, match=r"^the box takes about 3,000 tiles, .* place_country:XX$"):
+        translate(RuleType.LOCATIONS, "-10,35,4,44")
+
+
+LARGE_BOXES = st.builds(
+    lambda west, south, width, height: (west, south, min(180.0, west + width), min(90.0, south + height)),
+    st.floats(-180, 179).map(lambda n: round(n, 3)),
+    st.floats(-90, 89).map(lambda n: round(n, 3)),
+    st.floats(0.01, 30).map(lambda n: round(n, 3)),
+    st.floats(0.01, 30).map(lambda n: round(n, 3)),
+)
+
+
+@given(LARGE_BOXES)
+@settings(max_examples=25)
+def test_tiles_are_counted_as_they_are_made(bounds: tuple[float, float, float, float]) -> None:
+    made = sum(1 for _ in tiles_of(*bounds))
+    rows = len({one.south for one in tiles_of(bounds[0], bounds[1], bounds[0], bounds[3])})
+    assert number_of_tiles(*bounds) == (made if rows <= 64 else pytest.approx(made, rel=0.01))
+
+
+@pytest.mark.parametrize(
+    "box", ["-180,-90,180,90", "-180,-90,-179.99,90", "-180,89,180,90", "-180,0,180,0.1"]
+)
+def test_what_a_box_takes_to_translate_does_not_grow_with_it(box: str) -> None:
+    steps = 0
+
+    def count(_frame: FrameType, event: str, _about: object) -> Any:
+        nonlocal steps
+        steps += event == "line"  # a measure of work that no other load changes
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        with contextlib.suppress(ValueError):
+            translate(RuleType.LOCATIONS, box)
+    finally:
+        sys.settrace(before)
+    assert 0 < steps < 5_000
