@@ -141,6 +141,10 @@ class Filtering:
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
         if not self.outcome.difference.is_carried:
+            wanted = self.composed
+            is_composed = wanted.is_of(self._groups, self._settings.limits)
+            if self.rules_wanted and not (is_composed and self.outcome.difference.goal == wanted.goal):
+                return self._without(HoldKind.SYNCING, "its filters are on their way to X")
             text = "none of its rules has a filter at X" if self.rules_wanted else "it has no rules"
             return self._without(HoldKind.NO_FILTERS, text)
         return None

@@ -58,6 +58,10 @@ class Composed:
         """The number of filters with one clause."""
         return len(self.goal.groups) - self.packed
 
+    def is_of(self, groups: Sequence[Translated], limits: AppLimits) -> bool:
+        """Tell whether it follows from these groups and limits."""
+        return self.basis.groups == tuple(groups) and self.basis.limits == limits
+
 
 def composed(
     groups: Sequence[Translated],

@@ -338,6 +338,23 @@ def test_an_app_without_rules_says_so(world: AppWorld) -> None:
     assert (hold.kind, hold.text) == (HoldKind.NO_FILTERS, "it has no rules")
 
 
+def test_an_app_whose_first_rules_are_on_their_way_does_not_say_that_they_have_no_filter(
+    world: AppWorld,
+) -> None:
+    """The ledger booked a gap, and the log a warning, as if X had refused them."""
+    world.serve(track=[])
+
+    async def watch(app: App) -> HoldKind | None:
+        await world.settled(app)
+        app.serve([group_of("track:0", "storm")])
+        before = kind(app)
+        await world.settled(app)
+        assert kind(app) is None
+        return before
+
+    assert world.use(watch) is HoldKind.SYNCING
+
+
 def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> None:
     world = start(rules=20)
     world.settings = AppSettings(AppLimits("default", filters=20, length=30))
@@ -404,6 +421,21 @@ def test_foreign_filters_are_left_adopted_or_removed(
     app = world.brought()
     assert world.values == left
     assert kind(app) is None
+
+
+def test_once_they_are_left_the_filters_of_ones_own_are_waited_for(world: AppWorld) -> None:
+    put(world, "kittens")
+    world.serve(track=["storm"])
+
+    async def watch(app: App) -> list[HoldKind | None]:
+        await world.settled(app)
+        held = [kind(app)]
+        app.change(world.key, AppSettings(AppLimits("default", ForeignFilters.LEAVE)))
+        held.append(kind(app))
+        await world.settled(app)
+        return [*held, kind(app)]
+
+    assert world.use(watch) == [HoldKind.FOREIGN_FILTERS, HoldKind.SYNCING, None]
 
 
 def test_filters_of_others_take_room(start: Callable[..., AppWorld]) -> None:
