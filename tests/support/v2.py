@@ -11,7 +11,7 @@ from threading import Event, Thread
 import requests
 
 from support.collection import Collection, Json
-from support.control import get
+from support.control import get, lines
 from support.waiting import DEADLINE_S, wait_for
 
 # Quick versions of what X takes its time for.
@@ -52,6 +52,22 @@ def connects(collection: Collection) -> list[Json]:
 
 def wait_filters(collection: Collection, *values: str) -> None:
     wait_for(lambda: filters(collection) == set(values), f"the filters are {values}")
+
+
+def closed_gaps(collection: Collection) -> list[Json]:
+    """The gaps of the app that are over, in order."""
+    found = lines(collection.run_dir / "control.sock", "gaps", connection="v2:app")
+    return [gap for gap in found if not gap["open"]]
+
+
+def end_connection(collection: Collection, uuid: str) -> None:
+    """End a connection of the first key's app, as its owner does."""
+    requests.delete(
+        f"{collection.sandbox.url}/2/connections",
+        headers={"Authorization": f"Bearer {bearer(collection, collection.keys[0].name)}"},
+        json={"uuids": [uuid]},
+        timeout=DEADLINE_S,
+    ).raise_for_status()
 
 
 def is_collected(collection: Collection, rule_id: str) -> bool:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 from support.collection import Collection, Json, Key
-from support.v2 import SANDBOX, connects, on_v2
+from support.v2 import SANDBOX, closed_gaps, connects, end_connection, on_v2
 from support.waiting import wait_for
 
 Make = Callable[..., Collection]
@@ -50,7 +50,9 @@ def test_the_connection_of_a_killed_worker_is_ended_and_no_other(make_collection
     assert opened["at_mono"] - killed_at <= 10.0
     first, second = collection.sandbox.v2.connections()
     assert (first["reason"], second["closed_at"]) == ("ForceDisconnect", None)
-    assert {gap["cause"] for gap in collection.gaps("v2:app")} <= {"start", "crash", "slot_held"}
+    *_, crash, held_gap = closed_gaps(collection)
+    assert (crash["cause"], held_gap["cause"]) == ("crash", "slot_held")
+    assert crash["to_unix"] == held_gap["from_unix"], "one goes over into the other"
 
 
 @pytest.mark.long
@@ -80,3 +82,12 @@ def test_somebody_elses_connection_is_waited_for_and_named(make_collection: Make
     assert asked(collection, "connections_kill") == []
     [zombie] = [one for one in x.connections() if one["zombie"]]
     assert zombie["reason"] == "zombie"
+    assert "slot_held" not in {gap["cause"] for gap in closed_gaps(collection)}, "it lasts"
+
+    end_connection(collection, zombie["uuid"])
+    ended_at = time.time()
+    collection.wait_new_pid("v2:app", pid)
+    *_, crash, held = closed_gaps(collection)
+    assert (crash["cause"], held["cause"]) == ("crash", "slot_held")
+    assert crash["to_unix"] == held["from_unix"], "one goes over into the other"
+    assert held["to_unix"] >= ended_at, "it lasts until the slot is free"

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from signal import SIGHUP
 
 import pytest
-import requests
 from support.collection import Collection, Key
-from support.v2 import SANDBOX, bearer, leave_filters, make_posts, on_v2
-from support.waiting import DEADLINE_S, wait_for
+from support.v2 import SANDBOX, end_connection, leave_filters, make_posts, on_v2
+from support.waiting import wait_for
 
 Make = Callable[..., Collection]
 
@@ -68,12 +67,8 @@ def test_a_group_does_not_beat_while_somebody_else_has_the_apps_connection(make_
     wait_for(lambda: "held from 203.0.113.9" in why_withheld(collection, "track:0"), "it says why")
     assert not beats(collection, "track:0")
 
-    requests.delete(
-        f"{collection.sandbox.url}/2/connections",
-        headers={"Authorization": f"Bearer {bearer(collection)}"},
-        json={"uuids": [one["uuid"] for one in x.connections() if one["zombie"]]},
-        timeout=DEADLINE_S,
-    ).raise_for_status()
+    [zombie] = [one for one in x.connections() if one["zombie"]]
+    end_connection(collection, zombie["uuid"])
     collection.wait_streaming("v2:app")
     make_posts(collection, 1, "storm")
     wait_for(lambda: beats(collection, "track:0"), "it beats")

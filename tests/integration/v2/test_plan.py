@@ -21,7 +21,7 @@ from traptor.supervisor.checks.check import check
 from traptor.supervisor.checks.preview import preview, preview_json
 
 Make = Callable[..., Collection]
-OF_TRAPTOR = ("follow_scope", "foreign_filters", "suffix")
+OF_TRAPTOR = ("expand", "follow_scope", "foreign_filters", "suffix")
 FIRST_ID = 1_100_000_000_000_000_000
 
 
