@@ -54,6 +54,15 @@ def checked(collection: Collection, **options: object) -> tuple[int, str]:
     return code, text.getvalue()
 
 
+def row_of(text: str) -> dict[str, str]:
+    """Return the row of the only app in what `--plan` prints, by the headings."""
+    lines = text[text.index("Apps and their filters at X") :].splitlines()
+    headings, cells = (
+        [cell.strip() for cell in lines[n].strip("┃│").split(cut)] for n, cut in ((2, "┃"), (4, "│"))
+    )
+    return dict(zip(headings, cells, strict=True))
+
+
 def planned(collection: Collection, **options: object) -> Json:
     """Return the plan of the only app, as `--plan --json` prints it."""
     plan = asyncio.run(preview_json(load_settings(configured(collection, **options))))
@@ -101,6 +110,7 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     add_5500_and_352(collection)
 
     text = shown(collection)
+    assert {"filters": "852", "packed": "500", "single": "352", "free": "148"}.items() <= row_of(text).items()
     assert "v2:old: 852 of 1,000 filters: 500 packed, 352 single." in text
     assert "v2:old: 9 rule requests, in effect after about 29 s; 1,000 posts cost $5.00 with" in text
 
@@ -122,9 +132,34 @@ def test_the_plan_of_5500_and_352_rules(make_collection: Make) -> None:
     # 800 are enough, since track rules are packed where they do not fit singly; 40 stay free.
     text = shown(collection, rules_per_app=800)
     assert "v2:old: 760 of 800 filters: 502 packed, 258 single." in text
+    assert (row_of(text)["free"], row_of(text)["waiting rules"]) == ("40", "0")
     assert "waits" not in text
     app = planned(collection, rules_per_app=800)
     assert (app["filters"], app["free"], app["waiting"]) == (760, 40, [])
+
+
+@pytest.mark.parametrize(
+    ("expand", "plain", "with_another", "said"),
+    [
+        ("none", 5.0, 5.0, "$5.00"),
+        ("posts", 5.0, 10.0, "$5.00 ($10.00 if all repost or quote one)"),
+        ("users", 15.0, 25.0, "$15.00 ($25.00 if all repost or quote one)"),
+        ("all", 15.0, 30.0, "$15.00 ($30.00 if all repost or quote one)"),
+    ],
+    ids=["none", "posts", "users", "all"],
+)
+def test_the_price_of_1000_posts_is_that_of_the_chosen_fields(
+    make_collection: Make, expand: str, plain: float, with_another: float, said: str
+) -> None:
+    """A post costs $0.005 and a user $0.010; a post with another one brings both posts' authors."""
+    collection = make_collection(Key("old"))
+    collection.add_rules("track:0", ["storm"])
+    sentence = f"1,000 posts cost {said} with expand = {expand};"
+    assert sentence in " ".join(commanded(collection, expand=expand).split())
+    assert sentence in shown(collection, expand=expand)
+    [app] = json.loads(commanded(collection, "--json", expand=expand))["apps"]
+    assert app["expand"] == expand
+    assert app["dollars_per_1000_posts"] == {"plain": plain, "with_another": with_another}
 
 
 def test_rules_that_v2_finds_less_or_more_of_are_named(make_collection: Make) -> None:
