@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import IO
 
 import aiohttp
@@ -12,11 +14,13 @@ from yarl import URL
 from traptor.supervisor.xapi.failures import BadAnswer, ServerTrouble, XFailure
 from traptor.supervisor.xapi.problems import failure_of
 from traptor.supervisor.xapi.quota import quota_of
+from traptor.supervisor.xapi.steplimit import STEP_BYTES, StepLimit
 
-_SILENCE_S = 60.0
-_PIECE_BYTES = 1 << 18
+WITHIN_S = 60.0  # for the connect and the answer's headers together, and for each step of a file
 _SAID_BYTES = 4096
+_SAID_WITHIN_S = 1.0
 _MOST_LINE_BYTES = 1 << 16
+_NO_OTHER = aiohttp.ClientTimeout(total=None)  # time limit than ours
 
 
 class Transfer:
@@ -26,12 +30,18 @@ class Transfer:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, api_url: str, bearer_token: str, proxy: str | None
+        self,
+        session: aiohttp.ClientSession,
+        api_url: str,
+        bearer_token: str,
+        proxy: str | None,
+        within_s: float = WITHIN_S,
     ) -> None:
         self._session = session
         self._api = URL(api_url).origin()
         self._authorization = f"Bearer {bearer_token}"
         self._proxy = proxy
+        self._within_s = within_s
 
     async def send(self, what: str, address: str, file: IO[bytes]) -> None:
         """PUT a file of text, and leave it open; `what` names the request in messages. Raises XFailure."""
@@ -40,17 +50,20 @@ class Transfer:
         headers = {"Content-Type": "text/plain", "Content-Length": str(size_bytes), **self._headers(url)}
         failure: XFailure | None = None
         try:
-            async with self._session.put(
-                url,
-                data=_pieces(file),
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy,
-                timeout=_limits(),
-            ) as response:
+            async with (
+                asyncio.timeout(self._within_s) as limit,
+                self._session.put(
+                    url,
+                    data=self._pieces(file, limit),
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    timeout=_NO_OTHER,
+                ) as response,
+            ):
                 failure = await _refusal(what, response)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-            failure = _trouble(what, error)
+            failure = self._trouble(what, error)
         if failure is not None:
             raise failure
 
@@ -59,19 +72,21 @@ class Transfer:
         url = self._checked(what, address)
         failure: XFailure | None = None
         try:
-            async with self._session.get(
-                url,
-                headers={**self._headers(url), "Accept-Encoding": "identity"},
-                allow_redirects=False,
-                proxy=self._proxy,
-                timeout=_limits(),
-            ) as response:
+            async with asyncio.timeout(self._within_s):
+                opened = await self._session.get(
+                    url,
+                    headers={**self._headers(url), "Accept-Encoding": "identity"},
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    timeout=_NO_OTHER,
+                )
+            async with opened as response:
                 failure = await _refusal(what, response)
                 if failure is None:
-                    async for line in _lines(what, response):
+                    async for line in _lines(what, response, StepLimit(self._within_s)):
                         yield line
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _trouble(what, error)
+            failure = self._trouble(what, error)
         if failure is not None:
             raise failure
 
@@ -88,27 +103,36 @@ class Transfer:
     def _headers(self, url: URL) -> dict[str, str]:
         return {"Authorization": self._authorization} if url.origin() == self._api else {}
 
+    async def _pieces(self, file: IO[bytes], limit: asyncio.Timeout) -> AsyncIterator[bytes]:
+        """Yield the file's pieces; each is asked for when the one before it is on its way."""
+        file.seek(0)
+        while piece := file.read(STEP_BYTES):
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time() + self._within_s)
+            yield piece
 
-async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    file.seek(0)
-    while piece := file.read(_PIECE_BYTES):
-        yield piece
-
-
-def _limits() -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE_S, sock_read=_SILENCE_S)
+    def _trouble(self, what: str, error: Exception) -> XFailure:
+        """Return the failure for an error, whose own text may hold the address."""
+        if isinstance(error, TimeoutError):
+            pace = f"less than {STEP_BYTES >> 10} KiB within {self._within_s:g} s"
+            return ServerTrouble(f"{what}: the transfer is too slow: {pace}")
+        return ServerTrouble(f"{what}: the transfer broke off: {type(error).__name__}")
 
 
 async def _refusal(what: str, response: aiohttp.ClientResponse) -> XFailure | None:
     if 200 <= response.status < 300:
         return None
-    raw = await response.content.read(_SAID_BYTES)
+    raw = b""
+    with suppress(TimeoutError, aiohttp.ClientError):  # the status is enough
+        async with asyncio.timeout(_SAID_WITHIN_S):
+            while len(raw) < _SAID_BYTES and (piece := await response.content.read(_SAID_BYTES - len(raw))):
+                raw += piece
     return failure_of(what, response.status, raw, quota_of(response.headers))
 
 
-async def _lines(what: str, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _lines(what: str, response: aiohttp.ClientResponse, limit: StepLimit) -> AsyncIterator[bytes]:
     rest = b""
-    async for piece in response.content.iter_any():
+    while piece := await limit.next(response.content.readany):
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             yield line
@@ -116,8 +140,3 @@ async def _lines(what: str, response: aiohttp.ClientResponse) -> AsyncIterator[b
             raise BadAnswer(f"{what}: a line is longer than any that the documents give")
     if rest:
         yield rest
-
-
-def _trouble(what: str, error: Exception) -> XFailure:
-    """Return the failure for an error, whose own text may hold the address."""
-    return ServerTrouble(f"{what}: the transfer broke off: {type(error).__name__}")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from typing import TypeVar
 
 import pytest
 from support.fakex import Asked, FakeX, Said, fake_x
 from support.planted import SECRET, everything_shown
+from support.rawserver import RawServer
+from support.waiting import DEADLINE_S
 from yarl import URL
 
 from traptor.supervisor.xapi.exchange import x_session
@@ -112,3 +117,69 @@ def test_what_breaks_off_is_trouble_without_the_address() -> None:
 def test_a_line_without_end_is_refused() -> None:
     error = failure(lambda _: Said(b"x" * 200_000), lambda transfer, fake: read(transfer, fake.url))
     assert isinstance(error, BadAnswer)
+
+
+# ---- what never ends
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+DRIPS = [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nA: ", HEAD, b"HTTP/1.1 200 OK\r\n\r\n"]
+
+
+def dripping(start: bytes) -> RawServer:
+    """Each byte comes long before a single read would time out."""
+
+    def drip(_request: bytes) -> Iterator[bytes]:
+        yield start
+        while True:
+            yield b"1"
+            time.sleep(0.05)
+
+    return RawServer(drip)
+
+
+def trouble(use: Callable[[Transfer], Awaitable[object]], server: RawServer) -> str:
+    async def talk() -> None:
+        async with x_session() as session:
+            await use(Transfer(session, server.url, TOKEN, None, within_s=0.3))
+
+    with closing(server), pytest.raises(ServerTrouble) as caught:
+        asyncio.run(talk())
+    assert SECRET not in everything_shown(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("start", DRIPS)
+def test_a_download_that_drips_ends_in_time(start: bytes) -> None:
+    server = dripping(start)
+    said = trouble(lambda transfer: read(transfer, f"{server.url}/{SECRET}"), server)
+    assert said == "download: the transfer is too slow: less than 64 KiB within 0.3 s"
+
+
+@pytest.mark.parametrize("start", DRIPS[:2])
+def test_an_upload_whose_answer_drips_ends_in_time(start: bytes) -> None:
+    server = dripping(start)
+    file = io.BytesIO(b"1\n")
+    said = trouble(lambda transfer: transfer.send("upload", f"{server.url}/{SECRET}", file), server)
+    assert said == "upload: the transfer is too slow: less than 64 KiB within 0.3 s"
+
+
+@pytest.mark.parametrize("ask", ["send", "lines"])
+@pytest.mark.parametrize("text", [b"", b'{"title":'])
+def test_a_refusal_is_known_though_its_text_does_not_end(ask: str, text: bytes) -> None:
+    done = threading.Event()
+
+    def silent(_request: bytes) -> Iterator[bytes]:
+        yield b"HTTP/1.1 403 No\r\nContent-Length: 5000\r\n\r\n" + text
+        done.wait(DEADLINE_S)
+
+    async def talk(server: RawServer) -> None:
+        async with x_session() as session:
+            transfer = Transfer(session, server.url, TOKEN, None, within_s=DEADLINE_S)
+            if ask == "send":
+                await transfer.send("upload", server.url, io.BytesIO(b"1\n"))
+            await read(transfer, server.url)
+
+    with closing(RawServer(silent)) as server:
+        with pytest.raises(KeyRefused):
+            asyncio.run(talk(server))
+        done.set()
