@@ -17,6 +17,7 @@ from support.making_tweets import rule
 from support.postpipelines import BIRTH, added, handled
 from support.reports import report
 
+from traptor.common.birth import KafkaSettings
 from traptor.common.knowledge import Knowledge
 from traptor.common.messages import (
     HEADER,
@@ -309,6 +310,29 @@ def test_a_post_beyond_the_rate_limits_of_its_rules_is_counted_and_not_delivered
     assert [message.rule_ids for message in messages] == [("1",), ("2",)]
     counters = pipeline.counters(0)
     assert (counters.received, counters.held) == (3, 1)
+
+
+@pytest.mark.parametrize("payload", ["native", "v1.1"])
+def test_of_posts_that_come_together_only_those_too_large_have_their_rules_cut(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, payload: str
+) -> None:
+    kafka = KafkaSettings("127.0.0.1:1", "traptor", False, (("message.max.bytes", "9000"),), (), tmp_path)
+    settings = replace(BIRTH.settings, payload=payload, output="kafka", kafka=kafka)
+    tag = "t" * 1000
+    rules = (rule("track:0", "1", "storm", tag=tag), rule("track:b", "2", "flood", "hail", tag=tag))
+    birth = replace(BIRTH, rules=rules, settings=settings)
+    small = [post_line(post_fields("a flood", id=key), "11", "12") for key in ("5", "7")]
+    large = post_line(post_fields("a flood " + "x" * 7000, id="6"), "11", "12")
+    pipeline, messages = handled(small[0], large, small[1], birth=birth)
+    assert [message.tweet_id for message in messages] == ["5", "6", "7"]
+    assert [message.rule_ids for message in messages] == [("1", "2")] * 3
+    whole, cut_rules, other = (added(message)["collection_rules"] for message in messages)
+    assert cut_rules == [{"rule_id": "1", "truncated": True}, {"rule_id": "2", "truncated": True}]
+    assert whole == other == [json.loads(one.json) for one in rules]
+    assert [one["rule_tag"] for one in whole] == [tag, tag]
+    assert len(messages[1].body) < 9000
+    assert pipeline.counters(0).matched == 3
+    assert caplog.text.count("rules of a tweet are cut to their ids") == 1
 
 
 @pytest.mark.parametrize("main_is_file", [True, False])
