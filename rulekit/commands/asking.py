@@ -16,7 +16,14 @@ from traptor.rulekit.changes.editing import Edits
 from traptor.rulekit.changes.holdings import Holdings, Stored, values_of
 from traptor.rulekit.changes.wanted import Collected
 from traptor.rulekit.commands.parts.changing import Manner, Outcome, make_change
-from traptor.rulekit.commands.parts.given import BadRows, collect, given_of, progress_bar, source_options
+from traptor.rulekit.commands.parts.given import (
+    BadRows,
+    collect,
+    given_of,
+    progress_bar,
+    refuse_file_beside_value,
+    source_options,
+)
 from traptor.rulekit.commands.parts.kit import (
     Kit,
     Where,
@@ -62,6 +69,8 @@ def price(
 
     Of each rule a day's posts and dollars. Asking has a price itself.
     """
+    if value is not None:
+        refuse_file_beside_value(options)
     given = given_of(options)
     kit = kit_of(ctx)
     collected = _one(value, given.rule_type, kit) if value is not None else collect(given, kit.limits)

@@ -20,6 +20,7 @@ from traptor.rulekit.commands.parts.given import (
     Given,
     given_of,
     progress_bar,
+    refuse_file_beside_value,
     settle_bad,
     source_options,
 )
@@ -29,7 +30,7 @@ from traptor.rulekit.commands.parts.spending import key_option, yes_option
 from traptor.rulekit.commands.parts.tables import table
 from traptor.rulekit.sources.row import BadRow
 from traptor.rulekit.validation.judge import judge
-from traptor.rulekit.validation.kinds import read_kind
+from traptor.rulekit.validation.kinds import ValueKind, read_kind, usual_kind
 
 _MOST_BAD = 1_000  # kept of a file of any size
 _SHOW_EVERY = 5_000
@@ -66,18 +67,25 @@ def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
 
 @click.command()
 @click.option("--value", help="One value, instead of a FILE.")
-@click.option("--kind", help="Its kind: keyword, hashtag, username, userid or geo.", default="keyword")
+@click.option(
+    "--kind", help="Its kind: keyword, hashtag, username, userid or geo; by default that of --type."
+)
 @source_options
 @json_option
 @click.pass_context
-def validate(ctx: click.Context, /, value: str | None, kind: str, as_json: bool, **options: Any) -> None:
+def validate(
+    ctx: click.Context, /, value: str | None, kind: str | None, as_json: bool, **options: Any
+) -> None:
     """Check the rules of a file, or one value, without Redis.
 
     The file may have any size.
     """
     if value is not None:
-        _validate_value(kit_of(ctx).limits, kind, value, as_json)
+        refuse_file_beside_value(options)
+        _validate_value(kit_of(ctx).limits, _kind_of(kind, options["rule_type"]), value, as_json)
         return
+    if kind is not None:
+        raise click.UsageError("--kind is for --value; --type says what the rules of a FILE are")
     given = given_of(options)
     checked = _checked(given, given.rule_type, kit_of(ctx).limits)
     if as_json:
@@ -92,11 +100,20 @@ def validate(ctx: click.Context, /, value: str | None, kind: str, as_json: bool,
         ctx.exit(1)
 
 
-def _validate_value(limits: Limits, kind: str, value: str, as_json: bool) -> None:
+def _kind_of(name: str | None, rule_type: RuleType | None) -> ValueKind:
+    if name is None:
+        return usual_kind(rule_type or RuleType.TRACK)
     try:
-        verdict = judge(read_kind(kind), value, limits)
+        kind = read_kind(name)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if rule_type not in (None, kind.rule_type):
+        raise click.UsageError(f"--kind {kind} is of {kind.rule_type} rules, and --type says {rule_type}")
+    return kind
+
+
+def _validate_value(limits: Limits, kind: ValueKind, value: str, as_json: bool) -> None:
+    verdict = judge(kind, value, limits)
     told = verdict.as_json()
     if as_json:
         say_json(told)

@@ -43,6 +43,11 @@ _OTHER_NAMES = {
 }
 
 
+def usual_kind(rule_type: RuleType) -> ValueKind:
+    """Return the kind of the values that rules of a type hold."""
+    return _OTHER_NAMES[str(rule_type)]
+
+
 def read_kind(text: str) -> ValueKind:
     """Return the kind of this name. Raises ValueError."""
     word = text.strip().lower()

@@ -114,6 +114,12 @@ def given_of(options: dict[str, Any]) -> Given:
     return Given(**taken)
 
 
+def refuse_file_beside_value(options: dict[str, Any]) -> None:
+    """Raise UsageError where a FILE is named beside --value: one of them would be ignored."""
+    if options["file"] is not None:
+        raise click.UsageError("name a FILE or --value, not both")
+
+
 IdsFor = Callable[[Sequence[Row]], Iterable[Row | BadRow]]
 
 

@@ -138,3 +138,28 @@ def test_one_value_is_judged(desk: Desk) -> None:
     assert re.search(r"^valid +yes", desk.run("validate", "--value", "x", "--kind", "keyword").stdout, re.M)
     assert "61 bytes" in desk.run("validate", "--value", "x" * 61, exit_code=1).stdout
     assert "is not a kind of value" in desk.error("validate", "--value", "x", "--kind", "y", exit_code=2)
+
+
+def test_the_type_decides_what_one_value_must_be(desk: Desk) -> None:
+    for rule_type, bad, good, kind in (
+        ("locations", "hello", "10,59,11,60", "geo"),
+        ("location", "hello", "10,59,11,60", "geo"),
+        ("follow", "ann", "12", "userid"),
+        ("track", "x" * 61, "ann", "keyword"),
+    ):
+        told = desk.json("validate", "--type", rule_type, "--value", bad, exit_code=1)
+        assert (told["kind"], told["valid"]) == (kind, False)
+        assert desk.json("validate", "--type", rule_type, "--value", good)["kind"] == kind
+    told = desk.json("validate", "--type", "follow", "--kind", "username", "--value", "ann")
+    assert (told["type"], told["username"]) == ("follow", "ann")
+
+
+def test_options_that_contradict_each_other_are_refused_and_none_is_ignored(desk: Desk) -> None:
+    file = desk.jsonl("r.jsonl", {"value": "x"})
+    words = ("--value", "x", "--type", "locations", "--kind", "keyword")
+    told = desk.error("validate", *words, exit_code=2)
+    assert "--kind keyword is of track rules, and --type says locations" in told
+    assert "not both" in desk.error("validate", file, "--value", "x", exit_code=2)
+    assert "not both" in desk.error("price", file, "--value", "x", "--type", "track", exit_code=2)
+    told = desk.error("validate", file, "--type", "track", "--kind", "hashtag", exit_code=2)
+    assert "--kind is for --value" in told
