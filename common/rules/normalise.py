@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import orjson
 
+from traptor.common.rules.doubts import read_text
 from traptor.common.rules.invisible import without_invisible
 from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, Rule, RuleType
 from traptor.common.rules.values import read_values
@@ -102,7 +103,7 @@ def check_fields(
 
 def _values(rule_type: RuleType, fields: Mapping[str, str], limits: Limits) -> tuple[tuple[str, ...], str]:
     hashtag = rule_type is RuleType.TRACK and _word(fields, "orig_type").lower() == "hashtag"
-    text, doubt = without_invisible(fields["value"])
+    text, doubt = read_text(rule_type, fields["value"])
     values = read_values(rule_type, text, hashtag=hashtag)
     limit = limits.of(rule_type)
     if len(values) > limit:

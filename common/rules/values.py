@@ -52,7 +52,8 @@ def _checked_phrase(phrase: str) -> str:
     size_bytes = len(phrase.encode(errors="surrogatepass"))
     if size_bytes > MAX_PHRASE_BYTES:
         raise ValueError(
-            f"the phrase {shown(phrase)} has {size_bytes} bytes in UTF-8; Twitter allows {MAX_PHRASE_BYTES}"
+            f"the phrase {shown(phrase)} has {size_bytes} bytes in UTF-8;"
+            f" a phrase has {MAX_PHRASE_BYTES} at most"
         )
     if phrase.isascii() and phrase.replace(" ", "").isalnum():
         return phrase  # as most are: to look at each character takes ten times as long
@@ -62,7 +63,7 @@ def _checked_phrase(phrase: str) -> str:
     if categories & {"Cc", "Cs"}:
         raise ValueError(f"the phrase {shown(phrase)} has control characters")
     if all(map(_is_ignored, categories)):
-        raise ValueError(f"the phrase {shown(phrase)} is only punctuation, which Twitter ignores")
+        raise ValueError(f"the phrase {shown(phrase)} is only punctuation, which finds nothing")
     return phrase
 
 
@@ -105,7 +106,7 @@ def _checked_box(west: float, south: float, east: float, north: float) -> str:
             " (split a box that crosses the 180th meridian)"
         )
     if min(east - west, north - south) < MIN_BOX_SIDE - _SLACK:
-        raise ValueError(f"the box {box} is smaller than the {MIN_BOX_SIDE} degrees that Twitter asks for")
+        raise ValueError(f"the box {box} is too small: each side has at least {MIN_BOX_SIDE} degrees")
     return box
 
 

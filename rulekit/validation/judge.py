@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from traptor.common.rules.invisible import without_invisible
+from traptor.common.rules.doubts import read_text
 from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.rules.values import read_values
 from traptor.common.text import shown
@@ -110,7 +110,7 @@ def _username(text: str, limits: Limits) -> Verdict:
 
 def _checked(kind: ValueKind, text: str, limits: Limits, notes: tuple[str, ...]) -> Verdict:
     rule_type = kind.rule_type
-    seen, doubt = without_invisible(text)
+    seen, doubt = read_text(rule_type, text)
     values = read_values(rule_type, seen, hashtag=kind is ValueKind.HASHTAG)
     limit = limits.of(rule_type)
     if len(values) > limit:

@@ -16,6 +16,7 @@ from traptor.supervisor.checks.appplan import AppPlan
 from traptor.supervisor.filters.sync.goal import ForeignFilters
 
 _MOST_LINES = 20
+_CAPS = "daily_posts, daily_dollars, monthly_dollars"
 _MOST_NAMED = 5  # rules, of each difference
 _FATE = {
     ForeignFilters.REFUSE: "no connection opens while they stand there; delete them, or set foreign_filters",
@@ -91,7 +92,7 @@ def caps_of(plan: AppPlan) -> str:
         *([] if caps.daily_dollars is None else [f"${caps.daily_dollars:,.2f} a day"]),
         *([] if caps.monthly_dollars is None else [f"${caps.monthly_dollars:,.2f} a month"]),
     ]
-    return f"at most {', '.join(found)}" if found else "no cap is set (daily_dollars, monthly_dollars)"
+    return f"at most {', '.join(found)}" if found else f"no cap is set ({_CAPS})"
 
 
 def pair_of(plan: AppPlan) -> Iterator[str]:

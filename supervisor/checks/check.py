@@ -174,7 +174,7 @@ async def _check_rules(
     )
     found.facts.append(f"Redis answers: {', '.join(counts)}.")
     found.warnings += [f"{rejected.shown_key}: {rejected.reason}" for rejected in look.rejected]
-    found.warnings += [f"{rule.shown_key}: {rule.doubt}" for rule in look.doubtful]
+    found.warnings += by_rule("doubtful", look.doubtful)
     _check_apps(apps, found)
     waiting = sorted(row.name for row in planned if row.key is None)
     if waiting and running is None:

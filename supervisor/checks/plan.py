@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from traptor.common.config.settings import Settings
 from traptor.common.placement.parts import assign, connection_name
 from traptor.common.redis.client import redis_client
-from traptor.common.rules.rule import GroupId, Rejected, Rule
+from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.connections.planning.demand import KeyDemand, order_demands
 from traptor.supervisor.keys.addresses import is_on_this_host
 from traptor.supervisor.keys.pool import KeyPool
@@ -46,9 +46,10 @@ class RulesFound:
         return [*of_groups, *self.strays]
 
     @property
-    def doubtful(self) -> list[Rule]:
-        """The rules that are not streamed exactly as written, in the order of the groups."""
-        return [rule for _, snapshot in sorted(self.snapshots.items()) for rule in snapshot.doubtful]
+    def doubtful(self) -> list[Rejected]:
+        """The rules that may not find what they are meant to, and why, in the order of the groups."""
+        doubtful = [rule for _, snapshot in sorted(self.snapshots.items()) for rule in snapshot.doubtful]
+        return [Rejected(rule.key, rule.group, rule.doubt) for rule in doubtful]
 
 
 async def read_rules(settings: Settings) -> RulesFound:

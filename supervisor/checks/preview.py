@@ -16,7 +16,7 @@ from traptor.common.errors import ExitCode, TraptorError
 from traptor.common.terminal import say
 from traptor.common.text import counted, one_line
 from traptor.supervisor.checks.appplan import planned_apps, plans_of_apps
-from traptor.supervisor.checks.appreport import as_json, print_apps
+from traptor.supervisor.checks.appreport import as_json, by_rule, print_apps
 from traptor.supervisor.checks.difference import UNKNOWN, Comparison, compare
 from traptor.supervisor.checks.keys import idle_keys
 from traptor.supervisor.checks.plan import (
@@ -68,7 +68,7 @@ async def preview_json(settings: Settings) -> dict[str, Any]:
         "connections": [asdict(row) for row in sorted(planned, key=lambda row: row.name)],
         "apps": [as_json(plan) for plan in apps],
         "rejected": [{"key": rule.key, "reason": rule.reason} for rule in look.rejected],
-        "doubtful": [{"key": rule.key, "reason": rule.doubt} for rule in look.doubtful],
+        "doubtful": [{"key": rule.key, "reason": rule.reason} for rule in look.doubtful],
         "inactive": {str(group): one.inactive for group, one in sorted(look.snapshots.items())},
     }
 
@@ -148,8 +148,8 @@ def _warn(console: Console, doubts: Iterable[str]) -> None:
 def _print_left_out(console: Console, look: RulesFound) -> None:
     for rejected in look.rejected:
         say(console, f"rejected: {rejected.shown_key}: {rejected.reason}")
-    for rule in look.doubtful:
-        say(console, f"doubtful: {rule.shown_key}: {rule.doubt}")
+    for line in by_rule("doubtful", look.doubtful):
+        say(console, line)
     for group, snapshot in sorted(look.snapshots.items()):
         if snapshot.inactive:
             say(console, f"{group}: rules switched off by their status: {snapshot.inactive}")

@@ -17,6 +17,8 @@ from traptor.supervisor.rules.vanished import judge
 
 log = logging.getLogger(__name__)
 
+_MOST_DOUBTS = 20  # logged by rule after one look; a whole group may be written in another language
+
 
 @dataclass
 class Group:
@@ -180,6 +182,8 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
         if (rejected.key, rejected.reason) not in known:
             log.warning("rule rejected", extra=fields(key=rejected.shown_key, reason=rejected.reason))
     doubts = {(rule.key, rule.doubt) for rule in group.snapshot.doubtful}
-    for rule in snapshot.doubtful:
-        if (rule.key, rule.doubt) not in doubts:
-            log.warning("rule doubtful", extra=fields(key=rule.shown_key, reason=rule.doubt))
+    new = [rule for rule in snapshot.doubtful if (rule.key, rule.doubt) not in doubts]
+    for rule in new[:_MOST_DOUBTS]:
+        log.warning("rule doubtful", extra=fields(key=rule.shown_key, reason=rule.doubt))
+    if (more := len(new) - _MOST_DOUBTS) > 0:
+        log.warning("more rules doubtful", extra=fields(group=group.id, rules=more, see="--plan --json"))

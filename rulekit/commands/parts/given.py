@@ -145,9 +145,11 @@ def collect(given: Given, limits: Limits, ids_for: IdsFor | None = None) -> Coll
         for _ in collected.take(ids_for(named), given.rule_type, limits):
             pass
     settle_bad(collected.bad, given.skips_bad)
-    for rule in list(collected.rules.values()):
-        if rule.doubt:
-            say(f"row {rule.number}: {rule.doubt}")
+    doubtful = [rule for rule in collected.rules.values() if rule.doubt]
+    for rule in doubtful[:_SHOWN_ROWS]:
+        say(f"row {rule.number}: {rule.doubt}")
+    if len(doubtful) > _SHOWN_ROWS:
+        say(f"... and {counted(len(doubtful) - _SHOWN_ROWS, 'more doubtful row')}")
     return collected
 
 

@@ -133,7 +133,7 @@ def test_every_term_of_a_hashtag_rule_has_its_sign(text: str, values: tuple[str,
         ("", "a phrase is empty"),
         ("flood,,storm", "a phrase is empty"),
         ("flood,", "a phrase is empty"),
-        ("x" * 61, "'x+' has 61 bytes in UTF-8; Twitter allows 60"),
+        ("x" * 61, "'x+' has 61 bytes in UTF-8; a phrase has 60 at most"),
         ("é" * 31, "has 62 bytes"),
         ("İ" * 30, "has 90 bytes"),  # lower case is longer
         ("ok," + "y" * 500, "the phrase 'y{77}...' has 500 bytes"),
@@ -221,7 +221,7 @@ def test_good_boxes_keep_their_numbers(box: tuple[float, float, float, float]) -
         ("59.8,10.5,59.7,10.9", "not west,south,east,north"),
         ("170,0,-170,1", "180th meridian"),
         ("0,1,1,1", "not west,south,east,north"),
-        ("0,0,0.05,1", "smaller than the 0.1 degrees"),
+        ("0,0,0.05,1", "too small: each side has at least 0.1 degrees"),
     ],
 )
 def test_boxes_that_are_refused(text: str, reason: str) -> None:

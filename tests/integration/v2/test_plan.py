@@ -286,3 +286,24 @@ def test_the_plan_of_v11_has_json_too(make_collection: Make) -> None:
     assert [(one["name"], one["rules"], one["key"]) for one in plan["connections"]] == [("track:0", 1, "old")]
     assert plan["apps"] == []
     assert len(plan["rejected"]) == 1
+
+
+def test_operators_of_x_in_values_are_doubted_by_key_and_the_first_of_many(make_collection: Make) -> None:
+    collection = make_collection(Key("old"))
+    hostile = "a\n\x1b[31m"
+    rules = {f"rule{n:02}": f"storm{n} lang:en" for n in range(30)}
+    collection.add_rules("track:0", {hostile: "storm -is:retweet", **rules})
+    reason = "taken as words, though X's rule language has such operators: "
+    code, report = checked(collection)
+    assert code == 0, report
+    doubts = [line for line in report.splitlines() if "doubtful: " in line]
+    assert len(doubts) == 21
+    assert (
+        rf"warning: doubtful: traptor-track:0:a\n\x1b[31m: {reason}'-is:retweet'; what narrows" in doubts[0]
+    )
+    assert doubts[-1].endswith("doubtful: and 11 more rules (--plan --json names all)")
+    assert "\x1b" not in report
+    lines = shown(collection).splitlines()
+    assert sum(line.startswith("doubtful: traptor-track:0:") for line in lines) == 20
+    plan = asyncio.run(preview_json(load_settings(configured(collection))))
+    assert len(plan["doubtful"]) == 31

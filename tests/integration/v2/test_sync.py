@@ -66,7 +66,7 @@ def test_bad_values_go_back_to_their_rules_and_the_rest_goes_in(make_collection:
     }
     collection.wait_log("rule rejected", "key=traptor-track:0:bad2", "stop word (at position 1)")
     collection.wait_log("rule rejected", "key=traptor-locations:0:long", "this has 2000 (at position 1)")
-    collection.wait_log("rule rejected", "key=traptor-track:0:2222", "Twitter allows 60")
+    collection.wait_log("rule rejected", "key=traptor-track:0:2222", "a phrase has 60 at most")
     collection.wait_streaming("v2:app")
     assert {one["status"] for one in connects(collection)} == {200}
     listed = collection.sandbox.v2.filters()

@@ -127,3 +127,8 @@ def test_any_value_gets_a_verdict_and_what_is_valid_is_a_rule(kind: ValueKind, v
         assert isinstance(found, Rule)
         assert found.values == verdict.values
     assert verdict.as_json()["valid"] is verdict.is_valid
+
+
+def test_what_looks_like_an_operator_of_x_is_noted() -> None:
+    [note] = judge(ValueKind.KEYWORD, "storm -is:retweet", LIMITS).notes
+    assert "'-is:retweet'" in note

@@ -49,7 +49,7 @@ def test_two_connections_are_said_to_bring_one_output(plans: tuple[AppPlan, ...]
 
 
 def test_what_caps_the_cost_is_said_and_that_nothing_does(plans: tuple[AppPlan, ...]) -> None:
-    assert caps_of(plans[0]) == "no cap is set (daily_dollars, monthly_dollars)"
+    assert caps_of(plans[0]) == "no cap is set (daily_posts, daily_dollars, monthly_dollars)"
     some = replace(plans[0], caps=Caps(daily_posts=20_000, monthly_dollars=1_500.0))
     assert caps_of(some) == "at most 20,000 posts a day, $1,500.00 a month"
     assert caps_of(replace(some, caps=Caps(daily_dollars=5.0))) == "at most $5.00 a day"
