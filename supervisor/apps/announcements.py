@@ -22,6 +22,7 @@ class Announcements:
     def __init__(self, name: str) -> None:
         self._name = name
         self._refused: frozenset[tuple[str, str]] = frozenset()
+        self._suffixes: frozenset[str] = frozenset()
         self._waiting = 0
         self._foreign: frozenset[str] = frozenset()
         self._strange: frozenset[str] = frozenset()
@@ -29,7 +30,11 @@ class Announcements:
 
     def take(self, composed: Composed, outcome: SyncOutcome | None) -> None:
         """Log what changed of the rules without a filter, and of filters that are not ours."""
-        refused = {(rule.key, rule.reason): rule for rule in composed.refused}
+        self._take_suffixes(composed)
+        of_suffixes = {*composed.suffixes.values()}
+        refused = {
+            (rule.key, rule.reason): rule for rule in composed.refused if rule.reason not in of_suffixes
+        }
         for place in refused.keys() - self._refused:
             rule = refused[place]
             log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
@@ -70,6 +75,22 @@ class Announcements:
             )
         else:
             log.info("filters can be changed again", extra=fields(key=self._name))
+
+    def _take_suffixes(self, composed: Composed) -> None:
+        suffixes = composed.suffixes
+        for suffix in suffixes.keys() - self._suffixes:
+            why = suffixes[suffix]
+            about = fields(
+                key=self._name,
+                rules=sum(rule.reason == why for rule in composed.refused),
+                why=why,
+                effect="the filters of before stay as they are",
+                todo="correct [traptor] suffix",
+            )
+            log.error("suffix refused", extra=about)
+        for suffix in self._suffixes - suffixes.keys():
+            log.info("suffix is no longer refused", extra=fields(key=self._name, suffix=suffix))
+        self._suffixes = frozenset(suffixes)
 
     def _take_waiting(self, composed: Composed) -> None:
         waiting = composed.waiting

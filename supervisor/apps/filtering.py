@@ -140,7 +140,7 @@ class Filtering:
             values = ", ".join(repr(one.value) for one in foreign[:_SHOWN])
             more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             return Hold(HoldKind.FOREIGN_FILTERS, f"filters of others stand in its app: {values}{more}")
-        if not self.outcome.difference.is_carried:
+        if not (self.outcome.difference.is_carried or self.outcome.difference.kept):
             wanted = self.composed
             is_composed = wanted.is_of(self._groups, self._settings.limits)
             if self.rules_wanted and not (is_composed and self.outcome.difference.goal == wanted.goal):

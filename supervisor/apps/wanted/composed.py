@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from traptor.supervisor.filters.language.clauses import Clause, filter_text
 from traptor.supervisor.filters.sync.before import filters_before
 from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, read_value
 from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.filters.sync.suffixes import wrong_suffixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Composed:
     waiting: tuple[Rejected, ...] = ()  # rules with a clause for which there is no room
     refused: tuple[Rejected, ...] = ()  # rules that X's language, a filter's length, or X does not take
     absent: Mapping[GroupId, frozenset[Clause]] = field(default_factory=dict, repr=False)  # in no filter
+    suffixes: Mapping[str, str] = field(default_factory=dict)  # that X takes with no clause, and why
     basis: Basis = field(default_factory=Basis, repr=False)
 
     @cached_property
@@ -82,7 +85,9 @@ def composed(
     basis = Basis(tuple(groups), limits, allowance, refused)
     if before is not None and before.basis == basis:
         return before
-    bad = {group.group: _refused_alone(group.demand, refused) for group in groups}
+    suffixes = _refused_suffixes([group.demand for group in groups], refused, standing)
+    bad = {group.group: _refused_of(group.demand, refused, suffixes) for group in groups}
+    denied = [clause for clauses in bad.values() for clause in clauses]
     demands = tuple(_without(group.demand, bad[group.group]) for group in groups)
     stood = filters_before(standing, owner, demands) if before is None else before.composition.filters
     found = _parted(compose(demands, allowance, stood), refused)
@@ -91,11 +96,12 @@ def composed(
         (reasons.setdefault(one.group, {}) if one.fits else bad[one.group])[one.clause] = one.reason
     return Composed(
         found,
-        Goal.of(found, limits.collection, limits.policy, limits.filters),
+        Goal.of(found, limits.collection, limits.policy, limits.filters, denied),
         demands,
         tuple(_by_rule(groups, reasons)),
         (*(rule for group in groups for rule in group.refused), *_by_rule(groups, bad)),
         {group.group: frozenset({*bad[group.group], *reasons.get(group.group, ())}) for group in groups},
+        suffixes,
         basis,
     )
 
@@ -107,6 +113,24 @@ def _foreign(standing: Standing, owner: Goal, demands: Iterable[Demand]) -> int:
         return 0
     wanted = {filter_text([clause], one.suffix) for one in demands for clause in one.clauses}
     return sum(one.value not in wanted for one in found)
+
+
+def _refused_suffixes(
+    demands: Iterable[Demand], refused: Mapping[str, str], standing: Standing
+) -> dict[str, str]:
+    """Return the wanted suffixes that X takes with no clause, with its reason."""
+    clauses: Counter[str] = Counter()
+    for demand in demands:
+        clauses[demand.suffix] += len(demand.clauses)
+    wrong = wrong_suffixes(refused, standing, clauses) if any(clauses) else {}
+    return {suffix: why for suffix, why in wrong.items() if suffix in clauses}
+
+
+def _refused_of(demand: Demand, refused: Mapping[str, str], suffixes: Mapping[str, str]) -> dict[Clause, str]:
+    """Return the clauses that X refused, or would with this suffix, with its reasons."""
+    if (why := suffixes.get(demand.suffix)) is not None:
+        return dict.fromkeys(demand.clauses, why)
+    return _refused_alone(demand, refused)
 
 
 def _refused_alone(demand: Demand, refused: Mapping[str, str]) -> dict[Clause, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from traptor.supervisor.filters.sync.goal import Goal
+from traptor.supervisor.filters.sync.goal import Goal, subjects, subjects_of, suffix_of
 from traptor.supervisor.filters.sync.standing import Standing
+from traptor.supervisor.filters.sync.suffixes import wrong_suffixes
 from traptor.supervisor.xapi.answers import ListedFilter
 
 
@@ -30,6 +31,15 @@ class FilterDifference:
         return len(self.missing) + len(self.refused) < len(self.goal.groups)
 
     @cached_property
+    def kept(self) -> Sequence[ListedFilter]:
+        """The surplus that stays, since X refused what was to replace it, and nothing else does."""
+        denied = self.goal.denied | subjects_of(self.refused)
+        if not denied:
+            return ()
+        about = denied - subjects_of(self.carried)
+        return [one for one in self.surplus if not subjects(one.value).isdisjoint(about)]
+
+    @cached_property
     def carried(self) -> Mapping[str, str]:
         """The filter's id by wanted value."""
         by_value = self.standing.by_value
@@ -46,7 +56,10 @@ class FilterDifference:
 
 
 def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
-    """Compare. A filter with a wanted value carries it, whosever it is."""
+    """Compare. A filter with a wanted value carries it, whosever it is.
+
+    Values with a suffix that X takes with no clause count as refused.
+    """
     wanted, by_value = goal.groups, standing.by_value
     others = _in_other_words(standing, goal)
     missing: list[str] = []
@@ -57,14 +70,25 @@ def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
             refused[value] = refusal.reason
         else:
             missing.append(value)
+    if missing and standing.refused:
+        missing = _without_wrong(missing, refused, standing, now)
     ours: list[ListedFilter] = []
     foreign: list[ListedFilter] = []
     carrying = set(others.values())
     for one in _unwanted(standing, goal):
         if one.id not in carrying:
             (ours if goal.owns(one.tag, one.value) else foreign).append(one)
-    until = min((standing.refused[value].until for value in refused), default=math.inf)
+    until = min((one.until for one in standing.refused.values() if one.until > now), default=math.inf)
     return FilterDifference(tuple(missing), refused, tuple(ours), tuple(foreign), standing, goal, until)
+
+
+def _without_wrong(missing: list[str], refused: dict[str, str], standing: Standing, now: float) -> list[str]:
+    """Return the missing values whose suffix X may take; the others go to `refused`."""
+    recent = {value: one.reason for value, one in standing.refused.items() if one.until > now}
+    if not (wrong := wrong_suffixes(recent, standing, {})):
+        return missing
+    refused |= {value: why for value in missing if (why := wrong.get(suffix_of(value)))}
+    return [value for value in missing if value not in refused]
 
 
 def _in_other_words(standing: Standing, goal: Goal) -> dict[str, str]:

@@ -27,16 +27,27 @@ class ForeignFilters(StrEnum):
 
 @dataclass(frozen=True)
 class Goal:
-    """The wanted values, each with the group that its tag names, and what they are about."""
+    """The wanted values, each with the group that its tag names, and what they are about.
+
+    `denied` is what wanted clauses are about that X refused: older filters about it stay.
+    """
 
     collection: str
     groups: Mapping[str, str] = field(repr=False)
     policy: ForeignFilters = ForeignFilters.REFUSE
     capacity: int = 1_000  # filters that the app may have
+    denied: frozenset[object] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def of(cls, composition: Composition, collection: str, policy: ForeignFilters, capacity: int) -> Goal:
-        """Return what the composition asks for."""
+    def of(
+        cls,
+        composition: Composition,
+        collection: str,
+        policy: ForeignFilters,
+        capacity: int,
+        denied: Iterable[Clause] = (),
+    ) -> Goal:
+        """Return what the composition asks for, where X refused some clauses."""
         groups: dict[str, str] = {}
         for group, filters in groupby(composition.filters, attrgetter("group")):
             new = dict.fromkeys(map(attrgetter("text"), filters), str(group))
@@ -45,7 +56,7 @@ class Goal:
                 if groups
                 else new
             )
-        return cls(collection, groups, policy, capacity)
+        return cls(collection, groups, policy, capacity, frozenset(map(_subject, denied)))
 
     @cached_property
     def prefix(self) -> str:
@@ -76,6 +87,12 @@ def subjects(value: str) -> frozenset[object]:
     """Return what a filter is about, whatever its scope and suffix; nothing where it cannot be read."""
     read = read_value(value)
     return frozenset(map(_subject, read.clauses)) if read is not None else frozenset()
+
+
+def suffix_of(value: str) -> str:
+    """Return the suffix of a filter's value; "" where it has none, or cannot be read."""
+    read = read_value(value)
+    return read.suffix if read is not None else ""
 
 
 def subjects_of(values: Iterable[str]) -> frozenset[object]:

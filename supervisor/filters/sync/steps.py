@@ -1,8 +1,10 @@
 """The next request of a sync, decided from what stands in the app; pure.
 
 New filters are added before old ones are deleted, and an old one goes when all that is still wanted of it
-is in effect elsewhere. Only where there is no room at all do old ones go first. Each step depends on what
-stands in the app alone, so a sync that is interrupted anywhere is taken up by the next look.
+is in effect elsewhere; where X refuses what was to replace it, it stays. Only where there is no room at all
+do old ones go first. A suffix that no filter has yet is tried on one filter, before the others get it. Each
+step depends on what stands in the app alone, so a sync that is interrupted anywhere is taken up by the next
+look.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from traptor.supervisor.filters.sync.difference import FilterDifference, difference
-from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, subjects, subjects_of
+from traptor.supervisor.filters.sync.goal import ForeignFilters, Goal, subjects, subjects_of, suffix_of
 from traptor.supervisor.filters.sync.standing import Standing
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter
@@ -65,15 +67,15 @@ def next_step(standing: Standing, goal: Goal, now: float, found: FilterDifferenc
         return Settled()
     room = standing.room(goal.capacity, now)
     if found.missing and room:
-        return Add(tuple(_tagged(_batch(found.missing, standing)[:room], standing, goal)))
+        return Add(tuple(_tagged(_batch(found, standing)[:room], standing, goal)))
     deletable, effects = _deletable(found, standing, now)
     if deletable:
         return Delete(tuple(one.id for one in deletable[:BATCH]))
     if effects:
         return WaitForEffect(min(effects))
-    forced = _not_left_alone(found.surplus, standing, now) if found.missing else []
+    forced = _not_left_alone(_without_kept(found), standing, now) if found.missing else []
     if forced:
-        return Delete(tuple(one.id for one in forced[: min(BATCH, len(found.missing))]))
+        return Delete(tuple(one.id for one in forced[: len(_batch(found, standing))]))
     return _rest(found, standing, now)
 
 
@@ -82,21 +84,34 @@ def _rest(found: FilterDifference, standing: Standing, now: float) -> Step:
     return WaitForEffect(min(later)) if later else Settled(found.missing)
 
 
-def _batch(missing: Sequence[str], standing: Standing) -> Sequence[str]:
-    """Return what to add together: parts of refused batches first, then values that X took before."""
+def _batch(found: FilterDifference, standing: Standing) -> Sequence[str]:
+    """Return what to add together: parts of refused batches first, then values that X took before.
+
+    A suffix may be wrong, and all filters with it: one that none has is tried on one filter alone.
+    """
+    missing = found.missing
     wanted = set(missing)
     for split in standing.splits:
         if part := [value for value in split if value in wanted]:
             return part[:BATCH]
-    known = [value for value in missing if standing.was_taken(value)]
-    return (known or missing)[:BATCH]
+    if known := [value for value in missing if standing.was_taken(value)]:
+        return known[:BATCH]
+    if not any(map(suffix_of, missing)):
+        return missing[:BATCH]
+    tried = {"", *map(suffix_of, found.carried)}
+    return [value for value in missing if suffix_of(value) in tried][:BATCH] or missing[:1]
+
+
+def _without_kept(found: FilterDifference) -> Sequence[ListedFilter]:
+    kept = {one.id for one in found.kept}
+    return [one for one in found.surplus if one.id not in kept] if kept else found.surplus
 
 
 def _deletable(
     found: FilterDifference, standing: Standing, now: float
 ) -> tuple[list[ListedFilter], list[float]]:
     """Return the surplus that nobody misses, and when the filters take effect that the rest waits for."""
-    surplus = _not_left_alone(found.surplus, standing, now)
+    surplus = _not_left_alone(_without_kept(found), standing, now)
     if not surplus:
         return [], []
     about = subjects_of(one.value for one in surplus)

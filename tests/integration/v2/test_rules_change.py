@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
 import redis
-from support.collection import Collection, Key
+from support.collection import Collection, Json, Key
 from support.v2 import SANDBOX, connects, credited, filters, found_for, on_v2, posts_for, wait_filters
 from support.waiting import wait_for
 
@@ -52,6 +54,43 @@ def test_fifty_rules_come_and_go_under_one_stream_and_no_post_is_lost(make_colle
     assert filters(collection) == {"storm", FOLLOWED}
     [connection] = x.connections()
     assert (connection["closed_at"], connection["posts"]) == (None, len(found_for(collection)))
+
+
+WRONG_SUFFIX, RIGHT_SUFFIX = "track:* -is:retwet", "track:* -is:retweet"
+
+
+@pytest.mark.long
+def test_a_slip_in_a_suffix_costs_no_filter_that_stands(make_collection: Make) -> None:
+    """X refuses each filter with it; those of before stay, and their posts go on, over a kill too."""
+    words = WORDS[:12]
+    collection = on_v2(make_collection(Key("app"), sandbox=SANDBOX))
+    collection.add_rules("track:0", words)
+    collection.start()
+    pid = collection.wait_streaming("v2:app")["v2:app"]
+    wait_filters(collection, *words)
+    x, traptor = collection.sandbox.v2, collection.options["traptor"]
+    changes = len(changes_of(collection))
+    traptor["suffix"] = WRONG_SUFFIX
+    collection.write_ini()
+    line = collection.wait_log("suffix refused")
+    assert "ERROR" in line
+    assert "rules=12" in line
+    assert "[traptor] suffix `-is:retwet`: " in line
+    assert len(changes_of(collection)) - changes == 3, "no more are tried"
+    assert all(one["deleted_at"] is None for one in x.filters())
+    os.kill(pid, signal.SIGKILL)
+    collection.wait_new_pid("v2:app", pid)
+    with posts_for(collection, *words):
+        wait_for(lambda: {(word,) for word in words} <= found(collection), "all are found")
+    traptor["suffix"] = RIGHT_SUFFIX
+    collection.write_ini()
+    wait_filters(collection, *(f"({word}) -is:retweet" for word in words))
+    collection.wait_log("suffix is no longer refused")
+    assert "rule rejected" not in collection.log()
+
+
+def changes_of(collection: Collection) -> list[Json]:
+    return collection.sandbox.v2.requests("rules_change")
 
 
 def found(collection: Collection) -> set[tuple[str, ...]]:

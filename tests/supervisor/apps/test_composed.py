@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 from support.appworld import group_of
 
+from traptor.common.rules.rule import RuleType
 from traptor.supervisor.apps.wanted.composed import AppLimits, composed
+from traptor.supervisor.apps.wanted.translated import Translated
+from traptor.supervisor.filters.composition import Demand
+from traptor.supervisor.filters.sync.difference import difference
 from traptor.supervisor.filters.sync.standing import Refusal, Standing
 from traptor.supervisor.xapi.answers import ListedFilter
 
@@ -56,3 +60,41 @@ def test_a_clause_that_x_refused_alone_is_left_out_until_it_is_tried_again() -> 
     again = composed(GROUPS, LIMITS, REFUSED, 10.0, without)
     assert not again.refused
     assert "storm" in again.goal.groups
+
+
+def with_suffix(suffix: str, *words: str) -> Translated:
+    group = group_of("track:0", *words)
+    return replace(group, demand=Demand(group.demand.group, group.demand.clauses, suffix))
+
+
+def refused(*values: str) -> Standing:
+    standing = Standing().listed([ListedFilter("8", "storm", "traptor/default/track:0/1")], 0.0)
+    return replace(standing, refused=dict.fromkeys(values, Refusal("no such operator", 10.0)))
+
+
+def test_a_suffix_that_x_takes_with_no_clause_is_the_reason_for_all_its_rules() -> None:
+    words = ("storm", "flood", "hail", "snow", "rain")
+    group = with_suffix("is:retwet", *words)
+    standing = refused(*(f"({word}) is:retwet" for word in words[:3]))
+    found = composed([group, GROUPS[1]], LIMITS, standing, 1.0)
+    why = "[traptor] suffix `is:retwet`: no such operator"
+    assert found.suffixes == {"is:retwet": why}
+    assert {rule.reason for rule in found.refused} == {why}
+    assert len(found.refused) == len(words)
+    assert [one.group.type for one in found.composition.filters] == [RuleType.FOLLOW]
+    kept = difference(standing, found.goal, 1.0).kept
+    assert [one.value for one in kept] == ["storm"], "what was to replace it is refused"
+
+
+def test_a_suffix_of_one_rule_is_named_with_it() -> None:
+    found = composed([with_suffix("is:x", "storm")], LIMITS, refused("(storm) is:x"), 1.0)
+    assert [rule.reason for rule in found.refused] == ["[traptor] suffix `is:x`: no such operator"]
+
+
+def test_a_suffix_that_another_filter_has_is_not_the_reason() -> None:
+    words = ("storm", "flood", "hail", "snow")
+    standing = refused(*(f"({word}) lang:en" for word in words[:3]))
+    standing = standing.listed([ListedFilter("9", "(snow) lang:en", "traptor/default/track:0/2")], 0.5)
+    found = composed([with_suffix("lang:en", *words)], LIMITS, standing, 1.0)
+    assert not found.suffixes
+    assert [rule.reason for rule in found.refused] == ["no such operator"] * 3

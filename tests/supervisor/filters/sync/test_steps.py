@@ -94,6 +94,16 @@ HELD = st.lists(
     policy=LEAVE,
     spare=1,
 )
+@example(
+    held=[("w0 OR w1", OURS), ("w1 OR w2", OURS)],
+    values=["w0", "w3"],
+    bad={"w0"},
+    takes_part=True,
+    names=True,
+    lost=frozenset(),
+    policy=LEAVE,
+    spare=1,
+)
 def test_repeated_looks_end_with_equal_sets(
     held: list[tuple[str, str | None]],
     values: list[str],
@@ -108,13 +118,21 @@ def test_repeated_looks_end_with_equal_sets(
     for value, tag in held:
         x.put(value, tag)
     x.bad = frozenset(value for value in values if value in bad) - {value for value, _ in held}
-    capacity = max(len(held), len(values)) + spare
+    # What was to replace these is refused: they stay.
+    about = subjects_of(x.bad) - subjects_of(value for value in values if value not in x.bad)
+    kept = [
+        value
+        for value, tag in held
+        if (tag == OURS or policy is not LEAVE) and value not in values and subjects(value) & about
+    ]
+    capacity = max(len(held), len(values)) + spare + len(kept)
     if policy is LEAVE:
         capacity += sum(tag != OURS for _, tag in held)
     wanted = goal(values, policy, capacity)
     standing, steps, unplaced = brought(x, wanted, lost=lost)
     foreign = [value for value, tag in held if tag != OURS and policy is LEAVE and value not in values]
-    assert sorted(x.values) == sorted([*foreign, *(value for value in values if value not in x.bad)])
+    good = [value for value in values if value not in x.bad]
+    assert sorted(x.values) == sorted([*foreign, *kept, *good])
     assert not unplaced
     assert x.most <= max(capacity, len(held))
     found = difference(standing, wanted, 1e6)
@@ -375,3 +393,59 @@ def test_refusals_that_are_over_are_forgotten_by_the_next_list() -> None:
     )
     assert set(known.listed([], 3_500.0).refused) == {"w1", "w2"}
     assert set(known.listed([], 3_700.0).refused) == {"w2"}
+
+
+SUFFIXED = [f"({word}) -is:retwet" for word in WORDS]
+
+
+def test_a_suffix_that_x_refuses_is_tried_on_three_filters_and_those_of_before_stay() -> None:
+    x = ToyX(takes_part=False, names=False)
+    for word in WORDS:
+        x.put(word, OURS)
+    x.bad = frozenset(SUFFIXED)
+    wanted = goal([*SUFFIXED, "other"])
+    standing, steps, unplaced = brought(x, wanted)
+    assert sorted(x.values) == sorted([*WORDS, "other"])
+    assert not unplaced
+    adds = [step for step in steps if isinstance(step, Add)]
+    assert [len(step.filters) for step in adds] == [1, 1, 1, 1], "one for `other`, and three tries"
+    found = difference(standing, wanted, 1_100.0)
+    assert set(found.refused) == set(SUFFIXED)
+    assert len(found.kept) == len(WORDS)
+    assert kinds(brought(x, wanted, standing.doubted(), at=1_500.0)[1]) == ["ListFilters"]
+
+
+def test_a_suffix_that_x_takes_is_tried_on_one_filter_before_the_others_get_it() -> None:
+    x = ToyX(takes_part=False, names=False)
+    _, steps, _ = brought(x, goal(SUFFIXED))
+    adds = [len(step.filters) for step in steps if isinstance(step, Add)]
+    assert adds == [1, len(SUFFIXED) - 1]
+
+
+def test_a_single_refused_value_says_nothing_of_a_suffix_that_others_have() -> None:
+    x = ToyX(takes_part=True, names=True)
+    x.put(SUFFIXED[0], OURS)
+    x.bad = frozenset(SUFFIXED[1:6])
+    standing, _, _ = brought(x, goal(SUFFIXED))
+    assert sorted(x.values) == sorted({*SUFFIXED} - x.bad)
+    assert set(difference(standing, goal(SUFFIXED), 1_100.0).refused) == x.bad
+
+
+def test_what_was_to_be_replaced_by_a_refused_filter_is_not_deleted_for_want_of_room() -> None:
+    x = ToyX(takes_part=True, names=True)
+    for word in WORDS[:4]:
+        x.put(word, OURS)
+    x.bad = frozenset(SUFFIXED[:2])
+    standing, _, _ = brought(x, goal([*SUFFIXED[:2], *WORDS[2:4]]))
+    _, _, unplaced = brought(x, goal([*SUFFIXED[:2], "w8", "w9", "w10"], capacity=4), standing, at=1_100.0)
+    assert sorted(x.values) == ["w0", "w1", "w8", "w9"]
+    assert unplaced == ("w10",)
+
+
+def test_where_there_is_no_room_one_filter_goes_to_try_a_suffix() -> None:
+    x = ToyX(takes_part=False, names=False)
+    for word in WORDS:
+        x.put(word, OURS)
+    x.bad = frozenset(SUFFIXED)
+    brought(x, goal(SUFFIXED, capacity=len(WORDS)))
+    assert len(x.values) == len(WORDS) - 1
