@@ -21,10 +21,15 @@ def make_private(path: Path) -> None:
 
     Raises OSError.
     """
+    if not path.is_dir() and not path.parent.exists():
+        make_private(path.parent)
+    make_last_private(path)
+
+
+def make_last_private(path: Path) -> None:
+    """Create a folder as `make_private` does, but no parents. Raises OSError."""
     if path.is_dir():
         return
-    if not path.parent.exists():
-        make_private(path.parent)
     try:
         path.mkdir()
     except FileExistsError:

@@ -156,10 +156,11 @@ def test_quit_stops_without_waiting_for_the_output_and_keeps_what_waits(make_col
 def test_with_no_umask_at_all_nobody_else_may_write_to_what_is_made(make_collection: Make) -> None:
     collection = starting(make_collection, "os.umask(0)")
     collection.wait_streaming("track:0")
-    for folder in (collection.run_dir, collection.folder / "state", collection.logs):
+    for folder in (collection.run_dir, collection.folder / "state", collection.logs, collection.output):
         for place in (folder, *folder.rglob("*")):
             others = stat.S_IMODE(place.stat().st_mode) & 0o022
             assert not others or place.name == "control.sock", f"{place}: {others:o}"
+    assert list(collection.output.glob("*.jsonl"))
     assert collection.stop() == 0
 
 

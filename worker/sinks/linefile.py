@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from traptor.common.errors import SinkError
+from traptor.common.files.folders import make_last_private
 from traptor.common.files.names import FileId, id_of, leads_elsewhere
 from traptor.common.files.opening import LINK, link_refused, open_own
 from traptor.common.logs.event import fields
 
 log = logging.getLogger(__name__)
 
-_FOLDER_MODE = 0o755
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _MODE = 0o644
 _LOOK_INTERVAL_S = 1.0  # for a rename or removal of the file
@@ -56,7 +56,7 @@ class LineFile:
     def open(self) -> None:
         """Open the file; create its folder if the parent exists. Raises SinkError."""
         try:
-            self._path.parent.mkdir(_FOLDER_MODE, exist_ok=True)
+            make_last_private(self._path.parent)
             self._open()
         except OSError as error:
             what = f"[traptor] output: {self._path} cannot be written"

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,17 @@ def test_the_last_whole_lines_can_be_read_before_it_is_opened(
     assert list(lines.last_lines()) == [b'{"a":1}', b'{"a":2}']
     monkeypatch.setattr("traptor.worker.sinks.linefile._LAST_BYTES", 14)
     assert list(lines.last_lines()) == [b'{"a":2}']
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777], ids=oct)
+def test_the_folder_is_made_for_us_and_our_group_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with opened(tmp_path / "output" / "x.jsonl"):
+            found = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("output", "output/x.jsonl")]
+    finally:
+        os.umask(before)
+    assert found == [0o750, 0o644 & ~umask]
 
 
 def test_the_folder_is_made_where_the_one_above_exists(tmp_path: Path) -> None:
