@@ -204,5 +204,38 @@ def opens_to_write(tree: ast.AST) -> Iterator[bool]:
         if name == "os.open" or name.endswith((".write_text", ".write_bytes", ".touch")):
             yield True
         elif name == "open" or (name.endswith(".open") and name not in ("lmdb.open", "os.open")):
-            modes = [one.value for one in ast.walk(call) if isinstance(one, ast.Constant)]
-            yield any(isinstance(mode, str) and mode in {"w", "a", "x", "wb", "ab", "xb"} for mode in modes)
+            texts = [one.value for one in ast.walk(call) if isinstance(one, ast.Constant)]
+            yield any(isinstance(text, str) and can_write(text) for text in texts)
+
+
+def can_write(text: str) -> bool:
+    """Whether it is a mode of `open` other than for reading."""
+    letters = set(text)
+    return len(letters) == len(text) and letters <= set("rwaxbt+") and bool(letters & set("wax+"))
+
+
+@pytest.mark.parametrize(
+    "call", ["open(path, {!r})", "path.open(mode={!r})", "io.open(p, {!r} if new else 'r')"]
+)
+def test_every_mode_that_can_write_is_found(call: str) -> None:
+    for mode in (
+        "w",
+        "a",
+        "x",
+        "wb",
+        "ab",
+        "xb",
+        "wt",
+        "r+",
+        "w+",
+        "a+",
+        "x+",
+        "r+b",
+        "rb+",
+        "w+b",
+        "+r",
+        "bw",
+    ):
+        assert any(opens_to_write(ast.parse(call.format(mode)))), mode
+    for mode in ("r", "rb", "rt", "br", "utf-8"):
+        assert not any(opens_to_write(ast.parse(call.format(mode)))), mode
