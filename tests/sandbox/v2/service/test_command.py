@@ -6,8 +6,10 @@ import tweepy
 from click.testing import CliRunner
 from support.waiting import DEADLINE_S
 
+from traptor.sandbox import cli
 from traptor.sandbox.cli import main
 from traptor.sandbox.process import SandboxProcess
+from traptor.sandbox.v2.settings import V2Settings
 
 STREAM = "/2/tweets/search/stream"
 FOLLOW = "from:12 OR to:12 OR retweets_of:12"
@@ -80,3 +82,21 @@ def test_a_wrong_bearer_option_is_not_repeated():
 def test_help_has_the_short_name_that_it_has_in_the_other_commands() -> None:
     done = CliRunner().invoke(main, ["-h"])
     assert (done.exit_code, done.output) == (0, CliRunner().invoke(main, ["--help"]).output)
+
+
+def test_without_options_the_command_is_as_strict_as_x(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[V2Settings] = []
+
+    class Started(Exception):
+        pass
+
+    def started(*parts: object, **named: object) -> None:
+        made.extend(one for one in (*parts, *named.values()) if isinstance(one, V2Settings))
+        raise Started
+
+    monkeypatch.setattr(cli, "Sandbox", started)
+    done = CliRunner().invoke(main, ["--port", "0"])
+    assert isinstance(done.exception, Started)
+    (settings,) = made
+    assert (settings.effect_s, settings.rate, settings.connections) == (20.0, 250.0, 1)
+    assert settings.usual_contract().connections == 1
