@@ -14,6 +14,7 @@ from traptor.supervisor.xapi.failures import XFailure
 log = logging.getLogger(__name__)
 
 _SHOWN = 5
+_DELETED_IN_A_LINE = 10
 
 
 class Announcements:
@@ -47,6 +48,16 @@ class Announcements:
                 log.info("filters of others are gone", extra=fields(key=self._name))
                 return
             log.warning("filters of others stand in the app", extra=self._about(foreign))
+
+    def take_deleted(self, filters: Sequence[ListedFilter]) -> None:
+        """Log each of the filters of others that were deleted, whole: their owner may want them back."""
+        for start in range(0, len(filters), _DELETED_IN_A_LINE):
+            batch = filters[start : start + _DELETED_IN_A_LINE]
+            deleted = [{"id": one.id, "value": one.value, "tag": one.tag} for one in batch]
+            log.warning(
+                "filters of others deleted",
+                extra=fields(key=self._name, filters=len(deleted), deleted=deleted),
+            )
 
     def take_look(self, vanished: Sequence[ListedFilter], strange: Sequence[ListedFilter]) -> None:
         """Log filters that are gone though nothing here deleted them, and those that were added elsewhere."""

@@ -49,7 +49,7 @@ class Filtering:
         self._noted_at = 0.0  # for when it was last worked out what the filters stand for
         self._saved = Standing()  # what of it is on the disk
         self._saved_at = 0.0
-        self._sync = Sync(client, settings.requests, clock, self._save)
+        self._sync = Sync(client, settings.requests, clock, self._save, self._announcements.take_deleted)
         self._again_at: float | None = None
         self._composed: Composed | None = None
         self.outcome: SyncOutcome | None = None  # how far the last sync came

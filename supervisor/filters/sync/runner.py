@@ -60,7 +60,7 @@ class Sync:
     """Keeps the filters of one app as they are wanted.
 
     `clock` gives the time; `save` is called whenever what `dump` returns has changed, before each request
-    and after each answer.
+    and after each answer; `tell_deleted` with filters of others as soon as X has deleted them.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Sync:
         limits: RequestLimits,
         clock: Callable[[], Instant],
         save: Callable[[], object] = lambda: None,
+        tell_deleted: Callable[[Sequence[ListedFilter]], object] = lambda _filters: None,
     ) -> None:
         self.client = client  # may be replaced, when the bearer token changes
         self.goal = _NO_GOAL
@@ -76,6 +77,7 @@ class Sync:
         self.budget = RuleBudget(limits)
         self._clock = clock
         self._save = save
+        self._tell_deleted = tell_deleted
         self._turn = asyncio.Lock()
         self._found: FilterDifference | None = None  # the last difference
         self._is_changing = False  # a change was asked for, and its answer is not here
@@ -247,6 +249,9 @@ class Sync:
         self._is_changing = True
         found_all, quota = await self.client.delete(ids)
         self._told(RequestKind.CHANGE, quota)
+        deleted = [self.standing.filters[key] for key in ids if key in self.standing.filters]
+        if others := [one for one in deleted if not (one.tag or "").startswith(self.goal.prefix)]:
+            self._tell_deleted(others)
         self._keep(self.standing.deleted(ids, self._clock().mono, found_all=found_all))
 
     async def _count(self, refusal: RuleCapExceeded, sent: int) -> None:

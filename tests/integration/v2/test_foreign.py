@@ -124,6 +124,8 @@ def test_forgotten_filters_are_deleted_where_the_operator_says_so_and_one_that_i
     collection.wait_streaming("v2:app")
     assert causes(collection) == ["foreign_filters"]
     wait_filters(collection, "storm", "flood", *left)
+    for value in {*FORGOTTEN} - left:
+        collection.wait_log("filters of others deleted", before[value], value)
     assert ids(collection)["storm"] == before["storm"], "it was never deleted"
     times = Counter(one["value"] for one in collection.sandbox.v2.filters())
     assert set(times.values()) == {1}, "nothing was added twice"

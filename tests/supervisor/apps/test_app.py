@@ -14,6 +14,8 @@ from support.appworld import AppWorld, group_of
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.files.reads import ReadCounts, ReadsFile
+from traptor.common.logs.format import formatter
+from traptor.common.logs.mask import SecretMask
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.cost.spending import Terms
 from traptor.supervisor.apps.cost.untold import UntoldReads
@@ -421,6 +423,28 @@ def test_foreign_filters_are_left_adopted_or_removed(
     app = world.brought()
     assert world.values == left
     assert kind(app) is None
+
+
+@pytest.mark.parametrize("policy", [ForeignFilters.ADOPT, ForeignFilters.REMOVE])
+def test_filters_of_others_that_are_deleted_stand_in_the_log_each_with_id_value_and_tag(
+    world: AppWorld, caplog: pytest.LogCaptureFixture, policy: ForeignFilters
+) -> None:
+    values = [f"kittens {number:02}" for number in range(23)]
+    put(world, *values, tag="mine\x1b[2J")
+    put(world, "old storm", tag="traptor/default/track:0/1")
+    allows(world, policy)
+    world.serve(track=["storm"])
+    with caplog.at_level(logging.WARNING):
+        world.brought()
+    assert world.values == ["storm"]
+    lines = [record for record in caplog.records if record.msg == "filters of others deleted"]
+    assert [len(line.fields["deleted"]) for line in lines] == [10, 10, 3]  # type: ignore[attr-defined]
+    deleted = [one for line in lines for one in line.fields["deleted"]]  # type: ignore[attr-defined]
+    assert sorted(one["value"] for one in deleted) == values, "ours are not among them"
+    assert all(one["id"] and one["tag"] == "mine\x1b[2J" for one in deleted)
+    written = formatter("text", SecretMask()).format(lines[0])
+    assert "\x1b" not in written
+    assert "kittens 00" in written
 
 
 def test_once_they_are_left_the_filters_of_ones_own_are_waited_for(world: AppWorld) -> None:
