@@ -14,7 +14,7 @@ from chaos_parts.masters import Masters
 from chaos_parts.schedule import Kind as ChaosKind
 from chaos_parts.stage import ANY_FRAMING, CA_FILE, address
 from trial.accounts import make_accounts, write_ini
-from trial.clocks import wall_to_mono_s
+from trial.clocks import unix_s, wall_to_mono_s
 from trial.evidence import written_tweets
 from trial.folder import TrialFolder
 from trial.interrupt import Interrupt
@@ -39,6 +39,7 @@ _FILLED_S = 1_800.0  # searches may be used up, for two windows
 _READ_ON_S = 180.0
 _STOP_S = 90.0  # longer than the supervisor's own drain_timeout
 _KEEP = 1_000_000
+_UNNOTED = "what was read cannot be written down"  # a worker's line
 _SANDBOX = ("--v2-effect", "2", "--v2-keep-alive", "1", *ANY_FRAMING)
 _ENTERPRISE = ("--v2-enterprise", "all")
 _FEW_RULES = 20  # in each group: a search for each query, one a second, 300 in 15 minutes
@@ -100,17 +101,10 @@ class AppChaos:
         self._rules.load()
         self._write_ini(servers)
         self._masters.start()
-        victims = Victims(
-            self._app,
-            servers,
-            self._masters,
-            self._supervisor,
-            self._status,
-            self._rules,
-            self._options.connections,
-            {Kind(kind): disk for kind, disk in self._disks.by_kind.items()},
-        )
-        self._havoc = Havoc(victims, self._troubles(FULL_DISKS - victims.disks.keys()))
+        disks = {Kind(kind): disk for kind, disk in self._disks.by_kind.items()}
+        targets = servers, self._masters, self._supervisor, self._status, self._rules
+        victims = Victims(self._app, *targets, self._options.connections, disks)
+        self._havoc = Havoc(victims, self._troubles(FULL_DISKS - disks.keys()))
         if self._wait(self._is_settled, _START_S):
             self._say("all rules are in effect")
             self._disturb()
@@ -202,6 +196,9 @@ class AppChaos:
             counted=counted,
             filled=filled_times(ledger_file, wall_to_mono),
             kills=self._havoc.kills,
+            unnoted=[
+                unix_s(one["time"]) + wall_to_mono for one in self._log.records if one["message"] == _UNNOTED
+            ],
             with_searches=self._options.fills == SEARCH,
             searched=searched_posts(self._folder.output / f"{connection}.jsonl"),
             stalls=self._havoc.stalls,

@@ -16,6 +16,7 @@ _Times = dict[int, float]  # by stream
 _Last = dict[frozenset[int], list[_Times]]
 
 _DYING_S = 0.5  # the workers of a supervisor that is killed die a moment after it
+_REPORTED_S = 1.0  # a worker reports twice a second what it read, and the supervisor counts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Bill:
     in_hand: int  # of these: written before a worker died of a kill, which may have counted them
     passed_over: int  # in no output, though a later one of its stream was read
     searches: int  # billed and written to no stream, and in no output: found by a search
+    unreported: int = 0  # delivered, and perhaps not counted: only a killed worker knew of them
 
     def breaches(self, *, with_searches: bool) -> Iterable[str]:
         """Yield where the bill is not what was read and what provably was not, and our count not the output.
 
         A worker counts what it has read, then writes the lines. One that is killed in between has counted
-        what nobody has: at most what it had in hand.
+        what nobody has: at most what it had in hand. One that cannot write down what it read, since it began
+        on a full disk, and says so, takes with it what it read since its last report.
         """
         if self.passed_over:
             yield f"{self.passed_over:,} posts are in no output, though later ones of their stream were read"
@@ -44,7 +47,7 @@ class Bill:
                 f" and {self.unread + self.passed_over:,} were never read"
             )
         most = self.delivered + self.in_hand + max(self.searches, 0)
-        if not self.delivered <= self.counted <= most:
+        if not self.delivered - self.unreported <= self.counted <= most:
             yield (
                 f"counted {self.counted:,} posts, where {self.delivered:,} of {self.billed:,} billed are"
                 f" in the output and {most - self.delivered:,} others may have been counted"
@@ -60,6 +63,8 @@ class Records:
     searched: Collection[str]  # of these: those that a search found, whatever streams had brought
     closed: Mapping[int, float]  # by stream: when the server saw its end
     kills: Sequence[float]  # of workers
+    unnoted: Sequence[float] = ()  # when a worker said that it cannot write down what it read
+    slowness: float = 1.0
 
 
 def settled(records: Records, billed: int, counted: int) -> Bill:
@@ -70,6 +75,7 @@ def settled(records: Records, billed: int, counted: int) -> Bill:
     last = _last_read(read)
     unread = [post for post in missing if not _is_passed_over(post, last)]
     in_hand = [post for post in unread if _was_in_hand(post, records)]
+    ends = [min(after) for at in records.unnoted if (after := [kill for kill in records.kills if kill >= at])]
     return Bill(
         billed=billed,
         counted=counted,
@@ -78,7 +84,14 @@ def settled(records: Records, billed: int, counted: int) -> Bill:
         in_hand=len(in_hand),
         passed_over=len(missing) - len(unread),
         searches=billed - len(delivered) - len(missing),
+        unreported=sum(_was_just_read(post, frozenset(ends), records.slowness) for post in read),
     )
+
+
+def _was_just_read(post: SentTweet, ends: Collection[float], slowness: float) -> bool:
+    """Tell whether a worker had the post only a moment before one of these ends."""
+    since_s = _REPORTED_S * slowness
+    return any(end - since_s <= at <= end + _DYING_S for _, at in post.writes for end in ends)
 
 
 def _was_in_hand(post: SentTweet, records: Records) -> bool:

@@ -41,6 +41,7 @@ class Found:
     billed: int  # posts
     counted: int  # by the supervisor
     kills: Sequence[float] = ()  # of workers
+    unnoted: Sequence[float] = ()  # when a worker said that it cannot write down what it read
     with_searches: bool = False  # which find posts that no stream brought
     searched: frozenset[str] = frozenset()  # posts in the output that a search found
     stalls: Sequence[float] = ()  # when the server fell silent on an open stream
@@ -143,4 +144,6 @@ def _records(found: Found) -> Records:
         found.searched,
         dict.fromkeys(ends, inf) if found.with_searches else ends,
         found.kills,
+        found.unnoted,
+        found.slowness,
     )

@@ -97,6 +97,7 @@ class Report:
         yield _row("in the output", verdict.bill.delivered)
         yield _row("in no output, and never read", verdict.bill.unread)
         yield _row("of these perhaps in the hand of a killed worker", verdict.bill.in_hand)
+        yield _row("in the output, known only to a killed worker", verdict.bill.unreported)
         yield _row("only found by searches, and in no output", verdict.bill.searches)
         yield "gap seconds"
         for cause, seconds in sorted(verdict.gap_seconds.items()):

@@ -296,3 +296,23 @@ def test_every_kind_of_trouble_comes_in_each_round_and_a_seed_fixes_them(kinds: 
         assert first == [next(other) for _ in range(size)]
         assert {trouble.kind for trouble in first} == kinds
         assert [trouble.at_s for trouble in first] == sorted(trouble.at_s for trouble in first)
+
+
+@pytest.mark.parametrize(
+    ("unnoted", "kills", "counted", "is_well"),
+    [
+        ([20.5], [22.2], 2, True),  # the posts are of 20, 21 and 22
+        ([20.5], [22.2], 1, False),  # more than a second before
+        ([20.5], [22.2], 3, True),
+        ([20.5], [22.2], 4, False),
+        ([], [22.2], 2, False),  # it could write everything down
+        ([22.5], [22.2], 2, False),  # it was another worker that could not
+        ([20.5], [], 2, False),  # it ended in order
+    ],
+)
+def test_of_a_worker_that_could_not_note_what_it_read_the_last_second_may_be_uncounted(
+    unnoted: list[float], kills: list[float], counted: int, is_well: bool
+) -> None:
+    breaches = judged(found(unnoted=unnoted, kills=kills, counted=counted)).breaches
+    assert breaches == ([] if is_well else breaches)
+    assert bool(breaches) is not is_well
