@@ -6,8 +6,10 @@ import logging
 from collections.abc import Sequence
 
 from traptor.common.logs.event import fields
+from traptor.common.rules.rule import Rejected
 from traptor.supervisor.apps.wanted.composed import Composed
 from traptor.supervisor.filters.sync.runner import SyncOutcome
+from traptor.supervisor.rules.rejections import say_rejected
 from traptor.supervisor.xapi.answers import ListedFilter
 from traptor.supervisor.xapi.failures import XFailure
 
@@ -22,24 +24,20 @@ class Announcements:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._refused: frozenset[tuple[str, str]] = frozenset()
+        self._refused: tuple[Rejected, ...] = ()
         self._suffixes: frozenset[str] = frozenset()
         self._waiting = 0
         self._foreign: frozenset[str] = frozenset()
         self._strange: frozenset[str] = frozenset()
         self._trouble = ""
 
-    def take(self, composed: Composed, outcome: SyncOutcome | None) -> None:
-        """Log what changed of the rules without a filter, and of filters that are not ours."""
+    def take(self, composed: Composed, outcome: SyncOutcome | None, foreign_level: int) -> None:
+        """Log what changed of the rules without a filter, and of others' filters, these at this level."""
         self._take_suffixes(composed)
         of_suffixes = {*composed.suffixes.values()}
-        refused = {
-            (rule.key, rule.reason): rule for rule in composed.refused if rule.reason not in of_suffixes
-        }
-        for place in refused.keys() - self._refused:
-            rule = refused[place]
-            log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
-        self._refused = frozenset(refused)
+        refused = tuple(rule for rule in composed.refused if rule.reason not in of_suffixes)
+        say_rejected(self._refused, refused)
+        self._refused = refused
         self._take_waiting(composed)
         foreign = outcome.difference.foreign if outcome is not None else ()
         if (ids := frozenset(one.id for one in foreign)) != self._foreign:
@@ -47,7 +45,7 @@ class Announcements:
             if not ids:
                 log.info("filters of others are gone", extra=fields(key=self._name))
                 return
-            log.warning("filters of others stand in the app", extra=self._about(foreign))
+            log.log(foreign_level, "filters of others stand in the app", extra=self._about(foreign))
 
     def take_deleted(self, filters: Sequence[ListedFilter]) -> None:
         """Log each of the filters of others that were deleted, whole: their owner may want them back."""

@@ -13,7 +13,7 @@ from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.keys.conduct.failures import LONGEST_ASKED_S
 from traptor.supervisor.xapi.client import fetch_bearer
 from traptor.supervisor.xapi.exchange import Exchange
-from traptor.supervisor.xapi.failures import KeyRefused, RateLimited, XFailure
+from traptor.supervisor.xapi.failures import CapExceeded, KeyRefused, OutOfCredit, RateLimited, XFailure
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ _FIRST_LIMITED_S = 60.0  # after a 429
 _LAST_LIMITED_S = 900.0
 _REFUSED_S = 900.0
 _LASTING_S = 900.0  # a fetched token that X refuses sooner was never good
+_LASTING = (KeyRefused, OutOfCredit, CapExceeded)  # waiting alone seldom helps
 
 
 class Bearer:
@@ -54,6 +55,8 @@ class Bearer:
 
     def retry(self) -> None:
         """Forget what X refused: a given token may be used again, any other is fetched anew."""
+        if self._failure is not None:
+            log.info("bearer token is tried again", extra=fields(key=self._key.name))
         self._fetched = self._refused = ""
         self._failures, self._useless, self._rest_until, self._failure = 0, 0, 0.0, None
 
@@ -73,7 +76,9 @@ class Bearer:
             self._useless = self._useless + 1 if now < self._fetched_at + _LASTING_S else 0
             if self._useless > 1:
                 self._rest_until = now + doubled(_FIRST_REST_S, self._useless - 2, _LAST_REST_S)
-        log.warning("bearer token refused", extra=fields(key=self._key.name, why=why))
+        # Nothing of the app streams until there is another one; a revoked one is replaced at once.
+        level = logging.ERROR if self._rest_until > now else logging.WARNING
+        log.log(level, "bearer token refused", extra=fields(key=self._key.name, why=why))
 
     async def fetch(self, exchange: Exchange) -> None:
         """Fetch a token where one is needed and may be asked for now.
@@ -85,6 +90,7 @@ class Bearer:
             return
         if self._key.bearer_token:  # a given one: after a while it is tried once more
             self._refused, self._failure = "", None
+            log.info("bearer token is tried again", extra=fields(key=self._key.name))
             return
         key = self._key
         try:
@@ -138,4 +144,5 @@ class Bearer:
         self._rest_until = now.mono + max(rest_s, min(asked_s, LONGEST_ASKED_S))
         self._failures += 1
         self._failure = failure
-        log.warning("bearer token not fetched", extra=fields(key=self._key.name, error=str(failure)))
+        level = logging.ERROR if isinstance(failure, _LASTING) else logging.WARNING
+        log.log(level, "bearer token not fetched", extra=fields(key=self._key.name, error=str(failure)))

@@ -23,6 +23,7 @@ class Credit:
         self._save = save
         self._until = 0.0
         self._why = ""
+        self._is_said = False  # that X refused, and not yet that it gives again
 
     def out(self, why: str, wall_now: float, reset_at: float | None = None) -> float:
         """Record that X refused for money; return when to ask again: after a while, or at a reset before."""
@@ -31,14 +32,16 @@ class Credit:
             until = reset_at
         if not self._why:
             log.error("out of credit", extra=fields(key=self._name, why=why))
+            self._is_said = True
         self._until, self._why = until, why[:_MOST_REASON_CHARACTERS]
         self._save()
         return until
 
     def good(self) -> None:
         """Record that X gave what was asked for."""
-        if self._why:
+        if self._why or self._is_said:
             log.info("credit again", extra=fields(key=self._name))
+            self._is_said = False
             self.forget()
 
     def forget(self) -> None:

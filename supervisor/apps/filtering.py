@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from logging import ERROR, WARNING
 
 from traptor.common.knowledge import Knowledge
 from traptor.supervisor.apps.announcements import Announcements
@@ -194,7 +195,8 @@ class Filtering:
         self._told.forget(self._meanings.by_filter.values())
         if (knowledge := Knowledge(self._told.rules(), self._meanings.by_filter)) != self.knowledge:
             self.knowledge = knowledge
-        self._announcements.take(self.composed, self.outcome)
+        foreign_level = ERROR if self._is_refusing else WARNING  # then no stream opens
+        self._announcements.take(self.composed, self.outcome, foreign_level)
 
     async def _first_look(self) -> bool:
         """Ask which filters stand at X, before anything is composed or changed."""

@@ -17,13 +17,50 @@ from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 
 
 @dataclass(frozen=True, slots=True)
+class LinePair:
+    """The log events with which the code that notices a state says its begin, at its level, and its end."""
+
+    begins: str
+    ends: str | None  # None: nothing ends it but time, or nobody can know
+
+
+@dataclass(frozen=True, slots=True)
 class StateMeaning:
-    """The severity of a state, and what to do about it."""
+    """The severity of a state, and what to do about it.
+
+    `said`: the log lines of the code that notices it, one pair for each way in which it comes about; without
+    any, the watch of the problems logs it.
+    """
 
     level: int
     todo: str
-    is_said_elsewhere: bool = False
+    said: tuple[LinePair, ...] = ()
     say_after_s: float = 0.0
+
+    @property
+    def is_said_elsewhere(self) -> bool:
+        """Whether the code that notices the state logs it."""
+        return bool(self.said)
+
+
+_NO_ADDRESS = LinePair(
+    "source address is not on this host, the key is not used", "source address is on this host again"
+)
+_REDIS_AWAY = LinePair("Redis is away", "Redis is back")
+_REDIS_REFUSES = LinePair("Redis refuses", "Redis accepts requests again")
+_BEARER_REFUSED = LinePair("bearer token refused", "bearer token is tried again")
+_NO_BEARER = LinePair("bearer token not fetched", "bearer token fetched")
+_NO_CHANGES = LinePair("filters cannot be changed", "filters can be changed again")
+_NO_CREDIT = LinePair("out of credit", "credit again")
+_FOREIGN = LinePair("filters of others stand in the app", "filters of others are gone")
+_OF_CONNECTION = LinePair("rules are not collected", "rules no longer wait")
+_KAFKA_AWAY = LinePair("waiting for Kafka", "Kafka is reached")
+_LINES_FAIL = LinePair("waiting for the output", "the output works again")
+_UNCONFIRMED = LinePair("the output confirms nothing", "the output confirms messages again")
+_BACKLOG = LinePair("messages wait in the outbox", "all that waited in the outbox is delivered")
+_REJECTED = LinePair("rule rejected", "rule no longer rejected")
+_UNFILLED = LinePair("a gap could not be filled", None)
+_NO_HEARTBEAT = LinePair("heartbeat withheld", "heartbeat is written again")
 
 
 _CHECK_KEY = "check the key's secrets and this host's clock; a changed key is tried at once"
@@ -35,7 +72,7 @@ KEYS: Mapping[KeyState, StateMeaning | None] = {
     KeyState.SUSPECT: StateMeaning(WARNING, _CHECK_KEY),
     KeyState.QUARANTINED: StateMeaning(WARNING, _CHECK_KEY),
     KeyState.UNUSABLE: StateMeaning(
-        WARNING, "correct its source_address, or bring the address back to this host", is_said_elsewhere=True
+        WARNING, "correct its source_address, or bring the address back to this host", (_NO_ADDRESS,)
     ),
     KeyState.OUT_OF_CREDIT: None,  # its connection tells
     KeyState.GONE: None,  # an operator removed it
@@ -63,27 +100,25 @@ COOLING: Mapping[Hindrance, bool] = {
 REDIS: Mapping[RedisState, StateMeaning | None] = {
     RedisState.UNKNOWN: None,
     RedisState.OK: None,
-    RedisState.AWAY: StateMeaning(WARNING, "bring it back, or correct [redis]", is_said_elsewhere=True),
-    RedisState.REFUSED: StateMeaning(WARNING, "do what the error says", is_said_elsewhere=True),
+    RedisState.AWAY: StateMeaning(WARNING, "bring it back, or correct [redis]", (_REDIS_AWAY,)),
+    RedisState.REFUSED: StateMeaning(WARNING, "do what the error says", (_REDIS_REFUSES,)),
 }
 
 HOLDS: Mapping[HoldKind, StateMeaning | None] = {
-    HoldKind.BEARER_REFUSED: StateMeaning(ERROR, "check the app's secrets", is_said_elsewhere=True),
-    HoldKind.NO_BEARER: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
-    HoldKind.X_AWAY: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=30.0),
+    HoldKind.BEARER_REFUSED: StateMeaning(ERROR, "check the app's secrets", (_BEARER_REFUSED, _NO_BEARER)),
+    HoldKind.NO_BEARER: StateMeaning(WARNING, "wait; see the log", (_NO_BEARER,), 30.0),
+    HoldKind.X_AWAY: StateMeaning(WARNING, "wait; see the log", (_NO_BEARER, _NO_CHANGES), 30.0),
     HoldKind.RATE_LIMITED: StateMeaning(
-        WARNING, "find out who else uses the app, or wait", is_said_elsewhere=True, say_after_s=30.0
+        WARNING, "find out who else uses the app, or wait", (_NO_BEARER, _NO_CHANGES), 30.0
     ),
     HoldKind.OUT_OF_CREDIT: StateMeaning(
-        ERROR, "buy credit at X, or wait for the new month", is_said_elsewhere=True
+        ERROR, "buy credit at X, or wait for the new month", (_NO_CREDIT, _NO_BEARER)
     ),
-    HoldKind.CAPPED: StateMeaning(ERROR, "wait, or raise the cap in [twitter]", is_said_elsewhere=True),
+    HoldKind.CAPPED: StateMeaning(ERROR, "wait, or raise the cap in [twitter]", (_OF_CONNECTION,)),
     HoldKind.FOREIGN_FILTERS: StateMeaning(
-        ERROR,
-        "delete these filters at X, or choose another [traptor] foreign_filters",
-        is_said_elsewhere=True,
+        ERROR, "delete these filters at X, or choose another [traptor] foreign_filters", (_FOREIGN,)
     ),
-    HoldKind.SYNCING: StateMeaning(WARNING, "wait; see the log", is_said_elsewhere=True, say_after_s=60.0),
+    HoldKind.SYNCING: StateMeaning(ERROR, "wait; see the log", (_OF_CONNECTION,), 60.0),
     HoldKind.NO_FILTERS: None,  # nothing is wanted of it, or its rules wait or are rejected
 }
 
@@ -100,10 +135,10 @@ class OutputState:
 OUTPUT: Mapping[str, StateMeaning | None] = {
     OutputState.UNKNOWN: None,
     OutputState.OK: None,
-    OutputState.FAILING: StateMeaning(ERROR, "look at the output; nothing is lost", is_said_elsewhere=True),
-    OutputState.BEHIND: StateMeaning(
-        WARNING, "look at the output: it takes less than comes in", is_said_elsewhere=True
+    OutputState.FAILING: StateMeaning(
+        ERROR, "look at the output; nothing is lost", (_KAFKA_AWAY, _LINES_FAIL, _UNCONFIRMED)
     ),
+    OutputState.BEHIND: StateMeaning(WARNING, "look at the output: it takes less than comes in", (_BACKLOG,)),
 }
 
 TRIAL: Mapping[str, StateMeaning | None] = {
@@ -125,47 +160,57 @@ OWNERLESS = StateMeaning(
 RULES_SUSPECT = StateMeaning(
     ERROR,
     "restore the rules in Redis, or accept that they are gone: traptorctl reload --accept-empty",
-    is_said_elsewhere=True,
+    (LinePair("rules suspect", "rules are no longer suspect"),),
 )
-RULES_REJECTED = StateMeaning(WARNING, "correct the rules, or delete them", is_said_elsewhere=True)
-STRAYS = StateMeaning(WARNING, "correct the names of these keys, or delete them", is_said_elsewhere=True)
+RULES_REJECTED = StateMeaning(WARNING, "correct the rules, or delete them", (_REJECTED,))
+STRAYS = StateMeaning(WARNING, "correct the names of these keys, or delete them", (_REJECTED,))
 RULES_UNFIT = StateMeaning(
     ERROR,
     "raise [twitter] rules_per_app if the app may have more, or give some groups an app of their own",
-    is_said_elsewhere=True,
+    (LinePair("rules wait for a filter", "no rule waits for a filter"),),
 )
-SYNC_FAILS = StateMeaning(WARNING, "see the error; changes of rules wait meanwhile", is_said_elsewhere=True)
+SYNC_FAILS = StateMeaning(WARNING, "see the error; changes of rules wait meanwhile", (_NO_CHANGES,))
 APP_SHARED = StateMeaning(
-    ERROR, "stop the other supervisor, or give it an app of its own", is_said_elsewhere=True
+    ERROR,
+    "stop the other supervisor, or give it an app of its own",
+    (LinePair("another program changes the app's filters", "no other program's filters are left"),),
 )
-GAP_UNFILLED = StateMeaning(WARNING, "see the reason; the gap stays", is_said_elsewhere=True)
+GAP_UNFILLED = StateMeaning(WARNING, "see the reason; the gap stays", (_UNFILLED,))
 # Where X does not give the app what was asked for.
 GAP_REFUSED: Mapping[FillMethod, StateMeaning] = {
     FillMethod.SEARCH: StateMeaning(
-        WARNING, "look whether the app may search the full archive; the gap stays", is_said_elsewhere=True
+        WARNING, "look whether the app may search the full archive; the gap stays", (_UNFILLED,)
     ),
     FillMethod.RECOVERY: StateMeaning(
-        WARNING, "look whether the app's contract has recovery; the gap stays", is_said_elsewhere=True
+        WARNING, "look whether the app's contract has recovery; the gap stays", (_UNFILLED,)
     ),
     FillMethod.BACKFILL: StateMeaning(
-        WARNING, "look whether the app's contract has backfill; the gap stays", is_said_elsewhere=True
+        WARNING, "look whether the app's contract has backfill; the gap stays", (_UNFILLED,)
     ),
 }
-FOREIGN_FILTERS = StateMeaning(
-    WARNING, "delete them at X if nobody needs their posts", is_said_elsewhere=True
-)
-HEARTBEAT = StateMeaning(WARNING, "see why no part of the group streams", is_said_elsewhere=True)
-HEARTBEAT_OF_STOPPED = StateMeaning(INFO, "start the connection", is_said_elsewhere=True)
+FOREIGN_FILTERS = StateMeaning(WARNING, "delete them at X if nobody needs their posts", (_FOREIGN,))
+HEARTBEAT = StateMeaning(WARNING, "see why no part of the group streams", (_NO_HEARTBEAT,))
+HEARTBEAT_OF_STOPPED = StateMeaning(INFO, "start the connection", (_NO_HEARTBEAT,))
 HEARTBEAT_SHARED = StateMeaning(
-    WARNING, "stop the other one, or part the groups by [traptor] groups", is_said_elsewhere=True
+    WARNING,
+    "stop the other one, or part the groups by [traptor] groups",
+    (LinePair("somebody else writes this heartbeat", None),),
 )
 NOTHING_STREAMS = ERROR  # with what most connections wait for, and what to do about it
 RELOAD_REFUSED = StateMeaning(
-    WARNING, "correct the file; it is read again when it changes", is_said_elsewhere=True
+    WARNING,
+    "correct the file; it is read again when it changes",
+    (LinePair("reload refused", "reloaded"),),
 )
 LEDGER_FAILS = StateMeaning(
-    WARNING, "do what the error says; nothing is lost while the supervisor runs", is_said_elsewhere=True
+    WARNING,
+    "do what the error says; nothing is lost while the supervisor runs",
+    (LinePair("the gap ledger is not written, it is kept in memory", "the gap ledger is written again"),),
 )
-LOG_FAILS = StateMeaning(WARNING, "make room, or create log_dir", is_said_elsewhere=True)
-JOB_FAILS = StateMeaning(WARNING, "see supervisor.log", is_said_elsewhere=True)
-NOT_READY = StateMeaning(ERROR, "wait; see supervisor.log", say_after_s=10.0, is_said_elsewhere=True)
+LOG_FAILS = StateMeaning(WARNING, "make room, or create log_dir", (LinePair("log lines lost", None),))
+JOB_FAILS = StateMeaning(
+    ERROR,
+    "see supervisor.log",
+    (LinePair("a job of the master failed, it is restarted", "a job of the master works again"),),
+)
+NOT_READY = StateMeaning(ERROR, "wait; see supervisor.log", say_after_s=10.0)

@@ -12,6 +12,7 @@ from typing import Protocol
 from traptor.common.config.settings import GroupFilter, Settings
 from traptor.common.logs.event import fields
 from traptor.common.rules.rule import GroupId, Limits, Rejected, Rule
+from traptor.supervisor.rules.rejections import say_rejected
 from traptor.supervisor.rules.snapshot import Snapshot
 from traptor.supervisor.rules.vanished import judge
 
@@ -140,10 +141,7 @@ class Groups:
 
     def take_strays(self, strays: Sequence[Rejected]) -> None:
         """Store the keys that look like rules' keys but belong to no group."""
-        known = {rule.key for rule in self.strays}
-        for rule in strays:
-            if rule.key not in known:
-                log.warning("rule rejected", extra=fields(key=rule.shown_key, reason=rule.reason))
+        say_rejected(self.strays, strays)
         self.strays = tuple(strays)
 
     # ---- for the plan
@@ -177,10 +175,7 @@ def _say(group: Group, suspect: bool, snapshot: Snapshot) -> None:
         )
     if group.suspect and not suspect:
         log.info("rules are no longer suspect", extra=fields(group=group.id, known=len(snapshot.rules)))
-    known = {(rejected.key, rejected.reason) for rejected in group.snapshot.rejected}
-    for rejected in snapshot.rejected:
-        if (rejected.key, rejected.reason) not in known:
-            log.warning("rule rejected", extra=fields(key=rejected.shown_key, reason=rejected.reason))
+    say_rejected(group.snapshot.rejected, snapshot.rejected)
     doubts = {(rule.key, rule.doubt) for rule in group.snapshot.doubtful}
     new = [rule for rule in snapshot.doubtful if (rule.key, rule.doubt) not in doubts]
     for rule in new[:_MOST_DOUBTS]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from support.making_tweets import rule as made_rule
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.rules.rule import GroupId
+from traptor.sandbox.server import Sandbox
+from traptor.sandbox.thread import SandboxThread
+from traptor.sandbox.v1.settings import Settings
 from traptor.sandbox.v2.client import V2Client
+from traptor.sandbox.v2.settings import V2Settings
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.apps.cost.untold import UntoldReads
 from traptor.supervisor.apps.settings import AppSettings
@@ -106,6 +112,18 @@ class AppWorld:
 
     def _changed(self) -> None:
         self.changes += 1
+
+
+@contextmanager
+def app_world(folder: Path, **settings: Any) -> Iterator[AppWorld]:
+    """Have a sandbox with these settings for a while."""
+    usual: dict[str, Any] = {"effect_s": 0.0, "rate": 0.0, "bearers": {"one": "t-one-secret"}}
+    make = partial(Sandbox, v2=V2Settings(**{**usual, **settings}))
+    sandbox = SandboxThread(Settings(rate=0, connects=0), make).start()
+    try:
+        yield AppWorld(sandbox.url, sandbox.client.v2, folder / "state.db")
+    finally:
+        sandbox.stop()
 
 
 def group_of(group: str, *values: str, wording: Wording = Wording()) -> Translated:  # noqa: B008 # frozen

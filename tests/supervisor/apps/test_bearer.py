@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from support.keypools import make_key
 
+from traptor.common.config.keys.key import ApiKey
 from traptor.supervisor.apps.bearer import Bearer
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.gaps.interval import Instant
@@ -108,6 +109,29 @@ def test_a_wait_that_no_server_can_mean_is_a_day() -> None:
     x, bearer = world(refusal(429, Retry_After="999999999"))
     asyncio.run(bearer.fetch(x))  # type: ignore[arg-type]
     assert bearer.again_at() == 86_400.0
+
+
+def test_a_revoked_token_is_a_warning_and_one_that_nothing_replaces_is_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x, bearer = world(tokens("t"))
+    for _ in range(2):
+        asyncio.run(bearer.fetch(x))  # type: ignore[arg-type]
+        bearer.refused(bearer.token, "X answered 401")
+    levels = [record.levelname for record in caplog.records if record.msg == "bearer token refused"]
+    assert levels == ["WARNING", "ERROR"]
+
+
+def test_a_given_token_is_said_to_be_tried_again_where_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    x = X(away)
+    bearer = Bearer(ApiKey("app", bearer_token="given"), x.clock, lambda _secret: None)
+    bearer.retry()
+    assert caplog.messages == [], "it was not refused"
+    for way in (bearer.retry, lambda: bearer.change(ApiKey("app", bearer_token="another"))):
+        bearer.refused(bearer.token, "X answered 401")
+        way()
+    assert caplog.messages == ["bearer token refused", "bearer token is tried again"] * 2
 
 
 def test_tokens_that_x_gives_and_does_not_take_are_asked_for_ever_more_seldom() -> None:

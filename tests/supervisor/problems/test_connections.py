@@ -231,3 +231,18 @@ def test_a_refresh_for_which_no_rule_waits_is_intended(tmp_path: Path, said: Sai
     Watch().look(of_connections(world), world.now)
     [(level, event, about)] = said()
     assert (level, event, about["rules"]) == ("INFO", "refresh waits", 0)
+
+
+def test_rules_that_are_not_known_are_said_as_nothing_streams_when_it_lasts(
+    tmp_path: Path, said: Said
+) -> None:
+    world, watch = SteppedWorld(tmp_path, A), Watch()
+    for now in (0.0, 9.0):
+        watch.look(find(status_of(world, known=False)), now)
+        assert said() == []
+    watch.look(find(status_of(world, known=False)), 10.0)
+    [(level, event, about)] = said()
+    assert (level, event) == ("ERROR", "nothing streams")
+    assert about["why"] == "no rules are known yet: they are being read"
+    watch.look(find(status_of(world)), 12.0)
+    assert said() == [("INFO", "standstill is over", {"after_s": 12.0})]

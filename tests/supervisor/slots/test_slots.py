@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -131,13 +132,17 @@ def test_nothing_is_judged_while_a_worker_waits_for_its_answer() -> None:
     assert world.asked == ["list", "list", "end u1", "freed k"]
 
 
-def test_x_may_be_away() -> None:
+def test_x_may_be_away_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     world = World([connection("127.0.0.1")], fails=1)
     one = slots(world)
     one.connecting("k")
     one.taken("k")
     one.taken("k")
     run(one, lambda: "freed k" in world.asked)
+    [line] = [record for record in caplog.records if record.getMessage() == "connections of an app not known"]
+    assert line.levelno == logging.WARNING
+    about = {"key": "the name of k", "error": "list connections: no answer"}
+    assert line.fields == about  # type: ignore[attr-defined]
 
 
 def test_a_connection_that_is_gone_meanwhile_is_no_reason_to_wait() -> None:
