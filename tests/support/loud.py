@@ -14,6 +14,8 @@ from traptor.supervisor.cli import main
 def let_all_log(_level: str) -> None:
     for name in (None, "traptor", *logging.Logger.manager.loggerDict):
         logging.getLogger(name).setLevel(logging.DEBUG)
+    # Our stream overrides whatever of tweepy's logs today.
+    logging.getLogger("tweepy.streaming").debug("tweepy is heard")
 
 
 if __name__ == "__main__":

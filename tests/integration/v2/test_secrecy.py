@@ -52,6 +52,7 @@ def test_no_token_is_shown_anywhere(make_collection: Make) -> None:
     logs = b"".join(text for name, text in texts.items() if name.endswith(".log"))
     for said in (b"Starting new HTTP connection", b'"GET /2/tweets/search/stream', b"Using selector"):
         assert said in logs, "urllib3 and asyncio are heard"
+    assert "tweepy is heard" in collection.log("v2:app"), "its lines at DEBUG reach the worker's log"
     for name, text in texts.items():
         assert token.encode() not in text, name
         assert b"SECRET-cs-app" not in text, name
