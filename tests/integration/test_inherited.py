@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.collection import Collection, Key
+from support.paths import ROOT
 from support.waiting import DEADLINE_S, wait_for
 
 Make = Callable[..., Collection]
@@ -44,6 +45,7 @@ def test_a_worker_is_replaced_and_a_stop_works_whatever_signals_were_ignored_or_
     pid = collection.wait_streaming("track:0")["track:0"]
     os.kill(pid, signal.SIGKILL)
     collection.wait_new_pid("track:0", pid)
+    wait_for(lambda: "crash" in [gap["cause"] for gap in collection.gaps("track:0")], "its gap is booked")
     assert collection.stop() == 0
 
 
@@ -83,10 +85,10 @@ def test_two_thousand_connections_to_the_control_socket_end_no_stream(make_colle
     collection = starting(make_collection, "pass")
     pids = collection.wait_streaming("track:0")
     assert collection.process is not None
-    psutil.Process(collection.process.pid).rlimit(psutil.RLIMIT_NOFILE, (256, 256))
+    psutil.Process(collection.process.pid).rlimit(psutil.RLIMIT_NOFILE, (1024, 1024))
     path = str(collection.run_dir / "control.sock")
     with ExitStack() as stack:
-        for _ in range(600):
+        for _ in range(2_000):
             sock = stack.enter_context(socket.socket(socket.AF_UNIX))
             sock.setblocking(False)
             try:
@@ -181,3 +183,21 @@ def test_a_folder_that_others_may_write_to_is_refused(make_collection: Make, opt
         )
         assert ended.returncode == 78
         assert f"everybody may write to {folder}: `chmod go-w {folder}`" in ended.stdout + ended.stderr
+
+
+@pytest.mark.long
+def test_without_inotify_it_starts_and_a_changed_key_file_is_found_by_comparing(
+    make_collection: Make,
+) -> None:
+    collection = make_collection(Key("k1"))
+    collection.program = (str(ROOT / "tests" / "support" / "noinotify.py"),)
+    collection.add_rules("track:0", ["storm"])
+    collection.start()
+    pids = collection.wait_streaming("track:0")
+    line = collection.wait_log(" WARNING ", "files cannot be watched, they are compared every 5 s")
+    assert "raise fs.inotify.max_user_instances" in line
+    collection.keys.append(Key("k2"))
+    collection.write_ini()
+    collection.wait_log(" keys ", "added=k2")
+    assert collection.streaming() == pids
+    assert collection.stop() == 0
