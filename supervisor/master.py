@@ -48,7 +48,7 @@ from traptor.supervisor.orders.desk import Desk
 from traptor.supervisor.orders.foresight import foresee
 from traptor.supervisor.orders.keys import KeyOrders
 from traptor.supervisor.orders.sampling import Sampling
-from traptor.supervisor.orders.whereabouts import last_matches, rules_named
+from traptor.supervisor.orders.whereabouts import last_matches, rules_named, unfiltered_rules
 from traptor.supervisor.reload import Reload, pool_limits, take_keys
 from traptor.supervisor.rules.groups import Groups
 from traptor.supervisor.rules.hints import HintListener
@@ -214,6 +214,7 @@ class Master:
             foresee=partial(foresee, context, groups),
             reload=self._reload_now,
             find=partial(rules_named, context, groups),
+            without_filter=partial(unfiltered_rules, context),
             last_matches=partial(last_matches, self._redis),
             connections=ConnectionOrders(context, self._planner, self._ordered),
             keys=KeyOrders(context, self.wake),

@@ -97,14 +97,22 @@ class _Part:
 
 
 class RuleDesk:
-    """Finds and changes rules in Redis; `settings` returns those in force, `live` what streams."""
+    """Finds and changes rules in Redis; `settings` returns those in force, `live` what streams.
+
+    `without_filter` returns why X has no filter for a rule, by its Redis key (v2).
+    """
 
     def __init__(
-        self, settings: Callable[[], Settings], aside: Aside, live: Callable[[], LiveGroups] | None = None
+        self,
+        settings: Callable[[], Settings],
+        aside: Aside,
+        live: Callable[[], LiveGroups] | None = None,
+        without_filter: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._settings = settings
         self._aside = aside
         self._live = live
+        self._without_filter = without_filter
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the server."""
@@ -123,7 +131,8 @@ class RuleDesk:
         if not 1 <= most <= _MOST:
             raise bad_request(f"most: a number from 1 to {_MOST} is expected")
         wanted = request.query.get("search", "").lower()
-        told, count = await self._aside.run(lambda: self._found(types, group, wanted, most))
+        without = self._without_filter()
+        told, count = await self._aside.run(lambda: self._found(types, group, wanted, most, without))
         response = encoded_response(told)
         response.headers[COUNT] = str(count)
         return response
@@ -202,16 +211,16 @@ class RuleDesk:
         return json_response({**counts, "groups": [str(one.group) for one in changes], "rules": keys})
 
     def _found(
-        self, types: list[RuleType], group: GroupId | None, wanted: str, most: int
+        self, types: list[RuleType], group: GroupId | None, wanted: str, most: int, without: Mapping[str, str]
     ) -> tuple[bytes, int]:
         """Return the first rules that have the text, as they are told in JSON, and how many have it."""
         with _Client(self._settings()) as client:
             sought = seek(client, types, group, lambda rule: not wanted or _has(rule, wanted), most)
-        return encoded([self._told(rule) for rule in sought.rules]), sought.count
+        return encoded([self._told(rule, without.get(rule.key)) for rule in sought.rules]), sought.count
 
-    def _told(self, rule: Stored) -> dict[str, Any]:
+    def _told(self, rule: Stored, why_no_filter: str | None) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
-        state = "valid"
+        state = "valid" if why_no_filter is None else f"no filter at X: {why_no_filter}"
         if isinstance(judged, Inactive):
             state = f"inactive: status {judged.status}"
         elif isinstance(judged, Rejected):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.knowledge import Knowledge
@@ -99,8 +99,12 @@ class App:
 
     def unfiltered(self, key: str) -> str | None:
         """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
-        without = (*self.composed.waiting, *self.composed.refused)
-        return next((one.reason for one in without if one.key == key), None)
+        return self.without_filter.get(key)
+
+    @property
+    def without_filter(self) -> Mapping[str, str]:
+        """Why X has no filter for a rule, and gets none, by the rule's Redis key."""
+        return self.composed.without_filter
 
     def saw(self, filter_ids: Iterable[str]) -> None:
         """Take note of posts that named these filters: they are in effect."""

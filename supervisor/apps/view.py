@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from traptor.common.config.keys.key import ApiKey
@@ -35,6 +35,10 @@ class AppView(Protocol):
 
     def unfiltered(self, key: str) -> str | None:
         """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
+
+    @property
+    def without_filter(self) -> Mapping[str, str]:
+        """The same of all its rules, by Redis key."""
 
     def connected(self) -> None:
         """Record that X opened the stream."""

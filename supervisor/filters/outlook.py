@@ -41,3 +41,9 @@ def outlook(rule_type: RuleType, values: Iterable[str], allowance: Allowance) ->
         "filters": len(composition.filters),
         "refused": refused,
     }
+
+
+def why_no_filter(told: Json) -> str | None:
+    """Return why a rule with these values gets no filter at X, by its outlook; None if it gets one."""
+    refused = told["refused"]
+    return str(refused[0]["reason"]) if isinstance(refused, list) and refused else None

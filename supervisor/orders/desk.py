@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ class Desk:
     `status` returns the content of status.json as of now, `rates` the tweets a second of a connection's last
     hour, a minute each. `view` returns the ledger in memory, `ledger` is its file.
     `foresee` tells what a reload would change; `reload` makes one, and may accept that the rules of suspect
-    groups are gone. `find` returns the rules of a name, `last_matches` when each matched last.
+    groups are gone. `find` returns the rules of a name, `without_filter` why
+    X has no filter for a rule, by its Redis key (v2), `last_matches` when each matched last.
     """
 
     status: Callable[[], Json]
@@ -33,6 +34,7 @@ class Desk:
     foresee: Callable[[], Json]
     reload: Callable[[bool], Awaitable[Json]]
     find: Callable[[str], list[Json]]
+    without_filter: Callable[[], Mapping[str, str]]
     last_matches: Callable[[list[Json]], Awaitable[dict[str, float | None] | None]]
     connections: ConnectionOrders
     keys: KeyOrders

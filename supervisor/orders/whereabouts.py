@@ -32,6 +32,12 @@ def rules_named(context: Context, groups: Groups, name: str) -> list[dict[str, A
     ]
 
 
+def unfiltered_rules(context: Context) -> dict[str, str]:
+    """Return why X has no filter for a rule, and gets none, by the rule's Redis key (v2)."""
+    apps = (app for c in context.connections.values() if (app := context.app_of(c)) is not None)
+    return {key: why for app in apps for key, why in app.without_filter.items()}
+
+
 def _placed(rule: Rule, context: Context) -> dict[str, Any]:
     connections = context.connections.values()
     carrying = next((c for c in connections if _collects(c, rule)), None)

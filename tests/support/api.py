@@ -57,6 +57,7 @@ def make_desk(folder: Path, status: Callable[[], dict[str, Any]], view: Callable
         foresee=lambda: {"refused": []},
         reload=nobody,
         find=lambda _name: [],
+        without_filter=dict,
         last_matches=nobody,
         connections=nobody,
         keys=nobody,

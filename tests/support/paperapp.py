@@ -32,6 +32,10 @@ class PaperApp:
     def unfiltered(self, key: str) -> str | None:
         return self.without.get(key)
 
+    @property
+    def without_filter(self) -> dict[str, str]:
+        return self.without
+
     def connected(self) -> None:
         self.heard.append("connected")
 

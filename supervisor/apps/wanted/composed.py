@@ -52,6 +52,11 @@ class Composed:
     basis: Basis = field(default_factory=Basis, repr=False)
 
     @cached_property
+    def without_filter(self) -> Mapping[str, str]:
+        """Why X has no filter for a rule, and gets none, by the rule's Redis key."""
+        return {one.key: one.reason for one in (*self.refused, *self.waiting)}
+
+    @cached_property
     def packed(self) -> int:
         """The number of filters with several clauses."""
         return len({one.text for one in self.composition.filters if one.is_packed})

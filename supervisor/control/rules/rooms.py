@@ -22,12 +22,11 @@ from traptor.supervisor.control.live import Places
 from traptor.supervisor.control.rules.page import RulesPage
 from traptor.supervisor.control.rules.tweets import RuleTweets
 from traptor.supervisor.filters.composition import Allowance
-from traptor.supervisor.filters.outlook import outlook
+from traptor.supervisor.filters.outlook import outlook, why_no_filter
 from traptor.supervisor.orders.desk import Desk
 
 _END_BYTES = 1 << 19  # of each file: some hundred tweets, a tenth of a second in all
 _MOST_FILES = 4
-_ALLOWANCE = Allowance(filters=1_000, length=1_024)  # of an app that pays per use
 
 
 class RuleRooms:
@@ -35,9 +34,11 @@ class RuleRooms:
 
     def __init__(self, desk: Desk, places: Places) -> None:
         self._settings = settings = desk.settings
-        self._validation = Validation(self._limits, _at_x, self._seen)
+        self._validation = Validation(self._limits, self._at_x, self._seen)
         self._figures = Figures(settings, Aside())
-        self._rules = RuleDesk(settings, Aside(), lambda: live_groups(desk.status()["groups"]))
+        self._rules = RuleDesk(
+            settings, Aside(), lambda: live_groups(desk.status()["groups"]), desk.without_filter
+        )
         self._tweets = RuleTweets(desk, places, Aside())
         self._manager = Manager(self._limits, Questions(settings, Aside()))
 
@@ -52,6 +53,14 @@ class RuleRooms:
             RulesPage(),
         )
         return [route for room in rooms for route in room.routes()]
+
+    def _at_x(self, verdict: Verdict) -> Mapping[str, Any]:
+        """Return what the value becomes at X and, where v2 is in force, why X gets no filter for it."""
+        settings = self._settings()
+        allowance = Allowance(settings.twitter.rules_per_app, settings.twitter.rule_length)
+        told = outlook(verdict.kind.rule_type, verdict.values, allowance)
+        why = why_no_filter(told) if settings.traptor.api == "v2" else None
+        return {"v2": told} if why is None else {"v2": told, "no_filter": why}
 
     def _seen(self, verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:
         """Return how many recent tweets the output's files have, and how many each value matches."""
@@ -78,7 +87,3 @@ def _rule(number: int, verdict: Verdict, limits: Limits) -> Rule:
     found = read_rule(key, verdict.fields, True, limits)
     assert isinstance(found, Rule)
     return found
-
-
-def _at_x(verdict: Verdict) -> Mapping[str, Any]:
-    return {"v2": outlook(verdict.kind.rule_type, verdict.values, _ALLOWANCE)}

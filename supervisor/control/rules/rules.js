@@ -160,8 +160,8 @@ async function judge() {
   const one = value ? await ask("POST", "/api/rules/validate", {type: at("type").value, value}) : {};
   if (!one || number !== judging) return;
   const notes = [...(one.notes || []), ...((one.v2 && one.v2.losses) || [])];
-  at("value").setAttribute("aria-invalid", String(one.valid === false));
-  at("verdict").textContent = !value ? "" : one.valid ? ["Valid: " + one.values.join(" | "), ...notes].join("; ") : "Not valid: " + one.reason;
+  at("value").setAttribute("aria-invalid", String(one.valid === false || Boolean(one.no_filter)));
+  at("verdict").textContent = !value ? "" : one.no_filter ? "No filter at X: " + one.no_filter : one.valid ? ["Valid: " + one.values.join(" | "), ...notes].join("; ") : "Not valid: " + one.reason;
 }
 at("search").addEventListener("input", later(() => { at("order").value = ""; find(); }));
 at("order").addEventListener("change", find);

@@ -89,6 +89,21 @@ def test_a_rule_is_added_found_changed_and_removed(db: redis.Redis, settings: Se
     assert (entry[b"by"], entry[b"command"]) == (b"alice", b"remove 17")
 
 
+def test_a_rule_for_which_x_has_no_filter_is_not_called_valid(db: redis.Redis, settings: Settings) -> None:
+    for rule_id, value in (("1", "the"), ("2", "storm")):
+        db.hset(f"traptor-track:0:{rule_id}", "value", value)
+
+    async def find() -> Any:
+        app = web.Application()
+        why = {"traptor-track:0:1": "only stop words", "traptor-track:0:9": "gone"}
+        app.add_routes(RuleDesk(lambda: settings, Aside(), without_filter=lambda: why).routes())
+        async with TestClient(TestServer(app)) as client:
+            return await (await client.get("/api/rules")).json()
+
+    states = {one["rule_id"]: one["state"] for one in asyncio.run(find())}
+    assert states == {"1": "no filter at X: only stop words", "2": "valid"}
+
+
 @pytest.mark.parametrize(
     ("method", "query", "body", "read"),
     [

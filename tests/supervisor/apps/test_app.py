@@ -389,6 +389,7 @@ def test_the_whole_world_is_rejected_by_its_number_of_tiles_and_the_other_boxes_
     assert refused.key == "traptor-locations:0:0"
     assert refused.reason.startswith("the box takes about 1,300,000 tiles, and no filter has room for more")
     assert app.unfiltered(refused.key) == refused.reason
+    assert app.without_filter == {refused.key: refused.reason}
     assert len(keys(app)) == 1
 
 
