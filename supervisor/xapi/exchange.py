@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +16,8 @@ from traptor.supervisor.xapi.problems import failure_of
 from traptor.supervisor.xapi.quota import Quota, quota_of
 
 TIMEOUT_S = 30.0  # of a request from the connect to the last byte
+_SAY_ALL = frozenset({401, 403})  # statuses whose text is awaited for a moment only
+_TEXT_WITHIN_S = 1.0
 _MAX_ANSWER_BYTES = 32 << 20  # a thousand filters of 2,048 characters, escaped, are 12 MiB
 _MAX_HEADER_BYTES = 16 << 10
 _PIECE_BYTES = 1 << 16
@@ -97,7 +101,8 @@ class Exchange:
             proxy=self._proxy,
             timeout=aiohttp.ClientTimeout(total=timeout_s),
         ) as response:
-            raw = _without(authorization, await _read(response))
+            read = _read_soon if response.status in _SAY_ALL else _read
+            raw = _without(authorization, await read(response))
             return Reply(response.status, quota_of(response.headers), raw)
 
 
@@ -132,6 +137,16 @@ def x_session(tls: ssl.SSLContext | None = None, source_address: str | None = No
 
 class _TooLarge(Exception):
     """The answer is longer than any that X could mean."""
+
+
+async def _read_soon(response: aiohttp.ClientResponse) -> bytes:
+    """Return what comes of a refusal's text within a moment."""
+    pieces = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_TEXT_WITHIN_S):
+            while len(pieces) < _PIECE_BYTES and (piece := await response.content.readany()):
+                pieces += piece
+    return bytes(pieces)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -6,8 +6,10 @@ import asyncio
 import base64
 import itertools
 import logging
+import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from typing import Any, TypeVar
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakex import Asked, FakeX, Said, fake_x
 from support.rawserver import RawServer
+from support.waiting import DEADLINE_S
 
 from traptor.supervisor.xapi.answers import ListedConnection, ListedFilter
 from traptor.supervisor.xapi.batch import NewFilter, batch_answer
@@ -346,6 +349,26 @@ def use_raw(server: RawServer, timeout_s: float) -> None:
         asyncio.run(talk())
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("status", [b"401 Unauthorized", b"403 Forbidden"])
+def test_a_refused_key_is_known_before_the_text_of_the_refusal_is_there(status: bytes) -> None:
+    silence = threading.Event()
+
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield b"HTTP/1.1 " + status + b"\r\nContent-Length: 5000\r\n\r\nOops, "
+        silence.wait(DEADLINE_S)
+
+    async def ask(url: str) -> None:
+        async with x_session() as session:
+            await XClient(Exchange(session, url), TOKEN).usage()
+
+    with closing(RawServer(answer)) as server:
+        try:
+            with pytest.raises(KeyRefused):
+                asyncio.run(ask(server.url))
+        finally:
+            silence.set()
 
 
 def test_an_answer_that_drips_has_a_total_limit() -> None:
