@@ -492,6 +492,7 @@ def test_dead_letters_that_nothing_takes_stay_in_the_outbox(
 def test_messages_for_a_topic_that_was_deleted_wait_until_it_is_there_again(
     kafka: KafkaProcess, topic: str, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     delivery = make(kafka.bootstrap_servers, topic=topic, topic_metadata_propagation_max_ms="1000")
     delivery.open()
     kafka.delete_topic(topic)
@@ -504,8 +505,13 @@ def test_messages_for_a_topic_that_was_deleted_wait_until_it_is_there_again(
         return "the topic is gone, messages wait for it" in caplog.text
 
     wait_for(is_missed, "Kafka has no such topic", 60)
-    assert any("create the topic" in str(getattr(record, "fields", "")) for record in caplog.records)
+    gone = [record for record in caplog.records if record.message.startswith("the topic is gone")]
+    assert [record.levelname for record in gone] == ["ERROR"], "at most once a minute"
+    assert "create the topic" in str(gone[0].__dict__["fields"])
     kafka.create_topic(topic)
+    wait_for(
+        lambda: caplog.messages[-1] == "all that waited in the outbox is delivered", "its end is said", 60
+    )
     assert delivery.drain(soon(60)) == 0
     assert delivery.counts == DeliveryCounts(accepted=sent, delivered=sent)
     assert set(ids(all_messages(kafka, topic))) == set(range(sent))
