@@ -88,7 +88,7 @@ def test_workers_are_listed_together_soon_and_again_when_they_are_gone(
         await until(lambda: len(ended.codes) == 5)
         assert set(ended.codes) == {-signal.SIGKILL}
         assert pids(roster) == [], "at once: the master may be about to end"
-        assert roster.times <= 3
+        assert roster.times <= 5, "some together"
         fleet.close()
 
     asyncio.run(run())
