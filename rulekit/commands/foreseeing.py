@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from traptor.rulekit.commands.parts.given import (
     given_of,
     progress_bar,
     refuse_file_beside_value,
+    say_rows,
     settle_bad,
     source_options,
 )
@@ -34,7 +36,9 @@ from traptor.rulekit.validation.kinds import ValueKind, read_kind, usual_kind
 
 _MOST_BAD = 1_000  # kept of a file of any size
 _SHOW_EVERY = 5_000
-_V2 = "v2"
+
+WhyNoFilter = Callable[[Sequence[str]], str | None]
+"""Return why X would have no filter for a rule with these values; None if it would have one."""
 
 
 @click.command()
@@ -61,7 +65,7 @@ def plan(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
         say_json({**loading.as_json(), **foresight.as_json()})
         return
     foresight.show()
-    if kit.traptor.api == _V2 and seams.apps is None:
+    if kit.is_v2 and seams.apps is None:
         say("what becomes of the app's filters, and their price, only traptorctl tells")
 
 
@@ -82,21 +86,26 @@ def validate(
     """
     if value is not None:
         refuse_file_beside_value(options)
-        _validate_value(kit_of(ctx).limits, _kind_of(kind, options["rule_type"]), value, as_json)
+        _validate_value(ctx, _kind_of(kind, options["rule_type"]), value, as_json)
         return
     if kind is not None:
         raise click.UsageError("--kind is for --value; --type says what the rules of a FILE are")
     given = given_of(options)
-    checked = _checked(given, given.rule_type, kit_of(ctx).limits)
+    checked = _checked(given, given.rule_type, kit_of(ctx).limits, _why_no_filter(ctx, given.rule_type))
     if as_json:
         told = [{"row": row.number, "reason": row.reason} for row in checked.bad]
         counts = {"valid": checked.good, "repeated": checked.repeated, "invalid": checked.invalid}
-        say_json({**counts, "bad": told})
+        unfiltered = [{"row": row.number, "reason": row.reason} for row in checked.without]
+        say_json({**counts, "no_filter": checked.unfiltered, "bad": told, "without_filter": unfiltered})
     else:
         again = f", {checked.repeated:,} repeated" if checked.repeated else ""
-        click.echo(f"{counted(checked.good, 'valid rule')}{again}, {counted(checked.invalid, 'bad row')}")
+        without = f", {checked.unfiltered:,} of them without a filter at X" if checked.unfiltered else ""
+        click.echo(
+            f"{counted(checked.good, 'valid rule')}{without}{again}, {counted(checked.invalid, 'bad row')}"
+        )
+        say_rows(checked.without, "rule without a filter")
     settle_bad([] if as_json else checked.bad, skips=True)
-    if checked.invalid and not given.skips_bad:
+    if (checked.invalid or checked.unfiltered) and not given.skips_bad:
         ctx.exit(1)
 
 
@@ -112,29 +121,47 @@ def _kind_of(name: str | None, rule_type: RuleType | None) -> ValueKind:
     return kind
 
 
-def _validate_value(limits: Limits, kind: ValueKind, value: str, as_json: bool) -> None:
-    verdict = judge(kind, value, limits)
+def _why_no_filter(ctx: click.Context, rule_type: RuleType) -> WhyNoFilter:
+    """Return what tells why X would have no filter for values; under v1.1 it always has what it needs."""
+    kit, tell = kit_of(ctx), seams_of(ctx).value_unfiltered
+    if tell is None or not kit.is_v2:
+        return lambda _values: None
+    twitter = kit.twitter
+    return lambda values: tell(twitter, rule_type, values)
+
+
+def _validate_value(ctx: click.Context, kind: ValueKind, value: str, as_json: bool) -> None:
+    kit = kit_of(ctx)
+    verdict = judge(kind, value, kit.limits)
     told = verdict.as_json()
+    why = _why_no_filter(ctx, kind.rule_type)(verdict.values) if verdict.value else None
+    if why is not None:
+        told["no_filter"] = why
     if as_json:
         say_json(told)
     else:
-        told["valid"] = "yes" if verdict.is_valid else "no"
+        told["valid"] = "no" if not verdict.is_valid else "yes" if why is None else "yes, but no filter at X"
         limit = told.pop("limit", None)
-        if isinstance(limit, dict):
+        if isinstance(limit, dict) and not kit.is_v2:
             told["limit"] = f"{limit['counts']} of {limit['per_connection']} of a connection"
         report_console().print(table(("", ""), told.items()))
-    if not verdict.is_valid:
-        click.get_current_context().exit(1)
+    if why is not None or not verdict.is_valid:
+        ctx.exit(1)
 
 
 @dataclass
 class Checked:
-    """What a source holds: valid rules, some that repeat an earlier one, and bad rows, of which the first."""
+    """What a source holds: valid rules, some that repeat an earlier one, and bad rows, of which the first.
+
+    `unfiltered` are valid rules for which X would have no filter (v2), `without` the first rows of them.
+    """
 
     good: int = 0
     repeated: int = 0
     invalid: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    unfiltered: int = 0
+    without: list[BadRow] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -142,15 +169,20 @@ class Checked:
         return self.good + self.repeated + self.invalid
 
 
-def _checked(given: Given, rule_type: RuleType, limits: Limits) -> Checked:
+def _checked(given: Given, rule_type: RuleType, limits: Limits, why_no_filter: WhyNoFilter) -> Checked:
     checked, doubles = Checked(), Doubles(MOST_RULES)
     with given.rows() as rows, progress_bar("checking") as show:
         for row in rows:
             try:
                 if isinstance(row, BadRow):
                     raise ValueError(row.reason)  # noqa: TRY004 - the row is wrong
-                if doubles.note(wanted_rule(row, rule_type, limits)) is Coming.FIRST:
+                rule = wanted_rule(row, rule_type, limits)
+                if doubles.note(rule) is Coming.FIRST:
                     checked.good += 1
+                    if (why := why_no_filter(rule.values)) is not None:
+                        checked.unfiltered += 1
+                        if len(checked.without) < _MOST_BAD:
+                            checked.without.append(BadRow(row.number, f"no filter at X: {why}"))
                 else:
                     checked.repeated += 1
             except ValueError as error:

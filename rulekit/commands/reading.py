@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +20,7 @@ from traptor.rulekit.changes.holdings import Holdings, Stored
 from traptor.rulekit.commands.editing import NoSuchRule
 from traptor.rulekit.commands.parts.changing import read_shown
 from traptor.rulekit.commands.parts.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
+from traptor.rulekit.commands.parts.seams import Seams, seams_of
 from traptor.rulekit.commands.parts.tables import table
 
 
@@ -33,10 +34,11 @@ def list_rules(ctx: click.Context, where: Where | None, as_json: bool) -> None:
     Those of one type, or of all.
     """
     kit = kit_of(ctx)
+    reader = _Reader(kit, seams_of(ctx))
     if where is not None and where.group is not None:
-        _list_group(kit, where.group, as_json)
+        _list_group(reader, where.group, as_json)
     else:
-        _list_groups(kit, [where.type] if where else list(RuleType), as_json)
+        _list_groups(reader, [where.type] if where else list(RuleType), as_json)
 
 
 @click.command()
@@ -57,7 +59,7 @@ def show(ctx: click.Context, where: Where, rule_id: str, as_json: bool) -> None:
         unusable = next((one for one in holdings.unusable if one.key == rule_id), None)
         why = f"{rule_id} is {unusable.reason}" if unusable else f"no {where} rule has the id {rule_id}"
         raise NoSuchRule(why)
-    found = [_rule_json(rule, _judged(kit, rule)) for rule in rules]
+    found = _Reader(kit, seams_of(ctx)).rules(holdings.of(rule.group for rule in rules), rules)
     if as_json:
         say_json(found)
         return
@@ -108,40 +110,67 @@ def _write(stream: TextIO, rules: Sequence[Stored], form: str) -> None:
     writer.writerows([cell(row.get(name, "")) for name in columns] for row in rows)
 
 
-def _list_groups(kit: Kit, types: Sequence[RuleType], as_json: bool) -> None:
+class _Reader:
+    """Tells what becomes of rules, by the limits of the ini and, with v2, by what X has filters for."""
+
+    def __init__(self, kit: Kit, seams: Seams) -> None:
+        self.kit = kit
+        self._unfiltered = seams.unfiltered
+
+    def judged(self, rule: Stored) -> Found:
+        """Return what the supervisor makes of a rule."""
+        return rule.judged(self.kit.honour_status, self.kit.limits)
+
+    def without_filter(self, holdings: Holdings) -> Mapping[str, str]:
+        """Return why X has no filter for a rule, by its Redis key; nothing under v1.1."""
+        if self._unfiltered is None or not self.kit.is_v2:
+            return {}
+        groups: dict[GroupId, list[Rule]] = {}
+        for rule in map(self.judged, holdings.rules):
+            if isinstance(rule, Rule):
+                groups.setdefault(rule.group, []).append(rule)
+        return self._unfiltered(self.kit.traptor, self.kit.twitter, groups)
+
+    def rules(self, holdings: Holdings, shown: Iterable[Stored]) -> list[dict[str, object]]:
+        """Return some of the rules for programs."""
+        without = self.without_filter(holdings)
+        return [_rule_json(rule, self.judged(rule), without.get(rule.key)) for rule in shown]
+
+    def group(self, group: GroupId, holdings: Holdings, without: Collection[str]) -> dict[str, object]:
+        """Return a group for programs. The limit of a connection is v1.1's; with v2 an app has filters."""
+        found = [self.judged(rule) for rule in holdings.rules]
+        values = {value for one in found if isinstance(one, Rule) for value in one.values}
+        told: dict[str, object] = {"group": str(group), "rules": len(found), "values": len(values)}
+        if self.kit.is_v2:
+            told["no filter"] = sum(isinstance(one, Rule) and one.key in without for one in found)
+        else:
+            limit = self.kit.limits.of(group.type)
+            told |= {"limit": limit, "connections": -(-len(values) // limit)}
+        inactive = sum(isinstance(one, Inactive) for one in found)
+        return {**told, "inactive": inactive, "invalid": sum(isinstance(one, Rejected) for one in found)}
+
+
+def _list_groups(reader: _Reader, types: Sequence[RuleType], as_json: bool) -> None:
     rows = []
-    with kit.redis() as client:
+    with reader.kit.redis() as client:
         for rule_type in types:
             holdings = read_shown(client, rule_type)
-            rows += [_group_json(kit, group, holdings.of([group])) for group in holdings.groups]
+            without = reader.without_filter(holdings)
+            rows += [reader.group(group, holdings.of([group]), without) for group in holdings.groups]
             for one in holdings.unusable:
                 say(f"no rule: {one.shown_key}: {one.reason}")
     if as_json:
-        say_json(rows)
+        say_json([{head.replace(" ", "_"): text for head, text in row.items()} for row in rows])
         return
-    heads = ("group", "rules", "values", "limit", "connections", "inactive", "invalid")
+    of_api = ("no filter",) if reader.kit.is_v2 else ("limit", "connections")
+    heads = ("group", "rules", "values", *of_api, "inactive", "invalid")
     report_console().print(table(heads, [[row[head] for head in heads] for row in rows], heads[1:]))
 
 
-def _group_json(kit: Kit, group: GroupId, holdings: Holdings) -> dict[str, object]:
-    found = [_judged(kit, rule) for rule in holdings.rules]
-    values = {value for one in found if isinstance(one, Rule) for value in one.values}
-    limit = kit.limits.of(group.type)
-    return {
-        "group": str(group),
-        "rules": len(holdings.rules),
-        "values": len(values),
-        "limit": limit,
-        "connections": -(-len(values) // limit),
-        "inactive": sum(isinstance(one, Inactive) for one in found),
-        "invalid": sum(isinstance(one, Rejected) for one in found),
-    }
-
-
-def _list_group(kit: Kit, group: GroupId, as_json: bool) -> None:
-    with kit.redis() as client:
+def _list_group(reader: _Reader, group: GroupId, as_json: bool) -> None:
+    with reader.kit.redis() as client:
         holdings = read_shown(client, group.type, group)
-    rows = [_rule_json(rule, _judged(kit, rule)) for rule in holdings.rules]
+    rows = reader.rules(holdings, holdings.rules)
     rows += [
         {
             "key": one.key,
@@ -166,14 +195,11 @@ def _list_group(kit: Kit, group: GroupId, as_json: bool) -> None:
     report_console().print(table(("rule_id", "value", "tag", "state"), shown))
 
 
-def _judged(kit: Kit, rule: Stored) -> Found:
-    return rule.judged(kit.honour_status, kit.limits)
-
-
-def _rule_json(rule: Stored, found: Found) -> dict[str, object]:
+def _rule_json(rule: Stored, found: Found, why_no_filter: str | None) -> dict[str, object]:
     match found:
         case Rule():
-            state, values = f"valid; {found.doubt}" if found.doubt else "valid", list(found.values)
+            state = "valid" if why_no_filter is None else f"no filter at X: {why_no_filter}"
+            state, values = f"{state}; {found.doubt}" if found.doubt else state, list(found.values)
         case Inactive():
             state, values = f"inactive: status {found.status}", []
         case Rejected():

@@ -37,6 +37,9 @@ from traptor.rulekit.service.validation import (
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
 
+NO_FILTER = "no filter at X: "
+"""What the state of a rule begins with for which X has no filter."""
+
 _MOST = 1_000
 _USUAL = 50
 _WAIT_S = 5.0
@@ -220,7 +223,7 @@ class RuleDesk:
 
     def _told(self, rule: Stored, why_no_filter: str | None) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
-        state = "valid" if why_no_filter is None else f"no filter at X: {why_no_filter}"
+        state = "valid" if why_no_filter is None else f"{NO_FILTER}{why_no_filter}"
         if isinstance(judged, Inactive):
             state = f"inactive: status {judged.status}"
         elif isinstance(judged, Rejected):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from traptor.common.config.keys.key import ApiKey
 from traptor.common.config.proxies import proxy_to_api
+from traptor.common.config.sections.traptor import TraptorSection
+from traptor.common.config.sections.twitter import TwitterSection
 from traptor.common.config.settings import Settings
 from traptor.common.filters import FollowScope
 from traptor.common.rules.rule import GroupId
@@ -28,11 +30,16 @@ def app_settings(settings: Settings) -> AppSettings:
 
 def app_limits(settings: Settings) -> AppLimits:
     """Return what an app at X may have."""
+    return limits_of(settings.traptor, settings.twitter)
+
+
+def limits_of(traptor: TraptorSection, twitter: TwitterSection) -> AppLimits:
+    """Return the same by the sections that say it: a command may know no key."""
     return AppLimits(
-        collection=settings.traptor.collection,
-        policy=ForeignFilters(settings.traptor.foreign_filters),
-        filters=settings.twitter.rules_per_app,
-        length=settings.twitter.rule_length,
+        collection=traptor.collection,
+        policy=ForeignFilters(traptor.foreign_filters),
+        filters=twitter.rules_per_app,
+        length=twitter.rule_length,
     )
 
 
@@ -53,6 +60,9 @@ def route(settings: Settings, key: ApiKey) -> Route:
 
 def wording(settings: Settings, group: GroupId) -> Wording:
     """Return how the rules of a group are said at X."""
-    return Wording(
-        FollowScope(settings.traptor.follow_scope.of(group)), settings.traptor.suffix.of(group).strip()
-    )
+    return wording_of(settings.traptor, group)
+
+
+def wording_of(traptor: TraptorSection, group: GroupId) -> Wording:
+    """Return the same by the section that says it."""
+    return Wording(FollowScope(traptor.follow_scope.of(group)), traptor.suffix.of(group).strip())

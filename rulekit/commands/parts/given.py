@@ -155,15 +155,20 @@ def collect(given: Given, limits: Limits, ids_for: IdsFor | None = None) -> Coll
 
 def settle_bad(bad: list[BadRow], skips: bool) -> None:
     """Say which rows are no rules. Raises BadRows unless they are to be skipped."""
-    for row in bad[:_SHOWN_ROWS]:
-        say(f"row {row.number}: {row.reason}")
-    if len(bad) > _SHOWN_ROWS:
-        say(f"... and {counted(len(bad) - _SHOWN_ROWS, 'more bad row')}")
+    say_rows(bad, "bad row")
     if bad and not skips:
         raise BadRows(
             f"{counted(len(bad), 'bad row')}; nothing was changed: correct them, or leave them out with"
             " --skip-bad"
         )
+
+
+def say_rows(rows: Sequence[BadRow], noun: str) -> None:
+    """Say what is wrong with the first of these rows."""
+    for row in rows[:_SHOWN_ROWS]:
+        say(f"row {row.number}: {row.reason}")
+    if len(rows) > _SHOWN_ROWS:
+        say(f"... and {counted(len(rows) - _SHOWN_ROWS, f'more {noun}')}")
 
 
 @contextmanager

@@ -54,6 +54,11 @@ class Kit:
         return self._sections.traptor or self.settings.traptor
 
     @property
+    def is_v2(self) -> bool:
+        """Whether rules become filters at X (`api = v2`)."""
+        return self.traptor.api == "v2"
+
+    @property
     def twitter(self) -> TwitterSection:
         """The section [twitter]."""
         return self._sections.twitter or self.settings.twitter

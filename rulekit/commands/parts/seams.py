@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import click
 
+from traptor.common.config.sections.traptor import TraptorSection
+from traptor.common.config.sections.twitter import TwitterSection
 from traptor.common.config.settings import Settings
-from traptor.common.rules.rule import GroupId, Rule
+from traptor.common.rules.rule import GroupId, Rule, RuleType
 from traptor.rulekit.changes.effects import Effect
 from traptor.rulekit.keeping.losses import LiveGroups
 
@@ -51,6 +53,14 @@ Live = Callable[[], LiveGroups | None]
 """Return the groups of a running supervisor; None when none can be asked."""
 
 
+Unfiltered = Callable[[TraptorSection, TwitterSection, Groups], Mapping[str, str]]
+"""Return why X has no filter for a rule, by its Redis key."""
+
+
+ValueUnfiltered = Callable[[TwitterSection, RuleType, Sequence[str]], str | None]
+"""Return why a rule with these values would have no filter at X; None if it would have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seams:
     """What can be asked of the supervisor's side."""
@@ -59,6 +69,8 @@ class Seams:
     matching: Matching | None = None
     sample: Sample | None = None
     live: Live | None = None
+    unfiltered: Unfiltered | None = None
+    value_unfiltered: ValueUnfiltered | None = None
 
 
 def seams_of(ctx: click.Context) -> Seams:

@@ -12,6 +12,7 @@ from traptor.rulekit.commands.parts.seams import Seams
 from traptor.rulekit.keeping.losses import LiveGroups, live_groups
 from traptor.supervisor.ctl.client import Client, ErrorAnswer, NotRunning
 from traptor.supervisor.ctl.rules.filters import apps_outlook
+from traptor.supervisor.ctl.rules.unfiltered import value_unfiltered, why_unfiltered
 from traptor.supervisor.ctl.target import Target
 
 _AT_ONCE = 8  # connections that are listened to; the API accepts a few more
@@ -25,6 +26,8 @@ def seams_of(target: Target) -> Seams:
         matching=_matching,
         sample=lambda within: _sample(target.client, within),
         live=lambda: _live(target),
+        unfiltered=lambda traptor, twitter, groups: why_unfiltered(traptor, twitter, groups, target),
+        value_unfiltered=value_unfiltered,
     )
 
 

@@ -47,6 +47,9 @@ def test_bad_values_go_back_to_their_rules_and_the_rest_goes_in(make_collection:
         lambda: collection.connection("v2:app")["waits_for"] == "none of its rules has a filter at X",
         "that is why",
     )
+    [listed] = json.loads(collection.ctl("rules", "list", "track:0", "--json").stdout)
+    assert listed["state"].startswith("no filter at X: "), "as the supervisor tells, which asked X"
+    assert "stop word" in listed["state"]
     assert connects(collection) == [], "an app without a valid filter is never connected"
 
     # As a rule `has:media` is a phrase: X gets it in quotes, and takes it.

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from support.rulekit_desk import Desk
 
 from traptor.supervisor.ctl.cli import main as ctl
@@ -138,6 +138,59 @@ def test_one_value_is_judged(desk: Desk) -> None:
     assert re.search(r"^valid +yes", desk.run("validate", "--value", "x", "--kind", "keyword").stdout, re.M)
     assert "61 bytes" in desk.run("validate", "--value", "x" * 61, exit_code=1).stdout
     assert "is not a kind of value" in desk.error("validate", "--value", "x", "--kind", "y", exit_code=2)
+
+
+def with_v2(desk: Desk, *words: str, exit_code: int = 0) -> Result:
+    """What traptorctl says, which knows X's language; no supervisor runs."""
+    result = CliRunner().invoke(ctl, ["-c", str(desk.ini), "rules", *words])
+    assert result.exit_code == exit_code, (result.output, result.exception)
+    return result
+
+
+def as_v2(desk: Desk) -> None:
+    desk.ini.write_text(desk.ini.read_text().replace("[redis]", "api = v2\n[redis]", 1))
+
+
+def test_with_v2_no_rule_without_a_filter_is_called_valid(desk: Desk) -> None:
+    world, bad = "-180,-90,180,90", "#\N{WATER WAVE}"
+    desk.run("add", "track", bad, "--rule-id", "wave")
+    desk.run("add", "track", "storm", "--rule-id", "storm")
+    desk.run("add", "--rule-id", "world", "locations", "--", world)
+    assert with_v2(desk, "list", "track:0").stdout.count(" valid") == 2, "v1.1 takes it"
+    as_v2(desk)
+    rows = json.loads(with_v2(desk, "list", "track:0", "--json").stdout)
+    states = {row["rule_id"]: row["state"] for row in rows}
+    assert states["storm"] == "valid"
+    assert states["wave"].startswith("no filter at X: ")
+    assert "is no hashtag" in states["wave"]
+    [shown] = json.loads(with_v2(desk, "show", "locations:0", "world", "--json").stdout)
+    assert shown["state"].startswith("no filter at X: the box takes about 1,300,000 tiles")
+    told = json.loads(with_v2(desk, "list", "--json").stdout)
+    assert {one["group"]: (one["rules"], one["no_filter"]) for one in told} == {
+        "track:0": (2, 1),
+        "locations:0": (1, 1),
+    }
+    table = with_v2(desk, "list").stdout
+    assert "no filter" in table
+    assert "connections" not in table, "a limit of v1.1"
+
+
+def test_with_v2_a_value_or_a_file_for_which_x_has_no_filter_does_not_pass(desk: Desk) -> None:
+    as_v2(desk)
+    words = ("validate", "--value", "-180,-90,180,90", "--type", "locations")
+    told = with_v2(desk, *words, exit_code=1).stdout
+    assert re.search(r"^valid +yes, but no filter at X", told, re.M)
+    assert "of a connection" not in told
+    verdict = json.loads(with_v2(desk, *words, "--json", exit_code=1).stdout)
+    assert verdict["no_filter"].startswith("the box takes about 1,300,000 tiles")
+    assert "no_filter" not in json.loads(with_v2(desk, "validate", "--value", "storm", "--json").stdout)
+    file = desk.jsonl("r.jsonl", {"value": "storm"}, {"value": "#\N{WATER WAVE}"})
+    result = with_v2(desk, "validate", file, "--type", "track", exit_code=1)
+    assert "2 valid rules, 1 of them without a filter at X, 0 bad rows" in result.stdout
+    assert "row 2: no filter at X: " in result.stderr
+    told = json.loads(with_v2(desk, "validate", file, "--type", "track", "--json", exit_code=1).stdout)
+    assert (told["no_filter"], told["without_filter"][0]["row"]) == (1, 2)
+    with_v2(desk, "validate", file, "--type", "track", "--skip-bad")
 
 
 def test_the_type_decides_what_one_value_must_be(desk: Desk) -> None:
