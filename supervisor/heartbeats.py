@@ -20,9 +20,11 @@ from traptor.common.config.kinds.v2 import V2
 from traptor.common.logs.event import fields
 from traptor.common.redis.client import REDIS_ERRORS, ask, done, values_and_lifetimes
 from traptor.common.rules.rule import GroupId
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.connections.waits import STOPPED_TEXT
+from traptor.supervisor.connections.waits import ACTS_SOON_TEXT, STOPPED_TEXT
+from traptor.supervisor.gaps.interval import instant
 from traptor.supervisor.jobs import pause
 from traptor.supervisor.ledger.book import Ledger
 from traptor.supervisor.pulse import LIFETIMES, Found, Pulse, Sent
@@ -79,7 +81,7 @@ class Heartbeats:
         known = {group.id: bool(group.snapshot.rules) for group in self._groups.all()}
         self._pulse.look(silences(known, connections, self._emptied(now)), now)
         for group, why in self._pulse.missed(interval_s, now):
-            level = logging.INFO if why == STOPPED_TEXT else logging.WARNING
+            level = logging.INFO if why.startswith((STOPPED_TEXT, ACTS_SOON_TEXT)) else logging.WARNING
             log.log(level, "heartbeat withheld", extra=fields(group=group, why=why))
         for group in self._pulse.recovered():
             log.info("heartbeat is written again", extra=fields(group=group))
@@ -188,7 +190,15 @@ def _silence(group: GroupId, parts: list[Connection]) -> str:
         if c.silence is not None:
             reasons.append(c.silence.text)
         elif c.app is not None and (c.in_effect is None or group not in c.in_effect.groups):
-            reasons.append("none of its rules has a filter in effect at X")
+            reasons.append(_ineffective(c.in_effect, group))
         else:
             return ""
     return ", ".join(dict.fromkeys(reasons))
+
+
+def _ineffective(found: InEffect | None, group: GroupId) -> str:
+    """Return why none of the group's rules is in effect at X, though its app streams."""
+    acts_at = found.acting.get(group) if found is not None else None
+    if acts_at is None:
+        return "none of its rules has a filter in effect at X"
+    return f"{ACTS_SOON_TEXT}: from {datetime.fromtimestamp(instant(acts_at).wall).astimezone():%H:%M:%S} on"

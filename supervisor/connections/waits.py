@@ -57,7 +57,8 @@ class WaitKind(StrEnum):
     FOREIGN_FILTERS = "foreign_filters"
     SYNCING = "syncing"
     NO_FILTERS = "no_filters"
-    EFFECT = "effect"  # it streams, and no filter of its app is in effect
+    ACTS_SOON = "acts_soon"  # it streams, and X brings its app's first filters into effect
+    EFFECT = "effect"  # it streams, and no filter of its app is in effect, or will be
 
 
 _OF_NETWORK = frozenset({WaitKind.NETWORK, WaitKind.BROKEN_STREAMS})
@@ -104,6 +105,7 @@ class WaitMeaning:
 
 
 STOPPED_TEXT = "stopped by the operator"
+ACTS_SOON_TEXT = "X brings new filters into effect about 20 s after they were added"
 
 _START_S = 30.0  # every worker waits for its turn and for its first response; this is too long
 _EFFECT_S = 75.0  # X takes up to a minute to bring a new filter into effect
@@ -224,6 +226,7 @@ MEANINGS: dict[WaitKind, WaitMeaning] = {
     WaitKind.NO_FILTERS: WaitMeaning(
         GapCause.RULES_REFUSED, ERROR, _BLIP_S, "see the reason, and --plan for those of single rules"
     ),
+    WaitKind.ACTS_SOON: WaitMeaning(None, INFO, 0, "wait"),
     WaitKind.EFFECT: WaitMeaning(
         None, ERROR, _EFFECT_S, "see why the rules have no filter: traptor-supervisor --plan tells"
     ),

@@ -33,7 +33,7 @@ class Explanations:
         return [web.get("/api/explain", self._explain)]
 
     async def _explain(self, request: web.Request) -> web.StreamResponse:
-        """Answer `?of=track:0`, or `?rule=17`."""
+        """Answer `?of=track:0`, a connection or a group, or `?rule=17`."""
         match list(request.query.items()):
             case [("of", connection)] if connection:
                 return answer(await self._connection(connection))
@@ -44,6 +44,10 @@ class Explanations:
     async def _connection(self, name: str) -> Json:
         status = self._desk.status()
         shown = next((c for c in status["connections"] if c["connection"] == name), None)
+        if shown is None and (carriers := _carriers(status, name)):
+            told = await self._connection(carriers[0])
+            group = next((one for one in status["groups"] if one["group"] == name), None)
+            return {**told, "group": group, "carriers": carriers}
         gaps = await self._gaps(_of_last_day("connection", name))
         if shown is None and gaps is None:
             unknown = "" if status["ready"] else "; no rules are known yet"
@@ -79,6 +83,11 @@ class Explanations:
             return (await self._history.gaps(question))[-_MOST_GAPS:]
         except UnknownError:
             return None
+
+
+def _carriers(status: Json, name: str) -> list[str]:
+    """Return the connections that carry a group; of v2's the one that is named in the ledger is first."""
+    return sorted(c["connection"] for c in status["connections"] if name in c["groups"])
 
 
 def _sentences(status: Json) -> dict[str, str]:

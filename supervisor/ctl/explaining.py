@@ -25,7 +25,7 @@ _SHOWN_GAPS = 10
 @as_json
 @pass_target
 def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
-    """Tell about one connection, or about one rule.
+    """Tell about one connection, one group, or one rule.
 
     `explain track:0`, `explain rule 17`: where it is, since when, its gaps of the last day, its last match.
     """
@@ -35,7 +35,7 @@ def explain(target: Target, what: tuple[str, ...], as_json: bool) -> None:
             lines = _about_rules(answer)
         case (connection,):
             answer = target.client.get("explain", of=connection)
-            lines = _about_connection(connection, answer)
+            lines = _about(connection, answer)
         case _:
             raise click.UsageError("name a connection, such as `explain track:0`, or `explain rule 17`")
     if as_json:
@@ -81,6 +81,24 @@ def _foreseen_lines(foreseen: Json) -> Iterator[str]:
         yield f"warning: {warning}"
     if not changes and not foreseen["refused"]:
         yield "nothing differs from what runs"
+
+
+def _about(name: str, answer: Json) -> Iterator[str]:
+    """Yield what there is about a connection, or about a group and the connection that carries it."""
+    carriers = answer.get("carriers")
+    if not carriers:
+        yield from _about_connection(name, answer)
+        return
+    yield f"{name} is a group of {' and '.join(carriers)}{_of_group(answer['group'])}"
+    yield from _about_connection(carriers[0], answer)
+
+
+def _of_group(group: Json | None) -> str:
+    if group is None:
+        return ""
+    why = f"; its heartbeat is withheld: {group['heartbeat_why']}" if group["heartbeat_why"] else ""
+    rejected = f", {number(group['rejected'])} more invalid" if group["rejected"] else ""
+    return f": {counted(group['rules'], 'rule')}{rejected}{why}"
 
 
 def _about_connection(name: str, answer: Json) -> Iterator[str]:
@@ -156,8 +174,8 @@ def _last_match(rule: Json) -> str:
 def _stands(one: Json) -> str:
     if one["collecting"]:
         return f"collecting {counted(one['rules'], 'rule')} {_for(one)}".rstrip()
-    why = one["waits_for"] or one["state"].lower()
-    until = f", until {local_time(one['waits_until'])}" if one["waits_until"] else ""
+    wait = one.get("wait") or {"why": one["waits_for"] or one["state"].lower(), "until": one["waits_until"]}
+    why, until = wait["why"], f", until {local_time(wait['until'])}" if wait["until"] else ""
     return f"NOT COLLECTING {counted(one['rules'], 'rule')} {_for(one)}: {why}{until}"
 
 

@@ -12,11 +12,10 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.connections.context import Context
 from traptor.supervisor.connections.planning.planner import Planner
 from traptor.supervisor.gaps.interval import GapCause, instant
-from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
+from traptor.supervisor.orders.named import connection_named
+from traptor.supervisor.orders.refused import NotNowError
 
 log = logging.getLogger(__name__)
-
-_SHOWN_CHARS = 100
 
 
 class ConnectionOrders:
@@ -59,10 +58,7 @@ class ConnectionOrders:
         return self._ordered(c, "start")
 
     def _known(self, name: str) -> Connection:
-        c = self._context.connections.get(name)
-        if c is None:
-            raise UnknownNameError(f"there is no connection {name[:_SHOWN_CHARS]!r}")
-        return c
+        return connection_named(self._context.connections, name)
 
     def _ordered(self, c: Connection, order: str) -> dict[str, Any]:
         log.info("the operator gave an order", extra=fields(connection=c.name, order=order))

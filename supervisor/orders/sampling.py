@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator
 
 from traptor.common.messages import Sample
 from traptor.supervisor.connections.context import Context
-from traptor.supervisor.orders.refused import UnknownNameError
+from traptor.supervisor.orders.named import connection_named
 
 _ASK_S = 0.5
-_SHOWN_CHARS = 100
 
 
 class Sampling:
@@ -22,8 +21,7 @@ class Sampling:
 
     def check(self, name: str) -> None:
         """Raise UnknownNameError unless there is such a connection."""
-        if name not in self._context.connections:
-            raise UnknownNameError(f"there is no connection {name[:_SHOWN_CHARS]!r}")
+        connection_named(self._context.connections, name)
 
     async def samples(self, name: str) -> AsyncGenerator[Sample | None, None]:
         """Yield what passes, whichever generation serves the connection; None when nothing came for long."""

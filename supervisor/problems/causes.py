@@ -42,6 +42,7 @@ def _sought(one: OpenProblem) -> Iterator[Sign]:
         case Subject.HEARTBEAT if one.kind == "withheld":
             yield "group", one.name
             yield "why", one.why
+            yield "why", one.why.partition(": from ")[0]  # without the time of the group's own filters
         case Subject.REDIS:
             yield "error", one.why
             yield from _of_redis(one)

@@ -12,7 +12,7 @@ from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.workers.leftovers import first_of, is_app_connection
 
 _NO_RESERVE_AFTER_S = 30.0  # nothing is lacking meanwhile
-_NO_LACK = (WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
+_NO_LACK = (WaitKind.ACTS_SOON, WaitKind.EFFECT, WaitKind.STOPPED)  # streams, or is not to
 _REFUSED = (KeyState.QUARANTINED, KeyState.SUSPECT)
 # Which answer it was, only the error tells.
 _ANSWERS = (Hindrance.HTTP, Hindrance.REFUSED, Hindrance.RATE_LIMITED)

@@ -12,7 +12,7 @@ from traptor.common.fills import FillMethod
 from traptor.common.redis.state import RedisState
 from traptor.common.text import counted
 from traptor.supervisor.apps.hold import HoldKind
-from traptor.supervisor.connections.waits import STOPPED_TEXT, WaitKind
+from traptor.supervisor.connections.waits import ACTS_SOON_TEXT, STOPPED_TEXT, WaitKind
 from traptor.supervisor.gaps.fill import FillState
 from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.problems import meanings
@@ -59,12 +59,15 @@ def _of_all(status: Json, found: list[OpenProblem]) -> Iterator[OpenProblem]:
     waiting = [one for one in found if one.kind != WaitKind.STOPPED]
     if not planned or not waiting or any(c["collecting"] for c in planned):
         return
+    kinds = {one.kind for one in waiting}
+    if WaitKind.ACTS_SOON in kinds:
+        return  # something streams, and soon brings posts
     [(why, _)] = Counter(one.why for one in waiting).most_common(1)
     alike = [one for one in waiting if one.why == why]
     yield OpenProblem(
         Subject.ALL,
         "",
-        "nothing_streams",
+        "nothing_in_effect" if WaitKind.EFFECT in kinds else "nothing_streams",
         why,
         alike[0].todo,
         meanings.NOTHING_STREAMS,
@@ -177,6 +180,8 @@ def _of_groups(status: Json) -> Iterator[OpenProblem]:
 def _of_heartbeats(status: Json) -> Iterator[OpenProblem]:
     for name, why in status["heartbeat"]["why"].items():
         meaning = meanings.HEARTBEAT_OF_STOPPED if why == STOPPED_TEXT else meanings.HEARTBEAT
+        if why.startswith(ACTS_SOON_TEXT):
+            meaning = meanings.HEARTBEAT_SOON
         yield _plain(Subject.HEARTBEAT, name, "withheld", why, meaning)
     for group in status["groups"]:
         if group["heartbeat_shared"]:

@@ -189,7 +189,10 @@ GAP_REFUSED: Mapping[FillMethod, StateMeaning] = {
     ),
 }
 FOREIGN_FILTERS = StateMeaning(WARNING, "delete them at X if nobody needs their posts", (_FOREIGN,))
-HEARTBEAT = StateMeaning(WARNING, "see why no part of the group streams", (_NO_HEARTBEAT,))
+HEARTBEAT = StateMeaning(
+    WARNING, "see why none of its rules is collected: traptorctl explain and the group", (_NO_HEARTBEAT,)
+)
+HEARTBEAT_SOON = StateMeaning(INFO, "wait", (_NO_HEARTBEAT,))
 HEARTBEAT_OF_STOPPED = StateMeaning(INFO, "start the connection", (_NO_HEARTBEAT,))
 HEARTBEAT_SHARED = StateMeaning(
     WARNING,

@@ -38,7 +38,8 @@ def subject_of(problem: OpenProblem) -> str:
         case Subject.ALL if problem.connections is None:
             return "NOTHING IS COLLECTED"
         case Subject.ALL:
-            return f"NOTHING STREAMS: {counted(problem.connections or 0, 'connection')}, {_rules(rules)}"
+            what = "IS COLLECTED" if problem.kind == "nothing_in_effect" else "STREAMS"
+            return f"NOTHING {what}: {counted(problem.connections or 0, 'connection')}, {_rules(rules)}"
         case Subject.CONNECTION if problem.kind == WaitKind.STOPPED:
             return f"{name} STOPPED, {_rules(rules)} not collected"
         case Subject.CONNECTION if problem.level > INFO or rules:

@@ -101,7 +101,8 @@ def _say_begin(problem: OpenProblem, since: float) -> None:
             log.log(problem.level, "messages wait that no worker has", extra=said)
         case Subject.ALL:
             said = fields(connections=problem.connections, **about)
-            log.log(problem.level, "nothing streams", extra=said)
+            streams = problem.kind == "nothing_in_effect"
+            log.log(problem.level, "nothing is in effect at X" if streams else "nothing streams", extra=said)
 
 
 def _say_end(problem: OpenProblem, lasted_s: float) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from traptor.common.files.outboxes import Left
 from traptor.supervisor.connections.connection import Connection
-from traptor.supervisor.connections.waits import Wait, WaitKind
+from traptor.supervisor.connections.waits import ACTS_SOON_TEXT, Wait, WaitKind
 from traptor.supervisor.gaps.interval import IntervalKind, instant
 from traptor.supervisor.status.rates import Rates
 from traptor.supervisor.status.times import wall
@@ -94,6 +94,8 @@ def _present_wait(c: Connection) -> Wait | None:
         return c.silence
     if c.collects or c.wait is not None:
         return c.wait
+    if c.in_effect is not None and (acts_at := c.in_effect.acts_at) is not None:
+        return Wait(WaitKind.ACTS_SOON, ACTS_SOON_TEXT, acts_at)
     return Wait(WaitKind.EFFECT, "no filter of its app is in effect at X")
 
 

@@ -73,7 +73,8 @@ def _is_away(one: Json) -> bool:
     from traptor.supervisor.connections.waits import WaitKind
 
     wait = one.get("wait")
-    return wait is None or wait["kind"] != WaitKind.EFFECT  # that one streams, and finds nothing
+    # That one streams, and finds nothing.
+    return wait is None or wait["kind"] not in (WaitKind.ACTS_SOON, WaitKind.EFFECT)
 
 
 def trial_state(status: Json) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from support.stepping import A, SteppedWorld
 
 from traptor.common.rules.rule import GroupId
 from traptor.supervisor.apps.wanted.effect import InEffect
+from traptor.supervisor.connections.waits import ACTS_SOON_TEXT
 from traptor.supervisor.heartbeats import silences
 from traptor.supervisor.pulse import Found, Pulse, Sent
 
@@ -94,6 +97,9 @@ def test_a_group_of_an_app_beats_while_a_rule_of_it_is_in_effect_at_x(tmp_path: 
     assert said() == [(TRACK, "its worker is starting"), (FOLLOW, "")]
     world.stream(c)
     assert said() == [(TRACK, "none of its rules has a filter in effect at X"), (FOLLOW, "")]
+    app.in_effect = InEffect((), "", frozenset(), {TRACK: time.monotonic() + 20.0})
+    [(_, why), _] = said()
+    assert re.fullmatch(f"{ACTS_SOON_TEXT}: from [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} on", why)
     app.in_effect = InEffect((), "", frozenset((TRACK,)))
     assert said() == [(TRACK, ""), (FOLLOW, "")]
 

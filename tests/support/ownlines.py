@@ -16,6 +16,7 @@ from support.keypools import make_key, make_pool
 from support.ledgerhost import Host
 from support.ownapplines import APP_DRIVES
 from support.ownoutputlines import OUTPUT_DRIVES
+from support.paperapp import PaperApp, PaperApps
 from support.stepping import A, PlannedWorld, SteppedWorld, make_rules
 from traptor.common.errors import ConfigError, Problem, TraptorError
 from traptor.common.fills import FillMethod
@@ -23,6 +24,7 @@ from traptor.common.logs.throttle import loss_record
 from traptor.common.redis.client import redis_client
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor import heartbeats, reload
+from traptor.supervisor.apps.wanted.effect import InEffect
 from traptor.supervisor.fills.record import FillRecord
 from traptor.supervisor.gaps.fill import Fill
 from traptor.supervisor.jobs import STEADY_S, Trouble
@@ -139,6 +141,20 @@ def miss_heartbeats_of_what_is_stopped(folder: Path) -> None:
     beats.beat()
 
 
+def miss_heartbeats_until_filters_act(folder: Path) -> None:
+    beats = Beats(folder)
+    app = PaperApp()
+    beats.world.context.apps = PaperApps({A.key_id: app})
+    beats.c.app, beats.c.group = A.key_id, None
+    app.in_effect = InEffect(acting={TRACK: beats.world.now + 20.0})
+    beats.world.stream(beats.c)
+    beats.world.step()
+    beats.beat(3)
+    app.in_effect = InEffect((), "", frozenset((TRACK,)))
+    beats.world.step()
+    beats.beat()
+
+
 def share_heartbeats(folder: Path) -> None:
     beats = Beats(folder)
     beats.world.stream(beats.c)
@@ -209,6 +225,7 @@ DRIVES: list[tuple[tuple[str, ...], str, Drive]] = [
     ),
     (("HEARTBEAT",), "heartbeat withheld", miss_heartbeats),
     (("HEARTBEAT_OF_STOPPED",), "heartbeat withheld", miss_heartbeats_of_what_is_stopped),
+    (("HEARTBEAT_SOON",), "heartbeat withheld", miss_heartbeats_until_filters_act),
     (("HEARTBEAT_SHARED",), "somebody else writes this heartbeat", share_heartbeats),
     (("RELOAD_REFUSED",), "reload refused", refuse_a_reload),
     (("LEDGER_FAILS",), "the gap ledger is not written, it is kept in memory", fail_to_write_the_ledger),

@@ -12,6 +12,7 @@ from traptor.supervisor.apps.wanted.said import Said, filters_in_effect
 from traptor.supervisor.apps.wanted.translated import Translated
 from traptor.supervisor.filters.composition import Demand
 from traptor.supervisor.filters.language.clauses import Clause
+from traptor.supervisor.filters.sync.goal import read_value
 from traptor.supervisor.filters.sync.standing import Standing
 
 
@@ -22,8 +23,15 @@ class InEffect:
     rules: tuple[Rule, ...] = field(default=(), repr=False)
     fingerprint: str = fingerprint(())
     groups: frozenset[GroupId] = frozenset()  # those with such a rule
+    # the others whose filters X brings into effect, and when the first of them is (monotonic seconds)
+    acting: Mapping[GroupId, float] = field(default_factory=dict)
     said: Said = field(default_factory=Said, repr=False, compare=False)  # what it follows from
     unsaid: Mapping[Demand, frozenset[Clause]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def acts_at(self) -> float | None:
+        """When the first of them is in effect; None: none is on its way."""
+        return min(self.acting.values(), default=None)
 
 
 def in_effect(
@@ -45,7 +53,28 @@ def in_effect(
     rules = tuple(chain.from_iterable(found.values()))
     digests = earlier.fingerprint if rules == earlier.rules else fingerprint(rules)
     with_rules = frozenset(group for group, its in found.items() if its)
-    return InEffect(rules, digests, with_rules, said, unsaid)
+    acting = _acting([group.demand for group in groups if group.group not in with_rules], standing, now)
+    return InEffect(rules, digests, with_rules, acting, said, unsaid)
+
+
+def _acting(demands: Sequence[Demand], standing: Standing, now: float) -> dict[GroupId, float]:
+    """Return when the first filter of each of these groups is in effect, where one is on its way."""
+    pending = standing.pending(now)
+    if not demands or not pending:
+        return {}
+    times: dict[tuple[str, Clause], float] = {}
+    for key, at in pending.items():
+        if (read := read_value(standing.as_written[key].value)) is not None:
+            for clause in read.clauses:
+                times[read.suffix, clause] = min(at, times.get((read.suffix, clause), at))
+    found = {
+        one.group: min(
+            (times[one.suffix, clause] for clause in one.clauses if (one.suffix, clause) in times),
+            default=None,
+        )
+        for one in demands
+    }
+    return {group: at for group, at in found.items() if at is not None}
 
 
 def _unsaid(

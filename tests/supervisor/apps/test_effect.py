@@ -35,6 +35,20 @@ def test_what_is_not_read_again_is_what_it_would_be(looks: list[tuple[dict[str, 
         assert found == in_effect(GROUPS, standing, now)
 
 
+def test_a_group_without_a_rule_in_effect_tells_when_its_first_filter_is() -> None:
+    first, second = (group.group for group in GROUPS)
+    standing = (
+        Standing().listed(listed({"1": "storm"}), 0.0).listed(listed({"1": "storm", "2": "flood"}), 5.0)
+    )
+    found = in_effect(GROUPS, standing, 6.0)
+    assert (found.acting, found.acts_at) == ({first: EFFECT_S}, EFFECT_S)
+    standing = standing.listed(listed({"1": "storm", "2": "flood", "3": "(storm) lang:en"}), EFFECT_S)
+    found = in_effect(GROUPS, standing, EFFECT_S, found)
+    assert found.groups == {first}
+    assert found.acting == {second: 2 * EFFECT_S}, "a group that is collected waits for nothing"
+    assert in_effect(GROUPS, standing, 2 * EFFECT_S, found).acts_at is None
+
+
 def test_a_rule_counts_as_long_as_one_of_several_filters_says_it() -> None:
     standing = Standing().listed(listed({"1": "storm", "2": "storm OR flood"}), 0.0)
     found = in_effect(GROUPS, standing, EFFECT_S)

@@ -27,6 +27,7 @@ NEVER_IN_A_GAP = {
     WaitKind.KEY_UNUSABLE,
     WaitKind.KEY_SUSPECT,
     WaitKind.KEY_QUARANTINED,
+    WaitKind.ACTS_SOON,
     WaitKind.EFFECT,
 }
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from support.api import AnApi
 from traptor.supervisor.control.commands import _body
 from traptor.supervisor.control.refusals import Refused
 from traptor.supervisor.control.views import description
+from traptor.supervisor.ledger.disk.store import LedgerStore
 
 EARLIER = {"/status", "/gaps", "/intervals", "/totals"}  # paths of earlier versions, not described
 
@@ -100,6 +104,18 @@ def test_any_body_of_a_reload_is_read_or_refused_with_a_sentence(body: bytes) ->
 @pytest.mark.parametrize("query", ["", "?of=", "?of=a&rule=b", "?of=a&of=b", "?rule=" + "x" * 1001])
 def test_an_impossible_question_for_an_explanation_is_refused(api: AnApi, query: str) -> None:
     assert api.ask("GET", f"/api/explain{query}").status == 400
+
+
+def test_a_group_of_an_app_is_explained_by_its_connection() -> None:
+    carriers = [{"connection": name, "groups": ["follow:0", "track:0"]} for name in ("v2:app.2", "v2:app")]
+    group = {"group": "track:0", "rules": 3}
+    status = {"ready": True, "connections": carriers, "groups": [group], "problems": []}
+    with TemporaryDirectory() as folder, closing(LedgerStore(Path(folder) / "ledger.db")):
+        api = AnApi(Path(folder), lambda: status)
+        told = api.ask("GET", "/api/explain?of=track:0").json
+        assert (told["carriers"], told["group"]) == (["v2:app", "v2:app.2"], group)
+        assert told["connection"]["connection"] == "v2:app"
+        assert api.ask("GET", "/api/explain?of=track:1").status == 404
 
 
 def test_the_head_of_an_answer_that_goes_on_is_not_asked_for(api: AnApi) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from support.shown import a_connection, a_problem, silent
 
-from traptor.supervisor.ctl.explaining import _about_connection, _about_rules
+from traptor.supervisor.ctl.explaining import _about, _about_connection, _about_rules
 
 SENTENCE = a_problem()["sentence"]
 RULE = {"rule": "traptor-follow:0:17", "rejected": None, "matches_known": False, "collected": False}
@@ -44,6 +45,34 @@ def test_a_rule_that_its_connection_does_not_carry_yet_is_not_said_to_be_collect
 def test_why_a_rule_has_no_filter_at_x_is_told() -> None:
     [first, *_] = about_rule(a_connection(), None, no_filter="the app's filters are full")
     assert first == "traptor-follow:0:17: NOT COLLECTED: no filter at X: the app's filters are full"
+
+
+def test_a_stream_without_a_filter_in_effect_is_said_to_wait_and_for_what() -> None:
+    wait = {"kind": "acts_soon", "why": "X brings it into effect", "until": time.time() + 9.0, "key": None}
+    one = a_connection("v2:app", collecting=False, wait=wait)
+    assert about(one, None)[0].startswith(
+        "v2:app: NOT COLLECTING 352 rules for 12 min: X brings it into effect,"
+    )
+    assert "X brings it into effect, until " in about_rule(one, None)[0]
+
+
+def test_a_group_of_an_app_is_explained_by_its_connection() -> None:
+    one = a_connection("v2:app", groups=["follow:0", "track:0"])
+    group = {"group": "track:0", "rules": 3, "rejected": 1, "heartbeat_why": "X rests"}
+    told = {
+        "connection": one,
+        "problem": None,
+        "gaps": [],
+        "group": group,
+        "carriers": ["v2:app", "v2:app.2"],
+    }
+    first, second, *_ = _about("track:0", told)
+    assert first == (
+        "track:0 is a group of v2:app and v2:app.2: 3 rules, 1 more invalid;"
+        " its heartbeat is withheld: X rests"
+    )
+    assert second == "v2:app: collecting 352 rules for 12 min"
+    assert next(_about("v2:app", {"connection": one, "problem": None, "gaps": []})) == second
 
 
 def test_each_rule_of_one_name_has_its_own_gaps() -> None:

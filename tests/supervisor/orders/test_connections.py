@@ -12,6 +12,7 @@ from traptor.supervisor.connections.connection import Connection
 from traptor.supervisor.gaps.interval import GapCause
 from traptor.supervisor.orders.connections import ConnectionOrders
 from traptor.supervisor.orders.refused import NotNowError, UnknownNameError
+from traptor.supervisor.orders.sampling import Sampling
 from traptor.supervisor.workers.generation import Generation
 from traptor.supervisor.workers.states import ConnectionState
 
@@ -109,6 +110,17 @@ def test_a_stop_frees_the_key_and_a_start_takes_one(world: World) -> None:
     world.stream_all()
     assert c.streams
     assert world.serving("track:0").birth.keys == frozenset(f"traptor-track:0:{n}" for n in range(3))
+
+
+def test_who_names_a_group_of_an_app_is_told_its_connection(world: World) -> None:
+    c = world.connections.pop("track:0")
+    c.name, c.group = "v2:first", None
+    world.connections[c.name] = c
+    for deed in (world.orders.restart, world.orders.stop, world.orders.start, Sampling(world.context).check):
+        with pytest.raises(UnknownNameError, match=r"^track:0 is a group of v2:first; give that name$"):
+            deed("track:0")
+        with pytest.raises(UnknownNameError, match="no connection 'track:0:1'"):
+            deed("track:0:1")
 
 
 def test_orders_that_make_no_sense_are_refused_with_a_sentence(world: World) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from logging import INFO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,13 +23,14 @@ from traptor.common.redis.state import RedisState
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.hold import HoldKind
 from traptor.supervisor.apps.wanted.effect import InEffect
-from traptor.supervisor.connections.waits import MEANINGS, PASSING, STOPPED_TEXT, WaitKind
+from traptor.supervisor.connections.waits import ACTS_SOON_TEXT, MEANINGS, PASSING, STOPPED_TEXT, WaitKind
 from traptor.supervisor.gaps.fill import Fill, FillState
 from traptor.supervisor.keys.conduct.failures import Failure, FailureKind
 from traptor.supervisor.keys.conduct.states import Hindrance, KeyState
 from traptor.supervisor.keys.pool import KeyPool
 from traptor.supervisor.problems import meanings
 from traptor.supervisor.problems.board import Board, Health, health
+from traptor.supervisor.problems.causes import heads
 from traptor.supervisor.problems.finder import find
 from traptor.supervisor.problems.problem import OpenProblem, Subject
 from traptor.supervisor.problems.sentence import sentence
@@ -363,9 +366,21 @@ def test_an_app_without_a_filter_in_effect_is_not_shown_as_collecting(world: Ste
     [shown] = status_of(world)["connections"]
     assert (shown["collecting"], shown["uncollected"], shown["shown_state"]) == (False, 1, "STREAMING")
     assert {one.subject: one.kind for one in find(status_of(world))} == {
-        Subject.ALL: "nothing_streams",
+        Subject.ALL: "nothing_in_effect",
         Subject.CONNECTION: WaitKind.EFFECT,
     }
+    app.in_effect = InEffect(acting={TRACK: world.now + 12.0})
+    world.step()
+    status = status_of(world)
+    why = f"{ACTS_SOON_TEXT}: from 05:12:30 on"
+    status["heartbeat"] = {"written": 0, "withheld": 1, "why": {"track:0": why}}
+    found = find(status)
+    assert {(one.subject, one.kind, one.level) for one in found} == {
+        (Subject.CONNECTION, WaitKind.ACTS_SOON, INFO),
+        (Subject.HEARTBEAT, "withheld", INFO),
+    }
+    assert heads(found) == [None, 0], "one line, with the time"
+    assert found[0].until == pytest.approx(time.time() + 12.0, abs=5.0)
     assert c.wanted is not None
     app.in_effect = InEffect(c.wanted.rules, "all", frozenset((TRACK,)))
     world.step()
