@@ -55,7 +55,8 @@ class UseState:
 class RedisUses:
     """Keeps the states of all Redis clients of the master.
 
-    An outage is logged once for all uses; a refusal for each, as the reasons may differ.
+    An outage is logged once for all uses; a refusal for each, as the reasons may differ. Each is said anew
+    only after its use has worked: one that is refused and then away, in turns, has one trouble.
     """
 
     def __init__(self, something_runs: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
@@ -65,6 +66,7 @@ class RedisUses:
         self._uses: dict[RedisUse, UseState] = dict.fromkeys(own, UseState())
         self._counters = UseState()  # the workers report their own
         self._away_is_said = False
+        self._refused_are_said: set[RedisUse] = set()
 
     def teller(self, use: RedisUse, client: redis.asyncio.Redis) -> Tell:
         """Return the function that the user of `client` calls after each attempt."""
@@ -90,17 +92,19 @@ class RedisUses:
         since = before.since if before.state is state else self._clock()
         self._uses[use] = UseState(state, since, error)
         if before.state is not state:
-            self._say_change(use, before.state, state, error)
+            self._say_change(use, state, error)
 
-    def _say_change(self, use: RedisUse, before: RedisState, now: RedisState, error: str | None) -> None:
-        if now is RedisState.REFUSED:
+    def _say_change(self, use: RedisUse, now: RedisState, error: str | None) -> None:
+        if now is RedisState.REFUSED and use not in self._refused_are_said:
+            self._refused_are_said.add(use)
             about = fields(used_for=use, error=error, effect=self._effect(EFFECTS[use]))
             log.log(self._level(), "Redis refuses", extra=about)
         elif now is RedisState.AWAY and not self._away_is_said:
             self._away_is_said = True
             about = fields(used_for=use, error=error, effect=self._effect("nothing changes until it is back"))
             log.log(self._level(), "Redis is away", extra=about)
-        elif now is RedisState.OK and before is RedisState.REFUSED:
+        elif now is RedisState.OK and use in self._refused_are_said:
+            self._refused_are_said.remove(use)
             log.info("Redis accepts requests again", extra=fields(used_for=use))
         if self._away_is_said and overall(self._uses) is RedisState.OK:
             self._away_is_said = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,12 +89,14 @@ def test_replies_that_no_redis_gives_end_no_stream(make_collection: Make) -> Non
         collection.options = {"supervisor": {"rules_check_interval": "200ms", "heartbeat_interval": "200ms"}}
         collection.start()
         pids = collection.wait_streaming("track:0")
-        for answer in (NIL, NIL_LIST, NUMBER, NESTED, NO_PROTOCOL):
+        for number, answer in enumerate((NIL, NIL_LIST, NUMBER, NESTED, NO_PROTOCOL), 1):
             server.answers = dict.fromkeys(COMMANDS, answer)
             wait_for(lambda: collection.status()["redis"] != "ok", f"{answer!r} is trouble")
             server.answers = dict(good)
             wait_for(lambda: collection.status()["redis"] == "ok", f"it goes on after {answer!r}")
             assert collection.streaming() == pids
+            said = Counter(re.findall(r"Redis refuses used_for=(\"[^\"]+\"|\S+)", collection.log()))
+            assert 1 <= max(said.values()) <= number, f"each use once, also after {answer!r}"
         assert "Traceback" not in collection.log()
         assert not collection.status()["jobs"]
         assert collection.stop() == 0

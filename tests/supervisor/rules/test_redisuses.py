@@ -137,3 +137,21 @@ def test_the_counters_are_as_the_worst_worker_reports() -> None:
 
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
     return cast(Any, record).fields
+
+
+def test_a_use_that_is_refused_and_away_in_turns_is_said_once_until_it_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server that answers nonsense has its connections broken off, too."""
+    caplog.set_level(logging.INFO)
+    uses = make_uses()
+    tell = uses.teller(RedisUse.RULES, CLIENT)
+    for outcome in (None, *[REFUSED, AWAY] * 3, REFUSED, None, REFUSED):
+        tell(outcome)
+    assert [record.message for record in caplog.records] == [
+        "Redis refuses",
+        "Redis is away",
+        "Redis accepts requests again",
+        "Redis is back",
+        "Redis refuses",
+    ]
