@@ -29,7 +29,7 @@ from traptor.rulekit.commands.parts.given import (
 from traptor.rulekit.commands.parts.kit import json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import seams_of
 from traptor.rulekit.commands.parts.spending import key_option, yes_option
-from traptor.rulekit.commands.parts.tables import table
+from traptor.rulekit.commands.parts.tables import MOST_OF_ONE, table
 from traptor.rulekit.sources.row import BadRow
 from traptor.rulekit.validation.judge import judge
 from traptor.rulekit.validation.kinds import ValueKind, read_kind, usual_kind
@@ -144,7 +144,7 @@ def _validate_value(ctx: click.Context, kind: ValueKind, value: str, as_json: bo
         limit = told.pop("limit", None)
         if isinstance(limit, dict) and not kit.is_v2:
             told["limit"] = f"{limit['counts']} of {limit['per_connection']} of a connection"
-        report_console().print(table(("", ""), told.items()))
+        report_console().print(table(("", ""), told.items(), most=MOST_OF_ONE))
     if why is not None or not verdict.is_valid:
         ctx.exit(1)
 

@@ -21,7 +21,7 @@ from traptor.rulekit.commands.editing import NoSuchRule
 from traptor.rulekit.commands.parts.changing import read_shown
 from traptor.rulekit.commands.parts.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
 from traptor.rulekit.commands.parts.seams import Seams, seams_of
-from traptor.rulekit.commands.parts.tables import table
+from traptor.rulekit.commands.parts.tables import MOST_OF_ONE, table
 
 
 @click.command(name="list")
@@ -67,7 +67,7 @@ def show(ctx: click.Context, where: Where, rule_id: str, as_json: bool) -> None:
         fields = one.pop("fields")
         assert isinstance(fields, dict)
         rows = [*one.items(), *((f"  {name}", text) for name, text in fields.items())]
-        report_console().print(table(("", ""), rows))
+        report_console().print(table(("", ""), rows, most=MOST_OF_ONE))
 
 
 @click.command()

@@ -11,7 +11,7 @@ from signal import SIGKILL
 
 import pytest
 from support.collection import Collection, Json, Key
-from support.control import lines
+from support.control import lines, post
 from support.v2 import (
     SANDBOX,
     connects,
@@ -50,6 +50,10 @@ def test_bad_values_go_back_to_their_rules_and_the_rest_goes_in(make_collection:
     [listed] = json.loads(collection.ctl("rules", "list", "track:0", "--json").stdout)
     assert listed["state"].startswith("no filter at X: "), "as the supervisor tells, which asked X"
     assert "stop word" in listed["state"]
+    large = {"type": "geo", "value": "-180,-90,180,90"}
+    _, verdict = post(collection.run_dir / "control.sock", "/api/rules/validate", large)
+    assert verdict["valid"], "as a rule"
+    assert "about 1,300,000 tiles" in verdict["no_filter"]
     assert connects(collection) == [], "an app without a valid filter is never connected"
 
     # As a rule `has:media` is a phrase: X gets it in quotes, and takes it.

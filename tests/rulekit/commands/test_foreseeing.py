@@ -165,6 +165,8 @@ def test_with_v2_no_rule_without_a_filter_is_called_valid(desk: Desk) -> None:
     assert "is no hashtag" in states["wave"]
     [shown] = json.loads(with_v2(desk, "show", "locations:0", "world", "--json").stdout)
     assert shown["state"].startswith("no filter at X: the box takes about 1,300,000 tiles")
+    said = "".join(with_v2(desk, "show", "locations:0", "world").stdout.split())
+    assert "suffixplace_country:XX" in said, "with the way out"
     told = json.loads(with_v2(desk, "list", "--json").stdout)
     assert {one["group"]: (one["rules"], one["no_filter"]) for one in told} == {
         "track:0": (2, 1),
@@ -181,6 +183,7 @@ def test_with_v2_a_value_or_a_file_for_which_x_has_no_filter_does_not_pass(desk:
     told = with_v2(desk, *words, exit_code=1).stdout
     assert re.search(r"^valid +yes, but no filter at X", told, re.M)
     assert "of a connection" not in told
+    assert "place_country:XX" in told
     verdict = json.loads(with_v2(desk, *words, "--json", exit_code=1).stdout)
     assert verdict["no_filter"].startswith("the box takes about 1,300,000 tiles")
     assert "no_filter" not in json.loads(with_v2(desk, "validate", "--value", "storm", "--json").stdout)
